@@ -1,0 +1,50 @@
+//! The only source of time: a wall clock for what is stored, a monotonic one
+//! for waits and rates. Cheap to clone; tests set the wall clock's offset.
+
+use crate::reading::UnixNanos;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Wall and monotonic time.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    offset_ns: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The machine's clocks.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// Wall time now, in UTC.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+    pub fn now(&self) -> UnixNanos {
+        let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
+        };
+        UnixNanos(nanos).saturating_add(self.offset_ns.load(Ordering::Relaxed))
+    }
+
+    /// Monotonic time now.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+    pub fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Time passed since `start`.
+    #[must_use]
+    pub fn elapsed(&self, start: Instant) -> Duration {
+        self.monotonic().saturating_duration_since(start)
+    }
+
+    /// Moves the wall clock by `nanos` against the machine's; for tests.
+    pub fn set_offset(&self, nanos: i64) {
+        self.offset_ns.store(nanos, Ordering::Relaxed);
+    }
+}

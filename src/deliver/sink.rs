@@ -1,0 +1,116 @@
+//! What the pump asks of a sink.
+
+use crate::journal::{Position, Record, Sequence};
+use crate::reading::Limits;
+use crate::wire::{self, Judged, PayloadFormat};
+use std::time::Instant;
+
+/// A record on its way to a sink: decoded by the pump, judged by the limits that
+/// judged it at the door. Borrowed for the length of one [`Sink::take`].
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The record.
+    pub record: Record<'a>,
+    /// Name of the account or device that brought it.
+    pub source: &'a str,
+    /// The limits of its rule version.
+    pub limits: &'a Limits,
+    /// The payload's format.
+    pub format: PayloadFormat,
+}
+
+impl<'a> Delivery<'a> {
+    /// The readings that are to be delivered, in the order they came. Nothing of
+    /// an undecodable record.
+    pub fn readings(&self) -> impl Iterator<Item = Judged<'a>> + use<'a> {
+        let (limits, received) = (self.limits, self.record.header.received);
+        wire::readings(self.format, self.record.payload)
+            .into_iter()
+            .flatten()
+            .filter_map(move |reading| Judged::new(reading, limits, received).ok())
+    }
+}
+
+/// How far a sink is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The lowest sequence that is not safe yet: everything below it is stored and
+    /// confirmed. With nothing in flight it is the record after the last one taken.
+    pub next_unsafe: Sequence,
+    /// When the sink wants to be settled again even if no record comes.
+    pub wake_at: Option<Instant>,
+}
+
+/// A store or stream at the end of a pump.
+///
+/// The pump hands records over in journal order, from one thread. A sink buffers
+/// as it likes within its named bounds and says how far everything is safe. After
+/// an error the pump calls [`Sink::rewind`], waits, and starts again at the
+/// lowest unsafe record: so a sink must take the same record twice without harm.
+pub trait Sink: Send {
+    /// Where the sink's own store says it is, for stores that keep the cursor in
+    /// the same transaction as the rows; `None` where the journal's cursor decides.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
+
+    /// Takes one record. May send when its buffers are full.
+    ///
+    /// # Errors
+    /// When sending failed; nothing of this record counts as taken.
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError>;
+
+    /// Whether the sink has no room: the pump settles and reads no further.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Does what is due: sends, commits, polls for acknowledgements. `drain` asks
+    /// to send everything now, whatever the batching says (at shutdown).
+    ///
+    /// # Errors
+    /// When sending or confirming failed.
+    fn settle(&mut self, drain: bool) -> Result<Progress, SinkError>;
+
+    /// Forgets everything that is not safe, and every connection; the next record
+    /// taken is `position.next`. Called at the start, after every error and on a
+    /// replay (then for a lower position than before).
+    ///
+    /// # Errors
+    /// When the store cannot be made ready; the pump waits and tries again.
+    fn rewind(&mut self, position: Position) -> Result<(), SinkError>;
+}
+
+/// Why a sink cannot go on, in a sentence an operator can act on.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SinkError {
+    /// What it takes to go on.
+    pub trouble: SinkTrouble,
+    /// What happened, where, and what to do. Never holds a secret.
+    pub message: String,
+}
+
+/// What it takes for a sink to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkTrouble {
+    /// It will probably come back by itself (unreachable, busy, restarting).
+    Waiting,
+    /// Somebody has to mend something (missing table, wrong credentials, full disk).
+    Blocked,
+}
+
+impl SinkError {
+    /// A fault that will probably pass by itself.
+    #[must_use]
+    pub fn waiting(message: impl Into<String>) -> Self {
+        Self { trouble: SinkTrouble::Waiting, message: message.into() }
+    }
+
+    /// A fault that somebody has to mend.
+    #[must_use]
+    pub fn blocked(message: impl Into<String>) -> Self {
+        Self { trouble: SinkTrouble::Blocked, message: message.into() }
+    }
+}

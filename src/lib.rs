@@ -1,0 +1,30 @@
+//! meterline: smart-meter data from the vendors' webhooks to disk, and from
+//! there to QuestDB, Kafka or SQLite, without losing any of it.
+//!
+//! The modules stand in the order the data takes. The number is the rank: a
+//! module may use only modules of strictly lower rank (`tests/tidy.rs` holds
+//! this), so `source` never sees `sink` and nothing below `app` knows the whole.
+//!
+//! | rank | module | holds |
+//! |---|---|---|
+//! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
+//! | 1 | [`clock`] | the only source of time |
+//! | 1 | [`metrics`] | every metric's name and meaning |
+//! | 1 | [`wire`] | bytes to borrowed readings |
+//! | 2 | [`journal`] | the durable log, its cursors and retention |
+//! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
+//! | 4 | [`ingest`] | the one door into the journal |
+//! | 4 | [`deliver`] | the pump from the journal into a sink |
+//! | 5 | [`source`] | the webhook |
+//! | 5 | [`sink`] | SQLite, QuestDB, Kafka |
+//! | 6 | [`config`] | the checked configuration of every part |
+//! | 7 | [`admin`] | metrics, health and the status page |
+//! | 7 | [`control`] | commands to a running service |
+//! | 8 | [`app`] | the only place that wires, starts and stops |
+//! | 9 | [`cli`] | the commands |
+pub mod clock;
+pub mod deliver;
+pub mod journal;
+pub mod metrics;
+pub mod reading;
+pub mod wire;

@@ -1,0 +1,97 @@
+//! The rule applied to decoded readings: what is deliverable, and a count of the rest.
+
+use super::{Reading, smart_me};
+use crate::reading::{Flags, Limits, MeterId, Sample, SetAside, UnixNanos};
+
+/// A reading that passed the rule; its samples pass it one by one.
+#[derive(Debug, Clone)]
+pub struct Judged<'a> {
+    /// Position among the record's readings as it arrived.
+    pub index: u32,
+    /// Whose reading it is.
+    pub meter: MeterId,
+    /// When it was measured.
+    pub at: UnixNanos,
+    /// What is unusual about it.
+    pub flags: Flags,
+    values: smart_me::Values<'a>,
+    limits: Limits,
+}
+
+impl<'a> Judged<'a> {
+    /// Judges a reading's meter and time.
+    ///
+    /// # Errors
+    /// The reason why the whole reading is set aside.
+    pub fn new(reading: Reading<'a>, limits: &Limits, received: UnixNanos) -> Result<Self, SetAside> {
+        let meter = reading.meter?;
+        let at = reading.at?;
+        limits.judge_time(at, received)?;
+        Ok(Self { index: reading.index, meter, at, flags: reading.flags, values: reading.values, limits: *limits })
+    }
+
+    /// Its deliverable samples, in the order they came.
+    #[must_use]
+    pub fn samples(&self) -> JudgedSamples<'a> {
+        JudgedSamples { values: self.values.clone(), limits: self.limits }
+    }
+}
+
+/// The deliverable samples of a reading.
+#[derive(Debug, Clone)]
+pub struct JudgedSamples<'a> {
+    values: smart_me::Values<'a>,
+    limits: Limits,
+}
+
+impl Iterator for JudgedSamples<'_> {
+    type Item = Sample;
+
+    fn next(&mut self) -> Option<Sample> {
+        self.values.by_ref().filter_map(Result::ok).find(|sample| self.limits.judge_value(sample.value).is_ok())
+    }
+}
+
+/// What a body holds, counted by the door alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Readings, set aside or not.
+    pub readings: u64,
+    /// Deliverable samples.
+    pub samples: u64,
+    /// Samples set aside, by [`SetAside::index`]; a reading set aside counts its
+    /// samples, and at least one.
+    pub set_aside: [u64; SetAside::ALL.len()],
+}
+
+impl Tally {
+    /// Counts what the rule says of every reading.
+    #[must_use]
+    pub fn of(readings: smart_me::Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
+        let mut tally = Self::default();
+        for reading in readings {
+            tally.readings += 1;
+            let values = reading.values.clone();
+            match Judged::new(reading, limits, received) {
+                Ok(_) => tally.count_values(values, limits),
+                Err(reason) => tally.set_aside[reason.index()] += (values.count() as u64).max(1),
+            }
+        }
+        tally
+    }
+
+    /// Whether anything was set aside.
+    #[must_use]
+    pub fn has_set_aside(&self) -> bool {
+        self.set_aside.iter().any(|&count| count > 0)
+    }
+
+    fn count_values(&mut self, values: smart_me::Values<'_>, limits: &Limits) {
+        for value in values {
+            match value.and_then(|sample| limits.judge_value(sample.value)) {
+                Ok(()) => self.samples += 1,
+                Err(reason) => self.set_aside[reason.index()] += 1,
+            }
+        }
+    }
+}
