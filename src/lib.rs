@@ -22,6 +22,7 @@
 //! | 7 | [`control`] | commands to a running service |
 //! | 8 | [`app`] | the only place that wires, starts and stops |
 //! | 9 | [`cli`] | the commands |
+pub mod admin;
 pub mod clock;
 pub mod deliver;
 pub mod journal;
