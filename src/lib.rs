@@ -24,6 +24,7 @@
 //! | 9 | [`cli`] | the commands |
 pub mod admin;
 pub mod clock;
+pub mod control;
 pub mod deliver;
 pub mod journal;
 pub mod metrics;
