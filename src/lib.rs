@@ -10,6 +10,7 @@
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | every metric's name and meaning |
+//! | 1 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 1 | [`wire`] | bytes to borrowed readings |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
@@ -28,5 +29,6 @@ pub mod control;
 pub mod deliver;
 pub mod journal;
 pub mod metrics;
+pub mod proto;
 pub mod reading;
 pub mod wire;
