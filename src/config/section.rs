@@ -95,6 +95,17 @@ impl<'s> Section<'s> {
         self.get(key).unwrap_or(default)
     }
 
+    /// What `key`'s word stands for, or `default`.
+    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
+        let Some(word) = self.get::<String>(key) else { return default };
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
+            return *choice;
+        }
+        let known: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        self.fault(key, format!("'{word}' is none of {}", known.join(", ")));
+        default
+    }
+
     /// The table `key`, which may be absent.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'s> {
         self.asked.push(key);
