@@ -8,6 +8,7 @@
 //! | rank | module | holds |
 //! |---|---|---|
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
+//! | 0 | [`secret`] | a text that is never shown |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | every metric's name and meaning |
 //! | 1 | [`wire`] | bytes to borrowed readings |
@@ -27,4 +28,6 @@ pub mod deliver;
 pub mod journal;
 pub mod metrics;
 pub mod reading;
+pub mod secret;
+pub mod sink;
 pub mod wire;
