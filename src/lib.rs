@@ -10,6 +10,7 @@
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | every metric's name and meaning |
+//! | 1 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 1 | [`wire`] | bytes to borrowed readings |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
@@ -22,9 +23,12 @@
 //! | 7 | [`control`] | commands to a running service |
 //! | 8 | [`app`] | the only place that wires, starts and stops |
 //! | 9 | [`cli`] | the commands |
+pub mod admin;
 pub mod clock;
+pub mod control;
 pub mod deliver;
 pub mod journal;
 pub mod metrics;
+pub mod proto;
 pub mod reading;
 pub mod wire;
