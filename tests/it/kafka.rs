@@ -1,0 +1,1 @@
+//! The Kafka sink against a real broker.

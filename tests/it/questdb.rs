@@ -1,0 +1,1 @@
+//! The QuestDB sink against a real server.

@@ -1,0 +1,1 @@
+//! meterline as a process.
