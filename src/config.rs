@@ -5,6 +5,7 @@
 //! or variables that the configuration names and are never shown.
 
 mod fault;
+mod secrets;
 mod section;
 mod sinks;
 #[cfg(test)]

@@ -158,6 +158,13 @@ impl<'s> Section<'s> {
         sections
     }
 
+    /// The text of an environment variable that the configuration names.
+    pub(super) fn secret_variable(&self, name: &str) -> Option<String> {
+        let text = self.context.environment.get(name)?.clone();
+        self.context.used_variables.borrow_mut().push(name.to_owned());
+        Some(text)
+    }
+
     /// Notes a fault of `key` found by the caller.
     pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
         let offset = self.entry(key).map_or(self.offset, |(_, value)| value.span().start);
