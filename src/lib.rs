@@ -8,6 +8,7 @@
 //! | rank | module | holds |
 //! |---|---|---|
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
+//! | 0 | [`secret`] | a text that is never shown |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | every metric's name and meaning |
 //! | 1 | [`proto`] | generated types of the contract with Kafka consumers |
@@ -31,4 +32,6 @@ pub mod journal;
 pub mod metrics;
 pub mod proto;
 pub mod reading;
+pub mod secret;
+pub mod sink;
 pub mod wire;

@@ -1,0 +1,4 @@
+//! The stores and streams at the end of a pump.
+
+#[cfg(feature = "kafka")]
+pub mod kafka;
