@@ -2,18 +2,16 @@
 //! generator. Knows nothing of meterline itself: it speaks the vendor's messages
 //! over HTTP, as the vendor does.
 
-/// The vendor's messages as prost generates them: the fleet's encoder, and the
-/// oracle that the service's own decoder is held against.
-pub mod proto {
-    /// protobuf-net's base types.
-    #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
-    pub mod bcl {
-        include!(concat!(env!("OUT_DIR"), "/bcl.rs"));
-    }
+mod body;
+mod encode;
+mod expected;
+mod fleet;
+pub mod proto;
+mod script;
+mod sender;
 
-    /// The webhook's messages.
-    #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
-    pub mod smart_me {
-        include!(concat!(env!("OUT_DIR"), "/smart_me.rs"));
-    }
-}
+pub use body::{Body, Reading};
+pub use expected::{Expected, SampleKey};
+pub use fleet::{Fleet, FleetOptions};
+pub use script::Script;
+pub use sender::{Answer, Connection, Outcome, SendError, Target, send_all};

@@ -5,10 +5,12 @@
 
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
+pub(crate) mod load;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod questdb;
 pub(crate) mod service;
+pub(crate) mod stores;
 pub(crate) mod wait;
 
 /// What `./test` put into the environment under this name.

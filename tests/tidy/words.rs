@@ -1,0 +1,118 @@
+//! Words that are not written, each with what to write instead.
+
+use crate::assert_none;
+use crate::source::{collect, everywhere, of_the_service, root};
+
+/// In the service's code, tests left out.
+const NOT_IN_THE_SERVICE: [(&str, &str); 9] = [
+    (".unwrap()", "handle it, or make it impossible by a type"),
+    (".expect(", "handle it, or make it impossible by a type"),
+    ("panic!(", "return an error; the service goes on"),
+    ("anyhow", "a `thiserror` type whose sentence an operator can act on"),
+    ("unbounded", "a bound with a name"),
+    ("mpsc::channel()", "`sync_channel` with a named bound"),
+    ("process::exit", "return to main, so that everything is stopped in order"),
+    ("thread::sleep", "a wait that a stop can end"),
+    ("println!", "`tracing`; the commands print in `cli`"),
+];
+
+/// Everywhere, tests included.
+const NOWHERE: [(&str, &str); 5] = [
+    ("todo!(", "do it, or leave it out"),
+    ("unimplemented!(", "do it, or leave it out"),
+    ("dbg!(", "`tracing`"),
+    ("#[ignore", "a test runs or is deleted"),
+    ("unsafe {", "safe code"),
+];
+
+/// Where a word of the first list is right, with the reason.
+const EXCEPTIONS: [(&str, &str, &str); 2] = [
+    ("println!", "src/cli", "commands print their results"),
+    ("println!", "src/main.rs", "the last error goes to the terminal"),
+];
+
+#[test]
+fn the_service_does_without_certain_words() {
+    let mut faults = Vec::new();
+    for source in of_the_service() {
+        for (line, code) in source.code_without_tests() {
+            for (word, instead) in NOT_IN_THE_SERVICE.iter().filter(|(word, _)| code.contains(word)) {
+                let path = source.path.to_string_lossy();
+                if !EXCEPTIONS.iter().any(|(excepted, place, _)| excepted == word && path.starts_with(place)) {
+                    faults.push(format!("{}: `{word}`: write {instead}", source.at(line)));
+                }
+            }
+        }
+    }
+    assert_none("the service does without these words", &faults);
+}
+
+#[test]
+fn no_code_is_left_half_done() {
+    let mut faults = Vec::new();
+    for source in everywhere() {
+        for (line, code) in (1..).zip(source.code.lines()) {
+            for (word, instead) in NOWHERE.iter().filter(|(word, _)| code.contains(word)) {
+                faults.push(format!("{}: `{word}`: write {instead}", source.at(line)));
+            }
+        }
+        for (line, text) in (1..).zip(source.text.lines()) {
+            if ["TODO", "FIXME", "XXX"].iter().any(|mark| is_comment_with(text, mark)) {
+                faults.push(format!("{}: `{}`: do it, or write down the limit as it is", source.at(line), text.trim()));
+            }
+        }
+    }
+    assert_none("nothing is left half done", &faults);
+}
+
+#[test]
+fn a_match_that_is_checked_is_asserted() {
+    let mut faults = Vec::new();
+    for source in everywhere() {
+        for (line, code) in (1..).zip(source.code.lines()) {
+            if code.trim_start().starts_with("matches!(") && code.trim_end().ends_with(");") {
+                faults.push(format!("{}: a bare `matches!` checks nothing: put it into `assert!`", source.at(line)));
+            }
+        }
+    }
+    assert_none("`matches!` stands inside an assertion", &faults);
+}
+
+#[test]
+fn no_task_is_started_and_forgotten() {
+    let mut faults = Vec::new();
+    for source in of_the_service() {
+        for (line, code) in source.code_without_tests() {
+            if ["tokio::spawn(", "thread::spawn("].iter().any(|spawn| code.trim_start().starts_with(spawn)) {
+                faults.push(format!("{}: keep the handle and join it", source.at(line)));
+            }
+        }
+    }
+    assert_none("every task is owned and joined", &faults);
+}
+
+#[test]
+fn no_path_of_a_developers_machine_is_written_down() {
+    // In two parts, so that this file does not name what it forbids.
+    let forbidden = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/")];
+    let mut paths = Vec::new();
+    for folder in ["src", "tests", "benches", "load-tests", "fuzz", "deploy", "docs", "migrations", "proto", ".ci"] {
+        collect(&root().join(folder), &mut paths);
+    }
+    paths.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "test"].map(|name| root().join(name)));
+    let mut faults = Vec::new();
+    for path in paths {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for (line, content) in (1..).zip(text.lines()) {
+            for word in forbidden.iter().filter(|word| content.contains(**word)) {
+                faults.push(format!("{}:{line}: `{word}`", path.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert_none("the tree knows no particular machine", &faults);
+}
+
+fn is_comment_with(line: &str, mark: &str) -> bool {
+    line.split_once("//")
+        .is_some_and(|(_, comment)| comment.split(|c: char| !c.is_alphanumeric()).any(|word| word == mark))
+}
