@@ -14,6 +14,8 @@ mod value;
 mod webhook;
 
 pub use fault::{Fault, Faults};
+#[cfg(feature = "questdb")]
+pub use sinks::QuestDb;
 pub use sinks::Sinks;
 
 use section::{Context, Section};
@@ -174,4 +176,12 @@ fn journal(mut section: Section<'_>) -> Journal {
     }
     section.finish();
     journal
+}
+
+/// Reads a time span as the configuration writes it: `250ms`, `30s`, `24h`, `400d`.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    value::Value::from_text(text)
 }

@@ -10,6 +10,7 @@ use super::fault::{Fault, Faults};
 use super::value::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -93,6 +94,28 @@ impl<'s> Section<'s> {
     /// The value of `key`, or `default`.
     pub(super) fn get_or<T: Value>(&mut self, key: &'static str, default: T) -> T {
         self.get(key).unwrap_or(default)
+    }
+
+    /// The value of `key`, whose absence is a fault; `example` shows one.
+    pub(super) fn required<T: Value>(&mut self, key: &'static str, example: &str) -> Option<T> {
+        let faults_before = self.context.faults.borrow().len();
+        let value = self.get(key);
+        if value.is_none() && self.context.faults.borrow().len() == faults_before {
+            self.fault(key, format!("is missing; for example: {key} = {example}"));
+        }
+        value
+    }
+
+    /// The number of `key`, or `default`; outside of `range` is a fault.
+    pub(super) fn number_between(&mut self, key: &'static str, default: usize, range: RangeInclusive<usize>) -> usize {
+        let Some(number) = self.get::<u64>(key) else { return default };
+        match usize::try_from(number).ok().filter(|number| range.contains(number)) {
+            Some(number) => number,
+            None => {
+                self.fault(key, format!("{number} must be between {} and {}", range.start(), range.end()));
+                default
+            }
+        }
     }
 
     /// What `key`'s word stands for, or `default`.
