@@ -4,6 +4,7 @@ use crate::support::load::{fleet, now_ns};
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
 use crate::support::{from_environment, kafka, questdb};
 use meterline_load::{Connection, Script, Target};
+use serde_json::Value;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -63,9 +64,35 @@ fn no_secret_is_shown_anywhere() {
 }
 
 #[test]
-fn alert_rules_are_valid() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/meterline.rules.yml");
-    assert_promtool_is_content(&["check", "rules", rules], "");
+fn alert_rules_are_valid_and_fire_when_they_should() {
+    assert_promtool_is_content(
+        &["check", "rules", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/meterline.rules.yml")],
+        "",
+    );
+    assert_promtool_is_content(
+        &["test", "rules", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/meterline.rules.test.yml")],
+        "",
+    );
+}
+
+#[test]
+fn every_query_of_the_dashboard_runs_on_the_migrated_table() {
+    let service = at_work("e2e_dashboard");
+    let dashboard: Value =
+        serde_json::from_str(include_str!("../../../deploy/grafana/dashboards/meterline.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter().map(|panel| &panel["targets"][0]["rawSql"]);
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter().map(|variable| &variable["query"]);
+    let meter = service.status()["meters"]["newest"][0]["meter"].as_str().unwrap().to_owned();
+    for sql in panels.chain(variables) {
+        let sql = sql
+            .as_str()
+            .unwrap()
+            .replace("$__timeFilter(ts)", "ts > dateadd('d', -60, now()) AND ts < dateadd('d', 1, now())")
+            .replace("$__sampleByInterval", "5m")
+            .replace("$meter", &meter)
+            .replace("FROM samples", "FROM e2e_dashboard");
+        questdb::Client::shared().query(&sql);
+    }
 }
 
 /// A service with all sinks, a hundred readings in each.
