@@ -144,7 +144,9 @@ impl Service {
     /// Waits until a sink has everything that is in the journal now.
     pub(crate) fn wait_for_sink(&self, name: &str) {
         let goal = self.next_sequence();
-        wait::until(&format!("{name} has all up to {goal}"), DRAIN_LIMIT, || self.sink(name)["next_sequence"].as_u64() >= Some(goal));
+        wait::until(&format!("{name} has all up to {goal}"), DRAIN_LIMIT, || {
+            self.sink(name)["next_sequence"].as_u64() >= Some(goal)
+        });
     }
 
     /// Waits until every sink has everything that is in the journal now.

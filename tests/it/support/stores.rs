@@ -71,7 +71,13 @@ pub(crate) fn assert_between(store: &str, least: &Samples, most: &Samples, actua
         write!(text, "\n  {fault}").unwrap();
         text
     });
-    assert!(faults.is_empty(), "{store}: {} differences, {} samples there, {} wanted:{shown}", faults.len(), actual.len(), least.len());
+    assert!(
+        faults.is_empty(),
+        "{store}: {} differences, {} samples there, {} wanted:{shown}",
+        faults.len(),
+        actual.len(),
+        least.len()
+    );
 }
 
 fn show(key: &SampleKey) -> String {
