@@ -139,6 +139,11 @@ impl QuestDb {
         if let Some(before) = self.table {
             self.compare(before, state)?;
         }
+        // A column whose type was changed takes the next request of an open
+        // connection and converts it without a word.
+        if self.unconfirmed.sent_since_look() {
+            schema::check_ready(&self.server)?;
+        }
         self.table = Some(state);
         self.unconfirmed.looked(&state);
         self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);

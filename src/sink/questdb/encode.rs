@@ -15,8 +15,12 @@ use questdb::ingress::{Buffer, ColumnName, ProtocolVersion, TableName as IlpTabl
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// Bytes of one request at most (and one row).
+/// Bytes of one request at most (and one row); reserved at once, so that the
+/// buffer never moves.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
+const ROW_BYTES_USUAL: usize = 4 << 10;
+/// The server's own limit for the names of tables and columns.
+const NAME_BYTES_MAX: usize = 127;
 /// Rows of one request that may be refused for their own values; more of them
 /// are no accident of a meter, and block the sink.
 pub(super) const REFUSED_ROWS_MAX: usize = 100;
@@ -127,7 +131,11 @@ impl Rows {
         Self {
             table,
             rows_max: rows_max.max(1),
-            buffer: Buffer::new(ProtocolVersion::V2),
+            buffer: Buffer::with_init_capacity_and_max_name_len(
+                ProtocolVersion::V2,
+                REQUEST_BYTES_MAX + ROW_BYTES_USUAL,
+                NAME_BYTES_MAX,
+            ),
             rows: Vec::new(),
             origins: Vec::new(),
             refused: Vec::new(),

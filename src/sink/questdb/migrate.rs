@@ -9,16 +9,11 @@ use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
 use crate::deliver::SinkError;
 use std::fmt;
-use std::time::Duration;
 
 const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql");
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
 const LEDGER_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
 const LEDGER: &str = "meterline_migrations";
-
-/// The server applies some changes a moment after it took them.
-const APPLIED_LOOKS_MAX: u32 = 100;
-const APPLIED_LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +150,7 @@ impl Migration<'_> {
                     self.run_step(&sql, table.as_str(), format!("added column {name} {kind}"))?;
                 }
                 Difference::Key => {
-                    self.wait_until(table, |left| left.iter().all(|difference| *difference == Difference::Key))?;
+                    self.wait_applied(table)?;
                     let sql = format!("ALTER TABLE \"{table}\" DEDUP ENABLE UPSERT KEYS(ts, meter, obis)");
                     let did = "set to keep the last row of each (ts, meter, obis); rows it had twice before stay";
                     self.run_step(&sql, table.as_str(), did.to_owned())?;
@@ -163,24 +158,13 @@ impl Migration<'_> {
                 Difference::Type { .. } | Difference::Timestamp | Difference::NoWal => {}
             }
         }
-        if differences.is_empty() { Ok(()) } else { self.wait_until(table, <[Difference]>::is_empty) }
+        if differences.is_empty() { Ok(()) } else { self.wait_applied(table) }
     }
 
-    /// Waits until the server has applied what it took, as far as `enough`.
-    fn wait_until(&self, table: &TableName, enough: impl Fn(&[Difference]) -> bool) -> Result<(), SinkError> {
-        for _ in 0..APPLIED_LOOKS_MAX {
-            let left = schema::actual(self.server)?.map_or_else(Vec::new, |actual| actual.differences());
-            if enough(&left) {
-                return Ok(());
-            }
-            std::thread::sleep(APPLIED_LOOK_EVERY);
-        }
-        Err(SinkError::waiting(format!(
-            "QuestDB at {} took changes of table {table} but did not apply them within {} s: look for `suspended` in \
-             `SELECT * FROM wal_tables()`, then run `meterline migrate` again",
-            self.server.url(),
-            (APPLIED_LOOK_EVERY * APPLIED_LOOKS_MAX).as_secs()
-        )))
+    /// Waits until the server has applied what it took; its answer is the wait's
+    /// end, the request's time-out its bound.
+    fn wait_applied(&self, table: &TableName) -> Result<(), SinkError> {
+        self.server.execute(&format!("SELECT wait_wal_table('{table}')")).map(|_| ())
     }
 
     fn bring_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {

@@ -1,3 +1,5 @@
+//! What the rows of a request look like, byte by byte.
+
 use super::*;
 use proptest::prelude::*;
 use uuid::Uuid;
