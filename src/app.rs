@@ -63,7 +63,7 @@ impl Service {
     /// When the data directory is in use or damaged, or an address cannot be bound.
     pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let started = clock.now();
-        let metrics = upkeep::recorder();
+        let metrics = upkeep::recorder()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("door")

@@ -32,12 +32,14 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// Every family, in the order the data takes.
 #[rustfmt::skip]
-pub const FAMILIES: [Family; 41] = [
+pub const FAMILIES: [Family; 43] = [
     family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock can judge (it is after the build date), else 0."),
     family("meterline_clock_jumps_total", Counter, &[], "Times the wall clock moved against the monotonic clock."),
     family("meterline_webhook_connections", Gauge, &[], "Open connections at the webhook listener."),
-    family("meterline_webhook_requests_total", Counter, &["account", "answer"], "Requests by answer; the account is empty where the credentials were not valid."),
+    family("meterline_webhook_connections_closed_total", Counter, &["reason"], "Connections that were not closed by the peer's wish: header (its head stalled), idle, protocol (no HTTP, or broken off)."),
+    family("meterline_webhook_accept_errors_total", Counter, &[], "Times the webhook could not accept a connection."),
+    family("meterline_webhook_requests_total", Counter, &["account", "answer"], "Requests by answer (none: the sender went away); the account is empty where the credentials were not valid."),
     family("meterline_webhook_bytes_in_flight", Gauge, &[], "Bytes of bodies being received or waiting for their sync."),
     family("meterline_bodies_total", Counter, &["source", "verdict"], "Bodies taken, by the door's verdict."),
     family("meterline_body_bytes_total", Counter, &["source"], "Bytes of bodies taken, after inflation."),
