@@ -21,10 +21,12 @@
 
 mod index;
 mod letter;
+mod look;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Kind, Letter, LetterId, Listed, Row, Settlement};
+pub use letter::{Kind, Letter, LetterId, Listed, ListedRow, Row, Settlement};
+pub use look::{Found, read_all, read_one};
 
 use crate::clock::Clock;
 use crate::journal::{
@@ -220,7 +222,7 @@ impl DeadLetters {
     fn store_cursor(&self) -> Result<(), DeadLetterError> {
         let oldest_open = self.index().oldest().map_or_else(|| self.journal.next(), |id| Sequence(id.0));
         let cursor = Cursor::at(OPEN_CURSOR, self.journal.position(oldest_open), self.clock.now());
-        Ok(self.journal.store_cursor(&cursor)?)
+        Ok(self.journal.cursors().store(&cursor)?)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]

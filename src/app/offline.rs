@@ -54,7 +54,7 @@ fn replay(config: &Config, sink: Option<&str>, from: &str) -> Result<Vec<String>
         }
         let next = cursor.and_then(|cursor| cursor.position()).map_or(first, |position| position.next.min(first));
         let cursor = Cursor::at(name.as_str(), journal.position(next), clock.now());
-        journal.store_cursor(&cursor).map_err(|error| error.to_string())?;
+        journal.cursors().store(&cursor).map_err(|error| error.to_string())?;
         lines.push(format!("{name}: will send again from record {next} at the next start"));
     }
     journal.close();
