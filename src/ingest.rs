@@ -146,6 +146,12 @@ impl Door {
         self.0.drain.look(&self.0.journal, now);
     }
 
+    /// Whether the wall clock can be the present, so that times can be judged by it.
+    #[must_use]
+    pub fn clock_is_set(&self) -> bool {
+        self.0.clock_watch.can_judge(self.0.clock.now())
+    }
+
     /// What came in lately.
     #[must_use]
     pub fn recent(&self) -> Recent {
@@ -164,7 +170,7 @@ impl Inner {
         if !self.clock_watch.can_judge(self.clock.now()) {
             return Some(clock_watch::UNSET.to_owned());
         }
-        drain::why_full(&self.journal.usage()).or_else(|| self.outage.why(self.clock.monotonic()))
+        self.outage.why(self.clock.monotonic())
     }
 }
 

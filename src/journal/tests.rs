@@ -25,7 +25,10 @@ fn header(received: i64) -> RecordHeader {
 }
 
 fn read_all(journal: &Journal, from: Sequence) -> Vec<(u64, Vec<u8>)> {
-    let mut reader = journal.reader(from).unwrap();
+    drain(journal.reader(from).unwrap())
+}
+
+fn drain(mut reader: Reader) -> Vec<(u64, Vec<u8>)> {
     let mut records = Vec::new();
     while let Some(record) = reader.read().unwrap() {
         records.push((record.sequence.0, record.payload.to_vec()));
@@ -84,4 +87,21 @@ fn a_stored_cursor_is_loaded_and_resolved_after_an_open() {
     let (journal, _) = Journal::open(small(directory.path())).unwrap();
     assert_eq!(journal.cursors().load("sqlite").unwrap(), Some(cursor.clone()));
     assert_eq!(journal.resolve(&cursor), Resolved::At(cursor.position().unwrap()));
+}
+
+#[test]
+fn a_running_journal_can_be_inspected_without_touching_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(small(directory.path())).unwrap();
+    journal.source_id("north").unwrap();
+    let expected: Vec<_> = (1..=50_u8).map(|number| (u64::from(number), vec![number; 3_000])).collect();
+    for (_, payload) in &expected {
+        journal.append(header(1), payload).unwrap().wait().unwrap();
+    }
+    let inspection = inspect::open(directory.path()).unwrap();
+    assert_eq!(inspection.faults(), [] as [String; 0]);
+    assert_eq!(inspection.segments(), journal.segments());
+    assert_eq!(inspection.source_name(SourceId(1)).as_deref(), Some("north"));
+    assert_eq!(drain(inspection.reader(inspection.oldest()).unwrap()), expected);
+    journal.append(header(1), b"still open").unwrap().wait().unwrap();
 }

@@ -52,8 +52,7 @@ impl<'a> Room<'a> {
             Some((account, self.total.acquire_many(permits).await.ok()?))
         };
         tokio::time::timeout(self.wait, both).await.ok().flatten().ok_or_else(|| {
-            let why = "too many bytes of bodies are in flight at once; send again later".to_owned();
-            Answer::Unavailable(why, RETRY_AFTER_IN_FLIGHT)
+            Answer::Unavailable("too many bytes are in flight at once; send again later", RETRY_AFTER_IN_FLIGHT)
         })
     }
 
@@ -196,5 +195,5 @@ impl<'a> Frames<'a> {
     }
 }
 
-const STALLED: Answer = Answer::Timeout("nothing of the body came for too long\n");
-const TRICKLED: Answer = Answer::Timeout("the body took too long to come\n");
+const STALLED: Answer = Answer::Timeout("nothing of the body came for too long");
+const TRICKLED: Answer = Answer::Timeout("the body took too long to come");
