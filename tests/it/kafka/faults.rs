@@ -125,6 +125,7 @@ fn wrong_credentials_block_the_sink_and_are_not_shown() {
         &listeners
             .replace("listeners=", "advertised.listeners=")
             .replace("CONTROLLER://127.0.0.1:{controller_port},", ""),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
         "sasl.enabled.mechanisms=PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
          required user_meterline=\"right-horse\";",
