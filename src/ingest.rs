@@ -117,15 +117,24 @@ impl Door {
         }))
     }
 
-    /// The entrance of one source. Its name and limits are synced to the
-    /// journal's lists here, before any record can name them.
+    /// The entrance of one source; entrances of the same name count together. Its
+    /// name and limits are synced to the journal's lists here, before any record
+    /// can name them.
     ///
     /// # Errors
     /// When those lists cannot be written.
     pub fn source(&self, name: &str, options: SourceOptions) -> Result<Entrance, LedgerError> {
-        let entrance = Entrance::new(Arc::clone(&self.0), name, options)?;
-        self.0.sources.lock().unwrap_or_else(PoisonError::into_inner).push(entrance.counters());
-        Ok(entrance)
+        Entrance::new(Arc::clone(&self.0), options, self.counters(name))
+    }
+
+    fn counters(&self, name: &str) -> Arc<SourceCounters> {
+        let mut sources = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = sources.iter().find(|source| &*source.name == name) {
+            return Arc::clone(known);
+        }
+        let counters = Arc::new(SourceCounters::new(name));
+        sources.push(Arc::clone(&counters));
+        counters
     }
 
     /// Whether a body would be taken just now, and if not, why.

@@ -70,15 +70,14 @@ struct Judgement {
 }
 
 impl Entrance {
-    pub(super) fn new(door: Arc<Inner>, name: &str, options: SourceOptions) -> Result<Self, LedgerError> {
-        let source = door.journal.source_id(name)?;
+    pub(super) fn new(
+        door: Arc<Inner>,
+        options: SourceOptions,
+        counters: Arc<SourceCounters>,
+    ) -> Result<Self, LedgerError> {
+        let source = door.journal.source_id(&counters.name)?;
         let rule = door.journal.rule_version(&options.limits)?;
-        let counters = Arc::new(SourceCounters::new(name));
         Ok(Self(Arc::new(State { door, source, rule, options, counters })))
-    }
-
-    pub(super) fn counters(&self) -> Arc<SourceCounters> {
-        Arc::clone(&self.0.counters)
     }
 
     /// Takes a body: returns once it is synced to this machine's disk.
