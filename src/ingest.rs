@@ -27,6 +27,7 @@ pub use refusal::Refusal;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, LedgerError};
+use crate::reading::UnixNanos;
 use clock_watch::ClockWatch;
 use drain::Drain;
 use meters::Meters;
@@ -37,8 +38,6 @@ use source_counters::SourceCounters;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-
-use crate::reading::UnixNanos;
 
 /// The door; a clone is the same door.
 #[derive(Clone)]

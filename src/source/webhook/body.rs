@@ -51,9 +51,11 @@ impl<'a> Room<'a> {
             let account = self.account.acquire_many(permits).await.ok()?;
             Some((account, self.total.acquire_many(permits).await.ok()?))
         };
-        tokio::time::timeout(self.wait, both).await.ok().flatten().ok_or_else(|| {
-            Answer::Unavailable("too many bytes are in flight at once; send again later", RETRY_AFTER_IN_FLIGHT)
-        })
+        tokio::time::timeout(self.wait, both)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(Answer::Unavailable("too many bytes are in flight at once; send again later", RETRY_AFTER_IN_FLIGHT))
     }
 
     /// Gives back the room of `bytes`.
