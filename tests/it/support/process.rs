@@ -43,8 +43,13 @@ impl Process {
 
     /// Sends SIGTERM and goes on at once.
     pub(crate) fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success(), "kill -TERM: {status}");
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, by its name without SIG.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill -s {name}: {status}");
     }
 
     /// Waits until it has ended.
