@@ -143,8 +143,8 @@ impl Service {
         for pump in self.pumps.iter() {
             pump.stop(until);
         }
-        for pump in self.pumps.iter().filter(|pump| !pump.wait(until)) {
-            tracing::warn!(sink = pump.name(), "still in a request at the deadline; it goes on from its cursor at the next start");
+        for pump in self.pumps.iter() {
+            pump.join();
         }
         self.journal.close();
         self.control.stop();

@@ -177,6 +177,16 @@ impl Broker {
         self.process.take().expect("the broker runs").kill();
     }
 
+    /// Stops it from doing anything; its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.process.as_ref().expect("the broker runs").signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.as_ref().expect("the broker runs").signal("CONT");
+    }
+
     /// Starts it on the same data and ports, and waits until it answers.
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");
