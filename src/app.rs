@@ -9,6 +9,7 @@
 mod check;
 mod commands;
 mod migrate;
+mod offline;
 mod sinks;
 mod status;
 pub mod telemetry;
@@ -16,6 +17,7 @@ mod upkeep;
 
 pub use check::{Finding, Weight, findings};
 pub use migrate::{Migrated, migrate};
+pub use offline::command;
 
 use crate::admin::{Admin, Views};
 use crate::clock::Clock;

@@ -21,10 +21,12 @@
 
 mod index;
 mod letter;
+mod look;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Kind, Letter, LetterId, Listed, Row, Settlement};
+pub use letter::{Kind, Letter, LetterId, Listed, ListedRow, Row, Settlement};
+pub use look::{Found, read_all, read_one};
 
 use crate::clock::Clock;
 use crate::journal::{
@@ -34,7 +36,7 @@ use crate::journal::{
 use crate::metrics;
 use crate::reading::Limits;
 use index::Index;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -200,6 +202,12 @@ impl DeadLetters {
         Kind::ALL.iter().map(|kind| (kind.label().to_owned(), index.count(*kind))).collect()
     }
 
+    /// The records that a sink's code died of and that nobody has decided about yet.
+    #[must_use]
+    pub fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
+        self.index().poisoned(sink)
+    }
+
     /// Closes the letters' journal.
     pub fn close(&self) {
         self.journal.close();
@@ -220,7 +228,7 @@ impl DeadLetters {
     fn store_cursor(&self) -> Result<(), DeadLetterError> {
         let oldest_open = self.index().oldest().map_or_else(|| self.journal.next(), |id| Sequence(id.0));
         let cursor = Cursor::at(OPEN_CURSOR, self.journal.position(oldest_open), self.clock.now());
-        Ok(self.journal.store_cursor(&cursor)?)
+        Ok(self.journal.cursors().store(&cursor)?)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]

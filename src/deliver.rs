@@ -26,7 +26,7 @@ mod tests;
 pub use backoff::{Backoff, BackoffError};
 pub use keeper::Keeper;
 pub use pump::{PumpHandle, PumpOptions, StartError};
-pub use refused_rows::{RefusedRowAt, RefusedRows};
+pub use refused_rows::RefusedRows;
 pub use rewind::{Rewind, RewindError, Rewound};
 pub use sink::{Delivery, Exception, Progress, Sink, SinkError, SinkTrouble, Takes};
 pub use status::{PumpStatus, SinkState};

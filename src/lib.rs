@@ -27,6 +27,7 @@
 pub mod admin;
 pub mod clock;
 pub mod control;
+pub mod dead_letters;
 pub mod deliver;
 pub mod ingest;
 pub mod journal;

@@ -208,7 +208,7 @@ pub(super) fn encode_settlement(letter: LetterId, how: Settlement) -> Vec<u8> {
 }
 
 /// Reads a decision as it is written.
-pub fn decode_settlement(bytes: &[u8]) -> Result<(LetterId, Settlement), String> {
+pub(super) fn decode_settlement(bytes: &[u8]) -> Result<(LetterId, Settlement), String> {
     let settled: Settled = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     Ok((settled.letter, settled.how))
 }

@@ -1,38 +1,26 @@
-//! The keeper: a sink that copies every undecodable record and every record with
-//! samples set aside to the dead letters, before retention may take it.
-//!
-//! Driven by a pump of its own, whose cursor pins the journal like any sink's. A
-//! record that comes again is not kept twice: its identity is journal and sequence.
+//! The keeper: the sink of a pump of its own, which copies every undecodable body
+//! and every record with set-aside samples to the dead letters before retention
+//! may take it. Its cursor pins the journal like any sink's. A record that comes
+//! again is not kept twice while its letter is open.
 
 use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
-use crate::dead_letters::{Adding, BodyKind, BodyLetter, DeadLetterError, DeadLetters, Letter, Origin};
+use crate::dead_letters::{DeadLetters, Kind, Letter};
 use crate::journal::{Position, Sequence, Verdict};
-use crate::reading::{Limits, SetAside, UnixNanos};
+use crate::reading::SetAside;
 use crate::wire::{self, PayloadFormat, Tally};
-use std::fmt::Write as _;
 
-/// Letters on their way to disk at once.
-const ADDING_MAX: usize = 64;
-
-/// Keeps what is not delivered.
+/// Copies what the other sinks leave out.
 #[derive(Debug)]
 pub struct Keeper {
     letters: DeadLetters,
-    adding: Vec<Adding>,
-    next: Sequence,
+    next_unsafe: Sequence,
 }
 
 impl Keeper {
-    /// A keeper that writes to `letters`.
+    /// A keeper that writes to these letters.
     #[must_use]
     pub fn new(letters: DeadLetters) -> Self {
-        Self { letters, adding: Vec::new(), next: Sequence::FIRST }
-    }
-
-    fn wait_for_all(&mut self) -> Result<(), SinkError> {
-        // All of them are waited for, also after one failed: none may stay half-known.
-        let outcomes: Vec<_> = self.adding.drain(..).map(Adding::wait).collect();
-        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop)).map_err(refused)
+        Self { letters, next_unsafe: Sequence::FIRST }
     }
 }
 
@@ -46,70 +34,61 @@ impl Sink for Keeper {
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
-        self.next = delivery.record.sequence.next();
+        self.next_unsafe = delivery.record.sequence.next();
         Ok(())
     }
 
     fn keep(&mut self, exception: &Exception<'_>) -> Result<(), SinkError> {
-        let adding = self.letters.begin(&letter(exception)).map_err(refused)?;
-        self.adding.push(adding);
-        self.next = exception.record.sequence.next();
+        let (record, header) = (&exception.record, &exception.record.header);
+        let (kind, reason) = match (header.verdict, exception.format) {
+            (_, None) => (Kind::Undecodable, "a payload format that this program does not know".to_owned()),
+            (Verdict::Undecodable, Some(format)) => (Kind::Undecodable, framing_fault(format, record.payload)),
+            (Verdict::PartlySetAside | Verdict::Deliverable, Some(format)) => (Kind::SetAside, reasons(format, exception)),
+        };
+        let letter = Letter {
+            kind,
+            source: exception.source.to_owned(),
+            received: header.received,
+            journal: record.journal,
+            sequence: record.sequence,
+            format: header.format,
+            sink: None,
+            row: None,
+            reason,
+            body: record.payload.to_vec(),
+        };
+        self.letters.add(&letter).map_err(|error| SinkError::blocked(error.to_string()))?;
+        self.next_unsafe = record.sequence.next();
         Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.adding.len() >= ADDING_MAX
     }
 
     fn settle(&mut self, _drain: bool) -> Result<Progress, SinkError> {
-        self.wait_for_all()?;
-        Ok(Progress { next_unsafe: self.next, wake_at: None })
+        Ok(Progress { next_unsafe: self.next_unsafe, wake_at: None })
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        // What is on its way must be known as kept before it comes again.
-        self.wait_for_all().ok();
-        self.next = position.next;
+        self.next_unsafe = position.next;
         Ok(())
     }
 }
 
-fn refused(error: DeadLetterError) -> SinkError {
-    if error.is_passing() { SinkError::waiting(error.to_string()) } else { SinkError::blocked(error.to_string()) }
-}
-
-fn letter(exception: &Exception<'_>) -> Letter {
-    let Exception { record, source, limits, format } = exception;
-    let header = record.header;
-    let kind = if header.verdict == Verdict::PartlySetAside { BodyKind::SetAside } else { BodyKind::Undecodable };
-    Letter::Body(BodyLetter {
-        kind,
-        origin: Some(Origin { journal: record.journal, sequence: record.sequence }),
-        source: (*source).to_owned(),
-        format: header.format,
-        received: header.received,
-        reason: reason(*format, record.payload, limits, header.received),
-        body: record.payload.to_vec(),
-    })
-}
-
-/// Why it is an exception, as far as this program can tell.
-fn reason(format: Option<PayloadFormat>, body: &[u8], limits: &Limits, received: UnixNanos) -> String {
-    let Some(format) = format else { return "a payload format that this program does not know".to_owned() };
+fn framing_fault(format: PayloadFormat, body: &[u8]) -> String {
     match wire::readings(format, body) {
         Err(error) => error.to_string(),
-        Ok(readings) => set_aside_by_reason(&Tally::of(readings, limits, received)),
+        Ok(_) => "this program can read it: re-submit it".to_owned(),
     }
 }
 
-fn set_aside_by_reason(tally: &Tally) -> String {
-    let mut text = String::from("set aside:");
-    for reason in SetAside::ALL {
-        let count = tally.set_aside[reason.index()];
-        if count > 0 {
-            // Writing to a string cannot fail.
-            write!(text, " {} {count}", reason.label()).ok();
+/// The reasons why samples of the record were set aside, each once, with its count.
+fn reasons(format: PayloadFormat, exception: &Exception<'_>) -> String {
+    let record = &exception.record;
+    match wire::readings(format, record.payload) {
+        Err(error) => error.to_string(),
+        Ok(readings) => {
+            let tally = Tally::of(readings, exception.limits, record.header.received);
+            let counts = SetAside::ALL.map(|reason| (reason.label(), tally.set_aside[reason.index()]));
+            let named = counts.iter().filter(|(_, count)| *count > 0).map(|(label, count)| format!("{count} {label}"));
+            named.collect::<Vec<_>>().join(", ")
         }
     }
-    text
 }

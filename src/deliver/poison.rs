@@ -8,8 +8,8 @@
 
 use super::pump::PumpOptions;
 use super::run::{Run, Trouble};
-use super::shared::Shared;
-use crate::dead_letters::{BodyKind, BodyLetter, DeadLetters, Letter, Origin};
+use super::refused_rows::letter_of;
+use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -92,10 +92,13 @@ impl Run {
 
     fn set_poison_aside(&mut self, poison: Sequence, letters: &DeadLetters, message: &str) -> Trouble {
         let name = &self.shared.name;
-        match poison_letter(&self.shared, poison, message).and_then(|letter| {
-            let add = letters.add(&letter);
-            add.map_err(|error| Trouble::blocked(format!("poisonous record {poison} cannot be set aside: {error}")))
-        }) {
+        let reason = format!("the sink's code failed at it: {message}");
+        let letter = letter_of(&self.shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
+        let added = letter.and_then(|letter| {
+            let not_kept = |error| Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"));
+            letters.add(&letter).map_err(not_kept)
+        });
+        match added {
             Ok(id) => {
                 self.deaths.poisoned.insert(poison);
                 self.deaths.last = None;
@@ -107,21 +110,6 @@ impl Run {
             Err(trouble) => trouble,
         }
     }
-}
-
-fn poison_letter(shared: &Shared, poison: Sequence, message: &str) -> Result<Letter, Trouble> {
-    let mut reader = shared.journal.reader(poison)?;
-    let record = reader.read()?.ok_or_else(|| Trouble::waiting(format!("record {poison} cannot be read")))?;
-    let source = shared.journal.source_name(record.header.source);
-    Ok(Letter::Body(BodyLetter {
-        kind: BodyKind::Poison { sink: shared.name.clone() },
-        origin: Some(Origin { journal: record.journal, sequence: poison }),
-        source: source.map_or_else(String::new, |name| name.to_string()),
-        format: record.header.format,
-        received: record.header.received,
-        reason: format!("the sink's code failed at it: {message}"),
-        body: record.payload.to_vec(),
-    }))
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -10,13 +10,15 @@ use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::Journal;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A rewind is answered when it is durable; a pump that is in the middle of a
 /// request does it after that.
 const REWIND_WAIT: Duration = Duration::from_secs(10);
+/// What a pump may take beyond its deadline to store its cursor.
+const JOIN_GRACE: Duration = Duration::from_secs(1);
 
 /// How a pump paces itself.
 #[derive(Debug, Clone)]
@@ -57,7 +59,7 @@ pub struct StartError {
 /// A running pump. Dropped without [`PumpHandle::stop`], its thread goes on.
 pub struct PumpHandle {
     shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl PumpHandle {
@@ -77,7 +79,7 @@ impl PumpHandle {
         let run = Run::new(Arc::clone(&shared), sink, options);
         let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || run.run());
         let thread = thread.map_err(|source| StartError { sink: shared.name.clone(), source })?;
-        Ok(Self { shared, thread })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// The sink's name.
@@ -108,18 +110,19 @@ impl PumpHandle {
         self.shared.stop_by(deadline);
     }
 
-    /// Waits for its end, at most until `deadline`. False where it is still in the
-    /// middle of a request then; its cursor is as it was stored last.
-    #[must_use]
-    pub fn join(self, deadline: Instant) -> bool {
-        if !self.shared.wait_for_end(deadline) {
-            tracing::warn!(sink = self.shared.name, "the sink is still busy at the deadline; it is left as it is, its cursor remembers");
-            return false;
+    /// Waits for its end, at most until a moment after the deadline it was stopped
+    /// with. One that is in the middle of a request then is left as it is: its
+    /// cursor remembers.
+    pub fn join(&self) {
+        let sink = self.shared.name.as_str();
+        if !self.shared.wait_for_end(JOIN_GRACE) {
+            tracing::warn!(sink, "the sink is still busy at the deadline; it is left as it is, its cursor remembers");
+            return;
         }
-        if self.thread.join().is_err() {
-            tracing::error!(sink = self.shared.name, "the pump's thread had died; its cursor is as it was stored last");
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!(sink, "the pump's thread had died; its cursor is as it was stored last");
         }
-        true
     }
 }
 

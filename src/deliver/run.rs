@@ -261,6 +261,7 @@ impl Run {
 
     fn fail(&mut self, trouble: Trouble) {
         self.metrics.errors.increment(1);
+        self.deaths.end();
         let now = self.shared.clock.monotonic();
         if let Some(place) = &mut self.place {
             place.go_back(place.safe);

@@ -124,10 +124,12 @@ impl Shared {
         });
     }
 
-    /// Waits until the thread has ended, at most until `deadline`. True if it has.
-    pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(self.clock.monotonic());
-        let waited = self.rung.wait_timeout_while(locked(&self.inbox), left, |inbox| !inbox.has_ended);
+    /// Waits until the thread has ended, at most until `grace` after the deadline of
+    /// the stop. True if it has.
+    pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
+        let now = self.clock.monotonic();
+        let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
+        let waited = self.rung.wait_timeout_while(locked(&self.inbox), limit, |inbox| !inbox.has_ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
 

@@ -77,6 +77,13 @@ pub(crate) fn set_topic_settings(brokers: &str, topic: &str, settings: &[(&str, 
     }
 }
 
+/// A topic's setting in force.
+pub(crate) fn topic_setting(brokers: &str, topic: &str, name: &str) -> String {
+    let resource = ResourceSpecifier::Topic(topic);
+    let results = block_on(admin(brokers).describe_configs([&resource], &AdminOptions::new())).unwrap();
+    results[0].as_ref().unwrap().get(name).unwrap().value.clone().unwrap()
+}
+
 fn config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
@@ -134,7 +141,8 @@ impl Broker {
         Self::start_with(&[])
     }
 
-    /// The same with further lines (`key=value`) in its properties.
+    /// The same with further lines (`key=value`) in its properties, where `{port}`
+    /// and `{controller_port}` stand for its ports.
     pub(crate) fn start_with(settings: &[&str]) -> Self {
         let mut broker = Self {
             process: None,
@@ -165,7 +173,13 @@ impl Broker {
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");
         let mut command = server_script("kafka.sh");
-        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string())).args(&self.settings);
+        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string()));
+        let [port, controller_port] = self.ports.map(|port| port.to_string());
+        command.args(
+            self.settings
+                .iter()
+                .map(|line| line.replace("{port}", &port).replace("{controller_port}", &controller_port)),
+        );
         let mut process = Process::start(command, &self.root.path().join("broker.log"));
         process.wait_ready("Kafka answers", START_LIMIT, || self.answers());
         self.process = Some(process);
