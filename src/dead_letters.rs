@@ -36,7 +36,7 @@ use crate::journal::{
 use crate::metrics;
 use crate::reading::Limits;
 use index::Index;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -200,6 +200,12 @@ impl DeadLetters {
     pub fn open_by_kind(&self) -> BTreeMap<String, u64> {
         let index = self.index();
         Kind::ALL.iter().map(|kind| (kind.label().to_owned(), index.count(*kind))).collect()
+    }
+
+    /// The records that a sink's code died of and that nobody has decided about yet.
+    #[must_use]
+    pub fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
+        self.index().poisoned(sink)
     }
 
     /// Closes the letters' journal.

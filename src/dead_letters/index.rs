@@ -2,7 +2,7 @@
 
 use super::letter::{Kind, Letter, LetterId, Row};
 use crate::journal::{JournalId, Sequence};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a letter is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -60,6 +60,12 @@ impl Index {
 
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// The records that a sink's code died of.
+    pub(super) fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
+        let of_sink = |subject: &&Subject| subject.kind == Kind::Poison && subject.sink.as_deref() == Some(sink);
+        self.by_id.values().filter(of_sink).map(|subject| subject.sequence).collect()
     }
 
     pub(super) fn count(&self, kind: Kind) -> u64 {

@@ -1,11 +1,13 @@
 //! The keeper: the sink of a pump of its own, which copies every undecodable body
 //! and every record with set-aside samples to the dead letters before retention
-//! may take it. Its cursor pins the journal like any sink's.
+//! may take it. Its cursor pins the journal like any sink's. A record that comes
+//! again is not kept twice while its letter is open.
 
-use super::sink::{Delivery, Progress, Sink, SinkError};
+use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
 use crate::dead_letters::{DeadLetters, Kind, Letter};
 use crate::journal::{Position, Sequence, Verdict};
-use crate::wire::{self, Judged};
+use crate::reading::SetAside;
+use crate::wire::{self, PayloadFormat, Tally};
 
 /// Copies what the other sinks leave out.
 #[derive(Debug)]
@@ -27,28 +29,35 @@ impl Sink for Keeper {
         Ok(None)
     }
 
+    fn takes(&self) -> Takes {
+        Takes::Exceptions
+    }
+
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
-        let record = &delivery.record;
-        let (kind, reason) = match record.header.verdict {
-            Verdict::Deliverable => (None, String::new()),
-            Verdict::PartlySetAside => (Some(Kind::SetAside), reasons(delivery)),
-            Verdict::Undecodable => (Some(Kind::Undecodable), framing_fault(delivery)),
+        self.next_unsafe = delivery.record.sequence.next();
+        Ok(())
+    }
+
+    fn keep(&mut self, exception: &Exception<'_>) -> Result<(), SinkError> {
+        let (record, header) = (&exception.record, &exception.record.header);
+        let (kind, reason) = match (header.verdict, exception.format) {
+            (_, None) => (Kind::Undecodable, "a payload format that this program does not know".to_owned()),
+            (Verdict::Undecodable, Some(format)) => (Kind::Undecodable, framing_fault(format, record.payload)),
+            (Verdict::PartlySetAside | Verdict::Deliverable, Some(format)) => (Kind::SetAside, reasons(format, exception)),
         };
-        if let Some(kind) = kind {
-            let letter = Letter {
-                kind,
-                source: delivery.source.to_owned(),
-                received: record.header.received,
-                journal: record.journal,
-                sequence: record.sequence,
-                format: record.header.format,
-                sink: None,
-                row: None,
-                reason,
-                body: record.payload.to_vec(),
-            };
-            self.letters.add(&letter).map_err(|error| SinkError::blocked(error.to_string()))?;
-        }
+        let letter = Letter {
+            kind,
+            source: exception.source.to_owned(),
+            received: header.received,
+            journal: record.journal,
+            sequence: record.sequence,
+            format: header.format,
+            sink: None,
+            row: None,
+            reason,
+            body: record.payload.to_vec(),
+        };
+        self.letters.add(&letter).map_err(|error| SinkError::blocked(error.to_string()))?;
         self.next_unsafe = record.sequence.next();
         Ok(())
     }
@@ -63,29 +72,23 @@ impl Sink for Keeper {
     }
 }
 
-fn framing_fault(delivery: &Delivery<'_>) -> String {
-    match wire::readings(delivery.format, delivery.record.payload) {
+fn framing_fault(format: PayloadFormat, body: &[u8]) -> String {
+    match wire::readings(format, body) {
         Err(error) => error.to_string(),
         Ok(_) => "this program can read it: re-submit it".to_owned(),
     }
 }
 
-/// The reasons why samples of the record were set aside, each once.
-fn reasons(delivery: &Delivery<'_>) -> String {
-    let Ok(readings) = wire::readings(delivery.format, delivery.record.payload) else {
-        return framing_fault(delivery);
-    };
-    let mut labels = std::collections::BTreeSet::new();
-    for reading in readings {
-        let values = reading.values.clone();
-        match Judged::new(reading, delivery.limits, delivery.record.header.received) {
-            Err(reason) => drop(labels.insert(reason.label())),
-            Ok(_) => labels.extend(
-                values
-                    .filter_map(|value| value.and_then(|sample| delivery.limits.judge_value(sample.value)).err())
-                    .map(crate::reading::SetAside::label),
-            ),
+/// The reasons why samples of the record were set aside, each once, with its count.
+fn reasons(format: PayloadFormat, exception: &Exception<'_>) -> String {
+    let record = &exception.record;
+    match wire::readings(format, record.payload) {
+        Err(error) => error.to_string(),
+        Ok(readings) => {
+            let tally = Tally::of(readings, exception.limits, record.header.received);
+            let counts = SetAside::ALL.map(|reason| (reason.label(), tally.set_aside[reason.index()]));
+            let named = counts.iter().filter(|(_, count)| *count > 0).map(|(label, count)| format!("{count} {label}"));
+            named.collect::<Vec<_>>().join(", ")
         }
     }
-    labels.into_iter().collect::<Vec<_>>().join(", ")
 }
