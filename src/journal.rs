@@ -20,6 +20,7 @@ mod error;
 mod frame;
 mod group;
 mod identity;
+pub mod inspect;
 mod ledger;
 mod lock;
 mod options;
@@ -37,10 +38,14 @@ pub use append::Append;
 pub use cursor::{Cursor, Cursors, Range};
 pub use error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 pub use identity::Resolved;
+pub use inspect::{Inspection, SegmentSummary};
 pub use options::{Options, Retention};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
+
+#[cfg(test)]
+pub(crate) use disk::faulty::{FaultyDisk, Operation};
 
 use crate::reading::{Limits, UnixNanos};
 use catalog::Catalog;
@@ -275,14 +280,7 @@ impl Journal {
     /// # Errors
     /// A record that retention took, or beyond the next one.
     pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
-        let (oldest, next) = (self.inner.catalog.oldest(), self.inner.catalog.next());
-        if from < oldest {
-            Err(ReadError::Retained { wanted: from, oldest })
-        } else if from > next {
-            Err(ReadError::Beyond { wanted: from, next })
-        } else {
-            Ok(Reader::new(Arc::clone(&self.inner.catalog), from))
-        }
+        Reader::within(&self.inner.catalog, from)
     }
 
     /// The oldest record that can be read.
@@ -333,7 +331,7 @@ impl Journal {
     }
 
     fn scan_for(&self, time: UnixNanos, from: Sequence) -> Result<Sequence, ReadError> {
-        let mut reader = Reader::new(Arc::clone(&self.inner.catalog), from);
+        let mut reader = self.reader(from)?;
         loop {
             match reader.read()? {
                 Some(record) if record.header.received >= time => return Ok(record.sequence),
@@ -366,6 +364,12 @@ impl Journal {
             oldest: catalog.oldest(),
             next: catalog.next(),
         }
+    }
+
+    /// The segments, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentSummary> {
+        inspect::summaries(&self.inner.catalog)
     }
 
     /// Commits what was appended, proves it with a closing group, and gives the

@@ -50,8 +50,16 @@ struct Found {
 }
 
 impl Reader {
-    pub(super) fn new(catalog: Arc<Catalog>, from: Sequence) -> Self {
-        Self { catalog, next: from, place: None, window: Window::default() }
+    /// A reader whose first record is `from`, if there is or will be such a record.
+    pub(super) fn within(catalog: &Arc<Catalog>, from: Sequence) -> Result<Self, ReadError> {
+        let (oldest, next) = (catalog.oldest(), catalog.next());
+        if from < oldest {
+            Err(ReadError::Retained { wanted: from, oldest })
+        } else if from > next {
+            Err(ReadError::Beyond { wanted: from, next })
+        } else {
+            Ok(Self { catalog: Arc::clone(catalog), next: from, place: None, window: Window::default() })
+        }
     }
 
     /// The record that the next [`Reader::read`] gives.

@@ -46,6 +46,7 @@ struct Tail {
 
 /// Looks at everything in the directory.
 pub(super) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
+    remove_leftovers(disk)?;
     let mut names = segment_names(disk)?;
     let next_segment_id = names.last().map_or(1, |last| last.id + 1);
     let mut headless = Vec::new();
@@ -69,12 +70,16 @@ pub(super) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
     })
 }
 
-/// The segments by id, leftovers removed.
+/// Removes files that were not complete when the previous run ended.
+fn remove_leftovers(disk: &dyn Disk) -> Result<(), OpenError> {
+    let files = disk.names().map_err(|source| io_error(disk, "its files cannot be listed", source))?;
+    files.iter().filter(|file| file.ends_with(TEMPORARY_SUFFIX)).for_each(|file| remove_quietly(disk, file));
+    Ok(())
+}
+
+/// The segments by id.
 pub(super) fn segment_names(disk: &dyn Disk) -> Result<Vec<SegmentName>, OpenError> {
     let files = disk.names().map_err(|source| io_error(disk, "its files cannot be listed", source))?;
-    for file in files.iter().filter(|file| file.ends_with(TEMPORARY_SUFFIX)) {
-        remove_quietly(disk, file);
-    }
     let mut names: Vec<SegmentName> = files.iter().filter_map(|file| SegmentName::parse(file)).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0].id == pair[1].id || pair[0].first > pair[1].first) {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct RealDisk {
     directory: PathBuf,
+    is_writable: bool,
 }
 
 impl RealDisk {
@@ -24,12 +25,12 @@ impl RealDisk {
                 File::open(parent)?.sync_all()?;
             }
         }
-        Ok(Self::at(directory))
+        Ok(Self { directory: directory.to_owned(), is_writable: true })
     }
 
-    /// The directory as it is.
-    pub(crate) fn at(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+    /// The directory as it is, for reading.
+    pub(crate) fn read_only(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), is_writable: false }
     }
 }
 
@@ -54,7 +55,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(OpenOptions::new().read(true).write(true).open(self.directory.join(name))?)))
+        Ok(Box::new(RealFile(OpenOptions::new().read(true).write(self.is_writable).open(self.directory.join(name))?)))
     }
 
     fn open_or_create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
