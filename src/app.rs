@@ -30,7 +30,7 @@ use crate::journal::{Journal, Sequence};
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use upkeep::Upkeep;
 
 /// The running service.

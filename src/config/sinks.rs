@@ -3,7 +3,9 @@
 #[cfg(any(feature = "questdb", feature = "kafka"))]
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 
 /// The configured sinks.
 #[derive(Debug, Default)]
