@@ -57,6 +57,8 @@ impl Iterator for JudgedSamples<'_> {
 pub struct Tally {
     /// Readings, set aside or not.
     pub readings: u64,
+    /// Readings that are deliverable and flagged as unusual.
+    pub flagged: u64,
     /// Deliverable samples.
     pub samples: u64,
     /// Samples set aside, by [`SetAside::index`]; a reading set aside counts its
@@ -67,13 +69,17 @@ pub struct Tally {
 impl Tally {
     /// Counts what the rule says of every reading.
     #[must_use]
+    #[inline]
     pub fn of(readings: smart_me::Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
         let mut tally = Self::default();
         for reading in readings {
             tally.readings += 1;
             let values = reading.values.clone();
             match Judged::new(reading, limits, received) {
-                Ok(_) => tally.count_values(values, limits),
+                Ok(judged) => {
+                    tally.flagged += u64::from(judged.flags != Flags::NONE);
+                    tally.count_values(values, limits);
+                }
                 Err(reason) => tally.set_aside[reason.index()] += (values.count() as u64).max(1),
             }
         }
@@ -86,12 +92,11 @@ impl Tally {
         self.set_aside.iter().any(|&count| count > 0)
     }
 
+    #[inline]
     fn count_values(&mut self, values: smart_me::Values<'_>, limits: &Limits) {
-        for value in values {
-            match value.and_then(|sample| limits.judge_value(sample.value)) {
-                Ok(()) => self.samples += 1,
-                Err(reason) => self.set_aside[reason.index()] += 1,
-            }
-        }
+        values.for_each(|value| match value.and_then(|sample| limits.judge_value(sample.value)) {
+            Ok(()) => self.samples += 1,
+            Err(reason) => self.set_aside[reason.index()] += 1,
+        });
     }
 }
