@@ -44,6 +44,9 @@ pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
 
+#[cfg(test)]
+pub(crate) use disk::faulty::{FaultyDisk, Operation};
+
 use crate::reading::{Limits, UnixNanos};
 use catalog::Catalog;
 use disk::{RealDisk, SharedDisk};

@@ -9,6 +9,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) mod faulty;
 mod real;
 
 pub(crate) use real::RealDisk;
