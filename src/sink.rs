@@ -1,4 +1,6 @@
 //! The stores and streams at the end of a pump.
 
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "questdb")]
 pub mod questdb;

@@ -86,6 +86,14 @@ fn sinks(config: &Config, found: &mut Vec<Finding>) {
     }
     #[cfg(feature = "kafka")]
     if let Some(kafka) = &config.sinks.kafka {
-        found.extend(super::kafka_findings(kafka));
+        use crate::sink::kafka::{Level, check};
+        found.extend(check(kafka).into_iter().map(|finding| {
+            let weight = match finding.level {
+                Level::Good => Weight::Good,
+                Level::Warning => Weight::Warning,
+                Level::Fault => Weight::Fault,
+            };
+            Finding::new("kafka", weight, finding.message)
+        }));
     }
 }

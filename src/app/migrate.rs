@@ -41,3 +41,11 @@ fn migrate_questdb(questdb: &crate::config::QuestDb, rows_per_day: Option<u64>) 
         Err(error) => Migrated { sink: "questdb", did: Vec::new(), refused: Some(error.to_string()) },
     }
 }
+
+#[cfg(feature = "kafka")]
+fn migrate_kafka(kafka: &crate::sink::kafka::Config) -> Migrated {
+    match crate::sink::kafka::migrate(kafka) {
+        Ok(steps) => Migrated { sink: "kafka", did: steps.iter().map(ToString::to_string).collect(), refused: None },
+        Err(error) => Migrated { sink: "kafka", did: Vec::new(), refused: Some(error.to_string()) },
+    }
+}

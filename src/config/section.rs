@@ -22,11 +22,22 @@ pub(super) struct Context<'s> {
     pub(super) environment: &'s BTreeMap<String, String>,
     pub(super) faults: RefCell<Vec<Fault>>,
     used_variables: RefCell<Vec<String>>,
+    /// Every key that was asked for, so that a test can hold the example against it.
+    #[cfg(test)]
+    pub(super) asked: RefCell<Vec<String>>,
 }
 
 impl<'s> Context<'s> {
     pub(super) fn new(file: &'s str, text: &'s str, environment: &'s BTreeMap<String, String>) -> Self {
-        Self { file, text, environment, faults: RefCell::default(), used_variables: RefCell::default() }
+        Self {
+            file,
+            text,
+            environment,
+            faults: RefCell::default(),
+            used_variables: RefCell::default(),
+            #[cfg(test)]
+            asked: RefCell::default(),
+        }
     }
 
     pub(super) fn into_faults(self) -> Faults {
@@ -70,7 +81,7 @@ impl<'s> Section<'s> {
 
     /// The value of `key`, or `None` where it is absent or at fault.
     pub(super) fn get<T: Value>(&mut self, key: &'static str) -> Option<T> {
-        self.asked.push(key);
+        self.ask(key);
         if let Some((name, text)) = self.variable(key) {
             return match T::from_text(&text) {
                 Ok(value) => Some(value),
@@ -131,7 +142,7 @@ impl<'s> Section<'s> {
 
     /// The table `key`, which may be absent.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'s> {
-        self.asked.push(key);
+        self.ask(key);
         let (table, offset) = match self.entry(key) {
             Some((_, value)) => match value.get_ref() {
                 DeValue::Table(table) => (Some(table), value.span().start),
@@ -155,7 +166,7 @@ impl<'s> Section<'s> {
 
     /// The tables `[[key]]`, in the order of the file.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'s>> {
-        self.asked.push(key);
+        self.ask(key);
         let Some((_, value)) = self.entry(key) else { return Vec::new() };
         let DeValue::Array(array) = value.get_ref() else {
             let place = self.place(value.span().start);
@@ -179,6 +190,11 @@ impl<'s> Section<'s> {
             }
         }
         sections
+    }
+
+    /// Whether the file has `key`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some()
     }
 
     /// The text of an environment variable that the configuration names.
@@ -209,12 +225,22 @@ impl<'s> Section<'s> {
         }
     }
 
+    fn ask(&mut self, key: &'static str) {
+        self.asked.push(key);
+        #[cfg(test)]
+        self.context.asked.borrow_mut().push(self.name(key));
+    }
+
     fn entry(&self, key: &str) -> Option<(&'s str, &'s Spanned<DeValue<'s>>)> {
         self.table?.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| (&**name.get_ref(), value))
     }
 
     fn name(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        match (self.path.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, key) => format!("{path}.{key}"),
+        }
     }
 
     fn place(&self, offset: usize) -> String {
@@ -240,7 +266,7 @@ impl<'s> Section<'s> {
     }
 
     fn any_variable(&self) -> bool {
-        let prefix = self.variable_name("");
+        let prefix = format!("{}_", self.variable_name(""));
         self.context.environment.keys().any(|name| name.starts_with(&prefix))
     }
 }

@@ -127,3 +127,68 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     sink.request_timeout = request_timeout.unwrap_or(sink.request_timeout);
     Some(QuestDb { sink, partition })
 }
+
+#[cfg(feature = "kafka")]
+fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
+    use super::value::Bytes;
+    use crate::sink::kafka::{Compression, Config};
+
+    if !section.is_present() {
+        return None;
+    }
+    let brokers = section.required::<String>("brokers", "\"127.0.0.1:9092\"");
+    let topic = section.get_or("topic", "meterline.readings".to_owned());
+    let mut config = Config::new(brokers.clone().unwrap_or_default(), topic);
+    let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
+    config.compression = section.choice("compression", &compressions, config.compression);
+    config.partitions = small(section.number_between("partitions", config.partitions.into(), 1..=10_000));
+    config.replication = small(section.number_between("replication", config.replication.into(), 1..=100));
+    config.retention = section.get("retention").or(config.retention);
+    config.linger = section.get_or("linger", config.linger);
+    config.queue_bytes_max = section.get::<Bytes>("queue_max").map_or(config.queue_bytes_max, |bytes| bytes.0);
+    if config.queue_bytes_max < Config::QUEUE_BYTES_LEAST {
+        section.fault("queue_max", format!("must be at least {} bytes, for the largest message and one more", Config::QUEUE_BYTES_LEAST));
+    }
+    let queue_messages_max = usize::try_from(config.queue_messages_max).unwrap_or(usize::MAX);
+    let queue_messages_max = section.number_between("queue_messages_max", queue_messages_max, 1..=1_000_000);
+    config.queue_messages_max = u32::try_from(queue_messages_max).unwrap_or(u32::MAX);
+    (config.tls, config.sasl) = security(&mut section);
+    section.finish();
+    brokers.map(|_| config)
+}
+
+#[cfg(feature = "kafka")]
+fn small(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+#[cfg(feature = "kafka")]
+fn security(section: &mut Section<'_>) -> (Option<crate::sink::kafka::Tls>, Option<crate::sink::kafka::Sasl>) {
+    use crate::sink::kafka::{Sasl, SaslMechanism, Tls};
+
+    let choices = [
+        ("plaintext", (false, false)),
+        ("tls", (true, false)),
+        ("sasl_plaintext", (false, true)),
+        ("sasl_tls", (true, true)),
+    ];
+    let (with_tls, with_sasl) = section.choice("security", &choices, (false, false));
+    let mechanisms = SaslMechanism::ALL.map(|mechanism| (mechanism.name(), mechanism));
+    let mechanism = section.choice("sasl_mechanism", &mechanisms, SaslMechanism::ScramSha512);
+    let username: Option<String> = section.get("username");
+    let password = secret(section, PASSWORD);
+    let ca_location = section.get("ca_file");
+    let sasl = match (with_sasl, username, password) {
+        (true, Some(username), Some(password)) => Some(Sasl { mechanism, username, password }),
+        (true, _, _) => {
+            section.fault("security", "SASL needs username and password_file");
+            None
+        }
+        (false, None, None) => None,
+        (false, _, _) => {
+            section.fault("security", "must be sasl_plaintext or sasl_tls where a username is given");
+            None
+        }
+    };
+    (with_tls.then_some(Tls { ca_location }), sasl)
+}

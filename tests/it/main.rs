@@ -7,9 +7,18 @@
 mod support;
 
 #[cfg(feature = "kafka")]
-mod servers;
-
-#[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "questdb")]
 mod questdb;
+#[cfg(feature = "kafka")]
+mod servers;
+
+/// From the POST to the stores and back out again, through the built program.
+#[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
+mod end_to_end {
+    mod delivery;
+    mod endings;
+    mod outages;
+    mod replay;
+    mod watch;
+}

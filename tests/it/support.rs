@@ -11,6 +11,8 @@ pub(crate) mod process;
 pub(crate) mod questdb;
 pub(crate) mod service;
 pub(crate) mod stores;
+#[cfg(feature = "kafka")]
+pub(crate) mod stream;
 pub(crate) mod wait;
 
 /// What `./test` put into the environment under this name.

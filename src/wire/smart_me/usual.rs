@@ -41,9 +41,8 @@ pub(super) fn split(device: &[u8]) -> Option<Device<'_>> {
 /// Whether the device is laid out so throughout, and its time can be read.
 #[inline]
 pub(super) fn is_usual(device: &[u8]) -> bool {
-    split(device).is_some_and(|device| {
-        Instant::default().merge(device.at).is_ok() && device.values.iter().all(|value| is_usual_value(value))
-    })
+    split(device)
+        .is_some_and(|device| Instant::default().merge(device.at).is_ok() && device.values.iter().all(is_usual_value))
 }
 
 #[inline]

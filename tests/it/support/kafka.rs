@@ -55,6 +55,14 @@ pub(crate) fn count(brokers: &str, topic: &str) -> i64 {
         .sum()
 }
 
+/// How many messages a topic ever took.
+pub(crate) fn taken(brokers: &str, topic: &str) -> i64 {
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    (0..partition_count(&consumer, topic))
+        .map(|partition| consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap().1)
+        .sum()
+}
+
 /// Makes a topic with one replica.
 pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
@@ -75,6 +83,13 @@ pub(crate) fn set_topic_settings(brokers: &str, topic: &str, settings: &[(&str, 
     for result in results {
         result.unwrap();
     }
+}
+
+/// A topic's setting in force.
+pub(crate) fn topic_setting(brokers: &str, topic: &str, name: &str) -> String {
+    let resource = ResourceSpecifier::Topic(topic);
+    let results = block_on(admin(brokers).describe_configs([&resource], &AdminOptions::new())).unwrap();
+    results[0].as_ref().unwrap().get(name).unwrap().value.clone().unwrap()
 }
 
 fn config(brokers: &str) -> ClientConfig {
@@ -134,7 +149,8 @@ impl Broker {
         Self::start_with(&[])
     }
 
-    /// The same with further lines (`key=value`) in its properties.
+    /// The same with further lines (`key=value`) in its properties, where `{port}`
+    /// and `{controller_port}` stand for its ports.
     pub(crate) fn start_with(settings: &[&str]) -> Self {
         let mut broker = Self {
             process: None,
@@ -161,11 +177,27 @@ impl Broker {
         self.process.take().expect("the broker runs").kill();
     }
 
+    /// Stops it from doing anything; its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.process.as_ref().expect("the broker runs").signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.as_ref().expect("the broker runs").signal("CONT");
+    }
+
     /// Starts it on the same data and ports, and waits until it answers.
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");
         let mut command = server_script("kafka.sh");
-        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string())).args(&self.settings);
+        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string()));
+        let [port, controller_port] = self.ports.map(|port| port.to_string());
+        command.args(
+            self.settings
+                .iter()
+                .map(|line| line.replace("{port}", &port).replace("{controller_port}", &controller_port)),
+        );
         let mut process = Process::start(command, &self.root.path().join("broker.log"));
         process.wait_ready("Kafka answers", START_LIMIT, || self.answers());
         self.process = Some(process);

@@ -13,7 +13,7 @@ fn an_error_names_byte_field_and_reason() {
     let devices = [body(&[device_id(1)]), body(&[device_id(2), any_time(), value(1, 1.0), bad])].concat();
     assert_eq!(
         error(&devices),
-        "byte 79 (DeviceDataItems[1].DeviceValues[1].Obis): the field needs 13 bytes, its message has 12 left"
+        "byte 80 (DeviceDataItems[1].DeviceValues[1].Obis): the field needs 13 bytes, its message has 12 left"
     );
 }
 
