@@ -5,6 +5,7 @@
 //! done is noted in `meterline_migrations`, which is history only: nothing reads it.
 
 use super::config::{Config, TableName};
+use super::confirm;
 use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
 use crate::deliver::SinkError;
@@ -164,7 +165,9 @@ impl Migration<'_> {
     /// Waits until the server has applied what it took; its answer is the wait's
     /// end, the request's time-out its bound.
     fn wait_applied(&self, table: &TableName) -> Result<(), SinkError> {
-        self.server.execute(&format!("SELECT wait_wal_table('{table}')")).map(|_| ())
+        self.server.execute(&format!("SELECT wait_wal_table('{table}')"))?;
+        // The wait ends at once for a suspended table; its state is an error.
+        confirm::table_state(self.server).map(|_| ())
     }
 
     fn bring_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
