@@ -32,7 +32,7 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// Every family, in the order the data takes.
 #[rustfmt::skip]
-pub const FAMILIES: [Family; 43] = [
+pub const FAMILIES: [Family; 45] = [
     family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock can judge (it is after the build date), else 0."),
     family("meterline_clock_jumps_total", Counter, &[], "Times the wall clock moved against the monotonic clock."),
@@ -52,7 +52,7 @@ pub const FAMILIES: [Family; 43] = [
     family("meterline_journal_commit_duration_seconds", Histogram, &[], "Time of one group commit: write and sync."),
     family("meterline_journal_group_records", Histogram, &[], "Records of one group commit."),
     family("meterline_journal_commits_failed_total", Counter, &[], "Group commits whose write or sync failed; the group was written again elsewhere or refused."),
-    family("meterline_journal_refused_total", Counter, &["reason"], "Records the journal could not take, by reason; each was answered 503."),
+    family("meterline_journal_refused_total", Counter, &["reason"], "Bodies that were not kept, by reason; each was answered 503 (too_large: 413)."),
     family("meterline_journal_bytes", Gauge, &[], "Bytes of the journal's segments on disk."),
     family("meterline_journal_capacity_bytes", Gauge, &[], "The journal's cap in bytes."),
     family("meterline_journal_segments", Gauge, &[], "Segment files of the journal."),
@@ -69,6 +69,8 @@ pub const FAMILIES: [Family; 43] = [
     family("meterline_sink_bytes_total", Counter, &["sink"], "Bytes sent, before compression."),
     family("meterline_sink_errors_total", Counter, &["sink"], "Times the sink failed and went back to its lowest unsafe record."),
     family("meterline_sink_retries_total", Counter, &["sink"], "Attempts made after a failure."),
+    family("meterline_sink_restarts_total", Counter, &["sink"], "Times the sink's own code failed (a panic) and was started again from its cursor."),
+    family("meterline_sink_gap_records_total", Counter, &["sink"], "Records that retention took before the sink had them."),
     family("meterline_sink_rows_refused_total", Counter, &["sink"], "Rows the sink refused for their own content; kept as dead letters."),
     family("meterline_sink_late_rows_total", Counter, &["sink"], "Rows measured more than ten minutes before they were received."),
     family("meterline_sink_corrections_total", Counter, &["sink"], "Keys that got another value than before."),

@@ -62,7 +62,7 @@ fn questdb_stopped_killed_and_changed_under_load_loses_nothing_and_the_others_go
     server.start_again();
     wait_for_progress(&service, &["questdb"]);
 
-    server.client().execute("alter table samples alter column flags type uuid");
+    server.client().execute("alter table samples alter column flags type boolean");
     service.wait_for_state("questdb", "blocked");
     wait_for_progress(&service, &["kafka", "sqlite"]);
     server.client().execute("alter table samples alter column flags type short");

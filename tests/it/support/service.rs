@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) account: &'static str,
     /// Further tables.
     pub(crate) tables: &'static str,
+    /// Options of `meterline run`.
+    pub(crate) options: &'static [&'static str],
 }
 
 impl Setup {
@@ -49,7 +51,8 @@ impl Setup {
 
     fn place(self) -> Service {
         let directory = tempfile::tempdir().unwrap();
-        let service = Service { process: None, webhook_port: ports::free(), admin_port: ports::free(), directory };
+        let (webhook_port, admin_port) = (ports::free(), ports::free());
+        let service = Service { process: None, webhook_port, admin_port, options: self.options, directory };
         std::fs::write(service.file("password"), PASSWORD).unwrap();
         std::fs::write(service.file("meterline.toml"), self.toml(&service)).unwrap();
         service
@@ -82,6 +85,7 @@ pub(crate) struct Service {
     process: Option<Process>,
     webhook_port: u16,
     admin_port: u16,
+    options: &'static [&'static str],
     directory: TempDir,
 }
 
@@ -195,7 +199,7 @@ impl Service {
     pub(crate) fn start_again(&mut self) {
         self.process = None;
         let mut command = program("run");
-        command.arg("--config").arg(self.file("meterline.toml"));
+        command.arg("--config").arg(self.file("meterline.toml")).args(self.options);
         let mut process = Process::start(command, &self.file("service.log"));
         process.wait_ready("meterline is ready", START_LIMIT, || {
             self.page("/readyz").is_some_and(|(status, _)| status == 200)

@@ -1,0 +1,187 @@
+//! Which segments there are, and how far they may be read.
+//!
+//! The writer moves the synced mark only after a sync; readers see nothing beyond
+//! it. Waits are on one condition variable together with the mark, so a move
+//! cannot be missed.
+
+use super::block::BLOCK;
+use super::disk::{DiskFile, SharedDisk};
+use super::segment_header::{HeaderFault, SegmentHeader};
+use super::{JournalId, ReadError, SegmentName, Sequence, locked};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// A segment file that exists.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) name: SegmentName,
+    /// What it takes on disk.
+    bytes: AtomicU64,
+    /// Read when first needed: an open looks into the last segment only.
+    header: OnceLock<Arc<SegmentHeader>>,
+}
+
+impl Segment {
+    pub(super) fn new(name: SegmentName, bytes: u64) -> Self {
+        Self { name, bytes: AtomicU64::new(bytes), header: OnceLock::new() }
+    }
+
+    pub(super) fn with_header(bytes: u64, header: Arc<SegmentHeader>) -> Self {
+        Self { name: header.name, bytes: AtomicU64::new(bytes), header: OnceLock::from(header) }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The segments and the synced mark.
+#[derive(Debug)]
+pub(super) struct Catalog {
+    pub(super) disk: SharedDisk,
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// By id, and so by first sequence.
+    segments: Vec<Arc<Segment>>,
+    /// The first sequence that is not synced.
+    next: Sequence,
+    /// How far the last segment may be read.
+    readable_bytes: u64,
+    /// Counts calls of `wake`.
+    wakes: u64,
+}
+
+/// Where a record is.
+#[derive(Debug)]
+pub(super) enum Located {
+    /// Not synced yet.
+    NotYet,
+    /// Gone.
+    Retained { oldest: Sequence },
+    /// In this segment, which may be read so far.
+    In { segment: Arc<Segment>, readable_bytes: u64 },
+}
+
+impl Catalog {
+    pub(super) fn new(disk: SharedDisk, segments: Vec<Arc<Segment>>, next: Sequence, readable_bytes: u64) -> Self {
+        let state = State { segments, next, readable_bytes, wakes: 0 };
+        Self { disk, state: Mutex::new(state), moved: Condvar::new() }
+    }
+
+    pub(super) fn next(&self) -> Sequence {
+        locked(&self.state).next
+    }
+
+    /// The first record that can still be read; `next` where there is none.
+    pub(super) fn oldest(&self) -> Sequence {
+        let state = locked(&self.state);
+        state.segments.first().map_or(state.next, |segment| segment.name.first)
+    }
+
+    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
+        locked(&self.state).segments.clone()
+    }
+
+    /// Bytes of all segments.
+    pub(super) fn bytes(&self) -> u64 {
+        locked(&self.state).segments.iter().map(|segment| segment.bytes()).sum()
+    }
+
+    pub(super) fn locate(&self, sequence: Sequence) -> Located {
+        let state = locked(&self.state);
+        if sequence >= state.next {
+            return Located::NotYet;
+        }
+        let after = state.segments.partition_point(|segment| segment.name.first <= sequence);
+        let Some(segment) = after.checked_sub(1).and_then(|index| state.segments.get(index)) else {
+            return Located::Retained { oldest: state.segments.first().map_or(state.next, |it| it.name.first) };
+        };
+        let readable_bytes = if after == state.segments.len() { state.readable_bytes } else { u64::MAX };
+        Located::In { segment: Arc::clone(segment), readable_bytes }
+    }
+
+    /// Adds a segment that holds nothing yet.
+    pub(super) fn begin(&self, segment: Arc<Segment>) {
+        let mut state = locked(&self.state);
+        state.segments.push(segment);
+        state.readable_bytes = BLOCK;
+    }
+
+    /// Everything before `next`, up to `readable_bytes` of the last segment, is synced.
+    pub(super) fn advance(&self, next: Sequence, readable_bytes: u64) {
+        let mut state = locked(&self.state);
+        state.next = next;
+        state.readable_bytes = readable_bytes;
+        drop(state);
+        self.moved.notify_all();
+    }
+
+    pub(super) fn forget(&self, name: SegmentName) {
+        locked(&self.state).segments.retain(|segment| segment.name != name);
+    }
+
+    pub(super) fn wait_beyond(&self, next: Sequence, timeout: Duration) -> bool {
+        let state = locked(&self.state);
+        let wakes = state.wakes;
+        let (state, _) = self
+            .moved
+            .wait_timeout_while(state, timeout, |state| state.next <= next && state.wakes == wakes)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.next > next
+    }
+
+    pub(super) fn wake(&self) {
+        locked(&self.state).wakes += 1;
+        self.moved.notify_all();
+    }
+
+    /// Opens a segment for reading, with its header.
+    pub(super) fn open(&self, segment: &Segment) -> Result<(Box<dyn DiskFile>, Arc<SegmentHeader>), ReadError> {
+        let io = |source| self.io_error(segment.name, source);
+        let file = self.disk.open(&segment.name.to_string()).map_err(io)?;
+        if let Some(header) = segment.header.get() {
+            return Ok((file, Arc::clone(header)));
+        }
+        match read_header(&*file, segment.name).map_err(io)? {
+            Ok(header) => Ok((file, Arc::clone(segment.header.get_or_init(|| Arc::new(header))))),
+            Err(_) => Err(self.damaged(segment.name, 0, segment.name.first)),
+        }
+    }
+
+    pub(super) fn header(&self, segment: &Segment) -> Result<Arc<SegmentHeader>, ReadError> {
+        match segment.header.get() {
+            Some(header) => Ok(Arc::clone(header)),
+            None => self.open(segment).map(|(_, header)| header),
+        }
+    }
+
+    /// The journal a segment belongs to.
+    pub(super) fn journal_of(&self, segment: &Segment) -> Result<JournalId, ReadError> {
+        self.header(segment).map(|header| header.journal)
+    }
+
+    pub(super) fn io_error(&self, name: SegmentName, source: io::Error) -> ReadError {
+        ReadError::Io { directory: self.disk.path().to_owned(), file: name.to_string(), source }
+    }
+
+    pub(super) fn damaged(&self, segment: SegmentName, offset: u64, sequence: Sequence) -> ReadError {
+        ReadError::Damaged { directory: self.disk.path().to_owned(), segment, offset, sequence }
+    }
+}
+
+/// Reads block 0.
+pub(super) fn read_header(file: &dyn DiskFile, name: SegmentName) -> io::Result<Result<SegmentHeader, HeaderFault>> {
+    let mut block = [0; super::block::BLOCK_LEN];
+    let read = file.read_at(&mut block, 0)?;
+    Ok(SegmentHeader::from_block(&block[..read], name))
+}

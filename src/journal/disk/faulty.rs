@@ -1,0 +1,429 @@
+//! A disk in memory that behaves as badly as a real one may: what is not synced
+//! is lost in part and in any order at a power cut, sectors tear apart, a failed
+//! sync forgets what it should have written, operations fail when told to.
+
+use super::{Disk, DiskFile};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod image;
+
+use image::Image;
+
+/// The unit that is written as a whole or not at all.
+const SECTOR: usize = 512;
+
+/// What changes a disk, for faults that are to hit one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Write,
+    Sync,
+    Reserve,
+    SetLen,
+    Create,
+    Rename,
+    Remove,
+    SyncNames,
+}
+
+/// A disk that tests break. Clones are the same disk.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultyDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    device: u64,
+    /// What processes see, and what a power cut would leave for certain.
+    live: BTreeMap<String, u64>,
+    durable: BTreeMap<String, u64>,
+    /// Changes of names since the last sync of the directory.
+    name_changes: Vec<NameChange>,
+    files: BTreeMap<u64, File>,
+    /// Counts up at every restart; handles of earlier runs are dead.
+    run: u64,
+    is_dead: bool,
+    operations: u64,
+    dies_at: Option<u64>,
+    failing: Vec<(Operation, u32)>,
+    space_bytes: u64,
+    reads: u64,
+    opens: u64,
+    random: fastrand::Rng,
+}
+
+#[derive(Debug, Clone, Default)]
+struct File {
+    image: Image,
+    locked_in_run: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum NameChange {
+    Create(String, u64),
+    Remove(String),
+    Rename(String, String, u64),
+}
+
+/// How far an operation that changes something may go.
+enum Fate {
+    Succeeds,
+    Fails,
+}
+
+impl FaultyDisk {
+    pub(crate) fn new(seed: u64) -> Self {
+        let state = State {
+            device: 1,
+            live: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            name_changes: Vec::new(),
+            files: BTreeMap::new(),
+            run: 0,
+            is_dead: false,
+            operations: 0,
+            dies_at: None,
+            failing: Vec::new(),
+            space_bytes: u64::MAX,
+            reads: 0,
+            opens: 0,
+            random: fastrand::Rng::with_seed(seed),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The next `times` operations of a kind fail.
+    pub(crate) fn fail(&self, operation: Operation, times: u32) {
+        self.state().failing.push((operation, times));
+    }
+
+    /// Nothing fails any more.
+    pub(crate) fn heal(&self) {
+        self.state().failing.clear();
+    }
+
+    /// The volume's size: what does not fit fails with "no space left".
+    pub(crate) fn set_space(&self, bytes: u64) {
+        self.state().space_bytes = bytes;
+    }
+
+    /// Everything fails from the operation after the next `operations` changing ones on.
+    pub(crate) fn die_after(&self, operations: u64) {
+        let mut state = self.state();
+        state.dies_at = Some(state.operations + operations);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state().is_dead
+    }
+
+    /// Everything fails from now on.
+    pub(crate) fn die(&self) {
+        self.state().is_dead = true;
+    }
+
+    /// The machine comes back after a power cut: what was not synced survives in part.
+    pub(crate) fn restart_after_power_cut(&self) {
+        let state = &mut *self.state();
+        let mut names = state.durable.clone();
+        for change in std::mem::take(&mut state.name_changes) {
+            if state.random.bool() {
+                change.apply(&mut names);
+            }
+        }
+        state.live.clone_from(&names);
+        state.durable = names;
+        for file in state.files.values_mut() {
+            file.image.cut_power(&mut state.random);
+        }
+        state.revive();
+    }
+
+    /// The process comes back after a kill: the machine went on, nothing it wrote is lost.
+    pub(crate) fn restart_after_kill(&self) {
+        self.state().revive();
+    }
+
+    /// Another disk with the same files.
+    pub(crate) fn copy(&self) -> Self {
+        let state = self.state();
+        let mut files = state.files.clone();
+        files.values_mut().for_each(|file| file.locked_in_run = None);
+        let copy = Self::new(7);
+        {
+            let mut other = copy.state();
+            other.device = state.device + 1;
+            other.live.clone_from(&state.live);
+            other.durable.clone_from(&state.live);
+            other.files = files;
+        }
+        copy
+    }
+
+    /// Changes bytes of a file behind everybody's back, durably.
+    pub(crate) fn damage(&self, name: &str, offset: u64, bytes: &[u8]) {
+        let mut state = self.state();
+        let inode = state.live[name];
+        state.files.get_mut(&inode).unwrap().image.damage(usize::try_from(offset).unwrap(), bytes);
+    }
+
+    /// How many files were opened and read calls made so far.
+    pub(crate) fn opens_and_reads(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.opens, state.reads)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&self, inode: u64) -> Box<dyn DiskFile> {
+        Box::new(Handle { disk: self.clone(), inode, run: self.state().run, holds_lock: AtomicBool::new(false) })
+    }
+}
+
+impl NameChange {
+    fn apply(self, names: &mut BTreeMap<String, u64>) {
+        match self {
+            Self::Create(name, inode) => {
+                names.insert(name, inode);
+            }
+            Self::Remove(name) => {
+                names.remove(&name);
+            }
+            Self::Rename(from, to, inode) => {
+                if names.get(&from) == Some(&inode) {
+                    names.remove(&from);
+                }
+                names.insert(to, inode);
+            }
+        }
+    }
+}
+
+impl State {
+    fn revive(&mut self) {
+        self.run += 1;
+        self.is_dead = false;
+        self.dies_at = None;
+        self.failing.clear();
+        self.files.values_mut().for_each(|file| file.locked_in_run = None);
+    }
+
+    fn check_alive(&self) -> io::Result<()> {
+        if self.is_dead { Err(io::Error::other("the machine is off")) } else { Ok(()) }
+    }
+
+    /// Whether a changing operation succeeds.
+    fn fate(&mut self, operation: Operation) -> io::Result<Fate> {
+        self.check_alive()?;
+        self.operations += 1;
+        if self.dies_at.is_some_and(|at| self.operations > at) {
+            self.is_dead = true;
+            return Ok(Fate::Fails);
+        }
+        match self.failing.iter_mut().find(|(kind, times)| *kind == operation && *times > 0) {
+            Some((_, times)) => {
+                *times -= 1;
+                Ok(Fate::Fails)
+            }
+            None => Ok(Fate::Succeeds),
+        }
+    }
+
+    fn inode(&self, name: &str) -> io::Result<u64> {
+        self.live.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn change_name(&mut self, operation: Operation, change: NameChange) -> io::Result<()> {
+        match self.fate(operation)? {
+            Fate::Fails => Err(fault(operation)),
+            Fate::Succeeds => {
+                change.clone().apply(&mut self.live);
+                self.name_changes.push(change);
+                Ok(())
+            }
+        }
+    }
+
+    fn check_space(&self, inode: u64, len: usize) -> io::Result<()> {
+        let used: usize =
+            self.live.values().filter(|other| **other != inode).map(|other| self.files[other].image.len()).sum();
+        let grows = len > self.files[&inode].image.len();
+        let fits = u64::try_from(used + len).is_ok_and(|bytes| bytes <= self.space_bytes);
+        if grows && !fits { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+fn fault(operation: Operation) -> io::Error {
+    io::Error::other(format!("{operation:?} fails"))
+}
+
+impl Disk for FaultyDisk {
+    fn path(&self) -> &Path {
+        Path::new("faulty")
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let state = self.state();
+        state.check_alive()?;
+        Ok(state.live.keys().cloned().collect())
+    }
+
+    fn bytes_len(&self, name: &str) -> io::Result<u64> {
+        let state = self.state();
+        state.check_alive()?;
+        let inode = state.inode(name)?;
+        Ok(u64::try_from(state.files[&inode].image.len()).unwrap())
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        let inode = {
+            let mut state = self.state();
+            state.check_alive()?;
+            state.opens += 1;
+            state.inode(name)?
+        };
+        Ok(self.handle(inode))
+    }
+
+    fn open_or_create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        match self.open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        let inode = {
+            let mut state = self.state();
+            let inode = state.files.keys().last().map_or(1, |last| last + 1);
+            state.files.insert(inode, File::default());
+            state.change_name(Operation::Create, NameChange::Create(name.to_owned(), inode))?;
+            inode
+        };
+        Ok(self.handle(inode))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.inode(from)?;
+        state.change_name(Operation::Rename, NameChange::Rename(from.to_owned(), to.to_owned(), inode))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        state.check_alive()?;
+        state.inode(name)?;
+        state.change_name(Operation::Remove, NameChange::Remove(name.to_owned()))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        let mut state = self.state();
+        match state.fate(Operation::SyncNames)? {
+            Fate::Fails => Err(fault(Operation::SyncNames)),
+            Fate::Succeeds => {
+                state.durable = state.live.clone();
+                state.name_changes.clear();
+                Ok(())
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    disk: FaultyDisk,
+    inode: u64,
+    run: u64,
+    holds_lock: AtomicBool,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if *self.holds_lock.get_mut() && state.run == self.run {
+            state.files.get_mut(&self.inode).unwrap().locked_in_run = None;
+        }
+    }
+}
+
+impl Handle {
+    /// The state, unless the process that had this handle is gone.
+    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.disk.state();
+        state.check_alive()?;
+        if state.run == self.run { Ok(state) } else { Err(io::Error::other("a handle of an earlier run")) }
+    }
+
+    fn change(
+        &self,
+        operation: Operation,
+        change: impl FnOnce(&mut Image, bool, &mut fastrand::Rng),
+    ) -> io::Result<()> {
+        let state = &mut *self.state()?;
+        let succeeds = matches!(state.fate(operation)?, Fate::Succeeds);
+        let file = state.files.get_mut(&self.inode).unwrap();
+        change(&mut file.image, succeeds, &mut state.random);
+        if succeeds { Ok(()) } else { Err(fault(operation)) }
+    }
+}
+
+impl DiskFile for Handle {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut state = self.state()?;
+        state.reads += 1;
+        Ok(state.files[&self.inode].image.read(buffer, usize::try_from(offset).unwrap()))
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        self.state()?.check_space(self.inode, offset + bytes.len())?;
+        self.change(Operation::Write, |image, succeeds, random| {
+            let sectors = bytes.len().div_ceil(SECTOR);
+            let written = if succeeds { bytes.len() } else { bytes.len().min(random.usize(0..=sectors) * SECTOR) };
+            image.write(&bytes[..written], offset);
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.change(Operation::Sync, |image, succeeds, random| image.sync(succeeds, random))
+    }
+
+    fn reserve(&self, bytes_len: u64) -> io::Result<()> {
+        let len = usize::try_from(bytes_len).unwrap();
+        self.state()?.check_space(self.inode, len)?;
+        self.change(Operation::Reserve, |image, succeeds, _| {
+            if succeeds {
+                image.set_len(len.max(image.len()));
+            }
+        })
+    }
+
+    fn set_len(&self, bytes_len: u64) -> io::Result<()> {
+        self.change(Operation::SetLen, |image, succeeds, _| {
+            if succeeds {
+                image.set_len(usize::try_from(bytes_len).unwrap());
+            }
+        })
+    }
+
+    fn bytes_len(&self) -> io::Result<u64> {
+        Ok(u64::try_from(self.state()?.files[&self.inode].image.len()).unwrap())
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        let run = self.run;
+        let mut state = self.state()?;
+        let file = state.files.get_mut(&self.inode).unwrap();
+        let is_free = file.locked_in_run != Some(run);
+        file.locked_in_run = Some(run);
+        self.holds_lock.fetch_or(is_free, Ordering::Relaxed);
+        Ok(is_free)
+    }
+
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        Ok((self.state()?.device, self.inode))
+    }
+}

@@ -1,0 +1,166 @@
+//! A look into a journal's directory that changes nothing and takes no lock, so
+//! it works beside a running service.
+//!
+//! What is written meanwhile may or may not be seen. The last group is shown also
+//! where nothing proves yet that it was synced.
+
+use super::catalog::{Catalog, Segment, read_header};
+use super::disk::{Disk, RealDisk, SharedDisk};
+use super::ledger::{Ledger, SourceName};
+use super::recover::segment_names;
+use super::scan::{Scan, ScanFault, scan};
+use super::{Cursor, Cursors, JournalId, OpenError, ReadError, Reader, RuleVersion, SegmentName, Sequence, SourceId};
+use crate::reading::Limits;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A running writer can change the files under a look; then the look is repeated so often.
+const LOOKS_MAX: usize = 5;
+
+/// A segment, as listings show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentSummary {
+    /// Its id and first record.
+    pub name: SegmentName,
+    /// The record after its last.
+    pub next: Sequence,
+    /// What it takes on disk.
+    pub bytes: u64,
+    /// Its journal, if its header can be read.
+    pub journal: Option<JournalId>,
+}
+
+/// What was found in a directory.
+#[derive(Debug)]
+pub struct Inspection {
+    catalog: Arc<Catalog>,
+    cursors: Cursors,
+    sources: Ledger<SourceName>,
+    rules: Ledger<Limits>,
+    faults: Vec<String>,
+}
+
+/// Looks at the journal in a directory.
+///
+/// # Errors
+/// When the directory or one of its small files cannot be read. Damaged segments
+/// are no error here but among [`Inspection::faults`].
+pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
+    let disk: SharedDisk = Arc::new(RealDisk::read_only(directory));
+    let mut looks = 1;
+    let (catalog, faults) = loop {
+        match look(&disk) {
+            // A segment went, or a group came, between two reads.
+            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && looks < LOOKS_MAX => {}
+            Ok((_, faults)) if !faults.is_empty() && looks < LOOKS_MAX => {}
+            found => break found?,
+        }
+        looks += 1;
+    };
+    let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its cursors", source))?;
+    let (sources, rules) = (Ledger::read(Arc::clone(&disk))?, Ledger::read(disk)?);
+    Ok(Inspection { catalog: Arc::new(catalog), cursors, sources, rules, faults })
+}
+
+impl Inspection {
+    /// The segments, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentSummary> {
+        summaries(&self.catalog)
+    }
+
+    /// Every cursor by name; `None` where its file is damaged.
+    #[must_use]
+    pub fn cursors(&self) -> Vec<(String, Option<Cursor>)> {
+        self.cursors.list()
+    }
+
+    /// The oldest record that can be read.
+    #[must_use]
+    pub fn oldest(&self) -> Sequence {
+        self.catalog.oldest()
+    }
+
+    /// The record after the last that can be read.
+    #[must_use]
+    pub fn next(&self) -> Sequence {
+        self.catalog.next()
+    }
+
+    /// What a start would refuse or cut, as sentences.
+    #[must_use]
+    pub fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// A reader whose first record is `from`.
+    ///
+    /// # Errors
+    /// A record that is not there.
+    pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
+        Reader::within(&self.catalog, from)
+    }
+
+    /// The name behind a source's number.
+    #[must_use]
+    pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
+        self.sources.get(id.0).map(|name| name.0)
+    }
+
+    /// The limits behind a rule version.
+    #[must_use]
+    pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
+        self.rules.get(version.0)
+    }
+}
+
+/// The segments of a catalog, oldest first.
+pub(super) fn summaries(catalog: &Catalog) -> Vec<SegmentSummary> {
+    let segments = catalog.segments();
+    let nexts = segments.iter().skip(1).map(|segment| segment.name.first).chain([catalog.next()]);
+    let summary = |(segment, next): (&Arc<Segment>, Sequence)| SegmentSummary {
+        name: segment.name,
+        next,
+        bytes: segment.bytes(),
+        journal: catalog.journal_of(segment).ok(),
+    };
+    segments.iter().zip(nexts).map(summary).collect()
+}
+
+fn look(disk: &SharedDisk) -> Result<(Catalog, Vec<String>), OpenError> {
+    let names = segment_names(&**disk)?;
+    let mut faults = Vec::new();
+    let mut segments = Vec::new();
+    for name in names {
+        let bytes = disk.bytes_len(&name.to_string()).map_err(|source| io_error(&**disk, &name.to_string(), source))?;
+        segments.push(Arc::new(Segment::new(name, bytes)));
+    }
+    while let Some(tail) = segments.last() {
+        match scan_tail(&**disk, tail.name).map_err(|source| io_error(&**disk, &tail.name.to_string(), source))? {
+            Ok(scan) => {
+                let next = scan.last.map_or(tail.name.first, |last| last.header.next());
+                return Ok((Catalog::new(Arc::clone(disk), segments, next, scan.end), faults));
+            }
+            Err(fault) => faults.push(fault),
+        }
+        segments.pop();
+    }
+    Ok((Catalog::new(Arc::clone(disk), segments, Sequence::FIRST, 0), faults))
+}
+
+fn scan_tail(disk: &dyn Disk, name: SegmentName) -> io::Result<Result<Scan, String>> {
+    let file = disk.open(&name.to_string())?;
+    let Ok(header) = read_header(&*file, name)? else {
+        return Ok(Err(format!("the header of segment {name} cannot be read")));
+    };
+    match scan(&*file, &header) {
+        Ok(scan) => Ok(Ok(scan)),
+        Err(ScanFault::Damaged { offset }) => Ok(Err(format!("segment {name} is damaged at offset {offset}"))),
+        Err(ScanFault::Io(error)) => Err(error),
+    }
+}
+
+fn io_error(disk: &dyn Disk, what: &str, source: io::Error) -> OpenError {
+    OpenError::Io { directory: disk.path().to_owned(), what: format!("{what} cannot be read"), source }
+}

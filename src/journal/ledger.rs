@@ -1,0 +1,153 @@
+//! Two small lists that records refer to by number: sources and rule versions.
+//!
+//! Text, one entry a line, its number the line's; entries are only ever added. A
+//! new entry is durable before its number is handed out. The file is replaced as
+//! a whole (temporary file, sync, rename), not appended to: additions are rare,
+//! and so no line can be torn and no handle is synced again after a failed sync.
+//! A line that is not as it was written therefore is damage, and refused.
+
+use super::disk::{self, SharedDisk};
+use super::{LedgerError, RuleVersion, SourceId, locked};
+use crate::reading::{Limits, UnixNanos};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Mutex;
+
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const SOURCE_NAME_BYTES_MAX: usize = 256;
+
+/// A line with the CRC32C of its text before it.
+pub(super) fn with_checksum(text: &str) -> String {
+    format!("{:08x} {text}\n", crc32c::crc32c(text.as_bytes()))
+}
+
+/// The text of such a line, if it is as it was written.
+pub(super) fn checked_line(line: &str) -> Option<&str> {
+    let (crc, text) = line.split_once(' ')?;
+    (crc.len() == 8 && u32::from_str_radix(crc, 16) == Ok(crc32c::crc32c(text.as_bytes()))).then_some(text)
+}
+
+/// What a line of a ledger holds.
+pub(super) trait Entry: Clone + Eq + Hash {
+    const FILE: &str;
+    fn to_line(&self) -> String;
+    fn parse(line: &str) -> Option<Self>;
+}
+
+/// An append-only list; numbers begin at 1.
+#[derive(Debug)]
+pub(super) struct Ledger<E> {
+    disk: SharedDisk,
+    list: Mutex<List<E>>,
+}
+
+#[derive(Debug)]
+struct List<E> {
+    entries: Vec<E>,
+    numbers: HashMap<E, u32>,
+    text: String,
+}
+
+impl<E: Entry> Ledger<E> {
+    pub(super) fn read(disk: SharedDisk) -> Result<Self, LedgerError> {
+        let bytes = disk::read_whole(&*disk, E::FILE, FILE_BYTES_MAX).map_err(|source| io(&disk, E::FILE, source))?;
+        let damaged = |line| LedgerError::Damaged { directory: disk.path().to_owned(), file: E::FILE.to_owned(), line };
+        let text = String::from_utf8(bytes.unwrap_or_default()).map_err(|_| damaged(1))?;
+        let mut list = List { entries: Vec::new(), numbers: HashMap::new(), text: String::new() };
+        for line in text.split_inclusive('\n') {
+            let entry = line.strip_suffix('\n').and_then(checked_line).and_then(E::parse);
+            list.push(entry.ok_or_else(|| damaged(list.entries.len() + 1))?);
+        }
+        Ok(Self { disk, list: Mutex::new(list) })
+    }
+
+    /// The entry's number; a new one is durable before this returns.
+    pub(super) fn number_of(&self, entry: &E) -> Result<u32, LedgerError> {
+        let mut list = locked(&self.list);
+        if let Some(number) = list.numbers.get(entry) {
+            return Ok(*number);
+        }
+        let text = list.text.clone() + &with_checksum(&entry.to_line());
+        disk::replace(&*self.disk, E::FILE, text.as_bytes()).map_err(|source| io(&self.disk, E::FILE, source))?;
+        Ok(list.push(entry.clone()))
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<E> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        locked(&self.list).entries.get(index).cloned()
+    }
+}
+
+impl<E: Entry> List<E> {
+    fn push(&mut self, entry: E) -> u32 {
+        self.text.push_str(&with_checksum(&entry.to_line()));
+        self.entries.push(entry.clone());
+        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(entry, number);
+        number
+    }
+}
+
+fn io(disk: &SharedDisk, file: &str, source: std::io::Error) -> LedgerError {
+    LedgerError::Io { directory: disk.path().to_owned(), file: file.to_owned(), source }
+}
+
+/// A source's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct SourceName(pub(super) std::sync::Arc<str>);
+
+impl SourceName {
+    pub(super) fn new(name: &str) -> Result<Self, LedgerError> {
+        if name.is_empty() || name.len() > SOURCE_NAME_BYTES_MAX || name.chars().any(char::is_control) {
+            return Err(LedgerError::Name { name: name.to_owned(), bytes_max: SOURCE_NAME_BYTES_MAX });
+        }
+        Ok(Self(name.into()))
+    }
+}
+
+impl Entry for SourceName {
+    const FILE: &str = "sources";
+
+    fn to_line(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        Self::new(line).ok()
+    }
+}
+
+impl Entry for Limits {
+    const FILE: &str = "rules";
+
+    fn to_line(&self) -> String {
+        let Self { code_revision, earliest, ahead_ns_max, age_ns_max } = self;
+        format!("revision {code_revision} earliest {} ahead {ahead_ns_max} age {age_ns_max}", earliest.0)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let mut field = |name: &str| words.next().filter(|word| *word == name).and_then(|_| words.next());
+        let limits = Self {
+            code_revision: field("revision")?.parse().ok()?,
+            earliest: UnixNanos(field("earliest")?.parse().ok()?),
+            ahead_ns_max: field("ahead")?.parse().ok()?,
+            age_ns_max: field("age")?.parse().ok()?,
+        };
+        words.next().is_none().then_some(limits)
+    }
+}
+
+/// The ledger of sources in the journal's terms.
+impl Ledger<SourceName> {
+    pub(super) fn source_id(&self, name: &str) -> Result<SourceId, LedgerError> {
+        SourceName::new(name).and_then(|name| self.number_of(&name)).map(SourceId)
+    }
+}
+
+/// The ledger of rules in the journal's terms.
+impl Ledger<Limits> {
+    pub(super) fn rule_version(&self, limits: &Limits) -> Result<RuleVersion, LedgerError> {
+        self.number_of(limits).map(RuleVersion)
+    }
+}

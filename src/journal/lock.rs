@@ -1,0 +1,62 @@
+//! The directory's lock, and the journal's identity in it.
+//!
+//! The lock file holds the device and inode of itself, and the journal id that
+//! new segments get. In a copied directory the file's own device and inode are
+//! others, so the copy writes its next segments under a new id. Losing or tearing
+//! the file does the same, which is always safe: ids only must not be shared. A
+//! device number that changes with a reboot costs a new id each time, no more.
+
+use super::JournalId;
+use super::disk::{Disk, DiskFile};
+use super::ledger::{checked_line, with_checksum};
+use std::io;
+use uuid::Uuid;
+
+pub(super) const LOCK_FILE: &str = "lock";
+const BYTES_MAX: usize = 1024;
+
+/// The lock, held while this lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: Box<dyn DiskFile>,
+    pub(super) journal: JournalId,
+    /// The id was made just now.
+    pub(super) is_new_journal: bool,
+}
+
+impl Lock {
+    /// Takes the lock; `None` where another process has it.
+    pub(super) fn take(disk: &dyn Disk) -> io::Result<Option<Self>> {
+        let file = disk.open_or_create(LOCK_FILE)?;
+        if !file.try_lock()? {
+            return Ok(None);
+        }
+        let identity = file.identity()?;
+        if let Some(journal) = recorded_journal(&*file, identity)? {
+            return Ok(Some(Self { _file: file, journal, is_new_journal: false }));
+        }
+        let journal = JournalId(Uuid::new_v4());
+        record(&*file, identity, journal)?;
+        disk.sync_names()?;
+        Ok(Some(Self { _file: file, journal, is_new_journal: true }))
+    }
+}
+
+fn recorded_journal(file: &dyn DiskFile, identity: (u64, u64)) -> io::Result<Option<JournalId>> {
+    let mut bytes = [0; BYTES_MAX];
+    let read = file.read_at(&mut bytes, 0)?;
+    let text = String::from_utf8_lossy(&bytes[..read]);
+    Ok(text.lines().next().and_then(checked_line).and_then(|line| parse(line, identity)))
+}
+
+fn parse(line: &str, (device, inode): (u64, u64)) -> Option<JournalId> {
+    let own = line.strip_prefix(&format!("device {device} inode {inode} journal "))?;
+    own.parse().ok().map(JournalId)
+}
+
+fn record(file: &dyn DiskFile, (device, inode): (u64, u64), journal: JournalId) -> io::Result<()> {
+    let line = with_checksum(&format!("device {device} inode {inode} journal {journal}"));
+    file.set_len(0)?;
+    file.write_at(line.as_bytes(), 0)?;
+    file.sync()
+}

@@ -1,0 +1,124 @@
+//! What may be deleted, and when: whole oldest segments below what every cursor
+//! needs.
+//!
+//! Kept for replay as long as the bounds allow; given up before an append is
+//! refused. The names are synced after every single removal: were two removals
+//! reordered by a crash, the segments would have a hole. Removing needs no space,
+//! so a full disk cannot prevent it.
+
+use super::catalog::{Catalog, Segment};
+use super::identity::{Resolved, resolve};
+use super::{AppendError, Cursors, JournalId, Options, Sequence, locked};
+use crate::reading::UnixNanos;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// Deletes what is not needed any more.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) cursors: Arc<Cursors>,
+    pub(super) options: Options,
+    pub(super) journal: JournalId,
+    /// One deletion at a time; true while the last removal is not known to be durable.
+    pub(super) unsynced: Mutex<bool>,
+}
+
+/// What the slowest cursor still needs.
+struct Pin {
+    next: Sequence,
+    name: String,
+}
+
+impl Keeper {
+    /// Makes sure that `bytes` more stay under the cap.
+    pub(super) fn make_room(&self, bytes: u64) -> Result<(), AppendError> {
+        let mut unsynced = locked(&self.unsynced);
+        let pin = self.pin();
+        loop {
+            let used_bytes = self.catalog.bytes();
+            if used_bytes.saturating_add(bytes) <= self.options.cap_bytes {
+                return Ok(());
+            }
+            let Some(segment) = self.removable(&pin) else {
+                return Err(AppendError::Full { used_bytes, cap_bytes: self.options.cap_bytes, slowest: pin.name });
+            };
+            self.remove(&segment, &mut unsynced).map_err(|error| AppendError::Failed {
+                directory: self.options.directory.clone(),
+                detail: format!("{} cannot be removed: {error}", segment.name),
+            })?;
+        }
+    }
+
+    /// Deletes what is beyond the bounds for replay.
+    pub(super) fn expire(&self) {
+        let mut unsynced = locked(&self.unsynced);
+        let pin = self.pin();
+        let now = self.options.clock.now();
+        while let Some(segment) = self.removable(&pin) {
+            if self.replayable_bytes(&pin) <= self.options.retain.bytes && !self.is_aged(&segment, now) {
+                return;
+            }
+            if let Err(error) = self.remove(&segment, &mut unsynced) {
+                tracing::warn!(segment = %segment.name, %error, "cannot remove a segment that is not needed any more; it is tried again");
+                return;
+            }
+        }
+    }
+
+    fn pin(&self) -> Pin {
+        let needs = |(name, cursor): (String, Option<super::Cursor>)| {
+            let next = match cursor.map(|cursor| resolve(&self.catalog, self.journal, &cursor)) {
+                Some(Resolved::BeyondEnd { end, .. }) => end.next,
+                Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
+                // A damaged cursor file: its sink starts at the oldest record.
+                None => Sequence(0),
+            };
+            Pin { next, name }
+        };
+        let lowest = self.cursors.list().into_iter().map(needs).min_by_key(|pin| pin.next);
+        lowest.unwrap_or_else(|| Pin { next: self.catalog.next(), name: "no sink".to_owned() })
+    }
+
+    /// The oldest segment, if all of it lies below the pin. Never the last one.
+    fn removable(&self, pin: &Pin) -> Option<Arc<Segment>> {
+        let segments = self.catalog.segments();
+        let [oldest, second, ..] = segments.as_slice() else { return None };
+        (second.name.first <= pin.next).then(|| Arc::clone(oldest))
+    }
+
+    /// Bytes of the segments below the pin.
+    fn replayable_bytes(&self, pin: &Pin) -> u64 {
+        let segments = self.catalog.segments();
+        let below = segments.iter().zip(segments.iter().skip(1)).take_while(|(_, next)| next.name.first <= pin.next);
+        below.map(|(segment, _)| segment.bytes()).sum()
+    }
+
+    /// Whether even its newest record is too old. The segment after it says when that was received.
+    fn is_aged(&self, segment: &Segment, now: UnixNanos) -> bool {
+        newest_received(&self.catalog, segment).is_some_and(|newest| now.since(newest) > self.options.retain.age_ns)
+    }
+
+    fn remove(&self, segment: &Segment, unsynced: &mut bool) -> io::Result<()> {
+        let disk = &self.catalog.disk;
+        if *unsynced {
+            disk.sync_names()?;
+        }
+        match disk.remove(&segment.name.to_string()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.catalog.forget(segment.name);
+        *unsynced = true;
+        disk.sync_names()?;
+        *unsynced = false;
+        Ok(())
+    }
+}
+
+/// The newest receive time in a segment that is not the last, where it is known.
+pub(super) fn newest_received(catalog: &Catalog, segment: &Segment) -> Option<UnixNanos> {
+    let segments = catalog.segments();
+    let next = segments.iter().find(|other| other.name.id > segment.name.id)?;
+    catalog.header(next).ok()?.end_of(segment.name.id).map(|end| end.newest_received)
+}

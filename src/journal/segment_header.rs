@@ -1,0 +1,119 @@
+//! Block 0 of a segment: who wrote it, what it begins with, and where the
+//! segments before it ended.
+//!
+//! Written once, synced before the segment gets its name, never changed. The CRC
+//! is the block's last four bytes.
+
+use super::block::{BLOCK_LEN, Fields, Filling, is_sealed};
+use super::{JournalId, SegmentName, Sequence};
+use crate::reading::UnixNanos;
+use uuid::Uuid;
+
+const MAGIC: [u8; 8] = *b"MTRLSEG\x01";
+/// The format this program writes.
+pub(super) const FORMAT_VERSION: u16 = 1;
+/// The oldest program that understands what this one writes.
+const OLDEST_READER_VERSION: u16 = 1;
+/// Fixed fields, and the CRC.
+const FIXED_LEN: usize = 8 + 2 + 2 + 4 + 16 + 16 + 8 + 8 + 8 + 4;
+const END_LEN: usize = 8 + 8 + 8 + 8;
+/// How many ends fit. One is usual; more only where segments could not be begun.
+pub(super) const ENDS_MAX: usize = (BLOCK_LEN - FIXED_LEN) / END_LEN;
+
+/// Where a segment ended: beyond it nothing was ever acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SegmentEnd {
+    pub(super) segment_id: u64,
+    pub(super) offset: u64,
+    /// The record after its last.
+    pub(super) next: Sequence,
+    /// The newest receive time in it.
+    pub(super) newest_received: UnixNanos,
+}
+
+/// What block 0 says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SegmentHeader {
+    pub(super) name: SegmentName,
+    pub(super) journal: JournalId,
+    /// The journal of the record before the first of this segment.
+    pub(super) previous_journal: JournalId,
+    /// Random; part of every group header, so that no foreign bytes pass for a group.
+    pub(super) salt: u64,
+    pub(super) ends: Vec<SegmentEnd>,
+}
+
+/// Why block 0 cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderFault {
+    /// Not what was written: torn or damaged.
+    Damaged,
+    /// Whole, but only for programs that know this format version.
+    TooNew { format_version: u16 },
+}
+
+impl SegmentHeader {
+    pub(super) fn to_block(&self) -> [u8; BLOCK_LEN] {
+        let ends = &self.ends[..self.ends.len().min(ENDS_MAX)];
+        let count = u32::try_from(ends.len()).unwrap_or(0);
+        let filling = Filling::<BLOCK_LEN>::new()
+            .put(MAGIC)
+            .put(FORMAT_VERSION.to_le_bytes())
+            .put(OLDEST_READER_VERSION.to_le_bytes())
+            .put(count.to_le_bytes())
+            .put(self.journal.0.into_bytes())
+            .put(self.previous_journal.0.into_bytes())
+            .put(self.name.id.to_le_bytes())
+            .put(self.name.first.0.to_le_bytes())
+            .put(self.salt.to_le_bytes());
+        ends.iter().fold(filling, put_end).sealed()
+    }
+
+    /// Reads block 0 of the segment of that name.
+    pub(super) fn from_block(block: &[u8], name: SegmentName) -> Result<Self, HeaderFault> {
+        if block.len() != BLOCK_LEN || !is_sealed(block) {
+            return Err(HeaderFault::Damaged);
+        }
+        let mut fields = Fields(block);
+        if fields.array() != Some(MAGIC) {
+            return Err(HeaderFault::Damaged);
+        }
+        let (format_version, oldest_reader) = (fields.u16(), fields.u16());
+        if oldest_reader.is_none_or(|oldest| oldest > FORMAT_VERSION) {
+            return Err(HeaderFault::TooNew { format_version: format_version.unwrap_or(0) });
+        }
+        parse_body(&mut fields).filter(|header| header.name == name).ok_or(HeaderFault::Damaged)
+    }
+
+    /// Where an earlier segment ended, if this header says so.
+    pub(super) fn end_of(&self, segment_id: u64) -> Option<SegmentEnd> {
+        self.ends.iter().copied().find(|end| end.segment_id == segment_id)
+    }
+}
+
+fn put_end(filling: Filling<BLOCK_LEN>, end: &SegmentEnd) -> Filling<BLOCK_LEN> {
+    filling
+        .put(end.segment_id.to_le_bytes())
+        .put(end.offset.to_le_bytes())
+        .put(end.next.0.to_le_bytes())
+        .put(end.newest_received.0.to_le_bytes())
+}
+
+fn parse_body(fields: &mut Fields<'_>) -> Option<SegmentHeader> {
+    let count = usize::try_from(fields.u32()?).ok().filter(|count| *count <= ENDS_MAX)?;
+    let journal = JournalId(Uuid::from_bytes(fields.array()?));
+    let previous_journal = JournalId(Uuid::from_bytes(fields.array()?));
+    let name = SegmentName { id: fields.u64()?, first: Sequence(fields.u64()?) };
+    let salt = fields.u64()?;
+    let ends = (0..count).map(|_| parse_end(fields)).collect::<Option<Vec<_>>>()?;
+    Some(SegmentHeader { name, journal, previous_journal, salt, ends })
+}
+
+fn parse_end(fields: &mut Fields<'_>) -> Option<SegmentEnd> {
+    Some(SegmentEnd {
+        segment_id: fields.u64()?,
+        offset: fields.u64()?,
+        next: Sequence(fields.u64()?),
+        newest_received: UnixNanos(fields.i64()?),
+    })
+}

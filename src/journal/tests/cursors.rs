@@ -1,0 +1,131 @@
+//! Where a cursor begins, in its own journal, in a copy, and after losses.
+
+use super::super::*;
+use super::support::*;
+
+fn cursor(journal: &Journal, next: u64) -> Cursor {
+    Cursor::at("questdb", journal.position(Sequence(next)), UnixNanos(1))
+}
+
+#[test]
+fn a_cursor_of_the_journal_begins_where_it_says() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    let before_any = cursor(&journal, 1);
+    append_each(&journal, 20);
+    let cursors: Vec<_> = (1..=21).map(|next| cursor(&journal, next)).chain([before_any]).collect();
+    journal.close();
+    let (journal, _) = open(&disk);
+    append_each(&journal, 3);
+    for cursor in cursors {
+        assert_eq!(journal.resolve(&cursor), Resolved::At(cursor.position().unwrap()));
+    }
+}
+
+#[test]
+fn a_cursor_beyond_the_end_is_refused() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 3);
+    let end = journal.position(Sequence(4));
+    let beyond = Cursor::at("questdb", Position { next: Sequence(9), ..end }, UnixNanos(1));
+    assert_eq!(journal.resolve(&beyond), Resolved::BeyondEnd { cursor: Sequence(9), end });
+}
+
+#[test]
+fn a_cursor_of_a_journal_that_is_not_in_the_chain_begins_at_the_oldest() {
+    let (journal, _) = open(&FaultyDisk::new(1));
+    append_each(&journal, 3);
+    let other = open(&FaultyDisk::new(2)).0;
+    append_each(&other, 5);
+    for next in 1..=6 {
+        let resolved = journal.resolve(&cursor(&other, next));
+        assert_eq!(resolved, Resolved::UnknownJournal(journal.oldest()), "{next}");
+    }
+}
+
+#[test]
+fn a_copied_directory_writes_on_under_another_id_and_its_cursors_follow_the_chain() {
+    let disk = FaultyDisk::new(1);
+    let (original, _) = open(&disk);
+    append_each(&original, 8);
+    original.close();
+    let (copy, opening) = open(&disk.copy());
+    assert!(opening.is_new_journal);
+    let (original, opening) = open(&disk);
+    assert!(!opening.is_new_journal);
+    append_each(&original, 4);
+    append_each(&copy, 4);
+    let (old, new) = (original.position(Sequence(13)).journal, copy.position(Sequence(13)).journal);
+    assert_ne!(old, new);
+    assert_eq!(original.position(Sequence(8)).journal, copy.position(Sequence(8)).journal);
+    // Of before the copy: both know them.
+    assert_eq!(copy.resolve(&cursor(&original, 5)), Resolved::At(Position { journal: old, next: Sequence(5) }));
+    assert_eq!(copy.resolve(&cursor(&original, 9)), Resolved::At(Position { journal: old, next: Sequence(9) }));
+    // Of after the copy: what the copy has there is not what the cursor saw.
+    let fork = Position { journal: old, next: Sequence(9) };
+    assert_eq!(copy.resolve(&cursor(&original, 11)), Resolved::UnknownJournal(fork));
+    assert_eq!(original.resolve(&cursor(&copy, 11)), Resolved::UnknownJournal(original.oldest()));
+    append_each(&original, 4);
+    assert_eq!(copy.resolve(&cursor(&original, 17)), Resolved::UnknownJournal(fork));
+}
+
+#[test]
+fn a_copy_keeps_its_new_id_when_it_is_opened_again_before_it_wrote() {
+    let disk = FaultyDisk::new(1);
+    let (original, _) = open(&disk);
+    append_each(&original, 2);
+    original.close();
+    let copied = disk.copy();
+    open(&copied).0.close();
+    let (copy, opening) = open(&copied);
+    assert!(!opening.is_new_journal);
+    append_each(&copy, 2);
+    assert_ne!(copy.position(Sequence(4)).journal, original.position(Sequence(3)).journal);
+    assert_eq!(read_from(&copy, 1), expected(1..=4));
+}
+
+#[test]
+fn a_damaged_cursor_file_is_said_pins_everything_and_is_mended_by_a_store() {
+    for at in [0, 12, 60] {
+        let disk = FaultyDisk::new(1);
+        let (journal, _) = open(&disk);
+        append_each(&journal, 20);
+        store_cursor(&journal, "questdb", 20);
+        journal.close();
+        disk.damage("cursor-questdb", at, b"~");
+        let options = Options { retain: Retention { bytes: 0, age_ns: 0 }, ..small("faulty") };
+        let (journal, opening) = Journal::open_on(shared(&disk), options).unwrap();
+        assert_eq!(opening.damaged_cursors, ["questdb"]);
+        assert!(matches!(journal.cursors().load("questdb"), Err(CursorError::Damaged { .. })));
+        assert_eq!(journal.oldest().next, Sequence(1));
+        store_cursor(&journal, "questdb", 20);
+        assert!(journal.cursors().load("questdb").unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_cursor_of_several_ranges_is_kept_as_it_is() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    let Position { journal: id, .. } = journal.oldest();
+    let backlog = Range { journal: id, next: Sequence(3), end: Some(Sequence(9)) };
+    let live = Range { journal: id, next: Sequence(12), end: None };
+    let cursor = Cursor { name: "two_lanes".to_owned(), ranges: vec![backlog, live], updated: UnixNanos(-5) };
+    journal.cursors().store(&cursor).unwrap();
+    journal.close();
+    let (journal, _) = open(&disk);
+    assert_eq!(journal.cursors().list(), [("two_lanes".to_owned(), Some(cursor))]);
+}
+
+#[test]
+fn a_name_that_cannot_be_a_file_is_refused() {
+    let (journal, _) = open(&FaultyDisk::new(1));
+    for name in ["", "a/b", "..", "a b", &"x".repeat(65)] {
+        let cursor = Cursor::at(name, journal.oldest(), UnixNanos(1));
+        assert!(matches!(journal.cursors().store(&cursor), Err(CursorError::Name { .. })), "{name:?}");
+    }
+    for name in ["", "a\nb", &"x".repeat(257)] {
+        assert!(matches!(journal.source_id(name), Err(LedgerError::Name { .. })), "{name:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! Failing disks while running: what is answered, and that it goes on by itself.
+
+use super::super::*;
+use super::support::*;
+
+#[test]
+fn a_failed_write_or_sync_is_repaired_in_a_new_segment_before_the_answer() {
+    for operation in [Operation::Write, Operation::Sync] {
+        let disk = FaultyDisk::new(5);
+        let (journal, _) = open(&disk);
+        append_each(&journal, 2);
+        disk.fail(operation, 1);
+        append_each(&journal, 2);
+        assert_eq!(journal.segments().len(), 2, "{operation:?}");
+        assert_eq!(read_from(&journal, 1), expected(1..=4), "{operation:?}");
+        cut_power(&disk, journal);
+        assert_eq!(read_from(&open(&disk).0, 1), expected(1..=4), "{operation:?}");
+    }
+}
+
+#[test]
+fn a_disk_that_keeps_failing_is_told_to_every_waiter_and_recovery_needs_no_restart() {
+    use Operation::{Create, Rename, Reserve, Sync, SyncNames, Write};
+    for operation in [Write, Sync, Create, Rename, Reserve, SyncNames] {
+        let disk = FaultyDisk::new(6);
+        let (journal, _) = open(&disk);
+        append_each(&journal, 6);
+        disk.fail(operation, u32::MAX);
+        for _ in 0..3 {
+            let appends: Vec<_> = (0..3).map(|_| journal.append(header(), b"refused").unwrap()).collect();
+            for append in appends {
+                let refused = append.wait();
+                assert!(matches!(refused, Err(AppendError::Failed { .. })), "{operation:?}: {refused:?}");
+            }
+        }
+        assert_eq!(journal.next(), Sequence(7), "{operation:?}");
+        disk.heal();
+        append_each(&journal, 6);
+        assert_eq!(read_from(&journal, 1), expected(1..=12), "{operation:?}");
+        cut_power(&disk, journal);
+        assert_eq!(read_from(&open(&disk).0, 1), expected(1..=12), "{operation:?}");
+    }
+}
+
+#[test]
+fn a_full_volume_is_named_and_recovery_needs_no_restart() {
+    let disk = FaultyDisk::new(6);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 6);
+    disk.set_space(3 * SEGMENT_BYTES / 2);
+    for _ in 0..2 {
+        let refused = journal.append(header(), b"refused").unwrap().wait();
+        assert!(matches!(refused, Err(AppendError::DiskFull { .. })), "{refused:?}");
+    }
+    disk.set_space(u64::MAX);
+    append_each(&journal, 6);
+    assert_eq!(read_from(&journal, 1), expected(1..=12));
+}
+
+#[test]
+fn the_last_records_are_recovered_on_a_full_volume_into_the_room_their_segment_had_reserved() {
+    let disk = FaultyDisk::new(6);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 2);
+    kill(&disk, journal);
+    disk.set_space(SEGMENT_BYTES + 1_000);
+    let (journal, opening) = open(&disk);
+    assert_eq!(opening.rewritten, 1);
+    assert_eq!(read_from(&journal, 1), expected(1..=2));
+}
+
+#[test]
+fn no_handle_is_synced_again_after_its_sync_failed() {
+    // The disk forgets what a failed sync should have written, as real ones do: a
+    // second sync on the handle succeeds, and the record is lost at the power cut.
+    for seed in 0..20 {
+        let disk = FaultyDisk::new(seed);
+        let (journal, _) = open(&disk);
+        append_each(&journal, 2);
+        disk.fail(Operation::Sync, 1);
+        append_each(&journal, 3);
+        journal.close();
+        disk.restart_after_power_cut();
+        assert_eq!(read_from(&open(&disk).0, 1), expected(1..=5), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_closing_group_that_fails_costs_nothing() {
+    let disk = FaultyDisk::new(2);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 2);
+    disk.fail(Operation::Write, u32::MAX);
+    journal.close();
+    disk.heal();
+    let (journal, opening) = open(&disk);
+    assert_eq!(opening.rewritten, 1);
+    assert_eq!(read_from(&journal, 1), expected(1..=2));
+}
+
+#[test]
+fn a_source_or_cursor_that_could_not_be_made_durable_is_not_given_out() {
+    use Operation::{Create, Rename, Sync, SyncNames, Write};
+    for operation in [Create, Write, Sync, Rename] {
+        let disk = FaultyDisk::new(2);
+        let (journal, _) = open(&disk);
+        append_each(&journal, 3);
+        journal.source_id("north").unwrap();
+        store_cursor(&journal, "kafka", 2);
+        disk.fail(operation, 2);
+        assert!(journal.source_id("south").is_err(), "{operation:?}");
+        let further = Cursor::at("kafka", journal.position(Sequence(3)), UnixNanos(1));
+        assert!(journal.cursors().store(&further).is_err(), "{operation:?}");
+        cut_power(&disk, journal);
+        let (journal, _) = open(&disk);
+        assert_eq!(journal.source_id("east").unwrap(), SourceId(2), "{operation:?}");
+        let stored = journal.cursors().load("kafka").unwrap().unwrap();
+        assert_eq!(stored.position().unwrap().next, Sequence(2), "{operation:?}");
+    }
+    // A rename whose directory could not be synced may survive; the number must not be given to another name.
+    let disk = FaultyDisk::new(2);
+    let (journal, _) = open(&disk);
+    disk.fail(SyncNames, 1);
+    assert!(journal.source_id("south").is_err());
+    assert_eq!(journal.source_id("east").unwrap(), SourceId(1));
+    cut_power(&disk, journal);
+    assert_eq!(open(&disk).0.source_name(SourceId(1)).as_deref(), Some("east"));
+}

@@ -1,0 +1,137 @@
+//! The cap, and what is kept for replay.
+
+use super::super::*;
+use super::support::*;
+
+/// Six small groups a segment: the seventh needs its closing group's block.
+const PER_SEGMENT: u64 = 6;
+
+fn capped(segments: u64) -> Options {
+    Options { cap_bytes: segments * SEGMENT_BYTES, ..small("faulty") }
+}
+
+fn fill(journal: &Journal) -> AppendError {
+    for _ in 0..1_000 {
+        let next = journal.next();
+        if let Err(error) = journal.append(header(), &payload(next.0)).unwrap().wait() {
+            return error;
+        }
+    }
+    panic!("it never gets full");
+}
+
+#[test]
+fn a_full_journal_refuses_names_the_slowest_and_goes_on_when_that_moves() {
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(4)).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    append_each(&journal, 2);
+    store_cursor(&journal, "sqlite", 3);
+    let full = fill(&journal);
+    assert!(matches!(&full, AppendError::Full { slowest, .. } if slowest == "kafka"), "{full:?}");
+    assert!(journal.usage().bytes <= 4 * SEGMENT_BYTES);
+    let before = journal.next().0;
+    assert_eq!(read_from(&journal, 1), expected(1..before), "nothing is dropped");
+    store_cursor(&journal, "kafka", PER_SEGMENT);
+    assert!(matches!(fill(&journal), AppendError::Full { .. }), "the last record of the segment is still needed");
+    store_cursor(&journal, "kafka", PER_SEGMENT + 1);
+    store_cursor(&journal, "sqlite", PER_SEGMENT + 1);
+    append_each(&journal, PER_SEGMENT);
+    assert_eq!(journal.oldest().next, Sequence(PER_SEGMENT + 1));
+    assert!(journal.usage().bytes <= 4 * SEGMENT_BYTES);
+}
+
+#[test]
+fn what_is_kept_for_replay_gives_way_before_an_append_is_refused() {
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(4)).unwrap();
+    for _ in 0..100 {
+        append_each(&journal, 1);
+        store_cursor(&journal, "kafka", journal.next().0);
+        assert!(journal.usage().bytes <= 4 * SEGMENT_BYTES);
+    }
+    assert!(journal.oldest().next > Sequence(1));
+}
+
+#[test]
+fn replay_is_bounded_in_bytes_beyond_what_the_slowest_needs() {
+    let retain = Retention { bytes: 2 * SEGMENT_BYTES, age_ns: i64::MAX };
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), Options { retain, ..small("faulty") }).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    append_each(&journal, 10 * PER_SEGMENT);
+    assert_eq!(journal.oldest().next, Sequence(1));
+    store_cursor(&journal, "kafka", 5 * PER_SEGMENT + 1);
+    append_each(&journal, 1);
+    let kept = 5 * PER_SEGMENT + 1 - journal.oldest().next.0;
+    assert!((PER_SEGMENT..=3 * PER_SEGMENT).contains(&kept), "{kept}");
+}
+
+#[test]
+fn replay_is_bounded_in_age_by_the_newest_record_of_a_segment_also_after_an_open() {
+    let disk = FaultyDisk::new(1);
+    let clock = crate::clock::Clock::system();
+    let retain = Retention { bytes: u64::MAX, age_ns: 1_000_000_000_000 };
+    let options = Options { retain, clock: clock.clone(), ..small("faulty") };
+    let (journal, _) = Journal::open_on(shared(&disk), options.clone()).unwrap();
+    let now = clock.now().0;
+    for number in 0..3 * PER_SEGMENT {
+        // In the first segment one record is new among old ones.
+        let age = if number < PER_SEGMENT && number != 2 { 2_000_000_000_000 } else { 0 };
+        journal.append(received(now - age), &payload(number)).unwrap().wait().unwrap();
+    }
+    assert_eq!(journal.oldest().next, Sequence(1));
+    journal.close();
+    clock.set_offset(900_000_000_000);
+    let (journal, _) = Journal::open_on(shared(&disk), options.clone()).unwrap();
+    assert_eq!(journal.oldest().next, Sequence(1));
+    journal.close();
+    clock.set_offset(1_100_000_000_000);
+    let (journal, _) = Journal::open_on(shared(&disk), options).unwrap();
+    assert_eq!(journal.oldest().next, Sequence(2 * PER_SEGMENT + 1), "the last segment stays");
+}
+
+#[test]
+fn a_reader_behind_retention_is_told_the_oldest_and_one_beyond_the_end_the_next() {
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(3)).unwrap();
+    let mut reader = journal.reader(Sequence(1)).unwrap();
+    append_each(&journal, 10 * PER_SEGMENT);
+    let oldest = journal.oldest().next;
+    match reader.read() {
+        Err(ReadError::Retained { wanted, oldest: told }) => assert_eq!((wanted, told), (Sequence(1), oldest)),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(journal.reader(Sequence(1)), Err(ReadError::Retained { .. })));
+    let beyond = Sequence(10 * PER_SEGMENT + 2);
+    assert!(matches!(journal.reader(beyond), Err(ReadError::Beyond { .. })));
+    let (cursor, position) = (Cursor::at("kafka", journal.position(Sequence(1)), UnixNanos(1)), journal.oldest());
+    assert_eq!(journal.resolve(&cursor), Resolved::Retained(position));
+}
+
+#[test]
+fn removed_segments_never_leave_a_hole_after_a_power_cut() {
+    for seed in 0..40 {
+        let disk = FaultyDisk::new(seed);
+        let (journal, _) = open(&disk);
+        append_each(&journal, 10 * PER_SEGMENT);
+        journal.close();
+        let retain = Retention { bytes: 0, age_ns: 0 };
+        store_cursor(&journal, "kafka", 8 * PER_SEGMENT);
+        disk.die_after(seed % 20);
+        let opened = Journal::open_on(shared(&disk), Options { retain, ..small("faulty") });
+        disk.die();
+        drop(opened);
+        disk.restart_after_power_cut();
+        let (journal, _) = open(&disk);
+        let oldest = journal.oldest().next.0;
+        assert_eq!(read_from(&journal, oldest), expected(oldest..=10 * PER_SEGMENT), "seed {seed}");
+        assert!(oldest <= 8 * PER_SEGMENT);
+    }
+}
+
+#[test]
+fn a_forgotten_cursor_pins_nothing() {
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(3)).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    fill(&journal);
+    assert!(journal.cursors().forget("kafka").unwrap());
+    assert!(!journal.cursors().forget("kafka").unwrap());
+    append_each(&journal, 20 * PER_SEGMENT);
+}

@@ -1,0 +1,279 @@
+//! The one writer: commits groups, rolls segments, and never syncs a handle again
+//! after a sync on it failed.
+//!
+//! The synced mark moves, and waiters hear of success, only after the sync of
+//! their group. A segment is under its final name only when its header is durable.
+
+use super::block::{BLOCK, round_up};
+use super::catalog::{Catalog, Segment};
+use super::disk::{DiskFile, TEMPORARY_SUFFIX, remove_quietly};
+use super::options::segment_bytes_for;
+use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
+use super::recover::Recovered;
+use super::retention::Keeper;
+use super::segment_header::{ENDS_MAX, SegmentEnd, SegmentHeader};
+use super::{AppendError, CommitOutcome, JournalId, SegmentName, Sequence};
+use crate::reading::UnixNanos;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// After so long without a record, the last group is proven by a closing one.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+
+/// Writes the journal.
+#[derive(Debug)]
+pub(super) struct Writer {
+    keeper: Arc<Keeper>,
+    catalog: Arc<Catalog>,
+    active: Option<Active>,
+    next: Sequence,
+    next_segment_id: u64,
+    /// The journal of the last record.
+    last_journal: JournalId,
+    /// Ends that no durable header tells yet.
+    ends: Vec<SegmentEnd>,
+    /// Segments without records, to be removed once there is a next one.
+    empty: Vec<SegmentName>,
+}
+
+/// The segment being written.
+#[derive(Debug)]
+struct Active {
+    segment: Arc<Segment>,
+    header: Arc<SegmentHeader>,
+    file: Box<dyn DiskFile>,
+    /// Synced up to here.
+    offset: u64,
+    newest_received: UnixNanos,
+    /// The last group is not proven by anything after it.
+    is_open: bool,
+}
+
+impl Writer {
+    pub(super) fn new(keeper: Arc<Keeper>, recovered: Recovered) -> Self {
+        Self {
+            catalog: Arc::clone(&keeper.catalog),
+            active: None,
+            next: recovered.next,
+            next_segment_id: recovered.next_segment_id,
+            last_journal: recovered.last_journal.unwrap_or(keeper.journal),
+            ends: recovered.ends,
+            empty: recovered.empty,
+            keeper,
+        }
+    }
+
+    /// Writes the last group of the previous run again, into a segment of its own.
+    /// The segment gets its name only with the group synced in it: else its header
+    /// would end the old one before a group that is nowhere else.
+    pub(super) fn rewrite(&mut self, mut group: GroupBuffer) -> Result<(), AppendError> {
+        let bytes = segment_bytes_for(group.bytes_on_disk());
+        let mut active = self.create(bytes, Some(&mut group))?;
+        active.newest_received = group.newest_received();
+        self.take_over(active, group.count());
+        Ok(())
+    }
+
+    /// Commits until the journal is closed.
+    pub(super) fn run(mut self, pending: &Pending) {
+        let _abort = AbortOnExit(pending);
+        loop {
+            match pending.next_work(IDLE_AFTER) {
+                Work::Group(mut group) => {
+                    self.commit_and_answer(&mut group);
+                    pending.recycle(group);
+                }
+                Work::Idle => {
+                    self.close_group();
+                    self.keeper.expire();
+                }
+                Work::Closed => return self.close_group(),
+            }
+        }
+    }
+
+    fn commit_and_answer(&mut self, group: &mut GroupBuffer) {
+        let started = self.keeper.options.clock.monotonic();
+        let outcome = self.commit(group);
+        (self.keeper.options.observe)(&CommitOutcome {
+            records: group.count(),
+            bytes: group.bytes_on_disk(),
+            duration: self.keeper.options.clock.elapsed(started),
+            ok: outcome.is_ok(),
+        });
+        group.waiters().resolve(outcome);
+    }
+
+    /// Makes a group durable; where its write or sync fails, once more in a new segment.
+    fn commit(&mut self, group: &mut GroupBuffer) -> Result<Sequence, AppendError> {
+        let first = self.next;
+        self.ensure_room(group.bytes_on_disk())?;
+        if let Err(error) = self.write(group) {
+            tracing::warn!(%error, "a group could not be written; its segment is given up and the group written to a new one");
+            self.end_active();
+            self.ensure_room(group.bytes_on_disk())?;
+            if let Err(error) = self.write(group) {
+                self.end_active();
+                return Err(self.failed(&error));
+            }
+        }
+        Ok(first)
+    }
+
+    /// One write and one sync at the end of the active segment.
+    fn write(&mut self, group: &mut GroupBuffer) -> io::Result<()> {
+        let Some(active) = &mut self.active else { return Err(io::Error::other("there is no segment")) };
+        let place = active.place(self.next);
+        active.file.write_at(group.seal(&place), place.offset)?;
+        active.file.sync()?;
+        active.offset += group.bytes_on_disk();
+        active.newest_received = active.newest_received.max(group.newest_received());
+        active.is_open = group.count() > 0;
+        self.next = Sequence(self.next.0 + u64::from(group.count()));
+        self.last_journal = active.header.journal;
+        self.catalog.advance(self.next, active.offset);
+        Ok(())
+    }
+
+    /// Proves the last group, so that a start needs not write it again.
+    fn close_group(&mut self) {
+        if !self.active.as_ref().is_some_and(|active| active.is_open) {
+            return;
+        }
+        if let Err(error) = self.write(&mut GroupBuffer::empty(Vec::new())) {
+            tracing::warn!(%error, "a closing group could not be written; the segment is given up");
+            self.end_active();
+        }
+    }
+
+    /// Makes sure that the active segment has room for a group, and for a closing one after it.
+    fn ensure_room(&mut self, group_bytes: u64) -> Result<(), AppendError> {
+        if self.active.as_ref().is_some_and(|active| active.has_room(group_bytes)) {
+            return Ok(());
+        }
+        let bytes = self.keeper.options.segment_bytes;
+        self.keeper.make_room(bytes)?;
+        self.end_active();
+        let active = self.create(bytes, None)?;
+        self.take_over(active, 0);
+        self.keeper.expire();
+        Ok(())
+    }
+
+    /// Gives the active segment up at its last synced offset.
+    fn end_active(&mut self) {
+        let Some(active) = self.active.take() else { return };
+        if self.next == active.header.name.first {
+            // It holds nothing, so its header goes with it, and what that told must be told again.
+            self.ends.clone_from(&active.header.ends);
+            self.empty.push(active.header.name);
+        } else {
+            self.ends.push(active.end(self.next));
+        }
+        match active.file.set_len(active.offset) {
+            Ok(()) => active.segment.set_bytes(active.offset),
+            Err(error) => {
+                tracing::warn!(segment = %active.header.name, %error, "cannot give back the room a segment had reserved");
+            }
+        }
+    }
+
+    fn take_over(&mut self, active: Active, count: u32) {
+        self.ends.clear();
+        self.catalog.begin(Arc::clone(&active.segment));
+        self.next = Sequence(self.next.0 + u64::from(count));
+        self.catalog.advance(self.next, active.offset);
+        if count > 0 {
+            self.last_journal = active.header.journal;
+        }
+        self.active = Some(active);
+        for name in std::mem::take(&mut self.empty) {
+            self.catalog.forget(name);
+            remove_quietly(&*self.catalog.disk, &name.to_string());
+        }
+    }
+
+    /// A new segment, durable with its header (and its first group, where given).
+    fn create(&mut self, bytes: u64, group: Option<&mut GroupBuffer>) -> Result<Active, AppendError> {
+        let name = SegmentName { id: self.next_segment_id, first: self.next };
+        // Also after a failure: a half-made segment may turn up again after a crash.
+        self.next_segment_id += 1;
+        let made = self.write_new(name, bytes, group);
+        if made.is_err() {
+            remove_quietly(&*self.catalog.disk, &format!("{name}{TEMPORARY_SUFFIX}"));
+            remove_quietly(&*self.catalog.disk, &name.to_string());
+        }
+        made.map_err(|error| self.failed(&error))
+    }
+
+    fn write_new(&self, name: SegmentName, bytes: u64, group: Option<&mut GroupBuffer>) -> io::Result<Active> {
+        let disk = &self.catalog.disk;
+        let header = Arc::new(self.header(name));
+        let temporary = format!("{name}{TEMPORARY_SUFFIX}");
+        let file = disk.open_or_create(&temporary)?;
+        file.set_len(0)?;
+        file.reserve(bytes)?;
+        file.write_at(&header.to_block(), 0)?;
+        let segment = Arc::new(Segment::with_header(bytes, Arc::clone(&header)));
+        let newest_received = UnixNanos(i64::MIN);
+        let mut active = Active { segment, header, file, offset: BLOCK, newest_received, is_open: false };
+        if let Some(group) = group {
+            let place = active.place(name.first);
+            active.file.write_at(group.seal(&place), place.offset)?;
+            active.offset += group.bytes_on_disk();
+            active.is_open = true;
+        }
+        active.file.sync()?;
+        disk.rename(&temporary, &name.to_string())?;
+        disk.sync_names()?;
+        Ok(active)
+    }
+
+    fn header(&self, name: SegmentName) -> SegmentHeader {
+        // More ends than fit cannot come up: every durable header empties the list, and only ended segments add to it.
+        debug_assert!(self.ends.len() <= ENDS_MAX);
+        SegmentHeader {
+            name,
+            journal: self.keeper.journal,
+            previous_journal: self.last_journal,
+            salt: Uuid::new_v4().as_u64_pair().0,
+            ends: self.ends.clone(),
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> AppendError {
+        let directory = self.keeper.options.directory.clone();
+        let detail = error.to_string();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => AppendError::DiskFull { directory, detail },
+            _ => AppendError::Failed { directory, detail },
+        }
+    }
+}
+
+impl Active {
+    fn place(&self, first: Sequence) -> GroupPlace {
+        let header = &self.header;
+        GroupPlace { salt: header.salt, segment_id: header.name.id, offset: self.offset, first }
+    }
+
+    fn has_room(&self, group_bytes: u64) -> bool {
+        self.offset + round_up(group_bytes) + BLOCK <= self.segment.bytes()
+    }
+
+    fn end(&self, next: Sequence) -> SegmentEnd {
+        let (segment_id, offset) = (self.header.name.id, self.offset);
+        SegmentEnd { segment_id, offset, next, newest_received: self.newest_received }
+    }
+}
+
+/// Fails everybody who still waits when the writer is gone, whatever made it go.
+struct AbortOnExit<'a>(&'a Pending);
+
+impl Drop for AbortOnExit<'_> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
