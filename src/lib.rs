@@ -33,6 +33,8 @@ pub mod ingest;
 pub mod journal;
 pub mod metrics;
 pub mod proto;
+#[cfg(feature = "sqlite")]
+pub mod query;
 pub mod reading;
 pub mod secret;
 pub mod sink;
