@@ -17,7 +17,7 @@ mod upkeep;
 
 pub use check::{Finding, Weight, findings};
 pub use migrate::{Migrated, migrate};
-pub use offline::command;
+pub use offline::{command, forget_cursor};
 
 use crate::admin::{Admin, Views};
 use crate::clock::Clock;
@@ -78,10 +78,14 @@ impl Service {
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
         let webhook = runtime.block_on(Webhook::start(config.webhook.clone(), &door, clock.clone())).map_err(StartError::because)?;
+        let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
             journal: journal.clone(),
+            door: door.clone(),
+            sources: accounts.iter().map(|account| (account.name.clone(), account.source)).collect(),
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
+            runtime: runtime.handle().clone(),
         };
         let sources = status::Sources { clock: clock.clone(), started, journal: journal.clone(), door: door.clone(), dead_letters };
         let views = views(&sources, &pumps, &metrics);
@@ -133,7 +137,9 @@ impl Service {
     pub fn stop(self, deadline: Duration) {
         let until = self.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
-        self.runtime.block_on(self.webhook.stop(left(&self.clock)));
+        if !self.runtime.block_on(self.webhook.stop(left(&self.clock))) {
+            tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
+        }
         for pump in self.pumps.iter() {
             pump.stop(until);
         }

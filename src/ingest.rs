@@ -27,6 +27,7 @@ pub use refusal::Refusal;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, LedgerError};
+use crate::reading::UnixNanos;
 use clock_watch::ClockWatch;
 use drain::Drain;
 use meters::Meters;
@@ -37,8 +38,6 @@ use source_counters::SourceCounters;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-
-use crate::reading::UnixNanos;
 
 /// The door; a clone is the same door.
 #[derive(Clone)]
@@ -117,15 +116,24 @@ impl Door {
         }))
     }
 
-    /// The entrance of one source. Its name and limits are synced to the
-    /// journal's lists here, before any record can name them.
+    /// The entrance of one source; entrances of the same name count together. Its
+    /// name and limits are synced to the journal's lists here, before any record
+    /// can name them.
     ///
     /// # Errors
     /// When those lists cannot be written.
     pub fn source(&self, name: &str, options: SourceOptions) -> Result<Entrance, LedgerError> {
-        let entrance = Entrance::new(Arc::clone(&self.0), name, options)?;
-        self.0.sources.lock().unwrap_or_else(PoisonError::into_inner).push(entrance.counters());
-        Ok(entrance)
+        Entrance::new(Arc::clone(&self.0), options, self.counters(name))
+    }
+
+    fn counters(&self, name: &str) -> Arc<SourceCounters> {
+        let mut sources = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = sources.iter().find(|source| &*source.name == name) {
+            return Arc::clone(known);
+        }
+        let counters = Arc::new(SourceCounters::new(name));
+        sources.push(Arc::clone(&counters));
+        counters
     }
 
     /// Whether a body would be taken just now, and if not, why.
@@ -146,6 +154,12 @@ impl Door {
         self.0.drain.look(&self.0.journal, now);
     }
 
+    /// Whether the wall clock can be the present, so that times can be judged by it.
+    #[must_use]
+    pub fn clock_is_set(&self) -> bool {
+        self.0.clock_watch.can_judge(self.0.clock.now())
+    }
+
     /// What came in lately.
     #[must_use]
     pub fn recent(&self) -> Recent {
@@ -164,7 +178,7 @@ impl Inner {
         if !self.clock_watch.can_judge(self.clock.now()) {
             return Some(clock_watch::UNSET.to_owned());
         }
-        drain::why_full(&self.journal.usage()).or_else(|| self.outage.why(self.clock.monotonic()))
+        self.outage.why(self.clock.monotonic())
     }
 }
 

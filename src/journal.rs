@@ -372,6 +372,14 @@ impl Journal {
         inspect::summaries(&self.inner.catalog)
     }
 
+    /// Why nothing can be appended any more, if the writer's thread ended by itself.
+    #[must_use]
+    pub fn died(&self) -> Option<String> {
+        let running = locked(&self.inner.running);
+        let ended = running.as_ref().is_some_and(|(writer, _)| writer.is_finished());
+        ended.then(|| "the journal's writer ended by itself; look for its panic above".to_owned())
+    }
+
     /// Commits what was appended, proves it with a closing group, and gives the
     /// directory free. Later appends are refused; readers go on.
     pub fn close(&self) {

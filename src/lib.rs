@@ -17,6 +17,7 @@
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
 //! | 4 | [`ingest`] | the one door into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
+//! | 5 | [`query`] | what pages and commands read back from the embedded store |
 //! | 5 | [`source`] | the webhook |
 //! | 5 | [`sink`] | SQLite, QuestDB, Kafka |
 //! | 6 | [`config`] | the checked configuration of every part |
@@ -25,7 +26,10 @@
 //! | 8 | [`app`] | the only place that wires, starts and stops |
 //! | 9 | [`cli`] | the commands |
 pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod control;
 pub mod dead_letters;
 pub mod deliver;

@@ -6,6 +6,7 @@
 mod tests;
 
 use crate::reading::{Obis, UnixNanos};
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OpenFlags, Row};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,8 @@ pub struct QueryError {
 /// # Errors
 /// When the file cannot be read.
 pub fn count(file: &Path) -> Result<u64, QueryError> {
-    let counted = open(file).and_then(|store| store.query_row("SELECT count(*) FROM samples_data", [], |row| row.get(0)));
+    let counted =
+        open(file).and_then(|store| store.query_row("SELECT count(*) FROM samples_data", [], |row| row.get(0)));
     let count: i64 = counted.map_err(|source| failed(file, source))?;
     Ok(count.unsigned_abs())
 }
@@ -67,7 +69,7 @@ pub fn count(file: &Path) -> Result<u64, QueryError> {
 /// # Errors
 /// When the file cannot be read.
 pub fn newest(file: &Path, meter: &str, limit: u32) -> Result<Vec<StoredSample>, QueryError> {
-    let read = || {
+    let read = || -> rusqlite::Result<Vec<StoredSample>> {
         let store = open(file)?;
         let mut statement = store.prepare(
             "SELECT meter, obis, ts, value, source, received FROM samples WHERE meter = ?1 ORDER BY ts DESC, obis LIMIT ?2",
@@ -97,7 +99,8 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
 
 fn stored_sample(row: &Row<'_>) -> rusqlite::Result<StoredSample> {
     let obis: String = row.get(1)?;
-    let obis = obis.parse().map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+    let obis =
+        obis.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error)))?;
     Ok(StoredSample {
         meter: row.get(0)?,
         obis,
@@ -134,7 +137,6 @@ fn text_table(store: &Connection, sql: &str) -> rusqlite::Result<String> {
 }
 
 fn cell(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    use rusqlite::types::ValueRef;
     Ok(match row.get_ref(column)? {
         ValueRef::Null => String::new(),
         ValueRef::Integer(number) => number.to_string(),

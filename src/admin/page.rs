@@ -180,7 +180,7 @@ fn meters(html: &mut String, status: &Status) {
 fn values(meter: &MeterStatus) -> String {
     let mut text = String::new();
     for value in &meter.values {
-        let label = if value.name.is_empty() { &value.obis } else { value.name };
+        let label = if value.name.is_empty() { &value.obis } else { &value.name };
         push(&mut text, format_args!("<div title=\"{}\">{label}: {} {}</div>", value.obis, value.value, value.unit));
     }
     text

@@ -128,7 +128,7 @@ pub struct ValueStatus {
     /// Full OBIS code.
     pub obis: String,
     /// Its name in the registry; empty where unknown.
-    pub name: &'static str,
+    pub name: String,
     /// The value.
     pub value: f64,
     /// Its unit; empty where unknown.

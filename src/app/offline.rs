@@ -71,3 +71,22 @@ fn drop_letter(config: &Config, id: LetterId) -> Result<Vec<String>, String> {
     letters.close();
     Ok(vec![format!("letter {id} is dropped")])
 }
+
+/// Removes the cursor of a sink that is configured no more.
+///
+/// # Errors
+/// A sentence: what stands in the way.
+pub fn forget_cursor(config: &Config, name: &str) -> Result<String, String> {
+    if super::sinks::names(config).contains(&name) {
+        return Err(format!("{name} is configured: take it out of the configuration first"));
+    }
+    let (journal, _) = Journal::open(super::upkeep::journal_options(config, &Clock::system()))
+        .map_err(|error| error.to_string())?;
+    let was_there = journal.cursors().forget(name).map_err(|error| error.to_string())?;
+    journal.close();
+    if was_there {
+        Ok(format!("{name} is forgotten"))
+    } else {
+        Err(format!("there is no cursor called {name}; `meterline journal` shows those there are"))
+    }
+}

@@ -102,7 +102,7 @@ fn value_status(obis: Obis, value: f64) -> ValueStatus {
     let entry = registry::entry(obis);
     ValueStatus {
         obis: obis.to_string(),
-        name: entry.map_or("", |entry| entry.name),
+        name: entry.map(|entry| entry.name.to_string()).unwrap_or_default(),
         value,
         unit: entry.map_or("", |entry| entry.unit.symbol()),
     }

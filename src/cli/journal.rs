@@ -5,18 +5,21 @@ use super::place::DataPlace;
 use super::table::{print, print_json, size, table};
 use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Record, Sequence};
-use clap::Args;
+use crate::app::forget_cursor;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 /// Looks into the journal: segments, cursors, records
 ///
 /// Takes no lock and changes nothing, so it works beside a running service.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+#[command(args_conflicts_with_subcommands = true, after_help = "Examples:\n  \
     meterline journal                              segments, cursors and their lag\n  \
     meterline journal --records --from 100         the records from number 100 on\n  \
     meterline journal --records --from 100 --limit 1 --json")]
 pub(super) struct JournalArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     place: DataPlace,
     /// List records instead
@@ -33,7 +36,24 @@ pub(super) struct JournalArgs {
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Give up what a sink that is configured no more has not had
+    ///
+    /// Removes its cursor, so that the journal may let its records go. The service
+    /// must not be running.
+    Forget {
+        #[command(flatten)]
+        place: DataPlace,
+        /// The sink's name, as `meterline journal` shows it
+        name: String,
+    },
+}
+
 pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
+    if let Some(Verb::Forget { place, name }) = &arguments.verb {
+        return print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?);
+    }
     let config = arguments.place.load()?;
     let directory = config.journal_directory();
     if !directory.is_dir() {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// No sender is asked to come back sooner or later than this.
-const RETRY_AFTER_MIN: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER_MIN: Duration = Duration::from_secs(5);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 /// While nothing drains there is nothing to compute from.
 const RETRY_AFTER_STANDSTILL: Duration = Duration::from_secs(60);
@@ -48,13 +48,9 @@ impl Drain {
     }
 }
 
-/// Why no body of any size fits, if so.
-pub(super) fn why_full(usage: &Usage) -> Option<String> {
-    (usage.bytes >= usage.cap_bytes).then(|| "full".to_owned())
-}
-
 fn slowest_cursor(journal: &Journal) -> Option<Sequence> {
-    journal.slowest_cursor()
+    let cursors = journal.cursors().list();
+    cursors.iter().filter_map(|(_, cursor)| cursor.as_ref()?.position()).map(|position| position.next).min()
 }
 
 fn measured(before: Option<Seen>, slowest: Sequence, now: Instant) -> Seen {

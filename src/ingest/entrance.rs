@@ -1,8 +1,9 @@
 //! A source's way through the door: judge, append, wait for the sync, count.
 
+use super::Inner;
+use super::drain::RETRY_AFTER_MIN;
 use super::refusal::Refusal;
 use super::source_counters::SourceCounters;
-use super::{Inner, clock_watch};
 use crate::journal::{AppendError, LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
@@ -69,15 +70,14 @@ struct Judgement {
 }
 
 impl Entrance {
-    pub(super) fn new(door: Arc<Inner>, name: &str, options: SourceOptions) -> Result<Self, LedgerError> {
-        let source = door.journal.source_id(name)?;
+    pub(super) fn new(
+        door: Arc<Inner>,
+        options: SourceOptions,
+        counters: Arc<SourceCounters>,
+    ) -> Result<Self, LedgerError> {
+        let source = door.journal.source_id(&counters.name)?;
         let rule = door.journal.rule_version(&options.limits)?;
-        let counters = Arc::new(SourceCounters::new(name));
         Ok(Self(Arc::new(State { door, source, rule, options, counters })))
-    }
-
-    pub(super) fn counters(&self) -> Arc<SourceCounters> {
-        Arc::clone(&self.0.counters)
     }
 
     /// Takes a body: returns once it is synced to this machine's disk.
@@ -178,22 +178,30 @@ impl Inner {
     #[cold]
     fn clock_unset(&self) -> Refusal {
         self.refused.clock();
-        Refusal::Unavailable { reason: clock_watch::UNSET.to_owned(), retry_after: RETRY_AFTER_CLOCK }
+        let reason = "this service's clock is not set, so it can judge no times; send again later";
+        Refusal::Unavailable { reason, retry_after: RETRY_AFTER_CLOCK }
     }
 
     #[cold]
     fn refusal(&self, error: &AppendError) -> Refusal {
         self.refused.journal(error);
-        if let AppendError::TooLarge { .. } = error {
-            return Refusal::TooLarge(error.to_string());
-        }
         let now = self.clock.monotonic();
-        let reason = error.to_string();
-        let retry_after = self.drain.retry_after(&self.journal, now);
+        let (reason, retry_after) = match *error {
+            AppendError::TooLarge { bytes, bytes_max } => return Refusal::TooLarge { bytes, bytes_max },
+            AppendError::Full { .. } => {
+                ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
+            }
+            AppendError::DiskFull { .. } => {
+                ("the journal's disk is full; send again later", self.drain.retry_after(&self.journal, now))
+            }
+            // The next record tries anew.
+            AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
+            AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
+        };
         if !self.outage.is_known() {
             tracing::error!(%error, "the journal cannot take bodies; they are answered 503 until it can");
         }
-        self.outage.begin(reason.clone(), now + retry_after);
+        self.outage.begin(error.to_string(), now + retry_after);
         Refusal::Unavailable { reason, retry_after }
     }
 }

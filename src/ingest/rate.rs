@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const SLOT_SECONDS: u64 = 10;
-const SLOTS: u64 = 7;
+const SLOTS: usize = 7;
 const COUNT_BITS: u32 = 40;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Rate {
-    slots: [AtomicU64; SLOTS as usize],
+    slots: [AtomicU64; SLOTS],
 }
 
 impl Rate {
@@ -36,7 +36,7 @@ impl Rate {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub(super) fn per_second(&self, elapsed: Duration) -> f64 {
         let newest = elapsed.as_secs() / SLOT_SECONDS;
-        let oldest = newest.saturating_sub(SLOTS - 1);
+        let oldest = newest.saturating_sub(SLOTS as u64 - 1);
         let events: u64 = (oldest..=newest).map(|number| self.count(number)).sum();
         let window = elapsed.saturating_sub(Duration::from_secs(oldest * SLOT_SECONDS));
         events as f64 / window.as_secs_f64().max(1.0)
@@ -48,7 +48,7 @@ impl Rate {
     }
 
     fn slot(&self, number: u64) -> &AtomicU64 {
-        &self.slots[usize::try_from(number % SLOTS).unwrap_or(0)]
+        &self.slots[usize::try_from(number).unwrap_or(0) % SLOTS]
     }
 }
 

@@ -13,13 +13,18 @@ pub enum Refusal {
     #[error("the body cannot be read: {0}")]
     Undecodable(DecodeError),
     /// It is larger than a record of the journal may be.
-    #[error("{0}")]
-    TooLarge(String),
+    #[error("the body has {bytes} bytes, more than the {bytes_max} of a record")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The bound.
+        bytes_max: u64,
+    },
     /// It cannot be kept just now; the same body may be sent again later.
     #[error("{reason}")]
     Unavailable {
-        /// What is wrong and what to do, without a secret or a path.
-        reason: String,
+        /// A sentence for the sender, without anything of this machine.
+        reason: &'static str,
         /// How long the sender is asked to wait.
         retry_after: Duration,
     },
@@ -30,6 +35,7 @@ pub enum Refusal {
 pub(super) struct RefusalCounters {
     clock: Counter,
     full: Counter,
+    disk_full: Counter,
     failed: Counter,
     closed: Counter,
     too_large: Counter,
@@ -42,6 +48,7 @@ impl RefusalCounters {
         Self {
             clock: counter("clock"),
             full: counter("full"),
+            disk_full: counter("disk_full"),
             failed: counter("failed"),
             closed: counter("closed"),
             too_large: counter("too_large"),
@@ -57,7 +64,8 @@ impl RefusalCounters {
             AppendError::Full { .. } => self.full.increment(1),
             AppendError::Closed => self.closed.increment(1),
             AppendError::TooLarge { .. } => self.too_large.increment(1),
-            _ => self.failed.increment(1),
+            AppendError::DiskFull { .. } => self.disk_full.increment(1),
+            AppendError::Failed { .. } => self.failed.increment(1),
         }
     }
 }

@@ -44,22 +44,4 @@ mod transport;
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::Credentials;
-pub use listener::{Running, StartError};
-
-use crate::clock::Clock;
-use crate::ingest::Door;
-
-/// The webhook source.
-#[derive(Debug, Clone, Copy)]
-pub struct Webhook;
-
-impl Webhook {
-    /// Binds the listener and serves it. Must be called on a tokio runtime.
-    ///
-    /// # Errors
-    /// When the configuration cannot work, the address cannot be had, or the
-    /// journal cannot list an account's name.
-    pub async fn start(config: Config, door: &Door, clock: Clock) -> Result<Running, StartError> {
-        listener::start(config, door, clock).await
-    }
-}
+pub use listener::{StartError, Webhook};

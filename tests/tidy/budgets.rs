@@ -35,8 +35,10 @@ fn no_function_is_longer_than_one_step() {
 
 #[test]
 fn every_file_says_what_lives_in_it() {
+    // What a module's own tests are about, the module says.
     let faults: Vec<String> = everywhere()
         .iter()
+        .filter(|source| !(source.path.starts_with("src") && source.is_test()))
         .filter(|source| !source.text.starts_with("//! ") || source.text.starts_with("//! x\n"))
         .map(|source| format!("{}:1: begin with `//!`: what lives here, what it must not know", source.path.display()))
         .collect();

@@ -33,6 +33,15 @@ pub(super) struct Setting {
     pub(super) is_own: bool,
 }
 
+/// How the topic came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Creation {
+    /// It was made as wanted.
+    Made,
+    /// It was there already, as somebody else made it.
+    WasThere,
+}
+
 /// The topic's settings by name.
 pub(super) type Settings = BTreeMap<String, Setting>;
 
@@ -57,8 +66,8 @@ impl<'a> Admin<'a> {
             .collect())
     }
 
-    /// Makes the topic.
-    pub(super) fn create(&self) -> Result<(), SinkError> {
+    /// Makes the topic, where nobody else has done it meanwhile.
+    pub(super) fn create(&self) -> Result<Creation, SinkError> {
         let settings = topic::wanted(self.config);
         let partitions = i32::from(self.config.partitions);
         let replication = TopicReplication::Fixed(i32::from(self.config.replication));
@@ -67,7 +76,11 @@ impl<'a> Admin<'a> {
             new = new.set(name, value);
         }
         let answer = wait(self.client.create_topics([&new], &options())).map_err(|error| self.failed(&error))?;
-        answer.into_iter().find_map(Result::err).map_or(Ok(()), |(_, code)| Err(self.refused("made", code)))
+        match answer.into_iter().find_map(Result::err) {
+            None => Ok(Creation::Made),
+            Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::WasThere),
+            Some((_, code)) => Err(self.refused("made", code)),
+        }
     }
 
     /// Gives the topic these settings of its own, instead of all it had.

@@ -153,8 +153,9 @@ impl ClientContext for Context {
 
 /// That no broker can be reached says less than why.
 fn tells_more(code: RDKafkaErrorCode, than: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{AllBrokersDown, Authentication, BrokerTransportFailure, Resolve, SSL};
+    use RDKafkaErrorCode::{AllBrokersDown, Authentication, BrokerTransportFailure, Fatal, Resolve, SSL};
     let rank = |code| match code {
+        Fatal => 4,
         Authentication | SSL => 3,
         BrokerTransportFailure | Resolve => 2,
         AllBrokersDown => 0,

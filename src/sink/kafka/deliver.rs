@@ -23,7 +23,7 @@ const IDLE_POLL_EVERY: Duration = Duration::from_secs(1);
 /// less, and the client bridges it without a repeat.
 const SUSPICION_MAX: Duration = Duration::from_secs(3);
 /// How long the oldest record may make no progress while brokers answer.
-const STALL_MAX: Duration = Duration::from_secs(60);
+const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long one draining `settle` waits for acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// Records in flight at most until those are past that failed before: bounds what
@@ -100,12 +100,16 @@ impl Kafka {
             self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
             return Err(fault::of_delivery(&failure, &self.config, connection.topic_bytes_max));
         }
+        let is_fatal = reports.suspicion.as_ref().is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
         let suspected = reports.suspicion.as_ref().is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
         let front = reports.in_flight.next_unsafe();
         if front != self.front.0 || reports.in_flight.records() == 0 {
             self.front = (front, now);
         }
         drop(reports);
+        if is_fatal && let Some((code, _)) = connection.producer.client().fatal_error() {
+            return Err(fault::of_delivery(&Failure { code, lowest: None }, &self.config, connection.topic_bytes_max));
+        }
         if suspected {
             connection::look(&connection.producer, &self.config)?;
             context.reports().suspicion = None;

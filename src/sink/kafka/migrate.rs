@@ -4,7 +4,7 @@
 //! nothing. The partition count is part of the contract with consumers (a meter's
 //! partition follows from it) and is never changed.
 
-use super::admin::{Admin, Settings};
+use super::admin::{Admin, Creation, Settings};
 use super::config::Config;
 use super::connection::{self, Partition};
 use super::context::Context;
@@ -67,16 +67,21 @@ pub(super) enum Topic {
 /// Where it differs in what cannot be changed, or the brokers do not do it.
 pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
     let admin = Admin::connect(config)?;
-    match look(config)? {
-        Topic::Absent => Ok(vec![create(config, &admin)?]),
-        Topic::Present { partitions, settings } => {
-            let refusals: Vec<String> = partition_difference(config, &partitions).into_iter().collect();
-            if !refusals.is_empty() {
-                return Err(MigrateError::Refused(refusals));
+    let (partitions, settings) = match look(config)? {
+        Topic::Present { partitions, settings } => (partitions, settings),
+        Topic::Absent => match admin.create()? {
+            Creation::Made => {
+                wait_until_visible(config)?;
+                return Ok(vec![made(config)]);
             }
-            Ok(change(config, &admin, &settings)?.into_iter().collect())
-        }
+            // Another node was quicker, or the brokers did not show it yet.
+            Creation::WasThere => wait_until_visible(config)?,
+        },
+    };
+    if let Some(difference) = partition_difference(config, &partitions) {
+        return Err(MigrateError::Refused(vec![difference]));
     }
+    Ok(change(config, &admin, &settings)?.into_iter().collect())
 }
 
 /// Looks at the topic.
@@ -102,9 +107,7 @@ pub(super) fn partition_difference(config: &Config, partitions: &[Partition]) ->
     })
 }
 
-fn create(config: &Config, admin: &Admin<'_>) -> Result<Step, SinkError> {
-    admin.create()?;
-    wait_until_visible(config)?;
+fn made(config: &Config) -> Step {
     let settings: Vec<String> = topic::wanted(config).iter().map(|(name, value)| format!("{name}={value}")).collect();
     let did = format!(
         "made with {} partitions, {} {} of each, {}",
@@ -113,18 +116,21 @@ fn create(config: &Config, admin: &Admin<'_>) -> Result<Step, SinkError> {
         if config.replication == 1 { "copy" } else { "copies" },
         settings.join(", ")
     );
-    Ok(Step { object: format!("topic {}", config.topic), did })
+    Step { object: format!("topic {}", config.topic), did }
 }
 
-fn wait_until_visible(config: &Config) -> Result<(), SinkError> {
+fn wait_until_visible(config: &Config) -> Result<(Vec<Partition>, Settings), SinkError> {
     for _ in 0..VISIBLE_LOOKS_MAX {
         match look(config) {
-            Ok(Topic::Present { .. }) => return Ok(()),
+            Ok(Topic::Present { partitions, settings }) => return Ok((partitions, settings)),
             Err(error) if error.trouble == SinkTrouble::Blocked => return Err(error),
             Ok(Topic::Absent) | Err(_) => std::thread::sleep(VISIBLE_LOOK_EVERY),
         }
     }
-    Err(SinkError::waiting(format!("topic {} was made, but the brokers do not show it yet; repeat it", config.topic)))
+    Err(SinkError::waiting(format!(
+        "topic {} was made, but the brokers do not show it yet; run `meterline migrate` again",
+        config.topic
+    )))
 }
 
 fn change(config: &Config, admin: &Admin<'_>, settings: &Settings) -> Result<Option<Step>, SinkError> {

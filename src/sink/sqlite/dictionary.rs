@@ -35,9 +35,7 @@ impl<Key: Eq + Hash> Dictionary<Key> {
         let text = text();
         let number = match one(store.prepare_cached(self.select)?, &text)? {
             Some(number) => number,
-            None => {
-                one(store.prepare_cached(self.insert)?, &text)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?
-            }
+            None => one(store.prepare_cached(self.insert)?, &text)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
         };
         if self.numbers.len() >= REMEMBERED_MAX {
             self.numbers.clear();

@@ -59,7 +59,8 @@ fn make(file: &Path) -> io::Result<()> {
 
 fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
     let failed = |error| trouble(file, &error);
-    let version: usize = store.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let version: i64 = store.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
     if version > MIGRATIONS.len() {
         return Err(SinkError::blocked(format!(
             "the store {} has schema version {version}, this program knows {}: start the newer program again, or use \

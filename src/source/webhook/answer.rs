@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
+use std::fmt::Display;
 use std::time::Duration;
 
 /// What a request is told.
@@ -24,7 +25,7 @@ pub(super) enum Answer {
     /// 400: the body cannot be used as it is.
     Broken(String),
     /// 503: not now.
-    Unavailable(String, Duration),
+    Unavailable(&'static str, Duration),
 }
 
 /// Labels of the answers in the metrics, by [`Answer::index`]; the last stands for
@@ -64,7 +65,7 @@ impl Answer {
             Self::Method => {
                 with(sentence(StatusCode::METHOD_NOT_ALLOWED, "bodies are taken by POST only\n"), ALLOW, POST)
             }
-            Self::Timeout(why) => sentence(StatusCode::REQUEST_TIMEOUT, why),
+            Self::Timeout(why) => line(StatusCode::REQUEST_TIMEOUT, why),
             Self::TooLarge(why) => line(StatusCode::PAYLOAD_TOO_LARGE, why),
             Self::Broken(why) => line(StatusCode::BAD_REQUEST, why),
             Self::Unavailable(why, wait) => {
@@ -82,9 +83,8 @@ fn sentence(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     respond(status, Bytes::from_static(text.as_bytes()))
 }
 
-fn line(status: StatusCode, mut text: String) -> Response<Full<Bytes>> {
-    text.push('\n');
-    respond(status, Bytes::from(text))
+fn line(status: StatusCode, text: impl Display) -> Response<Full<Bytes>> {
+    respond(status, Bytes::from(format!("{text}\n")))
 }
 
 fn respond(status: StatusCode, text: Bytes) -> Response<Full<Bytes>> {

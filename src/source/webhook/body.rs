@@ -51,10 +51,11 @@ impl<'a> Room<'a> {
             let account = self.account.acquire_many(permits).await.ok()?;
             Some((account, self.total.acquire_many(permits).await.ok()?))
         };
-        tokio::time::timeout(self.wait, both).await.ok().flatten().ok_or_else(|| {
-            let why = "too many bytes of bodies are in flight at once; send again later".to_owned();
-            Answer::Unavailable(why, RETRY_AFTER_IN_FLIGHT)
-        })
+        tokio::time::timeout(self.wait, both)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(Answer::Unavailable("too many bytes are in flight at once; send again later", RETRY_AFTER_IN_FLIGHT))
     }
 
     /// Gives back the room of `bytes`.
@@ -196,5 +197,5 @@ impl<'a> Frames<'a> {
     }
 }
 
-const STALLED: Answer = Answer::Timeout("nothing of the body came for too long\n");
-const TRICKLED: Answer = Answer::Timeout("the body took too long to come\n");
+const STALLED: Answer = Answer::Timeout("nothing of the body came for too long");
+const TRICKLED: Answer = Answer::Timeout("the body took too long to come");

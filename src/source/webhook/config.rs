@@ -24,7 +24,7 @@ pub struct Account {
     pub name: String,
     /// Its path, compared byte by byte; may be long and unguessable.
     pub path: String,
-    /// Pairs that are valid, at most [`CREDENTIALS_MAX`]; none leaves the path open
+    /// Pairs that are valid, at most two; none leaves the path open
     /// to everybody, which is allowed on loopback only.
     pub credentials: Vec<Credentials>,
     /// How its bodies are judged.

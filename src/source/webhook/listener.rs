@@ -78,49 +78,56 @@ pub enum StartError {
     Ledger(String, LedgerError),
 }
 
-/// The running webhook. Dropping it cuts all connections; [`Running::stop`] does it in order.
+/// The running webhook. Dropping it cuts all connections; [`Webhook::stop`] does it in order.
 #[derive(Debug)]
-pub struct Running {
+pub struct Webhook {
     local_addr: SocketAddr,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
 }
 
-pub(super) async fn start(config: Config, door: &Door, clock: Clock) -> Result<Running, StartError> {
-    if let Some(fault) = config.faults().into_iter().next() {
-        return Err(fault.into());
+impl Webhook {
+    /// Binds the listener and serves it, on the tokio runtime that it is called on.
+    ///
+    /// # Errors
+    /// When the configuration cannot work, the address cannot be had, or the
+    /// journal cannot list an account's name.
+    pub async fn start(config: Config, door: &Door, clock: Clock) -> Result<Self, StartError> {
+        if let Some(fault) = config.faults().into_iter().next() {
+            return Err(fault.into());
+        }
+        let failed = |error| StartError::Listen(config.listen, error);
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let local_addr = listener.local_addr().map_err(failed)?;
+        let site = Arc::new(Site::new(&config, door, clock)?);
+        let (phase, phases) = watch::channel(Phase::Serve);
+        let task = tokio::spawn(listen(listener, site, phases));
+        Ok(Self { local_addr, phase, task })
     }
-    let failed = |error| StartError::Listen(config.listen, error);
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    let local_addr = listener.local_addr().map_err(failed)?;
-    let site = Arc::new(Site::new(&config, door, clock)?);
-    let (phase, phases) = watch::channel(Phase::Serve);
-    let task = tokio::spawn(listen(listener, site, phases));
-    Ok(Running { local_addr, phase, task })
-}
 
-impl Running {
     /// Where it listens.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Whether the listener's task has ended, which it must not while it is wanted.
+    /// Why nothing is taken any more, if the listener's task ended by itself.
     #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.task.is_finished()
+    pub fn died(&self) -> Option<String> {
+        self.task
+            .is_finished()
+            .then(|| format!("the webhook's listener on {} ended by itself; look for its panic above", self.local_addr))
     }
 
     /// Accepts no more, closes what is idle, receives and answers what is open;
     /// after `deadline` cuts what is left. Returns whether everything was answered.
     pub async fn stop(mut self, deadline: Duration) -> bool {
         self.phase.send_replace(Phase::Finish);
-        if tokio::time::timeout(deadline, &mut self.task).await.is_ok() {
-            return true;
+        if let Ok(ended) = tokio::time::timeout(deadline, &mut self.task).await {
+            return ended.is_ok();
         }
         self.phase.send_replace(Phase::Cut);
-        if let Err(error) = self.task.await {
+        if let Err(error) = (&mut self.task).await {
             tracing::error!(%error, "the webhook's listener ended badly");
         }
         false

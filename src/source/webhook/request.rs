@@ -93,7 +93,7 @@ async fn store(site: &Site, account: &SiteAccount, encoding: Encoding, body: Byt
     match account.entrance.take(PayloadFormat::SmartMe, &body).await {
         Ok(_) => Answer::Safe,
         Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),
-        Err(Refusal::TooLarge(reason)) => Answer::TooLarge(reason),
+        Err(error @ Refusal::TooLarge { .. }) => Answer::TooLarge(error.to_string()),
         Err(error @ Refusal::Undecodable(_)) => Answer::Broken(error.to_string()),
     }
 }

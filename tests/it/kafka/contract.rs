@@ -9,6 +9,7 @@ use meterline::proto::v1;
 use meterline::reading::UnixNanos;
 use meterline::sink::kafka::{Compression, Config, migrate};
 use meterline::wire::DECODE_REVISION;
+use meterline_load::Reading;
 use prost::Message as _;
 use std::time::Duration;
 use uuid::Uuid;
@@ -102,11 +103,13 @@ fn readings_far_ahead_and_long_ago_outlive_a_retention_check() {
     }
     // Received long ago, too: a backlog or a replay.
     let mut backlog = Records::default();
-    backlog.push(UnixNanos(now().0 - 30 * DAY_NS), vec![small(1, 1)]);
+    let received = UnixNanos(now().0 - 30 * DAY_NS);
+    backlog.push(received, vec![Reading { time_ns: received.0 / 100 * 100, ..small(1, 1) }]);
     Driver::new(&config).run_to_end(&records);
     Driver::new(&config).run_to_end(&backlog);
     Driver::new(&control).run_to_end(&backlog);
 
+    assert_eq!(kafka::taken(&control.brokers, &control.topic), 1);
     wait::until("the control topic is emptied", Duration::from_secs(60), || {
         kafka::count(&control.brokers, &control.topic) == 0
     });

@@ -43,6 +43,22 @@ fn a_broker_that_goes_away_while_nothing_is_sent_is_noticed() {
 }
 
 #[test]
+fn a_broker_that_hangs_with_its_connections_open_is_noticed_and_loses_nothing() {
+    let broker = kafka::Broker::start();
+    let config = Config::new(broker.brokers(), "faults-hang");
+    migrate(&config).unwrap();
+    let records = Records::in_turn(100_000, 40);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "some records are safe", |driver| driver.safe > Sequence(2_000));
+    broker.freeze();
+    driver.run(&records, "the sink says that the broker is away", |driver| driver.state != State::Running);
+    assert!(matches!(driver.state, State::Waiting(_)), "{:?}", driver.state);
+    broker.thaw();
+    driver.run_to_end(&records);
+    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+}
+
+#[test]
 fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
     let mut config = Config::new(kafka::shared(), "faults-size");
     config.partitions = 1;
@@ -115,7 +131,7 @@ fn a_queue_that_is_full_while_the_broker_is_away_takes_nothing_more() {
 }
 
 #[test]
-fn wrong_credentials_block_the_sink_and_are_not_shown() {
+fn wrong_credentials_and_missing_rights_block_the_sink_and_no_password_is_shown() {
     let port = ports::free();
     let listeners = format!(
         "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},SASL_PLAINTEXT://127.0.0.1:{port}"
@@ -125,26 +141,35 @@ fn wrong_credentials_block_the_sink_and_are_not_shown() {
         &listeners
             .replace("listeners=", "advertised.listeners=")
             .replace("CONTROLLER://127.0.0.1:{controller_port},", ""),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
         "sasl.enabled.mechanisms=PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
-         required user_meterline=\"right-horse\";",
+         required user_meterline=\"right-horse\" user_stranger=\"right-horse\";",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users=User:ANONYMOUS;User:meterline",
     ]);
     migrate(&Config::new(broker.brokers(), "faults-sasl")).unwrap();
     let mut config = Config::new(format!("127.0.0.1:{port}"), "faults-sasl");
-    let mut sasl = |password| {
+    let mut sasl = |username: &str, password| {
         config.sasl = Some(Sasl {
             mechanism: SaslMechanism::Plain,
-            username: "meterline".to_owned(),
+            username: username.to_owned(),
             password: Secret::new(password),
         });
         config.clone()
     };
 
     let records = Records::in_turn(10, 2);
-    let mut driver = Driver::new(&sasl("wrong-horse"));
+    let mut driver = Driver::new(&sasl("meterline", "wrong-horse"));
     driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
     let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
     assert!(why.contains("credentials of user meterline") && !why.contains("horse"), "{why}");
-    Driver::new(&sasl("right-horse")).run_to_end(&records);
+
+    let mut driver = Driver::new(&sasl("stranger", "right-horse"));
+    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
+    let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
+    assert!(why.contains("grant Write and Describe"), "{why}");
+
+    Driver::new(&sasl("meterline", "right-horse")).run_to_end(&records);
     assert_eq!(consumed(&broker.brokers(), "faults-sasl").len(), 10);
 }

@@ -55,6 +55,14 @@ pub(crate) fn count(brokers: &str, topic: &str) -> i64 {
         .sum()
 }
 
+/// How many messages a topic ever took.
+pub(crate) fn taken(brokers: &str, topic: &str) -> i64 {
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    (0..partition_count(&consumer, topic))
+        .map(|partition| consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap().1)
+        .sum()
+}
+
 /// Makes a topic with one replica.
 pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
@@ -167,6 +175,16 @@ impl Broker {
     /// Kills it.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the broker runs").kill();
+    }
+
+    /// Stops it from doing anything; its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.process.as_ref().expect("the broker runs").signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.as_ref().expect("the broker runs").signal("CONT");
     }
 
     /// Starts it on the same data and ports, and waits until it answers.
