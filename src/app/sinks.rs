@@ -88,9 +88,9 @@ fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Cloc
 #[cfg(feature = "questdb")]
 fn refused_rows(sink: &'static str, journal: Journal, letters: DeadLetters) -> crate::sink::questdb::RefusedRows {
     use crate::dead_letters::Row;
-    let refused = crate::deliver::RefusedRows::new(sink, journal, letters);
-    Box::new(move |row| {
-        let reference = Row { index: row.index, meter: row.meter, obis: row.obis, at: row.at };
-        refused.keep(row.sequence, reference, &row.reason)
+    let keep = crate::deliver::RefusedRows::new(sink, journal, letters);
+    Box::new(move |refused| {
+        let row = Row { index: refused.index, meter: refused.meter, obis: refused.obis, at: refused.at };
+        keep.keep(refused.sequence, row, &refused.reason)
     })
 }
