@@ -31,7 +31,7 @@ pub use look::{Found, read_all, read_one};
 use crate::clock::Clock;
 use crate::journal::{
     AppendError, Cursor, CursorError, Journal, LedgerError, OpenError, Options, ReadError, RecordHeader, Retention,
-    Sequence, SourceId, Verdict, RuleVersion,
+    RuleVersion, Sequence, SourceId, Verdict,
 };
 use crate::metrics;
 use crate::reading::Limits;

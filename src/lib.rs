@@ -37,6 +37,7 @@ pub mod ingest;
 pub mod journal;
 pub mod metrics;
 pub mod proto;
+#[cfg(feature = "sqlite")]
 pub mod query;
 pub mod reading;
 pub mod secret;

@@ -4,3 +4,5 @@
 pub mod kafka;
 #[cfg(feature = "questdb")]
 pub mod questdb;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;

@@ -73,7 +73,7 @@ fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Cloc
     #[cfg(feature = "questdb")]
     if let Some(questdb) = &config.sinks.questdb {
         use crate::sink::questdb::QuestDb;
-        let refused = refused_rows("questdb", journal.clone(), letters.clone(), clock.clone());
+        let refused = refused_rows("questdb", journal.clone(), letters.clone());
         sinks.push(("questdb", Box::new(QuestDb::new("questdb", &questdb.sink, clock.clone(), refused))));
     }
     #[cfg(feature = "kafka")]
@@ -86,23 +86,11 @@ fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Cloc
 
 /// Where QuestDB's refused rows go: to the dead letters.
 #[cfg(feature = "questdb")]
-fn refused_rows(
-    sink: &'static str,
-    journal: Journal,
-    letters: DeadLetters,
-    clock: Clock,
-) -> crate::sink::questdb::RefusedRows {
-    use crate::deliver::{RefusedRowAt, RefusedRows};
-    let keep = RefusedRows::new(sink, journal, letters, clock);
-    Box::new(move |row| {
-        keep.keep(&RefusedRowAt {
-            journal: row.journal,
-            sequence: row.sequence,
-            index: row.index,
-            meter: row.meter,
-            obis: row.obis,
-            at: row.at,
-            reason: row.reason,
-        })
+fn refused_rows(sink: &'static str, journal: Journal, letters: DeadLetters) -> crate::sink::questdb::RefusedRows {
+    use crate::dead_letters::Row;
+    let keep = crate::deliver::RefusedRows::new(sink, journal, letters);
+    Box::new(move |refused| {
+        let row = Row { index: refused.index, meter: refused.meter, obis: refused.obis, at: refused.at };
+        keep.keep(refused.sequence, row, &refused.reason)
     })
 }

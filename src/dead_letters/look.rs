@@ -30,8 +30,7 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
         let id = LetterId(record.sequence.0);
         match record.header.format {
             FORMAT_LETTER => {
-                let mut letter =
-                    Letter::decode(record.payload).map_err(|why| DeadLetterError::Unclear(id, why))?;
+                let mut letter = Letter::decode(record.payload).map_err(|why| DeadLetterError::Unclear(id, why))?;
                 if !wanted(id) {
                     letter.body = Vec::new();
                 }
@@ -55,9 +54,13 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
 /// # Errors
 /// When there is none of that number, or the directory cannot be read.
 pub fn read_one(directory: &Path, id: LetterId) -> Result<Found, DeadLetterError> {
-    let is_there = |inspection: &inspect::Inspection| (inspection.oldest()..inspection.next()).contains(&Sequence(id.0));
+    let is_there =
+        |inspection: &inspect::Inspection| (inspection.oldest()..inspection.next()).contains(&Sequence(id.0));
     if !is_there(&inspect::open(directory)?) {
         return Err(DeadLetterError::Unknown(id));
     }
-    read_all(directory, |other| other == id)?.into_iter().find(|found| found.id == id).ok_or(DeadLetterError::Unknown(id))
+    read_all(directory, |other| other == id)?
+        .into_iter()
+        .find(|found| found.id == id)
+        .ok_or(DeadLetterError::Unknown(id))
 }

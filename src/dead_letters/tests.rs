@@ -21,12 +21,7 @@ fn letter(kind: Kind, sequence: u64) -> Letter {
 }
 
 fn row(at: i64) -> Row {
-    Row {
-        index: 3,
-        meter: MeterId::from(Uuid::from_u128(9)),
-        obis: Obis([1, 0, 1, 8, 0, 255]),
-        at: UnixNanos(at),
-    }
+    Row { index: 3, meter: MeterId::from(Uuid::from_u128(9)), obis: Obis([1, 0, 1, 8, 0, 255]), at: UnixNanos(at) }
 }
 
 fn open(directory: &tempfile::TempDir) -> DeadLetters {

@@ -31,7 +31,11 @@ impl Backoff {
     /// # Errors
     /// When the bounds are zero or the wrong way round.
     pub fn new(first: Duration, max: Duration) -> Result<Self, BackoffError> {
-        if first.is_zero() || first > max { Err(BackoffError { first, max }) } else { Ok(Self { first, max, failures: 0 }) }
+        if first.is_zero() || first > max {
+            Err(BackoffError { first, max })
+        } else {
+            Ok(Self { first, max, failures: 0 })
+        }
     }
 
     /// The wait after one more failure.

@@ -104,7 +104,8 @@ impl Known {
         self.bytes += record.payload.len() as u64;
         let header = &record.header;
         if self.source.as_ref().is_none_or(|(id, _)| *id != header.source) {
-            let name = journal.source_name(header.source).ok_or_else(|| not_listed(record, "source", header.source.0))?;
+            let name =
+                journal.source_name(header.source).ok_or_else(|| not_listed(record, "source", header.source.0))?;
             self.source = Some((header.source, name));
         }
         if self.limits.is_none_or(|(version, _)| version != header.rule) {

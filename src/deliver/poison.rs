@@ -7,8 +7,8 @@
 //! is tried again all the same.
 
 use super::pump::PumpOptions;
-use super::run::{Run, Trouble};
 use super::refused_rows::letter_of;
+use super::run::{Run, Trouble};
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
 use std::any::Any;
@@ -95,14 +95,21 @@ impl Run {
         let reason = format!("the sink's code failed at it: {message}");
         let letter = letter_of(&self.shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
         let added = letter.and_then(|letter| {
-            let not_kept = |error| Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"));
+            let not_kept = |error| {
+                Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"))
+            };
             letters.add(&letter).map_err(not_kept)
         });
         match added {
             Ok(id) => {
                 self.deaths.poisoned.insert(poison);
                 self.deaths.last = None;
-                tracing::error!(sink = name, record = poison.0, letter = id.0, "a record that kills the sink's code was set aside");
+                tracing::error!(
+                    sink = name,
+                    record = poison.0,
+                    letter = id.0,
+                    "a record that kills the sink's code was set aside"
+                );
                 Trouble::waiting(format!(
                     "the code of sink {name} failed {DEATHS_MAX} times at record {poison}, which is dead letter {id} now: {message}"
                 ))

@@ -29,7 +29,9 @@ impl RefusedRows {
         let letter = letter_of(&self.journal, sequence, Kind::RefusedRow, &self.sink, Some(row), reason)
             .map_err(|error| SinkError::waiting(format!("a refused row's record cannot be read: {error}")))?;
         let added = self.letters.add(&letter);
-        added.map(drop).map_err(|error| SinkError::blocked(format!("a row that the server refuses cannot be kept: {error}")))
+        added
+            .map(drop)
+            .map_err(|error| SinkError::blocked(format!("a row that the server refuses cannot be kept: {error}")))
     }
 }
 

@@ -193,7 +193,9 @@ impl Run {
         let reader = match self.shared.journal.reader(place.safe) {
             Err(ReadError::Retained { wanted, oldest }) => {
                 tracing::error!(
-                    sink = self.shared.name, wanted = wanted.0, oldest = oldest.0,
+                    sink = self.shared.name,
+                    wanted = wanted.0,
+                    oldest = oldest.0,
                     "retention took records before the sink had them; it goes on at the oldest"
                 );
                 self.metrics.gap_records.increment(gap(wanted, oldest));

@@ -55,7 +55,9 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Sequence, T
         Resolved::At(found) => Ok(found.next),
         Resolved::Retained(found) => {
             tracing::warn!(
-                sink = shared.name, wanted = position.next.0, oldest = found.next.0,
+                sink = shared.name,
+                wanted = position.next.0,
+                oldest = found.next.0,
                 "{who} names a record that is not retained any more; starting at the oldest"
             );
             Ok(found.next)
