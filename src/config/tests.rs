@@ -2,7 +2,7 @@
 
 use super::*;
 
-const NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
+static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
 fn faults(text: &str) -> Vec<String> {
     match parse("m.toml", text, &NO_ENVIRONMENT) {
