@@ -30,7 +30,7 @@ use crate::journal::{Journal, Sequence};
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use upkeep::Upkeep;
 
 /// The running service.
@@ -72,12 +72,15 @@ impl Service {
             .build()
             .map_err(StartError::because)?;
         let journal = open_journal(&config, &clock)?;
-        let dead_letters = DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
+        let dead_letters =
+            DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &clock)?);
         let door = Door::new(journal.clone(), clock.clone());
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
-        let webhook = runtime.block_on(Webhook::start(config.webhook.clone(), &door, clock.clone())).map_err(StartError::because)?;
+        let webhook = runtime
+            .block_on(Webhook::start(config.webhook.clone(), &door, clock.clone()))
+            .map_err(StartError::because)?;
         let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
             journal: journal.clone(),
@@ -87,7 +90,13 @@ impl Service {
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),
         };
-        let sources = status::Sources { clock: clock.clone(), started, journal: journal.clone(), door: door.clone(), dead_letters };
+        let sources = status::Sources {
+            clock: clock.clone(),
+            started,
+            journal: journal.clone(),
+            door: door.clone(),
+            dead_letters,
+        };
         let views = views(&sources, &pumps, &metrics);
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
@@ -201,7 +210,8 @@ fn open_journal(config: &Config, clock: &Clock) -> Result<Journal, StartError> {
 }
 
 fn views(sources: &status::Sources, pumps: &Arc<Vec<PumpHandle>>, metrics: &upkeep::Recorder) -> Views {
-    let (for_ready, for_status, pumps, metrics) = (sources.clone(), sources.clone(), Arc::clone(pumps), metrics.clone());
+    let (for_ready, for_status, pumps, metrics) =
+        (sources.clone(), sources.clone(), Arc::clone(pumps), metrics.clone());
     Views {
         metrics: Arc::new(move || metrics.render()),
         ready: Arc::new(move || for_ready.ready()),

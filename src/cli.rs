@@ -8,6 +8,7 @@ mod check;
 mod configuration;
 mod dead_letters;
 pub mod decode;
+#[cfg(feature = "sqlite")]
 mod demo;
 mod failure;
 mod journal;
@@ -48,6 +49,7 @@ enum Command {
     /// Run the service until it is told to stop.
     Run(run::RunArgs),
     /// See the service work: a simulated fleet posts to it.
+    #[cfg(feature = "sqlite")]
     Demo(demo::DemoArgs),
     /// Say everything that is wrong with a configuration.
     Check(check::CheckArgs),
@@ -70,6 +72,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        #[cfg(feature = "sqlite")]
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),

@@ -56,7 +56,9 @@ impl Commands {
             lines.push(format!("{name}: sends again from record {} up to now", rewound.from));
         }
         if first == oldest && oldest > Sequence::FIRST {
-            lines.push(format!("record {oldest} is the oldest that is retained: what was before it cannot be sent again"));
+            lines.push(format!(
+                "record {oldest} is the oldest that is retained: what was before it cannot be sent again"
+            ));
         }
         Ok(lines)
     }
@@ -64,8 +66,9 @@ impl Commands {
     /// As if the sender had sent the body again now.
     fn resubmit(&self, id: LetterId) -> Outcome {
         let letter = self.dead_letters.get(id).map_err(sentence)?;
-        let format = PayloadFormat::from_number(letter.format)
-            .ok_or_else(|| format!("letter {id} has payload format {}, which this program does not know", letter.format))?;
+        let format = PayloadFormat::from_number(letter.format).ok_or_else(|| {
+            format!("letter {id} has payload format {}, which this program does not know", letter.format)
+        })?;
         let taken = self
             .runtime
             .block_on(self.entrance(&letter.source)?.take(format, &letter.body))
@@ -74,7 +77,10 @@ impl Commands {
         Ok(vec![match taken {
             Taken::Empty => format!("letter {id} holds no reading; it is settled"),
             Taken::Safe { sequence, verdict } => {
-                format!("letter {id} is now record {sequence}, found {}; its values are the latest of their keys", verdict.label())
+                format!(
+                    "letter {id} is now record {sequence}, found {}; its values are the latest of their keys",
+                    verdict.label()
+                )
             }
         }])
     }
@@ -97,8 +103,9 @@ pub(super) fn is_wanted(name: &str, sink: Option<&str>) -> bool {
 
 /// A time as commands give it.
 pub(super) fn parse_time(text: &str) -> Result<UnixNanos, String> {
-    let time: jiff::Timestamp =
-        text.parse().map_err(|_| format!("'{text}' is no time, like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00"))?;
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| format!("'{text}' is no time, like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00"))?;
     i64::try_from(time.as_nanosecond()).map(UnixNanos).map_err(|_| format!("'{text}' is too far from 1970"))
 }
 

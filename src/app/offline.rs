@@ -80,8 +80,8 @@ pub fn forget_cursor(config: &Config, name: &str) -> Result<String, String> {
     if super::sinks::names(config).contains(&name) {
         return Err(format!("{name} is configured: take it out of the configuration first"));
     }
-    let (journal, _) = Journal::open(super::upkeep::journal_options(config, &Clock::system()))
-        .map_err(|error| error.to_string())?;
+    let (journal, _) =
+        Journal::open(super::upkeep::journal_options(config, &Clock::system())).map_err(|error| error.to_string())?;
     let was_there = journal.cursors().forget(name).map_err(|error| error.to_string())?;
     journal.close();
     if was_there {

@@ -150,7 +150,13 @@ fn show(place: &DataPlace, letter: LetterId, json: bool) -> Result<(), Failure> 
     let letter = &found.letter;
     print(format!(
         "letter {}: {}\nsource {}, received {}\nrecord {} of journal {}\nreason: {}",
-        found.id, state(&found), letter.source, letter.received, letter.sequence, letter.journal, letter.reason
+        found.id,
+        state(&found),
+        letter.source,
+        letter.received,
+        letter.sequence,
+        letter.journal,
+        letter.reason
     ))?;
     if let Some(sink) = &letter.sink {
         print(format!("refused by {sink}"))?;

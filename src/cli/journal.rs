@@ -3,9 +3,9 @@
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, size, table};
+use crate::app::forget_cursor;
 use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Record, Sequence};
-use crate::app::forget_cursor;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -13,10 +13,13 @@ use serde::Serialize;
 ///
 /// Takes no lock and changes nothing, so it works beside a running service.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "Examples:\n  \
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
     meterline journal                              segments, cursors and their lag\n  \
     meterline journal --records --from 100         the records from number 100 on\n  \
-    meterline journal --records --from 100 --limit 1 --json")]
+    meterline journal --records --from 100 --limit 1 --json"
+)]
 pub(super) struct JournalArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -57,7 +60,10 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
     let config = arguments.place.load()?;
     let directory = config.journal_directory();
     if !directory.is_dir() {
-        return Err(Failure::failed(format!("{} holds no journal; name the data directory with --data", directory.display())));
+        return Err(Failure::failed(format!(
+            "{} holds no journal; name the data directory with --data",
+            directory.display()
+        )));
     }
     let journal = inspect::open(&directory).map_err(Failure::failed)?;
     if arguments.records {

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 /// Names the configuration.
 #[derive(Debug, Clone, Args)]
-pub struct ConfigPlace {
+pub(super) struct ConfigPlace {
     /// The configuration file; without one the embedded defaults are used
     #[arg(long, short, value_name = "FILE", env = "METERLINE_CONFIG")]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
 }
 
 impl ConfigPlace {
@@ -21,7 +21,7 @@ impl ConfigPlace {
 
 /// Names the data directory, directly or by the configuration.
 #[derive(Debug, Clone, Args)]
-pub struct DataPlace {
+pub(super) struct DataPlace {
     #[command(flatten)]
     config: ConfigPlace,
     /// The data directory; by default the configuration's

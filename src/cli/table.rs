@@ -8,7 +8,7 @@ use std::io::Write;
 /// A table with these column heads.
 pub(super) fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(heads.iter().map(|head| head.to_uppercase()));
     table
 }

@@ -27,7 +27,10 @@ pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secr
     if section.get::<String>(keys.clear).is_some() {
         section.fault(
             keys.clear,
-            format!("secrets do not belong into this file: put it into a file of its own and name that as {}", keys.file),
+            format!(
+                "secrets do not belong into this file: put it into a file of its own and name that as {}",
+                keys.file
+            ),
         );
     }
     let file: Option<PathBuf> = section.get(keys.file);

@@ -148,7 +148,11 @@ impl<'s> Section<'s> {
                 DeValue::Table(table) => (Some(table), value.span().start),
                 other => {
                     let place = self.place(value.span().start);
-                    self.push(place, key, format!("is a {}, but a table [{}] is wanted", other.type_str(), self.name(key)));
+                    self.push(
+                        place,
+                        key,
+                        format!("is a {}, but a table [{}] is wanted", other.type_str(), self.name(key)),
+                    );
                     (None, 0)
                 }
             },

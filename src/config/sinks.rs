@@ -3,7 +3,9 @@
 #[cfg(any(feature = "questdb", feature = "kafka"))]
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 
 /// The configured sinks.
 #[derive(Debug, Default)]
@@ -95,7 +97,8 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
         return None;
     }
     let url = section.required::<String>("url", "\"http://127.0.0.1:9000\"");
-    let url = url.and_then(|text| ServerUrl::parse(&text).map_err(|error| section.fault("url", error.to_string())).ok());
+    let url =
+        url.and_then(|text| ServerUrl::parse(&text).map_err(|error| section.fault("url", error.to_string())).ok());
     let table = section.get_or("table", "samples".to_owned());
     let table = TableName::parse(&table).map_err(|error| section.fault("table", error.to_string())).ok();
     let user: Option<String> = section.get("username");
@@ -110,11 +113,8 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
             Credentials::None
         }
     };
-    let partition = section.choice(
-        "partition",
-        &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))],
-        None,
-    );
+    let partition =
+        section.choice("partition", &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))], None);
     let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
     let linger = section.get("linger");
     let request_timeout = section.get("timeout");
@@ -147,7 +147,10 @@ fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
     config.linger = section.get_or("linger", config.linger);
     config.queue_bytes_max = section.get::<Bytes>("queue_max").map_or(config.queue_bytes_max, |bytes| bytes.0);
     if config.queue_bytes_max < Config::QUEUE_BYTES_LEAST {
-        section.fault("queue_max", format!("must be at least {} bytes, for the largest message and one more", Config::QUEUE_BYTES_LEAST));
+        section.fault(
+            "queue_max",
+            format!("must be at least {} bytes, for the largest message and one more", Config::QUEUE_BYTES_LEAST),
+        );
     }
     let queue_messages_max = usize::try_from(config.queue_messages_max).unwrap_or(usize::MAX);
     let queue_messages_max = section.number_between("queue_messages_max", queue_messages_max, 1..=1_000_000);

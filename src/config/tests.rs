@@ -34,8 +34,11 @@ fn all_faults_are_reported_at_once_with_line_key_and_what_would_be_right() {
     );
     assert_eq!(found.len(), 4, "{found:#?}");
     assert!(found.iter().any(|fault| fault.starts_with("m.toml:2: webhook.listen: '8080' is no address with a port")));
-    assert!(found.iter().any(|fault| fault
-        == "m.toml:3: webhook.idle_timout: there is no such key; did you mean 'idle_timeout'?"));
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault == "m.toml:3: webhook.idle_timout: there is no such key; did you mean 'idle_timeout'?")
+    );
     assert!(found.iter().any(|fault| fault.starts_with("m.toml:5: journal.cap: 'lots' is no size, like \"4MiB\"")));
     assert!(found.iter().any(|fault| fault.starts_with("m.toml:7: log.level: 'loud' is none of error, warn")));
 }
@@ -49,9 +52,7 @@ fn a_listener_beyond_loopback_needs_a_proxy_and_credentials() {
 
 #[test]
 fn a_password_in_the_file_is_refused_and_not_repeated() {
-    let found = faults(
-        "[[webhook.account]]\nname = \"a\"\npath = \"/a\"\nusername = \"u\"\npassword = \"hunter2\"\n",
-    );
+    let found = faults("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\nusername = \"u\"\npassword = \"hunter2\"\n");
     assert!(found.iter().any(|fault| fault.contains("password_file")), "{found:#?}");
     assert!(!found.concat().contains("hunter2"));
 }
@@ -88,7 +89,8 @@ fn the_environment_wins_over_the_file_and_unknown_variables_are_faults() {
 
 #[test]
 fn sizes_and_spans_are_read_as_people_write_them() {
-    let journal = config("[journal]\ncap = \"8GiB\"\nsegment = \"4 MiB\"\nretain = 500_000\nretain_age = \"1d 12h\"\n").journal;
+    let journal =
+        config("[journal]\ncap = \"8GiB\"\nsegment = \"4 MiB\"\nretain = 500_000\nretain_age = \"1d 12h\"\n").journal;
     assert_eq!(journal.cap_bytes, 8 << 30);
     assert_eq!(journal.segment_bytes, 4 << 20);
     assert_eq!(journal.retain_bytes, 500_000);
@@ -110,7 +112,8 @@ fn whole_example(secrets: &Path) -> String {
     let mut text = String::new();
     for line in EXAMPLE.lines() {
         let key = line.strip_prefix("# ").filter(|rest| {
-            rest.split_once(" = ").is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            rest.split_once(" = ")
+                .is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
         });
         let line = key.unwrap_or(line);
         if line.starts_with("token_file") {
@@ -126,12 +129,7 @@ fn whole_example(secrets: &Path) -> String {
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn the_example_is_right_and_complete() {
     let directory = tempfile::tempdir().unwrap();
-    for name in [
-        "building-a.password",
-        "building-a.next-password",
-        "questdb.password",
-        "kafka.password",
-    ] {
+    for name in ["building-a.password", "building-a.next-password", "questdb.password", "kafka.password"] {
         std::fs::write(directory.path().join(name), "hunter2").unwrap();
     }
     let text = whole_example(directory.path());

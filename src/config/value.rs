@@ -139,7 +139,11 @@ impl Value for Texts {
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         let wanted = || "must be a list of strings, like [\"10.0.0.0/8\"]".to_owned();
         let array = value.as_array().ok_or_else(wanted)?;
-        array.iter().map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wanted)).collect::<Result<_, _>>().map(Self)
+        array
+            .iter()
+            .map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wanted))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 

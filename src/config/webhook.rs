@@ -77,10 +77,7 @@ fn account(mut section: Section<'_>) -> Option<Account> {
         section.fault("name", "must have 1 to 64 characters and no control characters");
     }
     let path = section.required::<String>("path", "\"/smart-me/4f1c9a6e5f7d\"");
-    let pairs = [
-        pair(&mut section, "username", PASSWORD),
-        pair(&mut section, "second_username", SECOND_PASSWORD),
-    ];
+    let pairs = [pair(&mut section, "username", PASSWORD), pair(&mut section, "second_username", SECOND_PASSWORD)];
     let limits = limits(&mut section);
     let on_undecodable = section.choice(
         "on_undecodable",

@@ -85,6 +85,14 @@ pub(crate) fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<(
     made.and_then(|()| disk.sync_names())
 }
 
+/// Cuts a file, durably: room that a crash could give back is not room.
+pub(crate) fn cut(disk: &dyn Disk, name: &str, bytes_len: u64) -> io::Result<()> {
+    // A handle of its own: one whose sync failed before is not synced again.
+    let file = disk.open(name)?;
+    file.set_len(bytes_len)?;
+    file.sync()
+}
+
 /// What the name of a file ends in until it is complete and durable.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".new";
 

@@ -5,9 +5,9 @@
 //! empty), however many there are. Removes leftovers and cuts the room that a
 //! last segment had reserved beyond its end; moves nothing that was ever synced.
 
-use super::block::{BLOCK, round_up};
+use super::block::BLOCK;
 use super::catalog::{Segment, read_header};
-use super::disk::{Disk, DiskFile, TEMPORARY_SUFFIX, remove_quietly};
+use super::disk::{Disk, DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
 use super::pending::GroupBuffer;
 use super::scan::{Scan, ScanFault, holds_own_group, read_group, scan};
 use super::segment_header::{HeaderFault, SegmentEnd, SegmentHeader};
@@ -117,7 +117,7 @@ fn recover_tail(
         ScanFault::Damaged { offset } => damaged(disk, name, offset, "no valid group begins there"),
         ScanFault::Io(source) => io(source),
     })?;
-    let tail_bytes = cut(&*tail.file, scan.end).map_err(io)?;
+    let tail_bytes = cut_tail(disk, tail, scan.end).map_err(io)?;
     let rewrite = read_unproven(&*tail.file, &scan).map_err(io)?;
     let end = tail_end(name, &scan);
     let is_empty = end.next == name.first;
@@ -162,10 +162,9 @@ fn read_unproven(file: &dyn DiskFile, scan: &Scan) -> io::Result<Option<GroupBuf
 }
 
 /// Gives back what a tail had reserved, so that a full disk has room for its last records.
-fn cut(file: &dyn DiskFile, end: u64) -> io::Result<u64> {
-    let end = round_up(end);
-    if file.bytes_len()? > end {
-        file.set_len(end)?;
+fn cut_tail(disk: &dyn Disk, tail: &Tail, end: u64) -> io::Result<u64> {
+    if tail.file.bytes_len()? > end {
+        cut(disk, &tail.header.name.to_string(), end)?;
     }
     Ok(end)
 }

@@ -71,8 +71,7 @@ pub(super) fn scan(file: &dyn DiskFile, segment: &SegmentHeader) -> Result<Scan,
     let mut scan = Scan { end: BLOCK, last: None, newest_before_last: nothing, synced_through: BLOCK, is_torn: false };
     let mut next = segment.name.first;
     let mut bytes = Vec::new();
-    loop {
-        let Some(header) = group_header(file, segment, scan.end)?.filter(|header| header.first == next) else { break };
+    while let Some(header) = group_header(file, segment, scan.end)?.filter(|header| header.first == next) {
         scan.synced_through = scan.synced_through.max(header.synced_through);
         let Some(newest_received) = read_group(file, &header, file_len, &mut bytes)? else { break };
         if let Some(before) = scan.last.replace(ScannedGroup { header, newest_received }) {

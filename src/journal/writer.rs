@@ -6,7 +6,7 @@
 
 use super::block::{BLOCK, round_up};
 use super::catalog::{Catalog, Segment};
-use super::disk::{DiskFile, TEMPORARY_SUFFIX, remove_quietly};
+use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
 use super::options::segment_bytes_for;
 use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
 use super::recover::Recovered;
@@ -70,6 +70,10 @@ impl Writer {
     /// would end the old one before a group that is nowhere else.
     pub(super) fn rewrite(&mut self, mut group: GroupBuffer) -> Result<(), AppendError> {
         let bytes = segment_bytes_for(group.bytes_on_disk());
+        if let Err(error) = self.keeper.make_room(bytes) {
+            // These records were acknowledged or may have been: they come before the cap, by a group at most.
+            tracing::warn!(%error, "the last records of the previous run are written again beyond the cap");
+        }
         let mut active = self.create(bytes, Some(&mut group))?;
         active.newest_received = group.newest_received();
         self.take_over(active, group.count());
@@ -172,7 +176,7 @@ impl Writer {
         } else {
             self.ends.push(active.end(self.next));
         }
-        match active.file.set_len(active.offset) {
+        match cut(&*self.catalog.disk, &active.header.name.to_string(), active.offset) {
             Ok(()) => active.segment.set_bytes(active.offset),
             Err(error) => {
                 tracing::warn!(segment = %active.header.name, %error, "cannot give back the room a segment had reserved");

@@ -77,16 +77,40 @@ pub(super) enum Step {
     Unknown(u32),
 }
 
-impl DecodeError {
-    /// An error in no field yet.
-    pub(super) fn new(kind: DecodeErrorKind, offset: usize) -> Self {
+/// How much a walk over a body remembers of a fault. Bodies are nearly always
+/// well formed, so the first walk remembers nothing, which keeps its results in
+/// registers; only a body that fails is walked again for the whole sentence.
+pub(super) trait Fault: Sized {
+    /// A fault in no field yet.
+    fn new(kind: DecodeErrorKind, offset: usize) -> Self;
+
+    /// The same fault seen from the message around: `step` leads to where it is,
+    /// `start` is where that field's bytes begin.
+    fn within(self, step: Step, start: usize) -> Self;
+}
+
+/// Something is wrong, no matter what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+impl Fault for Malformed {
+    #[inline]
+    fn new(_kind: DecodeErrorKind, _offset: usize) -> Self {
+        Self
+    }
+
+    #[inline]
+    fn within(self, _step: Step, _start: usize) -> Self {
+        self
+    }
+}
+
+impl Fault for DecodeError {
+    fn new(kind: DecodeErrorKind, offset: usize) -> Self {
         Self { kind, offset, path: FieldPath::default() }
     }
 
-    /// The same error seen from the message around: `step` leads to where it is,
-    /// `start` is where that field's bytes begin.
-    #[cold]
-    pub(super) fn within(mut self, step: Step, start: usize) -> Self {
+    fn within(mut self, step: Step, start: usize) -> Self {
         self.offset += start;
         if let Some(free) = self.path.steps.iter_mut().find(|step| step.is_none()) {
             *free = Some(step);

@@ -4,7 +4,7 @@
 //! byte numbers, keys of 32 bits, field numbers from 1, groups nested up to
 //! [`DEPTH_MAX`] with messages counted in.
 
-use super::error::{DecodeError, DecodeErrorKind};
+use super::error::{DecodeErrorKind, Fault, Malformed, Step};
 use std::fmt;
 
 /// How deep messages and groups may be nested, prost's limit.
@@ -68,8 +68,19 @@ pub(super) struct Field<'a> {
     pub(super) at: usize,
 }
 
-/// A field that cannot be read: its number, where the key could be read, and why.
-pub(super) type Unreadable = (Option<u32>, DecodeError);
+/// The names of a message's fields.
+pub(super) type Names = fn(u32) -> Option<&'static str>;
+
+/// The fault of a field, by its name.
+pub(super) fn in_field<F: Fault>(kind: DecodeErrorKind, offset: usize, number: u32, names: Names) -> F {
+    F::new(kind, offset).within(names(number).map_or(Step::Unknown(number), Step::Field), 0)
+}
+
+/// The fault of a known field with a wrong wire type.
+pub(super) fn unexpected<F: Fault>(field: &Field<'_>, expected: WireType, names: Names) -> F {
+    let kind = DecodeErrorKind::WireTypeUnexpected { expected, found: field.content.wire_type() };
+    in_field(kind, field.at, field.number, names)
+}
 
 /// Reads a message field by field.
 #[derive(Debug, Clone)]
@@ -90,39 +101,50 @@ impl<'a> Cursor<'a> {
 
     /// The next field, `None` at the end of the message. `depth` is how deep groups
     /// may still be nested here.
-    #[inline]
-    pub(super) fn next(&mut self, depth: u8) -> Result<Option<Field<'a>>, Unreadable> {
+    #[inline(always)]
+    pub(super) fn next<F: Fault>(&mut self, depth: u8, names: Names) -> Result<Option<Field<'a>>, F> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let at = self.offset();
-        let (number, tag) = self.key().map_err(|kind| (None, DecodeError::new(kind, at)))?;
+        let (number, tag) = self.key().map_err(|kind| F::new(kind, at))?;
         match self.content(number, tag, depth) {
             Ok(content) => Ok(Some(Field { number, content, at })),
-            Err(kind) => Err((Some(number), DecodeError::new(kind, self.offset()))),
+            Err(kind) => Err(in_field(kind, self.offset(), number, names)),
         }
     }
 
     /// The next field of a message that was checked before; an unreadable rest,
     /// which a check excludes, ends it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_checked(&mut self) -> Option<Field<'a>> {
-        self.next(DEPTH_MAX).ok().flatten()
+        self.next::<Malformed>(DEPTH_MAX, |_| None).ok().flatten()
     }
 
-    #[inline]
+    #[inline(always)]
     fn content(&mut self, number: u32, tag: Tag, depth: u8) -> Result<Content<'a>, DecodeErrorKind> {
+        // One comparison for the commonest, no table of jumps.
+        if matches!(tag, Tag::Is(WireType::Bytes)) {
+            return self.bytes().map(Content::Bytes);
+        }
         match tag {
             Tag::Is(WireType::Varint) => self.varint().map(Content::Varint),
             Tag::Is(WireType::Fixed64) => self.array().map(|bytes| Content::Fixed64(u64::from_le_bytes(bytes))),
-            Tag::Is(WireType::Bytes) => self.bytes().map(Content::Bytes),
-            Tag::Is(WireType::Fixed32) => self.array::<4>().map(|_| Content::Fixed32),
-            Tag::Is(WireType::Group) => self.skip_group(number, depth).map(|()| Content::Group),
-            Tag::GroupEnd => Err(DecodeErrorKind::GroupEndUnexpected),
+            rare => self.rare_content(number, rare, depth),
         }
     }
 
-    #[inline]
+    #[cold]
+    fn rare_content(&mut self, number: u32, tag: Tag, depth: u8) -> Result<Content<'a>, DecodeErrorKind> {
+        match tag {
+            Tag::Is(WireType::Fixed32) => self.array::<4>().map(|_| Content::Fixed32),
+            Tag::Is(WireType::Group) => self.skip_group(number, depth).map(|()| Content::Group),
+            Tag::GroupEnd => Err(DecodeErrorKind::GroupEndUnexpected),
+            Tag::Is(_) => self.content(number, tag, depth),
+        }
+    }
+
+    #[inline(always)]
     fn key(&mut self) -> Result<(u32, Tag), DecodeErrorKind> {
         let key = u32::try_from(self.varint()?).map_err(|_| DecodeErrorKind::KeyTooLong)?;
         let tag = match key & 7 {
@@ -141,12 +163,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, DecodeErrorKind> {
-        match self.rest {
-            [byte, rest @ ..] if *byte < 0x80 => {
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
                 self.rest = rest;
-                Ok(u64::from(*byte))
+                Ok(u64::from(byte))
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
             }
             _ => self.long_varint(),
         }
@@ -168,7 +194,7 @@ impl<'a> Cursor<'a> {
         Err(DecodeErrorKind::VarintTruncated)
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeErrorKind> {
         let left = self.rest.len();
         let (bytes, rest) =
@@ -177,7 +203,7 @@ impl<'a> Cursor<'a> {
         Ok(*bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self) -> Result<&'a [u8], DecodeErrorKind> {
         let needed = self.varint()?;
         let split = usize::try_from(needed).ok().and_then(|needed| self.rest.split_at_checked(needed));

@@ -10,6 +10,7 @@ mod check;
 mod message;
 mod usual;
 
+use super::error::Malformed;
 use super::field::{Content, Cursor};
 use super::{DecodeError, Reading};
 use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
@@ -26,7 +27,7 @@ pub struct Readings<'a> {
 /// What the check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// Every device is as the vendor's library writes it.
+    /// Every device is as the vendor's library writes it, every value finite.
     Usual,
     /// At least one is not.
     Any,
@@ -38,14 +39,14 @@ enum Layout {
 /// Where and why the framing fails.
 #[inline]
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
-    let layout = check::layout(body)?;
+    let layout = check::layout(body).or_else(|Malformed| check::layout::<DecodeError>(body))?;
     Ok(Readings { items: Cursor::new(body), index: 0, layout })
 }
 
 impl<'a> Iterator for Readings<'a> {
     type Item = Reading<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Reading<'a>> {
         while let Some(field) = self.items.next_checked() {
             if let (1, Content::Bytes(device)) = (field.number, field.content) {
@@ -58,34 +59,32 @@ impl<'a> Iterator for Readings<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn reading(index: u32, device: &[u8], layout: Layout) -> Reading<'_> {
-    if layout == Layout::Usual
-        && let Some(device) = usual::split(device)
-    {
-        let mut at = Instant::default();
-        at.merge(device.at).ok();
-        return assemble(index, device.meter, Some(at), Values(Run::Usual(device.values.iter())));
+    match usual::split(device) {
+        Some(device) if layout == Layout::Usual => {
+            assemble(index, device.meter, Some(device.at), Values(Run::Usual(device.values.iter())))
+        }
+        _ => merged_reading(index, device),
     }
-    let (meter, at) = identity(device);
-    assemble(index, meter, at, Values(Run::Any(Cursor::new(device))))
 }
 
-/// The merged device id and time of a device laid out in any way.
-fn identity(device: &[u8]) -> (Guid, Option<Instant>) {
+/// The reading of a device laid out in any way.
+#[inline(never)]
+fn merged_reading(index: u32, device: &[u8]) -> Reading<'_> {
     let (mut meter, mut at) = (Guid::default(), None::<Instant>);
     let mut fields = Cursor::new(device);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
-            (1, Content::Bytes(bytes)) => drop(meter.merge(bytes)),
-            (2, Content::Bytes(bytes)) => drop(at.get_or_insert_default().merge(bytes)),
+            (1, Content::Bytes(bytes)) => drop(meter.merge::<Malformed>(bytes)),
+            (2, Content::Bytes(bytes)) => drop(at.get_or_insert_default().merge::<Malformed>(bytes)),
             _ => {}
         }
     }
-    (meter, at)
+    assemble(index, meter, at, Values(Run::Any(Cursor::new(device))))
 }
 
-#[inline]
+#[inline(always)]
 fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: Values<'_>) -> Reading<'_> {
     Reading {
         index,
@@ -110,19 +109,36 @@ enum Run<'a> {
     Any(Cursor<'a>),
 }
 
+impl Values<'_> {
+    /// How many there are, where the check found that each is a finite sample.
+    #[inline(always)]
+    pub(super) fn all_finite(&self) -> Option<usize> {
+        match &self.0 {
+            Run::Usual(values) => Some(values.len()),
+            Run::Any(_) => None,
+        }
+    }
+}
+
 impl Iterator for Values<'_> {
     type Item = Result<Sample, SetAside>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Run::Usual(values) => values.next().map(|value| Ok(usual::sample(value))),
-            Run::Any(fields) => next_value(fields),
+            // Taken apart and put together again so that it stays in registers.
+            Run::Any(fields) => match next_value(fields)? {
+                Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }) => {
+                    Some(Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }))
+                }
+                Err(reason) => Some(Err(reason)),
+            },
         }
     }
 
     /// The loop inside the choice of layout, not the choice inside the loop.
-    #[inline]
+    #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, mut f: F) -> B {
         match self.0 {
             Run::Usual(values) => values.fold(initial, |folded, value| f(folded, Ok(usual::sample(value)))),
@@ -137,19 +153,21 @@ impl Iterator for Values<'_> {
     }
 }
 
+#[inline(never)]
 fn next_value(fields: &mut Cursor<'_>) -> Option<Result<Sample, SetAside>> {
     while let Some(field) = fields.next_checked() {
         if let (3, Content::Bytes(bytes)) = (field.number, field.content) {
-            let mut value = Value::default();
-            value.merge(bytes).ok();
-            return Some(sample(&value));
+            return Some(usual::content(bytes).map_or_else(|| merged_sample(bytes), Ok));
         }
     }
     None
 }
 
-/// An empty code is an absent one, as protobuf has it.
-fn sample(value: &Value<'_>) -> Result<Sample, SetAside> {
+/// The sample of a value written in any way. An empty code is an absent one, as
+/// protobuf has it.
+fn merged_sample(bytes: &[u8]) -> Result<Sample, SetAside> {
+    let mut value = Value::default();
+    value.merge::<Malformed>(bytes).ok();
     match <[u8; 6]>::try_from(value.obis) {
         Ok(code) => Ok(Sample { obis: Obis(code), value: value.value }),
         Err(_) if value.obis.is_empty() => Err(SetAside::ObisMissing),

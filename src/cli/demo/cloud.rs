@@ -37,7 +37,8 @@ impl Cloud {
             .map(|number| {
                 let (shared, target, clock) = (Arc::clone(&shared), target.clone(), clock.clone());
                 let own = meters / CONNECTIONS.min(meters) + u32::from(number < meters % CONNECTIONS.min(meters));
-                let options = FleetOptions { meters: own, devices: own.div_ceil(4), values: 8, seed: u64::from(number) + 1 };
+                let options =
+                    FleetOptions { meters: own, devices: own.div_ceil(4), values: 8, seed: u64::from(number) + 1 };
                 std::thread::spawn(move || post_until_stopped(&shared, &target, Fleet::new(options), &clock))
             })
             .collect();

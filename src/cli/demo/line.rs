@@ -3,6 +3,7 @@
 
 use super::cloud::Cloud;
 use crate::app::Service;
+use crate::journal::Sequence;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,12 +11,19 @@ use std::time::{Duration, Instant};
 /// Marks that wait for their records to be stored; older ones are forgotten first.
 const MARKS_MAX: usize = 1024;
 
+/// A moment: everything answered before it lies below the journal's end of then.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Instant,
+    answered_readings: u64,
+    journal_end: Sequence,
+}
+
 /// The live line, on a terminal; on anything else it is silent until the end.
 #[derive(Debug)]
 pub(super) struct Line {
     bar: ProgressBar,
-    /// The journal's end at a moment: what was answered before it.
-    marks: VecDeque<(Instant, u64)>,
+    marks: VecDeque<Mark>,
     delay: Option<Duration>,
     stored: u64,
 }
@@ -33,15 +41,16 @@ impl Line {
 
     pub(super) fn update(&mut self, service: &Service, cloud: &Cloud) {
         let now = service.clock().monotonic();
-        let stored_below = service.stored_below().0;
-        while let Some((marked, _)) = self.marks.pop_front_if(|(_, end)| *end <= stored_below) {
-            self.delay = Some(now.saturating_duration_since(marked));
+        let stored_below = service.stored_below();
+        while let Some(mark) = self.marks.pop_front_if(|mark| mark.journal_end <= stored_below) {
+            self.delay = Some(now.saturating_duration_since(mark.at));
+            self.stored = mark.answered_readings;
         }
         if self.marks.len() == MARKS_MAX {
             self.marks.pop_front();
         }
-        self.marks.push_back((now, service.journal_end().0));
-        self.stored = service.stored_readings();
+        let answered_readings = cloud.answered_readings();
+        self.marks.push_back(Mark { at: now, answered_readings, journal_end: service.journal_end() });
         self.bar.set_message(self.text(cloud));
         self.bar.tick();
     }

@@ -222,26 +222,23 @@ fn an_open_looks_into_the_last_segment_only() {
 }
 
 #[test]
-fn empty_runs_leave_one_segment_at_most() {
+fn runs_that_die_before_their_first_record_leave_no_segments_behind() {
     let disk = FaultyDisk::new(1);
-    for run in 0..5 {
+    let (journal, _) = open(&disk);
+    append_each(&journal, 8);
+    kill(&disk, journal);
+    for _ in 0..5 {
         let (journal, opening) = open(&disk);
-        assert!(opening.segments <= 1, "{opening}");
-        assert_eq!(opening.next, Sequence(run + 1));
-        append_each(&journal, 1);
-        journal.close();
-        // A run that begins a segment and dies before a record is in it.
-        disk.fail(Operation::Write, 0);
-        let (journal, _) = open(&disk);
-        disk.die_after(6);
+        assert!(opening.segments <= 4, "{opening}");
+        // Far enough to make the segment, not to write into it.
+        disk.die_after(7);
         assert!(journal.append(header(), b"never").unwrap().wait().is_err());
         drop(journal);
-        disk.restart_after_kill();
-        let (journal, opening) = open(&disk);
-        assert_eq!(read_from(&journal, 1).len(), usize::try_from(run).unwrap() + 1, "{opening}");
-        kill(&disk, journal);
-        break;
+        disk.restart_after_power_cut();
     }
+    let (journal, _) = open(&disk);
+    append_each(&journal, 2);
+    assert_eq!(read_from(&journal, 1), expected(1..=10));
 }
 
 #[test]

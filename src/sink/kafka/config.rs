@@ -64,10 +64,20 @@ impl Config {
         }
     }
 
+    /// The queue's bound in messages; none at all would be no bound to the library.
+    pub(super) fn queue_messages(&self) -> u32 {
+        self.queue_messages_max.max(1)
+    }
+
+    /// The queue's bound in bytes.
+    pub(super) fn queue_bytes(&self) -> u64 {
+        self.queue_bytes_max.max(Self::QUEUE_BYTES_LEAST)
+    }
+
     /// For a producer whose batches a topic with this `max.message.bytes` takes.
     pub(super) fn producer(&self, topic_bytes_max: Option<u32>) -> ClientConfig {
         let batch_bytes = topic_bytes_max.unwrap_or(BATCH_BYTES_MAX).clamp(1, BATCH_BYTES_MAX);
-        let queue_kib = self.queue_bytes_max.max(Self::QUEUE_BYTES_LEAST).div_ceil(1024);
+        let queue_kib = self.queue_bytes().div_ceil(1024);
         let mut client = self.client();
         client
             .set("acks", "all")
@@ -79,7 +89,7 @@ impl Config {
             .set("linger.ms", self.linger.as_millis().to_string())
             .set("batch.size", batch_bytes.to_string())
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
-            .set("queue.buffering.max.messages", self.queue_messages_max.max(1).to_string())
+            .set("queue.buffering.max.messages", self.queue_messages().to_string())
             .set("queue.buffering.max.kbytes", queue_kib.to_string());
         client
     }

@@ -132,13 +132,14 @@ impl Kafka {
     /// the client's queue is left for the readings of one more record.
     fn has_no_room(&self, reports: &Reports) -> bool {
         let in_flight = &reports.in_flight;
+        let (messages_max, bytes_max) = (self.config.queue_messages(), self.config.queue_bytes());
         let records_max = match self.careful_until {
             Some(_) => CAREFUL_RECORDS_MAX,
-            None => usize::try_from(self.config.queue_messages_max).unwrap_or(usize::MAX),
+            None => usize::try_from(messages_max).unwrap_or(usize::MAX),
         };
         in_flight.records() >= records_max
-            || in_flight.messages() >= self.config.queue_messages_max / 4 * 3
-            || in_flight.bytes() >= self.config.queue_bytes_max / 4 * 3
+            || in_flight.messages() >= messages_max - messages_max / 4
+            || in_flight.bytes() >= bytes_max - bytes_max / 4
     }
 }
 

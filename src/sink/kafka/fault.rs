@@ -20,7 +20,8 @@ pub(super) fn of_delivery(failure: &Failure, config: &Config, topic_bytes_max: O
     match failure.code {
         MessageSizeTooLarge => too_large(topic, &from, topic_bytes_max),
         InvalidTimestamp => SinkError::blocked(format!(
-            "topic {topic} refuses the records' timestamps{from}, so it was not made as meterline needs it; run `meterline migrate`"
+            "topic {topic} refuses the records' timestamps{from}, so it was not made as meterline \
+             needs it; run `meterline migrate`"
         )),
         PurgeQueue | PurgeInflight => {
             SinkError::waiting(format!("the Kafka client gave up messages to topic {topic}{from}; they are sent again"))
@@ -102,7 +103,8 @@ pub(super) fn of_connection(suspicion: Option<&Suspicion>, config: &Config) -> S
             config.sasl.as_ref().map_or("(none)", |sasl| &sasl.username)
         )),
         RDKafkaErrorCode::SSL => SinkError::blocked(format!(
-            "no TLS connection to the Kafka brokers at {brokers}: {reason}; check `ca_file` and that the listener speaks TLS"
+            "no TLS connection to the Kafka brokers at {brokers}: {reason}; check `ca_file` and that the \
+             listener speaks TLS"
         )),
         code => SinkError::waiting(format!("no Kafka broker at {brokers} can be reached ({code}): {reason}")),
     }

@@ -102,7 +102,8 @@ pub(super) fn partition_difference(config: &Config, partitions: &[Partition]) ->
     (there != wanted).then(|| {
         format!(
             "topic {topic} has {there} partitions and `partitions` of the Kafka sink says {wanted}: a count never \
-             changes, because consumers rely on a meter's partition; set `partitions = {there}`, or choose another `topic`"
+             changes, because consumers rely on a meter's partition; set `partitions = {there}`, or choose \
+             another `topic`"
         )
     })
 }

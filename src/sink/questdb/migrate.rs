@@ -5,6 +5,7 @@
 //! done is noted in `meterline_migrations`, which is history only: nothing reads it.
 
 use super::config::{Config, TableName};
+use super::confirm;
 use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
 use crate::deliver::SinkError;
@@ -14,6 +15,9 @@ const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql"
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
 const LEDGER_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
 const LEDGER: &str = "meterline_migrations";
+
+/// Looks at a view whose state the server does not tell.
+const VIEW_LOOKS_MAX: usize = 50;
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +168,9 @@ impl Migration<'_> {
     /// Waits until the server has applied what it took; its answer is the wait's
     /// end, the request's time-out its bound.
     fn wait_applied(&self, table: &TableName) -> Result<(), SinkError> {
-        self.server.execute(&format!("SELECT wait_wal_table('{table}')")).map(|_| ())
+        self.server.execute(&format!("SELECT wait_wal_table('{table}')"))?;
+        // The wait ends at once for a suspended table; its state is an error.
+        confirm::table_state(self.server).map(|_| ())
     }
 
     fn bring_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
@@ -218,15 +224,37 @@ pub(super) fn view_name(table: &TableName) -> String {
     format!("{table}_15m")
 }
 
+/// Looks at the quarter-hour view.
 pub(super) fn view_state(server: &Server) -> Result<View, SinkError> {
-    let (table, name) = (server.table(), view_name(server.table()));
+    let name = view_name(server.table());
+    for _ in 0..VIEW_LOOKS_MAX {
+        if let Some(view) = listed_view(server, &name)? {
+            return Ok(view);
+        }
+        let answer = server.execute(&format!("SELECT matView FROM tables() WHERE table_name = '{name}'"))?;
+        match answer.rows().next() {
+            None => return Ok(View::Missing),
+            Some(row) if !row.is_true("matView") => return Ok(View::Other { why: "it is a table".to_owned() }),
+            Some(_) => {}
+        }
+    }
+    Err(SinkError::waiting(format!(
+        "QuestDB at {} does not tell the state of view {name}, which it is refreshing: try again",
+        server.url()
+    )))
+}
+
+/// The view as `materialized_views()` has it. A view that is being refreshed is
+/// missing there for a moment.
+fn listed_view(server: &Server, name: &str) -> Result<Option<View>, SinkError> {
+    let table = server.table();
     let answer = server.execute(&format!(
         "SELECT base_table_name, view_sql, view_status, invalidation_reason FROM materialized_views() \
          WHERE view_name = '{name}'"
     ))?;
-    let Some(row) = answer.rows().next() else { return missing_or_a_table(server, &name) };
+    let Some(row) = answer.rows().next() else { return Ok(None) };
     let (base, sql) = (row.text("base_table_name"), row.text("view_sql"));
-    Ok(if base != table.as_str() {
+    let view = if base != table.as_str() {
         View::Other { why: format!("it is over table {base}") }
     } else if words(sql) != words(wanted_query(&QUARTER_HOURS_SQL.replace("{table}", table.as_str()))) {
         View::Other { why: "it selects something else".to_owned() }
@@ -234,15 +262,8 @@ pub(super) fn view_state(server: &Server) -> Result<View, SinkError> {
         View::Invalid { why: row.text("invalidation_reason").to_owned() }
     } else {
         View::Valid
-    })
-}
-
-fn missing_or_a_table(server: &Server, name: &str) -> Result<View, SinkError> {
-    let answer = server.execute(&format!("SELECT id FROM tables() WHERE table_name = '{name}'"))?;
-    Ok(match answer.rows().next() {
-        Some(_) => View::Other { why: "it is a table".to_owned() },
-        None => View::Missing,
-    })
+    };
+    Ok(Some(view))
 }
 
 /// The query between the outer parentheses of the view's statement.

@@ -2,8 +2,8 @@
 //! prost does (the last one wins), and skips the others.
 
 use crate::reading::SetAside;
-use crate::wire::error::{DecodeError, DecodeErrorKind, Step};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, Field, Unreadable, WireType};
+use crate::wire::error::Fault;
+use crate::wire::field::{Content, Cursor, DEPTH_MAX, WireType, unexpected};
 
 /// What the body, the array and the device around have used of the nesting.
 const DEPTH: u8 = DEPTH_MAX - 2;
@@ -16,9 +16,9 @@ pub(super) struct Guid {
 }
 
 impl Guid {
-    pub(super) fn merge(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn merge<F: Fault>(&mut self, bytes: &[u8]) -> Result<(), F> {
         let mut fields = Cursor::new(bytes);
-        while let Some(field) = fields.next(DEPTH).map_err(|fault| named(fault, Self::name))? {
+        while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Fixed64(lo)) => self.lo = lo,
                 (2, Content::Fixed64(hi)) => self.hi = hi,
@@ -43,10 +43,16 @@ pub(super) struct Instant {
 }
 
 impl Instant {
+    /// An instant from its parts as they are on the wire, its kind not given.
     #[inline]
-    pub(super) fn merge(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn new(value: u64, scale: u8) -> Self {
+        Self { value: zigzag(value), scale: i32::from(scale), kind: 0 }
+    }
+
+    #[inline]
+    pub(super) fn merge<F: Fault>(&mut self, bytes: &[u8]) -> Result<(), F> {
         let mut fields = Cursor::new(bytes);
-        while let Some(field) = fields.next(DEPTH).map_err(|fault| named(fault, Self::name))? {
+        while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Varint(value)) => self.value = zigzag(value),
                 (2, Content::Varint(scale)) => self.scale = enum_number(scale),
@@ -95,9 +101,9 @@ pub(super) struct Value<'a> {
 
 impl<'a> Value<'a> {
     #[inline]
-    pub(super) fn merge(&mut self, bytes: &'a [u8]) -> Result<(), DecodeError> {
+    pub(super) fn merge<F: Fault>(&mut self, bytes: &'a [u8]) -> Result<(), F> {
         let mut fields = Cursor::new(bytes);
-        while let Some(field) = fields.next(DEPTH).map_err(|fault| named(fault, Self::name))? {
+        while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Bytes(obis)) => self.obis = obis,
                 (2, Content::Fixed64(bits)) => self.value = f64::from_bits(bits),
@@ -112,25 +118,6 @@ impl<'a> Value<'a> {
     fn name(number: u32) -> Option<&'static str> {
         [None, Some("Obis"), Some("Value")].get(number as usize).copied().flatten()
     }
-}
-
-/// The names of a message's fields.
-type Names = fn(u32) -> Option<&'static str>;
-
-/// The error of an unreadable field, with the field's name.
-#[cold]
-pub(super) fn named((number, error): Unreadable, names: Names) -> DecodeError {
-    match number {
-        Some(number) => error.within(names(number).map_or(Step::Unknown(number), Step::Field), 0),
-        None => error,
-    }
-}
-
-/// The error of a known field with a wrong wire type.
-#[cold]
-pub(super) fn unexpected(field: &Field<'_>, expected: WireType, names: Names) -> DecodeError {
-    let kind = DecodeErrorKind::WireTypeUnexpected { expected, found: field.content.wire_type() };
-    named((Some(field.number), DecodeError::new(kind, field.at)), names)
 }
 
 fn zigzag(value: u64) -> i64 {

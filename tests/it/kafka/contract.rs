@@ -84,36 +84,46 @@ fn a_records_timestamp_is_the_receive_time() {
     assert_eq!(reading.received_ns, received.0);
 }
 
-/// A topic with the senders' timestamps, filled alike, shows that the check came.
+/// Each in a topic of its own, because the check deletes whole segments. One with
+/// the senders' timestamps, filled like the last, shows that the check came.
 #[test]
 fn readings_far_ahead_and_long_ago_outlive_a_retention_check() {
     let broker = kafka::Broker::start_with(&["log.retention.check.interval.ms=500", "log.initial.task.delay.ms=500"]);
-    let config = Config::new(broker.brokers(), "contract-retention");
-    migrate(&config).unwrap();
-    let control = Config { topic: "contract-retention-control".to_owned(), ..config.clone() };
+    let topic = |name: &str| Config::new(broker.brokers(), format!("contract-retention-{name}"));
+    let long_ago = UnixNanos(now().0 - 30 * DAY_NS);
+    let cases = [
+        (topic("ahead"), now(), now().0 + 20 * HOUR_NS),
+        (topic("late"), now(), long_ago.0),
+        // Received long ago, too: a backlog or a replay.
+        (topic("backlog"), long_ago, long_ago.0),
+    ];
+    let control = topic("control");
     let week = (7 * DAY_NS / 1_000_000).to_string();
     let settings = [("message.timestamp.type", "CreateTime"), ("retention.ms", &week)];
     kafka::create_topic(&control.brokers, &control.topic, 1, &settings);
-
-    let mut records = Records::default();
-    for age_ns in [-20 * HOUR_NS, 30 * DAY_NS] {
-        let mut reading = small(1, 1);
-        reading.time_ns -= age_ns;
-        records.push(now(), vec![reading]);
+    send_one(&control, long_ago, long_ago.0);
+    for (config, received, time_ns) in &cases {
+        migrate(config).unwrap();
+        send_one(config, *received, *time_ns);
     }
-    // Received long ago, too: a backlog or a replay.
-    let mut backlog = Records::default();
-    let received = UnixNanos(now().0 - 30 * DAY_NS);
-    backlog.push(received, vec![Reading { time_ns: received.0 / 100 * 100, ..small(1, 1) }]);
-    Driver::new(&config).run_to_end(&records);
-    Driver::new(&config).run_to_end(&backlog);
-    Driver::new(&control).run_to_end(&backlog);
 
-    assert_eq!(kafka::taken(&control.brokers, &control.topic), 1);
+    for config in cases.iter().map(|(config, ..)| config).chain([&control]) {
+        assert_eq!(kafka::taken(&config.brokers, &config.topic), 1, "{}", config.topic);
+    }
+    // What was sent last must have seen a check, too.
+    send_one(&control, long_ago, long_ago.0);
     wait::until("the control topic is emptied", Duration::from_secs(60), || {
         kafka::count(&control.brokers, &control.topic) == 0
     });
-    assert_eq!(consumed(&config.brokers, &config.topic).len(), 3);
+    for (config, ..) in &cases {
+        assert_eq!(consumed(&config.brokers, &config.topic).len(), 1, "{}", config.topic);
+    }
+}
+
+fn send_one(config: &Config, received: UnixNanos, time_ns: i64) {
+    let mut records = Records::default();
+    records.push(received, vec![Reading { time_ns: time_ns / 100 * 100, ..small(1, 1) }]);
+    Driver::new(config).run_to_end(&records);
 }
 
 #[test]

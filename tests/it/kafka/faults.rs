@@ -7,7 +7,9 @@ use crate::support::{kafka, ports};
 use meterline::deliver::Sink;
 use meterline::journal::Sequence;
 use meterline::secret::Secret;
-use meterline::sink::kafka::{Config, Sasl, SaslMechanism, migrate};
+use meterline::sink::kafka::{Config, Sasl, SaslMechanism, Tls, migrate};
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn a_broker_that_is_killed_and_started_under_way_loses_and_reorders_nothing() {
@@ -134,7 +136,8 @@ fn a_queue_that_is_full_while_the_broker_is_away_takes_nothing_more() {
 fn wrong_credentials_and_missing_rights_block_the_sink_and_no_password_is_shown() {
     let port = ports::free();
     let listeners = format!(
-        "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},SASL_PLAINTEXT://127.0.0.1:{port}"
+        "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},\
+         SASL_PLAINTEXT://127.0.0.1:{port}"
     );
     let broker = kafka::Broker::start_with(&[
         &listeners,
@@ -172,4 +175,44 @@ fn wrong_credentials_and_missing_rights_block_the_sink_and_no_password_is_shown(
 
     Driver::new(&sasl("meterline", "right-horse")).run_to_end(&records);
     assert_eq!(consumed(&broker.brokers(), "faults-sasl").len(), 10);
+}
+
+#[test]
+fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
+    let directory = tempfile::tempdir().unwrap();
+    let [keys, certificate] = ["keys.p12", "certificate.pem"].map(|name| directory.path().join(name));
+    keytool(
+        &keys,
+        &["-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-ext", "bc:c"],
+    );
+    keytool(&keys, &["-exportcert", "-rfc", "-file", certificate.to_str().unwrap()]);
+    let port = ports::free();
+    let broker = kafka::Broker::start_with(&[
+        &format!(
+            "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},SSL://127.0.0.1:{port}"
+        ),
+        &format!("advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},SSL://127.0.0.1:{port}"),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL",
+        &format!("ssl.keystore.location={}", keys.display()),
+        "ssl.keystore.password=secret",
+    ]);
+    migrate(&Config::new(broker.brokers(), "faults-tls")).unwrap();
+    let mut config = Config::new(format!("127.0.0.1:{port}"), "faults-tls");
+    config.tls = Some(Tls { ca_location: None });
+
+    let records = Records::in_turn(10, 2);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
+    assert!(matches!(&driver.state, State::Blocked(why) if why.contains("ca_file")), "{:?}", driver.state);
+    config.tls = Some(Tls { ca_location: Some(certificate) });
+    Driver::new(&config).run_to_end(&records);
+    assert_eq!(consumed(&broker.brokers(), "faults-tls").len(), 10);
+}
+
+/// Java's own tool, which is there wherever the broker runs.
+fn keytool(keys: &Path, arguments: &[&str]) {
+    let mut command = Command::new("keytool");
+    command.args(arguments).arg("-keystore").arg(keys).args(["-storepass", "secret", "-alias", "broker"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -94,6 +94,27 @@ fn a_missing_column_and_a_missing_key_are_added_and_the_rows_stay() {
 }
 
 #[test]
+fn a_suspended_table_is_not_called_migrated() {
+    let server = Server::start_with(&["dev.mode.enabled=true"]);
+    let client = server.client();
+    let config = migrated_config(client, "stuck");
+    client.execute("ALTER TABLE samples_stuck DROP COLUMN flags");
+    wait_applied(client, &config.table);
+    client.execute("ALTER TABLE samples_stuck SUSPEND WAL");
+    let found = complaints(&config);
+    assert!(found.iter().any(|message| message.contains("ALTER TABLE samples_stuck RESUME WAL")), "{found:?}");
+    let error = migrate(&config, None).unwrap_err().to_string();
+    assert!(
+        error.contains("RESUME WAL") && error.contains("done before it: samples_stuck: added column flags"),
+        "{error}"
+    );
+    client.execute("ALTER TABLE samples_stuck RESUME WAL");
+    rows_once_there_are(client, 7, "SHOW COLUMNS FROM samples_stuck");
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(steps.len() == 1 && steps[0].contains("samples_stuck_15m: was invalid"), "{steps:?}");
+}
+
+#[test]
 fn what_cannot_be_changed_is_refused_before_anything_is_done() {
     let client = Client::shared();
     let config = fresh_config(&client, "final");

@@ -38,7 +38,6 @@ struct Stand {
 
 impl Stand {
     fn new(client: &Client, mut config: Config) -> Self {
-        config.linger = Duration::from_millis(50);
         config.request_timeout = Duration::from_secs(10);
         let (keep, refused) = channel();
         let keep = Box::new(move |row| keep.send(row).map_err(|_| SinkError::blocked("the test is over")));
@@ -187,6 +186,22 @@ fn a_record_larger_than_a_request_is_safe_only_as_a_whole() {
     assert!(progress.wake_at.is_some());
     stand.settle_until_safe().unwrap();
     assert_eq!(stand.values().len(), 32);
+}
+
+#[test]
+fn rows_that_wait_for_more_are_not_safe() {
+    let client = Client::shared();
+    let mut config = migrated_config(&client, "linger");
+    config.linger = Duration::from_secs(600);
+    let mut stand = Stand::new(&client, config);
+    stand.add_seconds(0..3);
+    stand.rewind().unwrap();
+    stand.take_from(Sequence::FIRST).unwrap();
+    let progress = stand.sink.settle(false).unwrap();
+    assert_eq!(progress.next_unsafe, Sequence::FIRST);
+    assert!(progress.wake_at.is_some());
+    stand.settle_until_safe().unwrap();
+    assert_eq!(stand.values(), numbers(0..3));
 }
 
 #[test]

@@ -51,7 +51,7 @@ proptest! {
     /// are out, kept for ever.
     #[test]
     fn the_lowest_unsafe_record_is_that_of_the_plain_count(
-        steps in prop::collection::vec(prop_oneof![(0_usize..4).prop_map(Step::Take), any::<prop::sample::Index>().prop_map(Step::Acknowledge)], 1..200),
+        steps in prop::collection::vec(step(), 1..200),
     ) {
         let mut in_flight = InFlight::from(Sequence(1));
         let mut model: BTreeMap<u64, usize> = BTreeMap::new();
@@ -78,6 +78,10 @@ proptest! {
             prop_assert_eq!(in_flight.bytes(), (out.len() * BYTES) as u64);
         }
     }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![(0_usize..4).prop_map(Step::Take), any::<prop::sample::Index>().prop_map(Step::Acknowledge)]
 }
 
 #[derive(Debug, Clone)]

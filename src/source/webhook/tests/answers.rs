@@ -81,15 +81,17 @@ async fn the_challenge_comes_while_the_sender_holds_back_its_body_and_nothing_as
 }
 
 #[tokio::test]
-async fn the_challenge_reaches_a_sender_that_sends_its_body_all_the_same() {
+async fn a_sender_that_goes_on_sending_after_the_challenge_is_not_reset() {
     let site = site().await;
-    for _ in 0..20 {
-        let mut client = site.connect().await;
-        let request =
-            format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 600000\r\n\r\n", authorization("wrong"));
-        client.send(request.as_bytes()).await;
-        client.send(&vec![0; 600_000]).await;
-        assert_eq!(client.reply().await.status, 401);
+    let mut client = site.connect().await;
+    let request =
+        format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 600000\r\n\r\n", authorization("wrong"));
+    client.send(request.as_bytes()).await;
+    assert_eq!(client.reply().await.status, 401);
+    // A reset would fail one of these, and might take the answer away from a slow reader.
+    for _ in 0..8 {
+        client.send(&[0; 50_000]).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
