@@ -365,8 +365,9 @@ impl Place {
     /// When the oldest of the laps that are safe now was received.
     fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
         let mut oldest = None;
-        while let Some((_, received)) = self.marks.pop_front_if(|(first, _)| *first < safe) {
-            oldest = oldest.or(Some(received));
+        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < safe) {
+            oldest = oldest.or(Some(*received));
+            self.marks.pop_front();
         }
         oldest
     }
