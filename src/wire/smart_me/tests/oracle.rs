@@ -101,8 +101,7 @@ fn tally(meanings: &[Meaning]) -> Tally {
 fn judged(readings: Readings<'_>) -> Vec<Sample> {
     let mut found = Vec::new();
     for judged in readings.filter_map(|reading| Judged::new(reading, &Limits::DEFAULT, RECEIVED).ok()) {
-        let mut samples = judged.samples();
-        while let Some(sample) = samples.next() {
+        for sample in judged.samples() {
             found.push(sample);
         }
     }
