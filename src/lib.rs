@@ -8,13 +8,16 @@
 //! | rank | module | holds |
 //! |---|---|---|
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
+//! | 0 | [`secret`] | a text that is never shown |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | every metric's name and meaning |
+//! | 1 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 1 | [`wire`] | bytes to borrowed readings |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
 //! | 4 | [`ingest`] | the one door into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
+//! | 5 | [`query`] | what pages and commands read back from the embedded store |
 //! | 5 | [`source`] | the webhook |
 //! | 5 | [`sink`] | SQLite, QuestDB, Kafka |
 //! | 6 | [`config`] | the checked configuration of every part |
@@ -22,9 +25,22 @@
 //! | 7 | [`control`] | commands to a running service |
 //! | 8 | [`app`] | the only place that wires, starts and stops |
 //! | 9 | [`cli`] | the commands |
+pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod control;
+pub mod dead_letters;
 pub mod deliver;
+pub mod ingest;
 pub mod journal;
 pub mod metrics;
+pub mod proto;
+#[cfg(feature = "sqlite")]
+pub mod query;
 pub mod reading;
+pub mod secret;
+pub mod sink;
+pub mod source;
 pub mod wire;

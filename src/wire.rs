@@ -12,7 +12,8 @@ mod field;
 mod judged;
 pub mod smart_me;
 
-pub use error::{DecodeError, DecodeErrorKind};
+pub use error::{DecodeError, DecodeErrorKind, FieldPath};
+pub use field::WireType;
 pub use judged::{Judged, JudgedSamples, Tally};
 
 use crate::reading::{Flags, MeterId, SetAside, UnixNanos};

@@ -1,1 +1,17 @@
-//! x
+//! A simulated smart-me fleet: the demo's cloud, the tests' sender, the load
+//! generator. Knows nothing of meterline itself: it speaks the vendor's messages
+//! over HTTP, as the vendor does.
+
+mod body;
+mod encode;
+mod expected;
+mod fleet;
+pub mod proto;
+mod script;
+mod sender;
+
+pub use body::{Body, Reading};
+pub use expected::{Expected, SampleKey};
+pub use fleet::{Fleet, FleetOptions};
+pub use script::Script;
+pub use sender::{Answer, Connection, Outcome, SendError, Target, send_all};

@@ -31,6 +31,30 @@ impl<'a> Delivery<'a> {
     }
 }
 
+/// A record that is not, or not wholly, for the stores: undecodable, of a format
+/// that this program does not know, or with samples set aside. Borrowed for the
+/// length of one [`Sink::keep`].
+#[derive(Debug, Clone, Copy)]
+pub struct Exception<'a> {
+    /// The record.
+    pub record: Record<'a>,
+    /// Name of the account or device that brought it.
+    pub source: &'a str,
+    /// The limits of its rule version.
+    pub limits: &'a Limits,
+    /// The payload's format, where this program knows it.
+    pub format: Option<PayloadFormat>,
+}
+
+/// Which records a sink is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Those with something to deliver: they come to [`Sink::take`].
+    Deliverable,
+    /// Those with something that is not delivered: they come to [`Sink::keep`].
+    Exceptions,
+}
+
 /// How far a sink is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -50,6 +74,9 @@ pub struct Progress {
 pub trait Sink: Send {
     /// Where the sink's own store says it is, for stores that keep the cursor in
     /// the same transaction as the rows; `None` where the journal's cursor decides.
+    /// The pump starts at the lower of the two: a store that was put back, or made
+    /// anew (it says the nil journal id), forgot what it had; and a rewind moves the
+    /// journal's cursor first.
     ///
     /// # Errors
     /// When the store cannot be asked.
@@ -60,6 +87,20 @@ pub trait Sink: Send {
     /// # Errors
     /// When sending failed; nothing of this record counts as taken.
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError>;
+
+    /// Which records it is for.
+    fn takes(&self) -> Takes {
+        Takes::Deliverable
+    }
+
+    /// Takes a record that is an exception; only called where [`Sink::takes`] asks
+    /// for them. What it kept must be safe when [`Sink::settle`] returns.
+    ///
+    /// # Errors
+    /// When it could not be kept; nothing of it counts as taken.
+    fn keep(&mut self, _exception: &Exception<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
 
     /// Whether the sink has no room: the pump settles and reads no further.
     fn is_full(&self) -> bool {

@@ -32,12 +32,14 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// Every family, in the order the data takes.
 #[rustfmt::skip]
-pub const FAMILIES: [Family; 41] = [
+pub const FAMILIES: [Family; 45] = [
     family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock can judge (it is after the build date), else 0."),
     family("meterline_clock_jumps_total", Counter, &[], "Times the wall clock moved against the monotonic clock."),
     family("meterline_webhook_connections", Gauge, &[], "Open connections at the webhook listener."),
-    family("meterline_webhook_requests_total", Counter, &["account", "answer"], "Requests by answer; the account is empty where the credentials were not valid."),
+    family("meterline_webhook_connections_closed_total", Counter, &["reason"], "Connections that were not closed by the peer's wish: header (its head stalled), idle, protocol (no HTTP, or broken off)."),
+    family("meterline_webhook_accept_errors_total", Counter, &[], "Times the webhook could not accept a connection."),
+    family("meterline_webhook_requests_total", Counter, &["account", "answer"], "Requests by answer (none: the sender went away); the account is empty where the credentials were not valid."),
     family("meterline_webhook_bytes_in_flight", Gauge, &[], "Bytes of bodies being received or waiting for their sync."),
     family("meterline_bodies_total", Counter, &["source", "verdict"], "Bodies taken, by the door's verdict."),
     family("meterline_body_bytes_total", Counter, &["source"], "Bytes of bodies taken, after inflation."),
@@ -50,7 +52,7 @@ pub const FAMILIES: [Family; 41] = [
     family("meterline_journal_commit_duration_seconds", Histogram, &[], "Time of one group commit: write and sync."),
     family("meterline_journal_group_records", Histogram, &[], "Records of one group commit."),
     family("meterline_journal_commits_failed_total", Counter, &[], "Group commits whose write or sync failed; the group was written again elsewhere or refused."),
-    family("meterline_journal_refused_total", Counter, &["reason"], "Records the journal could not take, by reason; each was answered 503."),
+    family("meterline_journal_refused_total", Counter, &["reason"], "Bodies that were not kept, by reason; each was answered 503 (too_large: 413)."),
     family("meterline_journal_bytes", Gauge, &[], "Bytes of the journal's segments on disk."),
     family("meterline_journal_capacity_bytes", Gauge, &[], "The journal's cap in bytes."),
     family("meterline_journal_segments", Gauge, &[], "Segment files of the journal."),
@@ -67,6 +69,8 @@ pub const FAMILIES: [Family; 41] = [
     family("meterline_sink_bytes_total", Counter, &["sink"], "Bytes sent, before compression."),
     family("meterline_sink_errors_total", Counter, &["sink"], "Times the sink failed and went back to its lowest unsafe record."),
     family("meterline_sink_retries_total", Counter, &["sink"], "Attempts made after a failure."),
+    family("meterline_sink_restarts_total", Counter, &["sink"], "Times the sink's own code failed (a panic) and was started again from its cursor."),
+    family("meterline_sink_gap_records_total", Counter, &["sink"], "Records that retention took before the sink had them."),
     family("meterline_sink_rows_refused_total", Counter, &["sink"], "Rows the sink refused for their own content; kept as dead letters."),
     family("meterline_sink_late_rows_total", Counter, &["sink"], "Rows measured more than ten minutes before they were received."),
     family("meterline_sink_corrections_total", Counter, &["sink"], "Keys that got another value than before."),

@@ -1,1 +1,153 @@
-//! The registry of OBIS codes.
+//! The registry of OBIS codes: what a register is called, its unit, how its values
+//! are to be read.
+//!
+//! One pure lookup, [`entry`]: listed codes from a table, electricity codes from
+//! the grid of quantity, phase and measure in `electricity`. A code that is not
+//! here is stored all the same, as it came, its unit unknown.
+//!
+//! Units of smart-me's webhook: the vendor's text calls its sample of 1.8.0 mWh;
+//! two receivers in use and the numbers themselves say Wh (and W, V, A), which is
+//! what is taken here. For heat, cold and water nothing is known, so neither is
+//! their unit.
+
+mod electricity;
+
+pub use electricity::Register;
+
+use super::Obis;
+use std::fmt;
+
+/// What is known of a register.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry {
+    /// The register.
+    pub code: Obis,
+    /// What it is, in plain words.
+    pub name: Name,
+    /// The unit its values are stored in.
+    pub unit: Unit,
+    /// How its values are to be read.
+    pub kind: Kind,
+    /// Factor from the number that smart-me's webhook carries to [`Entry::unit`].
+    pub scale: f64,
+}
+
+/// The base units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Active energy.
+    WattHour,
+    /// Active power.
+    Watt,
+    /// Reactive energy.
+    VarHour,
+    /// Reactive power.
+    Var,
+    /// Apparent energy.
+    VoltAmpereHour,
+    /// Apparent power.
+    VoltAmpere,
+    /// Voltage.
+    Volt,
+    /// Current.
+    Ampere,
+    /// Frequency.
+    Hertz,
+    /// Angle.
+    Degree,
+    /// Counts, ratios, states.
+    One,
+    /// The vendor does not say.
+    Unknown,
+}
+
+impl Unit {
+    /// The unit as printed; empty for pure numbers.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::WattHour => "Wh",
+            Self::Watt => "W",
+            Self::VarHour => "varh",
+            Self::Var => "var",
+            Self::VoltAmpereHour => "VAh",
+            Self::VoltAmpere => "VA",
+            Self::Volt => "V",
+            Self::Ampere => "A",
+            Self::Hertz => "Hz",
+            Self::Degree => "deg",
+            Self::One => "",
+            Self::Unknown => "?",
+        }
+    }
+}
+
+/// How a register's values are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Only rises; differences are what happened between.
+    Counter,
+    /// Rises, and begins again at zero whenever the device restarts.
+    VolatileCounter,
+    /// A value at an instant.
+    Gauge,
+    /// A sum or mean of the interval that ends at its time.
+    IntervalEndingAt,
+    /// A sum or mean of the interval that starts at its time.
+    IntervalStartingAt,
+}
+
+/// A register's name; text only when printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// Of a listed code.
+    Listed(&'static str),
+    /// Of an electricity code.
+    Electricity(Register),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listed(name) => f.write_str(name),
+            Self::Electricity(register) => register.fmt(f),
+        }
+    }
+}
+
+/// What is known of a code, if anything.
+#[must_use]
+pub fn entry(code: Obis) -> Option<Entry> {
+    match LISTED.binary_search_by_key(&code, |entry| entry.code) {
+        Ok(found) => LISTED.get(found).copied(),
+        Err(_) => electricity::entry(code),
+    }
+}
+
+/// Codes outside the grid of electricity, in the order of their bytes.
+const LISTED: [Entry; 17] = [
+    listed([1, 0, 90, 7, 0, 255], "current, sum of the phases", Unit::Ampere, Kind::Gauge),
+    listed([1, 0, 91, 7, 0, 255], "current N", Unit::Ampere, Kind::Gauge),
+    listed([1, 0, 92, 7, 0, 255], "voltage N", Unit::Volt, Kind::Gauge),
+    listed([5, 0, 1, 0, 0, 255], "cold energy", Unit::Unknown, Kind::Counter),
+    listed([5, 1, 1, 0, 0, 255], "cold energy, channel 1", Unit::Unknown, Kind::Counter),
+    listed([6, 0, 1, 0, 0, 255], "heat energy", Unit::Unknown, Kind::Counter),
+    listed([6, 1, 1, 0, 0, 255], "heat energy, channel 1", Unit::Unknown, Kind::Counter),
+    listed([8, 0, 1, 0, 0, 255], "cold water volume", Unit::Unknown, Kind::Counter),
+    listed([8, 1, 1, 0, 0, 255], "cold water volume, channel 1", Unit::Unknown, Kind::Counter),
+    listed([9, 0, 1, 0, 0, 255], "hot water volume", Unit::Unknown, Kind::Counter),
+    listed([9, 1, 1, 0, 0, 255], "hot water volume, channel 1", Unit::Unknown, Kind::Counter),
+    listed([99, 0, 12, 0, 0, 255], "switch states, one bit each", Unit::One, Kind::Gauge),
+    listed([99, 0, 12, 0, 1, 255], "switch L1", Unit::One, Kind::Gauge),
+    listed([99, 0, 12, 0, 2, 255], "switch L2", Unit::One, Kind::Gauge),
+    listed([99, 0, 12, 0, 3, 255], "switch L3", Unit::One, Kind::Gauge),
+    listed([99, 0, 12, 1, 1, 255], "digital output 1", Unit::One, Kind::Gauge),
+    listed([99, 0, 12, 1, 2, 255], "digital output 2", Unit::One, Kind::Gauge),
+];
+
+const fn listed(code: [u8; 6], name: &'static str, unit: Unit, kind: Kind) -> Entry {
+    Entry { code: Obis(code), name: Name::Listed(name), unit, kind, scale: 1.0 }
+}
+
+#[cfg(test)]
+mod tests;

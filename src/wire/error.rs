@@ -1,26 +1,137 @@
-//! Why a body's framing fails.
+//! Why a body's framing fails: what, at which byte, in which field. Made without
+//! allocation; becomes text only when printed. Never holds bytes of the body.
+
+use super::field::WireType;
 use std::fmt;
 
-/// Where and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where and why a body cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("byte {offset}{path}: {kind}")]
 pub struct DecodeError {
     /// What is wrong.
     pub kind: DecodeErrorKind,
-    /// Byte offset in the body.
+    /// Offset in the body of the byte where reading stopped.
     pub offset: usize,
+    /// The field that it belongs to.
+    pub path: FieldPath,
 }
 
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is wrong with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeErrorKind {
-    /// Ends early.
-    Truncated,
+    /// The bytes end inside a number.
+    #[error("the message ends inside a number")]
+    VarintTruncated,
+    /// A number needs more than 64 bits.
+    #[error("a number is longer than 64 bits")]
+    VarintTooLong,
+    /// A field's key needs more than 32 bits.
+    #[error("a field's key is longer than 32 bits")]
+    KeyTooLong,
+    /// Field number 0.
+    #[error("field number 0 does not exist")]
+    FieldNumberZero,
+    /// Wire type 6 or 7.
+    #[error("wire type {0} does not exist")]
+    WireTypeUnknown(u8),
+    /// A known field with another wire type than its own.
+    #[error("the field is a {found}, it should be a {expected}")]
+    WireTypeUnexpected {
+        /// What it should be.
+        expected: WireType,
+        /// What it is.
+        found: WireType,
+    },
+    /// A field is longer than what is left.
+    #[error("the field needs {needed} bytes, its message has {left} left")]
+    Truncated {
+        /// The field's length.
+        needed: u64,
+        /// What is left.
+        left: usize,
+    },
+    /// A group's end where none, or another one, is open.
+    #[error("a group ends that is not open")]
+    GroupEndUnexpected,
+    /// Groups in groups beyond prost's limit.
+    #[error("groups are nested too deeply")]
+    GroupTooDeep,
 }
 
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at byte {}", self.kind, self.offset)
+/// The names of the fields from the body down to one field, such as
+/// `DeviceDataItems[2].DeviceValues[5].Obis`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FieldPath {
+    /// Innermost first; the messages known here are nested no deeper.
+    steps: [Option<Step>; 3],
+}
+
+/// One field of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A singular field.
+    Field(&'static str),
+    /// A repeated field and which of its items.
+    Item(&'static str, u32),
+    /// A field that has no name here.
+    Unknown(u32),
+}
+
+/// How much a walk over a body remembers of a fault. Bodies are nearly always
+/// well formed, so the first walk remembers nothing, which keeps its results in
+/// registers; only a body that fails is walked again for the whole sentence.
+pub(super) trait Fault: Sized {
+    /// A fault in no field yet.
+    fn new(kind: DecodeErrorKind, offset: usize) -> Self;
+
+    /// The same fault seen from the message around: `step` leads to where it is,
+    /// `start` is where that field's bytes begin.
+    fn within(self, step: Step, start: usize) -> Self;
+}
+
+/// Something is wrong, no matter what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+impl Fault for Malformed {
+    #[inline]
+    fn new(_kind: DecodeErrorKind, _offset: usize) -> Self {
+        Self
+    }
+
+    #[inline]
+    fn within(self, _step: Step, _start: usize) -> Self {
+        self
     }
 }
 
-impl std::error::Error for DecodeError {}
+impl Fault for DecodeError {
+    fn new(kind: DecodeErrorKind, offset: usize) -> Self {
+        Self { kind, offset, path: FieldPath::default() }
+    }
+
+    fn within(mut self, step: Step, start: usize) -> Self {
+        self.offset += start;
+        if let Some(free) = self.path.steps.iter_mut().find(|step| step.is_none()) {
+            *free = Some(step);
+        }
+        self
+    }
+}
+
+impl fmt::Display for FieldPath {
+    /// In brackets with a blank before them; nothing at all for the body itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = " (";
+        for step in self.steps.iter().rev().flatten() {
+            f.write_str(before)?;
+            match step {
+                Step::Field(name) => f.write_str(name)?,
+                Step::Item(name, index) => write!(f, "{name}[{index}]")?,
+                Step::Unknown(number) => write!(f, "unknown field {number}")?,
+            }
+            before = ".";
+        }
+        if before == "." { f.write_str(")") } else { Ok(()) }
+    }
+}

@@ -23,6 +23,7 @@ impl<'a> Judged<'a> {
     ///
     /// # Errors
     /// The reason why the whole reading is set aside.
+    #[inline(always)]
     pub fn new(reading: Reading<'a>, limits: &Limits, received: UnixNanos) -> Result<Self, SetAside> {
         let meter = reading.meter?;
         let at = reading.at?;
@@ -32,6 +33,7 @@ impl<'a> Judged<'a> {
 
     /// Its deliverable samples, in the order they came.
     #[must_use]
+    #[inline(always)]
     pub fn samples(&self) -> JudgedSamples<'a> {
         JudgedSamples { values: self.values.clone(), limits: self.limits }
     }
@@ -47,8 +49,21 @@ pub struct JudgedSamples<'a> {
 impl Iterator for JudgedSamples<'_> {
     type Item = Sample;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Sample> {
-        self.values.by_ref().filter_map(Result::ok).find(|sample| self.limits.judge_value(sample.value).is_ok())
+        loop {
+            match self.values.next()? {
+                Ok(sample) if self.limits.judge_value(sample.value).is_ok() => return Some(sample),
+                _ => {}
+            }
+        }
+    }
+
+    /// For the loops of sinks: one choice of layout a reading, not one a value.
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Sample) -> B>(self, initial: B, f: F) -> B {
+        let limits = self.limits;
+        self.values.filter_map(Result::ok).filter(|sample| limits.judge_value(sample.value).is_ok()).fold(initial, f)
     }
 }
 
@@ -57,6 +72,8 @@ impl Iterator for JudgedSamples<'_> {
 pub struct Tally {
     /// Readings, set aside or not.
     pub readings: u64,
+    /// Readings that are deliverable and flagged as unusual.
+    pub flagged: u64,
     /// Deliverable samples.
     pub samples: u64,
     /// Samples set aside, by [`SetAside::index`]; a reading set aside counts its
@@ -67,13 +84,17 @@ pub struct Tally {
 impl Tally {
     /// Counts what the rule says of every reading.
     #[must_use]
+    #[inline(always)]
     pub fn of(readings: smart_me::Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
         let mut tally = Self::default();
         for reading in readings {
             tally.readings += 1;
             let values = reading.values.clone();
             match Judged::new(reading, limits, received) {
-                Ok(_) => tally.count_values(values, limits),
+                Ok(judged) => {
+                    tally.flagged += u64::from(judged.flags != Flags::NONE);
+                    tally.count_values(values, limits);
+                }
                 Err(reason) => tally.set_aside[reason.index()] += (values.count() as u64).max(1),
             }
         }
@@ -86,7 +107,13 @@ impl Tally {
         self.set_aside.iter().any(|&count| count > 0)
     }
 
+    #[inline(always)]
     fn count_values(&mut self, values: smart_me::Values<'_>, limits: &Limits) {
+        if let Some(finite) = values.all_finite() {
+            // All that the rule asks of a value.
+            self.samples += finite as u64;
+            return;
+        }
         for value in values {
             match value.and_then(|sample| limits.judge_value(sample.value)) {
                 Ok(()) => self.samples += 1,

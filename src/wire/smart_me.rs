@@ -1,29 +1,179 @@
-//! smart-me's `DeviceDataArray`.
+//! smart-me's `DeviceDataArray` (`proto/smart_me/smart_me.proto`).
+//!
+//! [`readings`] walks the body once and finds every fault of its framing; the
+//! iterators after it cannot fail. Devices laid out as the vendor's library
+//! writes them are recognised during that walk (see `usual`); one device laid
+//! out otherwise makes the whole body go the general way, which reads fields in
+//! any order and merges repeated ones as prost does.
+
+mod check;
+mod message;
+mod usual;
+
+use super::error::Malformed;
+use super::field::{Content, Cursor};
 use super::{DecodeError, Reading};
-use crate::reading::{Sample, SetAside};
+use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
+use message::{Guid, Instant, Value};
 
-/// The readings of a body.
+/// The readings of a checked body.
 #[derive(Debug, Clone)]
-pub struct Readings<'a>(pub(crate) &'a [u8]);
+pub struct Readings<'a> {
+    items: Cursor<'a>,
+    index: u32,
+    layout: Layout,
+}
 
-/// The values of a reading.
-#[derive(Debug, Clone)]
-pub struct Values<'a>(pub(crate) &'a [u8]);
+/// What the check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Every device is as the vendor's library writes it, every value finite.
+    Usual,
+    /// At least one is not.
+    Any,
+}
 
-pub(super) fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
-    Ok(Readings(body))
+/// Checks the body and returns its readings.
+///
+/// # Errors
+/// Where and why the framing fails.
+#[inline]
+pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
+    let layout = check::layout(body).or_else(|Malformed| check::layout::<DecodeError>(body))?;
+    Ok(Readings { items: Cursor::new(body), index: 0, layout })
 }
 
 impl<'a> Iterator for Readings<'a> {
     type Item = Reading<'a>;
+
+    #[inline(always)]
     fn next(&mut self) -> Option<Reading<'a>> {
+        while let Some(field) = self.items.next_checked() {
+            if let (1, Content::Bytes(device)) = (field.number, field.content) {
+                let index = self.index;
+                self.index = index.saturating_add(1);
+                return Some(reading(index, device, self.layout));
+            }
+        }
         None
+    }
+}
+
+#[inline(always)]
+fn reading(index: u32, device: &[u8], layout: Layout) -> Reading<'_> {
+    match usual::split(device) {
+        Some(device) if layout == Layout::Usual => {
+            assemble(index, device.meter, Some(device.at), Values(Run::Usual(device.values.iter())))
+        }
+        _ => merged_reading(index, device),
+    }
+}
+
+/// The reading of a device laid out in any way.
+#[inline(never)]
+fn merged_reading(index: u32, device: &[u8]) -> Reading<'_> {
+    let (mut meter, mut at) = (Guid::default(), None::<Instant>);
+    let mut fields = Cursor::new(device);
+    while let Some(field) = fields.next_checked() {
+        match (field.number, field.content) {
+            (1, Content::Bytes(bytes)) => drop(meter.merge::<Malformed>(bytes)),
+            (2, Content::Bytes(bytes)) => drop(at.get_or_insert_default().merge::<Malformed>(bytes)),
+            _ => {}
+        }
+    }
+    assemble(index, meter, at, Values(Run::Any(Cursor::new(device))))
+}
+
+#[inline(always)]
+fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: Values<'_>) -> Reading<'_> {
+    Reading {
+        index,
+        meter: if meter == Guid::default() {
+            Err(SetAside::MeterMissing)
+        } else {
+            Ok(MeterId::from_bcl_guid(meter.lo, meter.hi))
+        },
+        at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
+        flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
+        values,
+    }
+}
+
+/// The values of a reading, each a sample or the reason why it is none.
+#[derive(Debug, Clone)]
+pub struct Values<'a>(Run<'a>);
+
+#[derive(Debug, Clone)]
+enum Run<'a> {
+    Usual(std::slice::Iter<'a, usual::ValueBytes>),
+    Any(Cursor<'a>),
+}
+
+impl Values<'_> {
+    /// How many there are, where the check found that each is a finite sample.
+    #[inline(always)]
+    pub(super) fn all_finite(&self) -> Option<usize> {
+        match &self.0 {
+            Run::Usual(values) => Some(values.len()),
+            Run::Any(_) => None,
+        }
     }
 }
 
 impl Iterator for Values<'_> {
     type Item = Result<Sample, SetAside>;
+
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        None
+        match &mut self.0 {
+            Run::Usual(values) => values.next().map(|value| Ok(usual::sample(value))),
+            // Taken apart and put together again so that it stays in registers.
+            Run::Any(fields) => match next_value(fields)? {
+                Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }) => {
+                    Some(Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }))
+                }
+                Err(reason) => Some(Err(reason)),
+            },
+        }
+    }
+
+    /// The loop inside the choice of layout, not the choice inside the loop.
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, mut f: F) -> B {
+        match self.0 {
+            Run::Usual(values) => values.fold(initial, |folded, value| f(folded, Ok(usual::sample(value)))),
+            Run::Any(mut fields) => {
+                let mut folded = initial;
+                while let Some(value) = next_value(&mut fields) {
+                    folded = f(folded, value);
+                }
+                folded
+            }
+        }
     }
 }
+
+#[inline(never)]
+fn next_value(fields: &mut Cursor<'_>) -> Option<Result<Sample, SetAside>> {
+    while let Some(field) = fields.next_checked() {
+        if let (3, Content::Bytes(bytes)) = (field.number, field.content) {
+            return Some(usual::content(bytes).map_or_else(|| merged_sample(bytes), Ok));
+        }
+    }
+    None
+}
+
+/// The sample of a value written in any way. An empty code is an absent one, as
+/// protobuf has it.
+fn merged_sample(bytes: &[u8]) -> Result<Sample, SetAside> {
+    let mut value = Value::default();
+    value.merge::<Malformed>(bytes).ok();
+    match <[u8; 6]>::try_from(value.obis) {
+        Ok(code) => Ok(Sample { obis: Obis(code), value: value.value }),
+        Err(_) if value.obis.is_empty() => Err(SetAside::ObisMissing),
+        Err(_) => Err(SetAside::ObisLength),
+    }
+}
+
+#[cfg(test)]
+mod tests;

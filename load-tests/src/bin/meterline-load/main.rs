@@ -1,0 +1,28 @@
+//! The load generator: posts a fleet's bodies to a receiver and says how it took
+//! them, or writes one body to standard output for other load generators.
+
+mod options;
+mod post;
+mod report;
+
+use clap::Parser as _;
+use options::{Arguments, Command};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Post(options) => post::run(&options).and_then(|report| report.print(options.json)),
+        Command::Body(options) => {
+            let body = options.fleet().late(0, options.time_ns());
+            std::io::stdout().write_all(&body.bytes).map_err(|error| error.to_string())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("meterline-load: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Posting from several connections, each a thread of its own.
+
+use crate::options::{PostOptions, wall_clock_ns};
+use crate::report::Report;
+use meterline_load::{Connection, Fleet, Target};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SECONDS_DEFAULT: u64 = 10;
+/// After an error a connection waits, so that a receiver that is away costs nothing.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// What ends the run and what paces it, shared by all connections.
+#[derive(Debug)]
+struct Schedule {
+    start: Instant,
+    end: Option<Instant>,
+    bodies_max: u64,
+    interval: Option<Duration>,
+    taken: AtomicU64,
+}
+
+impl Schedule {
+    fn new(options: &PostOptions) -> Self {
+        let start = now();
+        let seconds = options.seconds.or(options.bodies.is_none().then_some(SECONDS_DEFAULT));
+        Self {
+            start,
+            end: seconds.map(|seconds| start + Duration::from_secs(seconds)),
+            bodies_max: options.bodies.unwrap_or(u64::MAX),
+            interval: options.rate.map(|rate| Duration::from_secs(1) / rate.max(1)),
+            taken: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits until the next body is due; `None` when there is none.
+    fn next(&self) -> Option<()> {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        if number >= self.bodies_max {
+            return None;
+        }
+        if let Some(interval) = self.interval {
+            let due = interval.mul_f64(precise(number));
+            thread::sleep(due.saturating_sub(self.start.elapsed()));
+        }
+        self.end.is_none_or(|end| now() < end).then_some(())
+    }
+}
+
+/// Posts as the options say and reports.
+pub(crate) fn run(options: &PostOptions) -> Result<Report, String> {
+    let target = options.target()?;
+    let schedule = Schedule::new(options);
+    let mut report = Report::default();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.connections.max(1))
+            .map(|connection| {
+                let (target, schedule, fleet) = (&target, &schedule, options.fleet(connection));
+                scope.spawn(move || work(target, schedule, fleet, options.same_body))
+            })
+            .collect();
+        for worker in workers {
+            report.add(worker.join().unwrap_or_default());
+        }
+    });
+    report.finish(schedule.start.elapsed());
+    Ok(report)
+}
+
+fn work(target: &Target, schedule: &Schedule, mut fleet: Fleet, same_body: bool) -> Report {
+    let connection = Connection::new(target);
+    let mut report = Report::default();
+    let mut body = fleet.live(0, wall_clock_ns());
+    let mut lane = 0;
+    while schedule.next().is_some() {
+        if !same_body {
+            body = fleet.live(lane, wall_clock_ns());
+            lane = (lane + 1) % fleet.lanes();
+        }
+        let outcome = connection.post(&body.bytes);
+        if outcome.is_err() {
+            thread::sleep(PAUSE_AFTER_ERROR);
+        }
+        report.count(outcome, body.samples());
+    }
+    report
+}
+
+/// Exact up to 2^32 bodies, beyond which pacing by a float is close enough.
+fn precise(number: u64) -> f64 {
+    u32::try_from(number).map_or(f64::from(u32::MAX), f64::from)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the service's Clock does not exist in the vendor's cloud")]
+fn now() -> Instant {
+    Instant::now()
+}

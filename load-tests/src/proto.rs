@@ -1,0 +1,14 @@
+//! The vendor's messages as prost generates them, `bytes` fields as `Bytes`: the
+//! oracle that the service's own decoder and the fleet's encoder are held against.
+
+/// protobuf-net's base types.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod bcl {
+    include!(concat!(env!("OUT_DIR"), "/bcl.rs"));
+}
+
+/// The webhook's messages.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod smart_me {
+    include!(concat!(env!("OUT_DIR"), "/smart_me.rs"));
+}

@@ -1,0 +1,64 @@
+-- Every sample once: meter, code and time are what identifies one.
+CREATE TABLE meters (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE codes (id INTEGER PRIMARY KEY, obis TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE samples_data (
+  meter INTEGER NOT NULL,    -- meters.id
+  obis INTEGER NOT NULL,     -- codes.id
+  ts INTEGER NOT NULL,       -- when it was measured, nanoseconds since 1970 UTC
+  value REAL NOT NULL,       -- in the registry's base unit
+  source INTEGER NOT NULL,   -- sources.id: who brought it
+  received INTEGER NOT NULL, -- when it was received, nanoseconds since 1970 UTC
+  flags INTEGER NOT NULL,    -- what is unusual about it, one bit each
+  PRIMARY KEY (meter, obis, ts)
+) WITHOUT ROWID, STRICT;
+
+-- The columns of QuestDB's table, in its order.
+CREATE VIEW samples AS
+SELECT data.ts, meters.uuid AS meter, codes.obis, data.value, sources.name AS source, data.received, data.flags
+FROM samples_data AS data
+JOIN meters ON meters.id = data.meter
+JOIN codes ON codes.id = data.obis
+JOIN sources ON sources.id = data.source;
+
+-- The correction log: a key that got another value. The newest are kept; ids count
+-- all that there ever were.
+CREATE TABLE corrections (
+  id INTEGER PRIMARY KEY,
+  meter INTEGER NOT NULL,
+  obis INTEGER NOT NULL,
+  ts INTEGER NOT NULL,
+  value_before REAL NOT NULL,
+  value REAL NOT NULL,
+  received_before INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  UNIQUE (meter, obis, ts, received, value_before, value)
+) STRICT;
+
+-- A replay brings an old value and then its correction again: the first is no
+-- correction (it was received before what it replaces), the second is listed already.
+CREATE TRIGGER log_correction AFTER UPDATE ON samples_data
+WHEN OLD.value <> NEW.value AND NEW.received >= OLD.received
+BEGIN
+  INSERT INTO corrections (meter, obis, ts, value_before, value, received_before, received)
+  SELECT NEW.meter, NEW.obis, NEW.ts, OLD.value, NEW.value, OLD.received, NEW.received
+  WHERE NOT EXISTS (
+    SELECT 1 FROM corrections
+    WHERE meter = NEW.meter AND obis = NEW.obis AND ts = NEW.ts AND received = NEW.received
+      AND value_before = OLD.value AND value = NEW.value
+  );
+END;
+
+CREATE VIEW sample_corrections AS
+SELECT log.ts, meters.uuid AS meter, codes.obis, log.value_before, log.value, log.received_before, log.received
+FROM corrections AS log
+JOIN meters ON meters.id = log.meter
+JOIN codes ON codes.id = log.obis;
+
+-- How far the rows here go in the journal: in the same transaction as they.
+CREATE TABLE cursor (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  journal TEXT NOT NULL,
+  next INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,208 @@
+//! The status page: plain HTML that works without JavaScript and refreshes
+//! itself where there is some.
+
+use super::status::{MeterStatus, SinkStatus, Status};
+use std::fmt::Write as _;
+
+const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
+h1{font-size:1.4rem}h2{font-size:1.05rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
+th,td{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid #dde3e9;vertical-align:top}\
+th{font-weight:600;color:#51606e}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
+.ok{color:#14713d}.bad{color:#b3261e;font-weight:600}.wait{color:#8a5a00;font-weight:600}code{font-size:.92em}\
+@media(prefers-color-scheme:dark){body{color:#dce4ec;background:#12181f}th,td{border-color:#2c3843}th{color:#9fb0bf}.ok{color:#5ccb8a}.bad{color:#ff8a80}.wait{color:#ffc46b}}";
+
+const SCRIPT: &str = "setInterval(async()=>{try{const t=await(await fetch(location.href,{cache:'no-store'})).text();\
+const d=new DOMParser().parseFromString(t,'text/html');document.querySelector('main').replaceWith(d.querySelector('main'))}\
+catch(e){const s=document.querySelector('#state');s.className='bad';s.textContent='This page cannot reach meterline.'}},2000)";
+
+/// The whole page.
+pub(super) fn page(status: &Status) -> String {
+    let mut html = String::with_capacity(16 * 1024);
+    push(
+        &mut html,
+        format_args!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>meterline</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><main>"
+        ),
+    );
+    summary(&mut html, status);
+    sources(&mut html, status);
+    sinks(&mut html, status);
+    journal(&mut html, status);
+    dead_letters(&mut html, status);
+    meters(&mut html, status);
+    push(
+        &mut html,
+        format_args!(
+            "</main><p><a href=\"/metrics\">metrics</a> · <a href=\"/status.json\">this page as JSON</a></p>\
+         <script>{SCRIPT}</script></body></html>"
+        ),
+    );
+    html
+}
+
+fn summary(html: &mut String, status: &Status) {
+    let (class, sentence) = match &status.not_ready {
+        None => ("ok", "Taking data.".to_owned()),
+        Some(why) => ("bad", format!("Answering 503: {}", escaped(why))),
+    };
+    push(
+        html,
+        format_args!(
+            "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; it is now {}.</p>",
+            status.version, status.started, status.now
+        ),
+    );
+    if !status.clock.ok {
+        html.push_str("<p class=\"bad\">The clock is before this program's build date: set it.</p>");
+    }
+    if status.clock.jumps > 0 {
+        push(
+            html,
+            format_args!("<p class=\"wait\">The clock jumped {} times since the start.</p>", status.clock.jumps),
+        );
+    }
+}
+
+fn sources(html: &mut String, status: &Status) {
+    html.push_str(
+        "<h2>Sources</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
+    );
+    for source in &status.sources {
+        push(
+            html,
+            format_args!(
+                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}</tr>",
+                escaped(&source.name),
+                source.bodies,
+                source.readings,
+                source.readings_per_minute,
+                source.last_received.as_deref().unwrap_or("nothing yet")
+            ),
+        );
+    }
+    html.push_str("</table>");
+}
+
+fn sinks(html: &mut String, status: &Status) {
+    html.push_str(
+        "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Seconds behind<th>Last error</tr>",
+    );
+    for sink in &status.sinks {
+        push(
+            html,
+            format_args!(
+                "<tr><td>{}<td class={}>{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
+                escaped(&sink.name),
+                state_class(sink),
+                sink.state,
+                sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
+                sink.lag_records,
+                sink.lag_seconds,
+                last_error(sink)
+            ),
+        );
+    }
+    html.push_str("</table>");
+}
+
+fn state_class(sink: &SinkStatus) -> &'static str {
+    match sink.state {
+        "running" => "ok",
+        "waiting" => "wait",
+        _ => "bad",
+    }
+}
+
+fn last_error(sink: &SinkStatus) -> String {
+    match (&sink.last_error, &sink.last_error_at) {
+        (Some(error), Some(at)) => format!("{at}: {}", escaped(error)),
+        _ => "none".to_owned(),
+    }
+}
+
+fn journal(html: &mut String, status: &Status) {
+    let journal = &status.journal;
+    let percent = journal.bytes.saturating_mul(1000).checked_div(journal.cap_bytes).unwrap_or(0);
+    push(
+        html,
+        format_args!(
+            "<h2>Journal</h2><p>{}.{} % full: {} of {} in {} segments; records {} to {}.</p>",
+            percent / 10,
+            percent % 10,
+            size(journal.bytes),
+            size(journal.cap_bytes),
+            journal.segments,
+            journal.oldest_sequence,
+            journal.next_sequence.saturating_sub(1)
+        ),
+    );
+}
+
+fn dead_letters(html: &mut String, status: &Status) {
+    html.push_str("<h2>Dead letters</h2>");
+    if status.dead_letters.open.values().all(|&count| count == 0) {
+        html.push_str("<p class=ok>None.</p>");
+        return;
+    }
+    html.push_str("<ul>");
+    for (kind, count) in status.dead_letters.open.iter().filter(|(_, count)| **count > 0) {
+        push(html, format_args!("<li class=wait>{count} of kind {}", escaped(kind)));
+    }
+    html.push_str("</ul><p>See <code>meterline dead-letters list</code>.</p>");
+}
+
+fn meters(html: &mut String, status: &Status) {
+    push(
+        html,
+        format_args!(
+            "<h2>Meters heard last</h2><p>The newest reading of each; at most {} meters are remembered here, {} are shown.</p>\
+         <table><tr><th>Meter<th>Source<th>Measured<th>Values</tr>",
+            status.meters.shown_max,
+            status.meters.newest.len()
+        ),
+    );
+    for meter in &status.meters.newest {
+        push(
+            html,
+            format_args!(
+                "<tr><td><code>{}</code><td>{}<td>{}<td>{}</tr>",
+                meter.meter,
+                escaped(&meter.source),
+                meter.at,
+                values(meter)
+            ),
+        );
+    }
+    html.push_str("</table>");
+}
+
+fn values(meter: &MeterStatus) -> String {
+    let mut text = String::new();
+    for value in &meter.values {
+        let label = if value.name.is_empty() { &value.obis } else { &value.name };
+        push(&mut text, format_args!("<div title=\"{}\">{label}: {} {}</div>", value.obis, value.value, value.unit));
+    }
+    text
+}
+
+/// Bytes as a person reads them.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut tenths = bytes.saturating_mul(10);
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    html.write_fmt(arguments).unwrap_or_default();
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

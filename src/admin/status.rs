@@ -1,0 +1,136 @@
+//! The status as data: what the page shows and `/status.json` answers. Field
+//! names are stable; times are RFC 3339 in UTC.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything on the status page.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The running version.
+    pub version: &'static str,
+    /// When this process started.
+    pub started: String,
+    /// When this snapshot was taken.
+    pub now: String,
+    /// Why the door would answer 503, if it would.
+    pub not_ready: Option<String>,
+    /// The wall clock.
+    pub clock: ClockStatus,
+    /// The journal.
+    pub journal: JournalStatus,
+    /// Every source that brought something or may.
+    pub sources: Vec<SourceStatus>,
+    /// Every sink.
+    pub sinks: Vec<SinkStatus>,
+    /// What is kept and waits for somebody's decision.
+    pub dead_letters: DeadLetterStatus,
+    /// The meters heard last.
+    pub meters: MetersStatus,
+}
+
+/// The wall clock.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClockStatus {
+    /// Whether it is after the build date, so that it can judge.
+    pub ok: bool,
+    /// Times it moved against the monotonic clock since the start.
+    pub jumps: u64,
+}
+
+/// The journal's fill.
+#[derive(Debug, Clone, Serialize)]
+pub struct JournalStatus {
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// The cap.
+    pub cap_bytes: u64,
+    /// Segment files.
+    pub segments: usize,
+    /// Oldest record retained.
+    pub oldest_sequence: u64,
+    /// The record that will be synced next.
+    pub next_sequence: u64,
+}
+
+/// A source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceStatus {
+    /// Account or device name.
+    pub name: String,
+    /// Bodies taken since the start.
+    pub bodies: u64,
+    /// Readings taken since the start.
+    pub readings: u64,
+    /// Readings a minute over the last minute, about.
+    pub readings_per_minute: f64,
+    /// When it brought something last.
+    pub last_received: Option<String>,
+}
+
+/// A sink.
+#[derive(Debug, Clone, Serialize)]
+pub struct SinkStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// running, waiting or blocked.
+    pub state: &'static str,
+    /// Why it is not running.
+    pub why: Option<String>,
+    /// Since when it is in this state.
+    pub since: String,
+    /// The lowest sequence not yet safe in it.
+    pub next_sequence: u64,
+    /// Records behind the journal's end.
+    pub lag_records: u64,
+    /// Age of the oldest record not yet safe.
+    pub lag_seconds: f64,
+    /// The last error, also after it has passed.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<String>,
+}
+
+/// Dead letters not yet settled.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeadLetterStatus {
+    /// Their number by kind.
+    pub open: BTreeMap<String, u64>,
+}
+
+/// The meters heard last.
+#[derive(Debug, Clone, Serialize)]
+pub struct MetersStatus {
+    /// At most this many are remembered; more than that and the ones heard least recently are not shown.
+    pub shown_max: usize,
+    /// The newest reading of each, heard last first.
+    pub newest: Vec<MeterStatus>,
+}
+
+/// A meter's newest reading.
+#[derive(Debug, Clone, Serialize)]
+pub struct MeterStatus {
+    /// The meter.
+    pub meter: String,
+    /// Who brought it.
+    pub source: String,
+    /// When it was measured.
+    pub at: String,
+    /// When it was received.
+    pub received: String,
+    /// Some of its values.
+    pub values: Vec<ValueStatus>,
+}
+
+/// A value of a reading.
+#[derive(Debug, Clone, Serialize)]
+pub struct ValueStatus {
+    /// Full OBIS code.
+    pub obis: String,
+    /// Its name in the registry; empty where unknown.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// Its unit; empty where unknown.
+    pub unit: &'static str,
+}

@@ -1,0 +1,247 @@
+//! The only place that wires: builds every part from the configuration, starts
+//! them in order, stops them in the data's order.
+//!
+//! Start: journal (its lock makes this process the only one), dead letters, pumps,
+//! door, webhook, control, admin. No sink is waited for. Stop: webhook (finish what
+//! was read, commit, answer), pumps (drain until the deadline, store the cursors),
+//! journal, control, admin last.
+
+mod check;
+mod commands;
+mod migrate;
+mod offline;
+mod sinks;
+mod status;
+pub mod telemetry;
+mod upkeep;
+
+pub use check::{Finding, Weight, findings};
+pub use migrate::{Migrated, migrate};
+pub use offline::{command, forget_cursor};
+
+use crate::admin::{Admin, Views};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::Control;
+use crate::dead_letters::DeadLetters;
+use crate::deliver::PumpHandle;
+use crate::ingest::Door;
+use crate::journal::{Journal, Sequence};
+use crate::source::webhook::Webhook;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use upkeep::Upkeep;
+
+/// The running service.
+#[derive(Debug)]
+pub struct Service {
+    clock: Clock,
+    runtime: tokio::runtime::Runtime,
+    journal: Journal,
+    pumps: Arc<Vec<PumpHandle>>,
+    webhook: Webhook,
+    account_paths: Vec<(String, String)>,
+    control: Control,
+    upkeep: Upkeep,
+    admin: Admin,
+}
+
+/// Why the service could not start: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Service {
+    /// Starts every part. When it returns, bodies are taken.
+    ///
+    /// # Errors
+    /// When the data directory is in use or damaged, or an address cannot be bound.
+    pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let started = clock.now();
+        let metrics = upkeep::recorder()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("door")
+            .build()
+            .map_err(StartError::because)?;
+        let journal = open_journal(&config, &clock)?;
+        let dead_letters =
+            DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
+        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &clock)?);
+        let door = Door::new(journal.clone(), clock.clone());
+        let account_paths =
+            config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
+        let webhook = runtime
+            .block_on(Webhook::start(config.webhook.clone(), &door, clock.clone()))
+            .map_err(StartError::because)?;
+        let accounts = &config.webhook.accounts;
+        let commands = commands::Commands {
+            journal: journal.clone(),
+            door: door.clone(),
+            sources: accounts.iter().map(|account| (account.name.clone(), account.source)).collect(),
+            pumps: Arc::clone(&pumps),
+            dead_letters: dead_letters.clone(),
+            runtime: runtime.handle().clone(),
+        };
+        let sources = status::Sources {
+            clock: clock.clone(),
+            started,
+            journal: journal.clone(),
+            door: door.clone(),
+            dead_letters,
+        };
+        let views = views(&sources, &pumps, &metrics);
+        let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
+            .map_err(StartError::because)?;
+        let upkeep = Upkeep::start(metrics, door, journal.clone()).map_err(StartError::because)?;
+        let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
+        tracing::info!(
+            webhook = %webhook.local_addr(), admin = %admin.address(),
+            data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
+            "taking data"
+        );
+        Ok(Self { clock, runtime, journal, pumps, webhook, account_paths, control, upkeep, admin })
+    }
+
+    /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
+    /// pace. After the first signal a second one ends the process at once.
+    ///
+    /// Returns the reason where a part died without which nothing can be promised.
+    pub fn wait_for_signal(&self, lasts: Option<Duration>, pace: Duration, mut each: impl FnMut()) -> Option<String> {
+        let start = self.clock.monotonic();
+        self.runtime.block_on(async {
+            let mut signals = match Signals::new() {
+                Ok(signals) => signals,
+                Err(error) => return Some(format!("signals cannot be received: {error}")),
+            };
+            loop {
+                tokio::select! {
+                    name = signals.next() => {
+                        tracing::info!(signal = name, "stopping; a second signal ends at once");
+                        tokio::spawn(end_at_next(signals));
+                        return None;
+                    }
+                    () = tokio::time::sleep(pace) => {}
+                }
+                each();
+                if lasts.is_some_and(|lasts| self.clock.elapsed(start) >= lasts) {
+                    return None;
+                }
+                if let Some(why) = self.died() {
+                    tracing::error!(why, "stopping");
+                    return Some(why);
+                }
+            }
+        })
+    }
+
+    /// Stops every part, in the data's order, within `deadline`.
+    pub fn stop(self, deadline: Duration) {
+        let until = self.clock.monotonic() + deadline;
+        let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
+        if !self.runtime.block_on(self.webhook.stop(left(&self.clock))) {
+            tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
+        }
+        for pump in self.pumps.iter() {
+            pump.stop(until);
+        }
+        for pump in self.pumps.iter() {
+            pump.join();
+        }
+        self.journal.close();
+        self.control.stop();
+        self.upkeep.stop();
+        self.admin.stop();
+        self.runtime.shutdown_timeout(left(&self.clock).min(Duration::from_secs(1)));
+        tracing::info!("stopped");
+    }
+
+    /// The clock everything runs by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where the admin listener listens.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// The URL an account posts to.
+    #[must_use]
+    pub fn webhook_url(&self, account: &str) -> String {
+        let path = self.account_paths.iter().find(|(name, _)| name == account).map_or("/", |(_, path)| path);
+        format!("http://{}{path}", self.webhook.local_addr())
+    }
+
+    /// The journal's end: every record below it is safe on this machine.
+    #[must_use]
+    pub fn journal_end(&self) -> Sequence {
+        self.journal.next()
+    }
+
+    /// Every record below it is safe in all sinks.
+    #[must_use]
+    pub fn stored_below(&self) -> Sequence {
+        self.pumps.iter().map(|pump| pump.status().next).min().unwrap_or_else(|| self.journal.next())
+    }
+
+    fn died(&self) -> Option<String> {
+        self.webhook.died().or_else(|| self.journal.died())
+    }
+}
+
+fn open_journal(config: &Config, clock: &Clock) -> Result<Journal, StartError> {
+    let options = upkeep::journal_options(config, clock);
+    std::fs::create_dir_all(&config.data_directory).map_err(|error| {
+        StartError(format!("the data directory {} cannot be made: {error}", config.data_directory.display()))
+    })?;
+    let (journal, opening) = Journal::open(options).map_err(StartError::because)?;
+    tracing::info!(%opening, "journal open");
+    Ok(journal)
+}
+
+fn views(sources: &status::Sources, pumps: &Arc<Vec<PumpHandle>>, metrics: &upkeep::Recorder) -> Views {
+    let (for_ready, for_status, pumps, metrics) =
+        (sources.clone(), sources.clone(), Arc::clone(pumps), metrics.clone());
+    Views {
+        metrics: Arc::new(move || metrics.render()),
+        ready: Arc::new(move || for_ready.ready()),
+        status: Arc::new(move || for_status.status(&pumps.iter().map(PumpHandle::status).collect::<Vec<_>>())),
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// What was answered is synced, so that ending at once loses nothing.
+async fn end_at_next(mut signals: Signals) {
+    let name = signals.next().await;
+    tracing::warn!(signal = name, "ended at once");
+    std::process::exit(130);
+}

@@ -1,0 +1,131 @@
+//! What the control socket's commands do in the running service.
+
+use crate::admin::Status;
+use crate::control::{Answer, Command, Handler};
+use crate::dead_letters::{DeadLetters, LetterId, Settlement};
+use crate::deliver::{PumpHandle, Rewind};
+use crate::ingest::{Door, Entrance, SourceOptions, Taken};
+use crate::journal::{Journal, Sequence, SourceId};
+use crate::reading::UnixNanos;
+use crate::wire::PayloadFormat;
+use std::fmt::Display;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// What the commands act on.
+#[derive(Debug)]
+pub(super) struct Commands {
+    pub(super) journal: Journal,
+    pub(super) door: Door,
+    /// How each source's bodies are judged, by its name.
+    pub(super) sources: Vec<(String, SourceOptions)>,
+    pub(super) pumps: Arc<Vec<PumpHandle>>,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) runtime: Handle,
+}
+
+type Outcome = Result<Vec<String>, String>;
+
+impl Commands {
+    pub(super) fn handler(self, status: Arc<dyn Fn() -> Status + Send + Sync>) -> Handler {
+        Arc::new(move |command| match command {
+            Command::Status => match serde_json::to_value(status()) {
+                Ok(data) => Answer::Data { data },
+                Err(error) => Answer::Refused { why: error.to_string() },
+            },
+            Command::Replay { sink, from, source } => answer(self.replay(sink.as_deref(), &from, source.as_deref())),
+            Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
+            Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
+        })
+    }
+
+    fn replay(&self, sink: Option<&str>, from: &str, source: Option<&str>) -> Outcome {
+        let time = parse_time(from)?;
+        let source = source.map(|name| source_id(&self.journal, name)).transpose()?;
+        let first = self.journal.first_received_at_or_after(time).map_err(sentence)?;
+        let wanted: Vec<_> = self.pumps.iter().filter(|pump| is_wanted(&pump.status().name, sink)).collect();
+        if wanted.is_empty() {
+            let names: Vec<_> = self.pumps.iter().map(|pump| pump.status().name).collect();
+            return Err(format!("there is no such sink; running are: {}", names.join(", ")));
+        }
+        let oldest = self.journal.oldest().next;
+        let mut lines = Vec::new();
+        for pump in wanted {
+            let name = pump.status().name;
+            let rewound = pump.rewind(Rewind { from: first, source }).map_err(|error| format!("{name}: {error}"))?;
+            lines.push(format!("{name}: sends again from record {} up to now", rewound.from));
+        }
+        if first == oldest && oldest > Sequence::FIRST {
+            lines.push(format!(
+                "record {oldest} is the oldest that is retained: what was before it cannot be sent again"
+            ));
+        }
+        Ok(lines)
+    }
+
+    /// As if the sender had sent the body again now.
+    fn resubmit(&self, id: LetterId) -> Outcome {
+        let letter = self.dead_letters.get(id).map_err(sentence)?;
+        let format = PayloadFormat::from_number(letter.format).ok_or_else(|| {
+            format!("letter {id} has payload format {}, which this program does not know", letter.format)
+        })?;
+        let taken = self
+            .runtime
+            .block_on(self.entrance(&letter.source)?.take(format, &letter.body))
+            .map_err(|refusal| format!("the door refused it: {refusal}"))?;
+        self.dead_letters.settle(id, Settlement::Resubmitted).map_err(sentence)?;
+        Ok(vec![match taken {
+            Taken::Empty => format!("letter {id} holds no reading; it is settled"),
+            Taken::Safe { sequence, verdict } => {
+                format!(
+                    "letter {id} is now record {sequence}, found {}; its values are the latest of their keys",
+                    verdict.label()
+                )
+            }
+        }])
+    }
+
+    fn drop_letter(&self, id: LetterId) -> Outcome {
+        self.dead_letters.settle(id, Settlement::Dropped).map_err(sentence)?;
+        Ok(vec![format!("letter {id} is dropped")])
+    }
+
+    fn entrance(&self, source: &str) -> Result<Entrance, String> {
+        let options = self.sources.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
+        self.door.source(source, options.unwrap_or_default()).map_err(sentence)
+    }
+}
+
+/// Whether `replay --sink` means this pump; the keeper only by its name.
+pub(super) fn is_wanted(name: &str, sink: Option<&str>) -> bool {
+    sink.map_or(name != super::sinks::KEEPER, |wanted| wanted == name)
+}
+
+/// A time as commands give it.
+pub(super) fn parse_time(text: &str) -> Result<UnixNanos, String> {
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| format!("'{text}' is no time, like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00"))?;
+    i64::try_from(time.as_nanosecond()).map(UnixNanos).map_err(|_| format!("'{text}' is too far from 1970"))
+}
+
+/// The number of a source that is already known.
+pub(super) fn source_id(journal: &Journal, name: &str) -> Result<SourceId, String> {
+    (1..=u32::MAX)
+        .map(SourceId)
+        .map_while(|id| journal.source_name(id).map(|known| (id, known)))
+        .find(|(_, known)| **known == *name)
+        .map(|(id, _)| id)
+        .ok_or_else(|| format!("no source called '{name}' has ever brought anything"))
+}
+
+fn answer(outcome: Outcome) -> Answer {
+    match outcome {
+        Ok(lines) => Answer::Done { lines },
+        Err(why) => Answer::Refused { why },
+    }
+}
+
+fn sentence(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,96 @@
+//! Every configured sink behind its pump, and the keeper behind one of its own.
+
+use super::StartError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dead_letters::DeadLetters;
+use crate::deliver::{Keeper, PumpHandle, PumpOptions, Sink};
+use crate::journal::Journal;
+
+/// The name of the keeper's pump and cursor.
+pub(super) const KEEPER: &str = "keeper";
+
+/// The configured sinks' names, which are their cursors' too.
+pub(super) fn names(config: &Config) -> Vec<&'static str> {
+    [
+        #[cfg(feature = "sqlite")]
+        config.sinks.sqlite.as_ref().map(|_| "sqlite"),
+        #[cfg(feature = "questdb")]
+        config.sinks.questdb.as_ref().map(|_| "questdb"),
+        #[cfg(feature = "kafka")]
+        config.sinks.kafka.as_ref().map(|_| "kafka"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Starts all pumps. No sink connects here: that is its pump's.
+pub(super) fn start_pumps(
+    config: &Config,
+    journal: &Journal,
+    letters: &DeadLetters,
+    clock: &Clock,
+) -> Result<Vec<PumpHandle>, StartError> {
+    refuse_orphans(config, journal)?;
+    sinks(config, journal, letters, clock)?
+        .into_iter()
+        .map(|(name, sink)| {
+            let options = PumpOptions { dead_letters: Some(letters.clone()), ..PumpOptions::default() };
+            PumpHandle::start(name, sink, journal.clone(), clock.clone(), options).map_err(StartError::because)
+        })
+        .collect()
+}
+
+/// A cursor whose sink is configured no more would pin the journal until it is full.
+fn refuse_orphans(config: &Config, journal: &Journal) -> Result<(), StartError> {
+    let names = names(config);
+    let orphans: Vec<_> = journal
+        .cursors()
+        .list()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name != KEEPER && !names.contains(&name.as_str()))
+        .collect();
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    Err(StartError::because(format!(
+        "the journal keeps records for sinks that are not configured any more: {}. Configure them again, or give \
+         up what they have not had with `meterline journal forget NAME`",
+        orphans.join(", ")
+    )))
+}
+
+type Named = (&'static str, Box<dyn Sink>);
+
+fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Clock) -> Result<Vec<Named>, StartError> {
+    let mut sinks: Vec<Named> = vec![(KEEPER, Box::new(Keeper::new(letters.clone())))];
+    #[cfg(feature = "sqlite")]
+    if let Some(path) = &config.sinks.sqlite {
+        sinks.push(("sqlite", Box::new(crate::sink::sqlite::Sqlite::new("sqlite", path, clock.clone()))));
+    }
+    #[cfg(feature = "questdb")]
+    if let Some(questdb) = &config.sinks.questdb {
+        use crate::sink::questdb::QuestDb;
+        let refused = refused_rows("questdb", journal.clone(), letters.clone());
+        sinks.push(("questdb", Box::new(QuestDb::new("questdb", &questdb.sink, clock.clone(), refused))));
+    }
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &config.sinks.kafka {
+        sinks.push(("kafka", Box::new(crate::sink::kafka::Kafka::new("kafka", kafka, clock.clone()))));
+    }
+    let _ = journal;
+    Ok(sinks)
+}
+
+/// Where QuestDB's refused rows go: to the dead letters.
+#[cfg(feature = "questdb")]
+fn refused_rows(sink: &'static str, journal: Journal, letters: DeadLetters) -> crate::sink::questdb::RefusedRows {
+    use crate::dead_letters::Row;
+    let keep = crate::deliver::RefusedRows::new(sink, journal, letters);
+    Box::new(move |refused| {
+        let row = Row { index: refused.index, meter: refused.meter, obis: refused.obis, at: refused.at };
+        keep.keep(refused.sequence, row, &refused.reason)
+    })
+}

@@ -1,0 +1,109 @@
+//! The status page's data, read from the running parts.
+
+use crate::admin::{
+    ClockStatus, DeadLetterStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus, SourceStatus, Status,
+    ValueStatus,
+};
+use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
+use crate::deliver::PumpStatus;
+use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
+use crate::journal::Journal;
+use crate::reading::{Obis, UnixNanos, registry};
+
+/// Meters on the page; the door remembers up to [`METERS_MAX`].
+const METERS_SHOWN_MAX: usize = 100;
+
+/// What a snapshot is read from.
+#[derive(Debug, Clone)]
+pub(super) struct Sources {
+    pub(super) clock: Clock,
+    pub(super) started: UnixNanos,
+    pub(super) journal: Journal,
+    pub(super) door: Door,
+    pub(super) dead_letters: DeadLetters,
+}
+
+impl Sources {
+    pub(super) fn ready(&self) -> Result<(), String> {
+        match self.door.health() {
+            Health::Open => Ok(()),
+            Health::Shut(why) => Err(why),
+        }
+    }
+
+    pub(super) fn status(&self, pumps: &[PumpStatus]) -> Status {
+        let recent = self.door.recent();
+        let not_ready = self.ready().err();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.started.to_string(),
+            now: self.clock.now().to_string(),
+            clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
+            not_ready,
+            journal: self.journal_status(),
+            sources: recent.sources.iter().map(source_status).collect(),
+            sinks: pumps.iter().map(sink_status).collect(),
+            dead_letters: DeadLetterStatus { open: self.dead_letters.open_by_kind() },
+            meters: MetersStatus {
+                shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
+                newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
+            },
+        }
+    }
+
+    fn journal_status(&self) -> JournalStatus {
+        let usage = self.journal.usage();
+        JournalStatus {
+            bytes: usage.bytes,
+            cap_bytes: usage.cap_bytes,
+            segments: usage.segments,
+            oldest_sequence: usage.oldest.0,
+            next_sequence: usage.next.0,
+        }
+    }
+}
+
+fn source_status(source: &SourceActivity) -> SourceStatus {
+    SourceStatus {
+        name: source.name.to_string(),
+        bodies: source.bodies,
+        readings: source.readings,
+        readings_per_minute: source.readings_per_second * 60.0,
+        last_received: source.last_received.map(|at| at.to_string()),
+    }
+}
+
+fn sink_status(pump: &PumpStatus) -> SinkStatus {
+    SinkStatus {
+        name: pump.name.to_string(),
+        state: pump.state.label(),
+        why: pump.why.clone(),
+        since: pump.since.to_string(),
+        next_sequence: pump.next.0,
+        lag_records: pump.lag_records,
+        lag_seconds: pump.lag_seconds,
+        last_error: pump.last_error.as_ref().map(|(_, error)| error.clone()),
+        last_error_at: pump.last_error.as_ref().map(|(at, _)| at.to_string()),
+    }
+}
+
+fn meter_status(reading: &RecentReading) -> MeterStatus {
+    MeterStatus {
+        meter: reading.meter.to_string(),
+        source: reading.source.to_string(),
+        at: reading.at.to_string(),
+        received: reading.received.to_string(),
+        values: reading.samples().map(|sample| value_status(sample.obis, sample.value)).collect(),
+    }
+}
+
+fn value_status(obis: Obis, value: f64) -> ValueStatus {
+    let entry = registry::entry(obis);
+    ValueStatus {
+        obis: obis.to_string(),
+        name: entry.map(|entry| entry.name.to_string()).unwrap_or_default(),
+        value,
+        unit: entry.map_or("", |entry| entry.unit.symbol()),
+    }
+}

@@ -1,0 +1,33 @@
+//! Log output: one line an event to standard error, as text or as JSON.
+
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// How log events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line, for machines.
+    Json,
+}
+
+/// Sends log events of `level` and above to standard error. `METERLINE_LOG` takes
+/// the filter language of `tracing` (`info,meterline::sink=debug`) and wins.
+///
+/// A second call in one process changes nothing.
+pub fn install(level: tracing::Level, format: Format) {
+    let filter = EnvFilter::try_from_env("METERLINE_LOG").unwrap_or_else(|_| EnvFilter::new(level.as_str()));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let installed = match format {
+        Format::Text => builder.try_init(),
+        Format::Json => builder.json().try_init(),
+    };
+    if installed.is_err() {
+        tracing::debug!("log output was set up before");
+    }
+}

@@ -1,0 +1,92 @@
+//! The commands. Everything here parses, calls and prints; what is done lies below.
+//!
+//! Results go to standard output (with `--json` in a stable form for scripts),
+//! everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong
+//! usage, 3 the configuration or what it names is at fault.
+
+mod check;
+mod configuration;
+mod dead_letters;
+pub mod decode;
+#[cfg(feature = "sqlite")]
+mod demo;
+mod failure;
+mod journal;
+mod migrate;
+mod place;
+mod replay;
+mod run;
+mod table;
+
+pub use failure::Failure;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Takes smart-meter data in and never loses it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "meterline",
+    version,
+    about = "Takes smart-meter data in and never loses it.",
+    long_about = "Takes smart-meter data in and never loses it.\n\n\
+        A smart-me webhook posts to it; it answers when the data is safe on disk, and feeds every\n\
+        sample to QuestDB and Kafka, or, with nothing configured, to an embedded SQLite file.",
+    after_help = "Start here:\n  \
+        meterline demo                       see it work with a simulated fleet\n  \
+        meterline config --example           a complete, commented configuration\n  \
+        meterline check --config FILE        what is wrong with mine, all at once\n  \
+        meterline run --config FILE          run it\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration at fault."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service until it is told to stop.
+    Run(run::RunArgs),
+    /// See the service work: a simulated fleet posts to it.
+    #[cfg(feature = "sqlite")]
+    Demo(demo::DemoArgs),
+    /// Say everything that is wrong with a configuration.
+    Check(check::CheckArgs),
+    /// Bring QuestDB's tables and Kafka's topic to the state the service needs.
+    Migrate(migrate::MigrateArgs),
+    /// Show a commented example configuration.
+    Config(configuration::ConfigArgs),
+    /// Show what is in a webhook body.
+    Decode(decode::DecodeArgs),
+    /// Look into the journal: segments, cursors, records.
+    Journal(journal::JournalArgs),
+    /// What could not be delivered: list, show, export, re-submit, drop.
+    DeadLetters(dead_letters::DeadLettersArgs),
+    /// Deliver again from a time on, by rewinding a sink.
+    Replay(replay::ReplayArgs),
+}
+
+/// Parses the command line, carries the command out and returns the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Config(arguments) => configuration::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("meterline: {failure}");
+            failure.exit_code()
+        }
+    }
+}

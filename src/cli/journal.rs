@@ -1,0 +1,228 @@
+//! `meterline journal`: a look into the journal.
+
+use super::Failure;
+use super::place::DataPlace;
+use super::table::{print, print_json, size, table};
+use crate::app::forget_cursor;
+use crate::journal::inspect::{self, Inspection};
+use crate::journal::{Record, Sequence};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+/// Looks into the journal: segments, cursors, records
+///
+/// Takes no lock and changes nothing, so it works beside a running service.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
+    meterline journal                              segments, cursors and their lag\n  \
+    meterline journal --records --from 100         the records from number 100 on\n  \
+    meterline journal --records --from 100 --limit 1 --json"
+)]
+pub(super) struct JournalArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    place: DataPlace,
+    /// List records instead
+    #[arg(long)]
+    records: bool,
+    /// The first record to list; by default the oldest
+    #[arg(long, value_name = "NUMBER", requires = "records")]
+    from: Option<u64>,
+    /// List at most so many records
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "records")]
+    limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Give up what a sink that is configured no more has not had
+    ///
+    /// Removes its cursor, so that the journal may let its records go. The service
+    /// must not be running.
+    Forget {
+        #[command(flatten)]
+        place: DataPlace,
+        /// The sink's name, as `meterline journal` shows it
+        name: String,
+    },
+}
+
+pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
+    if let Some(Verb::Forget { place, name }) = &arguments.verb {
+        return print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?);
+    }
+    let config = arguments.place.load()?;
+    let directory = config.journal_directory();
+    if !directory.is_dir() {
+        return Err(Failure::failed(format!(
+            "{} holds no journal; name the data directory with --data",
+            directory.display()
+        )));
+    }
+    let journal = inspect::open(&directory).map_err(Failure::failed)?;
+    if arguments.records {
+        return list_records(arguments, &journal);
+    }
+    let overview = Overview::of(&journal);
+    if arguments.json {
+        return print_json(&overview);
+    }
+    print_overview(&overview)
+}
+
+#[derive(Debug, Serialize)]
+struct Overview {
+    oldest_sequence: u64,
+    next_sequence: u64,
+    bytes: u64,
+    segments: Vec<SegmentLine>,
+    cursors: Vec<CursorLine>,
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SegmentLine {
+    file: String,
+    first_sequence: u64,
+    next_sequence: u64,
+    bytes: u64,
+    journal: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CursorLine {
+    name: String,
+    /// Absent where the file is damaged.
+    next_sequence: Option<u64>,
+    lag_records: Option<u64>,
+    updated: Option<String>,
+}
+
+impl Overview {
+    fn of(journal: &Inspection) -> Self {
+        let next = journal.next();
+        let segments: Vec<_> = journal
+            .segments()
+            .into_iter()
+            .map(|segment| SegmentLine {
+                file: segment.name.to_string(),
+                first_sequence: segment.name.first.0,
+                next_sequence: segment.next.0,
+                bytes: segment.bytes,
+                journal: segment.journal.map(|journal| journal.to_string()),
+            })
+            .collect();
+        let cursors = journal.cursors().into_iter().map(|(name, cursor)| {
+            let position = cursor.as_ref().and_then(|cursor| cursor.position());
+            CursorLine {
+                name,
+                next_sequence: position.map(|position| position.next.0),
+                lag_records: position.map(|position| next.0.saturating_sub(position.next.0)),
+                updated: cursor.map(|cursor| cursor.updated.to_string()),
+            }
+        });
+        Self {
+            oldest_sequence: journal.oldest().0,
+            next_sequence: next.0,
+            bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            cursors: cursors.collect(),
+            segments,
+            faults: journal.faults().to_vec(),
+        }
+    }
+}
+
+fn print_overview(overview: &Overview) -> Result<(), Failure> {
+    print(format!(
+        "records {} to {}, {} in {} segments",
+        overview.oldest_sequence,
+        overview.next_sequence.saturating_sub(1),
+        size(overview.bytes),
+        overview.segments.len()
+    ))?;
+    let mut segments = table(&["segment", "first", "last", "size", "journal"]);
+    for segment in &overview.segments {
+        segments.add_row([
+            segment.file.clone(),
+            segment.first_sequence.to_string(),
+            segment.next_sequence.saturating_sub(1).to_string(),
+            size(segment.bytes),
+            segment.journal.clone().unwrap_or_else(|| "unreadable".to_owned()),
+        ]);
+    }
+    print(format!("\n{segments}\n"))?;
+    let mut cursors = table(&["cursor", "next", "records behind", "stored at"]);
+    for cursor in &overview.cursors {
+        let number = |value: Option<u64>| value.map_or_else(|| "damaged".to_owned(), |value| value.to_string());
+        cursors.add_row([
+            cursor.name.clone(),
+            number(cursor.next_sequence),
+            number(cursor.lag_records),
+            cursor.updated.clone().unwrap_or_default(),
+        ]);
+    }
+    print(cursors)?;
+    overview.faults.iter().try_for_each(|fault| print(format!("FAULT: {fault}")))
+}
+
+#[derive(Debug, Serialize)]
+struct RecordLine {
+    sequence: u64,
+    journal: String,
+    received: String,
+    source: String,
+    format: u16,
+    verdict: &'static str,
+    rule: u32,
+    bytes: usize,
+}
+
+impl RecordLine {
+    fn of(record: &Record<'_>, journal: &Inspection) -> Self {
+        Self {
+            sequence: record.sequence.0,
+            journal: record.journal.to_string(),
+            received: record.header.received.to_string(),
+            source: journal
+                .source_name(record.header.source)
+                .map_or_else(|| format!("number {}", record.header.source.0), |name| name.to_string()),
+            format: record.header.format,
+            verdict: record.header.verdict.label(),
+            rule: record.header.rule.0,
+            bytes: record.payload.len(),
+        }
+    }
+}
+
+fn list_records(arguments: &JournalArgs, journal: &Inspection) -> Result<(), Failure> {
+    let from = arguments.from.map_or_else(|| journal.oldest(), Sequence);
+    let mut reader = journal.reader(from).map_err(Failure::failed)?;
+    let mut lines = Vec::new();
+    while lines.len() < arguments.limit {
+        match reader.read().map_err(Failure::failed)? {
+            Some(record) => lines.push(RecordLine::of(&record, journal)),
+            None => break,
+        }
+    }
+    if arguments.json {
+        return print_json(&lines);
+    }
+    let mut records = table(&["record", "received", "source", "verdict", "rule", "bytes"]);
+    for line in lines {
+        records.add_row([
+            line.sequence.to_string(),
+            line.received,
+            line.source,
+            line.verdict.to_owned(),
+            line.rule.to_string(),
+            line.bytes.to_string(),
+        ]);
+    }
+    print(records)
+}

@@ -1,0 +1,36 @@
+//! Tables and JSON on standard output.
+
+use super::Failure;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use std::io::Write;
+
+/// A table with these column heads.
+pub(super) fn table(heads: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(heads.iter().map(|head| head.to_uppercase()));
+    table
+}
+
+/// Prints text. A reader that went away (`| head`) is no failure.
+pub(super) fn print(text: impl std::fmt::Display) -> Result<(), Failure> {
+    unless_closed(writeln!(std::io::stdout(), "{text}"))
+}
+
+/// Prints a value as one JSON document.
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print(serde_json::to_string_pretty(value)?)
+}
+
+fn unless_closed(result: std::io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Bytes as a person reads them.
+pub(super) fn size(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}

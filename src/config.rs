@@ -1,0 +1,188 @@
+//! The checked configuration of every part: TOML file and environment in, plain
+//! checked structs of the parts out, or every fault at once.
+//!
+//! Nothing is started here and no port is bound; secrets are read from the files
+//! or variables that the configuration names and are never shown.
+
+mod fault;
+mod secrets;
+mod section;
+mod sinks;
+#[cfg(test)]
+mod tests;
+mod value;
+mod webhook;
+
+pub use fault::{Fault, Faults};
+#[cfg(feature = "questdb")]
+pub use sinks::QuestDb;
+pub use sinks::Sinks;
+
+use section::{Context, Section};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::de::DeTable;
+use value::Bytes;
+
+/// A complete commented configuration; a test holds it against this module.
+pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
+
+/// Variables that are no keys of the configuration; cargo hands the last one from
+/// the build script on to what it runs.
+const OTHER_VARIABLES: [&str; 3] = ["METERLINE_CONFIG", "METERLINE_LOG", "METERLINE_BUILD_UNIX_SECONDS"];
+
+/// The configuration of the whole service.
+#[derive(Debug)]
+pub struct Config {
+    /// Where everything durable lives.
+    pub data_directory: PathBuf,
+    /// Log output.
+    pub log: Log,
+    /// The webhook listener and its accounts.
+    pub webhook: crate::source::webhook::Config,
+    /// The journal's bounds.
+    pub journal: Journal,
+    /// The admin listener's address.
+    pub admin_listen: SocketAddr,
+    /// Where the samples go.
+    pub sinks: Sinks,
+}
+
+/// Log output.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    /// The least severe level written.
+    pub level: tracing::Level,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+/// The journal's bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Journal {
+    /// All segments together, in bytes.
+    pub cap_bytes: u64,
+    /// One segment file, in bytes.
+    pub segment_bytes: u64,
+    /// Kept for replay beyond what the sinks need, in bytes.
+    pub retain_bytes: u64,
+    /// And not longer than that.
+    pub retain_age: Duration,
+}
+
+impl Config {
+    /// Puts all data below another directory (a SQLite file configured outside of
+    /// the old one stays where it is).
+    pub fn move_data(&mut self, directory: &Path) {
+        self.sinks.move_data(&self.data_directory, directory);
+        directory.clone_into(&mut self.data_directory);
+    }
+
+    /// The journal's directory.
+    #[must_use]
+    pub fn journal_directory(&self) -> PathBuf {
+        self.data_directory.join("journal")
+    }
+
+    /// The dead letters' directory.
+    #[must_use]
+    pub fn dead_letters_directory(&self) -> PathBuf {
+        self.data_directory.join("dead-letters")
+    }
+}
+
+/// Reads a configuration file, or the embedded defaults where there is none, with
+/// the process's environment over it.
+///
+/// # Errors
+/// Every fault found.
+pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("METERLINE_TEST_"))
+        .collect();
+    let Some(path) = file else { return parse("(defaults)", "", &environment) };
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&name, &text, &environment),
+        Err(error) => Err(Faults(vec![Fault {
+            place: name,
+            key: "file".to_owned(),
+            message: format!("cannot be read: {error}; `meterline config --example` shows what belongs there"),
+        }])),
+    }
+}
+
+/// Checks the text of a configuration file; `file` names it in faults.
+///
+/// # Errors
+/// Every fault found.
+pub fn parse(file: &str, text: &str, environment: &BTreeMap<String, String>) -> Result<Config, Faults> {
+    let context = Context::new(file, text, environment);
+    let table = DeTable::parse(text).map_err(|error| syntax_fault(file, text, &error))?;
+    let config = read(Section::root(&context, table.get_ref()));
+    let faults = context.into_faults();
+    if faults.0.is_empty() { Ok(config) } else { Err(faults) }
+}
+
+fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
+    let offset = error.span().map_or(0, |span| span.start);
+    let line = text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
+    Faults(vec![Fault {
+        place: format!("{file}:{line}"),
+        key: "syntax".to_owned(),
+        message: format!("this is no valid TOML: {}", error.message()),
+    }])
+}
+
+fn read(mut root: Section<'_>) -> Config {
+    let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
+    let log = log(root.section("log"));
+    let webhook = webhook::webhook(root.section("webhook"));
+    let journal = journal(root.section("journal"));
+    let mut admin = root.section("admin");
+    let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
+    admin.finish();
+    let sinks = sinks::sinks(root.section("sink"), &data_directory);
+    root.finish();
+    Config { data_directory, log, webhook, journal, admin_listen, sinks }
+}
+
+fn log(mut section: Section<'_>) -> Log {
+    let level = section.get_or("level", "info".to_owned());
+    let level = level.parse().unwrap_or_else(|_| {
+        section.fault("level", format!("'{level}' is none of error, warn, info, debug, trace"));
+        tracing::Level::INFO
+    });
+    let json = section.choice("format", &[("text", false), ("json", true)], false);
+    section.finish();
+    Log { level, json }
+}
+
+fn journal(mut section: Section<'_>) -> Journal {
+    const MIB: u64 = 1 << 20;
+    let journal = Journal {
+        cap_bytes: section.get_or("cap", Bytes(8192 * MIB)).0,
+        segment_bytes: section.get_or("segment", Bytes(64 * MIB)).0,
+        retain_bytes: section.get_or("retain", Bytes(2048 * MIB)).0,
+        retain_age: section.get_or("retain_age", Duration::from_hours(7 * 24)),
+    };
+    if !(MIB..=256 * MIB).contains(&journal.segment_bytes) {
+        section.fault("segment", "must be between 1MiB and 256MiB");
+    }
+    if journal.cap_bytes < journal.segment_bytes.saturating_mul(4) {
+        section.fault("cap", "must be at least four segments, so that there is room to write while sinks catch up");
+    }
+    section.finish();
+    journal
+}
+
+/// Reads a time span as the configuration writes it: `250ms`, `30s`, `24h`, `400d`.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    value::Value::from_text(text)
+}

@@ -1,0 +1,74 @@
+//! Secrets come from a file or from an environment variable that the
+//! configuration names, never from the configuration itself.
+
+use super::section::Section;
+use crate::secret::Secret;
+use std::path::{Path, PathBuf};
+
+/// Longest secret, so that a wrong path does not read a disk into memory.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// Which keys name a secret: `password` itself is refused with a hint.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SecretKeys {
+    pub(super) clear: &'static str,
+    pub(super) file: &'static str,
+    pub(super) variable: &'static str,
+}
+
+pub(super) const PASSWORD: SecretKeys =
+    SecretKeys { clear: "password", file: "password_file", variable: "password_env" };
+pub(super) const SECOND_PASSWORD: SecretKeys =
+    SecretKeys { clear: "second_password", file: "second_password_file", variable: "second_password_env" };
+#[cfg(feature = "questdb")]
+pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
+
+/// The secret the section names, if it names one.
+pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secret> {
+    if section.get::<String>(keys.clear).is_some() {
+        section.fault(
+            keys.clear,
+            format!(
+                "secrets do not belong into this file: put it into a file of its own and name that as {}",
+                keys.file
+            ),
+        );
+    }
+    let file: Option<PathBuf> = section.get(keys.file);
+    let variable: Option<String> = section.get(keys.variable);
+    match (file, variable) {
+        (Some(_), Some(_)) => {
+            section.fault(keys.variable, format!("is given beside {}: one of them", keys.file));
+            None
+        }
+        (Some(path), None) => from_file(section, keys.file, &path),
+        (None, Some(name)) => match section.secret_variable(&name) {
+            Some(text) => Some(Secret::new(text)),
+            None => {
+                section.fault(keys.variable, format!("the environment has no variable {name}"));
+                None
+            }
+        },
+        (None, None) => None,
+    }
+}
+
+fn from_file(section: &Section<'_>, key: &'static str, path: &Path) -> Option<Secret> {
+    let read = std::fs::metadata(path).and_then(|metadata| {
+        if metadata.len() > SECRET_BYTES_MAX {
+            return Err(std::io::Error::other(format!("it is larger than {SECRET_BYTES_MAX} bytes")));
+        }
+        std::fs::read_to_string(path)
+    });
+    match read {
+        Ok(text) if text.trim_end_matches(['\r', '\n']).is_empty() => {
+            section.fault(key, format!("{} is empty", path.display()));
+            None
+        }
+        Ok(text) => Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
+        Err(error) => {
+            section.fault(key, format!("{} cannot be read: {error}", path.display()));
+            None
+        }
+    }
+}

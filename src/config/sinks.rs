@@ -1,0 +1,197 @@
+//! `[sink.*]`: where the samples go. Without any, the embedded store.
+
+#[cfg(any(feature = "questdb", feature = "kafka"))]
+use super::secrets::{PASSWORD, secret};
+use super::section::Section;
+use std::path::Path;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
+
+/// The configured sinks.
+#[derive(Debug, Default)]
+pub struct Sinks {
+    /// The embedded store's file.
+    #[cfg(feature = "sqlite")]
+    pub sqlite: Option<PathBuf>,
+    /// QuestDB.
+    #[cfg(feature = "questdb")]
+    pub questdb: Option<QuestDb>,
+    /// Kafka.
+    #[cfg(feature = "kafka")]
+    pub kafka: Option<crate::sink::kafka::Config>,
+}
+
+/// QuestDB's settings, for delivery and for `migrate`.
+#[cfg(feature = "questdb")]
+#[derive(Debug)]
+pub struct QuestDb {
+    /// The sink's.
+    pub sink: crate::sink::questdb::Config,
+    /// The partition unit wanted of a new table.
+    pub partition: Option<crate::sink::questdb::PartitionUnit>,
+}
+
+impl Sinks {
+    /// Moves a store that lies below the old data directory to the new one.
+    pub(super) fn move_data(&mut self, from: &Path, to: &Path) {
+        #[cfg(feature = "sqlite")]
+        if let Some(path) = &mut self.sqlite
+            && let Ok(relative) = path.strip_prefix(from)
+        {
+            *path = to.join(relative);
+        }
+        #[cfg(not(feature = "sqlite"))]
+        let _ = (from, to);
+    }
+}
+
+pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path) -> Sinks {
+    let (sqlite_section, questdb_section, kafka_section) =
+        (section.section("sqlite"), section.section("questdb"), section.section("kafka"));
+    let is_default = ![&sqlite_section, &questdb_section, &kafka_section].iter().any(|table| table.is_present());
+    let sinks = Sinks {
+        #[cfg(feature = "sqlite")]
+        sqlite: sqlite(sqlite_section, data_directory, is_default),
+        #[cfg(feature = "questdb")]
+        questdb: questdb(questdb_section),
+        #[cfg(feature = "kafka")]
+        kafka: kafka(kafka_section),
+    };
+    #[cfg(not(feature = "sqlite"))]
+    {
+        let _ = data_directory;
+        if is_default {
+            section.fault("sqlite", "this build has no embedded store: configure another sink");
+        }
+        not_built(&section, "sqlite", &sqlite_section);
+    }
+    #[cfg(not(feature = "questdb"))]
+    not_built(&section, "questdb", &questdb_section);
+    #[cfg(not(feature = "kafka"))]
+    not_built(&section, "kafka", &kafka_section);
+    section.finish();
+    sinks
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "questdb", feature = "kafka")))]
+fn not_built(parent: &Section<'_>, key: &str, section: &Section<'_>) {
+    if section.is_present() {
+        parent.fault(key, format!("this build has no such sink: build it with the feature '{key}'"));
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(mut section: Section<'_>, data_directory: &Path, is_default: bool) -> Option<PathBuf> {
+    let is_wanted = is_default || section.is_present();
+    let path = section.get_or("path", PathBuf::from("meterline.sqlite"));
+    section.finish();
+    is_wanted.then(|| data_directory.join(path))
+}
+
+#[cfg(feature = "questdb")]
+fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
+    use super::secrets::TOKEN;
+    use crate::sink::questdb::{Config, Credentials, PartitionUnit, ServerUrl, TableName};
+
+    if !section.is_present() {
+        return None;
+    }
+    let url = section.required::<String>("url", "\"http://127.0.0.1:9000\"");
+    let url =
+        url.and_then(|text| ServerUrl::parse(&text).map_err(|error| section.fault("url", error.to_string())).ok());
+    let table = section.get_or("table", "samples".to_owned());
+    let table = TableName::parse(&table).map_err(|error| section.fault("table", error.to_string())).ok();
+    let user: Option<String> = section.get("username");
+    let password = secret(&mut section, PASSWORD);
+    let token = secret(&mut section, TOKEN);
+    let credentials = match (user, password, token) {
+        (None, None, None) => Credentials::None,
+        (Some(user), Some(password), None) => Credentials::Basic { user, password },
+        (None, None, Some(token)) => Credentials::Token(token),
+        _ => {
+            section.fault("username", "give username and a password, or a token, or none of them");
+            Credentials::None
+        }
+    };
+    let partition =
+        section.choice("partition", &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))], None);
+    let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
+    let linger = section.get("linger");
+    let request_timeout = section.get("timeout");
+    section.finish();
+    let mut sink = Config::new(url?);
+    sink.credentials = credentials;
+    sink.table = table?;
+    sink.rows_max = rows_max;
+    sink.linger = linger.unwrap_or(sink.linger);
+    sink.request_timeout = request_timeout.unwrap_or(sink.request_timeout);
+    Some(QuestDb { sink, partition })
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
+    use super::value::Bytes;
+    use crate::sink::kafka::{Compression, Config};
+
+    if !section.is_present() {
+        return None;
+    }
+    let brokers = section.required::<String>("brokers", "\"127.0.0.1:9092\"");
+    let topic = section.get_or("topic", "meterline.readings".to_owned());
+    let mut config = Config::new(brokers.clone().unwrap_or_default(), topic);
+    let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
+    config.compression = section.choice("compression", &compressions, config.compression);
+    config.partitions = small(section.number_between("partitions", config.partitions.into(), 1..=10_000));
+    config.replication = small(section.number_between("replication", config.replication.into(), 1..=100));
+    config.retention = section.get("retention").or(config.retention);
+    config.linger = section.get_or("linger", config.linger);
+    config.queue_bytes_max = section.get::<Bytes>("queue_max").map_or(config.queue_bytes_max, |bytes| bytes.0);
+    if config.queue_bytes_max < Config::QUEUE_BYTES_LEAST {
+        section.fault(
+            "queue_max",
+            format!("must be at least {} bytes, for the largest message and one more", Config::QUEUE_BYTES_LEAST),
+        );
+    }
+    let queue_messages_max = usize::try_from(config.queue_messages_max).unwrap_or(usize::MAX);
+    let queue_messages_max = section.number_between("queue_messages_max", queue_messages_max, 1..=1_000_000);
+    config.queue_messages_max = u32::try_from(queue_messages_max).unwrap_or(u32::MAX);
+    (config.tls, config.sasl) = security(&mut section);
+    section.finish();
+    brokers.map(|_| config)
+}
+
+#[cfg(feature = "kafka")]
+fn small(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+#[cfg(feature = "kafka")]
+fn security(section: &mut Section<'_>) -> (Option<crate::sink::kafka::Tls>, Option<crate::sink::kafka::Sasl>) {
+    use crate::sink::kafka::{Sasl, SaslMechanism, Tls};
+
+    let choices = [
+        ("plaintext", (false, false)),
+        ("tls", (true, false)),
+        ("sasl_plaintext", (false, true)),
+        ("sasl_tls", (true, true)),
+    ];
+    let (with_tls, with_sasl) = section.choice("security", &choices, (false, false));
+    let mechanisms = SaslMechanism::ALL.map(|mechanism| (mechanism.name(), mechanism));
+    let mechanism = section.choice("sasl_mechanism", &mechanisms, SaslMechanism::ScramSha512);
+    let username: Option<String> = section.get("username");
+    let password = secret(section, PASSWORD);
+    let ca_location = section.get("ca_file");
+    let sasl = match (with_sasl, username, password) {
+        (true, Some(username), Some(password)) => Some(Sasl { mechanism, username, password }),
+        (true, _, _) => {
+            section.fault("security", "SASL needs username and password_file");
+            None
+        }
+        (false, None, None) => None,
+        (false, _, _) => {
+            section.fault("security", "must be sasl_plaintext or sasl_tls where a username is given");
+            None
+        }
+    };
+    (with_tls.then_some(Tls { ca_location }), sasl)
+}

@@ -1,0 +1,155 @@
+//! The configuration at its door: text and environment in, parts or faults out.
+
+use super::*;
+
+static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
+
+fn faults(text: &str) -> Vec<String> {
+    match parse("m.toml", text, &NO_ENVIRONMENT) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.0.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn config(text: &str) -> Config {
+    parse("m.toml", text, &NO_ENVIRONMENT).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn nothing_configured_is_loopback_open_account_and_embedded_store() {
+    let config = config("");
+    assert_eq!(config.webhook.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.webhook.accounts.len(), 1);
+    assert_eq!(config.webhook.accounts[0].path, "/smart-me");
+    assert!(config.webhook.accounts[0].credentials.is_empty());
+    assert_eq!(config.data_directory, PathBuf::from("meterline-data"));
+    #[cfg(feature = "sqlite")]
+    assert_eq!(config.sinks.sqlite, Some(PathBuf::from("meterline-data/meterline.sqlite")));
+}
+
+#[test]
+fn all_faults_are_reported_at_once_with_line_key_and_what_would_be_right() {
+    let found = faults(
+        "[webhook]\nlisten = \"8080\"\nidle_timout = \"5m\"\n[journal]\ncap = \"lots\"\n[log]\nlevel = \"loud\"\n",
+    );
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(found.iter().any(|fault| fault.starts_with("m.toml:2: webhook.listen: '8080' is no address with a port")));
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault == "m.toml:3: webhook.idle_timout: there is no such key; did you mean 'idle_timeout'?")
+    );
+    assert!(found.iter().any(|fault| fault.starts_with("m.toml:5: journal.cap: 'lots' is no size, like \"4MiB\"")));
+    assert!(found.iter().any(|fault| fault.starts_with("m.toml:7: log.level: 'loud' is none of error, warn")));
+}
+
+#[test]
+fn a_listener_beyond_loopback_needs_a_proxy_and_credentials() {
+    let found = faults("[webhook]\nlisten = \"0.0.0.0:8080\"\n");
+    assert!(found.iter().any(|fault| fault.contains("behind_proxy")), "{found:#?}");
+    assert!(found.iter().any(|fault| fault.contains("no credentials")), "{found:#?}");
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_not_repeated() {
+    let found = faults("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\nusername = \"u\"\npassword = \"hunter2\"\n");
+    assert!(found.iter().any(|fault| fault.contains("password_file")), "{found:#?}");
+    assert!(!found.concat().contains("hunter2"));
+}
+
+#[test]
+fn secrets_come_from_files_and_are_in_no_debug_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let text = format!(
+        "[[webhook.account]]\nname = \"a\"\npath = \"/secret-path\"\nusername = \"u\"\npassword_file = {:?}\n",
+        file.display().to_string()
+    );
+    let config = config(&text);
+    assert_eq!(config.webhook.accounts[0].credentials.len(), 1);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("secret-path"), "{shown}");
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_unknown_variables_are_faults() {
+    let environment = BTreeMap::from([
+        ("METERLINE_WEBHOOK_LISTEN".to_owned(), "127.0.0.1:9999".to_owned()),
+        ("METERLINE_JOURNAL_CAPP".to_owned(), "1GiB".to_owned()),
+        ("PATH".to_owned(), "/bin".to_owned()),
+    ]);
+    let faults = parse("m.toml", "[webhook]\nlisten = \"127.0.0.1:1\"\n", &environment).unwrap_err();
+    assert_eq!(faults.0.len(), 1, "{faults}");
+    assert_eq!(faults.0[0].key, "METERLINE_JOURNAL_CAPP");
+    let environment = BTreeMap::from([("METERLINE_WEBHOOK_LISTEN".to_owned(), "127.0.0.1:9999".to_owned())]);
+    let config = parse("m.toml", "[webhook]\nlisten = \"127.0.0.1:1\"\n", &environment).unwrap();
+    assert_eq!(config.webhook.listen.port(), 9999);
+}
+
+#[test]
+fn sizes_and_spans_are_read_as_people_write_them() {
+    let journal =
+        config("[journal]\ncap = \"8GiB\"\nsegment = \"4 MiB\"\nretain = 500_000\nretain_age = \"1d 12h\"\n").journal;
+    assert_eq!(journal.cap_bytes, 8 << 30);
+    assert_eq!(journal.segment_bytes, 4 << 20);
+    assert_eq!(journal.retain_bytes, 500_000);
+    assert_eq!(journal.retain_age, Duration::from_hours(36));
+    for wrong in ["", "5", "5 parsecs", "h", "-3s", "99999999999999999999d"] {
+        assert!(parse_duration(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_one_fault_with_its_line() {
+    let found = faults("[webhook]\nlisten = \n");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("m.toml:2: syntax: this is no valid TOML"), "{found:?}");
+}
+
+/// The example with every commented key switched on, its secrets in a directory.
+fn whole_example(secrets: &Path) -> String {
+    let mut text = String::new();
+    for line in EXAMPLE.lines() {
+        let key = line.strip_prefix("# ").filter(|rest| {
+            rest.split_once(" = ")
+                .is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        });
+        let line = key.unwrap_or(line);
+        if line.starts_with("token_file") {
+            continue; // a token stands instead of a user name and password
+        }
+        if line.starts_with("security = ") {
+            text.push_str("security = \"sasl_tls\"\n"); // what the user name below it needs
+            continue;
+        }
+        text.push_str(&line.replace("/etc/meterline", &secrets.display().to_string()));
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+#[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
+fn the_example_is_right_and_complete() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["building-a.password", "building-a.next-password", "questdb.password", "kafka.password"] {
+        std::fs::write(directory.path().join(name), "hunter2").unwrap();
+    }
+    let text = whole_example(directory.path());
+    let context = Context::new("example", &text, &NO_ENVIRONMENT);
+    let table = DeTable::parse(&text).unwrap();
+    read(Section::root(&context, table.get_ref()));
+    let asked = context.asked.borrow().clone();
+    let faults = context.into_faults();
+    assert!(faults.0.is_empty(), "{faults}");
+    let missing: Vec<_> = asked
+        .iter()
+        .filter(|path| {
+            let key = path.rsplit('.').next().unwrap_or(path);
+            !EXAMPLE.contains(&format!("{key} = ")) && !EXAMPLE.contains(&format!("{key}]"))
+        })
+        .filter(|path| !path.ends_with("_env") && !path.ends_with("password") && !path.ends_with("token"))
+        .collect();
+    assert!(missing.is_empty(), "keys that the example does not show: {missing:?}");
+}

@@ -1,0 +1,160 @@
+//! The kinds of values a configuration has, each read from TOML or from the
+//! text of an environment variable. Errors say what would be right.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// A value of the configuration.
+pub(super) trait Value: Sized {
+    /// From text, as environment variables give it.
+    fn from_text(text: &str) -> Result<Self, String>;
+
+    /// From a TOML value; strings by default.
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            other => Err(format!("is a {}, but a string in quotes is wanted", other.type_str())),
+        }
+    }
+}
+
+impl Value for String {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Value for PathBuf {
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("is empty, but a path is wanted".to_owned()) } else { Ok(Self::from(text)) }
+    }
+}
+
+impl Value for SocketAddr {
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("'{text}' is no address with a port, like \"127.0.0.1:8080\" or \"[::]:443\""))
+    }
+}
+
+impl Value for bool {
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("'{text}' must be true or false"))
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| format!("is a {}, but true or false is wanted", value.type_str()))
+    }
+}
+
+impl Value for u64 {
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.replace('_', "").parse().map_err(|_| format!("'{text}' is no whole number of at least 0"))
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::Integer(integer) => Self::from_str_radix(integer.as_str(), integer.radix())
+                .map_err(|_| format!("{} is no whole number of at least 0", integer.as_str())),
+            other => Err(format!("is a {}, but a whole number is wanted", other.type_str())),
+        }
+    }
+}
+
+/// A number of bytes: `"4MiB"`, `"8GiB"`, `"500 kB"` or a plain number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bytes(pub(super) u64);
+
+impl Value for Bytes {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let wanted = || format!("'{text}' is no size, like \"4MiB\", \"8GiB\" or \"500kB\"");
+        let trimmed = text.trim();
+        let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(trimmed.len());
+        let (number, unit) = trimmed.split_at(digits);
+        let number: u64 = number.replace('_', "").parse().map_err(|_| wanted())?;
+        let factor = match unit.trim() {
+            "" | "B" => 1,
+            "kB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            _ => return Err(wanted()),
+        };
+        number.checked_mul(factor).map(Self).ok_or_else(wanted)
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            other => u64::from_toml(other).map(Self),
+        }
+    }
+}
+
+impl Value for Duration {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let wanted = || format!("'{text}' is no time span, like \"250ms\", \"30s\", \"5m\", \"24h\" or \"400d\"");
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Err(wanted());
+        }
+        let mut total = Self::ZERO;
+        let mut rest = trimmed;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, tail) = rest.split_at(digits);
+            let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(letters);
+            let number: u64 = number.parse().map_err(|_| wanted())?;
+            let milliseconds = match unit {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" | "min" => 60_000,
+                "h" => 3_600_000,
+                "d" => 86_400_000,
+                _ => return Err(wanted()),
+            };
+            let part = number.checked_mul(milliseconds).map(Self::from_millis).ok_or_else(wanted)?;
+            total = total.checked_add(part).ok_or_else(wanted)?;
+            rest = tail.trim_start();
+        }
+        Ok(total)
+    }
+}
+
+/// A list of strings; in an environment variable separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Texts(pub(super) Vec<String>);
+
+impl Value for Texts {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(Self(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()))
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        let wanted = || "must be a list of strings, like [\"10.0.0.0/8\"]".to_owned();
+        let array = value.as_array().ok_or_else(wanted)?;
+        array
+            .iter()
+            .map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wanted))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// Whether a text is an address range such as `10.0.0.0/8`, or one address.
+pub(super) fn check_network(text: &str) -> Result<(), String> {
+    let wanted = || format!("'{text}' is no network, like \"10.0.0.0/8\" or \"fd00::/8\"");
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let address: IpAddr = address.parse().map_err(|_| wanted())?;
+    let bits_max = if address.is_ipv4() { 32 } else { 128 };
+    match prefix {
+        None => Ok(()),
+        Some(bits) => bits.parse::<u8>().ok().filter(|bits| *bits <= bits_max).map(|_| ()).ok_or_else(wanted),
+    }
+}

@@ -1,0 +1,128 @@
+//! `[webhook]` and `[[webhook.account]]`.
+
+use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret};
+use super::section::Section;
+use super::value::{Bytes, Texts, check_network};
+use crate::ingest::{OnUndecodable, SourceOptions};
+use crate::reading::Limits;
+use crate::source::webhook::{Account, Bounds, Config, Credentials};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Without any account: one that is open to this machine alone.
+const OPEN_ACCOUNT: &str = "smart-me";
+const OPEN_PATH: &str = "/smart-me";
+
+pub(super) fn webhook(mut section: Section<'_>) -> Config {
+    let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+    let Texts(networks) = section.get_or("behind_proxy", Texts(Vec::new()));
+    for network in &networks {
+        if let Err(why) = check_network(network) {
+            section.fault("behind_proxy", why);
+        }
+    }
+    if networks.is_empty() && !listen.ip().is_loopback() {
+        section.fault(
+            "listen",
+            format!(
+                "{listen} is no loopback address, and this listener speaks plain HTTP: listen on 127.0.0.1, or put a \
+                 TLS proxy in front and name its networks as behind_proxy"
+            ),
+        );
+    }
+    let bounds = bounds(&mut section);
+    let mut accounts: Vec<Account> = section.sections("account").into_iter().filter_map(account).collect();
+    if accounts.is_empty() && !section.has("account") {
+        accounts.push(open_account());
+    }
+    let config = Config { listen, accounts, bounds };
+    for fault in config.faults() {
+        section.fault("", fault.to_string());
+    }
+    section.finish();
+    config
+}
+
+fn bounds(section: &mut Section<'_>) -> Bounds {
+    let default = Bounds::default();
+    Bounds {
+        connections_max: section.number_between("connections_max", default.connections_max, 1..=1_000_000),
+        header_timeout: section.get_or("header_timeout", default.header_timeout),
+        idle_timeout: section.get_or("idle_timeout", default.idle_timeout),
+        body_timeout: section.get_or("body_timeout", default.body_timeout),
+        stall_timeout: section.get_or("stall_timeout", default.stall_timeout),
+        body_bytes_max: bytes(section, "body_max", default.body_bytes_max),
+        in_flight_bytes_max: bytes(section, "in_flight_max", default.in_flight_bytes_max),
+        account_in_flight_bytes_max: bytes(section, "account_in_flight_max", default.account_in_flight_bytes_max),
+        in_flight_wait: default.in_flight_wait,
+    }
+}
+
+fn bytes(section: &mut Section<'_>, key: &'static str, default: usize) -> usize {
+    section.get::<Bytes>(key).map_or(default, |Bytes(bytes)| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+fn open_account() -> Account {
+    Account {
+        name: OPEN_ACCOUNT.to_owned(),
+        path: OPEN_PATH.to_owned(),
+        credentials: Vec::new(),
+        source: SourceOptions::default(),
+    }
+}
+
+fn account(mut section: Section<'_>) -> Option<Account> {
+    let name = section.required::<String>("name", "\"building-a\"");
+    if name.as_deref().is_some_and(|name| name.is_empty() || name.len() > 64 || name.chars().any(char::is_control)) {
+        section.fault("name", "must have 1 to 64 characters and no control characters");
+    }
+    let path = section.required::<String>("path", "\"/smart-me/4f1c9a6e5f7d\"");
+    let pairs = [pair(&mut section, "username", PASSWORD), pair(&mut section, "second_username", SECOND_PASSWORD)];
+    let limits = limits(&mut section);
+    let on_undecodable = section.choice(
+        "on_undecodable",
+        &[("keep", OnUndecodable::Keep), ("refuse", OnUndecodable::Refuse)],
+        OnUndecodable::Keep,
+    );
+    section.finish();
+    Some(Account {
+        name: name?,
+        path: path?,
+        credentials: pairs.into_iter().flatten().collect(),
+        source: SourceOptions { limits, on_undecodable },
+    })
+}
+
+fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> Option<Credentials> {
+    let user: Option<String> = section.get(user_key);
+    let password = secret(section, keys);
+    match (user, password) {
+        (Some(user), Some(password)) => {
+            if user.contains(':') {
+                section.fault(user_key, "must not hold a colon: HTTP Basic cannot carry it");
+            }
+            Some(Credentials::new(&user, password.expose()))
+        }
+        (Some(_), None) => {
+            if !section.has(keys.file) && !section.has(keys.variable) {
+                section.fault(user_key, format!("has no password beside it: name a file as {}", keys.file));
+            }
+            None
+        }
+        (None, Some(_)) => {
+            section.fault(keys.file, format!("has no {user_key} beside it"));
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn limits(section: &mut Section<'_>) -> Limits {
+    let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    let default = Limits::DEFAULT;
+    Limits {
+        age_ns_max: section.get("accept_age").map_or(default.age_ns_max, nanos),
+        ahead_ns_max: section.get("accept_ahead").map_or(default.ahead_ns_max, nanos),
+        ..default
+    }
+}

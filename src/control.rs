@@ -1,0 +1,74 @@
+//! Commands to a running service, through a Unix socket in its data directory
+//! that only its owner may open.
+//!
+//! One line of JSON asks, one line of JSON answers, and the connection ends. A
+//! command whose client goes away is carried out all the same: it was asked for.
+//! This module carries commands; what they do is the [`Handler`]'s.
+
+mod client;
+mod server;
+
+pub use client::{ControlError, ask, is_served};
+pub use server::{Control, StartError};
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What may be asked of a running service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Rewind a sink, or all, to the first record received at or after `from`.
+    Replay {
+        /// The sink's name; all of them where absent.
+        sink: Option<String>,
+        /// RFC 3339.
+        from: String,
+        /// Only this source's records are sent again.
+        source: Option<String>,
+    },
+    /// Hand a dead letter to its sinks again.
+    Resubmit {
+        /// Its number.
+        letter: u64,
+    },
+    /// Settle a dead letter without delivering it.
+    Drop {
+        /// Its number.
+        letter: u64,
+    },
+    /// What the status page shows.
+    Status,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Answer {
+    /// Done; a sentence a line.
+    Done {
+        /// What was done.
+        lines: Vec<String>,
+    },
+    /// Not done, and why.
+    Refused {
+        /// What stands in the way and what to do.
+        why: String,
+    },
+    /// The asked-for data.
+    Data {
+        /// As JSON.
+        data: serde_json::Value,
+    },
+}
+
+/// Carries out a command. Called from one thread at a time, so two commands at
+/// once follow each other.
+pub type Handler = Arc<dyn Fn(Command) -> Answer + Send + Sync>;
+
+/// The socket of a data directory.
+#[must_use]
+pub fn socket_path(data_directory: &Path) -> PathBuf {
+    data_directory.join("control.sock")
+}

@@ -1,0 +1,244 @@
+//! What could not be delivered, kept until somebody decides.
+//!
+//! The letters lie in a journal of their own (the same code and promises: synced
+//! before it is acknowledged, checked, recovered), each with the body it came in,
+//! so that it can be shown, exported and re-submitted when the main journal has
+//! long let it go. What was decided about a letter is a record too. A cursor named
+//! `open` pins the oldest letter that nobody has decided about.
+//!
+//! **Re-submitting** is as if the sender had sent the body again now: it goes
+//! through the door, is judged by today's rule and stands at the journal's end,
+//! where the later value of a key wins. So a letter that is older than a correction
+//! of the same keys should be looked at before (`show`) and dropped instead. The
+//! other way, a delivery into the middle of what was sent already, would need a
+//! second writer beside the pumps, and with it an order that nobody could promise.
+//!
+//! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open letters. A
+//! letter that finds no room is an error for whoever writes it: that sink, or the
+//! keeper, stops and says so; nothing is evicted.
+//!
+//! Knows nothing of sources and sinks beyond their names.
+
+mod index;
+mod letter;
+mod look;
+#[cfg(test)]
+mod tests;
+
+pub use letter::{Kind, Letter, LetterId, Listed, ListedRow, Row, Settlement};
+pub use look::{Found, read_all, read_one};
+
+use crate::clock::Clock;
+use crate::journal::{
+    AppendError, Cursor, CursorError, Journal, LedgerError, OpenError, Options, ReadError, RecordHeader, Retention,
+    RuleVersion, Sequence, SourceId, Verdict,
+};
+use crate::metrics;
+use crate::reading::Limits;
+use index::Index;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// All letters together, on disk.
+pub const LETTERS_BYTES_MAX: u64 = 256 << 20;
+/// Letters that nobody has decided about.
+pub const OPEN_LETTERS_MAX: usize = 100_000;
+
+const SEGMENT_BYTES: u64 = 20 << 20;
+const OPEN_CURSOR: &str = "open";
+/// Formats of this journal's records; numbers are stored and never reused.
+const FORMAT_LETTER: u16 = 1;
+const FORMAT_SETTLED: u16 = 2;
+
+/// The letters; a clone is the same.
+#[derive(Debug, Clone)]
+pub struct DeadLetters {
+    journal: Journal,
+    clock: Clock,
+    source: SourceId,
+    rule: RuleVersion,
+    index: Arc<Mutex<Index>>,
+}
+
+/// Why letters cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DeadLetterError {
+    /// The letters' journal cannot be opened.
+    #[error("the dead letters cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// A letter could not be made safe.
+    #[error("a dead letter could not be kept: {0}")]
+    Append(#[from] AppendError),
+    /// A letter could not be read.
+    #[error("a dead letter could not be read: {0}")]
+    Read(#[from] ReadError),
+    /// The letters' cursor could not be stored.
+    #[error("the dead letters' cursor could not be stored: {0}")]
+    Cursor(#[from] CursorError),
+    /// The letters' lists could not be written.
+    #[error("the dead letters' lists could not be written: {0}")]
+    Ledger(#[from] LedgerError),
+    /// Too many wait for a decision.
+    #[error(
+        "{OPEN_LETTERS_MAX} dead letters wait for a decision, no more are kept: look at them with \
+         `meterline dead-letters list`, then re-submit or drop them"
+    )]
+    Full,
+    /// No such letter.
+    #[error("there is no dead letter {0}; `meterline dead-letters list` shows those there are")]
+    Unknown(LetterId),
+    /// Somebody has decided already.
+    #[error("dead letter {0} was settled before")]
+    Settled(LetterId),
+    /// The record is not what this program writes.
+    #[error("dead letter {0} cannot be understood: {1}")]
+    Unclear(LetterId, String),
+}
+
+/// The letters' journal, as it is opened.
+#[must_use]
+pub fn journal_options(directory: impl Into<PathBuf>, clock: Clock) -> Options {
+    let mut options = Options::new(directory);
+    options.segment_bytes = SEGMENT_BYTES;
+    options.cap_bytes = LETTERS_BYTES_MAX;
+    options.retain = Retention { bytes: LETTERS_BYTES_MAX / 4, age_ns: i64::MAX };
+    options.clock = clock;
+    options
+}
+
+impl DeadLetters {
+    /// Opens the letters of a directory and reads which are open.
+    ///
+    /// # Errors
+    /// When the directory is in use, damaged or cannot be written.
+    pub fn open(directory: impl Into<PathBuf>, clock: Clock) -> Result<Self, DeadLetterError> {
+        let (journal, _) = Journal::open(journal_options(directory, clock.clone()))?;
+        let source = journal.source_id("dead-letters")?;
+        let rule = journal.rule_version(&Limits::DEFAULT)?;
+        let mut index = Index::default();
+        let mut reader = journal.reader(journal.oldest().next)?;
+        while let Some(record) = reader.read()? {
+            let id = LetterId(record.sequence.0);
+            match record.header.format {
+                FORMAT_LETTER => match Letter::decode(record.payload) {
+                    Ok(letter) => index.add(id, &letter),
+                    Err(why) => tracing::error!(letter = id.0, why, "a dead letter cannot be understood"),
+                },
+                FORMAT_SETTLED => {
+                    if let Ok((settled, _)) = letter::decode_settlement(record.payload) {
+                        index.settle(settled);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let letters = Self { journal, clock, source, rule, index: Arc::new(Mutex::new(index)) };
+        letters.show_counts();
+        letters.store_cursor()?;
+        Ok(letters)
+    }
+
+    /// Keeps a letter; it is on disk when this returns. A letter of the same kind
+    /// about the same thing that is still open is not kept twice.
+    ///
+    /// # Errors
+    /// When there is no room, or the disk fails: the caller must not go on.
+    pub fn add(&self, letter: &Letter) -> Result<LetterId, DeadLetterError> {
+        let mut index = self.index();
+        if let Some(id) = index.find(letter) {
+            return Ok(id);
+        }
+        if index.len() >= OPEN_LETTERS_MAX {
+            return Err(DeadLetterError::Full);
+        }
+        // Held across the sync on purpose: letters are rare, and their numbers and
+        // the index must agree.
+        let id = LetterId(self.append(FORMAT_LETTER, &letter.encode())?.0);
+        index.add(id, letter);
+        drop(index);
+        metrics::counter("meterline_dead_letters_total", &[("kind", letter.kind.label().to_owned())]).increment(1);
+        self.show_counts();
+        self.store_cursor()?;
+        Ok(id)
+    }
+
+    /// A letter with its body.
+    ///
+    /// # Errors
+    /// When there is none of that number, or it cannot be read.
+    pub fn get(&self, id: LetterId) -> Result<Letter, DeadLetterError> {
+        let mut reader = self.journal.reader(Sequence(id.0)).map_err(|_| DeadLetterError::Unknown(id))?;
+        match reader.read()? {
+            Some(record) if record.header.format == FORMAT_LETTER => {
+                Letter::decode(record.payload).map_err(|why| DeadLetterError::Unclear(id, why))
+            }
+            _ => Err(DeadLetterError::Unknown(id)),
+        }
+    }
+
+    /// Notes what was decided about a letter.
+    ///
+    /// # Errors
+    /// When it is not open, or the disk fails.
+    pub fn settle(&self, id: LetterId, how: Settlement) -> Result<(), DeadLetterError> {
+        let mut index = self.index();
+        if !index.is_open(id) {
+            drop(index);
+            self.get(id)?;
+            return Err(DeadLetterError::Settled(id));
+        }
+        self.append(FORMAT_SETTLED, &letter::encode_settlement(id, how))?;
+        index.settle(id);
+        drop(index);
+        self.show_counts();
+        self.store_cursor()
+    }
+
+    /// The number of open letters by kind.
+    #[must_use]
+    pub fn open_by_kind(&self) -> BTreeMap<String, u64> {
+        let index = self.index();
+        Kind::ALL.iter().map(|kind| (kind.label().to_owned(), index.count(*kind))).collect()
+    }
+
+    /// The records that a sink's code died of and that nobody has decided about yet.
+    #[must_use]
+    pub fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
+        self.index().poisoned(sink)
+    }
+
+    /// Closes the letters' journal.
+    pub fn close(&self) {
+        self.journal.close();
+    }
+
+    fn append(&self, format: u16, payload: &[u8]) -> Result<Sequence, AppendError> {
+        let header = RecordHeader {
+            source: self.source,
+            format,
+            verdict: Verdict::Deliverable,
+            rule: self.rule,
+            received: self.clock.now(),
+        };
+        self.journal.append(header, payload)?.wait()
+    }
+
+    /// Pins the oldest open letter, and with it everything younger.
+    fn store_cursor(&self) -> Result<(), DeadLetterError> {
+        let oldest_open = self.index().oldest().map_or_else(|| self.journal.next(), |id| Sequence(id.0));
+        let cursor = Cursor::at(OPEN_CURSOR, self.journal.position(oldest_open), self.clock.now());
+        Ok(self.journal.cursors().store(&cursor)?)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]
+    fn show_counts(&self) {
+        for (kind, count) in self.open_by_kind() {
+            metrics::gauge("meterline_dead_letters", &[("kind", kind)]).set(count as f64);
+        }
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,74 @@
+//! Which letters are open, by number and by what they are about.
+
+use super::letter::{Kind, Letter, LetterId, Row};
+use crate::journal::{JournalId, Sequence};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What a letter is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Subject {
+    kind: Kind,
+    journal: JournalId,
+    sequence: Sequence,
+    sink: Option<String>,
+    row: Option<Row>,
+}
+
+impl Subject {
+    fn of(letter: &Letter) -> Self {
+        Self {
+            kind: letter.kind,
+            journal: letter.journal,
+            sequence: letter.sequence,
+            sink: letter.sink.clone(),
+            row: letter.row,
+        }
+    }
+}
+
+/// The open letters.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    by_id: BTreeMap<LetterId, Subject>,
+    by_subject: HashMap<Subject, LetterId>,
+}
+
+impl Index {
+    pub(super) fn add(&mut self, id: LetterId, letter: &Letter) {
+        let subject = Subject::of(letter);
+        self.by_subject.insert(subject.clone(), id);
+        self.by_id.insert(id, subject);
+    }
+
+    pub(super) fn settle(&mut self, id: LetterId) {
+        if let Some(subject) = self.by_id.remove(&id) {
+            self.by_subject.remove(&subject);
+        }
+    }
+
+    pub(super) fn find(&self, letter: &Letter) -> Option<LetterId> {
+        self.by_subject.get(&Subject::of(letter)).copied()
+    }
+
+    pub(super) fn is_open(&self, id: LetterId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    pub(super) fn oldest(&self) -> Option<LetterId> {
+        self.by_id.first_key_value().map(|(id, _)| *id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// The records that a sink's code died of.
+    pub(super) fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
+        let of_sink = |subject: &&Subject| subject.kind == Kind::Poison && subject.sink.as_deref() == Some(sink);
+        self.by_id.values().filter(of_sink).map(|subject| subject.sequence).collect()
+    }
+
+    pub(super) fn count(&self, kind: Kind) -> u64 {
+        self.by_id.values().filter(|subject| subject.kind == kind).count() as u64
+    }
+}

@@ -1,0 +1,96 @@
+//! The keeper: the sink of a pump of its own, which copies every undecodable body
+//! and every record with set-aside samples to the dead letters before retention
+//! may take it. Its cursor pins the journal like any sink's. A record that comes
+//! again is not kept twice while its letter is open.
+
+use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
+use crate::dead_letters::{DeadLetters, Kind, Letter};
+use crate::journal::{Position, Sequence, Verdict};
+use crate::reading::SetAside;
+use crate::wire::{self, PayloadFormat, Tally};
+
+/// Copies what the other sinks leave out.
+#[derive(Debug)]
+pub struct Keeper {
+    letters: DeadLetters,
+    next_unsafe: Sequence,
+}
+
+impl Keeper {
+    /// A keeper that writes to these letters.
+    #[must_use]
+    pub fn new(letters: DeadLetters) -> Self {
+        Self { letters, next_unsafe: Sequence::FIRST }
+    }
+}
+
+impl Sink for Keeper {
+    fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
+        Ok(None)
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Exceptions
+    }
+
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        self.next_unsafe = delivery.record.sequence.next();
+        Ok(())
+    }
+
+    fn keep(&mut self, exception: &Exception<'_>) -> Result<(), SinkError> {
+        let (record, header) = (&exception.record, &exception.record.header);
+        let (kind, reason) = match (header.verdict, exception.format) {
+            (_, None) => (Kind::Undecodable, "a payload format that this program does not know".to_owned()),
+            (Verdict::Undecodable, Some(format)) => (Kind::Undecodable, framing_fault(format, record.payload)),
+            (Verdict::PartlySetAside | Verdict::Deliverable, Some(format)) => {
+                (Kind::SetAside, reasons(format, exception))
+            }
+        };
+        let letter = Letter {
+            kind,
+            source: exception.source.to_owned(),
+            received: header.received,
+            journal: record.journal,
+            sequence: record.sequence,
+            format: header.format,
+            sink: None,
+            row: None,
+            reason,
+            body: record.payload.to_vec(),
+        };
+        self.letters.add(&letter).map_err(|error| SinkError::blocked(error.to_string()))?;
+        self.next_unsafe = record.sequence.next();
+        Ok(())
+    }
+
+    fn settle(&mut self, _drain: bool) -> Result<Progress, SinkError> {
+        Ok(Progress { next_unsafe: self.next_unsafe, wake_at: None })
+    }
+
+    fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
+        self.next_unsafe = position.next;
+        Ok(())
+    }
+}
+
+fn framing_fault(format: PayloadFormat, body: &[u8]) -> String {
+    match wire::readings(format, body) {
+        Err(error) => error.to_string(),
+        Ok(_) => "this program can read it: re-submit it".to_owned(),
+    }
+}
+
+/// The reasons why samples of the record were set aside, each once, with its count.
+fn reasons(format: PayloadFormat, exception: &Exception<'_>) -> String {
+    let record = &exception.record;
+    match wire::readings(format, record.payload) {
+        Err(error) => error.to_string(),
+        Ok(readings) => {
+            let tally = Tally::of(readings, exception.limits, record.header.received);
+            let counts = SetAside::ALL.map(|reason| (reason.label(), tally.set_aside[reason.index()]));
+            let named = counts.iter().filter(|(_, count)| *count > 0).map(|(label, count)| format!("{count} {label}"));
+            named.collect::<Vec<_>>().join(", ")
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a pump counts of its sink; rows, requests and bytes are the sink's own.
+
+use super::status::{PumpStatus, SinkState};
+use ::metrics::{Counter, Gauge, Histogram};
+
+pub(super) struct Metrics {
+    state: [Gauge; SinkState::ALL.len()],
+    next_sequence: Gauge,
+    lag_records: Gauge,
+    lag_seconds: Gauge,
+    lag_bytes: Gauge,
+    pub(super) readings: Counter,
+    pub(super) errors: Counter,
+    pub(super) retries: Counter,
+    pub(super) restarts: Counter,
+    pub(super) gap_records: Counter,
+    pub(super) delay_seconds: Histogram,
+}
+
+impl Metrics {
+    pub(super) fn new(sink: &str) -> Self {
+        let labels = [("sink", sink.to_owned())];
+        let counter = |family| crate::metrics::counter(family, &labels);
+        let gauge = |family| crate::metrics::gauge(family, &labels);
+        let state = SinkState::ALL.map(|state| {
+            let labels = [("sink", sink.to_owned()), ("state", state.label().to_owned())];
+            crate::metrics::gauge("meterline_sink_state", &labels)
+        });
+        Self {
+            state,
+            next_sequence: gauge("meterline_sink_next_sequence"),
+            lag_records: gauge("meterline_sink_lag_records"),
+            lag_seconds: gauge("meterline_sink_lag_seconds"),
+            lag_bytes: gauge("meterline_sink_lag_bytes"),
+            readings: counter("meterline_sink_readings_total"),
+            errors: counter("meterline_sink_errors_total"),
+            retries: counter("meterline_sink_retries_total"),
+            restarts: counter("meterline_sink_restarts_total"),
+            gap_records: counter("meterline_sink_gap_records_total"),
+            delay_seconds: crate::metrics::histogram("meterline_sink_delay_seconds", &labels),
+        }
+    }
+
+    /// Sets the gauges from what the pump shows.
+    pub(super) fn show(&self, status: &PumpStatus) {
+        for (state, gauge) in SinkState::ALL.into_iter().zip(&self.state) {
+            gauge.set(if state == status.state { 1.0 } else { 0.0 });
+        }
+        self.next_sequence.set(status.next.0 as f64);
+        self.lag_records.set(status.lag_records as f64);
+        self.lag_bytes.set(status.lag_bytes as f64);
+        self.lag_seconds.set(status.lag_seconds);
+    }
+}

@@ -1,0 +1,124 @@
+//! A sink's code that fails (panics): which record it was at, how often, and what
+//! becomes of that record.
+//!
+//! Dead three times at the same record, the record is dead-lettered and passed
+//! over. Where the pump cannot know the record (the code failed while sending a
+//! batch), or has no place for dead letters, the sink is blocked and says so; it
+//! is tried again all the same.
+
+use super::pump::PumpOptions;
+use super::refused_rows::letter_of;
+use super::run::{Run, Trouble};
+use crate::dead_letters::{DeadLetters, Kind};
+use crate::journal::Sequence;
+use std::any::Any;
+use std::collections::BTreeSet;
+
+/// So many deaths at one record make it poison.
+const DEATHS_MAX: u32 = 3;
+
+/// What a sink's code died of.
+#[derive(Default)]
+pub(super) struct Deaths {
+    at_hand: Option<Sequence>,
+    /// Where it died last, and how often in a row.
+    last: Option<(Sequence, u32)>,
+    poisoned: BTreeSet<Sequence>,
+    restarts: u64,
+}
+
+impl Deaths {
+    /// A record is being handed over.
+    pub(super) fn begin(&mut self, sequence: Sequence) {
+        self.at_hand = Some(sequence);
+    }
+
+    /// It was; or it could not be, then this is the record.
+    pub(super) fn end(&mut self) -> Option<Sequence> {
+        self.at_hand.take()
+    }
+
+    pub(super) fn is_poison(&self, sequence: Sequence) -> bool {
+        !self.poisoned.is_empty() && self.poisoned.contains(&sequence)
+    }
+
+    /// Takes over which records are dead letters of this sink now.
+    pub(super) fn load(&mut self, options: &PumpOptions, sink: &str) {
+        if let Some(letters) = &options.dead_letters {
+            self.poisoned = letters.poisoned(sink);
+        }
+    }
+
+    pub(super) fn forget_below(&mut self, safe: Sequence) {
+        self.last = self.last.filter(|(sequence, _)| *sequence >= safe);
+    }
+
+    pub(super) fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    fn count(&mut self, sequence: Sequence) -> u32 {
+        self.restarts += 1;
+        let before = self.last.filter(|(last, _)| *last == sequence).map_or(0, |(_, count)| count);
+        self.last = Some((sequence, before + 1));
+        before + 1
+    }
+}
+
+impl Run {
+    /// What follows from a panic in the sink's code.
+    pub(super) fn died(&mut self, panic: &(dyn Any + Send)) -> Trouble {
+        self.metrics.restarts.increment(1);
+        let message = panic_message(panic);
+        let at_hand = self.deaths.at_hand;
+        let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
+        let sequence = at_hand.unwrap_or(safe);
+        let deaths = self.deaths.count(sequence);
+        let name = self.shared.name.clone();
+        if deaths < DEATHS_MAX {
+            return Trouble::waiting(format!(
+                "the code of sink {name} failed at record {sequence}, {deaths} of {DEATHS_MAX} times: {message}"
+            ));
+        }
+        match (at_hand, self.options.dead_letters.clone()) {
+            (Some(poison), Some(letters)) => self.set_poison_aside(poison, &letters, &message),
+            _ => Trouble::blocked(format!(
+                "the code of sink {name} failed {deaths} times at record {sequence} or after it: {message}; this is a \
+                 fault of the program: look at `meterline journal --records` there, and report it"
+            )),
+        }
+    }
+
+    fn set_poison_aside(&mut self, poison: Sequence, letters: &DeadLetters, message: &str) -> Trouble {
+        let name = &self.shared.name;
+        let reason = format!("the sink's code failed at it: {message}");
+        let letter = letter_of(&self.shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
+        let added = letter.and_then(|letter| {
+            let not_kept = |error| {
+                Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"))
+            };
+            letters.add(&letter).map_err(not_kept)
+        });
+        match added {
+            Ok(id) => {
+                self.deaths.poisoned.insert(poison);
+                self.deaths.last = None;
+                tracing::error!(
+                    sink = name,
+                    record = poison.0,
+                    letter = id.0,
+                    "a record that kills the sink's code was set aside"
+                );
+                Trouble::waiting(format!(
+                    "the code of sink {name} failed {DEATHS_MAX} times at record {poison}, which is dead letter {id} now: {message}"
+                ))
+            }
+            Err(trouble) => trouble,
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}

@@ -1,0 +1,133 @@
+//! A running pump, seen from outside.
+
+use super::backoff::Backoff;
+use super::rewind::{Rewind, RewindError, Rewound};
+use super::run::Run;
+use super::shared::Shared;
+use super::sink::Sink;
+use super::status::PumpStatus;
+use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
+use crate::journal::Journal;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A rewind is answered when it is durable; a pump that is in the middle of a
+/// request does it after that.
+const REWIND_WAIT: Duration = Duration::from_secs(10);
+/// What a pump may take beyond its deadline to store its cursor.
+const JOIN_GRACE: Duration = Duration::from_secs(1);
+
+/// How a pump paces itself.
+#[derive(Debug, Clone)]
+pub struct PumpOptions {
+    /// After catching up, how long it lets records gather before it reads again.
+    pub linger: Duration,
+    /// How often the cursor is stored at most.
+    pub cursor_every: Duration,
+    /// The waits after failures.
+    pub backoff: Backoff,
+    /// Where a record goes that kills the sink's code three times; without it, such
+    /// a record blocks the sink.
+    pub dead_letters: Option<DeadLetters>,
+}
+
+impl Default for PumpOptions {
+    /// 20 ms, one second, 100 ms to 30 s, nowhere.
+    fn default() -> Self {
+        Self {
+            linger: Duration::from_millis(20),
+            cursor_every: Duration::from_secs(1),
+            backoff: Backoff::STANDARD,
+            dead_letters: None,
+        }
+    }
+}
+
+/// Why a pump's thread could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread of sink {sink} cannot be started: {source}; raise the limit of threads or free some memory")]
+pub struct StartError {
+    /// The sink.
+    pub sink: String,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// A running pump. Dropped without [`PumpHandle::stop`], its thread goes on.
+pub struct PumpHandle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl PumpHandle {
+    /// Starts the pump of a sink, on a thread named `pump-NAME`, behind the cursor
+    /// of the same name.
+    ///
+    /// # Errors
+    /// When the system has no thread.
+    pub fn start(
+        name: impl Into<String>,
+        sink: Box<dyn Sink>,
+        journal: Journal,
+        clock: Clock,
+        options: PumpOptions,
+    ) -> Result<Self, StartError> {
+        let shared = Arc::new(Shared::new(name.into(), journal, clock));
+        let run = Run::new(Arc::clone(&shared), sink, options);
+        let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || run.run());
+        let thread = thread.map_err(|source| StartError { sink: shared.name.clone(), source })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The sink's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn status(&self) -> PumpStatus {
+        self.shared.status()
+    }
+
+    /// Sets the sink back, and returns once that is durable. Nothing is done where
+    /// the sink has not come that far yet.
+    ///
+    /// # Errors
+    /// See [`RewindError`].
+    pub fn rewind(&self, rewind: Rewind) -> Result<Rewound, RewindError> {
+        let answer = self.shared.ask_for_rewind(rewind);
+        answer.recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
+    }
+
+    /// Asks it to send what the journal holds now, until `deadline`, and to end.
+    /// Returns at once, so that all pumps can be asked before one is waited for.
+    pub fn stop(&self, deadline: Instant) {
+        self.shared.stop_by(deadline);
+    }
+
+    /// Waits for its end, at most until a moment after the deadline it was stopped
+    /// with. One that is in the middle of a request then is left as it is: its
+    /// cursor remembers.
+    pub fn join(&self) {
+        let sink = self.shared.name.as_str();
+        if !self.shared.wait_for_end(JOIN_GRACE) {
+            tracing::warn!(sink, "the sink is still busy at the deadline; it is left as it is, its cursor remembers");
+            return;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!(sink, "the pump's thread had died; its cursor is as it was stored last");
+        }
+    }
+}
+
+impl fmt::Debug for PumpHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PumpHandle").field("status", &self.status()).finish()
+    }
+}

@@ -1,0 +1,403 @@
+//! The pump's own thread: read, hand over, settle, advance, rest; and what
+//! happens when that fails.
+
+use super::cursor::StoredCursor;
+use super::feed::{Fed, Known};
+use super::metrics::Metrics;
+use super::poison::Deaths;
+use super::pump::PumpOptions;
+use super::rewind::{Rewind, RewindError, Rewound, SourceFilter};
+use super::shared::Shared;
+use super::sink::{Progress, Sink, SinkError, SinkTrouble};
+use super::start::{gap, start};
+use super::status::SinkState;
+use crate::journal::{ReadError, Reader, Sequence};
+use crate::reading::UnixNanos;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often lag and gauges are brought up to date, whatever happens.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// The pause while a sink has no room.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+/// A sink that has nothing to send counts as recovered after so long without an error.
+const RECOVERED_AFTER: Duration = Duration::from_secs(5);
+/// Laps whose delay can be measured at once; with more in flight some go unmeasured.
+const MARKS_MAX: usize = 4096;
+
+/// Why a lap could not be done.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) state: SinkState,
+    pub(super) message: String,
+}
+
+/// Where the pump is.
+pub(super) struct Place {
+    /// The lowest record that is not safe.
+    pub(super) safe: Sequence,
+    /// `None` until the sink was rewound to `safe`.
+    pub(super) reader: Option<Reader>,
+    /// The last record handed over since the rewind.
+    pub(super) last_taken: Option<Sequence>,
+    /// First record of a lap, and when it was received.
+    pub(super) marks: VecDeque<(Sequence, UnixNanos)>,
+}
+
+/// The last failure, until the sink has recovered from it.
+struct Failed {
+    safe: Sequence,
+    tried: Instant,
+}
+
+enum Lap {
+    Done,
+    Ended,
+}
+
+pub(super) struct Run {
+    pub(super) shared: Arc<Shared>,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) options: PumpOptions,
+    pub(super) metrics: Metrics,
+    pub(super) place: Option<Place>,
+    pub(super) filter: Option<SourceFilter>,
+    pub(super) known: Known,
+    pub(super) deaths: Deaths,
+    /// The record that could not be handed over: everything before it is made safe
+    /// first, so that what is wrong with it holds nothing else up.
+    pub(super) stumble: Option<Sequence>,
+    cursor: StoredCursor,
+    failed: Option<Failed>,
+    refreshed: Option<Instant>,
+    rings_seen: u64,
+}
+
+impl Run {
+    pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn Sink>, options: PumpOptions) -> Self {
+        Self {
+            metrics: Metrics::new(&shared.name),
+            known: Known::default(),
+            deaths: Deaths::default(),
+            stumble: None,
+            cursor: StoredCursor::new(options.cursor_every),
+            shared,
+            sink,
+            options,
+            place: None,
+            filter: None,
+            failed: None,
+            refreshed: None,
+            rings_seen: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let trouble = match catch_unwind(AssertUnwindSafe(|| self.lap())) {
+                Ok(Ok(Lap::Done)) => continue,
+                Ok(Ok(Lap::Ended)) => break,
+                Ok(Err(trouble)) => trouble,
+                Err(panic) => self.died(&*panic),
+            };
+            self.fail(trouble);
+            if !self.wait_for_next_try() {
+                break;
+            }
+        }
+        if let Some(place) = &self.place {
+            self.cursor.finish(&self.shared, place.safe);
+        }
+        self.refresh();
+        self.shared.ended();
+    }
+
+    fn lap(&mut self) -> Result<Lap, Trouble> {
+        self.rings_seen = self.shared.rings();
+        let begun = self.begin();
+        self.attend();
+        begun?;
+        let stop_by = self.shared.stop_deadline();
+        if stop_by.is_some_and(|deadline| self.shared.clock.monotonic() >= deadline) {
+            return Ok(Lap::Ended);
+        }
+        self.make_ready()?;
+        let fed = self.feed()?;
+        let is_drained = stop_by.is_some() && fed == Fed::Tail;
+        let progress = self.sink.settle(is_drained || fed == Fed::Stumble)?;
+        let next = self.note(progress);
+        if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
+            self.refresh();
+        }
+        if is_drained && self.place.as_ref().is_some_and(|place| place.safe == next) {
+            return Ok(Lap::Ended);
+        }
+        self.rest(fed, next, progress.wake_at);
+        Ok(Lap::Done)
+    }
+
+    /// Finds the place to begin at, once.
+    fn begin(&mut self) -> Result<(), Trouble> {
+        if self.place.is_some() {
+            return Ok(());
+        }
+        let start = start(&self.shared, self.sink.as_mut())?;
+        self.metrics.gap_records.increment(start.gap_records);
+        if start.is_stored {
+            self.cursor.finish(&self.shared, start.next);
+        } else {
+            // Stored before anything is read: from here on it pins what it needs.
+            self.cursor.store(&self.shared, start.next).map_err(|error| Trouble::waiting(error.to_string()))?;
+        }
+        self.deaths.load(&self.options, &self.shared.name);
+        self.shared.view().safe = start.next;
+        self.place = Some(Place { safe: start.next, reader: None, last_taken: None, marks: VecDeque::new() });
+        tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
+        Ok(())
+    }
+
+    /// Carries out the rewind that was asked for, if any.
+    fn attend(&mut self) {
+        if let Some((rewind, asked)) = self.shared.take_rewind() {
+            // Who asked may have given up waiting.
+            asked.try_send(self.rewind(rewind)).ok();
+        }
+    }
+
+    fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
+        let Some(place) = &mut self.place else {
+            let why = self.shared.view().why.clone();
+            return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is just starting".to_owned())));
+        };
+        let until = place.safe;
+        let from = rewind.from.max(self.shared.journal.oldest().next);
+        if from >= until {
+            return Ok(Rewound { from: until, until });
+        }
+        self.cursor.store(&self.shared, from)?;
+        self.filter = match (rewind.source, self.filter) {
+            (Some(source), None) => Some(SourceFilter { source, until }),
+            _ => None,
+        };
+        place.go_back(from);
+        self.stumble = None;
+        if let Some(failed) = &mut self.failed {
+            failed.safe = from;
+        }
+        self.deaths.load(&self.options, &self.shared.name);
+        self.shared.view().safe = from;
+        tracing::info!(sink = self.shared.name, from = from.0, until = until.0, "the sink is rewound");
+        Ok(Rewound { from, until })
+    }
+
+    /// Rewinds the sink to the lowest unsafe record, after a start, a failure, a rewind.
+    fn make_ready(&mut self) -> Result<(), Trouble> {
+        let Some(place) = self.place.as_mut().filter(|place| place.reader.is_none()) else { return Ok(()) };
+        let reader = match self.shared.journal.reader(place.safe) {
+            Err(ReadError::Retained { wanted, oldest }) => {
+                tracing::error!(
+                    sink = self.shared.name,
+                    wanted = wanted.0,
+                    oldest = oldest.0,
+                    "retention took records before the sink had them; it goes on at the oldest"
+                );
+                self.metrics.gap_records.increment(gap(wanted, oldest));
+                place.safe = oldest;
+                self.shared.journal.reader(oldest)?
+            }
+            other => other?,
+        };
+        self.sink.rewind(self.shared.journal.position(place.safe))?;
+        place.reader = Some(reader);
+        Ok(())
+    }
+
+    /// Takes over how far the sink is; the record that is read next.
+    fn note(&mut self, progress: Progress) -> Sequence {
+        let Some(place) = &mut self.place else { return progress.next_unsafe };
+        let next = place.reader.as_ref().map_or(place.safe, Reader::next_sequence);
+        // With nothing in flight, what was skipped since the last record is safe too.
+        let is_idle = place.last_taken.is_none_or(|taken| progress.next_unsafe > taken);
+        let safe = if is_idle { next } else { progress.next_unsafe.min(next) };
+        let has_advanced = safe > place.safe;
+        place.safe = safe;
+        if has_advanced && let Some(received) = place.take_marks_below(safe) {
+            let delay_ns = self.shared.clock.now().since(received).max(0);
+            self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
+        }
+        if self.filter.is_some_and(|filter| safe >= filter.until) {
+            self.filter = None;
+        }
+        self.deaths.forget_below(safe);
+        self.cursor.follow(&self.shared, safe);
+        self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
+        {
+            let mut view = self.shared.view();
+            view.safe = safe;
+            view.readings = self.known.readings();
+        }
+        self.note_recovery(safe, is_idle);
+        next
+    }
+
+    fn note_recovery(&mut self, safe: Sequence, is_idle: bool) {
+        let Some(failed) = &self.failed else { return };
+        if safe > failed.safe || (is_idle && self.shared.clock.elapsed(failed.tried) >= RECOVERED_AFTER) {
+            self.failed = None;
+            self.options.backoff.reset();
+            self.set_state(SinkState::Running, None);
+            self.refresh();
+        }
+    }
+
+    /// Waits until there is something to do.
+    fn rest(&self, fed: Fed, next: Sequence, wake_at: Option<Instant>) {
+        let clock = &self.shared.clock;
+        let until_due = wake_at.map_or(REFRESH_EVERY, |at| at.saturating_duration_since(clock.monotonic()));
+        let stopping = self.shared.stop_deadline().is_some();
+        match fed {
+            Fed::Room => {}
+            Fed::Full if !self.sink.is_full() => {}
+            Fed::Full => self.shared.pause(self.rings_seen, FULL_PAUSE),
+            Fed::Stumble => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
+            Fed::Tail if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
+            Fed::Tail => {
+                // A few records more a lap cost less than a lap a record.
+                if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
+                    self.shared.pause(self.rings_seen, until_due.min(self.options.linger));
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, trouble: Trouble) {
+        self.metrics.errors.increment(1);
+        self.stumble = self.deaths.end().or(self.stumble);
+        let now = self.shared.clock.monotonic();
+        if let Some(place) = &mut self.place {
+            place.go_back(place.safe);
+        }
+        let safe = self.place.as_ref().map_or(Sequence(0), |place| place.safe);
+        self.failed = Some(Failed { safe, tried: now });
+        {
+            let mut view = self.shared.view();
+            view.last_error = Some((self.shared.clock.now(), trouble.message.clone()));
+            view.next_try = Some(now + self.options.backoff.next_wait());
+        }
+        self.set_state(trouble.state, Some(trouble.message));
+        self.refresh();
+    }
+
+    /// False where it is to end instead: what failed is not tried again at a stop.
+    fn wait_for_next_try(&mut self) -> bool {
+        let next_try = self.shared.view().next_try;
+        while let Some(left) = next_try.and_then(|at| at.checked_duration_since(self.shared.clock.monotonic())) {
+            if self.shared.rings() != self.rings_seen || left.is_zero() {
+                break;
+            }
+            self.shared.pause(self.rings_seen, left.min(REFRESH_EVERY));
+            self.refresh();
+        }
+        self.shared.view().next_try = None;
+        if self.shared.stop_deadline().is_some() {
+            return false;
+        }
+        self.metrics.retries.increment(1);
+        if let Some(failed) = &mut self.failed {
+            failed.tried = self.shared.clock.monotonic();
+        }
+        true
+    }
+
+    /// One log line where the state changes; retries say nothing.
+    fn set_state(&self, state: SinkState, why: Option<String>) {
+        let mut view = self.shared.view();
+        let has_changed = view.state != state;
+        if has_changed {
+            view.since = self.shared.clock.now();
+        }
+        view.state = state;
+        view.why.clone_from(&why);
+        drop(view);
+        let (sink, why) = (self.shared.name.as_str(), why.unwrap_or_default());
+        match state {
+            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was tried again"),
+            SinkState::Running => tracing::info!(sink, "the sink is running"),
+            SinkState::Waiting => tracing::warn!(sink, why, "the sink is waiting"),
+            SinkState::Blocked => tracing::error!(sink, why, "the sink is blocked"),
+        }
+    }
+
+    /// Brings lag and gauges up to date.
+    fn refresh(&mut self) {
+        self.refreshed = Some(self.shared.clock.monotonic());
+        let received = self.place.as_ref().and_then(|place| {
+            let mut reader = self.shared.journal.reader(place.safe).ok()?;
+            reader.read().ok()?.map(|record| record.header.received)
+        });
+        {
+            let mut view = self.shared.view();
+            view.oldest_unsafe_received = received;
+            view.record_bytes_mean = self.known.record_bytes_mean();
+            view.restarts = self.deaths.restarts();
+        }
+        self.metrics.show(&self.shared.status());
+    }
+}
+
+impl Place {
+    /// Everything from `from` on is to be sent again.
+    fn go_back(&mut self, from: Sequence) {
+        self.safe = from;
+        self.reader = None;
+        self.last_taken = None;
+        self.marks.clear();
+    }
+
+    pub(super) fn mark(&mut self, first: Sequence, received: UnixNanos) {
+        if self.marks.len() < MARKS_MAX {
+            self.marks.push_back((first, received));
+        }
+    }
+
+    /// When the oldest of the laps that are safe now was received.
+    fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
+        let mut oldest = None;
+        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < safe) {
+            oldest = oldest.or(Some(*received));
+            self.marks.pop_front();
+        }
+        oldest
+    }
+}
+
+impl Trouble {
+    pub(super) fn waiting(message: impl Into<String>) -> Self {
+        Self { state: SinkState::Waiting, message: message.into() }
+    }
+
+    pub(super) fn blocked(message: impl Into<String>) -> Self {
+        Self { state: SinkState::Blocked, message: message.into() }
+    }
+}
+
+impl From<SinkError> for Trouble {
+    fn from(error: SinkError) -> Self {
+        let state = match error.trouble {
+            SinkTrouble::Waiting => SinkState::Waiting,
+            SinkTrouble::Blocked => SinkState::Blocked,
+        };
+        Self { state, message: error.message }
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged { .. } | ReadError::Beyond { .. } => Self::blocked(error.to_string()),
+            ReadError::Retained { .. } | ReadError::Io { .. } => Self::waiting(error.to_string()),
+        }
+    }
+}

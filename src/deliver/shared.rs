@@ -1,0 +1,159 @@
+//! What a pump's thread and its handle share: commands one way, the status the
+//! other. Locks are held for moments, never across I/O.
+
+use super::rewind::{Rewind, RewindError, Rewound};
+use super::status::{PumpStatus, SinkState};
+use crate::clock::Clock;
+use crate::journal::{Journal, Sequence};
+use crate::reading::UnixNanos;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const NANOS_PER_SECOND: f64 = 1e9;
+
+pub(super) type RewindAnswer = Result<Rewound, RewindError>;
+
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) journal: Journal,
+    pub(super) clock: Clock,
+    inbox: Mutex<Inbox>,
+    rung: Condvar,
+    view: Mutex<View>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    /// Counts commands, so that none is slept through.
+    rings: u64,
+    rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
+    stop_by: Option<Instant>,
+    has_ended: bool,
+}
+
+/// What the pump shows, beside what follows from the journal's end.
+pub(super) struct View {
+    pub(super) state: SinkState,
+    pub(super) why: Option<String>,
+    pub(super) since: UnixNanos,
+    pub(super) next_try: Option<Instant>,
+    pub(super) safe: Sequence,
+    pub(super) oldest_unsafe_received: Option<UnixNanos>,
+    pub(super) record_bytes_mean: u64,
+    pub(super) readings: u64,
+    pub(super) restarts: u64,
+    pub(super) last_error: Option<(UnixNanos, String)>,
+}
+
+impl Shared {
+    pub(super) fn new(name: String, journal: Journal, clock: Clock) -> Self {
+        let view = View {
+            state: SinkState::Running,
+            why: None,
+            since: clock.now(),
+            next_try: None,
+            safe: journal.oldest().next,
+            oldest_unsafe_received: None,
+            record_bytes_mean: 0,
+            readings: 0,
+            restarts: 0,
+            last_error: None,
+        };
+        Self { name, journal, clock, inbox: Mutex::default(), rung: Condvar::new(), view: Mutex::new(view) }
+    }
+
+    pub(super) fn view(&self) -> MutexGuard<'_, View> {
+        locked(&self.view)
+    }
+
+    pub(super) fn status(&self) -> PumpStatus {
+        let (end, now) = (self.journal.next(), self.clock.monotonic());
+        let view = self.view();
+        let lag_records = end.0.saturating_sub(view.safe.0);
+        let received = view.oldest_unsafe_received.filter(|_| lag_records > 0);
+        let age_ns = received.map_or(0, |received| self.clock.now().since(received).max(0));
+        PumpStatus {
+            name: self.name.clone(),
+            state: view.state,
+            why: view.why.clone(),
+            since: view.since,
+            next_try_in: view.next_try.map(|at| at.saturating_duration_since(now)),
+            next: view.safe,
+            lag_records,
+            lag_bytes: lag_records.saturating_mul(view.record_bytes_mean),
+            lag_seconds: age_ns as f64 / NANOS_PER_SECOND,
+            readings: view.readings,
+            restarts: view.restarts,
+            last_error: view.last_error.clone(),
+        }
+    }
+
+    /// Asks for a rewind; the answer comes when it is durable. One that was asked
+    /// for before and not answered yet is replaced, and told that it is.
+    pub(super) fn ask_for_rewind(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
+        let (sender, receiver) = sync_channel(1);
+        self.ring(|inbox| {
+            if inbox.has_ended || inbox.stop_by.is_some() {
+                sender.try_send(Err(RewindError::Stopped)).ok();
+            } else if let Some((_, replaced)) = inbox.rewind.replace((rewind, sender)) {
+                replaced.try_send(Err(RewindError::Busy)).ok();
+            }
+        });
+        receiver
+    }
+
+    pub(super) fn take_rewind(&self) -> Option<(Rewind, SyncSender<RewindAnswer>)> {
+        locked(&self.inbox).rewind.take()
+    }
+
+    pub(super) fn stop_by(&self, deadline: Instant) {
+        self.ring(|inbox| inbox.stop_by = Some(deadline));
+    }
+
+    pub(super) fn stop_deadline(&self) -> Option<Instant> {
+        locked(&self.inbox).stop_by
+    }
+
+    pub(super) fn ended(&self) {
+        self.ring(|inbox| {
+            inbox.has_ended = true;
+            if let Some((_, asked)) = inbox.rewind.take() {
+                asked.try_send(Err(RewindError::Stopped)).ok();
+            }
+        });
+    }
+
+    /// Waits until the thread has ended, at most until `grace` after the deadline of
+    /// the stop. True if it has.
+    pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
+        let now = self.clock.monotonic();
+        let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
+        let waited = self.rung.wait_timeout_while(locked(&self.inbox), limit, |inbox| !inbox.has_ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
+    }
+
+    pub(super) fn rings(&self) -> u64 {
+        locked(&self.inbox).rings
+    }
+
+    /// Waits for `duration`, or until a command came after the `seen`th.
+    pub(super) fn pause(&self, seen: u64, duration: Duration) {
+        let waited = self.rung.wait_timeout_while(locked(&self.inbox), duration, |inbox| inbox.rings == seen);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn ring(&self, change: impl FnOnce(&mut Inbox)) {
+        let mut inbox = locked(&self.inbox);
+        change(&mut inbox);
+        inbox.rings += 1;
+        drop(inbox);
+        self.rung.notify_all();
+        self.journal.wake();
+    }
+}
+
+/// The lock's contents, also after a panic elsewhere: nothing is left half-done under these locks.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,81 @@
+//! Where a pump begins.
+//!
+//! At the lower of what the cursor file says and what the sink's own store says.
+//! The store commits before the file follows, so normally the store is ahead by
+//! what came in the last second, and repeating that is harmless. It is behind
+//! where it was put back from a copy or made anew: what it forgot is sent again.
+//! The file is moved first by a rewind, so a crash right after cannot undo it.
+
+use super::run::Trouble;
+use super::shared::Shared;
+use super::sink::Sink;
+use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
+use uuid::Uuid;
+
+/// Where to begin, and what was seen on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    pub(super) next: Sequence,
+    /// What the cursor file says already.
+    pub(super) is_stored: bool,
+    /// Records that retention took before the sink had them.
+    pub(super) gap_records: u64,
+}
+
+pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Trouble> {
+    let file = file_position(shared)?;
+    let store = sink.stored_position()?;
+    let from_file = file.map(|position| resolve(shared, position, "the cursor")).transpose()?;
+    let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
+    let oldest = shared.journal.oldest().next;
+    let next = from_file.into_iter().chain(from_store).min().unwrap_or(oldest);
+    let wanted = file.or(store).map_or(next, |position| position.next);
+    Ok(Start { next, is_stored: file.is_some_and(|file| file.next == next), gap_records: gap(wanted, oldest) })
+}
+
+/// Records between what was wanted and what there is.
+pub(super) fn gap(wanted: Sequence, oldest: Sequence) -> u64 {
+    oldest.0.saturating_sub(wanted.0)
+}
+
+fn file_position(shared: &Shared) -> Result<Option<Position>, Trouble> {
+    match shared.journal.cursors().load(&shared.name) {
+        Ok(cursor) => Ok(cursor.and_then(|cursor| cursor.position())),
+        Err(error @ CursorError::Damaged { .. }) => {
+            tracing::warn!(sink = shared.name, %error, "starting at the oldest retained record");
+            Ok(None)
+        }
+        Err(error) => Err(Trouble::waiting(error.to_string())),
+    }
+}
+
+fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Sequence, Trouble> {
+    let cursor = Cursor::at(&shared.name, position, shared.clock.now());
+    match shared.journal.resolve(&cursor) {
+        Resolved::At(found) => Ok(found.next),
+        Resolved::Retained(found) => {
+            tracing::warn!(
+                sink = shared.name,
+                wanted = position.next.0,
+                oldest = found.next.0,
+                "{who} names a record that is not retained any more; starting at the oldest"
+            );
+            Ok(found.next)
+        }
+        Resolved::UnknownJournal(found) => {
+            if position.journal.0 != Uuid::nil() {
+                tracing::warn!(
+                    sink = shared.name, journal = %position.journal, start = found.next.0,
+                    "{who} names a journal that these records are not of; starting at the oldest record it cannot have seen"
+                );
+            }
+            Ok(found.next)
+        }
+        Resolved::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
+            "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \
+             fed from (was its directory put back from a copy?); put the right one back, or start the sink anew with \
+             `meterline journal forget {}`",
+            shared.name, end.next, shared.name
+        ))),
+    }
+}

@@ -1,0 +1,216 @@
+//! A source's way through the door: judge, append, wait for the sync, count.
+
+use super::Inner;
+use super::drain::RETRY_AFTER_MIN;
+use super::refusal::Refusal;
+use super::source_counters::SourceCounters;
+use crate::journal::{AppendError, LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use crate::reading::{Limits, UnixNanos};
+use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a source's bodies are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceOptions {
+    /// What is plausible.
+    pub limits: Limits,
+    /// What becomes of a body that cannot be read.
+    pub on_undecodable: OnUndecodable,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self { limits: Limits::DEFAULT, on_undecodable: OnUndecodable::Keep }
+    }
+}
+
+/// What becomes of a body whose framing fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUndecodable {
+    /// It is journaled with that verdict; a later decoder may read it.
+    #[default]
+    Keep,
+    /// It is refused with the place and the reason.
+    Refuse,
+}
+
+/// A body that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// There was nothing in it; it is counted and not journaled.
+    Empty,
+    /// It is on this machine's disk.
+    Safe {
+        /// Its place in the journal.
+        sequence: Sequence,
+        /// What the door found.
+        verdict: Verdict,
+    },
+}
+
+/// A source's entrance; a clone is the same entrance.
+#[derive(Clone)]
+pub struct Entrance(Arc<State>);
+
+struct State {
+    door: Arc<Inner>,
+    source: SourceId,
+    rule: RuleVersion,
+    options: SourceOptions,
+    counters: Arc<SourceCounters>,
+}
+
+/// What the door found in a body.
+struct Judgement {
+    verdict: Verdict,
+    tally: Tally,
+    received: UnixNanos,
+}
+
+impl Entrance {
+    pub(super) fn new(
+        door: Arc<Inner>,
+        options: SourceOptions,
+        counters: Arc<SourceCounters>,
+    ) -> Result<Self, LedgerError> {
+        let source = door.journal.source_id(&counters.name)?;
+        let rule = door.journal.rule_version(&options.limits)?;
+        Ok(Self(Arc::new(State { door, source, rule, options, counters })))
+    }
+
+    /// Takes a body: returns once it is synced to this machine's disk.
+    ///
+    /// Dropping the future takes nothing back: the body may be journaled all the same.
+    ///
+    /// # Errors
+    /// Why nothing of it was kept.
+    pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Taken, Refusal> {
+        let state = &*self.0;
+        if body.is_empty() {
+            state.counters.count_empty();
+            return Ok(Taken::Empty);
+        }
+        let judgement = state.judge(format, body)?;
+        let header = state.header(format, &judgement);
+        let synced = match state.door.journal.append(header, body) {
+            Ok(append) => append.await,
+            Err(error) => Err(error),
+        };
+        match synced {
+            Ok(sequence) => {
+                state.count(format, body, &judgement);
+                Ok(Taken::Safe { sequence, verdict: judgement.verdict })
+            }
+            Err(error) => Err(state.door.refusal(&error)),
+        }
+    }
+}
+
+impl State {
+    fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Judgement, Refusal> {
+        let door = &*self.door;
+        let begun = door.clock.monotonic();
+        let received = door.clock.now();
+        door.clock_watch.look(begun, received);
+        if !door.clock_watch.can_judge(received) {
+            return Err(door.clock_unset());
+        }
+        let judged = self.verdict(format, body, received);
+        door.decode_seconds.record(door.clock.elapsed(begun));
+        let (verdict, tally) = match judged {
+            Ok(found) => found,
+            Err(error) => (self.undecodable(error)?, Tally::default()),
+        };
+        Ok(Judgement { verdict, tally, received })
+    }
+
+    fn verdict(
+        &self,
+        format: PayloadFormat,
+        body: &[u8],
+        received: UnixNanos,
+    ) -> Result<(Verdict, Tally), DecodeError> {
+        let tally = Tally::of(wire::readings(format, body)?, &self.options.limits, received);
+        let verdict = if tally.has_set_aside() { Verdict::PartlySetAside } else { Verdict::Deliverable };
+        Ok((verdict, tally))
+    }
+
+    fn undecodable(&self, error: DecodeError) -> Result<Verdict, Refusal> {
+        match self.options.on_undecodable {
+            OnUndecodable::Keep => {
+                self.counters.report_undecodable(&error);
+                Ok(Verdict::Undecodable)
+            }
+            OnUndecodable::Refuse => Err(Refusal::Undecodable(error)),
+        }
+    }
+
+    fn header(&self, format: PayloadFormat, judgement: &Judgement) -> RecordHeader {
+        RecordHeader {
+            source: self.source,
+            format: format.number(),
+            verdict: judgement.verdict,
+            rule: self.rule,
+            received: judgement.received,
+        }
+    }
+
+    /// Counts a body that is safe, and remembers its readings for the status page.
+    fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) {
+        let Judgement { verdict, tally, received } = judgement;
+        let door = &*self.door;
+        door.outage.end();
+        let elapsed = door.clock.elapsed(door.opened);
+        self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
+        if let (true, Ok(readings)) = (tally.samples > 0, wire::readings(format, body)) {
+            let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
+            if tally.flagged > 0 {
+                self.counters.count_flags(judged.clone());
+            }
+            door.meters.note(judged, &self.counters.name, *received);
+        }
+    }
+}
+
+impl Inner {
+    #[cold]
+    fn clock_unset(&self) -> Refusal {
+        self.refused.clock();
+        let reason = "this service's clock is not set, so it can judge no times; send again later";
+        Refusal::Unavailable { reason, retry_after: RETRY_AFTER_CLOCK }
+    }
+
+    #[cold]
+    fn refusal(&self, error: &AppendError) -> Refusal {
+        self.refused.journal(error);
+        let now = self.clock.monotonic();
+        let (reason, retry_after) = match *error {
+            AppendError::TooLarge { bytes, bytes_max } => return Refusal::TooLarge { bytes, bytes_max },
+            AppendError::Full { .. } => {
+                ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
+            }
+            AppendError::DiskFull { .. } => {
+                ("the journal's disk is full; send again later", self.drain.retry_after(&self.journal, now))
+            }
+            // The next record tries anew.
+            AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
+            AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
+        };
+        if !self.outage.is_known() {
+            tracing::error!(%error, "the journal cannot take bodies; they are answered 503 until it can");
+        }
+        self.outage.begin(error.to_string(), now + retry_after);
+        Refusal::Unavailable { reason, retry_after }
+    }
+}
+
+/// Setting a clock is a matter of a minute.
+const RETRY_AFTER_CLOCK: Duration = Duration::from_secs(60);
+
+impl fmt::Debug for Entrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entrance").field("source", &self.0.counters.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! What a source brought: metric handles taken once, and figures for the status page.
+
+use super::SourceActivity;
+use super::rate::Rate;
+use crate::journal::Verdict;
+use crate::metrics;
+use crate::reading::{Flags, SetAside, UnixNanos};
+use crate::wire::{DecodeError, Judged, Tally};
+use ::metrics::Counter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Before the first body.
+const NEVER: i64 = i64::MIN;
+
+#[derive(Debug)]
+pub(super) struct SourceCounters {
+    pub(super) name: Arc<str>,
+    bodies: [Counter; 3],
+    bytes: Counter,
+    empty: Counter,
+    readings: Counter,
+    samples: Counter,
+    set_aside: [Counter; SetAside::ALL.len()],
+    flagged: [Counter; Flags::NAMED.len()],
+    shown: Shown,
+}
+
+/// The figures of the status page, since the start.
+#[derive(Debug)]
+struct Shown {
+    bodies: AtomicU64,
+    readings: AtomicU64,
+    samples: AtomicU64,
+    set_aside: AtomicU64,
+    undecodable: AtomicU64,
+    last_received: AtomicI64,
+    readings_rate: Rate,
+}
+
+impl SourceCounters {
+    pub(super) fn new(name: &str) -> Self {
+        let source = || ("source", name.to_owned());
+        let of = |family| metrics::counter(family, &[source()]);
+        let verdicts = [Verdict::Deliverable, Verdict::PartlySetAside, Verdict::Undecodable];
+        Self {
+            name: Arc::from(name),
+            bodies: verdicts.map(|verdict| {
+                metrics::counter("meterline_bodies_total", &[source(), ("verdict", verdict.label().to_owned())])
+            }),
+            bytes: of("meterline_body_bytes_total"),
+            empty: of("meterline_bodies_empty_total"),
+            readings: of("meterline_readings_total"),
+            samples: of("meterline_samples_total"),
+            set_aside: SetAside::ALL.map(|reason| {
+                metrics::counter(
+                    "meterline_samples_set_aside_total",
+                    &[source(), ("reason", reason.label().to_owned())],
+                )
+            }),
+            flagged: Flags::NAMED.map(|(_, name)| {
+                metrics::counter("meterline_readings_flagged_total", &[source(), ("flag", name.to_owned())])
+            }),
+            shown: Shown::new(),
+        }
+    }
+
+    pub(super) fn count_empty(&self) {
+        self.empty.increment(1);
+    }
+
+    /// Counts a body that is safe.
+    pub(super) fn count_taken(
+        &self,
+        verdict: Verdict,
+        tally: &Tally,
+        bytes: u64,
+        received: UnixNanos,
+        elapsed: Duration,
+    ) {
+        self.bodies[usize::from(verdict as u8)].increment(1);
+        self.bytes.increment(bytes);
+        self.readings.increment(tally.readings);
+        self.samples.increment(tally.samples);
+        let mut set_aside = 0;
+        if verdict == Verdict::PartlySetAside {
+            for (counter, &count) in self.set_aside.iter().zip(&tally.set_aside) {
+                counter.increment(count);
+                set_aside += count;
+            }
+        }
+        self.shown.add(verdict, tally, set_aside, received, elapsed);
+    }
+
+    /// Counts the unusual marks of the readings of a body; only called where the
+    /// tally says that there are some.
+    #[cold]
+    pub(super) fn count_flags<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
+        for reading in readings {
+            for ((flag, _), counter) in Flags::NAMED.iter().zip(&self.flagged) {
+                counter.increment(u64::from(reading.flags.contains(*flag)));
+            }
+        }
+    }
+
+    /// Logs the first, second, fourth, eighth ... body that cannot be read: a sender
+    /// that changed its format may send thousands a second.
+    #[cold]
+    pub(super) fn report_undecodable(&self, error: &DecodeError) {
+        let so_far = self.shown.undecodable.load(Ordering::Relaxed) + 1;
+        if so_far.is_power_of_two() {
+            tracing::warn!(source = &*self.name, so_far, %error, "a body cannot be read; it is kept as undecodable");
+        }
+    }
+
+    pub(super) fn activity(&self, elapsed: Duration) -> SourceActivity {
+        let shown = &self.shown;
+        let last_received = shown.last_received.load(Ordering::Relaxed);
+        SourceActivity {
+            name: Arc::clone(&self.name),
+            bodies: shown.bodies.load(Ordering::Relaxed),
+            readings: shown.readings.load(Ordering::Relaxed),
+            samples: shown.samples.load(Ordering::Relaxed),
+            set_aside: shown.set_aside.load(Ordering::Relaxed),
+            undecodable: shown.undecodable.load(Ordering::Relaxed),
+            readings_per_second: shown.readings_rate.per_second(elapsed),
+            last_received: (last_received != NEVER).then_some(UnixNanos(last_received)),
+        }
+    }
+}
+
+impl Shown {
+    fn new() -> Self {
+        Self {
+            bodies: AtomicU64::new(0),
+            readings: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
+            set_aside: AtomicU64::new(0),
+            undecodable: AtomicU64::new(0),
+            last_received: AtomicI64::new(NEVER),
+            readings_rate: Rate::default(),
+        }
+    }
+
+    fn add(&self, verdict: Verdict, tally: &Tally, set_aside: u64, received: UnixNanos, elapsed: Duration) {
+        self.bodies.fetch_add(1, Ordering::Relaxed);
+        self.readings.fetch_add(tally.readings, Ordering::Relaxed);
+        self.samples.fetch_add(tally.samples, Ordering::Relaxed);
+        if set_aside > 0 {
+            self.set_aside.fetch_add(set_aside, Ordering::Relaxed);
+        }
+        if verdict == Verdict::Undecodable {
+            self.undecodable.fetch_add(1, Ordering::Relaxed);
+        }
+        self.last_received.store(received.0, Ordering::Relaxed);
+        self.readings_rate.add(tally.readings, elapsed);
+    }
+}

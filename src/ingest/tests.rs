@@ -1,0 +1,202 @@
+//! The door as its users see it: bytes in, verdicts and counts out, on a real journal.
+
+use super::*;
+use crate::journal::{Journal, Options, Sequence, Verdict};
+use crate::reading::{Limits, MeterId};
+use crate::wire::PayloadFormat::SmartMe;
+use meterline_load::{Body, Reading};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
+
+struct Site {
+    door: Door,
+    journal: Journal,
+    clock: Clock,
+    metrics: PrometheusHandle,
+    _directory: TempDir,
+}
+
+fn site() -> Site {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
+    let clock = Clock::system();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let door = ::metrics::with_local_recorder(&recorder, || Door::new(journal.clone(), clock.clone()));
+    Site { door, journal, clock, metrics, _directory: directory }
+}
+
+impl Site {
+    fn entrance(&self, options: SourceOptions) -> Entrance {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        ::metrics::with_local_recorder(&recorder, || self.door.source("building", options).unwrap())
+    }
+
+    fn now_ticks(&self) -> i64 {
+        self.clock.now().0 / 100 * 100
+    }
+
+    fn body(&self, meter: u8, age: Duration, value: f64) -> Vec<u8> {
+        let time_ns = self.now_ticks() - i64::try_from(age.as_nanos()).unwrap();
+        Body::new(0, vec![Reading { meter: [meter; 16], time_ns, values: vec![(ENERGY, value)] }]).bytes
+    }
+}
+
+fn verdict(taken: Result<Taken, Refusal>) -> Verdict {
+    match taken.unwrap() {
+        Taken::Safe { verdict, .. } => verdict,
+        Taken::Empty => panic!("not empty"),
+    }
+}
+
+#[tokio::test]
+async fn a_taken_body_is_in_the_journal_as_it_came_with_what_the_door_found() {
+    let site = site();
+    let entrance = site.entrance(SourceOptions::default());
+    let body = site.body(1, Duration::ZERO, 5.0);
+    let before = site.clock.now();
+    let taken = entrance.take(SmartMe, &body).await.unwrap();
+    assert_eq!(taken, Taken::Safe { sequence: Sequence::FIRST, verdict: Verdict::Deliverable });
+    let mut reader = site.journal.reader(Sequence::FIRST).unwrap();
+    let record = reader.read().unwrap().unwrap();
+    assert_eq!(record.payload, body);
+    assert_eq!(record.header.format, SmartMe.number());
+    assert_eq!(site.journal.source_name(record.header.source).as_deref(), Some("building"));
+    assert_eq!(site.journal.limits(record.header.rule), Some(Limits::DEFAULT));
+    assert!(record.header.received >= before && record.header.received <= site.clock.now());
+}
+
+#[tokio::test]
+async fn an_empty_body_is_counted_and_not_journaled() {
+    let site = site();
+    let taken = site.entrance(SourceOptions::default()).take(SmartMe, b"").await.unwrap();
+    assert_eq!(taken, Taken::Empty);
+    assert_eq!(site.journal.next(), Sequence::FIRST);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_kept_and_marked() {
+    let site = site();
+    let entrance = site.entrance(SourceOptions::default());
+    let old = site.body(1, Duration::from_secs(86_400 * 500), 5.0);
+    assert_eq!(verdict(entrance.take(SmartMe, &old).await), Verdict::PartlySetAside);
+    let not_finite = site.body(1, Duration::ZERO, f64::NAN);
+    assert_eq!(verdict(entrance.take(SmartMe, &not_finite).await), Verdict::PartlySetAside);
+    let source = &site.door.recent().sources[0];
+    assert_eq!((source.bodies, source.samples, source.set_aside), (2, 0, 2));
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_kept_unless_its_source_wants_it_refused() {
+    let site = site();
+    let keep = site.entrance(SourceOptions::default());
+    assert_eq!(verdict(keep.take(SmartMe, b"\x0a\xff").await), Verdict::Undecodable);
+    let refuse = site.entrance(SourceOptions { on_undecodable: OnUndecodable::Refuse, ..SourceOptions::default() });
+    let refusal = refuse.take(SmartMe, b"\x0a\xff").await.unwrap_err();
+    assert!(refusal.to_string().contains("byte"), "says where: {refusal}");
+    assert_eq!(site.journal.next(), Sequence(2), "only the kept one");
+}
+
+#[tokio::test]
+async fn before_its_build_date_the_clock_cannot_judge_and_the_door_is_shut_until_it_can() {
+    let site = site();
+    let entrance = site.entrance(SourceOptions::default());
+    let body = site.body(1, Duration::ZERO, 5.0);
+    site.clock.set_offset(-site.clock.now().0);
+    let refusal = entrance.take(SmartMe, &body).await.unwrap_err();
+    let Refusal::Unavailable { retry_after, .. } = refusal else { panic!("{refusal}") };
+    assert_eq!(retry_after, Duration::from_secs(60));
+    assert!(matches!(site.door.health(), Health::Shut(why) if why.contains("clock")));
+    assert!(!site.door.clock_is_set());
+    site.clock.set_offset(0);
+    assert_eq!(verdict(entrance.take(SmartMe, &body).await), Verdict::Deliverable);
+    assert_eq!(site.door.health(), Health::Open);
+}
+
+#[tokio::test]
+async fn a_jump_of_the_clock_is_counted_and_nothing_is_refused_for_it() {
+    let site = site();
+    let entrance = site.entrance(SourceOptions::default());
+    site.clock.set_offset(3_600_000_000_000);
+    // The next look is due within a second of the first.
+    let looked = async {
+        while site.door.recent().clock_jumps == 0 {
+            entrance.take(SmartMe, &site.body(1, Duration::ZERO, 1.0)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap();
+    assert_eq!(site.door.recent().clock_jumps, 1);
+    assert!(site.metrics.render().contains("meterline_clock_jumps_total 1"));
+}
+
+#[tokio::test]
+async fn every_reading_sample_and_flag_is_counted_once_by_source() {
+    let site = site();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let entrance =
+        ::metrics::with_local_recorder(&recorder, || site.door.source("b", SourceOptions::default()).unwrap());
+    let time_ns = site.now_ticks();
+    let good = Reading { meter: [1; 16], time_ns, values: vec![(ENERGY, 1.0), (ENERGY, f64::INFINITY)] };
+    let none = Reading { meter: [0; 16], time_ns, values: vec![(ENERGY, 1.0), (ENERGY, 1.0)] };
+    let mut body = Body::new(0, vec![good, none]).bytes;
+    body.extend_from_slice(&local_time_reading(time_ns));
+    entrance.take(SmartMe, &body).await.unwrap();
+    let metrics = recorder.handle().render();
+    for line in [
+        r#"meterline_bodies_total{source="b",verdict="partly-set-aside"} 1"#,
+        r#"meterline_readings_total{source="b"} 3"#,
+        r#"meterline_samples_total{source="b"} 1"#,
+        r#"meterline_samples_set_aside_total{source="b",reason="meter_missing"} 2"#,
+        r#"meterline_samples_set_aside_total{source="b",reason="value_not_finite"} 1"#,
+        r#"meterline_readings_flagged_total{source="b",flag="local-time"} 1"#,
+        &format!(r#"meterline_body_bytes_total{{source="b"}} {}"#, body.len()),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+    }
+}
+
+/// A device without values whose time is marked as local.
+fn local_time_reading(time_ns: i64) -> Vec<u8> {
+    use meterline_load::proto::{bcl, smart_me};
+    use prost::Message as _;
+    let time = bcl::DateTime { value: time_ns / 100, scale: 5, kind: 2 };
+    let device = smart_me::DeviceData {
+        device_id: Some(bcl::Guid { lo: 1, hi: 2 }),
+        date_time: Some(time),
+        device_values: Vec::new(),
+    };
+    smart_me::DeviceDataArray { device_data_items: vec![device] }.encode_to_vec()
+}
+
+#[tokio::test]
+async fn the_newest_reading_of_a_meter_is_remembered_and_late_ones_do_not_hide_it() {
+    let site = site();
+    let entrance = site.entrance(SourceOptions::default());
+    let newest = site.body(7, Duration::ZERO, 70.0);
+    entrance.take(SmartMe, &newest).await.unwrap();
+    entrance.take(SmartMe, &site.body(7, Duration::from_secs(3_600), 60.0)).await.unwrap();
+    let recent = site.door.recent();
+    assert_eq!(recent.meters.len(), 1);
+    assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_bytes([7; 16])));
+    assert_eq!(recent.meters[0].samples().map(|sample| sample.value).collect::<Vec<_>>(), [70.0]);
+    assert!(recent.sources[0].readings_per_second > 0.0);
+}
+
+#[tokio::test]
+async fn the_meters_remembered_stay_within_their_bound() {
+    let site = site();
+    let entrance = site.entrance(SourceOptions::default());
+    let time_ns = site.now_ticks();
+    let reading =
+        |number: u128| Reading { meter: (number << 64 | 5).to_be_bytes(), time_ns, values: vec![(ENERGY, 1.0)] };
+    let many = Body::new(0, (1..5_000).map(reading).collect());
+    entrance.take(SmartMe, &many.bytes).await.unwrap();
+    entrance.take(SmartMe, &Body::new(0, vec![reading(9_999)]).bytes).await.unwrap();
+    let recent = site.door.recent();
+    assert!(recent.meters.len() > METERS_MAX * 9 / 10 && recent.meters.len() <= METERS_MAX, "{}", recent.meters.len());
+    assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_u128(9_999 << 64 | 5)), "heard last comes first");
+}

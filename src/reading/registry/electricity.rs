@@ -1,0 +1,139 @@
+//! The grid of electricity codes `1-B:C.D.E*255` (IEC 62056-6-1): C is a quantity
+//! and a phase (L1, L2, L3 are 20, 40, 60 above the sum), D how it is measured, E
+//! the tariff of an energy.
+
+use super::{Entry, Kind, Name, Unit};
+use crate::reading::Obis;
+use std::fmt;
+
+/// Channels that a code may name.
+const CHANNEL_MAX: u8 = 64;
+/// Tariffs that an energy may have.
+const TARIFF_MAX: u8 = 63;
+
+/// An electricity register, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Register {
+    channel: u8,
+    quantity: Quantity,
+    phase: &'static str,
+    measure: Measure,
+    tariff: u8,
+}
+
+/// What is measured: its name, and its units at an instant and summed over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Quantity {
+    name: &'static str,
+    unit: Unit,
+    /// `None` for what nobody sums, such as a voltage.
+    integral: Option<(&'static str, Unit)>,
+}
+
+/// How a quantity is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    At(&'static str, Kind),
+    Integral(&'static str, Kind),
+}
+
+/// What is known of an electricity code.
+pub(super) fn entry(code: Obis) -> Option<Entry> {
+    let [1, channel @ 0..=CHANNEL_MAX, c, d, tariff @ 0..=TARIFF_MAX, 255] = code.0 else {
+        return None;
+    };
+    let (quantity, phase) = quantity(c)?;
+    let measure = measure(d)?;
+    let (unit, kind) = match measure {
+        Measure::At(_, kind) if tariff == 0 => (quantity.unit, kind),
+        Measure::At(..) => return None,
+        Measure::Integral(_, kind) => (quantity.integral?.1, kind),
+    };
+    let register = Register { channel, quantity, phase, measure, tariff };
+    Some(Entry { code, name: Name::Electricity(register), unit, kind, scale: 1.0 })
+}
+
+fn quantity(c: u8) -> Option<(Quantity, &'static str)> {
+    let (c, phase) = match c {
+        1..=16 => (c, ""),
+        21..=36 => (c - 20, " L1"),
+        41..=56 => (c - 40, " L2"),
+        61..=76 => (c - 60, " L3"),
+        84 => return Some((power_factor_export(), "")),
+        85 => return Some((power_factor_export(), " L1")),
+        86 => return Some((power_factor_export(), " L2")),
+        87 => return Some((power_factor_export(), " L3")),
+        _ => return None,
+    };
+    let quantity = match c {
+        1 => active("active power import", "active energy import"),
+        2 => active("active power export", "active energy export"),
+        3 => reactive("reactive power import", "reactive energy import"),
+        4 => reactive("reactive power export", "reactive energy export"),
+        5 => reactive("reactive power Q1", "reactive energy Q1"),
+        6 => reactive("reactive power Q2", "reactive energy Q2"),
+        7 => reactive("reactive power Q3", "reactive energy Q3"),
+        8 => reactive("reactive power Q4", "reactive energy Q4"),
+        9 => apparent("apparent power import", "apparent energy import"),
+        10 => apparent("apparent power export", "apparent energy export"),
+        11 => plain("current", Unit::Ampere),
+        12 => plain("voltage", Unit::Volt),
+        13 => plain("power factor", Unit::One),
+        14 => plain("frequency", Unit::Hertz),
+        15 => active("active power import plus export", "active energy import plus export"),
+        _ => active("active power import minus export", "active energy import minus export"),
+    };
+    Some((quantity, phase))
+}
+
+const fn active(name: &'static str, energy: &'static str) -> Quantity {
+    Quantity { name, unit: Unit::Watt, integral: Some((energy, Unit::WattHour)) }
+}
+
+const fn reactive(name: &'static str, energy: &'static str) -> Quantity {
+    Quantity { name, unit: Unit::Var, integral: Some((energy, Unit::VarHour)) }
+}
+
+const fn apparent(name: &'static str, energy: &'static str) -> Quantity {
+    Quantity { name, unit: Unit::VoltAmpere, integral: Some((energy, Unit::VoltAmpereHour)) }
+}
+
+const fn plain(name: &'static str, unit: Unit) -> Quantity {
+    Quantity { name, unit, integral: None }
+}
+
+const fn power_factor_export() -> Quantity {
+    plain("power factor of export", Unit::One)
+}
+
+/// What a D group means. Averages of a closed interval carry its end as their time.
+fn measure(d: u8) -> Option<Measure> {
+    Some(match d {
+        3 => Measure::At(", minimum", Kind::Gauge),
+        4 | 24 | 27 | 28 => Measure::At(", running average", Kind::Gauge),
+        5 | 25 => Measure::At(", last average", Kind::IntervalEndingAt),
+        6 => Measure::At(", maximum", Kind::Gauge),
+        7 => Measure::At("", Kind::Gauge),
+        8 => Measure::Integral("", Kind::Counter),
+        29 => Measure::Integral(" of the interval", Kind::IntervalEndingAt),
+        49 | 50 => Measure::At(", average of the interval", Kind::IntervalEndingAt),
+        _ => return None,
+    })
+}
+
+impl fmt::Display for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, measure) = match (self.measure, self.quantity.integral) {
+            (Measure::Integral(measure, _), Some((energy, _))) => (energy, measure),
+            (Measure::At(measure, _) | Measure::Integral(measure, _), _) => (self.quantity.name, measure),
+        };
+        write!(f, "{name}{}{measure}", self.phase)?;
+        if self.tariff > 0 {
+            write!(f, ", tariff {}", self.tariff)?;
+        }
+        if self.channel > 0 {
+            write!(f, ", channel {}", self.channel)?;
+        }
+        Ok(())
+    }
+}

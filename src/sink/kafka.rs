@@ -1,0 +1,36 @@
+//! Kafka: one record a reading, idempotent, in journal order for every meter.
+//!
+//! Knows nothing of sources, of the pump or of other sinks.
+//!
+//! - A record's key is the meter's UUID as text, its partition Java's murmur2 of
+//!   that key, its value `meterline.v1.Reading`, its timestamp the receive time.
+//!   A reading without a deliverable value makes no record, as it makes no row.
+//! - The client keeps what it was given, in a queue bounded in messages and bytes,
+//!   until the broker has acknowledged it; `in_flight` knows the lowest journal
+//!   sequence that is not yet whole on the broker.
+//! - Nothing times out and nothing is passed over: whatever fails for good ends the
+//!   producer (`enable.gapless.guarantee`), and the pump goes back to the lowest
+//!   unsafe record with a new one. The old producer's records and the new one's
+//!   are each in order and without gaps, so a reading's first occurrence never
+//!   comes before that of an earlier reading of the same meter.
+//! - Everything of a producer (its acknowledgements, errors and log lines) is served
+//!   on the pump's thread, by `take` and `settle`.
+//! - While no broker is reachable the sink is not running: it reports the trouble
+//!   after a few seconds and its queue is given up, so an outage holds no memory.
+
+mod admin;
+mod check;
+mod config;
+mod connection;
+mod context;
+mod deliver;
+mod encode;
+mod fault;
+mod in_flight;
+mod migrate;
+mod topic;
+
+pub use check::{Finding, Level, check};
+pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};
+pub use deliver::Kafka;
+pub use migrate::{MigrateError, Step, migrate};

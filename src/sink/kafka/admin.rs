@@ -1,0 +1,149 @@
+//! The topic's settings as the brokers know them: asked for and changed, blocking.
+
+use super::config::Config;
+use super::{fault, topic};
+use crate::deliver::SinkError;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::Thread;
+use std::time::Duration;
+
+/// How long the brokers may take for one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to the brokers for one topic's administration.
+pub(super) struct Admin<'a> {
+    client: AdminClient<DefaultClientContext>,
+    config: &'a Config,
+}
+
+/// One setting of the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// Its value in force.
+    pub(super) value: String,
+    /// Whether it was set for this topic, not taken from the brokers' defaults.
+    pub(super) is_own: bool,
+}
+
+/// How the topic came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Creation {
+    /// It was made as wanted.
+    Made,
+    /// It was there already, as somebody else made it.
+    WasThere,
+}
+
+/// The topic's settings by name.
+pub(super) type Settings = BTreeMap<String, Setting>;
+
+impl<'a> Admin<'a> {
+    /// Makes a client; nothing is asked yet.
+    pub(super) fn connect(config: &'a Config) -> Result<Self, SinkError> {
+        let client = config.client().create().map_err(|error| fault::of_client(&error))?;
+        Ok(Self { client, config })
+    }
+
+    /// The topic's settings; empty where this user may not read them.
+    pub(super) fn settings(&self) -> Result<Settings, SinkError> {
+        let resource = ResourceSpecifier::Topic(&self.config.topic);
+        let answer =
+            wait(self.client.describe_configs([&resource], &options())).map_err(|error| self.failed(&error))?;
+        let entries = answer.into_iter().filter_map(Result::ok).flat_map(|resource| resource.entries);
+        Ok(entries
+            .filter_map(|entry| {
+                let is_own = entry.source == ConfigSource::DynamicTopic;
+                Some((entry.name, Setting { value: entry.value?, is_own }))
+            })
+            .collect())
+    }
+
+    /// Makes the topic, where nobody else has done it meanwhile.
+    pub(super) fn create(&self) -> Result<Creation, SinkError> {
+        let settings = topic::wanted(self.config);
+        let partitions = i32::from(self.config.partitions);
+        let replication = TopicReplication::Fixed(i32::from(self.config.replication));
+        let mut new = NewTopic::new(&self.config.topic, partitions, replication);
+        for (name, value) in &settings {
+            new = new.set(name, value);
+        }
+        let answer = wait(self.client.create_topics([&new], &options())).map_err(|error| self.failed(&error))?;
+        match answer.into_iter().find_map(Result::err) {
+            None => Ok(Creation::Made),
+            Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::WasThere),
+            Some((_, code)) => Err(self.refused("made", code)),
+        }
+    }
+
+    /// Gives the topic these settings of its own, instead of all it had.
+    pub(super) fn set(&self, settings: &BTreeMap<&str, &str>) -> Result<(), SinkError> {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(&self.config.topic));
+        for (name, value) in settings {
+            change = change.set(name, value);
+        }
+        let answer = wait(self.client.alter_configs([&change], &options())).map_err(|error| self.failed(&error))?;
+        answer.into_iter().find_map(Result::err).map_or(Ok(()), |(_, code)| Err(self.refused("changed", code)))
+    }
+
+    fn refused(&self, what: &str, code: RDKafkaErrorCode) -> SinkError {
+        let Config { topic, brokers, partitions, replication, .. } = self.config;
+        SinkError::blocked(match code {
+            RDKafkaErrorCode::InvalidReplicationFactor => format!(
+                "topic {topic} cannot be {what}: {replication} copies of a partition need as many brokers; \
+                 lower `replication` of the Kafka sink"
+            ),
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => format!(
+                "topic {topic} cannot be {what}: this user needs Create and AlterConfigs on it; or let somebody who \
+                 may run `meterline migrate`"
+            ),
+            RDKafkaErrorCode::PolicyViolation => format!(
+                "topic {topic} cannot be {what}: a policy of {brokers} forbids it (asked for {partitions} partitions, \
+                 {replication} copies)"
+            ),
+            code => format!("topic {topic} cannot be {what} on {brokers}: {code}"),
+        })
+    }
+
+    fn failed(&self, error: &KafkaError) -> SinkError {
+        match error.rdkafka_error_code() {
+            Some(code) => fault::of_topic(code, self.config).unwrap_or_else(|| {
+                SinkError::waiting(format!(
+                    "the Kafka brokers at {} did not answer a question about topic {}: {code}",
+                    self.config.brokers, self.config.topic
+                ))
+            }),
+            None => fault::of_client(error),
+        }
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT))
+}
+
+/// Waits on this thread; the library answers from one of its own, after
+/// [`REQUEST_TIMEOUT`] at the latest.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return answer;
+        }
+        std::thread::park();
+    }
+}

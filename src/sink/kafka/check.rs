@@ -1,0 +1,114 @@
+//! Whether the brokers are ready for the sink: asked before a start, changes nothing.
+//!
+//! Each finding is one sentence; a fault says what to do. Later questions are left
+//! out where an earlier answer makes them pointless.
+
+use super::admin::Settings;
+use super::config::Config;
+use super::connection::Partition;
+use super::migrate::{Topic, differences, look, partition_difference};
+use super::topic;
+use std::fmt;
+
+const MIN_IN_SYNC: &str = "min.insync.replicas";
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// Readings are taken, something beside them is not as it should be.
+    Warning,
+    /// No reading can be delivered, or not for good, until it is mended.
+    Fault,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What was found, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Looks at the brokers, the credentials and the topic.
+#[must_use]
+pub fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings(Vec::new());
+    match look(config) {
+        Err(error) => findings.add(Level::Fault, error.message),
+        Ok(Topic::Absent) => {
+            findings.add(Level::Good, format!("Kafka at {} answers and takes the credentials", config.brokers));
+            let message = format!("topic {} does not exist; run `meterline migrate`, which makes it", config.topic);
+            findings.add(Level::Fault, message);
+        }
+        Ok(Topic::Present { partitions, settings }) => {
+            findings.add(Level::Good, format!("Kafka at {} answers and takes the credentials", config.brokers));
+            findings.partitions(config, &partitions);
+            findings.settings(config, &settings);
+        }
+    }
+    findings.0
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, level: Level, message: String) {
+        self.0.push(Finding { level, message });
+    }
+
+    fn partitions(&mut self, config: &Config, partitions: &[Partition]) {
+        match partition_difference(config, partitions) {
+            Some(difference) => self.add(Level::Warning, difference),
+            None => self.add(Level::Good, format!("topic {} has {} partitions", config.topic, partitions.len())),
+        }
+        if partitions.iter().any(|partition| partition.replicas < 2) {
+            self.add(
+                Level::Warning,
+                format!("topic {} has partitions with one copy: what that broker's disk loses is gone", config.topic),
+            );
+        }
+    }
+
+    fn settings(&mut self, config: &Config, settings: &Settings) {
+        let topic = &config.topic;
+        if settings.is_empty() {
+            let message = format!("topic {topic}: this user may not read its settings; grant DescribeConfigs");
+            return self.add(Level::Warning, message);
+        }
+        for difference in differences(config, settings) {
+            let level = if difference.name == topic::RETENTION_MS { Level::Warning } else { Level::Fault };
+            let (name, actual, wanted) = (difference.name, difference.actual, difference.wanted);
+            self.add(
+                level,
+                format!("topic {topic}: {name} is {actual} and should be {wanted}; run `meterline migrate`"),
+            );
+        }
+        let number = |name| settings.get(name).and_then(|setting| setting.value.parse::<u32>().ok());
+        if let Some(bytes) = number(topic::MESSAGE_BYTES_MAX).filter(|&bytes| bytes < topic::MESSAGE_BYTES_WANTED) {
+            let wanted = topic::MESSAGE_BYTES_WANTED;
+            self.add(
+                Level::Warning,
+                format!(
+                    "topic {topic}: max.message.bytes is {bytes}, so a reading may be too large; raise it to {wanted}"
+                ),
+            );
+        }
+        if number(MIN_IN_SYNC) == Some(1) {
+            self.add(
+                Level::Warning,
+                format!(
+                    "topic {topic}: min.insync.replicas is 1, so a record may be acknowledged that one broker alone has"
+                ),
+            );
+        }
+    }
+}

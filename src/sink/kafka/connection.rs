@@ -1,0 +1,132 @@
+//! One producer, from the look at its topic to its end.
+
+use super::admin::Admin;
+use super::config::Config;
+use super::context::Context;
+use super::{fault, topic};
+use crate::clock::Clock;
+use crate::deliver::SinkError;
+use crate::journal::Sequence;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, Producer as _};
+use std::time::Duration;
+
+/// How long a broker may take to say what it knows of the topic.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A producer whose topic was there when it was made.
+pub(super) struct Connection {
+    pub(super) producer: BaseProducer<Context>,
+    /// The topic's `max.message.bytes`, where this user may read it.
+    pub(super) topic_bytes_max: Option<u32>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("topic_bytes_max", &self.topic_bytes_max).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects, looks at the topic, and makes a producer whose batches it takes.
+    ///
+    /// # Errors
+    /// When no broker answers, the topic is not there or not writable now, or the
+    /// credentials or settings are not good.
+    pub(super) fn open(config: &Config, clock: &Clock, next: Sequence) -> Result<Self, SinkError> {
+        look(&producer(config, None, clock, next)?, config)?;
+        let topic_bytes_max = topic_bytes_max(config)?;
+        Ok(Self { producer: producer(config, topic_bytes_max, clock, next)?, topic_bytes_max })
+    }
+
+    /// Serves everything that the library has to report.
+    pub(super) fn serve(&self) {
+        serve(&self.producer);
+    }
+}
+
+/// One poll serves one report, so until one serves none.
+fn serve(producer: &BaseProducer<Context>) {
+    let context = producer.context();
+    let mut seen = context.reports().events;
+    loop {
+        producer.poll(Duration::ZERO);
+        let events = context.reports().events;
+        if events == seen {
+            return;
+        }
+        seen = events;
+    }
+}
+
+fn producer(
+    config: &Config,
+    topic_bytes_max: Option<u32>,
+    clock: &Clock,
+    next: Sequence,
+) -> Result<BaseProducer<Context>, SinkError> {
+    config
+        .producer(topic_bytes_max)
+        .create_with_context(Context::new(clock.clone(), next))
+        .map_err(|error| fault::of_client(&error))
+}
+
+/// The topic's partitions, when all can be written to now.
+///
+/// # Errors
+/// Why not.
+pub(super) fn look(producer: &BaseProducer<Context>, config: &Config) -> Result<Vec<Partition>, SinkError> {
+    partitions(producer, config)?.ok_or_else(|| fault::of_missing_topic(config))
+}
+
+/// The same; `None` where the topic does not exist.
+///
+/// # Errors
+/// Why they cannot be written to, or be known.
+pub(super) fn partitions(
+    producer: &BaseProducer<Context>,
+    config: &Config,
+) -> Result<Option<Vec<Partition>>, SinkError> {
+    let metadata = match producer.client().fetch_metadata(Some(&config.topic), METADATA_TIMEOUT) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            // Why no broker answered was reported aside.
+            serve(producer);
+            let suspicion = producer.context().reports().suspicion.clone();
+            return Err(error
+                .rdkafka_error_code()
+                .and_then(|code| fault::of_topic(code, config))
+                .unwrap_or_else(|| fault::of_connection(suspicion.as_ref(), config)));
+        }
+    };
+    let topic = metadata.topics().first().ok_or_else(|| fault::of_connection(None, config))?;
+    match topic.error().map(RDKafkaErrorCode::from) {
+        None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => return Ok(None),
+        Some(code) => return Err(fault::of_topic_state(code, config)),
+    }
+    if let Some(partition) = topic.partitions().iter().find(|partition| partition.leader() < 0) {
+        return Err(fault::of_leader(config, partition.id()));
+    }
+    Ok(Some(topic.partitions().iter().map(|partition| Partition { replicas: partition.replicas().len() }).collect()))
+}
+
+/// What is known of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Partition {
+    /// How many brokers hold it.
+    pub(super) replicas: usize,
+}
+
+/// The topic's limit, where this user may read it. Warns of a topic that was not
+/// made as it is needed: it takes our records, but not all of them for long.
+fn topic_bytes_max(config: &Config) -> Result<Option<u32>, SinkError> {
+    let settings = Admin::connect(config)?.settings()?;
+    if settings.get(topic::TIMESTAMP_TYPE).is_some_and(|setting| setting.value != topic::LOG_APPEND_TIME) {
+        tracing::warn!(
+            topic = config.topic,
+            "the topic keeps the senders' timestamps, so late readings may be deleted early; run `meterline migrate`"
+        );
+    }
+    Ok(settings.get(topic::MESSAGE_BYTES_MAX).and_then(|setting| setting.value.parse().ok()))
+}

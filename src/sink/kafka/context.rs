@@ -1,0 +1,172 @@
+//! What the client library reports: acknowledgements, errors, log lines.
+//!
+//! Knows what happened, not what it means (see `fault`). The library calls from
+//! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
+
+use super::in_flight::{InFlight, Ticket};
+use crate::clock::Clock;
+use crate::journal::Sequence;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::{ClientContext, Statistics};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What is known of one producer.
+#[derive(Debug)]
+pub(super) struct Reports {
+    /// What it has in flight.
+    pub(super) in_flight: InFlight,
+    /// Messages acknowledged since somebody last looked.
+    pub(super) acknowledged: u64,
+    /// The first message that failed for good, and why.
+    pub(super) failure: Option<Failure>,
+    /// Errors of connections since the last acknowledgement.
+    pub(super) suspicion: Option<Suspicion>,
+    /// Whatever came from the library: tells an empty poll from a full one.
+    pub(super) events: u64,
+}
+
+/// A message that failed for good.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure {
+    /// Why.
+    pub(super) code: RDKafkaErrorCode,
+    /// The lowest record whose message failed for that reason.
+    pub(super) lowest: Option<Sequence>,
+}
+
+impl Failure {
+    /// Whether it says only that something else failed.
+    pub(super) fn is_consequence(&self) -> bool {
+        is_consequence(self.code)
+    }
+}
+
+/// Errors of connections, not (yet) of messages.
+#[derive(Debug, Clone)]
+pub(super) struct Suspicion {
+    /// When the first came.
+    pub(super) since: Instant,
+    /// The most telling one.
+    pub(super) code: RDKafkaErrorCode,
+    /// What the library says about it.
+    pub(super) reason: String,
+}
+
+/// The library's way to us.
+#[derive(Debug)]
+pub(super) struct Context {
+    clock: Clock,
+    reports: Mutex<Reports>,
+}
+
+impl Context {
+    /// Nothing reported yet.
+    pub(super) fn new(clock: Clock, next: Sequence) -> Self {
+        let in_flight = InFlight::from(next);
+        let reports = Reports { in_flight, acknowledged: 0, failure: None, suspicion: None, events: 0 };
+        Self { clock, reports: Mutex::new(reports) }
+    }
+
+    /// What was reported.
+    pub(super) fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Ticket;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Ticket) {
+        let mut reports = self.reports();
+        reports.events += 1;
+        match result {
+            Ok(message) => {
+                let bytes = message.payload_len() + message.key_len();
+                reports.in_flight.acknowledged(ticket, bytes);
+                reports.acknowledged += 1;
+                reports.suspicion = None;
+            }
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                reports.failed(ticket, code);
+            }
+        }
+    }
+}
+
+impl Reports {
+    /// Keeps the cause, whichever order it and its consequences come in.
+    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode) {
+        let sequence = self.in_flight.sequence(ticket);
+        let failure = self.failure.get_or_insert(Failure { code, lowest: None });
+        if failure.is_consequence() && !is_consequence(code) {
+            failure.code = code;
+            failure.lowest = None;
+        }
+        if failure.code == code {
+            failure.lowest = lower(failure.lowest, sequence);
+        }
+    }
+}
+
+fn lower(one: Option<Sequence>, other: Option<Sequence>) -> Option<Sequence> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn is_consequence(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{Fatal, GaplessGuarantee, OutOfOrderSequenceNumber, PurgeInflight, PurgeQueue};
+    matches!(code, PurgeQueue | PurgeInflight | Fatal | GaplessGuarantee | OutOfOrderSequenceNumber)
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.reports().events += 1;
+        // The sink's own state says it once; these lines repeat with every attempt.
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                tracing::warn!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        let since = self.clock.monotonic();
+        let mut reports = self.reports();
+        reports.events += 1;
+        let suspicion = reports.suspicion.get_or_insert_with(|| Suspicion { since, code, reason: reason.to_owned() });
+        if tells_more(code, suspicion.code) {
+            suspicion.code = code;
+            reason.clone_into(&mut suspicion.reason);
+        }
+    }
+}
+
+/// That no broker can be reached says less than why.
+fn tells_more(code: RDKafkaErrorCode, than: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, Authentication, BrokerTransportFailure, Fatal, Resolve, SSL};
+    let rank = |code| match code {
+        Fatal => 4,
+        Authentication | SSL => 3,
+        BrokerTransportFailure | Resolve => 2,
+        AllBrokersDown => 0,
+        _ => 1,
+    };
+    rank(code) >= rank(than)
+}

@@ -1,0 +1,232 @@
+//! The sink itself: what the pump sees.
+
+use super::config::Config;
+use super::connection::{self, Connection};
+use super::context::{Failure, Reports};
+use super::encode::Encoder;
+use super::fault;
+use super::in_flight::Ticket;
+use crate::clock::Clock;
+use crate::deliver::{Delivery, Progress, Sink, SinkError};
+use crate::journal::{Position, Sequence};
+use crate::reading::UnixNanos;
+use metrics::{Counter, Gauge};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
+use std::time::{Duration, Instant};
+
+/// How soon acknowledgements are looked for while something is in flight.
+const POLL_EVERY: Duration = Duration::from_millis(10);
+/// How soon errors are looked for while nothing is.
+const IDLE_POLL_EVERY: Duration = Duration::from_secs(1);
+/// How long a broker may be away before the sink says so: a restart of one takes
+/// less, and the client bridges it without a repeat.
+const SUSPICION_MAX: Duration = Duration::from_secs(3);
+/// How long the oldest record may make no progress while brokers answer.
+const STALL_MAX: Duration = Duration::from_secs(20);
+/// How long one draining `settle` waits for acknowledgements.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+/// Records in flight at most until those are past that failed before: bounds what
+/// is repeated with every attempt while the topic refuses one of them.
+const CAREFUL_RECORDS_MAX: usize = 64;
+
+/// The Kafka sink.
+#[derive(Debug)]
+pub struct Kafka {
+    config: Config,
+    clock: Clock,
+    encoder: Encoder,
+    connection: Option<Connection>,
+    /// The oldest unsafe record and since when it is that.
+    front: (Sequence, Instant),
+    /// The highest record taken when a message failed for good.
+    careful_until: Option<Sequence>,
+    meters: Meters,
+}
+
+impl Kafka {
+    /// A sink that connects with its first `rewind`.
+    #[must_use]
+    pub fn new(name: &str, config: &Config, clock: Clock) -> Self {
+        let front = (Sequence::FIRST, clock.monotonic());
+        let (config, meters) = (config.clone(), Meters::new(name));
+        Self { config, clock, encoder: Encoder::default(), connection: None, front, careful_until: None, meters }
+    }
+
+    /// Hands one message to the client; waits for room where there is none.
+    fn send(&mut self, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
+        loop {
+            let Some(connection) = &self.connection else { return Err(not_connected()) };
+            let record = BaseRecord::with_opaque_to(&self.config.topic, ticket)
+                .key(key)
+                .payload(value)
+                .timestamp(received.0.div_euclid(1_000_000));
+            match connection.producer.send(record) {
+                Ok(()) => {
+                    let bytes = key.len() + value.len();
+                    connection.producer.context().reports().in_flight.sent(ticket, bytes);
+                    self.meters.bytes.increment(bytes as u64);
+                    return Ok(());
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    connection.producer.poll(POLL_EVERY);
+                    self.look()?;
+                }
+                Err((error, _)) => {
+                    return Err(self.end(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+                }
+            }
+        }
+    }
+
+    /// Takes note of what was reported, and says whether it can go on.
+    fn look(&mut self) -> Result<(), SinkError> {
+        let Some(connection) = &self.connection else { return Err(not_connected()) };
+        let now = self.clock.monotonic();
+        let context = connection.producer.context();
+        let mut reports = context.reports();
+        self.meters.count(&mut reports);
+        let suspicion = reports.suspicion.as_ref();
+        let is_fatal = suspicion.is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
+        let is_suspected = suspicion.is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
+        let has_failed = reports.failure.is_some();
+        let front = reports.in_flight.next_unsafe();
+        if front != self.front.0 || reports.in_flight.records() == 0 {
+            self.front = (front, now);
+        }
+        drop(reports);
+        if has_failed || is_fatal {
+            return Err(self.end(RDKafkaErrorCode::Fatal));
+        }
+        if is_suspected {
+            connection::look(&connection.producer, &self.config)?;
+            context.reports().suspicion = None;
+        }
+        if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
+    }
+
+    /// Ends the producer's work after a failure for good and says why. The cause may
+    /// be reported after its consequences, so everything is heard first.
+    fn end(&mut self, code: RDKafkaErrorCode) -> SinkError {
+        let Some(connection) = &self.connection else { return not_connected() };
+        let producer = &connection.producer;
+        producer.purge(PurgeConfig::default().queue().inflight());
+        producer.flush(FLUSH_TIMEOUT).ok();
+        connection.serve();
+        let mut reports = producer.context().reports();
+        self.meters.count(&mut reports);
+        self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
+        let fatal = || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None });
+        let failure = match reports.failure {
+            Some(failure) if !failure.is_consequence() => failure,
+            other => fatal().or(other).unwrap_or(Failure { code, lowest: None }),
+        };
+        fault::of_delivery(&failure, &self.config, connection.topic_bytes_max)
+    }
+
+    fn progress(&mut self) -> Result<Progress, SinkError> {
+        let Some(connection) = &self.connection else { return Err(not_connected()) };
+        let reports = connection.producer.context().reports();
+        let next_unsafe = reports.in_flight.next_unsafe();
+        if self.careful_until.is_some_and(|until| next_unsafe > until) {
+            self.careful_until = None;
+        }
+        let every = if reports.in_flight.records() == 0 { IDLE_POLL_EVERY } else { POLL_EVERY };
+        Ok(Progress { next_unsafe, wake_at: Some(self.clock.monotonic() + every) })
+    }
+
+    /// Whether so much is in flight that the pump should not read on. A quarter of
+    /// the client's queue is left for the readings of one more record.
+    fn has_no_room(&self, reports: &Reports) -> bool {
+        let in_flight = &reports.in_flight;
+        let (messages_max, bytes_max) = (self.config.queue_messages(), self.config.queue_bytes());
+        let records_max = match self.careful_until {
+            Some(_) => CAREFUL_RECORDS_MAX,
+            None => usize::try_from(messages_max).unwrap_or(usize::MAX),
+        };
+        in_flight.records() >= records_max
+            || in_flight.messages() >= messages_max - messages_max / 4
+            || in_flight.bytes() >= bytes_max - bytes_max / 4
+    }
+}
+
+impl Sink for Kafka {
+    fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
+        Ok(None)
+    }
+
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        let Some(connection) = &self.connection else { return Err(not_connected()) };
+        let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
+        let received = delivery.record.header.received;
+        // Out of `self`, so that its bytes may be borrowed while `self` sends them.
+        let mut encoder = std::mem::take(&mut self.encoder);
+        encoder.begin(&delivery.record, delivery.source);
+        let mut key = uuid::Uuid::encode_buffer();
+        let sent = delivery.readings().try_for_each(|reading| {
+            let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
+            encoder.parts(&reading, |value| self.send(key, value, received, ticket))
+        });
+        self.encoder = encoder;
+        sent?;
+        if let Some(connection) = &self.connection {
+            connection.producer.context().reports().in_flight.close();
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| self.has_no_room(&connection.producer.context().reports()))
+    }
+
+    fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
+        let is_full = self.is_full();
+        let Some(connection) = &self.connection else { return Err(not_connected()) };
+        if drain {
+            // What is not acknowledged by then, the progress says.
+            connection.producer.flush(FLUSH_TIMEOUT).ok();
+        } else if is_full {
+            connection.producer.poll(POLL_EVERY);
+        }
+        connection.serve();
+        self.look()?;
+        self.progress()
+    }
+
+    fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
+        // The old producer ends, and gives up what it holds, before the new one begins.
+        self.connection = None;
+        self.meters.in_flight.set(0.0);
+        self.connection = Some(Connection::open(&self.config, &self.clock, position.next)?);
+        self.front = (position.next, self.clock.monotonic());
+        Ok(())
+    }
+}
+
+fn not_connected() -> SinkError {
+    SinkError::waiting("the Kafka sink has no connection yet")
+}
+
+/// The sink's metrics.
+#[derive(Debug)]
+struct Meters {
+    rows: Counter,
+    bytes: Counter,
+    in_flight: Gauge,
+}
+
+impl Meters {
+    fn new(sink: &str) -> Self {
+        let labels = [("sink", sink.to_owned())];
+        Self {
+            rows: crate::metrics::counter("meterline_sink_rows_total", &labels),
+            bytes: crate::metrics::counter("meterline_sink_bytes_total", &labels),
+            in_flight: crate::metrics::gauge("meterline_sink_in_flight_rows", &labels),
+        }
+    }
+
+    fn count(&self, reports: &mut Reports) {
+        self.rows.increment(std::mem::take(&mut reports.acknowledged));
+        self.in_flight.set(f64::from(reports.in_flight.messages()));
+    }
+}

@@ -1,0 +1,93 @@
+//! Readings as the values of Kafka records.
+//!
+//! Invariant: nothing is allocated for a sample once the largest reading so far
+//! has been seen; the message, its values and the buffer are used again.
+
+use crate::journal::Record;
+use crate::proto::v1;
+use crate::reading::Sample;
+use crate::wire::{DECODE_REVISION, Judged};
+use prost::Message as _;
+
+/// Values of one record at most. A value takes at most 19 bytes, so a record stays
+/// under 900 kB beside its other fields: below the limit of client and broker.
+/// Part of the contract: a repeat must cut at the same places.
+pub(super) const PART_VALUES_MAX: usize = 47_000;
+
+/// Values kept for the next reading; more are given back to the system.
+const SPARE_VALUES_MAX: usize = 1_024;
+
+/// Encodes readings, one record of the journal after the other.
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    message: v1::Reading,
+    spare: Vec<v1::Value>,
+    bytes: Vec<u8>,
+}
+
+impl Encoder {
+    /// The readings that follow are of this record.
+    pub(super) fn begin(&mut self, record: &Record<'_>, source: &str) {
+        let message = &mut self.message;
+        replace(&mut message.journal, record.journal.0.as_bytes());
+        message.source.clear();
+        message.source.push_str(source);
+        message.received_ns = record.header.received.0;
+        message.sequence = record.sequence.0;
+        message.decode_revision = u32::from(DECODE_REVISION);
+    }
+
+    /// Hands the encoded parts of a reading to `send`: nearly always one, none where
+    /// no value can be delivered.
+    pub(super) fn parts<E>(
+        &mut self,
+        reading: &Judged<'_>,
+        mut send: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let message = &mut self.message;
+        replace(&mut message.meter, reading.meter.as_bytes());
+        message.time_ns = reading.at.0;
+        message.flags = u32::from(reading.flags.bits());
+        message.index = reading.index;
+        message.part = 0;
+        self.put_back();
+        for sample in reading.samples() {
+            if self.message.values.len() == PART_VALUES_MAX {
+                send(self.encoded())?;
+                self.put_back();
+                self.message.part += 1;
+            }
+            self.push(sample);
+        }
+        if self.message.values.is_empty() { Ok(()) } else { send(self.encoded()) }
+    }
+
+    fn push(&mut self, sample: Sample) {
+        let mut value = self.spare.pop().unwrap_or_default();
+        replace(&mut value.obis, &sample.obis.0);
+        value.value = sample.value;
+        self.message.values.push(value);
+    }
+
+    fn put_back(&mut self) {
+        let room = SPARE_VALUES_MAX.saturating_sub(self.spare.len());
+        self.message.values.truncate(room);
+        self.spare.append(&mut self.message.values);
+        self.message.values.shrink_to(SPARE_VALUES_MAX);
+    }
+
+    fn encoded(&mut self) -> &[u8] {
+        self.bytes.clear();
+        let encoded = self.message.encode(&mut self.bytes);
+        debug_assert!(encoded.is_ok(), "a Vec has room for every message");
+        &self.bytes
+    }
+}
+
+fn replace(bytes: &mut Vec<u8>, with: &[u8]) {
+    bytes.clear();
+    bytes.extend_from_slice(with);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Which journal records are not yet whole on the broker.
+//!
+//! A ring with one slot a record, in journal order, each with the number of its
+//! messages that are not acknowledged. Records are acknowledged in any order; the
+//! lowest unfinished one is the front. Invariants: neither the front slot nor a
+//! record without messages is ever a finished slot that stays. Finished records
+//! behind a stuck one do stay, so the sink bounds [`InFlight::records`].
+
+use crate::journal::Sequence;
+use std::collections::VecDeque;
+
+/// A record's slot, as a message carries it to its acknowledgement.
+pub(super) type Ticket = usize;
+
+/// Records on their way, in journal order.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    slots: VecDeque<Slot>,
+    /// Ticket of the front slot.
+    front: Ticket,
+    /// Above every record taken.
+    next: Sequence,
+    messages: u32,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    sequence: Sequence,
+    outstanding: u32,
+}
+
+impl InFlight {
+    /// Nothing on its way; the next record taken is `next` or a later one.
+    pub(super) fn from(next: Sequence) -> Self {
+        Self { slots: VecDeque::new(), front: 0, next, messages: 0, bytes: 0 }
+    }
+
+    /// A slot for a record, held open until [`InFlight::close`].
+    pub(super) fn open(&mut self, sequence: Sequence) -> Ticket {
+        self.slots.push_back(Slot { sequence, outstanding: 1 });
+        self.front.wrapping_add(self.slots.len() - 1)
+    }
+
+    /// A message of the record was given to the client.
+    pub(super) fn sent(&mut self, ticket: Ticket, bytes: usize) {
+        if let Some(slot) = self.slot(ticket) {
+            slot.outstanding += 1;
+            self.messages += 1;
+            self.bytes += bytes as u64;
+        }
+    }
+
+    /// The broker has a message of the record.
+    pub(super) fn acknowledged(&mut self, ticket: Ticket, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        self.release(ticket);
+    }
+
+    /// All messages of the record that was opened last were given to the client.
+    pub(super) fn close(&mut self) {
+        let Some(slot) = self.slots.back_mut() else { return };
+        self.next = slot.sequence.next();
+        slot.outstanding = slot.outstanding.saturating_sub(1);
+        if slot.outstanding == 0 {
+            self.slots.pop_back();
+        }
+    }
+
+    /// The lowest record that is not whole on the broker.
+    pub(super) fn next_unsafe(&self) -> Sequence {
+        self.slots.front().map_or(self.next, |slot| slot.sequence)
+    }
+
+    /// The record after the last one taken whole.
+    pub(super) fn next(&self) -> Sequence {
+        self.next
+    }
+
+    /// The record of a ticket that is still in flight.
+    pub(super) fn sequence(&self, ticket: Ticket) -> Option<Sequence> {
+        self.slots.get(ticket.wrapping_sub(self.front)).map(|slot| slot.sequence)
+    }
+
+    /// Records from the lowest unfinished one up.
+    pub(super) fn records(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Messages without an acknowledgement.
+    pub(super) fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    /// Keys and values of the messages without an acknowledgement.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn slot(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        self.slots.get_mut(ticket.wrapping_sub(self.front))
+    }
+
+    fn release(&mut self, ticket: Ticket) {
+        if let Some(slot) = self.slot(ticket) {
+            slot.outstanding = slot.outstanding.saturating_sub(1);
+        }
+        while self.slots.front().is_some_and(|slot| slot.outstanding == 0) {
+            self.slots.pop_front();
+            self.front = self.front.wrapping_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

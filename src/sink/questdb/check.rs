@@ -1,0 +1,106 @@
+//! Whether the server is ready for the sink: asked before a start, changes nothing.
+//!
+//! Each finding is one sentence; a fault says what to do. Later questions are left
+//! out where an earlier answer makes them pointless.
+
+use super::config::Config;
+use super::confirm;
+use super::migrate::{View, view_name, view_state};
+use super::schema;
+use super::server::Server;
+use std::fmt;
+
+/// The ILP version the encoder writes.
+const PROTOCOL: u32 = 2;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// Samples are stored, something beside them is not as it should be.
+    Warning,
+    /// No sample can be stored until it is mended.
+    Fault,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What was found, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Looks at the server, its protocol, the credentials, the table and its view.
+#[must_use]
+pub fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings(Vec::new());
+    // A sentence of the server's is the last finding: nothing behind it can be asked.
+    if let Err(error) = look(&Server::new(config), &mut findings) {
+        findings.add(Level::Fault, error.message);
+    }
+    findings.0
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, level: Level, message: String) {
+        self.0.push(Finding { level, message });
+    }
+}
+
+fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+    let (url, table) = (server.url(), server.table());
+    let settings = server.settings()?;
+    if settings.protocols.contains(&PROTOCOL) {
+        findings.add(Level::Good, format!("QuestDB {} answers at {url}", settings.version));
+    } else {
+        findings.add(
+            Level::Fault,
+            format!(
+                "QuestDB {} at {url} does not take version {PROTOCOL} of the line protocol: use QuestDB 9.1 or newer",
+                settings.version
+            ),
+        );
+    }
+    let Some(actual) = schema::actual(server)? else {
+        findings.add(Level::Fault, format!("table {table} is missing: run `meterline migrate` to make it"));
+        return Ok(());
+    };
+    let differences = actual.differences();
+    for difference in &differences {
+        findings.add(Level::Fault, difference.sentence(table));
+    }
+    if differences.is_empty() {
+        findings.add(Level::Good, format!("table {table} is as needed, partitioned by {}", actual.partitioned_by));
+    }
+    check_view(server, findings)?;
+    confirm::table_state(server)?;
+    Ok(())
+}
+
+fn check_view(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+    let name = view_name(server.table());
+    let (level, message) = match view_state(server)? {
+        View::Valid => (Level::Good, format!("view {name} is valid")),
+        View::Missing => (Level::Warning, format!("view {name} is missing: run `meterline migrate` to make it")),
+        View::Invalid { why } => {
+            (Level::Warning, format!("view {name} is invalid ({why}): run `meterline migrate` to refresh it"))
+        }
+        View::Other { why } => (
+            Level::Warning,
+            format!("view {name} is not the one that is needed ({why}): drop it and run `meterline migrate`"),
+        ),
+    };
+    findings.add(level, message);
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! From acknowledged to confirmed: what the server's own books say of the table.
+//!
+//! A 204 can be lost: the table was dropped under the connection, its files were
+//! put back to an older copy, or it was suspended and the operator skipped
+//! transactions. So after requests the sink reads how far the table's log reaches
+//! (`sequencerTxn`) and how far it was applied (`writerTxn`); what was sent before
+//! the look is confirmed once the log is applied up to what the look saw.
+//!
+//! Knows nothing of HTTP or rows. Invariants: marks stand in the order of their
+//! requests and of their transactions; their number is bounded whatever the
+//! server does, because a mark may be taken back into a later one.
+
+use super::server::Server;
+use super::sql::Row;
+use crate::deliver::SinkError;
+use crate::journal::Sequence;
+use std::collections::VecDeque;
+
+/// Looks whose requests are not confirmed yet; beyond it the last two become one.
+const MARKS_MAX: usize = 1024;
+
+/// What the server says of the table at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TableState {
+    /// Another one when the table was dropped and made again.
+    pub(super) id: i64,
+    /// The last transaction in the table's log.
+    pub(super) sequencer_txn: i64,
+    /// The last transaction that was applied to the table.
+    pub(super) writer_txn: i64,
+}
+
+/// Reads the state of the sink's table.
+///
+/// # Errors
+/// When the server cannot be asked, and when nothing can be delivered into the
+/// table as it is: missing, without a log, suspended.
+pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
+    let (url, table) = (server.url(), server.table());
+    let answer = server.execute(&format!(
+        "SELECT t.id, w.suspended, w.writerTxn, w.sequencerTxn, w.errorTag, w.errorMessage \
+         FROM tables() t LEFT JOIN wal_tables() w ON t.table_name = w.name WHERE t.table_name = '{table}'"
+    ))?;
+    let Some(row) = answer.rows().next() else {
+        return Err(SinkError::blocked(format!(
+            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to make it"
+        )));
+    };
+    if row.is_true("suspended") {
+        return Err(suspended(server, &row));
+    }
+    match (row.integer("id"), row.integer("writerTxn"), row.integer("sequencerTxn")) {
+        (Some(id), Some(writer_txn), Some(sequencer_txn)) => Ok(TableState { id, sequencer_txn, writer_txn }),
+        _ => Err(SinkError::blocked(format!(
+            "table {table} in QuestDB at {url} is no WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart \
+             QuestDB, or drop it and run `meterline migrate`"
+        ))),
+    }
+}
+
+fn suspended(server: &Server, row: &Row<'_>) -> SinkError {
+    let (url, table) = (server.url(), server.table());
+    let reason = match (row.text("errorTag"), row.text("errorMessage")) {
+        ("", "") => "no reason given".to_owned(),
+        (tag, message) => format!("{tag}: {message}"),
+    };
+    SinkError::blocked(format!(
+        "table {table} in QuestDB at {url} is suspended ({reason}): mend the cause (often a full disk), then run \
+         `ALTER TABLE {table} RESUME WAL`"
+    ))
+}
+
+/// What was acknowledged and is not confirmed yet.
+#[derive(Debug, Default)]
+pub(super) struct Unconfirmed {
+    /// Requests since the last look.
+    fresh: Option<Sent>,
+    /// Requests by the look that followed them.
+    marks: VecDeque<Mark>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    /// The first record with a row in them.
+    first: Sequence,
+    rows: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    sent: Sent,
+    /// Where the table's log stood at the look.
+    txn: i64,
+}
+
+impl Unconfirmed {
+    /// Notes an acknowledged request, whose first row is of record `first`.
+    pub(super) fn sent(&mut self, first: Sequence, rows: usize) {
+        let before = self.fresh.unwrap_or(Sent { first, rows: 0 });
+        self.fresh = Some(Sent { rows: before.rows + rows, ..before });
+    }
+
+    /// Whether a request was acknowledged since the last look.
+    pub(super) fn sent_since_look(&self) -> bool {
+        self.fresh.is_some()
+    }
+
+    /// Takes a look into account: it numbers what was sent before it, and confirms
+    /// what the server has applied.
+    pub(super) fn looked(&mut self, state: &TableState) {
+        if let Some(sent) = self.fresh.take() {
+            self.add(Mark { sent, txn: state.sequencer_txn });
+        }
+        while self.marks.front().is_some_and(|mark| mark.txn <= state.writer_txn) {
+            self.marks.pop_front();
+        }
+    }
+
+    /// The first record that has a row waiting for confirmation.
+    pub(super) fn first(&self) -> Option<Sequence> {
+        self.marks.front().map(|mark| mark.sent.first).or(self.fresh.map(|sent| sent.first))
+    }
+
+    /// Rows waiting for confirmation.
+    pub(super) fn rows(&self) -> usize {
+        self.marks.iter().map(|mark| mark.sent.rows).chain(self.fresh.map(|sent| sent.rows)).sum()
+    }
+
+    /// Forgets all of it.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn add(&mut self, mark: Mark) {
+        let is_full = self.marks.len() >= MARKS_MAX;
+        match self.marks.back_mut() {
+            Some(last) if is_full => {
+                last.txn = mark.txn;
+                last.sent.rows += mark.sent.rows;
+            }
+            _ => self.marks.push_back(mark),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(writer_txn: i64, sequencer_txn: i64) -> TableState {
+        TableState { id: 6, sequencer_txn, writer_txn }
+    }
+
+    #[test]
+    fn nothing_is_confirmed_before_the_log_is_applied_up_to_where_a_look_after_it_saw_it() {
+        let mut unconfirmed = Unconfirmed::default();
+        unconfirmed.sent(Sequence(10), 8);
+        unconfirmed.sent(Sequence(12), 8);
+        assert_eq!(unconfirmed.first(), Some(Sequence(10)));
+        unconfirmed.looked(&state(4, 6));
+        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(10)), 16));
+        unconfirmed.sent(Sequence(20), 1);
+        unconfirmed.looked(&state(5, 7));
+        assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both looks");
+        unconfirmed.looked(&state(6, 9));
+        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(20)), 1), "6 was the first look");
+        unconfirmed.looked(&state(7, 9));
+        assert_eq!(unconfirmed.first(), None);
+    }
+
+    #[test]
+    fn a_look_that_finds_everything_applied_confirms_what_was_sent_before_it() {
+        let mut unconfirmed = Unconfirmed::default();
+        unconfirmed.sent(Sequence(10), 8);
+        unconfirmed.looked(&state(6, 6));
+        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (None, 0));
+    }
+
+    #[test]
+    fn a_server_that_never_applies_costs_no_memory_and_confirms_nothing_early() {
+        let mut unconfirmed = Unconfirmed::default();
+        let looks = 3 * i64::try_from(MARKS_MAX).unwrap();
+        for txn in 1..=looks {
+            unconfirmed.sent(Sequence(u64::try_from(txn).unwrap()), 1);
+            unconfirmed.looked(&state(0, txn));
+        }
+        assert_eq!(unconfirmed.marks.len(), MARKS_MAX);
+        assert_eq!(unconfirmed.rows(), 3 * MARKS_MAX);
+        unconfirmed.looked(&state(looks - 1, looks));
+        assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(MARKS_MAX).unwrap())));
+        unconfirmed.looked(&state(looks, looks));
+        assert_eq!(unconfirmed.first(), None);
+    }
+}

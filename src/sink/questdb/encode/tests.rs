@@ -1,0 +1,137 @@
+//! What the rows of a request look like, byte by byte.
+
+use super::*;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const OBIS: Obis = Obis([1, 0, 1, 8, 0, 255]);
+
+fn origin(sequence: u64, index: u32, at: i64) -> Origin {
+    Origin {
+        journal: JournalId(Uuid::from_u128(7)),
+        sequence: Sequence(sequence),
+        index,
+        meter: MeterId::from(Uuid::from_u128(0x1234_5678)),
+        at: UnixNanos(at),
+    }
+}
+
+fn reading(origin: Origin) -> ReadingRows<'static> {
+    ReadingRows::of(origin, "home", UnixNanos(1_700_000_000_000_000_001), Flags::NONE)
+}
+
+fn rows() -> Rows {
+    Rows::new(TableName::parse("samples").unwrap(), 4)
+}
+
+fn sample(value: f64) -> Sample {
+    Sample { obis: OBIS, value }
+}
+
+/// A row as the protocol's page says, with a double in its binary form.
+fn expected(value: f64, flags: &str, at: i64) -> Vec<u8> {
+    let mut row = b"samples,obis=1-0:1.8.0*255,source=home \
+        meter=\"00000000-0000-0000-0000-000012345678\",value==\x10"
+        .to_vec();
+    row.extend_from_slice(&value.to_le_bytes());
+    row.extend_from_slice(format!(",received=1700000000000000001n{flags} {at}n\n").as_bytes());
+    row
+}
+
+#[test]
+fn a_row_holds_the_columns_symbols_first_and_times_in_nanoseconds() {
+    let mut rows = rows();
+    rows.push(&reading(origin(1, 0, 1_700_000_000_000_000_123)), sample(0.1));
+    assert_eq!(rows.body_without(&BTreeSet::new()), expected(0.1, "", 1_700_000_000_000_000_123));
+}
+
+#[test]
+fn flags_are_sent_where_there_are_any() {
+    let mut rows = rows();
+    let flagged = ReadingRows { flags: Flags::LOCAL_TIME | Flags::TEST, ..reading(origin(1, 0, 5)) };
+    rows.push(&flagged, sample(1.0));
+    assert_eq!(rows.body_without(&BTreeSet::new()), expected(1.0, ",flags=34i", 5));
+}
+
+#[test]
+fn a_row_that_cannot_be_encoded_is_named_and_spoils_none_after_it() {
+    let mut rows = rows();
+    rows.push(&reading(origin(1, 0, 5)), sample(1.0));
+    rows.push(&reading(origin(2, 3, -1)), sample(2.0));
+    rows.push(&reading(origin(3, 0, 6)), sample(3.0));
+    assert_eq!(rows.body_without(&BTreeSet::new()), [expected(1.0, "", 5), expected(3.0, "", 6)].concat());
+    let [refused] = rows.refused() else { panic!("{:?}", rows.refused()) };
+    assert_eq!((refused.sequence, refused.index, refused.obis, refused.at), (Sequence(2), 3, OBIS, UnixNanos(-1)));
+    assert!(refused.reason.contains("negative"), "{}", refused.reason);
+}
+
+#[test]
+fn a_request_of_refused_rows_alone_still_pins_their_record() {
+    let mut rows = rows();
+    rows.push(&reading(origin(2, 3, -1)), sample(2.0));
+    assert_eq!((rows.first(), rows.len()), (Some(Sequence(2)), 0));
+}
+
+#[test]
+fn lines_are_counted_among_the_rows_that_are_left() {
+    let mut rows = rows();
+    for (at, sequence) in (0..4).zip(10..) {
+        rows.push(&reading(origin(sequence, 0, at)), sample(1.0));
+    }
+    let mut left_out = BTreeSet::new();
+    let number = rows.number_of_line(2, &left_out).unwrap();
+    assert_eq!(rows.refused_row(number, "why").unwrap().sequence, Sequence(11));
+    left_out.insert(number);
+    assert_eq!(
+        rows.body_without(&left_out),
+        [expected(1.0, "", 0), expected(1.0, "", 2), expected(1.0, "", 3)].concat()
+    );
+    let number = rows.number_of_line(2, &left_out).unwrap();
+    assert_eq!(rows.refused_row(number, "why").unwrap().sequence, Sequence(12));
+    assert_eq!((rows.number_of_line(0, &left_out), rows.number_of_line(4, &left_out)), (None, None));
+}
+
+#[test]
+fn full_at_its_rows_and_empty_after_a_clear() {
+    let mut rows = rows();
+    for at in 0..4 {
+        assert!(!rows.is_full());
+        rows.push(&reading(origin(1, 0, at)), sample(1.0));
+    }
+    assert!(rows.is_full());
+    rows.clear();
+    assert!(!rows.is_full());
+    assert_eq!((rows.first(), rows.len(), rows.body_without(&BTreeSet::new()).len()), (None, 0, 0));
+    rows.push(&reading(origin(9, 0, 7)), sample(2.0));
+    assert_eq!(rows.body_without(&BTreeSet::new()), expected(2.0, "", 7));
+}
+
+#[test]
+fn too_many_refused_rows_fill_a_request() {
+    let mut rows = Rows::new(TableName::parse("samples").unwrap(), 1000);
+    for index in 0..u32::try_from(REFUSED_ROWS_MAX).unwrap() {
+        rows.push(&reading(origin(1, index, -1)), sample(1.0));
+    }
+    assert!(!rows.is_full());
+    rows.push(&reading(origin(1, 999, -1)), sample(1.0));
+    assert!(rows.is_full());
+}
+
+proptest! {
+    #[test]
+    fn the_short_way_to_write_a_code_equals_its_display(bytes: [u8; 6]) {
+        let obis = Obis(bytes);
+        let mut text = [0; OBIS_CHARS_MAX];
+        prop_assert_eq!(obis_in(&mut text, obis), obis.to_string());
+    }
+
+    #[test]
+    fn any_source_any_value_and_any_time_is_a_row_or_a_refused_row(source in "\\PC{0,40}", value: f64, at: i64) {
+        let mut rows = rows();
+        let reading = ReadingRows { source: &source, ..reading(origin(1, 0, at)) };
+        rows.push(&reading, sample(value));
+        prop_assert_eq!(rows.len() + rows.refused().len(), 1);
+        prop_assert_eq!(rows.refused().len() == 1, at < 0);
+        prop_assert_eq!(rows.body_without(&BTreeSet::new()).is_empty(), at < 0);
+    }
+}

@@ -1,0 +1,191 @@
+//! What an answer of the server that is not a success means.
+//!
+//! Pure: from status and body to a verdict. The messages it looks for are pinned
+//! by contract tests against the real server. Invariant: only a row whose own
+//! value the server names is at fault; a 400 about the table carries a line
+//! number too, and must never cost a row.
+
+use super::config::{ServerUrl, TableName};
+use crate::deliver::SinkError;
+use serde::Deserialize;
+
+/// The one thing that QuestDB 9.3 refuses about a row the encoder lets through.
+const ROW_FAULT: &str = "designated timestamp overflow";
+/// How much of a server's message is passed on.
+const MESSAGE_CHARS_MAX: usize = 500;
+
+/// Why a request was not taken; nothing of it is stored.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The row on this line (from 1) can never be stored.
+    Row {
+        /// Its number among the rows of the request.
+        line: usize,
+        /// The server's reason.
+        reason: String,
+    },
+    /// It is not about a row.
+    Sink(SinkError),
+}
+
+impl From<SinkError> for Fault {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Refusal {
+    message: String,
+    line: usize,
+}
+
+/// What an answer to a write means that is not a success.
+pub(super) fn of_write(url: &ServerUrl, table: &TableName, status: u16, body: &str) -> Fault {
+    let refusal: Refusal = serde_json::from_str(body).unwrap_or_default();
+    if status == 400 && refusal.line > 0 && refusal.message.contains(ROW_FAULT) {
+        return Fault::Row { line: refusal.line, reason: last_part(&refusal.message) };
+    }
+    let said = if refusal.message.is_empty() { shortened(body) } else { shortened(&refusal.message) };
+    Fault::Sink(of_status(url, status, &said).unwrap_or_else(|| {
+        let remedy = remedy(&said);
+        SinkError::blocked(format!(
+            "QuestDB at {url} refused rows for table {table} with status {status}: {said}; {remedy}"
+        ))
+    }))
+}
+
+/// What an answer to a statement means that is not a success.
+pub(super) fn of_statement(url: &ServerUrl, status: u16, said: &str) -> SinkError {
+    let said = shortened(said);
+    of_status(url, status, &said)
+        .unwrap_or_else(|| SinkError::blocked(format!("QuestDB at {url} refused a statement: {said}")))
+}
+
+/// Statuses that mean the same whatever was asked.
+fn of_status(url: &ServerUrl, status: u16, said: &str) -> Option<SinkError> {
+    match status {
+        401 | 403 => Some(SinkError::blocked(format!(
+            "QuestDB at {url} refused the credentials (status {status}): set the user and password of its http.user \
+             and http.password, or a valid token"
+        ))),
+        404 | 405 | 300..=399 => Some(SinkError::blocked(format!(
+            "{url} answered status {status}: it is not QuestDB's HTTP listener; correct the sink's url"
+        ))),
+        408 | 429 | 500..=599 => Some(SinkError::waiting(format!(
+            "QuestDB at {url} cannot take requests now (status {status}): {said}; trying again, its log says why"
+        ))),
+        _ => None,
+    }
+}
+
+fn remedy(said: &str) -> &'static str {
+    if said.contains("does not exist") {
+        "run `meterline migrate` to make what is missing"
+    } else if said.contains("cast error") {
+        "a column has another type than it should: `meterline check --connect` says which and what to do"
+    } else {
+        "`meterline check --connect` compares the table with what is needed; QuestDB's log has more"
+    }
+}
+
+/// The part of "… errors encountered on line(s):\nerror in line 2: table: samples, …" that says why.
+fn last_part(message: &str) -> String {
+    let reason = message.rsplit_once("error in line ").and_then(|(_, rest)| rest.split_once(": "));
+    shortened(reason.map_or(message, |(_, reason)| reason))
+}
+
+fn shortened(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match one_line.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &one_line[..end]),
+        None => one_line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::SinkTrouble;
+    use proptest::prelude::*;
+
+    fn verdict(status: u16, body: &str) -> Fault {
+        let (url, table) = (ServerUrl::parse("http://questdb:9000").unwrap(), TableName::parse("samples").unwrap());
+        of_write(&url, &table, status, body)
+    }
+
+    fn refused(line: usize, why: &str) -> String {
+        serde_json::json!({
+            "code": "invalid", "line": line, "errorId": "1cc6f5bb53c9-1",
+            "message": format!("failed to parse line protocol:errors encountered on line(s):\nerror in line {line}: {why}"),
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn only_a_row_whose_value_is_named_is_at_fault() {
+        let body = refused(2, "table: samples, timestamp: 9223372036854775807; designated timestamp overflow, max[9]");
+        match verdict(400, &body) {
+            Fault::Row { line: 2, reason } => assert_eq!(
+                reason,
+                "table: samples, timestamp: 9223372036854775807; designated timestamp overflow, max[9]"
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn faults_of_the_table_block_the_sink_and_say_what_to_do() {
+        for (why, remedy) in [
+            ("table: samples; table does not exist, creating new tables is disabled", "meterline migrate"),
+            ("table: samples, column: flags does not exist, creating new columns is disabled", "meterline migrate"),
+            (
+                "table: samples, column: value; cast error from protocol type: FLOAT to column type: LONG",
+                "another type",
+            ),
+            ("something new", "meterline check --connect"),
+        ] {
+            match verdict(400, &refused(1, why)) {
+                Fault::Sink(error) => {
+                    assert_eq!(error.trouble, SinkTrouble::Blocked, "{why}");
+                    assert!(error.message.contains(remedy) && error.message.contains(why), "{}", error.message);
+                }
+                row @ Fault::Row { .. } => panic!("{why}: {row:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_says_whether_to_wait_or_to_block() {
+        for (status, trouble) in [
+            (400, SinkTrouble::Blocked),
+            (401, SinkTrouble::Blocked),
+            (403, SinkTrouble::Blocked),
+            (404, SinkTrouble::Blocked),
+            (302, SinkTrouble::Blocked),
+            (413, SinkTrouble::Blocked),
+            (408, SinkTrouble::Waiting),
+            (429, SinkTrouble::Waiting),
+            (500, SinkTrouble::Waiting),
+            (503, SinkTrouble::Waiting),
+        ] {
+            match verdict(status, "words") {
+                Fault::Sink(error) => assert_eq!(error.trouble, trouble, "{status}"),
+                row @ Fault::Row { .. } => panic!("{status}: {row:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics_and_none_without_the_pinned_words_costs_a_row(status in 100u16..600, line in 0usize..9, why in "\\PC{0,700}") {
+            let body = refused(line, &why);
+            for body in [body.as_str(), why.as_str()] {
+                if let Fault::Row { .. } = verdict(status, body) {
+                    prop_assert!(why.contains(ROW_FAULT));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The table as it should be, as it is, and what lies between the two.
+//!
+//! Knows nothing of how a difference is mended (`migrate`) or shown (`check`).
+//! The one list of columns is here; the SQL in `migrations/questdb` is held
+//! against it by a test.
+
+use super::server::Server;
+use super::sql::Answer;
+use crate::deliver::SinkError;
+use std::fmt;
+
+/// One column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: &'static str,
+    /// Part of what identifies a sample.
+    pub(super) in_key: bool,
+}
+
+const fn column(name: &'static str, kind: &'static str, in_key: bool) -> Column {
+    Column { name, kind, in_key }
+}
+
+/// The columns of the samples table, the designated timestamp first.
+pub(super) const COLUMNS: [Column; 7] = [
+    column("ts", "TIMESTAMP_NS", true),
+    column("meter", "UUID", true),
+    column("obis", "SYMBOL", true),
+    column("value", "DOUBLE", false),
+    column("source", "SYMBOL", false),
+    column("received", "TIMESTAMP_NS", false),
+    column("flags", "SHORT", false),
+];
+
+/// Rows a day from which on a partition a day is too much to rewrite for a late row.
+const HOUR_FROM_ROWS_PER_DAY: u64 = 5_000_000;
+
+/// How the table is cut into partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionUnit {
+    /// A partition a day.
+    Day,
+    /// A partition an hour.
+    Hour,
+}
+
+impl PartitionUnit {
+    /// The unit that fits this many rows a day: hours from 5 million on.
+    #[must_use]
+    pub fn for_rows_per_day(rows: u64) -> Self {
+        if rows >= HOUR_FROM_ROWS_PER_DAY { Self::Hour } else { Self::Day }
+    }
+
+    /// The unit as SQL names it.
+    pub(super) fn sql(self) -> &'static str {
+        match self {
+            Self::Day => "DAY",
+            Self::Hour => "HOUR",
+        }
+    }
+}
+
+/// A table as the server describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Actual {
+    pub(super) partitioned_by: String,
+    has_wal: bool,
+    dedups: bool,
+    columns: Vec<ActualColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ActualColumn {
+    name: String,
+    kind: String,
+    designated: bool,
+    in_key: bool,
+}
+
+/// What keeps a table from being as it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// A column is missing; it can be added.
+    Missing(Column),
+    /// The key is another one; it can be set.
+    Key,
+    /// A column has another type.
+    Type { column: Column, actual: String },
+    /// The designated timestamp is another column, or there is none, or `ts` itself is missing.
+    Timestamp,
+    /// Rows go into the table without a log.
+    NoWal,
+}
+
+impl Difference {
+    /// Whether a statement can mend it without touching what is stored.
+    pub(super) fn can_be_mended(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Key)
+    }
+
+    /// What is wrong with `table` and what to do.
+    pub(super) fn sentence(&self, table: &dyn fmt::Display) -> String {
+        match self {
+            Self::Missing(Column { name, kind, .. }) => {
+                format!("column {name} {kind} is missing in table {table}: run `meterline migrate` to add it")
+            }
+            Self::Key => format!(
+                "table {table} does not deduplicate by (ts, meter, obis), so rows sent twice would count twice: run \
+                 `meterline migrate` to set it"
+            ),
+            Self::Type { column: Column { name: "ts", .. }, actual } => format!(
+                "column ts of table {table} is {actual} instead of TIMESTAMP_NS, which cannot be changed: rename or \
+                 drop the table and run `meterline migrate`"
+            ),
+            Self::Type { column: Column { name, kind, .. }, actual } => format!(
+                "column {name} of table {table} is {actual} instead of {kind}: run `ALTER TABLE {table} ALTER COLUMN \
+                 {name} TYPE {kind}` (it converts what is stored)"
+            ),
+            Self::Timestamp => format!(
+                "table {table} does not have ts as its designated timestamp, which cannot be changed: rename or drop \
+                 the table and run `meterline migrate`"
+            ),
+            Self::NoWal => format!(
+                "table {table} is no WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart QuestDB, or rename \
+                 or drop it and run `meterline migrate`"
+            ),
+        }
+    }
+}
+
+/// Reads what the server has under the sink's table name; `None` when nothing.
+pub(super) fn actual(server: &Server) -> Result<Option<Actual>, SinkError> {
+    let table = server.table();
+    let tables =
+        server.execute(&format!("SELECT partitionBy, walEnabled, dedup FROM tables() WHERE table_name = '{table}'"))?;
+    let Some(row) = tables.rows().next() else { return Ok(None) };
+    let columns = server.execute(&format!("SHOW COLUMNS FROM \"{table}\""))?;
+    Ok(Some(Actual {
+        partitioned_by: row.text("partitionBy").to_owned(),
+        has_wal: row.is_true("walEnabled"),
+        dedups: row.is_true("dedup"),
+        columns: columns_in(&columns),
+    }))
+}
+
+fn columns_in(answer: &Answer) -> Vec<ActualColumn> {
+    answer
+        .rows()
+        .map(|row| ActualColumn {
+            name: row.text("column").to_owned(),
+            kind: row.text("type").to_owned(),
+            designated: row.is_true("designated"),
+            in_key: row.is_true("upsertKey"),
+        })
+        .collect()
+}
+
+/// Whether rows may be sent into the table.
+///
+/// # Errors
+/// All that is in the way, in one sentence each: a type that would lose digits
+/// without a word, a key that would not deduplicate.
+pub(super) fn check_ready(server: &Server) -> Result<(), SinkError> {
+    let (url, table) = (server.url(), server.table());
+    let Some(actual) = actual(server)? else {
+        return Err(SinkError::blocked(format!(
+            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to make it"
+        )));
+    };
+    let sentences: Vec<String> = actual.differences().iter().map(|difference| difference.sentence(table)).collect();
+    if sentences.is_empty() {
+        Ok(())
+    } else {
+        Err(SinkError::blocked(format!("QuestDB at {url}: {}", sentences.join("; "))))
+    }
+}
+
+impl Actual {
+    /// What keeps rows from being stored as they are. Columns beyond the wanted
+    /// ones are somebody's own and do not matter.
+    pub(super) fn differences(&self) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if !self.has_wal {
+            differences.push(Difference::NoWal);
+        }
+        if !self.columns.iter().any(|column| column.designated && column.name == "ts") {
+            differences.push(Difference::Timestamp);
+        }
+        differences.extend(COLUMNS.into_iter().filter_map(|wanted| self.difference_in(wanted)));
+        if !self.has_key() {
+            differences.push(Difference::Key);
+        }
+        differences
+    }
+
+    fn difference_in(&self, wanted: Column) -> Option<Difference> {
+        match self.columns.iter().find(|column| column.name == wanted.name) {
+            // A missing `ts` is reported as the designated timestamp, which cannot be added.
+            None => (wanted.name != "ts").then_some(Difference::Missing(wanted)),
+            Some(column) if column.kind != wanted.kind => {
+                Some(Difference::Type { column: wanted, actual: column.kind.clone() })
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn has_key(&self) -> bool {
+        let is_wanted = |name: &str| COLUMNS.iter().any(|column| column.in_key && column.name == name);
+        let keys = self.columns.iter().filter(|column| column.in_key);
+        self.dedups
+            && keys.clone().all(|column| is_wanted(&column.name))
+            && keys.count() == COLUMNS.iter().filter(|column| column.in_key).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Actual {
+        let columns = COLUMNS.map(|Column { name, kind, in_key }| ActualColumn {
+            name: name.into(),
+            kind: kind.into(),
+            designated: name == "ts",
+            in_key,
+        });
+        Actual { partitioned_by: "DAY".into(), has_wal: true, dedups: true, columns: columns.into() }
+    }
+
+    fn column_of<'a>(actual: &'a mut Actual, name: &str) -> &'a mut ActualColumn {
+        actual.columns.iter_mut().find(|column| column.name == name).unwrap()
+    }
+
+    #[test]
+    fn the_migration_makes_the_columns_of_the_list() {
+        let sql = include_str!("../../../migrations/questdb/samples.sql");
+        let made: Vec<(&str, &str)> = sql
+            .lines()
+            .filter(|line| line.starts_with("  "))
+            .filter_map(|line| line.split("--").next()?.trim().trim_end_matches(',').split_once(' '))
+            .collect();
+        assert_eq!(made, COLUMNS.map(|column| (column.name, column.kind)));
+        let keys = COLUMNS.iter().filter(|column| column.in_key).map(|column| column.name);
+        assert!(sql.contains(&format!("KEYS({})", keys.collect::<Vec<_>>().join(", "))));
+    }
+
+    #[test]
+    fn a_table_as_wanted_has_no_difference_and_columns_of_others_are_none() {
+        let mut actual = wanted();
+        assert_eq!(actual.differences(), []);
+        actual.columns.push(ActualColumn {
+            name: "note".into(),
+            kind: "VARCHAR".into(),
+            designated: false,
+            in_key: false,
+        });
+        assert_eq!(actual.differences(), []);
+    }
+
+    #[test]
+    fn each_difference_is_found_and_says_what_to_do() {
+        type Change = fn(&mut Actual);
+        let changes: [(Change, &str, bool); 7] = [
+            (|table| table.columns.retain(|column| column.name != "flags"), "column flags SHORT is missing", true),
+            (|table| column_of(table, "value").kind = "FLOAT".into(), "ALTER COLUMN value TYPE DOUBLE", false),
+            (|table| column_of(table, "ts").kind = "TIMESTAMP".into(), "rename or drop", false),
+            (|table| column_of(table, "ts").designated = false, "designated timestamp", false),
+            (|table| column_of(table, "obis").in_key = false, "does not deduplicate", true),
+            (|table| column_of(table, "source").in_key = true, "does not deduplicate", true),
+            (|table| table.has_wal = false, "SET TYPE WAL", false),
+        ];
+        for (change, words, can_be_mended) in changes {
+            let mut actual = wanted();
+            change(&mut actual);
+            let differences = actual.differences();
+            let [difference] = differences.as_slice() else { panic!("{words}: {differences:?}") };
+            let sentence = difference.sentence(&"samples");
+            assert!(sentence.contains(words), "{sentence}");
+            assert_eq!(difference.can_be_mended(), can_be_mended, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn hours_from_five_million_rows_a_day_on() {
+        assert_eq!(PartitionUnit::for_rows_per_day(4_999_999), PartitionUnit::Day);
+        assert_eq!(PartitionUnit::for_rows_per_day(5_000_000), PartitionUnit::Hour);
+    }
+}

@@ -1,0 +1,85 @@
+//! The answer of the server's SQL endpoint, `/exec`.
+//!
+//! Knows nothing of HTTP. Values are read by column name, so that a column the
+//! server adds in a later version moves nothing.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The JSON of an answer: a result, or the error of the statement.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer {
+    #[serde(default)]
+    columns: Vec<Column>,
+    #[serde(default)]
+    dataset: Vec<Vec<Value>>,
+    /// Why the statement was refused.
+    pub(super) error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Column {
+    name: String,
+}
+
+impl Answer {
+    /// The rows of the result.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.dataset.iter().map(|values| Row { columns: &self.columns, values })
+    }
+}
+
+/// One row of a result.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    columns: &'a [Column],
+    values: &'a [Value],
+}
+
+impl<'a> Row<'a> {
+    /// A text; empty where it is NULL or not there.
+    pub(super) fn text(&self, column: &str) -> &'a str {
+        self.value(column).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A whole number; `None` where it is NULL or not there.
+    pub(super) fn integer(&self, column: &str) -> Option<i64> {
+        self.value(column).and_then(Value::as_i64)
+    }
+
+    /// Whether a boolean is there and true.
+    pub(super) fn is_true(&self, column: &str) -> bool {
+        self.value(column).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    fn value(&self, column: &str) -> Option<&'a Value> {
+        let position = self.columns.iter().position(|candidate| candidate.name == column)?;
+        self.values.get(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_column_name_and_null_is_none() {
+        let answer: Answer = serde_json::from_str(
+            r#"{"query":"q","columns":[{"name":"id","type":"INT"},{"name":"tag","type":"STRING"},{"name":"on","type":"BOOLEAN"}],
+                "timestamp":-1,"dataset":[[6,"",true],[null,null,null]],"count":2}"#,
+        )
+        .unwrap();
+        let rows: Vec<Row<'_>> = answer.rows().collect();
+        assert_eq!((rows[0].integer("id"), rows[0].text("tag"), rows[0].is_true("on")), (Some(6), "", true));
+        assert_eq!((rows[1].integer("id"), rows[1].text("tag"), rows[1].is_true("on")), (None, "", false));
+        assert_eq!(rows[0].integer("other"), None);
+    }
+
+    #[test]
+    fn an_answer_without_a_result_is_an_empty_one_or_an_error() {
+        let ddl: Answer = serde_json::from_str(r#"{"ddl":"OK"}"#).unwrap();
+        assert_eq!(ddl.rows().count(), 0);
+        let refused: Answer = serde_json::from_str(r#"{"query":"x","error":"no such","position":3}"#).unwrap();
+        assert_eq!(refused.error.as_deref(), Some("no such"));
+    }
+}

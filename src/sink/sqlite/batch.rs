@@ -1,0 +1,113 @@
+//! Rows on their way into a transaction. Memory only; bounded by
+//! [`ROWS_MAX`] and what one record adds to it.
+
+use crate::deliver::Delivery;
+use crate::journal::Sequence;
+use crate::reading::{Flags, MeterId, Obis, UnixNanos};
+use std::sync::Arc;
+
+/// A batch with this many rows is written before more is taken.
+pub(super) const ROWS_MAX: usize = 20_000;
+/// Room for rows that is kept from batch to batch; a larger record's is given back.
+const ROWS_KEPT_MAX: usize = 2 * ROWS_MAX;
+
+/// A row as it arrived.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Row {
+    pub(super) meter: MeterId,
+    pub(super) obis: Obis,
+    pub(super) at: UnixNanos,
+    pub(super) value: f64,
+    pub(super) received: UnixNanos,
+    pub(super) flags: Flags,
+    /// Place among [`Batch::sources`].
+    pub(super) source: u32,
+    /// Journal order.
+    order: u32,
+}
+
+/// Rows of whole records, in journal order until they are sorted.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    rows: Vec<Row>,
+    sources: Vec<Arc<str>>,
+    /// The first record with something uncommitted.
+    first: Option<Sequence>,
+}
+
+impl Batch {
+    /// Adds a record's rows.
+    pub(super) fn push(&mut self, delivery: &Delivery<'_>) {
+        let source = self.source(delivery.source);
+        let received = delivery.record.header.received;
+        for reading in delivery.readings() {
+            for sample in reading.samples() {
+                let order = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+                self.rows.push(Row {
+                    meter: reading.meter,
+                    obis: sample.obis,
+                    at: reading.at,
+                    value: sample.value,
+                    received,
+                    flags: reading.flags,
+                    source,
+                    order,
+                });
+            }
+        }
+        self.first.get_or_insert(delivery.record.sequence);
+    }
+
+    /// The first record with something uncommitted.
+    pub(super) fn first(&self) -> Option<Sequence> {
+        self.first
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() >= ROWS_MAX
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The names behind [`Row::source`].
+    pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(AsRef::as_ref)
+    }
+
+    /// Sorts by key, so that the file is written in its own order, and leaves only
+    /// the last row of every key.
+    pub(super) fn sort(&mut self) {
+        let key = |row: &Row| (row.meter, row.obis, row.at);
+        self.rows.sort_unstable_by_key(|row| (key(row), row.order));
+        self.rows.dedup_by(|later, kept| {
+            let is_same = key(later) == key(kept);
+            if is_same {
+                *kept = *later;
+            }
+            is_same
+        });
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.rows.shrink_to(ROWS_KEPT_MAX);
+        self.sources.clear();
+        self.first = None;
+    }
+
+    fn source(&mut self, name: &str) -> u32 {
+        // Few sources bring one batch, and the last one brings the next record most often.
+        let known = self.sources.iter().rposition(|known| **known == *name);
+        let place = known.unwrap_or_else(|| {
+            self.sources.push(Arc::from(name));
+            self.sources.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+}

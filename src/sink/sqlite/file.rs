@@ -1,0 +1,85 @@
+//! Opening the file: its permissions, its modes, its schema.
+
+use super::fault::trouble;
+use crate::deliver::SinkError;
+use rusqlite::Connection;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Each migration once, in order; the file's `user_version` says how many it has had.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_samples.sql")];
+const OWNER_ONLY: u32 = 0o600;
+/// How long a statement waits for another program that writes.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// Pages that SQLite may hold in memory, in KiB.
+const CACHE_KIB: i64 = 8 * 1024;
+/// The log is cut back to this after a checkpoint, so that one burst does not hold its room for ever.
+const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
+const STATEMENTS_CACHED: usize = 16;
+
+/// Opens the store, made where it does not exist, at the newest schema.
+pub(super) fn open(file: &Path) -> Result<Connection, SinkError> {
+    make(file).map_err(|error| {
+        SinkError::blocked(format!(
+            "the store {} cannot be made or opened ({error}); give the file and its directory to the service's user",
+            file.display()
+        ))
+    })?;
+    let store = Connection::open(file).and_then(prepare).map_err(|error| trouble(file, &error))?;
+    migrate(&store, file)?;
+    Ok(store)
+}
+
+fn prepare(store: Connection) -> rusqlite::Result<Connection> {
+    store.busy_timeout(BUSY_WAIT)?;
+    store.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    store.pragma_update(None, "journal_mode", "WAL")?;
+    store.pragma_update(None, "synchronous", "FULL")?;
+    store.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    store.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
+    store.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(store)
+}
+
+/// SQLite would make the file readable for everybody, and gives the files beside it
+/// the same permissions. Its name is synced before anything in it counts as safe.
+fn make(file: &Path) -> io::Result<()> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(file) {
+        Ok(made) => made.sync_all()?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    File::open(directory)?.sync_all()
+}
+
+fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
+    let failed = |error| trouble(file, &error);
+    let version: i64 = store.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    if version > MIGRATIONS.len() {
+        return Err(SinkError::blocked(format!(
+            "the store {} has schema version {version}, this program knows {}: start the newer program again, or use \
+             another file",
+            file.display(),
+            MIGRATIONS.len()
+        )));
+    }
+    for (number, migration) in (1..).zip(MIGRATIONS).skip(version) {
+        apply(store, number, migration).map_err(failed)?;
+        tracing::info!(file = %file.display(), version = number, "the store's schema was brought up to date");
+    }
+    Ok(())
+}
+
+/// A migration and its number, whole or not at all.
+fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<()> {
+    let transaction = store.unchecked_transaction()?;
+    transaction.execute_batch(migration)?;
+    transaction.pragma_update(None, "user_version", number)?;
+    transaction.commit()
+}

@@ -1,0 +1,124 @@
+//! One transaction: rows, cursor, correction log.
+
+use super::batch::Batch;
+use super::dictionary::Dictionary;
+use crate::journal::{JournalId, Position, Sequence};
+use crate::reading::{MeterId, Obis};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use uuid::Uuid;
+
+/// Corrections that are listed; the oldest give way to new ones. Their ids count on.
+pub const CORRECTIONS_MAX: i64 = if cfg!(test) { 5 } else { 100_000 };
+
+/// The row of a key becomes the one given, unless it is that already.
+const UPSERT: &str = "
+    INSERT INTO samples_data (meter, obis, ts, value, source, received, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (meter, obis, ts) DO UPDATE
+    SET value = excluded.value, source = excluded.source, received = excluded.received, flags = excluded.flags
+    WHERE value <> excluded.value OR source <> excluded.source OR received <> excluded.received OR flags <> excluded.flags";
+const SET_CURSOR: &str = "
+    INSERT INTO cursor (id, journal, next) VALUES (1, ?1, ?2)
+    ON CONFLICT (id) DO UPDATE SET journal = excluded.journal, next = excluded.next";
+const NEWEST_CORRECTION: &str = "SELECT coalesce(max(id), 0) FROM corrections";
+const TRIM_CORRECTIONS: &str = "DELETE FROM corrections WHERE id <= ?1";
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Committed {
+    /// Rows, each key once.
+    pub(super) rows: usize,
+    /// Keys that got another value.
+    pub(super) corrections: u64,
+}
+
+/// The dictionaries of an open file.
+#[derive(Debug)]
+pub(super) struct Dictionaries {
+    meters: Dictionary<MeterId>,
+    codes: Dictionary<Obis>,
+    sources: Dictionary<String>,
+}
+
+impl Dictionaries {
+    pub(super) fn new() -> Self {
+        Self {
+            meters: Dictionary::new(
+                "SELECT id FROM meters WHERE uuid = ?1",
+                "INSERT INTO meters (uuid) VALUES (?1) RETURNING id",
+            ),
+            codes: Dictionary::new(
+                "SELECT id FROM codes WHERE obis = ?1",
+                "INSERT INTO codes (obis) VALUES (?1) RETURNING id",
+            ),
+            sources: Dictionary::new(
+                "SELECT id FROM sources WHERE name = ?1",
+                "INSERT INTO sources (name) VALUES (?1) RETURNING id",
+            ),
+        }
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.meters.forget();
+        self.codes.forget();
+        self.sources.forget();
+    }
+}
+
+/// Writes a batch and the cursor behind it. When this returns they are on disk.
+pub(super) fn commit(
+    store: &mut Connection,
+    dictionaries: &mut Dictionaries,
+    batch: &mut Batch,
+    cursor: Position,
+) -> rusqlite::Result<Committed> {
+    // The lock at once: a transaction that only becomes a writer later can fail in its middle.
+    let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let before: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
+    batch.sort();
+    let rows = write_rows(&transaction, dictionaries, batch)?;
+    let after: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
+    if after > before && after > CORRECTIONS_MAX {
+        transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;
+    }
+    let next = i64::try_from(cursor.next.0).unwrap_or(i64::MAX);
+    transaction.prepare_cached(SET_CURSOR)?.execute(params![cursor.journal.to_string(), next])?;
+    transaction.commit()?;
+    Ok(Committed { rows, corrections: after.abs_diff(before) })
+}
+
+fn write_rows(store: &Connection, dictionaries: &mut Dictionaries, batch: &Batch) -> rusqlite::Result<usize> {
+    let mut upsert = store.prepare_cached(UPSERT)?;
+    let source_numbers = batch
+        .sources()
+        .map(|name| dictionaries.sources.number(store, name.to_owned(), || name.to_owned()))
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut meter: Option<(MeterId, i64)> = None;
+    for row in batch.rows() {
+        let meter_number = match meter {
+            Some((known, number)) if known == row.meter => number,
+            _ => dictionaries.meters.number(store, row.meter, || row.meter.to_string())?,
+        };
+        meter = Some((row.meter, meter_number));
+        let code_number = dictionaries.codes.number(store, row.obis, || row.obis.to_string())?;
+        upsert.execute(params![
+            meter_number,
+            code_number,
+            row.at.0,
+            row.value,
+            source_numbers.get(row.source as usize),
+            row.received.0,
+            row.flags.bits()
+        ])?;
+    }
+    Ok(batch.len())
+}
+
+/// How far the file goes; a file that never had a cursor has seen nothing.
+pub(super) fn read_cursor(store: &Connection) -> rusqlite::Result<Position> {
+    let found = store
+        .query_row("SELECT journal, next FROM cursor", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let (journal, next) = found.unwrap_or_else(|| (String::new(), 0));
+    let journal = JournalId(Uuid::parse_str(&journal).unwrap_or(Uuid::nil()));
+    Ok(Position { journal, next: Sequence(u64::try_from(next).unwrap_or(0)).max(Sequence::FIRST) })
+}

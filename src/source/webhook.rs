@@ -1,0 +1,47 @@
+//! The webhook: smart-me posts bodies here, and a 200 means "on disk".
+//!
+//! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port; one path an
+//! account, HTTP Basic. It knows the door and no sink. Everything is bounded by
+//! [`Bounds`]: connections, header, idle and body times, a body's size before and
+//! after inflation, and the bytes of all bodies in flight, in total and for each
+//! account.
+//!
+//! **Answers.** 200 without a body: safe on disk (or empty). 401 with a challenge
+//! for whatever has no valid credentials for its path, known or not: the same
+//! bytes, after the same work, before any of the body is asked for. 404 only with
+//! valid credentials of an account, and only below that account's own path, also
+//! where another account lives there: so it tells nothing about other paths. (If
+//! no account at all has credentials there is nothing to hide, and every unknown
+//! path is 404.) 405 for another method than POST, on the path with valid
+//! credentials. 408 for a body that stalls or trickles. 413 beyond the size limit.
+//! 400 for a broken or unknown compression, and for an unreadable body where the
+//! account wants that. 503 with Retry-After when the body cannot be kept now.
+//!
+//! **Copies of a body.** The socket is read into hyper's buffer (one copy, by the
+//! kernel). A body that hyper hands over in one piece, as it does when head and
+//! body fit into its buffer, is decoded and appended from that buffer; one that
+//! comes in several pieces is joined once (one more copy). A compressed body is
+//! inflated once into a buffer of its own. The journal copies it into its group
+//! buffer, which is what is written. So: one copy of ours for a body in one piece,
+//! two for one in several pieces or compressed, three for both.
+
+mod access;
+mod activity;
+mod answer;
+mod body;
+mod bounds;
+mod config;
+mod connection;
+mod credentials;
+mod inflate;
+mod listener;
+mod request;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+pub use bounds::Bounds;
+pub use config::{Account, Config, ConfigError};
+pub use credentials::Credentials;
+pub use listener::{StartError, Webhook};

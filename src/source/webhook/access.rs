@@ -1,0 +1,160 @@
+//! Who may post where: the one place that decides between going on, 401 and 404.
+//!
+//! The path is looked up by its digest, and what is presented is compared with as
+//! many digests for an unknown path as for a known one; so neither the answer nor
+//! the time it takes tells whether a path exists.
+
+use super::config::{Account, CREDENTIALS_MAX};
+use super::credentials::{Credentials, Presented};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use subtle::Choice;
+
+/// What a request may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Post as the account of this index.
+    Account(usize),
+    /// Learn that there is nothing here, because the credentials are those of this
+    /// account and the path lies below its own.
+    NothingBelow(usize),
+    /// Learn that there is nothing here, because nothing here is protected.
+    NothingHere,
+    /// Learn nothing.
+    Challenge,
+}
+
+/// The accounts' paths and credentials.
+pub(super) struct AccessList {
+    by_path: HashMap<[u8; 32], usize>,
+    entries: Vec<Entry>,
+    /// Compared with where the path is unknown.
+    decoy: [Credentials; CREDENTIALS_MAX],
+    all_open: bool,
+}
+
+struct Entry {
+    path: String,
+    open: bool,
+    credentials: [Credentials; CREDENTIALS_MAX],
+}
+
+impl AccessList {
+    pub(super) fn new(accounts: &[Account]) -> Self {
+        Self {
+            by_path: accounts.iter().enumerate().map(|(index, account)| (digest(&account.path), index)).collect(),
+            entries: accounts.iter().map(Entry::new).collect(),
+            decoy: [Credentials::impossible(); CREDENTIALS_MAX],
+            all_open: accounts.iter().all(|account| account.credentials.is_empty()),
+        }
+    }
+
+    /// What a request to `path` may do that presents this.
+    pub(super) fn of(&self, path: &str, presented: &Presented) -> Access {
+        let known = self.by_path.get(&digest(path)).copied();
+        let entry = known.and_then(|index| self.entries.get(index));
+        let valid = bool::from(any_is(entry.map_or(&self.decoy, |entry| &entry.credentials), presented));
+        match (known, entry) {
+            (Some(index), Some(entry)) if valid || entry.open => Access::Account(index),
+            _ => self.beside(path, presented),
+        }
+    }
+
+    /// The answer to whoever may not post to this path.
+    fn beside(&self, path: &str, presented: &Presented) -> Access {
+        if self.all_open {
+            return Access::NothingHere;
+        }
+        let mut owner = None;
+        for (index, entry) in self.entries.iter().enumerate() {
+            if bool::from(any_is(&entry.credentials, presented)) && entry.is_above(path) {
+                owner = Some(index);
+            }
+        }
+        owner.map_or(Access::Challenge, Access::NothingBelow)
+    }
+}
+
+impl Entry {
+    fn new(account: &Account) -> Self {
+        let mut credentials = [Credentials::impossible(); CREDENTIALS_MAX];
+        for (place, pair) in credentials.iter_mut().zip(&account.credentials) {
+            *place = *pair;
+        }
+        Self { path: account.path.clone(), open: account.credentials.is_empty(), credentials }
+    }
+
+    /// Only asked for a path whose sender has this account's credentials.
+    fn is_above(&self, path: &str) -> bool {
+        let own = self.path.trim_end_matches('/');
+        path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+fn any_is(credentials: &[Credentials; CREDENTIALS_MAX], presented: &Presented) -> Choice {
+    credentials.iter().fold(Choice::from(0), |found, pair| found | pair.are(presented))
+}
+
+fn digest(path: &str) -> [u8; 32] {
+    Sha256::digest(path.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::SourceOptions;
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use hyper::header::HeaderValue;
+
+    fn account(name: &str, path: &str, pairs: &[(&str, &str)]) -> Account {
+        Account {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            credentials: pairs.iter().map(|(user, password)| Credentials::new(user, password)).collect(),
+            source: SourceOptions::default(),
+        }
+    }
+
+    fn basic(user: &str, password: &str) -> Presented {
+        let token = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        Presented::new(Some(&HeaderValue::from_str(&format!("Basic {token}")).unwrap()))
+    }
+
+    fn two() -> AccessList {
+        AccessList::new(&[account("x", "/x", &[("x", "old"), ("x", "new")]), account("y", "/x/y", &[("y", "pass")])])
+    }
+
+    #[test]
+    fn both_pairs_of_a_rotation_are_valid() {
+        assert_eq!(two().of("/x", &basic("x", "old")), Access::Account(0));
+        assert_eq!(two().of("/x", &basic("x", "new")), Access::Account(0));
+        assert_eq!(two().of("/x/y", &basic("y", "pass")), Access::Account(1));
+    }
+
+    #[test]
+    fn unknown_paths_wrong_and_other_credentials_are_challenged_alike() {
+        for path in ["/x", "/x/y", "/x/z", "/", "/X", "/xx", "/unknown"] {
+            assert_eq!(two().of(path, &basic("x", "wrong")), Access::Challenge, "{path}");
+            assert_eq!(two().of(path, &Presented::new(None)), Access::Challenge, "{path}");
+        }
+        for path in ["/x", "/", "/xx", "/x/z"] {
+            assert_eq!(two().of(path, &basic("y", "pass")), Access::Challenge, "{path}");
+        }
+    }
+
+    #[test]
+    fn below_its_own_path_an_account_cannot_tell_another_account_from_nothing() {
+        assert_eq!(two().of("/x/y", &basic("x", "old")), Access::NothingBelow(0));
+        assert_eq!(two().of("/x/z", &basic("x", "old")), Access::NothingBelow(0));
+        assert_eq!(two().of("/x/", &basic("x", "old")), Access::NothingBelow(0));
+    }
+
+    #[test]
+    fn without_any_credentials_there_is_nothing_to_hide() {
+        let open = AccessList::new(&[account("x", "/x", &[])]);
+        assert_eq!(open.of("/x", &Presented::new(None)), Access::Account(0));
+        assert_eq!(open.of("/", &Presented::new(None)), Access::NothingHere);
+        assert_eq!(open.of("/x", &basic("any", "thing")), Access::Account(0));
+    }
+}

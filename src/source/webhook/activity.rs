@@ -1,0 +1,198 @@
+//! What a connection is doing, and when it has done nothing for too long.
+//!
+//! hyper's own header limit also runs while a connection is idle between two
+//! requests, and arms a timer for every request. So it is off, and this takes its
+//! place: the transport and the requests leave marks here, which cost nothing, and
+//! the connection's task looks at them a few times within every limit. A limit is
+//! therefore kept to a quarter of itself.
+
+use super::Bounds;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Looks within the shortest limit.
+const LOOKS_PER_LIMIT: u32 = 4;
+
+/// The marks of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    requests_begun: AtomicU64,
+    requests_open: AtomicU32,
+    /// Bytes came since the last request ended: a head has begun.
+    head_begun: AtomicBool,
+    /// A request with valid credentials was here.
+    trusted: AtomicBool,
+    /// Requests share the connection, so that bytes need not belong to a head.
+    multiplexed: AtomicBool,
+    /// A request was answered before its body had been read.
+    body_left: AtomicBool,
+}
+
+impl Activity {
+    pub(super) fn bytes_came(&self) {
+        self.head_begun.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn trust(&self) {
+        self.trusted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave_body(&self) {
+        self.body_left.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_body_left(&self) -> bool {
+        self.body_left.load(Ordering::Relaxed)
+    }
+
+    /// A request is open until the guard goes.
+    pub(super) fn begin(&self, multiplexed: bool) -> OpenRequest<'_> {
+        self.multiplexed.store(multiplexed, Ordering::Relaxed);
+        self.requests_begun.fetch_add(1, Ordering::Relaxed);
+        self.requests_open.fetch_add(1, Ordering::Relaxed);
+        OpenRequest(self)
+    }
+}
+
+/// A request that has no answer yet.
+#[derive(Debug)]
+pub(super) struct OpenRequest<'a>(&'a Activity);
+
+impl Drop for OpenRequest<'_> {
+    fn drop(&mut self) {
+        self.0.head_begun.store(false, Ordering::Relaxed);
+        self.0.requests_open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why a connection is closed by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// Its request's head is not whole.
+    Header,
+    /// Nothing begins.
+    Idle,
+}
+
+/// Looks at a connection's marks.
+#[derive(Debug)]
+pub(super) struct Vigil {
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    requests_seen: u64,
+    quiet_since: Instant,
+    head_since: Option<Instant>,
+}
+
+impl Vigil {
+    pub(super) fn new(bounds: &Bounds, now: Instant) -> Self {
+        Self {
+            header_timeout: bounds.header_timeout,
+            idle_timeout: bounds.idle_timeout,
+            requests_seen: 0,
+            quiet_since: now,
+            head_since: None,
+        }
+    }
+
+    /// Time between two looks.
+    pub(super) fn period(bounds: &Bounds) -> Duration {
+        bounds.header_timeout / LOOKS_PER_LIMIT
+    }
+
+    /// Whether the connection has done nothing for too long.
+    pub(super) fn look(&mut self, activity: &Activity, now: Instant) -> Option<Overdue> {
+        let begun = activity.requests_begun.load(Ordering::Relaxed);
+        if begun != self.requests_seen || activity.requests_open.load(Ordering::Relaxed) > 0 {
+            self.requests_seen = begun;
+            self.quiet_since = now;
+            self.head_since = None;
+            return None;
+        }
+        if !activity.trusted.load(Ordering::Relaxed) {
+            return (now.saturating_duration_since(self.quiet_since) >= self.header_timeout).then_some(Overdue::Header);
+        }
+        let in_head = activity.head_begun.load(Ordering::Relaxed) && !activity.multiplexed.load(Ordering::Relaxed);
+        self.head_since = in_head.then(|| self.head_since.unwrap_or(now));
+        if self.head_since.is_some_and(|since| now.saturating_duration_since(since) >= self.header_timeout) {
+            return Some(Overdue::Header);
+        }
+        (now.saturating_duration_since(self.quiet_since) >= self.idle_timeout).then_some(Overdue::Idle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Watched {
+        activity: Activity,
+        vigil: Vigil,
+        start: Instant,
+    }
+
+    impl Watched {
+        fn new() -> Self {
+            let start = crate::clock::Clock::system().monotonic();
+            Self { activity: Activity::default(), vigil: Vigil::new(&Bounds::default(), start), start }
+        }
+
+        fn at(&mut self, second: u64) -> Option<Overdue> {
+            self.vigil.look(&self.activity, self.start + Duration::from_secs(second))
+        }
+    }
+
+    #[test]
+    fn a_connection_without_a_trusted_request_has_the_header_limit() {
+        let mut silent = Watched::new();
+        assert_eq!(silent.at(9), None);
+        assert_eq!(silent.at(10), Some(Overdue::Header));
+        let mut stranger = Watched::new();
+        drop(stranger.activity.begin(false));
+        assert_eq!(stranger.at(5), None);
+        assert_eq!(stranger.at(15), Some(Overdue::Header));
+    }
+
+    #[test]
+    fn a_trusted_connection_may_idle_longer_but_not_stall_in_a_head() {
+        let mut trusted = Watched::new();
+        trusted.activity.trust();
+        drop(trusted.activity.begin(false));
+        assert_eq!(trusted.at(1), None);
+        assert_eq!(trusted.at(290), None);
+        trusted.activity.bytes_came();
+        assert_eq!(trusted.at(292), None);
+        assert_eq!(trusted.at(302), Some(Overdue::Header));
+    }
+
+    #[test]
+    fn a_trusted_connection_is_closed_after_the_idle_limit() {
+        let mut trusted = Watched::new();
+        trusted.activity.trust();
+        drop(trusted.activity.begin(false));
+        assert_eq!(trusted.at(1), None);
+        assert_eq!(trusted.at(301), Some(Overdue::Idle));
+    }
+
+    #[test]
+    fn an_open_request_is_never_overdue_here() {
+        let mut busy = Watched::new();
+        let activity = std::mem::take(&mut busy.activity);
+        let open = activity.begin(false);
+        for second in [1, 1_000, 2_000] {
+            assert_eq!(busy.vigil.look(&activity, busy.start + Duration::from_secs(second)), None);
+        }
+        drop(open);
+    }
+
+    #[test]
+    fn bytes_on_a_multiplexed_connection_are_no_head() {
+        let mut shared = Watched::new();
+        shared.activity.trust();
+        drop(shared.activity.begin(true));
+        assert_eq!(shared.at(1), None);
+        shared.activity.bytes_came();
+        assert_eq!(shared.at(2), None);
+        assert_eq!(shared.at(100), None);
+    }
+}

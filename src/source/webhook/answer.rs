@@ -1,0 +1,99 @@
+//! The answers and their bytes.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
+use std::fmt::Display;
+use std::time::Duration;
+
+/// What a request is told.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// 200: safe on disk.
+    Safe,
+    /// 401: no valid credentials for this path.
+    Challenge,
+    /// 404: nothing here.
+    Nothing,
+    /// 405: only POST.
+    Method,
+    /// 408: the body did not come in time.
+    Timeout(&'static str),
+    /// 413: the body is too large.
+    TooLarge(String),
+    /// 400: the body cannot be used as it is.
+    Broken(String),
+    /// 503: not now.
+    Unavailable(&'static str, Duration),
+}
+
+/// Labels of the answers in the metrics, by [`Answer::index`]; the last stands for
+/// a request whose sender went away.
+pub(super) const LABELS: [&str; 9] = ["200", "401", "404", "405", "408", "413", "400", "503", "none"];
+/// The label of requests whose sender went away.
+pub(super) const UNANSWERED: usize = 8;
+
+const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"meterline\"");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const POST: HeaderValue = HeaderValue::from_static("POST");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+impl Answer {
+    pub(super) fn index(&self) -> usize {
+        match self {
+            Self::Safe => 0,
+            Self::Challenge => 1,
+            Self::Nothing => 2,
+            Self::Method => 3,
+            Self::Timeout(_) => 4,
+            Self::TooLarge(_) => 5,
+            Self::Broken(_) => 6,
+            Self::Unavailable(..) => 7,
+        }
+    }
+
+    /// The response; `close` says that the connection ends with it.
+    pub(super) fn into_response(self, close: bool) -> Response<Full<Bytes>> {
+        let mut response = match self {
+            Self::Safe => Response::new(Full::default()),
+            Self::Challenge => {
+                let text = "this path needs valid credentials (HTTP Basic)\n";
+                with(sentence(StatusCode::UNAUTHORIZED, text), WWW_AUTHENTICATE, REALM)
+            }
+            Self::Nothing => sentence(StatusCode::NOT_FOUND, "there is nothing at this path\n"),
+            Self::Method => {
+                with(sentence(StatusCode::METHOD_NOT_ALLOWED, "bodies are taken by POST only\n"), ALLOW, POST)
+            }
+            Self::Timeout(why) => line(StatusCode::REQUEST_TIMEOUT, why),
+            Self::TooLarge(why) => line(StatusCode::PAYLOAD_TOO_LARGE, why),
+            Self::Broken(why) => line(StatusCode::BAD_REQUEST, why),
+            Self::Unavailable(why, wait) => {
+                with(line(StatusCode::SERVICE_UNAVAILABLE, why), RETRY_AFTER, HeaderValue::from(wait.as_secs()))
+            }
+        };
+        if close {
+            response.headers_mut().insert(CONNECTION, CLOSE);
+        }
+        response
+    }
+}
+
+fn sentence(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    respond(status, Bytes::from_static(text.as_bytes()))
+}
+
+fn line(status: StatusCode, text: impl Display) -> Response<Full<Bytes>> {
+    respond(status, Bytes::from(format!("{text}\n")))
+}
+
+fn respond(status: StatusCode, text: Bytes) -> Response<Full<Bytes>> {
+    let mut response = with(Response::new(Full::new(text)), CONTENT_TYPE, TEXT);
+    *response.status_mut() = status;
+    response
+}
+
+fn with(mut response: Response<Full<Bytes>>, name: HeaderName, value: HeaderValue) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(name, value);
+    response
+}

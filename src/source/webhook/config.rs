@@ -1,0 +1,150 @@
+//! What the webhook is told.
+
+use super::{Bounds, Credentials};
+use crate::ingest::SourceOptions;
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// The webhook's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who may post, and where to.
+    pub accounts: Vec<Account>,
+    /// The bounds.
+    pub bounds: Bounds,
+}
+
+/// A smart-me account.
+#[derive(Clone)]
+pub struct Account {
+    /// Its name: the source of all its samples.
+    pub name: String,
+    /// Its path, compared byte by byte; may be long and unguessable.
+    pub path: String,
+    /// Pairs that are valid, at most two; none leaves the path open
+    /// to everybody, which is allowed on loopback only.
+    pub credentials: Vec<Credentials>,
+    /// How its bodies are judged.
+    pub source: SourceOptions,
+}
+
+/// Two pairs are valid while one replaces the other.
+pub(super) const CREDENTIALS_MAX: usize = 2;
+
+/// A configuration that cannot work. Never holds a path or a credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Nobody could post.
+    #[error("the webhook has no account; add one, or switch the webhook off")]
+    NoAccount,
+    /// Two accounts with one name.
+    #[error("two webhook accounts are called '{0}'; give each a name of its own")]
+    NameTwice(String),
+    /// Two accounts on one path.
+    #[error("the webhook accounts '{0}' and another have the same path; give each a path of its own")]
+    PathTwice(String),
+    /// Not a path that a request can name.
+    #[error("the path of webhook account '{0}' must begin with '/' and hold only visible ASCII without '?' and '#'")]
+    PathForm(String),
+    /// Open to the network.
+    #[error(
+        "webhook account '{0}' has no credentials, but {1} is not a loopback address; give it a user name and a password, or listen on 127.0.0.1"
+    )]
+    OpenToNetwork(String, SocketAddr),
+    /// More pairs than compared.
+    #[error(
+        "webhook account '{0}' has more than {CREDENTIALS_MAX} pairs of credentials; keep the present pair and the next"
+    )]
+    CredentialsTooMany(String),
+    /// A bound that would refuse everything.
+    #[error("{0}")]
+    Bound(&'static str),
+}
+
+impl Config {
+    /// A configuration with the default bounds.
+    #[must_use]
+    pub fn new(listen: SocketAddr, accounts: Vec<Account>) -> Self {
+        Self { listen, accounts, bounds: Bounds::default() }
+    }
+
+    /// Every fault of this configuration.
+    #[must_use]
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = self.bounds.faults();
+        if self.accounts.is_empty() {
+            faults.push(ConfigError::NoAccount);
+        }
+        let (mut names, mut paths) = (HashSet::new(), HashSet::new());
+        for account in &self.accounts {
+            let name = || account.name.clone();
+            if !names.insert(&account.name) {
+                faults.push(ConfigError::NameTwice(name()));
+            }
+            if !paths.insert(&account.path) {
+                faults.push(ConfigError::PathTwice(name()));
+            }
+            if !is_path(&account.path) {
+                faults.push(ConfigError::PathForm(name()));
+            }
+            if account.credentials.is_empty() && !self.listen.ip().is_loopback() {
+                faults.push(ConfigError::OpenToNetwork(name(), self.listen));
+            }
+            if account.credentials.len() > CREDENTIALS_MAX {
+                faults.push(ConfigError::CredentialsTooMany(name()));
+            }
+        }
+        faults
+    }
+}
+
+impl Bounds {
+    fn faults(&self) -> Vec<ConfigError> {
+        let body = self.body_bytes_max;
+        let rules = [
+            (self.connections_max > 0, "the webhook needs connections_max of at least 1"),
+            (body > 0, "the webhook needs a largest body of at least one byte"),
+            // A compressed body and what becomes of it are in flight together.
+            (
+                self.account_in_flight_bytes_max / 2 >= body,
+                "the bytes in flight of a webhook account must hold at least twice the largest body",
+            ),
+            (
+                self.in_flight_bytes_max >= self.account_in_flight_bytes_max,
+                "the bytes in flight of the webhook must hold at least those of one account",
+            ),
+            (
+                self.in_flight_bytes_max <= IN_FLIGHT_BYTES_LIMIT,
+                "the bytes in flight of the webhook must be below 2 GiB",
+            ),
+            (!self.header_timeout.is_zero(), "the webhook's header timeout must not be zero"),
+            (
+                self.idle_timeout >= self.header_timeout,
+                "the webhook's idle timeout must not be below its header timeout",
+            ),
+            (!self.stall_timeout.is_zero(), "the webhook's stall timeout must not be zero"),
+            (self.body_timeout >= self.stall_timeout, "the webhook's body timeout must not be below its stall timeout"),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, sentence)| ConfigError::Bound(sentence)).collect()
+    }
+}
+
+const IN_FLIGHT_BYTES_LIMIT: usize = (1 << 31) - 1;
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+impl fmt::Debug for Account {
+    /// Without the path, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("name", &self.name)
+            .field("credentials", &self.credentials.len())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

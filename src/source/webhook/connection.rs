@@ -1,0 +1,79 @@
+//! One connection from its accept to its end.
+
+use super::activity::{Activity, Overdue, Vigil};
+use super::bounds::{
+    CONNECTION_WINDOW_BYTES, HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, READ_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
+    STREAMS_MAX,
+};
+use super::listener::{Phase, Site};
+use super::request::{self, Context};
+use super::streams::Streams;
+use super::transport::Transport;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::Builder;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Serves a connection until it is closed, by the peer, by a limit or by the stop.
+pub(super) async fn serve(socket: TcpStream, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "a webhook connection sends its answers late");
+    }
+    let activity = Arc::new(Activity::default());
+    let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
+    let context = Arc::new(Context { site: Arc::clone(&site), activity: Arc::clone(&activity) });
+    let streams = Streams::default();
+    let builder = builder(streams.clone());
+    let service = service_fn(move |request| request::answer(Arc::clone(&context), request));
+    let mut connection = pin!(builder.serve_connection(transport, service));
+    let mut vigil = Vigil::new(&site.bounds, site.clock.monotonic());
+    let mut looks = interval(Vigil::period(&site.bounds));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    site.closed.protocol.increment(1);
+                    tracing::debug!(%error, "a webhook connection ended with an error");
+                }
+                break;
+            }
+            _ = looks.tick() => if let Some(overdue) = vigil.look(&activity, site.clock.monotonic()) {
+                site.closed.count(overdue);
+                return;
+            },
+            _ = phase.changed(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    streams.join().await;
+}
+
+fn builder(streams: Streams) -> Builder<Streams> {
+    let mut builder = Builder::new(streams);
+    builder.http1().header_read_timeout(None).max_buf_size(READ_BUFFER_BYTES_MAX).max_headers(HEADER_FIELDS_MAX);
+    builder
+        .http2()
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    builder
+}
+
+impl super::listener::ClosedCounters {
+    fn count(&self, overdue: Overdue) {
+        match overdue {
+            Overdue::Header => self.header.increment(1),
+            Overdue::Idle => self.idle.increment(1),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Compressed bodies, inflated under a cap.
+
+use super::answer::Answer;
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
+use hyper::HeaderMap;
+use hyper::header::CONTENT_ENCODING;
+use std::io::Read;
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Not at all.
+    Identity,
+    /// gzip, of one or more members.
+    Gzip,
+    /// deflate: with zlib's head as the standard says, or bare as some send it.
+    Deflate,
+}
+
+/// What is wrong with a compressed body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum InflateError {
+    /// It grows beyond the cap.
+    TooLarge,
+    /// It is damaged or incomplete.
+    Broken(&'static str),
+}
+
+impl Encoding {
+    /// The encoding that a request's head names.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Answer> {
+        let mut values = headers.get_all(CONTENT_ENCODING).iter();
+        let Some(value) = values.next() else { return Ok(Self::Identity) };
+        let name = value.as_bytes().trim_ascii();
+        if values.next().is_some() || name.contains(&b',') {
+            return Err(Answer::Broken("a body may be compressed once only: send one Content-Encoding".to_owned()));
+        }
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match () {
+            () if name.is_empty() || is("identity") => Ok(Self::Identity),
+            () if is("gzip") || is("x-gzip") => Ok(Self::Gzip),
+            () if is("deflate") => Ok(Self::Deflate),
+            () => {
+                Err(Answer::Broken("the Content-Encoding is unknown here; send identity, gzip or deflate".to_owned()))
+            }
+        }
+    }
+
+    /// Inflates a body of this encoding to at most `bytes_max`.
+    pub(super) fn inflate(self, body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
+        match self {
+            Self::Identity => Ok(body.to_vec()),
+            Self::Gzip => gunzip(body, bytes_max),
+            Self::Deflate => inflate(body, bytes_max),
+        }
+    }
+}
+
+fn gunzip(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
+    let mut inflated = Vec::new();
+    let cap = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    let read = MultiGzDecoder::new(body).take(cap).read_to_end(&mut inflated);
+    if inflated.len() > bytes_max {
+        return Err(InflateError::TooLarge);
+    }
+    read.map(|_| inflated).map_err(|_| InflateError::Broken("the gzip body is damaged or incomplete"))
+}
+
+/// By hand, since the readers of deflate end a truncated stream without an error.
+fn inflate(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
+    const BROKEN: InflateError = InflateError::Broken("the deflate body is damaged or incomplete");
+    let mut decompress = Decompress::new(has_zlib_head(body));
+    let mut inflated = Vec::new();
+    let mut rest = body;
+    loop {
+        if inflated.len() > bytes_max {
+            return Err(InflateError::TooLarge);
+        }
+        let room = inflated.len().max(4096).min(bytes_max + 1 - inflated.len());
+        inflated.reserve_exact(room);
+        let (read_before, length_before) = (decompress.total_in(), inflated.len());
+        let status = decompress.decompress_vec(rest, &mut inflated, FlushDecompress::None).map_err(|_| BROKEN)?;
+        let read = usize::try_from(decompress.total_in() - read_before).map_err(|_| BROKEN)?;
+        rest = rest.get(read..).ok_or(BROKEN)?;
+        if status == Status::StreamEnd {
+            break;
+        }
+        if read == 0 && inflated.len() == length_before {
+            return Err(BROKEN);
+        }
+    }
+    match (inflated.len() > bytes_max, rest.is_empty()) {
+        (true, _) => Err(InflateError::TooLarge),
+        (false, true) => Ok(inflated),
+        (false, false) => Err(BROKEN),
+    }
+}
+
+/// zlib's two first bytes: method 8, and together a multiple of 31.
+fn has_zlib_head(body: &[u8]) -> bool {
+    matches!(body, [first, second, ..] if first & 0x0f == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn gzip(body: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlib(body: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bare(body: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_body_of_exactly_the_cap_passes_and_one_byte_more_does_not() {
+        let body = vec![7; 10_000];
+        for (encoding, packed) in
+            [(Encoding::Gzip, gzip(&body)), (Encoding::Deflate, zlib(&body)), (Encoding::Deflate, bare(&body))]
+        {
+            assert_eq!(encoding.inflate(&packed, 10_000).as_ref(), Ok(&body));
+            assert_eq!(encoding.inflate(&packed, 9_999), Err(InflateError::TooLarge));
+        }
+    }
+
+    #[test]
+    fn members_of_gzip_are_joined() {
+        let packed = [gzip(b"one"), gzip(b"two")].concat();
+        assert_eq!(Encoding::Gzip.inflate(&packed, 100), Ok(b"onetwo".to_vec()));
+    }
+
+    #[test]
+    fn an_incomplete_stream_is_broken_at_every_length() {
+        let body = b"meter values, meter values, meter values, and more".repeat(5);
+        for (encoding, packed) in [(Encoding::Gzip, gzip(&body)), (Encoding::Deflate, zlib(&body))] {
+            for length in 0..packed.len() {
+                let cut = encoding.inflate(&packed[..length], 10_000);
+                // gzip of nothing is nothing: an empty body is answered as such.
+                assert!(matches!(cut, Err(InflateError::Broken(_))) || length == 0, "{encoding:?} {length} {cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_end_are_broken() {
+        assert!(matches!(
+            Encoding::Deflate.inflate(&[zlib(b"x"), vec![1]].concat(), 100),
+            Err(InflateError::Broken(_))
+        ));
+        assert!(matches!(Encoding::Gzip.inflate(&[gzip(b"x"), vec![1]].concat(), 100), Err(InflateError::Broken(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_deflated_comes_back(body in prop::collection::vec(any::<u8>(), 0..20_000)) {
+            prop_assert_eq!(Encoding::Gzip.inflate(&gzip(&body), 20_000), Ok(body.clone()));
+            prop_assert_eq!(Encoding::Deflate.inflate(&zlib(&body), 20_000), Ok(body.clone()));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic_or_pass_the_cap(bytes in prop::collection::vec(any::<u8>(), 0..300), cap in 0usize..500) {
+            for encoding in [Encoding::Gzip, Encoding::Deflate] {
+                if let Ok(inflated) = encoding.inflate(&bytes, cap) {
+                    prop_assert!(inflated.len() <= cap);
+                }
+            }
+        }
+    }
+}

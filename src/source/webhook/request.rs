@@ -1,0 +1,117 @@
+//! From one request to its answer.
+
+use super::access::Access;
+use super::activity::Activity;
+use super::answer::{Answer, LABELS, UNANSWERED};
+use super::body::{self, Room};
+use super::credentials::Presented;
+use super::inflate::Encoding;
+use super::listener::{Site, SiteAccount};
+use crate::ingest::Refusal;
+use crate::wire::PayloadFormat;
+use ::metrics::Counter;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::AUTHORIZATION;
+use hyper::{Method, Request, Response, Version};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// What the requests of a connection share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) site: Arc<Site>,
+    pub(super) activity: Arc<Activity>,
+}
+
+/// Answers a request.
+pub(super) async fn answer(
+    context: Arc<Context>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let multiplexed = request.version() >= Version::HTTP_2;
+    let open = context.activity.begin(multiplexed);
+    let (counters, answered) = serve(&context, request).await;
+    counters[answered.answer.index()].increment(1);
+    if !answered.body_read {
+        context.activity.leave_body();
+    }
+    // A stranger's connection is not kept. HTTP/2 has no such header.
+    let close = !multiplexed && (!answered.body_read || matches!(answered.answer, Answer::Challenge));
+    drop(open);
+    Ok(answered.answer.into_response(close))
+}
+
+/// An answer, and whether the request's body was read to its end.
+struct Answered {
+    answer: Answer,
+    body_read: bool,
+}
+
+/// The answer, and whose it is.
+async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LABELS.len()], Answered) {
+    let site = &*context.site;
+    let (head, mut incoming) = request.into_parts();
+    let presented = Presented::new(head.headers.get(AUTHORIZATION));
+    let unread = |answer| Answered { answer, body_read: incoming.is_end_stream() };
+    let account = match site.access.of(head.uri.path(), &presented) {
+        Access::Account(index) => &site.accounts[index],
+        Access::NothingBelow(index) => return (&site.accounts[index].answers, unread(Answer::Nothing)),
+        Access::NothingHere => return (&site.strangers, unread(Answer::Nothing)),
+        Access::Challenge => return (&site.strangers, unread(Answer::Challenge)),
+    };
+    context.activity.trust();
+    let encoding = if head.method == Method::POST { Encoding::of(&head.headers) } else { Err(Answer::Method) };
+    drop(head);
+    let answered = match encoding {
+        Ok(encoding) => take(site, account, encoding, &mut incoming).await,
+        Err(answer) => unread(answer),
+    };
+    (&account.answers, answered)
+}
+
+/// Receives a body and brings it through the door.
+async fn take(site: &Site, account: &SiteAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
+    let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
+    let mut room = Room::new(&account.in_flight, &site.in_flight, site.bounds.in_flight_wait);
+    let gathered = body::gather(incoming, &mut room, &site.bounds, &site.clock).await;
+    let body_read = gathered.is_ok();
+    let answer = match gathered {
+        Ok(body) => store(site, account, encoding, body, &mut room).await,
+        Err(answer) => answer,
+    };
+    unanswered.defuse();
+    Answered { answer, body_read }
+}
+
+async fn store(site: &Site, account: &SiteAccount, encoding: Encoding, body: Bytes, room: &mut Room<'_>) -> Answer {
+    let body = match body::inflate(body, encoding, room, &site.bounds).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    match account.entrance.take(PayloadFormat::SmartMe, &body).await {
+        Ok(_) => Answer::Safe,
+        Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),
+        Err(error @ Refusal::TooLarge { .. }) => Answer::TooLarge(error.to_string()),
+        Err(error @ Refusal::Undecodable(_)) => Answer::Broken(error.to_string()),
+    }
+}
+
+/// Counts when it is dropped, unless defused: hyper drops a request's future when
+/// its sender goes away.
+struct CountDropped<'a>(Option<&'a Counter>);
+
+impl CountDropped<'_> {
+    fn defuse(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CountDropped<'_> {
+    fn drop(&mut self) {
+        if let Some(counter) = self.0 {
+            counter.increment(1);
+        }
+    }
+}

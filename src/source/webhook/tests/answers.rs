@@ -1,0 +1,172 @@
+//! Each answer, and who may learn what.
+
+use super::*;
+use crate::journal::Verdict;
+
+#[tokio::test]
+async fn a_posted_body_is_on_disk_when_the_empty_200_comes() {
+    let site = site().await;
+    let body = site.body(1.0);
+    let reply = site.ask(&post(&body, "Content-Type: anything/at-all\r\n")).await;
+    assert_eq!((reply.status, reply.body.len()), (200, 0));
+    let records = site.records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].1, body);
+    assert_eq!(records[0].0.verdict, Verdict::Deliverable);
+}
+
+#[tokio::test]
+async fn an_unreadable_body_is_answered_200_and_journaled_as_such() {
+    let site = site().await;
+    assert_eq!(site.ask(&post(b"\x0a\xffno protobuf", "")).await.status, 200);
+    assert_eq!(site.records()[0].0.verdict, Verdict::Undecodable);
+    assert_eq!(site.records()[0].1, b"\x0a\xffno protobuf");
+}
+
+#[tokio::test]
+async fn an_unreadable_body_is_refused_with_its_place_where_the_account_wants_that() {
+    let site =
+        site_with(|config| config.accounts[0].source.on_undecodable = crate::ingest::OnUndecodable::Refuse).await;
+    let reply = site.ask(&post(b"\x0a\xff", "")).await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.sentence().contains("byte"), "{}", reply.sentence());
+    assert_eq!(site.records().len(), 0);
+}
+
+#[tokio::test]
+async fn a_body_without_devices_is_answered_200_and_not_journaled() {
+    let site = site().await;
+    assert_eq!(site.ask(&post(b"", "")).await.status, 200);
+    assert_eq!(site.ask(&head("POST", PATH, "")).await.status, 200);
+    assert_eq!(site.records().len(), 0);
+}
+
+#[tokio::test]
+async fn unknown_path_wrong_password_and_no_credentials_get_the_same_bytes() {
+    let site = site().await;
+    let ask = async |path: &str, authorization: &str| {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: m\r\n{authorization}Content-Length: 3\r\n\r\nabc");
+        let mut client = site.connect().await;
+        client.send(request.as_bytes()).await;
+        let reply = client.reply().await;
+        let head: Vec<String> =
+            reply.head.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect();
+        assert_eq!(client.closed().await, b"", "a stranger's connection is not kept");
+        (reply.status, head, reply.body)
+    };
+    let wrong = ask(PATH, &authorization("wrong")).await;
+    assert_eq!(wrong.0, 401);
+    assert!(wrong.1.contains(&"www-authenticate: Basic realm=\"meterline\"".to_owned()), "{:?}", wrong.1);
+    assert_eq!(ask("/unknown", &authorization("wrong")).await, wrong);
+    assert_eq!(ask("/unknown", &authorization(PASSWORD)).await, wrong, "also with credentials of another path");
+    assert_eq!(ask(PATH, "").await, wrong);
+    assert_eq!(ask("/", "").await, wrong);
+    assert_eq!(ask(PATH, "Authorization: Bearer abc\r\n").await, wrong);
+    assert_eq!(ask(&format!("{PATH}x"), &authorization(PASSWORD)).await, wrong);
+    assert_eq!(site.records().len(), 0);
+}
+
+#[tokio::test]
+async fn the_challenge_comes_while_the_sender_holds_back_its_body_and_nothing_asks_for_it() {
+    let site = site().await;
+    let mut client = site.connect().await;
+    let request = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Expect: 100-continue\r\nContent-Encoding: gzip\r\nContent-Length: 1048576\r\n\r\n",
+        authorization("wrong")
+    );
+    client.send(request.as_bytes()).await;
+    let reply = client.reply().await;
+    assert_eq!(reply.status, 401, "and no 100 before it");
+    assert_eq!(reply.header("connection"), Some("close"));
+}
+
+#[tokio::test]
+async fn a_sender_that_goes_on_sending_after_the_challenge_is_not_reset() {
+    let site = site().await;
+    let mut client = site.connect().await;
+    let request =
+        format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 600000\r\n\r\n", authorization("wrong"));
+    client.send(request.as_bytes()).await;
+    assert_eq!(client.reply().await.status, 401);
+    // A reset would fail one of these, and might take the answer away from a slow reader.
+    for _ in 0..8 {
+        client.send(&[0; 50_000]).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sender_with_valid_credentials_is_asked_for_its_body() {
+    let site = site().await;
+    let body = site.body(1.0);
+    let mut client = site.connect().await;
+    client.send(&head("POST", PATH, &format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len()))).await;
+    assert_eq!(client.reply().await.status, 100);
+    client.send(&body).await;
+    assert_eq!(client.reply().await.status, 200);
+}
+
+#[tokio::test]
+async fn another_method_on_the_path_is_405_with_what_is_allowed() {
+    let site = site().await;
+    for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
+        let reply = site.ask(&head(method, PATH, "")).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{method}");
+    }
+    let stranger = site.ask(format!("GET {PATH} HTTP/1.1\r\nHost: m\r\n\r\n").as_bytes()).await;
+    assert_eq!(stranger.status, 401, "a stranger is not told which methods there are");
+}
+
+#[tokio::test]
+async fn below_its_own_path_an_account_is_told_404() {
+    let site = site().await;
+    assert_eq!(site.ask(&head("POST", &format!("{PATH}/more"), "Content-Length: 0\r\n")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_query_does_not_change_the_path() {
+    let site = site().await;
+    let body = site.body(1.0);
+    let mut request = head("POST", &format!("{PATH}?from=cloud"), &format!("Content-Length: {}\r\n", body.len()));
+    request.extend_from_slice(&body);
+    assert_eq!(site.ask(&request).await.status, 200);
+}
+
+#[tokio::test]
+async fn both_pairs_of_a_rotation_are_taken() {
+    let site = site_with(|config| config.accounts[0].credentials.push(Credentials::new(USER, "next"))).await;
+    for password in [PASSWORD, "next"] {
+        let request =
+            format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 0\r\n\r\n", authorization(password));
+        assert_eq!(site.ask(request.as_bytes()).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_open_account_needs_no_credentials_and_unknown_paths_are_404() {
+    let site = site_with(|config| config.accounts[0].credentials.clear()).await;
+    let ask = async |path: &str| {
+        site.ask(format!("POST {path} HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n").as_bytes()).await.status
+    };
+    assert_eq!(ask(PATH).await, 200);
+    assert_eq!(ask("/").await, 404);
+}
+
+#[tokio::test]
+async fn an_account_open_to_the_network_is_refused_at_start() {
+    let faults = Config {
+        listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+        accounts: vec![
+            Account { credentials: Vec::new(), ..account("a", "/a", "") },
+            account("a", "/a", ""),
+            account("b", "b", ""),
+        ],
+        bounds: Bounds { body_bytes_max: 1 << 30, ..Bounds::default() },
+    }
+    .faults();
+    let text: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    for part in ["no credentials", "two webhook accounts", "same path", "begin with '/'", "twice the largest body"] {
+        assert!(text.iter().any(|fault| fault.contains(part)), "{part} in {text:?}");
+    }
+    assert_eq!(faults.len(), 5);
+}

@@ -1,0 +1,161 @@
+//! How bodies may come: in pieces, in chunks, compressed, several on a connection.
+
+use super::*;
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use std::io::Write;
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(body: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn deflate(body: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_journaled_inflated() {
+    let site = site().await;
+    let body = site.body(1.0);
+    for (name, packed) in [
+        ("gzip", gzip(&body)),
+        ("X-GZIP", gzip(&body)),
+        ("deflate", zlib(&body)),
+        ("deflate", deflate(&body)),
+        ("identity", body.clone()),
+    ] {
+        assert_eq!(site.ask(&post(&packed, &format!("Content-Encoding: {name}\r\n"))).await.status, 200, "{name}");
+    }
+    let records = site.records();
+    assert_eq!(records.len(), 5);
+    assert!(records.iter().all(|(_, payload)| *payload == body));
+}
+
+#[tokio::test]
+async fn broken_and_unknown_compression_is_400_with_a_sentence() {
+    let site = site().await;
+    let body = site.body(1.0);
+    let packed = gzip(&body);
+    for (lines, bytes, says) in [
+        ("Content-Encoding: gzip\r\n", &packed[..packed.len() - 5], "damaged or incomplete"),
+        ("Content-Encoding: deflate\r\n", &b"\x78\x9c\xff\xff\xff"[..], "damaged or incomplete"),
+        ("Content-Encoding: gzip\r\n", &body[..], "damaged or incomplete"),
+        ("Content-Encoding: br\r\n", &body[..], "identity, gzip or deflate"),
+        ("Content-Encoding: gzip, deflate\r\n", &packed[..], "once only"),
+        ("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", &packed[..], "once only"),
+    ] {
+        let reply = site.ask(&post(bytes, lines)).await;
+        assert_eq!(reply.status, 400, "{lines}");
+        assert!(reply.sentence().contains(says), "{lines}: {}", reply.sentence());
+    }
+    assert_eq!(site.records().len(), 0);
+}
+
+#[tokio::test]
+async fn a_compressed_body_that_grows_beyond_the_limit_is_413_and_gives_its_room_back() {
+    let site = site_with(small_bodies).await;
+    let bomb = gzip(&vec![0; 50 << 20]);
+    assert!(bomb.len() < 64 << 10);
+    for _ in 0..5 {
+        assert_eq!(site.ask(&post(&bomb, "Content-Encoding: gzip\r\n")).await.status, 413);
+    }
+    let bomb = zlib(&vec![0; 50 << 20]);
+    assert_eq!(site.ask(&post(&bomb, "Content-Encoding: deflate\r\n")).await.status, 413);
+    assert_eq!(site.ask(&post(&gzip(&site.body(1.0)), "Content-Encoding: gzip\r\n")).await.status, 200);
+    assert_eq!(site.records().len(), 1);
+}
+
+fn small_bodies(config: &mut Config) {
+    config.bounds.body_bytes_max = 64 << 10;
+    config.bounds.account_in_flight_bytes_max = 128 << 10;
+    config.bounds.in_flight_bytes_max = 128 << 10;
+}
+
+#[tokio::test]
+async fn a_declared_length_beyond_the_limit_is_413_before_the_body_is_sent() {
+    let site = site_with(small_bodies).await;
+    let lines = format!("Expect: 100-continue\r\nContent-Length: {}\r\n", (64 << 10) + 1);
+    let reply = site.ask(&head("POST", PATH, &lines)).await;
+    assert_eq!(reply.status, 413);
+    assert!(reply.sentence().contains("65536 bytes"), "{}", reply.sentence());
+}
+
+#[tokio::test]
+async fn a_chunked_body_beyond_the_limit_is_413() {
+    let site = site_with(small_bodies).await;
+    let mut client = site.connect().await;
+    client.send(&head("POST", PATH, "Transfer-Encoding: chunked\r\n")).await;
+    for _ in 0..9 {
+        client.send(b"2000\r\n").await;
+        client.send(&[0; 0x2000]).await;
+        client.send(b"\r\n").await;
+    }
+    assert_eq!(client.reply().await.status, 413);
+    assert_eq!(site.records().len(), 0);
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_joined() {
+    let site = site().await;
+    let body = site.body(1.0);
+    let mut request = head("POST", PATH, "Transfer-Encoding: chunked\r\n");
+    for piece in body.chunks(7) {
+        request.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        request.extend_from_slice(piece);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    let mut client = site.connect().await;
+    client.send(&request).await;
+    assert_eq!(client.reply().await.status, 200);
+    client.send(&post(&body, "")).await;
+    assert_eq!(client.reply().await.status, 200, "the connection goes on after a chunked body");
+    assert_eq!(site.records().iter().filter(|(_, payload)| *payload == body).count(), 2);
+}
+
+#[tokio::test]
+async fn a_large_body_in_many_pieces_arrives_whole() {
+    let site = site().await;
+    let body: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let mut client = site.connect().await;
+    client.send(&post(&body, "")).await;
+    assert_eq!(client.reply().await.status, 200);
+    assert!(site.records()[0].1 == body);
+}
+
+#[tokio::test]
+async fn several_requests_follow_each_other_on_a_connection_and_in_a_pipeline() {
+    let site = site().await;
+    let mut client = site.connect().await;
+    for _ in 0..3 {
+        client.send(&post(&site.body(1.0), "")).await;
+        assert_eq!(client.reply().await.status, 200);
+    }
+    let pipeline = [post(&site.body(2.0), ""), post(&site.body(3.0), ""), post(&site.body(4.0), "")].concat();
+    client.send(&pipeline).await;
+    for _ in 0..3 {
+        assert_eq!(client.reply().await.status, 200);
+    }
+    assert_eq!(site.records().len(), 6);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_journaled() {
+    let site = site().await;
+    let mut client = site.connect().await;
+    client.send(&head("POST", PATH, "Content-Length: 100\r\n")).await;
+    client.send(b"half").await;
+    drop(client);
+    assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
+    assert_eq!(site.records().len(), 1);
+}

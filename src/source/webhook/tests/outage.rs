@@ -1,0 +1,119 @@
+//! When the journal cannot take bodies: 503 with Retry-After, and back without a restart.
+
+use super::*;
+use crate::ingest::Health;
+use crate::journal::{Cursor, FaultyDisk, Operation};
+use std::sync::Arc;
+
+/// Two small segments are the cap.
+fn small(directory: &TempDir) -> Options {
+    Options {
+        segment_bytes: 256 << 10,
+        cap_bytes: 512 << 10,
+        record_bytes_max: 64 << 10,
+        group_bytes_max: 64 << 10,
+        ..Options::new(directory.path())
+    }
+}
+
+/// A site on a disk that fails when told to, with room for many segments.
+async fn site_on_faulty_disk() -> (Site, FaultyDisk) {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::new(1);
+    let options = Options { cap_bytes: 64 << 20, ..small(&directory) };
+    let (journal, _) = Journal::open_on(Arc::new(disk.clone()), options).unwrap();
+    (site_on(journal, directory, |_| {}).await, disk)
+}
+
+/// While it lasts bodies are 503 and the door is shut; afterwards it goes on by
+/// itself, on the same connection.
+async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&FaultyDisk), says: &str) {
+    let (site, disk) = site_on_faulty_disk().await;
+    let (before, refused, after) = (site.body(1.0), site.body(2.0), site.body(3.0));
+    let mut client = site.connect().await;
+    client.send(&post(&before, "")).await;
+    assert_eq!(client.reply().await.status, 200);
+    begin(&disk);
+    client.send(&post(&refused, "")).await;
+    let reply = client.reply().await;
+    assert_eq!(reply.status, 503);
+    let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((5..=300).contains(&seconds), "{seconds}");
+    assert!(reply.sentence().contains(says), "{}", reply.sentence());
+    assert!(matches!(site.door.health(), Health::Shut(_)));
+    end(&disk);
+    client.send(&post(&after, "")).await;
+    assert_eq!(client.reply().await.status, 200);
+    assert_eq!(site.door.health(), Health::Open);
+    let payloads: Vec<_> = site.records().into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(payloads, [before, after]);
+}
+
+#[tokio::test]
+async fn failing_writes_are_503_until_the_disk_writes_again() {
+    let begin = |disk: &FaultyDisk| disk.fail(Operation::Write, u32::MAX);
+    refuses_while(begin, FaultyDisk::heal, "cannot be written").await;
+}
+
+#[tokio::test]
+async fn failing_syncs_are_503_until_the_disk_syncs_again() {
+    let begin = |disk: &FaultyDisk| disk.fail(Operation::Sync, u32::MAX);
+    refuses_while(begin, FaultyDisk::heal, "cannot be written").await;
+}
+
+#[tokio::test]
+async fn a_volume_without_room_is_503_until_there_is_some() {
+    let begin = |disk: &FaultyDisk| {
+        // The present segment has reserved its room; its loss needs another.
+        disk.set_space(0);
+        disk.fail(Operation::Write, 1);
+    };
+    refuses_while(begin, |disk| disk.set_space(u64::MAX), "disk is full").await;
+}
+
+#[tokio::test]
+async fn one_failed_sync_is_made_good_before_the_answer() {
+    let (site, disk) = site_on_faulty_disk().await;
+    assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
+    disk.fail(Operation::Sync, 1);
+    let body = site.body(2.0);
+    assert_eq!(site.ask(&post(&body, "")).await.status, 200);
+    assert_eq!(site.records()[1].1, body);
+}
+
+#[tokio::test]
+async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(small(&directory)).unwrap();
+    let site = site_on(journal, directory, |_| {}).await;
+    let pin = |next| Cursor::at("slow", site.journal.position(next), site.clock.now());
+    site.journal.cursors().store(&pin(Sequence::FIRST)).unwrap();
+    let filler = vec![0xff; 20_000];
+    let mut client = site.connect().await;
+    let refusal = loop {
+        client.send(&post(&filler, "")).await;
+        let reply = client.reply().await;
+        if reply.status != 200 {
+            break reply;
+        }
+        assert!(site.journal.next() < Sequence(100), "it fills up");
+    };
+    assert_eq!((refusal.status, refusal.header("retry-after")), (503, Some("60")), "nothing drains");
+    assert!(refusal.sentence().contains("the journal is full"), "{}", refusal.sentence());
+    let Health::Shut(why) = site.door.health() else { panic!("the door is shut") };
+    assert!(why.contains("slow"), "it names who holds it up: {why}");
+
+    let safe = site.journal.next();
+    site.journal.cursors().store(&pin(safe)).unwrap();
+    client.send(&post(&site.body(1.0), "")).await;
+    assert_eq!(client.reply().await.status, 200);
+    assert_eq!(site.door.health(), Health::Open);
+}
+
+#[tokio::test]
+async fn after_the_journal_is_closed_bodies_are_503() {
+    let site = site().await;
+    site.journal.close();
+    let reply = site.ask(&post(&site.body(1.0), "")).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
+}

@@ -1,0 +1,99 @@
+//! The socket as hyper sees it: it marks that bytes came, and it closes gently.
+//!
+//! A sender that is answered before it has sent its body goes on sending; closing
+//! at once would reset the connection, and the reset may overtake the answer. So
+//! the write side is closed first and a bounded rest is read and thrown away.
+
+use super::activity::Activity;
+use super::bounds::{LINGER, LINGER_BYTES_MAX};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+pub(super) struct Transport {
+    socket: TcpStream,
+    activity: Arc<Activity>,
+    closing: Option<Closing>,
+}
+
+/// The write side is closed.
+struct Closing {
+    until: Pin<Box<Sleep>>,
+    bytes_left: usize,
+}
+
+impl Transport {
+    pub(super) fn new(socket: TcpStream, activity: Arc<Activity>) -> Self {
+        Self { socket, activity, closing: None }
+    }
+
+    /// Ready when the peer closed, or when it was listened to for long enough.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
+        let mut scratch = [0; 4096];
+        while closing.bytes_left > 0 {
+            if closing.until.as_mut().poll(context).is_ready() {
+                break;
+            }
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            closing.bytes_left = closing.bytes_left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(())
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.socket).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.bytes_came();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closing.is_none() {
+            ready!(Pin::new(&mut self.socket).poll_shutdown(context))?;
+            if !self.activity.is_body_left() {
+                return Poll::Ready(Ok(()));
+            }
+            self.closing = Some(Closing { until: Box::pin(tokio::time::sleep(LINGER)), bytes_left: LINGER_BYTES_MAX });
+        }
+        self.poll_discard(context).map(Ok)
+    }
+}

@@ -1,0 +1,6 @@
+//! The Kafka sink against a real broker.
+
+mod contract;
+mod driver;
+mod faults;
+mod topic;

@@ -1,0 +1,193 @@
+//! A pump in its plainest form, and records for it: takes in order while there is
+//! room, settles, and after an error goes back to the lowest unsafe record.
+
+use crate::support::wait;
+use meterline::clock::Clock;
+use meterline::deliver::{Delivery, Sink, SinkError, SinkTrouble};
+use meterline::journal::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use meterline::proto::v1;
+use meterline::reading::{Limits, UnixNanos};
+use meterline::sink::kafka::{Config, Kafka};
+use meterline::wire::PayloadFormat;
+use meterline_load::{Body, Reading};
+use prost::Message as _;
+use std::collections::HashMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(crate) const JOURNAL: JournalId = JournalId(Uuid::from_u128(0x1111_2222_3333_4444_5555_6666_7777_8888));
+pub(crate) const SOURCE: &str = "building-a";
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+const AFTER_AN_ERROR: Duration = Duration::from_millis(200);
+const WHILE_IDLE: Duration = Duration::from_millis(2);
+
+/// Records as a journal would hold them: the first has sequence 1.
+#[derive(Debug, Default)]
+pub(crate) struct Records(Vec<(UnixNanos, Vec<u8>)>);
+
+impl Records {
+    /// `count` records of one reading each, of the meters in turn; the reading of
+    /// record N is measured N seconds after `start` and has the value N.
+    pub(crate) fn in_turn(count: u64, meters: u64) -> Self {
+        let mut records = Self::default();
+        for number in 1..=count {
+            records.push(now(), vec![small(number % meters, number)]);
+        }
+        records
+    }
+
+    pub(crate) fn push(&mut self, received: UnixNanos, readings: Vec<Reading>) {
+        self.0.push((received, Body::new(0, readings).bytes));
+    }
+
+    pub(crate) fn last(&self) -> Sequence {
+        Sequence(self.0.len() as u64)
+    }
+
+    fn get(&self, sequence: Sequence) -> Option<Record<'_>> {
+        let index = usize::try_from(sequence.0 - 1).unwrap();
+        let (received, payload) = self.0.get(index)?;
+        let header = RecordHeader {
+            source: SourceId(1),
+            format: PayloadFormat::SmartMe.number(),
+            verdict: Verdict::Deliverable,
+            rule: RuleVersion(1),
+            received: *received,
+        };
+        Some(Record { journal: JOURNAL, sequence, header, payload })
+    }
+}
+
+pub(crate) fn now() -> UnixNanos {
+    Clock::system().now()
+}
+
+pub(crate) fn meter(number: u64) -> Uuid {
+    Uuid::from_u128(0x0c56_1a7e_98ab_4cde_8f01_0000_0000_0000 + u128::from(number))
+}
+
+/// A reading with one value, measured at about now.
+pub(crate) fn small(meter_number: u64, number: u64) -> Reading {
+    reading(meter_number, vec![number as f64])
+}
+
+pub(crate) fn reading(meter_number: u64, values: Vec<f64>) -> Reading {
+    let time_ns = now().0 / 100 * 100;
+    let values = values.into_iter().enumerate().map(|(code, value)| (obis(code), value)).collect();
+    Reading { meter: *meter(meter_number).as_bytes(), time_ns, values }
+}
+
+fn obis(code: usize) -> [u8; 6] {
+    let [.., c, d, e] = u32::try_from(code).unwrap().to_be_bytes();
+    [1, 0, c, d, e, 255]
+}
+
+/// Values that no compression makes small.
+pub(crate) fn incompressible(count: usize) -> Vec<f64> {
+    let mut random = fastrand::Rng::with_seed(7);
+    (0..count).map(|_| random.f64()).collect()
+}
+
+/// What the pump would show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    Running,
+    Waiting(String),
+    Blocked(String),
+}
+
+/// The pump.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) sink: Kafka,
+    pub(crate) state: State,
+    /// The lowest unsafe record.
+    pub(crate) safe: Sequence,
+    /// The next record to be taken.
+    at: Sequence,
+    is_ready: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(config: &Config) -> Self {
+        let sink = Kafka::new("kafka", config, Clock::system());
+        Self { sink, state: State::Running, safe: Sequence::FIRST, at: Sequence::FIRST, is_ready: false }
+    }
+
+    /// Goes on until `is_enough`; panics when it is not within [`LIMIT`].
+    pub(crate) fn run(&mut self, records: &Records, what: &str, mut is_enough: impl FnMut(&Self) -> bool) {
+        wait::until(what, LIMIT, || {
+            for _ in 0..20 {
+                self.step(records);
+                if is_enough(self) {
+                    return true;
+                }
+            }
+            false
+        });
+    }
+
+    pub(crate) fn run_to_end(&mut self, records: &Records) {
+        self.run(records, "every record is safe", |driver| driver.safe == records.last().next());
+    }
+
+    /// The record after the last one taken.
+    pub(crate) fn taken(&self) -> Sequence {
+        self.at
+    }
+
+    fn step(&mut self, records: &Records) {
+        match self.try_step(records) {
+            Ok(()) => self.state = State::Running,
+            Err(error) => {
+                self.is_ready = false;
+                self.state = match error.trouble {
+                    SinkTrouble::Waiting => State::Waiting(error.message),
+                    SinkTrouble::Blocked => State::Blocked(error.message),
+                };
+                std::thread::sleep(AFTER_AN_ERROR);
+            }
+        }
+    }
+
+    fn try_step(&mut self, records: &Records) -> Result<(), SinkError> {
+        if !self.is_ready {
+            self.sink.rewind(Position { journal: JOURNAL, next: self.safe })?;
+            self.at = self.safe;
+            self.is_ready = true;
+        }
+        while let Some(record) = records.get(self.at).filter(|_| !self.sink.is_full()) {
+            let format = PayloadFormat::SmartMe;
+            self.sink.take(&Delivery { record, source: SOURCE, limits: &Limits::DEFAULT, format })?;
+            self.at = self.at.next();
+        }
+        let progress = self.sink.settle(false)?;
+        assert!(self.safe <= progress.next_unsafe && progress.next_unsafe <= self.at, "{progress:?}");
+        self.safe = progress.next_unsafe;
+        std::thread::sleep(WHILE_IDLE);
+        Ok(())
+    }
+}
+
+/// The readings of a topic, partition by partition in the order of their offsets.
+pub(crate) fn consumed(brokers: &str, topic: &str) -> Vec<v1::Reading> {
+    let messages = crate::support::kafka::consume(brokers, topic);
+    messages.iter().map(|message| v1::Reading::decode(message.value.as_slice()).unwrap()).collect()
+}
+
+/// Panics unless every record of `1..=last` is there and each meter's first
+/// occurrences are in journal order.
+pub(crate) fn assert_complete_and_in_order(readings: &[v1::Reading], last: Sequence) {
+    let mut firsts: HashMap<&[u8], Vec<u64>> = HashMap::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for reading in readings {
+        if seen.insert(reading.sequence) {
+            firsts.entry(&reading.meter).or_default().push(reading.sequence);
+        }
+    }
+    assert!(seen.iter().copied().eq(1..=last.0), "not every record is there");
+    for sequences in firsts.values() {
+        assert!(sequences.is_sorted(), "a later reading passed an earlier one of its meter: {sequences:?}");
+    }
+}

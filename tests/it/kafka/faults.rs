@@ -1,0 +1,218 @@
+//! What happens when the broker or the topic does not do as it should.
+
+use super::driver::{
+    Driver, Records, State, assert_complete_and_in_order, consumed, incompressible, now, reading, small,
+};
+use crate::support::{kafka, ports};
+use meterline::deliver::Sink;
+use meterline::journal::Sequence;
+use meterline::secret::Secret;
+use meterline::sink::kafka::{Config, Sasl, SaslMechanism, Tls, migrate};
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_broker_that_is_killed_and_started_under_way_loses_and_reorders_nothing() {
+    let mut broker = kafka::Broker::start();
+    let mut config = Config::new(broker.brokers(), "faults-restart");
+    config.queue_messages_max = 2_000;
+    migrate(&config).unwrap();
+    let records = Records::in_turn(20_000, 40);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "some records are safe", |driver| driver.safe > Sequence(2_000));
+    broker.kill();
+    driver.run(&records, "the sink says that the broker is away", |driver| driver.state != State::Running);
+    assert!(matches!(driver.state, State::Waiting(_)), "{:?}", driver.state);
+    assert!(driver.safe < records.last());
+    broker.start_again();
+    driver.run_to_end(&records);
+    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+}
+
+#[test]
+fn a_broker_that_goes_away_while_nothing_is_sent_is_noticed() {
+    let mut broker = kafka::Broker::start();
+    let config = Config::new(broker.brokers(), "faults-idle");
+    migrate(&config).unwrap();
+    let records = Records::in_turn(1, 1);
+    let mut driver = Driver::new(&config);
+    driver.run_to_end(&records);
+    broker.stop();
+    driver.run(&records, "the sink says that the broker is away", |driver| driver.state != State::Running);
+    assert!(matches!(&driver.state, State::Waiting(why) if why.contains(&config.brokers)), "{:?}", driver.state);
+    broker.start_again();
+    driver.run(&records, "the sink runs again", |driver| driver.state == State::Running);
+}
+
+#[test]
+fn a_broker_that_hangs_with_its_connections_open_is_noticed_and_loses_nothing() {
+    let broker = kafka::Broker::start();
+    let config = Config::new(broker.brokers(), "faults-hang");
+    migrate(&config).unwrap();
+    let records = Records::in_turn(100_000, 40);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "some records are safe", |driver| driver.safe > Sequence(2_000));
+    broker.freeze();
+    driver.run(&records, "the sink says that the broker is away", |driver| driver.state != State::Running);
+    assert!(matches!(driver.state, State::Waiting(_)), "{:?}", driver.state);
+    broker.thaw();
+    driver.run_to_end(&records);
+    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
+}
+
+#[test]
+fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
+    let mut config = Config::new(kafka::shared(), "faults-size");
+    config.partitions = 1;
+    migrate(&config).unwrap();
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "20000")];
+    kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+    let mut records = Records::in_turn(300, 3);
+    records.push(now(), vec![small(1, 301), reading(1, incompressible(5_000)), small(1, 301)]);
+    for number in 302..=600 {
+        records.push(now(), vec![small(number % 3, number)]);
+    }
+
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "the sink is blocked by that reading", |driver| {
+        driver.state != State::Running && driver.safe == Sequence(301)
+    });
+    let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
+    assert!(why.contains("max.message.bytes") && why.contains("20000") && why.contains("record 301"), "{why}");
+    assert!(
+        consumed(&config.brokers, &config.topic).iter().all(|reading| reading.sequence <= 301 && reading.index < 2)
+    );
+
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "1000000")];
+    kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+    driver.run_to_end(&records);
+    let readings = consumed(&config.brokers, &config.topic);
+    assert_complete_and_in_order(&readings, records.last());
+    let large = readings.iter().find(|reading| reading.values.len() == 5_000).unwrap();
+    assert_eq!((large.sequence, large.index), (301, 1));
+}
+
+#[test]
+fn a_topic_whose_limit_is_below_a_batch_takes_everything_that_fits_it() {
+    let mut config = Config::new(kafka::shared(), "faults-small-limit");
+    config.partitions = 1;
+    config.compression = meterline::sink::kafka::Compression::None;
+    kafka::create_topic(&config.brokers, &config.topic, 1, &[("max.message.bytes", "5000")]);
+    let records = Records::in_turn(2_000, 3);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "every record is safe, without a fault", |driver| {
+        assert_eq!(driver.state, State::Running);
+        driver.safe == records.last().next()
+    });
+}
+
+#[test]
+fn an_unknown_topic_blocks_the_sink_until_it_is_made() {
+    let config = Config::new(kafka::shared(), "faults-unknown");
+    let records = Records::in_turn(10, 2);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
+    assert!(matches!(&driver.state, State::Blocked(why) if why.contains("meterline migrate")), "{:?}", driver.state);
+    migrate(&config).unwrap();
+    driver.run_to_end(&records);
+    assert_eq!(consumed(&config.brokers, &config.topic).len(), 10);
+}
+
+#[test]
+fn a_queue_that_is_full_while_the_broker_is_away_takes_nothing_more() {
+    let mut broker = kafka::Broker::start();
+    let mut config = Config::new(broker.brokers(), "faults-queue");
+    config.queue_messages_max = 1_000;
+    migrate(&config).unwrap();
+    let mut driver = Driver::new(&config);
+    driver.run_to_end(&Records::in_turn(1, 1));
+    broker.kill();
+    let records = Records::in_turn(50_000, 10);
+    driver.run(&records, "the queue is full", |driver| driver.sink.is_full());
+    assert!(driver.taken() <= Sequence(1_002), "{:?}", driver.taken());
+}
+
+#[test]
+fn wrong_credentials_and_missing_rights_block_the_sink_and_no_password_is_shown() {
+    let port = ports::free();
+    let listeners = format!(
+        "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},\
+         SASL_PLAINTEXT://127.0.0.1:{port}"
+    );
+    let broker = kafka::Broker::start_with(&[
+        &listeners,
+        &listeners
+            .replace("listeners=", "advertised.listeners=")
+            .replace("CONTROLLER://127.0.0.1:{controller_port},", ""),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "sasl.enabled.mechanisms=PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+         required user_meterline=\"right-horse\" user_stranger=\"right-horse\";",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users=User:ANONYMOUS;User:meterline",
+    ]);
+    migrate(&Config::new(broker.brokers(), "faults-sasl")).unwrap();
+    let mut config = Config::new(format!("127.0.0.1:{port}"), "faults-sasl");
+    let mut sasl = |username: &str, password| {
+        config.sasl = Some(Sasl {
+            mechanism: SaslMechanism::Plain,
+            username: username.to_owned(),
+            password: Secret::new(password),
+        });
+        config.clone()
+    };
+
+    let records = Records::in_turn(10, 2);
+    let mut driver = Driver::new(&sasl("meterline", "wrong-horse"));
+    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
+    let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
+    assert!(why.contains("credentials of user meterline") && !why.contains("horse"), "{why}");
+
+    let mut driver = Driver::new(&sasl("stranger", "right-horse"));
+    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
+    let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
+    assert!(why.contains("grant Write and Describe"), "{why}");
+
+    Driver::new(&sasl("meterline", "right-horse")).run_to_end(&records);
+    assert_eq!(consumed(&broker.brokers(), "faults-sasl").len(), 10);
+}
+
+#[test]
+fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
+    let directory = tempfile::tempdir().unwrap();
+    let [keys, certificate] = ["keys.p12", "certificate.pem"].map(|name| directory.path().join(name));
+    keytool(
+        &keys,
+        &["-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-ext", "bc:c"],
+    );
+    keytool(&keys, &["-exportcert", "-rfc", "-file", certificate.to_str().unwrap()]);
+    let port = ports::free();
+    let broker = kafka::Broker::start_with(&[
+        &format!(
+            "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},SSL://127.0.0.1:{port}"
+        ),
+        &format!("advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},SSL://127.0.0.1:{port}"),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL",
+        &format!("ssl.keystore.location={}", keys.display()),
+        "ssl.keystore.password=secret",
+    ]);
+    migrate(&Config::new(broker.brokers(), "faults-tls")).unwrap();
+    let mut config = Config::new(format!("127.0.0.1:{port}"), "faults-tls");
+    config.tls = Some(Tls { ca_location: None });
+
+    let records = Records::in_turn(10, 2);
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
+    assert!(matches!(&driver.state, State::Blocked(why) if why.contains("ca_file")), "{:?}", driver.state);
+    config.tls = Some(Tls { ca_location: Some(certificate) });
+    Driver::new(&config).run_to_end(&records);
+    assert_eq!(consumed(&broker.brokers(), "faults-tls").len(), 10);
+}
+
+/// Java's own tool, which is there wherever the broker runs.
+fn keytool(keys: &Path, arguments: &[&str]) {
+    let mut command = Command::new("keytool");
+    command.args(arguments).arg("-keystore").arg(keys).args(["-storepass", "secret", "-alias", "broker"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

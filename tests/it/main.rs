@@ -1,0 +1,24 @@
+//! The tests that talk to real servers: QuestDB, Kafka, and the meterline binary
+//! itself. `./test` starts the shared servers and names them in the environment;
+//! a test that stops, breaks or fills a server starts one of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for real servers in real time")]
+
+mod support;
+
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "questdb")]
+mod questdb;
+#[cfg(feature = "kafka")]
+mod servers;
+
+/// From the POST to the stores and back out again, through the built program.
+#[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
+mod end_to_end {
+    mod delivery;
+    mod endings;
+    mod outages;
+    mod replay;
+    mod watch;
+}

@@ -1,0 +1,45 @@
+//! The QuestDB sink against a real server: what the server does (`contract`), what
+//! `migrate` and `check` make of it (`migrate`), and the sink itself (`sink`).
+
+mod contract;
+mod migrate;
+mod sink;
+
+use crate::support::questdb::Client;
+use crate::support::wait;
+use meterline::sink::questdb::{Config, ServerUrl, TableName};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the server may take to apply what it took.
+const APPLY_LIMIT: Duration = Duration::from_secs(30);
+
+/// A configuration for a table that no other test uses and no run before left.
+fn fresh_config(client: &Client, test: &str) -> Config {
+    let table = format!("samples_{test}");
+    client.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS {table}_15m"));
+    client.execute(&format!("DROP TABLE IF EXISTS {table}"));
+    let mut config = Config::new(ServerUrl::parse(client.url()).unwrap());
+    config.table = TableName::parse(&table).unwrap();
+    config
+}
+
+/// The same with the table made as `migrate` makes it.
+fn migrated_config(client: &Client, test: &str) -> Config {
+    let config = fresh_config(client, test);
+    meterline::sink::questdb::migrate(&config, None).unwrap();
+    config
+}
+
+/// The rows of a query once there are `count` of them.
+fn rows_once_there_are(client: &Client, count: usize, sql: &str) -> Vec<Vec<Value>> {
+    wait::until_some(&format!("{count} rows of {sql}"), APPLY_LIMIT, || {
+        client.try_query(sql).ok().filter(|rows| rows.len() == count)
+    })
+}
+
+/// Waits until the server has applied everything in the table's log.
+fn wait_applied(client: &Client, table: &TableName) {
+    let sql = format!("SELECT writerTxn = sequencerTxn FROM wal_tables() WHERE name = '{table}'");
+    wait::until("the log is applied", APPLY_LIMIT, || client.value(&sql) == Value::Bool(true));
+}

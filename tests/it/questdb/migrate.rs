@@ -1,0 +1,203 @@
+//! `migrate` and `check` against a real server.
+
+use super::{fresh_config, migrated_config, rows_once_there_are, wait_applied};
+use crate::support::questdb::{Client, Server};
+use crate::support::wait;
+use meterline::secret::Secret;
+use meterline::sink::questdb::{Config, Credentials, Level, MigrateError, PartitionUnit, Step, check, migrate};
+use serde_json::json;
+use std::time::Duration;
+
+fn did(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(Step::to_string).collect()
+}
+
+fn refused(config: &Config, partition: Option<PartitionUnit>) -> String {
+    match migrate(config, partition) {
+        Err(error @ MigrateError::Refused(_)) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The messages of the findings that are not good.
+fn complaints(config: &Config) -> Vec<String> {
+    let findings = check(config);
+    assert!(!findings.is_empty());
+    findings.into_iter().filter(|finding| finding.level != Level::Good).map(|finding| finding.message).collect()
+}
+
+#[test]
+fn an_empty_server_gets_table_and_view_and_a_repeat_does_nothing() {
+    let client = Client::shared();
+    let config = fresh_config(&client, "empty");
+    assert!(complaints(&config)[0].contains("meterline migrate"), "{:?}", complaints(&config));
+    let steps = migrate(&config, None).unwrap();
+    let [table, view] = steps.as_slice() else { panic!("{steps:?}") };
+    assert!(table.to_string().starts_with("samples_empty: made, partitioned by DAY"), "{table}");
+    assert!(view.to_string().starts_with("samples_empty_15m: made"), "{view}");
+    assert_eq!(migrate(&config, None).unwrap(), []);
+    assert_eq!(complaints(&config), [""; 0]);
+    let columns = client.query("SELECT \"column\", type, designated, upsertKey FROM (SHOW COLUMNS FROM samples_empty)");
+    let column = |name: &str, kind: &str, designated: bool, in_key: bool| {
+        vec![json!(name), json!(kind), json!(designated), json!(in_key)]
+    };
+    assert_eq!(
+        columns,
+        [
+            column("ts", "TIMESTAMP_NS", true, true),
+            column("meter", "UUID", false, true),
+            column("obis", "SYMBOL", false, true),
+            column("value", "DOUBLE", false, false),
+            column("source", "SYMBOL", false, false),
+            column("received", "TIMESTAMP_NS", false, false),
+            column("flags", "SHORT", false, false),
+        ]
+    );
+    let noted = "SELECT did FROM meterline_migrations WHERE object = 'samples_empty' ORDER BY ts DESC LIMIT 1";
+    assert_eq!(rows_once_there_are(&client, 1, noted), [[json!(table.did)]]);
+}
+
+#[test]
+fn the_partition_unit_is_chosen_once() {
+    let client = Client::shared();
+    let config = fresh_config(&client, "unit");
+    let steps = migrate(&config, Some(PartitionUnit::for_rows_per_day(80_000_000))).unwrap();
+    assert_eq!(did(&steps)[0], "samples_unit: made, partitioned by HOUR");
+    assert_eq!(migrate(&config, None).unwrap(), [], "without the option any unit is left");
+    assert_eq!(migrate(&config, Some(PartitionUnit::Hour)).unwrap(), []);
+    let sentence = refused(&config, Some(PartitionUnit::Day));
+    assert!(sentence.contains("partitioned by HOUR instead of DAY"), "{sentence}");
+}
+
+#[test]
+fn a_missing_column_and_a_missing_key_are_added_and_the_rows_stay() {
+    let client = Client::shared();
+    let config = fresh_config(&client, "mend");
+    client.execute(
+        "CREATE TABLE samples_mend (ts TIMESTAMP_NS, meter UUID, obis SYMBOL, value DOUBLE, mine INT) TIMESTAMP(ts) \
+         PARTITION BY DAY WAL",
+    );
+    client.execute("INSERT INTO samples_mend (ts, value) VALUES ('2026-01-01T00:00:00Z', 7.5)");
+    let found = complaints(&config);
+    assert!(found.iter().any(|message| message.contains("column flags SHORT is missing")), "{found:?}");
+    assert!(found.iter().any(|message| message.contains("does not deduplicate")), "{found:?}");
+    let steps = did(&migrate(&config, None).unwrap());
+    assert_eq!(
+        steps[..3],
+        ["source SYMBOL", "received TIMESTAMP_NS", "flags SHORT"]
+            .map(|column| format!("samples_mend: added column {column}"))
+    );
+    assert!(steps[3].contains("keep the last row"), "{steps:?}");
+    assert_eq!(migrate(&config, None).unwrap(), []);
+    assert_eq!(complaints(&config), [""; 0]);
+    assert_eq!(rows_once_there_are(&client, 1, "SELECT value, flags FROM samples_mend"), [[json!(7.5), json!(0)]]);
+}
+
+#[test]
+fn a_suspended_table_is_not_called_migrated() {
+    let server = Server::start_with(&["dev.mode.enabled=true"]);
+    let client = server.client();
+    let config = migrated_config(client, "stuck");
+    client.execute("ALTER TABLE samples_stuck DROP COLUMN flags");
+    wait_applied(client, &config.table);
+    client.execute("ALTER TABLE samples_stuck SUSPEND WAL");
+    let found = complaints(&config);
+    assert!(found.iter().any(|message| message.contains("ALTER TABLE samples_stuck RESUME WAL")), "{found:?}");
+    let error = migrate(&config, None).unwrap_err().to_string();
+    assert!(
+        error.contains("RESUME WAL") && error.contains("done before it: samples_stuck: added column flags"),
+        "{error}"
+    );
+    client.execute("ALTER TABLE samples_stuck RESUME WAL");
+    rows_once_there_are(client, 7, "SHOW COLUMNS FROM samples_stuck");
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(steps.len() == 1 && steps[0].contains("samples_stuck_15m: was invalid"), "{steps:?}");
+}
+
+#[test]
+fn what_cannot_be_changed_is_refused_before_anything_is_done() {
+    let client = Client::shared();
+    let config = fresh_config(&client, "final");
+    client.execute(
+        "CREATE TABLE samples_final (ts TIMESTAMP, meter UUID, obis SYMBOL, value FLOAT) TIMESTAMP(ts) PARTITION BY DAY \
+         BYPASS WAL",
+    );
+    let sentence = refused(&config, None);
+    for words in
+        ["column ts of table samples_final is TIMESTAMP instead", "ALTER COLUMN value TYPE DOUBLE", "SET TYPE WAL"]
+    {
+        assert!(sentence.contains(words), "{words}: {sentence}");
+    }
+    let columns = client.query("SHOW COLUMNS FROM samples_final");
+    assert_eq!(columns.len(), 4, "no column was added");
+    assert_eq!(
+        client.query("SELECT view_name FROM materialized_views() WHERE base_table_name = 'samples_final'").len(),
+        0
+    );
+}
+
+#[test]
+fn a_view_that_truncate_made_invalid_is_refreshed() {
+    let client = Client::shared();
+    let config = migrated_config(&client, "view");
+    client.execute(
+        "INSERT INTO samples_view (ts, meter, obis, value) VALUES \
+         ('2026-01-01T00:00:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 1), \
+         ('2026-01-01T00:14:59.999999999Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 3), \
+         ('2026-01-01T00:15:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 5)",
+    );
+    wait_applied(&client, &config.table);
+    client.execute("REFRESH MATERIALIZED VIEW samples_view_15m FULL");
+    let sums = "SELECT value_first, value_last, value_sum, value_count FROM samples_view_15m ORDER BY ts";
+    let quarters = rows_once_there_are(&client, 2, sums);
+    assert_eq!(quarters[0], [json!(1.0), json!(3.0), json!(4.0), json!(2)]);
+    client.execute("TRUNCATE TABLE samples_view");
+    let limit = Duration::from_secs(30);
+    wait::until("the view is invalid", limit, || !complaints(&config).is_empty());
+    let found = complaints(&config);
+    assert!(
+        found[0].contains("view samples_view_15m is invalid") && found[0].contains("meterline migrate"),
+        "{found:?}"
+    );
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(steps.len() == 1 && steps[0].contains("a full refresh was begun"), "{steps:?}");
+    wait::until("the view is valid", limit, || complaints(&config).is_empty());
+}
+
+#[test]
+fn a_view_that_selects_something_else_is_refused() {
+    let client = Client::shared();
+    let config = migrated_config(&client, "other_view");
+    client.execute("DROP MATERIALIZED VIEW samples_other_view_15m");
+    client.execute(
+        "CREATE MATERIALIZED VIEW samples_other_view_15m WITH BASE samples_other_view REFRESH EVERY 1m AS \
+         (SELECT ts, meter, obis, avg(value) AS average FROM samples_other_view SAMPLE BY 15m) PARTITION BY DAY",
+    );
+    let sentence = refused(&config, None);
+    assert!(sentence.contains("DROP MATERIALIZED VIEW samples_other_view_15m"), "{sentence}");
+    assert!(complaints(&config)[0].contains("selects something else"), "{:?}", complaints(&config));
+}
+
+#[test]
+fn wrong_credentials_are_found_and_not_repeated() {
+    let server = Server::start_with(&["http.user=meter", "http.password=right"]);
+    let mut config = Config::new(meterline::sink::questdb::ServerUrl::parse(server.client().url()).unwrap());
+    for (user, password) in [("meter", "hunter2"), ("other", "right")] {
+        config.credentials = Credentials::Basic { user: user.to_owned(), password: Secret::new(password) };
+        let found = complaints(&config);
+        assert!(found.len() == 1 && found[0].contains("refused the credentials"), "{found:?}");
+        assert!(!found[0].contains("hunter2"), "{found:?}");
+        let error = migrate(&config, None).unwrap_err().to_string();
+        assert!(error.contains("refused the credentials") && !error.contains("hunter2"), "{error}");
+    }
+    config.credentials = Credentials::Basic { user: "meter".to_owned(), password: Secret::new("right") };
+    assert_eq!(migrate(&config, None).unwrap().len(), 2);
+    assert_eq!(complaints(&config), [""; 0]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_one_finding() {
+    let config = Config::new(meterline::sink::questdb::ServerUrl::parse("http://127.0.0.1:1").unwrap());
+    let found = complaints(&config);
+    assert!(found.len() == 1 && found[0].contains("cannot be reached"), "{found:?}");
+}

@@ -1,0 +1,385 @@
+//! The sink against a real server: whatever happens to the server, everything is
+//! there afterwards, and nothing counts as safe before.
+
+use super::{fresh_config, migrated_config, wait_applied};
+use crate::support::questdb::{Client, Server};
+use crate::support::wait;
+use meterline::clock::Clock;
+use meterline::deliver::{Delivery, Sink, SinkError, SinkTrouble};
+use meterline::journal::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use meterline::reading::{Limits, UnixNanos};
+use meterline::sink::questdb::{Config, QuestDb, RefusedRow, migrate};
+use meterline::wire::PayloadFormat;
+use meterline_load::proto::bcl::date_time::TimeSpanScale;
+use meterline_load::proto::bcl::{DateTime, Guid};
+use meterline_load::proto::smart_me::{DeviceData, DeviceDataArray, DeviceValue};
+use prost::Message;
+use serde_json::{Value, json};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use uuid::Uuid;
+
+const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));
+const RECEIVED_S: i64 = 1_764_000_000;
+const SECOND: i64 = 1_000_000_000;
+const LIMIT: Duration = Duration::from_secs(60);
+/// The rule opened wide enough for times that no store takes.
+const ANY_TIME: Limits = Limits { ahead_ns_max: i64::MAX, age_ns_max: i64::MAX, ..Limits::DEFAULT };
+
+/// A journal's worth of records, and the sink that takes them.
+struct Stand {
+    client: Client,
+    config: Config,
+    sink: QuestDb,
+    refused: Receiver<RefusedRow>,
+    bodies: Vec<Vec<u8>>,
+    next: Sequence,
+}
+
+impl Stand {
+    fn new(client: &Client, mut config: Config) -> Self {
+        config.request_timeout = Duration::from_secs(10);
+        let (keep, refused) = channel();
+        let keep = Box::new(move |row| keep.send(row).map_err(|_| SinkError::blocked("the test is over")));
+        let sink = QuestDb::new("questdb", &config, Clock::system(), keep);
+        Self { client: client.clone(), config, sink, refused, bodies: Vec::new(), next: Sequence::FIRST }
+    }
+
+    fn add(&mut self, devices: Vec<DeviceData>) {
+        self.bodies.push(DeviceDataArray { device_data_items: devices }.encode_to_vec());
+    }
+
+    /// Adds records of one device with one value, each of the next second.
+    fn add_seconds(&mut self, seconds: std::ops::Range<i64>) {
+        for second in seconds {
+            self.add(vec![device(1, RECEIVED_S + second, &[f64::from(i32::try_from(second).unwrap())])]);
+        }
+    }
+
+    fn end(&self) -> Sequence {
+        Sequence(u64::try_from(self.bodies.len()).unwrap() + 1)
+    }
+
+    fn rewind(&mut self) -> Result<(), SinkError> {
+        self.sink.rewind(Position { journal: JOURNAL, next: self.next })
+    }
+
+    fn take_from(&mut self, first: Sequence) -> Result<(), SinkError> {
+        for (body, number) in self.bodies.iter().zip(1..).skip_while(|(_, number)| *number < first.0) {
+            let header = RecordHeader {
+                source: SourceId(1),
+                format: PayloadFormat::SmartMe.number(),
+                verdict: Verdict::Deliverable,
+                rule: RuleVersion(1),
+                received: received(),
+            };
+            let record = Record { journal: JOURNAL, sequence: Sequence(number), header, payload: body };
+            let delivery = Delivery { record, source: "home", limits: &ANY_TIME, format: PayloadFormat::SmartMe };
+            self.sink.take(&delivery)?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<Sequence, SinkError> {
+        self.next = self.sink.settle(true)?.next_unsafe;
+        Ok(self.next)
+    }
+
+    fn settle_until_safe(&mut self) -> Result<(), SinkError> {
+        let end = self.end();
+        let mut found = Ok(());
+        wait::until("everything is safe", LIMIT, || match self.settle() {
+            Ok(next) => next == end,
+            Err(error) => {
+                found = Err(error);
+                true
+            }
+        });
+        found
+    }
+
+    /// One attempt, from the lowest unsafe record to the end.
+    fn attempt(&mut self) -> Result<(), SinkError> {
+        self.rewind()?;
+        self.take_from(self.next)?;
+        self.settle_until_safe()
+    }
+
+    /// Attempts until everything is safe, as the pump does; the troubles on the way.
+    fn deliver(&mut self) -> Vec<SinkError> {
+        let mut troubles = Vec::new();
+        wait::until("an attempt without trouble", LIMIT, || {
+            self.attempt().map_err(|error| troubles.push(error)).is_ok()
+        });
+        troubles
+    }
+
+    fn values(&self) -> Vec<f64> {
+        let sql = format!("SELECT value FROM {} ORDER BY ts, meter, obis", self.config.table);
+        self.client.query(&sql).into_iter().map(|row| row[0].as_f64().unwrap()).collect()
+    }
+}
+
+fn received() -> UnixNanos {
+    UnixNanos(RECEIVED_S * SECOND)
+}
+
+/// A device with values of the registers 1-0:1.8.0*255, 1-0:2.8.0*255 ...
+fn device(number: u64, at_s: i64, values: &[f64]) -> DeviceData {
+    DeviceData {
+        device_id: Some(Guid { lo: number, hi: 2 }),
+        date_time: Some(DateTime { value: at_s, scale: TimeSpanScale::Seconds.into(), kind: 1 }),
+        device_values: (1..)
+            .zip(values)
+            .map(|(c, &value)| DeviceValue { obis: vec![1, 0, c, 8, 0, 255].into(), value })
+            .collect(),
+    }
+}
+
+fn numbers(range: std::ops::Range<i32>) -> Vec<f64> {
+    range.map(f64::from).collect()
+}
+
+fn blocked(result: Result<(), SinkError>, words: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.trouble, SinkTrouble::Blocked, "{error}");
+    assert!(error.message.contains(words), "{words}: {error}");
+}
+
+#[test]
+fn records_become_rows() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "rows"));
+    let mut precise = device(2, 0, &[0.1]);
+    precise.date_time = Some(DateTime { value: 17_640_000_001_234_567, scale: TimeSpanScale::Ticks.into(), kind: 2 });
+    stand.add(vec![device(1, RECEIVED_S, &[1.5, -2.5]), precise]);
+    stand.add(vec![]);
+    assert!(stand.deliver().is_empty());
+    let rows = client.query(
+        "SELECT cast(ts AS LONG), meter, obis, value, source, cast(received AS LONG), flags FROM samples_rows ORDER BY ts, obis",
+    );
+    let row = |at: i64, meter: &str, obis: &str, value: f64, flags: u16| {
+        vec![json!(at), json!(meter), json!(obis), json!(value), json!("home"), json!(received().0), json!(flags)]
+    };
+    let (one, two) = ("00000001-0000-0000-0200-000000000000", "00000002-0000-0000-0200-000000000000");
+    assert_eq!(
+        rows,
+        [
+            row(RECEIVED_S * SECOND, one, "1-0:1.8.0*255", 1.5, 0),
+            row(RECEIVED_S * SECOND, one, "1-0:2.8.0*255", -2.5, 0),
+            row(1_764_000_000_123_456_700, two, "1-0:1.8.0*255", 0.1, 2),
+        ]
+    );
+}
+
+#[test]
+fn a_record_larger_than_a_request_is_safe_only_as_a_whole() {
+    let client = Client::shared();
+    let mut config = migrated_config(&client, "large");
+    config.rows_max = 5;
+    let mut stand = Stand::new(&client, config);
+    stand.add((0..4).map(|second| device(1, RECEIVED_S + second, &[1.0; 8])).collect());
+    stand.rewind().unwrap();
+    stand.take_from(Sequence::FIRST).unwrap();
+    let progress = stand.sink.settle(false).unwrap();
+    assert_eq!(progress.next_unsafe, Sequence::FIRST, "two rows of it were not sent yet");
+    assert!(progress.wake_at.is_some());
+    stand.settle_until_safe().unwrap();
+    assert_eq!(stand.values().len(), 32);
+}
+
+#[test]
+fn rows_that_wait_for_more_are_not_safe() {
+    let client = Client::shared();
+    let mut config = migrated_config(&client, "linger");
+    config.linger = Duration::from_secs(600);
+    let mut stand = Stand::new(&client, config);
+    stand.add_seconds(0..3);
+    stand.rewind().unwrap();
+    stand.take_from(Sequence::FIRST).unwrap();
+    let progress = stand.sink.settle(false).unwrap();
+    assert_eq!(progress.next_unsafe, Sequence::FIRST);
+    assert!(progress.wake_at.is_some());
+    stand.settle_until_safe().unwrap();
+    assert_eq!(stand.values(), numbers(0..3));
+}
+
+#[test]
+fn records_without_a_row_are_safe_at_once() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "no_rows"));
+    stand.add(vec![]);
+    stand.bodies.push(b"\xff\xff\xff".to_vec());
+    stand.rewind().unwrap();
+    stand.take_from(Sequence::FIRST).unwrap();
+    let progress = stand.sink.settle(false).unwrap();
+    assert_eq!((progress.next_unsafe, progress.wake_at), (Sequence(3), None));
+}
+
+#[test]
+fn a_correction_stands_also_when_everything_is_sent_again() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "correction"));
+    for value in [1.0, 2.0, 3.0] {
+        stand.add(vec![device(1, RECEIVED_S, &[value])]);
+    }
+    assert!(stand.deliver().is_empty());
+    assert_eq!(stand.values(), [3.0]);
+    stand.next = Sequence::FIRST;
+    assert!(stand.deliver().is_empty());
+    assert_eq!(stand.values(), [3.0]);
+}
+
+#[test]
+fn a_server_that_is_away_is_waited_for() {
+    let mut server = Server::start();
+    let client = server.client().clone();
+    let mut stand = Stand::new(&client, migrated_config(&client, "away"));
+    stand.add_seconds(0..10);
+    assert!(stand.deliver().is_empty());
+    server.stop();
+    stand.add_seconds(10..20);
+    stand.take_from(stand.next).unwrap();
+    let error = stand.settle_until_safe().unwrap_err();
+    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    assert_eq!(stand.rewind().unwrap_err().trouble, SinkTrouble::Waiting);
+    assert_eq!(stand.next, Sequence(11));
+    server.start_again();
+    stand.deliver();
+    assert_eq!(stand.values(), numbers(0..20));
+}
+
+#[test]
+fn a_server_killed_while_it_takes_rows_loses_none() {
+    let mut server = Server::start();
+    let client = server.client().clone();
+    let mut stand = Stand::new(&client, migrated_config(&client, "killed"));
+    stand.add_seconds(0..200);
+    stand.rewind().unwrap();
+    stand.take_from(Sequence::FIRST).unwrap();
+    stand.settle().unwrap();
+    server.kill();
+    server.start_again();
+    stand.deliver();
+    assert_eq!(stand.values(), numbers(0..200));
+}
+
+#[test]
+fn a_changed_type_blocks_until_it_is_mended() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "mended"));
+    stand.add_seconds(0..3);
+    assert!(stand.deliver().is_empty());
+    for kind in ["SYMBOL", "BOOLEAN"] {
+        client.execute(&format!("ALTER TABLE samples_mended ALTER COLUMN value TYPE {kind}"));
+        wait_applied(&client, &stand.config.table);
+    }
+    stand.add_seconds(3..6);
+    stand.take_from(stand.next).unwrap();
+    blocked(stand.settle_until_safe(), "column value of table samples_mended is BOOLEAN instead of DOUBLE");
+    blocked(stand.rewind(), "ALTER TABLE samples_mended ALTER COLUMN value TYPE DOUBLE");
+    assert_eq!(stand.next, Sequence(4));
+    client.execute("ALTER TABLE samples_mended ALTER COLUMN value TYPE DOUBLE");
+    wait_applied(&client, &stand.config.table);
+    client.execute("TRUNCATE TABLE samples_mended");
+    stand.next = Sequence::FIRST;
+    stand.deliver();
+    assert_eq!(stand.values(), numbers(0..6));
+}
+
+#[test]
+fn a_missing_table_blocks_until_it_is_made() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, fresh_config(&client, "made"));
+    stand.add_seconds(0..3);
+    blocked(stand.rewind(), "run `meterline migrate`");
+    migrate(&stand.config, None).unwrap();
+    assert!(stand.deliver().is_empty());
+    assert_eq!(stand.values(), numbers(0..3));
+}
+
+#[test]
+fn a_column_that_goes_missing_blocks_until_it_is_made() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "column"));
+    stand.add_seconds(0..3);
+    stand.rewind().unwrap();
+    client.execute("ALTER TABLE samples_column DROP COLUMN source");
+    wait_applied(&client, &stand.config.table);
+    stand.take_from(Sequence::FIRST).unwrap();
+    blocked(stand.settle_until_safe(), "column: source does not exist");
+    blocked(stand.rewind(), "run `meterline migrate` to add it");
+    migrate(&stand.config, None).unwrap();
+    assert!(stand.deliver().is_empty());
+    assert_eq!(stand.values(), numbers(0..3));
+}
+
+#[test]
+fn a_row_that_can_never_be_stored_is_handed_over_and_the_rest_is_stored() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "dead"));
+    stand.add_seconds(0..2);
+    stand.add(vec![
+        device(1, RECEIVED_S + 2, &[2.0]),
+        device(2, 9_220_000_000, &[7.0, 8.0]),
+        device(3, RECEIVED_S + 3, &[3.0]),
+    ]);
+    stand.add_seconds(4..6);
+    assert!(stand.deliver().is_empty());
+    assert_eq!(stand.values(), numbers(0..6));
+    let refused: Vec<RefusedRow> = stand.refused.try_iter().collect();
+    let names: Vec<_> =
+        refused.iter().map(|row| (row.journal, row.sequence, row.index, row.obis.to_string())).collect();
+    assert_eq!(names, ["1-0:1.8.0*255", "1-0:2.8.0*255"].map(|obis| (JOURNAL, Sequence(3), 1, obis.to_owned())));
+    assert_eq!(refused[0].at, UnixNanos(9_220_000_000 * SECOND));
+    assert!(refused[0].reason.contains("designated timestamp overflow"), "{}", refused[0].reason);
+}
+
+#[test]
+fn a_request_full_of_such_rows_blocks_and_costs_none() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "flood"));
+    stand.add((0..101).map(|number| device(number, 9_220_000_000, &[1.0])).collect());
+    stand.rewind().unwrap();
+    stand.take_from(Sequence::FIRST).unwrap();
+    blocked(stand.settle_until_safe(), "more than 100 rows");
+    assert_eq!(stand.next, Sequence::FIRST);
+    assert_eq!(stand.refused.try_iter().count(), 0);
+}
+
+#[test]
+fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "again"));
+    stand.add_seconds(0..3);
+    assert!(stand.deliver().is_empty());
+    stand.add_seconds(3..6);
+    client.execute("DROP TABLE samples_again");
+    migrate(&stand.config, None).unwrap();
+    stand.take_from(stand.next).unwrap();
+    let error = stand.settle_until_safe().unwrap_err();
+    assert_eq!(error.trouble, SinkTrouble::Waiting);
+    assert!(error.message.contains("was dropped and made again"), "{error}");
+    stand.deliver();
+    assert_eq!(stand.values(), numbers(3..6), "what was confirmed before the drop is the operator's to replay");
+}
+
+#[test]
+fn a_suspended_table_confirms_nothing_and_gets_no_more_until_it_is_resumed() {
+    let server = Server::start_with(&["dev.mode.enabled=true"]);
+    let client = server.client().clone();
+    let mut stand = Stand::new(&client, migrated_config(&client, "resumed"));
+    stand.rewind().unwrap();
+    client.execute("ALTER TABLE samples_resumed SUSPEND WAL");
+    stand.add_seconds(0..3);
+    stand.take_from(Sequence::FIRST).unwrap();
+    blocked(stand.settle_until_safe(), "ALTER TABLE samples_resumed RESUME WAL");
+    assert_eq!(stand.next, Sequence::FIRST);
+    let log_end = || client.value("SELECT sequencerTxn FROM wal_tables() WHERE name = 'samples_resumed'");
+    assert_eq!(log_end(), Value::from(1));
+    blocked(stand.attempt(), "is suspended");
+    assert_eq!(log_end(), Value::from(1), "nothing is sent into a suspended table again");
+    client.execute("ALTER TABLE samples_resumed RESUME WAL");
+    stand.deliver();
+    assert_eq!(stand.values(), numbers(0..3));
+}

@@ -1,0 +1,37 @@
+//! The test servers themselves: what every other test takes for granted.
+
+use crate::support::{kafka, questdb};
+
+#[test]
+fn a_questdb_of_its_own_keeps_its_rows_over_stop_kill_and_start() {
+    let mut server = questdb::Server::start();
+    server.client().execute("create table t (ts timestamp_ns, x long) timestamp(ts) partition by day wal");
+    server.client().execute("insert into t values (0, 7)");
+    server.stop();
+    assert!(!server.client().is_up());
+    server.start_again();
+    assert_eq!(server.client().value("select x from t"), 7);
+    server.kill();
+    server.start_again();
+    assert_eq!(server.client().value("select x from t"), 7);
+}
+
+#[test]
+fn a_broker_of_its_own_keeps_its_topics_over_stop_kill_and_start() {
+    let mut broker = kafka::Broker::start_with(&["log.retention.check.interval.ms=500"]);
+    kafka::create_topic(&broker.brokers(), "t", 3, &[("message.timestamp.type", "LogAppendTime")]);
+    broker.stop();
+    broker.start_again();
+    assert_eq!(kafka::consume(&broker.brokers(), "t"), []);
+    broker.kill();
+    broker.start_again();
+    assert_eq!(kafka::count(&broker.brokers(), "t"), 0);
+}
+
+#[test]
+fn the_shared_servers_answer() {
+    assert!(questdb::Client::shared().is_up());
+    assert_eq!(questdb::Client::shared().value("select 1"), 1);
+    kafka::create_topic(&kafka::shared(), "servers-shared", 1, &[]);
+    assert_eq!(kafka::count(&kafka::shared(), "servers-shared"), 0);
+}

@@ -1,0 +1,22 @@
+//! What the tests share: servers of their own, clients of servers, the service as
+//! a process, waiting. Everything listens on the loopback interface and is stopped
+//! by its process id when the value that stands for it is dropped.
+#![allow(dead_code, reason = "a build without a sink leaves that sink's helpers unused")]
+
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
+pub(crate) mod load;
+pub(crate) mod ports;
+pub(crate) mod process;
+pub(crate) mod questdb;
+pub(crate) mod service;
+pub(crate) mod stores;
+#[cfg(feature = "kafka")]
+pub(crate) mod stream;
+pub(crate) mod wait;
+
+/// What `./test` put into the environment under this name.
+pub(crate) fn from_environment(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests through ./test, which starts the servers"))
+}

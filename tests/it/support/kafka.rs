@@ -1,0 +1,212 @@
+//! Kafka: topics and messages of any broker, and brokers of a test's own.
+
+use super::process::{Process, server_script};
+use super::{from_environment, ports, wait};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+const CONSUME_LIMIT: Duration = Duration::from_secs(60);
+
+/// A message as a consumer gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) timestamp_ms: Option<i64>,
+}
+
+/// The address of the broker that `./test` started for all tests.
+pub(crate) fn shared() -> String {
+    from_environment("METERLINE_TEST_KAFKA")
+}
+
+/// Every message of a topic up to its end as of now: partition by partition, each
+/// in the order of its offsets.
+pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
+    let consumer: BaseConsumer =
+        config(brokers).set("group.id", "tests").set("enable.auto.commit", "false").create().unwrap();
+    let partitions = partition_count(&consumer, topic);
+    let mut messages = Vec::new();
+    for partition in 0..partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap();
+        if low < high {
+            read_partition(&consumer, topic, partition, high, &mut messages);
+        }
+    }
+    messages
+}
+
+/// How many messages a topic holds.
+pub(crate) fn count(brokers: &str, topic: &str) -> i64 {
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    (0..partition_count(&consumer, topic))
+        .map(|partition| consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap())
+        .map(|(low, high)| high - low)
+        .sum()
+}
+
+/// How many messages a topic ever took.
+pub(crate) fn taken(brokers: &str, topic: &str) -> i64 {
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    (0..partition_count(&consumer, topic))
+        .map(|partition| consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap().1)
+        .sum()
+}
+
+/// Makes a topic with one replica.
+pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for (key, value) in settings {
+        new = new.set(key, value);
+    }
+    let results = block_on(admin(brokers).create_topics([&new], &AdminOptions::new())).unwrap();
+    for result in results {
+        result.unwrap();
+    }
+}
+
+/// Replaces the settings of a topic.
+pub(crate) fn set_topic_settings(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
+    let entries: HashMap<&str, &str> = settings.iter().copied().collect();
+    let change = AlterConfig { specifier: ResourceSpecifier::Topic(topic), entries };
+    let results = block_on(admin(brokers).alter_configs([&change], &AdminOptions::new())).unwrap();
+    for result in results {
+        result.unwrap();
+    }
+}
+
+/// A topic's setting in force.
+pub(crate) fn topic_setting(brokers: &str, topic: &str, name: &str) -> String {
+    let resource = ResourceSpecifier::Topic(topic);
+    let results = block_on(admin(brokers).describe_configs([&resource], &AdminOptions::new())).unwrap();
+    results[0].as_ref().unwrap().get(name).unwrap().value.clone().unwrap()
+}
+
+fn config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    config
+}
+
+fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    config(brokers).create().unwrap()
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn partition_count(consumer: &BaseConsumer, topic: &str) -> i32 {
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST_LIMIT).unwrap();
+    i32::try_from(metadata.topics()[0].partitions().len()).unwrap()
+}
+
+fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64, messages: &mut Vec<Message>) {
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    consumer.assign(&assignment).unwrap();
+    let what = format!("messages of {topic}[{partition}] up to offset {end}");
+    wait::until(&what, CONSUME_LIMIT, || {
+        while let Some(next) = consumer.poll(Duration::from_millis(100)) {
+            let message = next.unwrap();
+            messages.push(Message {
+                partition,
+                offset: message.offset(),
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().unwrap_or_default().to_vec(),
+                timestamp_ms: message.timestamp().to_millis(),
+            });
+            if message.offset() + 1 >= end {
+                return true;
+            }
+        }
+        false
+    });
+}
+
+/// A broker of a test's own; keeps its ports and its data over stop and start.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    process: Option<Process>,
+    ports: [u16; 2],
+    settings: Vec<String>,
+    root: TempDir,
+}
+
+impl Broker {
+    /// Starts a broker and waits until it answers.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further lines (`key=value`) in its properties, where `{port}`
+    /// and `{controller_port}` stand for its ports.
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
+        let mut broker = Self {
+            process: None,
+            ports: [ports::free(), ports::free()],
+            settings: settings.iter().map(|&line| line.to_owned()).collect(),
+            root: tempfile::tempdir().unwrap(),
+        };
+        broker.start_again();
+        broker
+    }
+
+    /// Its address, as clients want it.
+    pub(crate) fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.ports[0])
+    }
+
+    /// Stops it in order.
+    pub(crate) fn stop(&mut self) {
+        self.process.take().expect("the broker runs").stop();
+    }
+
+    /// Kills it.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("the broker runs").kill();
+    }
+
+    /// Stops it from doing anything; its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.process.as_ref().expect("the broker runs").signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.as_ref().expect("the broker runs").signal("CONT");
+    }
+
+    /// Starts it on the same data and ports, and waits until it answers.
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.process.is_none(), "the broker runs already");
+        let mut command = server_script("kafka.sh");
+        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string()));
+        let [port, controller_port] = self.ports.map(|port| port.to_string());
+        command.args(
+            self.settings
+                .iter()
+                .map(|line| line.replace("{port}", &port).replace("{controller_port}", &controller_port)),
+        );
+        let mut process = Process::start(command, &self.root.path().join("broker.log"));
+        process.wait_ready("Kafka answers", START_LIMIT, || self.answers());
+        self.process = Some(process);
+    }
+
+    fn answers(&self) -> bool {
+        std::net::TcpStream::connect(self.brokers()).is_ok() && {
+            let consumer: BaseConsumer = config(&self.brokers()).create().unwrap();
+            consumer.fetch_metadata(None, Duration::from_secs(2)).is_ok_and(|metadata| !metadata.brokers().is_empty())
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A fleet that posts while a test does something else, and what became of its bodies.
+
+use meterline_load::{Body, Expected, Fleet, FleetOptions, Outcome, Script, Target, send_all};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Readings of one round; the fleet looks whether it is to stop at every body.
+const ROUND_READINGS: usize = 400;
+/// Between rounds, so that a test's length does not decide how much is sent.
+const ROUND_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bodies that were sent, by what became of them.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// Answered with 200: must be in every sink.
+    pub(crate) answered: Vec<Body>,
+    /// Not answered, or refused: may be anywhere or nowhere.
+    pub(crate) open: Vec<Body>,
+}
+
+impl Sent {
+    /// What became of these bodies.
+    pub(crate) fn new(bodies: Vec<Body>, outcomes: Vec<Option<Outcome>>) -> Self {
+        let mut sent = Self::default();
+        for (body, outcome) in bodies.into_iter().zip(outcomes) {
+            match outcome {
+                Some(Ok(answer)) if answer.status == 200 => sent.answered.push(body),
+                Some(_) => sent.open.push(body),
+                None => {}
+            }
+        }
+        sent
+    }
+
+    /// What a store must hold, where everything was answered.
+    pub(crate) fn expected(&self) -> Expected {
+        assert_eq!(self.open.len(), 0, "bodies without an answer of 200");
+        Expected::of(&self.answered)
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.answered.extend(other.answered);
+        self.open.extend(other.open);
+    }
+}
+
+/// The fleet of most tests: small bodies, several meters each.
+pub(crate) fn fleet(seed: u64) -> Fleet {
+    Fleet::new(FleetOptions { meters: 96, devices: 3, values: 4, seed })
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now_ns() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
+}
+
+/// A fleet at work.
+#[derive(Debug)]
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(Fleet, Sent)>,
+}
+
+impl Load {
+    /// Lets a fleet post over `connections` until [`Load::stop`]. `script` says what,
+    /// given the number of readings and the time.
+    pub(crate) fn start(
+        mut fleet: Fleet,
+        target: Target,
+        connections: u32,
+        script: impl Fn(usize, i64) -> Script + Send + 'static,
+    ) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut sent = Sent::default();
+            while !seen.load(Ordering::Relaxed) {
+                let bodies = fleet.script(&script(ROUND_READINGS, now_ns()));
+                let outcomes = send_all(&target, &bodies, connections, &seen);
+                sent.extend(Sent::new(bodies, outcomes));
+                thread::sleep(ROUND_PAUSE);
+            }
+            (fleet, sent)
+        });
+        Self { stop, thread }
+    }
+
+    /// Ends the load; the fleet may be started again.
+    pub(crate) fn stop(self) -> (Fleet, Sent) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}

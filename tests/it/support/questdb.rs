@@ -1,0 +1,135 @@
+//! QuestDB: a client of any server, and servers of a test's own.
+
+use super::process::{Process, server_script};
+use super::{from_environment, ports};
+use serde_json::Value;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// Asks a server by SQL.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    url: String,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    /// A client of the server that `./test` started for all tests.
+    pub(crate) fn shared() -> Self {
+        Self::new(&from_environment("METERLINE_TEST_QUESTDB"))
+    }
+
+    /// A client of the server at `url`.
+    pub(crate) fn new(url: &str) -> Self {
+        let config = ureq::Agent::config_builder().timeout_global(Some(REQUEST_LIMIT)).http_status_as_error(false);
+        Self { url: url.to_owned(), agent: config.build().into() }
+    }
+
+    /// Where the server is, as the configuration wants it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The rows of a query. Panics with the server's answer when it refuses.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Value>> {
+        self.try_query(sql).unwrap_or_else(|error| panic!("QuestDB refused `{sql}`: {error}"))
+    }
+
+    /// The only value of a query.
+    pub(crate) fn value(&self, sql: &str) -> Value {
+        let rows = self.query(sql);
+        assert_eq!(rows.len(), 1, "rows of `{sql}`");
+        rows[0][0].clone()
+    }
+
+    /// Number of rows of a table; 0 while there is no such table.
+    pub(crate) fn count(&self, table: &str) -> u64 {
+        match self.try_query(&format!("select count() from {table}")) {
+            Ok(rows) => rows[0][0].as_u64().unwrap(),
+            Err(_) => 0,
+        }
+    }
+
+    /// Runs a statement. Panics with the server's answer when it refuses.
+    pub(crate) fn execute(&self, sql: &str) {
+        self.query(sql);
+    }
+
+    /// The rows of a query, or what went wrong.
+    pub(crate) fn try_query(&self, sql: &str) -> Result<Vec<Vec<Value>>, String> {
+        let url = format!("{}/exec", self.url);
+        let mut answer =
+            self.agent.get(url).query("query", sql).query("nm", "true").call().map_err(|error| error.to_string())?;
+        let body =
+            answer.body_mut().with_config().limit(u64::MAX).read_to_string().map_err(|error| error.to_string())?;
+        if !answer.status().is_success() {
+            return Err(format!("{}: {body}", answer.status()));
+        }
+        let json: Value = serde_json::from_str(&body).map_err(|error| format!("{error} in {body}"))?;
+        Ok(json["dataset"].as_array().into_iter().flatten().map(|row| row.as_array().unwrap().clone()).collect())
+    }
+
+    /// Whether the server answers.
+    pub(crate) fn is_up(&self) -> bool {
+        self.agent.get(format!("{}/ping", self.url)).call().is_ok_and(|answer| answer.status() == 204)
+    }
+}
+
+/// A server of a test's own; keeps its ports and its data over stop and start.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Option<Process>,
+    ports: [u16; 3],
+    settings: Vec<String>,
+    client: Client,
+    root: TempDir,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further lines (`key=value`) in its configuration.
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
+        let ports = [ports::free(), ports::free(), ports::free()];
+        let mut server = Self {
+            process: None,
+            ports,
+            settings: settings.iter().map(|&line| line.to_owned()).collect(),
+            client: Client::new(&format!("http://127.0.0.1:{}", ports[0])),
+            root: tempfile::tempdir().unwrap(),
+        };
+        server.start_again();
+        server
+    }
+
+    /// A client of it.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Stops it in order.
+    pub(crate) fn stop(&mut self) {
+        self.process.take().expect("the server runs").stop();
+    }
+
+    /// Kills it.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("the server runs").kill();
+    }
+
+    /// Starts it on the same data and ports, and waits until it answers.
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.process.is_none(), "the server runs already");
+        let mut command = server_script("questdb.sh");
+        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string())).args(&self.settings);
+        let mut process = Process::start(command, &self.root.path().join("server.log"));
+        process.wait_ready("QuestDB answers", START_LIMIT, || self.client.is_up());
+        self.process = Some(process);
+    }
+}

@@ -1,0 +1,225 @@
+//! meterline as a process: configured, started, killed, asked.
+
+use super::process::Process;
+use super::{ports, wait};
+use meterline_load::Target;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The account that every service of the tests has.
+pub(crate) const ACCOUNT: &str = "acme";
+pub(crate) const USER: &str = "smart-me-cloud";
+/// Looked for in whatever the service shows.
+pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
+pub(crate) const PATH: &str = "/smart-me/3f0c6b1e9a";
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const DRAIN_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a service is configured with beside its ports and its embedded store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setup {
+    /// Server and table.
+    pub(crate) questdb: Option<(String, String)>,
+    /// Brokers and topic.
+    pub(crate) kafka: Option<(String, String)>,
+    /// Further lines of the account.
+    pub(crate) account: &'static str,
+    /// Further tables.
+    pub(crate) tables: &'static str,
+    /// Options of `meterline run`.
+    pub(crate) options: &'static [&'static str],
+}
+
+impl Setup {
+    /// Makes what the sinks need and starts the service.
+    pub(crate) fn start(self) -> Service {
+        let service = self.place();
+        let migrated = service.command(&["migrate"]);
+        assert!(migrated.status.success(), "meterline migrate: {migrated:?}");
+        service.started()
+    }
+
+    /// Starts the service with the sinks as they are.
+    pub(crate) fn start_unmigrated(self) -> Service {
+        self.place().started()
+    }
+
+    fn place(self) -> Service {
+        let directory = tempfile::tempdir().unwrap();
+        let (webhook_port, admin_port) = (ports::free(), ports::free());
+        let service = Service { process: None, webhook_port, admin_port, options: self.options, directory };
+        std::fs::write(service.file("password"), PASSWORD).unwrap();
+        std::fs::write(service.file("meterline.toml"), self.toml(&service)).unwrap();
+        service
+    }
+
+    fn toml(&self, service: &Service) -> String {
+        let Service { webhook_port, admin_port, .. } = service;
+        let mut toml = format!(
+            "data_directory = {:?}\n[webhook]\nlisten = \"127.0.0.1:{webhook_port}\"\n\
+             [[webhook.account]]\nname = \"{ACCOUNT}\"\npath = \"{PATH}\"\nusername = \"{USER}\"\npassword_file = {:?}\n{}\n\
+             [admin]\nlisten = \"127.0.0.1:{admin_port}\"\n[sink.sqlite]\n{}\n",
+            service.file("data"),
+            service.file("password"),
+            self.account,
+            self.tables,
+        );
+        if let Some((url, table)) = &self.questdb {
+            writeln!(toml, "[sink.questdb]\nurl = \"{url}\"\ntable = \"{table}\"").unwrap();
+        }
+        if let Some((brokers, topic)) = &self.kafka {
+            writeln!(toml, "[sink.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\npartitions = 4").unwrap();
+        }
+        toml
+    }
+}
+
+/// A service of a test's own; keeps its ports and its data over stop and start.
+#[derive(Debug)]
+pub(crate) struct Service {
+    process: Option<Process>,
+    webhook_port: u16,
+    admin_port: u16,
+    options: &'static [&'static str],
+    directory: TempDir,
+}
+
+impl Service {
+    /// Where to post, with the account's credentials.
+    pub(crate) fn target(&self) -> Target {
+        Target::with_credentials(self.webhook_url(), USER, PASSWORD)
+    }
+
+    /// The account's URL.
+    pub(crate) fn webhook_url(&self) -> String {
+        format!("http://127.0.0.1:{}{PATH}", self.webhook_port)
+    }
+
+    /// The embedded store.
+    pub(crate) fn sqlite_file(&self) -> PathBuf {
+        self.file("data/meterline.sqlite")
+    }
+
+    /// All it has logged, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.file("service.log")).unwrap()
+    }
+
+    /// Status and text of a page of the admin listener; `None` while it does not answer.
+    pub(crate) fn page(&self, path: &str) -> Option<(u16, String)> {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(START_LIMIT));
+        let agent: ureq::Agent = config.build().into();
+        let mut answer = agent.get(format!("http://127.0.0.1:{}{path}", self.admin_port)).call().ok()?;
+        let text = answer.body_mut().read_to_string().ok()?;
+        Some((answer.status().as_u16(), text))
+    }
+
+    /// What the status page says, as data.
+    pub(crate) fn status(&self) -> Value {
+        let (status, text) = self.page("/status.json").expect("the admin listener answers");
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// What the status page says of a sink.
+    pub(crate) fn sink(&self, name: &str) -> Value {
+        let status = self.status();
+        let sinks = status["sinks"].as_array().unwrap();
+        sinks.iter().find(|sink| sink["name"] == name).unwrap_or_else(|| panic!("no sink {name} in {status}")).clone()
+    }
+
+    /// The sequence of the next record.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.status()["journal"]["next_sequence"].as_u64().unwrap()
+    }
+
+    /// The value of a metric line that begins with `series`; 0 where there is none.
+    pub(crate) fn metric(&self, series: &str) -> f64 {
+        let (_, text) = self.page("/metrics").expect("the admin listener answers");
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a sink has everything that is in the journal now.
+    pub(crate) fn wait_for_sink(&self, name: &str) {
+        let goal = self.next_sequence();
+        wait::until(&format!("{name} has all up to {goal}"), DRAIN_LIMIT, || {
+            self.sink(name)["next_sequence"].as_u64() >= Some(goal)
+        });
+    }
+
+    /// Waits until every sink has everything that is in the journal now.
+    pub(crate) fn wait_drained(&self) {
+        let status = self.status();
+        for sink in status["sinks"].as_array().unwrap() {
+            self.wait_for_sink(sink["name"].as_str().unwrap());
+        }
+    }
+
+    /// Waits until a sink is in this state.
+    pub(crate) fn wait_for_state(&self, name: &str, state: &str) {
+        wait::until(&format!("{name} is {state}"), DRAIN_LIMIT, || self.sink(name)["state"] == state);
+    }
+
+    /// Runs a command of the program on this service's configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = program(arguments[0]);
+        command.arg("--config").arg(self.file("meterline.toml")).args(&arguments[1..]).output().unwrap()
+    }
+
+    /// The same, which must succeed; its standard output.
+    pub(crate) fn text_of(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(output.status.success(), "meterline {arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("the service runs").kill();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.process.take().expect("the service runs").stop()
+    }
+
+    /// The running process.
+    pub(crate) fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("the service runs")
+    }
+
+    /// Starts it again after [`Service::kill`], [`Service::stop`] or its own end, and
+    /// waits until it is ready.
+    pub(crate) fn start_again(&mut self) {
+        self.process = None;
+        let mut command = program("run");
+        command.arg("--config").arg(self.file("meterline.toml")).args(self.options);
+        let mut process = Process::start(command, &self.file("service.log"));
+        process.wait_ready("meterline is ready", START_LIMIT, || {
+            self.page("/readyz").is_some_and(|(status, _)| status == 200)
+        });
+        self.process = Some(process);
+    }
+
+    fn started(mut self) -> Self {
+        self.start_again();
+        self
+    }
+
+    fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+/// The program, without what `./test` put into the environment for the tests.
+fn program(command: &str) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_meterline"));
+    program.arg(command).env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");
+    program
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs a one-node Kafka (KRaft) in the foreground, so that the caller's child is
+# the broker:
+#   kafka.sh ROOT PORT CONTROLLER_PORT [KEY=VALUE ...]
+# ROOT keeps its data between runs. KEY=VALUE lines are added to the broker's
+# properties.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=versions.sh
+source "$here/versions.sh"
+root=$1 port=$2 controller_port=$3
+shift 3
+
+readonly CLUSTER_ID=bWV0ZXJsaW5lLXRlc3RzMA
+mkdir -p "$root"
+{
+    cat <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller_port
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+log.dirs=$root/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+PROPERTIES
+    if (($# > 0)); then printf '%s\n' "$@"; fi
+} >"$root/kraft.properties"
+
+java=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx512m
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$KAFKA_CLASSPATH_DIR/*")
+if [[ ! -f $root/data/meta.properties ]]; then
+    "${java[@]}" kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$root/kraft.properties"
+fi
+exec "${java[@]}" kafka.Kafka "$root/kraft.properties"

@@ -1,0 +1,74 @@
+//! Things written in two places that must agree.
+
+use crate::assert_none;
+use crate::source::{collect, of_the_service, root};
+use meterline::metrics::{FAMILIES, Kind};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+const TABLE_BEGIN: &str = "<!-- metrics:begin -->";
+const TABLE_END: &str = "<!-- metrics:end -->";
+
+#[test]
+fn the_readme_lists_every_metric() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let (_, rest) = readme.split_once(TABLE_BEGIN).expect("README.md has the mark that begins the table of metrics");
+    let (table, _) = rest.split_once(TABLE_END).expect("README.md has the mark that ends the table of metrics");
+    let wanted = metrics_table();
+    assert!(table.trim() == wanted.trim(), "README.md: put this between {TABLE_BEGIN} and {TABLE_END}:\n\n{wanted}");
+}
+
+#[test]
+fn every_listed_metric_is_used() {
+    let sources = of_the_service();
+    let unused: Vec<String> = FAMILIES
+        .iter()
+        .map(|family| format!("\"{}\"", family.name))
+        .filter(|name| {
+            let users = sources.iter().filter(|source| !source.path.starts_with("src/metrics/families.rs"));
+            users.filter(|source| source.text.contains(name)).count() == 0
+        })
+        .map(|name| format!("src/metrics/families.rs: nothing counts {name}"))
+        .collect();
+    assert_none("every metric of the list is used", &unused);
+}
+
+#[test]
+fn what_is_deployed_asks_for_metrics_that_exist() {
+    let known: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    let mut paths = Vec::new();
+    collect(&root().join("deploy"), &mut paths);
+    let mut faults = Vec::new();
+    for path in paths {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for (line, name) in metric_names(&text) {
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            if !known.contains(family) && !known.contains(name.as_str()) {
+                faults.push(format!("{}:{line}: {name}", path.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert_none("deploy/ names only metrics of src/metrics/families.rs", &faults);
+}
+
+/// Words that look like a metric's name, with their lines.
+fn metric_names(text: &str) -> Vec<(usize, String)> {
+    let words = (1..).zip(text.lines()).flat_map(|(line, content)| {
+        content.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map(move |word| (line, word.to_owned()))
+    });
+    words.filter(|(_, word)| word.starts_with("meterline_")).collect()
+}
+
+fn metrics_table() -> String {
+    let mut table = String::from("| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n");
+    for family in &FAMILIES {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        writeln!(table, "| `{}` | {kind} | {} | {} |", family.name, labels.join(", "), family.help).unwrap();
+    }
+    table
+}

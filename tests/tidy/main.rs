@@ -1,0 +1,16 @@
+//! The rules of this tree that the compiler does not know, each a test: who may use
+//! whom, how long things may be, which words are not written, what must agree with
+//! what. A fault names file and line and says what would be right.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod agreement;
+mod budgets;
+mod dependencies;
+mod ranks;
+mod source;
+mod words;
+
+/// Fails with all faults at once.
+fn assert_none(rule: &str, faults: &[String]) {
+    assert!(faults.is_empty(), "{rule}:\n  {}\n", faults.join("\n  "));
+}

@@ -1,0 +1,173 @@
+//! Words that are not written, each with what to write instead.
+
+use crate::assert_none;
+use crate::source::{Source, collect, everywhere, of_the_service, root};
+
+/// In the service's code, tests left out.
+const NOT_IN_THE_SERVICE: [(&str, &str); 9] = [
+    (".unwrap()", "handle it, or make it impossible by a type"),
+    (".expect(", "handle it, or make it impossible by a type"),
+    ("panic!(", "return an error; the service goes on"),
+    ("anyhow", "a `thiserror` type whose sentence an operator can act on"),
+    ("unbounded", "a bound with a name"),
+    ("mpsc::channel()", "`sync_channel` with a named bound"),
+    ("process::exit", "return to main, so that everything is stopped in order"),
+    ("thread::sleep", "a wait that a stop can end"),
+    ("println!", "`tracing`; the commands print in `cli`"),
+];
+
+/// Everywhere, tests included.
+const NOWHERE: [(&str, &str); 5] = [
+    ("todo!(", "do it, or leave it out"),
+    ("unimplemented!(", "do it, or leave it out"),
+    ("dbg!(", "`tracing`"),
+    ("#[ignore", "a test runs or is deleted"),
+    ("unsafe {", "safe code"),
+];
+
+/// Where such a word is right: word, beginning of the path, reason.
+const EXCEPTIONS: [(&str, &str, &str); 7] = [
+    ("println!", "src/cli", "commands print their results"),
+    ("process::exit", "src/app", "the second signal ends at once"),
+    ("tokio::spawn(", "src/app.rs", "the wait for the second signal ends with the process"),
+    ("mpsc::channel()", "src/app/upkeep.rs", "nothing is sent: dropping the sender says stop"),
+    ("panic!(", "src/ingest/clock_watch.rs", "it stops the build, not the service"),
+    ("thread::sleep", "src/cli/demo", "the simulated cloud's own pace"),
+    ("thread::sleep", "src/sink/kafka/migrate.rs", "a command that Ctrl-C ends"),
+];
+
+fn is_excepted(word: &str, source: &Source) -> bool {
+    EXCEPTIONS.iter().any(|(excepted, place, _)| *excepted == word && source.path.to_string_lossy().starts_with(place))
+}
+
+#[test]
+fn the_service_does_without_certain_words() {
+    let mut faults = Vec::new();
+    for source in of_the_service() {
+        for (line, code) in source.code_without_tests() {
+            for (word, instead) in NOT_IN_THE_SERVICE.iter().filter(|(word, _)| code.contains(word)) {
+                if !is_excepted(word, &source) {
+                    faults.push(format!("{}: `{word}`: write {instead}", source.at(line)));
+                }
+            }
+        }
+    }
+    assert_none("the service does without these words", &faults);
+}
+
+#[test]
+fn no_code_is_left_half_done() {
+    let mut faults = Vec::new();
+    for source in everywhere() {
+        for (line, code) in (1..).zip(source.code.lines()) {
+            for (word, instead) in NOWHERE.iter().filter(|(word, _)| code.contains(word)) {
+                faults.push(format!("{}: `{word}`: write {instead}", source.at(line)));
+            }
+        }
+        for (line, text) in (1..).zip(source.text.lines()) {
+            if ["TODO", "FIXME", "XXX"].iter().any(|mark| is_comment_with(text, mark)) {
+                faults.push(format!("{}: `{}`: do it, or write down the limit as it is", source.at(line), text.trim()));
+            }
+        }
+    }
+    assert_none("nothing is left half done", &faults);
+}
+
+#[test]
+fn a_match_that_is_checked_is_asserted() {
+    let mut faults = Vec::new();
+    for source in everywhere() {
+        for (line, code) in (1..).zip(source.code.lines()) {
+            if code.trim_start().starts_with("matches!(") && code.trim_end().ends_with(");") {
+                faults.push(format!("{}: a bare `matches!` checks nothing: put it into `assert!`", source.at(line)));
+            }
+        }
+    }
+    assert_none("`matches!` stands inside an assertion", &faults);
+}
+
+#[test]
+fn no_task_is_started_and_forgotten() {
+    let mut faults = Vec::new();
+    for source in of_the_service() {
+        let code: String = source.code_without_tests().map(|(_, line)| format!("{line}\n")).collect();
+        for spawn in ["tokio::spawn(", "thread::spawn("].iter().filter(|spawn| !is_excepted(spawn, &source)) {
+            for at in code.match_indices(spawn).map(|(at, _)| at).filter(|&at| is_dropped_statement(&code, at)) {
+                faults.push(format!("{}: keep the handle and join it", source.at(code[..at].lines().count())));
+            }
+        }
+    }
+    assert_none("every task is owned and joined", &faults);
+}
+
+/// Whether the call that begins here is a statement of its own: it begins a line and
+/// a semicolon follows.
+fn is_dropped_statement(code: &str, at: usize) -> bool {
+    let before = code[..at].trim_end_matches(|c: char| c.is_alphanumeric() || c == ':' || c == '_');
+    if !before.trim_end_matches(' ').ends_with('\n') {
+        return false;
+    }
+    let mut depth = 0;
+    for (offset, c) in code[at..].char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 1 => return code[at + offset + 1..].trim_start().starts_with(';'),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[test]
+fn a_dropped_task_is_told_from_a_kept_one() {
+    for (code, dropped) in [
+        ("\n  tokio::spawn(f(x));", true),
+        ("\n  std::tokio::spawn(async {\n g();\n });", true),
+        ("\n  let task = tokio::spawn(f());", false),
+        ("\n  tokio::spawn(f())\n}", false),
+        ("\n  tokio::spawn(f()).join();", false),
+    ] {
+        assert_eq!(is_dropped_statement(code, code.find("tokio").unwrap()), dropped, "{code}");
+    }
+}
+
+#[test]
+fn no_path_of_a_developers_machine_is_written_down() {
+    // In two parts, so that this file does not name what it forbids.
+    let forbidden = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/")];
+    let mut paths = Vec::new();
+    for folder in ["src", "tests", "benches", "load-tests", "fuzz", "deploy", "docs", "migrations", "proto", ".ci"] {
+        collect(&root().join(folder), &mut paths);
+    }
+    paths.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "test"].map(|name| root().join(name)));
+    let mut faults = Vec::new();
+    for path in paths {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for (line, content) in (1..).zip(text.lines()) {
+            for word in forbidden.iter().filter(|word| content.contains(**word)) {
+                faults.push(format!("{}:{line}: `{word}`", path.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert_none("the tree knows no particular machine", &faults);
+}
+
+fn is_comment_with(line: &str, mark: &str) -> bool {
+    line.split_once("//")
+        .is_some_and(|(_, comment)| comment.split(|c: char| !c.is_alphanumeric()).any(|word| word == mark))
+}
+
+#[test]
+fn every_exception_is_still_needed() {
+    let sources = of_the_service();
+    let stale: Vec<String> = EXCEPTIONS
+        .iter()
+        .filter(|(word, place, _)| {
+            let there = sources.iter().filter(|source| source.path.to_string_lossy().starts_with(place));
+            there.flat_map(|source| source.code.lines()).all(|code| !code.contains(word))
+        })
+        .map(|(word, place, _)| format!("tests/tidy/words.rs: `{word}` is not in {place} any more"))
+        .collect();
+    assert_none("exceptions are removed with what they excepted", &stale);
+}
