@@ -21,7 +21,7 @@ mod sink;
 mod start;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use backoff::{Backoff, BackoffError};
 pub use keeper::Keeper;

@@ -142,3 +142,6 @@ fn send_own(target: &Target, bodies: &[Body], own: u32, connections: u32, stop: 
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests;

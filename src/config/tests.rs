@@ -2,7 +2,7 @@
 
 use super::*;
 
-const NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
+static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
 fn faults(text: &str) -> Vec<String> {
     match parse("m.toml", text, &NO_ENVIRONMENT) {
@@ -118,6 +118,10 @@ fn whole_example(secrets: &Path) -> String {
         let line = key.unwrap_or(line);
         if line.starts_with("token_file") {
             continue; // a token stands instead of a user name and password
+        }
+        if line.starts_with("security = ") {
+            text.push_str("security = \"sasl_tls\"\n"); // what the user name below it needs
+            continue;
         }
         text.push_str(&line.replace("/etc/meterline", &secrets.display().to_string()));
         text.push('\n');

@@ -66,6 +66,9 @@ pub(super) struct Run {
     pub(super) filter: Option<SourceFilter>,
     pub(super) known: Known,
     pub(super) deaths: Deaths,
+    /// The record that could not be handed over: everything before it is made safe
+    /// first, so that what is wrong with it holds nothing else up.
+    pub(super) stumble: Option<Sequence>,
     cursor: StoredCursor,
     failed: Option<Failed>,
     refreshed: Option<Instant>,
@@ -78,6 +81,7 @@ impl Run {
             metrics: Metrics::new(&shared.name),
             known: Known::default(),
             deaths: Deaths::default(),
+            stumble: None,
             cursor: StoredCursor::new(options.cursor_every),
             shared,
             sink,
@@ -99,10 +103,9 @@ impl Run {
                 Err(panic) => self.died(&*panic),
             };
             self.fail(trouble);
-            if self.shared.stop_deadline().is_some() {
+            if !self.wait_for_next_try() {
                 break;
             }
-            self.wait_for_next_try();
         }
         if let Some(place) = &self.place {
             self.cursor.finish(&self.shared, place.safe);
@@ -113,8 +116,9 @@ impl Run {
 
     fn lap(&mut self) -> Result<Lap, Trouble> {
         self.rings_seen = self.shared.rings();
-        self.begin()?;
+        let begun = self.begin();
         self.attend();
+        begun?;
         let stop_by = self.shared.stop_deadline();
         if stop_by.is_some_and(|deadline| self.shared.clock.monotonic() >= deadline) {
             return Ok(Lap::Ended);
@@ -122,7 +126,7 @@ impl Run {
         self.make_ready()?;
         let fed = self.feed()?;
         let is_drained = stop_by.is_some() && fed == Fed::Tail;
-        let progress = self.sink.settle(is_drained)?;
+        let progress = self.sink.settle(is_drained || fed == Fed::Stumble)?;
         let next = self.note(progress);
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
@@ -178,6 +182,7 @@ impl Run {
             _ => None,
         };
         place.go_back(from);
+        self.stumble = None;
         if let Some(failed) = &mut self.failed {
             failed.safe = from;
         }
@@ -227,7 +232,12 @@ impl Run {
         }
         self.deaths.forget_below(safe);
         self.cursor.follow(&self.shared, safe);
-        self.shared.view().safe = safe;
+        self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
+        {
+            let mut view = self.shared.view();
+            view.safe = safe;
+            view.readings = self.known.readings();
+        }
         self.note_recovery(safe, is_idle);
         next
     }
@@ -251,6 +261,7 @@ impl Run {
             Fed::Room => {}
             Fed::Full if !self.sink.is_full() => {}
             Fed::Full => self.shared.pause(self.rings_seen, FULL_PAUSE),
+            Fed::Stumble => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
             Fed::Tail if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
             Fed::Tail => {
                 // A few records more a lap cost less than a lap a record.
@@ -263,7 +274,7 @@ impl Run {
 
     fn fail(&mut self, trouble: Trouble) {
         self.metrics.errors.increment(1);
-        self.deaths.end();
+        self.stumble = self.deaths.end().or(self.stumble);
         let now = self.shared.clock.monotonic();
         if let Some(place) = &mut self.place {
             place.go_back(place.safe);
@@ -279,7 +290,8 @@ impl Run {
         self.refresh();
     }
 
-    fn wait_for_next_try(&mut self) {
+    /// False where it is to end instead: what failed is not tried again at a stop.
+    fn wait_for_next_try(&mut self) -> bool {
         let next_try = self.shared.view().next_try;
         while let Some(left) = next_try.and_then(|at| at.checked_duration_since(self.shared.clock.monotonic())) {
             if self.shared.rings() != self.rings_seen || left.is_zero() {
@@ -289,10 +301,14 @@ impl Run {
             self.refresh();
         }
         self.shared.view().next_try = None;
+        if self.shared.stop_deadline().is_some() {
+            return false;
+        }
         self.metrics.retries.increment(1);
         if let Some(failed) = &mut self.failed {
             failed.tried = self.shared.clock.monotonic();
         }
+        true
     }
 
     /// One log line where the state changes; retries say nothing.
@@ -325,7 +341,6 @@ impl Run {
             let mut view = self.shared.view();
             view.oldest_unsafe_received = received;
             view.record_bytes_mean = self.known.record_bytes_mean();
-            view.readings = self.known.readings();
             view.restarts = self.deaths.restarts();
         }
         self.metrics.show(&self.shared.status());
@@ -350,8 +365,9 @@ impl Place {
     /// When the oldest of the laps that are safe now was received.
     fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
         let mut oldest = None;
-        while let Some((_, received)) = self.marks.pop_front_if(|(first, _)| *first < safe) {
-            oldest = oldest.or(Some(received));
+        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < safe) {
+            oldest = oldest.or(Some(*received));
+            self.marks.pop_front();
         }
         oldest
     }

@@ -1,7 +1,7 @@
 //! prost's decoder as the oracle: the same verdict on any bytes, and the same
 //! meaning of whatever both accept.
 
-use super::bytes::{field, fixed, number, zigzag};
+use super::bytes::{any_time, body, device_id, field, fixed, number, zigzag};
 use super::*;
 use crate::reading::Limits;
 use crate::wire::{Judged, Tally};
@@ -101,8 +101,7 @@ fn tally(meanings: &[Meaning]) -> Tally {
 fn judged(readings: Readings<'_>) -> Vec<Sample> {
     let mut found = Vec::new();
     for judged in readings.filter_map(|reading| Judged::new(reading, &Limits::DEFAULT, RECEIVED).ok()) {
-        let mut samples = judged.samples();
-        while let Some(sample) = samples.next() {
+        for sample in judged.samples() {
             found.push(sample);
         }
     }
@@ -197,7 +196,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     let obis = prop_oneof![8 => any::<[u8; 6]>().prop_map(Vec::from), 1 => prop::collection::vec(any::<u8>(), 0..9)];
     let part = prop_oneof![
         4 => obis.prop_map(|obis| field(1, &obis)),
-        4 => any::<f64>().prop_map(|value| fixed(2, value.to_le_bytes())),
+        4 => prop::num::f64::ANY.prop_map(|value| fixed(2, value.to_le_bytes())),
         1 => unknown_field(),
     ];
     message(part, 5)
@@ -210,7 +209,26 @@ fn device() -> impl Strategy<Value = Vec<u8>> {
         9 => value().prop_map(|bytes| field(3, &bytes)),
         1 => unknown_field(),
     ];
-    message(part, 12)
+    let plausible = message(value().prop_map(|bytes| field(3, &bytes)), 6)
+        .prop_map(|values| [device_id(1), any_time(), values].concat());
+    prop_oneof![2 => message(part, 12), 1 => plausible]
+}
+
+/// A field that a message may know, of any wire type, in a message of any level.
+fn misplaced_field() -> impl Strategy<Value = Vec<u8>> {
+    let renumbered = (any_field(), 1_u8..5).prop_map(|(mut bytes, number)| {
+        let group = bytes[0] & 7 == 3;
+        bytes[0] = bytes[0] & 7 | number << 3;
+        if group && let Some(end) = bytes.last_mut() {
+            *end = 4 | number << 3;
+        }
+        bytes
+    });
+    (renumbered, 0_u8..5).prop_map(|(bytes, level)| match level {
+        0 => bytes,
+        1 => field(1, &bytes),
+        inner => field(1, &field(inner - 1, &bytes)),
+    })
 }
 
 /// A valid body of any order, with unknown, repeated and missing fields.
@@ -301,9 +319,34 @@ proptest! {
     }
 
     #[test]
-    fn numbers_of_any_length_get_prosts_verdict(bytes in prop::collection::vec(0x7e_u8..0x83, 0..12), last in 0_u8..4) {
-        let body = [vec![0x78], bytes.clone(), vec![last]].concat();
+    fn numbers_of_any_length_get_prosts_verdict(
+        bytes in prop::collection::vec(0x7e_u8..0x83, 0..12),
+        more in prop::collection::vec(0x80_u8..=0xff, 7..11),
+        last in 0_u8..4,
+    ) {
+        for number in [bytes, more] {
+            let number = [number, vec![last]].concat();
+            agree(&number)?;
+            agree(&[vec![0x78], number].concat())?;
+        }
+    }
+
+    #[test]
+    fn known_fields_of_any_wire_type_get_prosts_verdict(body in misplaced_field()) {
         agree(&body)?;
-        agree(&[bytes, vec![last]].concat())?;
+    }
+
+    #[test]
+    fn times_of_the_usual_length_mean_what_prost_says(
+        high in any::<[bool; 8]>(),
+        low in any::<[u8; 8]>(),
+        scale in prop_oneof![0_u8..7, any::<u8>()],
+    ) {
+        let bytes: Vec<u8> = high.iter().zip(low).map(|(&high, low)| low & 0x7f | u8::from(high) << 7).collect();
+        let usual: Vec<u8> = low.iter().enumerate().map(|(i, low)| low & 0x7f | u8::from(i < 7) << 7).collect();
+        for value in [bytes, usual] {
+            let time = field(2, &[vec![8], value, vec![0x10, scale]].concat());
+            agree(&body(&[device_id(1), time, super::bytes::value(1, 1.0)]))?;
+        }
     }
 }
