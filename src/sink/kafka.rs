@@ -11,8 +11,9 @@
 //! - Nothing times out and nothing is passed over: whatever fails for good ends the
 //!   producer (`enable.gapless.guarantee`), and the pump goes back to the lowest
 //!   unsafe record with a new one. The old producer's records and the new one's
-//!   are each in order and without gaps, so a reading's first occurrence never
-//!   comes before that of an earlier reading of the same meter.
+//!   are each in order and without gaps (`opened` sees to their beginnings), so a
+//!   reading's first occurrence never comes before that of an earlier reading of
+//!   the same meter.
 //! - Everything of a producer (its acknowledgements, errors and log lines) is served
 //!   on the pump's thread, by `take` and `settle`.
 //! - While no broker is reachable the sink is not running: it reports the trouble
@@ -28,6 +29,7 @@ mod encode;
 mod fault;
 mod in_flight;
 mod migrate;
+mod opened;
 mod topic;
 
 pub use check::check;

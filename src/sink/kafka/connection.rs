@@ -3,6 +3,7 @@
 use super::admin::Admin;
 use super::config::Config;
 use super::context::Context;
+use super::opened::Opened;
 use super::{fault, topic};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
@@ -19,6 +20,8 @@ pub(super) struct Connection {
     pub(super) producer: BaseProducer<Context>,
     /// The topic's `max.message.bytes`, where this user may read it.
     pub(super) topic_bytes_max: Option<u32>,
+    /// Where it was acknowledged.
+    pub(super) opened: Opened,
 }
 
 impl std::fmt::Debug for Connection {
@@ -34,9 +37,10 @@ impl Connection {
     /// When no broker answers, the topic is not there or not writable now, or the
     /// credentials or settings are not good.
     pub(super) fn open(config: &Config, clock: &Clock, next: Sequence) -> Result<Self, SinkError> {
-        look(&producer(config, None, clock, next)?, config)?;
+        let partitions = look(&producer(config, None, clock, next)?, config)?;
         let topic_bytes_max = topic_bytes_max(config)?;
-        Ok(Self { producer: producer(config, topic_bytes_max, clock, next)?, topic_bytes_max })
+        let opened = Opened::none_of(partitions.len(), clock.monotonic());
+        Ok(Self { producer: producer(config, topic_bytes_max, clock, next)?, topic_bytes_max, opened })
     }
 
     /// Serves everything that the library has to report.

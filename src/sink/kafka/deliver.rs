@@ -66,7 +66,7 @@ impl Kafka {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
                     self.meters.bytes.increment(bytes as u64);
-                    return Ok(());
+                    return self.open_partition(key);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
@@ -77,6 +77,25 @@ impl Kafka {
                 }
             }
         }
+    }
+
+    /// Where the message that was just sent is the producer's first on its partition,
+    /// waits until it is acknowledged.
+    fn open_partition(&mut self, key: &str) -> Result<(), SinkError> {
+        let now = self.clock.monotonic();
+        if !self.connection.as_mut().is_some_and(|connection| connection.opened.lacks(key, now)) {
+            return Ok(());
+        }
+        while let Some(connection) = &mut self.connection {
+            if connection.producer.context().reports().in_flight.messages() == 0 {
+                connection.opened.add(key);
+                return Ok(());
+            }
+            connection.producer.flush(POLL_EVERY).ok();
+            connection.serve();
+            self.look()?;
+        }
+        Err(not_connected())
     }
 
     /// Takes note of what was reported, and says whether it can go on.
