@@ -29,8 +29,9 @@ use value::Bytes;
 /// A complete commented configuration; a test holds it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
 
-/// Variables that are no keys of the configuration.
-const OTHER_VARIABLES: [&str; 2] = ["METERLINE_CONFIG", "METERLINE_LOG"];
+/// Variables that are no keys of the configuration; cargo hands the last one from
+/// the build script on to what it runs.
+const OTHER_VARIABLES: [&str; 3] = ["METERLINE_CONFIG", "METERLINE_LOG", "METERLINE_BUILD_UNIX_SECONDS"];
 
 /// The configuration of the whole service.
 #[derive(Debug)]

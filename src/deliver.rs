@@ -11,6 +11,7 @@ mod cursor;
 mod feed;
 mod keeper;
 mod metrics;
+mod place;
 mod poison;
 mod pump;
 mod refused_rows;
@@ -21,7 +22,8 @@ mod sink;
 mod start;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod trouble;
 
 pub use backoff::{Backoff, BackoffError};
 pub use keeper::Keeper;

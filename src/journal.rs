@@ -5,6 +5,21 @@
 //! own cursor. Knows nothing of what the bytes mean, counts no metrics, and takes
 //! its time from [`crate::clock`].
 //!
+//! What is promised: a record is acknowledged only after its sync; the sequence
+//! has no gaps and is never reused; readers see nothing that a crash could take
+//! back; what a stored cursor needs is never removed; the cap holds; damage is
+//! refused with its place, never skipped.
+//!
+//! What cannot happen here and did elsewhere: file ids that wrap (64 bits, never
+//! reused); directories orphaned by a changed configuration (one directory, its
+//! cursors are listed and unused ones can be forgotten); batches lost in a stage
+//! before the buffer (nothing is before it); memory that grows with the backlog
+//! (readers hold one chunk or one record, the way in holds what callers wait for).
+//! A record that a sink refuses for ever is `deliver`'s matter.
+//!
+//! Known limit: damage inside the very last group cannot be told from a torn tail
+//! (see `scan`).
+//!
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
 //! `pending` and `append` are the way in, `writer` the commit, `reader` the way
 //! out; `recover` and `scan` the open after a crash; `retention` what is deleted;
@@ -24,6 +39,7 @@ pub mod inspect;
 mod ledger;
 mod lock;
 mod options;
+mod outcome;
 mod pending;
 mod reader;
 mod record;
@@ -40,6 +56,7 @@ pub use error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 pub use identity::Resolved;
 pub use inspect::{Inspection, SegmentSummary};
 pub use options::{Options, Retention};
+pub use outcome::{CommitOutcome, Opening, Usage};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
@@ -59,73 +76,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use writer::Writer;
-
-/// What a commit was, told to [`Options::observe`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommitOutcome {
-    /// Records of the group.
-    pub records: u32,
-    /// Bytes it took on disk.
-    pub bytes: u64,
-    /// Time of write and sync.
-    pub duration: Duration,
-    /// Whether it is durable; if not, every record of it was refused.
-    pub ok: bool,
-}
-
-/// What an open found and did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
-    /// The oldest record that can be read.
-    pub oldest: Sequence,
-    /// The next record.
-    pub next: Sequence,
-    /// How many segments there are.
-    pub segments: usize,
-    /// Records of the previous run that were not proven synced and were written again.
-    pub rewritten: u64,
-    /// The segment and offset where an interrupted write was cut.
-    pub torn: Option<(SegmentName, u64)>,
-    /// The directory is new, or a copy: its next segments belong to a new journal.
-    pub is_new_journal: bool,
-    /// Cursors whose file is damaged; their readers start at the oldest record.
-    pub damaged_cursors: Vec<String>,
-}
-
-impl fmt::Display for Opening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { oldest, next, segments, rewritten, .. } = self;
-        write!(f, "{segments} segments, records {oldest} to before {next}")?;
-        if *rewritten > 0 {
-            write!(f, "; the last {rewritten} were not proven to be on disk and were written again")?;
-        }
-        if let Some((segment, offset)) = self.torn {
-            write!(f, "; an interrupted write was cut from {segment} at offset {offset}")?;
-        }
-        if self.is_new_journal {
-            write!(f, "; the directory is new or a copy, new records get a journal id of their own")?;
-        }
-        match self.damaged_cursors.as_slice() {
-            [] => Ok(()),
-            names => write!(f, "; damaged cursors, which start at the oldest record: {}", names.join(", ")),
-        }
-    }
-}
-
-/// How full the journal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Bytes of all segments, reserved room included.
-    pub bytes: u64,
-    /// Their cap.
-    pub cap_bytes: u64,
-    /// How many segments there are.
-    pub segments: usize,
-    /// The oldest record that can be read.
-    pub oldest: Sequence,
-    /// The next record to be synced.
-    pub next: Sequence,
-}
 
 /// The open journal. Clones are the same journal; when the last is gone it closes.
 #[derive(Clone)]

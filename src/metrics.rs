@@ -50,21 +50,18 @@ fn recorder_builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 /// A counter of a listed family.
-#[must_use]
 pub fn counter(name: &'static str, labels: &[(&'static str, String)]) -> Counter {
     debug_assert!(families::is_listed(name, Kind::Counter, labels), "{name} {labels:?} is not in FAMILIES");
     metrics::counter!(name, labels)
 }
 
 /// A gauge of a listed family.
-#[must_use]
 pub fn gauge(name: &'static str, labels: &[(&'static str, String)]) -> Gauge {
     debug_assert!(families::is_listed(name, Kind::Gauge, labels), "{name} {labels:?} is not in FAMILIES");
     metrics::gauge!(name, labels)
 }
 
 /// A histogram of a listed family.
-#[must_use]
 pub fn histogram(name: &'static str, labels: &[(&'static str, String)]) -> Histogram {
     debug_assert!(families::is_listed(name, Kind::Histogram, labels), "{name} {labels:?} is not in FAMILIES");
     metrics::histogram!(name, labels)

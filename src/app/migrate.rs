@@ -17,19 +17,15 @@ pub struct Migrated {
 /// Migrates every configured sink that has something to migrate. The embedded
 /// store migrates itself when it is opened.
 #[must_use]
+#[cfg_attr(not(all(feature = "questdb", feature = "kafka")), allow(unused_variables))]
 pub fn migrate(config: &Config, rows_per_day: Option<u64>) -> Vec<Migrated> {
-    let mut migrated = Vec::new();
-    #[cfg(feature = "questdb")]
-    if let Some(questdb) = &config.sinks.questdb {
-        migrated.push(migrate_questdb(questdb, rows_per_day));
-    }
-    #[cfg(feature = "kafka")]
-    if let Some(kafka) = &config.sinks.kafka {
-        migrated.push(migrate_kafka(kafka));
-    }
-    #[cfg(not(any(feature = "questdb", feature = "kafka")))]
-    let _ = (config, rows_per_day, &mut migrated);
-    migrated
+    let migrated: [Option<Migrated>; _] = [
+        #[cfg(feature = "questdb")]
+        config.sinks.questdb.as_ref().map(|questdb| migrate_questdb(questdb, rows_per_day)),
+        #[cfg(feature = "kafka")]
+        config.sinks.kafka.as_ref().map(migrate_kafka),
+    ];
+    migrated.into_iter().flatten().collect()
 }
 
 #[cfg(feature = "questdb")]

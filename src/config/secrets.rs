@@ -20,6 +20,7 @@ pub(super) const PASSWORD: SecretKeys =
     SecretKeys { clear: "password", file: "password_file", variable: "password_env" };
 pub(super) const SECOND_PASSWORD: SecretKeys =
     SecretKeys { clear: "second_password", file: "second_password_file", variable: "second_password_env" };
+#[cfg(feature = "questdb")]
 pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
 
 /// The secret the section names, if it names one.

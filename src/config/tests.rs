@@ -119,6 +119,10 @@ fn whole_example(secrets: &Path) -> String {
         if line.starts_with("token_file") {
             continue; // a token stands instead of a user name and password
         }
+        if line.starts_with("security = ") {
+            text.push_str("security = \"sasl_tls\"\n"); // what the user name below it needs
+            continue;
+        }
         text.push_str(&line.replace("/etc/meterline", &secrets.display().to_string()));
         text.push('\n');
     }

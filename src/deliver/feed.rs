@@ -2,8 +2,9 @@
 //! goes with them.
 
 use super::poison::Deaths;
-use super::run::{Run, Trouble};
+use super::run::Run;
 use super::sink::{Delivery, Exception, Sink, Takes};
+use super::trouble::Trouble;
 use crate::journal::{Journal, Record, RuleVersion, SourceId, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
@@ -21,6 +22,8 @@ pub(super) enum Fed {
     Full,
     /// Everything that is synced was read.
     Tail,
+    /// The next record could not be handed over before, and not all before it is safe.
+    Stumble,
 }
 
 /// What the last records had in common, so that it is not looked up for each.
@@ -43,6 +46,10 @@ impl Run {
         for count in 0..LAP_RECORDS_MAX {
             if self.sink.is_full() {
                 fed = Fed::Full;
+                break;
+            }
+            if self.stumble.is_some_and(|stumble| stumble == reader.next_sequence() && place.safe < stumble) {
+                fed = Fed::Stumble;
                 break;
             }
             let Some(record) = reader.read()? else {

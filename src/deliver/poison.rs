@@ -8,7 +8,8 @@
 
 use super::pump::PumpOptions;
 use super::refused_rows::letter_of;
-use super::run::{Run, Trouble};
+use super::run::Run;
+use super::trouble::Trouble;
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
 use std::any::Any;
@@ -33,9 +34,9 @@ impl Deaths {
         self.at_hand = Some(sequence);
     }
 
-    /// It was.
-    pub(super) fn end(&mut self) {
-        self.at_hand = None;
+    /// It was; or it could not be, then this is the record.
+    pub(super) fn end(&mut self) -> Option<Sequence> {
+        self.at_hand.take()
     }
 
     pub(super) fn is_poison(&self, sequence: Sequence) -> bool {
@@ -50,7 +51,6 @@ impl Deaths {
     }
 
     pub(super) fn forget_below(&mut self, safe: Sequence) {
-        self.at_hand = None;
         self.last = self.last.filter(|(sequence, _)| *sequence >= safe);
     }
 
@@ -71,7 +71,7 @@ impl Run {
     pub(super) fn died(&mut self, panic: &(dyn Any + Send)) -> Trouble {
         self.metrics.restarts.increment(1);
         let message = panic_message(panic);
-        let at_hand = self.deaths.at_hand.take();
+        let at_hand = self.deaths.at_hand;
         let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
         let sequence = at_hand.unwrap_or(safe);
         let deaths = self.deaths.count(sequence);

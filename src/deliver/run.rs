@@ -4,16 +4,16 @@
 use super::cursor::StoredCursor;
 use super::feed::{Fed, Known};
 use super::metrics::Metrics;
+use super::place::Place;
 use super::poison::Deaths;
 use super::pump::PumpOptions;
 use super::rewind::{Rewind, RewindError, Rewound, SourceFilter};
 use super::shared::Shared;
-use super::sink::{Progress, Sink, SinkError, SinkTrouble};
+use super::sink::{Progress, Sink};
 use super::start::{gap, start};
 use super::status::SinkState;
+use super::trouble::Trouble;
 use crate::journal::{ReadError, Reader, Sequence};
-use crate::reading::UnixNanos;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,27 +24,6 @@ const REFRESH_EVERY: Duration = Duration::from_secs(1);
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// A sink that has nothing to send counts as recovered after so long without an error.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
-/// Laps whose delay can be measured at once; with more in flight some go unmeasured.
-const MARKS_MAX: usize = 4096;
-
-/// Why a lap could not be done.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) state: SinkState,
-    pub(super) message: String,
-}
-
-/// Where the pump is.
-pub(super) struct Place {
-    /// The lowest record that is not safe.
-    pub(super) safe: Sequence,
-    /// `None` until the sink was rewound to `safe`.
-    pub(super) reader: Option<Reader>,
-    /// The last record handed over since the rewind.
-    pub(super) last_taken: Option<Sequence>,
-    /// First record of a lap, and when it was received.
-    pub(super) marks: VecDeque<(Sequence, UnixNanos)>,
-}
 
 /// The last failure, until the sink has recovered from it.
 struct Failed {
@@ -66,6 +45,9 @@ pub(super) struct Run {
     pub(super) filter: Option<SourceFilter>,
     pub(super) known: Known,
     pub(super) deaths: Deaths,
+    /// The record that could not be handed over: everything before it is made safe
+    /// first, so that what is wrong with it holds nothing else up.
+    pub(super) stumble: Option<Sequence>,
     cursor: StoredCursor,
     failed: Option<Failed>,
     refreshed: Option<Instant>,
@@ -78,6 +60,7 @@ impl Run {
             metrics: Metrics::new(&shared.name),
             known: Known::default(),
             deaths: Deaths::default(),
+            stumble: None,
             cursor: StoredCursor::new(options.cursor_every),
             shared,
             sink,
@@ -99,10 +82,9 @@ impl Run {
                 Err(panic) => self.died(&*panic),
             };
             self.fail(trouble);
-            if self.shared.stop_deadline().is_some() {
+            if !self.wait_for_next_try() {
                 break;
             }
-            self.wait_for_next_try();
         }
         if let Some(place) = &self.place {
             self.cursor.finish(&self.shared, place.safe);
@@ -113,8 +95,9 @@ impl Run {
 
     fn lap(&mut self) -> Result<Lap, Trouble> {
         self.rings_seen = self.shared.rings();
-        self.begin()?;
+        let begun = self.begin();
         self.attend();
+        begun?;
         let stop_by = self.shared.stop_deadline();
         if stop_by.is_some_and(|deadline| self.shared.clock.monotonic() >= deadline) {
             return Ok(Lap::Ended);
@@ -122,7 +105,7 @@ impl Run {
         self.make_ready()?;
         let fed = self.feed()?;
         let is_drained = stop_by.is_some() && fed == Fed::Tail;
-        let progress = self.sink.settle(is_drained)?;
+        let progress = self.sink.settle(is_drained || fed == Fed::Stumble)?;
         let next = self.note(progress);
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
@@ -140,16 +123,12 @@ impl Run {
             return Ok(());
         }
         let start = start(&self.shared, self.sink.as_mut())?;
+        // Stored before anything is read: from here on it pins what it needs.
+        self.cursor.store(&self.shared, start.next).map_err(|error| Trouble::waiting(error.to_string()))?;
         self.metrics.gap_records.increment(start.gap_records);
-        if start.is_stored {
-            self.cursor.finish(&self.shared, start.next);
-        } else {
-            // Stored before anything is read: from here on it pins what it needs.
-            self.cursor.store(&self.shared, start.next).map_err(|error| Trouble::waiting(error.to_string()))?;
-        }
         self.deaths.load(&self.options, &self.shared.name);
         self.shared.view().safe = start.next;
-        self.place = Some(Place { safe: start.next, reader: None, last_taken: None, marks: VecDeque::new() });
+        self.place = Some(Place::at(start.next));
         tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
         Ok(())
     }
@@ -178,6 +157,7 @@ impl Run {
             _ => None,
         };
         place.go_back(from);
+        self.stumble = None;
         if let Some(failed) = &mut self.failed {
             failed.safe = from;
         }
@@ -227,7 +207,12 @@ impl Run {
         }
         self.deaths.forget_below(safe);
         self.cursor.follow(&self.shared, safe);
-        self.shared.view().safe = safe;
+        self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
+        {
+            let mut view = self.shared.view();
+            view.safe = safe;
+            view.readings = self.known.readings();
+        }
         self.note_recovery(safe, is_idle);
         next
     }
@@ -251,7 +236,9 @@ impl Run {
             Fed::Room => {}
             Fed::Full if !self.sink.is_full() => {}
             Fed::Full => self.shared.pause(self.rings_seen, FULL_PAUSE),
+            Fed::Stumble => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
             Fed::Tail if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
+            Fed::Tail if self.shared.rings() != self.rings_seen => {}
             Fed::Tail => {
                 // A few records more a lap cost less than a lap a record.
                 if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
@@ -263,7 +250,7 @@ impl Run {
 
     fn fail(&mut self, trouble: Trouble) {
         self.metrics.errors.increment(1);
-        self.deaths.end();
+        self.stumble = self.deaths.end().or(self.stumble);
         let now = self.shared.clock.monotonic();
         if let Some(place) = &mut self.place {
             place.go_back(place.safe);
@@ -279,7 +266,8 @@ impl Run {
         self.refresh();
     }
 
-    fn wait_for_next_try(&mut self) {
+    /// False where it is to end instead: what failed is not tried again at a stop.
+    fn wait_for_next_try(&mut self) -> bool {
         let next_try = self.shared.view().next_try;
         while let Some(left) = next_try.and_then(|at| at.checked_duration_since(self.shared.clock.monotonic())) {
             if self.shared.rings() != self.rings_seen || left.is_zero() {
@@ -289,10 +277,14 @@ impl Run {
             self.refresh();
         }
         self.shared.view().next_try = None;
+        if self.shared.stop_deadline().is_some() {
+            return false;
+        }
         self.metrics.retries.increment(1);
         if let Some(failed) = &mut self.failed {
             failed.tried = self.shared.clock.monotonic();
         }
+        true
     }
 
     /// One log line where the state changes; retries say nothing.
@@ -325,63 +317,8 @@ impl Run {
             let mut view = self.shared.view();
             view.oldest_unsafe_received = received;
             view.record_bytes_mean = self.known.record_bytes_mean();
-            view.readings = self.known.readings();
             view.restarts = self.deaths.restarts();
         }
         self.metrics.show(&self.shared.status());
-    }
-}
-
-impl Place {
-    /// Everything from `from` on is to be sent again.
-    fn go_back(&mut self, from: Sequence) {
-        self.safe = from;
-        self.reader = None;
-        self.last_taken = None;
-        self.marks.clear();
-    }
-
-    pub(super) fn mark(&mut self, first: Sequence, received: UnixNanos) {
-        if self.marks.len() < MARKS_MAX {
-            self.marks.push_back((first, received));
-        }
-    }
-
-    /// When the oldest of the laps that are safe now was received.
-    fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
-        let mut oldest = None;
-        while let Some((_, received)) = self.marks.pop_front_if(|(first, _)| *first < safe) {
-            oldest = oldest.or(Some(received));
-        }
-        oldest
-    }
-}
-
-impl Trouble {
-    pub(super) fn waiting(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Waiting, message: message.into() }
-    }
-
-    pub(super) fn blocked(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Blocked, message: message.into() }
-    }
-}
-
-impl From<SinkError> for Trouble {
-    fn from(error: SinkError) -> Self {
-        let state = match error.trouble {
-            SinkTrouble::Waiting => SinkState::Waiting,
-            SinkTrouble::Blocked => SinkState::Blocked,
-        };
-        Self { state, message: error.message }
-    }
-}
-
-impl From<ReadError> for Trouble {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Damaged { .. } | ReadError::Beyond { .. } => Self::blocked(error.to_string()),
-            ReadError::Retained { .. } | ReadError::Io { .. } => Self::waiting(error.to_string()),
-        }
     }
 }

@@ -49,7 +49,7 @@ impl GroupBuffer {
         self.newest_received
     }
 
-    pub(super) fn waiters(&self) -> &Waiters {
+    pub(super) fn waiters(&self) -> &Arc<Waiters> {
         &self.waiters
     }
 
@@ -200,6 +200,7 @@ impl Pending {
         drop(queue);
         for group in groups {
             group.waiters.resolve(Err(AppendError::Closed));
+            group.waiters.wake_rest();
         }
     }
 }

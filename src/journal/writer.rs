@@ -4,6 +4,7 @@
 //! The synced mark moves, and waiters hear of success, only after the sync of
 //! their group. A segment is under its final name only when its header is durable.
 
+use super::append::Waiters;
 use super::block::{BLOCK, round_up};
 use super::catalog::{Catalog, Segment};
 use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
@@ -21,6 +22,8 @@ use uuid::Uuid;
 
 /// After so long without a record, the last group is proven by a closing one.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// So long a woken task may take to wake the rest of its group, before the writer does.
+const ASLEEP_MAX: Duration = Duration::from_millis(10);
 
 /// Writes the journal.
 #[derive(Debug)]
@@ -83,17 +86,25 @@ impl Writer {
     /// Commits until the journal is closed.
     pub(super) fn run(mut self, pending: &Pending) {
         let _abort = AbortOnExit(pending);
+        let mut answered = Arc::<Waiters>::default();
         loop {
-            match pending.next_work(IDLE_AFTER) {
+            let is_watching = answered.has_rest();
+            match pending.next_work(if is_watching { ASLEEP_MAX } else { IDLE_AFTER }) {
                 Work::Group(mut group) => {
                     self.commit_and_answer(&mut group);
+                    answered.wake_rest();
+                    answered = Arc::clone(group.waiters());
                     pending.recycle(group);
                 }
+                Work::Idle if is_watching => answered.wake_rest(),
                 Work::Idle => {
                     self.close_group();
                     self.keeper.expire();
                 }
-                Work::Closed => return self.close_group(),
+                Work::Closed => {
+                    answered.wake_rest();
+                    return self.close_group();
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 //! are to be read.
 //!
 //! One pure lookup, [`entry`]: listed codes from a table, electricity codes from
-//! the grid of quantity, phase and measure in [`electricity`]. A code that is not
+//! the grid of quantity, phase and measure in `electricity`. A code that is not
 //! here is stored all the same, as it came, its unit unknown.
 //!
 //! Units of smart-me's webhook: the vendor's text calls its sample of 1.8.0 mWh;

@@ -6,7 +6,7 @@
 //!   that key, its value `meterline.v1.Reading`, its timestamp the receive time.
 //!   A reading without a deliverable value makes no record, as it makes no row.
 //! - The client keeps what it was given, in a queue bounded in messages and bytes,
-//!   until the broker has acknowledged it; [`in_flight`] knows the lowest journal
+//!   until the broker has acknowledged it; `in_flight` knows the lowest journal
 //!   sequence that is not yet whole on the broker.
 //! - Nothing times out and nothing is passed over: whatever fails for good ends the
 //!   producer (`enable.gapless.guarantee`), and the pump goes back to the lowest

@@ -6,10 +6,10 @@
 //! to the lowest unsafe record and sends the same rows in the same order again,
 //! and the last value of a key is the right one.
 //!
-//! What an answer of the server means is decided in [`fault`] alone, and pinned
+//! What an answer of the server means is decided in `fault` alone, and pinned
 //! against the real server by `tests/it/questdb.rs`:
 //! - 204 means taken into the table's log, not yet applied: a record is safe once
-//!   the log was applied up to where it stood after the request ([`confirm`]).
+//!   the log was applied up to where it stood after the request (`confirm`).
 //! - A row is refused only when the server names its own value as the reason;
 //!   everything else is about the table, the credentials or the server, and waits.
 //!

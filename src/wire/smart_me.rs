@@ -2,7 +2,7 @@
 //!
 //! [`readings`] walks the body once and finds every fault of its framing; the
 //! iterators after it cannot fail. Devices laid out as the vendor's library
-//! writes them are recognised during that walk (see [`usual`]); one device laid
+//! writes them are recognised during that walk (see `usual`); one device laid
 //! out otherwise makes the whole body go the general way, which reads fields in
 //! any order and merges repeated ones as prost does.
 

@@ -42,9 +42,10 @@ impl Line {
     pub(super) fn update(&mut self, service: &Service, cloud: &Cloud) {
         let now = service.clock().monotonic();
         let stored_below = service.stored_below();
-        while let Some(mark) = self.marks.pop_front_if(|mark| mark.journal_end <= stored_below) {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.journal_end <= stored_below) {
             self.delay = Some(now.saturating_duration_since(mark.at));
             self.stored = mark.answered_readings;
+            self.marks.pop_front();
         }
         if self.marks.len() == MARKS_MAX {
             self.marks.pop_front();

@@ -38,6 +38,13 @@ pub(super) struct Failure {
     pub(super) lowest: Option<Sequence>,
 }
 
+impl Failure {
+    /// Whether it says only that something else failed.
+    pub(super) fn is_consequence(&self) -> bool {
+        is_consequence(self.code)
+    }
+}
+
 /// Errors of connections, not (yet) of messages.
 #[derive(Debug, Clone)]
 pub(super) struct Suspicion {
@@ -92,11 +99,11 @@ impl ProducerContext for Context {
 }
 
 impl Reports {
-    /// What fails only because something else failed says nothing of the cause.
+    /// Keeps the cause, whichever order it and its consequences come in.
     fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode) {
         let sequence = self.in_flight.sequence(ticket);
         let failure = self.failure.get_or_insert(Failure { code, lowest: None });
-        if is_consequence(failure.code) && !is_consequence(code) {
+        if failure.is_consequence() && !is_consequence(code) {
             failure.code = code;
             failure.lowest = None;
         }

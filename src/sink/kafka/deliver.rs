@@ -12,7 +12,7 @@ use crate::journal::{Position, Sequence};
 use crate::reading::UnixNanos;
 use metrics::{Counter, Gauge};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
 
 /// How soon acknowledgements are looked for while something is in flight.
@@ -72,21 +72,11 @@ impl Kafka {
                     connection.producer.poll(POLL_EVERY);
                     self.look()?;
                 }
-                Err((error, _)) => return Err(self.not_sent(&error)),
+                Err((error, _)) => {
+                    return Err(self.end(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+                }
             }
         }
-    }
-
-    /// The client takes nothing more: after a failure for good it says only that.
-    fn not_sent(&mut self, error: &KafkaError) -> SinkError {
-        if let Some(connection) = &self.connection {
-            connection.serve();
-        }
-        if let Err(error) = self.look() {
-            return error;
-        }
-        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-        fault::of_delivery(&Failure { code, lowest: None }, &self.config, None)
     }
 
     /// Takes note of what was reported, and says whether it can go on.
@@ -96,25 +86,42 @@ impl Kafka {
         let context = connection.producer.context();
         let mut reports = context.reports();
         self.meters.count(&mut reports);
-        if let Some(failure) = reports.failure {
-            self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
-            return Err(fault::of_delivery(&failure, &self.config, connection.topic_bytes_max));
-        }
-        let is_fatal = reports.suspicion.as_ref().is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
-        let suspected = reports.suspicion.as_ref().is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
+        let suspicion = reports.suspicion.as_ref();
+        let is_fatal = suspicion.is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
+        let is_suspected = suspicion.is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
+        let has_failed = reports.failure.is_some();
         let front = reports.in_flight.next_unsafe();
         if front != self.front.0 || reports.in_flight.records() == 0 {
             self.front = (front, now);
         }
         drop(reports);
-        if is_fatal && let Some((code, _)) = connection.producer.client().fatal_error() {
-            return Err(fault::of_delivery(&Failure { code, lowest: None }, &self.config, connection.topic_bytes_max));
+        if has_failed || is_fatal {
+            return Err(self.end(RDKafkaErrorCode::Fatal));
         }
-        if suspected {
+        if is_suspected {
             connection::look(&connection.producer, &self.config)?;
             context.reports().suspicion = None;
         }
         if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
+    }
+
+    /// Ends the producer's work after a failure for good and says why. The cause may
+    /// be reported after its consequences, so everything is heard first.
+    fn end(&mut self, code: RDKafkaErrorCode) -> SinkError {
+        let Some(connection) = &self.connection else { return not_connected() };
+        let producer = &connection.producer;
+        producer.purge(PurgeConfig::default().queue().inflight());
+        producer.flush(FLUSH_TIMEOUT).ok();
+        connection.serve();
+        let mut reports = producer.context().reports();
+        self.meters.count(&mut reports);
+        self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
+        let fatal = || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None });
+        let failure = match reports.failure {
+            Some(failure) if !failure.is_consequence() => failure,
+            other => fatal().or(other).unwrap_or(Failure { code, lowest: None }),
+        };
+        fault::of_delivery(&failure, &self.config, connection.topic_bytes_max)
     }
 
     fn progress(&mut self) -> Result<Progress, SinkError> {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Entries remembered; beyond it the memory begins anew, which costs look-ups only.
-const REMEMBERED_MAX: usize = 65_536;
+const REMEMBERED_MAX: usize = if cfg!(test) { 4 } else { 65_536 };
 
 /// Numbers of one dictionary table that were asked for lately.
 #[derive(Debug)]

@@ -29,10 +29,14 @@ pub(super) fn trouble(file: &Path, error: &Error) -> SinkError {
         Some(ErrorCode::SystemIoFailure) => SinkError::waiting(format!(
             "the store {file} cannot be read or written ({error}); look at the disk and the system's log"
         )),
-        Some(_) => SinkError::waiting(format!("the store {file} failed: {error}")),
+        Some(code) if !is_about_the_schema(code) => SinkError::waiting(format!("the store {file} failed: {error}")),
         // No such table, no such column: somebody has changed the file.
-        None => SinkError::blocked(format!(
+        _ => SinkError::blocked(format!(
             "the store {file} is not what meterline made ({error}); move it away, or put back a copy"
         )),
     }
+}
+
+fn is_about_the_schema(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Unknown | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)
 }

@@ -1,0 +1,57 @@
+//! The keeper and the refused rows: what is not delivered is not lost.
+
+use super::*;
+use crate::dead_letters::{DeadLetters, Row};
+use crate::reading::{MeterId, Obis, UnixNanos};
+use uuid::Uuid;
+
+fn keeper(feed: &Feed, letters: &DeadLetters) -> PumpHandle {
+    let keeper = Box::new(Keeper::new(letters.clone()));
+    PumpHandle::start("keeper", keeper, feed.journal.clone(), feed.clock.clone(), soon()).unwrap()
+}
+
+#[test]
+fn the_keeper_keeps_what_is_not_delivered_once_and_nothing_else() {
+    let feed = Feed::new();
+    let letters = feed.letters();
+    feed.append_readings("acme", 1);
+    feed.append_as("acme", Verdict::Undecodable, 1, b"\xff\xff");
+    let ahead = feed::body(7, 200_000, f64::NAN);
+    feed.append_as("other", Verdict::PartlySetAside, 1, &ahead.bytes);
+    feed.append_as("acme", Verdict::Deliverable, 999, b"of a later version");
+    feed.append_readings("acme", 1);
+    let pump = keeper(&feed, &letters);
+    wait_for(&pump, 6);
+    pump.rewind(Rewind { from: Sequence(1), source: None }).unwrap();
+    wait_for(&pump, 6);
+
+    let kept: Vec<_> = (1..=3).map(|id| letters.get(LetterId(id)).unwrap()).collect();
+    let what: Vec<_> = kept.iter().map(|letter| (letter.kind, letter.sequence.0, letter.source.as_str())).collect();
+    assert_eq!(what, [(Kind::Undecodable, 2, "acme"), (Kind::SetAside, 3, "other"), (Kind::Undecodable, 4, "acme")]);
+    assert_eq!(kept[0].body, b"\xff\xff");
+    assert!(kept[0].reason.contains("byte 0"), "{}", kept[0].reason);
+    assert_eq!(kept[1].body, ahead.bytes);
+    assert_eq!(kept[1].reason, "1 time_ahead");
+    assert_eq!(kept[2].format, 999);
+    assert!(letters.get(LetterId(4)).is_err());
+}
+
+#[test]
+fn a_refused_row_is_kept_once_with_the_record_it_came_in() {
+    let feed = Feed::new();
+    let letters = feed.letters();
+    let body = feed::body(9, 5, 1.5);
+    let sequence = feed.append(&body);
+    let refused = RefusedRows::new("questdb", feed.journal.clone(), letters.clone());
+    let meter = MeterId::from(Uuid::from_bytes([9; 16]));
+    let row = Row { index: 0, meter, obis: Obis([1, 0, 1, 8, 0, 255]), at: UnixNanos(feed::NOW_NS) };
+    for _ in 0..2 {
+        refused.keep(sequence, row, "designated timestamp overflow").unwrap();
+    }
+    let letter = letters.get(LetterId(1)).unwrap();
+    assert_eq!((letter.kind, letter.sink.as_deref(), letter.row), (Kind::RefusedRow, Some("questdb"), Some(row)));
+    assert_eq!((letter.sequence, letter.source.as_str()), (sequence, "acme"));
+    assert_eq!(letter.reason, "designated timestamp overflow");
+    assert_eq!(letter.body, body.bytes);
+    assert!(letters.get(LetterId(2)).is_err());
+}

@@ -1,0 +1,112 @@
+//! A sink that remembers what it was given and fails as it is told: for faults
+//! that no real store can be made to have.
+
+use crate::deliver::{Delivery, Progress, Sink, SinkError};
+use crate::journal::{Journal, Position, Sequence};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// How it fails at a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Waiting,
+    Blocked,
+    Panic,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    /// Everything taken, repeats too.
+    pub(crate) taken: Vec<u64>,
+    /// Each rewind, and what the stored cursor was at that moment.
+    pub(crate) rewinds: Vec<(u64, Option<u64>)>,
+    /// Faults by record, and how often each still happens.
+    pub(crate) faults: BTreeMap<u64, (Fault, u32)>,
+    /// Panics of `settle` that are still to come.
+    pub(crate) settle_panics: u32,
+    /// Nothing from here on becomes safe.
+    pub(crate) safe_below: Option<u64>,
+    pub(crate) is_full: bool,
+    pub(crate) stored: Option<Position>,
+}
+
+/// The sink; a clone is the same, so that a test keeps one.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    script: Arc<Mutex<Script>>,
+    journal: Journal,
+    name: &'static str,
+    next: Sequence,
+}
+
+impl Recorder {
+    pub(crate) fn new(name: &'static str, journal: &Journal) -> Self {
+        Self { script: Arc::default(), journal: journal.clone(), name, next: Sequence::FIRST }
+    }
+
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn boxed(&self) -> Box<dyn Sink> {
+        Box::new(self.clone())
+    }
+
+    pub(crate) fn fail_at(&self, record: u64, fault: Fault, times: u32) {
+        self.script().faults.insert(record, (fault, times));
+    }
+
+    pub(crate) fn taken(&self) -> Vec<u64> {
+        self.script().taken.clone()
+    }
+}
+
+impl Sink for Recorder {
+    fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
+        Ok(self.script().stored)
+    }
+
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        let sequence = delivery.record.sequence;
+        let mut script = self.script();
+        let fault = script.faults.get_mut(&sequence.0).filter(|(_, times)| *times > 0).map(|(fault, times)| {
+            *times -= 1;
+            *fault
+        });
+        match fault {
+            Some(Fault::Waiting) => return Err(SinkError::waiting("the server is away")),
+            Some(Fault::Blocked) => return Err(SinkError::blocked("the table is missing; make it")),
+            Some(Fault::Panic) => {
+                drop(script);
+                panic!("a fault of the sink's code");
+            }
+            None => script.taken.push(sequence.0),
+        }
+        drop(script);
+        self.next = sequence.next();
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.script().is_full
+    }
+
+    fn settle(&mut self, _drain: bool) -> Result<Progress, SinkError> {
+        let mut script = self.script();
+        if script.settle_panics > 0 {
+            script.settle_panics -= 1;
+            drop(script);
+            panic!("a fault while sending");
+        }
+        let next_unsafe = script.safe_below.map_or(self.next, |below| self.next.min(Sequence(below)));
+        Ok(Progress { next_unsafe, wake_at: None })
+    }
+
+    fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
+        let cursor = self.journal.cursors().load(self.name).unwrap();
+        let stored = cursor.and_then(|cursor| cursor.position()).map(|position| position.next.0);
+        self.script().rewinds.push((position.next.0, stored));
+        self.next = position.next;
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Replay: what a rewind sends again, and that it is durable.
+
+use super::*;
+
+fn rewind(pump: &PumpHandle, from: u64, source: Option<crate::journal::SourceId>) -> Rewound {
+    pump.rewind(Rewind { from: Sequence(from), source }).unwrap()
+}
+
+#[test]
+fn a_rewind_sends_everything_again_in_order() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 4);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    assert_eq!(rewind(&pump, 3, None), Rewound { from: Sequence(3), until: Sequence(5) });
+    wait_for(&pump, 5);
+    assert_eq!(sink.taken(), [1, 2, 3, 4, 3, 4]);
+}
+
+#[test]
+fn a_rewind_is_stored_before_its_first_record_is_sent_and_survives_a_restart() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 4);
+    let first = started(&feed, &sink);
+    wait_for(&first, 5);
+    sink.fail_at(2, Fault::Blocked, u32::MAX);
+    rewind(&first, 2, None);
+    assert_eq!(feed.stored_cursor("sink"), Some(Sequence(2)));
+    until("the sink is rewound", || sink.script().rewinds.contains(&(2, Some(2))));
+    stop(&feed, &first);
+    sink.script().faults.clear();
+    // The sink's own store may be ahead: it was not told.
+    sink.script().stored = Some(feed.journal.position(Sequence(5)));
+    let second = started(&feed, &sink);
+    wait_for(&second, 5);
+    assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
+}
+
+#[test]
+fn a_rewind_of_a_sink_that_is_not_so_far_does_nothing() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.fail_at(2, Fault::Blocked, u32::MAX);
+    feed.append_readings("acme", 4);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 2);
+    assert_eq!(rewind(&pump, 3, None), Rewound { from: Sequence(2), until: Sequence(2) });
+    // A waiting sink is rewound at once.
+    assert_eq!(rewind(&pump, 1, None), Rewound { from: Sequence(1), until: Sequence(2) });
+    assert_eq!(feed.stored_cursor("sink"), Some(Sequence(1)));
+}
+
+#[test]
+fn a_rewind_of_one_source_leaves_the_others_out_until_where_it_began() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 2);
+    feed.append_readings("other", 2);
+    feed.append_readings("acme", 1);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 6);
+    rewind(&pump, 1, Some(feed.source("acme")));
+    wait_for(&pump, 6);
+    assert_eq!(sink.taken()[5..], [1, 2, 5]);
+    feed.append_readings("other", 1);
+    wait_for(&pump, 7);
+    assert_eq!(sink.taken().last(), Some(&6));
+}
+
+#[test]
+fn what_was_not_safe_before_a_rewind_is_sent_whoever_brought_it() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 1);
+    feed.append_readings("other", 2);
+    sink.script().safe_below = Some(3);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 3);
+    until("all is taken", || sink.taken().len() == 3);
+    rewind(&pump, 1, Some(feed.source("acme")));
+    sink.script().safe_below = None;
+    wait_for(&pump, 4);
+    assert_eq!(sink.taken()[3..], [1, 3]);
+}
+
+#[test]
+fn a_rewind_during_a_rewind_of_one_source_sends_everything() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("other", 2);
+    feed.append_readings("acme", 2);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    sink.fail_at(4, Fault::Waiting, u32::MAX);
+    rewind(&pump, 2, Some(feed.source("acme")));
+    wait_for_state(&pump, SinkState::Waiting);
+    rewind(&pump, 1, Some(feed.source("acme")));
+    sink.script().faults.clear();
+    wait_for(&pump, 5);
+    assert!(sink.taken().ends_with(&[1, 2, 3, 4]), "{:?}", sink.taken());
+}
+
+#[test]
+fn a_pump_that_stopped_says_so() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    let pump = started(&feed, &sink);
+    stop(&feed, &pump);
+    let refused = pump.rewind(Rewind { from: Sequence(1), source: None });
+    assert!(matches!(refused, Err(RewindError::Stopped)), "{refused:?}");
+}

@@ -1,0 +1,70 @@
+//! Where a pump begins: cursor file, the store's own position, what is retained.
+
+use super::*;
+use crate::journal::{JournalId, Position};
+use uuid::Uuid;
+
+fn first_taken(feed: &Feed, sink: &Recorder) -> u64 {
+    let pump = started(feed, sink);
+    wait_for(&pump, feed.journal.next().0);
+    stop(feed, &pump);
+    *sink.taken().first().expect("something is taken")
+}
+
+#[test]
+fn without_a_cursor_at_the_oldest_record_and_pinned_at_once() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.fail_at(1, Fault::Blocked, u32::MAX);
+    feed.append_readings("acme", 3);
+    let pump = started(&feed, &sink);
+    wait_for_state(&pump, SinkState::Blocked);
+    assert_eq!(feed.stored_cursor("sink"), Some(Sequence(1)));
+}
+
+#[test]
+fn at_the_cursor_also_after_the_journal_was_opened_again() {
+    let feed = Feed::new();
+    feed.append_readings("acme", 4);
+    feed.store_cursor("sink", 3);
+    let feed = feed.reopened();
+    assert_eq!(first_taken(&feed, &Recorder::new("sink", &feed.journal)), 3);
+}
+
+#[test]
+fn at_the_lower_of_the_cursor_and_the_stores_own() {
+    for (file, store, first) in [(3, 2, 2), (2, 3, 2)] {
+        let feed = Feed::new();
+        let sink = Recorder::new("sink", &feed.journal);
+        feed.append_readings("acme", 4);
+        feed.store_cursor("sink", file);
+        sink.script().stored = Some(feed.journal.position(Sequence(store)));
+        assert_eq!(first_taken(&feed, &sink), first, "file {file}, store {store}");
+    }
+}
+
+#[test]
+fn at_the_oldest_record_for_a_store_that_is_new() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 4);
+    feed.store_cursor("sink", 4);
+    sink.script().stored = Some(Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST });
+    assert_eq!(first_taken(&feed, &sink), 1);
+}
+
+#[test]
+fn nowhere_for_a_store_that_is_beyond_the_end() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 1);
+    let journal = feed.journal.position(Sequence(2)).journal;
+    sink.script().stored = Some(Position { journal, next: Sequence(9) });
+    let pump = started(&feed, &sink);
+    wait_for_state(&pump, SinkState::Blocked);
+    let why = pump.status().why.unwrap();
+    assert!(why.contains("record 9") && why.contains("end at 2"), "{why}");
+    let refused = pump.rewind(Rewind { from: Sequence(1), source: None });
+    assert!(matches!(&refused, Err(RewindError::NotStarted(reason)) if *reason == why), "{refused:?}");
+    assert_eq!(sink.taken(), [0_u64; 0]);
+}
