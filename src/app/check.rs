@@ -71,6 +71,7 @@ fn data_directory(directory: &Path) -> Finding {
     }
 }
 
+#[cfg_attr(not(any(feature = "questdb", feature = "kafka")), allow(unused_variables, clippy::ptr_arg))]
 fn sinks(config: &Config, found: &mut Vec<Finding>) {
     #[cfg(feature = "questdb")]
     if let Some(questdb) = &config.sinks.questdb {
