@@ -58,7 +58,7 @@ pub struct StartError {
 
 /// A running pump. When it is dropped its thread ends soon, without draining.
 pub struct PumpHandle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
