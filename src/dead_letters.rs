@@ -13,15 +13,19 @@
 //! other way, a delivery into the middle of what was sent already, would need a
 //! second writer beside the pumps, and with it an order that nobody could promise.
 //!
-//! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open letters. A
-//! letter that finds no room is an error for whoever writes it: that sink, or the
-//! keeper, stops and says so; nothing is evicted.
+//! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open letters. When
+//! they are reached, the oldest open letters give way, counted and logged, as long
+//! as they are of a kind that may ([`Kind::gives_way`]): else a single meter with a
+//! wrong clock would stop the keeper, the journal behind it, and the door. An older
+//! letter that may not give way holds the room of all after it; then a new one is
+//! an error for whoever writes it, who stops and says so.
 //!
 //! Knows nothing of sources and sinks beyond their names.
 
 mod index;
 mod letter;
 mod look;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +34,8 @@ pub use look::{Found, read_all, read_one};
 
 use crate::clock::Clock;
 use crate::journal::{
-    AppendError, Cursor, CursorError, Journal, LedgerError, OpenError, Options, ReadError, RecordHeader, Retention,
-    RuleVersion, Sequence, SourceId, Verdict,
+    Append, AppendError, Cursor, CursorError, Journal, LedgerError, OpenError, Options, ReadError, RecordHeader,
+    Retention, RuleVersion, Sequence, SourceId, Verdict,
 };
 use crate::metrics;
 use crate::reading::Limits;
@@ -41,9 +45,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All letters together, on disk.
-pub const LETTERS_BYTES_MAX: u64 = 256 << 20;
-/// Letters that nobody has decided about.
-pub const OPEN_LETTERS_MAX: usize = 100_000;
+pub const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 60 << 20 } else { 256 << 20 };
+/// Letters that nobody has decided about; each takes about 300 bytes of memory.
+pub const OPEN_LETTERS_MAX: usize = if cfg!(test) { 8 } else { 20_000 };
 
 const SEGMENT_BYTES: u64 = 20 << 20;
 const OPEN_CURSOR: &str = "open";
@@ -79,12 +83,16 @@ pub enum DeadLetterError {
     /// The letters' lists could not be written.
     #[error("the dead letters' lists could not be written: {0}")]
     Ledger(#[from] LedgerError),
-    /// Too many wait for a decision.
+    /// No room, and the oldest open letter must not give way.
     #[error(
-        "{OPEN_LETTERS_MAX} dead letters wait for a decision, no more are kept: look at them with \
-         `meterline dead-letters list`, then re-submit or drop them"
+        "the dead letters are full ({OPEN_LETTERS_MAX} open ones, or {LETTERS_BYTES_MAX} bytes from the oldest open one \
+         on), and that one, {oldest}, must not give way: look at them with `meterline dead-letters list`, then re-submit \
+         or drop them, from the oldest on"
     )]
-    Full,
+    Full {
+        /// The oldest open letter.
+        oldest: LetterId,
+    },
     /// No such letter.
     #[error("there is no dead letter {0}; `meterline dead-letters list` shows those there are")]
     Unknown(LetterId),
@@ -134,8 +142,8 @@ impl DeadLetters {
             }
         }
         let letters = Self { journal, clock, source, rule, index: Arc::new(Mutex::new(index)) };
-        letters.show_counts();
-        letters.store_cursor()?;
+        letters.show_counts(&letters.index());
+        letters.store_cursor(&mut letters.index())?;
         Ok(letters)
     }
 
@@ -149,17 +157,12 @@ impl DeadLetters {
         if let Some(id) = index.find(letter) {
             return Ok(id);
         }
-        if index.len() >= OPEN_LETTERS_MAX {
-            return Err(DeadLetterError::Full);
-        }
         // Held across the sync on purpose: letters are rare, and their numbers and
         // the index must agree.
-        let id = LetterId(self.append(FORMAT_LETTER, &letter.encode())?.0);
+        let id = self.append_letter(&mut index, letter)?;
         index.add(id, letter);
-        drop(index);
         metrics::counter("meterline_dead_letters_total", &[("kind", letter.kind.label().to_owned())]).increment(1);
-        self.show_counts();
-        self.store_cursor()?;
+        self.show_counts(&index);
         Ok(id)
     }
 
@@ -190,9 +193,8 @@ impl DeadLetters {
         }
         self.append(FORMAT_SETTLED, &letter::encode_settlement(id, how))?;
         index.settle(id);
-        drop(index);
-        self.show_counts();
-        self.store_cursor()
+        self.show_counts(&index);
+        self.store_cursor(&mut index)
     }
 
     /// The number of open letters by kind.
@@ -214,6 +216,10 @@ impl DeadLetters {
     }
 
     fn append(&self, format: u16, payload: &[u8]) -> Result<Sequence, AppendError> {
+        self.begin_append(format, payload)?.wait()
+    }
+
+    fn begin_append(&self, format: u16, payload: &[u8]) -> Result<Append, AppendError> {
         let header = RecordHeader {
             source: self.source,
             format,
@@ -221,20 +227,26 @@ impl DeadLetters {
             rule: self.rule,
             received: self.clock.now(),
         };
-        self.journal.append(header, payload)?.wait()
+        self.journal.append(header, payload)
     }
 
-    /// Pins the oldest open letter, and with it everything younger.
-    fn store_cursor(&self) -> Result<(), DeadLetterError> {
-        let oldest_open = self.index().oldest().map_or_else(|| self.journal.next(), |id| Sequence(id.0));
-        let cursor = Cursor::at(OPEN_CURSOR, self.journal.position(oldest_open), self.clock.now());
-        Ok(self.journal.cursors().store(&cursor)?)
+    /// Pins the oldest open letter, and with it everything younger. A cursor that is
+    /// lower than need be only keeps more, so new letters do not move it.
+    fn store_cursor(&self, index: &mut Index) -> Result<(), DeadLetterError> {
+        let oldest_open = index.oldest().map_or_else(|| self.journal.next(), |(id, _)| Sequence(id.0));
+        if index.pinned != Some(oldest_open) {
+            let cursor = Cursor::at(OPEN_CURSOR, self.journal.position(oldest_open), self.clock.now());
+            self.journal.cursors().store(&cursor)?;
+            index.pinned = Some(oldest_open);
+        }
+        Ok(())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]
-    fn show_counts(&self) {
-        for (kind, count) in self.open_by_kind() {
-            metrics::gauge("meterline_dead_letters", &[("kind", kind)]).set(count as f64);
+    fn show_counts(&self, index: &Index) {
+        for kind in Kind::ALL {
+            let gauge = metrics::gauge("meterline_dead_letters", &[("kind", kind.label().to_owned())]);
+            gauge.set(index.count(kind) as f64);
         }
     }
 

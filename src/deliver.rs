@@ -11,6 +11,7 @@ mod cursor;
 mod feed;
 mod keeper;
 mod metrics;
+mod place;
 mod poison;
 mod pump;
 mod refused_rows;
@@ -22,6 +23,7 @@ mod start;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trouble;
 
 pub use backoff::{Backoff, BackoffError};
 pub use keeper::Keeper;

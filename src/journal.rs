@@ -55,7 +55,7 @@ pub use cursor::{Cursor, Cursors, Range};
 pub use error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 pub use identity::Resolved;
 pub use inspect::{Inspection, SegmentSummary};
-pub use options::{Options, Retention};
+pub use options::{Options, RECORD_BYTES_MAX, Retention};
 pub use outcome::{CommitOutcome, Opening, Usage};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};

@@ -19,15 +19,13 @@ pub struct Migrated {
 #[must_use]
 #[cfg_attr(not(all(feature = "questdb", feature = "kafka")), allow(unused_variables))]
 pub fn migrate(config: &Config, rows_per_day: Option<u64>) -> Vec<Migrated> {
-    [
+    let migrated: [Option<Migrated>; _] = [
         #[cfg(feature = "questdb")]
         config.sinks.questdb.as_ref().map(|questdb| migrate_questdb(questdb, rows_per_day)),
         #[cfg(feature = "kafka")]
         config.sinks.kafka.as_ref().map(migrate_kafka),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    migrated.into_iter().flatten().collect()
 }
 
 #[cfg(feature = "questdb")]

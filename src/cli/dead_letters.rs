@@ -130,6 +130,7 @@ fn state(found: &Found) -> String {
         None => found.letter.kind.label().to_owned(),
         Some(Settlement::Resubmitted) => format!("{}, re-submitted", found.letter.kind.label()),
         Some(Settlement::Dropped) => format!("{}, dropped", found.letter.kind.label()),
+        Some(Settlement::Evicted) => format!("{}, gave way to newer ones", found.letter.kind.label()),
     }
 }
 

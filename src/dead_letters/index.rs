@@ -31,17 +31,23 @@ impl Subject {
 pub(super) struct Index {
     by_id: BTreeMap<LetterId, Subject>,
     by_subject: HashMap<Subject, LetterId>,
+    /// Open letters, by [`Kind::index`].
+    counts: [u64; Kind::ALL.len()],
+    /// What the stored cursor pins.
+    pub(super) pinned: Option<Sequence>,
 }
 
 impl Index {
     pub(super) fn add(&mut self, id: LetterId, letter: &Letter) {
         let subject = Subject::of(letter);
+        self.counts[letter.kind.index()] += 1;
         self.by_subject.insert(subject.clone(), id);
         self.by_id.insert(id, subject);
     }
 
     pub(super) fn settle(&mut self, id: LetterId) {
         if let Some(subject) = self.by_id.remove(&id) {
+            self.counts[subject.kind.index()] -= 1;
             self.by_subject.remove(&subject);
         }
     }
@@ -54,8 +60,9 @@ impl Index {
         self.by_id.contains_key(&id)
     }
 
-    pub(super) fn oldest(&self) -> Option<LetterId> {
-        self.by_id.first_key_value().map(|(id, _)| *id)
+    /// The oldest open letter.
+    pub(super) fn oldest(&self) -> Option<(LetterId, Kind)> {
+        self.by_id.first_key_value().map(|(id, subject)| (*id, subject.kind))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,6 +76,6 @@ impl Index {
     }
 
     pub(super) fn count(&self, kind: Kind) -> u64 {
-        self.by_id.values().filter(|subject| subject.kind == kind).count() as u64
+        self.counts[kind.index()]
     }
 }

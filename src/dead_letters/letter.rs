@@ -35,6 +35,24 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Undecodable, Self::SetAside, Self::RefusedRow, Self::Poison];
 
+    /// Position in [`Kind::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether its oldest letters give way when there is no room for new ones.
+    ///
+    /// What a sender sends must never stop the service. What a sink could not store
+    /// had been promised to be stored: that sink stops until somebody decides.
+    #[must_use]
+    pub fn gives_way(self) -> bool {
+        match self {
+            Self::Undecodable | Self::SetAside => true,
+            Self::RefusedRow | Self::Poison => false,
+        }
+    }
+
     /// The kind as metrics, commands and JSON name it.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -55,6 +73,8 @@ pub enum Settlement {
     Resubmitted,
     /// Nobody needs it.
     Dropped,
+    /// It had to give way to newer ones, because of a limit.
+    Evicted,
 }
 
 /// Which row of a body a sink refused.

@@ -78,3 +78,68 @@ fn a_number_without_a_letter_is_an_error() {
     assert!(matches!(letters.get(LetterId(77)), Err(DeadLetterError::Unknown(_))));
     assert!(matches!(letters.settle(LetterId(77), Settlement::Dropped), Err(DeadLetterError::Unknown(_))));
 }
+
+#[test]
+fn the_oldest_of_what_senders_sent_give_way_and_stay_settled() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(&directory);
+    let max = u64::try_from(OPEN_LETTERS_MAX).unwrap();
+    for sequence in 1..=max + 1 {
+        letters.add(&letter(Kind::SetAside, sequence)).unwrap();
+    }
+    assert_eq!(letters.open_by_kind()["set-aside"], max - 1);
+    let check = |letters: &DeadLetters| {
+        for id in [1, 2] {
+            let settled = letters.settle(LetterId(id), Settlement::Dropped);
+            assert!(matches!(settled, Err(DeadLetterError::Settled(_))), "{settled:?}");
+        }
+        assert_eq!(letters.open_by_kind()["set-aside"], max - 1);
+    };
+    check(&letters);
+    letters.close();
+    drop(letters);
+    check(&open(&directory));
+}
+
+#[test]
+fn what_a_sink_could_not_store_never_gives_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(&directory);
+    let max = u64::try_from(OPEN_LETTERS_MAX).unwrap();
+    let row = letters.add(&letter(Kind::RefusedRow, 1)).unwrap();
+    for sequence in 2..=max {
+        letters.add(&letter(Kind::Undecodable, sequence)).unwrap();
+    }
+    let refused = letters.add(&letter(Kind::Poison, max + 1));
+    assert!(matches!(refused, Err(DeadLetterError::Full { oldest }) if oldest == row), "{refused:?}");
+    letters.settle(row, Settlement::Dropped).unwrap();
+    letters.add(&letter(Kind::Poison, max + 1)).unwrap();
+}
+
+#[test]
+fn letters_give_way_by_bytes_too_and_their_room_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(&directory);
+    let mut large = letter(Kind::Undecodable, 0);
+    large.body = vec![7; 10 << 20];
+    for sequence in 1..=12 {
+        large.sequence = Sequence(sequence);
+        letters.add(&large).unwrap();
+    }
+    assert!(letters.open_by_kind()["undecodable"] < 6);
+    assert!(letters.journal.usage().bytes <= LETTERS_BYTES_MAX);
+}
+
+#[test]
+fn settled_letters_make_room_without_eviction() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(&directory);
+    let mut large = letter(Kind::RefusedRow, 0);
+    large.body = vec![7; 10 << 20];
+    for sequence in 1..=12 {
+        large.sequence = Sequence(sequence);
+        let id = letters.add(&large).unwrap();
+        letters.settle(id, Settlement::Dropped).unwrap();
+    }
+    assert!(letters.journal.usage().bytes <= LETTERS_BYTES_MAX);
+}

@@ -2,8 +2,9 @@
 //! goes with them.
 
 use super::poison::Deaths;
-use super::run::{Run, Trouble};
+use super::run::Run;
 use super::sink::{Delivery, Exception, Sink, Takes};
+use super::trouble::Trouble;
 use crate::journal::{Journal, Record, RuleVersion, SourceId, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;

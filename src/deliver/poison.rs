@@ -8,7 +8,8 @@
 
 use super::pump::PumpOptions;
 use super::refused_rows::letter_of;
-use super::run::{Run, Trouble};
+use super::run::Run;
+use super::trouble::Trouble;
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
 use std::any::Any;

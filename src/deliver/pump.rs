@@ -56,9 +56,9 @@ pub struct StartError {
     pub source: std::io::Error,
 }
 
-/// A running pump. Dropped without [`PumpHandle::stop`], its thread goes on.
+/// A running pump. When it is dropped its thread ends soon, without draining.
 pub struct PumpHandle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -122,6 +122,14 @@ impl PumpHandle {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!(sink, "the pump's thread had died; its cursor is as it was stored last");
+        }
+    }
+}
+
+impl Drop for PumpHandle {
+    fn drop(&mut self) {
+        if self.shared.stop_deadline().is_none() {
+            self.stop(self.shared.clock.monotonic());
         }
     }
 }

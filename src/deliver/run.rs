@@ -4,16 +4,16 @@
 use super::cursor::StoredCursor;
 use super::feed::{Fed, Known};
 use super::metrics::Metrics;
+use super::place::Place;
 use super::poison::Deaths;
 use super::pump::PumpOptions;
 use super::rewind::{Rewind, RewindError, Rewound, SourceFilter};
 use super::shared::Shared;
-use super::sink::{Progress, Sink, SinkError, SinkTrouble};
+use super::sink::{Progress, Sink};
 use super::start::{gap, start};
 use super::status::SinkState;
+use super::trouble::Trouble;
 use crate::journal::{ReadError, Reader, Sequence};
-use crate::reading::UnixNanos;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,27 +24,6 @@ const REFRESH_EVERY: Duration = Duration::from_secs(1);
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// A sink that has nothing to send counts as recovered after so long without an error.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
-/// Laps whose delay can be measured at once; with more in flight some go unmeasured.
-const MARKS_MAX: usize = 4096;
-
-/// Why a lap could not be done.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) state: SinkState,
-    pub(super) message: String,
-}
-
-/// Where the pump is.
-pub(super) struct Place {
-    /// The lowest record that is not safe.
-    pub(super) safe: Sequence,
-    /// `None` until the sink was rewound to `safe`.
-    pub(super) reader: Option<Reader>,
-    /// The last record handed over since the rewind.
-    pub(super) last_taken: Option<Sequence>,
-    /// First record of a lap, and when it was received.
-    pub(super) marks: VecDeque<(Sequence, UnixNanos)>,
-}
 
 /// The last failure, until the sink has recovered from it.
 struct Failed {
@@ -144,16 +123,12 @@ impl Run {
             return Ok(());
         }
         let start = start(&self.shared, self.sink.as_mut())?;
+        // Stored before anything is read: from here on it pins what it needs.
+        self.cursor.store(&self.shared, start.next).map_err(|error| Trouble::waiting(error.to_string()))?;
         self.metrics.gap_records.increment(start.gap_records);
-        if start.is_stored {
-            self.cursor.finish(&self.shared, start.next);
-        } else {
-            // Stored before anything is read: from here on it pins what it needs.
-            self.cursor.store(&self.shared, start.next).map_err(|error| Trouble::waiting(error.to_string()))?;
-        }
         self.deaths.load(&self.options, &self.shared.name);
         self.shared.view().safe = start.next;
-        self.place = Some(Place { safe: start.next, reader: None, last_taken: None, marks: VecDeque::new() });
+        self.place = Some(Place::at(start.next));
         tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
         Ok(())
     }
@@ -263,6 +238,7 @@ impl Run {
             Fed::Full => self.shared.pause(self.rings_seen, FULL_PAUSE),
             Fed::Stumble => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
             Fed::Tail if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
+            Fed::Tail if self.shared.rings() != self.rings_seen => {}
             Fed::Tail => {
                 // A few records more a lap cost less than a lap a record.
                 if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
@@ -344,60 +320,5 @@ impl Run {
             view.restarts = self.deaths.restarts();
         }
         self.metrics.show(&self.shared.status());
-    }
-}
-
-impl Place {
-    /// Everything from `from` on is to be sent again.
-    fn go_back(&mut self, from: Sequence) {
-        self.safe = from;
-        self.reader = None;
-        self.last_taken = None;
-        self.marks.clear();
-    }
-
-    pub(super) fn mark(&mut self, first: Sequence, received: UnixNanos) {
-        if self.marks.len() < MARKS_MAX {
-            self.marks.push_back((first, received));
-        }
-    }
-
-    /// When the oldest of the laps that are safe now was received.
-    fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
-        let mut oldest = None;
-        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < safe) {
-            oldest = oldest.or(Some(*received));
-            self.marks.pop_front();
-        }
-        oldest
-    }
-}
-
-impl Trouble {
-    pub(super) fn waiting(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Waiting, message: message.into() }
-    }
-
-    pub(super) fn blocked(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Blocked, message: message.into() }
-    }
-}
-
-impl From<SinkError> for Trouble {
-    fn from(error: SinkError) -> Self {
-        let state = match error.trouble {
-            SinkTrouble::Waiting => SinkState::Waiting,
-            SinkTrouble::Blocked => SinkState::Blocked,
-        };
-        Self { state, message: error.message }
-    }
-}
-
-impl From<ReadError> for Trouble {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Damaged { .. } | ReadError::Beyond { .. } => Self::blocked(error.to_string()),
-            ReadError::Retained { .. } | ReadError::Io { .. } => Self::waiting(error.to_string()),
-        }
     }
 }

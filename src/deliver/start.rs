@@ -6,9 +6,9 @@
 //! where it was put back from a copy or made anew: what it forgot is sent again.
 //! The file is moved first by a rewind, so a crash right after cannot undo it.
 
-use super::run::Trouble;
 use super::shared::Shared;
 use super::sink::Sink;
+use super::trouble::Trouble;
 use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
 use uuid::Uuid;
 
@@ -16,8 +16,6 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) next: Sequence,
-    /// What the cursor file says already.
-    pub(super) is_stored: bool,
     /// Records that retention took before the sink had them.
     pub(super) gap_records: u64,
 }
@@ -30,7 +28,7 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Troub
     let oldest = shared.journal.oldest().next;
     let next = from_file.into_iter().chain(from_store).min().unwrap_or(oldest);
     let wanted = file.or(store).map_or(next, |position| position.next);
-    Ok(Start { next, is_stored: file.is_some_and(|file| file.next == next), gap_records: gap(wanted, oldest) })
+    Ok(Start { next, gap_records: gap(wanted, oldest) })
 }
 
 /// Records between what was wanted and what there is.

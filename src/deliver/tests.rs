@@ -186,6 +186,7 @@ fn a_stop_ends_at_its_deadline_where_the_sink_takes_nothing() {
     let pump = started(&feed, &sink);
     pump.stop(feed.clock.monotonic() + Duration::from_millis(50));
     pump.join();
+    assert!(pump.shared.wait_for_end(Duration::ZERO));
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(1)));
 }
 

@@ -32,7 +32,7 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// Every family, in the order the data takes.
 #[rustfmt::skip]
-pub const FAMILIES: [Family; 45] = [
+pub const FAMILIES: [Family; 46] = [
     family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock can judge (it is after the build date), else 0."),
     family("meterline_clock_jumps_total", Counter, &[], "Times the wall clock moved against the monotonic clock."),
@@ -78,6 +78,7 @@ pub const FAMILIES: [Family; 45] = [
     family("meterline_sink_in_flight_rows", Gauge, &["sink"], "Rows or messages handed to the client and not yet acknowledged."),
     family("meterline_dead_letters", Gauge, &["kind"], "Dead letters kept and not yet settled, by kind."),
     family("meterline_dead_letters_total", Counter, &["kind"], "Dead letters written, by kind."),
+    family("meterline_dead_letters_evicted_total", Counter, &["kind"], "Open dead letters that gave way to newer ones because of a limit, by kind."),
 ];
 
 /// Whether a metric with these labels is in the list.

@@ -1,0 +1,50 @@
+//! Where a pump is between the journal and its sink.
+
+use crate::journal::{Reader, Sequence};
+use crate::reading::UnixNanos;
+use std::collections::VecDeque;
+
+/// Laps whose delay can be measured at once; with more in flight some go unmeasured.
+const MARKS_MAX: usize = 4096;
+
+/// Where the pump is.
+pub(super) struct Place {
+    /// The lowest record that is not safe.
+    pub(super) safe: Sequence,
+    /// `None` until the sink was rewound to `safe`.
+    pub(super) reader: Option<Reader>,
+    /// The last record handed over since the rewind.
+    pub(super) last_taken: Option<Sequence>,
+    /// First record of a lap, and when it was received.
+    marks: VecDeque<(Sequence, UnixNanos)>,
+}
+
+impl Place {
+    pub(super) fn at(safe: Sequence) -> Self {
+        Self { safe, reader: None, last_taken: None, marks: VecDeque::new() }
+    }
+
+    /// Everything from `from` on is to be sent again.
+    pub(super) fn go_back(&mut self, from: Sequence) {
+        self.safe = from;
+        self.reader = None;
+        self.last_taken = None;
+        self.marks.clear();
+    }
+
+    pub(super) fn mark(&mut self, first: Sequence, received: UnixNanos) {
+        if self.marks.len() < MARKS_MAX {
+            self.marks.push_back((first, received));
+        }
+    }
+
+    /// When the oldest of the laps that are safe now was received.
+    pub(super) fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
+        let mut oldest = None;
+        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < safe) {
+            oldest = oldest.or(Some(*received));
+            self.marks.pop_front();
+        }
+        oldest
+    }
+}
