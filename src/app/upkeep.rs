@@ -59,12 +59,13 @@ impl CommitCounts {
     }
 
     fn count(&self, outcome: &CommitOutcome) {
-        if !outcome.ok {
+        if !outcome.ok || outcome.failed_writes > 0 {
             self.failed.increment(1);
-            return;
         }
-        self.seconds.record(outcome.duration);
-        self.records.record(f64::from(outcome.records));
+        if outcome.ok {
+            self.seconds.record(outcome.duration);
+            self.records.record(f64::from(outcome.records));
+        }
     }
 }
 

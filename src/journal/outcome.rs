@@ -13,6 +13,8 @@ pub struct CommitOutcome {
     pub bytes: u64,
     /// Time of write and sync.
     pub duration: Duration,
+    /// How often its write or sync failed; each time the segment was given up.
+    pub failed_writes: u32,
     /// Whether it is durable; if not, every record of it was refused.
     pub ok: bool,
 }

@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 /// After so long without a record, the last group is proven by a closing one.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// So often a group is tried, each time in a new segment, before it is refused.
+const WRITES_MAX: u32 = 2;
 /// So long a woken task may take to wake the rest of its group, before the writer does.
 const ASLEEP_MAX: Duration = Duration::from_millis(10);
 
@@ -111,30 +113,31 @@ impl Writer {
 
     fn commit_and_answer(&mut self, group: &mut GroupBuffer) {
         let started = self.keeper.options.clock.monotonic();
-        let outcome = self.commit(group);
+        let mut failed_writes = 0;
+        let outcome = self.commit(group, &mut failed_writes);
         (self.keeper.options.observe)(&CommitOutcome {
             records: group.count(),
             bytes: group.bytes_on_disk(),
             duration: self.keeper.options.clock.elapsed(started),
+            failed_writes,
             ok: outcome.is_ok(),
         });
         group.waiters().resolve(outcome);
     }
 
     /// Makes a group durable; where its write or sync fails, once more in a new segment.
-    fn commit(&mut self, group: &mut GroupBuffer) -> Result<Sequence, AppendError> {
+    fn commit(&mut self, group: &mut GroupBuffer, failed_writes: &mut u32) -> Result<Sequence, AppendError> {
         let first = self.next;
-        self.ensure_room(group.bytes_on_disk())?;
-        if let Err(error) = self.write(group) {
-            tracing::warn!(%error, "a group could not be written; its segment is given up and the group written to a new one");
-            self.end_active();
+        loop {
             self.ensure_room(group.bytes_on_disk())?;
-            if let Err(error) = self.write(group) {
-                self.end_active();
+            let Err(error) = self.write(group) else { return Ok(first) };
+            self.end_active();
+            *failed_writes += 1;
+            if *failed_writes == WRITES_MAX {
                 return Err(self.failed(&error));
             }
+            tracing::warn!(%error, "a group could not be written; its segment is given up and the group written to a new one");
         }
-        Ok(first)
     }
 
     /// One write and one sync at the end of the active segment.

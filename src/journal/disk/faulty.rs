@@ -13,7 +13,7 @@ mod image;
 mod state;
 
 use image::Image;
-use state::{Fate, File, NameChange, State, fault};
+use state::{Failing, Fate, File, NameChange, State, fault};
 
 /// The unit that is written as a whole or not at all.
 const SECTOR: usize = 512;
@@ -60,7 +60,12 @@ impl FaultyDisk {
 
     /// The next `times` operations of a kind fail.
     pub(crate) fn fail(&self, operation: Operation, times: u32) {
-        self.state().failing.push((operation, times));
+        self.state().failing.push(Failing { operation, skip: 0, times });
+    }
+
+    /// The operation of a kind after the next `skip` of that kind fails.
+    pub(crate) fn fail_one_after(&self, operation: Operation, skip: u32) {
+        self.state().failing.push(Failing { operation, skip, times: 1 });
     }
 
     /// Nothing fails any more.

@@ -19,6 +19,20 @@ fn a_failed_write_or_sync_is_repaired_in_a_new_segment_before_the_answer() {
 }
 
 #[test]
+fn the_observer_hears_of_failed_writes_also_where_the_group_was_saved() {
+    let disk = FaultyDisk::new(5);
+    let (told, hear) = std::sync::mpsc::channel();
+    let observe = Arc::new(move |outcome: &CommitOutcome| told.send((outcome.failed_writes, outcome.ok)).unwrap());
+    let (journal, _) = Journal::open_on(shared(&disk), Options { observe, ..small("faulty") }).unwrap();
+    append_each(&journal, 1);
+    disk.fail(Operation::Sync, 1);
+    append_each(&journal, 1);
+    disk.fail(Operation::Write, u32::MAX);
+    assert!(journal.append(header(), b"refused").unwrap().wait().is_err());
+    assert_eq!(hear.try_iter().collect::<Vec<_>>(), [(0, true), (1, true), (1, false)]);
+}
+
+#[test]
 fn a_disk_that_keeps_failing_is_told_to_every_waiter_and_recovery_needs_no_restart() {
     use Operation::{Create, Rename, Reserve, Sync, SyncNames, Write};
     for operation in [Write, Sync, Create, Rename, Reserve, SyncNames] {

@@ -170,6 +170,8 @@ fn damage_in_a_sealed_segment_stops_the_reader_there_and_not_the_start() {
     append_each(&journal, 20);
     let file = segment_file(&journal, 1);
     kill(&disk, journal);
+    let mut good = [0];
+    shared(&disk).open(&file).unwrap().read_at(&mut good, last_group_offset(2) + 200).unwrap();
     disk.damage(&file, last_group_offset(2) + 200, &[0xee]);
     let (journal, _) = open(&disk);
     append_each(&journal, 1);
@@ -187,6 +189,8 @@ fn damage_in_a_sealed_segment_stops_the_reader_there_and_not_the_start() {
         assert_eq!(reader.next_sequence(), Sequence(8));
     }
     assert_eq!(read_from(&journal, 13), expected(13..=21), "what comes after it can be read");
+    disk.damage(&file, last_group_offset(2) + 200, &good);
+    assert_eq!(drain(reader).unwrap(), expected(8..=21), "it goes on once the file is mended");
 }
 
 #[test]

@@ -89,6 +89,22 @@ fn replay_is_bounded_in_age_by_the_newest_record_of_a_segment_also_after_an_open
 }
 
 #[test]
+fn a_segment_ages_also_where_the_one_after_it_was_given_up_empty() {
+    let disk = FaultyDisk::new(1);
+    let retain = Retention { bytes: u64::MAX, age_ns: 1_000 };
+    let (journal, _) = Journal::open_on(shared(&disk), Options { retain, ..small("faulty") }).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    append_each(&journal, PER_SEGMENT);
+    // The syncs of the cut and of the new segment succeed, that of its first group fails.
+    disk.fail_one_after(Operation::Sync, 2);
+    append_each(&journal, PER_SEGMENT);
+    assert_eq!(journal.segments()[1].name.id, 3, "the second was given up");
+    store_cursor(&journal, "kafka", PER_SEGMENT + 1);
+    append_each(&journal, 1);
+    assert_eq!(journal.oldest().next, Sequence(PER_SEGMENT + 1));
+}
+
+#[test]
 fn a_reader_behind_retention_is_told_the_oldest_and_one_beyond_the_end_the_next() {
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(3)).unwrap();
     let mut reader = journal.reader(Sequence(1)).unwrap();

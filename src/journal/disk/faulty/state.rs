@@ -19,7 +19,7 @@ pub(super) struct State {
     pub(super) is_dead: bool,
     pub(super) operations: u64,
     pub(super) dies_at: Option<u64>,
-    pub(super) failing: Vec<(Operation, u32)>,
+    pub(super) failing: Vec<Failing>,
     pub(super) space_bytes: u64,
     pub(super) reads: u64,
     pub(super) opens: u64,
@@ -37,6 +37,25 @@ pub(super) enum NameChange {
     Create(String, u64),
     Remove(String),
     Rename(String, String, u64),
+}
+
+/// Operations of a kind that are to fail, after some that are not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failing {
+    pub(super) operation: Operation,
+    pub(super) skip: u32,
+    pub(super) times: u32,
+}
+
+impl Failing {
+    fn next(&mut self) -> Fate {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Fate::Succeeds;
+        }
+        self.times -= 1;
+        Fate::Fails
+    }
 }
 
 /// How far an operation that changes something may go.
@@ -85,13 +104,8 @@ impl State {
             self.is_dead = true;
             return Ok(Fate::Fails);
         }
-        match self.failing.iter_mut().find(|(kind, times)| *kind == operation && *times > 0) {
-            Some((_, times)) => {
-                *times -= 1;
-                Ok(Fate::Fails)
-            }
-            None => Ok(Fate::Succeeds),
-        }
+        let failing = self.failing.iter_mut().find(|it| it.operation == operation && it.times > 0);
+        Ok(failing.map_or(Fate::Succeeds, Failing::next))
     }
 
     pub(super) fn inode(&self, name: &str) -> io::Result<u64> {
