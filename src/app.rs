@@ -15,7 +15,7 @@ mod status;
 pub mod telemetry;
 mod upkeep;
 
-pub use check::{Finding, Weight, findings};
+pub use check::{Finding, findings};
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, forget_cursor};
 

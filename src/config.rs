@@ -169,8 +169,8 @@ fn journal(mut section: Section<'_>) -> Journal {
         retain_bytes: section.get_or("retain", Bytes(2048 * MIB)).0,
         retain_age: section.get_or("retain_age", Duration::from_hours(7 * 24)),
     };
-    if !(MIB..=256 * MIB).contains(&journal.segment_bytes) {
-        section.fault("segment", "must be between 1MiB and 256MiB");
+    if !(32 * MIB..=256 * MIB).contains(&journal.segment_bytes) {
+        section.fault("segment", "must be between 32MiB, for the largest record, and 256MiB");
     }
     if journal.cap_bytes < journal.segment_bytes.saturating_mul(4) {
         section.fault("cap", "must be at least four segments, so that there is room to write while sinks catch up");

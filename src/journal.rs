@@ -5,6 +5,21 @@
 //! own cursor. Knows nothing of what the bytes mean, counts no metrics, and takes
 //! its time from [`crate::clock`].
 //!
+//! What is promised: a record is acknowledged only after its sync; the sequence
+//! has no gaps and is never reused; readers see nothing that a crash could take
+//! back; what a stored cursor needs is never removed; the cap holds; damage is
+//! refused with its place, never skipped.
+//!
+//! What cannot happen here and did elsewhere: file ids that wrap (64 bits, never
+//! reused); directories orphaned by a changed configuration (one directory, its
+//! cursors are listed and unused ones can be forgotten); batches lost in a stage
+//! before the buffer (nothing is before it); memory that grows with the backlog
+//! (readers hold one chunk or one record, the way in holds what callers wait for).
+//! A record that a sink refuses for ever is `deliver`'s matter.
+//!
+//! Known limit: damage inside the very last group cannot be told from a torn tail
+//! (see `scan`).
+//!
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
 //! `pending` and `append` are the way in, `writer` the commit, `reader` the way
 //! out; `recover` and `scan` the open after a crash; `retention` what is deleted;
@@ -40,7 +55,7 @@ pub use cursor::{Cursor, Cursors, Range};
 pub use error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 pub use identity::Resolved;
 pub use inspect::{Inspection, SegmentSummary};
-pub use options::{Options, Retention};
+pub use options::{Options, RECORD_BYTES_MAX, Retention};
 pub use outcome::{CommitOutcome, Opening, Usage};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};

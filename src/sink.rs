@@ -6,3 +6,7 @@ pub mod kafka;
 pub mod questdb;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+mod findings;
+
+pub use findings::{Finding, Level, Step};

@@ -1,20 +1,9 @@
 //! What `check` finds beyond the configuration file itself.
 
 use crate::config::Config;
+use crate::sink::Level;
 use serde::Serialize;
 use std::path::Path;
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Weight {
-    /// As it should be.
-    Good,
-    /// It works; something beside it is not as it should be.
-    Warning,
-    /// It will not work until it is mended.
-    Fault,
-}
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -22,24 +11,24 @@ pub struct Finding {
     /// What was looked at: configuration, data, or a sink's name.
     pub part: &'static str,
     /// How much it matters.
-    pub weight: Weight,
+    pub level: Level,
     /// What was found, and what to do.
     pub message: String,
 }
 
 impl Finding {
-    fn new(part: &'static str, weight: Weight, message: impl Into<String>) -> Self {
-        Self { part, weight, message: message.into() }
+    fn new(part: &'static str, level: Level, message: impl Into<String>) -> Self {
+        Self { part, level, message: message.into() }
     }
 }
 
 /// Looks at the data directory and, with `connect`, at every sink.
 #[must_use]
 pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
-    let mut found = vec![Finding::new("configuration", Weight::Good, summary(config))];
+    let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.push(data_directory(&config.data_directory));
     if connect {
-        sinks(config, &mut found);
+        found.extend(sinks(config));
     }
     found
 }
@@ -58,43 +47,29 @@ fn data_directory(directory: &Path) -> Finding {
     let shown = directory.display();
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
-            Finding::new("data", Weight::Fault, format!("{shown} is no directory; data_directory must name one"))
+            Finding::new("data", Level::Fault, format!("{shown} is no directory; data_directory must name one"))
         }
         Ok(metadata) if metadata.permissions().readonly() => {
-            Finding::new("data", Weight::Fault, format!("{shown} cannot be written to; give it to the service's user"))
+            Finding::new("data", Level::Fault, format!("{shown} cannot be written to; give it to the service's user"))
         }
-        Ok(_) => Finding::new("data", Weight::Good, format!("{shown} is there")),
+        Ok(_) => Finding::new("data", Level::Good, format!("{shown} is there")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Finding::new("data", Weight::Good, format!("{shown} will be made at the first start"))
+            Finding::new("data", Level::Good, format!("{shown} will be made at the first start"))
         }
-        Err(error) => Finding::new("data", Weight::Fault, format!("{shown} cannot be looked at: {error}")),
+        Err(error) => Finding::new("data", Level::Fault, format!("{shown} cannot be looked at: {error}")),
     }
 }
 
-#[cfg_attr(not(any(feature = "questdb", feature = "kafka")), allow(unused_variables, clippy::ptr_arg))]
-fn sinks(config: &Config, found: &mut Vec<Finding>) {
-    #[cfg(feature = "questdb")]
-    if let Some(questdb) = &config.sinks.questdb {
-        use crate::sink::questdb::{Level, check};
-        found.extend(check(&questdb.sink).into_iter().map(|finding| {
-            let weight = match finding.level {
-                Level::Good => Weight::Good,
-                Level::Warning => Weight::Warning,
-                Level::Fault => Weight::Fault,
-            };
-            Finding::new("questdb", weight, finding.message)
-        }));
-    }
-    #[cfg(feature = "kafka")]
-    if let Some(kafka) = &config.sinks.kafka {
-        use crate::sink::kafka::{Level, check};
-        found.extend(check(kafka).into_iter().map(|finding| {
-            let weight = match finding.level {
-                Level::Good => Weight::Good,
-                Level::Warning => Weight::Warning,
-                Level::Fault => Weight::Fault,
-            };
-            Finding::new("kafka", weight, finding.message)
-        }));
-    }
+fn sinks(config: &Config) -> Vec<Finding> {
+    let _ = config;
+    let looked: [(&'static str, Vec<crate::sink::Finding>); _] = [
+        #[cfg(feature = "questdb")]
+        ("questdb", config.sinks.questdb.as_ref().map_or_else(Vec::new, |it| crate::sink::questdb::check(&it.sink))),
+        #[cfg(feature = "kafka")]
+        ("kafka", config.sinks.kafka.as_ref().map_or_else(Vec::new, crate::sink::kafka::check)),
+    ];
+    let named = |(part, found): (&'static str, Vec<crate::sink::Finding>)| {
+        found.into_iter().map(move |finding| Finding::new(part, finding.level, finding.message))
+    };
+    looked.into_iter().flat_map(named).collect()
 }

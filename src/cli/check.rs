@@ -3,7 +3,8 @@
 use super::Failure;
 use super::place::ConfigPlace;
 use super::table::{print, print_json};
-use crate::app::{Finding, Weight, findings};
+use crate::app::{Finding, findings};
+use crate::sink::Level;
 use clap::Args;
 
 /// Says everything that is wrong with a configuration
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
             print(line(finding))?;
         }
     }
-    let faults = found.iter().filter(|finding| finding.weight == Weight::Fault).count();
+    let faults = found.iter().filter(|finding| finding.level == Level::Fault).count();
     if faults > 0 {
         return Err(Failure::Configuration(format!("{faults} of {} findings are faults", found.len())));
     }
@@ -38,10 +39,10 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
 }
 
 fn line(finding: &Finding) -> String {
-    let mark = match finding.weight {
-        Weight::Good => "good   ",
-        Weight::Warning => "warning",
-        Weight::Fault => "FAULT  ",
+    let mark = match finding.level {
+        Level::Good => "good   ",
+        Level::Warning => "warning",
+        Level::Fault => "FAULT  ",
     };
     format!("{mark}  {}: {}", finding.part, finding.message)
 }

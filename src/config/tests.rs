@@ -90,9 +90,9 @@ fn the_environment_wins_over_the_file_and_unknown_variables_are_faults() {
 #[test]
 fn sizes_and_spans_are_read_as_people_write_them() {
     let journal =
-        config("[journal]\ncap = \"8GiB\"\nsegment = \"4 MiB\"\nretain = 500_000\nretain_age = \"1d 12h\"\n").journal;
+        config("[journal]\ncap = \"8GiB\"\nsegment = \"32 MiB\"\nretain = 500_000\nretain_age = \"1d 12h\"\n").journal;
     assert_eq!(journal.cap_bytes, 8 << 30);
-    assert_eq!(journal.segment_bytes, 4 << 20);
+    assert_eq!(journal.segment_bytes, 32 << 20);
     assert_eq!(journal.retain_bytes, 500_000);
     assert_eq!(journal.retain_age, Duration::from_hours(36));
     for wrong in ["", "5", "5 parsecs", "h", "-3s", "99999999999999999999d"] {

@@ -4,6 +4,7 @@ use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret};
 use super::section::Section;
 use super::value::{Bytes, Texts, check_network};
 use crate::ingest::{OnUndecodable, SourceOptions};
+use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
 use crate::source::webhook::{Account, Bounds, Config, Credentials};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,6 +37,9 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
         accounts.push(open_account());
     }
     let config = Config { listen, accounts, bounds };
+    if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
+        section.fault("body_max", format!("must be at most {RECORD_BYTES_MAX} bytes, the journal's largest record"));
+    }
     for fault in config.faults() {
         section.fault("", fault.to_string());
     }

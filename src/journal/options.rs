@@ -12,6 +12,9 @@ use std::sync::Arc;
 const MIB: u64 = 1024 * 1024;
 const DAY_NS: i64 = 86_400_000_000_000;
 
+/// The largest payload of a journal with the usual options.
+pub const RECORD_BYTES_MAX: usize = 16 << 20;
+
 /// How much is kept for replay beyond what the slowest cursor needs. It gives way
 /// before anything is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +55,7 @@ impl Options {
             segment_bytes: 64 * MIB,
             cap_bytes: 16 * 1024 * MIB,
             retain: Retention { bytes: 4 * 1024 * MIB, age_ns: 7 * DAY_NS },
-            record_bytes_max: 16 * 1024 * 1024,
+            record_bytes_max: RECORD_BYTES_MAX,
             group_bytes_max: 4 * 1024 * 1024,
             clock: Clock::system(),
             observe: Arc::new(|_| {}),

@@ -30,7 +30,7 @@ mod in_flight;
 mod migrate;
 mod topic;
 
-pub use check::{Finding, Level, check};
+pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};
 pub use deliver::Kafka;
-pub use migrate::{MigrateError, Step, migrate};
+pub use migrate::{MigrateError, migrate};

@@ -28,9 +28,9 @@ mod schema;
 mod server;
 mod sql;
 
-pub use check::{Finding, Level, check};
+pub use check::check;
 pub use config::{Config, ConfigError, Credentials, ServerUrl, TableName};
 pub use deliver::QuestDb;
 pub use encode::{RefusedRow, RefusedRows};
-pub use migrate::{MigrateError, Step, migrate};
+pub use migrate::{MigrateError, migrate};
 pub use schema::PartitionUnit;

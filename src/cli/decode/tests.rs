@@ -22,7 +22,7 @@ fn the_official_sample_is_shown_to_the_digit() {
   1-0:2.8.0*255                     0 Wh  active energy export
   1-0:1.7.0*255                  24.19 W  active power import
 
-1 readings, 3 samples, 0 set aside"
+readings 1, samples 3, set aside 0"
     );
 }
 
@@ -66,7 +66,7 @@ fn what_would_be_set_aside_says_why() {
   1-0:99.7.0*255                     0 ?  unknown code
   no code            SET ASIDE: obis_missing
 
-1 readings, 0 samples, 3 set aside"
+readings 1, samples 0, set aside 3"
     );
 }
 
@@ -75,7 +75,7 @@ fn times_are_judged_only_against_a_receive_time() {
     let old = shown(OFFICIAL, Some("2026-11-21T13:15:10Z")).unwrap().to_string();
     assert!(old.contains("SET ASIDE: time_too_old"), "{old}");
     let fresh = shown(OFFICIAL, Some("2019-10-16T12:20:45Z")).unwrap().to_string();
-    assert!(fresh.ends_with("3 samples, 0 set aside"), "{fresh}");
+    assert!(fresh.ends_with("samples 3, set aside 0"), "{fresh}");
 }
 
 #[test]

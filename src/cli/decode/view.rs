@@ -91,7 +91,7 @@ impl fmt::Display for Body {
         for reading in &self.readings {
             writeln!(f, "{reading}")?;
         }
-        write!(f, "{} readings, {} samples, {} set aside", self.readings.len(), self.samples, self.set_aside)
+        write!(f, "readings {}, samples {}, set aside {}", self.readings.len(), self.samples, self.set_aside)
     }
 }
 

@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod image;
+mod state;
 
 use image::Image;
+use state::{Fate, File, NameChange, State, fault};
 
 /// The unit that is written as a whole or not at all.
 const SECTOR: usize = 512;
@@ -33,46 +35,6 @@ pub(crate) enum Operation {
 #[derive(Debug, Clone)]
 pub(crate) struct FaultyDisk {
     state: Arc<Mutex<State>>,
-}
-
-#[derive(Debug)]
-struct State {
-    device: u64,
-    /// What processes see, and what a power cut would leave for certain.
-    live: BTreeMap<String, u64>,
-    durable: BTreeMap<String, u64>,
-    /// Changes of names since the last sync of the directory.
-    name_changes: Vec<NameChange>,
-    files: BTreeMap<u64, File>,
-    /// Counts up at every restart; handles of earlier runs are dead.
-    run: u64,
-    is_dead: bool,
-    operations: u64,
-    dies_at: Option<u64>,
-    failing: Vec<(Operation, u32)>,
-    space_bytes: u64,
-    reads: u64,
-    opens: u64,
-    random: fastrand::Rng,
-}
-
-#[derive(Debug, Clone, Default)]
-struct File {
-    image: Image,
-    locked_in_run: Option<u64>,
-}
-
-#[derive(Debug, Clone)]
-enum NameChange {
-    Create(String, u64),
-    Remove(String),
-    Rename(String, String, u64),
-}
-
-/// How far an operation that changes something may go.
-enum Fate {
-    Succeeds,
-    Fails,
 }
 
 impl FaultyDisk {
@@ -184,83 +146,6 @@ impl FaultyDisk {
     fn handle(&self, inode: u64) -> Box<dyn DiskFile> {
         Box::new(Handle { disk: self.clone(), inode, run: self.state().run, holds_lock: AtomicBool::new(false) })
     }
-}
-
-impl NameChange {
-    fn apply(self, names: &mut BTreeMap<String, u64>) {
-        match self {
-            Self::Create(name, inode) => {
-                names.insert(name, inode);
-            }
-            Self::Remove(name) => {
-                names.remove(&name);
-            }
-            Self::Rename(from, to, inode) => {
-                if names.get(&from) == Some(&inode) {
-                    names.remove(&from);
-                }
-                names.insert(to, inode);
-            }
-        }
-    }
-}
-
-impl State {
-    fn revive(&mut self) {
-        self.run += 1;
-        self.is_dead = false;
-        self.dies_at = None;
-        self.failing.clear();
-        self.files.values_mut().for_each(|file| file.locked_in_run = None);
-    }
-
-    fn check_alive(&self) -> io::Result<()> {
-        if self.is_dead { Err(io::Error::other("the machine is off")) } else { Ok(()) }
-    }
-
-    /// Whether a changing operation succeeds.
-    fn fate(&mut self, operation: Operation) -> io::Result<Fate> {
-        self.check_alive()?;
-        self.operations += 1;
-        if self.dies_at.is_some_and(|at| self.operations > at) {
-            self.is_dead = true;
-            return Ok(Fate::Fails);
-        }
-        match self.failing.iter_mut().find(|(kind, times)| *kind == operation && *times > 0) {
-            Some((_, times)) => {
-                *times -= 1;
-                Ok(Fate::Fails)
-            }
-            None => Ok(Fate::Succeeds),
-        }
-    }
-
-    fn inode(&self, name: &str) -> io::Result<u64> {
-        self.live.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn change_name(&mut self, operation: Operation, change: NameChange) -> io::Result<()> {
-        match self.fate(operation)? {
-            Fate::Fails => Err(fault(operation)),
-            Fate::Succeeds => {
-                change.clone().apply(&mut self.live);
-                self.name_changes.push(change);
-                Ok(())
-            }
-        }
-    }
-
-    fn check_space(&self, inode: u64, len: usize) -> io::Result<()> {
-        let used: usize =
-            self.live.values().filter(|other| **other != inode).map(|other| self.files[other].image.len()).sum();
-        let grows = len > self.files[&inode].image.len();
-        let fits = u64::try_from(used + len).is_ok_and(|bytes| bytes <= self.space_bytes);
-        if grows && !fits { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    }
-}
-
-fn fault(operation: Operation) -> io::Error {
-    io::Error::other(format!("{operation:?} fails"))
 }
 
 impl Disk for FaultyDisk {

@@ -121,6 +121,8 @@ fn a_damaged_last_group_is_a_torn_tail_also_where_its_header_is_whole() {
         disk.damage(&file, last_group_offset(3) + at, &[0xee]);
         let (journal, opening) = open(&disk);
         assert!(opening.torn.is_some(), "{at}");
+        // Where its header is whole, that proves the group before it.
+        assert_eq!(opening.rewritten, u64::from(at < 64), "{at}");
         assert_eq!(read_from(&journal, 1), expected(1..=2), "{at}");
     }
 }

@@ -135,3 +135,20 @@ fn a_forgotten_cursor_pins_nothing() {
     assert!(!journal.cursors().forget("kafka").unwrap());
     append_each(&journal, 20 * PER_SEGMENT);
 }
+
+#[test]
+fn segments_are_removed_on_a_full_volume() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = Journal::open_on(shared(&disk), capped(4)).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    fill(&journal);
+    store_cursor(&journal, "kafka", journal.next().0);
+    disk.set_space(0);
+    disk.fail(Operation::Write, u32::MAX);
+    let refused = journal.append(header(), b"refused").unwrap().wait();
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(journal.oldest().next > Sequence(1), "what was delivered made room");
+    disk.heal();
+    disk.set_space(u64::MAX);
+    append_each(&journal, PER_SEGMENT);
+}

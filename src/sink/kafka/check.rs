@@ -8,40 +8,14 @@ use super::config::Config;
 use super::connection::Partition;
 use super::migrate::{Topic, differences, look, partition_difference};
 use super::topic;
-use std::fmt;
+use crate::sink::findings::{Finding, Findings, Level};
 
 const MIN_IN_SYNC: &str = "min.insync.replicas";
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// As it should be.
-    Good,
-    /// Readings are taken, something beside them is not as it should be.
-    Warning,
-    /// No reading can be delivered, or not for good, until it is mended.
-    Fault,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it matters.
-    pub level: Level,
-    /// What was found, and what to do.
-    pub message: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
 
 /// Looks at the brokers, the credentials and the topic.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = Findings(Vec::new());
+    let mut findings = Findings::default();
     match look(config) {
         Err(error) => findings.add(Level::Fault, error.message),
         Ok(Topic::Absent) => {
@@ -58,13 +32,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.0
 }
 
-struct Findings(Vec<Finding>);
-
 impl Findings {
-    fn add(&mut self, level: Level, message: String) {
-        self.0.push(Finding { level, message });
-    }
-
     fn partitions(&mut self, config: &Config, partitions: &[Partition]) {
         match partition_difference(config, partitions) {
             Some(difference) => self.add(Level::Warning, difference),

@@ -12,6 +12,7 @@ use super::{fault, topic};
 use crate::clock::Clock;
 use crate::deliver::{SinkError, SinkTrouble};
 use crate::journal::Sequence;
+use crate::sink::Step;
 use rdkafka::producer::BaseProducer;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,21 +21,6 @@ use std::time::Duration;
 /// The brokers know a new topic a moment after it was made.
 const VISIBLE_LOOKS_MAX: u32 = 50;
 const VISIBLE_LOOK_EVERY: Duration = Duration::from_millis(200);
-
-/// One thing that was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The topic.
-    pub object: String,
-    /// What was done to it.
-    pub did: String,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.did)
-    }
-}
 
 /// Why the topic is not as needed.
 #[derive(Debug, thiserror::Error)]

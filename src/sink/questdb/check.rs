@@ -8,54 +8,20 @@ use super::confirm;
 use super::migrate::{View, view_name, view_state};
 use super::schema;
 use super::server::Server;
-use std::fmt;
+use crate::sink::findings::{Finding, Findings, Level};
 
 /// The ILP version the encoder writes.
 const PROTOCOL: u32 = 2;
 
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// As it should be.
-    Good,
-    /// Samples are stored, something beside them is not as it should be.
-    Warning,
-    /// No sample can be stored until it is mended.
-    Fault,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it matters.
-    pub level: Level,
-    /// What was found, and what to do.
-    pub message: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
 /// Looks at the server, its protocol, the credentials, the table and its view.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = Findings(Vec::new());
+    let mut findings = Findings::default();
     // A sentence of the server's is the last finding: nothing behind it can be asked.
     if let Err(error) = look(&Server::new(config), &mut findings) {
         findings.add(Level::Fault, error.message);
     }
     findings.0
-}
-
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn add(&mut self, level: Level, message: String) {
-        self.0.push(Finding { level, message });
-    }
 }
 
 fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {

@@ -9,7 +9,7 @@ use super::confirm;
 use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
 use crate::deliver::SinkError;
-use std::fmt;
+use crate::sink::Step;
 
 const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql");
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
@@ -18,21 +18,6 @@ const LEDGER: &str = "meterline_migrations";
 
 /// Looks at a view whose state the server does not tell.
 const VIEW_LOOKS_MAX: usize = 50;
-
-/// One thing that was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The table or view.
-    pub object: String,
-    /// What was done to it.
-    pub did: String,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.did)
-    }
-}
 
 /// Why the server is not as needed.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,9 @@ use crate::support::load::{Load, Sent, fleet, now_ns};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
-use crate::support::{kafka, questdb};
+use crate::support::{kafka, questdb, wait};
 use meterline_load::{Body, Connection, Expected, Reading, Script};
+use std::time::Duration;
 
 #[test]
 fn kafka_stopped_and_killed_under_load_loses_nothing_and_the_others_go_on() {
@@ -129,9 +130,18 @@ fn a_reading_too_large_for_the_topic_holds_its_meters_later_readings_back() {
     }
     service.wait_for_state("kafka", "blocked");
     service.wait_for_sink("sqlite");
-    let held_back = Stream::read(&brokers, "e2e-too-large");
-    let meter = &bodies[2].readings[0].meter;
-    assert!(held_back.first.iter().filter(|reading| reading.meter == meter).count() == 1, "only the first reading");
+    // A few more attempts, each with a producer that the broker has not seen before.
+    let errors = "meterline_sink_errors_total{sink=\"kafka\"}";
+    let goal = service.metric(errors) + 3.0;
+    wait::until("three more attempts", Duration::from_secs(120), || service.metric(errors) >= goal);
+    let meter = bodies[2].readings[0].meter.as_slice();
+    let arrived: Vec<u64> = Stream::read(&brokers, "e2e-too-large")
+        .first
+        .iter()
+        .filter(|reading| reading.meter == meter)
+        .map(|reading| reading.sequence)
+        .collect();
+    assert_eq!(arrived, [1], "sequences of that meter's readings");
 
     kafka::set_topic_settings(&brokers, "e2e-too-large", &[("max.message.bytes", "2000000")]);
     service.wait_drained();
@@ -152,9 +162,7 @@ fn incompressible_value(number: u16) -> ([u8; 6], f64) {
 /// in meanwhile.
 fn wait_for_progress(service: &Service, sinks: &[&str]) {
     let start = service.next_sequence();
-    crate::support::wait::until("records of the load", std::time::Duration::from_secs(60), || {
-        service.next_sequence() > start + 20
-    });
+    wait::until("records of the load", Duration::from_secs(60), || service.next_sequence() > start + 20);
     for sink in sinks {
         service.wait_for_sink(sink);
     }

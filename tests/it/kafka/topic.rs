@@ -1,7 +1,8 @@
 //! `migrate` and `check`.
 
 use crate::support::kafka;
-use meterline::sink::kafka::{Config, Level, MigrateError, check, migrate};
+use meterline::sink::Level;
+use meterline::sink::kafka::{Config, MigrateError, check, migrate};
 use std::time::Duration;
 
 #[test]

@@ -4,7 +4,8 @@ use super::{fresh_config, migrated_config, rows_once_there_are, wait_applied};
 use crate::support::questdb::{Client, Server};
 use crate::support::wait;
 use meterline::secret::Secret;
-use meterline::sink::questdb::{Config, Credentials, Level, MigrateError, PartitionUnit, Step, check, migrate};
+use meterline::sink::questdb::{Config, Credentials, MigrateError, PartitionUnit, check, migrate};
+use meterline::sink::{Level, Step};
 use serde_json::json;
 use std::time::Duration;
 

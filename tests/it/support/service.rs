@@ -168,8 +168,7 @@ impl Service {
 
     /// Runs a command of the program on this service's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
-        let mut command = program(arguments[0]);
-        command.arg("--config").arg(self.file("meterline.toml")).args(&arguments[1..]).output().unwrap()
+        program().args(arguments).arg("--config").arg(self.file("meterline.toml")).output().unwrap()
     }
 
     /// The same, which must succeed; its standard output.
@@ -198,8 +197,8 @@ impl Service {
     /// waits until it is ready.
     pub(crate) fn start_again(&mut self) {
         self.process = None;
-        let mut command = program("run");
-        command.arg("--config").arg(self.file("meterline.toml")).args(self.options);
+        let mut command = program();
+        command.arg("run").arg("--config").arg(self.file("meterline.toml")).args(self.options);
         let mut process = Process::start(command, &self.file("service.log"));
         process.wait_ready("meterline is ready", START_LIMIT, || {
             self.page("/readyz").is_some_and(|(status, _)| status == 200)
@@ -217,9 +216,9 @@ impl Service {
     }
 }
 
-/// The program, without what `./test` put into the environment for the tests.
-fn program(command: &str) -> Command {
+/// The program, without what a developer's shell may have set for it.
+fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_meterline"));
-    program.arg(command).env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");
+    program.env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");
     program
 }

@@ -66,8 +66,9 @@ impl Image {
 
     pub(super) fn damage(&mut self, offset: usize, bytes: &[u8]) {
         for contents in [&mut self.live, &mut self.durable] {
-            let end = contents.len().min(offset + bytes.len());
-            contents[offset..end].copy_from_slice(&bytes[..end - offset]);
+            for (place, byte) in contents.iter_mut().skip(offset).zip(bytes) {
+                *place = *byte;
+            }
         }
     }
 
