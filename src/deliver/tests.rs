@@ -101,6 +101,19 @@ fn after_an_error_everything_from_the_lowest_unsafe_record_on_is_sent_again() {
 }
 
 #[test]
+fn an_error_while_sending_sends_everything_unsafe_again_too() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.script().settle_errors = 1;
+    feed.append_readings("acme", 2);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 3);
+    assert_eq!(sink.taken(), [1, 2, 1, 2]);
+    let rewinds: Vec<_> = sink.script().rewinds.iter().map(|(next, _)| *next).collect();
+    assert_eq!(rewinds, [1, 1]);
+}
+
+#[test]
 fn a_state_says_why_and_ends_when_something_became_safe() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
@@ -170,9 +183,12 @@ fn a_stop_sends_what_the_journal_holds_and_stores_the_cursor() {
     let sink = Recorder::new("sink", &feed.journal);
     let options = PumpOptions { cursor_every: Duration::from_secs(3600), ..soon() };
     let pump = pump(&feed, &sink, options);
-    wait_for(&pump, 1);
+    sink.script().is_full = true;
     feed.append_readings("acme", 100);
-    stop(&feed, &pump);
+    pump.stop(feed.clock.monotonic() + Duration::from_secs(20));
+    assert_eq!(sink.taken().len(), 0);
+    sink.script().is_full = false;
+    pump.join();
     assert_eq!(sink.taken().len(), 100);
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(101)));
 }
@@ -242,11 +258,14 @@ fn a_record_that_kills_the_code_three_times_becomes_a_dead_letter_and_the_pump_g
 fn code_that_dies_while_sending_blocks_and_names_the_record() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
-    sink.script().settle_panics = 4;
+    sink.script().settle_panics = u32::MAX;
     feed.append_readings("acme", 2);
     let options = PumpOptions { dead_letters: Some(feed.letters()), ..soon() };
     let pump = pump(&feed, &sink, options);
-    until("blocked once", || pump.status().last_error.is_some_and(|(_, why)| why.contains("3 times at record 1")));
+    wait_for_state(&pump, SinkState::Blocked);
+    let why = pump.status().why.unwrap();
+    assert!(why.contains("times at record 1 or after it: a fault while sending"), "{why}");
+    sink.script().settle_panics = 0;
     wait_for(&pump, 3);
     assert_eq!(sink.taken().last(), Some(&2));
 }

@@ -24,6 +24,8 @@ pub(crate) struct Script {
     pub(crate) faults: BTreeMap<u64, (Fault, u32)>,
     /// Panics of `settle` that are still to come.
     pub(crate) settle_panics: u32,
+    /// Errors of `settle` that are still to come.
+    pub(crate) settle_errors: u32,
     /// Nothing from here on becomes safe.
     pub(crate) safe_below: Option<u64>,
     pub(crate) is_full: bool,
@@ -97,6 +99,10 @@ impl Sink for Recorder {
             script.settle_panics -= 1;
             drop(script);
             panic!("a fault while sending");
+        }
+        if script.settle_errors > 0 {
+            script.settle_errors -= 1;
+            return Err(SinkError::waiting("the connection broke"));
         }
         let next_unsafe = script.safe_below.map_or(self.next, |below| self.next.min(Sequence(below)));
         Ok(Progress { next_unsafe, wake_at: None })

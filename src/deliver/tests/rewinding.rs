@@ -47,7 +47,8 @@ fn a_rewind_of_a_sink_that_is_not_so_far_does_nothing() {
     let pump = started(&feed, &sink);
     wait_for(&pump, 2);
     assert_eq!(rewind(&pump, 3, None), Rewound { from: Sequence(2), until: Sequence(2) });
-    // A waiting sink is rewound at once.
+    // A blocked sink is rewound at once.
+    sink.fail_at(1, Fault::Blocked, u32::MAX);
     assert_eq!(rewind(&pump, 1, None), Rewound { from: Sequence(1), until: Sequence(2) });
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(1)));
 }
