@@ -2,6 +2,8 @@
 
 use super::bytes::{any_time, body, device_id, field, from_hex, value};
 use super::*;
+use crate::reading::Limits;
+use crate::wire::{Judged, Tally};
 
 const OFFICIAL: &str = "0A5A0A1209E9FCD03B8E9F834111B3D10C1622A22CA1120B08C0C9EAD3A98FE93710051A110A060100010800FF11333333331FAE3C411A110A060100020800FF1100000000000000001A110A060100010700FF11713D0AD7A3303840";
 const TEST_FORM: &str = "0aa6010a1209f4a0f7945bd81548119c77833be7c28779120b08ecc4a5efceafc93810051a110a060100010800ff110000000000506f401a110a060100010801ff1100000000001069401a110a060100010802ff1100000000000049401a110a060100020800ff1100000000002059401a110a060100020801ff1100000000002054401a110a060100020802ff1100000000000034401a110a060100010700ff113d0ad7a3703d0e40";
@@ -74,4 +76,24 @@ fn the_vendors_librarys_own_guid_is_read_in_its_byte_order() {
     let body = body(&[field(1, &guid.concat()), any_time()]);
     let meter = readings(&body).unwrap().next().unwrap().meter.unwrap();
     assert_eq!(meter.to_string(), "12345678-2345-3456-4567-56789a6789ab");
+}
+
+#[test]
+fn nothing_is_allocated_for_any_body() {
+    let usual = from_hex(TEST_FORM);
+    let unusual = [usual.clone(), body(&[value(1, f64::NAN), field(3, &[]), device_id(1), any_time()])].concat();
+    let broken = &unusual[..unusual.len() - 1];
+    let received = UnixNanos(1_592_394_545_000_000_000);
+    for bytes in [&usual, &unusual, broken] {
+        let count = allocation_counter::measure(|| {
+            if let Ok(readings) = crate::wire::readings(PayloadFormat::SmartMe, std::hint::black_box(bytes)) {
+                std::hint::black_box(Tally::of(readings.clone(), &Limits::DEFAULT, received));
+                let judged = readings.filter_map(|reading| Judged::new(reading, &Limits::DEFAULT, received).ok());
+                std::hint::black_box(
+                    judged.flat_map(|judged| judged.samples()).map(|sample| sample.value).sum::<f64>(),
+                );
+            }
+        });
+        assert_eq!(count.count_total, 0);
+    }
 }
