@@ -105,6 +105,20 @@ fn a_segment_ages_also_where_the_one_after_it_was_given_up_empty() {
 }
 
 #[test]
+fn a_segment_whose_age_cannot_be_known_is_kept() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 3 * PER_SEGMENT);
+    store_cursor(&journal, "kafka", 3 * PER_SEGMENT);
+    let after = segment_file(&journal, 1);
+    journal.close();
+    disk.damage(&after, 100, b"~");
+    let retain = Retention { bytes: u64::MAX, age_ns: 0 };
+    let (journal, _) = Journal::open_on(shared(&disk), Options { retain, ..small("faulty") }).unwrap();
+    assert_eq!(journal.oldest().next, Sequence(1));
+}
+
+#[test]
 fn a_reader_behind_retention_is_told_the_oldest_and_one_beyond_the_end_the_next() {
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(3)).unwrap();
     let mut reader = journal.reader(Sequence(1)).unwrap();
