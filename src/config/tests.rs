@@ -108,6 +108,7 @@ fn text_that_is_no_toml_is_one_fault_with_its_line() {
 }
 
 /// The example with every commented key switched on, its secrets in a directory.
+#[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn whole_example(secrets: &Path) -> String {
     let mut text = String::new();
     for line in EXAMPLE.lines() {
