@@ -12,7 +12,7 @@ root=$1 port=$2 controller_port=$3
 shift 3
 
 readonly CLUSTER_ID=bWV0ZXJsaW5lLXRlc3RzMA
-mkdir -p "$root"
+mkdir -p "$root/tmp"
 {
     cat <<PROPERTIES
 process.roles=broker,controller
@@ -34,7 +34,8 @@ PROPERTIES
     if (($# > 0)); then printf '%s\n' "$@"; fi
 } >"$root/kraft.properties"
 
-java=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx512m
+# Its native libraries are unpacked below ROOT, so nothing is left in /tmp.
+java=(java -Djava.io.tmpdir="$root/tmp" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx512m
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$KAFKA_CLASSPATH_DIR/*")
 if [[ ! -f $root/data/meta.properties ]]; then
     "${java[@]}" kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$root/kraft.properties"
