@@ -53,6 +53,7 @@ fn no_secret_is_shown_anywhere() {
     }
     for command in [&["check", "--connect"][..], &["journal"], &["dead-letters", "list"]] {
         let output = service.command(command);
+        assert!(output.status.success(), "meterline {command:?}: {output:?}");
         let text = [output.stdout, output.stderr].concat();
         shown.push((command[0], String::from_utf8(text).unwrap()));
     }
