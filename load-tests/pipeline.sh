@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # CPU and memory of the whole pipeline: webhook, journal, QuestDB and Kafka, all
-# on this machine. Posts W1 (one device, 8 values) and W2 (50 devices of 8 values),
-# waits until both sinks have everything, and prints the service's CPU-seconds per
-# million samples; then a minute with both sinks away, for the memory.
-# Needs release builds and the servers of ./test (it fetches them when missing).
+# on this machine. Posts W1 (one device, 8 values) and W2 (50 devices of 8 values)
+# over 256 connections with wrk and W1 over 16 connections with the simulated
+# fleet, waits until both sinks have everything, and prints the service's
+# CPU-seconds per million samples; then takes both sinks away, for the memory.
+# Needs wrk (Debian: wrk), release builds and the servers of ./test (it fetches
+# them when missing).
 # usage: load-tests/pipeline.sh [SECONDS_EACH]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,20 +44,31 @@ sum() { # FAMILY
 }
 drained() { [[ $(sum meterline_sink_lag_records) == 0 ]]; }
 
-round() { # NAME DEVICES
-    local cpu samples
+post_wrk() { # BODY
+    wrk -t1 -c256 -d"${seconds}s" --latency -s load-tests/post.lua http://127.0.0.1:18080/smart-me -- "$work/$1.bin"
+}
+post_fleet() { # DEVICES
+    "$bin/meterline-load" post --url http://127.0.0.1:18080/smart-me --connections 16 --devices "$1" \
+        --values 8 --seconds "$seconds" --json
+}
+
+round() { # NAME COMMAND...
+    local name=$1 cpu samples
+    shift
     cpu=$(cpu_ms) samples=$(sum meterline_samples_total)
-    "$bin/meterline-load" post --url http://127.0.0.1:18080/smart-me --connections 16 --devices "$2" \
-        --values 8 --seconds "$seconds" --json >"$work/$1.json"
+    "$@" >"$work/round.log"
     until drained; do sleep 0.2; done
     cpu=$(($(cpu_ms) - cpu)) samples=$(($(sum meterline_samples_total) - samples))
-    printf '{"name":"%s","samples":%d,"cpu_seconds_per_million_samples":%s,"rss_kib":%d}\n' "$1" "$samples" \
+    printf '{"name":"%s","samples":%d,"cpu_seconds_per_million_samples":%s,"rss_kib":%d}\n' "$name" "$samples" \
         "$(awk -v c="$cpu" -v s="$samples" 'BEGIN{printf "%.2f", c / 1000 / s * 1e6}')" "$(rss_kib)"
 }
 
-round warm-up 1
-round w1 1
-round w2 50
+"$bin/meterline-load" body --devices 1 --values 8 > "$work/w1.bin"
+"$bin/meterline-load" body --devices 50 --values 8 > "$work/w2.bin"
+round warm-up post_wrk w1
+round "w1, 256 connections" post_wrk w1
+round "w2, 256 connections" post_wrk w2
+round "w1, 16 connections" post_fleet 1
 kill "$questdb" "$kafka"
 round_away() {
     "$bin/meterline-load" post --url http://127.0.0.1:18080/smart-me --connections 16 --devices 50 --values 8 \
