@@ -29,6 +29,7 @@
 mod append;
 mod block;
 mod catalog;
+mod checkpoints;
 mod cursor;
 mod disk;
 mod error;
@@ -51,6 +52,7 @@ mod segment_name;
 mod writer;
 
 pub use append::Append;
+pub use checkpoints::{Checkpoint, Checkpoints};
 pub use cursor::{Cursor, Cursors, Range};
 pub use error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 pub use identity::Resolved;
@@ -295,6 +297,14 @@ impl Journal {
     #[must_use]
     pub fn cursors(&self) -> &Cursors {
         &self.inner.cursors
+    }
+
+    /// What a sink's store has confirmed so far, as far as it was noted.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn checkpoints(&self, sink: &str) -> Result<Checkpoints, CursorError> {
+        Checkpoints::read(Arc::clone(&self.inner.catalog.disk), sink)
     }
 
     /// Where a reader with this cursor begins.

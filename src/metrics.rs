@@ -29,7 +29,7 @@ const GROUP_RECORDS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 2
 /// When a recorder is installed already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = recorder_builder()?.install_recorder()?;
-    for family in &FAMILIES {
+    for family in FAMILIES {
         family.describe();
     }
     build_info().set(1.0);

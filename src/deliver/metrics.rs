@@ -14,6 +14,7 @@ pub(super) struct Metrics {
     pub(super) retries: Counter,
     pub(super) restarts: Counter,
     pub(super) gap_records: Counter,
+    pub(super) went_back: Counter,
     pub(super) delay_seconds: Histogram,
 }
 
@@ -37,6 +38,7 @@ impl Metrics {
             retries: counter("meterline_sink_retries_total"),
             restarts: counter("meterline_sink_restarts_total"),
             gap_records: counter("meterline_sink_gap_records_total"),
+            went_back: counter("meterline_sink_went_back_total"),
             delay_seconds: crate::metrics::histogram("meterline_sink_delay_seconds", &labels),
         }
     }

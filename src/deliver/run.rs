@@ -252,10 +252,7 @@ impl Run {
         self.metrics.errors.increment(1);
         self.stumble = self.deaths.end().or(self.stumble);
         let now = self.shared.clock.monotonic();
-        if let Some(place) = &mut self.place {
-            place.go_back(place.safe);
-        }
-        let safe = self.place.as_ref().map_or(Sequence(0), |place| place.safe);
+        let safe = self.go_back(trouble.back_to);
         self.failed = Some(Failed { safe, tried: now });
         {
             let mut view = self.shared.view();
@@ -264,6 +261,35 @@ impl Run {
         }
         self.set_state(trouble.state, Some(trouble.message));
         self.refresh();
+    }
+
+    /// Everything that is not safe is to be sent again; and where the store forgot
+    /// what was safe, that too, once the lower cursor is durable. Until it is, the
+    /// sink finds the loss anew at every try.
+    fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
+        let Some(place) = &mut self.place else { return Sequence(0) };
+        let mut from = place.safe;
+        if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
+            match self.cursor.store(&self.shared, lost_from) {
+                Ok(()) => {
+                    tracing::warn!(
+                        sink = self.shared.name,
+                        from = lost_from.0,
+                        until = from.0,
+                        "the store forgot what it had confirmed; it is sent again"
+                    );
+                    self.metrics.went_back.increment(1);
+                    self.filter = None;
+                    self.shared.view().safe = lost_from;
+                    from = lost_from;
+                }
+                Err(error) => {
+                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be set back; it is tried again");
+                }
+            }
+        }
+        place.go_back(from);
+        from
     }
 
     /// False where it is to end instead: what failed is not tried again at a stop.

@@ -140,6 +140,12 @@ pub enum SinkTrouble {
     Waiting,
     /// Somebody has to mend something (missing table, wrong credentials, full disk).
     Blocked,
+    /// The store does not have any more what it had confirmed: everything from
+    /// `back_to` on is sent again. The pump makes that durable and rewinds the sink.
+    Lost {
+        /// The first record that may be missing in the store.
+        back_to: Sequence,
+    },
 }
 
 impl SinkError {
@@ -153,5 +159,11 @@ impl SinkError {
     #[must_use]
     pub fn blocked(message: impl Into<String>) -> Self {
         Self { trouble: SinkTrouble::Blocked, message: message.into() }
+    }
+
+    /// The store forgot what it had confirmed.
+    #[must_use]
+    pub fn lost(back_to: Sequence, message: impl Into<String>) -> Self {
+        Self { trouble: SinkTrouble::Lost { back_to }, message: message.into() }
     }
 }

@@ -2,22 +2,24 @@
 
 use super::sink::{SinkError, SinkTrouble};
 use super::status::SinkState;
-use crate::journal::ReadError;
+use crate::journal::{ReadError, Sequence};
 
 /// Why a lap could not be done.
 #[derive(Debug)]
 pub(super) struct Trouble {
     pub(super) state: SinkState,
     pub(super) message: String,
+    /// Where the sink's store forgot what was safe: from where on.
+    pub(super) back_to: Option<Sequence>,
 }
 
 impl Trouble {
     pub(super) fn waiting(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Waiting, message: message.into() }
+        Self { state: SinkState::Waiting, message: message.into(), back_to: None }
     }
 
     pub(super) fn blocked(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Blocked, message: message.into() }
+        Self { state: SinkState::Blocked, message: message.into(), back_to: None }
     }
 }
 
@@ -26,8 +28,13 @@ impl From<SinkError> for Trouble {
         let state = match error.trouble {
             SinkTrouble::Waiting => SinkState::Waiting,
             SinkTrouble::Blocked => SinkState::Blocked,
+            SinkTrouble::Lost { .. } => SinkState::Waiting,
         };
-        Self { state, message: error.message }
+        let back_to = match error.trouble {
+            SinkTrouble::Lost { back_to } => Some(back_to),
+            SinkTrouble::Waiting | SinkTrouble::Blocked => None,
+        };
+        Self { state, message: error.message, back_to }
     }
 }
 

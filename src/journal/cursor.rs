@@ -141,7 +141,8 @@ impl Cursors {
         Ok(())
     }
 
-    /// Removes a cursor, and with it what it pins. True if there was one.
+    /// Removes a cursor and the checkpoints beside it, and with it what it pins.
+    /// True if there was one.
     ///
     /// # Errors
     /// A failing disk.
@@ -151,6 +152,8 @@ impl Cursors {
         }
         let _writing = locked(&self.writing);
         let file = format!("{FILE_PREFIX}{name}");
+        let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
+        disk::remove_quietly(&*self.disk, &checkpoints);
         let removed = self.disk.remove(&file).and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;
         locked(&self.known).remove(name);

@@ -19,6 +19,7 @@
 //!
 //! The head of [`super`] names those that cannot happen, and why.
 
+mod checkpoints;
 mod cursors;
 mod damage;
 mod everyday;

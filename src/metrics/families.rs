@@ -32,7 +32,7 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// Every family, in the order the data takes.
 #[rustfmt::skip]
-pub const FAMILIES: [Family; 46] = [
+pub const FAMILIES: &[Family] = &[
     family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock can judge (it is after the build date), else 0."),
     family("meterline_clock_jumps_total", Counter, &[], "Times the wall clock moved against the monotonic clock."),
@@ -69,6 +69,7 @@ pub const FAMILIES: [Family; 46] = [
     family("meterline_sink_bytes_total", Counter, &["sink"], "Bytes sent, before compression."),
     family("meterline_sink_errors_total", Counter, &["sink"], "Times the sink failed and went back to its lowest unsafe record."),
     family("meterline_sink_retries_total", Counter, &["sink"], "Attempts made after a failure."),
+    family("meterline_sink_went_back_total", Counter, &["sink"], "Times the store had forgotten what it had confirmed, and was sent it again."),
     family("meterline_sink_restarts_total", Counter, &["sink"], "Times the sink's own code failed (a panic) and was started again from its cursor."),
     family("meterline_sink_gap_records_total", Counter, &["sink"], "Records that retention took before the sink had them."),
     family("meterline_sink_rows_refused_total", Counter, &["sink"], "Rows the sink refused for their own content; kept as dead letters."),

@@ -61,7 +61,7 @@ fn metric_names(text: &str) -> Vec<(usize, String)> {
 
 fn metrics_table() -> String {
     let mut table = String::from("| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n");
-    for family in &FAMILIES {
+    for family in FAMILIES {
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",

@@ -26,6 +26,8 @@ pub(crate) struct Script {
     pub(crate) settle_panics: u32,
     /// Errors of `settle` that are still to come.
     pub(crate) settle_errors: u32,
+    /// What the next `settle` says the store forgot: everything from there on.
+    pub(crate) lost_from: Option<u64>,
     /// Nothing from here on becomes safe.
     pub(crate) safe_below: Option<u64>,
     pub(crate) is_full: bool,
@@ -103,6 +105,9 @@ impl Sink for Recorder {
         if script.settle_errors > 0 {
             script.settle_errors -= 1;
             return Err(SinkError::waiting("the connection broke"));
+        }
+        if let Some(lost) = script.lost_from.take() {
+            return Err(SinkError::lost(Sequence(lost), "the table was put back from a copy"));
         }
         let next_unsafe = script.safe_below.map_or(self.next, |below| self.next.min(Sequence(below)));
         Ok(Progress { next_unsafe, wake_at: None })

@@ -112,3 +112,30 @@ fn a_pump_that_stopped_says_so() {
     let refused = pump.rewind(Rewind { from: Sequence(1), source: None });
     assert!(matches!(refused, Err(RewindError::Stopped)), "{refused:?}");
 }
+
+#[test]
+fn what_the_store_forgot_is_sent_again_once_the_lower_cursor_is_durable() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 4);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    sink.script().lost_from = Some(2);
+    until("it is sent again", || sink.taken().len() == 7);
+    wait_for(&pump, 5);
+    assert_eq!(sink.taken(), [1, 2, 3, 4, 2, 3, 4]);
+    let (rewound_to, stored) = *sink.script().rewinds.last().unwrap();
+    assert_eq!((rewound_to, stored), (2, Some(2)), "stored before the sink was made ready");
+}
+
+#[test]
+fn a_loss_above_what_is_safe_changes_nothing() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 2);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 3);
+    sink.script().lost_from = Some(9);
+    until("it was asked", || sink.script().rewinds.len() == 2);
+    assert_eq!(sink.script().rewinds[1].0, 3);
+}

@@ -143,7 +143,7 @@ impl Driver {
             Err(error) => {
                 self.is_ready = false;
                 self.state = match error.trouble {
-                    SinkTrouble::Waiting => State::Waiting(error.message),
+                    SinkTrouble::Waiting | SinkTrouble::Lost { .. } => State::Waiting(error.message),
                     SinkTrouble::Blocked => State::Blocked(error.message),
                 };
                 std::thread::sleep(AFTER_AN_ERROR);

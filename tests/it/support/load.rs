@@ -1,5 +1,6 @@
 //! A fleet that posts while a test does something else, and what became of its bodies.
 
+use super::wait;
 use meterline_load::{Body, Expected, Fleet, FleetOptions, Outcome, Script, Target, send_all};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,6 +61,7 @@ pub(crate) fn now_ns() -> i64 {
 #[derive(Debug)]
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
+    unanswered: Arc<AtomicBool>,
     thread: JoinHandle<(Fleet, Sent)>,
 }
 
@@ -74,17 +76,25 @@ impl Load {
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
+        let unanswered = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&unanswered);
         let thread = thread::spawn(move || {
             let mut sent = Sent::default();
             while !seen.load(Ordering::Relaxed) {
                 let bodies = fleet.script(&script(ROUND_READINGS, now_ns()));
                 let outcomes = send_all(&target, &bodies, connections, &seen);
                 sent.extend(Sent::new(bodies, outcomes));
+                flag.store(!sent.open.is_empty(), Ordering::Relaxed);
                 thread::sleep(ROUND_PAUSE);
             }
             (fleet, sent)
         });
-        Self { stop, thread }
+        Self { stop, unanswered, thread }
+    }
+
+    /// Waits until some body had no answer of 200: what was under way, or came next.
+    pub(crate) fn wait_for_unanswered(&self) {
+        wait::until("a body without an answer", Duration::from_secs(30), || self.unanswered.load(Ordering::Relaxed));
     }
 
     /// Ends the load; the fleet may be started again.
