@@ -16,7 +16,12 @@ impl Clock {
     /// The machine's clocks.
     #[must_use]
     pub fn system() -> Self {
-        Self::default()
+        let clock = Self::default();
+        #[cfg(feature = "test-faults")]
+        if let Some(seconds) = crate::faults::number("clock-ahead-s") {
+            clock.set_offset(seconds.saturating_mul(1_000_000_000));
+        }
+        clock
     }
 
     /// Wall time now, in UTC.

@@ -7,6 +7,7 @@
 //!
 //! | rank | module | holds |
 //! |---|---|---|
+//! | 0 | `faults` | switches of test builds, in no release |
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
 //! | 0 | [`secret`] | a text that is never shown |
 //! | 1 | [`clock`] | the only source of time |
@@ -33,6 +34,8 @@ pub mod config;
 pub mod control;
 pub mod dead_letters;
 pub mod deliver;
+#[cfg(feature = "test-faults")]
+pub mod faults;
 pub mod ingest;
 pub mod journal;
 pub mod metrics;

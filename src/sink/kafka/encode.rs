@@ -6,7 +6,7 @@
 use crate::journal::Record;
 use crate::proto::v1;
 use crate::reading::Sample;
-use crate::wire::{DECODE_REVISION, Judged};
+use crate::wire::{Judged, decode_revision};
 use prost::Message as _;
 
 /// Values of one record at most. A value takes at most 19 bytes, so a record stays
@@ -34,7 +34,7 @@ impl Encoder {
         message.source.push_str(source);
         message.received_ns = record.header.received.0;
         message.sequence = record.sequence.0;
-        message.decode_revision = u32::from(DECODE_REVISION);
+        message.decode_revision = u32::from(decode_revision());
     }
 
     /// Hands the encoded parts of a reading to `send`: nearly always one, none where

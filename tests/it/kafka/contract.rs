@@ -8,7 +8,7 @@ use crate::support::{kafka, wait};
 use meterline::proto::v1;
 use meterline::reading::UnixNanos;
 use meterline::sink::kafka::{Compression, Config, migrate};
-use meterline::wire::DECODE_REVISION;
+use meterline::wire::decode_revision;
 use meterline_load::Reading;
 use prost::Message as _;
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn a_value_carries_its_identity_and_the_readings_of_a_meter_are_in_order() {
         for reading in readings {
             assert_eq!(reading.journal, JOURNAL.0.as_bytes());
             assert_eq!((reading.index, reading.part), (0, 0));
-            assert_eq!(reading.decode_revision, u32::from(DECODE_REVISION));
+            assert_eq!(reading.decode_revision, u32::from(decode_revision()));
             assert_eq!(reading.source, SOURCE);
             assert_eq!(reading.meter, meter(reading.sequence % 7).as_bytes());
             assert_eq!(reading.values.len(), 1);

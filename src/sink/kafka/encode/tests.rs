@@ -25,7 +25,7 @@ fn a_value_names_its_reading_and_its_origin() {
             sequence: 42,
             index: 0,
             part: 0,
-            decode_revision: u32::from(DECODE_REVISION),
+            decode_revision: u32::from(decode_revision()),
             values: vec![value(0, 1.5), value(1, 0.0)],
         }]
     );

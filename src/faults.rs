@@ -1,0 +1,28 @@
+//! Switches of test builds (feature `test-faults`, off in every release): a
+//! decoder that learns, a clock that is wrong. Set by the environment variable
+//! `METERLINE_TEST_FAULTS`, names with commas between them.
+//!
+//! Knows nothing of what a switch does. Without the feature this module is not
+//! compiled, so no environment can change what a release does.
+
+use std::sync::OnceLock;
+
+const VARIABLE: &str = "METERLINE_TEST_FAULTS";
+
+/// Whether a switch is on. Read once, so that nothing changes under way.
+#[must_use]
+pub fn is_on(name: &str) -> bool {
+    names().split(',').any(|known| known == name)
+}
+
+/// The number behind `name=` where it is given.
+#[must_use]
+pub fn number(name: &str) -> Option<i64> {
+    let mut values = names().split(',').filter_map(|known| known.strip_prefix(name)?.strip_prefix('='));
+    values.next()?.parse().ok()
+}
+
+fn names() -> &'static str {
+    static NAMES: OnceLock<String> = OnceLock::new();
+    NAMES.get_or_init(|| std::env::var(VARIABLE).unwrap_or_default())
+}
