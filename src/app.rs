@@ -96,6 +96,7 @@ impl Service {
             journal: journal.clone(),
             door: door.clone(),
             dead_letters,
+            tls: webhook.tls().cloned(),
         };
         let views = views(&sources, &pumps, &metrics);
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
@@ -179,7 +180,8 @@ impl Service {
     #[must_use]
     pub fn webhook_url(&self, account: &str) -> String {
         let path = self.account_paths.iter().find(|(name, _)| name == account).map_or("/", |(_, path)| path);
-        format!("http://{}{path}", self.webhook.local_addr())
+        let scheme = if self.webhook.tls().is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.webhook.local_addr())
     }
 
     /// The journal's end: every record below it is safe on this machine.

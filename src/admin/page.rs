@@ -56,6 +56,12 @@ fn summary(html: &mut String, status: &Status) {
     if !status.clock.ok {
         html.push_str("<p class=\"bad\">The clock is before this program's build date: set it.</p>");
     }
+    if let Some(certificate) = &status.certificate {
+        push(html, format_args!("<p>The webhook's certificate is good until {}.</p>", certificate.expires));
+        if let Some(fault) = &certificate.fault {
+            push(html, format_args!("<p class=\"bad\">Its files hold what cannot be used: {}</p>", escaped(fault)));
+        }
+    }
     if status.clock.jumps > 0 {
         push(
             html,

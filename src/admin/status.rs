@@ -17,6 +17,8 @@ pub struct Status {
     pub not_ready: Option<String>,
     /// The wall clock.
     pub clock: ClockStatus,
+    /// The webhook's certificate, where it has one.
+    pub certificate: Option<CertificateStatus>,
     /// The journal.
     pub journal: JournalStatus,
     /// Every source that brought something or may.
@@ -36,6 +38,15 @@ pub struct ClockStatus {
     pub ok: bool,
     /// Times it moved against the monotonic clock since the start.
     pub jumps: u64,
+}
+
+/// The webhook's certificate.
+#[derive(Debug, Clone, Serialize)]
+pub struct CertificateStatus {
+    /// The end of its validity.
+    pub expires: String,
+    /// Why what its files hold now is not in use, where it is not.
+    pub fault: Option<String>,
 }
 
 /// The journal's fill.

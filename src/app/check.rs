@@ -1,9 +1,14 @@
 //! What `check` finds beyond the configuration file itself.
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::sink::Level;
+use crate::source::webhook::TlsFiles;
 use serde::Serialize;
 use std::path::Path;
+
+/// A certificate that ends sooner is a warning: renewal happens weeks before.
+const CERTIFICATE_NANOS_MIN: i64 = 14 * 86_400 * 1_000_000_000;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +32,7 @@ impl Finding {
 pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.push(data_directory(&config.data_directory));
+    found.extend(config.webhook.tls.as_ref().map(certificate));
     if connect {
         found.extend(sinks(config));
     }
@@ -41,6 +47,21 @@ fn summary(config: &Config) -> String {
         config.webhook.listen,
         super::sinks::names(config).join(", ")
     )
+}
+
+fn certificate(files: &TlsFiles) -> Finding {
+    let shown = files.certificate.display();
+    let expires = match files.check() {
+        Ok(expires) => expires,
+        Err(error) => return Finding::new("webhook", Level::Fault, error.to_string()),
+    };
+    let left = expires.since(Clock::system().now());
+    if left < 0 {
+        let message = format!("the certificate {shown} ended at {expires}: smart-me will not post to it; renew it");
+        return Finding::new("webhook", Level::Fault, message);
+    }
+    let level = if left < CERTIFICATE_NANOS_MIN { Level::Warning } else { Level::Good };
+    Finding::new("webhook", level, format!("the certificate {shown} is good until {expires}"))
 }
 
 fn data_directory(directory: &Path) -> Finding {

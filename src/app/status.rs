@@ -1,8 +1,8 @@
 //! The status page's data, read from the running parts.
 
 use crate::admin::{
-    ClockStatus, DeadLetterStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus, SourceStatus, Status,
-    ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
+    SourceStatus, Status, ValueStatus,
 };
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -10,6 +10,7 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
 use crate::journal::Journal;
 use crate::reading::{Obis, UnixNanos, registry};
+use crate::source::webhook::{self, Tls};
 
 /// Meters on the page; the door remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
@@ -22,6 +23,7 @@ pub(super) struct Sources {
     pub(super) journal: Journal,
     pub(super) door: Door,
     pub(super) dead_letters: DeadLetters,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Sources {
@@ -41,6 +43,7 @@ impl Sources {
             now: self.clock.now().to_string(),
             clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
+            certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
             journal: self.journal_status(),
             sources: recent.sources.iter().map(source_status).collect(),
             sinks: pumps.iter().map(sink_status).collect(),
@@ -62,6 +65,10 @@ impl Sources {
             next_sequence: usage.next.0,
         }
     }
+}
+
+fn certificate_status(certificate: webhook::CertificateStatus) -> CertificateStatus {
+    CertificateStatus { expires: certificate.expires.to_string(), fault: certificate.fault }
 }
 
 fn source_status(source: &SourceActivity) -> SourceStatus {

@@ -1,4 +1,4 @@
-//! `[webhook]` and `[[webhook.account]]`.
+//! `[webhook]`, `[webhook.tls]` and `[[webhook.account]]`.
 
 use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret};
 use super::section::Section;
@@ -6,7 +6,7 @@ use super::value::{Bytes, Texts, check_network};
 use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
-use crate::source::webhook::{Account, Bounds, Config, Credentials};
+use crate::source::webhook::{Account, Bounds, Config, Credentials, TlsFiles};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -22,12 +22,14 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
             section.fault("behind_proxy", why);
         }
     }
-    if networks.is_empty() && !listen.ip().is_loopback() {
+    let tls = tls(section.section("tls"));
+    if tls.is_none() && networks.is_empty() && !listen.ip().is_loopback() {
         section.fault(
             "listen",
             format!(
-                "{listen} is no loopback address, and this listener speaks plain HTTP: listen on 127.0.0.1, or put a \
-                 TLS proxy in front and name its networks as behind_proxy"
+                "{listen} is no loopback address, and without [webhook.tls] this listener speaks plain HTTP: name a \
+                 certificate and its key there, or put a TLS proxy in front and name its networks as behind_proxy, \
+                 or listen on 127.0.0.1"
             ),
         );
     }
@@ -36,7 +38,7 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
     }
-    let config = Config { listen, accounts, bounds };
+    let config = Config { listen, tls, accounts, bounds };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
         section.fault("body_max", format!("must be at most {RECORD_BYTES_MAX} bytes, the journal's largest record"));
     }
@@ -45,6 +47,16 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
     }
     section.finish();
     config
+}
+
+fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
+    if !section.is_present() {
+        return None;
+    }
+    let certificate = section.required("certificate", "\"/etc/meterline/fullchain.pem\"");
+    let key = section.required("key", "\"/etc/meterline/privkey.pem\"");
+    section.finish();
+    Some(TlsFiles { certificate: certificate?, key: key? })
 }
 
 fn bounds(section: &mut Section<'_>) -> Bounds {

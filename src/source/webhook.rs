@@ -1,7 +1,7 @@
 //! The webhook: smart-me posts bodies here, and a 200 means "on disk".
 //!
-//! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port; one path an
-//! account, HTTP Basic. It knows the door and no sink. Everything is bounded by
+//! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port, with TLS or in the
+//! clear; one path an account, HTTP Basic. It knows the door and no sink. Everything is bounded by
 //! [`Bounds`]: connections, header, idle and body times, a body's size before and
 //! after inflation, and the bytes of all bodies in flight, in total and for each
 //! account.
@@ -39,9 +39,11 @@ mod request;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transport;
 
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::Credentials;
 pub use listener::{StartError, Webhook};
+pub use tls::{CertificateStatus, Tls, TlsError, TlsFiles};

@@ -1,6 +1,6 @@
 //! What the webhook is told.
 
-use super::{Bounds, Credentials};
+use super::{Bounds, Credentials, TlsFiles};
 use crate::ingest::SourceOptions;
 use std::collections::HashSet;
 use std::fmt;
@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 pub struct Config {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Who may post, and where to.
     pub accounts: Vec<Account>,
     /// The bounds.
@@ -68,7 +70,7 @@ impl Config {
     /// A configuration with the default bounds.
     #[must_use]
     pub fn new(listen: SocketAddr, accounts: Vec<Account>) -> Self {
-        Self { listen, accounts, bounds: Bounds::default() }
+        Self { listen, tls: None, accounts, bounds: Bounds::default() }
     }
 
     /// Every fault of this configuration.

@@ -8,10 +8,11 @@ use super::bounds::{
 use super::listener::{Phase, Site};
 use super::request::{self, Context};
 use super::streams::Streams;
-use super::transport::Transport;
+use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -23,6 +24,30 @@ pub(super) async fn serve(socket: TcpStream, site: Arc<Site>, mut phase: watch::
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a webhook connection sends its answers late");
     }
+    let greeted = tokio::select! {
+        greeted = greet(socket, &site) => greeted,
+        // Nothing was asked yet, so nothing is cut off.
+        _ = phase.changed() => return,
+    };
+    match greeted {
+        Ok(socket) => serve_http(socket, site, phase).await,
+        Err(error) => {
+            site.closed.handshake.increment(1);
+            tracing::debug!(%error, "a webhook connection ended in its TLS handshake");
+        }
+    }
+}
+
+/// Makes TLS of a connection where the site has it, within the time of a head.
+async fn greet(socket: TcpStream, site: &Site) -> io::Result<Socket> {
+    let Some(tls) = &site.tls else { return Ok(Socket::Plain(socket)) };
+    match tokio::time::timeout(site.bounds.header_timeout, tls.accept(socket)).await {
+        Ok(greeted) => Ok(Socket::Tls(Box::new(greeted?))),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
+    }
+}
+
+async fn serve_http(socket: Socket, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
     let activity = Arc::new(Activity::default());
     let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
     let context = Arc::new(Context { site: Arc::clone(&site), activity: Arc::clone(&activity) });

@@ -4,6 +4,7 @@ use super::access::AccessList;
 use super::answer::LABELS;
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::config::{Account, Config, ConfigError};
+use super::tls::{self, Tls, TlsError};
 use super::{Bounds, connection};
 use crate::clock::Clock;
 use crate::ingest::{Door, Entrance};
@@ -33,6 +34,7 @@ pub(super) struct Site {
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
     pub(super) closed: ClosedCounters,
+    pub(super) tls: Option<Tls>,
     door: Door,
     connections: Gauge,
     in_flight_bytes: Gauge,
@@ -48,6 +50,7 @@ pub(super) struct SiteAccount {
 
 /// Connections that ended otherwise than by the peer's wish, by reason.
 pub(super) struct ClosedCounters {
+    pub(super) handshake: Counter,
     pub(super) header: Counter,
     pub(super) idle: Counter,
     pub(super) protocol: Counter,
@@ -76,14 +79,20 @@ pub enum StartError {
     /// An account's name or limits cannot be listed in the journal.
     #[error("webhook account '{0}' cannot be entered into the journal: {1}")]
     Ledger(String, LedgerError),
+    /// The certificate or its key cannot be used.
+    #[error("the webhook cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
 }
 
 /// The running webhook. Dropping it cuts all connections; [`Webhook::stop`] does it in order.
 #[derive(Debug)]
 pub struct Webhook {
     local_addr: SocketAddr,
+    tls: Option<Tls>,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
+    /// Looks after the certificate.
+    watcher: Option<JoinHandle<()>>,
 }
 
 impl Webhook {
@@ -96,19 +105,27 @@ impl Webhook {
         if let Some(fault) = config.faults().into_iter().next() {
             return Err(fault.into());
         }
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let failed = |error| StartError::Listen(config.listen, error);
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
-        let site = Arc::new(Site::new(&config, door, clock)?);
+        let site = Arc::new(Site::new(&config, tls.clone(), door, clock)?);
         let (phase, phases) = watch::channel(Phase::Serve);
+        let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, site, phases));
-        Ok(Self { local_addr, phase, task })
+        Ok(Self { local_addr, tls, phase, task, watcher })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Its certificate; `None` where it speaks plain HTTP.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Why nothing is taken any more, if the listener's task ended by itself.
@@ -123,6 +140,11 @@ impl Webhook {
     /// after `deadline` cuts what is left. Returns whether everything was answered.
     pub async fn stop(mut self, deadline: Duration) -> bool {
         self.phase.send_replace(Phase::Finish);
+        if let Some(watcher) = self.watcher.take()
+            && let Err(error) = watcher.await
+        {
+            tracing::error!(%error, "the watch on the webhook's certificate ended badly");
+        }
         if let Ok(ended) = tokio::time::timeout(deadline, &mut self.task).await {
             return ended.is_ok();
         }
@@ -135,7 +157,7 @@ impl Webhook {
 }
 
 impl Site {
-    fn new(config: &Config, door: &Door, clock: Clock) -> Result<Self, StartError> {
+    fn new(config: &Config, tls: Option<Tls>, door: &Door, clock: Clock) -> Result<Self, StartError> {
         let enter = |account: &Account| {
             let entrance = door.source(&account.name, account.source);
             let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
@@ -150,6 +172,7 @@ impl Site {
             bounds: config.bounds,
             clock,
             closed: ClosedCounters::new(),
+            tls,
             door: door.clone(),
             connections: metrics::gauge("meterline_webhook_connections", &[]),
             in_flight_bytes: metrics::gauge("meterline_webhook_bytes_in_flight", &[]),
@@ -170,7 +193,12 @@ impl ClosedCounters {
         let counter = |reason: &str| {
             metrics::counter("meterline_webhook_connections_closed_total", &[("reason", reason.to_owned())])
         };
-        Self { header: counter("header"), idle: counter("idle"), protocol: counter("protocol") }
+        Self {
+            handshake: counter("handshake"),
+            header: counter("header"),
+            idle: counter("idle"),
+            protocol: counter("protocol"),
+        }
     }
 }
 

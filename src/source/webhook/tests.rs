@@ -7,6 +7,7 @@ mod limits;
 mod outage;
 mod secrets;
 mod stop;
+mod tls;
 
 use super::*;
 use crate::clock::Clock;
@@ -18,7 +19,7 @@ use meterline_load::{Body, Reading};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const PATH: &str = "/smart-me/a-path-nobody-guesses";
@@ -95,8 +96,8 @@ impl Site {
 }
 
 /// A client that sends exactly the bytes it is given.
-struct Client {
-    socket: TcpStream,
+struct Client<S = TcpStream> {
+    socket: S,
     came: Vec<u8>,
 }
 
@@ -107,7 +108,7 @@ struct Reply {
     body: Vec<u8>,
 }
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     async fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).await.unwrap();
     }

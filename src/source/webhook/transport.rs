@@ -13,11 +13,18 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 
 pub(super) struct Transport {
-    socket: TcpStream,
+    socket: Socket,
     activity: Arc<Activity>,
     closing: Option<Closing>,
+}
+
+/// A connection, in the clear or not.
+pub(super) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// The write side is closed.
@@ -27,7 +34,7 @@ struct Closing {
 }
 
 impl Transport {
-    pub(super) fn new(socket: TcpStream, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(socket: Socket, activity: Arc<Activity>) -> Self {
         Self { socket, activity, closing: None }
     }
 
@@ -40,7 +47,7 @@ impl Transport {
                 break;
             }
             let mut buffer = ReadBuf::new(&mut scratch);
-            let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer));
+            let read = ready!(self.socket.pin().poll_read(context, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 break;
             }
@@ -50,6 +57,20 @@ impl Transport {
     }
 }
 
+impl Socket {
+    fn pin(&mut self) -> Pin<&mut dyn Duplex> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket),
+            Self::Tls(socket) => Pin::new(&mut **socket),
+        }
+    }
+}
+
+/// What both kinds of socket are.
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
 impl AsyncRead for Transport {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -57,7 +78,7 @@ impl AsyncRead for Transport {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.socket).poll_read(context, buffer);
+        let polled = self.socket.pin().poll_read(context, buffer);
         if buffer.filled().len() > before {
             self.activity.bytes_came();
         }
@@ -67,7 +88,7 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        self.socket.pin().poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -75,20 +96,23 @@ impl AsyncWrite for Transport {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        self.socket.pin().poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        match &self.socket {
+            Socket::Plain(socket) => socket.is_write_vectored(),
+            Socket::Tls(socket) => socket.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        self.socket.pin().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing.is_none() {
-            ready!(Pin::new(&mut self.socket).poll_shutdown(context))?;
+            ready!(self.socket.pin().poll_shutdown(context))?;
             if !self.activity.is_body_left() {
                 return Poll::Ready(Ok(()));
             }

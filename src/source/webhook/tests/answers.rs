@@ -156,6 +156,7 @@ async fn an_open_account_needs_no_credentials_and_unknown_paths_are_404() {
 async fn an_account_open_to_the_network_is_refused_at_start() {
     let faults = Config {
         listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+        tls: None,
         accounts: vec![
             Account { credentials: Vec::new(), ..account("a", "/a", "") },
             account("a", "/a", ""),

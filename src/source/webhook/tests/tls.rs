@@ -1,0 +1,203 @@
+//! TLS: who is greeted how, and certificates that change while connections live.
+
+use super::*;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::ClientConfig;
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::path::Path;
+use std::sync::Arc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+const NAME: &str = "meterline.test";
+const SHORT: Duration = Duration::from_millis(200);
+
+/// A certificate that ends in this year, signed by itself, and its key, in PEM form.
+fn pair(year: i32) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+    (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// Each file changes at once, but not both.
+fn write(files: &TlsFiles, (certificate, key): &(String, String)) {
+    put(&files.certificate, certificate);
+    put(&files.key, key);
+}
+
+fn put(path: &Path, text: &str) {
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, text).unwrap();
+    std::fs::rename(fresh, path).unwrap();
+}
+
+/// A site whose certificate is this pair, and its files.
+async fn site_of(pair: &(String, String), change: impl FnOnce(&mut Config)) -> (Site, TlsFiles) {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
+    let files = TlsFiles { certificate: directory.path().join("chain.pem"), key: directory.path().join("key.pem") };
+    write(&files, pair);
+    let tls = files.clone();
+    let site = site_on(journal, directory, |config| {
+        config.tls = Some(tls);
+        change(config);
+    });
+    (site.await, files)
+}
+
+impl Site {
+    /// A connection that speaks one of these protocols and trusts this certificate alone.
+    async fn greet(&self, certificate: &str, protocols: &[&str]) -> std::io::Result<Client<TlsStream<TcpStream>>> {
+        use rustls::pki_types::pem::PemObject;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let socket = TcpStream::connect(self.webhook.local_addr()).await.unwrap();
+        let name = ServerName::try_from(NAME).unwrap();
+        let socket = TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
+        Ok(Client { socket, came: Vec::new() })
+    }
+
+    /// Waits until new connections get this certificate.
+    async fn uses(&self, certificate: &str) {
+        let used = async { while self.greet(certificate, &[]).await.is_err() {} };
+        tokio::time::timeout(PATIENCE, used).await.unwrap();
+    }
+
+    /// Waits until the look at the files has found them as wished.
+    async fn looked(&self, wish: impl Fn(&CertificateStatus) -> bool) -> CertificateStatus {
+        let looked = async {
+            loop {
+                let status = self.webhook.tls().unwrap().status();
+                if wish(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looked).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_client_speaks_http_1_or_2_over_tls_as_it_chooses() {
+    let first = pair(2090);
+    let (site, _) = site_of(&first, |_| {}).await;
+    for (offered, spoken) in [(&["http/1.1"][..], Some("http/1.1")), (&[], None)] {
+        let mut client = site.greet(&first.0, offered).await.unwrap();
+        assert_eq!(client.socket.get_ref().1.alpn_protocol(), spoken.map(str::as_bytes));
+        client.send(&post(&site.body(1.0), "")).await;
+        assert_eq!(client.reply().await.status, 200);
+    }
+    let client = site.greet(&first.0, &["http/1.1", "h2"]).await.unwrap();
+    assert_eq!(client.socket.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    let (mut sender, connection) = h2::client::handshake(client.socket).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let request = hyper::Request::post(format!("https://{NAME}{PATH}"))
+        .header("authorization", format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"))));
+    let (reply, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+    body.send_data(site.body(2.0).into(), true).unwrap();
+    assert_eq!(reply.await.unwrap().status(), 200);
+    driver.abort();
+    assert_eq!(site.records().len(), 3);
+}
+
+#[tokio::test]
+async fn a_changed_certificate_is_used_for_new_connections_while_old_ones_live() {
+    let (first, second) = (pair(2090), pair(2091));
+    let (site, files) = site_of(&first, |_| {}).await;
+    let mut old = site.greet(&first.0, &[]).await.unwrap();
+    old.send(&post(&site.body(1.0), "")).await;
+    assert_eq!(old.reply().await.status, 200);
+    write(&files, &second);
+    site.uses(&second.0).await;
+    assert!(site.greet(&first.0, &[]).await.is_err(), "the first is used no more");
+    assert_eq!(site.webhook.tls().unwrap().status().expires.to_string(), "2091-01-01T00:00:00Z");
+    old.send(&post(&site.body(2.0), "")).await;
+    assert_eq!(old.reply().await.status, 200);
+    assert_eq!(site.records().len(), 2);
+}
+
+// One thread runs the test and the webhook, so both see these metrics.
+#[tokio::test]
+async fn a_pair_that_cannot_be_used_leaves_the_one_before_and_is_said_and_counted_once() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _counting = ::metrics::set_default_local_recorder(&recorder);
+    let (first, second) = (pair(2090), pair(2091));
+    let (site, files) = site_of(&first, |_| {}).await;
+    put(&files.key, &second.1);
+    let status = site.looked(|status| status.fault.is_some()).await;
+    assert_eq!(status.expires.to_string(), "2090-01-01T00:00:00Z");
+    put(&files.certificate, "-----BEGIN CERTIFICATE-----\nhalf");
+    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no certificate chain"))).await;
+    std::fs::remove_file(&files.certificate).unwrap();
+    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("cannot be read"))).await;
+    site.greet(&first.0, &[]).await.unwrap();
+    let metrics = || recorder.handle().render();
+    for line in [
+        r#"meterline_webhook_certificate_reloads_total{outcome="refused"} 3"#,
+        "meterline_webhook_certificate_current 0",
+        "meterline_webhook_certificate_expiry_timestamp_seconds 3786912000",
+    ] {
+        assert!(metrics().contains(line), "{line} in {}", metrics());
+    }
+    write(&files, &second);
+    site.uses(&second.0).await;
+    assert_eq!(site.webhook.tls().unwrap().status().fault, None);
+    assert!(metrics().contains("meterline_webhook_certificate_current 1"), "{}", metrics());
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_not_made_in_time_is_closed() {
+    let first = pair(2090);
+    let (site, _) = site_of(&first, |config| config.bounds.header_timeout = SHORT).await;
+    let silent = site.connect().await;
+    let mut plain = site.connect().await;
+    plain.send(&post(&site.body(1.0), "")).await;
+    assert_eq!(silent.closed().await, b"");
+    plain.closed().await;
+    assert_eq!(site.records().len(), 0);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_handshake() {
+    let first = pair(2090);
+    let (site, _) = site_of(&first, |_| {}).await;
+    let silent = site.connect().await;
+    let mut served = site.greet(&first.0, &[]).await.unwrap();
+    served.send(&post(&site.body(1.0), "")).await;
+    assert_eq!(served.reply().await.status, 200);
+    assert!(site.webhook.stop(PATIENCE).await);
+    assert_eq!(silent.closed().await, b"");
+}
+
+#[test]
+fn a_pair_that_cannot_be_used_is_refused_in_a_sentence_without_the_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = TlsFiles { certificate: directory.path().join("chain.pem"), key: directory.path().join("key.pem") };
+    let (first, second) = (pair(2090), pair(2091));
+    let secret = first.1.lines().nth(1).unwrap().to_owned();
+    let marked = first.1.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY");
+    let cases = [
+        (first.0.clone(), second.1, "cannot be used together"),
+        (first.1.clone(), first.1.clone(), "no certificate chain"),
+        (first.0.clone(), first.0.clone(), "no private key"),
+        (first.0.clone(), marked, "no private key"),
+        (String::new(), first.1.clone(), "no certificate chain"),
+        (first.0.clone(), "x".repeat((1 << 20) + 1), "larger than"),
+    ];
+    for (certificate, key, sentence) in cases {
+        write(&files, &(certificate, key));
+        let error = files.check().unwrap_err();
+        assert!(error.to_string().contains(sentence), "{error}");
+        assert!(!format!("{error} {error:?} {files:?}").contains(&secret));
+    }
+    write(&files, &first);
+    assert_eq!(files.check().unwrap().to_string(), "2090-01-01T00:00:00Z");
+}

@@ -1,0 +1,197 @@
+//! TLS at the webhook: the certificate in use, and the look at its files while
+//! connections live.
+//!
+//! Both files are read whole every [`LOOK_EVERY`]: they are small, and contents
+//! tell of a change more surely than times of modification do. A pair that cannot
+//! be used (half written, another key, no PEM) changes nothing: the pair in use
+//! stays, and what is wrong is said and counted once for each such content. New
+//! connections get the new certificate, those that live keep theirs. Knows nothing
+//! of HTTP beyond its name; never shows anything of a key file.
+
+mod expiry;
+mod pair;
+
+pub use pair::{TlsError, TlsFiles};
+
+use super::listener::Phase;
+use crate::metrics;
+use crate::reading::UnixNanos;
+use ::metrics::{Counter, Gauge};
+use pair::Pair;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Time between two looks at the files.
+const LOOK_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(2) };
+/// HTTP/2 first, as the client may choose.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The webhook's certificate and what accepts connections by it; a clone is the same.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    state: Arc<State>,
+}
+
+/// The certificate in use, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateStatus {
+    /// The end of its validity.
+    pub expires: UnixNanos,
+    /// Why the files' present content is not in use, where it is not.
+    pub fault: Option<String>,
+}
+
+struct State {
+    files: TlsFiles,
+    looked: Mutex<Looked>,
+    reloaded: Counter,
+    refused: Counter,
+    expires: Gauge,
+    current: Gauge,
+}
+
+/// What the last look found.
+struct Looked {
+    pair: Pair,
+    /// Digest of what the files held, usable or not; `None` where they could not be read.
+    seen: Option<[u8; 32]>,
+    fault: Option<String>,
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Why they cannot be used.
+    pub(super) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let (contents, pair) = files.load()?;
+        let reloads = |outcome: &str| {
+            metrics::counter("meterline_webhook_certificate_reloads_total", &[("outcome", outcome.to_owned())])
+        };
+        let state = Arc::new(State {
+            files: files.clone(),
+            looked: Mutex::new(Looked { pair, seen: Some(contents.digest()), fault: None }),
+            reloaded: reloads("loaded"),
+            refused: reloads("refused"),
+            expires: metrics::gauge("meterline_webhook_certificate_expiry_timestamp_seconds", &[]),
+            current: metrics::gauge("meterline_webhook_certificate_current", &[]),
+        });
+        state.show(&state.looked());
+        let mut config = ServerConfig::builder_with_provider(pair::provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Protocol)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&state) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), state })
+    }
+
+    /// Greets a connection.
+    pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.acceptor.accept(socket).await
+    }
+
+    /// The certificate in use.
+    #[must_use]
+    pub fn status(&self) -> CertificateStatus {
+        let looked = self.state.looked();
+        CertificateStatus { expires: looked.pair.expires, fault: looked.fault.clone() }
+    }
+}
+
+/// Looks at the files until the stop.
+pub(super) async fn watch(tls: Tls, mut phases: watch::Receiver<Phase>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = phases.changed() => return,
+        }
+        let state = Arc::clone(&tls.state);
+        // On a thread that may wait: the files can lie on a network.
+        if let Err(error) = tokio::task::spawn_blocking(move || state.look()).await {
+            tracing::error!(%error, "the look at the webhook's certificate failed; it is looked at again");
+        }
+    }
+}
+
+impl State {
+    /// Takes what the files hold, if that is new and can be used.
+    fn look(&self) {
+        let contents = self.files.read();
+        let mut looked = self.looked();
+        match contents {
+            Ok(contents) => {
+                let seen = Some(contents.digest());
+                if looked.seen == seen {
+                    return;
+                }
+                looked.seen = seen;
+                match self.files.pair(&contents) {
+                    Ok(pair) => self.replace(&mut looked, pair),
+                    Err(error) => self.refuse(&mut looked, &error),
+                }
+            }
+            // Said once, until they can be read again.
+            Err(error) => {
+                if looked.seen.take().is_some() {
+                    self.refuse(&mut looked, &error);
+                }
+            }
+        }
+        self.show(&looked);
+    }
+
+    fn replace(&self, looked: &mut Looked, pair: Pair) {
+        tracing::info!(certificate = %self.files.certificate.display(), expires = %pair.expires,
+            "the webhook's certificate changed; new connections get the new one");
+        self.reloaded.increment(1);
+        looked.pair = pair;
+        looked.fault = None;
+    }
+
+    fn refuse(&self, looked: &mut Looked, error: &TlsError) {
+        tracing::warn!(%error, expires = %looked.pair.expires,
+            "the webhook's certificate changed to one that cannot be used; the one before stays in use");
+        self.refused.increment(1);
+        looked.fault = Some(error.to_string());
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds since 1970 stay far below 2^53")]
+    fn show(&self, looked: &Looked) {
+        self.expires.set((looked.pair.expires.0 / 1_000_000_000) as f64);
+        self.current.set(if looked.fault.is_none() { 1.0 } else { 0.0 });
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResolvesServerCert for State {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.looked().pair.key))
+    }
+}
+
+impl fmt::Debug for State {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.fmt(f)
+    }
+}

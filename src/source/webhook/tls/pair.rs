@@ -1,0 +1,117 @@
+//! A certificate chain and its key, from two PEM files.
+
+use super::expiry;
+use crate::reading::UnixNanos;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Longest of the two files, so that a wrong path does not read a disk into memory.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where the certificate and its key lie; both may change while the service runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those between it and its root, in PEM form.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM form (PKCS#8, PKCS#1 or SEC1).
+    pub key: PathBuf,
+}
+
+/// Why a pair cannot be used. Holds nothing of the key file's contents.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("the TLS file {0} cannot be read: {1}; give the service's user the right to read it, or name another")]
+    Read(PathBuf, io::Error),
+    /// No certificate in it.
+    #[error("{0} holds no certificate chain in PEM form that can be read; name the file with the full chain")]
+    NoCertificate(PathBuf),
+    /// No key in it.
+    #[error("{0} holds no private key in PEM form that can be read; name the file with the unencrypted key")]
+    NoKey(PathBuf),
+    /// The two do not go together, or are of a kind that is not supported.
+    #[error("the certificate {0} and the key {1} cannot be used together: {2}")]
+    Unusable(PathBuf, PathBuf, rustls::Error),
+    /// Its validity cannot be read.
+    #[error("{0} holds a certificate whose end of validity cannot be read")]
+    NoExpiry(PathBuf),
+    /// The TLS library refuses its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Protocol(rustls::Error),
+}
+
+/// A pair that can be used.
+pub(super) struct Pair {
+    pub(super) key: Arc<CertifiedKey>,
+    pub(super) expires: UnixNanos,
+}
+
+/// What both files hold.
+pub(super) struct Contents {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Contents {
+    /// Tells contents apart without keeping the key's.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let parts = [&self.certificate, &self.key].map(Sha256::digest);
+        Sha256::digest(parts.concat()).into()
+    }
+}
+
+/// The one cryptography provider of this program.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+impl TlsFiles {
+    /// Reads and checks both files.
+    pub(super) fn load(&self) -> Result<(Contents, Pair), TlsError> {
+        let contents = self.read()?;
+        let pair = self.pair(&contents)?;
+        Ok((contents, pair))
+    }
+
+    /// The end of validity of the certificate that the files hold.
+    ///
+    /// # Errors
+    /// Why the pair cannot be used.
+    pub fn check(&self) -> Result<UnixNanos, TlsError> {
+        self.load().map(|(_, pair)| pair.expires)
+    }
+
+    pub(super) fn read(&self) -> Result<Contents, TlsError> {
+        let read = |path: &Path| read_bounded(path).map_err(|error| TlsError::Read(path.to_owned(), error));
+        Ok(Contents { certificate: read(&self.certificate)?, key: read(&self.key)? })
+    }
+
+    pub(super) fn pair(&self, contents: &Contents) -> Result<Pair, TlsError> {
+        let no_certificate = || TlsError::NoCertificate(self.certificate.clone());
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&contents.certificate)
+            .collect::<Result<_, _>>()
+            .map_err(|_| no_certificate())?;
+        let leaf = chain.first().ok_or_else(no_certificate)?;
+        let expires = expiry::not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
+        let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| TlsError::NoKey(self.key.clone()))?;
+        let certified = CertifiedKey::from_der(chain, key, &provider())
+            .map_err(|error| TlsError::Unusable(self.certificate.clone(), self.key.clone(), error))?;
+        Ok(Pair { key: Arc::new(certified), expires })
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
