@@ -83,6 +83,7 @@ impl Service {
             .map_err(StartError::because)?;
         let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
+            clock: clock.clone(),
             journal: journal.clone(),
             door: door.clone(),
             sources: accounts.iter().map(|account| (account.name.clone(), account.source)).collect(),

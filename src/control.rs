@@ -27,6 +27,14 @@ pub enum Command {
         from: String,
         /// Only this source's records are sent again.
         source: Option<String>,
+        /// How they are read.
+        #[serde(default)]
+        reread: Reread,
+    },
+    /// Give up the replay of a sink, or of all, and go on where it began.
+    TakeBack {
+        /// The sink's name; all of them where absent.
+        sink: Option<String>,
     },
     /// Hand a dead letter to its sinks again.
     Resubmit {
@@ -40,6 +48,21 @@ pub enum Command {
     },
     /// What the status page shows.
     Status,
+}
+
+/// How a replay reads records, where not as the door did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Reread {
+    /// Decode also what the door could not decode.
+    #[serde(default)]
+    pub redecode: bool,
+    /// Judge by the limits that are configured now.
+    #[serde(default)]
+    pub current_rule: bool,
+    /// Judge times against the clock of now.
+    #[serde(default)]
+    pub at_now: bool,
 }
 
 /// What came of a command.

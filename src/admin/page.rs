@@ -98,11 +98,12 @@ fn sinks(html: &mut String, status: &Status) {
         push(
             html,
             format_args!(
-                "<tr><td>{}<td class={}>{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
+                "<tr><td>{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
                 escaped(&sink.name),
                 state_class(sink),
                 sink.state,
                 sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
+                sink.replaying_until.map(|until| format!(", replaying up to record {until}")).unwrap_or_default(),
                 sink.lag_records,
                 sink.lag_seconds,
                 last_error(sink)

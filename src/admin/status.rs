@@ -92,6 +92,8 @@ pub struct SinkStatus {
     pub since: String,
     /// The lowest sequence not yet safe in it.
     pub next_sequence: u64,
+    /// Where the replay that is under way ends.
+    pub replaying_until: Option<u64>,
     /// Records behind the journal's end.
     pub lag_records: u64,
     /// Age of the oldest record not yet safe.

@@ -1,9 +1,10 @@
 //! What the control socket's commands do in the running service.
 
 use crate::admin::Status;
-use crate::control::{Answer, Command, Handler};
+use crate::clock::Clock;
+use crate::control::{self, Answer, Command, Handler};
 use crate::dead_letters::{DeadLetters, LetterId, Settlement};
-use crate::deliver::{PumpHandle, Rewind};
+use crate::deliver::{PumpHandle, Reread, Rewind, RewindError};
 use crate::ingest::{Door, Entrance, SourceOptions, Taken};
 use crate::journal::{Journal, Sequence, SourceId};
 use crate::reading::UnixNanos;
@@ -15,6 +16,7 @@ use tokio::runtime::Handle;
 /// What the commands act on.
 #[derive(Debug)]
 pub(super) struct Commands {
+    pub(super) clock: Clock,
     pub(super) journal: Journal,
     pub(super) door: Door,
     /// How each source's bodies are judged, by its name.
@@ -33,34 +35,45 @@ impl Commands {
                 Ok(data) => Answer::Data { data },
                 Err(error) => Answer::Refused { why: error.to_string() },
             },
-            Command::Replay { sink, from, source } => answer(self.replay(sink.as_deref(), &from, source.as_deref())),
+            Command::Replay { sink, from, source, reread } => {
+                let rewind = rewind(&self.journal, &self.clock, &from, source.as_deref(), reread);
+                answer(rewind.and_then(|rewind| self.replay(sink.as_deref(), rewind)))
+            }
+            Command::TakeBack { sink } => answer(self.take_back(sink.as_deref())),
             Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
             Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
         })
     }
 
-    fn replay(&self, sink: Option<&str>, from: &str, source: Option<&str>) -> Outcome {
-        let time = parse_time(from)?;
-        let source = source.map(|name| source_id(&self.journal, name)).transpose()?;
-        let first = self.journal.first_received_at_or_after(time).map_err(sentence)?;
-        let wanted: Vec<_> = self.pumps.iter().filter(|pump| is_wanted(&pump.status().name, sink)).collect();
-        if wanted.is_empty() {
-            let names: Vec<_> = self.pumps.iter().map(|pump| pump.status().name).collect();
-            return Err(format!("there is no such sink; running are: {}", names.join(", ")));
-        }
-        let oldest = self.journal.oldest().next;
+    fn replay(&self, sink: Option<&str>, rewind: Rewind) -> Outcome {
         let mut lines = Vec::new();
-        for pump in wanted {
-            let name = pump.status().name;
-            let rewound = pump.rewind(Rewind { from: first, source }).map_err(|error| format!("{name}: {error}"))?;
+        for pump in self.wanted(sink)? {
+            let name = pump.name();
+            let rewound = pump.rewind(rewind).map_err(|error| format!("{name}: {error}"))?;
             lines.push(format!("{name}: sends again from record {} up to now", rewound.from));
         }
-        if first == oldest && oldest > Sequence::FIRST {
-            lines.push(format!(
-                "record {oldest} is the oldest that is retained: what was before it cannot be sent again"
-            ));
-        }
+        lines.extend(oldest_is(&self.journal, rewind.from));
+        lines.extend(letters_stay(rewind.reread));
         Ok(lines)
+    }
+
+    fn take_back(&self, sink: Option<&str>) -> Outcome {
+        let taken_back = |pump: &PumpHandle| match pump.take_back() {
+            Ok(rewound) => Ok(format!("{}: goes on at record {}", pump.name(), rewound.from)),
+            // Of several, those that have come to the end have nothing to take back.
+            Err(RewindError::NotReplaying) if sink.is_none() => Ok(format!("{}: replays nothing", pump.name())),
+            Err(error) => Err(format!("{}: {error}", pump.name())),
+        };
+        self.wanted(sink)?.into_iter().map(taken_back).collect()
+    }
+
+    fn wanted(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {
+        let wanted: Vec<_> = self.pumps.iter().filter(|pump| is_wanted(pump.name(), sink)).collect();
+        if wanted.is_empty() {
+            let names: Vec<_> = self.pumps.iter().map(PumpHandle::name).collect();
+            return Err(format!("there is no such sink; running are: {}", names.join(", ")));
+        }
+        Ok(wanted)
     }
 
     /// As if the sender had sent the body again now.
@@ -101,8 +114,38 @@ pub(super) fn is_wanted(name: &str, sink: Option<&str>) -> bool {
     sink.map_or(name != super::sinks::KEEPER, |wanted| wanted == name)
 }
 
+/// What a command asks for, in the journal's terms.
+pub(super) fn rewind(
+    journal: &Journal,
+    clock: &Clock,
+    from: &str,
+    source: Option<&str>,
+    reread: control::Reread,
+) -> Result<Rewind, String> {
+    let time = parse_time(from)?;
+    let source = source.map(|name| source_id(journal, name)).transpose()?;
+    let from = journal.first_received_at_or_after(time).map_err(sentence)?;
+    let control::Reread { redecode, current_rule, at_now } = reread;
+    let judged_at = at_now.then(|| clock.now());
+    Ok(Rewind { from, source, reread: Reread { redecode, current_rule, judged_at } })
+}
+
+/// A warning where retention took what may have been meant.
+pub(super) fn oldest_is(journal: &Journal, from: Sequence) -> Option<String> {
+    let oldest = journal.oldest().next;
+    (from == oldest && oldest > Sequence::FIRST)
+        .then(|| format!("record {oldest} is the oldest that is retained: what was before it cannot be sent again"))
+}
+
+/// Who reads otherwise than the door did has letters about it.
+pub(super) fn letters_stay(reread: Reread) -> Option<String> {
+    (reread != Reread::default()).then(|| {
+        "letters about what is delivered now stay open until you drop them: `meterline dead-letters list`".to_owned()
+    })
+}
+
 /// A time as commands give it.
-pub(super) fn parse_time(text: &str) -> Result<UnixNanos, String> {
+fn parse_time(text: &str) -> Result<UnixNanos, String> {
     let time: jiff::Timestamp = text
         .parse()
         .map_err(|_| format!("'{text}' is no time, like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00"))?;
@@ -110,7 +153,7 @@ pub(super) fn parse_time(text: &str) -> Result<UnixNanos, String> {
 }
 
 /// The number of a source that is already known.
-pub(super) fn source_id(journal: &Journal, name: &str) -> Result<SourceId, String> {
+fn source_id(journal: &Journal, name: &str) -> Result<SourceId, String> {
     (1..=u32::MAX)
         .map(SourceId)
         .map_while(|id| journal.source_name(id).map(|known| (id, known)))

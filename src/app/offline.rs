@@ -1,12 +1,13 @@
 //! The control commands without a running service: the same verbs under the data
 //! directory's lock.
 
-use super::commands::{is_wanted, parse_time};
+use super::commands::{is_wanted, letters_stay, oldest_is, rewind};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{Answer, Command, ask, is_served};
+use crate::control::{Answer, Command, Reread, ask, is_served};
 use crate::dead_letters::{DeadLetters, LetterId, Settlement};
-use crate::journal::{Cursor, Journal};
+use crate::deliver::rewind_stored;
+use crate::journal::Journal;
 
 /// Carries a command out: through the running service where there is one, else
 /// here, under the lock.
@@ -28,10 +29,12 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
         ));
     }
     match command {
-        Command::Replay { source: Some(_), .. } => {
-            Err("--source needs the running service: the filter lives in its pump".to_owned())
+        Command::Replay { sink, from, source, reread } => {
+            replay(config, sink.as_deref(), &from, source.as_deref(), reread)
         }
-        Command::Replay { sink, from, source: None } => replay(config, sink.as_deref(), &from),
+        Command::TakeBack { .. } => {
+            Err("a replay is taken back by the running service: start it with `meterline run` first".to_owned())
+        }
         Command::Drop { letter } => drop_letter(config, LetterId(letter)),
         Command::Resubmit { .. } => {
             Err("re-submitting goes through the door: start the service with `meterline run` first".to_owned())
@@ -41,26 +44,31 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
 }
 
 /// Stores lower cursors; the pumps begin there at the next start.
-fn replay(config: &Config, sink: Option<&str>, from: &str) -> Result<Vec<String>, String> {
-    let time = parse_time(from)?;
+fn replay(
+    config: &Config,
+    sink: Option<&str>,
+    from: &str,
+    source: Option<&str>,
+    reread: Reread,
+) -> Result<Vec<String>, String> {
     let clock = Clock::system();
     let (journal, _) =
         Journal::open(super::upkeep::journal_options(config, &clock)).map_err(|error| error.to_string())?;
-    let first = journal.first_received_at_or_after(time).map_err(|error| error.to_string())?;
+    let rewind = rewind(&journal, &clock, from, source, reread)?;
     let mut lines = Vec::new();
-    for (name, cursor) in journal.cursors().list() {
-        if !is_wanted(&name, sink) {
-            continue;
-        }
-        let next = cursor.and_then(|cursor| cursor.position()).map_or(first, |position| position.next.min(first));
-        let cursor = Cursor::at(name.as_str(), journal.position(next), clock.now());
-        journal.cursors().store(&cursor).map_err(|error| error.to_string())?;
-        lines.push(format!("{name}: will send again from record {next} at the next start"));
+    for (name, _) in journal.cursors().list().into_iter().filter(|(name, _)| is_wanted(name, sink)) {
+        let rewound = rewind_stored(&journal, &name, &rewind, clock.now()).map_err(|error| error.to_string())?;
+        lines.push(match rewound {
+            Some(rewound) => format!("{name}: will send again from record {} at the next start", rewound.from),
+            None => format!("{name}: has not come that far yet"),
+        });
     }
-    journal.close();
     if lines.is_empty() {
         return Err("there is no such sink in this data directory; `meterline journal` shows the cursors".to_owned());
     }
+    lines.extend(oldest_is(&journal, rewind.from));
+    lines.extend(letters_stay(rewind.reread));
+    journal.close();
     Ok(lines)
 }
 

@@ -4,7 +4,7 @@ use super::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{Keeper, PumpHandle, PumpOptions, Sink};
+use crate::deliver::{CurrentRules, Keeper, PumpHandle, PumpOptions, Sink};
 use crate::journal::Journal;
 
 /// The name of the keeper's pump and cursor.
@@ -33,10 +33,13 @@ pub(super) fn start_pumps(
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
+    let accounts = config.webhook.accounts.iter();
+    let rules = CurrentRules::new(accounts.map(|account| (account.name.clone(), account.source.limits)));
     sinks(config, journal, letters, clock)?
         .into_iter()
         .map(|(name, sink)| {
-            let options = PumpOptions { dead_letters: Some(letters.clone()), ..PumpOptions::default() };
+            let options =
+                PumpOptions { dead_letters: Some(letters.clone()), rules: rules.clone(), ..PumpOptions::default() };
             PumpHandle::start(name, sink, journal.clone(), clock.clone(), options).map_err(StartError::because)
         })
         .collect()

@@ -88,6 +88,7 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
         why: pump.why.clone(),
         since: pump.since.to_string(),
         next_sequence: pump.next.0,
+        replaying_until: pump.replaying_until.map(|until| until.0),
         lag_records: pump.lag_records,
         lag_seconds: pump.lag_seconds,
         last_error: pump.last_error.as_ref().map(|(_, error)| error.clone()),

@@ -10,7 +10,11 @@ use crate::reading::UnixNanos;
 use crate::wire::{self, PayloadFormat};
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::str::FromStr;
 
 /// Shows and settles what could not be delivered
 ///
@@ -55,7 +59,7 @@ enum Verb {
         #[arg(long)]
         raw: bool,
     },
-    /// Send a letter's body through the door again, after what was wrong is mended
+    /// Send the bodies of letters through the door again, after what was wrong is mended
     ///
     /// It is as if the sender sent it again now: judged by today's rule, and its
     /// values become the latest of their keys. Look first, with `show`, whether a
@@ -63,15 +67,17 @@ enum Verb {
     Resubmit {
         #[command(flatten)]
         place: DataPlace,
-        /// The letter's number
-        letter: u64,
+        /// Their numbers, or ranges like 3-17 of which the open ones are meant
+        #[arg(required = true)]
+        letters: Vec<Letters>,
     },
-    /// Settle a letter that nobody needs
+    /// Settle letters that nobody needs
     Drop {
         #[command(flatten)]
         place: DataPlace,
-        /// The letter's number
-        letter: u64,
+        /// Their numbers, or ranges like 3-17 of which the open ones are meant
+        #[arg(required = true)]
+        letters: Vec<Letters>,
     },
 }
 
@@ -80,9 +86,50 @@ pub(super) fn run(arguments: &DeadLettersArgs) -> Result<(), Failure> {
         Verb::List { place, all, json } => list(place, *all, *json),
         Verb::Show { place, letter, json } => show(place, LetterId(*letter), *json),
         Verb::Export { place, letter, raw } => export(place, LetterId(*letter), *raw),
-        Verb::Resubmit { place, letter } => settle(place, Command::Resubmit { letter: *letter }),
-        Verb::Drop { place, letter } => settle(place, Command::Drop { letter: *letter }),
+        Verb::Resubmit { place, letters } => settle(place, letters, |letter| Command::Resubmit { letter }),
+        Verb::Drop { place, letters } => settle(place, letters, |letter| Command::Drop { letter }),
     }
+}
+
+/// One letter, or all open ones of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Letters {
+    One(u64),
+    Range(RangeInclusive<u64>),
+}
+
+impl FromStr for Letters {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().map_err(|_| format!("'{text}' is no letter's number"));
+        match text.split_once('-') {
+            None => Ok(Self::One(number(text)?)),
+            Some((first, last)) => Ok(Self::Range(number(first)?..=number(last)?)),
+        }
+    }
+}
+
+/// The numbers that are meant, each once, lowest first.
+fn numbers(directory: &Path, letters: &[Letters]) -> Result<BTreeSet<u64>, Failure> {
+    let mut numbers = BTreeSet::new();
+    let mut open = None;
+    for letters in letters {
+        match letters {
+            Letters::One(number) => {
+                numbers.insert(*number);
+            }
+            Letters::Range(range) => {
+                let open = match &open {
+                    Some(open) => open,
+                    None => open.insert(read_all(directory, |_| false).map_err(Failure::failed)?),
+                };
+                let is_meant = |found: &&Found| found.settled.is_none() && range.contains(&found.id.0);
+                numbers.extend(open.iter().filter(is_meant).map(|found| found.id.0));
+            }
+        }
+    }
+    Ok(numbers)
 }
 
 #[derive(Debug, Serialize)]
@@ -198,7 +245,14 @@ fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure>
     print(body.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-fn settle(place: &DataPlace, verb: Command) -> Result<(), Failure> {
-    let lines = command(&place.load()?, verb).map_err(Failure::failed)?;
-    print(lines.join("\n"))
+fn settle(place: &DataPlace, letters: &[Letters], verb: impl Fn(u64) -> Command) -> Result<(), Failure> {
+    let config = place.load()?;
+    let numbers = numbers(&config.dead_letters_directory(), letters)?;
+    if numbers.is_empty() {
+        return print("no open dead letters there");
+    }
+    for number in numbers {
+        print(command(&config, verb(number)).map_err(Failure::failed)?.join("\n"))?;
+    }
+    Ok(())
 }

@@ -1,12 +1,14 @@
-//! The pump's stored cursor: follows what is safe, at most so often.
+//! The pump's stored cursor: follows what is safe, at most so often. A replay that
+//! is under way is stored with it.
 
+use super::replaying::Replaying;
 use super::shared::Shared;
 use crate::journal::{Cursor, CursorError, Sequence};
 use std::time::{Duration, Instant};
 
 pub(super) struct StoredCursor {
     every: Duration,
-    stored: Option<Sequence>,
+    stored: Option<(Sequence, Option<Replaying>)>,
     tried: Option<Instant>,
     is_failing: bool,
 }
@@ -18,20 +20,20 @@ impl StoredCursor {
 
     /// Stores `safe` if that is due. A cursor that cannot be stored does not hold
     /// the sink up: it pins the journal and repeats records after a crash, no more.
-    pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence) {
+    pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence, replaying: Option<Replaying>) {
         let now = shared.clock.monotonic();
-        if self.stored == Some(safe) || self.tried.is_some_and(|tried| now < tried + self.every) {
+        if self.stored == Some((safe, replaying)) || self.tried.is_some_and(|tried| now < tried + self.every) {
             return;
         }
-        self.finish(shared, safe);
+        self.finish(shared, safe, replaying);
     }
 
     /// Stores `safe` whether it is due or not.
-    pub(super) fn finish(&mut self, shared: &Shared, safe: Sequence) {
-        if self.stored == Some(safe) {
+    pub(super) fn finish(&mut self, shared: &Shared, safe: Sequence, replaying: Option<Replaying>) {
+        if self.stored == Some((safe, replaying)) {
             return;
         }
-        match self.store(shared, safe) {
+        match self.store(shared, safe, replaying) {
             Ok(()) => self.is_failing = false,
             Err(error) => {
                 if !self.is_failing {
@@ -42,12 +44,18 @@ impl StoredCursor {
         }
     }
 
-    /// Makes `next` durable now.
-    pub(super) fn store(&mut self, shared: &Shared, next: Sequence) -> Result<(), CursorError> {
+    /// Makes `next`, and the replay that goes from there, durable now.
+    pub(super) fn store(
+        &mut self,
+        shared: &Shared,
+        next: Sequence,
+        replaying: Option<Replaying>,
+    ) -> Result<(), CursorError> {
         self.tried = Some(shared.clock.monotonic());
-        let cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());
+        let mut cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());
+        cursor.note = replaying.map(Replaying::to_note).unwrap_or_default();
         shared.journal.cursors().store(&cursor)?;
-        self.stored = Some(next);
+        self.stored = Some((next, replaying));
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! From the journal's reader to the sink: which records are for it, and what
 //! goes with them.
 
-use super::poison::Deaths;
+use super::replaying::Reading;
 use super::run::Run;
-use super::sink::{Delivery, Exception, Sink, Takes};
+use super::sink::{Exception, Sink, SinkError, Takes};
 use super::trouble::Trouble;
 use crate::journal::{Journal, Record, RuleVersion, SourceId, Verdict};
 use crate::reading::Limits;
@@ -60,11 +60,21 @@ impl Run {
             if count == 0 {
                 place.mark(sequence, header.received);
             }
-            let is_left_out = self.filter.is_some_and(|filter| filter.leaves_out(sequence, header.source));
+            let replaying = self.replaying.as_ref();
+            let is_left_out = replaying.is_some_and(|replaying| replaying.leaves_out(sequence, header.source));
             if is_left_out || self.deaths.is_poison(sequence) {
                 continue;
             }
-            if hand_over(&record, self.sink.as_mut(), &self.shared.journal, &mut self.known, &mut self.deaths)? {
+            let (source, limits) = self.known.look_up(&self.shared.journal, &record)?;
+            let reading = Reading::of(&record, &source, limits, replaying, &self.options.rules);
+            self.deaths.begin(sequence);
+            let readings = match self.sink.takes() {
+                Takes::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
+                Takes::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
+            };
+            self.deaths.end();
+            if let Some(readings) = readings {
+                self.known.readings += readings;
                 place.last_taken = Some(sequence);
             }
         }
@@ -74,52 +84,48 @@ impl Run {
     }
 }
 
-/// Gives the record to the sink if it is for it; true if it was taken.
-fn hand_over(
-    record: &Record<'_>,
-    sink: &mut dyn Sink,
-    journal: &Journal,
-    known: &mut Known,
-    deaths: &mut Deaths,
-) -> Result<bool, Trouble> {
-    let verdict = record.header.verdict;
+/// Gives a store what is deliverable of the record; how many readings, if it took it.
+fn take(record: &Record<'_>, source: &str, reading: &Reading, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
+    let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
+    sink.take(&delivery)?;
+    Ok(Some(delivery.readings().count() as u64))
+}
+
+/// Gives the keeper a record that is not, or not wholly, for the stores. That is
+/// nothing that it holds up.
+fn keep(record: &Record<'_>, source: &str, limits: &Limits, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let format = PayloadFormat::from_number(record.header.format);
-    known.look_up(journal, record)?;
-    let (Some((_, source)), Some((_, limits))) = (&known.source, &known.limits) else { return Ok(false) };
-    deaths.begin(record.sequence);
-    let is_taken = match (sink.takes(), format) {
-        (Takes::Deliverable, Some(format)) if verdict != Verdict::Undecodable => {
-            let delivery = Delivery { record: *record, source, limits, format };
-            sink.take(&delivery)?;
-            known.readings += delivery.readings().count() as u64;
-            true
-        }
-        (Takes::Deliverable, _) => false,
-        (Takes::Exceptions, Some(_)) if verdict == Verdict::Deliverable => false,
-        (Takes::Exceptions, format) => {
-            sink.keep(&Exception { record: *record, source, limits, format })?;
-            false
-        }
-    };
-    deaths.end();
-    Ok(is_taken)
+    if format.is_none() || record.header.verdict != Verdict::Deliverable {
+        sink.keep(&Exception { record: *record, source, limits, format })?;
+    }
+    Ok(None)
 }
 
 impl Known {
-    fn look_up(&mut self, journal: &Journal, record: &Record<'_>) -> Result<(), Trouble> {
+    /// Who brought the record, and the limits that judged it.
+    fn look_up(&mut self, journal: &Journal, record: &Record<'_>) -> Result<(Arc<str>, Limits), Trouble> {
         self.records += 1;
         self.bytes += record.payload.len() as u64;
         let header = &record.header;
-        if self.source.as_ref().is_none_or(|(id, _)| *id != header.source) {
-            let name =
-                journal.source_name(header.source).ok_or_else(|| not_listed(record, "source", header.source.0))?;
-            self.source = Some((header.source, name));
-        }
-        if self.limits.is_none_or(|(version, _)| version != header.rule) {
-            let limits = journal.limits(header.rule).ok_or_else(|| not_listed(record, "rule", header.rule.0))?;
-            self.limits = Some((header.rule, limits));
-        }
-        Ok(())
+        let source = match &self.source {
+            Some((id, name)) if *id == header.source => Arc::clone(name),
+            _ => {
+                let name = journal.source_name(header.source);
+                let name = name.ok_or_else(|| not_listed(record, "source", header.source.0))?;
+                self.source = Some((header.source, Arc::clone(&name)));
+                name
+            }
+        };
+        let limits = match self.limits {
+            Some((version, limits)) if version == header.rule => limits,
+            _ => {
+                let limits = journal.limits(header.rule);
+                let limits = limits.ok_or_else(|| not_listed(record, "rule", header.rule.0))?;
+                self.limits = Some((header.rule, limits));
+                limits
+            }
+        };
+        Ok((source, limits))
     }
 
     pub(super) fn record_bytes_mean(&self) -> u64 {

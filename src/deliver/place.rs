@@ -24,9 +24,9 @@ impl Place {
         Self { safe, reader: None, last_taken: None, marks: VecDeque::new() }
     }
 
-    /// Everything from `from` on is to be sent again.
-    pub(super) fn go_back(&mut self, from: Sequence) {
-        self.safe = from;
+    /// Everything from `next` on is to be sent, whatever was sent before.
+    pub(super) fn go_to(&mut self, next: Sequence) {
+        self.safe = next;
         self.reader = None;
         self.last_taken = None;
         self.marks.clear();

@@ -1,7 +1,8 @@
 //! A running pump, seen from outside.
 
 use super::backoff::Backoff;
-use super::rewind::{Rewind, RewindError, Rewound};
+use super::replaying::CurrentRules;
+use super::rewind::{Order, Rewind, RewindError, Rewound};
 use super::run::Run;
 use super::shared::Shared;
 use super::sink::Sink;
@@ -32,16 +33,19 @@ pub struct PumpOptions {
     /// Where a record goes that kills the sink's code three times; without it, such
     /// a record blocks the sink.
     pub dead_letters: Option<DeadLetters>,
+    /// The limits that are configured now, for replays that ask for them.
+    pub rules: CurrentRules,
 }
 
 impl Default for PumpOptions {
-    /// 20 ms, one second, 100 ms to 30 s, nowhere.
+    /// 20 ms, one second, 100 ms to 30 s, nowhere, the standard limits.
     fn default() -> Self {
         Self {
             linger: Duration::from_millis(20),
             cursor_every: Duration::from_secs(1),
             backoff: Backoff::STANDARD,
             dead_letters: None,
+            rules: CurrentRules::default(),
         }
     }
 }
@@ -100,8 +104,20 @@ impl PumpHandle {
     /// # Errors
     /// See [`RewindError`].
     pub fn rewind(&self, rewind: Rewind) -> Result<Rewound, RewindError> {
-        let answer = self.shared.ask_for_rewind(rewind);
-        answer.recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
+        self.ask(Order::Rewind(rewind))
+    }
+
+    /// Gives up the replay that is under way and goes on where the sink was safe
+    /// before it; what was sent again meanwhile does no harm.
+    ///
+    /// # Errors
+    /// See [`RewindError`].
+    pub fn take_back(&self) -> Result<Rewound, RewindError> {
+        self.ask(Order::TakeBack)
+    }
+
+    fn ask(&self, order: Order) -> Result<Rewound, RewindError> {
+        self.shared.ask(order).recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
     }
 
     /// Asks it to send what the journal holds now, until `deadline`, and to end.

@@ -3,27 +3,54 @@
 //! The pump sends everything from the given record on again, in journal order, up
 //! to now; so a correction always follows what it corrects. With a source named,
 //! the other sources' records are skipped up to where the sink was safe when the
-//! rewind was asked for. Known limits: where two sources bring the same meter, a
-//! rewind of one of them can put its value over a later one of the other (rewind
-//! without a source then); and the filter is not kept over a restart, or over a
-//! second rewind: then the other sources' records are sent again too, which is
-//! harmless.
+//! rewind was asked for, and the records up to there may be read otherwise than the
+//! door read them ([`Reread`]). A restart in between goes on in the same way. Known
+//! limits: where two sources bring the same meter, a rewind of one of them can put
+//! its value over a later one of the other (rewind without a source then); and a
+//! second rewind during a first does what both ask for, without a source.
 
-use crate::journal::{CursorError, Sequence, SourceId};
+use super::replaying::{Replaying, Reread};
+use super::run::Run;
+use crate::journal::{Cursor, CursorError, Journal, Sequence, SourceId};
+use crate::reading::UnixNanos;
 
-/// Where to go back to.
+/// Where to go back to, and how to read what comes from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewind {
     /// The first record to be sent again. Older than retained: the oldest.
     pub from: Sequence,
     /// Only this source's records are sent again.
     pub source: Option<SourceId>,
+    /// How they are read.
+    pub reread: Reread,
+}
+
+impl Rewind {
+    /// Everything from a record on, read as always.
+    #[must_use]
+    pub fn to(from: Sequence) -> Self {
+        Self { from, source: None, reread: Reread::default() }
+    }
+
+    /// What is under way after it, for a sink that is safe below `until`.
+    fn replaying(&self, until: Sequence, before: Option<Replaying>) -> Replaying {
+        let Self { source, reread, .. } = *self;
+        Replaying { until, source, reread, can_be_taken_back: true }.joined_to(before)
+    }
+}
+
+/// What a pump is asked to do with its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Rewind(Rewind),
+    /// Give up the replay that is under way and go on where it began.
+    TakeBack,
 }
 
 /// What a rewind did; durable when it is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewound {
-    /// The first record that is sent again.
+    /// The first record that is sent next.
     pub from: Sequence,
     /// The first record that had not been safe before.
     pub until: Sequence,
@@ -44,18 +71,124 @@ pub enum RewindError {
     /// It is being stopped.
     #[error("the sink is being stopped; rewind it offline, or after the next start")]
     Stopped,
+    /// Nothing to take back.
+    #[error("no replay is under way, or the sink's store lost something during it: there is nothing to take back")]
+    NotReplaying,
 }
 
-/// What a rewind of one source leaves out on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SourceFilter {
-    pub(super) source: SourceId,
-    /// The first record that goes to the sink whoever brought it.
-    pub(super) until: Sequence,
-}
-
-impl SourceFilter {
-    pub(super) fn leaves_out(&self, sequence: Sequence, source: SourceId) -> bool {
-        sequence < self.until && source != self.source
+impl Run {
+    /// Carries out what was asked for, if anything.
+    pub(super) fn attend(&mut self) {
+        if let Some((order, asked)) = self.shared.take_order() {
+            let done = match order {
+                Order::Rewind(rewind) => self.rewind(rewind),
+                Order::TakeBack => self.take_back(),
+            };
+            // Who asked may have given up waiting.
+            asked.try_send(done).ok();
+        }
     }
+
+    fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
+        let Some(place) = &self.place else { return Err(self.not_started()) };
+        let until = place.safe;
+        let from = rewind.from.max(self.shared.journal.oldest().next);
+        if from >= until {
+            return Ok(Rewound { from: until, until });
+        }
+        self.go_to(from, Some(rewind.replaying(until, self.replaying)))?;
+        tracing::info!(sink = self.shared.name, from = from.0, until = until.0, "the sink is rewound");
+        Ok(Rewound { from, until })
+    }
+
+    fn take_back(&mut self) -> Result<Rewound, RewindError> {
+        if self.place.is_none() {
+            return Err(self.not_started());
+        }
+        let replaying = self.replaying.filter(|replaying| replaying.can_be_taken_back);
+        let until = replaying.ok_or(RewindError::NotReplaying)?.until;
+        self.go_to(until, None)?;
+        tracing::info!(sink = self.shared.name, from = until.0, "the replay is taken back");
+        Ok(Rewound { from: until, until })
+    }
+
+    /// Makes a place and a way of reading durable, then takes them.
+    fn go_to(&mut self, next: Sequence, replaying: Option<Replaying>) -> Result<(), RewindError> {
+        self.cursor.store(&self.shared, next, replaying)?;
+        self.replaying = replaying;
+        if let Some(place) = &mut self.place {
+            place.go_to(next);
+        }
+        self.stumble = None;
+        if let Some(failed) = &mut self.failed {
+            failed.safe = next;
+        }
+        self.deaths.load(&self.options, &self.shared.name);
+        let mut view = self.shared.view();
+        view.safe = next;
+        view.replaying_until = replaying.map(|replaying| replaying.until);
+        drop(view);
+        Ok(())
+    }
+
+    fn not_started(&self) -> RewindError {
+        let why = self.shared.view().why.clone();
+        RewindError::NotStarted(why.unwrap_or_else(|| "it is just starting".to_owned()))
+    }
+
+    /// Everything that is not safe is to be sent again; and where the store forgot
+    /// what was safe, that too, once the lower cursor is durable. Until it is, the
+    /// sink finds the loss anew at every try.
+    pub(super) fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
+        let Some(place) = &mut self.place else { return Sequence(0) };
+        let mut from = place.safe;
+        if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
+            let replaying = self.replaying.map(Replaying::after_a_loss);
+            match self.cursor.store(&self.shared, lost_from, replaying) {
+                Ok(()) => {
+                    tracing::warn!(
+                        sink = self.shared.name,
+                        from = lost_from.0,
+                        until = from.0,
+                        "the store forgot what it had confirmed; it is sent again"
+                    );
+                    self.metrics.went_back.increment(1);
+                    self.replaying = replaying;
+                    self.shared.view().safe = lost_from;
+                    from = lost_from;
+                }
+                Err(error) => {
+                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be set back; it is tried again");
+                }
+            }
+        }
+        place.go_to(from);
+        from
+    }
+}
+
+/// Sets a stored cursor back, for the next start; `None` where the sink has not come
+/// that far yet. For a journal that no pump reads.
+///
+/// # Errors
+/// When the cursor cannot be read or stored.
+pub fn rewind_stored(
+    journal: &Journal,
+    sink: &str,
+    rewind: &Rewind,
+    now: UnixNanos,
+) -> Result<Option<Rewound>, CursorError> {
+    let cursor = journal.cursors().load(sink)?;
+    let Some(until) = cursor.as_ref().and_then(Cursor::position).map(|position| position.next) else {
+        return Ok(None);
+    };
+    let from = rewind.from.max(journal.oldest().next);
+    if from >= until {
+        return Ok(None);
+    }
+    let before = cursor.and_then(|cursor| Replaying::from_note(&cursor.note)).filter(|before| before.until > until);
+    let mut cursor = Cursor::at(sink, journal.position(from), now);
+    cursor.note = rewind.replaying(until, before).to_note();
+    journal.cursors().store(&cursor)?;
+    Ok(Some(Rewound { from, until }))
 }

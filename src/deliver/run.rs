@@ -7,7 +7,7 @@ use super::metrics::Metrics;
 use super::place::Place;
 use super::poison::Deaths;
 use super::pump::PumpOptions;
-use super::rewind::{Rewind, RewindError, Rewound, SourceFilter};
+use super::replaying::Replaying;
 use super::shared::Shared;
 use super::sink::{Progress, Sink};
 use super::start::{gap, start};
@@ -26,8 +26,8 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
 /// The last failure, until the sink has recovered from it.
-struct Failed {
-    safe: Sequence,
+pub(super) struct Failed {
+    pub(super) safe: Sequence,
     tried: Instant,
 }
 
@@ -42,14 +42,14 @@ pub(super) struct Run {
     pub(super) options: PumpOptions,
     pub(super) metrics: Metrics,
     pub(super) place: Option<Place>,
-    pub(super) filter: Option<SourceFilter>,
+    pub(super) replaying: Option<Replaying>,
     pub(super) known: Known,
     pub(super) deaths: Deaths,
     /// The record that could not be handed over: everything before it is made safe
     /// first, so that what is wrong with it holds nothing else up.
     pub(super) stumble: Option<Sequence>,
-    cursor: StoredCursor,
-    failed: Option<Failed>,
+    pub(super) cursor: StoredCursor,
+    pub(super) failed: Option<Failed>,
     refreshed: Option<Instant>,
     rings_seen: u64,
 }
@@ -66,7 +66,7 @@ impl Run {
             sink,
             options,
             place: None,
-            filter: None,
+            replaying: None,
             failed: None,
             refreshed: None,
             rings_seen: 0,
@@ -87,7 +87,7 @@ impl Run {
             }
         }
         if let Some(place) = &self.place {
-            self.cursor.finish(&self.shared, place.safe);
+            self.cursor.finish(&self.shared, place.safe, self.replaying);
         }
         self.refresh();
         self.shared.ended();
@@ -124,47 +124,17 @@ impl Run {
         }
         let start = start(&self.shared, self.sink.as_mut())?;
         // Stored before anything is read: from here on it pins what it needs.
-        self.cursor.store(&self.shared, start.next).map_err(|error| Trouble::waiting(error.to_string()))?;
+        self.cursor
+            .store(&self.shared, start.next, start.replaying)
+            .map_err(|error| Trouble::waiting(error.to_string()))?;
         self.metrics.gap_records.increment(start.gap_records);
         self.deaths.load(&self.options, &self.shared.name);
         self.shared.view().safe = start.next;
+        self.shared.view().replaying_until = start.replaying.map(|replaying| replaying.until);
+        self.replaying = start.replaying;
         self.place = Some(Place::at(start.next));
         tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
         Ok(())
-    }
-
-    /// Carries out the rewind that was asked for, if any.
-    fn attend(&mut self) {
-        if let Some((rewind, asked)) = self.shared.take_rewind() {
-            // Who asked may have given up waiting.
-            asked.try_send(self.rewind(rewind)).ok();
-        }
-    }
-
-    fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
-        let Some(place) = &mut self.place else {
-            let why = self.shared.view().why.clone();
-            return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is just starting".to_owned())));
-        };
-        let until = place.safe;
-        let from = rewind.from.max(self.shared.journal.oldest().next);
-        if from >= until {
-            return Ok(Rewound { from: until, until });
-        }
-        self.cursor.store(&self.shared, from)?;
-        self.filter = match (rewind.source, self.filter) {
-            (Some(source), None) => Some(SourceFilter { source, until }),
-            _ => None,
-        };
-        place.go_back(from);
-        self.stumble = None;
-        if let Some(failed) = &mut self.failed {
-            failed.safe = from;
-        }
-        self.deaths.load(&self.options, &self.shared.name);
-        self.shared.view().safe = from;
-        tracing::info!(sink = self.shared.name, from = from.0, until = until.0, "the sink is rewound");
-        Ok(Rewound { from, until })
     }
 
     /// Rewinds the sink to the lowest unsafe record, after a start, a failure, a rewind.
@@ -202,16 +172,18 @@ impl Run {
             let delay_ns = self.shared.clock.now().since(received).max(0);
             self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
         }
-        if self.filter.is_some_and(|filter| safe >= filter.until) {
-            self.filter = None;
+        if self.replaying.is_some_and(|replaying| safe >= replaying.until) {
+            self.replaying = None;
+            tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
         }
         self.deaths.forget_below(safe);
-        self.cursor.follow(&self.shared, safe);
+        self.cursor.follow(&self.shared, safe, self.replaying);
         self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
         {
             let mut view = self.shared.view();
             view.safe = safe;
             view.readings = self.known.readings();
+            view.replaying_until = self.replaying.map(|replaying| replaying.until);
         }
         self.note_recovery(safe, is_idle);
         next
@@ -261,35 +233,6 @@ impl Run {
         }
         self.set_state(trouble.state, Some(trouble.message));
         self.refresh();
-    }
-
-    /// Everything that is not safe is to be sent again; and where the store forgot
-    /// what was safe, that too, once the lower cursor is durable. Until it is, the
-    /// sink finds the loss anew at every try.
-    fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
-        let Some(place) = &mut self.place else { return Sequence(0) };
-        let mut from = place.safe;
-        if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
-            match self.cursor.store(&self.shared, lost_from) {
-                Ok(()) => {
-                    tracing::warn!(
-                        sink = self.shared.name,
-                        from = lost_from.0,
-                        until = from.0,
-                        "the store forgot what it had confirmed; it is sent again"
-                    );
-                    self.metrics.went_back.increment(1);
-                    self.filter = None;
-                    self.shared.view().safe = lost_from;
-                    from = lost_from;
-                }
-                Err(error) => {
-                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be set back; it is tried again");
-                }
-            }
-        }
-        place.go_back(from);
-        from
     }
 
     /// False where it is to end instead: what failed is not tried again at a stop.

@@ -1,20 +1,22 @@
 //! What the pump asks of a sink.
 
 use crate::journal::{Position, Record, Sequence};
-use crate::reading::Limits;
+use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, Judged, PayloadFormat};
 use std::time::Instant;
 
-/// A record on its way to a sink: decoded by the pump, judged by the limits that
-/// judged it at the door. Borrowed for the length of one [`Sink::take`].
+/// A record on its way to a sink: decoded by the pump, judged as at the door, or as
+/// a replay asks. Borrowed for the length of one [`Sink::take`].
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {
     /// The record.
     pub record: Record<'a>,
     /// Name of the account or device that brought it.
     pub source: &'a str,
-    /// The limits of its rule version.
+    /// The limits that judge it: of its rule version, but for some replays.
     pub limits: &'a Limits,
+    /// What its times are judged against: its receive time, but for some replays.
+    pub judged_at: UnixNanos,
     /// The payload's format.
     pub format: PayloadFormat,
 }
@@ -23,11 +25,11 @@ impl<'a> Delivery<'a> {
     /// The readings that are to be delivered, in the order they came. Nothing of
     /// an undecodable record.
     pub fn readings(&self) -> impl Iterator<Item = Judged<'a>> + use<'a> {
-        let (limits, received) = (self.limits, self.record.header.received);
+        let (limits, judged_at) = (self.limits, self.judged_at);
         wire::readings(self.format, self.record.payload)
             .into_iter()
             .flatten()
-            .filter_map(move |reading| Judged::new(reading, limits, received).ok())
+            .filter_map(move |reading| Judged::new(reading, limits, judged_at).ok())
     }
 }
 

@@ -6,6 +6,7 @@
 //! where it was put back from a copy or made anew: what it forgot is sent again.
 //! The file is moved first by a rewind, so a crash right after cannot undo it.
 
+use super::replaying::Replaying;
 use super::shared::Shared;
 use super::sink::Sink;
 use super::trouble::Trouble;
@@ -18,17 +19,21 @@ pub(super) struct Start {
     pub(super) next: Sequence,
     /// Records that retention took before the sink had them.
     pub(super) gap_records: u64,
+    /// The replay that was under way.
+    pub(super) replaying: Option<Replaying>,
 }
 
 pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Trouble> {
-    let file = file_position(shared)?;
+    let cursor = stored_cursor(shared)?;
+    let file = cursor.as_ref().and_then(Cursor::position);
     let store = sink.stored_position()?;
     let from_file = file.map(|position| resolve(shared, position, "the cursor")).transpose()?;
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
     let oldest = shared.journal.oldest().next;
     let next = from_file.into_iter().chain(from_store).min().unwrap_or(oldest);
     let wanted = file.or(store).map_or(next, |position| position.next);
-    Ok(Start { next, gap_records: gap(wanted, oldest) })
+    let replaying = cursor.and_then(|cursor| Replaying::from_note(&cursor.note)).filter(|replay| next < replay.until);
+    Ok(Start { next, gap_records: gap(wanted, oldest), replaying })
 }
 
 /// Records between what was wanted and what there is.
@@ -36,9 +41,9 @@ pub(super) fn gap(wanted: Sequence, oldest: Sequence) -> u64 {
     oldest.0.saturating_sub(wanted.0)
 }
 
-fn file_position(shared: &Shared) -> Result<Option<Position>, Trouble> {
+fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, Trouble> {
     match shared.journal.cursors().load(&shared.name) {
-        Ok(cursor) => Ok(cursor.and_then(|cursor| cursor.position())),
+        Ok(cursor) => Ok(cursor),
         Err(error @ CursorError::Damaged { .. }) => {
             tracing::warn!(sink = shared.name, %error, "starting at the oldest retained record");
             Ok(None)

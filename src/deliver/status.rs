@@ -53,6 +53,8 @@ pub struct PumpStatus {
     pub lag_seconds: f64,
     /// Readings handed over since the start; repeats count again.
     pub readings: u64,
+    /// The end of the replay that is under way.
+    pub replaying_until: Option<Sequence>,
     /// Times its code failed (a panic) and was started again.
     pub restarts: u64,
     /// The last error and when it was, also after it has passed.

@@ -3,6 +3,7 @@
 pub(crate) mod feed;
 mod keeping;
 mod recorder;
+mod rereading;
 mod rewinding;
 mod starting;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 /// Paced for tests: everything soon.
 fn soon() -> PumpOptions {
     PumpOptions {
+        rules: CurrentRules::default(),
         linger: Duration::from_millis(1),
         cursor_every: Duration::from_millis(1),
         backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(10)).unwrap(),

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
 
+const NOTE: &str = "note ";
 const FILE_PREFIX: &str = "cursor-";
 const NAME_BYTES_MAX: usize = 64;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -38,6 +39,8 @@ pub struct Cursor {
     pub ranges: Vec<Range>,
     /// When it was stored.
     pub updated: UnixNanos,
+    /// What its owner keeps with it: one line, or nothing.
+    pub note: String,
 }
 
 impl Cursor {
@@ -45,7 +48,7 @@ impl Cursor {
     #[must_use]
     pub fn at(name: impl Into<String>, position: Position, now: UnixNanos) -> Self {
         let range = Range { journal: position.journal, next: position.next, end: None };
-        Self { name: name.into(), ranges: vec![range], updated: now }
+        Self { name: name.into(), ranges: vec![range], updated: now, note: String::new() }
     }
 
     /// The lowest record still to be delivered.
@@ -60,6 +63,9 @@ impl Cursor {
             let end = end.map_or_else(|| "-".to_owned(), |end| end.to_string());
             text.push_str(&with_checksum(&format!("range {journal} {next} {end}")));
         }
+        if !self.note.is_empty() {
+            text.push_str(&with_checksum(&format!("{NOTE}{}", self.note.replace('\n', " "))));
+        }
         text.push_str(&with_checksum(&format!("end {}", self.ranges.len())));
         text
     }
@@ -67,11 +73,13 @@ impl Cursor {
     fn parse(name: &str, text: &str) -> Option<Self> {
         let lines = text.lines().map(checked_line).collect::<Option<Vec<_>>>()?;
         let (first, rest) = lines.split_first()?;
-        let (last, ranges) = rest.split_last()?;
+        let (last, rest) = rest.split_last()?;
+        let noted = rest.split_last().and_then(|(note, ranges)| Some((note.strip_prefix(NOTE)?, ranges)));
+        let (note, ranges) = noted.unwrap_or(("", rest));
         let updated = UnixNanos(first.strip_prefix("updated ")?.parse().ok()?);
         let ranges = ranges.iter().map(|line| parse_range(line)).collect::<Option<Vec<_>>>()?;
         let whole = last.strip_prefix("end ")?.parse() == Ok(ranges.len()) && !ranges.is_empty();
-        whole.then(|| Self { name: name.to_owned(), ranges, updated })
+        whole.then(|| Self { name: name.to_owned(), ranges, updated, note: note.to_owned() })
     }
 }
 

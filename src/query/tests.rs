@@ -19,7 +19,13 @@ fn stored(values: &[f64]) -> (Feed, PathBuf) {
     }
     let mut reader = feed.journal.reader(Sequence::FIRST).unwrap();
     while let Some(record) = reader.read().unwrap() {
-        let delivery = Delivery { record, source: "acme", limits: &Limits::DEFAULT, format: PayloadFormat::SmartMe };
+        let delivery = Delivery {
+            record,
+            source: "acme",
+            limits: &Limits::DEFAULT,
+            judged_at: record.header.received,
+            format: PayloadFormat::SmartMe,
+        };
         sink.take(&delivery).unwrap();
     }
     sink.settle(true).unwrap();

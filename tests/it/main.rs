@@ -20,5 +20,7 @@ mod end_to_end {
     mod endings;
     mod outages;
     mod replay;
+    #[cfg(feature = "test-faults")]
+    mod rereading;
     mod watch;
 }

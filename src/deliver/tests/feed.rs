@@ -54,11 +54,22 @@ impl Feed {
     }
 
     pub(crate) fn append_as(&self, source: &str, verdict: Verdict, format: u16, payload: &[u8]) -> Sequence {
+        self.append_judged(source, verdict, &Limits::DEFAULT, format, payload)
+    }
+
+    pub(crate) fn append_judged(
+        &self,
+        source: &str,
+        verdict: Verdict,
+        limits: &Limits,
+        format: u16,
+        payload: &[u8],
+    ) -> Sequence {
         let header = RecordHeader {
             source: self.source(source),
             format,
             verdict,
-            rule: self.journal.rule_version(&Limits::DEFAULT).unwrap(),
+            rule: self.journal.rule_version(limits).unwrap(),
             received: self.clock.now(),
         };
         self.journal.append(header, payload).unwrap().wait().unwrap()

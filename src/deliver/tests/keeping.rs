@@ -22,7 +22,7 @@ fn the_keeper_keeps_what_is_not_delivered_once_and_nothing_else() {
     feed.append_readings("acme", 1);
     let pump = keeper(&feed, &letters);
     wait_for(&pump, 6);
-    pump.rewind(Rewind { from: Sequence(1), source: None }).unwrap();
+    pump.rewind(Rewind::to(Sequence(1))).unwrap();
     wait_for(&pump, 6);
 
     let kept: Vec<_> = (1..=3).map(|id| letters.get(LetterId(id)).unwrap()).collect();

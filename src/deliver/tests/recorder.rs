@@ -18,6 +18,8 @@ pub(crate) enum Fault {
 pub(crate) struct Script {
     /// Everything taken, repeats too.
     pub(crate) taken: Vec<u64>,
+    /// Samples that each of them had for a store.
+    pub(crate) samples: Vec<(u64, usize)>,
     /// Each rewind, and what the stored cursor was at that moment.
     pub(crate) rewinds: Vec<(u64, Option<u64>)>,
     /// Faults by record, and how often each still happens.
@@ -84,7 +86,11 @@ impl Sink for Recorder {
                 drop(script);
                 panic!("a fault of the sink's code");
             }
-            None => script.taken.push(sequence.0),
+            None => {
+                script.taken.push(sequence.0);
+                let samples = delivery.readings().map(|reading| reading.samples().count()).sum();
+                script.samples.push((sequence.0, samples));
+            }
         }
         drop(script);
         self.next = sequence.next();

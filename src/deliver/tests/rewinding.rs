@@ -3,7 +3,7 @@
 use super::*;
 
 fn rewind(pump: &PumpHandle, from: u64, source: Option<crate::journal::SourceId>) -> Rewound {
-    pump.rewind(Rewind { from: Sequence(from), source }).unwrap()
+    pump.rewind(Rewind { source, ..Rewind::to(Sequence(from)) }).unwrap()
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_pump_that_stopped_says_so() {
     let sink = Recorder::new("sink", &feed.journal);
     let pump = started(&feed, &sink);
     stop(&feed, &pump);
-    let refused = pump.rewind(Rewind { from: Sequence(1), source: None });
+    let refused = pump.rewind(Rewind::to(Sequence(1)));
     assert!(matches!(refused, Err(RewindError::Stopped)), "{refused:?}");
 }
 

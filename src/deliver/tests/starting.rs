@@ -64,7 +64,7 @@ fn nowhere_for_a_store_that_is_beyond_the_end() {
     wait_for_state(&pump, SinkState::Blocked);
     let why = pump.status().why.unwrap();
     assert!(why.contains("record 9") && why.contains("end at 2"), "{why}");
-    let refused = pump.rewind(Rewind { from: Sequence(1), source: None });
+    let refused = pump.rewind(Rewind::to(Sequence(1)));
     assert!(matches!(&refused, Err(RewindError::NotStarted(reason)) if *reason == why), "{refused:?}");
     assert_eq!(sink.taken(), [0_u64; 0]);
 }

@@ -111,7 +111,12 @@ fn a_cursor_of_several_ranges_is_kept_as_it_is() {
     let Position { journal: id, .. } = journal.oldest();
     let backlog = Range { journal: id, next: Sequence(3), end: Some(Sequence(9)) };
     let live = Range { journal: id, next: Sequence(12), end: None };
-    let cursor = Cursor { name: "two_lanes".to_owned(), ranges: vec![backlog, live], updated: UnixNanos(-5) };
+    let cursor = Cursor {
+        name: "two_lanes".to_owned(),
+        ranges: vec![backlog, live],
+        updated: UnixNanos(-5),
+        note: "of a later use = 7".to_owned(),
+    };
     journal.cursors().store(&cursor).unwrap();
     journal.close();
     let (journal, _) = open(&disk);

@@ -117,7 +117,7 @@ fn a_correction_stands_and_is_listed_once_also_after_replays_from_before_both() 
     for _ in 0..2 {
         assert_eq!(values(&file(&feed)), [["12"]]);
         assert_eq!(corrections(&file(&feed)), [["10", "12"]]);
-        pump.rewind(Rewind { from: Sequence(1), source: None }).unwrap();
+        pump.rewind(Rewind::to(Sequence(1))).unwrap();
         drain(&feed, &pump);
     }
 }
@@ -136,7 +136,14 @@ fn a_replay_that_stops_between_a_value_and_its_correction_lists_nothing_new() {
             let record = reader.read().unwrap().unwrap();
             let limits = crate::reading::Limits::DEFAULT;
             let format = crate::wire::PayloadFormat::SmartMe;
-            sink.take(&crate::deliver::Delivery { record, source: "acme", limits: &limits, format }).unwrap();
+            sink.take(&crate::deliver::Delivery {
+                record,
+                source: "acme",
+                limits: &limits,
+                judged_at: record.header.received,
+                format,
+            })
+            .unwrap();
             let progress = sink.settle(true).unwrap();
             assert_eq!(progress.next_unsafe, record.sequence.next());
             assert_eq!(values(&file(&feed)), [[value]]);
@@ -287,7 +294,14 @@ fn an_uncommitted_batch_is_not_progress() {
     let record = reader.read().unwrap().unwrap();
     let limits = crate::reading::Limits::DEFAULT;
     let format = crate::wire::PayloadFormat::SmartMe;
-    sink.take(&crate::deliver::Delivery { record, source: "acme", limits: &limits, format }).unwrap();
+    sink.take(&crate::deliver::Delivery {
+        record,
+        source: "acme",
+        limits: &limits,
+        judged_at: record.header.received,
+        format,
+    })
+    .unwrap();
     let progress = sink.settle(false).unwrap();
     assert_eq!(progress.next_unsafe, Sequence(1));
     assert!(progress.wake_at.is_some());

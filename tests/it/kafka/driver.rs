@@ -159,7 +159,13 @@ impl Driver {
         }
         while let Some(record) = records.get(self.at).filter(|_| !self.sink.is_full()) {
             let format = PayloadFormat::SmartMe;
-            self.sink.take(&Delivery { record, source: SOURCE, limits: &Limits::DEFAULT, format })?;
+            self.sink.take(&Delivery {
+                record,
+                source: SOURCE,
+                limits: &Limits::DEFAULT,
+                judged_at: record.header.received,
+                format,
+            })?;
             self.at = self.at.next();
         }
         let progress = self.sink.settle(false)?;

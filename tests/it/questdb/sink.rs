@@ -74,7 +74,13 @@ impl Stand {
                 received: received(),
             };
             let record = Record { journal: JOURNAL, sequence: Sequence(number), header, payload: body };
-            let delivery = Delivery { record, source: "home", limits: &ANY_TIME, format: PayloadFormat::SmartMe };
+            let delivery = Delivery {
+                record,
+                source: "home",
+                limits: &ANY_TIME,
+                judged_at: record.header.received,
+                format: PayloadFormat::SmartMe,
+            };
             self.sink.take(&delivery)?;
         }
         Ok(())

@@ -52,7 +52,7 @@ impl Setup {
     fn place(self) -> Service {
         let directory = tempfile::tempdir().unwrap();
         let (webhook_port, admin_port) = (ports::free(), ports::free());
-        let service = Service { process: None, webhook_port, admin_port, options: self.options, directory };
+        let service = Service { process: None, webhook_port, admin_port, options: self.options, faults: "", directory };
         std::fs::write(service.file("password"), PASSWORD).unwrap();
         std::fs::write(service.file("meterline.toml"), self.toml(&service)).unwrap();
         service
@@ -86,6 +86,8 @@ pub(crate) struct Service {
     webhook_port: u16,
     admin_port: u16,
     options: &'static [&'static str],
+    /// Switches of test builds that the next start has.
+    faults: &'static str,
     directory: TempDir,
 }
 
@@ -199,11 +201,27 @@ impl Service {
         self.process = None;
         let mut command = program();
         command.arg("run").arg("--config").arg(self.file("meterline.toml")).args(self.options);
+        command.env("METERLINE_TEST_FAULTS", self.faults);
         let mut process = Process::start(command, &self.file("service.log"));
         process.wait_ready("meterline is ready", START_LIMIT, || {
             self.page("/readyz").is_some_and(|(status, _)| status == 200)
         });
         self.process = Some(process);
+    }
+
+    /// Stops it, and starts it with other switches of test builds.
+    pub(crate) fn restart_with(&mut self, faults: &'static str) {
+        assert!(self.stop().success());
+        self.faults = faults;
+        self.start_again();
+    }
+
+    /// Changes the configuration, for the next start.
+    pub(crate) fn reconfigure(&self, before: &str, after: &str) {
+        let file = self.file("meterline.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(before), "no {before:?} in {text}");
+        std::fs::write(&file, text.replace(before, after)).unwrap();
     }
 
     fn started(mut self) -> Self {

@@ -1,0 +1,170 @@
+//! A replay under way: how far it goes, and how its records are read.
+//!
+//! It is kept with the sink's stored cursor, so that a restart in the middle goes
+//! on in the same way. Invariant: a record at or above `until` is read as always.
+
+use super::sink::Delivery;
+use crate::journal::{Record, Sequence, SourceId, Verdict};
+use crate::reading::{Limits, UnixNanos};
+use crate::wire::PayloadFormat;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How a replay reads records, where not as the door did when they came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reread {
+    /// Decode also what the door could not decode.
+    pub redecode: bool,
+    /// Judge by the limits that are configured now, not by those of the record.
+    pub current_rule: bool,
+    /// Judge times against this moment, not against the time of receipt.
+    pub judged_at: Option<UnixNanos>,
+}
+
+/// The limits that are configured now, by source.
+#[derive(Debug, Clone, Default)]
+pub struct CurrentRules(Arc<HashMap<String, Limits>>);
+
+impl CurrentRules {
+    /// Of these sources; any other has the standard limits.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = (String, Limits)>) -> Self {
+        Self(Arc::new(rules.into_iter().collect()))
+    }
+
+    fn of(&self, source: &str) -> Limits {
+        self.0.get(source).copied().unwrap_or(Limits::DEFAULT)
+    }
+}
+
+/// What of the way up to `until` is done otherwise than always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Replaying {
+    /// The first record that had not been safe when the replay was asked for.
+    pub(super) until: Sequence,
+    /// Only this source's records are sent.
+    pub(super) source: Option<SourceId>,
+    pub(super) reread: Reread,
+    /// Whether everything below `until` is still safe without it.
+    pub(super) can_be_taken_back: bool,
+}
+
+impl Replaying {
+    /// Both at once, where one was asked for while the other was under way: nothing
+    /// that either wanted is left out.
+    pub(super) fn joined_to(self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        let (now, then) = (self.reread, before.reread);
+        Self {
+            until: self.until.max(before.until),
+            source: None,
+            reread: Reread {
+                redecode: now.redecode || then.redecode,
+                current_rule: now.current_rule || then.current_rule,
+                judged_at: now.judged_at.or(then.judged_at),
+            },
+            can_be_taken_back: self.can_be_taken_back && before.can_be_taken_back,
+        }
+    }
+
+    /// The same, after the sink's store lost something of what was safe.
+    pub(super) fn after_a_loss(self) -> Self {
+        Self { source: None, can_be_taken_back: false, ..self }
+    }
+
+    pub(super) fn leaves_out(&self, sequence: Sequence, source: SourceId) -> bool {
+        sequence < self.until && self.source.is_some_and(|only| only != source)
+    }
+
+    /// As it is stored with the cursor: one line.
+    pub(super) fn to_note(self) -> String {
+        let mut words = vec![format!("replay-until={}", self.until)];
+        words.extend(self.source.map(|source| format!("source={}", source.0)));
+        words.extend(self.reread.redecode.then(|| "redecode".to_owned()));
+        words.extend(self.reread.current_rule.then(|| "rule=current".to_owned()));
+        words.extend(self.reread.judged_at.map(|at| format!("judged-at={}", at.0)));
+        words.extend(self.can_be_taken_back.then(|| "can-be-taken-back".to_owned()));
+        words.join(" ")
+    }
+
+    /// Reads a note; `None` for an empty one, and for one of another program.
+    pub(super) fn from_note(note: &str) -> Option<Self> {
+        let mut words = note.split(' ');
+        let until = Sequence(words.next()?.strip_prefix("replay-until=")?.parse().ok()?);
+        let mut replaying = Self { until, source: None, reread: Reread::default(), can_be_taken_back: false };
+        for word in words {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("source", number) => replaying.source = Some(SourceId(number.parse().ok()?)),
+                ("redecode", "") => replaying.reread.redecode = true,
+                ("rule", "current") => replaying.reread.current_rule = true,
+                ("judged-at", nanos) => replaying.reread.judged_at = Some(UnixNanos(nanos.parse().ok()?)),
+                ("can-be-taken-back", "") => replaying.can_be_taken_back = true,
+                _ => return None,
+            }
+        }
+        Some(replaying)
+    }
+}
+
+/// How one record is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    redecode: bool,
+    limits: Limits,
+    judged_at: UnixNanos,
+}
+
+impl Reading {
+    /// As the door did, or as the replay asks that goes over the record. `limits`
+    /// are those of the record's own rule.
+    pub(super) fn of(
+        record: &Record<'_>,
+        source: &str,
+        limits: Limits,
+        replaying: Option<&Replaying>,
+        rules: &CurrentRules,
+    ) -> Self {
+        let over_it = replaying.filter(|replaying| record.sequence < replaying.until);
+        let reread = over_it.map(|replaying| replaying.reread).unwrap_or_default();
+        Self {
+            redecode: reread.redecode,
+            limits: if reread.current_rule { rules.of(source) } else { limits },
+            judged_at: reread.judged_at.unwrap_or(record.header.received),
+        }
+    }
+
+    /// The record as it goes to a store; `None` where there is nothing in it for one.
+    pub(super) fn delivery<'a>(&'a self, record: Record<'a>, source: &'a str) -> Option<Delivery<'a>> {
+        let is_read = record.header.verdict != Verdict::Undecodable || self.redecode;
+        let format = PayloadFormat::from_number(record.header.format).filter(|_| is_read)?;
+        Some(Delivery { record, source, limits: &self.limits, judged_at: self.judged_at, format })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_note_is_read_as_it_was_written(
+            until: u64, source: Option<u32>, redecode: bool, current_rule: bool, at: Option<i64>, back: bool
+        ) {
+            let replaying = Replaying {
+                until: Sequence(until),
+                source: source.map(SourceId),
+                reread: Reread { redecode, current_rule, judged_at: at.map(UnixNanos) },
+                can_be_taken_back: back,
+            };
+            prop_assert_eq!(Replaying::from_note(&replaying.to_note()), Some(replaying));
+        }
+
+        #[test]
+        fn any_other_note_is_none(note in "[a-z=0-9 -]{0,40}") {
+            if let Some(replaying) = Replaying::from_note(&note) {
+                prop_assert!(Replaying::from_note(&replaying.to_note()) == Some(replaying));
+            }
+        }
+    }
+}

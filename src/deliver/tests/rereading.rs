@@ -1,0 +1,211 @@
+//! Replays that read otherwise than the door did, and those that are given up.
+
+use super::*;
+use crate::journal::Cursor;
+use crate::reading::Limits;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// No measurement older than so many seconds.
+fn accepting(age_seconds: i64) -> Limits {
+    Limits { age_ns_max: age_seconds * SECOND_NS, ..Limits::DEFAULT }
+}
+
+/// A record with one reading, measured so many seconds after now.
+fn append_measured(feed: &Feed, second: i64, limits: &Limits) -> Sequence {
+    feed.append_judged("acme", Verdict::Deliverable, limits, 1, &feed::body(1, second, 1.0).bytes)
+}
+
+fn rereading(from: u64, reread: Reread) -> Rewind {
+    Rewind { reread, ..Rewind::to(Sequence(from)) }
+}
+
+fn with_rules(feed: &Feed, sink: &Recorder, limits: Limits) -> PumpHandle {
+    pump(feed, sink, PumpOptions { rules: CurrentRules::new([("acme".to_owned(), limits)]), ..soon() })
+}
+
+#[test]
+fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 1);
+    // What the door could not read and this decoder can.
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 5, 2.0).bytes);
+    feed.append_as("acme", Verdict::Undecodable, 1, b"\xff\xff");
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 4);
+    assert_eq!(sink.taken(), [1]);
+    pump.rewind(Rewind::to(Sequence(1))).unwrap();
+    wait_for(&pump, 4);
+    assert_eq!(sink.taken(), [1, 1], "a plain replay leaves it out");
+
+    pump.rewind(rereading(1, Reread { redecode: true, ..Reread::default() })).unwrap();
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 6, 2.0).bytes);
+    wait_for(&pump, 5);
+    assert_eq!(sink.script().samples[2..], [(1, 1), (2, 1), (3, 0)], "and nothing that came after it was asked for");
+}
+
+#[test]
+fn every_record_is_judged_by_the_limits_of_its_day_also_by_a_pump_that_lags() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.fail_at(1, Fault::Blocked, u32::MAX);
+    append_measured(&feed, -2 * HOUR, &accepting(HOUR));
+    append_measured(&feed, -2 * HOUR, &accepting(DAY));
+    let first = started(&feed, &sink);
+    wait_for_state(&first, SinkState::Blocked);
+    stop(&feed, &first);
+    let feed = feed.reopened();
+    append_measured(&feed, -2 * HOUR, &accepting(HOUR));
+    let sink = Recorder::new("sink", &feed.journal);
+    let second = with_rules(&feed, &sink, accepting(400 * DAY));
+    wait_for(&second, 4);
+    assert_eq!(sink.script().samples, [(1, 0), (2, 1), (3, 0)]);
+}
+
+#[test]
+fn a_replay_by_the_current_rule_delivers_what_the_rule_of_its_day_set_aside() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    append_measured(&feed, -2 * HOUR, &accepting(HOUR));
+    append_measured(&feed, -2 * DAY, &accepting(HOUR));
+    let pump = with_rules(&feed, &sink, accepting(DAY));
+    wait_for(&pump, 3);
+    assert_eq!(sink.script().samples, [(1, 0), (2, 0)]);
+    pump.rewind(rereading(1, Reread { current_rule: true, ..Reread::default() })).unwrap();
+    wait_for(&pump, 3);
+    assert_eq!(sink.script().samples[2..], [(1, 1), (2, 0)]);
+}
+
+#[test]
+fn a_replay_at_now_delivers_what_a_wrong_clock_set_aside() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    let right = feed.clock.clone();
+    let offset = feed::NOW_NS - {
+        right.set_offset(0);
+        right.now().0
+    };
+    right.set_offset(offset + 2 * 366 * DAY * SECOND_NS);
+    append_measured(&feed, 0, &Limits::DEFAULT);
+    right.set_offset(offset);
+    append_measured(&feed, 1, &Limits::DEFAULT);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 3);
+    assert_eq!(sink.script().samples, [(1, 0), (2, 1)], "two years old by the clock of then");
+    let judged_at = Some(feed.clock.now());
+    pump.rewind(rereading(1, Reread { judged_at, ..Reread::default() })).unwrap();
+    wait_for(&pump, 3);
+    assert_eq!(sink.script().samples[2..], [(1, 1), (2, 1)]);
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_replay_reads_on_in_its_way_and_ends_where_it_would_have() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    for second in 0..4 {
+        feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, second, 1.0).bytes);
+    }
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    sink.fail_at(3, Fault::Blocked, u32::MAX);
+    pump.rewind(rereading(2, Reread { redecode: true, ..Reread::default() })).unwrap();
+    wait_for_state(&pump, SinkState::Blocked);
+    assert_eq!(pump.status().replaying_until, Some(Sequence(5)));
+    stop(&feed, &pump);
+
+    let feed = feed.reopened();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 9, 1.0).bytes);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 6);
+    assert!(sink.taken().ends_with(&[3, 4]), "without the last, which came later: {:?}", sink.taken());
+    until("the cursor says no more of it", || {
+        feed.journal.cursors().load("sink").unwrap().is_some_and(|cursor| cursor.note.is_empty())
+    });
+    assert_eq!(pump.status().replaying_until, None);
+}
+
+#[test]
+fn a_replay_of_one_source_stays_one_over_a_restart() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("other", 2);
+    feed.append_readings("acme", 2);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    sink.fail_at(3, Fault::Waiting, u32::MAX);
+    pump.rewind(Rewind { source: Some(feed.source("acme")), ..Rewind::to(Sequence(1)) }).unwrap();
+    wait_for_state(&pump, SinkState::Waiting);
+    stop(&feed, &pump);
+    let sink = Recorder::new("sink", &feed.journal);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    assert_eq!(sink.taken(), [3, 4]);
+}
+
+#[test]
+fn a_replay_that_is_taken_back_goes_on_where_the_sink_was_before_it() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 4);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    assert!(matches!(pump.take_back(), Err(RewindError::NotReplaying)));
+    sink.fail_at(2, Fault::Blocked, u32::MAX);
+    pump.rewind(Rewind::to(Sequence(1))).unwrap();
+    wait_for_state(&pump, SinkState::Blocked);
+    assert_eq!(pump.take_back().unwrap().from, Sequence(5));
+    assert_eq!(feed.stored_cursor("sink"), Some(Sequence(5)), "durable before it is answered");
+    feed.append_readings("acme", 1);
+    wait_for(&pump, 6);
+    assert!(sink.taken().ends_with(&[1, 5]), "{:?}", sink.taken());
+}
+
+#[test]
+fn a_replay_cannot_be_taken_back_when_the_store_lost_something_meanwhile() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 4);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    sink.script().safe_below = Some(3);
+    pump.rewind(Rewind::to(Sequence(2))).unwrap();
+    wait_for(&pump, 3);
+    sink.script().lost_from = Some(1);
+    until("it went back", || sink.taken().ends_with(&[1, 2, 3, 4]) && sink.taken().len() == 11);
+    assert!(matches!(pump.take_back(), Err(RewindError::NotReplaying)));
+    sink.script().safe_below = None;
+    wait_for(&pump, 5);
+}
+
+#[test]
+fn a_stored_cursor_is_rewound_for_the_next_start() {
+    let feed = Feed::new();
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 0, 1.0).bytes);
+    feed.append_readings("acme", 2);
+    feed.store_cursor("sink", 4);
+    let reread = Reread { redecode: true, ..Reread::default() };
+    let rewound = rewind_stored(&feed.journal, "sink", &rereading(1, reread), feed.clock.now()).unwrap();
+    assert_eq!(rewound, Some(Rewound { from: Sequence(1), until: Sequence(4) }));
+    let again = rewind_stored(&feed.journal, "sink", &Rewind::to(Sequence(9)), feed.clock.now()).unwrap();
+    assert_eq!(again, None, "it has not come that far");
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 7, 1.0).bytes);
+    let sink = Recorder::new("sink", &feed.journal);
+    wait_for(&started(&feed, &sink), 5);
+    assert_eq!(sink.taken(), [1, 2, 3]);
+}
+
+#[test]
+fn a_note_of_another_program_does_not_stop_a_sink() {
+    let feed = Feed::new();
+    feed.append_readings("acme", 2);
+    let mut cursor = Cursor::at("sink", feed.journal.position(Sequence(2)), feed.clock.now());
+    cursor.note = "something=else".to_owned();
+    feed.journal.cursors().store(&cursor).unwrap();
+    let sink = Recorder::new("sink", &feed.journal);
+    wait_for(&started(&feed, &sink), 3);
+    assert_eq!(sink.taken(), [2]);
+}
