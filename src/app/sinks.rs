@@ -77,7 +77,8 @@ fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Cloc
     if let Some(questdb) = &config.sinks.questdb {
         use crate::sink::questdb::QuestDb;
         let refused = refused_rows("questdb", journal.clone(), letters.clone());
-        sinks.push(("questdb", Box::new(QuestDb::new("questdb", &questdb.sink, clock.clone(), refused))));
+        let sink = QuestDb::new("questdb", &questdb.sink, clock.clone(), journal, refused);
+        sinks.push(("questdb", Box::new(sink.map_err(StartError::because)?)));
     }
     #[cfg(feature = "kafka")]
     if let Some(kafka) = &config.sinks.kafka {

@@ -1,9 +1,12 @@
 //! The QuestDB sink against a real server: what the server does (`contract`), what
-//! `migrate` and `check` make of it (`migrate`), and the sink itself (`sink`).
+//! `migrate` and `check` make of it (`migrate`), the sink itself (`sink`), and what
+//! becomes of a server that forgets (`checkpoints`).
 
+mod checkpoints;
 mod contract;
 mod migrate;
 mod sink;
+mod stand;
 
 use crate::support::questdb::Client;
 use crate::support::wait;

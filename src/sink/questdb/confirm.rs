@@ -28,6 +28,8 @@ pub(super) struct TableState {
     pub(super) sequencer_txn: i64,
     /// The last transaction that was applied to the table.
     pub(super) writer_txn: i64,
+    /// When the server was started, in microseconds since 1970.
+    pub(super) started_us: i64,
 }
 
 /// Reads the state of the sink's table.
@@ -38,7 +40,8 @@ pub(super) struct TableState {
 pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
     let (url, table) = (server.url(), server.table());
     let answer = server.execute(&format!(
-        "SELECT t.id, w.suspended, w.writerTxn, w.sequencerTxn, w.errorTag, w.errorMessage \
+        "SELECT t.id, w.suspended, w.writerTxn, w.sequencerTxn, w.errorTag, w.errorMessage, \
+         cast(pg_postmaster_start_time() AS LONG) started \
          FROM tables() t LEFT JOIN wal_tables() w ON t.table_name = w.name WHERE t.table_name = '{table}'"
     ))?;
     let Some(row) = answer.rows().next() else {
@@ -49,8 +52,11 @@ pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
     if row.is_true("suspended") {
         return Err(suspended(server, &row));
     }
+    let started_us = row.integer("started").unwrap_or_default();
     match (row.integer("id"), row.integer("writerTxn"), row.integer("sequencerTxn")) {
-        (Some(id), Some(writer_txn), Some(sequencer_txn)) => Ok(TableState { id, sequencer_txn, writer_txn }),
+        (Some(id), Some(writer_txn), Some(sequencer_txn)) => {
+            Ok(TableState { id, sequencer_txn, writer_txn, started_us })
+        }
         _ => Err(SinkError::blocked(format!(
             "table {table} in QuestDB at {url} is no WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart \
              QuestDB, or drop it and run `meterline migrate`"
@@ -148,7 +154,7 @@ mod tests {
     use super::*;
 
     fn state(writer_txn: i64, sequencer_txn: i64) -> TableState {
-        TableState { id: 6, sequencer_txn, writer_txn }
+        TableState { id: 6, sequencer_txn, writer_txn, started_us: 77 }
     }
 
     #[test]

@@ -12,15 +12,17 @@ use super::config::Config;
 use super::confirm::{TableState, Unconfirmed, table_state};
 use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
 use super::fault::Fault;
+use super::ring::Ring;
 use super::schema;
 use super::server::Server;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
-use crate::journal::{Position, Sequence};
+use crate::journal::{CursorError, Journal, JournalId, Position, Sequence};
 use metrics::{Counter, Gauge};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// How often the server is asked for confirmation while something waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -38,19 +40,31 @@ pub struct QuestDb {
     /// When the rows must go out; `None` while there are none.
     due: Option<Instant>,
     unconfirmed: Unconfirmed,
+    ring: Ring,
     /// The last look since the rewind; `None` until the table was found ready.
     table: Option<TableState>,
     next_look: Option<Instant>,
+    /// The journal of the record after the last one taken.
+    journal: JournalId,
     /// The record after the last one taken.
     next: Sequence,
 }
 
 impl QuestDb {
     /// A sink called `name`; it connects when the pump first rewinds it. Rows the
-    /// server can never store go to `refused`.
-    #[must_use]
-    pub fn new(name: &str, config: &Config, clock: Clock, refused: RefusedRows) -> Self {
-        Self {
+    /// server can never store go to `refused`; what it confirmed is noted in the
+    /// journal's checkpoints of that name.
+    ///
+    /// # Errors
+    /// When the checkpoints cannot be read.
+    pub fn new(
+        name: &str,
+        config: &Config,
+        clock: Clock,
+        journal: &Journal,
+        refused: RefusedRows,
+    ) -> Result<Self, CursorError> {
+        Ok(Self {
             server: Server::new(config),
             linger: config.linger,
             clock,
@@ -59,16 +73,20 @@ impl QuestDb {
             rows: Rows::new(config.table.clone(), config.rows_max),
             due: None,
             unconfirmed: Unconfirmed::default(),
+            ring: Ring::open(journal, name)?,
             table: None,
             next_look: None,
+            journal: JournalId(Uuid::nil()),
             next: Sequence::FIRST,
-        }
+        })
     }
 
     /// Sends the rows, without those that are refused for their own values.
     fn send(&mut self) -> Result<(), SinkError> {
         let Some(first) = self.rows.first() else { return Ok(()) };
-        self.make_ready()?;
+        if self.table.is_none() {
+            self.make_ready()?;
+        }
         let mut refused = self.rows.refused().to_vec();
         let left_out = self.post(&mut refused)?;
         let sent = self.rows.len() - left_out.len();
@@ -123,14 +141,17 @@ impl QuestDb {
         refused.into_iter().try_for_each(|row| (self.refused)(row))
     }
 
-    /// Looks at the table before anything is sent to it, once after every rewind.
+    /// Looks at the table before anything is sent to it, after every rewind.
     fn make_ready(&mut self) -> Result<(), SinkError> {
-        if self.table.is_none() {
-            let state = table_state(&self.server)?;
-            schema::check_ready(&self.server)?;
-            self.table = Some(state);
-        }
+        let state = table_state(&self.server)?;
+        schema::check_ready(&self.server)?;
+        self.ring.check(&self.server, &state, self.position(self.next), self.clock.now())?;
+        self.table = Some(state);
         Ok(())
+    }
+
+    fn position(&self, next: Sequence) -> Position {
+        Position { journal: self.journal, next }
     }
 
     /// Asks how far the table is, and confirms what it has applied.
@@ -147,7 +168,8 @@ impl QuestDb {
         self.table = Some(state);
         self.unconfirmed.looked(&state);
         self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);
-        Ok(())
+        let confirmed = self.position(self.progress().next_unsafe);
+        self.ring.note(&self.server, &state, confirmed, self.clock.now())
     }
 
     /// Whether the table is the one that was written to, with all that was written.
@@ -155,6 +177,8 @@ impl QuestDb {
         let (url, table) = (self.server.url(), self.server.table());
         let what = if before.id != now.id {
             format!("was dropped and made again (id {} became {})", before.id, now.id)
+        } else if before.started_us != now.started_us {
+            "is on a server that was started anew".to_owned()
         } else if now.sequencer_txn < before.sequencer_txn {
             format!("lost transactions (its log went back from {} to {})", before.sequencer_txn, now.sequencer_txn)
         } else if self.unconfirmed.sent_since_look() && now.sequencer_txn == before.sequencer_txn {
@@ -163,8 +187,8 @@ impl QuestDb {
             return Ok(());
         };
         Err(SinkError::waiting(format!(
-            "table {table} in QuestDB at {url} {what}: sending again from the last confirmed record; what was \
-             confirmed before it can be sent again with `meterline replay`"
+            "table {table} in QuestDB at {url} {what}: sending again from the last confirmed record, or from where its \
+             log is found unchanged"
         )))
     }
 
@@ -242,6 +266,7 @@ impl Sink for QuestDb {
         self.unconfirmed.clear();
         self.table = None;
         self.next_look = None;
+        self.journal = position.journal;
         self.next = position.next;
         self.server.disconnect();
         self.make_ready()

@@ -3,6 +3,8 @@
 use super::process::{Process, server_script};
 use super::{from_environment, ports};
 use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -118,6 +120,22 @@ impl Server {
         self.process.take().expect("the server runs").stop();
     }
 
+    /// Keeps a copy of its files, which are whole only while it is stopped.
+    pub(crate) fn copy_files(&self) -> TempDir {
+        assert!(self.process.is_none(), "the server runs");
+        let copy = tempfile::tempdir().unwrap();
+        copy_directory(&self.root.path().join("db"), &copy.path().join("db"));
+        copy
+    }
+
+    /// Puts a copy back in the place of its files.
+    pub(crate) fn put_back(&self, copy: &TempDir) {
+        assert!(self.process.is_none(), "the server runs");
+        let files = self.root.path().join("db");
+        std::fs::remove_dir_all(&files).unwrap();
+        copy_directory(&copy.path().join("db"), &files);
+    }
+
     /// Kills it.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the server runs").kill();
@@ -132,4 +150,9 @@ impl Server {
         process.wait_ready("QuestDB answers", START_LIMIT, || self.client.is_up());
         self.process = Some(process);
     }
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").args([from, to]).status().unwrap();
+    assert!(copied.success(), "cp -r {} {}: {copied}", from.display(), to.display());
 }

@@ -1,0 +1,281 @@
+//! What a checkpoint says of the table, and what follows when it is read again.
+//!
+//! A confirmed transaction can vanish: the table was dropped, the server's files
+//! were put back to an older copy, or its machine lost power before the system had
+//! written what the server never synced. The table's id and the length of its log
+//! do not tell: after new commits both look as before. What tells is the time and
+//! the writer of one old transaction, and whether the server was started anew.
+//!
+//! Pure: knows neither the server nor the journal. Invariant: any doubt goes back
+//! further, never less far, because sending again is harmless.
+
+use super::confirm::TableState;
+use crate::reading::UnixNanos;
+use std::fmt;
+
+/// A server that starts anew may have lost what its machine had not written yet:
+/// as far before the last confirmation as no system keeps data unwritten.
+const UNSYNCED_NS: i64 = 5 * 60 * 1_000_000_000;
+
+/// One transaction of the table's log, as `wal_transactions` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Transaction {
+    pub(super) number: i64,
+    /// Microseconds since 1970, by the server's clock.
+    pub(super) at_us: i64,
+    /// The writer; another one for each connection.
+    pub(super) wal: i64,
+}
+
+/// The table when everything below a checkpoint was confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) table_id: i64,
+    /// The last transaction that was applied; 0 for none.
+    pub(super) number: i64,
+    /// What the log said of it; `None` where the log was purged already.
+    pub(super) logged: Option<(i64, i64)>,
+    /// When the server was started, in microseconds since 1970.
+    pub(super) started_us: i64,
+}
+
+impl Mark {
+    /// The mark of a table whose applied end the log describes like this.
+    pub(super) fn new(state: &TableState, logged: Option<Transaction>) -> Self {
+        Self {
+            table_id: state.id,
+            number: state.writer_txn,
+            logged: logged.map(|transaction| (transaction.at_us, transaction.wal)),
+            started_us: state.started_us,
+        }
+    }
+
+    /// Reads what [`fmt::Display`] writes.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let mut value = |key| words.next()?.strip_prefix(key)?.strip_prefix('=');
+        let (table_id, number) = (value("table")?.parse().ok()?, value("txn")?.parse().ok()?);
+        let logged = match (value("at")?, value("wal")?) {
+            ("-", "-") => None,
+            (at_us, wal) => Some((at_us.parse().ok()?, wal.parse().ok()?)),
+        };
+        Some(Self { table_id, number, logged, started_us: value("start")?.parse().ok()? })
+    }
+
+    fn compared(&self, now: &TableState, log: &[Transaction]) -> Compared {
+        if self.number > now.sequencer_txn {
+            return Compared::Lost;
+        }
+        let there = log.iter().find(|transaction| transaction.number == self.number);
+        match (self.logged, there) {
+            _ if self.number == 0 => Compared::Same,
+            (Some(logged), Some(there)) if logged == (there.at_us, there.wal) => Compared::Same,
+            (Some(_), Some(_)) => Compared::Lost,
+            _ => Compared::Purged,
+        }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table_id, number, logged, started_us } = self;
+        match logged {
+            Some((at_us, wal)) => write!(f, "table={table_id} txn={number} at={at_us} wal={wal} start={started_us}"),
+            None => write!(f, "table={table_id} txn={number} at=- wal=- start={started_us}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compared {
+    Same,
+    Lost,
+    Purged,
+}
+
+/// One checkpoint as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Confirmed {
+    pub(super) at: UnixNanos,
+    /// `None` where another version of the program wrote something else.
+    pub(super) mark: Option<Mark>,
+}
+
+/// What follows from the checkpoints. The numbers are those of checkpoints, the
+/// oldest is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The table has all that it had confirmed.
+    GoOn,
+    /// The server does not keep its log long enough to tell.
+    CannotBeKnown,
+    /// A confirmed transaction is gone: back to the newest checkpoint that is still
+    /// true, or to the oldest.
+    Lost { back_to: usize },
+    /// The table was dropped and made again: on from the newest checkpoint.
+    OtherTable,
+    /// The server was started anew and may have lost what it had not synced.
+    Restarted { back_to: usize },
+}
+
+/// Compares checkpoints, oldest first, with the table as it is `now`. `log` holds
+/// the transactions of the log that checkpoints name; for a verdict other than
+/// [`Verdict::Lost`] the newest one's is enough.
+pub(super) fn verdict(ring: &[Confirmed], now: &TableState, log: &[Transaction]) -> Verdict {
+    let Some(newest) = ring.last() else { return Verdict::GoOn };
+    let Some(mark) = newest.mark else { return Verdict::CannotBeKnown };
+    if mark.table_id != now.id {
+        return Verdict::OtherTable;
+    }
+    let is_restarted = mark.started_us != now.started_us;
+    match mark.compared(now, log) {
+        Compared::Lost => {
+            let is_true = |one: &Confirmed| {
+                one.mark.is_some_and(|mark| mark.table_id == now.id && mark.compared(now, log) == Compared::Same)
+            };
+            let back_to = ring.iter().rposition(is_true).unwrap_or(0);
+            Verdict::Lost { back_to: if is_restarted { back_to.min(surely_synced(ring, newest.at)) } else { back_to } }
+        }
+        Compared::Same | Compared::Purged if is_restarted => {
+            Verdict::Restarted { back_to: surely_synced(ring, newest.at) }
+        }
+        Compared::Same => Verdict::GoOn,
+        Compared::Purged => Verdict::CannotBeKnown,
+    }
+}
+
+/// The newest checkpoint that the server's machine must have written by `last`.
+fn surely_synced(ring: &[Confirmed], last: UnixNanos) -> usize {
+    ring.iter().rposition(|one| last.since(one.at) >= UNSYNCED_NS).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: i64 = 60 * 1_000_000_000;
+
+    fn state(id: i64, sequencer_txn: i64, started_us: i64) -> TableState {
+        TableState { id, sequencer_txn, writer_txn: sequencer_txn, started_us }
+    }
+
+    fn logged(number: i64, at_us: i64) -> Transaction {
+        Transaction { number, at_us, wal: 1 }
+    }
+
+    /// Checkpoints of table 6 a minute apart, at the transactions 10, 20, 30 ...
+    fn ring(count: i64) -> Vec<Confirmed> {
+        let mark = |n: i64| Mark { table_id: 6, number: n * 10, logged: Some((n * 1000, 1)), started_us: 77 };
+        (1..=count).map(|n| Confirmed { at: UnixNanos(n * MINUTE), mark: Some(mark(n)) }).collect()
+    }
+
+    /// The log that these checkpoints were made from.
+    fn log(count: i64) -> Vec<Transaction> {
+        (1..=count).map(|n| logged(n * 10, n * 1000)).collect()
+    }
+
+    #[test]
+    fn without_checkpoints_there_is_nothing_to_compare() {
+        assert_eq!(verdict(&[], &state(6, 0, 77), &[]), Verdict::GoOn);
+    }
+
+    #[test]
+    fn a_table_that_has_the_newest_goes_on_also_when_others_wrote_more() {
+        assert_eq!(verdict(&ring(9), &state(6, 95, 77), &log(9)[8..]), Verdict::GoOn);
+    }
+
+    #[test]
+    fn a_purged_log_cannot_tell() {
+        assert_eq!(verdict(&ring(9), &state(6, 95, 77), &[]), Verdict::CannotBeKnown);
+        let mut early = ring(9);
+        early[8].mark.as_mut().unwrap().logged = None;
+        assert_eq!(verdict(&early, &state(6, 95, 77), &log(9)), Verdict::CannotBeKnown);
+        early[8].mark = None;
+        assert_eq!(verdict(&early, &state(6, 95, 77), &log(9)), Verdict::CannotBeKnown);
+    }
+
+    #[test]
+    fn a_log_that_ends_before_the_newest_goes_back_to_the_newest_it_has() {
+        assert_eq!(verdict(&ring(9), &state(6, 75, 77), &log(7)), Verdict::Lost { back_to: 6 });
+        assert_eq!(verdict(&ring(9), &state(6, 5, 77), &[]), Verdict::Lost { back_to: 0 });
+    }
+
+    #[test]
+    fn a_log_that_was_written_on_from_an_older_copy_is_told_by_time_and_writer() {
+        let mut other = log(9);
+        for transaction in &mut other[6..] {
+            transaction.at_us += 1;
+        }
+        assert_eq!(verdict(&ring(9), &state(6, 500, 77), &other), Verdict::Lost { back_to: 5 });
+        let mut other = log(9);
+        other[8].wal = 2;
+        assert_eq!(verdict(&ring(9), &state(6, 500, 77), &other), Verdict::Lost { back_to: 7 });
+    }
+
+    #[test]
+    fn an_empty_table_has_all_of_a_checkpoint_of_nothing() {
+        let mut ring = ring(2);
+        ring[0].mark = Some(Mark { table_id: 6, number: 0, logged: None, started_us: 77 });
+        assert_eq!(verdict(&ring[..1], &state(6, 0, 77), &[]), Verdict::GoOn);
+        assert_eq!(verdict(&ring, &state(6, 3, 77), &[]), Verdict::Lost { back_to: 0 });
+    }
+
+    #[test]
+    fn another_table_goes_on_from_the_newest() {
+        assert_eq!(verdict(&ring(9), &state(7, 500, 77), &log(9)), Verdict::OtherTable);
+        assert_eq!(verdict(&ring(9), &state(7, 0, 78), &[]), Verdict::OtherTable);
+    }
+
+    #[test]
+    fn checkpoints_of_the_table_before_are_not_true() {
+        let mut ring = ring(3);
+        ring[0].mark.as_mut().unwrap().table_id = 5;
+        assert_eq!(verdict(&ring, &state(6, 15, 77), &log(3)[..1]), Verdict::Lost { back_to: 0 });
+    }
+
+    #[test]
+    fn a_restart_goes_back_five_minutes_before_the_last_confirmation() {
+        assert_eq!(verdict(&ring(9), &state(6, 95, 78), &log(9)), Verdict::Restarted { back_to: 3 });
+        assert_eq!(verdict(&ring(9), &state(6, 95, 78), &[]), Verdict::Restarted { back_to: 3 });
+        assert_eq!(verdict(&ring(3), &state(6, 95, 78), &log(9)), Verdict::Restarted { back_to: 0 });
+    }
+
+    #[test]
+    fn a_restart_that_also_lost_some_goes_back_the_further_of_both() {
+        assert_eq!(verdict(&ring(9), &state(6, 85, 78), &log(8)), Verdict::Lost { back_to: 3 });
+        assert_eq!(verdict(&ring(9), &state(6, 25, 78), &log(2)), Verdict::Lost { back_to: 1 });
+    }
+
+    proptest! {
+        #[test]
+        fn a_mark_is_read_as_it_was_written(
+            table_id: i64, number: i64, logged in proptest::option::of((any::<i64>(), any::<i64>())), started_us: i64
+        ) {
+            let mark = Mark { table_id, number, logged, started_us };
+            prop_assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = Mark::parse(&text);
+        }
+
+        /// Whatever part of the history is lost, what is not sent again is there.
+        #[test]
+        fn what_was_lost_is_sent_again(count in 1_i64..30, lost_from in 1_i64..400, written in 0_i64..400, restarted: bool) {
+            let ring = ring(count);
+            let old = log(count).into_iter().filter(|transaction| transaction.number < lost_from);
+            let written_on = (lost_from..lost_from + written).map(|number| logged(number, 1_000_000 + number));
+            let log: Vec<_> = old.chain(written_on).collect();
+            let now = state(6, lost_from + written - 1, if restarted { 78 } else { 77 });
+            let back_to = match verdict(&ring, &now, &log) {
+                Verdict::GoOn => ring.len() - 1,
+                Verdict::Lost { back_to } | Verdict::Restarted { back_to } => back_to,
+                other => return Err(TestCaseError::fail(format!("{other:?}"))),
+            };
+            let mark = ring[back_to].mark.unwrap();
+            prop_assert!(mark.number < lost_from || back_to == 0, "{back_to} of {count}, lost from {lost_from}");
+        }
+    }
+}
