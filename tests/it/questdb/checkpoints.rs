@@ -237,22 +237,23 @@ fn a_suspended_table_loses_nothing_that_was_confirmed_before() {
 fn what_retention_took_before_the_loss_was_found_stays_lost_and_the_rest_comes() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let config = migrated_config(&client, "retained");
+    let mut config = migrated_config(&client, "retained");
+    config.linger = Duration::from_millis(10);
     let line = Line::start(&config);
     line.confirm_each(0..2);
     server.stop();
     let copy = server.copy_files();
     server.start_again();
-    line.confirm_each(2..40);
-    wait::until("retention took some", LIMIT, || line.journal.oldest().next > Sequence(10));
+    line.confirm_each(2..24);
+    wait::until("retention took some", LIMIT, || line.journal.oldest().next > Sequence(4));
 
     server.stop();
     server.put_back(&copy);
     server.start_again();
     let oldest = line.journal.oldest().next;
-    line.confirm_each(40..41);
+    line.confirm_each(24..25);
     let kept = i32::try_from(oldest.0).unwrap() - 1;
-    let expected: Vec<f64> = numbers(0..2).into_iter().chain(numbers(kept..41)).collect();
+    let expected: Vec<f64> = numbers(0..2).into_iter().chain(numbers(kept..25)).collect();
     wait::until("all that is retained is back", LIMIT, || {
         let sql = "SELECT value FROM samples_retained ORDER BY ts";
         let values: Vec<f64> = client.query(sql).iter().map(|row| row[0].as_f64().unwrap()).collect();
