@@ -24,10 +24,15 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new() -> Self {
+        Self::retaining(Options::new("").retain.bytes)
+    }
+
+    /// Whose journal keeps no more than so many bytes for replays.
+    pub(crate) fn retaining(bytes: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         clock.set_offset(NOW_NS - clock.now().0);
-        let journal = open(&directory, &clock);
+        let journal = open(&directory, &clock, bytes);
         Self { directory, journal, clock }
     }
 
@@ -36,7 +41,7 @@ impl Feed {
         let Self { directory, journal, clock } = self;
         journal.close();
         drop(journal);
-        let journal = open(&directory, &clock);
+        let journal = open(&directory, &clock, Options::new("").retain.bytes);
         Self { directory, journal, clock }
     }
 
@@ -94,12 +99,13 @@ impl Feed {
     }
 }
 
-fn open(directory: &TempDir, clock: &Clock) -> Journal {
+fn open(directory: &TempDir, clock: &Clock, retained_bytes: u64) -> Journal {
     let mut options = Options::new(directory.path().join("journal"));
     options.segment_bytes = 4 * MIB;
     options.record_bytes_max = 1 << 20;
     options.group_bytes_max = 1 << 20;
     options.cap_bytes = 64 * MIB;
+    options.retain.bytes = retained_bytes;
     options.clock = clock.clone();
     Journal::open(options).unwrap().0
 }

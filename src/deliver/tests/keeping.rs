@@ -1,8 +1,9 @@
 //! The keeper and the refused rows: what is not delivered is not lost.
 
 use super::*;
-use crate::dead_letters::{DeadLetters, Row};
+use crate::dead_letters::{DeadLetters, OPEN_LETTERS_MAX, Row, Settlement};
 use crate::reading::{MeterId, Obis, UnixNanos};
+use meterline_load::Body;
 use uuid::Uuid;
 
 fn keeper(feed: &Feed, letters: &DeadLetters) -> PumpHandle {
@@ -54,4 +55,67 @@ fn a_refused_row_is_kept_once_with_the_record_it_came_in() {
     assert_eq!(letter.reason, "designated timestamp overflow");
     assert_eq!(letter.body, body.bytes);
     assert!(letters.get(LetterId(2)).is_err());
+}
+
+/// So many letters that may not give way that there is no room for another.
+fn fill(letters: &DeadLetters, feed: &Feed) {
+    let refused = RefusedRows::new("questdb", feed.journal.clone(), letters.clone());
+    let meter = MeterId::from(Uuid::from_bytes([9; 16]));
+    for at in 0..i64::try_from(OPEN_LETTERS_MAX).unwrap() {
+        let row = Row { index: 0, meter, obis: Obis([1, 0, 1, 8, 0, 255]), at: UnixNanos(at) };
+        refused.keep(Sequence(1), row, "designated timestamp overflow").unwrap();
+    }
+}
+
+/// About a MiB of deliverable readings.
+fn append_large(feed: &Feed) {
+    let readings = (0..15_000).map(|second| feed::reading(1, second % 1_000, 1.0)).collect();
+    feed.append(&Body::new(0, readings));
+}
+
+#[test]
+fn retention_takes_no_record_that_the_keeper_has_not_copied() {
+    let feed = Feed::retaining(0);
+    let letters = feed.letters();
+    feed.append_readings("acme", 1);
+    fill(&letters, &feed);
+    feed.append_as("acme", Verdict::Undecodable, 1, b"\xff\xff");
+    let sink = Recorder::new("sink", &feed.journal);
+    let store = started(&feed, &sink);
+    let pump = keeper(&feed, &letters);
+    wait_for_state(&pump, SinkState::Blocked);
+    let why = pump.status().why.unwrap();
+    assert!(why.contains("the dead letters are full") && why.contains("dead-letters list"), "{why}");
+    for _ in 0..12 {
+        append_large(&feed);
+    }
+    let end = feed.journal.next().0;
+    wait_for(&store, end);
+    until("the cursor of the store is behind everything", || feed.stored_cursor("sink") == Some(Sequence(end)));
+    append_large(&feed);
+    assert_eq!(feed.journal.oldest().next, Sequence(1), "the keeper has not copied record 2");
+
+    letters.settle(LetterId(1), Settlement::Dropped).unwrap();
+    wait_for(&pump, feed.journal.next().0);
+    assert_eq!(letters.open_by_kind()["undecodable"], 1);
+    until("retention takes what nobody needs", || {
+        append_large(&feed);
+        feed.journal.oldest().next > Sequence(2)
+    });
+}
+
+#[test]
+fn a_sink_whose_refused_row_finds_no_room_blocks_and_says_so() {
+    let feed = Feed::new();
+    let letters = feed.letters();
+    let sequence = feed.append(&feed::body(9, 5, 1.5));
+    fill(&letters, &feed);
+    let refused = RefusedRows::new("questdb", feed.journal.clone(), letters.clone());
+    let meter = MeterId::from(Uuid::from_bytes([8; 16]));
+    let row = Row { index: 0, meter, obis: Obis([1, 0, 1, 8, 0, 255]), at: UnixNanos(1) };
+    let error = refused.keep(sequence, row, "designated timestamp overflow").unwrap_err();
+    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert!(error.message.contains("the dead letters are full"), "{error}");
+    letters.settle(LetterId(1), Settlement::Dropped).unwrap();
+    refused.keep(sequence, row, "designated timestamp overflow").unwrap();
 }
