@@ -1,5 +1,5 @@
 //! Switches of test builds (feature `test-faults`, off in every release): a
-//! decoder that learns, a clock that is wrong. Set by the environment variable
+//! decoder that learns, a clock that is wrong, an encoder that dies. Set by the environment variable
 //! `METERLINE_TEST_FAULTS`, names with commas between them.
 //!
 //! Knows nothing of what a switch does. Without the feature this module is not
@@ -20,6 +20,16 @@ pub fn is_on(name: &str) -> bool {
 pub fn number(name: &str) -> Option<i64> {
     let mut values = names().split(',').filter_map(|known| known.strip_prefix(name)?.strip_prefix('='));
     values.next()?.parse().ok()
+}
+
+/// A fault of a sink's encoder: panics at the value that the switch names.
+///
+/// # Panics
+/// When the switch is on and its number is the value.
+pub fn panic_at(switch: &str, value: f64) {
+    if number(switch).is_some_and(|poison| poison as f64 == value) {
+        std::panic::panic_any("a fault of the encoder, by a switch of this test build");
+    }
 }
 
 fn names() -> &'static str {

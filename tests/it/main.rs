@@ -19,6 +19,8 @@ mod end_to_end {
     mod delivery;
     mod endings;
     mod outages;
+    #[cfg(feature = "test-faults")]
+    mod poison;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod rereading;

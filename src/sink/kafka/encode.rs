@@ -63,6 +63,8 @@ impl Encoder {
     }
 
     fn push(&mut self, sample: Sample) {
+        #[cfg(feature = "test-faults")]
+        crate::faults::panic_at("poison-kafka", sample.value);
         let mut value = self.spare.pop().unwrap_or_default();
         replace(&mut value.obis, &sample.obis.0);
         value.value = sample.value;

@@ -146,6 +146,8 @@ impl Rows {
     /// Adds the row of one sample. One that cannot be encoded is among the
     /// [`Rows::refused`] instead.
     pub(super) fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
+        #[cfg(feature = "test-faults")]
+        crate::faults::panic_at("poison-questdb", sample.value);
         self.first.get_or_insert(reading.origin.sequence);
         match self.encode(reading, sample) {
             Ok(()) => {

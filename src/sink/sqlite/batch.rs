@@ -42,6 +42,8 @@ impl Batch {
         let received = delivery.record.header.received;
         for reading in delivery.readings() {
             for sample in reading.samples() {
+                #[cfg(feature = "test-faults")]
+                crate::faults::panic_at("poison-sqlite", sample.value);
                 let order = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
                 self.rows.push(Row {
                     meter: reading.meter,
