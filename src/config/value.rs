@@ -1,7 +1,7 @@
 //! The kinds of values a configuration has, each read from TOML or from the
 //! text of an environment variable. Errors say what would be right.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -144,17 +144,5 @@ impl Value for Texts {
             .map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wanted))
             .collect::<Result<_, _>>()
             .map(Self)
-    }
-}
-
-/// Whether a text is an address range such as `10.0.0.0/8`, or one address.
-pub(super) fn check_network(text: &str) -> Result<(), String> {
-    let wanted = || format!("'{text}' is no network, like \"10.0.0.0/8\" or \"fd00::/8\"");
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let address: IpAddr = address.parse().map_err(|_| wanted())?;
-    let bits_max = if address.is_ipv4() { 32 } else { 128 };
-    match prefix {
-        None => Ok(()),
-        Some(bits) => bits.parse::<u8>().ok().filter(|bits| *bits <= bits_max).map(|_| ()).ok_or_else(wanted),
     }
 }

@@ -2,11 +2,11 @@
 
 use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret};
 use super::section::Section;
-use super::value::{Bytes, Texts, check_network};
+use super::value::{Bytes, Texts};
 use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
-use crate::source::webhook::{Account, Bounds, Config, Credentials, TlsFiles};
+use crate::source::webhook::{Account, Bounds, Config, Credentials, Network, TlsFiles};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -14,14 +14,15 @@ use std::time::Duration;
 const OPEN_ACCOUNT: &str = "smart-me";
 const OPEN_PATH: &str = "/smart-me";
 
+const CONNECTIONS_LIMIT: usize = 1_000_000;
+
 pub(super) fn webhook(mut section: Section<'_>) -> Config {
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
     let Texts(networks) = section.get_or("behind_proxy", Texts(Vec::new()));
-    for network in &networks {
-        if let Err(why) = check_network(network) {
-            section.fault("behind_proxy", why);
-        }
-    }
+    let behind_proxy: Vec<Network> = networks
+        .iter()
+        .filter_map(|network| network.parse().map_err(|why: String| section.fault("behind_proxy", why)).ok())
+        .collect();
     let tls = tls(section.section("tls"));
     if tls.is_none() && networks.is_empty() && !listen.ip().is_loopback() {
         section.fault(
@@ -38,7 +39,7 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
     }
-    let config = Config { listen, tls, accounts, bounds };
+    let config = Config { listen, tls, behind_proxy, accounts, bounds };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
         section.fault("body_max", format!("must be at most {RECORD_BYTES_MAX} bytes, the journal's largest record"));
     }
@@ -61,8 +62,12 @@ fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
 
 fn bounds(section: &mut Section<'_>) -> Bounds {
     let default = Bounds::default();
+    let connections_max = section.number_between("connections_max", default.connections_max, 1..=CONNECTIONS_LIMIT);
+    // A quarter is left to the others.
+    let share = connections_max - connections_max / 4;
     Bounds {
-        connections_max: section.number_between("connections_max", default.connections_max, 1..=1_000_000),
+        connections_max,
+        account_connections_max: section.number_between("account_connections_max", share, 1..=CONNECTIONS_LIMIT),
         header_timeout: section.get_or("header_timeout", default.header_timeout),
         idle_timeout: section.get_or("idle_timeout", default.idle_timeout),
         body_timeout: section.get_or("body_timeout", default.body_timeout),

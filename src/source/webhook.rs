@@ -2,9 +2,9 @@
 //!
 //! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port, with TLS or in the
 //! clear; one path an account, HTTP Basic. It knows the door and no sink. Everything is bounded by
-//! [`Bounds`]: connections, header, idle and body times, a body's size before and
-//! after inflation, and the bytes of all bodies in flight, in total and for each
-//! account.
+//! [`Bounds`]: connections and bytes of bodies in flight, in total and for each
+//! account; handshake, header, idle and body times; a body's size before and after
+//! inflation. Who has no valid credentials gives way and, when guessing, waits.
 //!
 //! **Answers.** 200 without a body: safe on disk (or empty). 401 with a challenge
 //! for whatever has no valid credentials for its path, known or not: the same
@@ -33,9 +33,12 @@ mod bounds;
 mod config;
 mod connection;
 mod credentials;
+mod forwarded;
 mod inflate;
 mod listener;
+mod logins;
 mod request;
+mod seats;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -45,5 +48,6 @@ mod transport;
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::Credentials;
+pub use forwarded::Network;
 pub use listener::{StartError, Webhook};
 pub use tls::{CertificateStatus, Tls, TlsError, TlsFiles};

@@ -5,9 +5,12 @@ use std::time::Duration;
 /// The bounds. Sizes are bytes in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Open connections; more wait in the listen queue.
+    /// Open connections. One more takes the place of one that never had a request
+    /// with valid credentials, or else waits in the listen queue.
     pub connections_max: usize,
-    /// A connection whose request head is not whole by then is closed; so is one
+    /// Connections of one account; a request on one more is answered 503.
+    pub account_connections_max: usize,
+    /// A connection whose TLS handshake or request head is not whole by then is closed; so is one
     /// that never sent a request with valid credentials and sends none.
     pub header_timeout: Duration,
     /// A connection that had such a request is closed when the next one does not
@@ -31,6 +34,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections_max: 1024,
+            account_connections_max: 768,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
             body_timeout: Duration::from_secs(30),
@@ -65,3 +69,5 @@ pub(super) const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 pub(super) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Retry-After of a body that found no room in flight.
 pub(super) const RETRY_AFTER_IN_FLIGHT: Duration = Duration::from_secs(5);
+/// Retry-After of a request on a connection beyond its account's share.
+pub(super) const RETRY_AFTER_CONNECTIONS: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! What the webhook is told.
 
-use super::{Bounds, Credentials, TlsFiles};
+use super::{Bounds, Credentials, Network, TlsFiles};
 use crate::ingest::SourceOptions;
 use std::collections::HashSet;
 use std::fmt;
@@ -13,6 +13,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Its certificate; without one it speaks plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Networks of proxies, whose word about where a request comes from is believed.
+    pub behind_proxy: Vec<Network>,
     /// Who may post, and where to.
     pub accounts: Vec<Account>,
     /// The bounds.
@@ -70,7 +72,7 @@ impl Config {
     /// A configuration with the default bounds.
     #[must_use]
     pub fn new(listen: SocketAddr, accounts: Vec<Account>) -> Self {
-        Self { listen, tls: None, accounts, bounds: Bounds::default() }
+        Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default() }
     }
 
     /// Every fault of this configuration.
@@ -108,6 +110,7 @@ impl Bounds {
         let body = self.body_bytes_max;
         let rules = [
             (self.connections_max > 0, "the webhook needs connections_max of at least 1"),
+            (self.account_connections_max > 0, "the webhook needs account_connections_max of at least 1"),
             (body > 0, "the webhook needs a largest body of at least one byte"),
             // A compressed body and what becomes of it are in flight together.
             (

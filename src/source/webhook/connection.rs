@@ -7,33 +7,43 @@ use super::bounds::{
 };
 use super::listener::{Phase, Site};
 use super::request::{self, Context};
+use super::seats::Seat;
 use super::streams::Streams;
 use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Serves a connection until it is closed, by the peer, by a limit or by the stop.
-pub(super) async fn serve(socket: TcpStream, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
+/// Serves a connection until it is closed, by the peer, by a limit, by the need for
+/// its place or by the stop.
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    seat: Seat,
+    site: Arc<Site>,
+    mut phase: watch::Receiver<Phase>,
+) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a webhook connection sends its answers late");
     }
     let greeted = tokio::select! {
         greeted = greet(socket, &site) => greeted,
+        () = seat.asked_to_leave() => return site.closed.displaced.increment(1),
         // Nothing was asked yet, so nothing is cut off.
         _ = phase.changed() => return,
     };
     match greeted {
-        Ok(socket) => serve_http(socket, site, phase).await,
+        Ok(socket) => serve_http(socket, peer, seat, site, phase).await,
         Err(error) => {
             site.closed.handshake.increment(1);
-            tracing::debug!(%error, "a webhook connection ended in its TLS handshake");
+            tracing::debug!(%peer, %error, "a webhook connection ended in its TLS handshake");
         }
     }
 }
@@ -47,13 +57,14 @@ async fn greet(socket: TcpStream, site: &Site) -> io::Result<Socket> {
     }
 }
 
-async fn serve_http(socket: Socket, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
+async fn serve_http(socket: Socket, peer: SocketAddr, seat: Seat, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
     let activity = Arc::new(Activity::default());
     let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
-    let context = Arc::new(Context { site: Arc::clone(&site), activity: Arc::clone(&activity) });
+    let context = Arc::new(Context { site: Arc::clone(&site), activity: Arc::clone(&activity), peer: peer.ip(), seat });
+    let shared = Arc::clone(&context);
     let streams = Streams::default();
     let builder = builder(streams.clone());
-    let service = service_fn(move |request| request::answer(Arc::clone(&context), request));
+    let service = service_fn(move |request| request::answer(Arc::clone(&shared), request));
     let mut connection = pin!(builder.serve_connection(transport, service));
     let mut vigil = Vigil::new(&site.bounds, site.clock.monotonic());
     let mut looks = interval(Vigil::period(&site.bounds));
@@ -65,10 +76,11 @@ async fn serve_http(socket: Socket, site: Arc<Site>, mut phase: watch::Receiver<
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     site.closed.protocol.increment(1);
-                    tracing::debug!(%error, "a webhook connection ended with an error");
+                    tracing::debug!(%peer, %error, "a webhook connection ended with an error");
                 }
                 break;
             }
+            () = context.seat.asked_to_leave() => return site.closed.displaced.increment(1),
             _ = looks.tick() => if let Some(overdue) = vigil.look(&activity, site.clock.monotonic()) {
                 site.closed.count(overdue);
                 return;

@@ -4,6 +4,9 @@ use super::access::AccessList;
 use super::answer::LABELS;
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::config::{Account, Config, ConfigError};
+use super::forwarded::Network;
+use super::logins::FailedLogins;
+use super::seats::Seats;
 use super::tls::{self, Tls, TlsError};
 use super::{Bounds, connection};
 use crate::clock::Clock;
@@ -35,6 +38,9 @@ pub(super) struct Site {
     pub(super) clock: Clock,
     pub(super) closed: ClosedCounters,
     pub(super) tls: Option<Tls>,
+    pub(super) behind_proxy: Vec<Network>,
+    pub(super) failed_logins: FailedLogins,
+    seats: Arc<Seats>,
     door: Door,
     connections: Gauge,
     in_flight_bytes: Gauge,
@@ -54,6 +60,7 @@ pub(super) struct ClosedCounters {
     pub(super) header: Counter,
     pub(super) idle: Counter,
     pub(super) protocol: Counter,
+    pub(super) displaced: Counter,
 }
 
 /// How far the stop is.
@@ -173,6 +180,9 @@ impl Site {
             clock,
             closed: ClosedCounters::new(),
             tls,
+            behind_proxy: config.behind_proxy.clone(),
+            failed_logins: FailedLogins::new(),
+            seats: Arc::new(Seats::new(config.accounts.len(), config.bounds.account_connections_max)),
             door: door.clone(),
             connections: metrics::gauge("meterline_webhook_connections", &[]),
             in_flight_bytes: metrics::gauge("meterline_webhook_bytes_in_flight", &[]),
@@ -198,6 +208,7 @@ impl ClosedCounters {
             header: counter("header"),
             idle: counter("idle"),
             protocol: counter("protocol"),
+            displaced: counter("displaced"),
         }
     }
 }
@@ -236,10 +247,14 @@ async fn accept_all(
     let mut not_before = site.clock.monotonic();
     loop {
         tokio::select! {
-            accepted = accept(&listener, not_before), if connections.len() < site.bounds.connections_max => match accepted {
-                Ok(socket) => {
+            accepted = accept(&listener, not_before), if has_room(site, connections.len()) => match accepted {
+                Ok((socket, peer)) => {
                     pause = Duration::ZERO;
-                    connections.spawn(connection::serve(socket, Arc::clone(site), phases.clone()));
+                    if connections.len() >= site.bounds.connections_max {
+                        site.seats.make_room();
+                    }
+                    let seat = site.seats.take();
+                    connections.spawn(connection::serve(socket, peer, seat, Arc::clone(site), phases.clone()));
                 }
                 Err(error) => {
                     pause = (pause * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
@@ -248,6 +263,8 @@ async fn accept_all(
                     tracing::warn!(%error, "the webhook cannot accept a connection; it tries again shortly");
                 }
             },
+            // Looks again whether there is room.
+            () = site.seats.no_stranger_left() => {}
             Some(ended) = connections.join_next() => if let Err(error) = ended {
                 tracing::error!(%error, "a webhook connection's task failed");
             },
@@ -258,10 +275,14 @@ async fn accept_all(
 }
 
 /// The next connection, but not before that instant. May be dropped at any time.
-async fn accept(listener: &TcpListener, not_before: Instant) -> io::Result<TcpStream> {
+async fn accept(listener: &TcpListener, not_before: Instant) -> io::Result<(TcpStream, SocketAddr)> {
     sleep_until(not_before.into()).await;
-    let (socket, _) = listener.accept().await?;
-    Ok(socket)
+    listener.accept().await
+}
+
+/// Whether there is a place for one more connection, or somebody who gives way.
+fn has_room(site: &Site, connections: usize) -> bool {
+    connections < site.bounds.connections_max || site.seats.has_strangers()
 }
 
 impl fmt::Debug for Site {

@@ -4,9 +4,12 @@ use super::access::Access;
 use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
 use super::body::{self, Room};
+use super::bounds::RETRY_AFTER_CONNECTIONS;
 use super::credentials::Presented;
+use super::forwarded;
 use super::inflate::Encoding;
 use super::listener::{Site, SiteAccount};
+use super::seats::Seat;
 use crate::ingest::Refusal;
 use crate::wire::PayloadFormat;
 use ::metrics::Counter;
@@ -16,13 +19,19 @@ use hyper::body::{Body, Incoming};
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, Request, Response, Version};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+const CONNECTIONS_TOO_MANY: Answer =
+    Answer::Unavailable("this account has too many connections open; use fewer", RETRY_AFTER_CONNECTIONS);
 
 /// What the requests of a connection share.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) site: Arc<Site>,
     pub(super) activity: Arc<Activity>,
+    pub(super) peer: IpAddr,
+    pub(super) seat: Seat,
 }
 
 /// Answers a request.
@@ -55,12 +64,21 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     let (head, mut incoming) = request.into_parts();
     let presented = Presented::new(head.headers.get(AUTHORIZATION));
     let unread = |answer| Answered { answer, body_read: incoming.is_end_stream() };
-    let account = match site.access.of(head.uri.path(), &presented) {
-        Access::Account(index) => &site.accounts[index],
+    let (index, account) = match site.access.of(head.uri.path(), &presented) {
+        Access::Account(index) => (index, &site.accounts[index]),
         Access::NothingBelow(index) => return (&site.accounts[index].answers, unread(Answer::Nothing)),
         Access::NothingHere => return (&site.strangers, unread(Answer::Nothing)),
-        Access::Challenge => return (&site.strangers, unread(Answer::Challenge)),
+        Access::Challenge => {
+            if head.headers.contains_key(AUTHORIZATION) {
+                let address = forwarded::client(context.peer, &head.headers, &site.behind_proxy);
+                site.failed_logins.failed(address, site.clock.monotonic()).await;
+            }
+            return (&site.strangers, unread(Answer::Challenge));
+        }
     };
+    if !context.seat.is_granted(index) {
+        return (&account.answers, unread(CONNECTIONS_TOO_MANY));
+    }
     context.activity.trust();
     let encoding = if head.method == Method::POST { Encoding::of(&head.headers) } else { Err(Answer::Method) };
     drop(head);

@@ -7,6 +7,7 @@ mod limits;
 mod outage;
 mod secrets;
 mod stop;
+mod strangers;
 mod tls;
 
 use super::*;

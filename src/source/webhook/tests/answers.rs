@@ -157,6 +157,7 @@ async fn an_account_open_to_the_network_is_refused_at_start() {
     let faults = Config {
         listen: SocketAddr::from(([0, 0, 0, 0], 0)),
         tls: None,
+        behind_proxy: Vec::new(),
         accounts: vec![
             Account { credentials: Vec::new(), ..account("a", "/a", "") },
             account("a", "/a", ""),

@@ -166,6 +166,23 @@ async fn a_handshake_that_is_not_made_in_time_is_closed() {
 }
 
 #[tokio::test]
+async fn slow_handshakes_give_way_to_whoever_comes_next() {
+    let first = pair(2090);
+    let (site, _) = site_of(&first, |config| {
+        config.bounds.connections_max = 2;
+        config.bounds.header_timeout = PATIENCE * 10;
+        config.bounds.idle_timeout = PATIENCE * 10;
+    })
+    .await;
+    let slow = [site.connect().await, site.connect().await];
+    let mut client = site.greet(&first.0, &[]).await.unwrap();
+    client.send(&post(&site.body(1.0), "")).await;
+    assert_eq!(client.reply().await.status, 200);
+    let [oldest, _second] = slow;
+    assert_eq!(oldest.closed().await, b"");
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_a_handshake() {
     let first = pair(2090);
     let (site, _) = site_of(&first, |_| {}).await;

@@ -1,0 +1,121 @@
+//! Who holds the connections: strangers give way, and no account takes them all.
+//!
+//! A connection is a stranger until a request with valid credentials was on it,
+//! through its TLS handshake and its first head. When all connections are taken,
+//! the stranger that has been here longest makes room for the next one: so silent
+//! connections, slow handshakes and slow guesses, however many, keep nobody out
+//! who comes with the right password. An account has a share of the connections;
+//! its first request on one beyond that is answered 503, and it stays a stranger.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Counts as no account.
+const STRANGER: usize = usize::MAX;
+
+/// The connections of a listener.
+#[derive(Debug)]
+pub(super) struct Seats {
+    strangers: Mutex<Strangers>,
+    /// The last stranger got an account, so that nobody gives way any more.
+    no_stranger: Notify,
+    /// Connections of each account.
+    by_account: Vec<AtomicUsize>,
+    account_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Strangers {
+    next: u64,
+    /// How each is asked to leave, in the order they came.
+    by_age: BTreeMap<u64, Arc<Notify>>,
+}
+
+/// A connection's place; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    seats: Arc<Seats>,
+    number: u64,
+    account: AtomicUsize,
+    leave: Arc<Notify>,
+}
+
+impl Seats {
+    pub(super) fn new(accounts: usize, account_max: usize) -> Self {
+        let by_account = (0..accounts).map(|_| AtomicUsize::new(0)).collect();
+        Self { strangers: Mutex::default(), no_stranger: Notify::new(), by_account, account_max }
+    }
+
+    /// A place for a new connection, which is a stranger.
+    pub(super) fn take(self: &Arc<Self>) -> Seat {
+        let leave = Arc::new(Notify::new());
+        let mut strangers = self.strangers();
+        let number = strangers.next;
+        strangers.next += 1;
+        strangers.by_age.insert(number, Arc::clone(&leave));
+        drop(strangers);
+        Seat { seats: Arc::clone(self), number, account: AtomicUsize::new(STRANGER), leave }
+    }
+
+    pub(super) fn has_strangers(&self) -> bool {
+        !self.strangers().by_age.is_empty()
+    }
+
+    /// Resolves when the last stranger is none any more.
+    pub(super) async fn no_stranger_left(&self) {
+        self.no_stranger.notified().await;
+    }
+
+    /// Asks the stranger that came first to leave.
+    pub(super) fn make_room(&self) {
+        if let Some((_, leave)) = self.strangers().by_age.pop_first() {
+            leave.notify_one();
+        }
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, Strangers> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// A request with this account's credentials is here; false where the account
+    /// has its share of connections already.
+    pub(super) fn is_granted(&self, account: usize) -> bool {
+        if self.account.load(Ordering::Relaxed) != STRANGER {
+            return true;
+        }
+        // Under the lock, so that two requests of one connection count it once.
+        let mut strangers = self.seats.strangers();
+        if self.account.load(Ordering::Relaxed) != STRANGER {
+            return true;
+        }
+        let Some(count) = self.seats.by_account.get(account) else { return false };
+        if count.load(Ordering::Relaxed) >= self.seats.account_max {
+            return false;
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        self.account.store(account, Ordering::Relaxed);
+        strangers.by_age.remove(&self.number);
+        if strangers.by_age.is_empty() {
+            self.seats.no_stranger.notify_one();
+        }
+        true
+    }
+
+    /// Resolves when it must make room for another.
+    pub(super) async fn asked_to_leave(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        match self.seats.by_account.get(*self.account.get_mut()) {
+            Some(count) => drop(count.fetch_sub(1, Ordering::Relaxed)),
+            None => drop(self.seats.strangers().by_age.remove(&self.number)),
+        }
+    }
+}
