@@ -82,7 +82,9 @@ fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Cloc
     }
     #[cfg(feature = "kafka")]
     if let Some(kafka) = &config.sinks.kafka {
-        sinks.push(("kafka", Box::new(crate::sink::kafka::Kafka::new("kafka", kafka, clock.clone()))));
+        let sink =
+            crate::sink::kafka::Kafka::new("kafka", kafka, clock.clone(), journal).map_err(StartError::because)?;
+        sinks.push(("kafka", Box::new(sink)));
     }
     let _ = journal;
     Ok(sinks)

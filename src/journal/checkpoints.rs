@@ -12,8 +12,9 @@ use super::{CursorError, JournalId, Position, Sequence};
 use crate::reading::UnixNanos;
 
 pub(super) const FILE_PREFIX: &str = "checkpoints-";
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
-const MARK_BYTES_MAX: usize = 2048;
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Room for an offset and a checksum of each of 256 partitions, and a topic's name.
+const MARK_BYTES_MAX: usize = 8192;
 const SECOND_NS: i64 = 1_000_000_000;
 /// Distance of the newest ones.
 const FINE_EVERY_NS: i64 = 5 * SECOND_NS;

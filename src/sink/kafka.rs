@@ -14,6 +14,9 @@
 //!   are each in order and without gaps (`opened` sees to their beginnings), so a
 //!   reading's first occurrence never comes before that of an earlier reading of
 //!   the same meter.
+//! - What the brokers forget after they acknowledged it is found where a producer
+//!   begins, and under way by offsets that go back and after interruptions; the
+//!   sink then goes back to its newest checkpoint that is whole (`confirmed`).
 //! - Everything of a producer (its acknowledgements, errors and log lines) is served
 //!   on the pump's thread, by `take` and `settle`.
 //! - While no broker is reachable the sink is not running: it reports the trouble
@@ -22,6 +25,7 @@
 mod admin;
 mod check;
 mod config;
+mod confirmed;
 mod connection;
 mod context;
 mod deliver;
@@ -30,7 +34,9 @@ mod fault;
 mod in_flight;
 mod migrate;
 mod opened;
+mod read_back;
 mod topic;
+mod tops;
 
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};

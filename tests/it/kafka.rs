@@ -3,4 +3,5 @@
 mod contract;
 mod driver;
 mod faults;
+mod lost;
 mod topic;

@@ -94,6 +94,25 @@ impl Config {
         client
     }
 
+    /// For a consumer that reads single records back: fetches little at once, and
+    /// also what a transaction under way holds back from others.
+    pub(super) fn reader(&self) -> ClientConfig {
+        let mut client = self.client();
+        client
+            // Needed by the library; nothing is ever committed or joined.
+            .set("group.id", "meterline-read-back")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_uncommitted")
+            .set("queued.min.messages", "1")
+            .set("queued.max.messages.kbytes", "2048")
+            .set("fetch.message.max.bytes", "65536")
+            .set("fetch.max.bytes", MESSAGE_BYTES_MAX.to_string());
+        client
+    }
+
     /// For any client: where the brokers are and how to prove who we are.
     pub(super) fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();

@@ -3,12 +3,14 @@
 //! Knows what happened, not what it means (see `fault`). The library calls from
 //! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
 
+use super::confirmed::State;
 use super::in_flight::{InFlight, Ticket};
+use super::tops::{Tops, WentBack};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
 use rdkafka::{ClientContext, Statistics};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +27,13 @@ pub(super) struct Reports {
     pub(super) failure: Option<Failure>,
     /// Errors of connections since the last acknowledgement.
     pub(super) suspicion: Option<Suspicion>,
+    /// The highest acknowledged records, of earlier producers too.
+    pub(super) tops: Tops,
+    /// What was confirmed when connections failed first since the brokers were asked
+    /// whether they still have it.
+    pub(super) interrupted: Option<State>,
+    /// An acknowledgement that says that a log became shorter.
+    pub(super) went_back: Option<WentBack>,
     /// Whatever came from the library: tells an empty poll from a full one.
     pub(super) events: u64,
 }
@@ -67,7 +76,16 @@ impl Context {
     /// Nothing reported yet.
     pub(super) fn new(clock: Clock, next: Sequence) -> Self {
         let in_flight = InFlight::from(next);
-        let reports = Reports { in_flight, acknowledged: 0, failure: None, suspicion: None, events: 0 };
+        let reports = Reports {
+            in_flight,
+            acknowledged: 0,
+            failure: None,
+            suspicion: None,
+            tops: Tops::default(),
+            interrupted: None,
+            went_back: None,
+            events: 0,
+        };
         Self { clock, reports: Mutex::new(reports) }
     }
 
@@ -89,6 +107,10 @@ impl ProducerContext for Context {
                 reports.in_flight.acknowledged(ticket, bytes);
                 reports.acknowledged += 1;
                 reports.suspicion = None;
+                let value = message.payload().unwrap_or_default();
+                if let Err(went_back) = reports.tops.note(message.partition(), message.offset(), value) {
+                    reports.went_back.get_or_insert(went_back);
+                }
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
@@ -99,6 +121,11 @@ impl ProducerContext for Context {
 }
 
 impl Reports {
+    /// What is confirmed now.
+    pub(super) fn confirmed(&self) -> State {
+        State { next: self.in_flight.next_unsafe(), tops: self.tops.clone() }
+    }
+
     /// Keeps the cause, whichever order it and its consequences come in.
     fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode) {
         let sequence = self.in_flight.sequence(ticket);
@@ -150,6 +177,9 @@ impl ClientContext for Context {
         let since = self.clock.monotonic();
         let mut reports = self.reports();
         reports.events += 1;
+        if reports.interrupted.is_none() {
+            reports.interrupted = Some(reports.confirmed());
+        }
         let suspicion = reports.suspicion.get_or_insert_with(|| Suspicion { since, code, reason: reason.to_owned() });
         if tells_more(code, suspicion.code) {
             suspicion.code = code;

@@ -1,6 +1,7 @@
 //! The sink itself: what the pump sees.
 
 use super::config::Config;
+use super::confirmed::Confirmed;
 use super::connection::{self, Connection};
 use super::context::{Failure, Reports};
 use super::encode::Encoder;
@@ -8,7 +9,7 @@ use super::fault;
 use super::in_flight::Ticket;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
-use crate::journal::{Position, Sequence};
+use crate::journal::{CursorError, Journal, Position, Sequence};
 use crate::reading::UnixNanos;
 use metrics::{Counter, Gauge};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -26,6 +27,8 @@ const SUSPICION_MAX: Duration = Duration::from_secs(3);
 const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long one draining `settle` waits for acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+/// How often the brokers are asked, while all goes well again, what they still have.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 /// Records in flight at most until those are past that failed before: bounds what
 /// is repeated with every attempt while the topic refuses one of them.
 const CAREFUL_RECORDS_MAX: usize = 64;
@@ -37,6 +40,9 @@ pub struct Kafka {
     clock: Clock,
     encoder: Encoder,
     connection: Option<Connection>,
+    confirmed: Confirmed,
+    /// When the brokers were last asked, under way, what they still have.
+    asked: Option<Instant>,
     /// The oldest unsafe record and since when it is that.
     front: (Sequence, Instant),
     /// The highest record taken when a message failed for good.
@@ -45,12 +51,23 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// A sink that connects with its first `rewind`.
-    #[must_use]
-    pub fn new(name: &str, config: &Config, clock: Clock) -> Self {
-        let front = (Sequence::FIRST, clock.monotonic());
-        let (config, meters) = (config.clone(), Meters::new(name));
-        Self { config, clock, encoder: Encoder::default(), connection: None, front, careful_until: None, meters }
+    /// A sink that connects with its first `rewind`. What it has confirmed is kept
+    /// beside the journal's cursor of that name.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn new(name: &str, config: &Config, clock: Clock, journal: &Journal) -> Result<Self, CursorError> {
+        Ok(Self {
+            confirmed: Confirmed::read(journal.clone(), name)?,
+            asked: None,
+            front: (Sequence::FIRST, clock.monotonic()),
+            config: config.clone(),
+            clock,
+            encoder: Encoder::default(),
+            connection: None,
+            careful_until: None,
+            meters: Meters::new(name),
+        })
     }
 
     /// Hands one message to the client; waits for room where there is none.
@@ -109,11 +126,16 @@ impl Kafka {
         let is_fatal = suspicion.is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
         let is_suspected = suspicion.is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
         let has_failed = reports.failure.is_some();
+        let went_back = reports.went_back;
         let front = reports.in_flight.next_unsafe();
         if front != self.front.0 || reports.in_flight.records() == 0 {
             self.front = (front, now);
         }
         drop(reports);
+        if let Some(went_back) = went_back {
+            self.end(RDKafkaErrorCode::PurgeQueue);
+            return Err(fault::of_going_back(&self.config, went_back));
+        }
         if has_failed || is_fatal {
             return Err(self.end(RDKafkaErrorCode::Fatal));
         }
@@ -141,6 +163,37 @@ impl Kafka {
             other => fatal().or(other).unwrap_or(Failure { code, lowest: None }),
         };
         fault::of_delivery(&failure, &self.config, connection.topic_bytes_max)
+    }
+
+    /// Makes a checkpoint where one is due. After an interruption the brokers are asked
+    /// first whether they still have what was confirmed before it: another checkpoint
+    /// would hide that.
+    fn confirm(&mut self, is_ending: bool) -> Result<(), SinkError> {
+        let Some(connection) = &self.connection else { return Err(not_connected()) };
+        let now = self.clock.now();
+        let reports = connection.producer.context().reports();
+        let is_ending = is_ending && reports.in_flight.records() == 0;
+        if reports.suspicion.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending) {
+            return Ok(());
+        }
+        let (state, interrupted) = (reports.confirmed(), reports.interrupted.clone());
+        drop(reports);
+        if let Some(before) = interrupted {
+            if self.asked.is_some_and(|asked| self.clock.elapsed(asked) < ASK_EVERY) {
+                return Ok(());
+            }
+            self.asked = Some(self.clock.monotonic());
+            match self.confirmed.lost_since(&before, &self.config, &self.clock) {
+                Ok(None) => connection.producer.context().reports().interrupted = None,
+                Ok(Some(why)) => return Err(SinkError::waiting(format!("{why}; what it still has is compared"))),
+                Err(error) => {
+                    tracing::debug!(%error, "no checkpoint yet");
+                    return Ok(());
+                }
+            }
+        }
+        self.confirmed.add(&state, &self.config.topic, now);
+        Ok(())
     }
 
     fn progress(&mut self) -> Result<Progress, SinkError> {
@@ -171,7 +224,7 @@ impl Kafka {
 
 impl Sink for Kafka {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
-        Ok(None)
+        Ok(self.confirmed.position(&self.config.topic))
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
@@ -209,14 +262,26 @@ impl Sink for Kafka {
         }
         connection.serve();
         self.look()?;
+        self.confirm(drain)?;
         self.progress()
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
         // The old producer ends, and gives up what it holds, before the new one begins.
-        self.connection = None;
+        if let Some(ended) = self.connection.take() {
+            let mut reports = ended.producer.context().reports();
+            let before = reports.interrupted.take();
+            self.confirmed.remember(before.into_iter().chain([reports.confirmed()]));
+        }
         self.meters.in_flight.set(0.0);
-        self.connection = Some(Connection::open(&self.config, &self.clock, position.next)?);
+        let connection = Connection::open(&self.config, &self.clock, position.next)?;
+        connection.producer.context().reports().tops =
+            self.confirmed.recover(position.next, &self.config, &self.clock)?;
+        self.connection = Some(connection);
+        if position.next < self.front.0 {
+            // Not after a failure: the topic lost something, or somebody replays.
+            self.careful_until = None;
+        }
         self.front = (position.next, self.clock.monotonic());
         Ok(())
     }

@@ -7,6 +7,7 @@
 use super::config::Config;
 use super::context::{Failure, Suspicion};
 use super::topic;
+use super::tops::WentBack;
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
@@ -117,6 +118,36 @@ pub(super) fn of_stall(config: &Config, after: Duration) -> SinkError {
          replicas in sync?",
         config.topic,
         after.as_secs()
+    ))
+}
+
+/// What was acknowledged cannot be looked at again.
+pub(super) fn of_look(config: &Config, code: RDKafkaErrorCode) -> SinkError {
+    SinkError::waiting(format!(
+        "the brokers at {} do not say what topic {} holds ({code}), so it is not known yet whether it still has what \
+         it acknowledged",
+        config.brokers, config.topic
+    ))
+}
+
+/// A record that is there does not come.
+pub(super) fn of_silence(config: &Config, partition: i32, offset: i64, after: Duration) -> SinkError {
+    SinkError::waiting(format!(
+        "topic {} did not give back the record at offset {offset} of partition {partition} within {} s, so it is not \
+         known yet whether it still has what it acknowledged; may this client fetch from {}?",
+        config.topic,
+        after.as_secs(),
+        config.brokers
+    ))
+}
+
+/// A log became shorter under a running producer.
+pub(super) fn of_going_back(config: &Config, went_back: WentBack) -> SinkError {
+    let WentBack { partition, offset, top } = went_back;
+    SinkError::waiting(format!(
+        "partition {partition} of topic {} acknowledged offset {offset} after offset {top}: the topic was made again, \
+         or its log was put back; what it still has is compared",
+        config.topic
     ))
 }
 

@@ -4,15 +4,17 @@
 use crate::support::wait;
 use meterline::clock::Clock;
 use meterline::deliver::{Delivery, Sink, SinkError, SinkTrouble};
-use meterline::journal::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use meterline::journal::{Journal, JournalId, Options, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::proto::v1;
 use meterline::reading::{Limits, UnixNanos};
 use meterline::sink::kafka::{Config, Kafka};
 use meterline::wire::PayloadFormat;
 use meterline_load::{Body, Reading};
 use prost::Message as _;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(crate) const JOURNAL: JournalId = JournalId(Uuid::from_u128(0x1111_2222_3333_4444_5555_6666_7777_8888));
@@ -107,12 +109,37 @@ pub(crate) struct Driver {
     /// The next record to be taken.
     at: Sequence,
     is_ready: bool,
+    /// How often the topic had lost something.
+    pub(crate) losses: Vec<Sequence>,
+    journal: Journal,
+    _directory: TempDir,
 }
 
 impl Driver {
     pub(crate) fn new(config: &Config) -> Self {
-        let sink = Kafka::new("kafka", config, Clock::system());
-        Self { sink, state: State::Running, safe: Sequence::FIRST, at: Sequence::FIRST, is_ready: false }
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
+        let sink = Kafka::new("kafka", config, Clock::system(), &journal).unwrap();
+        let (safe, at) = (Sequence::FIRST, Sequence::FIRST);
+        Self {
+            sink,
+            state: State::Running,
+            safe,
+            at,
+            is_ready: false,
+            losses: Vec::new(),
+            journal,
+            _directory: directory,
+        }
+    }
+
+    /// What a kill and a start do: another sink, at the cursor or where the sink's own
+    /// store says, whichever is lower.
+    pub(crate) fn restart(self, config: &Config) -> Self {
+        let mut sink = Kafka::new("kafka", config, Clock::system(), &self.journal).unwrap();
+        let stored = sink.stored_position().unwrap().map_or(self.safe, |position| position.next);
+        let safe = self.safe.min(stored);
+        Self { sink, safe, at: safe, is_ready: false, state: State::Running, ..self }
     }
 
     /// Goes on until `is_enough`; panics when it is not within [`LIMIT`].
@@ -132,6 +159,12 @@ impl Driver {
         self.run(records, "every record is safe", |driver| driver.safe == records.last().next());
     }
 
+    /// The same, and with a checkpoint there.
+    pub(crate) fn run_to_a_checkpoint(&mut self, records: &Records) {
+        self.run_to_end(records);
+        self.sink.settle(true).unwrap();
+    }
+
     /// The record after the last one taken.
     pub(crate) fn taken(&self) -> Sequence {
         self.at
@@ -142,6 +175,11 @@ impl Driver {
             Ok(()) => self.state = State::Running,
             Err(error) => {
                 self.is_ready = false;
+                if let SinkTrouble::Lost { back_to } = error.trouble {
+                    assert!(back_to < self.safe, "{back_to} is no way back from {}", self.safe);
+                    self.safe = back_to;
+                    self.losses.push(back_to);
+                }
                 self.state = match error.trouble {
                     SinkTrouble::Waiting | SinkTrouble::Lost { .. } => State::Waiting(error.message),
                     SinkTrouble::Blocked => State::Blocked(error.message),
@@ -153,7 +191,7 @@ impl Driver {
 
     fn try_step(&mut self, records: &Records) -> Result<(), SinkError> {
         if !self.is_ready {
-            self.sink.rewind(Position { journal: JOURNAL, next: self.safe })?;
+            self.sink.rewind(self.journal.position(self.safe))?;
             self.at = self.safe;
             self.is_ready = true;
         }
@@ -176,15 +214,35 @@ impl Driver {
     }
 }
 
-/// The readings of a topic, partition by partition in the order of their offsets.
+/// The value of a record of another node.
+pub(crate) fn foreign() -> Vec<u8> {
+    v1::Reading { journal: vec![9; 16], sequence: 1, ..v1::Reading::default() }.encode_to_vec()
+}
+
+/// Our readings of a topic, partition by partition in the order of their offsets.
 pub(crate) fn consumed(brokers: &str, topic: &str) -> Vec<v1::Reading> {
     let messages = crate::support::kafka::consume(brokers, topic);
-    messages.iter().map(|message| v1::Reading::decode(message.value.as_slice()).unwrap()).collect()
+    let readings = messages.iter().map(|message| v1::Reading::decode(message.value.as_slice()).unwrap());
+    readings.filter(|reading| reading.journal == JOURNAL.0.as_bytes()).collect()
 }
 
 /// Panics unless every record of `1..=last` is there and each meter's first
 /// occurrences are in journal order.
 pub(crate) fn assert_complete_and_in_order(readings: &[v1::Reading], last: Sequence) {
+    assert_occurrences(readings.iter(), last, <[u64]>::is_sorted);
+}
+
+/// The same of the last occurrences: what a topic must show that lost something while
+/// a producer went on, so that some later readings were there before.
+pub(crate) fn assert_complete_and_in_order_again(readings: &[v1::Reading], last: Sequence) {
+    assert_occurrences(readings.iter().rev(), last, |sequences| sequences.is_sorted_by_key(|&it| Reverse(it)));
+}
+
+fn assert_occurrences<'a>(
+    readings: impl Iterator<Item = &'a v1::Reading>,
+    last: Sequence,
+    is_in_order: impl Fn(&[u64]) -> bool,
+) {
     let mut firsts: HashMap<&[u8], Vec<u64>> = HashMap::new();
     let mut seen = std::collections::BTreeSet::new();
     for reading in readings {
@@ -194,6 +252,6 @@ pub(crate) fn assert_complete_and_in_order(readings: &[v1::Reading], last: Seque
     }
     assert!(seen.iter().copied().eq(1..=last.0), "not every record is there");
     for sequences in firsts.values() {
-        assert!(sequences.is_sorted(), "a later reading passed an earlier one of its meter: {sequences:?}");
+        assert!(is_in_order(sequences), "a reading passed another of its meter: {sequences:?}");
     }
 }

@@ -5,9 +5,11 @@ use super::{from_environment, ports, wait};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -75,6 +77,28 @@ pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings
     }
 }
 
+/// Deletes a topic, and waits until the broker knows it no more.
+pub(crate) fn delete_topic(brokers: &str, topic: &str) {
+    let results = block_on(admin(brokers).delete_topics(&[topic], &AdminOptions::new())).unwrap();
+    results[0].as_ref().unwrap();
+    let consumer: BaseConsumer = config(brokers).create().unwrap();
+    wait::until("the topic is gone", REQUEST_LIMIT, || {
+        consumer.fetch_metadata(Some(topic), REQUEST_LIMIT).unwrap().topics()[0].error().is_some()
+    });
+}
+
+/// Writes `count` records with this value to every partition, as somebody else would.
+pub(crate) fn fill(brokers: &str, topic: &str, count: usize, value: &[u8]) {
+    let producer: BaseProducer = config(brokers).set("acks", "all").create().unwrap();
+    for partition in 0..partition_count(&config(brokers).create().unwrap(), topic) {
+        for _ in 0..count {
+            let record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+    }
+    producer.flush(REQUEST_LIMIT).unwrap();
+}
+
 /// Replaces the settings of a topic.
 pub(crate) fn set_topic_settings(brokers: &str, topic: &str, settings: &[(&str, &str)]) {
     let entries: HashMap<&str, &str> = settings.iter().copied().collect();
@@ -134,6 +158,14 @@ fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64
     });
 }
 
+fn copy_directory(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap().path();
+        std::fs::copy(&entry, to.join(entry.file_name().unwrap())).unwrap();
+    }
+}
+
 /// A broker of a test's own; keeps its ports and its data over stop and start.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -180,6 +212,36 @@ impl Broker {
     /// Stops it from doing anything; its connections stay open.
     pub(crate) fn freeze(&self) {
         self.process.as_ref().expect("the broker runs").signal("STOP");
+    }
+
+    /// Copies the logs of a topic's partitions, while the broker does not run.
+    pub(crate) fn copy_logs(&self, topic: &str) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        self.move_logs(topic, |log| {
+            let name = log.file_name().unwrap();
+            copy_directory(log, &copy.path().join(name));
+        });
+        copy
+    }
+
+    /// Puts the logs of a topic's partitions back, while the broker does not run.
+    pub(crate) fn put_logs_back(&self, topic: &str, copy: &TempDir) {
+        self.move_logs(topic, |log| {
+            std::fs::remove_dir_all(log).unwrap();
+            copy_directory(&copy.path().join(log.file_name().unwrap()), log);
+        });
+    }
+
+    fn move_logs(&self, topic: &str, mut of_partition: impl FnMut(&Path)) {
+        assert!(self.process.is_none(), "the broker runs");
+        let is_log = |path: &Path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.rsplit_once('-').is_some_and(|(of, number)| of == topic && number.parse::<u32>().is_ok())
+        };
+        let entries = std::fs::read_dir(self.root.path().join("data")).unwrap().map(|entry| entry.unwrap().path());
+        let logs: Vec<PathBuf> = entries.filter(|path| is_log(path)).collect();
+        assert!(!logs.is_empty(), "no partition of {topic}");
+        logs.iter().for_each(|log| of_partition(log));
     }
 
     /// Lets it go on.

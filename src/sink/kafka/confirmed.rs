@@ -1,0 +1,246 @@
+//! What the brokers have confirmed, over producers, restarts and crashes, and how
+//! far to go back where they do not have it any more.
+//!
+//! A state says: everything below `next` was acknowledged, and these were the
+//! highest records then. The durable ones are the journal's checkpoints; beside
+//! them stand those of the last producer, which are newer. Invariants: no state is above where the sink goes on;
+//! checkpoints are cut only in [`Confirmed::recover`], before anything is sent.
+
+use super::config::Config;
+use super::read_back::ReadBack;
+use super::tops::{Seen, Tops, Verdict, verdict};
+use crate::clock::Clock;
+use crate::deliver::SinkError;
+use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
+use crate::reading::UnixNanos;
+
+/// Everything below `next` was acknowledged when these were the highest records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) next: Sequence,
+    pub(super) tops: Tops,
+}
+
+/// All that was confirmed.
+#[derive(Debug)]
+pub(super) struct Confirmed {
+    journal: Journal,
+    checkpoints: Checkpoints,
+    /// Of the last producer: before its connections were interrupted, and at its end.
+    last: Vec<State>,
+    has_warned: bool,
+}
+
+impl Confirmed {
+    /// Reads the checkpoints of a sink.
+    pub(super) fn read(journal: Journal, sink: &str) -> Result<Self, CursorError> {
+        let checkpoints = journal.checkpoints(sink)?;
+        Ok(Self { journal, checkpoints, last: Vec::new(), has_warned: false })
+    }
+
+    /// Where a start goes on: what was acknowledged after the newest checkpoint
+    /// cannot be looked up after a crash.
+    pub(super) fn position(&self, topic: &str) -> Option<Position> {
+        self.checkpoints.newest().filter(|newest| parse(&newest.mark, topic).is_some()).map(|newest| newest.position)
+    }
+
+    /// What the producer that just ended knew, in the order of time.
+    pub(super) fn remember(&mut self, states: impl IntoIterator<Item = State>) {
+        self.last = states.into_iter().collect();
+    }
+
+    /// Whether a checkpoint at `next` would be worth its while.
+    pub(super) fn is_due(&self, next: Sequence, now: UnixNanos, is_ending: bool) -> bool {
+        let is_news = self.checkpoints.newest().is_none_or(|newest| newest.position.next < next);
+        is_news && (is_ending || self.checkpoints.is_due(now))
+    }
+
+    /// Makes a checkpoint. One that cannot be stored does not hold the sink up: after
+    /// a crash more is repeated, no more.
+    pub(super) fn add(&mut self, state: &State, topic: &str, now: UnixNanos) {
+        let position = self.journal.position(state.next);
+        let mark = format!("{} {topic}", state.tops);
+        if let Err(error) = self.checkpoints.add(Checkpoint { position, confirmed: now, mark }) {
+            tracing::warn!(%error, "the Kafka sink's checkpoint cannot be stored; it is tried again");
+        }
+    }
+
+    /// Finds out whether the topic still has what was confirmed below `next`, and with
+    /// which tops a new producer begins.
+    ///
+    /// # Errors
+    /// Where it has not: to be called again with the lower record that is named, once
+    /// that is the durable cursor. Or where it cannot be found out now.
+    pub(super) fn recover(&mut self, next: Sequence, config: &Config, clock: &Clock) -> Result<Tops, SinkError> {
+        self.forget_above(next)?;
+        let states = self.states(&config.topic)?;
+        let suspects = states.len() - self.last.len().max(1).min(states.len());
+        let mut look = Look::new(config, clock);
+        let mut lost = None;
+        for (index, suspect) in states.iter().enumerate().skip(suspects) {
+            if let Some(why) = self.judge(&mut look, &suspect.tops)? {
+                lost = Some((index, why));
+                break;
+            }
+        }
+        let kept = match lost {
+            None => states.len(),
+            Some((index, why)) => {
+                let kept = newest_kept(&states[..index], |state| Ok(look.lost(&state.tops)?.is_some()))?;
+                let back_to = states[kept.saturating_sub(1)].next;
+                if back_to < next {
+                    return Err(SinkError::lost(back_to, lost_message(&why, back_to, kept == 0)));
+                }
+                tracing::warn!(topic = config.topic, next = next.0, "{why}; what follows is sent again");
+                kept
+            }
+        };
+        self.keep(kept)?;
+        let tops = kept.checked_sub(1).map(|newest| states[newest].tops.clone()).unwrap_or_default();
+        if self.checkpoints.all().is_empty() {
+            // Nothing is known of what is below: the place to go back to at most.
+            self.add(&State { next, tops: tops.clone() }, &config.topic, clock.now());
+        }
+        Ok(tops)
+    }
+
+    /// Whether the topic still has what it had in this state; the sentence where not.
+    ///
+    /// # Errors
+    /// Where it cannot be found out now.
+    pub(super) fn lost_since(
+        &mut self,
+        state: &State,
+        config: &Config,
+        clock: &Clock,
+    ) -> Result<Option<String>, SinkError> {
+        self.judge(&mut Look::new(config, clock), &state.tops)
+    }
+
+    fn judge(&mut self, look: &mut Look<'_>, tops: &Tops) -> Result<Option<String>, SinkError> {
+        let lost = look.lost(tops)?;
+        if let Some(unknown) = look.unknown.take().filter(|_| lost.is_none() && !self.has_warned) {
+            self.has_warned = true;
+            tracing::warn!("{unknown}; so it is not known whether the topic lost something before now");
+        }
+        Ok(lost)
+    }
+
+    /// All states, oldest first: the checkpoints' and the last producer's.
+    fn states(&mut self, topic: &str) -> Result<Vec<State>, SinkError> {
+        let of = |checkpoint: &Checkpoint| {
+            Some(State { next: checkpoint.position.next, tops: parse(&checkpoint.mark, topic)? })
+        };
+        let durable: Option<Vec<State>> = self.checkpoints.all().iter().map(of).collect();
+        let mut states = if let Some(durable) = durable {
+            durable
+        } else {
+            tracing::info!(topic, "the checkpoints are of another topic; what that one got is not sent to this one");
+            self.cut(0)?;
+            self.last.clear();
+            Vec::new()
+        };
+        states.extend(self.last.iter().cloned());
+        Ok(states)
+    }
+
+    /// Everything from `next` on is sent again anyway.
+    fn forget_above(&mut self, next: Sequence) -> Result<(), SinkError> {
+        self.last.retain(|state| state.next <= next);
+        let kept = self.checkpoints.all().partition_point(|checkpoint| checkpoint.position.next <= next);
+        self.cut(kept)
+    }
+
+    /// Keeps only the oldest `count` states.
+    fn keep(&mut self, count: usize) -> Result<(), SinkError> {
+        self.last.truncate(count.saturating_sub(self.checkpoints.all().len()));
+        self.cut(count)
+    }
+
+    fn cut(&mut self, count: usize) -> Result<(), SinkError> {
+        self.checkpoints.cut(count).map_err(|error| SinkError::waiting(error.to_string()))
+    }
+}
+
+fn parse(mark: &str, topic: &str) -> Option<Tops> {
+    let (tops, marked) = mark.split_once(' ')?;
+    if marked == topic { Tops::parse(tops) } else { None }
+}
+
+/// How many of these states the topic still has whole, oldest first. What it lost of
+/// one it lost of all later ones, so a few looks are enough.
+fn newest_kept(
+    states: &[State],
+    mut is_lost: impl FnMut(&State) -> Result<bool, SinkError>,
+) -> Result<usize, SinkError> {
+    let (mut kept, mut lost) = (0, states.len());
+    while kept < lost {
+        let middle = kept + (lost - kept) / 2;
+        if is_lost(&states[middle])? { lost = middle } else { kept = middle + 1 }
+    }
+    Ok(kept)
+}
+
+fn lost_message(why: &str, back_to: Sequence, is_all: bool) -> String {
+    let rest = if is_all {
+        "; nothing is known of what is below, `meterline replay --sink kafka` sends that again"
+    } else {
+        ""
+    };
+    format!(
+        "{why}: the topic was made again, or brokers lost what they had acknowledged; everything from record {back_to} of the journal on is sent again{rest}"
+    )
+}
+
+/// Looks at the topic, with one client for all looks.
+struct Look<'a> {
+    config: &'a Config,
+    clock: &'a Clock,
+    reader: Option<ReadBack<'a>>,
+    /// Why the last look was not a certain one.
+    unknown: Option<String>,
+}
+
+impl<'a> Look<'a> {
+    fn new(config: &'a Config, clock: &'a Clock) -> Self {
+        Self { config, clock, reader: None, unknown: None }
+    }
+
+    /// Why some of this is lost; `None` where it is there, or nobody can know.
+    fn lost(&mut self, tops: &Tops) -> Result<Option<String>, SinkError> {
+        self.unknown = None;
+        if tops.is_empty() {
+            return Ok(None);
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(ReadBack::open(self.config, self.clock)?),
+        };
+        for (partition, top, seen) in reader.look(tops)? {
+            let said = || {
+                let at = format!("partition {partition} of topic {} {}", self.config.topic, describe(seen));
+                format!("{at}, where offset {} was acknowledged", top.offset)
+            };
+            match verdict(top, seen) {
+                Verdict::Same => {}
+                Verdict::Unknown => self.unknown = Some(said()),
+                Verdict::Lost => return Ok(Some(said())),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn describe(seen: Seen) -> String {
+    match seen {
+        Seen::NoPartition => "is not there any more".to_owned(),
+        Seen::Ends { end } => format!("ends before offset {end}"),
+        Seen::Expired => "begins later".to_owned(),
+        Seen::Record(_) => "holds another record".to_owned(),
+        Seen::Nothing => "holds no record".to_owned(),
+        Seen::Forbidden => "may not be read by this user (grant Read on it)".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

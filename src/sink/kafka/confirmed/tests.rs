@@ -1,0 +1,100 @@
+use super::*;
+use crate::journal::Options;
+use tempfile::TempDir;
+
+const TOPIC: &str = "readings";
+
+/// A sink's memory in a journal of its own. No broker: states without tops need none.
+fn memory() -> (TempDir, Journal, Confirmed) {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
+    let confirmed = Confirmed::read(journal.clone(), "kafka").unwrap();
+    (directory, journal, confirmed)
+}
+
+fn recover(confirmed: &mut Confirmed, next: u64) -> Tops {
+    recover_in(confirmed, next, TOPIC)
+}
+
+fn recover_in(confirmed: &mut Confirmed, next: u64, topic: &str) -> Tops {
+    // Nobody listens there, so a look would fail.
+    let config = Config::new("127.0.0.1:1", topic);
+    confirmed.recover(Sequence(next), &config, &Clock::system()).unwrap()
+}
+
+fn at(next: u64) -> State {
+    State { next: Sequence(next), tops: Tops::default() }
+}
+
+fn checkpoints(confirmed: &Confirmed) -> Vec<u64> {
+    confirmed.checkpoints.all().iter().map(|checkpoint| checkpoint.position.next.0).collect()
+}
+
+fn add(confirmed: &mut Confirmed, nexts: &[u64]) {
+    for (second, &next) in (0..).zip(nexts) {
+        confirmed.add(&at(next), TOPIC, UnixNanos(1_800_000_000_000_000_000 + second * 10_000_000_000));
+    }
+}
+
+#[test]
+fn a_sink_without_checkpoints_begins_with_one_that_it_can_always_go_back_to() {
+    let (_directory, journal, mut confirmed) = memory();
+    assert_eq!(confirmed.position(TOPIC), None);
+    assert!(recover(&mut confirmed, 7).is_empty());
+    assert_eq!(checkpoints(&confirmed), [7]);
+    assert_eq!(confirmed.position(TOPIC), Some(journal.position(Sequence(7))));
+    assert_eq!(checkpoints(&Confirmed::read(journal, "kafka").unwrap()), [7]);
+}
+
+#[test]
+fn checkpoints_above_where_the_sink_goes_on_are_cut_durably() {
+    let (_directory, journal, mut confirmed) = memory();
+    add(&mut confirmed, &[3, 5, 9]);
+    confirmed.remember([at(8), at(12)]);
+    recover(&mut confirmed, 8);
+    assert_eq!(checkpoints(&confirmed), [3, 5]);
+    assert_eq!(confirmed.last, [at(8)]);
+    assert_eq!(checkpoints(&Confirmed::read(journal, "kafka").unwrap()), [3, 5]);
+}
+
+#[test]
+fn checkpoints_of_another_topic_do_not_count() {
+    let (_directory, _journal, mut confirmed) = memory();
+    add(&mut confirmed, &[3, 5]);
+    assert_eq!(confirmed.position("another"), None);
+    recover_in(&mut confirmed, 9, "another");
+    assert_eq!(checkpoints(&confirmed), [9]);
+}
+
+#[test]
+fn a_checkpoint_is_due_where_something_is_new_and_at_the_end_at_once() {
+    let (_directory, _journal, mut confirmed) = memory();
+    let now = UnixNanos(1_800_000_000_000_000_000);
+    confirmed.add(&at(5), TOPIC, now);
+    let later = UnixNanos(now.0 + 60_000_000_000);
+    assert!(!confirmed.is_due(Sequence(5), later, true));
+    assert!(confirmed.is_due(Sequence(6), later, false));
+    assert!(!confirmed.is_due(Sequence(6), now, false));
+    assert!(confirmed.is_due(Sequence(6), now, true));
+}
+
+#[test]
+fn the_newest_state_that_is_whole_is_found() {
+    let states: Vec<State> = (1..=6).map(at).collect();
+    for first_lost in 0..=6 {
+        let is_lost = |state: &State| Ok(state.next.0 > first_lost);
+        assert_eq!(newest_kept(&states, is_lost).unwrap(), usize::try_from(first_lost).unwrap());
+    }
+    let unknown = newest_kept(&states, |_| Err(SinkError::waiting("nobody answers")));
+    assert!(unknown.is_err());
+}
+
+#[test]
+fn a_mark_is_one_word_and_the_topic() {
+    let mut tops = Tops::default();
+    tops.note(1, 77, b"value").unwrap();
+    let mark = format!("{tops} {TOPIC}");
+    assert_eq!(parse(&mark, TOPIC), Some(tops));
+    assert_eq!(parse(&mark, "another"), None);
+    assert_eq!(parse("nothing", TOPIC), None);
+}

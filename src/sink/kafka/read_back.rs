@@ -1,0 +1,131 @@
+//! Looks at what the topic holds now where something was acknowledged.
+//!
+//! Reads single records, commits nothing, takes no part in a group's work. Every
+//! question is bounded in time; an answer that does not come is an error, not a
+//! verdict.
+
+use super::config::Config;
+use super::fault;
+use super::tops::{Seen, Top, Tops, checksum};
+use crate::clock::Clock;
+use crate::deliver::SinkError;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a broker may take to say where a partition begins and ends.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long all the records asked for at once may take to come.
+const RECORDS_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_EVERY: Duration = Duration::from_millis(100);
+
+/// A consumer of one topic.
+pub(super) struct ReadBack<'a> {
+    consumer: BaseConsumer,
+    config: &'a Config,
+    clock: &'a Clock,
+}
+
+impl std::fmt::Debug for ReadBack<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadBack").field("topic", &self.config.topic).finish_non_exhaustive()
+    }
+}
+
+impl<'a> ReadBack<'a> {
+    /// Makes a client; nothing is asked yet.
+    pub(super) fn open(config: &'a Config, clock: &'a Clock) -> Result<Self, SinkError> {
+        let consumer = config.reader().create().map_err(|error| fault::of_client(&error))?;
+        Ok(Self { consumer, config, clock })
+    }
+
+    /// What is there now at each partition's top, in the order of the tops.
+    ///
+    /// # Errors
+    /// When it cannot be found out now.
+    pub(super) fn look(&self, tops: &Tops) -> Result<Vec<(i32, Top, Seen)>, SinkError> {
+        let partitions = self.partitions()?;
+        let mut seen = BTreeMap::new();
+        let mut open = Vec::new();
+        for (partition, top) in tops.iter() {
+            match if partition < partitions { self.beyond_the_log(partition, top)? } else { Some(Seen::NoPartition) } {
+                Some(found) => drop(seen.insert(partition, found)),
+                None => open.push((partition, top.offset)),
+            }
+        }
+        if !open.is_empty() {
+            self.read(&open, &mut seen)?;
+        }
+        Ok(tops.iter().filter_map(|(partition, top)| Some((partition, top, *seen.get(&partition)?))).collect())
+    }
+
+    fn partitions(&self) -> Result<i32, SinkError> {
+        let metadata = self.consumer.fetch_metadata(Some(&self.config.topic), ENDS_TIMEOUT);
+        let metadata = metadata.map_err(|error| self.failed(&error))?;
+        let topic = metadata.topics().first().ok_or_else(|| fault::of_missing_topic(self.config))?;
+        if let Some(error) = topic.error() {
+            return Err(fault::of_topic_state(RDKafkaErrorCode::from(error), self.config));
+        }
+        Ok(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
+    }
+
+    /// What is found where the log does not reach to the top; `None` where it does.
+    fn beyond_the_log(&self, partition: i32, top: Top) -> Result<Option<Seen>, SinkError> {
+        let ends = self.consumer.fetch_watermarks(&self.config.topic, partition, ENDS_TIMEOUT);
+        let (begin, end) = ends.map_err(|error| self.failed(&error))?;
+        Ok(match top.offset {
+            offset if offset >= end => Some(Seen::Ends { end }),
+            offset if offset < begin => Some(Seen::Expired),
+            _ => None,
+        })
+    }
+
+    /// Reads the first record at or after each of these offsets.
+    fn read(&self, places: &[(i32, i64)], seen: &mut BTreeMap<i32, Seen>) -> Result<(), SinkError> {
+        let mut assignment = TopicPartitionList::new();
+        for &(partition, offset) in places {
+            let added = assignment.add_partition_offset(&self.config.topic, partition, Offset::Offset(offset));
+            added.map_err(|error| self.failed(&error))?;
+        }
+        self.consumer.assign(&assignment).map_err(|error| self.failed(&error))?;
+        let begun = self.clock.monotonic();
+        let is_missing = |seen: &BTreeMap<i32, Seen>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
+        while let Some((partition, offset)) = is_missing(seen) {
+            if self.clock.elapsed(begun) > RECORDS_TIMEOUT {
+                return Err(fault::of_silence(self.config, partition, offset, RECORDS_TIMEOUT));
+            }
+            match self.consumer.poll(POLL_EVERY) {
+                None => {}
+                Some(Ok(record)) => {
+                    let wanted = places.iter().find(|(partition, _)| *partition == record.partition());
+                    let is_it = wanted.is_some_and(|(_, offset)| *offset == record.offset());
+                    let found = if is_it {
+                        Seen::Record(checksum(record.payload().unwrap_or_default()))
+                    } else {
+                        Seen::Nothing
+                    };
+                    seen.entry(record.partition()).or_insert(found);
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    seen.entry(partition).or_insert(Seen::Nothing);
+                }
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    for (partition, _) in places {
+                        seen.entry(*partition).or_insert(Seen::Forbidden);
+                    }
+                }
+                // Whatever else: it is tried again by the client until the time is up.
+                Some(Err(error)) => tracing::debug!(%error, "reading back"),
+            }
+        }
+        // Nothing more is fetched meanwhile.
+        self.consumer.unassign().map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &KafkaError) -> SinkError {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        fault::of_topic(code, self.config).unwrap_or_else(|| fault::of_look(self.config, code))
+    }
+}
