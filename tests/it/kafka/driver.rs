@@ -111,6 +111,8 @@ pub(crate) struct Driver {
     is_ready: bool,
     /// How often the topic had lost something.
     pub(crate) losses: Vec<Sequence>,
+    /// Every reason for not running, once in a row.
+    pub(crate) troubles: Vec<String>,
     journal: Journal,
     _directory: TempDir,
 }
@@ -128,6 +130,7 @@ impl Driver {
             at,
             is_ready: false,
             losses: Vec::new(),
+            troubles: Vec::new(),
             journal,
             _directory: directory,
         }
@@ -175,6 +178,9 @@ impl Driver {
             Ok(()) => self.state = State::Running,
             Err(error) => {
                 self.is_ready = false;
+                if self.troubles.last() != Some(&error.message) {
+                    self.troubles.push(error.message.clone());
+                }
                 if let SinkTrouble::Lost { back_to } = error.trouble {
                     assert!(back_to < self.safe, "{back_to} is no way back from {}", self.safe);
                     self.safe = back_to;

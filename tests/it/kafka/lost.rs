@@ -123,6 +123,7 @@ fn a_producer_that_the_broker_refuses_for_good_is_replaced_and_what_is_missing_i
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
     driver.run_to_end(&records);
     assert_eq!(driver.losses, [Sequence(301)]);
+    assert!(driver.troubles.iter().any(|why| why.contains("out of order sequence")), "{:#?}", driver.troubles);
     assert_all_there(&config, records.last());
 }
 
