@@ -11,7 +11,7 @@ mod status;
 
 pub use server::{Admin, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
     SourceStatus, Status, ValueStatus,
 };
 

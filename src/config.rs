@@ -24,7 +24,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
-use value::Bytes;
+use value::{Bytes, Kept};
 
 /// A complete commented configuration; a test holds it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
@@ -66,9 +66,9 @@ pub struct Journal {
     pub cap_bytes: u64,
     /// One segment file, in bytes.
     pub segment_bytes: u64,
-    /// Kept for replay beyond what the sinks need, in bytes.
+    /// Kept for replay beyond what the sinks need, in bytes; the most there is for ever.
     pub retain_bytes: u64,
-    /// And not longer than that.
+    /// And not longer than that; the most there is for ever.
     pub retain_age: Duration,
 }
 
@@ -145,7 +145,7 @@ fn read(mut root: Section<'_>) -> Config {
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     admin.finish();
-    let sinks = sinks::sinks(root.section("sink"), &data_directory);
+    let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
     Config { data_directory, log, webhook, journal, admin_listen, sinks }
 }
@@ -166,8 +166,14 @@ fn journal(mut section: Section<'_>) -> Journal {
     let journal = Journal {
         cap_bytes: section.get_or("cap", Bytes(8192 * MIB)).0,
         segment_bytes: section.get_or("segment", Bytes(64 * MIB)).0,
-        retain_bytes: section.get_or("retain", Bytes(2048 * MIB)).0,
-        retain_age: section.get_or("retain_age", Duration::from_hours(7 * 24)),
+        retain_bytes: match section.get_or("retain", Kept::UpTo(Bytes(2048 * MIB))) {
+            Kept::UpTo(Bytes(bytes)) => bytes,
+            Kept::Forever => u64::MAX,
+        },
+        retain_age: match section.get_or("retain_age", Kept::UpTo(Duration::from_hours(7 * 24))) {
+            Kept::UpTo(age) => age,
+            Kept::Forever => Duration::MAX,
+        },
     };
     if !(32 * MIB..=256 * MIB).contains(&journal.segment_bytes) {
         section.fault("segment", "must be between 32MiB, for the largest record, and 256MiB");

@@ -23,7 +23,7 @@
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
 //! `pending` and `append` are the way in, `writer` the commit, `reader` the way
 //! out; `recover` and `scan` the open after a crash; `retention` what is deleted;
-//! `cursor`, `ledger` and `lock` the small files beside the segments; `disk` the
+//! `cursor`, `gaps`, `ledger` and `lock` the small files beside the segments; `disk` the
 //! few operations all of it needs.
 
 mod append;
@@ -34,6 +34,7 @@ mod cursor;
 mod disk;
 mod error;
 mod frame;
+mod gaps;
 mod group;
 mod identity;
 pub mod inspect;
@@ -47,6 +48,7 @@ mod record;
 mod recover;
 mod retention;
 mod scan;
+mod search;
 mod segment_header;
 mod segment_name;
 mod writer;
@@ -54,10 +56,11 @@ mod writer;
 pub use append::Append;
 pub use checkpoints::{Checkpoint, Checkpoints};
 pub use cursor::{Cursor, Cursors, Range};
-pub use error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
+pub use error::{AppendError, CursorError, GapError, LedgerError, OpenError, ReadError};
+pub use gaps::{GAPS_MAX, Gap, GapReason, Gaps};
 pub use identity::Resolved;
 pub use inspect::{Inspection, SegmentSummary};
-pub use options::{Options, RECORD_BYTES_MAX, Retention};
+pub use options::{Optional, Options, RECORD_BYTES_MAX, Retention};
 pub use outcome::{CommitOutcome, Opening, Usage};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
@@ -123,12 +126,14 @@ impl Journal {
         let sources = Ledger::read(Arc::clone(&disk))?;
         let rules = Ledger::read(Arc::clone(&disk))?;
         let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io("its cursors cannot be read", source))?;
+        let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io("its list of gaps cannot be read", source))?;
         let mut recovered = recover::recover(&*disk)?;
         let segments = recovered.segments.clone();
         let catalog = Arc::new(Catalog::new(disk, segments, recovered.next, recovered.readable_bytes));
         let keeper = Arc::new(Keeper {
             catalog: Arc::clone(&catalog),
             cursors: Arc::new(cursors),
+            gaps,
             journal: lock.journal,
             unsynced: Mutex::new(true),
             options,
@@ -271,32 +276,19 @@ impl Journal {
     /// # Errors
     /// Damage or a failing disk on the way.
     pub fn first_received_at_or_after(&self, time: UnixNanos) -> Result<Sequence, ReadError> {
-        let catalog = &self.inner.catalog;
-        for segment in catalog.segments() {
-            // Only what is proven to hold nothing so new is passed over unread.
-            if retention::newest_received(catalog, &segment).is_some_and(|newest| newest < time) {
-                continue;
-            }
-            return self.scan_for(time, segment.name.first);
-        }
-        Ok(catalog.next())
-    }
-
-    fn scan_for(&self, time: UnixNanos, from: Sequence) -> Result<Sequence, ReadError> {
-        let mut reader = self.reader(from)?;
-        loop {
-            match reader.read()? {
-                Some(record) if record.header.received >= time => return Ok(record.sequence),
-                Some(_) => {}
-                None => return Ok(reader.next_sequence()),
-            }
-        }
+        search::first_received_at_or_after(&self.inner.catalog, time)
     }
 
     /// The cursors stored beside the segments.
     #[must_use]
     pub fn cursors(&self) -> &Cursors {
         &self.inner.cursors
+    }
+
+    /// What sinks will not get any more.
+    #[must_use]
+    pub fn gaps(&self) -> &Gaps {
+        &self.inner.keeper.gaps
     }
 
     /// What a sink's store has confirmed so far, as far as it was noted.

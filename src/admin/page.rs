@@ -1,7 +1,7 @@
 //! The status page: plain HTML that works without JavaScript and refreshes
 //! itself where there is some.
 
-use super::status::{MeterStatus, SinkStatus, Status};
+use super::status::{JournalStatus, MeterStatus, SinkStatus, Status};
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
@@ -144,6 +144,36 @@ fn journal(html: &mut String, status: &Status) {
             journal.next_sequence.saturating_sub(1)
         ),
     );
+    gaps(html, journal);
+}
+
+fn gaps(html: &mut String, journal: &JournalStatus) {
+    if journal.gaps_total == 0 {
+        return;
+    }
+    push(
+        html,
+        format_args!(
+            "<p class=bad>Gaps: records that a sink will not get ({} known, the newest shown).</p>\
+         <table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Taken by</tr>",
+            journal.gaps_total
+        ),
+    );
+    for gap in &journal.gaps {
+        push(
+            html,
+            format_args!(
+                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}<td>{}</tr>",
+                escaped(&gap.sink),
+                gap.from_sequence,
+                gap.until_sequence.saturating_sub(1),
+                gap.records,
+                gap.at,
+                gap.reason
+            ),
+        );
+    }
+    html.push_str("</table>");
 }
 
 fn dead_letters(html: &mut String, status: &Status) {

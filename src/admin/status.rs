@@ -62,6 +62,27 @@ pub struct JournalStatus {
     pub oldest_sequence: u64,
     /// The record that will be synced next.
     pub next_sequence: u64,
+    /// How many gaps are known, those dropped from the list too.
+    pub gaps_total: u64,
+    /// The newest of them, newest first.
+    pub gaps: Vec<GapStatus>,
+}
+
+/// Records that a sink will not get.
+#[derive(Debug, Clone, Serialize)]
+pub struct GapStatus {
+    /// The sink; "journal" where the journal itself lost them.
+    pub sink: String,
+    /// The first of them.
+    pub from_sequence: u64,
+    /// The first record after them.
+    pub until_sequence: u64,
+    /// How many they are.
+    pub records: u64,
+    /// When that became certain, or grew last.
+    pub at: String,
+    /// Why: retention or repair.
+    pub reason: &'static str,
 }
 
 /// A source.

@@ -1,19 +1,22 @@
 //! The status page's data, read from the running parts.
 
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
     SourceStatus, Status, ValueStatus,
 };
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
-use crate::journal::Journal;
+use crate::journal::{Gap, Journal};
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Tls};
 
 /// Meters on the page; the door remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
+
+/// Gaps on the page; `meterline journal` lists all that are kept.
+const GAPS_SHOWN_MAX: usize = 20;
 
 /// What a snapshot is read from.
 #[derive(Debug, Clone)]
@@ -56,19 +59,33 @@ impl Sources {
     }
 
     fn journal_status(&self) -> JournalStatus {
-        let usage = self.journal.usage();
+        let (usage, known) = (self.journal.usage(), self.journal.gaps());
+        let gaps = known.list();
         JournalStatus {
             bytes: usage.bytes,
             cap_bytes: usage.cap_bytes,
             segments: usage.segments,
             oldest_sequence: usage.oldest.0,
             next_sequence: usage.next.0,
+            gaps_total: known.dropped() + gaps.len() as u64,
+            gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(gap_status).collect(),
         }
     }
 }
 
 fn certificate_status(certificate: webhook::CertificateStatus) -> CertificateStatus {
     CertificateStatus { expires: certificate.expires.to_string(), fault: certificate.fault }
+}
+
+fn gap_status(gap: &Gap) -> GapStatus {
+    GapStatus {
+        sink: gap.sink.clone(),
+        from_sequence: gap.from.0,
+        until_sequence: gap.until.0,
+        records: gap.records(),
+        at: gap.at.to_string(),
+        reason: gap.reason.label(),
+    }
 }
 
 fn source_status(source: &SourceActivity) -> SourceStatus {

@@ -37,6 +37,7 @@ pub(super) fn journal_options(config: &Config, clock: &Clock) -> Options {
         bytes: config.journal.retain_bytes,
         age_ns: i64::try_from(config.journal.retain_age.as_nanos()).unwrap_or(i64::MAX),
     };
+    options.optional.clone_from(&config.sinks.optional);
     options.clock = clock.clone();
     let counts = CommitCounts::new();
     options.observe = Arc::new(move |outcome| counts.count(outcome));

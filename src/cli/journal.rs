@@ -5,7 +5,7 @@ use super::place::DataPlace;
 use super::table::{print, print_json, size, table};
 use crate::app::forget_cursor;
 use crate::journal::inspect::{self, Inspection};
-use crate::journal::{Record, Sequence};
+use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -83,6 +83,8 @@ struct Overview {
     bytes: u64,
     segments: Vec<SegmentLine>,
     cursors: Vec<CursorLine>,
+    gaps: Vec<GapLine>,
+    gaps_dropped: u64,
     faults: Vec<String>,
 }
 
@@ -102,6 +104,30 @@ struct CursorLine {
     next_sequence: Option<u64>,
     lag_records: Option<u64>,
     updated: Option<String>,
+}
+
+/// Records that a sink will not get.
+#[derive(Debug, Serialize)]
+struct GapLine {
+    sink: String,
+    from_sequence: u64,
+    until_sequence: u64,
+    records: u64,
+    at: String,
+    reason: &'static str,
+}
+
+impl GapLine {
+    fn of(gap: &Gap) -> Self {
+        Self {
+            sink: gap.sink.clone(),
+            from_sequence: gap.from.0,
+            until_sequence: gap.until.0,
+            records: gap.records(),
+            at: gap.at.to_string(),
+            reason: gap.reason.label(),
+        }
+    }
 }
 
 impl Overview {
@@ -132,6 +158,8 @@ impl Overview {
             next_sequence: next.0,
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             cursors: cursors.collect(),
+            gaps: journal.gaps().list().iter().map(GapLine::of).collect(),
+            gaps_dropped: journal.gaps().dropped(),
             segments,
             faults: journal.faults().to_vec(),
         }
@@ -168,7 +196,31 @@ fn print_overview(overview: &Overview) -> Result<(), Failure> {
         ]);
     }
     print(cursors)?;
+    print_gaps(overview)?;
     overview.faults.iter().try_for_each(|fault| print(format!("FAULT: {fault}")))
+}
+
+/// What sinks will not get, where there is any.
+fn print_gaps(overview: &Overview) -> Result<(), Failure> {
+    if overview.gaps.is_empty() {
+        return Ok(());
+    }
+    let mut gaps = table(&["gap of", "first", "last", "records", "since", "taken by"]);
+    for gap in &overview.gaps {
+        gaps.add_row([
+            gap.sink.clone(),
+            gap.from_sequence.to_string(),
+            gap.until_sequence.saturating_sub(1).to_string(),
+            gap.records.to_string(),
+            gap.at.clone(),
+            gap.reason.to_owned(),
+        ]);
+    }
+    print(format!("\n{gaps}"))?;
+    match overview.gaps_dropped {
+        0 => Ok(()),
+        dropped => print(format!("and {dropped} older gaps, of which only the number is kept")),
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -1,8 +1,11 @@
 //! `[sink.*]`: where the samples go. Without any, the embedded store.
 
+use super::Journal;
 #[cfg(any(feature = "questdb", feature = "kafka"))]
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
+use super::value::Bytes;
+use crate::journal::Optional;
 use std::path::Path;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
@@ -19,6 +22,8 @@ pub struct Sinks {
     /// Kafka.
     #[cfg(feature = "kafka")]
     pub kafka: Option<crate::sink::kafka::Config>,
+    /// The sinks that may be left behind, and how far.
+    pub optional: Vec<Optional>,
 }
 
 /// QuestDB's settings, for delivery and for `migrate`.
@@ -45,11 +50,13 @@ impl Sinks {
     }
 }
 
-pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path) -> Sinks {
-    let (sqlite_section, questdb_section, kafka_section) =
+pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path, journal: &Journal) -> Sinks {
+    let (mut sqlite_section, mut questdb_section, mut kafka_section) =
         (section.section("sqlite"), section.section("questdb"), section.section("kafka"));
     let is_default = ![&sqlite_section, &questdb_section, &kafka_section].iter().any(|table| table.is_present());
+    let optional = [("sqlite", &mut sqlite_section), ("questdb", &mut questdb_section), ("kafka", &mut kafka_section)];
     let sinks = Sinks {
+        optional: optional.into_iter().filter_map(|(name, section)| optional_sink(name, section, journal)).collect(),
         #[cfg(feature = "sqlite")]
         sqlite: sqlite(sqlite_section, data_directory, is_default),
         #[cfg(feature = "questdb")]
@@ -71,6 +78,23 @@ pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path) -> Sinks {
     not_built(&section, "kafka", &kafka_section);
     section.finish();
     sinks
+}
+
+/// Whether, and how far, the sink may be left behind.
+fn optional_sink(name: &str, section: &mut Section<'_>, journal: &Journal) -> Option<Optional> {
+    let is_required = section.get_or("required", true);
+    let max_lag: Option<Bytes> = section.get("max_lag");
+    if is_required {
+        if max_lag.is_some() {
+            section.fault("max_lag", "a required sink is never left behind: add required = false, or remove max_lag");
+        }
+        return None;
+    }
+    let lag_bytes_max = max_lag.map_or(u64::MAX, |bytes| bytes.0);
+    if lag_bytes_max < 2 * journal.segment_bytes {
+        section.fault("max_lag", "must be at least two segments (journal.segment), for what is being written");
+    }
+    Some(Optional { cursor: name.to_owned(), lag_bytes_max })
 }
 
 #[cfg(not(all(feature = "sqlite", feature = "questdb", feature = "kafka")))]
@@ -130,7 +154,6 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
 
 #[cfg(feature = "kafka")]
 fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
-    use super::value::Bytes;
     use crate::sink::kafka::{Compression, Config};
 
     if !section.is_present() {

@@ -101,6 +101,31 @@ fn sizes_and_spans_are_read_as_people_write_them() {
 }
 
 #[test]
+fn what_is_kept_for_replay_may_be_kept_for_ever() {
+    let journal = config("[journal]\nretain = \"forever\"\nretain_age = \"forever\"\n").journal;
+    assert_eq!((journal.retain_bytes, journal.retain_age), (u64::MAX, Duration::MAX));
+    let found = faults("[journal]\nretain_age = \"always\"\n");
+    assert!(found[0].contains("or \"forever\""), "{found:?}");
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_sink_is_required_unless_said_otherwise_and_only_then_may_lag() {
+    assert_eq!(config("[sink.sqlite]\n").sinks.optional, []);
+    let optional = |lag_bytes_max| crate::journal::Optional { cursor: "sqlite".to_owned(), lag_bytes_max };
+    assert_eq!(config("[sink.sqlite]\nrequired = false\n").sinks.optional, [optional(u64::MAX)]);
+    let bounded = config("[sink.sqlite]\nrequired = false\nmax_lag = \"1GiB\"\n");
+    assert_eq!(bounded.sinks.optional, [optional(1 << 30)]);
+    for (lines, says) in [
+        ("max_lag = \"1GiB\"", "a required sink is never left behind"),
+        ("required = false\nmax_lag = \"100MiB\"", "at least two segments"),
+    ] {
+        let found = faults(&format!("[sink.sqlite]\n{lines}\n"));
+        assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    }
+}
+
+#[test]
 fn text_that_is_no_toml_is_one_fault_with_its_line() {
     let found = faults("[webhook]\nlisten = \n");
     assert_eq!(found.len(), 1);
@@ -119,6 +144,10 @@ fn whole_example(secrets: &Path) -> String {
         let line = key.unwrap_or(line);
         if line.starts_with("token_file") {
             continue; // a token stands instead of a user name and password
+        }
+        if line.starts_with("required = ") {
+            text.push_str("required = false\n"); // what the lag below it needs
+            continue;
         }
         if line.starts_with("security = ") {
             text.push_str("security = \"sasl_tls\"\n"); // what the user name below it needs

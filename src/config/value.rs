@@ -127,6 +127,31 @@ impl Value for Duration {
     }
 }
 
+/// A bound on what is kept, or the word `forever`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept<T> {
+    /// Not more or longer than that.
+    UpTo(T),
+    /// As long as there is room.
+    Forever,
+}
+
+impl<T: Value> Value for Kept<T> {
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.trim() == "forever" {
+            return Ok(Self::Forever);
+        }
+        T::from_text(text).map(Self::UpTo).map_err(|why| format!("{why}, or \"forever\""))
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            other => T::from_toml(other).map(Self::UpTo),
+        }
+    }
+}
+
 /// A list of strings; in an environment variable separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Texts(pub(super) Vec<String>);

@@ -1,7 +1,10 @@
 //! What a pump counts of its sink; rows, requests and bytes are the sink's own.
 
 use super::status::{PumpStatus, SinkState};
+use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge, Histogram};
+
+const NANOS_PER_SECOND: f64 = 1e9;
 
 pub(super) struct Metrics {
     state: [Gauge; SinkState::ALL.len()],
@@ -14,6 +17,7 @@ pub(super) struct Metrics {
     pub(super) retries: Counter,
     pub(super) restarts: Counter,
     pub(super) gap_records: Counter,
+    gap_last: Gauge,
     pub(super) went_back: Counter,
     pub(super) delay_seconds: Histogram,
 }
@@ -38,9 +42,15 @@ impl Metrics {
             retries: counter("meterline_sink_retries_total"),
             restarts: counter("meterline_sink_restarts_total"),
             gap_records: counter("meterline_sink_gap_records_total"),
+            gap_last: gauge("meterline_sink_gap_last_timestamp_seconds"),
             went_back: counter("meterline_sink_went_back_total"),
             delay_seconds: crate::metrics::histogram("meterline_sink_delay_seconds", &labels),
         }
+    }
+
+    /// Shows when records became certain to be missing.
+    pub(super) fn show_gap(&self, at: UnixNanos) {
+        self.gap_last.set(at.0 as f64 / NANOS_PER_SECOND);
     }
 
     /// Sets the gauges from what the pump shows.

@@ -10,10 +10,10 @@ use super::pump::PumpOptions;
 use super::replaying::Replaying;
 use super::shared::Shared;
 use super::sink::{Progress, Sink};
-use super::start::{gap, start};
+use super::start::start;
 use super::status::SinkState;
 use super::trouble::Trouble;
-use crate::journal::{ReadError, Reader, Sequence};
+use crate::journal::{Gap, GapReason, Reader, Sequence};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,11 +123,13 @@ impl Run {
             return Ok(());
         }
         let start = start(&self.shared, self.sink.as_mut())?;
+        if let Some(from) = start.gap_from {
+            self.note_gap(from, start.next)?;
+        }
         // Stored before anything is read: from here on it pins what it needs.
         self.cursor
             .store(&self.shared, start.next, start.replaying)
             .map_err(|error| Trouble::waiting(error.to_string()))?;
-        self.metrics.gap_records.increment(start.gap_records);
         self.deaths.load(&self.options, &self.shared.name);
         self.shared.view().safe = start.next;
         self.shared.view().replaying_until = start.replaying.map(|replaying| replaying.until);
@@ -139,23 +141,49 @@ impl Run {
 
     /// Rewinds the sink to the lowest unsafe record, after a start, a failure, a rewind.
     fn make_ready(&mut self) -> Result<(), Trouble> {
-        let Some(place) = self.place.as_mut().filter(|place| place.reader.is_none()) else { return Ok(()) };
-        let reader = match self.shared.journal.reader(place.safe) {
-            Err(ReadError::Retained { wanted, oldest }) => {
-                tracing::error!(
-                    sink = self.shared.name,
-                    wanted = wanted.0,
-                    oldest = oldest.0,
-                    "retention took records before the sink had them; it goes on at the oldest"
-                );
-                self.metrics.gap_records.increment(gap(wanted, oldest));
-                place.safe = oldest;
-                self.shared.journal.reader(oldest)?
-            }
-            other => other?,
-        };
+        if self.place.as_ref().is_none_or(|place| place.reader.is_some()) {
+            return Ok(());
+        }
+        self.pass_over_what_is_gone()?;
+        let Some(place) = &mut self.place else { return Ok(()) };
+        let reader = self.shared.journal.reader(place.safe)?;
         self.sink.rewind(self.shared.journal.position(place.safe))?;
         place.reader = Some(reader);
+        Ok(())
+    }
+
+    /// Goes on at the oldest record where retention took some before the sink had
+    /// them. Nothing is in flight when this is called.
+    fn pass_over_what_is_gone(&mut self) -> Result<(), Trouble> {
+        let Some(from) = self.place.as_ref().map(|place| place.safe) else { return Ok(()) };
+        let oldest = self.shared.journal.oldest().next;
+        if from >= oldest {
+            return Ok(());
+        }
+        self.note_gap(from, oldest)?;
+        if let Some(place) = &mut self.place {
+            place.go_to(oldest);
+        }
+        if let Some(failed) = &mut self.failed {
+            failed.safe = oldest;
+        }
+        self.shared.view().safe = oldest;
+        self.cursor.follow(&self.shared, oldest, self.replaying);
+        Ok(())
+    }
+
+    /// Makes durable that the sink will not get these records.
+    fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), Trouble> {
+        let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
+        let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
+        self.shared.journal.gaps().add(gap.clone()).map_err(|error| Trouble::waiting(error.to_string()))?;
+        self.metrics.gap_records.increment(gap.records());
+        tracing::error!(
+            sink = gap.sink,
+            from = from.0,
+            until = until.0,
+            "retention took records before the sink had them; it goes on at the oldest"
+        );
         Ok(())
     }
 
@@ -243,6 +271,13 @@ impl Run {
                 break;
             }
             self.shared.pause(self.rings_seen, left.min(REFRESH_EVERY));
+            if let Err(trouble) = self.pass_over_what_is_gone() {
+                tracing::warn!(
+                    sink = self.shared.name,
+                    why = trouble.message,
+                    "a gap cannot be noted; it is tried again"
+                );
+            }
             self.refresh();
         }
         self.shared.view().next_try = None;
@@ -289,5 +324,8 @@ impl Run {
             view.restarts = self.deaths.restarts();
         }
         self.metrics.show(&self.shared.status());
+        if let Some(at) = self.shared.journal.gaps().newest_at(&self.shared.name) {
+            self.metrics.show_gap(at);
+        }
     }
 }

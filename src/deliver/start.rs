@@ -17,8 +17,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) next: Sequence,
-    /// Records that retention took before the sink had them.
-    pub(super) gap_records: u64,
+    /// Where what retention took before the sink had it begins; it ends at `next`.
+    pub(super) gap_from: Option<Sequence>,
     /// The replay that was under way.
     pub(super) replaying: Option<Replaying>,
 }
@@ -29,16 +29,10 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Troub
     let store = sink.stored_position()?;
     let from_file = file.map(|position| resolve(shared, position, "the cursor")).transpose()?;
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
-    let oldest = shared.journal.oldest().next;
-    let next = from_file.into_iter().chain(from_store).min().unwrap_or(oldest);
-    let wanted = file.or(store).map_or(next, |position| position.next);
+    let found = || from_file.into_iter().chain(from_store);
+    let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
     let replaying = cursor.and_then(|cursor| Replaying::from_note(&cursor.note)).filter(|replay| next < replay.until);
-    Ok(Start { next, gap_records: gap(wanted, oldest), replaying })
-}
-
-/// Records between what was wanted and what there is.
-pub(super) fn gap(wanted: Sequence, oldest: Sequence) -> u64 {
-    oldest.0.saturating_sub(wanted.0)
+    Ok(Start { next, gap_from: found().filter_map(|found| found.gap_from).min(), replaying })
 }
 
 fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, Trouble> {
@@ -52,10 +46,17 @@ fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, Trouble> {
     }
 }
 
-fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Sequence, Trouble> {
+/// Where a position leads.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    next: Sequence,
+    gap_from: Option<Sequence>,
+}
+
+fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trouble> {
     let cursor = Cursor::at(&shared.name, position, shared.clock.now());
     match shared.journal.resolve(&cursor) {
-        Resolved::At(found) => Ok(found.next),
+        Resolved::At(found) => Ok(Found { next: found.next, gap_from: None }),
         Resolved::Retained(found) => {
             tracing::warn!(
                 sink = shared.name,
@@ -63,7 +64,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Sequence, T
                 oldest = found.next.0,
                 "{who} names a record that is not retained any more; starting at the oldest"
             );
-            Ok(found.next)
+            Ok(Found { next: found.next, gap_from: Some(position.next) })
         }
         Resolved::UnknownJournal(found) => {
             if position.journal.0 != Uuid::nil() {
@@ -72,7 +73,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Sequence, T
                     "{who} names a journal that these records are not of; starting at the oldest record it cannot have seen"
                 );
             }
-            Ok(found.next)
+            Ok(Found { next: found.next, gap_from: None })
         }
         Resolved::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \

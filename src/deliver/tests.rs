@@ -1,6 +1,7 @@
 //! The pump at its door: a real journal, and a sink that fails as it is told.
 
 pub(crate) mod feed;
+mod gaps;
 mod keeping;
 mod recorder;
 mod rereading;

@@ -97,6 +97,17 @@ impl Catalog {
         locked(&self.state).segments.iter().map(|segment| segment.bytes()).sum()
     }
 
+    /// The first record of the newest segments that together take at most so many bytes.
+    pub(super) fn newest_within(&self, bytes_max: u64) -> Sequence {
+        let state = locked(&self.state);
+        let mut bytes = 0_u64;
+        let within = state.segments.iter().rev().take_while(|segment| {
+            bytes = bytes.saturating_add(segment.bytes());
+            bytes <= bytes_max
+        });
+        within.last().map_or(state.next, |segment| segment.name.first)
+    }
+
     pub(super) fn locate(&self, sequence: Sequence) -> Located {
         let state = locked(&self.state);
         if sequence >= state.next {

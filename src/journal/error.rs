@@ -200,6 +200,16 @@ pub enum LedgerError {
     },
 }
 
+/// Why a gap cannot be noted.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the list of gaps in {directory} cannot be written: {detail}; nothing is passed over until it can")]
+pub struct GapError {
+    /// The journal's directory.
+    pub directory: PathBuf,
+    /// What the system said.
+    pub detail: String,
+}
+
 /// Why a cursor cannot be loaded or stored.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CursorError {

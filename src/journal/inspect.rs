@@ -9,7 +9,9 @@ use super::disk::{Disk, RealDisk, SharedDisk};
 use super::ledger::{Ledger, SourceName};
 use super::recover::segment_names;
 use super::scan::{Scan, ScanFault, scan};
-use super::{Cursor, Cursors, JournalId, OpenError, ReadError, Reader, RuleVersion, SegmentName, Sequence, SourceId};
+use super::{
+    Cursor, Cursors, Gaps, JournalId, OpenError, ReadError, Reader, RuleVersion, SegmentName, Sequence, SourceId,
+};
 use crate::reading::Limits;
 use std::io;
 use std::path::Path;
@@ -36,6 +38,7 @@ pub struct SegmentSummary {
 pub struct Inspection {
     catalog: Arc<Catalog>,
     cursors: Cursors,
+    gaps: Gaps,
     sources: Ledger<SourceName>,
     rules: Ledger<Limits>,
     faults: Vec<String>,
@@ -59,8 +62,9 @@ pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
         looks += 1;
     };
     let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its cursors", source))?;
+    let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its list of gaps", source))?;
     let (sources, rules) = (Ledger::read(Arc::clone(&disk))?, Ledger::read(disk)?);
-    Ok(Inspection { catalog: Arc::new(catalog), cursors, sources, rules, faults })
+    Ok(Inspection { catalog: Arc::new(catalog), cursors, gaps, sources, rules, faults })
 }
 
 impl Inspection {
@@ -74,6 +78,12 @@ impl Inspection {
     #[must_use]
     pub fn cursors(&self) -> Vec<(String, Option<Cursor>)> {
         self.cursors.list()
+    }
+
+    /// What sinks will not get any more.
+    #[must_use]
+    pub fn gaps(&self) -> &Gaps {
+        &self.gaps
     }
 
     /// The oldest record that can be read.

@@ -25,6 +25,18 @@ pub struct Retention {
     pub age_ns: i64,
 }
 
+/// A cursor that may be left behind: it pins what it needs only within a bound, and
+/// gives way altogether before an append is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Optional {
+    /// The cursor's name.
+    pub cursor: String,
+    /// Of the journal's newest bytes, so many are held for it (whole segments that
+    /// fit, the room reserved in the last one counted). Beyond them it has what is
+    /// kept for replay.
+    pub lag_bytes_max: u64,
+}
+
 /// What a journal is opened with.
 #[derive(Clone)]
 pub struct Options {
@@ -36,6 +48,8 @@ pub struct Options {
     pub cap_bytes: u64,
     /// What is kept for replay.
     pub retain: Retention,
+    /// The cursors that may be left behind.
+    pub optional: Vec<Optional>,
     /// The largest payload.
     pub record_bytes_max: usize,
     /// A group that has this many bytes takes no further record.
@@ -55,6 +69,7 @@ impl Options {
             segment_bytes: 64 * MIB,
             cap_bytes: 16 * 1024 * MIB,
             retain: Retention { bytes: 4 * 1024 * MIB, age_ns: 7 * DAY_NS },
+            optional: Vec::new(),
             record_bytes_max: RECORD_BYTES_MAX,
             group_bytes_max: 4 * 1024 * 1024,
             clock: Clock::system(),

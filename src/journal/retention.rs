@@ -2,13 +2,13 @@
 //! needs.
 //!
 //! Kept for replay as long as the bounds allow; given up before an append is
-//! refused. The names are synced after every single removal: were two removals
+//! refused, and then what only optional cursors need as well. The names are synced after every single removal: were two removals
 //! reordered by a crash, the segments would have a hole. Removing needs no space,
 //! so a full disk cannot prevent it.
 
 use super::catalog::{Catalog, Segment};
 use super::identity::{Resolved, resolve};
-use super::{AppendError, Cursors, JournalId, Options, Sequence, locked};
+use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence, locked};
 use crate::reading::UnixNanos;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Keeper {
     pub(super) catalog: Arc<Catalog>,
     pub(super) cursors: Arc<Cursors>,
+    pub(super) gaps: Gaps,
     pub(super) options: Options,
     pub(super) journal: JournalId,
     /// One deletion at a time; true while the last removal is not known to be durable.
@@ -34,26 +35,35 @@ impl Keeper {
     /// Makes sure that `bytes` more stay under the cap.
     pub(super) fn make_room(&self, bytes: u64) -> Result<(), AppendError> {
         let mut unsynced = locked(&self.unsynced);
-        let pin = self.pin();
+        let cap_bytes = self.options.cap_bytes;
         loop {
             let used_bytes = self.catalog.bytes();
-            if used_bytes.saturating_add(bytes) <= self.options.cap_bytes {
+            if used_bytes.saturating_add(bytes) <= cap_bytes {
                 return Ok(());
             }
-            let Some(segment) = self.removable(&pin) else {
-                return Err(AppendError::Full { used_bytes, cap_bytes: self.options.cap_bytes, slowest: pin.name });
-            };
-            self.remove(&segment, &mut unsynced).map_err(|error| AppendError::Failed {
-                directory: self.options.directory.clone(),
-                detail: format!("{} cannot be removed: {error}", segment.name),
-            })?;
+            if let Err(pin) = self.give_way(&mut unsynced)? {
+                return Err(AppendError::Full { used_bytes, cap_bytes, slowest: pin.name });
+            }
         }
+    }
+
+    /// Removes the oldest segment unless a required cursor pins it: that one is the error.
+    fn give_way(&self, unsynced: &mut bool) -> Result<Result<(), Pin>, AppendError> {
+        let required = self.pin(false);
+        let Some(segment) = self.removable(&self.pin(true)).or_else(|| self.removable(&required)) else {
+            return Ok(Err(required));
+        };
+        let failed = |error: io::Error| AppendError::Failed {
+            directory: self.options.directory.clone(),
+            detail: format!("{} cannot be removed: {error}", segment.name),
+        };
+        self.remove(&segment, unsynced).map_err(failed).map(Ok)
     }
 
     /// Deletes what is beyond the bounds for replay.
     pub(super) fn expire(&self) {
         let mut unsynced = locked(&self.unsynced);
-        let pin = self.pin();
+        let pin = self.pin(true);
         let now = self.options.clock.now();
         while let Some(segment) = self.removable(&pin) {
             if self.replayable_bytes(&pin) <= self.options.retain.bytes && !self.is_aged(&segment, now) {
@@ -66,18 +76,31 @@ impl Keeper {
         }
     }
 
-    fn pin(&self) -> Pin {
-        let needs = |(name, cursor): (String, Option<super::Cursor>)| {
-            let next = match cursor.map(|cursor| resolve(&self.catalog, self.journal, &cursor)) {
-                Some(Resolved::BeyondEnd { end, .. }) => end.next,
-                Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
-                // A damaged cursor file: its sink starts at the oldest record.
-                None => Sequence(0),
+    /// What the slowest cursor needs; of the optional ones, if they count, within their bounds.
+    fn pin(&self, with_optional: bool) -> Pin {
+        let lowest = self.cursors.list().into_iter().filter_map(|(name, cursor)| {
+            let optional = self.options.optional.iter().find(|optional| optional.cursor == name);
+            let next = match optional {
+                None => self.needs(cursor.as_ref()),
+                Some(optional) if with_optional => {
+                    self.needs(cursor.as_ref()).max(self.catalog.newest_within(optional.lag_bytes_max))
+                }
+                Some(_) => return None,
             };
-            Pin { next, name }
-        };
-        let lowest = self.cursors.list().into_iter().map(needs).min_by_key(|pin| pin.next);
+            Some(Pin { next, name })
+        });
+        let lowest = lowest.min_by_key(|pin| pin.next);
         lowest.unwrap_or_else(|| Pin { next: self.catalog.next(), name: "no sink".to_owned() })
+    }
+
+    /// The lowest record that a cursor needs.
+    fn needs(&self, cursor: Option<&Cursor>) -> Sequence {
+        match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor)) {
+            Some(Resolved::BeyondEnd { end, .. }) => end.next,
+            Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
+            // A damaged cursor file: its sink starts at the oldest record.
+            None => Sequence(0),
+        }
     }
 
     /// The oldest segment, if all of it lies below the pin. Never the last one.

@@ -25,6 +25,7 @@ mod damage;
 mod everyday;
 mod faults;
 mod format;
+mod gaps;
 mod model;
 mod recovery;
 mod retention;

@@ -24,15 +24,20 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self::retaining(Options::new("").retain.bytes)
+        Self::with(|_| {})
     }
 
     /// Whose journal keeps no more than so many bytes for replays.
     pub(crate) fn retaining(bytes: u64) -> Self {
+        Self::with(|options| options.retain.bytes = bytes)
+    }
+
+    /// With options of the test's own.
+    pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         clock.set_offset(NOW_NS - clock.now().0);
-        let journal = open(&directory, &clock, bytes);
+        let journal = open(&directory, &clock, change);
         Self { directory, journal, clock }
     }
 
@@ -41,7 +46,7 @@ impl Feed {
         let Self { directory, journal, clock } = self;
         journal.close();
         drop(journal);
-        let journal = open(&directory, &clock, Options::new("").retain.bytes);
+        let journal = open(&directory, &clock, |_| {});
         Self { directory, journal, clock }
     }
 
@@ -99,14 +104,14 @@ impl Feed {
     }
 }
 
-fn open(directory: &TempDir, clock: &Clock, retained_bytes: u64) -> Journal {
+fn open(directory: &TempDir, clock: &Clock, change: impl FnOnce(&mut Options)) -> Journal {
     let mut options = Options::new(directory.path().join("journal"));
     options.segment_bytes = 4 * MIB;
     options.record_bytes_max = 1 << 20;
     options.group_bytes_max = 1 << 20;
     options.cap_bytes = 64 * MIB;
-    options.retain.bytes = retained_bytes;
     options.clock = clock.clone();
+    change(&mut options);
     Journal::open(options).unwrap().0
 }
 

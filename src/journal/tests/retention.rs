@@ -182,3 +182,38 @@ fn segments_are_removed_on_a_full_volume() {
     disk.set_space(u64::MAX);
     append_each(&journal, PER_SEGMENT);
 }
+
+fn optional(cursor: &str, segments: u64) -> Vec<Optional> {
+    vec![Optional { cursor: cursor.to_owned(), lag_bytes_max: segments.saturating_mul(SEGMENT_BYTES) }]
+}
+
+#[test]
+fn an_optional_cursor_gives_way_before_an_append_is_refused_and_a_required_one_does_not() {
+    let options = Options { optional: optional("kafka", u64::MAX), ..capped(4) };
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), options).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    append_each(&journal, 2 * PER_SEGMENT);
+    assert_eq!(journal.oldest().next, Sequence(1), "as long as there is room it is held for it");
+    append_each(&journal, 20 * PER_SEGMENT);
+    assert!(journal.oldest().next > Sequence(15 * PER_SEGMENT));
+    store_cursor(&journal, "sqlite", journal.oldest().next.0);
+    let full = fill(&journal);
+    assert!(matches!(&full, AppendError::Full { slowest, .. } if slowest == "sqlite"), "{full:?}");
+}
+
+#[test]
+fn for_an_optional_cursor_its_lag_is_held_and_no_more() {
+    let retain = Retention { bytes: 0, age_ns: i64::MAX };
+    let options = Options { retain, optional: optional("kafka", 3), ..small("faulty") };
+    let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), options).unwrap();
+    store_cursor(&journal, "kafka", 1);
+    for _ in 0..10 {
+        append_each(&journal, PER_SEGMENT);
+        store_cursor(&journal, "sqlite", journal.next().0);
+    }
+    assert_eq!(journal.segments().len(), 3);
+    // One that keeps up loses nothing.
+    store_cursor(&journal, "kafka", journal.next().0 - 1);
+    append_each(&journal, 1);
+    assert!(journal.oldest().next < journal.next());
+}

@@ -180,6 +180,18 @@ impl Service {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Gives it another configuration, for its next start.
+    pub(crate) fn configure_anew(&mut self, setup: &Setup) {
+        std::fs::write(self.file("meterline.toml"), setup.toml(self)).unwrap();
+    }
+
+    /// Starts it, which must be refused; what it says.
+    pub(crate) fn refused_start(&self) -> String {
+        let output = self.command(&["run"]);
+        assert!(!output.status.success(), "it starts: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the service runs").kill();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ingest::Health;
-use crate::journal::{Cursor, FaultyDisk, Operation};
+use crate::journal::{Cursor, FaultyDisk, Operation, Optional, Retention};
 use std::sync::Arc;
 
 /// Two small segments are the cap.
@@ -108,6 +108,42 @@ async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
     client.send(&post(&site.body(1.0), "")).await;
     assert_eq!(client.reply().await.status, 200);
     assert_eq!(site.door.health(), Health::Open);
+}
+
+/// Many times the cap is taken while what `change` says holds; returns the site.
+async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = small(&directory);
+    options.retain = Retention { bytes: u64::MAX, age_ns: i64::MAX };
+    change(&mut options);
+    let (journal, _) = Journal::open(options).unwrap();
+    let site = site_on(journal, directory, |_| {}).await;
+    let pin = |name, next| Cursor::at(name, site.journal.position(next), site.clock.now());
+    site.journal.cursors().store(&pin("away", Sequence::FIRST)).unwrap();
+    let filler = vec![0xff; 20_000];
+    let mut client = site.connect().await;
+    for _ in 0..100 {
+        client.send(&post(&filler, "")).await;
+        assert_eq!(client.reply().await.status, 200);
+        site.journal.cursors().store(&pin("quick", site.journal.next())).unwrap();
+    }
+    assert_eq!(site.door.health(), Health::Open);
+    site
+}
+
+#[tokio::test]
+async fn an_optional_sink_that_is_down_for_good_is_never_a_503() {
+    let optional = Optional { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
+    never_refused_with(|options| options.optional = vec![optional]).await;
+}
+
+#[tokio::test]
+async fn what_is_kept_for_replay_for_ever_gives_way_before_a_503() {
+    let site = never_refused_with(|options| {
+        options.optional = vec![Optional { cursor: "away".to_owned(), lag_bytes_max: 0 }];
+    });
+    let site = site.await;
+    assert!(site.journal.oldest().next > Sequence::FIRST, "kept as long as there was room");
 }
 
 #[tokio::test]

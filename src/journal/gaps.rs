@@ -1,0 +1,189 @@
+//! Gaps: which records a sink will not get, when that became certain, and why.
+//!
+//! One small text file, replaced as a whole; a gap is durable before the cursor
+//! passes it, and found anew after a crash in between. A gap that overlaps or
+//! touches an earlier one of the same sink and reason becomes one with it, so a
+//! sink that is left behind for weeks has one. Beyond [`GAPS_MAX`] the oldest are
+//! dropped, their number is kept. Invariant: what is listed is never less than
+//! what was lost, unless the number dropped says so.
+
+use super::disk::{self, SharedDisk};
+use super::ledger::{checked_line, with_checksum};
+use super::{GapError, Sequence, locked};
+use crate::reading::UnixNanos;
+use std::sync::Mutex;
+
+const FILE: &str = "gaps";
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Gaps that are kept; older ones are only counted.
+pub const GAPS_MAX: usize = 1_000;
+
+/// Why a sink will not get records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapReason {
+    /// Retention took them before the sink had them: it was further behind than it
+    /// may be, or its store forgot what it had long confirmed.
+    Retention,
+    /// They were damaged, and a repair could not read them.
+    Repair,
+}
+
+impl GapReason {
+    const ALL: [Self; 2] = [Self::Retention, Self::Repair];
+
+    /// The reason as files, commands and pages name it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Retention => "retention",
+            Self::Repair => "repair",
+        }
+    }
+
+    fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.label() == label)
+    }
+}
+
+/// Records that a sink will not get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The sink; [`Gap::JOURNAL`] where the journal itself lost them.
+    pub sink: String,
+    /// The first of them.
+    pub from: Sequence,
+    /// The first record after them.
+    pub until: Sequence,
+    /// When that became certain, or grew last.
+    pub at: UnixNanos,
+    /// Why.
+    pub reason: GapReason,
+}
+
+impl Gap {
+    /// Stands for the journal itself where a sink is named.
+    pub const JOURNAL: &str = "journal";
+
+    /// How many records it is.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.until.0.saturating_sub(self.from.0)
+    }
+
+    fn to_line(&self) -> String {
+        let Self { sink, from, until, at, reason } = self;
+        with_checksum(&format!("gap {sink} {from} {until} {} {}", at.0, reason.label()))
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.strip_prefix("gap ")?.split(' ');
+        let sink = words.next()?.to_owned();
+        let (from, until) = (Sequence(words.next()?.parse().ok()?), Sequence(words.next()?.parse().ok()?));
+        let at = UnixNanos(words.next()?.parse().ok()?);
+        let reason = GapReason::from_label(words.next()?)?;
+        words.next().is_none().then_some(Self { sink, from, until, at, reason })
+    }
+
+    /// Whether both are one gap.
+    fn joins(&self, other: &Self) -> bool {
+        let is_alike = self.sink == other.sink && self.reason == other.reason;
+        is_alike && self.from <= other.until && other.from <= self.until
+    }
+}
+
+/// What is in the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct List {
+    /// Oldest first.
+    gaps: Vec<Gap>,
+    /// Gaps that gave way to newer ones.
+    dropped: u64,
+}
+
+impl List {
+    fn to_text(&self) -> String {
+        let gaps: String = self.gaps.iter().map(Gap::to_line).collect();
+        with_checksum(&format!("dropped {}", self.dropped)) + &gaps
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let lines = text.lines().map(checked_line).collect::<Option<Vec<_>>>()?;
+        let Some((first, rest)) = lines.split_first() else { return Some(Self::default()) };
+        let dropped = first.strip_prefix("dropped ")?.parse().ok()?;
+        let gaps = rest.iter().map(|line| Gap::parse(line)).collect::<Option<_>>()?;
+        Some(Self { gaps, dropped })
+    }
+
+    fn with(&self, mut gap: Gap) -> Self {
+        let mut list = self.clone();
+        list.gaps.retain(|other| {
+            let is_joined = other.joins(&gap);
+            if is_joined {
+                gap.from = gap.from.min(other.from);
+                gap.until = gap.until.max(other.until);
+            }
+            !is_joined
+        });
+        list.gaps.push(gap);
+        let surplus = list.gaps.len().saturating_sub(GAPS_MAX);
+        list.gaps.drain(..surplus);
+        list.dropped += surplus as u64;
+        list
+    }
+}
+
+/// All gaps of a journal.
+#[derive(Debug)]
+pub struct Gaps {
+    disk: SharedDisk,
+    list: Mutex<List>,
+}
+
+impl Gaps {
+    /// Reads them. A damaged file is said and begun anew: a list of what is lost
+    /// must not cost more.
+    pub(super) fn read(disk: SharedDisk) -> std::io::Result<Self> {
+        let bytes = disk::read_whole(&*disk, FILE, FILE_BYTES_MAX)?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let list = List::parse(&text).unwrap_or_else(|| {
+            let directory = disk.path().display();
+            tracing::error!(file = FILE, %directory, "the list of gaps is damaged and begun anew; restore it from a copy to know what sinks did not get");
+            List::default()
+        });
+        Ok(Self { disk, list: Mutex::new(list) })
+    }
+
+    /// Notes a gap; durable on return. One without records is none.
+    ///
+    /// # Errors
+    /// A failing disk; the list is then as before.
+    pub fn add(&self, gap: Gap) -> Result<(), GapError> {
+        if gap.records() == 0 {
+            return Ok(());
+        }
+        let mut list = locked(&self.list);
+        let longer = list.with(gap);
+        disk::replace(&*self.disk, FILE, longer.to_text().as_bytes())
+            .map_err(|error| GapError { directory: self.disk.path().to_owned(), detail: error.to_string() })?;
+        *list = longer;
+        Ok(())
+    }
+
+    /// Every gap that is kept, oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Gap> {
+        locked(&self.list).gaps.clone()
+    }
+
+    /// How many older ones are not kept any more.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        locked(&self.list).dropped
+    }
+
+    /// When a sink's newest gap became certain.
+    #[must_use]
+    pub fn newest_at(&self, sink: &str) -> Option<UnixNanos> {
+        locked(&self.list).gaps.iter().filter(|gap| gap.sink == sink).map(|gap| gap.at).max()
+    }
+}

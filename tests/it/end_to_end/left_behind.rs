@@ -1,0 +1,111 @@
+//! Sinks that come, go, or may be left behind.
+
+use crate::support::load::{fleet, now_ns};
+use crate::support::service::{Service, Setup};
+use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
+use crate::support::{questdb, wait};
+use meterline_load::{Body, Connection, Expected, Script};
+use std::time::Duration;
+
+const TABLE: &str = "e2e_added_later";
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_new_sink_gets_what_is_retained_and_a_removed_one_refuses_the_start_until_it_is_forgotten() {
+    let questdb = questdb::Client::shared();
+    let with_questdb = Setup { questdb: Some((questdb.url().to_owned(), TABLE.to_owned())), ..Setup::default() };
+    let mut service = Setup::default().start();
+    let mut fleet = fleet(11);
+    let mut bodies = fleet.script(&Script::mixed(300, now_ns()));
+    post_all(&service, &bodies);
+    service.wait_drained();
+
+    assert!(service.stop().success());
+    service.configure_anew(&with_questdb);
+    service.text_of(&["migrate"]);
+    service.start_again();
+    service.wait_drained();
+    assert_exactly("QuestDB", &Expected::of(&bodies), &of_questdb(&questdb, TABLE));
+
+    assert!(service.stop().success());
+    service.configure_anew(&Setup::default());
+    let refused = service.refused_start();
+    assert!(refused.contains("not configured any more: questdb") && refused.contains("journal forget"), "{refused}");
+    service.text_of(&["journal", "forget", "questdb"]);
+    service.start_again();
+    let more = fleet.script(&Script::mixed(100, now_ns()));
+    post_all(&service, &more);
+    bodies.extend(more);
+    service.wait_drained();
+    assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
+}
+
+#[test]
+fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_everywhere() {
+    // Nothing listens on port 1.
+    let mut service = Setup {
+        tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n\
+                 [sink.kafka]\nbrokers = \"127.0.0.1:1\"\nrequired = false\nmax_lag = \"64MiB\"",
+        ..Setup::default()
+    }
+    .start_unmigrated();
+    let mut fleet = fleet(12);
+    let bodies: Vec<Body> = (0..64).map(|_| fleet.live(0, now_ns())).collect();
+    let connection = Connection::new(&service.target());
+    // Less than the cap at a time, so that no required sink is what fills it.
+    for bodies in bodies.chunks(8) {
+        for body in bodies {
+            assert_eq!(connection.post(&padded(&body.bytes)).unwrap().status, 200);
+        }
+        wait::until("stored cursors of the required sinks", LIMIT, || are_safe(&service, &["sqlite", "keeper"]));
+    }
+    assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
+    let series = "meterline_sink_gap_records_total{sink=\"kafka\"}";
+    wait::until("the gap is noted", LIMIT, || service.metric(series) > 0.0);
+    assert!(service.metric("meterline_sink_gap_last_timestamp_seconds{sink=\"kafka\"}") > 0.0);
+    assert_gap(&service.status()["journal"]["gaps"]);
+    assert!(service.page("/").unwrap().1.contains("records that a sink will not get"));
+
+    assert!(service.stop().success());
+    let listed: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();
+    assert_gap(&listed["gaps"]);
+    assert!(service.text_of(&["journal"]).contains("retention"));
+}
+
+/// Whether the stored cursors of these sinks are at the journal's end.
+fn are_safe(service: &Service, sinks: &[&str]) -> bool {
+    let journal: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();
+    let cursors = journal["cursors"].as_array().unwrap();
+    sinks.iter().all(|sink| {
+        cursors.iter().any(|cursor| cursor["name"] == *sink && cursor["next_sequence"] == journal["next_sequence"])
+    })
+}
+
+fn assert_gap(gaps: &serde_json::Value) {
+    let gap = &gaps[0];
+    assert_eq!((&gap["sink"], &gap["reason"]), (&"kafka".into(), &"retention".into()), "{gaps}");
+    assert_eq!(gap["from_sequence"], 1, "{gaps}");
+    assert!(gaps.as_array().unwrap().len() == 1 && gap["records"].as_u64() > Some(5), "{gaps}");
+}
+
+fn post_all(service: &Service, bodies: &[Body]) {
+    let connection = Connection::new(&service.target());
+    for body in bodies {
+        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
+    }
+}
+
+/// The same body with three megabytes in a field that nobody knows, which a decoder skips.
+fn padded(body: &[u8]) -> Vec<u8> {
+    const BYTES: usize = 3 << 20;
+    // Field 1000, with a length.
+    let mut padded = [body, &[0xc2, 0x3e]].concat();
+    let mut length = BYTES;
+    while length >= 0x80 {
+        padded.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+        length >>= 7;
+    }
+    padded.push(u8::try_from(length).unwrap());
+    padded.resize(padded.len() + BYTES, b'x');
+    padded
+}
