@@ -26,6 +26,9 @@
 //! | 7 | [`control`] | commands to a running service |
 //! | 8 | [`app`] | the only place that wires, starts and stops |
 //! | 9 | [`cli`] | the commands |
+#[cfg(not(any(feature = "sqlite", feature = "questdb", feature = "kafka")))]
+compile_error!("a build delivers somewhere: choose at least one of the features sqlite, questdb and kafka");
+
 pub mod admin;
 pub mod app;
 pub mod cli;
