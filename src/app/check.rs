@@ -1,5 +1,7 @@
 //! What `check` finds beyond the configuration file itself.
 
+mod bridge;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::sink::Level;
@@ -32,6 +34,7 @@ impl Finding {
 pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.push(data_directory(&config.data_directory));
+    found.extend(bridge::bridge(config).map(|(level, said)| Finding::new("journal", level, said)));
     found.extend(config.webhook.tls.as_ref().map(certificate));
     if connect {
         found.extend(sinks(config));
