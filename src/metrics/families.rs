@@ -69,7 +69,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_sink_lag_bytes", Gauge, &["sink"], "Journal bytes not yet safe in the sink, about."),
     family("meterline_sink_readings_total", Counter, &["sink"], "Readings handed to the sink; repeats count again."),
     family("meterline_sink_rows_total", Counter, &["sink"], "Rows or messages the sink acknowledged; repeats count again."),
-    family("meterline_sink_requests_total", Counter, &["sink"], "Requests or transactions sent."),
+    family("meterline_sink_requests_total", Counter, &["sink"], "Requests or transactions sent; not counted for Kafka, whose client makes its batches by itself."),
     family("meterline_sink_bytes_total", Counter, &["sink"], "Bytes sent, before compression."),
     family("meterline_sink_errors_total", Counter, &["sink"], "Times the sink failed and went back to its lowest unsafe record."),
     family("meterline_sink_retries_total", Counter, &["sink"], "Attempts made after a failure."),

@@ -1,5 +1,6 @@
 //! The Kafka sink against a real broker.
 
+mod access;
 mod contract;
 mod driver;
 mod faults;

@@ -18,6 +18,7 @@ mod servers;
 mod end_to_end {
     mod delivery;
     mod endings;
+    mod forgotten;
     mod left_behind;
     mod outages;
     #[cfg(feature = "test-faults")]

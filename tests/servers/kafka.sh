@@ -3,7 +3,8 @@
 # the broker:
 #   kafka.sh ROOT PORT CONTROLLER_PORT [KEY=VALUE ...]
 # ROOT keeps its data between runs. KEY=VALUE lines are added to the broker's
-# properties.
+# properties. KAFKA_USERS holds `NAME:PASSWORD` of users for SCRAM-SHA-512, with
+# spaces between them; they are made with the data.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=versions.sh
@@ -38,6 +39,10 @@ PROPERTIES
 java=(java -Djava.io.tmpdir="$root/tmp" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx512m
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$KAFKA_CLASSPATH_DIR/*")
 if [[ ! -f $root/data/meta.properties ]]; then
-    "${java[@]}" kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$root/kraft.properties"
+    users=()
+    for user in ${KAFKA_USERS:-}; do
+        users+=(--add-scram "SCRAM-SHA-512=[name=${user%%:*},password=${user#*:}]")
+    done
+    "${java[@]}" kafka.tools.StorageTool format -t "$CLUSTER_ID" -c "$root/kraft.properties" ${users[@]+"${users[@]}"}
 fi
 exec "${java[@]}" kafka.Kafka "$root/kraft.properties"

@@ -41,7 +41,11 @@ impl Findings {
         if partitions.iter().any(|partition| partition.replicas < 2) {
             self.add(
                 Level::Warning,
-                format!("topic {} has partitions with one copy: what that broker's disk loses is gone", config.topic),
+                format!(
+                    "topic {} has partitions with one copy, so what that broker's disk loses is gone; give them three \
+                     copies (kafka-reassign-partitions)",
+                    config.topic
+                ),
             );
         }
     }
@@ -74,7 +78,8 @@ impl Findings {
             self.add(
                 Level::Warning,
                 format!(
-                    "topic {topic}: min.insync.replicas is 1, so a record may be acknowledged that one broker alone has"
+                    "topic {topic}: min.insync.replicas is 1, so a record may be acknowledged that one broker alone has; set 2 \
+                     where there are three copies"
                 ),
             );
         }

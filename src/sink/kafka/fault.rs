@@ -72,7 +72,11 @@ pub(super) fn of_topic(code: RDKafkaErrorCode, config: &Config) -> Option<SinkEr
             format!("this user may not write to topic {topic} on {brokers}; grant Write and Describe on the topic")
         }
         ClusterAuthorizationFailed => {
-            format!("this user may not use an idempotent producer on {brokers}; grant IdempotentWrite on the cluster")
+            // What a broker says to a user who may write to no topic at all.
+            format!(
+                "this user may not write to topic {topic} on {brokers}; grant Write on the topic (and to brokers older \
+                 than 2.8 IdempotentWrite on the cluster)"
+            )
         }
         UnsupportedCompressionType => format!(
             "topic {topic} does not take {} compression; choose another `compression` of the Kafka sink",

@@ -65,6 +65,25 @@ fn no_secret_is_shown_anywhere() {
 }
 
 #[test]
+fn check_warns_of_a_topic_with_one_copy_in_one_sentence_each_and_exits_with_0() {
+    let service = Setup { kafka: Some((kafka::shared(), "e2e-check".to_owned())), ..Setup::default() }.start();
+    let text = service.text_of(&["check", "--connect", "--json"]);
+    let findings: Value = serde_json::from_str(&text).unwrap();
+    let warnings: Vec<&str> = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["part"] == "kafka" && finding["level"] == "warning")
+        .map(|finding| finding["message"].as_str().unwrap())
+        .collect();
+    for of in ["one copy", "min.insync.replicas is 1"] {
+        assert_eq!(warnings.iter().filter(|warning| warning.contains(of)).count(), 1, "{of}: {warnings:#?}");
+    }
+    assert!(warnings.iter().all(|warning| !warning.contains(". ") && !warning.contains('\n')), "{warnings:#?}");
+    assert!(service.text_of(&["check", "--connect"]).contains("one copy"));
+}
+
+#[test]
 fn alert_rules_are_valid_and_fire_when_they_should() {
     assert_promtool_is_content(
         &["check", "rules", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/meterline.rules.yml")],

@@ -6,10 +6,9 @@ use super::driver::{
 use crate::support::{kafka, ports};
 use meterline::deliver::Sink;
 use meterline::journal::Sequence;
+use meterline::reading::UnixNanos;
 use meterline::secret::Secret;
 use meterline::sink::kafka::{Config, Sasl, SaslMechanism, Tls, migrate};
-use std::path::Path;
-use std::process::Command;
 
 #[test]
 fn a_broker_that_is_killed_and_started_under_way_loses_and_reorders_nothing() {
@@ -90,6 +89,29 @@ fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
     assert_complete_and_in_order(&readings, records.last());
     let large = readings.iter().find(|reading| reading.values.len() == 5_000).unwrap();
     assert_eq!((large.sequence, large.index), (301, 1));
+}
+
+#[test]
+fn a_batch_that_is_refused_for_one_record_loses_and_reorders_nothing() {
+    let mut config = Config::new(kafka::shared(), "faults-timestamp");
+    config.partitions = 2;
+    kafka::create_topic(&config.brokers, &config.topic, 2, &[("message.timestamp.type", "CreateTime")]);
+    let mut records = Records::in_turn(300, 7);
+    // Received by a clock that was far ahead: the broker refuses its whole batch.
+    records.push(UnixNanos(now().0 + 7_200_000_000_000), vec![small(301 % 7, 301)]);
+    for number in 302..=600 {
+        records.push(now(), vec![small(number % 7, number)]);
+    }
+    let mut driver = Driver::new(&config);
+    driver.run(&records, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
+    let State::Blocked(why) = &driver.state else { unreachable!() };
+    assert!(why.contains("timestamps") && why.contains("meterline migrate"), "{why}");
+    assert!(driver.safe <= Sequence(301), "{}", driver.safe);
+
+    migrate(&config).unwrap();
+    driver.run_to_end(&records);
+    assert_eq!(driver.losses, []);
+    assert_complete_and_in_order(&consumed(&config.brokers, &config.topic), records.last());
 }
 
 #[test]
@@ -181,12 +203,7 @@ fn wrong_credentials_and_missing_rights_block_the_sink_and_no_password_is_shown(
 #[test]
 fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
     let directory = tempfile::tempdir().unwrap();
-    let [keys, certificate] = ["keys.p12", "certificate.pem"].map(|name| directory.path().join(name));
-    keytool(
-        &keys,
-        &["-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-ext", "bc:c"],
-    );
-    keytool(&keys, &["-exportcert", "-rfc", "-file", certificate.to_str().unwrap()]);
+    let [keys, certificate] = kafka::broker_keys(directory.path());
     let port = ports::free();
     let broker = kafka::Broker::start_with(&[
         &format!(
@@ -208,12 +225,4 @@ fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
     config.tls = Some(Tls { ca_location: Some(certificate) });
     Driver::new(&config).run_to_end(&records);
     assert_eq!(consumed(&broker.brokers(), "faults-tls").len(), 10);
-}
-
-/// Java's own tool, which is there wherever the broker runs.
-fn keytool(keys: &Path, arguments: &[&str]) {
-    let mut command = Command::new("keytool");
-    command.args(arguments).arg("-keystore").arg(keys).args(["-storepass", "secret", "-alias", "broker"]);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -10,6 +10,7 @@ use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -158,6 +159,29 @@ fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64
     });
 }
 
+/// Keys of a broker on the loopback interface, password `secret`, and the certificate
+/// that its clients must know: both files in `directory`, made by Java's own tool,
+/// which is there wherever the broker runs.
+pub(crate) fn broker_keys(directory: &Path) -> [PathBuf; 2] {
+    let [keys, certificate] = ["keys.p12", "certificate.pem"].map(|name| directory.join(name));
+    let keytool = |arguments: &[&str]| {
+        let mut command = Command::new("keytool");
+        command.args(arguments).arg("-keystore").arg(&keys).args(["-storepass", "secret", "-alias", "broker"]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    };
+    keytool(&["-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-ext", "bc:c"]);
+    keytool(&["-exportcert", "-rfc", "-file", certificate.to_str().unwrap()]);
+    [keys, certificate]
+}
+
+/// Grants a user operations on a topic, or takes them back (`refuse`).
+pub(crate) fn change_access(brokers: &str, change: &str, user: &str, topic: &str, operations: &[&str]) {
+    let mut command = server_script("access.sh");
+    let output = command.args([brokers, change, user, topic]).args(operations).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 fn copy_directory(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -172,6 +196,7 @@ pub(crate) struct Broker {
     process: Option<Process>,
     ports: [u16; 2],
     settings: Vec<String>,
+    users: String,
     root: TempDir,
 }
 
@@ -184,10 +209,16 @@ impl Broker {
     /// The same with further lines (`key=value`) in its properties, where `{port}`
     /// and `{controller_port}` stand for its ports.
     pub(crate) fn start_with(settings: &[&str]) -> Self {
+        Self::start_with_users(settings, "")
+    }
+
+    /// The same with users for SCRAM-SHA-512: `NAME:PASSWORD`, with spaces between.
+    pub(crate) fn start_with_users(settings: &[&str], users: &str) -> Self {
         let mut broker = Self {
             process: None,
             ports: [ports::free(), ports::free()],
             settings: settings.iter().map(|&line| line.to_owned()).collect(),
+            users: users.to_owned(),
             root: tempfile::tempdir().unwrap(),
         };
         broker.start_again();
@@ -253,7 +284,7 @@ impl Broker {
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");
         let mut command = server_script("kafka.sh");
-        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string()));
+        command.arg(self.root.path()).args(self.ports.map(|port| port.to_string())).env("KAFKA_USERS", &self.users);
         let [port, controller_port] = self.ports.map(|port| port.to_string());
         command.args(
             self.settings
