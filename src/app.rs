@@ -8,6 +8,7 @@
 
 mod check;
 mod commands;
+mod mend;
 mod migrate;
 mod offline;
 mod sinks;
@@ -16,6 +17,7 @@ pub mod telemetry;
 mod upkeep;
 
 pub use check::{Finding, findings};
+pub use mend::repair_segment;
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, forget_cursor};
 

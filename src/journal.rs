@@ -22,7 +22,8 @@
 //!
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
 //! `pending` and `append` are the way in, `writer` the commit, `reader` the way
-//! out; `recover` and `scan` the open after a crash; `retention` what is deleted;
+//! out; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
+//! done by hand where that refuses; `retention` what is deleted;
 //! `cursor`, `gaps`, `ledger` and `lock` the small files beside the segments; `disk` the
 //! few operations all of it needs.
 
@@ -46,7 +47,9 @@ mod pending;
 mod reader;
 mod record;
 mod recover;
+pub mod repair;
 mod retention;
+mod salvage;
 mod scan;
 mod search;
 mod segment_header;

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, size, table};
-use crate::app::forget_cursor;
+use crate::app::{forget_cursor, repair_segment};
 use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
@@ -51,12 +51,38 @@ enum Verb {
         /// The sink's name, as `meterline journal` shows it
         name: String,
     },
+    /// Replace a damaged segment by what can be read of it
+    ///
+    /// Says what can be read and what is lost; with --yes it writes the segment anew
+    /// and keeps the damaged file beside it. What is lost is noted as a gap of every
+    /// sink that had not had it. The service must not be running.
+    Repair {
+        #[command(flatten)]
+        place: DataPlace,
+        /// The segment's number, as the message about the damage names it
+        #[arg(long, value_name = "NUMBER")]
+        segment: u64,
+        /// A segment of the dead letters instead
+        #[arg(long)]
+        dead_letters: bool,
+        /// Do it, instead of saying what would be done
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
-    if let Some(Verb::Forget { place, name }) = &arguments.verb {
-        return print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?);
+    match &arguments.verb {
+        None => look(arguments),
+        Some(Verb::Forget { place, name }) => print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?),
+        Some(Verb::Repair { place, segment, dead_letters, yes }) => {
+            let lines = repair_segment(&place.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
+            print(lines.join("\n"))
+        }
     }
+}
+
+fn look(arguments: &JournalArgs) -> Result<(), Failure> {
     let config = arguments.place.load()?;
     let directory = config.journal_directory();
     if !directory.is_dir() {

@@ -62,7 +62,7 @@ impl Run {
             }
             let replaying = self.replaying.as_ref();
             let is_left_out = replaying.is_some_and(|replaying| replaying.leaves_out(sequence, header.source));
-            if is_left_out || self.deaths.is_poison(sequence) {
+            if is_left_out || header.verdict == Verdict::Lost || self.deaths.is_poison(sequence) {
                 continue;
             }
             let (source, limits) = self.known.look_up(&self.shared.journal, &record)?;

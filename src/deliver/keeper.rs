@@ -43,7 +43,7 @@ impl Sink for Keeper {
         let (kind, reason) = match (header.verdict, exception.format) {
             (_, None) => (Kind::Undecodable, "a payload format that this program does not know".to_owned()),
             (Verdict::Undecodable, Some(format)) => (Kind::Undecodable, framing_fault(format, record.payload)),
-            (Verdict::PartlySetAside | Verdict::Deliverable, Some(format)) => {
+            (Verdict::PartlySetAside | Verdict::Deliverable | Verdict::Lost, Some(format)) => {
                 (Kind::SetAside, reasons(format, exception))
             }
         };

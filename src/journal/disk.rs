@@ -29,6 +29,8 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn open_or_create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
     /// Gives a file another name, replacing what had it.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file a second name, which must be free.
+    fn link(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a name.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes creations, renames and removals durable.

@@ -66,7 +66,8 @@ pub enum OpenError {
     Sizes(String),
     /// Damage that is not the torn end of an interrupted write.
     #[error(
-        "segment {segment} in {directory} is damaged at offset {offset}, in a place that had been synced: {what}; records there may have been acknowledged, so nothing is cut by itself; restore the file, or look at what is left with `meterline journal --records` and move the segment away by hand"
+        "segment {segment} in {directory} is damaged at offset {offset}, in a place that had been synced: {what}; records there may have been acknowledged, so nothing is cut by itself; restore the file from a copy, or see what can be kept of it with `meterline journal repair --segment {id}`",
+        id = segment.id
     )]
     Damaged {
         /// The journal's directory.
@@ -125,7 +126,8 @@ pub enum OpenError {
 pub enum ReadError {
     /// What is there is not what was written.
     #[error(
-        "segment {segment} in {directory} is damaged at offset {offset} (record {sequence} cannot be read); restore the file from a copy, or move the cursor beyond it"
+        "segment {segment} in {directory} is damaged at offset {offset} (record {sequence} cannot be read); restore the file from a copy, or stop the service and see what can be kept of it with `meterline journal repair --segment {id}`",
+        id = segment.id
     )]
     Damaged {
         /// The journal's directory.

@@ -15,6 +15,10 @@ const DAY_NS: i64 = 86_400_000_000_000;
 /// The largest payload of a journal with the usual options.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
+/// Where the volume has no room for a whole segment, one is begun that is not
+/// smaller than this, and holds the group at hand.
+pub(super) const SEGMENT_BYTES_LEAST: u64 = MIB;
+
 /// How much is kept for replay beyond what the slowest cursor needs. It gives way
 /// before anything is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,7 +76,12 @@ impl GroupBuffer {
         &self.bytes
     }
 
-    fn push(&mut self, frame_header: &[u8; FRAME_HEADER_LEN], payload: &[u8], received: UnixNanos) -> Append {
+    pub(super) fn push(
+        &mut self,
+        frame_header: &[u8; FRAME_HEADER_LEN],
+        payload: &[u8],
+        received: UnixNanos,
+    ) -> Append {
         self.bytes.extend_from_slice(frame_header);
         self.bytes.extend_from_slice(payload);
         self.frames_end = self.bytes.len();

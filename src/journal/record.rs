@@ -61,6 +61,9 @@ pub enum Verdict {
     PartlySetAside = 1,
     /// Its framing fails; nothing can be read from it (yet).
     Undecodable = 2,
+    /// Stands in the place of a record that a repair could not read: holds nothing,
+    /// has no source and is for no sink.
+    Lost = 3,
 }
 
 impl Verdict {
@@ -71,6 +74,7 @@ impl Verdict {
             0 => Some(Self::Deliverable),
             1 => Some(Self::PartlySetAside),
             2 => Some(Self::Undecodable),
+            3 => Some(Self::Lost),
             _ => None,
         }
     }
@@ -82,6 +86,7 @@ impl Verdict {
             Self::Deliverable => "deliverable",
             Self::PartlySetAside => "partly-set-aside",
             Self::Undecodable => "undecodable",
+            Self::Lost => "lost",
         }
     }
 }

@@ -47,6 +47,11 @@ impl Keeper {
         }
     }
 
+    /// Removes the oldest segment where that is allowed, for a volume without room.
+    pub(super) fn give_some_way(&self) -> Result<bool, AppendError> {
+        self.give_way(&mut locked(&self.unsynced)).map(|given| given.is_ok())
+    }
+
     /// Removes the oldest segment unless a required cursor pins it: that one is the error.
     fn give_way(&self, unsynced: &mut bool) -> Result<Result<(), Pin>, AppendError> {
         let required = self.pin(false);

@@ -28,5 +28,6 @@ mod format;
 mod gaps;
 mod model;
 mod recovery;
+mod repair;
 mod retention;
 mod support;

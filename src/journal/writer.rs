@@ -3,12 +3,14 @@
 //!
 //! The synced mark moves, and waiters hear of success, only after the sync of
 //! their group. A segment is under its final name only when its header is durable.
+//! Where the volume has no room for a whole one a smaller one is begun, and what is
+//! kept for replay gives way, before anything is refused.
 
 use super::append::Waiters;
 use super::block::{BLOCK, round_up};
 use super::catalog::{Catalog, Segment};
 use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
-use super::options::segment_bytes_for;
+use super::options::{SEGMENT_BYTES_LEAST, segment_bytes_for};
 use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
 use super::recover::Recovered;
 use super::retention::Keeper;
@@ -79,7 +81,7 @@ impl Writer {
             // These records were acknowledged or may have been: they come before the cap, by a group at most.
             tracing::warn!(%error, "the last records of the previous run are written again beyond the cap");
         }
-        let mut active = self.create(bytes, Some(&mut group))?;
+        let mut active = self.create(bytes, bytes, Some(&mut group), &mut 0)?;
         active.newest_received = group.newest_received();
         self.take_over(active, group.count());
         Ok(())
@@ -128,12 +130,14 @@ impl Writer {
     /// Makes a group durable; where its write or sync fails, once more in a new segment.
     fn commit(&mut self, group: &mut GroupBuffer, failed_writes: &mut u32) -> Result<Sequence, AppendError> {
         let first = self.next;
+        let mut writes = 0;
         loop {
-            self.ensure_room(group.bytes_on_disk())?;
+            self.ensure_room(group.bytes_on_disk(), failed_writes)?;
             let Err(error) = self.write(group) else { return Ok(first) };
             self.end_active();
             *failed_writes += 1;
-            if *failed_writes == WRITES_MAX {
+            writes += 1;
+            if writes == WRITES_MAX {
                 return Err(self.failed(&error));
             }
             tracing::warn!(%error, "a group could not be written; its segment is given up and the group written to a new one");
@@ -167,14 +171,15 @@ impl Writer {
     }
 
     /// Makes sure that the active segment has room for a group, and for a closing one after it.
-    fn ensure_room(&mut self, group_bytes: u64) -> Result<(), AppendError> {
+    fn ensure_room(&mut self, group_bytes: u64, failed_writes: &mut u32) -> Result<(), AppendError> {
         if self.active.as_ref().is_some_and(|active| active.has_room(group_bytes)) {
             return Ok(());
         }
         let bytes = self.keeper.options.segment_bytes;
         self.keeper.make_room(bytes)?;
         self.end_active();
-        let active = self.create(bytes, None)?;
+        let least = bytes.min(segment_bytes_for(round_up(group_bytes)).max(SEGMENT_BYTES_LEAST));
+        let active = self.create(bytes, least, None, failed_writes)?;
         self.take_over(active, 0);
         self.keeper.expire();
         Ok(())
@@ -213,8 +218,40 @@ impl Writer {
         }
     }
 
-    /// A new segment, durable with its header (and its first group, where given).
-    fn create(&mut self, bytes: u64, group: Option<&mut GroupBuffer>) -> Result<Active, AppendError> {
+    /// A new segment of `bytes`, or where the volume has no room for that of at least
+    /// `least`, durable with its header (and its first group, where given). One that
+    /// could not be written is tried once more.
+    fn create(
+        &mut self,
+        bytes: u64,
+        least: u64,
+        mut group: Option<&mut GroupBuffer>,
+        failed_writes: &mut u32,
+    ) -> Result<Active, AppendError> {
+        let (mut size, mut writes) = (bytes, 0);
+        loop {
+            let error = match self.try_create(size, group.as_deref_mut()) {
+                Ok(active) => return Ok(active),
+                Err(error) => error,
+            };
+            if !is_full(&error) {
+                *failed_writes += 1;
+                writes += 1;
+                if writes == WRITES_MAX {
+                    return Err(self.failed(&error));
+                }
+                tracing::warn!(%error, "a segment could not be begun; it is tried once more");
+            } else if size > least {
+                size = round_up(size / 2).max(least);
+            } else if self.keeper.give_some_way()? {
+                size = bytes;
+            } else {
+                return Err(self.failed(&error));
+            }
+        }
+    }
+
+    fn try_create(&mut self, bytes: u64, group: Option<&mut GroupBuffer>) -> io::Result<Active> {
         let name = SegmentName { id: self.next_segment_id, first: self.next };
         // Also after a failure: a half-made segment may turn up again after a crash.
         self.next_segment_id += 1;
@@ -223,7 +260,7 @@ impl Writer {
             remove_quietly(&*self.catalog.disk, &format!("{name}{TEMPORARY_SUFFIX}"));
             remove_quietly(&*self.catalog.disk, &name.to_string());
         }
-        made.map_err(|error| self.failed(&error))
+        made
     }
 
     fn write_new(&self, name: SegmentName, bytes: u64, group: Option<&mut GroupBuffer>) -> io::Result<Active> {
@@ -264,11 +301,16 @@ impl Writer {
     fn failed(&self, error: &io::Error) -> AppendError {
         let directory = self.keeper.options.directory.clone();
         let detail = error.to_string();
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => AppendError::DiskFull { directory, detail },
-            _ => AppendError::Failed { directory, detail },
+        if is_full(error) {
+            AppendError::DiskFull { directory, detail }
+        } else {
+            AppendError::Failed { directory, detail }
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl Active {

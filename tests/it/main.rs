@@ -23,6 +23,7 @@ mod end_to_end {
     mod outages;
     #[cfg(feature = "test-faults")]
     mod poison;
+    mod repair;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod rereading;

@@ -1,7 +1,7 @@
 //! What a sink will not get is noted before the sink goes on behind it.
 
 use super::*;
-use crate::journal::{Gap, GapReason, Optional, Retention};
+use crate::journal::{Gap, GapReason, Optional, RecordHeader, Retention, RuleVersion, SourceId};
 
 /// A journal of two small segments that is held for required sinks only.
 fn narrow() -> Feed {
@@ -97,4 +97,18 @@ fn gaps_say_retention() {
     let [Gap { reason, at, .. }] = feed.journal.gaps().list().try_into().unwrap();
     assert_eq!(reason, GapReason::Retention);
     assert_eq!(feed.journal.gaps().newest_at("sink"), Some(at));
+}
+
+#[test]
+fn what_stands_for_a_record_that_a_repair_could_not_read_is_for_no_sink() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    let (source, rule, received) = (SourceId(0), RuleVersion(0), feed.clock.now());
+    let header = RecordHeader { source, format: 0, verdict: Verdict::Lost, rule, received };
+    feed.append_readings("acme", 1);
+    feed.journal.append(header, b"").unwrap().wait().unwrap();
+    feed.append_readings("acme", 1);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 4);
+    assert_eq!(sink.taken(), [1, 3]);
 }

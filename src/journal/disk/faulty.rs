@@ -202,6 +202,15 @@ impl Disk for FaultyDisk {
         state.change_name(Operation::Rename, NameChange::Rename(from.to_owned(), to.to_owned(), inode))
     }
 
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.inode(from)?;
+        if state.live.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.change_name(Operation::Create, NameChange::Create(to.to_owned(), inode))
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
         state.check_alive()?;

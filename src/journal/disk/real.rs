@@ -68,6 +68,10 @@ impl Disk for RealDisk {
         std::fs::rename(self.directory.join(from), self.directory.join(to))
     }
 
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::hard_link(self.directory.join(from), self.directory.join(to))
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         std::fs::remove_file(self.directory.join(name))
     }

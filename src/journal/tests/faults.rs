@@ -29,7 +29,7 @@ fn the_observer_hears_of_failed_writes_also_where_the_group_was_saved() {
     append_each(&journal, 1);
     disk.fail(Operation::Write, u32::MAX);
     assert!(journal.append(header(), b"refused").unwrap().wait().is_err());
-    assert_eq!(hear.try_iter().collect::<Vec<_>>(), [(0, true), (1, true), (1, false)]);
+    assert_eq!(hear.try_iter().collect::<Vec<_>>(), [(0, true), (1, true), (3, false)]);
 }
 
 #[test]
@@ -139,4 +139,78 @@ fn a_source_or_cursor_that_could_not_be_made_durable_is_not_given_out() {
     assert_eq!(journal.source_id("east").unwrap(), SourceId(1));
     cut_power(&disk, journal);
     assert_eq!(open(&disk).0.source_name(SourceId(1)).as_deref(), Some("east"));
+}
+
+#[test]
+fn a_segment_that_could_not_be_begun_is_tried_once_more_before_the_answer() {
+    use Operation::{Create, Rename, Reserve, Sync, SyncNames, Write};
+    for operation in [Create, Reserve, Write, Sync, Rename, SyncNames] {
+        let disk = FaultyDisk::new(5);
+        let (journal, _) = open(&disk);
+        disk.fail(operation, 1);
+        append_each(&journal, 8);
+        cut_power(&disk, journal);
+        assert_eq!(read_from(&open(&disk).0, 1), expected(1..=8), "{operation:?}");
+    }
+}
+
+/// Segments of eight megabytes on a volume.
+fn roomy(disk: &FaultyDisk) -> Journal {
+    let options = Options { segment_bytes: 8 << 20, cap_bytes: 1 << 30, ..small("faulty") };
+    Journal::open_on(shared(disk), options).unwrap().0
+}
+
+#[test]
+fn near_the_end_of_a_volume_smaller_segments_are_begun_before_anything_is_refused() {
+    let disk = FaultyDisk::new(6);
+    let journal = roomy(&disk);
+    append_each(&journal, 2);
+    store_cursor(&journal, "kafka", 1);
+    journal.close();
+    disk.set_space(4 << 20);
+    let journal = roomy(&disk);
+    append_each(&journal, 300);
+    let sizes: Vec<u64> = journal.segments().iter().map(|segment| segment.bytes).collect();
+    assert!(sizes.iter().all(|bytes| *bytes <= 2 << 20), "{sizes:?}");
+    let refused = (0..2_000).find_map(|_| journal.append(header(), &[7; 5_000]).unwrap().wait().err());
+    assert!(matches!(refused, Some(AppendError::DiskFull { .. })), "{refused:?}");
+    let used: u64 = journal.segments().iter().map(|segment| segment.bytes).sum();
+    assert!(used > 5 << 19, "less than a smallest segment is left: {used}");
+    disk.set_space(u64::MAX);
+    let next = journal.next().0;
+    append_each(&journal, 1);
+    assert_eq!(read_from(&journal, next), expected(next..=next));
+}
+
+#[test]
+fn on_a_full_volume_what_is_kept_for_replay_gives_way_before_an_append_is_refused() {
+    let disk = FaultyDisk::new(6);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 20);
+    store_cursor(&journal, "kafka", 15);
+    disk.set_space(4 * SEGMENT_BYTES);
+    append_each(&journal, 10);
+    assert!((2..=15).contains(&journal.oldest().next.0), "what a sink needs stays");
+    let refused = (0..30).find_map(|_| journal.append(header(), &payload(1)).unwrap().wait().err());
+    assert!(matches!(refused, Some(AppendError::DiskFull { .. })), "{refused:?}");
+    assert_eq!(read_from(&journal, 15)[..5], expected(15..20));
+}
+
+#[test]
+fn a_disk_that_turns_read_only_refuses_everything_and_goes_on_when_it_is_writable_again() {
+    use Operation::{Create, Remove, Rename, Reserve, SetLen, Write};
+    let disk = FaultyDisk::new(6);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 3);
+    for operation in [Write, Create, Rename, Remove, Reserve, SetLen] {
+        disk.fail(operation, u32::MAX);
+    }
+    assert!(journal.append(header(), b"refused").unwrap().wait().is_err());
+    let further = Cursor::at("kafka", journal.position(Sequence(3)), UnixNanos(1));
+    assert!(journal.cursors().store(&further).is_err());
+    assert_eq!(read_from(&journal, 1), expected(1..=3), "reading goes on");
+    disk.heal();
+    append_each(&journal, 3);
+    cut_power(&disk, journal);
+    assert_eq!(read_from(&open(&disk).0, 1), expected(1..=6));
 }
