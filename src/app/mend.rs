@@ -1,8 +1,9 @@
-//! What is done to a journal that no service has open: repair of a segment.
+//! What is done to a journal that no service has open: repair of a segment, and a
+//! new id after its directory was put back from a copy.
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::repair::{Repair, repair};
+use crate::journal::repair::{Repair, repair, restore};
 
 /// Looks at a damaged segment, and with `is_meant` replaces it by what can be read
 /// of it. One sentence a line.
@@ -16,6 +17,19 @@ pub fn repair_segment(config: &Config, segment: u64, of_letters: bool, is_meant:
     }
     let found = repair(&directory, segment, Clock::system().now(), is_meant).map_err(|error| error.to_string())?;
     Ok(sentences(&found))
+}
+
+/// Gives the journal a new id for what is written from now on.
+///
+/// # Errors
+/// A sentence: what stands in the way.
+pub fn restore_journal(config: &Config) -> Result<String, String> {
+    let directory = config.journal_directory();
+    if !directory.is_dir() {
+        return Err(format!("{} holds no journal; name the data directory with --data", directory.display()));
+    }
+    let journal = restore(&directory).map_err(|error| error.to_string())?;
+    Ok(format!("records from now on belong to journal {journal}; those that are there keep theirs, and sinks go on"))
 }
 
 fn sentences(found: &Repair) -> Vec<String> {

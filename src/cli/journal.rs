@@ -3,7 +3,7 @@
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, size, table};
-use crate::app::{forget_cursor, repair_segment};
+use crate::app::{forget_cursor, repair_segment, restore_journal};
 use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
@@ -51,6 +51,16 @@ enum Verb {
         /// The sink's name, as `meterline journal` shows it
         name: String,
     },
+    /// Say that the data directory was put back in place from a copy or a snapshot
+    ///
+    /// What is written from then on gets a journal id of its own, so that it cannot
+    /// pass for the records that came after the copy was made; sinks that have seen
+    /// those go on. A directory that was copied elsewhere is noticed by itself. The
+    /// service must not be running.
+    Restore {
+        #[command(flatten)]
+        place: DataPlace,
+    },
     /// Replace a damaged segment by what can be read of it
     ///
     /// Says what can be read and what is lost; with --yes it writes the segment anew
@@ -75,6 +85,7 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
     match &arguments.verb {
         None => look(arguments),
         Some(Verb::Forget { place, name }) => print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?),
+        Some(Verb::Restore { place }) => print(restore_journal(&place.load()?).map_err(Failure::failed)?),
         Some(Verb::Repair { place, segment, dead_letters, yes }) => {
             let lines = repair_segment(&place.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
             print(lines.join("\n"))

@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 1024;
 /// The lock, held while this lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: Box<dyn DiskFile>,
+    file: Box<dyn DiskFile>,
     pub(super) journal: JournalId,
     /// The id was made just now.
     pub(super) is_new_journal: bool,
@@ -33,12 +33,20 @@ impl Lock {
         }
         let identity = file.identity()?;
         if let Some(journal) = recorded_journal(&*file, identity)? {
-            return Ok(Some(Self { _file: file, journal, is_new_journal: false }));
+            return Ok(Some(Self { file, journal, is_new_journal: false }));
         }
         let journal = JournalId(Uuid::new_v4());
         record(&*file, identity, journal)?;
         disk.sync_names()?;
-        Ok(Some(Self { _file: file, journal, is_new_journal: true }))
+        Ok(Some(Self { file, journal, is_new_journal: true }))
+    }
+
+    /// Gives new segments a new journal id, for a directory that was put back in
+    /// place from a copy, which keeps device and inode.
+    pub(super) fn renew(&mut self) -> io::Result<JournalId> {
+        self.journal = JournalId(Uuid::new_v4());
+        record(&*self.file, self.file.identity()?, self.journal)?;
+        Ok(self.journal)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `meterline journal repair`: the one thing that moves a segment.
+//! `meterline journal repair`, the one thing that moves a segment, and `journal restore`.
 //!
 //! Writes the segment anew from what can be read of it, in the same place of the
 //! order and under the same name; the damaged file is kept under another one. What
@@ -85,6 +85,24 @@ pub enum RepairError {
 pub fn repair(directory: &Path, segment_id: u64, now: UnixNanos, is_meant: bool) -> Result<Repair, RepairError> {
     let disk = RealDisk::create(directory).map_err(|source| io_error(directory, source))?;
     repair_on(&(Arc::new(disk) as SharedDisk), segment_id, now, is_meant)
+}
+
+/// Gives the directory of a journal that no service has open a new journal id, for
+/// one that was put back from a copy: what is written from now on must not pass for
+/// the records that followed the copy.
+///
+/// # Errors
+/// See [`RepairError`].
+pub fn restore(directory: &Path) -> Result<JournalId, RepairError> {
+    let disk = RealDisk::create(directory).map_err(|source| io_error(directory, source))?;
+    restore_on(&disk)
+}
+
+pub(super) fn restore_on(disk: &dyn Disk) -> Result<JournalId, RepairError> {
+    let io = |source| io_error(disk.path(), source);
+    let lock = Lock::take(disk).map_err(io)?;
+    let mut lock = lock.ok_or_else(|| OpenError::Locked { directory: disk.path().to_owned() })?;
+    lock.renew().map_err(io)
 }
 
 pub(super) fn repair_on(

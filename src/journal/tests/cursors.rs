@@ -134,3 +134,25 @@ fn a_name_that_cannot_be_a_file_is_refused() {
         assert!(matches!(journal.source_id(name), Err(LedgerError::Name { .. })), "{name:?}");
     }
 }
+
+#[test]
+fn a_directory_that_was_put_back_in_place_gets_a_new_id_by_restore_and_sinks_that_saw_more_go_on() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 8);
+    let old = journal.position(Sequence(9)).journal;
+    let saw_more = Cursor::at("kafka", Position { journal: old, next: Sequence(12) }, UnixNanos(1));
+    assert!(matches!(journal.resolve(&saw_more), Resolved::BeyondEnd { .. }));
+    assert!(repair::restore_on(&disk).is_err(), "beside a running service");
+    journal.close();
+    let new = repair::restore_on(&disk).unwrap();
+    let (journal, opening) = open(&disk);
+    assert!(!opening.is_new_journal && new != old);
+    let fork = Position { journal: old, next: Sequence(9) };
+    assert_eq!(journal.resolve(&saw_more), Resolved::UnknownJournal(fork));
+    append_each(&journal, 6);
+    assert_eq!(journal.resolve(&saw_more), Resolved::UnknownJournal(fork), "also when the end is beyond it");
+    assert_eq!(journal.position(Sequence(9)).journal, old);
+    assert_eq!(journal.position(Sequence(15)).journal, new);
+    assert_eq!(read_from(&journal, 1), expected(1..=14));
+}
