@@ -31,6 +31,7 @@ use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 use upkeep::Upkeep;
@@ -77,7 +78,7 @@ impl Service {
         let dead_letters =
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &clock)?);
-        let door = Door::new(journal.clone(), clock.clone());
+        let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
         let webhook = runtime
@@ -206,7 +207,9 @@ impl Service {
 
 fn open_journal(config: &Config, clock: &Clock) -> Result<Journal, StartError> {
     let options = upkeep::journal_options(config, clock);
-    std::fs::create_dir_all(&config.data_directory).map_err(|error| {
+    // Where it is made here, it is for its owner alone, like the control socket in it.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_directory);
+    made.map_err(|error| {
         StartError(format!("the data directory {} cannot be made: {error}", config.data_directory.display()))
     })?;
     let (journal, opening) = Journal::open(options).map_err(StartError::because)?;

@@ -7,6 +7,8 @@
 
 mod client;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{ControlError, ask, is_served};
 pub use server::{Control, StartError};

@@ -7,7 +7,7 @@
 //!
 //! It knows the journal and the wire formats, and neither which source called nor
 //! which sinks read. Invariants: nothing is refused for its content unless the
-//! source asks for that; a body is counted once, after its sync; no lock is held
+//! source asks for that, or has used up its quota of what cannot be read; a body is counted once, after its sync; no lock is held
 //! while anything waits; what is kept for the status page has a fixed size.
 
 mod clock_watch;
@@ -20,12 +20,14 @@ mod refusal;
 mod source_counters;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 
 pub use entrance::{Entrance, OnUndecodable, SourceOptions, Taken};
 pub use meters::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;
 
 use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
 use crate::journal::{Journal, LedgerError};
 use crate::reading::UnixNanos;
 use clock_watch::ClockWatch;
@@ -45,6 +47,8 @@ pub struct Door(Arc<Inner>);
 
 struct Inner {
     journal: Journal,
+    /// Where refused bodies go.
+    letters: Option<DeadLetters>,
     clock: Clock,
     opened: Instant,
     sources: Mutex<Vec<Arc<SourceCounters>>>,
@@ -89,7 +93,7 @@ pub struct SourceActivity {
     pub samples: u64,
     /// Samples set aside since the start.
     pub set_aside: u64,
-    /// Bodies kept although nothing can be read from them, since the start.
+    /// Bodies that nothing can be read from, kept or refused, since the start.
     pub undecodable: u64,
     /// Readings a second over about the last minute.
     pub readings_per_second: f64,
@@ -98,13 +102,15 @@ pub struct SourceActivity {
 }
 
 impl Door {
-    /// The door into this journal.
+    /// The door into this journal; bodies that are refused for what they are go to
+    /// the letters, where there are some.
     #[must_use]
-    pub fn new(journal: Journal, clock: Clock) -> Self {
+    pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
         let opened = clock.monotonic();
         Self(Arc::new(Inner {
             clock_watch: ClockWatch::new(&clock),
             journal,
+            letters,
             clock,
             opened,
             sources: Mutex::default(),

@@ -72,15 +72,16 @@ fn summary(html: &mut String, status: &Status) {
 
 fn sources(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Sources</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
+        "<h2>Sources</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Unreadable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
     );
     for source in &status.sources {
         push(
             html,
             format_args!(
-                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}</tr>",
+                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}</tr>",
                 escaped(&source.name),
                 source.bodies,
+                source.undecodable,
                 source.readings,
                 source.readings_per_minute,
                 source.last_received.as_deref().unwrap_or("nothing yet")

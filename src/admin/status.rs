@@ -92,6 +92,8 @@ pub struct SourceStatus {
     pub name: String,
     /// Bodies taken since the start.
     pub bodies: u64,
+    /// Bodies that could not be read since the start, kept or refused.
+    pub undecodable: u64,
     /// Readings taken since the start.
     pub readings: u64,
     /// Readings a minute over the last minute, about.

@@ -92,6 +92,7 @@ fn source_status(source: &SourceActivity) -> SourceStatus {
     SourceStatus {
         name: source.name.to_string(),
         bodies: source.bodies,
+        undecodable: source.undecodable,
         readings: source.readings,
         readings_per_minute: source.readings_per_second * 60.0,
         last_received: source.last_received.map(|at| at.to_string()),

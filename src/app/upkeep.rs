@@ -20,12 +20,9 @@ pub(super) type Recorder = PrometheusHandle;
 
 /// The recorder; the first service of the process installs it.
 pub(super) fn recorder() -> Result<Recorder, super::StartError> {
-    static RECORDER: OnceLock<Recorder> = OnceLock::new();
-    if let Some(recorder) = RECORDER.get() {
-        return Ok(recorder.clone());
-    }
-    let recorder = metrics::install().map_err(super::StartError::because)?;
-    Ok(RECORDER.get_or_init(|| recorder).clone())
+    static RECORDER: OnceLock<Result<Recorder, String>> = OnceLock::new();
+    let recorder = RECORDER.get_or_init(|| metrics::install().map_err(|error| error.to_string()));
+    recorder.clone().map_err(super::StartError::because)
 }
 
 /// The journal as configured, its commits counted.

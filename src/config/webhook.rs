@@ -105,12 +105,15 @@ fn account(mut section: Section<'_>) -> Option<Account> {
         &[("keep", OnUndecodable::Keep), ("refuse", OnUndecodable::Refuse)],
         OnUndecodable::Keep,
     );
+    let undecodable_bytes_max = section
+        .get::<Bytes>("undecodable_max")
+        .map_or(SourceOptions::default().undecodable_bytes_max, |Bytes(bytes)| bytes);
     section.finish();
     Some(Account {
         name: name?,
         path: path?,
         credentials: pairs.into_iter().flatten().collect(),
-        source: SourceOptions { limits, on_undecodable },
+        source: SourceOptions { limits, on_undecodable, undecodable_bytes_max },
     })
 }
 

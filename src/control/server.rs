@@ -1,7 +1,8 @@
 //! The socket of a running service.
 
 use super::{Answer, Command, Handler, socket_path};
-use std::io::{BufRead, BufReader, Read, Write};
+use crate::clock::Clock;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Longest question.
-const QUESTION_BYTES_MAX: u64 = 64 * 1024;
+const QUESTION_BYTES_MAX: usize = 64 * 1024;
 /// A client that does not finish its question by then is left.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
+const QUESTION_TIMEOUT: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(5) };
 
 /// The running control socket. Commands are carried out one after the other.
 #[derive(Debug)]
@@ -96,18 +97,37 @@ fn serve(listener: &UnixListener, handler: &Handler, stopping: &AtomicBool) {
 }
 
 fn answer(mut stream: UnixStream, handler: &Handler) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(QUESTION_TIMEOUT))?;
-    stream.set_write_timeout(Some(QUESTION_TIMEOUT))?;
-    let mut line = String::new();
-    BufReader::new((&stream).take(QUESTION_BYTES_MAX)).read_line(&mut line)?;
+    let line = question(&mut stream)?;
     if line.is_empty() {
         return Ok(());
     }
-    let answer = match serde_json::from_str::<Command>(&line) {
+    let answer = match serde_json::from_slice::<Command>(&line) {
         Ok(command) => handler(command),
         Err(error) => Answer::Refused { why: format!("not understood: {error}") },
     };
     let mut text = serde_json::to_string(&answer)?;
     text.push('\n');
+    stream.set_write_timeout(Some(QUESTION_TIMEOUT))?;
     stream.write_all(text.as_bytes())
+}
+
+/// The bytes up to the end of the line, or up to where the client stopped; all of
+/// them within the time limit, however slowly they come.
+fn question(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+    let clock = Clock::system();
+    let until = clock.monotonic() + QUESTION_TIMEOUT;
+    let mut line = Vec::new();
+    let mut piece = [0; 4096];
+    while !line.ends_with(b"\n") && line.len() < QUESTION_BYTES_MAX {
+        let left = until.saturating_duration_since(clock.monotonic());
+        if left.is_zero() {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece)? {
+            0 => break,
+            count => line.extend_from_slice(&piece[..count]),
+        }
+    }
+    Ok(line)
 }

@@ -29,11 +29,14 @@ pub enum Kind {
     RefusedRow,
     /// A record a sink's code died of.
     Poison,
+    /// A body that was refused because it cannot be read; it is in no journal, its
+    /// digest stands where the others name theirs.
+    RefusedBody,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Undecodable, Self::SetAside, Self::RefusedRow, Self::Poison];
+    pub const ALL: [Self; 5] = [Self::Undecodable, Self::SetAside, Self::RefusedRow, Self::Poison, Self::RefusedBody];
 
     /// Position in [`Kind::ALL`].
     #[must_use]
@@ -48,7 +51,7 @@ impl Kind {
     #[must_use]
     pub fn gives_way(self) -> bool {
         match self {
-            Self::Undecodable | Self::SetAside => true,
+            Self::Undecodable | Self::SetAside | Self::RefusedBody => true,
             Self::RefusedRow | Self::Poison => false,
         }
     }
@@ -61,6 +64,7 @@ impl Kind {
             Self::SetAside => "set-aside",
             Self::RefusedRow => "refused-row",
             Self::Poison => "poison",
+            Self::RefusedBody => "refused-body",
         }
     }
 }

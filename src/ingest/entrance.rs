@@ -4,12 +4,13 @@ use super::Inner;
 use super::drain::RETRY_AFTER_MIN;
 use super::refusal::Refusal;
 use super::source_counters::SourceCounters;
+use super::unreadable::{Quota, Refused, RefusedBodies, UNDECODABLE_BYTES_MAX};
 use crate::journal::{AppendError, LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a source's bodies are judged.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +19,17 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// What becomes of a body that cannot be read.
     pub on_undecodable: OnUndecodable,
+    /// Bytes of bodies that cannot be read, kept in a day; beyond it they are refused.
+    pub undecodable_bytes_max: u64,
 }
 
 impl Default for SourceOptions {
     fn default() -> Self {
-        Self { limits: Limits::DEFAULT, on_undecodable: OnUndecodable::Keep }
+        Self {
+            limits: Limits::DEFAULT,
+            on_undecodable: OnUndecodable::Keep,
+            undecodable_bytes_max: UNDECODABLE_BYTES_MAX,
+        }
     }
 }
 
@@ -32,7 +39,7 @@ pub enum OnUndecodable {
     /// It is journaled with that verdict; a later decoder may read it.
     #[default]
     Keep,
-    /// It is refused with the place and the reason.
+    /// It is refused with the place and the reason, and kept as a dead letter.
     Refuse,
 }
 
@@ -60,6 +67,8 @@ struct State {
     rule: RuleVersion,
     options: SourceOptions,
     counters: Arc<SourceCounters>,
+    undecodable: Quota,
+    refused: RefusedBodies,
 }
 
 /// What the door found in a body.
@@ -77,7 +86,9 @@ impl Entrance {
     ) -> Result<Self, LedgerError> {
         let source = door.journal.source_id(&counters.name)?;
         let rule = door.journal.rule_version(&options.limits)?;
-        Ok(Self(Arc::new(State { door, source, rule, options, counters })))
+        let undecodable = Quota::new(options.undecodable_bytes_max);
+        let refused = RefusedBodies::new(&counters.name, door.letters.clone(), options.undecodable_bytes_max);
+        Ok(Self(Arc::new(State { door, source, rule, options, counters, undecodable, refused })))
     }
 
     /// Takes a body: returns once it is synced to this machine's disk.
@@ -92,7 +103,13 @@ impl Entrance {
             state.counters.count_empty();
             return Ok(Taken::Empty);
         }
-        let judgement = state.judge(format, body)?;
+        let judgement = match state.judge(format, body) {
+            Err(Refusal::Undecodable(error)) => {
+                state.keep_refused(format, body, error).await;
+                return Err(Refusal::Undecodable(error));
+            }
+            judged => judged?,
+        };
         let header = state.header(format, &judgement);
         let synced = match state.door.journal.append(header, body) {
             Ok(append) => append.await,
@@ -121,7 +138,7 @@ impl State {
         door.decode_seconds.record(door.clock.elapsed(begun));
         let (verdict, tally) = match judged {
             Ok(found) => found,
-            Err(error) => (self.undecodable(error)?, Tally::default()),
+            Err(error) => (self.undecodable(error, body.len() as u64, begun)?, Tally::default()),
         };
         Ok(Judgement { verdict, tally, received })
     }
@@ -137,14 +154,23 @@ impl State {
         Ok((verdict, tally))
     }
 
-    fn undecodable(&self, error: DecodeError) -> Result<Verdict, Refusal> {
+    #[cold]
+    fn undecodable(&self, error: DecodeError, bytes: u64, now: Instant) -> Result<Verdict, Refusal> {
+        self.counters.report_undecodable(&error);
         match self.options.on_undecodable {
-            OnUndecodable::Keep => {
-                self.counters.report_undecodable(&error);
-                Ok(Verdict::Undecodable)
-            }
             OnUndecodable::Refuse => Err(Refusal::Undecodable(error)),
+            OnUndecodable::Keep if self.undecodable.spend(bytes, now) => Ok(Verdict::Undecodable),
+            OnUndecodable::Keep => {
+                self.refused.not_kept();
+                Err(Refusal::QuotaSpent(error))
+            }
         }
+    }
+
+    async fn keep_refused(&self, format: PayloadFormat, bytes: &[u8], error: DecodeError) {
+        let clock = &self.door.clock;
+        let refused = Refused { source: &self.counters.name, format, received: clock.now(), error, bytes };
+        self.refused.keep(refused, clock.monotonic()).await;
     }
 
     fn header(&self, format: PayloadFormat, judgement: &Judgement) -> RecordHeader {

@@ -12,6 +12,9 @@ pub enum Refusal {
     /// It cannot be read, and its source asked for such bodies to be refused.
     #[error("the body cannot be read: {0}")]
     Undecodable(DecodeError),
+    /// It cannot be read, and its source has had its share of such bodies kept.
+    #[error("the body cannot be read: {0}; and so many of this account could not that no more are kept today")]
+    QuotaSpent(DecodeError),
     /// It is larger than a record of the journal may be.
     #[error("the body has {bytes} bytes, more than the {bytes_max} of a record")]
     TooLarge {

@@ -90,7 +90,7 @@ impl SourceCounters {
                 set_aside += count;
             }
         }
-        self.shown.add(verdict, tally, set_aside, received, elapsed);
+        self.shown.add(tally, set_aside, received, elapsed);
     }
 
     /// Counts the unusual marks of the readings of a body; only called where the
@@ -108,9 +108,9 @@ impl SourceCounters {
     /// that changed its format may send thousands a second.
     #[cold]
     pub(super) fn report_undecodable(&self, error: &DecodeError) {
-        let so_far = self.shown.undecodable.load(Ordering::Relaxed) + 1;
+        let so_far = self.shown.undecodable.fetch_add(1, Ordering::Relaxed) + 1;
         if so_far.is_power_of_two() {
-            tracing::warn!(source = &*self.name, so_far, %error, "a body cannot be read; it is kept as undecodable");
+            tracing::warn!(source = &*self.name, so_far, %error, "a body cannot be read");
         }
     }
 
@@ -143,15 +143,12 @@ impl Shown {
         }
     }
 
-    fn add(&self, verdict: Verdict, tally: &Tally, set_aside: u64, received: UnixNanos, elapsed: Duration) {
+    fn add(&self, tally: &Tally, set_aside: u64, received: UnixNanos, elapsed: Duration) {
         self.bodies.fetch_add(1, Ordering::Relaxed);
         self.readings.fetch_add(tally.readings, Ordering::Relaxed);
         self.samples.fetch_add(tally.samples, Ordering::Relaxed);
         if set_aside > 0 {
             self.set_aside.fetch_add(set_aside, Ordering::Relaxed);
-        }
-        if verdict == Verdict::Undecodable {
-            self.undecodable.fetch_add(1, Ordering::Relaxed);
         }
         self.last_received.store(received.0, Ordering::Relaxed);
         self.readings_rate.add(tally.readings, elapsed);

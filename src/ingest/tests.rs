@@ -1,6 +1,7 @@
 //! The door as its users see it: bytes in, verdicts and counts out, on a real journal.
 
 use super::*;
+use crate::dead_letters::{Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
 use crate::reading::{Limits, MeterId};
 use crate::wire::PayloadFormat::SmartMe;
@@ -14,6 +15,7 @@ const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 struct Site {
     door: Door,
     journal: Journal,
+    letters: DeadLetters,
     clock: Clock,
     metrics: PrometheusHandle,
     _directory: TempDir,
@@ -21,12 +23,14 @@ struct Site {
 
 fn site() -> Site {
     let directory = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
+    let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
     let clock = Clock::system();
+    let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
-    let door = ::metrics::with_local_recorder(&recorder, || Door::new(journal.clone(), clock.clone()));
-    Site { door, journal, clock, metrics, _directory: directory }
+    let door =
+        ::metrics::with_local_recorder(&recorder, || Door::new(journal.clone(), Some(letters.clone()), clock.clone()));
+    Site { door, journal, letters, clock, metrics, _directory: directory }
 }
 
 impl Site {
@@ -98,6 +102,53 @@ async fn a_body_that_cannot_be_read_is_kept_unless_its_source_wants_it_refused()
     let refusal = refuse.take(SmartMe, b"\x0a\xff").await.unwrap_err();
     assert!(refusal.to_string().contains("byte"), "says where: {refusal}");
     assert_eq!(site.journal.next(), Sequence(2), "only the kept one");
+    assert_eq!(site.door.recent().sources[0].undecodable, 2);
+}
+
+#[tokio::test]
+async fn a_refused_body_is_a_dead_letter_and_the_same_again_is_the_same_letter() {
+    let site = site();
+    let refuse = site.entrance(SourceOptions { on_undecodable: OnUndecodable::Refuse, ..SourceOptions::default() });
+    for body in [b"\x0a\xff", b"\x0a\xfe", b"\x0a\xff"] {
+        refuse.take(SmartMe, body).await.unwrap_err();
+    }
+    assert_eq!(site.letters.open_by_kind()["refused-body"], 2);
+    let letter = site.letters.get(LetterId(1)).unwrap();
+    assert_eq!((letter.kind, letter.body.as_slice()), (Kind::RefusedBody, b"\x0a\xff".as_slice()));
+    assert_eq!((letter.source.as_str(), letter.format), ("building", SmartMe.number()));
+    assert!(letter.reason.contains("byte"), "{}", letter.reason);
+}
+
+#[tokio::test]
+async fn beyond_its_quota_a_source_has_nothing_unreadable_kept_and_another_source_has() {
+    let site = site();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let source = |name: &str, on_undecodable, undecodable_bytes_max| {
+        let options = SourceOptions { on_undecodable, undecodable_bytes_max, ..SourceOptions::default() };
+        ::metrics::with_local_recorder(&recorder, || site.door.source(name, options).unwrap())
+    };
+    let keep = source("keep", OnUndecodable::Keep, 5);
+    for _ in 0..2 {
+        assert_eq!(verdict(keep.take(SmartMe, b"\x0a\xff").await), Verdict::Undecodable);
+    }
+    let refusal = keep.take(SmartMe, b"\x0a\xff").await.unwrap_err();
+    assert!(matches!(refusal, Refusal::QuotaSpent(_)), "{refusal}");
+    assert_eq!(verdict(keep.take(SmartMe, &site.body(1, Duration::ZERO, 1.0)).await), Verdict::Deliverable);
+    let other = source("other", OnUndecodable::Keep, 5);
+    assert_eq!(verdict(other.take(SmartMe, b"\x0a\xff").await), Verdict::Undecodable);
+    let refuse = source("refuse", OnUndecodable::Refuse, u64::MAX);
+    for number in 0..6 {
+        refuse.take(SmartMe, &[0x0a, 0xff, number]).await.unwrap_err();
+    }
+    assert_eq!(site.letters.open_by_kind()["refused-body"], 4, "64 KiB a day, 16 KiB for a small one");
+    let metrics = recorder.handle().render();
+    for line in [
+        r#"meterline_bodies_refused_total{source="keep",kept="no"} 1"#,
+        r#"meterline_bodies_refused_total{source="refuse",kept="yes"} 4"#,
+        r#"meterline_bodies_refused_total{source="refuse",kept="no"} 2"#,
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_bodies_total", Counter, &["source", "verdict"], "Bodies taken, by the door's verdict."),
     family("meterline_body_bytes_total", Counter, &["source"], "Bytes of bodies taken, after inflation."),
     family("meterline_bodies_empty_total", Counter, &["source"], "Bodies without any device: answered, not journaled."),
+    family("meterline_bodies_refused_total", Counter, &["source", "kept"], "Bodies answered 400 because they cannot be read, where the account wants that or has used up its quota; kept: yes (a dead letter) or no."),
     family("meterline_readings_total", Counter, &["source"], "Readings taken: one meter at one instant each."),
     family("meterline_samples_total", Counter, &["source"], "Deliverable samples taken."),
     family("meterline_samples_set_aside_total", Counter, &["source", "reason"], "Samples kept but not delivered, by reason."),

@@ -16,7 +16,10 @@ mod servers;
 /// From the POST to the stores and back out again, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
+    mod clock;
+    mod control;
     mod delivery;
+    mod door;
     mod endings;
     mod forgotten;
     mod left_behind;

@@ -246,14 +246,18 @@ async fn accept_all(
     let mut pause = Duration::ZERO;
     let mut not_before = site.clock.monotonic();
     loop {
+        let now = site.clock.monotonic();
+        // Where all connections are taken, the next one waits until somebody gives way.
+        let room_at = if connections.len() < site.bounds.connections_max { Some(now) } else { site.seats.room_at() };
+        let has_room = room_at.is_some_and(|room_at| room_at <= now);
         tokio::select! {
-            accepted = accept(&listener, not_before), if has_room(site, connections.len()) => match accepted {
+            accepted = accept(&listener, not_before), if has_room => match accepted {
                 Ok((socket, peer)) => {
                     pause = Duration::ZERO;
                     if connections.len() >= site.bounds.connections_max {
                         site.seats.make_room();
                     }
-                    let seat = site.seats.take();
+                    let seat = site.seats.take(site.clock.monotonic());
                     connections.spawn(connection::serve(socket, peer, seat, Arc::clone(site), phases.clone()));
                 }
                 Err(error) => {
@@ -263,8 +267,7 @@ async fn accept_all(
                     tracing::warn!(%error, "the webhook cannot accept a connection; it tries again shortly");
                 }
             },
-            // Looks again whether there is room.
-            () = site.seats.no_stranger_left() => {}
+            () = sleep_until(room_at.unwrap_or(now).into()), if !has_room && room_at.is_some() => {}
             Some(ended) = connections.join_next() => if let Err(error) = ended {
                 tracing::error!(%error, "a webhook connection's task failed");
             },
@@ -278,11 +281,6 @@ async fn accept_all(
 async fn accept(listener: &TcpListener, not_before: Instant) -> io::Result<(TcpStream, SocketAddr)> {
     sleep_until(not_before.into()).await;
     listener.accept().await
-}
-
-/// Whether there is a place for one more connection, or somebody who gives way.
-fn has_room(site: &Site, connections: usize) -> bool {
-    connections < site.bounds.connections_max || site.seats.has_strangers()
 }
 
 impl fmt::Debug for Site {

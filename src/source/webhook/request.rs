@@ -112,7 +112,7 @@ async fn store(site: &Site, account: &SiteAccount, encoding: Encoding, body: Byt
         Ok(_) => Answer::Safe,
         Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),
         Err(error @ Refusal::TooLarge { .. }) => Answer::TooLarge(error.to_string()),
-        Err(error @ Refusal::Undecodable(_)) => Answer::Broken(error.to_string()),
+        Err(error @ (Refusal::Undecodable(_) | Refusal::QuotaSpent(_))) => Answer::Broken(error.to_string()),
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! A connection is a stranger until a request with valid credentials was on it,
 //! through its TLS handshake and its first head. When all connections are taken,
-//! the stranger that has been here longest makes room for the next one: so silent
-//! connections, slow handshakes and slow guesses, however many, keep nobody out
-//! who comes with the right password. An account has a share of the connections;
+//! the stranger that has been here longest makes room for the next one, but has
+//! [`GRACE`] before: time enough to show a password also while others come in a
+//! flood. So silent connections, slow handshakes and slow guesses keep nobody out
+//! for long who comes with the right password. An account has a share of the connections;
 //! its first request on one beyond that is answered 503, and it stays a stranger.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
+/// A stranger has so long before it makes room for another.
+const GRACE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(1) };
 /// Counts as no account.
 const STRANGER: usize = usize::MAX;
 
@@ -19,8 +23,6 @@ const STRANGER: usize = usize::MAX;
 #[derive(Debug)]
 pub(super) struct Seats {
     strangers: Mutex<Strangers>,
-    /// The last stranger got an account, so that nobody gives way any more.
-    no_stranger: Notify,
     /// Connections of each account.
     by_account: Vec<AtomicUsize>,
     account_max: usize,
@@ -29,8 +31,14 @@ pub(super) struct Seats {
 #[derive(Debug, Default)]
 struct Strangers {
     next: u64,
-    /// How each is asked to leave, in the order they came.
-    by_age: BTreeMap<u64, Arc<Notify>>,
+    /// In the order they came.
+    by_age: BTreeMap<u64, Stranger>,
+}
+
+#[derive(Debug)]
+struct Stranger {
+    gives_way_at: Instant,
+    leave: Arc<Notify>,
 }
 
 /// A connection's place; given back when it is dropped.
@@ -45,33 +53,29 @@ pub(super) struct Seat {
 impl Seats {
     pub(super) fn new(accounts: usize, account_max: usize) -> Self {
         let by_account = (0..accounts).map(|_| AtomicUsize::new(0)).collect();
-        Self { strangers: Mutex::default(), no_stranger: Notify::new(), by_account, account_max }
+        Self { strangers: Mutex::default(), by_account, account_max }
     }
 
     /// A place for a new connection, which is a stranger.
-    pub(super) fn take(self: &Arc<Self>) -> Seat {
+    pub(super) fn take(self: &Arc<Self>, now: Instant) -> Seat {
         let leave = Arc::new(Notify::new());
         let mut strangers = self.strangers();
         let number = strangers.next;
         strangers.next += 1;
-        strangers.by_age.insert(number, Arc::clone(&leave));
+        strangers.by_age.insert(number, Stranger { gives_way_at: now + GRACE, leave: Arc::clone(&leave) });
         drop(strangers);
         Seat { seats: Arc::clone(self), number, account: AtomicUsize::new(STRANGER), leave }
     }
 
-    pub(super) fn has_strangers(&self) -> bool {
-        !self.strangers().by_age.is_empty()
-    }
-
-    /// Resolves when the last stranger is none any more.
-    pub(super) async fn no_stranger_left(&self) {
-        self.no_stranger.notified().await;
+    /// When the stranger that came first gives way.
+    pub(super) fn room_at(&self) -> Option<Instant> {
+        self.strangers().by_age.first_key_value().map(|(_, stranger)| stranger.gives_way_at)
     }
 
     /// Asks the stranger that came first to leave.
     pub(super) fn make_room(&self) {
-        if let Some((_, leave)) = self.strangers().by_age.pop_first() {
-            leave.notify_one();
+        if let Some((_, stranger)) = self.strangers().by_age.pop_first() {
+            stranger.leave.notify_one();
         }
     }
 
@@ -99,9 +103,6 @@ impl Seat {
         count.fetch_add(1, Ordering::Relaxed);
         self.account.store(account, Ordering::Relaxed);
         strangers.by_age.remove(&self.number);
-        if strangers.by_age.is_empty() {
-            self.seats.no_stranger.notify_one();
-        }
         true
     }
 

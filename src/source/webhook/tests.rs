@@ -46,7 +46,7 @@ async fn site_with(change: impl FnOnce(&mut Config)) -> Site {
 
 async fn site_on(journal: Journal, directory: TempDir, change: impl FnOnce(&mut Config)) -> Site {
     let clock = Clock::system();
-    let door = Door::new(journal.clone(), clock.clone());
+    let door = Door::new(journal.clone(), None, clock.clone());
     let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), vec![account("building", PATH, PASSWORD)]);
     change(&mut config);
     let webhook = Webhook::start(config, &door, clock.clone()).await.unwrap();

@@ -5,6 +5,7 @@ use super::{ports, wait};
 use meterline_load::Target;
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
@@ -27,8 +28,12 @@ pub(crate) struct Setup {
     pub(crate) questdb: Option<(String, String)>,
     /// Brokers and topic.
     pub(crate) kafka: Option<(String, String)>,
+    /// Further lines of the webhook.
+    pub(crate) webhook: &'static str,
     /// Further lines of the account.
     pub(crate) account: &'static str,
+    /// Further accounts, by their names; their paths are `/NAME`, their credentials the same.
+    pub(crate) others: &'static [&'static str],
     /// Further tables.
     pub(crate) tables: &'static str,
     /// Options of `meterline run`.
@@ -61,14 +66,23 @@ impl Setup {
     fn toml(&self, service: &Service) -> String {
         let Service { webhook_port, admin_port, .. } = service;
         let mut toml = format!(
-            "data_directory = {:?}\n[webhook]\nlisten = \"127.0.0.1:{webhook_port}\"\n\
+            "data_directory = {:?}\n[webhook]\nlisten = \"127.0.0.1:{webhook_port}\"\n{}\n\
              [[webhook.account]]\nname = \"{ACCOUNT}\"\npath = \"{PATH}\"\nusername = \"{USER}\"\npassword_file = {:?}\n{}\n\
              [admin]\nlisten = \"127.0.0.1:{admin_port}\"\n[sink.sqlite]\n{}\n",
             service.file("data"),
+            self.webhook,
             service.file("password"),
             self.account,
             self.tables,
         );
+        for name in self.others {
+            let password = service.file("password");
+            writeln!(
+                toml,
+                "[[webhook.account]]\nname = \"{name}\"\npath = \"/{name}\"\nusername = \"{USER}\"\npassword_file = {password:?}"
+            )
+            .unwrap();
+        }
         if let Some((url, table)) = &self.questdb {
             writeln!(toml, "[sink.questdb]\nurl = \"{url}\"\ntable = \"{table}\"").unwrap();
         }
@@ -95,6 +109,21 @@ impl Service {
     /// Where to post, with the account's credentials.
     pub(crate) fn target(&self) -> Target {
         Target::with_credentials(self.webhook_url(), USER, PASSWORD)
+    }
+
+    /// Where to post for another account.
+    pub(crate) fn target_of(&self, name: &str) -> Target {
+        Target::with_credentials(format!("http://{}/{name}", self.webhook_address()), USER, PASSWORD)
+    }
+
+    /// Where the webhook listens.
+    pub(crate) fn webhook_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.webhook_port))
+    }
+
+    /// The control socket.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.file("data/control.sock")
     }
 
     /// The account's URL.

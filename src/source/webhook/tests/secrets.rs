@@ -37,6 +37,9 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
+    // With only one subscriber alive, tracing asks the thread that comes to a log line
+    // first whether it is wanted, and for good; that may be another test's.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
     let _logging = tracing::subscriber::set_default(subscriber);
     let recorder = PrometheusBuilder::new().build_recorder();
     let _counting = ::metrics::set_default_local_recorder(&recorder);

@@ -1,0 +1,122 @@
+use super::*;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Everything that is awaited comes within this or the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn served(handler: impl Fn(Command) -> Answer + Send + Sync + 'static) -> (TempDir, Control) {
+    let directory = tempfile::tempdir().unwrap();
+    let control = Control::start(directory.path(), Arc::new(handler)).unwrap();
+    (directory, control)
+}
+
+fn done(_: Command) -> Answer {
+    Answer::Done { lines: Vec::new() }
+}
+
+fn connect(directory: &TempDir) -> UnixStream {
+    let stream = UnixStream::connect(socket_path(directory.path())).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+fn said(stream: UnixStream) -> String {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn only_its_owner_may_use_the_socket_and_a_stale_one_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(socket_path(directory.path()), "stale").unwrap();
+    std::fs::create_dir(directory.path().join("control.new")).unwrap();
+    let control = Control::start(directory.path(), Arc::new(done)).unwrap();
+    let mode = std::fs::metadata(socket_path(directory.path())).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left over");
+    assert!(matches!(ask(directory.path(), &Command::Status), Ok(Answer::Done { .. })));
+    control.stop();
+    assert!(!socket_path(directory.path()).exists() && !is_served(directory.path()));
+}
+
+#[test]
+fn two_commands_at_once_follow_each_other_and_both_are_answered() {
+    let inside = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&inside);
+    let (directory, control) = served(move |command| {
+        assert_eq!(seen.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
+        std::thread::sleep(Duration::from_millis(20));
+        seen.fetch_sub(1, Ordering::SeqCst);
+        Answer::Refused { why: format!("{command:?}") }
+    });
+    let asked: Vec<_> = (0..8)
+        .map(|letter| {
+            let path = directory.path().to_owned();
+            std::thread::spawn(move || (letter, ask(&path, &Command::Drop { letter }).unwrap()))
+        })
+        .collect();
+    for thread in asked {
+        let (letter, answer) = thread.join().unwrap();
+        assert_eq!(answer, Answer::Refused { why: format!("{:?}", Command::Drop { letter }) });
+    }
+    control.stop();
+}
+
+#[test]
+fn a_command_whose_client_dies_is_carried_out_and_one_not_asked_to_its_end_is_not() {
+    let carried_out = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&carried_out);
+    let (directory, control) = served(move |command| {
+        if let Command::Drop { .. } = command {
+            seen.fetch_add(1, Ordering::SeqCst);
+        }
+        Answer::Done { lines: vec!["x".repeat(1 << 20)] }
+    });
+    connect(&directory).write_all(b"{\"command\":\"drop\",\"letter\":7}\n").unwrap();
+    connect(&directory).write_all(b"{\"command\":\"drop\",\"letter\":7").unwrap();
+    // It comes after both, and is still answered.
+    ask(directory.path(), &Command::Status).unwrap();
+    assert_eq!(carried_out.load(Ordering::SeqCst), 1);
+    control.stop();
+}
+
+#[test]
+fn a_client_that_does_not_come_to_its_end_keeps_nobody_out_for_long() {
+    let (directory, control) = served(done);
+    let _silent = connect(&directory);
+    let mut trickling = connect(&directory);
+    let trickle = std::thread::spawn(move || {
+        while trickling.write_all(b" ").is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert!(matches!(ask(directory.path(), &Command::Status), Ok(Answer::Done { .. })));
+    trickle.join().unwrap();
+    control.stop();
+}
+
+#[test]
+fn what_is_no_command_is_refused_in_a_sentence() {
+    let (directory, control) = served(done);
+    for question in ["nonsense\n", "{\"command\":\"reboot\"}\n", "{\"command\":\"drop\"}\n", "\n"] {
+        let mut stream = connect(&directory);
+        stream.write_all(question.as_bytes()).unwrap();
+        let answer = said(stream);
+        assert!(answer.contains("refused") && answer.contains("not understood"), "{question}: {answer}");
+    }
+    let mut long = connect(&directory);
+    // It may be cut off before all of it is written.
+    let _written = long.write_all(&vec![b' '; 100 * 1024]);
+    let mut rest = String::new();
+    // A reset ends it as well.
+    let _read = long.read_to_string(&mut rest);
+    assert!(!rest.contains("done"), "{rest}");
+    assert!(matches!(ask(directory.path(), &Command::Status), Ok(Answer::Done { .. })));
+    control.stop();
+}

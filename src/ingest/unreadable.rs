@@ -1,0 +1,176 @@
+//! The quota of bodies that cannot be read, and the letters about refused ones.
+//!
+//! Keeping what cannot be read costs room that others need, so each source may have
+//! so many bytes of it kept in a day: in the journal, or, where it wants them
+//! refused, as dead letters. The budget comes back evenly over the day, and is whole
+//! again after a restart. Beyond it such a body is refused and not kept; both are
+//! counted.
+
+use crate::dead_letters::{DeadLetters, Kind, Letter};
+use crate::journal::{JournalId, Sequence};
+use crate::metrics;
+use crate::reading::UnixNanos;
+use crate::wire::{DecodeError, PayloadFormat};
+use ::metrics::Counter;
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+/// What a source may have kept in a day, where nothing else is configured.
+pub(super) const UNDECODABLE_BYTES_MAX: u64 = 256 << 20;
+/// Refused bodies take the room of all dead letters, so a source has less of it a day,
+const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 64 << 10 } else { 16 << 20 };
+/// and a small body counts as so many bytes: at most 1024 letters of a source a day.
+const LETTER_BYTES_MIN: u64 = 16 << 10;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A budget of bytes a day.
+#[derive(Debug)]
+pub(super) struct Quota {
+    bytes_max: u64,
+    /// When nothing of it is spent any more.
+    whole_at: Mutex<Option<Instant>>,
+}
+
+impl Quota {
+    pub(super) fn new(bytes_max: u64) -> Self {
+        Self { bytes_max, whole_at: Mutex::default() }
+    }
+
+    /// Spends `bytes`; false, and nothing spent, where that is more than is left.
+    pub(super) fn spend(&self, bytes: u64, now: Instant) -> bool {
+        if bytes > self.bytes_max {
+            return false;
+        }
+        let cost = u128::from(bytes) * DAY.as_nanos() / u128::from(self.bytes_max.max(1));
+        let cost = Duration::from_nanos(u64::try_from(cost).unwrap_or(u64::MAX));
+        let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let then = whole_at.filter(|whole_at| *whole_at > now).unwrap_or(now) + cost;
+        if then.saturating_duration_since(now) > DAY {
+            return false;
+        }
+        *whole_at = Some(then);
+        true
+    }
+}
+
+/// Where a source's refused bodies go.
+#[derive(Debug)]
+pub(super) struct RefusedBodies {
+    letters: Option<DeadLetters>,
+    quota: Quota,
+    /// One at a time, so that a flood of them occupies one thread.
+    turn: Semaphore,
+    kept: Counter,
+    not_kept: Counter,
+}
+
+impl RefusedBodies {
+    pub(super) fn new(source: &str, letters: Option<DeadLetters>, bytes_max: u64) -> Self {
+        let counter = |kept: &str| {
+            metrics::counter(
+                "meterline_bodies_refused_total",
+                &[("source", source.to_owned()), ("kept", kept.to_owned())],
+            )
+        };
+        Self {
+            letters,
+            quota: Quota::new(bytes_max.min(LETTERS_BYTES_MAX)),
+            turn: Semaphore::new(1),
+            kept: counter("yes"),
+            not_kept: counter("no"),
+        }
+    }
+
+    /// Counts a body that was beyond the quota of those kept in the journal.
+    pub(super) fn not_kept(&self) {
+        self.not_kept.increment(1);
+    }
+
+    /// Keeps a refused body as a letter, within the quota.
+    pub(super) async fn keep(&self, body: Refused<'_>, now: Instant) {
+        let is_kept = match &self.letters {
+            Some(letters) if self.quota.spend((body.bytes.len() as u64).max(LETTER_BYTES_MIN), now) => {
+                self.write(letters.clone(), body.letter()).await
+            }
+            _ => false,
+        };
+        if is_kept { self.kept.increment(1) } else { self.not_kept.increment(1) }
+    }
+
+    async fn write(&self, letters: DeadLetters, letter: Letter) -> bool {
+        let Ok(_turn) = self.turn.acquire().await else { return false };
+        let source = letter.source.clone();
+        // It waits for a sync.
+        let written = tokio::task::spawn_blocking(move || letters.add(&letter)).await;
+        match written {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(source, %error, "a refused body could not be kept as a dead letter");
+                false
+            }
+            Err(error) => {
+                tracing::error!(source, %error, "keeping a refused body failed");
+                false
+            }
+        }
+    }
+}
+
+/// A body that is refused.
+#[derive(Debug)]
+pub(super) struct Refused<'a> {
+    pub(super) source: &'a Arc<str>,
+    pub(super) format: PayloadFormat,
+    pub(super) received: UnixNanos,
+    pub(super) error: DecodeError,
+    pub(super) bytes: &'a [u8],
+}
+
+impl Refused<'_> {
+    /// There is no record that it is about, so its digest names it: the same body sent
+    /// again is the same letter.
+    fn letter(&self) -> Letter {
+        let digest: [u8; 32] = Sha256::digest(self.bytes).into();
+        let (id, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
+        Letter {
+            kind: Kind::RefusedBody,
+            source: self.source.to_string(),
+            received: self.received,
+            journal: JournalId(Uuid::from_bytes(*id)),
+            sequence: Sequence(0),
+            format: self.format.number(),
+            sink: None,
+            row: None,
+            reason: format!("the body cannot be read: {}", self.error),
+            body: self.bytes.to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_quota_is_spent_and_comes_back_evenly_over_the_day() {
+        let (quota, start) = (Quota::new(1_000), Clock::system().monotonic());
+        assert!(quota.spend(600, start) && quota.spend(400, start));
+        assert!(!quota.spend(1, start));
+        assert!(!quota.spend(500, start + DAY / 2 - Duration::from_secs(1)));
+        assert!(quota.spend(500, start + DAY / 2));
+        assert!(!quota.spend(1, start + DAY / 2));
+        assert!(quota.spend(1_000, start + DAY * 9));
+    }
+
+    #[test]
+    fn a_body_beyond_the_whole_quota_is_refused_and_spends_nothing() {
+        let (quota, start) = (Quota::new(1_000), Clock::system().monotonic());
+        assert!(!quota.spend(1_001, start) && quota.spend(1_000, start));
+        assert!(!Quota::new(0).spend(1, start));
+    }
+}
