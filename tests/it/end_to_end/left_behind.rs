@@ -81,6 +81,31 @@ fn are_safe(service: &Service, sinks: &[&str]) -> bool {
     })
 }
 
+#[test]
+fn sinks_that_are_down_or_never_answer_do_not_hold_the_door_up_at_a_start() {
+    // One port refuses, the other takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let questdb = format!("http://{}", silent.local_addr().unwrap());
+    let mut service = Setup {
+        questdb: Some((questdb, TABLE.to_owned())),
+        kafka: Some(("127.0.0.1:1".to_owned(), "e2e-nobody".to_owned())),
+        options: &["--stop-within", "1s"],
+        ..Setup::default()
+    }
+    .start_unmigrated();
+    let mut fleet = fleet(14);
+    for _ in 0..2 {
+        post_all(&service, &fleet.script(&Script::mixed(100, now_ns())));
+        service.wait_for_sink("sqlite");
+        for sink in ["questdb", "kafka"] {
+            assert_eq!(service.sink(sink)["next_sequence"], 1, "{sink} has had nothing");
+        }
+        // Also with a backlog from the run before.
+        assert!(service.stop().success());
+        service.start_again();
+    }
+}
+
 fn assert_gap(gaps: &serde_json::Value) {
     let gap = &gaps[0];
     assert_eq!((&gap["sink"], &gap["reason"]), (&"kafka".into(), &"retention".into()), "{gaps}");
