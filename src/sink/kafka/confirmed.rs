@@ -39,9 +39,11 @@ impl Confirmed {
     }
 
     /// Where a start goes on: what was acknowledged after the newest checkpoint
-    /// cannot be looked up after a crash.
+    /// cannot be looked up after a crash. `None` where that is retained no more: the
+    /// cursor went on without this sink (a gap, or nothing for it), so it decides.
     pub(super) fn position(&self, topic: &str) -> Option<Position> {
-        self.checkpoints.newest().filter(|newest| parse(&newest.mark, topic).is_some()).map(|newest| newest.position)
+        let newest = self.checkpoints.newest().filter(|newest| parse(&newest.mark, topic).is_some())?;
+        (newest.position.next >= self.journal.oldest().next).then_some(newest.position)
     }
 
     /// What the producer that just ended knew, in the order of time.

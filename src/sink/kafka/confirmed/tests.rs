@@ -1,5 +1,6 @@
 use super::*;
-use crate::journal::Options;
+use crate::journal::{Options, RecordHeader, Verdict};
+use crate::reading::Limits;
 use tempfile::TempDir;
 
 const TOPIC: &str = "readings";
@@ -55,6 +56,27 @@ fn checkpoints_above_where_the_sink_goes_on_are_cut_durably() {
     assert_eq!(checkpoints(&confirmed), [3, 5]);
     assert_eq!(confirmed.last, [at(8)]);
     assert_eq!(checkpoints(&Confirmed::read(journal, "kafka").unwrap()), [3, 5]);
+}
+
+#[test]
+fn a_start_does_not_go_back_to_what_is_retained_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = Options::new(directory.path());
+    (options.segment_bytes, options.cap_bytes) = (64 << 10, 256 << 10);
+    (options.record_bytes_max, options.group_bytes_max, options.retain.bytes) = (8 << 10, 16 << 10, 0);
+    let (journal, _) = Journal::open(options).unwrap();
+    let mut confirmed = Confirmed::read(journal.clone(), "kafka").unwrap();
+    add(&mut confirmed, &[1]);
+    assert_eq!(confirmed.position(TOPIC).map(|position| position.next), Some(Sequence(1)));
+    let source = journal.source_id("acme").unwrap();
+    let rule = journal.rule_version(&Limits::DEFAULT).unwrap();
+    let received = UnixNanos(1_800_000_000_000_000_000);
+    let header = RecordHeader { source, format: 1, verdict: Verdict::Deliverable, rule, received };
+    // Nobody's cursor keeps it, so retention takes what is older than the last segments.
+    while journal.oldest().next == Sequence(1) {
+        journal.append(header, &[0; 4 << 10]).unwrap().wait().unwrap();
+    }
+    assert_eq!(confirmed.position(TOPIC), None);
 }
 
 #[test]
