@@ -141,9 +141,13 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
         section.choice("partition", &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))], None);
     let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
     let linger = section.get("linger");
+    let late_flush = section.get("late_flush");
+    let late_rows_max = section.number_between("late_rows_max", 200_000, 1..=10_000_000);
     let request_timeout = section.get("timeout");
     section.finish();
     let mut sink = Config::new(url?);
+    sink.late_rows_max = late_rows_max;
+    sink.late_flush = late_flush.unwrap_or(sink.late_flush);
     sink.credentials = credentials;
     sink.table = table?;
     sink.rows_max = rows_max;

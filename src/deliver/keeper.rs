@@ -65,7 +65,7 @@ impl Sink for Keeper {
     }
 
     fn settle(&mut self, _drain: bool) -> Result<Progress, SinkError> {
-        Ok(Progress { next_unsafe: self.next_unsafe, wake_at: None })
+        Ok(Progress::new(self.next_unsafe, None))
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {

@@ -11,6 +11,8 @@ const MARKS_MAX: usize = 4096;
 pub(super) struct Place {
     /// The lowest record that is not safe.
     pub(super) safe: Sequence,
+    /// The lowest record that is not safe and not held back by the sink.
+    pub(super) waiting: Sequence,
     /// `None` until the sink was rewound to `safe`.
     pub(super) reader: Option<Reader>,
     /// The last record handed over since the rewind.
@@ -21,12 +23,13 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn at(safe: Sequence) -> Self {
-        Self { safe, reader: None, last_taken: None, marks: VecDeque::new() }
+        Self { safe, waiting: safe, reader: None, last_taken: None, marks: VecDeque::new() }
     }
 
     /// Everything from `next` on is to be sent, whatever was sent before.
     pub(super) fn go_to(&mut self, next: Sequence) {
         self.safe = next;
+        self.waiting = next;
         self.reader = None;
         self.last_taken = None;
         self.marks.clear();
@@ -38,10 +41,10 @@ impl Place {
         }
     }
 
-    /// When the oldest of the laps that are safe now was received.
-    pub(super) fn take_marks_below(&mut self, safe: Sequence) -> Option<UnixNanos> {
+    /// When the oldest of the laps below `next` was received.
+    pub(super) fn take_marks_below(&mut self, next: Sequence) -> Option<UnixNanos> {
         let mut oldest = None;
-        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < safe) {
+        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < next) {
             oldest = oldest.or(Some(*received));
             self.marks.pop_front();
         }

@@ -121,11 +121,11 @@ impl Run {
         }
         self.stumble = None;
         if let Some(failed) = &mut self.failed {
-            failed.safe = next;
+            failed.waiting = next;
         }
         self.deaths.load(&self.options, &self.shared.name);
         let mut view = self.shared.view();
-        view.safe = next;
+        (view.safe, view.waiting) = (next, next);
         view.replaying_until = replaying.map(|replaying| replaying.until);
         drop(view);
         Ok(())
@@ -139,9 +139,11 @@ impl Run {
     /// Everything that is not safe is to be sent again; and where the store forgot
     /// what was safe, that too, once the lower cursor is durable. Until it is, the
     /// sink finds the loss anew at every try.
+    ///
+    /// The record that has to become safe before the sink has recovered.
     pub(super) fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
         let Some(place) = &mut self.place else { return Sequence(0) };
-        let mut from = place.safe;
+        let (mut from, mut waiting) = (place.safe, place.waiting);
         if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
             let replaying = self.replaying.map(Replaying::after_a_loss);
             match self.cursor.store(&self.shared, lost_from, replaying) {
@@ -154,8 +156,7 @@ impl Run {
                     );
                     self.metrics.went_back.increment(1);
                     self.replaying = replaying;
-                    self.shared.view().safe = lost_from;
-                    from = lost_from;
+                    (from, waiting) = (lost_from, lost_from);
                 }
                 Err(error) => {
                     tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be set back; it is tried again");
@@ -163,7 +164,9 @@ impl Run {
             }
         }
         place.go_to(from);
-        from
+        let mut view = self.shared.view();
+        (view.safe, view.waiting) = (from, from);
+        waiting
     }
 }
 

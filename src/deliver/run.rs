@@ -27,7 +27,7 @@ const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
 /// The last failure, until the sink has recovered from it.
 pub(super) struct Failed {
-    pub(super) safe: Sequence,
+    pub(super) waiting: Sequence,
     tried: Instant,
 }
 
@@ -131,7 +131,9 @@ impl Run {
             .store(&self.shared, start.next, start.replaying)
             .map_err(|error| Trouble::waiting(error.to_string()))?;
         self.deaths.load(&self.options, &self.shared.name);
-        self.shared.view().safe = start.next;
+        let mut view = self.shared.view();
+        (view.safe, view.waiting) = (start.next, start.next);
+        drop(view);
         self.shared.view().replaying_until = start.replaying.map(|replaying| replaying.until);
         self.replaying = start.replaying;
         self.place = Some(Place::at(start.next));
@@ -165,9 +167,11 @@ impl Run {
             place.go_to(oldest);
         }
         if let Some(failed) = &mut self.failed {
-            failed.safe = oldest;
+            failed.waiting = oldest;
         }
-        self.shared.view().safe = oldest;
+        let mut view = self.shared.view();
+        (view.safe, view.waiting) = (oldest, oldest);
+        drop(view);
         self.cursor.follow(&self.shared, oldest, self.replaying);
         Ok(())
     }
@@ -194,9 +198,10 @@ impl Run {
         // With nothing in flight, what was skipped since the last record is safe too.
         let is_idle = place.last_taken.is_none_or(|taken| progress.next_unsafe > taken);
         let safe = if is_idle { next } else { progress.next_unsafe.min(next) };
-        let has_advanced = safe > place.safe;
-        place.safe = safe;
-        if has_advanced && let Some(received) = place.take_marks_below(safe) {
+        let is_waiting_for_none = place.last_taken.is_none_or(|taken| progress.next_waiting > taken);
+        let waiting = if is_waiting_for_none { next } else { progress.next_waiting.min(next) };
+        (place.safe, place.waiting) = (safe, waiting);
+        if let Some(received) = place.take_marks_below(waiting) {
             let delay_ns = self.shared.clock.now().since(received).max(0);
             self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
         }
@@ -209,17 +214,17 @@ impl Run {
         self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
         {
             let mut view = self.shared.view();
-            view.safe = safe;
+            (view.safe, view.waiting) = (safe, waiting);
             view.readings = self.known.readings();
             view.replaying_until = self.replaying.map(|replaying| replaying.until);
         }
-        self.note_recovery(safe, is_idle);
+        self.note_recovery(waiting, is_waiting_for_none);
         next
     }
 
-    fn note_recovery(&mut self, safe: Sequence, is_idle: bool) {
+    fn note_recovery(&mut self, waiting: Sequence, is_idle: bool) {
         let Some(failed) = &self.failed else { return };
-        if safe > failed.safe || (is_idle && self.shared.clock.elapsed(failed.tried) >= RECOVERED_AFTER) {
+        if waiting > failed.waiting || (is_idle && self.shared.clock.elapsed(failed.tried) >= RECOVERED_AFTER) {
             self.failed = None;
             self.options.backoff.reset();
             self.set_state(SinkState::Running, None);
@@ -252,8 +257,8 @@ impl Run {
         self.metrics.errors.increment(1);
         self.stumble = self.deaths.end().or(self.stumble);
         let now = self.shared.clock.monotonic();
-        let safe = self.go_back(trouble.back_to);
-        self.failed = Some(Failed { safe, tried: now });
+        let waiting = self.go_back(trouble.back_to);
+        self.failed = Some(Failed { waiting, tried: now });
         {
             let mut view = self.shared.view();
             view.last_error = Some((self.shared.clock.now(), trouble.message.clone()));
@@ -314,7 +319,7 @@ impl Run {
     fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
         let received = self.place.as_ref().and_then(|place| {
-            let mut reader = self.shared.journal.reader(place.safe).ok()?;
+            let mut reader = self.shared.journal.reader(place.waiting).ok()?;
             reader.read().ok()?.map(|record| record.header.received)
         });
         {

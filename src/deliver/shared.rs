@@ -39,6 +39,8 @@ pub(super) struct View {
     pub(super) since: UnixNanos,
     pub(super) next_try: Option<Instant>,
     pub(super) safe: Sequence,
+    /// Where the lag begins.
+    pub(super) waiting: Sequence,
     pub(super) oldest_unsafe_received: Option<UnixNanos>,
     pub(super) record_bytes_mean: u64,
     pub(super) readings: u64,
@@ -55,6 +57,7 @@ impl Shared {
             since: clock.now(),
             next_try: None,
             safe: journal.oldest().next,
+            waiting: journal.oldest().next,
             oldest_unsafe_received: None,
             record_bytes_mean: 0,
             readings: 0,
@@ -72,7 +75,7 @@ impl Shared {
     pub(super) fn status(&self) -> PumpStatus {
         let (end, now) = (self.journal.next(), self.clock.monotonic());
         let view = self.view();
-        let lag_records = end.0.saturating_sub(view.safe.0);
+        let lag_records = end.0.saturating_sub(view.waiting.0);
         let received = view.oldest_unsafe_received.filter(|_| lag_records > 0);
         let age_ns = received.map_or(0, |received| self.clock.now().since(received).max(0));
         PumpStatus {

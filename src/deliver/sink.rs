@@ -63,8 +63,19 @@ pub struct Progress {
     /// The lowest sequence that is not safe yet: everything below it is stored and
     /// confirmed. With nothing in flight it is the record after the last one taken.
     pub next_unsafe: Sequence,
+    /// The lowest sequence that is not safe for another reason than that the sink
+    /// holds some of it back on purpose; the lag is counted from it.
+    pub next_waiting: Sequence,
     /// When the sink wants to be settled again even if no record comes.
     pub wake_at: Option<Instant>,
+}
+
+impl Progress {
+    /// The progress of a sink that holds nothing back.
+    #[must_use]
+    pub fn new(next_unsafe: Sequence, wake_at: Option<Instant>) -> Self {
+        Self { next_unsafe, next_waiting: next_unsafe, wake_at }
+    }
 }
 
 /// A store or stream at the end of a pump.

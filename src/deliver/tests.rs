@@ -80,6 +80,26 @@ fn the_cursor_is_never_beyond_what_is_safe() {
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(3)));
 }
 
+#[test]
+fn the_lag_leaves_out_what_a_sink_holds_back_on_purpose_and_the_cursor_does_not() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    (sink.script().safe_below, sink.script().holds_back) = (Some(3), true);
+    feed.append_readings("acme", 5);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 3);
+    until("nothing lags", || pump.status().lag_records == 0 && pump.status().lag_seconds == 0.0);
+    assert_eq!(pump.status().next, Sequence(3));
+    sink.script().settle_errors = 1;
+    feed.append_readings("acme", 1);
+    until("it failed and has recovered", || {
+        pump.status().last_error.is_some() && pump.status().state == SinkState::Running
+    });
+    assert!(sink.taken().ends_with(&[3, 4, 5, 6]), "{:?}", sink.taken());
+    stop_now(&feed, &pump);
+    assert_eq!(feed.stored_cursor("sink"), Some(Sequence(3)));
+}
+
 fn stop_now(feed: &Feed, pump: &PumpHandle) {
     pump.stop(feed.clock.monotonic());
     pump.join();

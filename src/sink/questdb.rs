@@ -23,6 +23,7 @@ mod confirm;
 mod deliver;
 mod encode;
 mod fault;
+mod held;
 mod mark;
 mod migrate;
 mod ring;

@@ -1,9 +1,10 @@
 //! The QuestDB sink against a real server: what the server does (`contract`), what
 //! `migrate` and `check` make of it (`migrate`), the sink itself (`sink`), and what
-//! becomes of a server that forgets (`checkpoints`).
+//! becomes of a server that forgets (`checkpoints`) and of late rows (`late`).
 
 mod checkpoints;
 mod contract;
+mod late;
 mod migrate;
 mod sink;
 mod stand;

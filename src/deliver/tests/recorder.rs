@@ -32,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) lost_from: Option<u64>,
     /// Nothing from here on becomes safe.
     pub(crate) safe_below: Option<u64>,
+    /// From `safe_below` on it holds back on purpose, until it was told otherwise.
+    pub(crate) holds_back: bool,
     pub(crate) is_full: bool,
     pub(crate) stored: Option<Position>,
 }
@@ -116,7 +118,8 @@ impl Sink for Recorder {
             return Err(SinkError::lost(Sequence(lost), "the table was put back from a copy"));
         }
         let next_unsafe = script.safe_below.map_or(self.next, |below| self.next.min(Sequence(below)));
-        Ok(Progress { next_unsafe, wake_at: None })
+        let next_waiting = if script.holds_back { self.next } else { next_unsafe };
+        Ok(Progress { next_waiting, ..Progress::new(next_unsafe, None) })
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {

@@ -204,7 +204,7 @@ impl Kafka {
             self.careful_until = None;
         }
         let every = if reports.in_flight.records() == 0 { IDLE_POLL_EVERY } else { POLL_EVERY };
-        Ok(Progress { next_unsafe, wake_at: Some(self.clock.monotonic() + every) })
+        Ok(Progress::new(next_unsafe, Some(self.clock.monotonic() + every)))
     }
 
     /// Whether so much is in flight that the pump should not read on. A quarter of

@@ -23,12 +23,17 @@ pub struct Config {
     pub rows_max: usize,
     /// How long a row waits for more to come before its request is sent.
     pub linger: Duration,
+    /// How long late rows are held, so that many of them rewrite an old partition once.
+    pub late_flush: Duration,
+    /// Rows held at most; full, they are sent at once. Each costs under 128 bytes.
+    pub late_rows_max: usize,
     /// How long a request may take, from connecting to the last byte of the answer.
     pub request_timeout: Duration,
 }
 
 impl Config {
-    /// The table `samples` at `url`, 50,000 rows or one second, 30 s a request.
+    /// The table `samples` at `url`, 50,000 rows or one second, late rows 5 minutes or
+    /// 200,000, 30 s a request.
     #[must_use]
     pub fn new(url: ServerUrl) -> Self {
         Self {
@@ -37,6 +42,8 @@ impl Config {
             table: TableName("samples".to_owned()),
             rows_max: 50_000,
             linger: Duration::from_secs(1),
+            late_flush: Duration::from_secs(300),
+            late_rows_max: 200_000,
             request_timeout: Duration::from_secs(30),
         }
     }

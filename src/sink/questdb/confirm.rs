@@ -7,7 +7,7 @@
 //! the look is confirmed once the log is applied up to what the look saw.
 //!
 //! Knows nothing of HTTP or rows. Invariants: marks stand in the order of their
-//! requests and of their transactions; their number is bounded whatever the
+//! transactions; their number is bounded whatever the
 //! server does, because a mark may be taken back into a later one.
 
 use super::server::Server;
@@ -76,6 +76,15 @@ fn suspended(server: &Server, row: &Row<'_>) -> SinkError {
     ))
 }
 
+/// Which way rows went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// As they came.
+    Live,
+    /// Held back and sent apart.
+    Late,
+}
+
 /// What was acknowledged and is not confirmed yet.
 #[derive(Debug, Default)]
 pub(super) struct Unconfirmed {
@@ -87,9 +96,18 @@ pub(super) struct Unconfirmed {
 
 #[derive(Debug, Clone, Copy)]
 struct Sent {
-    /// The first record with a row in them.
-    first: Sequence,
+    /// The lowest record with a live row in them.
+    live: Option<Sequence>,
+    /// The same of late rows.
+    late: Option<Sequence>,
     rows: usize,
+}
+
+impl Sent {
+    fn and(self, other: Self) -> Self {
+        let lowest = |one: Option<Sequence>, other| one.into_iter().chain(other).min();
+        Self { live: lowest(self.live, other.live), late: lowest(self.late, other.late), rows: self.rows + other.rows }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,10 +118,13 @@ struct Mark {
 }
 
 impl Unconfirmed {
-    /// Notes an acknowledged request, whose first row is of record `first`.
-    pub(super) fn sent(&mut self, first: Sequence, rows: usize) {
-        let before = self.fresh.unwrap_or(Sent { first, rows: 0 });
-        self.fresh = Some(Sent { rows: before.rows + rows, ..before });
+    /// Notes an acknowledged request, whose lowest row is of record `first`.
+    pub(super) fn sent(&mut self, lane: Lane, first: Sequence, rows: usize) {
+        let sent = match lane {
+            Lane::Live => Sent { live: Some(first), late: None, rows },
+            Lane::Late => Sent { live: None, late: Some(first), rows },
+        };
+        self.fresh = Some(self.fresh.map_or(sent, |before| before.and(sent)));
     }
 
     /// Whether a request was acknowledged since the last look.
@@ -124,12 +145,26 @@ impl Unconfirmed {
 
     /// The first record that has a row waiting for confirmation.
     pub(super) fn first(&self) -> Option<Sequence> {
-        self.marks.front().map(|mark| mark.sent.first).or(self.fresh.map(|sent| sent.first))
+        self.first_live().into_iter().chain(self.first_late()).min()
+    }
+
+    /// The same of live rows.
+    pub(super) fn first_live(&self) -> Option<Sequence> {
+        self.all().filter_map(|sent| sent.live).min()
+    }
+
+    /// The same of late rows.
+    pub(super) fn first_late(&self) -> Option<Sequence> {
+        self.all().filter_map(|sent| sent.late).min()
     }
 
     /// Rows waiting for confirmation.
     pub(super) fn rows(&self) -> usize {
-        self.marks.iter().map(|mark| mark.sent.rows).chain(self.fresh.map(|sent| sent.rows)).sum()
+        self.all().map(|sent| sent.rows).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = Sent> {
+        self.marks.iter().map(|mark| mark.sent).chain(self.fresh)
     }
 
     /// Forgets all of it.
@@ -142,7 +177,7 @@ impl Unconfirmed {
         match self.marks.back_mut() {
             Some(last) if is_full => {
                 last.txn = mark.txn;
-                last.sent.rows += mark.sent.rows;
+                last.sent = last.sent.and(mark.sent);
             }
             _ => self.marks.push_back(mark),
         }
@@ -160,12 +195,12 @@ mod tests {
     #[test]
     fn nothing_is_confirmed_before_the_log_is_applied_up_to_where_a_look_after_it_saw_it() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Sequence(10), 8);
-        unconfirmed.sent(Sequence(12), 8);
+        unconfirmed.sent(Lane::Live, Sequence(10), 8);
+        unconfirmed.sent(Lane::Live, Sequence(12), 8);
         assert_eq!(unconfirmed.first(), Some(Sequence(10)));
         unconfirmed.looked(&state(4, 6));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(10)), 16));
-        unconfirmed.sent(Sequence(20), 1);
+        unconfirmed.sent(Lane::Live, Sequence(20), 1);
         unconfirmed.looked(&state(5, 7));
         assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both looks");
         unconfirmed.looked(&state(6, 9));
@@ -177,7 +212,7 @@ mod tests {
     #[test]
     fn a_look_that_finds_everything_applied_confirms_what_was_sent_before_it() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Sequence(10), 8);
+        unconfirmed.sent(Lane::Live, Sequence(10), 8);
         unconfirmed.looked(&state(6, 6));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (None, 0));
     }
@@ -187,7 +222,7 @@ mod tests {
         let mut unconfirmed = Unconfirmed::default();
         let looks = 3 * i64::try_from(MARKS_MAX).unwrap();
         for txn in 1..=looks {
-            unconfirmed.sent(Sequence(u64::try_from(txn).unwrap()), 1);
+            unconfirmed.sent(Lane::Live, Sequence(u64::try_from(txn).unwrap()), 1);
             unconfirmed.looked(&state(0, txn));
         }
         assert_eq!(unconfirmed.marks.len(), MARKS_MAX);
@@ -195,6 +230,19 @@ mod tests {
         unconfirmed.looked(&state(looks - 1, looks));
         assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(MARKS_MAX).unwrap())));
         unconfirmed.looked(&state(looks, looks));
+        assert_eq!(unconfirmed.first(), None);
+    }
+
+    #[test]
+    fn a_late_request_pins_its_records_and_is_not_waiting() {
+        let mut unconfirmed = Unconfirmed::default();
+        unconfirmed.sent(Lane::Live, Sequence(20), 8);
+        unconfirmed.looked(&state(4, 6));
+        unconfirmed.sent(Lane::Late, Sequence(3), 2);
+        assert_eq!((unconfirmed.first(), unconfirmed.first_live()), (Some(Sequence(3)), Some(Sequence(20))));
+        unconfirmed.looked(&state(6, 7));
+        assert_eq!((unconfirmed.first(), unconfirmed.first_live()), (Some(Sequence(3)), None));
+        unconfirmed.looked(&state(7, 7));
         assert_eq!(unconfirmed.first(), None);
     }
 }

@@ -1,44 +1,59 @@
 //! The sink: from the pump's records to confirmed rows.
 //!
-//! Knows nothing of encoding or HTTP. Invariants: rows leave in journal order, one
-//! request at a time; nothing is sent before a look at the table found it able to
+//! Knows nothing of encoding or HTTP. Invariants: rows leave in journal order, but
+//! for late ones, which are held back (`held` says why the last value stands all the
+//! same); one request at a time; nothing is sent before a look at the table found it able to
 //! take rows, over connections younger than the last rewind; refused rows are
 //! durably kept before the progress passes their record; and any doubt about what
 //! the table holds ends in an error, after which the pump rewinds and the rows
 //! since the last confirmed record are sent again, which the table's keys make
 //! harmless.
+//!
+//! Held rows pin the cursor at the lowest of their records. They go out when they
+//! were held for so long, when they are full, and when everything is asked for: at a
+//! stop, too, which costs one rewritten partition each and spares the next start all
+//! records since. Where they cannot be sent, the error stops the pump and they are
+//! read again; how long they were held counts on over that, so that errors that come
+//! again and again do not put them off for good.
+
+mod counts;
+mod send;
 
 use super::config::Config;
-use super::confirm::{TableState, Unconfirmed, table_state};
-use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
-use super::fault::Fault;
+use super::confirm::{Lane, TableState, Unconfirmed, table_state};
+use super::encode::{ReadingRows, RefusedRows, Rows};
+use super::held::Held;
 use super::ring::Ring;
-use super::schema;
+use super::schema::{self, PartitionUnit};
 use super::server::Server;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, JournalId, Position, Sequence};
-use metrics::{Counter, Gauge};
-use std::collections::BTreeSet;
+use crate::reading::Sample;
+use counts::Counts;
 use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How often the server is asked for confirmation while something waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A row measured longer than this before it was received is late.
-const LATE_AFTER_NS: i64 = 600 * 1_000_000_000;
 
 /// Delivers into one table of a QuestDB server.
 pub struct QuestDb {
     server: Server,
     linger: Duration,
+    late_flush: Duration,
     clock: Clock,
     refused: RefusedRows,
     count: Counts,
     rows: Rows,
     /// When the rows must go out; `None` while there are none.
     due: Option<Instant>,
+    held: Held,
+    /// Since when something is held that is not confirmed; it stands over a rewind.
+    held_since: Option<Instant>,
+    /// How the table is cut into partitions.
+    unit: PartitionUnit,
     unconfirmed: Unconfirmed,
     ring: Ring,
     /// The last look since the rewind; `None` until the table was found ready.
@@ -67,11 +82,15 @@ impl QuestDb {
         Ok(Self {
             server: Server::new(config),
             linger: config.linger,
+            late_flush: config.late_flush,
             clock,
             refused,
             count: Counts::new(name),
             rows: Rows::new(config.table.clone(), config.rows_max),
             due: None,
+            held: Held::new(config.late_rows_max),
+            held_since: None,
+            unit: PartitionUnit::Day,
             unconfirmed: Unconfirmed::default(),
             ring: Ring::open(journal, name)?,
             table: None,
@@ -81,70 +100,42 @@ impl QuestDb {
         })
     }
 
-    /// Sends the rows, without those that are refused for their own values.
-    fn send(&mut self) -> Result<(), SinkError> {
-        let Some(first) = self.rows.first() else { return Ok(()) };
-        if self.table.is_none() {
-            self.make_ready()?;
+    /// Puts a row into its lane, and sends what is full.
+    fn push(&mut self, rows_of_it: &ReadingRows<'_>, sample: Sample) -> Result<(), SinkError> {
+        if self.held.is_late(rows_of_it.origin.at, rows_of_it.received, self.unit) {
+            self.count.late_rows.increment(1);
+            self.rows.try_out(rows_of_it, sample);
+            self.held.push(rows_of_it, sample, self.unit);
+        } else {
+            self.rows.push(rows_of_it, sample);
         }
-        let mut refused = self.rows.refused().to_vec();
-        let left_out = self.post(&mut refused)?;
-        let sent = self.rows.len() - left_out.len();
-        self.count.rows.increment(sent as u64);
-        self.keep(refused)?;
-        if sent > 0 {
-            self.unconfirmed.sent(first, sent);
-        }
-        self.rows.clear();
-        self.due = None;
-        Ok(())
-    }
-
-    /// Posts the rows until all that are left are taken; the numbers of those left out.
-    fn post(&self, refused: &mut Vec<RefusedRow>) -> Result<BTreeSet<usize>, SinkError> {
-        let mut left_out = BTreeSet::new();
-        loop {
-            if refused.len() > REFUSED_ROWS_MAX {
-                return Err(self.too_many_refused(refused));
-            }
-            if left_out.len() == self.rows.len() {
-                return Ok(left_out);
-            }
-            let body = self.rows.body_without(&left_out);
-            self.count.requests.increment(1);
-            self.count.bytes.increment(body.len() as u64);
-            match self.server.write(&body) {
-                Ok(()) => return Ok(left_out),
-                Err(Fault::Sink(error)) => return Err(error),
-                Err(Fault::Row { line, reason }) => {
-                    let number = self.rows.number_of_line(line, &left_out);
-                    let row = number.and_then(|number| self.rows.refused_row(number, &reason));
-                    let (Some(number), Some(row)) = (number, row) else {
-                        return Err(self.no_such_line(line, &reason));
-                    };
-                    left_out.insert(number);
-                    refused.push(row);
-                }
-            }
+        if self.held.is_full() {
+            self.send_all()
+        } else if self.rows.is_full() {
+            self.send(Lane::Live)
+        } else {
+            Ok(())
         }
     }
 
-    /// Hands refused rows over to be kept.
-    fn keep(&mut self, refused: Vec<RefusedRow>) -> Result<(), SinkError> {
-        if let Some(row) = refused.first() {
-            tracing::warn!(
-                rows = refused.len(), sequence = row.sequence.0, meter = %row.meter, reason = %row.reason,
-                "QuestDB can never store some rows for their own values; they are kept as dead letters (the first is named)"
-            );
+    /// What is held now is held from now on.
+    fn hold_anew(&mut self) {
+        self.held_since = self.held.first().map(|_| self.clock.monotonic());
+    }
+
+    /// When the held rows must go out; not while those before them are unconfirmed.
+    fn late_due(&self) -> Option<Instant> {
+        self.held.first()?;
+        if self.unconfirmed.first_late().is_some() {
+            return None;
         }
-        self.count.refused.increment(refused.len() as u64);
-        refused.into_iter().try_for_each(|row| (self.refused)(row))
+        Some(self.held_since? + self.late_flush)
     }
 
     /// Looks at the table before anything is sent to it, after every rewind.
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
-        schema::check_ready(&self.server)?;
+        self.unit = schema::check_ready(&self.server)?;
         self.ring.check(&self.server, &state, self.position(self.next), self.clock.now())?;
         self.table = Some(state);
         Ok(())
@@ -166,7 +157,11 @@ impl QuestDb {
             schema::check_ready(&self.server)?;
         }
         self.table = Some(state);
+        let had_late = self.unconfirmed.first_late().is_some();
         self.unconfirmed.looked(&state);
+        if had_late && self.unconfirmed.first_late().is_none() {
+            self.hold_anew();
+        }
         self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);
         let confirmed = self.position(self.progress().next_unsafe);
         self.ring.note(&self.server, &state, confirmed, self.clock.now())
@@ -193,32 +188,21 @@ impl QuestDb {
     }
 
     fn progress(&self) -> Progress {
-        let next_unsafe = self.unconfirmed.first().or(self.rows.first()).unwrap_or(self.next);
+        let lowest = |of: &[Option<Sequence>]| of.iter().flatten().copied().min().unwrap_or(self.next);
         let look = self.next_look.filter(|_| self.unconfirmed.first().is_some());
-        Progress { next_unsafe, wake_at: self.due.into_iter().chain(look).min() }
+        Progress {
+            next_unsafe: lowest(&[self.unconfirmed.first(), self.rows.first(), self.held.first()]),
+            next_waiting: lowest(&[self.unconfirmed.first_live(), self.rows.first()]),
+            wake_at: [self.due, self.late_due(), look].into_iter().flatten().min(),
+        }
+    }
+
+    fn held_for(&self) -> Duration {
+        self.held_since.map_or(Duration::ZERO, |since| self.clock.elapsed(since))
     }
 
     fn is_past(&self, moment: Instant) -> bool {
         self.clock.monotonic() >= moment
-    }
-
-    fn too_many_refused(&self, refused: &[RefusedRow]) -> SinkError {
-        let (url, table) = (self.server.url(), self.server.table());
-        let example = refused.last().map_or_else(String::new, |row| {
-            format!(" (record {}, meter {}, {}: {})", row.sequence, row.meter, row.obis, row.reason)
-        });
-        SinkError::blocked(format!(
-            "QuestDB at {url} refused more than {REFUSED_ROWS_MAX} rows of one request into {table}{example}: that is \
-             no accident of a meter; tighten the limits of the account that sent them, or mend the table"
-        ))
-    }
-
-    fn no_such_line(&self, line: usize, reason: &str) -> SinkError {
-        SinkError::blocked(format!(
-            "QuestDB at {} refused line {line} of a request that has fewer ({reason}): this is a fault of meterline \
-             or of an untested server version",
-            self.server.url()
-        ))
     }
 }
 
@@ -228,41 +212,39 @@ impl Sink for QuestDb {
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
-        let received = delivery.record.header.received;
-        let mut late_rows = 0;
         for reading in delivery.readings() {
-            let is_late = received.since(reading.at) > LATE_AFTER_NS;
             let rows_of_it = ReadingRows::new(delivery, &reading);
             for sample in reading.samples() {
-                self.rows.push(&rows_of_it, sample);
-                late_rows += u64::from(is_late);
-                if self.rows.is_full() {
-                    self.send()?;
-                }
+                self.push(&rows_of_it, sample)?;
             }
         }
-        self.count.late_rows.increment(late_rows);
         if self.rows.first().is_some() && self.due.is_none() {
             self.due = Some(self.clock.monotonic() + self.linger);
+        }
+        if self.held.first().is_some() && self.held_since.is_none() {
+            self.held_since = Some(self.clock.monotonic());
         }
         self.next = delivery.record.sequence.next();
         Ok(())
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
-        if drain || self.due.is_some_and(|due| self.is_past(due)) {
-            self.send()?;
+        if drain || self.late_due().is_some_and(|due| self.is_past(due)) {
+            self.send_all()?;
+        } else if self.due.is_some_and(|due| self.is_past(due)) {
+            self.send(Lane::Live)?;
         }
         if self.unconfirmed.first().is_some() && self.next_look.is_none_or(|look| self.is_past(look)) {
             self.look()?;
         }
-        self.count.in_flight_rows(self.rows.len() + self.unconfirmed.rows());
+        self.count.show(self.rows.len() + self.unconfirmed.rows(), self.held.len(), self.held_for());
         Ok(self.progress())
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
         self.rows.clear();
         self.due = None;
+        self.held.clear();
         self.unconfirmed.clear();
         self.table = None;
         self.next_look = None;
@@ -276,34 +258,5 @@ impl Sink for QuestDb {
 impl fmt::Debug for QuestDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QuestDb").field("server", &self.server).field("next", &self.next).finish_non_exhaustive()
-    }
-}
-
-/// What the sink counts.
-struct Counts {
-    rows: Counter,
-    requests: Counter,
-    bytes: Counter,
-    refused: Counter,
-    late_rows: Counter,
-    in_flight: Gauge,
-}
-
-impl Counts {
-    fn new(name: &str) -> Self {
-        let labels = [("sink", name.to_owned())];
-        let counter = |family| crate::metrics::counter(family, &labels);
-        Self {
-            rows: counter("meterline_sink_rows_total"),
-            requests: counter("meterline_sink_requests_total"),
-            bytes: counter("meterline_sink_bytes_total"),
-            refused: counter("meterline_sink_rows_refused_total"),
-            late_rows: counter("meterline_sink_late_rows_total"),
-            in_flight: crate::metrics::gauge("meterline_sink_in_flight_rows", &labels),
-        }
-    }
-
-    fn in_flight_rows(&self, rows: usize) {
-        self.in_flight.set(f64::from(u32::try_from(rows).unwrap_or(u32::MAX)));
     }
 }

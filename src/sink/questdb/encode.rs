@@ -53,12 +53,12 @@ pub type RefusedRows = Box<dyn FnMut(RefusedRow) -> Result<(), SinkError> + Send
 
 /// Which reading a row is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Origin {
-    journal: JournalId,
-    sequence: Sequence,
-    index: u32,
-    meter: MeterId,
-    at: UnixNanos,
+pub(super) struct Origin {
+    pub(super) journal: JournalId,
+    pub(super) sequence: Sequence,
+    pub(super) index: u32,
+    pub(super) meter: MeterId,
+    pub(super) at: UnixNanos,
 }
 
 impl Origin {
@@ -71,11 +71,11 @@ impl Origin {
 /// What the rows of one reading have in common.
 #[derive(Debug)]
 pub(super) struct ReadingRows<'a> {
-    origin: Origin,
+    pub(super) origin: Origin,
     meter_text: [u8; UUID_CHARS],
-    source: &'a str,
-    received: UnixNanos,
-    flags: Flags,
+    pub(super) source: &'a str,
+    pub(super) received: UnixNanos,
+    pub(super) flags: Flags,
 }
 
 impl<'a> ReadingRows<'a> {
@@ -92,7 +92,8 @@ impl<'a> ReadingRows<'a> {
         Self::of(origin, delivery.source, record.header.received, reading.flags)
     }
 
-    fn of(origin: Origin, source: &'a str, received: UnixNanos, flags: Flags) -> Self {
+    /// The rows of a reading that was kept.
+    pub(super) fn of(origin: Origin, source: &'a str, received: UnixNanos, flags: Flags) -> Self {
         let mut meter_text = [0; UUID_CHARS];
         origin.meter.uuid().as_hyphenated().encode_lower(&mut meter_text);
         Self { origin, meter_text, source, received, flags }
@@ -146,9 +147,8 @@ impl Rows {
     /// Adds the row of one sample. One that cannot be encoded is among the
     /// [`Rows::refused`] instead.
     pub(super) fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
-        #[cfg(feature = "test-faults")]
-        crate::faults::panic_at("poison-questdb", sample.value);
-        self.first.get_or_insert(reading.origin.sequence);
+        let sequence = reading.origin.sequence;
+        self.first = Some(self.first.map_or(sequence, |first| first.min(sequence)));
         match self.encode(reading, sample) {
             Ok(()) => {
                 if self.origins.last() != Some(&reading.origin) {
@@ -158,6 +158,16 @@ impl Rows {
                 self.rows.push(Row { end: self.buffer.len(), origin, obis: sample.obis });
             }
             Err(error) => self.refused.push(reading.origin.refused(sample.obis, error.msg())),
+        }
+    }
+
+    /// Encodes a row that is pushed later, so that one that makes the encoder fail does
+    /// so while its record is at hand.
+    pub(super) fn try_out(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
+        let end = self.buffer.len();
+        // A refusal comes again when the row is pushed.
+        if self.encode(reading, sample).is_ok() && self.buffer.len() > end {
+            self.buffer.rewind_to_marker().ok();
         }
     }
 
@@ -173,7 +183,7 @@ impl Rows {
         self.rows.len()
     }
 
-    /// The first record that pushed a row, refused or not; `None` while it is empty.
+    /// The lowest record that pushed a row, refused or not; `None` while it is empty.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first
     }
@@ -223,6 +233,8 @@ impl Rows {
     /// Writes a row, or leaves the buffer as it was: a row that is refused
     /// half-written would spoil every later call.
     fn encode(&mut self, reading: &ReadingRows<'_>, sample: Sample) -> questdb::Result<()> {
+        #[cfg(feature = "test-faults")]
+        crate::faults::panic_at("poison-questdb", sample.value);
         self.buffer.set_marker()?;
         let written = write_row(&mut self.buffer, &self.table, reading, sample);
         if written.is_err() {

@@ -7,6 +7,7 @@
 use super::server::Server;
 use super::sql::Answer;
 use crate::deliver::SinkError;
+use crate::reading::UnixNanos;
 use std::fmt;
 
 /// One column.
@@ -33,6 +34,8 @@ pub(super) const COLUMNS: [Column; 7] = [
     column("flags", "SHORT", false),
 ];
 
+const HOUR_NS: i64 = 3600 * 1_000_000_000;
+
 /// Rows a day from which on a partition a day is too much to rewrite for a late row.
 const HOUR_FROM_ROWS_PER_DAY: u64 = 5_000_000;
 
@@ -50,6 +53,16 @@ impl PartitionUnit {
     #[must_use]
     pub fn for_rows_per_day(rows: u64) -> Self {
         if rows >= HOUR_FROM_ROWS_PER_DAY { Self::Hour } else { Self::Day }
+    }
+
+    /// The partition that holds a time, by its first nanosecond. A unit that `migrate`
+    /// never makes (somebody's weeks or months) counts as days.
+    pub(super) fn start_of(self, at: UnixNanos) -> i64 {
+        let unit_ns = match self {
+            Self::Day => 24 * HOUR_NS,
+            Self::Hour => HOUR_NS,
+        };
+        at.0.saturating_sub(at.0.rem_euclid(unit_ns))
     }
 
     /// The unit as SQL names it.
@@ -156,12 +169,12 @@ fn columns_in(answer: &Answer) -> Vec<ActualColumn> {
         .collect()
 }
 
-/// Whether rows may be sent into the table.
+/// Whether rows may be sent into the table, and how it is cut into partitions.
 ///
 /// # Errors
 /// All that is in the way, in one sentence each: a type that would lose digits
 /// without a word, a key that would not deduplicate.
-pub(super) fn check_ready(server: &Server) -> Result<(), SinkError> {
+pub(super) fn check_ready(server: &Server) -> Result<PartitionUnit, SinkError> {
     let (url, table) = (server.url(), server.table());
     let Some(actual) = actual(server)? else {
         return Err(SinkError::blocked(format!(
@@ -170,13 +183,18 @@ pub(super) fn check_ready(server: &Server) -> Result<(), SinkError> {
     };
     let sentences: Vec<String> = actual.differences().iter().map(|difference| difference.sentence(table)).collect();
     if sentences.is_empty() {
-        Ok(())
+        Ok(actual.partition_unit())
     } else {
         Err(SinkError::blocked(format!("QuestDB at {url}: {}", sentences.join("; "))))
     }
 }
 
 impl Actual {
+    /// By what the table is cut, as far as it matters for late rows.
+    fn partition_unit(&self) -> PartitionUnit {
+        if self.partitioned_by == PartitionUnit::Hour.sql() { PartitionUnit::Hour } else { PartitionUnit::Day }
+    }
+
     /// What keeps rows from being stored as they are. Columns beyond the wanted
     /// ones are somebody's own and do not matter.
     pub(super) fn differences(&self) -> Vec<Difference> {

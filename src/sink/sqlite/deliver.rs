@@ -100,7 +100,7 @@ impl Sink for Sqlite {
             self.commit()?;
         }
         self.count.in_flight.set(self.batch.len() as f64);
-        Ok(Progress { next_unsafe: self.batch.first().unwrap_or(self.committed), wake_at: self.due })
+        Ok(Progress::new(self.batch.first().unwrap_or(self.committed), self.due))
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {

@@ -76,7 +76,7 @@ fn records_without_a_row_are_safe_at_once() {
     let client = Client::shared();
     let mut stand = Stand::new(&client, migrated_config(&client, "no_rows"));
     stand.add(vec![]);
-    stand.bodies.push(b"\xff\xff\xff".to_vec());
+    stand.bodies.push((received(), b"\xff\xff\xff".to_vec()));
     stand.rewind().unwrap();
     stand.take_from(Sequence::FIRST).unwrap();
     let progress = stand.sink.settle(false).unwrap();

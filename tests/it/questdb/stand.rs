@@ -3,7 +3,7 @@
 use crate::support::questdb::Client;
 use crate::support::wait;
 use meterline::clock::Clock;
-use meterline::deliver::{Delivery, Sink, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Progress, Sink, SinkError, SinkTrouble};
 use meterline::journal::{
     Journal, JournalId, Options, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict,
 };
@@ -34,7 +34,8 @@ pub(super) struct Stand {
     pub(super) clock: Clock,
     pub(super) sink: QuestDb,
     pub(super) refused: Receiver<RefusedRow>,
-    pub(super) bodies: Vec<Vec<u8>>,
+    /// Each with when it was received.
+    pub(super) bodies: Vec<(UnixNanos, Vec<u8>)>,
     /// The lowest record that is not safe.
     pub(super) next: Sequence,
     /// Where the checkpoints are.
@@ -67,7 +68,12 @@ impl Stand {
     }
 
     pub(super) fn add(&mut self, devices: Vec<DeviceData>) {
-        self.bodies.push(body(devices));
+        self.add_received(0, devices);
+    }
+
+    /// Adds a record that was received so many seconds after the usual time.
+    pub(super) fn add_received(&mut self, seconds: i64, devices: Vec<DeviceData>) {
+        self.bodies.push((UnixNanos((RECEIVED_S + seconds) * SECOND), body(devices)));
     }
 
     /// Adds records of one device with one value, each of the next second.
@@ -86,13 +92,13 @@ impl Stand {
     }
 
     pub(super) fn take_from(&mut self, first: Sequence) -> Result<(), SinkError> {
-        for (body, number) in self.bodies.iter().zip(1..).skip_while(|(_, number)| *number < first.0) {
+        for ((received, body), number) in self.bodies.iter().zip(1..).skip_while(|(_, number)| *number < first.0) {
             let header = RecordHeader {
                 source: SourceId(1),
                 format: PayloadFormat::SmartMe.number(),
                 verdict: Verdict::Deliverable,
                 rule: RuleVersion(1),
-                received: received(),
+                received: *received,
             };
             let record = Record { journal: JOURNAL, sequence: Sequence(number), header, payload: body };
             let delivery = Delivery {
@@ -110,6 +116,18 @@ impl Stand {
     pub(super) fn settle(&mut self) -> Result<Sequence, SinkError> {
         self.next = self.sink.settle(true)?.next_unsafe;
         Ok(self.next)
+    }
+
+    /// Settles without asking for everything, until only held rows are not safe; how
+    /// far the sink is then.
+    pub(super) fn settle_live(&mut self) -> Progress {
+        let end = self.end();
+        let progress = wait::until_some("all but held rows is safe", LIMIT, || {
+            let progress = self.sink.settle(false).unwrap();
+            (progress.next_waiting == end).then_some(progress)
+        });
+        self.next = progress.next_unsafe;
+        progress
     }
 
     pub(super) fn settle_until_safe(&mut self) -> Result<(), SinkError> {

@@ -84,7 +84,7 @@ impl Setup {
             .unwrap();
         }
         if let Some((url, table)) = &self.questdb {
-            writeln!(toml, "[sink.questdb]\nurl = \"{url}\"\ntable = \"{table}\"").unwrap();
+            writeln!(toml, "[sink.questdb]\nurl = \"{url}\"\ntable = \"{table}\"\nlate_flush = \"1s\"").unwrap();
         }
         if let Some((brokers, topic)) = &self.kafka {
             writeln!(toml, "[sink.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\npartitions = 4").unwrap();
