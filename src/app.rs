@@ -17,7 +17,7 @@ pub mod telemetry;
 mod upkeep;
 
 pub use check::{Finding, findings};
-pub use mend::{repair_segment, restore_journal};
+pub use mend::{finalize_journals, repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, forget_cursor};
 

@@ -34,6 +34,7 @@ mod checkpoints;
 mod cursor;
 mod disk;
 mod error;
+mod format;
 mod frame;
 mod gaps;
 mod group;
@@ -60,6 +61,7 @@ pub use append::Append;
 pub use checkpoints::{Checkpoint, Checkpoints};
 pub use cursor::{Cursor, Cursors, Range};
 pub use error::{AppendError, CursorError, GapError, LedgerError, OpenError, ReadError};
+pub use format::{FormatVersion, finalize};
 pub use gaps::{GAPS_MAX, Gap, GapReason, Gaps};
 pub use identity::Resolved;
 pub use inspect::{Inspection, SegmentSummary};
@@ -124,8 +126,10 @@ impl Journal {
         options.check()?;
         let io =
             |what: &str, source| OpenError::Io { directory: options.directory.clone(), what: what.to_owned(), source };
+        let is_new = disk.names().map_err(|source| io("its files cannot be listed", source))?.is_empty();
         let lock = Lock::take(&*disk).map_err(|source| io("its lock file cannot be used", source))?;
         let lock = lock.ok_or_else(|| OpenError::Locked { directory: options.directory.clone() })?;
+        let format = format::of_directory(&*disk, is_new)?;
         let sources = Ledger::read(Arc::clone(&disk))?;
         let rules = Ledger::read(Arc::clone(&disk))?;
         let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io("its cursors cannot be read", source))?;
@@ -138,6 +142,7 @@ impl Journal {
             cursors: Arc::new(cursors),
             gaps,
             journal: lock.journal,
+            format,
             unsynced: Mutex::new(true),
             options,
         });

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, size, table};
-use crate::app::{forget_cursor, repair_segment, restore_journal};
+use crate::app::{finalize_journals, forget_cursor, repair_segment, restore_journal};
 use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
@@ -61,6 +61,15 @@ enum Verb {
         #[command(flatten)]
         place: DataPlace,
     },
+    /// Let the journals use the newest format, for good
+    ///
+    /// After an upgrade the program goes on writing what the version before can read, so
+    /// that the upgrade can be taken back. This ends that: the version before refuses the
+    /// data directory from then on. The service must not be running.
+    Finalize {
+        #[command(flatten)]
+        place: DataPlace,
+    },
     /// Replace a damaged segment by what can be read of it
     ///
     /// Says what can be read and what is lost; with --yes it writes the segment anew
@@ -86,6 +95,7 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
         None => look(arguments),
         Some(Verb::Forget { place, name }) => print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?),
         Some(Verb::Restore { place }) => print(restore_journal(&place.load()?).map_err(Failure::failed)?),
+        Some(Verb::Finalize { place }) => print(finalize_journals(&place.load()?).map_err(Failure::failed)?.join("\n")),
         Some(Verb::Repair { place, segment, dead_letters, yes }) => {
             let lines = repair_segment(&place.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
             print(lines.join("\n"))

@@ -9,6 +9,7 @@
 
 use super::block::{BLOCK, on_disk};
 use super::disk::{Disk, DiskFile, RealDisk, SharedDisk, TEMPORARY_SUFFIX};
+use super::format::FormatVersion;
 use super::frame::frame_header;
 use super::lock::Lock;
 use super::pending::{GroupBuffer, GroupPlace};
@@ -197,7 +198,14 @@ fn new_header(
     let before = place.checked_sub(1).and_then(|place| neighbour(names.get(place))).map(|header| header.journal);
     let after = neighbour(names.get(place + 1)).map(|header| header.previous_journal);
     let journal = after.or(before).unwrap_or(current);
-    SegmentHeader { name: names[place], journal, previous_journal: before.unwrap_or(journal), salt, ends: Vec::new() }
+    SegmentHeader {
+        format: FormatVersion::FIRST,
+        name: names[place],
+        journal,
+        previous_journal: before.unwrap_or(journal),
+        salt,
+        ends: Vec::new(),
+    }
 }
 
 /// Writes the segment anew and puts it in place; the name of the damaged file.

@@ -7,6 +7,7 @@
 //! so a full disk cannot prevent it.
 
 use super::catalog::{Catalog, Segment};
+use super::format::FormatVersion;
 use super::identity::{Resolved, resolve};
 use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence, locked};
 use crate::reading::UnixNanos;
@@ -21,6 +22,8 @@ pub(super) struct Keeper {
     pub(super) gaps: Gaps,
     pub(super) options: Options,
     pub(super) journal: JournalId,
+    /// What new segments are written in.
+    pub(super) format: FormatVersion,
     /// One deletion at a time; true while the last removal is not known to be durable.
     pub(super) unsynced: Mutex<bool>,
 }

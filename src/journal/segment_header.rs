@@ -5,15 +5,12 @@
 //! is the block's last four bytes.
 
 use super::block::{BLOCK_LEN, Fields, Filling, is_sealed};
+use super::format::FormatVersion;
 use super::{JournalId, SegmentName, Sequence};
 use crate::reading::UnixNanos;
 use uuid::Uuid;
 
 const MAGIC: [u8; 8] = *b"MTRLSEG\x01";
-/// The format this program writes.
-pub(super) const FORMAT_VERSION: u16 = 1;
-/// The oldest program that understands what this one writes.
-const OLDEST_READER_VERSION: u16 = 1;
 /// Fixed fields, and the CRC.
 const FIXED_LEN: usize = 8 + 2 + 2 + 4 + 16 + 16 + 8 + 8 + 8 + 4;
 const END_LEN: usize = 8 + 8 + 8 + 8;
@@ -34,6 +31,8 @@ pub(super) struct SegmentEnd {
 /// What block 0 says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
+    /// How the groups are written.
+    pub(super) format: FormatVersion,
     pub(super) name: SegmentName,
     pub(super) journal: JournalId,
     /// The journal of the record before the first of this segment.
@@ -58,8 +57,9 @@ impl SegmentHeader {
         let count = u32::try_from(ends.len()).unwrap_or(0);
         let filling = Filling::<BLOCK_LEN>::new()
             .put(MAGIC)
-            .put(FORMAT_VERSION.to_le_bytes())
-            .put(OLDEST_READER_VERSION.to_le_bytes())
+            .put(self.format.0.to_le_bytes())
+            // The oldest program that understands it is the first that could write it.
+            .put(self.format.0.to_le_bytes())
             .put(count.to_le_bytes())
             .put(self.journal.0.into_bytes())
             .put(self.previous_journal.0.into_bytes())
@@ -78,11 +78,15 @@ impl SegmentHeader {
         if fields.array() != Some(MAGIC) {
             return Err(HeaderFault::Damaged);
         }
-        let (format_version, oldest_reader) = (fields.u16(), fields.u16());
-        if oldest_reader.is_none_or(|oldest| oldest > FORMAT_VERSION) {
-            return Err(HeaderFault::TooNew { format_version: format_version.unwrap_or(0) });
+        let (Some(format_version), Some(oldest_reader)) = (fields.u16(), fields.u16()) else {
+            return Err(HeaderFault::Damaged);
+        };
+        if oldest_reader > FormatVersion::newest().0 {
+            return Err(HeaderFault::TooNew { format_version });
         }
-        parse_body(&mut fields).filter(|header| header.name == name).ok_or(HeaderFault::Damaged)
+        parse_body(&mut fields, FormatVersion(format_version))
+            .filter(|header| header.name == name)
+            .ok_or(HeaderFault::Damaged)
     }
 
     /// Where an earlier segment ended, if this header says so.
@@ -99,14 +103,14 @@ fn put_end(filling: Filling<BLOCK_LEN>, end: &SegmentEnd) -> Filling<BLOCK_LEN> 
         .put(end.newest_received.0.to_le_bytes())
 }
 
-fn parse_body(fields: &mut Fields<'_>) -> Option<SegmentHeader> {
+fn parse_body(fields: &mut Fields<'_>, format: FormatVersion) -> Option<SegmentHeader> {
     let count = usize::try_from(fields.u32()?).ok().filter(|count| *count <= ENDS_MAX)?;
     let journal = JournalId(Uuid::from_bytes(fields.array()?));
     let previous_journal = JournalId(Uuid::from_bytes(fields.array()?));
     let name = SegmentName { id: fields.u64()?, first: Sequence(fields.u64()?) };
     let salt = fields.u64()?;
     let ends = (0..count).map(|_| parse_end(fields)).collect::<Option<Vec<_>>>()?;
-    Some(SegmentHeader { name, journal, previous_journal, salt, ends })
+    Some(SegmentHeader { format, name, journal, previous_journal, salt, ends })
 }
 
 fn parse_end(fields: &mut Fields<'_>) -> Option<SegmentEnd> {

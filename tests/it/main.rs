@@ -22,6 +22,8 @@ mod end_to_end {
     mod door;
     mod endings;
     mod forgotten;
+    #[cfg(feature = "test-faults")]
+    mod formats;
     mod left_behind;
     mod outages;
     #[cfg(feature = "test-faults")]

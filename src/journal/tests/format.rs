@@ -27,7 +27,7 @@ fn segment_header() -> impl Strategy<Value = SegmentHeader> {
     (any::<(u64, u64, u64)>(), journal_id(), journal_id(), ends).prop_map(
         |((id, first, salt), journal, previous_journal, ends)| {
             let name = SegmentName { id, first: Sequence(first) };
-            SegmentHeader { name, journal, previous_journal, salt, ends }
+            SegmentHeader { format: FormatVersion::FIRST, name, journal, previous_journal, salt, ends }
         },
     )
 }
@@ -124,7 +124,14 @@ fn the_layout_is_that_of_format_version_1() {
     let id = |bits| JournalId(Uuid::from_u128(bits));
     let end = SegmentEnd { segment_id: 2, offset: 8_192, next: Sequence(5), newest_received: UnixNanos(9) };
     let name = SegmentName { id: 3, first: Sequence(5) };
-    let header = SegmentHeader { name, journal: id(1), previous_journal: id(2), salt: 7, ends: vec![end] };
+    let header = SegmentHeader {
+        format: FormatVersion::FIRST,
+        name,
+        journal: id(1),
+        previous_journal: id(2),
+        salt: 7,
+        ends: vec![end],
+    };
     let group = GroupHeader {
         salt: 7,
         segment_id: 3,

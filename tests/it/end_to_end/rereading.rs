@@ -92,10 +92,11 @@ fn a_decoder_that_has_learned_delivers_what_it_could_not_read_to_all_sinks() {
 #[test]
 fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_the_door() {
     let mut stand = Stand::new("e2e_limits", "e2e-limits", "accept_age = \"400d\"");
-    // All sinks are behind when the limit changes: they stand at the first record.
+    // All sinks are behind when the limit changes: they are set back to the first record.
     let (old, refused, live) =
         (body(1, now_ns() - 30 * DAY_NS, 1.0), body(2, now_ns() - 30 * DAY_NS, 2.0), body(3, now_ns(), 3.0));
     stand.post(&old.bytes);
+    stand.service.wait_drained();
     stand.service.kill();
     stand.service.reconfigure("accept_age = \"400d\"", "accept_age = \"1d\"");
     for name in ["sqlite", "questdb", "kafka"] {

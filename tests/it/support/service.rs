@@ -199,7 +199,9 @@ impl Service {
 
     /// Runs a command of the program on this service's configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
-        program().args(arguments).arg("--config").arg(self.file("meterline.toml")).output().unwrap()
+        let mut program = program();
+        program.env("METERLINE_TEST_FAULTS", self.faults);
+        program.args(arguments).arg("--config").arg(self.file("meterline.toml")).output().unwrap()
     }
 
     /// The same, which must succeed; its standard output.
@@ -250,10 +252,15 @@ impl Service {
         self.process = Some(process);
     }
 
+    /// Switches of test builds that the next start, and commands from now on, have.
+    pub(crate) fn set_faults(&mut self, faults: &'static str) {
+        self.faults = faults;
+    }
+
     /// Stops it, and starts it with other switches of test builds.
     pub(crate) fn restart_with(&mut self, faults: &'static str) {
         assert!(self.stop().success());
-        self.faults = faults;
+        self.set_faults(faults);
         self.start_again();
     }
 
