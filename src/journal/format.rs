@@ -74,7 +74,7 @@ pub(super) fn of_directory(disk: &dyn Disk, is_new: bool) -> Result<FormatVersio
 /// program refuses it from then on. Returns what it was and what it is.
 ///
 /// # Errors
-/// A directory in use, or what [`of_directory`] says; nothing is changed then.
+/// A directory in use, or one that this program is too old for, a failing disk; nothing is changed then.
 pub fn finalize(directory: &Path) -> Result<(FormatVersion, FormatVersion), OpenError> {
     let disk = RealDisk::create(directory).map_err(|source| OpenError::Io {
         directory: directory.to_owned(),

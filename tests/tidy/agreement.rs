@@ -1,7 +1,7 @@
 //! Things written in two places that must agree.
 
 use crate::assert_none;
-use crate::source::{collect, of_the_service, root};
+use crate::source::{collect, everywhere, of_the_service, root};
 use meterline::metrics::{FAMILIES, Kind};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -49,6 +49,25 @@ fn what_is_deployed_asks_for_metrics_that_exist() {
         }
     }
     assert_none("deploy/ names only metrics of src/metrics/families.rs", &faults);
+}
+
+#[test]
+fn every_test_that_the_page_on_reliability_names_exists() {
+    let page = std::fs::read_to_string(root().join("docs/reliability.md")).expect("docs/reliability.md");
+    let sources = everywhere();
+    let exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    let named = (1..)
+        .zip(page.lines())
+        .flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |word| (line, word)));
+    // A test's name is a sentence: at least five words.
+    let tests: Vec<(usize, &str)> = named.filter(|(_, word)| word.matches('_').count() >= 4).collect();
+    assert!(!tests.is_empty(), "docs/reliability.md names tests");
+    let missing: Vec<String> = tests
+        .into_iter()
+        .filter(|(_, name)| !exists(name))
+        .map(|(line, name)| format!("docs/reliability.md:{line}: there is no test {name}"))
+        .collect();
+    assert_none("every test that the page names exists", &missing);
 }
 
 /// Words that look like a metric's name, with their lines.
