@@ -8,6 +8,7 @@ use super::confirm;
 use super::migrate::{View, view_name, view_state};
 use super::schema;
 use super::server::Server;
+use crate::deliver::SinkTrouble;
 use crate::sink::findings::{Finding, Findings, Level};
 
 /// The ILP version the encoder writes.
@@ -50,7 +51,30 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
         findings.add(Level::Good, format!("table {table} is as needed, partitioned by {}", actual.partitioned_by));
     }
     check_view(server, findings)?;
+    check_commit_mode(server, findings)?;
     confirm::table_state(server)?;
+    Ok(())
+}
+
+/// By default the server answers before its disk has what it answered for. A user
+/// who may not ask, and a server without that setting, are told nothing.
+fn check_commit_mode(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+    let asked = server.execute("SELECT value FROM (SHOW PARAMETERS) WHERE property_path = 'cairo.commit.mode'");
+    let answer = match asked {
+        Err(error) if error.trouble == SinkTrouble::Blocked => return Ok(()),
+        asked => asked?,
+    };
+    if let Some(mode) = answer.rows().next().map(|row| row.text("value")).filter(|mode| *mode != "sync") {
+        findings.add(
+            Level::Warning,
+            format!(
+                "QuestDB at {} does not sync its commits (cairo.commit.mode is {mode}), so a power cut there can take the \
+                 last moments: meterline notices the restart and sends five minutes again, and `sync` in the server's \
+                 configuration rules it out",
+                server.url()
+            ),
+        );
+    }
     Ok(())
 }
 

@@ -20,11 +20,15 @@ fn refused(config: &Config, partition: Option<PartitionUnit>) -> String {
     }
 }
 
-/// The messages of the findings that are not good.
+/// What a server with default settings is warned of, whatever its tables are.
+const UNSYNCED: &str = "does not sync its commits";
+
+/// The messages of the findings that are not good, but for that.
 fn complaints(config: &Config) -> Vec<String> {
     let findings = check(config);
     assert!(!findings.is_empty());
-    findings.into_iter().filter(|finding| finding.level != Level::Good).map(|finding| finding.message).collect()
+    let messages = findings.into_iter().filter(|finding| finding.level != Level::Good).map(|finding| finding.message);
+    messages.filter(|message| !message.contains(UNSYNCED)).collect()
 }
 
 #[test]
@@ -201,4 +205,21 @@ fn a_server_that_is_not_there_is_one_finding() {
     let config = Config::new(meterline::sink::questdb::ServerUrl::parse("http://127.0.0.1:1").unwrap());
     let found = complaints(&config);
     assert!(found.len() == 1 && found[0].contains("cannot be reached"), "{found:?}");
+}
+
+#[test]
+fn a_server_that_does_not_sync_its_commits_is_warned_of_in_one_sentence() {
+    let unsynced = |config: &Config| -> Vec<String> {
+        let warnings = check(config).into_iter().filter(|finding| finding.level == Level::Warning);
+        warnings.map(|finding| finding.message).filter(|message| message.contains(UNSYNCED)).collect()
+    };
+    let config = fresh_config(&Client::shared(), "unsynced");
+    migrate(&config, None).unwrap();
+    let [warning] = &unsynced(&config)[..] else { panic!("{:?}", check(&config)) };
+    assert!(warning.contains("cairo.commit.mode is nosync") && !warning.contains(". "), "{warning}");
+
+    let server = Server::start_with(&["cairo.commit.mode=sync"]);
+    let config = fresh_config(server.client(), "synced");
+    migrate(&config, None).unwrap();
+    assert_eq!(unsynced(&config), [""; 0]);
 }
