@@ -1,7 +1,7 @@
 //! A replay under way: how far it goes, and how its records are read.
 //!
 //! It is kept with the sink's stored cursor, so that a restart in the middle goes
-//! on in the same way. Invariant: a record at or above `until` is read as always.
+//! on in the same way. Invariant: a record at or above its end is read as always.
 
 use super::sink::Delivery;
 use crate::journal::{Record, Sequence, SourceId, Verdict};
@@ -42,14 +42,27 @@ impl CurrentRules {
 pub(super) struct Replaying {
     /// The first record that had not been safe when the replay was asked for.
     pub(super) until: Sequence,
-    /// Only this source's records are sent.
+    /// Only this source's records are sent, below `until`.
     pub(super) source: Option<SourceId>,
     pub(super) reread: Reread,
+    /// What is reread: from the record that was asked for to what had come by then,
+    /// be it behind or before the sink.
+    pub(super) reread_from: Sequence,
+    pub(super) reread_until: Sequence,
     /// Whether everything below `until` is still safe without it.
     pub(super) can_be_taken_back: bool,
 }
 
 impl Replaying {
+    /// The first record that is read as always again.
+    pub(super) fn end(&self) -> Sequence {
+        self.until.max(self.reread_until)
+    }
+
+    fn rereads(&self, sequence: Sequence) -> bool {
+        (self.reread_from..self.reread_until).contains(&sequence)
+    }
+
     /// Both at once, where one was asked for while the other was under way: nothing
     /// that either wanted is left out.
     pub(super) fn joined_to(self, before: Option<Self>) -> Self {
@@ -63,6 +76,8 @@ impl Replaying {
                 current_rule: now.current_rule || then.current_rule,
                 judged_at: now.judged_at.or(then.judged_at),
             },
+            reread_from: self.reread_from.min(before.reread_from),
+            reread_until: self.reread_until.max(before.reread_until),
             can_be_taken_back: self.can_be_taken_back && before.can_be_taken_back,
         }
     }
@@ -79,6 +94,8 @@ impl Replaying {
     /// As it is stored with the cursor: one line.
     pub(super) fn to_note(self) -> String {
         let mut words = vec![format!("replay-until={}", self.until)];
+        words.push(format!("reread-from={}", self.reread_from));
+        words.push(format!("reread-until={}", self.reread_until));
         words.extend(self.source.map(|source| format!("source={}", source.0)));
         words.extend(self.reread.redecode.then(|| "redecode".to_owned()));
         words.extend(self.reread.current_rule.then(|| "rule=current".to_owned()));
@@ -91,10 +108,19 @@ impl Replaying {
     pub(super) fn from_note(note: &str) -> Option<Self> {
         let mut words = note.split(' ');
         let until = Sequence(words.next()?.strip_prefix("replay-until=")?.parse().ok()?);
-        let mut replaying = Self { until, source: None, reread: Reread::default(), can_be_taken_back: false };
+        let mut replaying = Self {
+            until,
+            source: None,
+            reread: Reread::default(),
+            reread_from: Sequence(0),
+            reread_until: until,
+            can_be_taken_back: false,
+        };
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("source", number) => replaying.source = Some(SourceId(number.parse().ok()?)),
+                ("reread-from", number) => replaying.reread_from = Sequence(number.parse().ok()?),
+                ("reread-until", number) => replaying.reread_until = Sequence(number.parse().ok()?),
                 ("redecode", "") => replaying.reread.redecode = true,
                 ("rule", "current") => replaying.reread.current_rule = true,
                 ("judged-at", nanos) => replaying.reread.judged_at = Some(UnixNanos(nanos.parse().ok()?)),
@@ -124,7 +150,7 @@ impl Reading {
         replaying: Option<&Replaying>,
         rules: &CurrentRules,
     ) -> Self {
-        let over_it = replaying.filter(|replaying| record.sequence < replaying.until);
+        let over_it = replaying.filter(|replaying| replaying.rereads(record.sequence));
         let reread = over_it.map(|replaying| replaying.reread).unwrap_or_default();
         Self {
             redecode: reread.redecode,
@@ -149,12 +175,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_note_is_read_as_it_was_written(
-            until: u64, source: Option<u32>, redecode: bool, current_rule: bool, at: Option<i64>, back: bool
+            until: u64, source: Option<u32>, redecode: bool, current_rule: bool, at: Option<i64>, over: (u64, u64), back: bool
         ) {
             let replaying = Replaying {
                 until: Sequence(until),
                 source: source.map(SourceId),
                 reread: Reread { redecode, current_rule, judged_at: at.map(UnixNanos) },
+                reread_from: Sequence(over.0),
+                reread_until: Sequence(over.1),
                 can_be_taken_back: back,
             };
             prop_assert_eq!(Replaying::from_note(&replaying.to_note()), Some(replaying));

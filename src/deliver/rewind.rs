@@ -3,9 +3,9 @@
 //! The pump sends everything from the given record on again, in journal order, up
 //! to now; so a correction always follows what it corrects. With a source named,
 //! the other sources' records are skipped up to where the sink was safe when the
-//! rewind was asked for, and the records up to there may be read otherwise than the
-//! door read them ([`Reread`]). A restart in between goes on in the same way. Known
-//! limits: where two sources bring the same meter, a rewind of one of them can put
+//! rewind was asked for. All records that had come by then, also those that the sink
+//! had not had, may be read otherwise than the door read them ([`Reread`]). A restart
+//! in between goes on in the same way. Known limits: where two sources bring the same meter, a rewind of one of them can put
 //! its value over a later one of the other (rewind without a source then); and a
 //! second rewind during a first does what both ask for, without a source.
 
@@ -32,10 +32,25 @@ impl Rewind {
         Self { from, source: None, reread: Reread::default() }
     }
 
-    /// What is under way after it, for a sink that is safe below `until`.
-    fn replaying(&self, until: Sequence, before: Option<Replaying>) -> Replaying {
-        let Self { source, reread, .. } = *self;
-        Replaying { until, source, reread, can_be_taken_back: true }.joined_to(before)
+    /// What it does for a sink that is safe below `safe`, with a journal that ends
+    /// below `end`; `None` where there is nothing to do.
+    fn plan(&self, oldest: Sequence, safe: Sequence, end: Sequence) -> Option<Rewound> {
+        let until = if self.reread == Reread::default() { safe } else { safe.max(end) };
+        let from = self.from.max(oldest);
+        (from < until).then_some(Rewound { from, until })
+    }
+
+    /// What is under way after it.
+    fn replaying(&self, done: Rewound, safe: Sequence, before: Option<Replaying>) -> Replaying {
+        Replaying {
+            until: safe,
+            source: self.source,
+            reread: self.reread,
+            reread_from: done.from,
+            reread_until: done.until,
+            can_be_taken_back: true,
+        }
+        .joined_to(before)
     }
 }
 
@@ -50,9 +65,10 @@ pub(super) enum Order {
 /// What a rewind did; durable when it is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewound {
-    /// The first record that is sent next.
+    /// The first record that it is about.
     pub from: Sequence,
-    /// The first record that had not been safe before.
+    /// The first record that it changes nothing for: the first that had not been safe
+    /// before, or, where records are read otherwise, the first that had not come yet.
     pub until: Sequence,
 }
 
@@ -91,22 +107,19 @@ impl Run {
 
     fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
         let Some(place) = &self.place else { return Err(self.not_started()) };
-        let until = place.safe;
-        let from = rewind.from.max(self.shared.journal.oldest().next);
-        if from >= until {
-            return Ok(Rewound { from: until, until });
-        }
-        self.go_to(from, Some(rewind.replaying(until, self.replaying)))?;
-        tracing::info!(sink = self.shared.name, from = from.0, until = until.0, "the sink is rewound");
-        Ok(Rewound { from, until })
+        let safe = place.safe;
+        let Some(done) = rewind.plan(self.shared.journal.oldest().next, safe, self.shared.journal.next()) else {
+            return Ok(Rewound { from: safe, until: safe });
+        };
+        self.go_to(done.from.min(safe), Some(rewind.replaying(done, safe, self.replaying)))?;
+        tracing::info!(sink = self.shared.name, from = done.from.0, until = done.until.0, "the sink is rewound");
+        Ok(done)
     }
 
     fn take_back(&mut self) -> Result<Rewound, RewindError> {
-        if self.place.is_none() {
-            return Err(self.not_started());
-        }
+        let Some(place) = &self.place else { return Err(self.not_started()) };
         let replaying = self.replaying.filter(|replaying| replaying.can_be_taken_back);
-        let until = replaying.ok_or(RewindError::NotReplaying)?.until;
+        let until = replaying.ok_or(RewindError::NotReplaying)?.until.max(place.safe);
         self.go_to(until, None)?;
         tracing::info!(sink = self.shared.name, from = until.0, "the replay is taken back");
         Ok(Rewound { from: until, until })
@@ -126,7 +139,7 @@ impl Run {
         self.deaths.load(&self.options, &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (next, next);
-        view.replaying_until = replaying.map(|replaying| replaying.until);
+        view.replaying_until = replaying.as_ref().map(Replaying::end);
         drop(view);
         Ok(())
     }
@@ -182,16 +195,13 @@ pub fn rewind_stored(
     now: UnixNanos,
 ) -> Result<Option<Rewound>, CursorError> {
     let cursor = journal.cursors().load(sink)?;
-    let Some(until) = cursor.as_ref().and_then(Cursor::position).map(|position| position.next) else {
+    let Some(safe) = cursor.as_ref().and_then(Cursor::position).map(|position| position.next) else {
         return Ok(None);
     };
-    let from = rewind.from.max(journal.oldest().next);
-    if from >= until {
-        return Ok(None);
-    }
-    let before = cursor.and_then(|cursor| Replaying::from_note(&cursor.note)).filter(|before| before.until > until);
-    let mut cursor = Cursor::at(sink, journal.position(from), now);
-    cursor.note = rewind.replaying(until, before).to_note();
+    let Some(done) = rewind.plan(journal.oldest().next, safe, journal.next()) else { return Ok(None) };
+    let before = cursor.and_then(|cursor| Replaying::from_note(&cursor.note)).filter(|before| before.end() > safe);
+    let mut cursor = Cursor::at(sink, journal.position(done.from.min(safe)), now);
+    cursor.note = rewind.replaying(done, safe, before).to_note();
     journal.cursors().store(&cursor)?;
-    Ok(Some(Rewound { from, until }))
+    Ok(Some(done))
 }

@@ -134,7 +134,7 @@ impl Run {
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (start.next, start.next);
         drop(view);
-        self.shared.view().replaying_until = start.replaying.map(|replaying| replaying.until);
+        self.shared.view().replaying_until = start.replaying.as_ref().map(Replaying::end);
         self.replaying = start.replaying;
         self.place = Some(Place::at(start.next));
         tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
@@ -205,7 +205,7 @@ impl Run {
             let delay_ns = self.shared.clock.now().since(received).max(0);
             self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
         }
-        if self.replaying.is_some_and(|replaying| safe >= replaying.until) {
+        if self.replaying.is_some_and(|replaying| safe >= replaying.end()) {
             self.replaying = None;
             tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
         }
@@ -216,7 +216,7 @@ impl Run {
             let mut view = self.shared.view();
             (view.safe, view.waiting) = (safe, waiting);
             view.readings = self.known.readings();
-            view.replaying_until = self.replaying.map(|replaying| replaying.until);
+            view.replaying_until = self.replaying.as_ref().map(Replaying::end);
         }
         self.note_recovery(waiting, is_waiting_for_none);
         next

@@ -48,6 +48,49 @@ fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
 }
 
 #[test]
+fn a_sink_that_lags_reads_otherwise_too_what_had_come_when_it_was_asked() {
+    for asked_from in [1, 4] {
+        let feed = Feed::new();
+        let sink = Recorder::new("sink", &feed.journal);
+        sink.fail_at(2, Fault::Blocked, u32::MAX);
+        feed.append_readings("acme", 2);
+        for second in [3, 4] {
+            feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, second, 2.0).bytes);
+        }
+        let pump = started(&feed, &sink);
+        wait_for_state(&pump, SinkState::Blocked);
+        let redecode = Reread { redecode: true, ..Reread::default() };
+        let rewound = pump.rewind(rereading(asked_from, redecode)).unwrap();
+        assert_eq!(rewound, Rewound { from: Sequence(asked_from), until: Sequence(5) });
+        feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 6, 2.0).bytes);
+        assert_eq!(pump.status().replaying_until, Some(Sequence(5)));
+        sink.script().faults.clear();
+        wait_for(&pump, 6);
+        let mut taken = sink.taken();
+        taken.sort_unstable();
+        taken.dedup();
+        let wanted: &[u64] = if asked_from == 1 { &[1, 2, 3, 4] } else { &[1, 2, 4] };
+        assert_eq!(taken, wanted, "asked from {asked_from}");
+    }
+}
+
+#[test]
+fn a_replay_of_what_is_still_to_come_can_be_taken_back() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.fail_at(2, Fault::Blocked, u32::MAX);
+    feed.append_readings("acme", 2);
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 3, 2.0).bytes);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 2);
+    pump.rewind(rereading(1, Reread { redecode: true, ..Reread::default() })).unwrap();
+    assert_eq!(pump.take_back().unwrap().from, Sequence(2));
+    sink.script().faults.clear();
+    wait_for(&pump, 4);
+    assert!(!sink.taken().contains(&3), "{:?}", sink.taken());
+}
+
+#[test]
 fn every_record_is_judged_by_the_limits_of_its_day_also_by_a_pump_that_lags() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
@@ -190,12 +233,15 @@ fn a_stored_cursor_is_rewound_for_the_next_start() {
     let reread = Reread { redecode: true, ..Reread::default() };
     let rewound = rewind_stored(&feed.journal, "sink", &rereading(1, reread), feed.clock.now()).unwrap();
     assert_eq!(rewound, Some(Rewound { from: Sequence(1), until: Sequence(4) }));
+    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 6, 1.0).bytes);
+    let further = rewind_stored(&feed.journal, "sink", &rereading(4, reread), feed.clock.now()).unwrap();
+    assert_eq!(further, Some(Rewound { from: Sequence(4), until: Sequence(5) }), "what it has not had yet");
     let again = rewind_stored(&feed.journal, "sink", &Rewind::to(Sequence(9)), feed.clock.now()).unwrap();
     assert_eq!(again, None, "it has not come that far");
     feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 7, 1.0).bytes);
     let sink = Recorder::new("sink", &feed.journal);
-    wait_for(&started(&feed, &sink), 5);
-    assert_eq!(sink.taken(), [1, 2, 3]);
+    wait_for(&started(&feed, &sink), 6);
+    assert_eq!(sink.taken(), [1, 2, 3, 4]);
 }
 
 #[test]
