@@ -11,8 +11,8 @@ mod status;
 
 pub use server::{Admin, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
-    SourceStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
+    RegistrationStatus, SinkStatus, SourceStatus, Status, ValueStatus,
 };
 
 use std::fmt;

@@ -2,7 +2,8 @@
 //! them in order, stops them in the data's order.
 //!
 //! Start: journal (its lock makes this process the only one), dead letters, pumps,
-//! door, webhook, control, admin. No sink is waited for. Stop: webhook (finish what
+//! door, webhook, the accounts at smart-me, control, admin. No sink and no cloud is
+//! waited for. Stop: webhook (finish what
 //! was read, commit, answer), pumps (drain until the deadline, store the cursors),
 //! journal, control, admin last.
 
@@ -12,6 +13,7 @@ mod mend;
 mod migrate;
 mod offline;
 mod sinks;
+mod smart_me;
 mod status;
 pub mod telemetry;
 mod upkeep;
@@ -20,6 +22,7 @@ pub use check::{Finding, findings};
 pub use mend::{finalize_journals, repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, forget_cursor};
+pub use smart_me::{RegistrationCommand, register, registrations};
 
 use crate::admin::{Admin, Views};
 use crate::clock::Clock;
@@ -29,6 +32,7 @@ use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpHandle;
 use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
+use crate::source::smart_me::Task;
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -44,6 +48,7 @@ pub struct Service {
     journal: Journal,
     pumps: Arc<Vec<PumpHandle>>,
     webhook: Webhook,
+    smart_me: Arc<Vec<Task>>,
     account_paths: Vec<(String, String)>,
     control: Control,
     upkeep: Upkeep,
@@ -84,6 +89,7 @@ impl Service {
         let webhook = runtime
             .block_on(Webhook::start(config.webhook.clone(), &door, clock.clone()))
             .map_err(StartError::because)?;
+        let smart_me = Arc::new(smart_me::start(&config, &webhook, &clock).map_err(StartError::because)?);
         let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
             clock: clock.clone(),
@@ -101,6 +107,7 @@ impl Service {
             door: door.clone(),
             dead_letters,
             tls: webhook.tls().cloned(),
+            smart_me: Arc::clone(&smart_me),
         };
         let views = views(&sources, &pumps, &metrics);
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
@@ -112,7 +119,7 @@ impl Service {
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
             "taking data"
         );
-        Ok(Self { clock, runtime, journal, pumps, webhook, account_paths, control, upkeep, admin })
+        Ok(Self { clock, runtime, journal, pumps, webhook, smart_me, account_paths, control, upkeep, admin })
     }
 
     /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
@@ -151,6 +158,9 @@ impl Service {
     pub fn stop(self, deadline: Duration) {
         let until = self.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
+        for task in self.smart_me.iter() {
+            task.stop();
+        }
         if !self.runtime.block_on(self.webhook.stop(left(&self.clock))) {
             tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
         }
@@ -161,6 +171,9 @@ impl Service {
             pump.join();
         }
         self.journal.close();
+        for task in self.smart_me.iter() {
+            task.join(left(&self.clock));
+        }
         self.control.stop();
         self.upkeep.stop();
         self.admin.stop();

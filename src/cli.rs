@@ -16,6 +16,7 @@ mod migrate;
 mod place;
 mod replay;
 mod run;
+mod smart_me;
 mod table;
 
 pub use failure::Failure;
@@ -65,6 +66,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Deliver again from a time on, by rewinding a sink.
     Replay(replay::ReplayArgs),
+    /// The webhook registrations in the accounts at smart-me: list, register, remove.
+    SmartMe(smart_me::SmartMeArgs),
 }
 
 /// Parses the command line, carries the command out and returns the exit code.
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Journal(arguments) => journal::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::SmartMe(arguments) => smart_me::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

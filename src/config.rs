@@ -8,6 +8,7 @@ mod fault;
 mod secrets;
 mod section;
 mod sinks;
+mod smart_me;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -42,6 +43,8 @@ pub struct Config {
     pub log: Log,
     /// The webhook listener and its accounts.
     pub webhook: crate::source::webhook::Config,
+    /// What may be asked of smart-me's REST API.
+    pub smart_me: Vec<crate::source::smart_me::Account>,
     /// The journal's bounds.
     pub journal: Journal,
     /// The admin listener's address.
@@ -140,14 +143,15 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
 fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let webhook = webhook::webhook(root.section("webhook"));
+    let (webhook, senders) = webhook::webhook(root.section("webhook"));
+    let smart_me = smart_me::smart_me(root.sections("smart_me"), &senders);
     let journal = journal(root.section("journal"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, journal, admin_listen, sinks }
+    Config { data_directory, log, webhook, smart_me, journal, admin_listen, sinks }
 }
 
 fn log(mut section: Section<'_>) -> Log {

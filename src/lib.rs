@@ -14,12 +14,13 @@
 //! | 1 | [`metrics`] | every metric's name and meaning |
 //! | 1 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 1 | [`wire`] | bytes to borrowed readings |
+//! | 1 | [`vendor`] | what the vendors' APIs say, as types |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
 //! | 4 | [`ingest`] | the one door into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
 //! | 5 | [`query`] | what pages and commands read back from the embedded store |
-//! | 5 | [`source`] | the webhook |
+//! | 5 | [`source`] | the webhook, the client of smart-me's REST API |
 //! | 5 | [`sink`] | SQLite, QuestDB, Kafka |
 //! | 6 | [`config`] | the checked configuration of every part |
 //! | 7 | [`admin`] | metrics, health and the status page |
@@ -49,4 +50,5 @@ pub mod reading;
 pub mod secret;
 pub mod sink;
 pub mod source;
+pub mod vendor;
 pub mod wire;

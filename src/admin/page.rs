@@ -1,7 +1,7 @@
 //! The status page: plain HTML that works without JavaScript and refreshes
 //! itself where there is some.
 
-use super::status::{JournalStatus, MeterStatus, SinkStatus, Status};
+use super::status::{JournalStatus, MeterStatus, RegistrationStatus, SinkStatus, Status};
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
@@ -27,6 +27,7 @@ pub(super) fn page(status: &Status) -> String {
     );
     summary(&mut html, status);
     sources(&mut html, status);
+    registrations(&mut html, &status.registrations);
     sinks(&mut html, status);
     journal(&mut html, status);
     dead_letters(&mut html, status);
@@ -89,6 +90,30 @@ fn sources(html: &mut String, status: &Status) {
         );
     }
     html.push_str("</table>");
+}
+
+fn registrations(html: &mut String, registrations: &[RegistrationStatus]) {
+    for registration in registrations {
+        let class = match registration.state {
+            "right" => "ok",
+            "failing" => "bad",
+            _ => "wait",
+        };
+        let why = registration.why.as_deref().map(|why| format!(": {}", escaped(why))).unwrap_or_default();
+        let right = registration.right_at.as_deref().map(|at| format!(", last right at {at}")).unwrap_or_default();
+        let changed = match (&registration.changed, &registration.changed_at) {
+            (Some(what), Some(at)) => format!(" Put right at {at}: {}.", escaped(what)),
+            _ => String::new(),
+        };
+        push(
+            html,
+            format_args!(
+                "<p>The registration of {} at smart-me: <span class={class}>{}</span>{why}{right}.{changed}</p>",
+                escaped(&registration.account),
+                registration.state
+            ),
+        );
+    }
 }
 
 fn sinks(html: &mut String, status: &Status) {

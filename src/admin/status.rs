@@ -19,6 +19,8 @@ pub struct Status {
     pub clock: ClockStatus,
     /// The webhook's certificate, where it has one.
     pub certificate: Option<CertificateStatus>,
+    /// The webhook registrations at smart-me that are kept right.
+    pub registrations: Vec<RegistrationStatus>,
     /// The journal.
     pub journal: JournalStatus,
     /// Every source that brought something or may.
@@ -47,6 +49,25 @@ pub struct CertificateStatus {
     pub expires: String,
     /// Why what its files hold now is not in use, where it is not.
     pub fault: Option<String>,
+}
+
+/// A webhook registration at smart-me.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegistrationStatus {
+    /// The account.
+    pub account: String,
+    /// unknown (not looked at yet), right or failing.
+    pub state: &'static str,
+    /// Why it cannot be kept right.
+    pub why: Option<String>,
+    /// When it was last seen right.
+    pub right_at: Option<String>,
+    /// What was done last to put it right.
+    pub changed: Option<String>,
+    /// When that was.
+    pub changed_at: Option<String>,
+    /// Registrations of other programs in the account.
+    pub foreign: usize,
 }
 
 /// The journal's fill.

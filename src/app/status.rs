@@ -10,7 +10,9 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
 use crate::journal::{Gap, Journal};
 use crate::reading::{Obis, UnixNanos, registry};
+use crate::source::smart_me::{RegistrationState, RegistrationStatus, Task};
 use crate::source::webhook::{self, Tls};
+use std::sync::Arc;
 
 /// Meters on the page; the door remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
@@ -27,6 +29,7 @@ pub(super) struct Sources {
     pub(super) door: Door,
     pub(super) dead_letters: DeadLetters,
     pub(super) tls: Option<Tls>,
+    pub(super) smart_me: Arc<Vec<Task>>,
 }
 
 impl Sources {
@@ -47,6 +50,7 @@ impl Sources {
             clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
+            registrations: self.smart_me.iter().map(|task| registration_status(task.status())).collect(),
             journal: self.journal_status(),
             sources: recent.sources.iter().map(source_status).collect(),
             sinks: pumps.iter().map(sink_status).collect(),
@@ -96,6 +100,23 @@ fn source_status(source: &SourceActivity) -> SourceStatus {
         readings: source.readings,
         readings_per_minute: source.readings_per_second * 60.0,
         last_received: source.last_received.map(|at| at.to_string()),
+    }
+}
+
+fn registration_status(status: RegistrationStatus) -> crate::admin::RegistrationStatus {
+    let (state, why) = match status.state {
+        RegistrationState::Unknown => ("unknown", None),
+        RegistrationState::Right => ("right", None),
+        RegistrationState::Failing(why) => ("failing", Some(why)),
+    };
+    crate::admin::RegistrationStatus {
+        account: status.account,
+        state,
+        why,
+        right_at: status.right_at.map(|at| at.to_string()),
+        changed_at: status.changed.as_ref().map(|(at, _)| at.to_string()),
+        changed: status.changed.map(|(_, what)| what),
+        foreign: status.foreign,
     }
 }
 

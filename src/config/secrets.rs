@@ -20,6 +20,9 @@ pub(super) const PASSWORD: SecretKeys =
     SecretKeys { clear: "password", file: "password_file", variable: "password_env" };
 pub(super) const SECOND_PASSWORD: SecretKeys =
     SecretKeys { clear: "second_password", file: "second_password_file", variable: "second_password_env" };
+pub(super) const API_KEY: SecretKeys = SecretKeys { clear: "api_key", file: "api_key_file", variable: "api_key_env" };
+pub(super) const CLIENT_SECRET: SecretKeys =
+    SecretKeys { clear: "client_secret", file: "client_secret_file", variable: "client_secret_env" };
 #[cfg(feature = "questdb")]
 pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
 

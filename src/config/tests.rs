@@ -125,6 +125,56 @@ fn a_sink_is_required_unless_said_otherwise_and_only_then_may_lag() {
     }
 }
 
+/// A webhook account with credentials and a `[[smart_me]]` table with these lines.
+fn with_smart_me(directory: &Path, lines: &str) -> String {
+    let secret = |name: &str| {
+        let file = directory.join(name);
+        std::fs::write(&file, "hunter2").unwrap();
+        file.display().to_string()
+    };
+    format!(
+        "[[webhook.account]]\nname = \"a\"\npath = \"/secret-path\"\nusername = \"u\"\npassword_file = {:?}\n\
+         [[smart_me]]\naccount = \"a\"\napi_key_file = {:?}\n{lines}\n",
+        secret("password"),
+        secret("key")
+    )
+}
+
+#[test]
+fn an_account_at_smart_me_is_registered_with_the_webhooks_address_and_first_pair() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(&with_smart_me(directory.path(), "public_url = \"https://m.example/in/\"\nreconcile = true"));
+    let account = &config.smart_me[0];
+    let wanted = account.wanted.as_ref().unwrap();
+    assert_eq!(wanted.url, "https://m.example/in/secret-path");
+    assert_eq!(
+        wanted.credentials.as_ref().map(|(user, password)| (user.as_str(), password.expose())),
+        Some(("u", "hunter2"))
+    );
+    assert_eq!(account.reconcile_every, Some(Duration::from_mins(15)));
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("secret-path"), "{shown}");
+}
+
+#[test]
+fn an_account_at_smart_me_that_cannot_work_is_a_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    for (lines, says) in [
+        ("reconcile = true", "needs public_url"),
+        ("public_url = \"m.example\"", "is no address"),
+        ("username = \"x\"\npassword_env = \"NONE\"", "has no variable"),
+        ("meter = \"x\"", "no id of a device"),
+        ("client_id = \"x\"\nclient_secret = \"x\"", "secrets do not belong"),
+        ("requests_per_minute = 0", "between 1"),
+        ("[[smart_me]]\naccount = \"b\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"a\"", "already"),
+    ] {
+        let found = faults(&with_smart_me(directory.path(), lines));
+        assert!(found.iter().any(|fault| fault.contains(says)), "{lines}: {found:?}");
+        assert!(!found.concat().contains("hunter2"));
+    }
+}
+
 #[test]
 fn text_that_is_no_toml_is_one_fault_with_its_line() {
     let found = faults("[webhook]\nlisten = \n");
@@ -145,6 +195,9 @@ fn whole_example(secrets: &Path) -> String {
         if line.starts_with("token_file") {
             continue; // a token stands instead of a user name and password
         }
+        if line.starts_with("client_") {
+            continue; // a key stands instead of a client
+        }
         if line.starts_with("required = ") {
             text.push_str("required = false\n"); // what the lag below it needs
             continue;
@@ -163,7 +216,8 @@ fn whole_example(secrets: &Path) -> String {
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn the_example_is_right_and_complete() {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["building-a.password", "building-a.next-password", "questdb.password", "kafka.password"] {
+    let passwords = ["building-a.password", "building-a.next-password", "questdb.password", "kafka.password"];
+    for name in passwords.into_iter().chain(["building-a.api-key"]) {
         std::fs::write(directory.path().join(name), "hunter2").unwrap();
     }
     let text = whole_example(directory.path());
@@ -179,7 +233,8 @@ fn the_example_is_right_and_complete() {
             let key = path.rsplit('.').next().unwrap_or(path);
             ![format!("{key} = "), format!("{key}]"), format!("[{key}.")].iter().any(|shown| EXAMPLE.contains(shown))
         })
-        .filter(|path| !path.ends_with("_env") && !path.ends_with("password") && !path.ends_with("token"))
+        .filter(|path| !path.ends_with("_env"))
+        .filter(|path| !["password", "token", "api_key", "client_secret"].iter().any(|clear| path.ends_with(clear)))
         .collect();
     assert!(missing.is_empty(), "keys that the example does not show: {missing:?}");
 }

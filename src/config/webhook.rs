@@ -6,6 +6,7 @@ use super::value::{Bytes, Texts};
 use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
+use crate::secret::Secret;
 use crate::source::webhook::{Account, Bounds, Config, Credentials, Network, TlsFiles};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -16,7 +17,15 @@ const OPEN_PATH: &str = "/smart-me";
 
 const CONNECTIONS_LIMIT: usize = 1_000_000;
 
-pub(super) fn webhook(mut section: Section<'_>) -> Config {
+/// What smart-me is to be told of an account, where that is for us to do.
+pub(super) struct Sender {
+    pub(super) name: String,
+    pub(super) path: String,
+    /// The first pair.
+    pub(super) credentials: Option<(String, Secret)>,
+}
+
+pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
     let Texts(networks) = section.get_or("behind_proxy", Texts(Vec::new()));
     let behind_proxy: Vec<Network> = networks
@@ -35,9 +44,11 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
         );
     }
     let bounds = bounds(&mut section);
-    let mut accounts: Vec<Account> = section.sections("account").into_iter().filter_map(account).collect();
+    let read = section.sections("account").into_iter().filter_map(account);
+    let (mut accounts, mut senders): (Vec<Account>, Vec<Sender>) = read.unzip();
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
+        senders.push(Sender { name: OPEN_ACCOUNT.to_owned(), path: OPEN_PATH.to_owned(), credentials: None });
     }
     let config = Config { listen, tls, behind_proxy, accounts, bounds };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
@@ -47,7 +58,7 @@ pub(super) fn webhook(mut section: Section<'_>) -> Config {
         section.fault("", fault.to_string());
     }
     section.finish();
-    config
+    (config, senders)
 }
 
 fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
@@ -92,7 +103,7 @@ fn open_account() -> Account {
     }
 }
 
-fn account(mut section: Section<'_>) -> Option<Account> {
+fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
     let name = section.required::<String>("name", "\"building-a\"");
     if name.as_deref().is_some_and(|name| name.is_empty() || name.len() > 64 || name.chars().any(char::is_control)) {
         section.fault("name", "must have 1 to 64 characters and no control characters");
@@ -109,15 +120,15 @@ fn account(mut section: Section<'_>) -> Option<Account> {
         .get::<Bytes>("undecodable_max")
         .map_or(SourceOptions::default().undecodable_bytes_max, |Bytes(bytes)| bytes);
     section.finish();
-    Some(Account {
-        name: name?,
-        path: path?,
-        credentials: pairs.into_iter().flatten().collect(),
-        source: SourceOptions { limits, on_undecodable, undecodable_bytes_max },
-    })
+    let (name, path) = (name?, path?);
+    let credentials =
+        pairs.iter().flatten().map(|(user, password)| Credentials::new(user, password.expose())).collect();
+    let source = SourceOptions { limits, on_undecodable, undecodable_bytes_max };
+    let sender = Sender { name: name.clone(), path: path.clone(), credentials: pairs.into_iter().next().flatten() };
+    Some((Account { name, path, credentials, source }, sender))
 }
 
-fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> Option<Credentials> {
+fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> Option<(String, Secret)> {
     let user: Option<String> = section.get(user_key);
     let password = secret(section, keys);
     match (user, password) {
@@ -125,7 +136,7 @@ fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> 
             if user.contains(':') {
                 section.fault(user_key, "must not hold a colon: HTTP Basic cannot carry it");
             }
-            Some(Credentials::new(&user, password.expose()))
+            Some((user, password))
         }
         (Some(_), None) => {
             if !section.has(keys.file) && !section.has(keys.variable) {

@@ -28,6 +28,7 @@ mod end_to_end {
     mod outages;
     #[cfg(feature = "test-faults")]
     mod poison;
+    mod registration;
     mod repair;
     mod replay;
     #[cfg(feature = "test-faults")]

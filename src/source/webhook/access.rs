@@ -8,6 +8,8 @@ use super::config::{Account, CREDENTIALS_MAX};
 use super::credentials::{Credentials, Presented};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use subtle::Choice;
 
 /// What a request may do.
@@ -24,12 +26,39 @@ pub(super) enum Access {
     Challenge,
 }
 
+/// How often an account's path was asked for.
+#[derive(Debug, Default)]
+pub struct Knocks {
+    accepted: AtomicU64,
+    challenged: AtomicU64,
+}
+
+impl Knocks {
+    /// With credentials that are valid.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// With others, or none.
+    #[must_use]
+    pub fn challenged(&self) -> u64 {
+        self.challenged.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, is_valid: bool) {
+        let counter = if is_valid { &self.accepted } else { &self.challenged };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The accounts' paths and credentials.
 pub(super) struct AccessList {
     by_path: HashMap<[u8; 32], usize>,
     entries: Vec<Entry>,
-    /// Compared with where the path is unknown.
+    /// Compared with where the path is unknown, and counted.
     decoy: [Credentials; CREDENTIALS_MAX],
+    decoy_knocks: Knocks,
     all_open: bool,
 }
 
@@ -37,6 +66,7 @@ struct Entry {
     path: String,
     open: bool,
     credentials: [Credentials; CREDENTIALS_MAX],
+    knocks: Arc<Knocks>,
 }
 
 impl AccessList {
@@ -45,6 +75,7 @@ impl AccessList {
             by_path: accounts.iter().enumerate().map(|(index, account)| (digest(&account.path), index)).collect(),
             entries: accounts.iter().map(Entry::new).collect(),
             decoy: [Credentials::impossible(); CREDENTIALS_MAX],
+            decoy_knocks: Knocks::default(),
             all_open: accounts.iter().all(|account| account.credentials.is_empty()),
         }
     }
@@ -54,10 +85,16 @@ impl AccessList {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index));
         let valid = bool::from(any_is(entry.map_or(&self.decoy, |entry| &entry.credentials), presented));
+        entry.map_or(&self.decoy_knocks, |entry| &entry.knocks).count(valid);
         match (known, entry) {
             (Some(index), Some(entry)) if valid || entry.open => Access::Account(index),
             _ => self.beside(path, presented),
         }
+    }
+
+    /// How often each account's path was asked for, in the accounts' order.
+    pub(super) fn knocks(&self) -> impl Iterator<Item = &Arc<Knocks>> {
+        self.entries.iter().map(|entry| &entry.knocks)
     }
 
     /// The answer to whoever may not post to this path.
@@ -81,7 +118,7 @@ impl Entry {
         for (place, pair) in credentials.iter_mut().zip(&account.credentials) {
             *place = *pair;
         }
-        Self { path: account.path.clone(), open: account.credentials.is_empty(), credentials }
+        Self { path: account.path.clone(), open: account.credentials.is_empty(), credentials, knocks: Arc::default() }
     }
 
     /// Only asked for a path whose sender has this account's credentials.
@@ -148,6 +185,16 @@ mod tests {
         assert_eq!(two().of("/x/y", &basic("x", "old")), Access::NothingBelow(0));
         assert_eq!(two().of("/x/z", &basic("x", "old")), Access::NothingBelow(0));
         assert_eq!(two().of("/x/", &basic("x", "old")), Access::NothingBelow(0));
+    }
+
+    #[test]
+    fn an_accounts_path_counts_who_asked_for_it() {
+        let list = two();
+        for (path, presented) in [("/x", basic("x", "old")), ("/x", basic("x", "wrong")), ("/z", basic("x", "old"))] {
+            list.of(path, &presented);
+        }
+        let counted: Vec<_> = list.knocks().map(|knocks| (knocks.accepted(), knocks.challenged())).collect();
+        assert_eq!(counted, [(1, 1), (0, 0)]);
     }
 
     #[test]

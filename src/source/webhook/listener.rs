@@ -1,6 +1,6 @@
 //! The listener: accepts connections within their bound, owns their tasks, stops.
 
-use super::access::AccessList;
+use super::access::{AccessList, Knocks};
 use super::answer::LABELS;
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::config::{Account, Config, ConfigError};
@@ -14,6 +14,7 @@ use crate::ingest::{Door, Entrance};
 use crate::journal::LedgerError;
 use crate::metrics;
 use ::metrics::{Counter, Gauge};
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -96,6 +97,7 @@ pub enum StartError {
 pub struct Webhook {
     local_addr: SocketAddr,
     tls: Option<Tls>,
+    knocks: HashMap<String, Arc<Knocks>>,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
     /// Looks after the certificate.
@@ -117,16 +119,24 @@ impl Webhook {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let site = Arc::new(Site::new(&config, tls.clone(), door, clock)?);
+        let names = config.accounts.iter().map(|account| account.name.clone());
+        let knocks = names.zip(site.access.knocks().map(Arc::clone)).collect();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, site, phases));
-        Ok(Self { local_addr, tls, phase, task, watcher })
+        Ok(Self { local_addr, tls, knocks, phase, task, watcher })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// How often an account's path was asked for.
+    #[must_use]
+    pub fn knocks(&self, account: &str) -> Option<Arc<Knocks>> {
+        self.knocks.get(account).map(Arc::clone)
     }
 
     /// Its certificate; `None` where it speaks plain HTTP.

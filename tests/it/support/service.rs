@@ -272,6 +272,28 @@ impl Service {
         std::fs::write(&file, text.replace(before, after)).unwrap();
     }
 
+    /// Adds to the configuration, for the next start.
+    pub(crate) fn append_configuration(&self, tables: &str) {
+        let file = self.file("meterline.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}\n{tables}\n")).unwrap();
+    }
+
+    /// A file that holds a secret, for the configuration to name.
+    pub(crate) fn secret_file(&self, name: &str, secret: &str) -> PathBuf {
+        std::fs::write(self.file(name), secret).unwrap();
+        self.file(name)
+    }
+
+    /// The small files that lie openly in the data directory, as text.
+    pub(crate) fn data_texts(&self) -> Vec<(String, String)> {
+        let files = std::fs::read_dir(self.file("data")).unwrap().map(|entry| entry.unwrap());
+        let texts = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json"));
+        texts
+            .map(|entry| (entry.path().display().to_string(), std::fs::read_to_string(entry.path()).unwrap()))
+            .collect()
+    }
+
     fn started(mut self) -> Self {
         self.start_again();
         self

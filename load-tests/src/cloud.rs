@@ -1,0 +1,93 @@
+//! A stand-in of smart-me's cloud: a real HTTP server with the behaviour that the
+//! vendor's document and the API's description state.
+//!
+//! Where nothing is published, [`Switches`] says which way it is, so that a client
+//! can be tried both ways. It counts every request by account and moment, so that
+//! a budget can be held against what really arrived. Both forms of a path, with
+//! and without `/api` before it, are served.
+
+mod accounts;
+mod answers;
+mod registrations;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use accounts::{CloudAccount, CloudLogin};
+pub use registrations::CloudRegistration;
+pub use state::{Fault, Received, Switches};
+
+use server::Server;
+use state::State;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A running cloud; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Cloud {
+    state: Arc<Mutex<State>>,
+    server: Server,
+}
+
+impl Cloud {
+    /// Starts one on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// When there is no port or no thread to be had.
+    pub fn start(accounts: Vec<CloudAccount>, switches: Switches) -> std::io::Result<Self> {
+        let state = Arc::new(Mutex::new(State::new(accounts, switches)));
+        let server = Server::start(Arc::clone(&state))?;
+        Ok(Self { state, server })
+    }
+
+    /// The base address of its API.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// The registrations of an account, oldest first.
+    #[must_use]
+    pub fn registrations(&self, account: &str) -> Vec<CloudRegistration> {
+        self.state().registrations.iter().filter(|it| it.account == account).cloned().collect()
+    }
+
+    /// Changes the registrations behind the client's back.
+    pub fn change_registrations(&self, change: impl FnOnce(&mut Vec<CloudRegistration>)) {
+        change(&mut self.state().registrations);
+    }
+
+    /// Lets the next `count` requests fail that are no token requests.
+    pub fn fail_next(&self, count: u32, fault: Fault) {
+        let mut state = self.state();
+        for _ in 0..count {
+            state.faults.push_back(fault);
+        }
+    }
+
+    /// Lets no request of its pending faults fail any more.
+    pub fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Makes every token that was given out invalid at once.
+    pub fn revoke_tokens(&self) {
+        self.state().tokens.clear();
+    }
+
+    /// How long a token lasts that is given out from now on.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.state().switches.token_lifetime = lifetime;
+    }
+
+    /// Every request that arrived, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        self.state().requests.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,98 @@
+//! What each end point answers.
+
+use super::registrations::CloudRegistration;
+use super::state::{State, Token};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Instant;
+use uuid::Uuid;
+
+/// A request as the end points see it.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    pub(super) authorization: Option<&'a str>,
+    pub(super) body: &'a [u8],
+    pub(super) now: Instant,
+}
+
+pub(super) type Answer = (StatusCode, Vec<u8>);
+
+/// The answer, and the account it was of.
+pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
+    let path = asked.path.strip_prefix("/api").unwrap_or(asked.path).trim_end_matches('/');
+    if path == "/oauth/token" {
+        return token(state, asked);
+    }
+    let header = asked.authorization.unwrap_or_default();
+    let Some(account) = state.account_of(header, asked.now).cloned() else {
+        return (String::new(), (StatusCode::UNAUTHORIZED, Vec::new()));
+    };
+    let is_read = *asked.method == Method::GET;
+    let may = |claims: &[&str]| account.claims.iter().any(|has| claims.contains(&has.as_str()));
+    let answer = match path.strip_prefix("/RegisterForRealtimeApi") {
+        Some(_) if is_read && !may(&["realtimeapi.read", "realtimeapi.readwrite"]) => forbidden(),
+        Some(_) if !is_read && !may(&["realtimeapi.readwrite"]) => forbidden(),
+        Some("") if is_read => list(state, &account.name),
+        Some("") if *asked.method == Method::POST => register(state, &account.name, asked.body),
+        Some(rest) if *asked.method == Method::DELETE => remove(state, &account.name, rest.trim_start_matches('/')),
+        _ => (StatusCode::NOT_FOUND, Vec::new()),
+    };
+    (account.name, answer)
+}
+
+fn forbidden() -> Answer {
+    (StatusCode::FORBIDDEN, Vec::new())
+}
+
+fn list(state: &State, account: &str) -> Answer {
+    let own = state.registrations.iter().filter(|it| it.account == account);
+    let shown: Vec<Value> = own.map(|it| it.to_json(&state.switches)).collect();
+    (StatusCode::OK, Value::Array(shown).to_string().into_bytes())
+}
+
+/// 200 without a body, so that the id is not known.
+fn register(state: &mut State, account: &str, body: &[u8]) -> Answer {
+    let Some(new) = CloudRegistration::read(account, body) else {
+        return (StatusCode::BAD_REQUEST, b"\"not a registration\"".to_vec());
+    };
+    let is_there = state.registrations.iter().any(|it| it.account == account && it.url == new.url);
+    if is_there && !state.switches.allows_duplicates {
+        // A server that repeats what it was sent: no client may put that into a log.
+        return (StatusCode::CONFLICT, body.to_vec());
+    }
+    state.registrations.push(new);
+    (StatusCode::OK, Vec::new())
+}
+
+fn remove(state: &mut State, account: &str, id: &str) -> Answer {
+    let wanted = id.parse::<Uuid>().ok();
+    let before = state.registrations.len();
+    state.registrations.retain(|it| it.account != account || Some(it.id) != wanted);
+    let is_gone = state.registrations.len() < before;
+    (if is_gone { StatusCode::OK } else { StatusCode::NOT_FOUND }, Vec::new())
+}
+
+/// RFC 6749, section 4.4.
+fn token(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
+    let form = |name: &str| {
+        let mut pairs = asked.body.split(|byte| *byte == b'&').filter_map(|pair| std::str::from_utf8(pair).ok());
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    };
+    let refused = |error: &str| (StatusCode::BAD_REQUEST, json!({ "error": error }).to_string().into_bytes());
+    let Some(account) = state.accounts.iter().find(|account| account.has_client(asked.authorization, &form)) else {
+        return (String::new(), refused("invalid_client"));
+    };
+    let name = account.name.clone();
+    if form("grant_type").as_deref() != Some("client_credentials") {
+        return (name, refused("unsupported_grant_type"));
+    }
+    let scopes = form("scope").unwrap_or_default();
+    if scopes.split('+').filter(|scope| !scope.is_empty()).any(|scope| !account.claims.iter().any(|has| has == scope)) {
+        return (name, refused("invalid_request"));
+    }
+    let (text, lasts) = (Uuid::new_v4().to_string(), state.switches.token_lifetime);
+    state.tokens.insert(text.clone(), Token { account: name.clone(), ends: asked.now + lasts });
+    let answer = json!({ "access_token": text, "token_type": "Bearer", "expires_in": lasts.as_secs() });
+    (name, (StatusCode::OK, answer.to_string().into_bytes()))
+}

@@ -1,0 +1,97 @@
+//! The cloud over real sockets.
+
+use super::*;
+
+const KEY: &str = "ApiKey k";
+
+fn cloud(switches: Switches) -> Cloud {
+    let logins = vec![CloudLogin::ApiKey("k".into()), CloudLogin::Client("id".into(), "secret".into())];
+    Cloud::start(vec![CloudAccount::new("a", logins)], switches).unwrap()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn get(cloud: &Cloud, path: &str, authorization: &str) -> (u16, String) {
+    let mut answer =
+        agent().get(format!("{}{path}", cloud.url())).header("authorization", authorization).call().unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+}
+
+fn register(cloud: &Cloud) -> (u16, String) {
+    let body = r#"{"registrationType":2,"apiUrl":"https://m.example/a","basicAuthPassword":"p"}"#;
+    let request = agent().post(format!("{}/RegisterForRealtimeApi", cloud.url())).header("authorization", KEY);
+    let mut answer = request.send(body).unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+}
+
+#[test]
+fn a_registration_is_taken_without_a_word_and_listed() {
+    let cloud = cloud(Switches::default());
+    assert_eq!(register(&cloud), (200, String::new()));
+    let (status, listed) = get(&cloud, "/api/RegisterForRealtimeApi", KEY);
+    assert_eq!(status, 200);
+    assert!(listed.contains("\"ApiUrl\":\"https://m.example/a\"") && !listed.contains("Password"), "{listed}");
+    let id = cloud.registrations("a")[0].id;
+    let url = format!("{}/RegisterForRealtimeApi/{id}", cloud.url());
+    assert_eq!(agent().delete(&url).header("authorization", KEY).call().unwrap().status(), 200);
+    assert_eq!(agent().delete(&url).header("authorization", KEY).call().unwrap().status(), 404);
+    assert_eq!(cloud.requests().len(), 4);
+}
+
+#[test]
+fn what_is_not_published_can_be_switched() {
+    let switches = Switches { camel_case: true, nulls: true, lists_passwords: true, ..Switches::default() };
+    let cloud = cloud(Switches { allows_duplicates: false, ..switches });
+    register(&cloud);
+    assert_eq!(register(&cloud).0, 409);
+    let (_, listed) = get(&cloud, "/RegisterForRealtimeApi", KEY);
+    for shown in ["\"apiUrl\":", "\"meterId\":null", "\"basicAuthPassword\":\"p\""] {
+        assert!(listed.contains(shown), "{listed}");
+    }
+}
+
+#[test]
+fn only_who_may_is_answered() {
+    let cloud = Cloud::start(
+        vec![CloudAccount::new("a", vec![CloudLogin::ApiKey("k".into())]).without("realtimeapi.readwrite")],
+        Switches::default(),
+    )
+    .unwrap();
+    assert_eq!(get(&cloud, "/RegisterForRealtimeApi", "Bearer k").0, 401);
+    assert_eq!(get(&cloud, "/RegisterForRealtimeApi", KEY).0, 403);
+}
+
+#[test]
+fn tokens_end_and_can_be_revoked() {
+    let cloud = cloud(Switches::default());
+    let fetch = || {
+        let form = "grant_type=client_credentials&client_id=id&client_secret=secret&scope=device.read";
+        let mut answer = agent()
+            .post(format!("{}/oauth/token", cloud.url()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(form)
+            .unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        let token: serde_json::Value = serde_json::from_str(&text).unwrap();
+        format!("Bearer {}", token["access_token"].as_str().unwrap())
+    };
+    let token = fetch();
+    assert_eq!(get(&cloud, "/RegisterForRealtimeApi", &token).0, 200);
+    cloud.revoke_tokens();
+    assert_eq!(get(&cloud, "/RegisterForRealtimeApi", &token).0, 401);
+    cloud.set_token_lifetime(Duration::ZERO);
+    assert_eq!(get(&cloud, "/RegisterForRealtimeApi", &fetch()).0, 401);
+}
+
+#[test]
+fn faults_come_in_their_order_and_then_no_more() {
+    let cloud = cloud(Switches::default());
+    cloud.fail_next(1, Fault::Status(429, Some(7)));
+    cloud.fail_next(1, Fault::Cut);
+    let first = agent().get(format!("{}/x", cloud.url())).call().unwrap();
+    assert_eq!((first.status().as_u16(), first.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+    assert!(agent().get(format!("{}/x", cloud.url())).call().is_err());
+    assert_eq!(get(&cloud, "/RegisterForRealtimeApi", KEY).0, 200);
+}

@@ -1,0 +1,111 @@
+//! `[[smart_me]]`: what may be asked of smart-me's REST API, by webhook account.
+
+use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
+use super::section::Section;
+use super::value::Texts;
+use super::webhook::Sender;
+use crate::source::smart_me::{Account, ApiUrl, Login, Wanted};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use uuid::Uuid;
+
+const REQUESTS_PER_MINUTE: usize = 30;
+const RECONCILE_EVERY: Duration = Duration::from_mins(15);
+/// Below it the budget would go into nothing else.
+const RECONCILE_EVERY_MIN: Duration = Duration::from_secs(1);
+/// The least rights that the service needs.
+const SCOPES: [&str; 2] = ["device.read", "realtimeapi.readwrite"];
+
+pub(super) fn smart_me(sections: Vec<Section<'_>>, senders: &[Sender]) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::new();
+    for section in sections {
+        let taken: Vec<String> = accounts.iter().map(|account| account.name.clone()).collect();
+        accounts.extend(account(section, senders, &taken));
+    }
+    accounts
+}
+
+fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Option<Account> {
+    let name = section.required::<String>("account", "\"building-a\"");
+    let sender = name.as_ref().and_then(|name| senders.iter().find(|sender| sender.name == *name));
+    if let (Some(name), None) = (&name, sender) {
+        section.fault("account", format!("there is no [[webhook.account]] called '{name}'"));
+    }
+    if name.as_ref().is_some_and(|name| taken.contains(name)) {
+        section.fault("account", "has a [[smart_me]] table already; one is enough");
+    }
+    let url = section.get_or("url", ApiUrl::STANDARD.to_owned());
+    let api = ApiUrl::parse(&url).map_err(|why| section.fault("url", format!("'{url}' {why}"))).ok();
+    let login = login(&mut section);
+    let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
+    let wanted = wanted(&mut section, sender);
+    let reconcile_every = reconcile(&mut section);
+    section.finish();
+    Some(Account {
+        name: name?,
+        api: api?,
+        login: login?,
+        requests_per_minute: NonZeroUsize::new(requests_per_minute)?,
+        wanted,
+        reconcile_every,
+    })
+}
+
+fn login(section: &mut Section<'_>) -> Option<Login> {
+    let key = secret(section, API_KEY);
+    let user: Option<String> = section.get("username");
+    let password = secret(section, PASSWORD);
+    let client: Option<String> = section.get("client_id");
+    let client_secret = secret(section, CLIENT_SECRET);
+    let Texts(scopes) = section.get_or("scopes", Texts(SCOPES.map(str::to_owned).to_vec()));
+    let is_any_named = ["api_key_file", "api_key_env", "username", "client_id"].iter().any(|key| section.has(key));
+    match (key, user.zip(password), client.zip(client_secret)) {
+        (Some(key), None, None) => Some(Login::ApiKey(key)),
+        (None, Some((user, password)), None) => Some(Login::Basic { user, password }),
+        (None, None, Some((id, secret))) => Some(Login::Client { id, secret, scopes }),
+        (None, None, None) => {
+            let why = if is_any_named {
+                "the secret beside it cannot be had"
+            } else {
+                "is missing: name api_key_file, or client_id and client_secret_file"
+            };
+            section.fault("api_key_file", why);
+            None
+        }
+        _ => {
+            section.fault("api_key_file", "one way to log in, please: a key, a client, or a username");
+            None
+        }
+    }
+}
+
+fn wanted(section: &mut Section<'_>, sender: Option<&Sender>) -> Option<Wanted> {
+    let public: Option<String> = section.get("public_url");
+    let meter: Option<String> = section.get("meter");
+    let meter = meter.and_then(|text| {
+        let read = text.parse::<Uuid>();
+        read.map_err(|_| section.fault("meter", format!("'{text}' is no id of a device at smart-me"))).ok()
+    });
+    let public = public?;
+    if let Err(why) = ApiUrl::parse(&public) {
+        section.fault("public_url", format!("'{public}' {why}: the address under which smart-me reaches the webhook"));
+    }
+    let sender = sender?;
+    Some(Wanted {
+        url: format!("{}{}", public.trim_end_matches('/'), sender.path),
+        meter,
+        credentials: sender.credentials.clone(),
+    })
+}
+
+fn reconcile(section: &mut Section<'_>) -> Option<Duration> {
+    let is_wanted = section.get_or("reconcile", false);
+    let every = section.get_or("reconcile_every", RECONCILE_EVERY);
+    if every < RECONCILE_EVERY_MIN {
+        section.fault("reconcile_every", "must be at least a second");
+    }
+    if is_wanted && !section.has("public_url") {
+        section.fault("reconcile", "needs public_url: the address under which smart-me reaches the webhook");
+    }
+    is_wanted.then_some(every)
+}

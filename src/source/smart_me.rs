@@ -1,0 +1,29 @@
+//! smart-me's REST API as a client: one client an account, with one budget.
+//!
+//! Here lives what an account may ask of the vendor's cloud, and the keeping of
+//! its webhook registration. Read-only towards devices: of everything the API can
+//! write only registrations of our own URL are made and removed. Invariants: an
+//! account never sends more requests in any minute than its budget; no secret and
+//! no webhook path is in an error, a log line or a `Debug`.
+
+mod account;
+mod answer;
+mod budget;
+mod client;
+mod login;
+mod memory;
+mod pause;
+mod plan;
+mod registrar;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use account::{Account, ApiUrl, Login, Wanted, origin};
+pub use answer::ApiError;
+pub use client::Client;
+pub use memory::Memory;
+pub use pause::Pause;
+pub use plan::{Evidence, Standing, Step};
+pub use registrar::{Listed, Registrar, Report};
+pub use task::{RegistrationState, RegistrationStatus, Task};

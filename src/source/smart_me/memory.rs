@@ -1,0 +1,132 @@
+//! What was registered, remembered over restarts: a list of the server's may not
+//! show the password, so that nobody else can tell whether it is still ours.
+//!
+//! One small file for all accounts, read and written as a whole; of the
+//! credentials it holds a salted digest. It is a hint: without it a registration
+//! is trusted until the webhook sees wrong credentials.
+
+use super::account::Wanted;
+use super::plan::Known;
+use crate::vendor::smart_me::RegistrationId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// The file's name in the data directory.
+const FILE: &str = "smart-me-registrations.json";
+/// A longer file is not ours.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The file.
+#[derive(Debug, Clone)]
+pub struct Memory(PathBuf);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Remembered {
+    registration: Uuid,
+    salt: Uuid,
+    credentials_sha256: String,
+}
+
+type Accounts = BTreeMap<String, Remembered>;
+
+impl Memory {
+    /// The memory in a data directory.
+    #[must_use]
+    pub fn in_directory(data_directory: &std::path::Path) -> Self {
+        Self(data_directory.join(FILE))
+    }
+
+    pub(super) fn known(&self, account: &str, wanted: &Wanted) -> impl Fn(RegistrationId) -> Known {
+        let remembered = self.read().remove(account);
+        let is_same = remembered.as_ref().map(|it| it.credentials_sha256 == digest(it.salt, wanted));
+        move |id| match (&remembered, is_same) {
+            (Some(it), Some(true)) if it.registration == id.0 => Known::Same,
+            (Some(it), Some(false)) if it.registration == id.0 => Known::Changed,
+            _ => Known::Nothing,
+        }
+    }
+
+    /// Remembers that this one was made with the credentials wanted now.
+    pub(super) fn remember(&self, account: &str, id: RegistrationId, wanted: &Wanted) -> io::Result<()> {
+        let salt = Uuid::new_v4();
+        let remembered = Remembered { registration: id.0, salt, credentials_sha256: digest(salt, wanted) };
+        let mut accounts = self.read();
+        accounts.insert(account.to_owned(), remembered);
+        self.write(&accounts)
+    }
+
+    pub(super) fn forget(&self, account: &str) -> io::Result<()> {
+        let mut accounts = self.read();
+        if accounts.remove(account).is_some() { self.write(&accounts) } else { Ok(()) }
+    }
+
+    /// A file that cannot be read is as good as none: it is a hint.
+    fn read(&self) -> Accounts {
+        let is_ours = fs::metadata(&self.0).is_ok_and(|metadata| metadata.len() <= FILE_BYTES_MAX);
+        let text = is_ours.then(|| fs::read(&self.0).ok()).flatten();
+        text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    fn write(&self, accounts: &Accounts) -> io::Result<()> {
+        let new = self.0.with_extension("json.new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(accounts)?)?;
+        file.sync_all()?;
+        fs::rename(&new, &self.0)
+    }
+}
+
+fn digest(salt: Uuid, wanted: &Wanted) -> String {
+    let mut hash = Sha256::new();
+    hash.update(salt.as_bytes());
+    if let Some((user, password)) = &wanted.credentials {
+        hash.update(user.as_bytes());
+        hash.update([0]);
+        hash.update(password.expose().as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn wanted(password: &str) -> Wanted {
+        let credentials = Some(("u".to_owned(), Secret::new(password)));
+        Wanted { url: "https://m.example/a".to_owned(), meter: None, credentials }
+    }
+
+    #[test]
+    fn what_was_registered_is_known_again_and_the_password_is_not_in_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Memory::in_directory(directory.path());
+        let id = RegistrationId(Uuid::from_u128(1));
+        assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
+        memory.remember("a", id, &wanted("hunter2")).unwrap();
+        assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Same);
+        assert_eq!(memory.known("a", &wanted("other"))(id), Known::Changed);
+        assert_eq!(memory.known("b", &wanted("hunter2"))(id), Known::Nothing);
+        assert_eq!(memory.known("a", &wanted("hunter2"))(RegistrationId(Uuid::from_u128(2))), Known::Nothing);
+        assert!(!fs::read_to_string(directory.path().join(FILE)).unwrap().contains("hunter2"));
+        memory.forget("a").unwrap();
+        assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
+    }
+
+    #[test]
+    fn a_damaged_file_is_as_good_as_none() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(FILE), "{").unwrap();
+        let memory = Memory::in_directory(directory.path());
+        let id = RegistrationId(Uuid::from_u128(1));
+        assert_eq!(memory.known("a", &wanted("p"))(id), Known::Nothing);
+        memory.remember("a", id, &wanted("p")).unwrap();
+        assert_eq!(memory.known("a", &wanted("p"))(id), Known::Same);
+    }
+}

@@ -1,0 +1,230 @@
+//! What has to be done so that exactly one registration is ours and right. Pure.
+//!
+//! Ours is what posts to our address, whoever made it; everything else is another
+//! program's and is never touched. What is wrong is replaced, not changed: the API
+//! knows no change. Invariant: nothing is removed before the right one stands,
+//! except where the server wants it that way.
+
+use super::account::Wanted;
+use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
+use std::fmt;
+
+/// What the webhook has seen of the account since the last look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Requests that were let in.
+    pub accepted: u64,
+    /// Requests to the account's path whose credentials were wrong.
+    pub challenged: u64,
+}
+
+impl Evidence {
+    /// Somebody posts with wrong credentials, and nobody with right ones: where the
+    /// list does not show the password, that is how a wrong one is found out.
+    fn says_wrong_password(self) -> bool {
+        self.challenged > 0 && self.accepted == 0
+    }
+}
+
+/// How a registration of ours is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// As wanted, as far as can be seen.
+    Right,
+    /// Stored, but switched off.
+    Disabled,
+    /// For another meter, or one meter instead of all, or the other way round.
+    OtherDevices,
+    /// With a user name or password that is not ours.
+    OtherCredentials,
+    /// One more than is needed.
+    Duplicate,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Right => "right",
+            Self::Disabled => "switched off at smart-me",
+            Self::OtherDevices => "for other devices than wanted",
+            Self::OtherCredentials => "with other credentials than ours",
+            Self::Duplicate => "a duplicate",
+        })
+    }
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Make the registration.
+    Create,
+    /// Remove one of ours, and why.
+    Remove(RegistrationId, Standing),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create => f.write_str("register our address"),
+            Self::Remove(id, why) => write!(f, "remove registration {id}: {why}"),
+        }
+    }
+}
+
+/// What is known of a registration that the list does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Made by us, with the credentials that are wanted now.
+    Same,
+    /// Made by us, with others.
+    Changed,
+    /// Not made by us, or so long ago that nobody remembers.
+    Nothing,
+}
+
+/// The list as it stands, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    /// The right one, where there is one.
+    pub(super) right: Option<RegistrationId>,
+    /// Registrations of others.
+    pub(super) foreign: usize,
+}
+
+/// What to do about a list.
+pub(super) fn plan(
+    wanted: &Wanted,
+    listed: &[Registration],
+    evidence: Evidence,
+    known: impl Fn(RegistrationId) -> Known,
+) -> Plan {
+    let mut right = None;
+    let mut removals = Vec::new();
+    for registration in listed.iter().filter(|registration| wanted.is_at(&registration.url)) {
+        match standing(wanted, registration, evidence, known(registration.id)) {
+            Standing::Right if right.is_none() => right = Some(registration.id),
+            Standing::Right => removals.push(Step::Remove(registration.id, Standing::Duplicate)),
+            wrong => removals.push(Step::Remove(registration.id, wrong)),
+        }
+    }
+    let steps = right.is_none().then_some(Step::Create).into_iter().chain(removals).collect();
+    let foreign = listed.iter().filter(|registration| !wanted.is_at(&registration.url)).count();
+    Plan { steps, right, foreign }
+}
+
+/// How one at our address is.
+pub(super) fn standing(wanted: &Wanted, registration: &Registration, evidence: Evidence, known: Known) -> Standing {
+    let is_wanted_kind = match (registration.kind, wanted.meter) {
+        (RegistrationKind::Disabled, _) => return Standing::Disabled,
+        (RegistrationKind::User, None) => true,
+        (RegistrationKind::Meter, Some(meter)) => registration.meter.is_none_or(|listed| listed == meter),
+        _ => false,
+    };
+    if !is_wanted_kind {
+        return Standing::OtherDevices;
+    }
+    let Some((user, password)) = &wanted.credentials else {
+        // An open path takes any.
+        return Standing::Right;
+    };
+    let other_user = registration.username.as_ref().is_some_and(|listed| listed != user);
+    let other_password = match (&registration.password, known) {
+        (Some(listed), _) => listed != password,
+        (None, Known::Changed) => true,
+        (None, Known::Same | Known::Nothing) => evidence.says_wrong_password(),
+    };
+    if other_user || other_password { Standing::OtherCredentials } else { Standing::Right }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    const OURS: &str = "https://m.example/smart-me";
+
+    fn wanted() -> Wanted {
+        Wanted { url: OURS.to_owned(), meter: None, credentials: Some(("u".into(), Secret::new("p"))) }
+    }
+
+    fn listed(id: u128) -> Registration {
+        Registration {
+            id: RegistrationId(Uuid::from_u128(id)),
+            kind: RegistrationKind::User,
+            meter: None,
+            url: OURS.to_owned(),
+            username: Some("u".to_owned()),
+            password: Some(Secret::new("p")),
+        }
+    }
+
+    fn steps(listed: &[Registration]) -> Vec<Step> {
+        plan(&wanted(), listed, Evidence::default(), |_| Known::Nothing).steps
+    }
+
+    fn remove(id: u128, why: Standing) -> Step {
+        Step::Remove(RegistrationId(Uuid::from_u128(id)), why)
+    }
+
+    #[test]
+    fn nothing_is_done_to_a_right_one_and_one_is_made_where_none_is() {
+        assert_eq!(steps(&[listed(1)]), []);
+        assert_eq!(steps(&[]), [Step::Create]);
+        assert_eq!(steps(&[Registration { url: "https://m.example/other".into(), ..listed(1) }]), [Step::Create]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_replaced_and_named() {
+        let off = Registration { kind: RegistrationKind::Disabled, ..listed(1) };
+        assert_eq!(steps(&[off]), [Step::Create, remove(1, Standing::Disabled)]);
+        let one_meter = Registration { kind: RegistrationKind::Meter, ..listed(1) };
+        assert_eq!(steps(&[one_meter]), [Step::Create, remove(1, Standing::OtherDevices)]);
+        let password = Registration { password: Some(Secret::new("x")), ..listed(1) };
+        assert_eq!(steps(&[password]), [Step::Create, remove(1, Standing::OtherCredentials)]);
+        let user = Registration { username: Some("x".into()), ..listed(1) };
+        assert_eq!(steps(&[user, listed(2)]), [remove(1, Standing::OtherCredentials)]);
+    }
+
+    #[test]
+    fn a_password_that_is_not_shown_is_judged_by_what_is_remembered_and_seen() {
+        let hidden = Registration { password: None, ..listed(1) };
+        let of = |evidence, known| standing(&wanted(), &hidden, evidence, known);
+        let (quiet, knocking) = (Evidence::default(), Evidence { accepted: 0, challenged: 3 });
+        assert_eq!(of(quiet, Known::Nothing), Standing::Right);
+        assert_eq!(of(quiet, Known::Changed), Standing::OtherCredentials);
+        assert_eq!(of(knocking, Known::Same), Standing::OtherCredentials);
+        assert_eq!(of(Evidence { accepted: 1, challenged: 3 }, Known::Same), Standing::Right, "a stranger knocks");
+    }
+
+    proptest! {
+        #[test]
+        fn others_are_never_touched_and_one_right_one_is_left(
+            kinds in prop::collection::vec((0_u8..3, any::<bool>(), any::<bool>()), 0..8)
+        ) {
+            let list: Vec<Registration> = kinds.iter().enumerate().map(|(index, (kind, ours, right))| Registration {
+                kind: [RegistrationKind::Disabled, RegistrationKind::Meter, RegistrationKind::User][usize::from(*kind)],
+                url: if *ours { OURS.to_owned() } else { "https://other.example/x".to_owned() },
+                password: Some(Secret::new(if *right { "p" } else { "q" })),
+                ..listed(index as u128 + 1)
+            }).collect();
+            let plan = plan(&wanted(), &list, Evidence::default(), |_| Known::Nothing);
+            let mut left = list.clone();
+            for step in &plan.steps {
+                match step {
+                    Step::Create => left.push(listed(99)),
+                    Step::Remove(id, _) => {
+                        let gone = left.iter().position(|registration| registration.id == *id).unwrap();
+                        prop_assert_eq!(&left.remove(gone).url, OURS);
+                    }
+                }
+            }
+            let ours: Vec<_> = left.iter().filter(|registration| registration.url == OURS).collect();
+            prop_assert_eq!(ours.len(), 1);
+            prop_assert_eq!(standing(&wanted(), ours[0], Evidence::default(), Known::Nothing), Standing::Right);
+            prop_assert_eq!(plan.foreign, list.len() - list.iter().filter(|it| it.url == OURS).count());
+        }
+    }
+}
