@@ -59,6 +59,12 @@ pub(crate) struct PostOptions {
     /// Bodies a second, over all connections; as fast as answers come without it
     #[arg(long)]
     pub(crate) rate: Option<u32>,
+    /// This share of the bodies (0 to 1) is of a moment in the past, as after an outage
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", conflicts_with = "same_body")]
+    pub(crate) late: f64,
+    /// And that moment lies at most so many seconds back, evenly spread
+    #[arg(long, default_value_t = 86_400, value_name = "SECONDS")]
+    pub(crate) late_over: u32,
     /// Post each connection's first body again and again, so that making bodies costs nothing
     #[arg(long)]
     pub(crate) same_body: bool,

@@ -2,7 +2,7 @@
 
 use crate::options::{PostOptions, wall_clock_ns};
 use crate::report::Report;
-use meterline_load::{Connection, Fleet, Target};
+use meterline_load::{Body, Connection, Fleet, Target};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &PostOptions) -> Result<Report, String> {
         let workers: Vec<_> = (0..options.connections.max(1))
             .map(|connection| {
                 let (target, schedule, fleet) = (&target, &schedule, options.fleet(connection));
-                scope.spawn(move || work(target, schedule, fleet, options.same_body))
+                scope.spawn(move || work(target, schedule, fleet, &Bodies::new(options, connection)))
             })
             .collect();
         for worker in workers {
@@ -68,14 +68,43 @@ pub(crate) fn run(options: &PostOptions) -> Result<Report, String> {
     Ok(report)
 }
 
-fn work(target: &Target, schedule: &Schedule, mut fleet: Fleet, same_body: bool) -> Report {
+/// Which bodies one connection posts.
+struct Bodies {
+    is_always_the_first: bool,
+    late: f64,
+    late_over_ns: i64,
+    seed: u64,
+}
+
+impl Bodies {
+    fn new(options: &PostOptions, connection: u32) -> Self {
+        Self {
+            is_always_the_first: options.same_body,
+            late: options.late,
+            late_over_ns: i64::from(options.late_over) * 1_000_000_000,
+            seed: u64::from(connection),
+        }
+    }
+
+    fn next(&self, fleet: &mut Fleet, lane: u32, rng: &mut fastrand::Rng) -> Body {
+        let now_ns = wall_clock_ns();
+        if rng.f64() < self.late {
+            fleet.late(lane, now_ns - rng.i64(0..self.late_over_ns.max(1)))
+        } else {
+            fleet.live(lane, now_ns)
+        }
+    }
+}
+
+fn work(target: &Target, schedule: &Schedule, mut fleet: Fleet, bodies: &Bodies) -> Report {
     let connection = Connection::new(target);
     let mut report = Report::default();
+    let mut rng = fastrand::Rng::with_seed(bodies.seed);
     let mut body = fleet.live(0, wall_clock_ns());
     let mut lane = 0;
     while schedule.next().is_some() {
-        if !same_body {
-            body = fleet.live(lane, wall_clock_ns());
+        if !bodies.is_always_the_first {
+            body = bodies.next(&mut fleet, lane, &mut rng);
             lane = (lane + 1) % fleet.lanes();
         }
         let outcome = connection.post(&body.bytes);
