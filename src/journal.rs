@@ -22,7 +22,7 @@
 //!
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
 //! `pending` and `append` are the way in, `writer` the commit, `reader` the way
-//! out; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
+//! out; `share` who holds how much of it; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
 //! done by hand where that refuses; `retention` what is deleted;
 //! `cursor`, `gaps`, `ledger` and `lock` the small files beside the segments; `disk` the
 //! few operations all of it needs.
@@ -55,6 +55,7 @@ mod scan;
 mod search;
 mod segment_header;
 mod segment_name;
+mod share;
 mod writer;
 
 pub use append::Append;
@@ -70,6 +71,7 @@ pub use outcome::{CommitOutcome, Opening, Usage};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
+pub use share::Share;
 
 #[cfg(test)]
 pub(crate) use disk::faulty::{FaultyDisk, Operation};
@@ -81,6 +83,7 @@ use ledger::{Ledger, SourceName};
 use lock::Lock;
 use pending::Pending;
 use retention::Keeper;
+use share::Shares;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -98,8 +101,9 @@ struct Inner {
     catalog: Arc<Catalog>,
     cursors: Arc<Cursors>,
     pending: Arc<Pending>,
-    sources: Ledger<SourceName>,
+    sources: Arc<Ledger<SourceName>>,
     rules: Ledger<Limits>,
+    shares: Arc<Shares>,
     journal: JournalId,
     record_bytes_max: usize,
     /// The writer and the directory's lock, until the journal is closed.
@@ -130,13 +134,14 @@ impl Journal {
         let lock = Lock::take(&*disk).map_err(|source| io("its lock file cannot be used", source))?;
         let lock = lock.ok_or_else(|| OpenError::Locked { directory: options.directory.clone() })?;
         let format = format::of_directory(&*disk, is_new)?;
-        let sources = Ledger::read(Arc::clone(&disk))?;
+        let sources = Arc::new(Ledger::read(Arc::clone(&disk))?);
         let rules = Ledger::read(Arc::clone(&disk))?;
         let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io("its cursors cannot be read", source))?;
         let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io("its list of gaps cannot be read", source))?;
         let mut recovered = recover::recover(&*disk)?;
         let segments = recovered.segments.clone();
-        let catalog = Arc::new(Catalog::new(disk, segments, recovered.next, recovered.readable_bytes));
+        let catalog = Arc::new(Catalog::new(Arc::clone(&disk), segments, recovered.next, recovered.readable_bytes));
+        let shares = Arc::new(Shares::read(disk, Arc::clone(&sources), &options, recovered.next, catalog.bytes()));
         let keeper = Arc::new(Keeper {
             catalog: Arc::clone(&catalog),
             cursors: Arc::new(cursors),
@@ -148,12 +153,13 @@ impl Journal {
         });
         let rewrite = recovered.rewrite.take();
         let torn = recovered.torn;
-        let mut writer = Writer::new(Arc::clone(&keeper), recovered);
+        let mut writer = Writer::new(Arc::clone(&keeper), Arc::clone(&shares), recovered);
         let rewritten = rewrite.as_ref().map_or(0, |group| u64::from(group.count()));
         if let Some(group) = rewrite {
             writer.rewrite(group).map_err(OpenError::Rewrite)?;
         }
         keeper.expire();
+        writer.look_at_shares();
         let opening = Opening {
             oldest: catalog.oldest(),
             next: catalog.next(),
@@ -163,14 +169,13 @@ impl Journal {
             is_new_journal: lock.is_new_journal,
             damaged_cursors: keeper.cursors.damaged(),
         };
-        Self::start(keeper, writer, sources, rules, lock).map(|journal| (journal, opening))
+        Self::start(keeper, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
     }
 
     fn start(
         keeper: Arc<Keeper>,
         writer: Writer,
-        sources: Ledger<SourceName>,
-        rules: Ledger<Limits>,
+        (sources, rules, shares): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>),
         lock: Lock,
     ) -> Result<Self, OpenError> {
         let pending = Arc::new(Pending::new(keeper.options.group_bytes_max));
@@ -190,6 +195,7 @@ impl Journal {
             pending,
             sources,
             rules,
+            shares,
             journal,
             record_bytes_max: keeper.options.record_bytes_max,
             running: Mutex::new(Some((thread, lock))),
@@ -202,14 +208,16 @@ impl Journal {
     /// resolves once the group is synced.
     ///
     /// # Errors
-    /// A record that is too large, or a journal that is closed.
+    /// A record that is too large, a source that holds its share of the journal, or
+    /// a journal that is closed.
     pub fn append(&self, header: RecordHeader, payload: &[u8]) -> Result<Append, AppendError> {
         if payload.len() > self.inner.record_bytes_max {
             let (bytes, bytes_max) = (block::on_disk(payload.len()), block::on_disk(self.inner.record_bytes_max));
             return Err(AppendError::TooLarge { bytes, bytes_max });
         }
+        self.inner.shares.admit(header.source)?;
         let frame_header = frame::frame_header(&header, payload);
-        self.inner.pending.push(&frame_header, payload, header.received)
+        self.inner.pending.push(&frame_header, payload, &header)
     }
 
     /// The number of a source's name; a new one is durable before this returns.
@@ -324,6 +332,12 @@ impl Journal {
             oldest: catalog.oldest(),
             next: catalog.next(),
         }
+    }
+
+    /// What every source holds undelivered, looked at every second or so.
+    #[must_use]
+    pub fn shares(&self) -> Vec<Share> {
+        self.inner.shares.list()
     }
 
     /// The segments, oldest first.

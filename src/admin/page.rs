@@ -71,6 +71,9 @@ fn summary(html: &mut String, status: &Status) {
     }
 }
 
+/// Said beside a source that holds its share of the journal.
+const HELD_BACK: &str = " <span class=\"bad\">holds its share of the journal undelivered: answered 503 until the sinks have some of it</span>";
+
 fn sources(html: &mut String, status: &Status) {
     html.push_str(
         "<h2>Sources</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Unreadable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
@@ -79,13 +82,14 @@ fn sources(html: &mut String, status: &Status) {
         push(
             html,
             format_args!(
-                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}</tr>",
+                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}</tr>",
                 escaped(&source.name),
                 source.bodies,
                 source.undecodable,
                 source.readings,
                 source.readings_per_minute,
-                source.last_received.as_deref().unwrap_or("nothing yet")
+                source.last_received.as_deref().unwrap_or("nothing yet"),
+                if source.held_back { HELD_BACK } else { "" }
             ),
         );
     }

@@ -121,6 +121,10 @@ pub struct SourceStatus {
     pub readings_per_minute: f64,
     /// When it brought something last.
     pub last_received: Option<String>,
+    /// Bytes of its records in the journal that not all required sinks have.
+    pub held_bytes: u64,
+    /// Whether it is answered 503 because it holds its share of the journal.
+    pub held_back: bool,
 }
 
 /// A sink.

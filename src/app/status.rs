@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
-use crate::journal::{Gap, Journal};
+use crate::journal::{Gap, Journal, Share};
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::smart_me::{RegistrationState, RegistrationStatus, Task};
 use crate::source::webhook::{self, Tls};
@@ -52,7 +52,7 @@ impl Sources {
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
             registrations: self.smart_me.iter().map(|task| registration_status(task.status())).collect(),
             journal: self.journal_status(),
-            sources: recent.sources.iter().map(source_status).collect(),
+            sources: self.source_status(&recent.sources),
             sinks: pumps.iter().map(sink_status).collect(),
             dead_letters: DeadLetterStatus { open: self.dead_letters.open_by_kind() },
             meters: MetersStatus {
@@ -60,6 +60,12 @@ impl Sources {
                 newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
             },
         }
+    }
+
+    fn source_status(&self, sources: &[SourceActivity]) -> Vec<SourceStatus> {
+        let shares = self.journal.shares();
+        let share = |source: &SourceActivity| shares.iter().find(|share| share.source == source.name);
+        sources.iter().map(|source| source_status(source, share(source))).collect()
     }
 
     fn journal_status(&self) -> JournalStatus {
@@ -92,7 +98,7 @@ fn gap_status(gap: &Gap) -> GapStatus {
     }
 }
 
-fn source_status(source: &SourceActivity) -> SourceStatus {
+fn source_status(source: &SourceActivity, share: Option<&Share>) -> SourceStatus {
     SourceStatus {
         name: source.name.to_string(),
         bodies: source.bodies,
@@ -100,6 +106,8 @@ fn source_status(source: &SourceActivity) -> SourceStatus {
         readings: source.readings,
         readings_per_minute: source.readings_per_second * 60.0,
         last_received: source.last_received.map(|at| at.to_string()),
+        held_bytes: share.map_or(0, |share| share.held_bytes),
+        held_back: share.is_some_and(|share| share.is_held_back),
     }
 }
 

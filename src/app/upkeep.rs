@@ -8,6 +8,7 @@ use crate::journal::{CommitOutcome, Journal, Options, Retention};
 use crate::metrics;
 use ::metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -35,6 +36,7 @@ pub(super) fn journal_options(config: &Config, clock: &Clock) -> Options {
         age_ns: i64::try_from(config.journal.retain_age.as_nanos()).unwrap_or(i64::MAX),
     };
     options.optional.clone_from(&config.sinks.optional);
+    options.is_shared = config.webhook.accounts.len() > 1;
     options.clock = clock.clone();
     let counts = CommitCounts::new();
     options.observe = Arc::new(move |outcome| counts.count(outcome));
@@ -79,7 +81,7 @@ impl Upkeep {
     pub(super) fn start(recorder: Recorder, door: Door, journal: Journal) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
-            let gauges = JournalGauges::new();
+            let mut gauges = JournalGauges::new();
             while stopped.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
                 recorder.run_upkeep();
                 door.look();
@@ -104,6 +106,8 @@ struct JournalGauges {
     segments: Gauge,
     next: Gauge,
     oldest: Gauge,
+    /// By source; who holds nothing any more is set to nothing.
+    held: HashMap<Arc<str>, Gauge>,
 }
 
 impl JournalGauges {
@@ -114,16 +118,24 @@ impl JournalGauges {
             segments: metrics::gauge("meterline_journal_segments", &[]),
             next: metrics::gauge("meterline_journal_next_sequence", &[]),
             oldest: metrics::gauge("meterline_journal_oldest_sequence", &[]),
+            held: HashMap::new(),
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
-    fn set(&self, journal: &Journal) {
+    fn set(&mut self, journal: &Journal) {
         let usage = journal.usage();
         self.bytes.set(usage.bytes as f64);
         self.capacity_bytes.set(usage.cap_bytes as f64);
         self.segments.set(usage.segments as f64);
         self.next.set(usage.next.0 as f64);
         self.oldest.set(usage.oldest.0 as f64);
+        self.held.values().for_each(|gauge| gauge.set(0.0));
+        for share in journal.shares() {
+            let gauge = self.held.entry(share.source).or_insert_with_key(|source| {
+                metrics::gauge("meterline_journal_held_bytes", &[("source", source.to_string())])
+            });
+            gauge.set(share.held_bytes as f64);
+        }
     }
 }

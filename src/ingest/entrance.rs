@@ -217,6 +217,11 @@ impl Inner {
             AppendError::Full { .. } => {
                 ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
             }
+            // Others are taken: the door is not shut.
+            AppendError::ShareFull { .. } => {
+                let reason = "this account holds its share of the journal until it is delivered; send again later";
+                return Refusal::Unavailable { reason, retry_after: self.drain.retry_after(&self.journal, now) };
+            }
             AppendError::DiskFull { .. } => {
                 ("the journal's disk is full; send again later", self.drain.retry_after(&self.journal, now))
             }

@@ -38,6 +38,7 @@ pub enum Refusal {
 pub(super) struct RefusalCounters {
     clock: Counter,
     full: Counter,
+    share: Counter,
     disk_full: Counter,
     failed: Counter,
     closed: Counter,
@@ -51,6 +52,7 @@ impl RefusalCounters {
         Self {
             clock: counter("clock"),
             full: counter("full"),
+            share: counter("share"),
             disk_full: counter("disk_full"),
             failed: counter("failed"),
             closed: counter("closed"),
@@ -65,6 +67,7 @@ impl RefusalCounters {
     pub(super) fn journal(&self, error: &AppendError) {
         match error {
             AppendError::Full { .. } => self.full.increment(1),
+            AppendError::ShareFull { .. } => self.share.increment(1),
             AppendError::Closed => self.closed.increment(1),
             AppendError::TooLarge { .. } => self.too_large.increment(1),
             AppendError::DiskFull { .. } => self.disk_full.increment(1),

@@ -97,6 +97,13 @@ impl Catalog {
         locked(&self.state).segments.iter().map(|segment| segment.bytes()).sum()
     }
 
+    /// Bytes of the segments that hold records from `sequence` on, and of the last.
+    pub(super) fn bytes_from(&self, sequence: Sequence) -> u64 {
+        let state = locked(&self.state);
+        let after = state.segments.partition_point(|segment| segment.name.first <= sequence);
+        state.segments.iter().skip(after.saturating_sub(1)).map(|segment| segment.bytes()).sum()
+    }
+
     /// The first record of the newest segments that together take at most so many bytes.
     pub(super) fn newest_within(&self, bytes_max: u64) -> Sequence {
         let state = locked(&self.state);

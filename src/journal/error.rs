@@ -19,6 +19,18 @@ pub enum AppendError {
         /// The cursor that is furthest behind.
         slowest: String,
     },
+    /// The source holds its share, and sinks are not far enough to take some of it off.
+    #[error(
+        "the source holds {held_bytes} of the journal's {cap_bytes} bytes, and more would leave too little to others; get {slowest} going again, or raise the journal's cap"
+    )]
+    ShareFull {
+        /// Bytes of its records that not all required sinks have.
+        held_bytes: u64,
+        /// The configured cap.
+        cap_bytes: u64,
+        /// The cursor that is furthest behind.
+        slowest: String,
+    },
     /// The volume has no room.
     #[error("the volume of {directory} has no room for the journal ({detail}); free some space, it goes on by itself")]
     DiskFull {

@@ -54,6 +54,8 @@ pub struct Options {
     pub retain: Retention,
     /// The cursors that may be left behind.
     pub optional: Vec<Optional>,
+    /// Whether several sources share it, so that none may fill it (see `share`).
+    pub is_shared: bool,
     /// The largest payload.
     pub record_bytes_max: usize,
     /// A group that has this many bytes takes no further record.
@@ -74,6 +76,7 @@ impl Options {
             cap_bytes: 16 * 1024 * MIB,
             retain: Retention { bytes: 4 * 1024 * MIB, age_ns: 7 * DAY_NS },
             optional: Vec::new(),
+            is_shared: false,
             record_bytes_max: RECORD_BYTES_MAX,
             group_bytes_max: 4 * 1024 * 1024,
             clock: Clock::system(),

@@ -8,7 +8,8 @@ use super::append::{Append, Waiters};
 use super::block::{BLOCK_LEN, on_disk, round_up};
 use super::frame::{FRAME_HEADER_LEN, number_frames};
 use super::group::{GROUP_HEADER_LEN, GroupHeader};
-use super::{AppendError, Sequence, locked};
+use super::share::{self, Tally};
+use super::{AppendError, RecordHeader, Sequence, locked};
 use crate::reading::UnixNanos;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -25,6 +26,8 @@ pub(super) struct GroupBuffer {
     frames_end: usize,
     count: u32,
     newest_received: UnixNanos,
+    /// Bytes by source.
+    tally: Tally,
     waiters: Arc<Waiters>,
 }
 
@@ -32,13 +35,19 @@ impl GroupBuffer {
     pub(super) fn empty(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         bytes.resize(GROUP_HEADER_LEN, 0);
-        let newest_received = UnixNanos(i64::MIN);
-        Self { bytes, frames_end: GROUP_HEADER_LEN, count: 0, newest_received, waiters: Arc::default() }
+        Self {
+            bytes,
+            frames_end: GROUP_HEADER_LEN,
+            count: 0,
+            newest_received: UnixNanos(i64::MIN),
+            tally: Tally::new(),
+            waiters: Arc::default(),
+        }
     }
 
     /// A group as it was read from a segment (header and frames), to be written again.
     pub(super) fn recovered(bytes: Vec<u8>, count: u32, newest_received: UnixNanos) -> Self {
-        Self { frames_end: bytes.len(), bytes, count, newest_received, waiters: Arc::default() }
+        Self { frames_end: bytes.len(), bytes, count, newest_received, tally: Tally::new(), waiters: Arc::default() }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -47,6 +56,10 @@ impl GroupBuffer {
 
     pub(super) fn newest_received(&self) -> UnixNanos {
         self.newest_received
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     pub(super) fn waiters(&self) -> &Arc<Waiters> {
@@ -80,12 +93,13 @@ impl GroupBuffer {
         &mut self,
         frame_header: &[u8; FRAME_HEADER_LEN],
         payload: &[u8],
-        received: UnixNanos,
+        header: &RecordHeader,
     ) -> Append {
         self.bytes.extend_from_slice(frame_header);
         self.bytes.extend_from_slice(payload);
         self.frames_end = self.bytes.len();
-        self.newest_received = self.newest_received.max(received);
+        self.newest_received = self.newest_received.max(header.received);
+        share::add(&mut self.tally, header.source, (FRAME_HEADER_LEN + payload.len()) as u64);
         let index = self.count;
         self.count += 1;
         Append::new(Arc::clone(&self.waiters), index)
@@ -142,7 +156,7 @@ impl Pending {
         &self,
         frame_header: &[u8; FRAME_HEADER_LEN],
         payload: &[u8],
-        received: UnixNanos,
+        header: &RecordHeader,
     ) -> Result<Append, AppendError> {
         let mut queue = locked(&self.queue);
         if queue.closed {
@@ -151,7 +165,7 @@ impl Pending {
         let append = queue.group_with_room(FRAME_HEADER_LEN + payload.len(), self.group_bytes_max).push(
             frame_header,
             payload,
-            received,
+            header,
         );
         let wake = std::mem::take(&mut queue.writer_sleeps);
         drop(queue);

@@ -262,7 +262,7 @@ impl<'a> Rebuilt<'a> {
             self.write()?;
         }
         // Nobody waits for it.
-        drop(self.group.push(&frame_header(&header, payload), payload, header.received));
+        drop(self.group.push(&frame_header(&header, payload), payload, &header));
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 use super::catalog::{Catalog, Segment};
 use super::format::FormatVersion;
 use super::identity::{Resolved, resolve};
+use super::share::Fill;
 use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence, locked};
 use crate::reading::UnixNanos;
 use std::io;
@@ -66,6 +67,13 @@ impl Keeper {
             detail: format!("{} cannot be removed: {error}", segment.name),
         };
         self.remove(&segment, unsynced).map_err(failed).map(Ok)
+    }
+
+    /// How full it is of what cannot give way.
+    pub(super) fn fill(&self) -> Fill {
+        let Pin { next: delivered, name: slowest } = self.pin(false);
+        let undelivered_bytes = self.catalog.bytes_from(delivered);
+        Fill { oldest: self.catalog.oldest(), delivered, undelivered_bytes, slowest }
     }
 
     /// Deletes what is beyond the bounds for replay.

@@ -30,4 +30,5 @@ mod model;
 mod recovery;
 mod repair;
 mod retention;
+mod share;
 mod support;

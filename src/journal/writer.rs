@@ -15,6 +15,7 @@ use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
 use super::recover::Recovered;
 use super::retention::Keeper;
 use super::segment_header::{ENDS_MAX, SegmentEnd, SegmentHeader};
+use super::share::Shares;
 use super::{AppendError, CommitOutcome, JournalId, SegmentName, Sequence};
 use crate::reading::UnixNanos;
 use std::io;
@@ -34,6 +35,7 @@ const ASLEEP_MAX: Duration = Duration::from_millis(10);
 pub(super) struct Writer {
     keeper: Arc<Keeper>,
     catalog: Arc<Catalog>,
+    shares: Arc<Shares>,
     active: Option<Active>,
     next: Sequence,
     next_segment_id: u64,
@@ -59,8 +61,9 @@ struct Active {
 }
 
 impl Writer {
-    pub(super) fn new(keeper: Arc<Keeper>, recovered: Recovered) -> Self {
+    pub(super) fn new(keeper: Arc<Keeper>, shares: Arc<Shares>, recovered: Recovered) -> Self {
         Self {
+            shares,
             catalog: Arc::clone(&keeper.catalog),
             active: None,
             next: recovered.next,
@@ -84,6 +87,7 @@ impl Writer {
         let mut active = self.create(bytes, bytes, Some(&mut group), &mut 0)?;
         active.newest_received = group.newest_received();
         self.take_over(active, group.count());
+        self.shares.note(group.tally(), group.bytes_on_disk(), self.next);
         Ok(())
     }
 
@@ -99,15 +103,20 @@ impl Writer {
                     answered.wake_rest();
                     answered = Arc::clone(group.waiters());
                     pending.recycle(group);
+                    if self.shares.is_due(self.keeper.options.clock.monotonic()) {
+                        self.look_at_shares();
+                    }
                 }
                 Work::Idle if is_watching => answered.wake_rest(),
                 Work::Idle => {
                     self.close_group();
                     self.keeper.expire();
+                    self.look_at_shares();
                 }
                 Work::Closed => {
                     answered.wake_rest();
-                    return self.close_group();
+                    self.close_group();
+                    return self.shares.close();
                 }
             }
         }
@@ -156,7 +165,13 @@ impl Writer {
         self.next = Sequence(self.next.0 + u64::from(group.count()));
         self.last_journal = active.header.journal;
         self.catalog.advance(self.next, active.offset);
+        self.shares.note(group.tally(), group.bytes_on_disk(), self.next);
         Ok(())
+    }
+
+    /// Looks who holds how much of the journal.
+    pub(super) fn look_at_shares(&self) {
+        self.shares.look(&self.keeper.fill(), self.keeper.options.clock.monotonic());
     }
 
     /// Proves the last group, so that a start needs not write it again.

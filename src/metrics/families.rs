@@ -60,6 +60,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_journal_commit_duration_seconds", Histogram, &[], "Time of one group commit: write and sync."),
     family("meterline_journal_group_records", Histogram, &[], "Records of one group commit."),
     family("meterline_journal_commits_failed_total", Counter, &[], "Group commits whose write or sync failed; the group was written again elsewhere or refused."),
+    family("meterline_journal_held_bytes", Gauge, &["source"], "Bytes of a source's records that not all required sinks have; one that holds seven times what is free is answered 503 (reason share) where accounts share the journal."),
     family("meterline_journal_refused_total", Counter, &["reason"], "Bodies that were not kept, by reason; each was answered 503 (too_large: 413)."),
     family("meterline_journal_bytes", Gauge, &[], "Bytes of the journal's segments on disk."),
     family("meterline_journal_capacity_bytes", Gauge, &[], "The journal's cap in bytes."),

@@ -194,3 +194,62 @@ fn a_flood_and_a_slow_reader_of_one_account_leave_another_only_200s() {
     service.wait_drained();
     assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
 }
+
+/// Bodies of one account until it is refused.
+fn fill(service: &Service) -> (Vec<Body>, u64) {
+    let connection = Connection::new(&service.target());
+    let mut taken = Vec::new();
+    for number in 0..4_000 {
+        let body = large(number, now_ns());
+        let answer = connection.post(&body.bytes).unwrap();
+        match answer.status {
+            200 => taken.push(body),
+            503 => return (taken, number),
+            other => panic!("{other} instead of 200 or 503; {}", service.log()),
+        }
+    }
+    panic!("it never gets full");
+}
+
+/// A body of one reading and some 60 kB that no sink stores.
+fn large(number: u64, time_ns: i64) -> Body {
+    let mut meter = [7; 16];
+    meter[..8].copy_from_slice(&number.to_le_bytes());
+    let values = vec![([1, 0, 1, 8, 0, 255], 1.0)];
+    let mut body = Body::new(0, vec![Reading { meter, time_ns: time_ns - time_ns % 100, values }]);
+    body.bytes.extend_from_slice(&[UNKNOWN_FIELD, 0xe0, 0xd4, 0x03]);
+    body.bytes.resize(body.bytes.len() + 60_000, 0);
+    body
+}
+
+#[test]
+fn while_a_sink_is_away_one_account_fills_its_share_of_the_journal_and_another_is_taken() {
+    let mut server = crate::support::questdb::Server::start();
+    let url = server.client().url().to_owned();
+    let service = Setup {
+        questdb: Some((url, "shares".to_owned())),
+        others: &["other"],
+        tables: "[journal]\ncap = \"160MiB\"\nsegment = \"32MiB\"",
+        ..Setup::default()
+    }
+    .start();
+    server.stop();
+    let (mut bodies, refused_at) = fill(&service);
+    assert!(refused_at > 200, "an account alone gets most of it: {refused_at}");
+    let status = service.status();
+    assert_eq!(status["sources"][0]["held_back"], true, "{status}");
+    assert_eq!(status["not_ready"], serde_json::Value::Null, "the door is open for others");
+    for number in 1..=BODIES {
+        let body = body(number, now_ns());
+        let answer = Connection::new(&service.target_of("other")).post(&body.bytes);
+        assert_eq!(answer.map(|answer| answer.status), Ok(200));
+        bodies.push(body);
+    }
+    assert!(service.metric("meterline_journal_refused_total{reason=\"share\"}") >= 1.0);
+    server.start_again();
+    service.wait_drained();
+    assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
+    crate::support::wait::until("the account has room again", Duration::from_secs(60), || {
+        service.status()["sources"][0]["held_back"] == false
+    });
+}
