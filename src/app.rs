@@ -28,6 +28,7 @@ use crate::admin::{Admin, Views};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpHandle;
 use crate::ingest::Door;
@@ -82,7 +83,8 @@ impl Service {
         let journal = open_journal(&config, &clock)?;
         let dead_letters =
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
-        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &clock)?);
+        let coverage = Coverage::open(&config.data_directory);
+        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &coverage, &clock)?);
         let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
@@ -106,6 +108,7 @@ impl Service {
             journal: journal.clone(),
             door: door.clone(),
             dead_letters,
+            coverage,
             tls: webhook.tls().cloned(),
             smart_me: Arc::clone(&smart_me),
         };
@@ -207,10 +210,11 @@ impl Service {
         self.journal.next()
     }
 
-    /// Every record below it is safe in all sinks.
+    /// Every record below it is safe in all stores.
     #[must_use]
     pub fn stored_below(&self) -> Sequence {
-        self.pumps.iter().map(|pump| pump.status().next).min().unwrap_or_else(|| self.journal.next())
+        let stores = self.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
+        stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.journal.next())
     }
 
     fn died(&self) -> Option<String> {

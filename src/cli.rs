@@ -11,6 +11,7 @@ pub mod decode;
 #[cfg(feature = "sqlite")]
 mod demo;
 mod failure;
+mod gaps;
 mod journal;
 mod migrate;
 mod place;
@@ -62,6 +63,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// Look into the journal: segments, cursors, records.
     Journal(journal::JournalArgs),
+    /// What is missing of the meters' readings, and what became of it.
+    Gaps(gaps::GapsArgs),
     /// What could not be delivered: list, show, export, re-submit, drop.
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Deliver again from a time on, by rewinding a sink.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Gaps(arguments) => gaps::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::SmartMe(arguments) => smart_me::run(&arguments),

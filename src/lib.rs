@@ -17,6 +17,7 @@
 //! | 1 | [`vendor`] | what the vendors' APIs say, as types |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
+//! | 3 | [`coverage`] | what is missing of the meters' readings |
 //! | 4 | [`ingest`] | the one door into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
 //! | 5 | [`query`] | what pages and commands read back from the embedded store |
@@ -36,6 +37,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod coverage;
 pub mod dead_letters;
 pub mod deliver;
 #[cfg(feature = "test-faults")]

@@ -1,7 +1,7 @@
 //! The status page: plain HTML that works without JavaScript and refreshes
 //! itself where there is some.
 
-use super::status::{JournalStatus, MeterStatus, RegistrationStatus, SinkStatus, Status};
+use super::status::{JournalStatus, MeterStatus, MissingStatus, RegistrationStatus, SinkStatus, Status};
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
@@ -30,6 +30,7 @@ pub(super) fn page(status: &Status) -> String {
     registrations(&mut html, &status.registrations);
     sinks(&mut html, status);
     journal(&mut html, status);
+    missing(&mut html, &status.missing);
     dead_letters(&mut html, status);
     meters(&mut html, status);
     push(
@@ -90,6 +91,36 @@ fn sources(html: &mut String, status: &Status) {
                 source.readings_per_minute,
                 source.last_received.as_deref().unwrap_or("nothing yet"),
                 if source.held_back { HELD_BACK } else { "" }
+            ),
+        );
+    }
+    html.push_str("</table>");
+}
+
+fn missing(html: &mut String, missing: &MissingStatus) {
+    if missing.newest.is_empty() {
+        return;
+    }
+    push(
+        html,
+        format_args!(
+            "<h2>Missing readings</h2><p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
+             <table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
+            missing.gaps_open, missing.quarter_hours
+        ),
+    );
+    for gap in &missing.newest {
+        push(
+            html,
+            format_args!(
+                "<tr><td><code>{}</code><br>{}<td>{}<td>{}<td class=n>{}<td class=\"{}\">{}</tr>",
+                escaped(&gap.meter),
+                escaped(&gap.source),
+                gap.from,
+                gap.until,
+                gap.quarter_hours,
+                if gap.state == "open" { "wait" } else { "" },
+                gap.state
             ),
         );
     }

@@ -27,6 +27,8 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// Every sink.
     pub sinks: Vec<SinkStatus>,
+    /// What is missing of the meters' readings.
+    pub missing: MissingStatus,
     /// What is kept and waits for somebody's decision.
     pub dead_letters: DeadLetterStatus,
     /// The meters heard last.
@@ -104,6 +106,44 @@ pub struct GapStatus {
     pub at: String,
     /// Why: retention or repair.
     pub reason: &'static str,
+}
+
+/// What is missing of the meters' readings.
+#[derive(Debug, Clone, Serialize)]
+pub struct MissingStatus {
+    /// Gaps that are not closed.
+    pub gaps_open: usize,
+    /// Quarter-hours missing in them.
+    pub quarter_hours: u64,
+    /// The newest gaps, open or not, newest first.
+    pub newest: Vec<MissingGapStatus>,
+}
+
+/// A gap in a meter's readings.
+#[derive(Debug, Clone, Serialize)]
+pub struct MissingGapStatus {
+    /// Its number.
+    pub id: u64,
+    /// Whose readings.
+    pub meter: String,
+    /// Who brings them.
+    pub source: String,
+    /// The first instant missing, or the reading before.
+    pub from: String,
+    /// The last instant missing, or the reading after.
+    pub until: String,
+    /// Quarter-hours missing still.
+    pub quarter_hours: u64,
+    /// When it was found.
+    pub found: String,
+    /// open, late (it came by itself), repaired, not-at-source or gone.
+    pub state: &'static str,
+    /// When that was certain.
+    pub changed: String,
+    /// Readings that came late by themselves.
+    pub late: u64,
+    /// Readings that were fetched.
+    pub repaired: u64,
 }
 
 /// A source.

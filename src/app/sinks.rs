@@ -3,12 +3,15 @@
 use super::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{CurrentRules, Keeper, PumpHandle, PumpOptions, Sink};
+use crate::deliver::{CoverageSink, CurrentRules, Keeper, PumpHandle, PumpOptions, Sink};
 use crate::journal::Journal;
 
 /// The name of the keeper's pump and cursor.
 pub(super) const KEEPER: &str = "keeper";
+/// And of the one that notes what came, so that what is missing is found.
+pub(super) const COVERAGE: &str = "coverage";
 
 /// The configured sinks' names, which are their cursors' too.
 pub(super) fn names(config: &Config) -> Vec<&'static str> {
@@ -30,12 +33,16 @@ pub(super) fn start_pumps(
     config: &Config,
     journal: &Journal,
     letters: &DeadLetters,
+    coverage: &Coverage,
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
     let accounts = config.webhook.accounts.iter();
     let rules = CurrentRules::new(accounts.map(|account| (account.name.clone(), account.source.limits)));
-    sinks(config, journal, letters, clock)?
+    let watching = CoverageSink::new(coverage.clone(), journal.clone(), clock.clone());
+    let mut sinks = sinks(config, journal, letters, clock)?;
+    sinks.push((COVERAGE, Box::new(watching)));
+    sinks
         .into_iter()
         .map(|(name, sink)| {
             let options =
@@ -53,7 +60,7 @@ fn refuse_orphans(config: &Config, journal: &Journal) -> Result<(), StartError> 
         .list()
         .into_iter()
         .map(|(name, _)| name)
-        .filter(|name| name != KEEPER && !names.contains(&name.as_str()))
+        .filter(|name| name != KEEPER && name != COVERAGE && !names.contains(&name.as_str()))
         .collect();
     if orphans.is_empty() {
         return Ok(());

@@ -1,10 +1,11 @@
 //! The status page's data, read from the running parts.
 
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus, SinkStatus,
-    SourceStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
+    MissingGapStatus, MissingStatus, SinkStatus, SourceStatus, Status, ValueStatus,
 };
 use crate::clock::Clock;
+use crate::coverage::{Coverage, Gap as MeasurementGap};
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
@@ -28,6 +29,7 @@ pub(super) struct Sources {
     pub(super) journal: Journal,
     pub(super) door: Door,
     pub(super) dead_letters: DeadLetters,
+    pub(super) coverage: Coverage,
     pub(super) tls: Option<Tls>,
     pub(super) smart_me: Arc<Vec<Task>>,
 }
@@ -54,6 +56,7 @@ impl Sources {
             journal: self.journal_status(),
             sources: self.source_status(&recent.sources),
             sinks: pumps.iter().map(sink_status).collect(),
+            missing: self.missing_status(),
             dead_letters: DeadLetterStatus { open: self.dead_letters.open_by_kind() },
             meters: MetersStatus {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
@@ -66,6 +69,17 @@ impl Sources {
         let shares = self.journal.shares();
         let share = |source: &SourceActivity| shares.iter().find(|share| share.source == source.name);
         sources.iter().map(|source| source_status(source, share(source))).collect()
+    }
+
+    fn missing_status(&self) -> MissingStatus {
+        let gaps = self.coverage.gaps();
+        let open = || gaps.iter().filter(|(gap, _)| gap.is_open());
+        let newest = gaps.iter().rev().take(GAPS_SHOWN_MAX);
+        MissingStatus {
+            gaps_open: open().count(),
+            quarter_hours: open().map(|(_, missing)| missing).sum(),
+            newest: newest.map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
+        }
     }
 
     fn journal_status(&self) -> JournalStatus {
@@ -95,6 +109,22 @@ fn gap_status(gap: &Gap) -> GapStatus {
         records: gap.records(),
         at: gap.at.to_string(),
         reason: gap.reason.label(),
+    }
+}
+
+fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {
+    MissingGapStatus {
+        id: gap.id.0,
+        meter: gap.meter.to_string(),
+        source: gap.source.clone(),
+        from: gap.extent.from().to_string(),
+        until: gap.extent.until().to_string(),
+        quarter_hours,
+        found: gap.found.to_string(),
+        state: gap.state.label(),
+        changed: gap.changed.to_string(),
+        late: gap.late,
+        repaired: gap.repaired,
     }
 }
 

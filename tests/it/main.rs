@@ -24,6 +24,7 @@ mod end_to_end {
     mod forgotten;
     #[cfg(feature = "test-faults")]
     mod formats;
+    mod gaps;
     mod left_behind;
     mod outages;
     #[cfg(feature = "test-faults")]

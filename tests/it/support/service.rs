@@ -184,10 +184,11 @@ impl Service {
         });
     }
 
-    /// Waits until every sink has everything that is in the journal now.
+    /// Waits until every store has everything that is in the journal now. What notes
+    /// what is missing stores that every minute.
     pub(crate) fn wait_drained(&self) {
         let status = self.status();
-        for sink in status["sinks"].as_array().unwrap() {
+        for sink in status["sinks"].as_array().unwrap().iter().filter(|sink| sink["name"] != "coverage") {
             self.wait_for_sink(sink["name"].as_str().unwrap());
         }
     }

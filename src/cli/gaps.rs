@@ -1,0 +1,82 @@
+//! `meterline gaps`: what is missing of the meters' readings.
+
+use super::Failure;
+use super::place::DataPlace;
+use super::table::{print, print_json, table};
+use crate::coverage::{self, Gap};
+use clap::Args;
+use serde_json::json;
+
+/// Show what is missing of the meters' readings, and what became of it
+///
+/// A meter that sends at the quarter-hours is expected at each of them, any other in
+/// its own cadence. What is missing is fetched from smart-me where a [[smart_me]] table
+/// allows it. Read from the data directory, as the service stores it every minute; it
+/// may be running or not.
+#[derive(Debug, Args)]
+#[command(after_help = "States: open; late (it came by itself); repaired (it was fetched); not-at-source (the \
+    source has none of it, also after days); gone (the meter was not heard for 40 days).\n\n\
+    Exit codes: 0 done (also where something is missing), 1 failed, 3 configuration at fault.")]
+pub(super) struct GapsArgs {
+    #[command(flatten)]
+    place: DataPlace,
+    /// Only of this account
+    #[arg(long, short, value_name = "NAME")]
+    account: Option<String>,
+    /// Closed gaps, too
+    #[arg(long)]
+    all: bool,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
+    let config = arguments.place.load()?;
+    let mut gaps = coverage::read(&config.data_directory).map_err(|error| Failure::Failed(error.to_string()))?;
+    gaps.retain(|(gap, _)| {
+        (arguments.all || gap.is_open()) && arguments.account.as_ref().is_none_or(|account| gap.source == *account)
+    });
+    if arguments.json {
+        let shown: Vec<_> = gaps.iter().map(|(gap, missing)| to_json(gap, *missing)).collect();
+        return print_json(&shown);
+    }
+    if gaps.is_empty() {
+        return print(if arguments.all { "no gaps" } else { "no open gaps" });
+    }
+    let mut rows =
+        table(&["gap", "account", "meter", "from", "until", "missing", "state", "late", "repaired", "asked"]);
+    for (gap, missing) in &gaps {
+        rows.add_row([
+            gap.id.0.to_string(),
+            gap.source.clone(),
+            gap.meter.to_string(),
+            gap.extent.from().to_string(),
+            gap.extent.until().to_string(),
+            if gap.is_open() { missing.to_string() } else { String::new() },
+            gap.state.label().to_owned(),
+            gap.late.to_string(),
+            gap.repaired.to_string(),
+            gap.asked.to_string(),
+        ]);
+    }
+    print(rows)
+}
+
+fn to_json(gap: &Gap, missing: u64) -> serde_json::Value {
+    json!({
+        "id": gap.id.0,
+        "account": gap.source,
+        "meter": gap.meter.to_string(),
+        "from": gap.extent.from().to_string(),
+        "until": gap.extent.until().to_string(),
+        "kind": if gap.is_of_quarter_hours() { "quarter-hours" } else { "silence" },
+        "quarter_hours_missing": missing,
+        "found": gap.found.to_string(),
+        "state": gap.state.label(),
+        "changed": gap.changed.to_string(),
+        "late": gap.late,
+        "repaired": gap.repaired,
+        "asked": gap.asked,
+    })
+}

@@ -1,0 +1,173 @@
+//! What is missing of the meters' readings: gaps are found, kept until something
+//! becomes of them, and shown.
+//!
+//! smart-me documents no repeat: what it posts while nobody listens is gone unless
+//! somebody notices. Here it is noticed: every meter on the grid of quarter-hours is
+//! expected at each of them, any other in its own cadence. A gap closes when what is
+//! missing came by itself, was fetched, or is not to be had.
+//!
+//! It reads what is in the journal (a pump of its own feeds it, so nothing is
+//! missed or counted twice over a restart) and knows neither who brings readings
+//! nor who fetches what is missing. Bounds: [`METERS_MAX`] meters, the one heard
+//! least recently goes first; [`GAPS_MAX`] gaps, closed ones go first.
+
+mod file;
+mod gap;
+mod known;
+mod meter;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+pub use file::{CoverageError, FILE, read};
+pub use gap::{Extent, Gap, GapId, State};
+pub use meter::{Lacks, Seen};
+pub use slot::{SLOT_NS, Slot, Stretch};
+
+use crate::journal::Position;
+use crate::reading::{MeterId, UnixNanos};
+use known::Known;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Meters that are followed.
+pub const METERS_MAX: usize = 20_000;
+/// Gaps that are remembered, closed ones included.
+pub const GAPS_MAX: usize = 10_000;
+
+/// What is missing; a clone is the same.
+#[derive(Debug, Clone)]
+pub struct Coverage(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: PathBuf,
+    state: Mutex<Known>,
+}
+
+/// What is to be asked for: quarter-hours or times of one meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The gap.
+    pub gap: GapId,
+    /// Whose readings.
+    pub meter: MeterId,
+    /// The first instant.
+    pub from: UnixNanos,
+    /// The last instant.
+    pub until: UnixNanos,
+}
+
+/// How much is missing of a source's readings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Open gaps.
+    pub open: u64,
+    /// Quarter-hours missing in them.
+    pub slots: u64,
+}
+
+impl Coverage {
+    /// What was stored in that directory; nothing where there is nothing that can be read.
+    #[must_use]
+    pub fn open(directory: &Path) -> Self {
+        let file = directory.join(FILE);
+        let state = file::read_or_begin_anew(&file);
+        Self(Arc::new(Inner { file, state: Mutex::new(state) }))
+    }
+
+    /// Everything before it has been noted, as of the last [`Coverage::store`].
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.locked().position
+    }
+
+    /// Notes a reading that was received then; `is_repair` where it was fetched.
+    pub fn note(&self, source: &str, meter: MeterId, seen: Seen, received: UnixNanos, is_repair: bool) {
+        self.locked().note(source, meter, seen, received, is_repair);
+    }
+
+    /// Looks what is missing by now. Only to be called when everything that came
+    /// until now has been noted.
+    pub fn judge(&self, now: UnixNanos) {
+        self.locked().judge(now);
+    }
+
+    /// Stores all, with everything before `position` noted; synced on return. Does
+    /// nothing where nothing changed.
+    ///
+    /// # Errors
+    /// A failing disk; what was stored before is whole.
+    pub fn store(&self, position: Position) -> Result<(), CoverageError> {
+        let bytes = {
+            let mut known = self.locked();
+            if !known.has_changed && known.position == Some(position) {
+                return Ok(());
+            }
+            known.has_changed = false;
+            file::to_bytes(&known, position)
+        };
+        let stored = file::write(&self.0.file, &bytes);
+        let mut known = self.locked();
+        match stored {
+            Ok(()) => known.position = Some(position),
+            Err(_) => known.has_changed = true,
+        }
+        stored
+    }
+
+    /// What is to be asked for next of a source's meters: the oldest gap whose time
+    /// has come, at most `slots_max` quarter-hours of it.
+    #[must_use]
+    pub fn wanted(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<Wanted> {
+        self.locked().wanted(source, now, slots_max)
+    }
+
+    /// What is missing of a meter at an instant.
+    #[must_use]
+    pub fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {
+        self.locked().lacks(wanted, at)
+    }
+
+    /// The source was asked for it and gave what it had.
+    pub fn asked(&self, wanted: &Wanted, now: UnixNanos) {
+        self.locked().asked(wanted, now);
+    }
+
+    /// All gaps, oldest number first, with how many quarter-hours are missing still.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<(Gap, u64)> {
+        let known = self.locked();
+        known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
+    }
+
+    /// How much is missing, by source.
+    #[must_use]
+    pub fn summaries(&self) -> BTreeMap<String, Summary> {
+        let known = self.locked();
+        let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
+        for meter in known.meters.values() {
+            if !summaries.contains_key(&meter.source) {
+                summaries.insert(meter.source.clone(), Summary::default());
+            }
+        }
+        for gap in known.gaps.values().filter(|gap| gap.is_open()) {
+            let summary = summaries.entry(gap.source.clone()).or_default();
+            summary.open += 1;
+            summary.slots += known.slots_missing(gap);
+        }
+        summaries
+    }
+
+    /// The gaps that closed since this was asked last, by source.
+    #[must_use]
+    pub fn take_closed(&self) -> Vec<(String, State)> {
+        std::mem::take(&mut self.locked().closed)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Known> {
+        // Nothing is left half-done under this lock.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,234 @@
+//! What is expected of one meter: quarter-hours, or else its own cadence.
+//!
+//! A meter that has sent at three quarter-hours close to each other is on the grid:
+//! from then on each quarter-hour is expected with a counter. Of any other the usual
+//! distance of its readings is learned, and a silence of four times that is a gap.
+
+use super::slot::{Missing, SLOT_NS, Slot, Stretch};
+use crate::reading::UnixNanos;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// After so many quarter-hours close to each other a meter is on the grid.
+const GRID_AFTER: u8 = 3;
+/// Close to each other: at most so far.
+const CLOSE_SLOTS: i64 = 2;
+/// Readings after which the cadence is known.
+const LEARNED_AFTER: u8 = 10;
+/// Silent for so many times the usual distance is a gap.
+const SILENT_INTERVALS: i64 = 4;
+/// A shorter silence is none: devices count as offline after it (vendor, "Zähler offline").
+const SILENT_NS_MIN: i64 = SLOT_NS;
+/// Weight of the newest distance in the usual one, as one part of so many.
+const NEWEST_PART: i64 = 8;
+/// A longer gap is known by its newest part: devices keep a month.
+const SLOTS_BACK_MAX: i64 = 40 * 96;
+/// Missing stretches remembered of one meter; of more the oldest are let go.
+const STRETCHES_MAX: usize = 1000;
+/// Missing quarter-hours of which a reading without a counter is there.
+const PARTLY_MAX: usize = 1000;
+
+/// One meter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Meter {
+    /// Who brings it.
+    pub(super) source: String,
+    /// The newest time it has measured at.
+    pub(super) heard: i64,
+    /// The usual distance of its readings.
+    interval_ns: i64,
+    /// Distances seen, up to what is needed.
+    distances: u8,
+    pub(super) grid: Grid,
+}
+
+/// Whether quarter-hours are expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Grid {
+    /// Not yet known.
+    Learning { newest: Option<Slot>, hits: u8 },
+    /// They are.
+    On {
+        /// The first that was not looked for yet.
+        next: Slot,
+        missing: Missing,
+        /// Missing ones of which a reading without a counter is there.
+        partly: BTreeSet<Slot>,
+    },
+}
+
+/// A reading, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// When it was measured.
+    pub at: UnixNanos,
+    /// Whether one of its registers is a counter.
+    pub has_counter: bool,
+}
+
+/// What a reading or the time brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Quarter-hours are missing.
+    Missing(Stretch),
+    /// A missing quarter-hour came.
+    Came(Slot),
+    /// Nothing came between these two times, and then something did.
+    Silence { from: UnixNanos, until: UnixNanos },
+}
+
+/// What is missing at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacks {
+    /// Nothing: what is there stays.
+    Nothing,
+    /// Counters; other registers are there.
+    Counters,
+    /// Everything.
+    All,
+}
+
+impl Meter {
+    pub(super) fn new(source: &str, seen: Seen) -> Self {
+        let mut meter = Self {
+            source: source.to_owned(),
+            heard: seen.at.0,
+            interval_ns: 0,
+            distances: 0,
+            grid: Grid::Learning { newest: None, hits: 0 },
+        };
+        meter.learn(seen);
+        meter
+    }
+
+    /// Notes a reading.
+    pub(super) fn note(&mut self, seen: Seen) -> Option<Finding> {
+        let silence = self.note_distance(seen.at);
+        match Slot::exactly(seen.at) {
+            Some(slot) if self.is_on_grid() => self.note_slot(slot, seen.has_counter),
+            Some(_) => {
+                self.learn(seen);
+                silence
+            }
+            None => silence.filter(|_| !self.is_on_grid()),
+        }
+    }
+
+    /// What is missing by now; `judged` is the last quarter-hour that would be there.
+    pub(super) fn judge(&mut self, judged: Slot) -> Option<Finding> {
+        let Grid::On { next, missing, .. } = &mut self.grid else { return None };
+        if judged < *next {
+            return None;
+        }
+        let stretch = Stretch((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
+        missing.push(stretch);
+        *next = judged.next();
+        self.let_old_ones_go();
+        Some(Finding::Missing(stretch))
+    }
+
+    pub(super) fn is_on_grid(&self) -> bool {
+        matches!(self.grid, Grid::On { .. })
+    }
+
+    /// The usual distance of its readings, once it is known.
+    pub(super) fn cadence_ns(&self) -> Option<i64> {
+        (self.distances >= LEARNED_AFTER).then_some(self.interval_ns)
+    }
+
+    pub(super) fn missing_within(&self, stretch: Stretch) -> Vec<Stretch> {
+        match &self.grid {
+            Grid::On { missing, .. } => missing.within(stretch).collect(),
+            Grid::Learning { .. } => Vec::new(),
+        }
+    }
+
+    /// Looks for them no longer.
+    pub(super) fn give_up(&mut self, stretch: Stretch) -> u64 {
+        match &mut self.grid {
+            Grid::On { missing, partly, .. } => {
+                partly.retain(|slot| *slot < stretch.0 || *slot >= stretch.1);
+                missing.remove(stretch)
+            }
+            Grid::Learning { .. } => 0,
+        }
+    }
+
+    pub(super) fn lacks(&self, slot: Slot) -> Lacks {
+        match &self.grid {
+            Grid::On { missing, partly, .. } if missing.contains(slot) => {
+                if partly.contains(&slot) {
+                    Lacks::Counters
+                } else {
+                    Lacks::All
+                }
+            }
+            _ => Lacks::Nothing,
+        }
+    }
+
+    fn note_distance(&mut self, at: UnixNanos) -> Option<Finding> {
+        let before = UnixNanos(self.heard);
+        let distance = at.since(before);
+        if distance <= 0 {
+            return None;
+        }
+        self.heard = at.0;
+        let bound = self.cadence_ns().map(|usual| usual.saturating_mul(SILENT_INTERVALS).max(SILENT_NS_MIN));
+        if bound.is_some_and(|bound| distance > bound) {
+            return Some(Finding::Silence { from: before, until: at });
+        }
+        self.interval_ns = match self.distances {
+            0 => distance,
+            _ => self.interval_ns + (distance - self.interval_ns) / NEWEST_PART,
+        };
+        self.distances = self.distances.saturating_add(1).min(LEARNED_AFTER);
+        None
+    }
+
+    fn learn(&mut self, seen: Seen) {
+        let (Some(slot), Grid::Learning { newest, hits }) = (Slot::exactly(seen.at), &mut self.grid) else { return };
+        if !seen.has_counter || newest.is_some_and(|newest| slot <= newest) {
+            return;
+        }
+        let is_close = newest.is_some_and(|newest| slot <= newest.plus(CLOSE_SLOTS));
+        *hits = if is_close { *hits + 1 } else { 1 };
+        *newest = Some(slot);
+        if *hits >= GRID_AFTER {
+            self.grid = Grid::On { next: slot.next(), missing: Missing::default(), partly: BTreeSet::new() };
+        }
+    }
+
+    fn note_slot(&mut self, slot: Slot, has_counter: bool) -> Option<Finding> {
+        let Grid::On { next, missing, partly } = &mut self.grid else { return None };
+        if !has_counter {
+            if (missing.contains(slot) || slot >= *next) && partly.len() < PARTLY_MAX {
+                partly.insert(slot);
+            }
+            return None;
+        }
+        partly.remove(&slot);
+        if slot < *next {
+            return (missing.remove(Stretch(slot, slot.next())) > 0).then_some(Finding::Came(slot));
+        }
+        let skipped = Stretch((*next).max(slot.plus(-SLOTS_BACK_MAX)), slot);
+        *next = slot.next();
+        if skipped.slots() == 0 {
+            return None;
+        }
+        missing.push(skipped);
+        self.let_old_ones_go();
+        Some(Finding::Missing(skipped))
+    }
+
+    fn let_old_ones_go(&mut self) {
+        let Grid::On { missing, partly, next } = &mut self.grid else { return };
+        while missing.len() > STRETCHES_MAX {
+            let Some(oldest) = missing.first() else { return };
+            missing.remove(oldest);
+        }
+        let oldest = missing.first().map_or(*next, |stretch| stretch.0);
+        partly.retain(|slot| *slot >= oldest);
+    }
+}

@@ -1,0 +1,144 @@
+//! Quarter-hours, and which of them are missing.
+
+use crate::reading::UnixNanos;
+use serde::{Deserialize, Serialize};
+
+/// A quarter-hour, in nanoseconds.
+pub const SLOT_NS: i64 = 900 * 1_000_000_000;
+
+/// An instant at :00, :15, :30 or :45, in quarter-hours since 1970 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub(super) i64);
+
+impl Slot {
+    /// The quarter-hour that is this instant, if it is one.
+    #[must_use]
+    pub fn exactly(at: UnixNanos) -> Option<Self> {
+        (at.0.rem_euclid(SLOT_NS) == 0).then(|| Self::at_or_before(at))
+    }
+
+    /// The last quarter-hour that is not after this instant.
+    #[must_use]
+    pub fn at_or_before(at: UnixNanos) -> Self {
+        Self(at.0.div_euclid(SLOT_NS))
+    }
+
+    /// The instant.
+    #[must_use]
+    pub fn time(self) -> UnixNanos {
+        UnixNanos(self.0.saturating_mul(SLOT_NS))
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        self.plus(1)
+    }
+
+    pub(super) fn plus(self, slots: i64) -> Self {
+        Self(self.0.saturating_add(slots))
+    }
+}
+
+/// Quarter-hours from the first to before the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch(pub Slot, pub Slot);
+
+impl Stretch {
+    /// How many they are.
+    #[must_use]
+    pub fn slots(self) -> u64 {
+        u64::try_from(self.1.0 - self.0.0).unwrap_or(0)
+    }
+
+    fn within(self, other: Self) -> Option<Self> {
+        let common = Self(self.0.max(other.0), self.1.min(other.1));
+        (common.0 < common.1).then_some(common)
+    }
+}
+
+/// Missing quarter-hours, as stretches in order that do not touch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Missing(Vec<Stretch>);
+
+impl Missing {
+    /// Adds a stretch that begins where all others have ended, or later.
+    pub(super) fn push(&mut self, stretch: Stretch) {
+        match self.0.last_mut() {
+            Some(last) if last.1 == stretch.0 => last.1 = stretch.1,
+            _ => self.0.push(stretch),
+        }
+    }
+
+    pub(super) fn contains(&self, slot: Slot) -> bool {
+        let after = self.0.partition_point(|stretch| stretch.0 <= slot);
+        after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|stretch| slot < stretch.1)
+    }
+
+    /// Takes a stretch out, and says how many of it were missing.
+    pub(super) fn remove(&mut self, gone: Stretch) -> u64 {
+        let removed = self.within(gone).map(Stretch::slots).sum();
+        if removed > 0 {
+            let rests = |stretch: &Stretch| {
+                let before = Stretch(stretch.0, stretch.1.min(gone.0));
+                let after = Stretch(stretch.0.max(gone.1), stretch.1);
+                [before, after].into_iter().filter(|rest| rest.0 < rest.1)
+            };
+            self.0 = self.0.iter().flat_map(rests).collect();
+        }
+        removed
+    }
+
+    /// What of this stretch is missing.
+    pub(super) fn within(&self, wanted: Stretch) -> impl Iterator<Item = Stretch> + '_ {
+        self.0.iter().filter_map(move |stretch| stretch.within(wanted))
+    }
+
+    /// How many stretches.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The oldest stretch.
+    pub(super) fn first(&self) -> Option<Stretch> {
+        self.0.first().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        /// Against a set of single slots.
+        #[test]
+        fn stretches_say_what_a_set_of_slots_says(
+            pushes in proptest::collection::vec((0_i64..4, 1_i64..6), 0..8),
+            removals in proptest::collection::vec((0_i64..60, 0_i64..8), 0..12),
+        ) {
+            let (mut missing, mut model, mut end) = (Missing::default(), BTreeSet::new(), 0);
+            for (skipped, slots) in pushes {
+                let from = end + skipped;
+                end = from + slots;
+                missing.push(Stretch(Slot(from), Slot(end)));
+                model.extend(from..end);
+            }
+            for (from, slots) in removals {
+                let count = model.iter().filter(|slot| (from..from + slots).contains(*slot)).count();
+                prop_assert_eq!(missing.remove(Stretch(Slot(from), Slot(from + slots))), count as u64);
+                model.retain(|slot| !(from..from + slots).contains(slot));
+            }
+            for slot in 0..70 {
+                prop_assert_eq!(missing.contains(Slot(slot)), model.contains(&slot));
+            }
+            let all = Stretch(Slot(0), Slot(100));
+            prop_assert_eq!(missing.within(all).map(Stretch::slots).sum::<u64>(), model.len() as u64);
+            let touching = missing.0.windows(2).any(|pair| pair[0].1 >= pair[1].0);
+            prop_assert!(!touching);
+        }
+    }
+}

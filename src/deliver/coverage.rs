@@ -1,0 +1,107 @@
+//! The sink that notes what came, so that what did not come is found out: behind a
+//! pump of its own, like the keeper. It stores what it knows every minute; the
+//! records since then are read again after a start, which changes nothing.
+
+use super::sink::{Delivery, Progress, Sink, SinkError};
+use crate::clock::Clock;
+use crate::coverage::{Coverage, Seen, Slot};
+use crate::journal::{Journal, JournalId, Position, Sequence};
+use crate::metrics;
+use crate::reading::{Flags, registry};
+use crate::wire::Judged;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// So often it is looked what is missing, and stored.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// Notes what came.
+#[derive(Debug)]
+pub struct CoverageSink {
+    coverage: Coverage,
+    journal: Journal,
+    clock: Clock,
+    next: Sequence,
+    stored: Sequence,
+    look_at: Instant,
+}
+
+impl CoverageSink {
+    /// Notes there.
+    #[must_use]
+    pub fn new(coverage: Coverage, journal: Journal, clock: Clock) -> Self {
+        let look_at = clock.monotonic();
+        Self { coverage, journal, clock, next: Sequence::FIRST, stored: Sequence::FIRST, look_at }
+    }
+
+    fn look(&mut self) -> Result<(), SinkError> {
+        if self.next >= self.journal.next() {
+            self.coverage.judge(self.clock.now());
+        }
+        self.coverage
+            .store(self.journal.position(self.next))
+            .map_err(|error| SinkError::blocked(format!("what is missing cannot be noted: {error}")))?;
+        self.stored = self.next;
+        self.count();
+        Ok(())
+    }
+
+    fn count(&self) {
+        for (source, summary) in self.coverage.summaries() {
+            let labels = [("source", source)];
+            metrics::gauge("meterline_gaps_open", &labels).set(as_f64(summary.open));
+            metrics::gauge("meterline_gap_quarter_hours_missing", &labels).set(as_f64(summary.slots));
+        }
+        for (source, state) in self.coverage.take_closed() {
+            let labels = [("source", source), ("how", state.label().to_owned())];
+            metrics::counter("meterline_gaps_closed_total", &labels).increment(1);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+impl Sink for CoverageSink {
+    fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
+        let nothing = Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST };
+        Ok(Some(self.coverage.position().unwrap_or(nothing)))
+    }
+
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+        for reading in delivery.readings() {
+            let seen =
+                Seen { at: reading.at, has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading) };
+            let is_repair = reading.flags.contains(Flags::GAP_REPAIR);
+            let received = delivery.record.header.received;
+            self.coverage.note(delivery.source, reading.meter, seen, received, is_repair);
+        }
+        self.next = delivery.record.sequence.next();
+        Ok(())
+    }
+
+    fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
+        let now = self.clock.monotonic();
+        if drain || now >= self.look_at {
+            self.look_at = now + LOOK_EVERY;
+            self.look()?;
+        }
+        Ok(Progress { next_unsafe: self.stored, next_waiting: self.next, wake_at: Some(self.look_at) })
+    }
+
+    fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
+        self.next = position.next;
+        self.stored = position.next;
+        Ok(())
+    }
+}
+
+fn has_counter(reading: &Judged<'_>) -> bool {
+    reading.samples().any(|sample| is_counter(sample.obis))
+}
+
+fn is_counter(obis: crate::reading::Obis) -> bool {
+    registry::entry(obis).is_some_and(|entry| entry.kind == registry::Kind::Counter)
+}
