@@ -21,7 +21,7 @@ pub fn repair_segment(config: &Config, segment: u64, of_letters: bool, is_meant:
     Ok(sentences(&found))
 }
 
-/// Gives the journal a new id for what is written from now on.
+/// Gives the journal, and that of the dead letters, a new id for what is written from now on.
 ///
 /// # Errors
 /// A sentence: what stands in the way.
@@ -31,6 +31,10 @@ pub fn restore_journal(config: &Config) -> Result<String, String> {
         return Err(format!("{} holds no journal; name the data directory with --data", directory.display()));
     }
     let journal = restore(&directory).map_err(|error| error.to_string())?;
+    let letters = config.dead_letters_directory();
+    if letters.is_dir() {
+        restore(&letters).map_err(|error| error.to_string())?;
+    }
     Ok(format!("records from now on belong to journal {journal}; those that are there keep theirs, and sinks go on"))
 }
 

@@ -18,6 +18,7 @@ mod servers;
 mod end_to_end {
     mod clock;
     mod control;
+    mod copies;
     mod delivery;
     mod door;
     mod endings;
@@ -29,10 +30,13 @@ mod end_to_end {
     mod outages;
     #[cfg(feature = "test-faults")]
     mod poison;
+    mod proxies;
     mod registration;
     mod repair;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod rereading;
+    mod tls;
+    mod volume;
     mod watch;
 }

@@ -79,3 +79,46 @@ fn a_replay_that_a_second_one_and_a_kill_cut_short_is_made_after_the_next_start(
     service.wait_drained();
     assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
 }
+
+#[test]
+fn a_replay_taken_back_half_way_goes_on_where_the_sink_was_and_loses_nothing() {
+    let service = Setup::default().start();
+    let many: u32 = 40_000;
+    let bodies = fleet(18).script(&Script::mixed(many as usize, now_ns()));
+    let outcomes = meterline_load::send_all(&service.target(), &bodies, 8, &std::sync::atomic::AtomicBool::new(false));
+    let expected = crate::support::load::Sent::new(bodies, outcomes).expected();
+    service.wait_drained();
+    let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
+    store.busy_timeout(LIMIT).unwrap();
+    let end = service.next_sequence();
+    let place = || service.sink("sqlite")["next_sequence"].as_u64().unwrap();
+    // The store is let go of for a moment only, so that the replay gets a part of its way.
+    let before = wait::until_some("a replay is half-way", LIMIT, || {
+        let before = readings(&service);
+        store.execute_batch("begin immediate").unwrap();
+        service.text_of(&["replay", "--sink", "sqlite", "--from", "2020-01-01T00:00:00Z"]);
+        let begun = place();
+        store.execute_batch("rollback").unwrap();
+        while place() == begun && service.sink("sqlite")["replaying_until"].is_u64() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        store.execute_batch("begin immediate").unwrap();
+        let is_half_way = (begun + 1..end).contains(&place());
+        if !is_half_way {
+            store.execute_batch("rollback").unwrap();
+            service.wait_drained();
+        }
+        is_half_way.then_some(before)
+    });
+    let said = service.text_of(&["replay", "--sink", "sqlite", "--take-back"]);
+    assert!(said.contains(&format!("goes on at record {end}")), "{said}");
+    store.execute_batch("rollback").unwrap();
+    let last = fleet(19).script(&Script::mixed(1, now_ns())).remove(0);
+    assert_eq!(Connection::new(&service.target()).post(&last.bytes).unwrap().status, 200);
+    service.wait_drained();
+    assert!(readings(&service) < before + f64::from(many), "the rest of the replay was not made");
+    assert!(service.sink("sqlite")["replaying_until"].is_null());
+    let mut expected = expected;
+    expected.take(&last);
+    assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
+}

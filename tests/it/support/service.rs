@@ -38,6 +38,9 @@ pub(crate) struct Setup {
     pub(crate) tables: &'static str,
     /// Options of `meterline run`.
     pub(crate) options: &'static [&'static str],
+    /// The data directory is a file system of its own, of so many bytes, that nobody
+    /// but the service sees and that ends with it.
+    pub(crate) volume_bytes: Option<u64>,
 }
 
 impl Setup {
@@ -57,7 +60,15 @@ impl Setup {
     fn place(self) -> Service {
         let directory = tempfile::tempdir().unwrap();
         let (webhook_port, admin_port) = (ports::free(), ports::free());
-        let service = Service { process: None, webhook_port, admin_port, options: self.options, faults: "", directory };
+        let service = Service {
+            process: None,
+            webhook_port,
+            admin_port,
+            options: self.options,
+            faults: "",
+            volume_bytes: self.volume_bytes,
+            directory,
+        };
         std::fs::write(service.file("password"), PASSWORD).unwrap();
         std::fs::write(service.file("meterline.toml"), self.toml(&service)).unwrap();
         service
@@ -102,6 +113,7 @@ pub(crate) struct Service {
     options: &'static [&'static str],
     /// Switches of test builds that the next start has.
     faults: &'static str,
+    volume_bytes: Option<u64>,
     directory: TempDir,
 }
 
@@ -243,7 +255,10 @@ impl Service {
     /// waits until it is ready.
     pub(crate) fn start_again(&mut self) {
         self.process = None;
-        let mut command = program();
+        let mut command = match self.volume_bytes {
+            None => program(),
+            Some(bytes) => self.program_on_volume(bytes),
+        };
         command.arg("run").arg("--config").arg(self.file("meterline.toml")).args(self.options);
         command.env("METERLINE_TEST_FAULTS", self.faults);
         let mut process = Process::start(command, &self.file("service.log"));
@@ -251,6 +266,27 @@ impl Service {
             self.page("/readyz").is_some_and(|(status, _)| status == 200)
         });
         self.process = Some(process);
+    }
+
+    /// The program in a mount namespace of its own, with a file system as its data directory.
+    fn program_on_volume(&self, bytes: u64) -> Command {
+        std::fs::create_dir_all(self.file("data")).unwrap();
+        let mut command = Command::new("unshare");
+        let script = format!("mount -t tmpfs -o size={bytes} tmpfs \"$0\" && exec \"$@\"");
+        command.args(["-rm", "sh", "-c", &script]).arg(self.file("data")).arg(env!("CARGO_BIN_EXE_meterline"));
+        command
+    }
+
+    /// A file of the data directory as the running service sees it.
+    pub(crate) fn file_on_volume(&self, name: &str) -> PathBuf {
+        let process = self.process.as_ref().expect("the service runs").id();
+        let data = self.file("data");
+        PathBuf::from(format!("/proc/{process}/root{}/{name}", data.display()))
+    }
+
+    /// The data directory.
+    pub(crate) fn data_directory(&self) -> PathBuf {
+        self.file("data")
     }
 
     /// Switches of test builds that the next start, and commands from now on, have.
