@@ -7,6 +7,7 @@
 //! bytes, a missing time) is no error here: it comes out as the reason why that
 //! reading or that value is set aside.
 
+pub mod batch;
 mod error;
 mod field;
 mod judged;
@@ -16,7 +17,7 @@ pub use error::{DecodeError, DecodeErrorKind, FieldPath};
 pub use field::WireType;
 pub use judged::{Judged, JudgedSamples, Tally};
 
-use crate::reading::{Flags, MeterId, SetAside, UnixNanos};
+use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
 
 /// Raised whenever the same bytes would decode to other readings; part of the
 /// identity of a reading in Kafka.
@@ -39,6 +40,8 @@ pub fn decode_revision() -> u16 {
 pub enum PayloadFormat {
     /// smart-me's `DeviceDataArray`.
     SmartMe = 1,
+    /// Our own `meterline.v1.ReadingBatch`.
+    ReadingBatch = 2,
 }
 
 impl PayloadFormat {
@@ -47,6 +50,7 @@ impl PayloadFormat {
     pub fn from_number(number: u16) -> Option<Self> {
         match number {
             1 => Some(Self::SmartMe),
+            2 => Some(Self::ReadingBatch),
             _ => None,
         }
     }
@@ -71,18 +75,81 @@ pub struct Reading<'a> {
     /// What is unusual about it.
     pub flags: Flags,
     /// Its values, each a sample or the reason why it is none.
-    pub values: smart_me::Values<'a>,
+    pub values: Values<'a>,
+}
+
+/// The values of a reading, each a sample or the reason why it is none.
+#[derive(Debug, Clone)]
+pub enum Values<'a> {
+    /// As smart-me sends them.
+    SmartMe(smart_me::Values<'a>),
+    /// Of our own batches.
+    Batch(batch::Values<'a>),
+}
+
+impl Values<'_> {
+    /// How many there are, where the check found that each is a finite sample.
+    #[inline(always)]
+    fn all_finite(&self) -> Option<usize> {
+        match self {
+            Self::SmartMe(values) => values.all_finite(),
+            Self::Batch(_) => None,
+        }
+    }
+}
+
+impl Iterator for Values<'_> {
+    type Item = Result<Sample, SetAside>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::SmartMe(values) => values.next(),
+            Self::Batch(values) => values.next(),
+        }
+    }
+
+    /// The loop inside the choice of format, not the choice inside the loop.
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, f: F) -> B {
+        match self {
+            Self::SmartMe(values) => values.fold(initial, f),
+            Self::Batch(values) => values.fold(initial, f),
+        }
+    }
+}
+
+/// The readings of a checked body.
+#[derive(Debug, Clone)]
+pub enum Readings<'a> {
+    /// As smart-me sends them.
+    SmartMe(smart_me::Readings<'a>),
+    /// Of our own batches.
+    Batch(batch::Readings<'a>),
+}
+
+impl<'a> Iterator for Readings<'a> {
+    type Item = Reading<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Reading<'a>> {
+        match self {
+            Self::SmartMe(readings) => readings.next(),
+            Self::Batch(readings) => readings.next(),
+        }
+    }
 }
 
 /// Checks the whole body and returns its readings.
 ///
 /// # Errors
 /// Where and why the framing fails; equal to what prost's decoder refuses.
-pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<smart_me::Readings<'_>, DecodeError> {
+pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     #[cfg(feature = "test-faults")]
     let body = learned::within(body);
     match format {
-        PayloadFormat::SmartMe => smart_me::readings(body),
+        PayloadFormat::SmartMe => smart_me::readings(body).map(Readings::SmartMe),
+        PayloadFormat::ReadingBatch => batch::readings(body).map(Readings::Batch),
     }
 }
 

@@ -59,6 +59,8 @@ enum Encoding {
 enum Format {
     /// The body of smart-me's realtime webhook
     SmartMe,
+    /// meterline's own batch of readings, as polled and fetched ones are recorded
+    ReadingBatch,
 }
 
 /// Why a body is not shown.
@@ -66,7 +68,7 @@ enum Format {
 enum ShowError {
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("this is no smart-me body, at {0}")]
+    #[error("this is no such body (--format says which), at {0}")]
     Undecodable(#[from] DecodeError),
     #[error("--received {0}: give a time between the years 1678 and 2261")]
     Received(jiff::Timestamp),
@@ -85,6 +87,7 @@ pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
 fn decoded(bytes: &[u8], format: Format, received: Option<jiff::Timestamp>) -> Result<Body, ShowError> {
     let format = match format {
         Format::SmartMe => PayloadFormat::SmartMe,
+        Format::ReadingBatch => PayloadFormat::ReadingBatch,
     };
     let received =
         received.map(|time| i64::try_from(time.as_nanosecond()).map(UnixNanos).map_err(|_| ShowError::Received(time)));

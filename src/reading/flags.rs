@@ -40,6 +40,12 @@ impl Flags {
         self.0
     }
 
+    /// The flags of stored bits; bits beyond those that are stored are dropped.
+    #[must_use]
+    pub fn of_bits(bits: u64) -> Self {
+        Self(u16::try_from(bits & 0x7fff).unwrap_or(0))
+    }
+
     /// Whether all of `other`'s flags are set.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {

@@ -50,6 +50,9 @@ pub enum DecodeErrorKind {
         /// What is left.
         left: usize,
     },
+    /// A text field with other bytes.
+    #[error("the text is not UTF-8")]
+    NotText,
     /// A group's end where none, or another one, is open.
     #[error("a group ends that is not open")]
     GroupEndUnexpected,

@@ -1,6 +1,6 @@
 //! The rule applied to decoded readings: what is deliverable, and a count of the rest.
 
-use super::{Reading, smart_me};
+use super::{Reading, Readings, Values};
 use crate::reading::{Flags, Limits, MeterId, Sample, SetAside, UnixNanos};
 
 /// A reading that passed the rule; its samples pass it one by one.
@@ -14,7 +14,7 @@ pub struct Judged<'a> {
     pub at: UnixNanos,
     /// What is unusual about it.
     pub flags: Flags,
-    values: smart_me::Values<'a>,
+    values: Values<'a>,
     limits: Limits,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Judged<'a> {
 /// The deliverable samples of a reading.
 #[derive(Debug, Clone)]
 pub struct JudgedSamples<'a> {
-    values: smart_me::Values<'a>,
+    values: Values<'a>,
     limits: Limits,
 }
 
@@ -85,7 +85,15 @@ impl Tally {
     /// Counts what the rule says of every reading.
     #[must_use]
     #[inline(always)]
-    pub fn of(readings: smart_me::Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
+    pub fn of(readings: Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
+        match readings {
+            Readings::SmartMe(readings) => Self::of_each(readings, limits, received),
+            Readings::Batch(readings) => Self::of_each(readings, limits, received),
+        }
+    }
+
+    #[inline(always)]
+    fn of_each<'a>(readings: impl Iterator<Item = Reading<'a>>, limits: &Limits, received: UnixNanos) -> Self {
         let mut tally = Self::default();
         for reading in readings {
             tally.readings += 1;
@@ -108,7 +116,7 @@ impl Tally {
     }
 
     #[inline(always)]
-    fn count_values(&mut self, values: smart_me::Values<'_>, limits: &Limits) {
+    fn count_values(&mut self, values: Values<'_>, limits: &Limits) {
         if let Some(finite) = values.all_finite() {
             // All that the rule asks of a value.
             self.samples += finite as u64;

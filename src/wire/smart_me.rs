@@ -63,7 +63,7 @@ impl<'a> Iterator for Readings<'a> {
 fn reading(index: u32, device: &[u8], layout: Layout) -> Reading<'_> {
     match usual::split(device) {
         Some(device) if layout == Layout::Usual => {
-            assemble(index, device.meter, Some(device.at), Values(Run::Usual(device.values.iter())))
+            assemble(index, device.meter, Some(device.at), Run::Usual(device.values.iter()))
         }
         _ => merged_reading(index, device),
     }
@@ -81,11 +81,11 @@ fn merged_reading(index: u32, device: &[u8]) -> Reading<'_> {
             _ => {}
         }
     }
-    assemble(index, meter, at, Values(Run::Any(Cursor::new(device))))
+    assemble(index, meter, at, Run::Any(Cursor::new(device)))
 }
 
 #[inline(always)]
-fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: Values<'_>) -> Reading<'_> {
+fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Reading<'_> {
     Reading {
         index,
         meter: if meter == Guid::default() {
@@ -95,7 +95,7 @@ fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: Values<'_>) ->
         },
         at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
         flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
-        values,
+        values: super::Values::SmartMe(Values(run)),
     }
 }
 

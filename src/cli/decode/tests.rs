@@ -92,7 +92,7 @@ fn a_fault_is_a_sentence_with_its_place() {
     let cut = &OFFICIAL[..OFFICIAL.len() - 2];
     assert_eq!(
         shown(cut, None).unwrap_err().to_string(),
-        "this is no smart-me body, at byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"
+        "this is no such body (--format says which), at byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"
     );
     let error = |text: &str| input::decoded(text.into(), Encoding::Hex).unwrap_err().to_string();
     assert_eq!(error("0a 5x"), "the input is not hexadecimal: 'x' at byte 4; give --input raw if these are the bytes");

@@ -2,7 +2,7 @@
 //! are stable).
 
 use crate::reading::{Flags, Limits, Sample, SetAside, UnixNanos, registry};
-use crate::wire::{self, smart_me};
+use crate::wire;
 use serde::Serialize;
 use std::fmt;
 
@@ -38,7 +38,7 @@ struct Value {
 
 impl Body {
     /// What is in these readings; times are judged only against a receive time.
-    pub(super) fn new(readings: smart_me::Readings<'_>, limits: &Limits, received: Option<UnixNanos>) -> Self {
+    pub(super) fn new(readings: wire::Readings<'_>, limits: &Limits, received: Option<UnixNanos>) -> Self {
         let readings: Vec<_> = readings.map(|reading| Reading::new(reading, limits, received)).collect();
         let values = || readings.iter().flat_map(|reading| reading.values.iter().map(move |value| (reading, value)));
         let delivered =

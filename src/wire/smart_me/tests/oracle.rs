@@ -126,7 +126,10 @@ fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
     match (readings(body), DeviceDataArray::decode(body)) {
         (Ok(readings), Ok(message)) => {
             let meanings = prosts(&message);
-            prop_assert_eq!(Tally::of(readings.clone(), &Limits::DEFAULT, RECEIVED), tally(&meanings));
+            prop_assert_eq!(
+                Tally::of(crate::wire::Readings::SmartMe(readings.clone()), &Limits::DEFAULT, RECEIVED),
+                tally(&meanings)
+            );
             prop_assert_eq!(judged(readings.clone()), judged_by_fold(readings.clone()));
             prop_assert_eq!(ours(readings), meanings);
             Ok(true)

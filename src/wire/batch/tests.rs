@@ -1,0 +1,158 @@
+//! prost's decoder as the oracle, faults with their places, and what is set aside.
+
+use super::*;
+use crate::proto::v1;
+use proptest::prelude::*;
+use prost::Message as _;
+
+type Meaning = (Option<MeterId>, Option<i64>, Flags, Vec<Result<(Obis, u64), SetAside>>);
+
+fn ours(readings: Readings<'_>) -> Vec<Meaning> {
+    let meaning = |reading: Reading<'_>| {
+        let values = reading.values.map(|value| value.map(|sample| (sample.obis, sample.value.to_bits())));
+        (reading.meter.ok(), reading.at.ok().map(|at| at.0), reading.flags, values.collect())
+    };
+    readings.map(meaning).collect()
+}
+
+fn prosts(batch: &v1::ReadingBatch) -> Vec<Meaning> {
+    let value = |value: &v1::Value| match value.obis.len() {
+        6 => Ok((Obis(value.obis[..].try_into().unwrap()), value.value.to_bits())),
+        0 => Err(SetAside::ObisMissing),
+        _ => Err(SetAside::ObisLength),
+    };
+    let meaning = |reading: &v1::Reading| {
+        let meter = Uuid::from_slice(&reading.meter).ok().filter(|id| !id.is_nil()).map(MeterId::from);
+        let time = Some(reading.time_ns).filter(|time| *time != 0);
+        (meter, time, Flags::of_bits(u64::from(reading.flags)), reading.values.iter().map(value).collect())
+    };
+    batch.readings.iter().map(meaning).collect()
+}
+
+/// Both decoders on the same bytes; whether they accepted them.
+fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
+    match (readings(body), v1::ReadingBatch::decode(body)) {
+        (Ok(readings), Ok(batch)) => {
+            prop_assert_eq!(
+                readings.clone().map(|reading| reading.index).collect::<Vec<_>>().len(),
+                batch.readings.len()
+            );
+            prop_assert_eq!(ours(readings), prosts(&batch));
+            Ok(true)
+        }
+        (Err(error), Err(_)) => {
+            prop_assert!(error.offset <= body.len(), "{}", error);
+            Ok(false)
+        }
+        (Ok(_), Err(error)) => Err(TestCaseError::fail(format!("only prost refuses: {error}"))),
+        (Err(error), Ok(_)) => Err(TestCaseError::fail(format!("only prost accepts: {error}"))),
+    }
+}
+
+fn any_value() -> impl Strategy<Value = v1::Value> {
+    let obis = prop_oneof![8 => any::<[u8; 6]>().prop_map(Vec::from), 1 => prop::collection::vec(any::<u8>(), 0..9)];
+    (obis, prop::num::f64::ANY).prop_map(|(obis, value)| v1::Value { obis, value })
+}
+
+fn any_reading() -> impl Strategy<Value = v1::Reading> {
+    let meter = prop_oneof![
+        8 => any::<[u8; 16]>().prop_map(Vec::from),
+        1 => Just(vec![0; 16]),
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    let values = prop::collection::vec(any_value(), 0..5);
+    (meter, any::<i64>(), any::<u32>(), ".{0,8}", any::<u64>(), values).prop_map(
+        |(meter, time_ns, flags, source, sequence, values)| v1::Reading {
+            meter,
+            time_ns,
+            flags,
+            source,
+            sequence,
+            values,
+            ..v1::Reading::default()
+        },
+    )
+}
+
+fn any_batch() -> impl Strategy<Value = v1::ReadingBatch> {
+    let raw = prop::collection::vec(any::<u8>(), 0..20);
+    (prop::collection::vec(any_reading(), 0..4), raw, ".{0,8}").prop_map(|(readings, raw, raw_origin)| {
+        v1::ReadingBatch { readings, raw, raw_content_type: "application/json".to_owned(), raw_origin }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn batches_mean_what_prost_says(batch in any_batch()) {
+        prop_assert!(agree(&batch.encode_to_vec())?);
+    }
+
+    #[test]
+    fn changed_bytes_get_prosts_verdict(
+        batch in any_batch(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+        is_cut: bool,
+    ) {
+        let mut body = batch.encode_to_vec();
+        for (at, byte) in changes.iter().filter(|_| !body.is_empty()).collect::<Vec<_>>() {
+            let at = at.index(body.len());
+            body[at] = *byte;
+        }
+        if is_cut && !body.is_empty() {
+            body.truncate(cut.index(body.len()));
+        }
+        agree(&body)?;
+    }
+
+    #[test]
+    fn any_bytes_get_prosts_verdict(body in prop::collection::vec(any::<u8>(), 0..64)) {
+        agree(&body)?;
+    }
+
+    #[test]
+    fn fields_of_any_wire_type_get_prosts_verdict(
+        number in 1_u8..16,
+        wire_type in 0_u8..8,
+        content in prop::collection::vec(any::<u8>(), 0..12),
+        level in 0_u8..3,
+    ) {
+        let mut body = [vec![number << 3 | wire_type], content].concat();
+        for outer in [1, 11].into_iter().take(usize::from(level)).rev() {
+            body = [vec![outer << 3 | 2, u8::try_from(body.len()).unwrap()], body].concat();
+        }
+        agree(&body)?;
+    }
+}
+
+#[test]
+fn what_was_encoded_is_read_again() {
+    let meter = MeterId::from(Uuid::from_u128(7));
+    let values = [Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 42.5 }];
+    let original = Original { bytes: b"{}", content_type: "application/json", origin: "/Devices" };
+    let body = encode([(meter, UnixNanos(9), Flags::GAP_REPAIR, values)], original);
+    let reading = readings(&body).unwrap().next().unwrap();
+    assert_eq!((reading.meter, reading.at, reading.flags), (Ok(meter), Ok(UnixNanos(9)), Flags::GAP_REPAIR));
+    assert_eq!(reading.values.collect::<Vec<_>>(), [Ok(values[0])]);
+    let batch = v1::ReadingBatch::decode(body.as_slice()).unwrap();
+    assert_eq!(
+        (&batch.raw[..], &*batch.raw_content_type, &*batch.raw_origin),
+        (&b"{}"[..], "application/json", "/Devices")
+    );
+}
+
+#[test]
+fn a_fault_says_where_it_is() {
+    let said = |body: &[u8]| readings(body).unwrap_err().to_string();
+    assert_eq!(
+        said(b"\x0a\x04\x5a\x02\x0a\x05"),
+        "byte 6 (readings[0].values[0].obis): the field needs 5 bytes, its message has 0 left"
+    );
+    assert_eq!(
+        said(b"\x0a\x02\x08\x01"),
+        "byte 2 (readings[0].meter): the field is a varint, it should be a length-delimited field"
+    );
+    assert_eq!(said(b"\x22\x01\xff"), "byte 2 (raw_origin): the text is not UTF-8");
+}
