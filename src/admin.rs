@@ -12,7 +12,7 @@ mod status;
 pub use server::{Admin, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
-    MissingGapStatus, MissingStatus, RegistrationStatus, SinkStatus, SourceStatus, Status, ValueStatus,
+    MissingGapStatus, MissingStatus, RegistrationStatus, RepairStatus, SinkStatus, SourceStatus, Status, ValueStatus,
 };
 
 use std::fmt;

@@ -33,8 +33,8 @@ use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpHandle;
 use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
-use crate::source::smart_me::Task;
 use crate::source::webhook::Webhook;
+use smart_me::Workers;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub struct Service {
     journal: Journal,
     pumps: Arc<Vec<PumpHandle>>,
     webhook: Webhook,
-    smart_me: Arc<Vec<Task>>,
+    smart_me: Arc<Workers>,
     account_paths: Vec<(String, String)>,
     control: Control,
     upkeep: Upkeep,
@@ -91,7 +91,16 @@ impl Service {
         let webhook = runtime
             .block_on(Webhook::start(config.webhook.clone(), &door, clock.clone()))
             .map_err(StartError::because)?;
-        let smart_me = Arc::new(smart_me::start(&config, &webhook, &clock).map_err(StartError::because)?);
+        let parts = smart_me::Parts {
+            config: &config,
+            webhook: &webhook,
+            door: &door,
+            coverage: &coverage,
+            pumps: &pumps,
+            runtime: runtime.handle(),
+            clock: &clock,
+        };
+        let smart_me = Arc::new(Workers::start(&parts).map_err(StartError::because)?);
         let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
             clock: clock.clone(),
@@ -161,9 +170,7 @@ impl Service {
     pub fn stop(self, deadline: Duration) {
         let until = self.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
-        for task in self.smart_me.iter() {
-            task.stop();
-        }
+        self.smart_me.stop();
         if !self.runtime.block_on(self.webhook.stop(left(&self.clock))) {
             tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
         }
@@ -174,9 +181,7 @@ impl Service {
             pump.join();
         }
         self.journal.close();
-        for task in self.smart_me.iter() {
-            task.join(left(&self.clock));
-        }
+        self.smart_me.join(|| left(&self.clock));
         self.control.stop();
         self.upkeep.stop();
         self.admin.stop();

@@ -8,11 +8,11 @@
 //! | rank | module | holds |
 //! |---|---|---|
 //! | 0 | `faults` | switches of test builds, in no release |
+//! | 0 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
 //! | 0 | [`secret`] | a text that is never shown |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | every metric's name and meaning |
-//! | 1 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 1 | [`wire`] | bytes to borrowed readings |
 //! | 1 | [`vendor`] | what the vendors' APIs say, as types |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod answers;
+mod devices;
 mod registrations;
 mod server;
 mod state;
@@ -15,6 +16,7 @@ mod state;
 mod tests;
 
 pub use accounts::{CloudAccount, CloudLogin};
+pub use devices::CloudDevice;
 pub use registrations::CloudRegistration;
 pub use state::{Fault, Received, Switches};
 
@@ -56,6 +58,13 @@ impl Cloud {
     /// Changes the registrations behind the client's back.
     pub fn change_registrations(&self, change: impl FnOnce(&mut Vec<CloudRegistration>)) {
         change(&mut self.state().registrations);
+    }
+
+    /// Changes an account behind the client's back.
+    pub fn change_account(&self, name: &str, change: impl FnOnce(&mut CloudAccount)) {
+        if let Some(account) = self.state().accounts.iter_mut().find(|account| account.name == name) {
+            change(account);
+        }
     }
 
     /// Lets the next `count` requests fail that are no token requests.

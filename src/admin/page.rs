@@ -98,6 +98,17 @@ fn sources(html: &mut String, status: &Status) {
 }
 
 fn missing(html: &mut String, missing: &MissingStatus) {
+    for repair in missing.repairs.iter().filter(|repair| repair.state != "working") {
+        let why = repair.why.as_deref().map(escaped).unwrap_or_default();
+        push(
+            html,
+            format_args!(
+                "<p class=\"wait\">What is missing of {} is not fetched ({}): {why}</p>",
+                escaped(&repair.account),
+                repair.state
+            ),
+        );
+    }
     if missing.newest.is_empty() {
         return;
     }

@@ -115,8 +115,21 @@ pub struct MissingStatus {
     pub gaps_open: usize,
     /// Quarter-hours missing in them.
     pub quarter_hours: u64,
+    /// How it is with fetching it, by account.
+    pub repairs: Vec<RepairStatus>,
     /// The newest gaps, open or not, newest first.
     pub newest: Vec<MissingGapStatus>,
+}
+
+/// How it is with fetching what is missing of an account.
+#[derive(Debug, Clone, Serialize)]
+pub struct RepairStatus {
+    /// The account.
+    pub account: String,
+    /// working, failing, or refused (the account may not read past values).
+    pub state: &'static str,
+    /// Why it is not working.
+    pub why: Option<String>,
 }
 
 /// A gap in a meter's readings.

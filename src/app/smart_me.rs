@@ -1,9 +1,15 @@
-//! The accounts at smart-me: the threads that keep their registrations, and the
-//! same by hand.
+//! The accounts at smart-me: the threads that keep their registrations and fetch what
+//! is missing, and registrations by hand.
 
+use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::source::smart_me::{Account, ApiError, Client, Evidence, Listed, Memory, Pause, Registrar, Report, Task};
+use crate::coverage::Coverage;
+use crate::deliver::PumpHandle;
+use crate::ingest::Door;
+use crate::source::smart_me::{
+    Account, ApiError, Budget, Client, Evidence, Listed, Memory, Pause, Registrar, Repair, RepairParts, Report, Task,
+};
 use crate::source::webhook::Webhook;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +19,58 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// And while somebody waits at the command line.
 const PATIENCE_BY_HAND: Duration = Duration::from_mins(1);
 
-/// Starts to keep the registrations that are to be kept.
-pub(super) fn start(config: &Config, webhook: &Webhook, clock: &Clock) -> std::io::Result<Vec<Task>> {
-    let mut tasks = Vec::new();
-    for account in &config.smart_me {
-        let Some(every) = account.reconcile_every else { continue };
+/// The threads that work at smart-me.
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    /// Those that keep registrations.
+    pub(super) tasks: Vec<Task>,
+    /// Those that fetch what is missing.
+    pub(super) repairs: Vec<Repair>,
+}
+
+/// What they work with.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) webhook: &'a Webhook,
+    pub(super) door: &'a Door,
+    pub(super) coverage: &'a Coverage,
+    pub(super) pumps: &'a Arc<Vec<PumpHandle>>,
+    pub(super) runtime: &'a tokio::runtime::Handle,
+    pub(super) clock: &'a Clock,
+}
+
+impl Workers {
+    /// Starts what is configured of every account; all of an account's requests are
+    /// of one budget.
+    pub(super) fn start(parts: &Parts<'_>) -> Result<Self, String> {
+        let mut workers = Self::default();
+        for account in &parts.config.smart_me {
+            let budget = Budget::new(account.requests_per_minute);
+            workers.tasks.extend(parts.registration(account, &budget)?);
+            workers.repairs.extend(parts.repair(account, &budget)?);
+        }
+        Ok(workers)
+    }
+
+    pub(super) fn stop(&self) {
+        self.tasks.iter().for_each(Task::stop);
+        self.repairs.iter().for_each(Repair::stop);
+    }
+
+    /// Waits for their ends; `left` is how long may still be waited.
+    pub(super) fn join(&self, left: impl Fn() -> Duration) {
+        self.tasks.iter().for_each(|task| task.join(left()));
+        self.repairs.iter().for_each(|repair| repair.join(left()));
+    }
+}
+
+impl Parts<'_> {
+    fn registration(&self, account: &Account, budget: &Budget) -> Result<Option<Task>, String> {
+        let Some(every) = account.reconcile_every else { return Ok(None) };
         let pause = Arc::new(Pause::default());
-        let Ok(registrar) = registrar(config, account, PATIENCE, &pause, clock) else { continue };
-        let knocks = webhook.knocks(&account.name);
+        let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        let Ok(registrar) = registrar(self.config, account, client) else { return Ok(None) };
+        let knocks = self.webhook.knocks(&account.name);
         let mut before = Evidence::default();
         let evidence = move || {
             let now = knocks
@@ -31,9 +81,27 @@ pub(super) fn start(config: &Config, webhook: &Webhook, clock: &Clock) -> std::i
             before = now;
             since
         };
-        tasks.push(Task::start(&account.name, registrar, every, evidence, pause, clock.clone())?);
+        let task = Task::start(&account.name, registrar, every, evidence, pause, self.clock.clone());
+        task.map(Some).map_err(|error| error.to_string())
     }
-    Ok(tasks)
+
+    fn repair(&self, account: &Account, budget: &Budget) -> Result<Option<Repair>, String> {
+        let sender = self.config.webhook.accounts.iter().find(|sender| sender.name == account.name);
+        let Some(sender) = sender.filter(|_| account.repair) else { return Ok(None) };
+        let pause = Arc::new(Pause::default());
+        let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        let pumps = Arc::clone(self.pumps);
+        let parts = RepairParts {
+            coverage: self.coverage.clone(),
+            is_caught_up: Box::new(move || {
+                pumps.iter().any(|pump| pump.name() == COVERAGE && pump.status().lag_records == 0)
+            }),
+            entrance: self.door.source(&account.name, sender.source).map_err(|error| error.to_string())?,
+            runtime: self.runtime.clone(),
+            clock: self.clock.clone(),
+        };
+        Repair::start(client, parts, pause).map(Some).map_err(|error| error.to_string())
+    }
 }
 
 /// What can be done with registrations by hand.
@@ -85,24 +153,18 @@ fn for_each<T>(
     let clock = Clock::system();
     let mut done = Vec::new();
     for account in accounts {
-        let pause = Arc::new(Pause::default());
-        let mut registrar = registrar(config, account, PATIENCE_BY_HAND, &pause, &clock)?;
+        let budget = Budget::new(account.requests_per_minute);
+        let client = Client::new(account.clone(), budget, PATIENCE_BY_HAND, Arc::default(), clock.clone());
+        let mut registrar = registrar(config, account, client)?;
         let outcome = each(&mut registrar).map_err(|error| format!("{}: {error}", account.name))?;
         done.push((account.name.clone(), outcome));
     }
     Ok(done)
 }
 
-fn registrar(
-    config: &Config,
-    account: &Account,
-    patience: Duration,
-    pause: &Arc<Pause>,
-    clock: &Clock,
-) -> Result<Registrar, String> {
+fn registrar(config: &Config, account: &Account, client: Client) -> Result<Registrar, String> {
     let wanted = account.wanted.clone().ok_or_else(|| {
         format!("{}: [[smart_me]] needs public_url, the address under which smart-me reaches the webhook", account.name)
     })?;
-    let client = Client::new(account.clone(), patience, Arc::clone(pause), clock.clone());
     Ok(Registrar::new(client, wanted, Memory::in_directory(&config.data_directory)))
 }

@@ -1,8 +1,9 @@
 //! The status page's data, read from the running parts.
 
+use super::smart_me::Workers;
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
-    MissingGapStatus, MissingStatus, SinkStatus, SourceStatus, Status, ValueStatus,
+    MissingGapStatus, MissingStatus, RepairStatus, SinkStatus, SourceStatus, Status, ValueStatus,
 };
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Gap as MeasurementGap};
@@ -11,7 +12,7 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
 use crate::journal::{Gap, Journal, Share};
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::smart_me::{RegistrationState, RegistrationStatus, Task};
+use crate::source::smart_me::{RegistrationState, RegistrationStatus, RepairState};
 use crate::source::webhook::{self, Tls};
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub(super) struct Sources {
     pub(super) dead_letters: DeadLetters,
     pub(super) coverage: Coverage,
     pub(super) tls: Option<Tls>,
-    pub(super) smart_me: Arc<Vec<Task>>,
+    pub(super) smart_me: Arc<Workers>,
 }
 
 impl Sources {
@@ -52,7 +53,7 @@ impl Sources {
             clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
-            registrations: self.smart_me.iter().map(|task| registration_status(task.status())).collect(),
+            registrations: self.smart_me.tasks.iter().map(|task| registration_status(task.status())).collect(),
             journal: self.journal_status(),
             sources: self.source_status(&recent.sources),
             sinks: pumps.iter().map(sink_status).collect(),
@@ -78,6 +79,7 @@ impl Sources {
         MissingStatus {
             gaps_open: open().count(),
             quarter_hours: open().map(|(_, missing)| missing).sum(),
+            repairs: self.smart_me.repairs.iter().map(|repair| repair_status(repair.status())).collect(),
             newest: newest.map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
         }
     }
@@ -110,6 +112,15 @@ fn gap_status(gap: &Gap) -> GapStatus {
         at: gap.at.to_string(),
         reason: gap.reason.label(),
     }
+}
+
+fn repair_status((account, state): (String, RepairState)) -> RepairStatus {
+    let (state, why) = match state {
+        RepairState::Working => ("working", None),
+        RepairState::Failing(why) => ("failing", Some(why)),
+        RepairState::Refused(why) => ("refused", Some(why)),
+    };
+    RepairStatus { account, state, why }
 }
 
 fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {

@@ -40,6 +40,7 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
     let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
     let wanted = wanted(&mut section, sender);
     let reconcile_every = reconcile(&mut section);
+    let repair = section.get_or("repair", true);
     section.finish();
     Some(Account {
         name: name?,
@@ -47,6 +48,7 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
         login: login?,
         requests_per_minute: NonZeroUsize::new(requests_per_minute)?,
         wanted,
+        repair,
         reconcile_every,
     })
 }

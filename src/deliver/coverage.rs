@@ -23,26 +23,37 @@ pub struct CoverageSink {
     clock: Clock,
     next: Sequence,
     stored: Sequence,
-    look_at: Instant,
+    /// Something was taken since the last settling.
+    has_taken: bool,
+    judge_at: Instant,
+    store_at: Instant,
 }
 
 impl CoverageSink {
     /// Notes there.
     #[must_use]
     pub fn new(coverage: Coverage, journal: Journal, clock: Clock) -> Self {
-        let look_at = clock.monotonic();
-        Self { coverage, journal, clock, next: Sequence::FIRST, stored: Sequence::FIRST, look_at }
+        let now = clock.monotonic();
+        let next = Sequence::FIRST;
+        Self { coverage, journal, clock, next, stored: next, has_taken: false, judge_at: now, store_at: now }
     }
 
-    fn look(&mut self) -> Result<(), SinkError> {
-        if self.next >= self.journal.next() {
-            self.coverage.judge(self.clock.now());
+    /// Looks what is missing, where everything that came until now was noted.
+    fn judge(&mut self, now: Instant) {
+        if self.has_taken && self.next < self.journal.next() {
+            return;
         }
+        self.judge_at = now + LOOK_EVERY;
+        self.coverage.judge(self.clock.now());
+        self.count();
+    }
+
+    fn store(&mut self, now: Instant) -> Result<(), SinkError> {
+        self.store_at = now + LOOK_EVERY;
         self.coverage
             .store(self.journal.position(self.next))
             .map_err(|error| SinkError::blocked(format!("what is missing cannot be noted: {error}")))?;
         self.stored = self.next;
-        self.count();
         Ok(())
     }
 
@@ -79,16 +90,21 @@ impl Sink for CoverageSink {
             self.coverage.note(delivery.source, reading.meter, seen, received, is_repair);
         }
         self.next = delivery.record.sequence.next();
+        self.has_taken = true;
         Ok(())
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
         let now = self.clock.monotonic();
-        if drain || now >= self.look_at {
-            self.look_at = now + LOOK_EVERY;
-            self.look()?;
+        if now >= self.judge_at {
+            self.judge(now);
         }
-        Ok(Progress { next_unsafe: self.stored, next_waiting: self.next, wake_at: Some(self.look_at) })
+        if drain || now >= self.store_at {
+            self.store(now)?;
+        }
+        self.has_taken = false;
+        let wake_at = Some(self.judge_at.min(self.store_at));
+        Ok(Progress { next_unsafe: self.stored, next_waiting: self.next, wake_at })
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {

@@ -65,6 +65,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_gaps_open", Gauge, &["source"], "Gaps in the meters' readings that are not closed."),
     family("meterline_gap_quarter_hours_missing", Gauge, &["source"], "Quarter-hours missing in open gaps."),
     family("meterline_gaps_closed_total", Counter, &["source", "how"], "Gaps that closed: late (came by itself), repaired (fetched), not-at-source or gone."),
+    family("meterline_gap_readings_fetched_total", Counter, &["account"], "Readings that were missing and were fetched from smart-me's past values."),
     family("meterline_journal_bytes", Gauge, &[], "Bytes of the journal's segments on disk."),
     family("meterline_journal_capacity_bytes", Gauge, &[], "The journal's cap in bytes."),
     family("meterline_journal_segments", Gauge, &[], "Segment files of the journal."),

@@ -1,7 +1,7 @@
 //! smart-me's REST API as a client: one client an account, with one budget.
 //!
 //! Here lives what an account may ask of the vendor's cloud, and the keeping of
-//! its webhook registration. Read-only towards devices: of everything the API can
+//! its webhook registration, and what is fetched of the past where it is missing. Read-only towards devices: of everything the API can
 //! write only registrations of our own URL are made and removed. Invariants: an
 //! account never sends more requests in any minute than its budget; no secret and
 //! no webhook path is in an error, a log line or a `Debug`.
@@ -15,15 +15,19 @@ mod memory;
 mod pause;
 mod plan;
 mod registrar;
+mod repair;
 mod task;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 pub use account::{Account, ApiUrl, Login, Wanted, origin};
 pub use answer::ApiError;
+pub use budget::Budget;
 pub use client::Client;
 pub use memory::Memory;
 pub use pause::Pause;
 pub use plan::{Evidence, Standing, Step};
 pub use registrar::{Listed, Registrar, Report};
+pub use repair::{Repair, RepairParts, RepairState};
 pub use task::{RegistrationState, RegistrationStatus, Task};

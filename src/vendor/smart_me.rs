@@ -6,6 +6,8 @@
 
 mod fields;
 mod registration;
+mod values;
 
 pub use fields::{Fields, ReadError};
 pub use registration::{NewRegistration, Registration, RegistrationId, RegistrationKind};
+pub use values::Values;

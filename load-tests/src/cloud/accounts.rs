@@ -1,5 +1,6 @@
 //! Accounts and how they log in.
 
+use super::devices::CloudDevice;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -12,6 +13,10 @@ pub struct CloudAccount {
     pub logins: Vec<CloudLogin>,
     /// What a key or client may do, like `realtimeapi.readwrite`.
     pub claims: Vec<String>,
+    /// Its devices.
+    pub devices: Vec<CloudDevice>,
+    /// Whether it is a Professional account, which may read the past.
+    pub is_professional: bool,
 }
 
 /// A way to log in.
@@ -30,7 +35,7 @@ impl CloudAccount {
     #[must_use]
     pub fn new(name: &str, logins: Vec<CloudLogin>) -> Self {
         let claims = ["device.read", "realtimeapi.readwrite"].map(str::to_owned).to_vec();
-        Self { name: name.to_owned(), logins, claims }
+        Self { name: name.to_owned(), logins, claims, devices: Vec::new(), is_professional: true }
     }
 
     /// The same without a claim.

@@ -1,7 +1,9 @@
 //! What each end point answers.
 
+use super::accounts::CloudAccount;
+use super::devices;
 use super::registrations::CloudRegistration;
-use super::state::{State, Token};
+use super::state::{State, Switches, Token};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -11,6 +13,7 @@ use uuid::Uuid;
 pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
+    pub(super) query: &'a str,
     pub(super) authorization: Option<&'a str>,
     pub(super) body: &'a [u8],
     pub(super) now: Instant,
@@ -30,6 +33,10 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     };
     let is_read = *asked.method == Method::GET;
     let may = |claims: &[&str]| account.claims.iter().any(|has| claims.contains(&has.as_str()));
+    if let Some(id) = path.strip_prefix("/ValuesInPastMultiple/") {
+        let answer = past(&account, id, asked.query, &state.switches);
+        return (account.name, answer);
+    }
     let answer = match path.strip_prefix("/RegisterForRealtimeApi") {
         Some(_) if is_read && !may(&["realtimeapi.read", "realtimeapi.readwrite"]) => forbidden(),
         Some(_) if !is_read && !may(&["realtimeapi.readwrite"]) => forbidden(),
@@ -39,6 +46,15 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
         _ => (StatusCode::NOT_FOUND, Vec::new()),
     };
     (account.name, answer)
+}
+
+fn past(account: &CloudAccount, id: &str, query: &str, switches: &Switches) -> Answer {
+    if !account.is_professional {
+        let status = StatusCode::from_u16(switches.past_refusal).unwrap_or(StatusCode::FORBIDDEN);
+        return (status, b"\"this needs a Professional licence\"".to_vec());
+    }
+    let device = account.devices.iter().find(|device| id.parse() == Ok(device.id));
+    device.map_or((StatusCode::NOT_FOUND, Vec::new()), |device| devices::past(device, query, switches))
 }
 
 fn forbidden() -> Answer {

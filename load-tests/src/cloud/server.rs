@@ -80,6 +80,7 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
     let asked = Asked {
         method: &head.method,
         path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
         authorization: head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
         body: &body,
         now,

@@ -18,6 +18,14 @@ pub struct Switches {
     pub allows_duplicates: bool,
     /// How long a token lasts.
     pub token_lifetime: Duration,
+    /// Codes as they are printed; twelve hexadecimal digits without.
+    pub dotted_codes: bool,
+    /// Values of the past differ from the webhook's in their last bits.
+    pub float_noise: bool,
+    /// The end of a stretch of the past is given, too.
+    pub past_ends_included: bool,
+    /// What an account without a licence for the past is answered.
+    pub past_refusal: u16,
 }
 
 impl Default for Switches {
@@ -30,6 +38,10 @@ impl Default for Switches {
             lists_passwords: false,
             allows_duplicates: true,
             token_lifetime: Duration::from_hours(1),
+            dotted_codes: false,
+            float_noise: true,
+            past_ends_included: true,
+            past_refusal: 403,
         }
     }
 }

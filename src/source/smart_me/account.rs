@@ -22,6 +22,8 @@ pub struct Account {
     pub requests_per_minute: NonZeroUsize,
     /// The registration it should have; `None` where our public address is not known.
     pub wanted: Option<Wanted>,
+    /// Whether what is missing of its meters is fetched.
+    pub repair: bool,
     /// How often the registration is put right; `None` for never.
     pub reconcile_every: Option<Duration>,
 }

@@ -1,41 +1,57 @@
-//! How many requests an account may send.
+//! How many requests an account may send, whoever of us sends them.
 //!
-//! A request counts from when its answer came, so that however long it was on the
-//! way, the server never sees more than the number in any minute. Knows no clock.
+//! A request counts from when it is sent until a minute after its answer came, so
+//! that however long it was on the way, the server never sees more than the number
+//! in any minute. Knows no clock.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What the number is for.
 const WINDOW: Duration = Duration::from_mins(1);
+/// While all that may be sent is under way, it is looked again so soon.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The last requests. Invariant: at most as many as may be sent in a minute.
+/// An account's budget; a clone is the same.
+#[derive(Debug, Clone)]
+pub struct Budget(Arc<Mutex<Requests>>);
+
+/// The last requests. Invariant: no more than may be sent in a minute.
 #[derive(Debug)]
-pub(super) struct Budget {
+struct Requests {
     per_minute: NonZeroUsize,
+    under_way: usize,
     answered: VecDeque<Instant>,
 }
 
 impl Budget {
-    pub(super) fn new(per_minute: NonZeroUsize) -> Self {
-        Self { per_minute, answered: VecDeque::new() }
+    /// A budget of so many requests in any minute.
+    #[must_use]
+    pub fn new(per_minute: NonZeroUsize) -> Self {
+        Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new() })))
     }
 
-    /// How long until one more may be sent.
-    pub(super) fn free_in(&self, now: Instant) -> Duration {
-        if self.answered.len() < self.per_minute.get() {
-            return Duration::ZERO;
+    /// Begins a request, or says how long to wait before asking again.
+    pub(super) fn begin(&self, now: Instant) -> Result<(), Duration> {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while requests.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
+            requests.answered.pop_front();
         }
-        self.answered.front().map_or(Duration::ZERO, |oldest| (*oldest + WINDOW).saturating_duration_since(now))
+        if requests.answered.len() + requests.under_way < requests.per_minute.get() {
+            requests.under_way += 1;
+            return Ok(());
+        }
+        let wait = |oldest: &Instant| (*oldest + WINDOW).saturating_duration_since(now);
+        Err(requests.answered.front().map_or(LOOK_AGAIN, wait))
     }
 
-    /// Counts one whose answer came now, or that was given up.
-    pub(super) fn note(&mut self, now: Instant) {
-        if self.answered.len() == self.per_minute.get() {
-            self.answered.pop_front();
-        }
-        self.answered.push_back(now);
+    /// Ends one whose answer came now, or that was given up.
+    pub(super) fn end(&self, now: Instant) {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.under_way = requests.under_way.saturating_sub(1);
+        requests.answered.push_back(now);
     }
 }
 
@@ -50,21 +66,33 @@ mod tests {
         fn no_minute_sees_more_than_the_number(
             per_minute in 1_usize..40, steps in prop::collection::vec((0_u64..20_000, 0_u64..5_000), 1..200)
         ) {
-            let mut budget = Budget::new(NonZeroUsize::new(per_minute).unwrap());
+            let budget = Budget::new(NonZeroUsize::new(per_minute).unwrap());
             let mut now = Clock::system().monotonic();
             let mut arrived = Vec::new();
             for (idle_ms, on_the_way_ms) in steps {
                 now += Duration::from_millis(idle_ms);
-                now += budget.free_in(now);
+                while let Err(wait) = budget.begin(now) {
+                    now += wait;
+                }
                 // Anywhere between sent and answered.
                 arrived.push(now + Duration::from_millis(on_the_way_ms / 2));
                 now += Duration::from_millis(on_the_way_ms);
-                budget.note(now);
+                budget.end(now);
             }
             for (at, first) in arrived.iter().enumerate() {
                 let within = arrived[at..].iter().filter(|later| **later - *first < WINDOW).count();
                 prop_assert!(within <= per_minute, "{within}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_under_way_counts_whoever_sent_it() {
+        let budget = Budget::new(NonZeroUsize::new(2).unwrap());
+        let now = Clock::system().monotonic();
+        assert_eq!((budget.begin(now), budget.clone().begin(now)), (Ok(()), Ok(())));
+        assert!(budget.begin(now + WINDOW * 2).is_err());
+        budget.end(now);
+        assert_eq!(budget.begin(now), Err(WINDOW));
     }
 }

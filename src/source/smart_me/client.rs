@@ -14,7 +14,6 @@ use crate::deliver::Backoff;
 use crate::metrics;
 use ::metrics::Counter;
 use oauth2::{HttpRequest, HttpResponse};
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderValue, Method, Request, header};
@@ -35,7 +34,7 @@ pub struct Client {
     account: Account,
     agent: ureq::Agent,
     authorization: Authorization,
-    budget: RefCell<Budget>,
+    budget: Budget,
     patience: Duration,
     pause: Arc<Pause>,
     clock: Clock,
@@ -43,14 +42,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that waits for the server at most `patience` in one request, all
+    /// A client that shares this budget and waits for the server at most `patience` in one request, all
     /// repeats together.
     #[must_use]
-    pub fn new(account: Account, patience: Duration, pause: Arc<Pause>, clock: Clock) -> Self {
+    pub fn new(account: Account, budget: Budget, patience: Duration, pause: Arc<Pause>, clock: Clock) -> Self {
         Self {
             agent: agent(),
             authorization: Authorization::new(&account.api, &account.login),
-            budget: RefCell::new(Budget::new(account.requests_per_minute)),
+            budget,
             counts: Counts::new(&account.name),
             account,
             patience,
@@ -181,7 +180,7 @@ impl Client {
 /// What carries a request, a token's too, and counts it.
 struct Carrier<'a> {
     agent: &'a ureq::Agent,
-    budget: &'a RefCell<Budget>,
+    budget: &'a Budget,
     pause: &'a Pause,
     clock: &'a Clock,
     counts: &'a Counts,
@@ -209,12 +208,14 @@ impl Carrier<'_> {
     }
 
     fn exchange(&self, request: Request<Vec<u8>>) -> Result<(Verdict, ureq::http::StatusCode, Vec<u8>), ApiError> {
-        self.pause.wait(self.budget.borrow().free_in(self.clock.monotonic()))?;
+        while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
+            self.pause.wait(wait)?;
+        }
         let outcome = self.agent.run(request).and_then(|mut answer| {
             let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
             Ok((answer.status(), answer.headers().clone(), body))
         });
-        self.budget.borrow_mut().note(self.clock.monotonic());
+        self.budget.end(self.clock.monotonic());
         let (verdict, status, body) = match outcome {
             Ok((status, headers, body)) => {
                 let words = String::from_utf8_lossy(body.get(..1024).unwrap_or(&body)).into_owned();

@@ -7,13 +7,13 @@ use super::answer::ApiError;
 use super::pause::Pause;
 use super::plan::Evidence;
 use super::registrar::Registrar;
+use super::worker::Worker;
 use crate::clock::Clock;
 use crate::deliver::Backoff;
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,9 +50,7 @@ pub struct RegistrationStatus {
 #[derive(Debug)]
 pub struct Task {
     status: Arc<Mutex<RegistrationStatus>>,
-    pause: Arc<Pause>,
-    /// Its sender goes with the thread.
-    ended: Mutex<Receiver<()>>,
+    worker: Worker,
 }
 
 struct Keeping {
@@ -100,12 +98,8 @@ impl Task {
             ok: metrics::gauge("meterline_smart_me_registration_ok", &labels),
             changes: metrics::counter("meterline_smart_me_registration_changes_total", &labels),
         };
-        let (ends, ended) = sync_channel(0);
-        std::thread::Builder::new().name("smart-me".to_owned()).spawn(move || {
-            keeping.run();
-            drop(ends);
-        })?;
-        Ok(Self { status, pause, ended: Mutex::new(ended) })
+        let worker = Worker::start(pause, move || keeping.run())?;
+        Ok(Self { status, worker })
     }
 
     /// How the registration is.
@@ -116,16 +110,13 @@ impl Task {
 
     /// Ends the waits; a request that is under way is not broken off.
     pub fn stop(&self) {
-        self.pause.end();
+        self.worker.stop();
     }
 
     /// Waits until the thread has ended, at most so long: a request that the cloud
     /// does not answer ends with the process.
     pub fn join(&self, grace: Duration) {
-        let ended = locked(&self.ended).recv_timeout(grace);
-        if ended == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("a request to smart-me was under way at the stop; it is left unanswered");
-        }
+        self.worker.join(grace);
     }
 }
 

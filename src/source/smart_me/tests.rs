@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod reconcile;
+mod repair;
 
 const ADDRESS: &str = "https://meter.example/secret-path";
 const KEY: &str = "hunter2-key";
@@ -35,12 +36,15 @@ fn account(cloud: &Cloud, login: Login) -> Account {
         login,
         requests_per_minute: NonZeroUsize::new(1000).unwrap(),
         wanted: Some(wanted()),
+        repair: true,
         reconcile_every: None,
     }
 }
 
 fn client(cloud: &Cloud, login: Login) -> Client {
-    Client::new(account(cloud, login), Duration::from_mins(1), Arc::default(), Clock::system())
+    let account = account(cloud, login);
+    let budget = Budget::new(account.requests_per_minute);
+    Client::new(account, budget, Duration::from_mins(1), Arc::default(), Clock::system())
 }
 
 fn key() -> Login {
@@ -122,7 +126,11 @@ fn a_stop_ends_the_wait() {
     let cloud = cloud(Switches::default());
     cloud.fail_next(1000, Fault::Status(503, Some(30)));
     let pause = Arc::new(Pause::default());
-    let mut client = Client::new(account(&cloud, key()), Duration::from_mins(10), Arc::clone(&pause), Clock::system());
+    let mut client = {
+        let account = account(&cloud, key());
+        let budget = Budget::new(account.requests_per_minute);
+        Client::new(account, budget, Duration::from_mins(10), Arc::clone(&pause), Clock::system())
+    };
     let waiting = std::thread::spawn(move || client.get(LIST));
     while cloud.requests().is_empty() {
         std::thread::yield_now();

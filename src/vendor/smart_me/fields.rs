@@ -1,5 +1,6 @@
 //! The fields of one JSON object, by name whatever the case of its letters.
 
+use crate::reading::UnixNanos;
 use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -42,6 +43,42 @@ impl Fields {
             Value::Array(items) => items.into_iter().map(Self::of).collect(),
             _ => Err(ReadError::Kind("a list")),
         }
+    }
+
+    /// The objects of a list, or one object alone.
+    ///
+    /// # Errors
+    /// When it is no JSON, or neither.
+    pub fn one_or_many(bytes: &[u8]) -> Result<Vec<Self>, ReadError> {
+        match serde_json::from_slice(bytes).map_err(|error| ReadError::Json(error.to_string()))? {
+            Value::Array(items) => items.into_iter().map(Self::of).collect(),
+            one => Ok(vec![Self::of(one)?]),
+        }
+    }
+
+    /// The objects of a list in a field; none where there is no list.
+    pub fn objects(&mut self, name: &str) -> impl Iterator<Item = Self> + use<> {
+        let items = match self.0.remove(name) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        items.into_iter().filter_map(|item| Self::of(item).ok())
+    }
+
+    /// A number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.0.get(name)?.as_f64()
+    }
+
+    /// A time; one without an offset is UTC, as the vendor says of all its times.
+    #[must_use]
+    pub fn time(&self, name: &str) -> Option<UnixNanos> {
+        let text = self.text(name)?;
+        let with_offset = text.parse::<jiff::Timestamp>().ok();
+        let without = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+        let time = with_offset.or_else(|| without().map(|zoned| zoned.timestamp()))?;
+        i64::try_from(time.as_nanosecond()).ok().map(UnixNanos)
     }
 
     /// A text that is not empty.

@@ -4,6 +4,17 @@ use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
 use meterline_load::{Body, Connection, Reading};
 use serde_json::Value;
+#[cfg(feature = "test-faults")]
+use {
+    crate::support::service::ACCOUNT,
+    crate::support::stores::{assert_exactly, of_questdb, of_sqlite},
+    crate::support::stream::{Stream, counts_of},
+    crate::support::{kafka, questdb, wait},
+    meterline_load::Expected,
+    meterline_load::cloud::{Cloud, CloudAccount, CloudDevice, CloudLogin, Switches},
+    std::time::Duration,
+    uuid::Uuid,
+};
 
 const QUARTER_NS: i64 = 900 * 1_000_000_000;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
@@ -55,4 +66,71 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
 
 fn time(ns: i64) -> Value {
     meterline::reading::UnixNanos(ns).to_string().into()
+}
+
+/// Beyond it a service is an hour ahead: 45 minutes of outage, and a quarter-hour until
+/// the last of it is late.
+#[cfg(feature = "test-faults")]
+const AN_HOUR_AHEAD: &str = "clock-ahead-s=3600";
+
+#[cfg(feature = "test-faults")]
+#[test]
+fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_sinks_once() {
+    let (store, brokers) = (questdb::Client::shared(), kafka::shared());
+    let devices: Vec<_> = (1..=3).map(|number| CloudDevice::new(Uuid::from_u128(number), 100.0)).collect();
+    let key = "an-api-key-that-nobody-may-see";
+    let mut account = CloudAccount::new(ACCOUNT, vec![CloudLogin::ApiKey(key.to_owned())]);
+    account.devices.clone_from(&devices);
+    let cloud = Cloud::start(vec![account], Switches { float_noise: false, ..Switches::default() }).unwrap();
+    let mut service = Setup {
+        questdb: Some((store.url().to_owned(), "e2e_gaps".to_owned())),
+        kafka: Some((brokers.clone(), "e2e-gaps".to_owned())),
+        ..Setup::default()
+    }
+    .start();
+    assert!(service.stop().success());
+    let key_file = service.secret_file("api-key", key);
+    service.append_configuration(&format!(
+        "[[smart_me]]\naccount = \"{ACCOUNT}\"\napi_key_file = {key_file:?}\nurl = \"{}\"",
+        cloud.url()
+    ));
+    service.start_again();
+
+    let last = quarter_hours_ago(0);
+    let (mut sent, mut missed) = (Vec::new(), Vec::new());
+    let connection = Connection::new(&service.target());
+    for back in (0..5).rev() {
+        for device in &devices {
+            let body = device.body(last - back * QUARTER_NS);
+            assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
+            sent.push(body);
+        }
+    }
+    service.wait_drained();
+    service.kill();
+    for device in &devices {
+        missed.extend((1..=3).map(|number| device.body(last + number * QUARTER_NS)));
+    }
+    service.set_faults(AN_HOUR_AHEAD);
+    service.start_again();
+    wait::until("the gaps are closed", Duration::from_secs(60), || {
+        let missing = &service.status()["missing"];
+        missing["newest"].as_array().unwrap().iter().filter(|gap| gap["state"] == "repaired").count() == devices.len()
+    });
+    service.wait_drained();
+    let all: Vec<Body> = sent.into_iter().chain(missed).collect();
+    let expected = Expected::of(&all);
+    assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
+    assert_exactly("QuestDB", &expected, &of_questdb(&store, "e2e_gaps"));
+    assert!(Stream::read(&brokers, "e2e-gaps").counts() == counts_of(&all), "each once in Kafka");
+    assert_eq!(service.metric("meterline_gap_readings_fetched_total{account=\"acme\"}"), 9.0);
+    assert_eq!(cloud.requests().len(), devices.len(), "one request a gap");
+    assert!(service.stop().success());
+    let closed = gaps(&service);
+    assert_eq!(closed.len(), devices.len());
+    for gap in closed {
+        assert_eq!((&gap["state"], &gap["repaired"], &gap["late"]), (&"repaired".into(), &3.into(), &0.into()));
+        assert_eq!((&gap["from"], &gap["until"]), (&time(last + QUARTER_NS), &time(last + 3 * QUARTER_NS)));
+    }
+    assert!(!service.log().contains(key));
 }

@@ -1,0 +1,21 @@
+//! Any bytes: batches of readings are accepted where prost accepts them, hold as many
+//! readings and values, and nothing panics.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use meterline::proto::v1::ReadingBatch;
+use meterline::wire::{self, PayloadFormat};
+use prost::Message as _;
+
+fuzz_target!(|body: &[u8]| {
+    match (wire::readings(PayloadFormat::ReadingBatch, body), ReadingBatch::decode(body)) {
+        (Ok(readings), Ok(batch)) => {
+            let ours: Vec<usize> = readings.map(|reading| reading.values.count()).collect();
+            let prosts: Vec<usize> = batch.readings.iter().map(|reading| reading.values.len()).collect();
+            assert_eq!(ours, prosts);
+        }
+        (Err(error), Err(_)) => assert!(error.offset <= body.len() && !error.to_string().is_empty()),
+        (ours, prosts) => panic!("ours: {:?}, prost's: {:?}", ours.err(), prosts.err()),
+    }
+});

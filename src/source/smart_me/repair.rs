@@ -1,0 +1,275 @@
+//! What is missing of an account's meters is fetched from smart-me's past values.
+//!
+//! The oldest gap first, through the same door and journal as all else, flagged as
+//! gap repair, and only for what is missing: a fetched value (the same register, at
+//! times with the noise of a float) never takes the place of one that the webhook
+//! brought. Past values are for Professional accounts: another is refused, which is
+//! said once and tried again the next day. Known limit: a value that the webhook
+//! brings in the milliseconds between the look and the append is followed by the
+//! fetched one.
+
+use super::answer::ApiError;
+use super::client::Client;
+use super::pause::Pause;
+use super::worker::Worker;
+use crate::clock::Clock;
+use crate::coverage::{Coverage, Lacks, Wanted};
+use crate::deliver::Backoff;
+use crate::ingest::Entrance;
+use crate::metrics;
+use crate::reading::registry::{self, Kind};
+use crate::reading::{Flags, MeterId, Sample, UnixNanos};
+use crate::vendor::smart_me::Values;
+use crate::wire::PayloadFormat;
+use crate::wire::batch::{Original, encode};
+use ::metrics::Counter;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Quarter-hours of one call: the vendor gives at most 1000 values.
+const SLOTS_MAX: u32 = 1000;
+/// So often it is looked whether something is missing.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// What is under way in the journal is waited for so often, for so long.
+const CAUGHT_UP_LOOKS: u32 = 50;
+const CAUGHT_UP_PAUSE: Duration = Duration::from_millis(100);
+/// The waits after a failure.
+const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// After so long an account that was refused is tried again: it may have been upgraded.
+const REFUSED_FOR: Duration = Duration::from_hours(24);
+/// Readings of one record.
+const READINGS_MAX: usize = 250;
+/// A larger answer is not kept beside its readings.
+const ORIGINAL_BYTES_MAX: usize = 1 << 20;
+
+/// How it is with an account's past values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepairState {
+    /// What is missing is fetched.
+    Working,
+    /// It cannot be at the moment; with why.
+    Failing(String),
+    /// The account may not read past values; with what smart-me said.
+    Refused(String),
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct Repair {
+    account: String,
+    state: Arc<Mutex<RepairState>>,
+    worker: Worker,
+}
+
+/// What the thread works with.
+pub struct RepairParts {
+    /// What is missing.
+    pub coverage: Coverage,
+    /// Whether everything in the journal was noted there.
+    pub is_caught_up: Box<dyn Fn() -> bool + Send>,
+    /// The account's way through the door.
+    pub entrance: Entrance,
+    /// Where the door's waits are run.
+    pub runtime: tokio::runtime::Handle,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for RepairParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RepairParts")
+    }
+}
+
+struct Repairing {
+    client: Client,
+    parts: RepairParts,
+    pause: Arc<Pause>,
+    state: Arc<Mutex<RepairState>>,
+    fetched: Counter,
+}
+
+/// Why a gap could not be looked after.
+enum Trouble {
+    Api(ApiError),
+    /// The door did not take what was fetched.
+    Door(String),
+    /// The account may not.
+    Refused(String),
+}
+
+impl From<ApiError> for Trouble {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl Repair {
+    /// Starts to fetch what is missing of this client's account.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(client: Client, parts: RepairParts, pause: Arc<Pause>) -> io::Result<Self> {
+        let state = Arc::new(Mutex::new(RepairState::Working));
+        let account = client.name().to_owned();
+        let fetched = metrics::counter("meterline_gap_readings_fetched_total", &[("account", account.clone())]);
+        let repairing = Repairing { client, parts, pause: Arc::clone(&pause), state: Arc::clone(&state), fetched };
+        let worker = Worker::start(pause, move || repairing.run())?;
+        Ok(Self { account, state, worker })
+    }
+
+    /// Whose it is, and how it is.
+    #[must_use]
+    pub fn status(&self) -> (String, RepairState) {
+        (self.account.clone(), locked(&self.state).clone())
+    }
+
+    /// Ends the waits; a request that is under way is not broken off.
+    pub fn stop(&self) {
+        self.worker.stop();
+    }
+
+    /// Waits until the thread has ended, at most so long.
+    pub fn join(&self, grace: Duration) {
+        self.worker.join(grace);
+    }
+}
+
+impl Repairing {
+    fn run(mut self) {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or(Backoff::STANDARD);
+        loop {
+            let wait = match self.look() {
+                Ok(is_done) => {
+                    if is_done {
+                        backoff.reset();
+                        self.note(RepairState::Working);
+                    }
+                    LOOK_EVERY
+                }
+                Err(Trouble::Api(ApiError::Stopped)) => return,
+                Err(Trouble::Api(error)) => {
+                    self.note(RepairState::Failing(error.to_string()));
+                    backoff.next_wait()
+                }
+                Err(Trouble::Door(why)) => {
+                    self.note(RepairState::Failing(why));
+                    backoff.next_wait()
+                }
+                Err(Trouble::Refused(said)) => {
+                    self.note(RepairState::Refused(said));
+                    REFUSED_FOR
+                }
+            };
+            if self.pause.wait(wait).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Looks after every gap whose time has come. Whether there was one.
+    fn look(&mut self) -> Result<bool, Trouble> {
+        let mut is_done = false;
+        // What is under way in the journal may be what is missing.
+        while self.is_caught_up()? {
+            let now = self.parts.clock.now();
+            let Some(wanted) = self.parts.coverage.wanted(self.client.name(), now, SLOTS_MAX) else { break };
+            self.mend(&wanted)?;
+            self.parts.coverage.asked(&wanted, now);
+            is_done = true;
+        }
+        Ok(is_done)
+    }
+
+    /// Waits a little for what is under way.
+    fn is_caught_up(&self) -> Result<bool, Trouble> {
+        for _ in 0..CAUGHT_UP_LOOKS {
+            if (self.parts.is_caught_up)() {
+                return Ok(true);
+            }
+            self.pause.wait(CAUGHT_UP_PAUSE).map_err(ApiError::from)?;
+        }
+        Ok(false)
+    }
+
+    fn mend(&mut self, wanted: &Wanted) -> Result<(), Trouble> {
+        let path = past_values(wanted);
+        let Some(answer) = self.ask(&path)? else { return Ok(()) };
+        let values = Values::read(&answer).map_err(|error| ApiError::Unreadable(error.to_string()))?;
+        let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(wanted, values)).collect();
+        for (number, readings) in missing.chunks(READINGS_MAX).enumerate() {
+            // Once is enough to read it again from.
+            let bytes = if number == 0 && answer.len() <= ORIGINAL_BYTES_MAX { answer.as_slice() } else { &[] };
+            let original = Original { bytes, content_type: "application/json", origin: &path };
+            let body =
+                encode(readings.iter().map(|(meter, at, values)| (*meter, *at, Flags::GAP_REPAIR, values)), original);
+            let taken = self.parts.runtime.block_on(self.parts.entrance.take(PayloadFormat::ReadingBatch, &body));
+            taken.map_err(|refusal| Trouble::Door(refusal.to_string()))?;
+            self.fetched.increment(readings.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// The answer; `None` where smart-me knows no such device.
+    fn ask(&mut self, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.client.get(path) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(ApiError::Refused(said)) if said.starts_with("404") => Ok(None),
+            Err(ApiError::Refused(said) | ApiError::Forbidden(said)) => Err(Trouble::Refused(said)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What of these values is missing.
+    fn missing(&self, wanted: &Wanted, values: Values) -> Option<(MeterId, UnixNanos, Vec<Sample>)> {
+        let at = values.at?;
+        if values.meter.is_some_and(|meter| meter != wanted.meter) {
+            return None;
+        }
+        let mut samples = values.samples;
+        match self.parts.coverage.lacks(wanted, at) {
+            Lacks::Nothing => return None,
+            Lacks::Counters => samples.retain(is_counter),
+            Lacks::All => {}
+        }
+        (!samples.is_empty()).then_some((wanted.meter, at, samples))
+    }
+
+    /// One log line where it changes.
+    fn note(&self, state: RepairState) {
+        let mut before = locked(&self.state);
+        if *before == state {
+            return;
+        }
+        let account = self.client.name();
+        match &state {
+            RepairState::Working => tracing::info!(account, "what is missing is fetched from smart-me again"),
+            RepairState::Failing(why) => {
+                tracing::warn!(account, why, "what is missing cannot be fetched; it is tried again");
+            }
+            RepairState::Refused(said) => tracing::warn!(
+                account,
+                said,
+                "smart-me gives no past values to this account (they are for Professional accounts): what is missing stays missing; tried again in a day"
+            ),
+        }
+        *before = state;
+    }
+}
+
+fn is_counter(sample: &Sample) -> bool {
+    registry::entry(sample.obis).is_some_and(|entry| entry.kind == Kind::Counter)
+}
+
+/// The call for a stretch of quarter-hours; whether its end is given too is not
+/// published, so it asks a little beyond it.
+fn past_values(wanted: &Wanted) -> String {
+    let until = wanted.until.saturating_add(60_000_000_000);
+    format!("/ValuesInPastMultiple/{}?startDate={}&endDate={until}&interval=15", wanted.meter, wanted.from)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

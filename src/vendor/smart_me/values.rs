@@ -1,0 +1,90 @@
+//! `ValuesData`: the registers of a device at one instant, as `/Values` and the calls
+//! for the past give them.
+
+use super::fields::{Fields, ReadError};
+use crate::reading::{MeterId, Obis, Sample, UnixNanos, registry};
+
+/// The registers of a device at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values {
+    /// Whose they are; absent where the answer does not say.
+    pub meter: Option<MeterId>,
+    /// When they were measured; absent where the answer does not say.
+    pub at: Option<UnixNanos>,
+    /// Registers and values in base units. Nothing is published of the units of these
+    /// calls; the codes are the webhook's, and so is the scale taken here.
+    pub samples: Vec<Sample>,
+    /// Values whose register or number cannot be read.
+    pub unreadable: usize,
+}
+
+impl Values {
+    /// Reads an answer: one of them, or a list.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn read(answer: &[u8]) -> Result<Vec<Self>, ReadError> {
+        Ok(Fields::one_or_many(answer)?.into_iter().map(Self::of).collect())
+    }
+
+    fn of(mut fields: Fields) -> Self {
+        let (mut samples, mut unreadable) = (Vec::new(), 0);
+        for value in fields.objects("values") {
+            match value.text("obis").and_then(obis).zip(value.number("value")) {
+                Some((obis, value)) => {
+                    let scale = registry::entry(obis).map_or(1.0, |entry| entry.scale);
+                    samples.push(Sample { obis, value: value * scale });
+                }
+                None => unreadable += 1,
+            }
+        }
+        let meter = fields.uuid("deviceid").map(MeterId::from);
+        Self { meter, at: fields.time("date"), samples, unreadable }
+    }
+}
+
+/// A register's code: twelve hexadecimal digits, or as it is printed. The vendor shows
+/// neither form for these calls.
+fn obis(text: &str) -> Option<Obis> {
+    let digits = || {
+        let bytes = (text.len() == 12 && text.is_ascii()).then(|| (0..12).step_by(2).map(|at| text.get(at..at + 2)))?;
+        let bytes: Option<Vec<u8>> = bytes.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+        Some(Obis(bytes?.try_into().ok()?))
+    };
+    text.parse().ok().or_else(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_answer_is_read_in_either_case_and_with_either_form_of_a_code() {
+        let pascal = br#"[{"DeviceId":"00000000-0000-0000-0000-000000000007","Date":"2026-11-21T13:15:00Z",
+            "Values":[{"Obis":"0100010800FF","Value":12.5},{"Obis":"oh","Value":1},{"Obis":"0100010700ff"}]}]"#;
+        let read = Values::read(pascal).unwrap();
+        assert_eq!(read[0].meter, Some(MeterId::from(uuid::Uuid::from_u128(7))));
+        assert_eq!(read[0].at.unwrap().to_string(), "2026-11-21T13:15:00Z");
+        assert_eq!(read[0].samples, [Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 12.5 }]);
+        assert_eq!(read[0].unreadable, 2);
+        let camel = br#"{"deviceId":null,"date":"2026-11-21T13:15:00.0000000","values":[{"obis":"1-0:1.8.0*255","value":12.5}]}"#;
+        let one = Values::read(camel).unwrap();
+        assert_eq!((one[0].meter, one[0].at), (None, read[0].at));
+        assert_eq!(one[0].samples, read[0].samples);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_on_any_answer(
+            bytes: Vec<u8>,
+            date in ".{0,30}",
+            obis in ".{0,14}",
+            value in prop_oneof![Just("1e400".to_owned()), Just("null".to_owned()), "-?[0-9]{1,20}"],
+        ) {
+            Values::read(&bytes).ok();
+            let text = serde_json::json!([{ "Date": date, "Values": [{ "Obis": obis, "Value": 0 }] }]).to_string();
+            Values::read(text.replace(":0}", &format!(":{value}}}")).as_bytes()).ok();
+        }
+    }
+}
