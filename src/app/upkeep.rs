@@ -1,10 +1,11 @@
 //! What has to happen every few seconds though nobody asks: metric upkeep, the
 //! journal's gauges, the watch on the clock.
 
+use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ingest::Door;
-use crate::journal::{CommitOutcome, Journal, Options, Retention};
+use crate::journal::{CommitOutcome, Journal, Optional, Options, Retention};
 use crate::metrics;
 use ::metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -36,6 +37,8 @@ pub(super) fn journal_options(config: &Config, clock: &Clock) -> Options {
         age_ns: i64::try_from(config.journal.retain_age.as_nanos()).unwrap_or(i64::MAX),
     };
     options.optional.clone_from(&config.sinks.optional);
+    // To know what is missing is no reason to refuse what comes.
+    options.optional.push(Optional { cursor: COVERAGE.to_owned(), lag_bytes_max: u64::MAX });
     options.is_shared = config.webhook.accounts.len() > 1;
     options.clock = clock.clone();
     let counts = CommitCounts::new();

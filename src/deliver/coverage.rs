@@ -1,6 +1,7 @@
 //! The sink that notes what came, so that what did not come is found out: behind a
-//! pump of its own, like the keeper. It stores what it knows every minute; the
-//! records since then are read again after a start, which changes nothing.
+//! pump of its own, like the keeper. It stores what it knows every minute, or sooner
+//! when much came, so that it holds no more of the journal than that; the records
+//! since then are read again after a start, which changes nothing.
 
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
@@ -14,6 +15,8 @@ use uuid::Uuid;
 
 /// So often it is looked what is missing, and stored.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// And stored after so many bytes of records.
+const STORE_BYTES: u64 = 16 << 20;
 
 /// Notes what came.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct CoverageSink {
     clock: Clock,
     next: Sequence,
     stored: Sequence,
+    /// Bytes of the records taken since then.
+    unstored_bytes: u64,
     /// Something was taken since the last settling.
     has_taken: bool,
     judge_at: Instant,
@@ -35,7 +40,17 @@ impl CoverageSink {
     pub fn new(coverage: Coverage, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
-        Self { coverage, journal, clock, next, stored: next, has_taken: false, judge_at: now, store_at: now }
+        Self {
+            coverage,
+            journal,
+            clock,
+            next,
+            stored: next,
+            unstored_bytes: 0,
+            has_taken: false,
+            judge_at: now,
+            store_at: now,
+        }
     }
 
     /// Looks what is missing, where everything that came until now was noted.
@@ -54,6 +69,7 @@ impl CoverageSink {
             .store(self.journal.position(self.next))
             .map_err(|error| SinkError::blocked(format!("what is missing cannot be noted: {error}")))?;
         self.stored = self.next;
+        self.unstored_bytes = 0;
         Ok(())
     }
 
@@ -90,8 +106,13 @@ impl Sink for CoverageSink {
             self.coverage.note(delivery.source, reading.meter, seen, received, is_repair);
         }
         self.next = delivery.record.sequence.next();
+        self.unstored_bytes += delivery.record.payload.len() as u64;
         self.has_taken = true;
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.unstored_bytes >= STORE_BYTES
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
@@ -99,7 +120,7 @@ impl Sink for CoverageSink {
         if now >= self.judge_at {
             self.judge(now);
         }
-        if drain || now >= self.store_at {
+        if drain || now >= self.store_at || self.unstored_bytes >= STORE_BYTES {
             self.store(now)?;
         }
         self.has_taken = false;
@@ -110,6 +131,7 @@ impl Sink for CoverageSink {
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
         self.next = position.next;
         self.stored = position.next;
+        self.unstored_bytes = 0;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What is missing of the meters' readings, on the built program.
 
-use crate::support::load::now_ns;
+use crate::support::load::{now_ns, padded};
 use crate::support::service::{Service, Setup};
 use meterline_load::{Body, Connection, Reading};
 use serde_json::Value;
@@ -62,6 +62,24 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
     let closed = &gaps(&service)[0];
     assert_eq!((&closed["state"], &closed["late"]), (&"late".into(), &3.into()));
     assert!(service.text_of(&["gaps"]).contains("no open gaps"));
+}
+
+#[test]
+fn what_cannot_be_noted_as_missing_costs_no_503() {
+    let mut service =
+        Setup { tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n", ..Setup::default() }.start();
+    // In the way of the file that is written before it takes the place of the one there.
+    std::fs::create_dir(service.data_directory().join("coverage.json.new")).unwrap();
+    let connection = Connection::new(&service.target());
+    for number in 0..64 {
+        let reading = Reading { meter: [3; 16], time_ns: now_ns(), values: vec![(ENERGY, f64::from(number))] };
+        assert_eq!(connection.post(&padded(&Body::new(0, vec![reading]).bytes)).unwrap().status, 200);
+        if number % 8 == 7 {
+            service.wait_for_stored_cursors(&["sqlite", "keeper"]);
+        }
+    }
+    service.wait_for_state("coverage", "blocked");
+    assert!(service.process().ended().is_none());
 }
 
 fn time(ns: i64) -> Value {

@@ -1,6 +1,6 @@
 //! Sinks that come, go, or may be left behind.
 
-use crate::support::load::{fleet, now_ns};
+use crate::support::load::{fleet, now_ns, padded};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::{questdb, wait};
@@ -57,7 +57,7 @@ fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_ever
         for body in bodies {
             assert_eq!(connection.post(&padded(&body.bytes)).unwrap().status, 200);
         }
-        wait::until("stored cursors of the required sinks", LIMIT, || are_safe(&service, &["sqlite", "keeper"]));
+        service.wait_for_stored_cursors(&["sqlite", "keeper"]);
     }
     assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
     let series = "meterline_sink_gap_records_total{sink=\"kafka\"}";
@@ -70,15 +70,6 @@ fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_ever
     let listed: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();
     assert_gap(&listed["gaps"]);
     assert!(service.text_of(&["journal"]).contains("retention"));
-}
-
-/// Whether the stored cursors of these sinks are at the journal's end.
-fn are_safe(service: &Service, sinks: &[&str]) -> bool {
-    let journal: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();
-    let cursors = journal["cursors"].as_array().unwrap();
-    sinks.iter().all(|sink| {
-        cursors.iter().any(|cursor| cursor["name"] == *sink && cursor["next_sequence"] == journal["next_sequence"])
-    })
 }
 
 #[test]
@@ -118,19 +109,4 @@ fn post_all(service: &Service, bodies: &[Body]) {
     for body in bodies {
         assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
     }
-}
-
-/// The same body with three megabytes in a field that nobody knows, which a decoder skips.
-fn padded(body: &[u8]) -> Vec<u8> {
-    const BYTES: usize = 3 << 20;
-    // Field 1000, with a length.
-    let mut padded = [body, &[0xc2, 0x3e]].concat();
-    let mut length = BYTES;
-    while length >= 0x80 {
-        padded.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
-        length >>= 7;
-    }
-    padded.push(u8::try_from(length).unwrap());
-    padded.resize(padded.len() + BYTES, b'x');
-    padded
 }

@@ -103,3 +103,18 @@ impl Load {
         self.thread.join().unwrap()
     }
 }
+
+/// The same body with three megabytes in a field that nobody knows, which a decoder skips.
+pub(crate) fn padded(body: &[u8]) -> Vec<u8> {
+    const BYTES: usize = 3 << 20;
+    // Field 1000, with a length.
+    let mut padded = [body, &[0xc2, 0x3e]].concat();
+    let mut length = BYTES;
+    while length >= 0x80 {
+        padded.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+        length >>= 7;
+    }
+    padded.push(u8::try_from(length).unwrap());
+    padded.resize(padded.len() + BYTES, b'x');
+    padded
+}

@@ -205,6 +205,19 @@ impl Service {
         }
     }
 
+    /// Waits until the stored cursors of these sinks are at the journal's end.
+    pub(crate) fn wait_for_stored_cursors(&self, sinks: &[&str]) {
+        wait::until(&format!("stored cursors of {sinks:?}"), DRAIN_LIMIT, || {
+            let journal: Value = serde_json::from_str(&self.text_of(&["journal", "--json"])).unwrap();
+            let cursors = journal["cursors"].as_array().unwrap();
+            sinks.iter().all(|sink| {
+                cursors
+                    .iter()
+                    .any(|cursor| cursor["name"] == *sink && cursor["next_sequence"] == journal["next_sequence"])
+            })
+        });
+    }
+
     /// Waits until a sink is in this state.
     pub(crate) fn wait_for_state(&self, name: &str, state: &str) {
         wait::until(&format!("{name} is {state}"), DRAIN_LIMIT, || self.sink(name)["state"] == state);
