@@ -25,6 +25,7 @@ mod start;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod touched;
 mod trouble;
 
 pub use backoff::{Backoff, BackoffError};

@@ -43,7 +43,8 @@ pub(super) struct ReplayArgs {
     /// Judge times against the clock of now instead of the time of receipt: after the clock was wrong
     #[arg(long)]
     at_now: bool,
-    /// Give up the replay that is under way and go on where the sink was before it
+    /// Give up the replay that is under way and go on where the sink was before it; of the
+    /// rest of its way only what corrects something that it had sent already is sent
     #[arg(long, conflicts_with_all = ["from", "source", "redecode", "rule", "at_now"])]
     take_back: bool,
     /// Print what was done as JSON

@@ -4,6 +4,7 @@
 use super::replaying::Reading;
 use super::run::Run;
 use super::sink::{Exception, Sink, SinkError, Takes};
+use super::touched::Touched;
 use super::trouble::Trouble;
 use crate::journal::{Journal, Record, RuleVersion, SourceId, Verdict};
 use crate::reading::Limits;
@@ -65,11 +66,19 @@ impl Run {
             if is_left_out || header.verdict == Verdict::Lost || self.deaths.is_poison(sequence) {
                 continue;
             }
+            if let Some(further) = replaying.and_then(|replaying| replaying.announcing(sequence)) {
+                let stored = self.cursor.store(&self.shared, place.safe, Some(further));
+                stored.map_err(|error| Trouble::waiting(error.to_string()))?;
+                self.replaying = Some(further);
+            }
+            let replaying = self.replaying.as_ref();
+            let touched =
+                self.touched.as_mut().filter(|_| replaying.is_some_and(|replaying| sequence < replaying.end()));
             let (source, limits) = self.known.look_up(&self.shared.journal, &record)?;
             let reading = Reading::of(&record, &source, limits, replaying, &self.options.rules);
             self.deaths.begin(sequence);
             let readings = match self.sink.takes() {
-                Takes::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
+                Takes::Deliverable => take(&record, &source, &reading, touched, self.sink.as_mut())?,
                 Takes::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
             };
             self.deaths.end();
@@ -85,8 +94,18 @@ impl Run {
 }
 
 /// Gives a store what is deliverable of the record; how many readings, if it took it.
-fn take(record: &Record<'_>, source: &str, reading: &Reading, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
+/// Of the rest of a replay that was taken back only what it had touched.
+fn take(
+    record: &Record<'_>,
+    source: &str,
+    reading: &Reading,
+    touched: Option<&mut Touched>,
+    sink: &mut dyn Sink,
+) -> Result<Option<u64>, SinkError> {
     let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
+    if touched.is_some_and(|touched| !touched.takes(&delivery)) {
+        return Ok(None);
+    }
     sink.take(&delivery)?;
     Ok(Some(delivery.readings().count() as u64))
 }
@@ -103,7 +122,7 @@ fn keep(record: &Record<'_>, source: &str, limits: &Limits, sink: &mut dyn Sink)
 
 impl Known {
     /// Who brought the record, and the limits that judged it.
-    fn look_up(&mut self, journal: &Journal, record: &Record<'_>) -> Result<(Arc<str>, Limits), Trouble> {
+    pub(super) fn look_up(&mut self, journal: &Journal, record: &Record<'_>) -> Result<(Arc<str>, Limits), Trouble> {
         self.records += 1;
         self.bytes += record.payload.len() as u64;
         let header = &record.header;

@@ -108,7 +108,7 @@ impl PumpHandle {
     }
 
     /// Gives up the replay that is under way and goes on where the sink was safe
-    /// before it; what was sent again meanwhile does no harm.
+    /// before it, but for what corrects something that was sent again already.
     ///
     /// # Errors
     /// See [`RewindError`].

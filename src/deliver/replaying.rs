@@ -51,16 +51,44 @@ pub(super) struct Replaying {
     pub(super) reread_until: Sequence,
     /// Whether everything below `until` is still safe without it.
     pub(super) can_be_taken_back: bool,
+    /// Its first record, and the first that it has not handed over for certain.
+    pub(super) began: Sequence,
+    pub(super) sent_below: Sequence,
+    /// It is given up: below `until` only what corrects something that it had handed
+    /// over is sent, and read as always.
+    pub(super) is_taken_back: bool,
 }
+
+/// So many records more are announced at once, and an eighth of the way so far.
+const AHEAD_MIN: u64 = if cfg!(test) { 1 } else { 1024 };
 
 impl Replaying {
     /// The first record that is read as always again.
     pub(super) fn end(&self) -> Sequence {
-        self.until.max(self.reread_until)
+        if self.is_taken_back { self.until } else { self.until.max(self.reread_until) }
     }
 
     fn rereads(&self, sequence: Sequence) -> bool {
-        (self.reread_from..self.reread_until).contains(&sequence)
+        !self.is_taken_back && (self.reread_from..self.reread_until).contains(&sequence)
+    }
+
+    /// The first record that it may have handed over, and the first that it has not.
+    pub(super) fn sent(&self) -> (Sequence, Sequence) {
+        (self.began, self.sent_below.max(self.began))
+    }
+
+    /// What is to be durable before it hands this record over, where it is not yet.
+    pub(super) fn announcing(self, sequence: Sequence) -> Option<Self> {
+        if self.is_taken_back || sequence < self.sent_below || sequence >= self.until {
+            return None;
+        }
+        let ahead = (sequence.0.saturating_sub(self.began.0) / 8).max(AHEAD_MIN);
+        let sent_below = Sequence(sequence.0.saturating_add(ahead)).min(self.until);
+        Some(Self { sent_below, ..self })
+    }
+
+    pub(super) fn as_before_taken_back(self) -> Self {
+        Self { is_taken_back: false, ..self }
     }
 
     /// Both at once, where one was asked for while the other was under way: nothing
@@ -79,16 +107,20 @@ impl Replaying {
             reread_from: self.reread_from.min(before.reread_from),
             reread_until: self.reread_until.max(before.reread_until),
             can_be_taken_back: self.can_be_taken_back && before.can_be_taken_back,
+            began: self.began.min(before.began),
+            sent_below: self.sent_below.max(before.sent_below),
+            is_taken_back: false,
         }
     }
 
     /// The same, after the sink's store lost something of what was safe.
     pub(super) fn after_a_loss(self) -> Self {
-        Self { source: None, can_be_taken_back: false, ..self }
+        Self { source: None, can_be_taken_back: false, is_taken_back: false, ..self }
     }
 
     pub(super) fn leaves_out(&self, sequence: Sequence, source: SourceId) -> bool {
-        sequence < self.until && self.source.is_some_and(|only| only != source)
+        // Whoever corrects what it had sent.
+        !self.is_taken_back && sequence < self.until && self.source.is_some_and(|only| only != source)
     }
 
     /// As it is stored with the cursor: one line.
@@ -101,6 +133,9 @@ impl Replaying {
         words.extend(self.reread.current_rule.then(|| "rule=current".to_owned()));
         words.extend(self.reread.judged_at.map(|at| format!("judged-at={}", at.0)));
         words.extend(self.can_be_taken_back.then(|| "can-be-taken-back".to_owned()));
+        words.push(format!("began={}", self.began));
+        words.push(format!("sent-below={}", self.sent_below));
+        words.extend(self.is_taken_back.then(|| "is-taken-back".to_owned()));
         words.join(" ")
     }
 
@@ -115,6 +150,9 @@ impl Replaying {
             reread_from: Sequence(0),
             reread_until: until,
             can_be_taken_back: false,
+            began: Sequence(0),
+            sent_below: until,
+            is_taken_back: false,
         };
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
@@ -125,6 +163,9 @@ impl Replaying {
                 ("rule", "current") => replaying.reread.current_rule = true,
                 ("judged-at", nanos) => replaying.reread.judged_at = Some(UnixNanos(nanos.parse().ok()?)),
                 ("can-be-taken-back", "") => replaying.can_be_taken_back = true,
+                ("began", number) => replaying.began = Sequence(number.parse().ok()?),
+                ("sent-below", number) => replaying.sent_below = Sequence(number.parse().ok()?),
+                ("is-taken-back", "") => replaying.is_taken_back = true,
                 _ => return None,
             }
         }
@@ -175,7 +216,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_note_is_read_as_it_was_written(
-            until: u64, source: Option<u32>, redecode: bool, current_rule: bool, at: Option<i64>, over: (u64, u64), back: bool
+            until: u64, source: Option<u32>, redecode: bool, current_rule: bool, at: Option<i64>, over: (u64, u64),
+            sent: (u64, u64), back: (bool, bool)
         ) {
             let replaying = Replaying {
                 until: Sequence(until),
@@ -183,7 +225,10 @@ mod tests {
                 reread: Reread { redecode, current_rule, judged_at: at.map(UnixNanos) },
                 reread_from: Sequence(over.0),
                 reread_until: Sequence(over.1),
-                can_be_taken_back: back,
+                can_be_taken_back: back.0,
+                began: Sequence(sent.0),
+                sent_below: Sequence(sent.1),
+                is_taken_back: back.1,
             };
             prop_assert_eq!(Replaying::from_note(&replaying.to_note()), Some(replaying));
         }

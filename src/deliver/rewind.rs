@@ -5,12 +5,17 @@
 //! the other sources' records are skipped up to where the sink was safe when the
 //! rewind was asked for. All records that had come by then, also those that the sink
 //! had not had, may be read otherwise than the door read them ([`Reread`]). A restart
-//! in between goes on in the same way. Known limits: where two sources bring the same meter, a rewind of one of them can put
-//! its value over a later one of the other (rewind without a source then); and a
-//! second rewind during a first does what both ask for, without a source.
+//! in between goes on in the same way. One that is taken back half-way has put old
+//! values over their corrections: so those, and nothing else, are sent of the rest of
+//! its way (`touched`). Known limits: where two sources bring the same meter, a rewind
+//! of one of them can put its value over a later one of the other (rewind without a
+//! source then); and a second rewind during a first does what both ask for, without a
+//! source.
 
 use super::replaying::{Replaying, Reread};
 use super::run::Run;
+use super::touched::Touched;
+use super::trouble::Trouble;
 use crate::journal::{Cursor, CursorError, Journal, Sequence, SourceId};
 use crate::reading::UnixNanos;
 
@@ -49,6 +54,9 @@ impl Rewind {
             reread_from: done.from,
             reread_until: done.until,
             can_be_taken_back: true,
+            began: done.from.min(safe),
+            sent_below: done.from.min(safe),
+            is_taken_back: false,
         }
         .joined_to(before)
     }
@@ -58,7 +66,7 @@ impl Rewind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Rewind(Rewind),
-    /// Give up the replay that is under way and go on where it began.
+    /// Give up the replay that is under way.
     TakeBack,
 }
 
@@ -118,17 +126,34 @@ impl Run {
 
     fn take_back(&mut self) -> Result<Rewound, RewindError> {
         let Some(place) = &self.place else { return Err(self.not_started()) };
-        let replaying = self.replaying.filter(|replaying| replaying.can_be_taken_back);
-        let until = replaying.ok_or(RewindError::NotReplaying)?.until.max(place.safe);
-        self.go_to(until, None)?;
-        tracing::info!(sink = self.shared.name, from = until.0, "the replay is taken back");
+        let safe = place.safe;
+        let replaying = self.replaying.filter(|replaying| replaying.can_be_taken_back && !replaying.is_taken_back);
+        let replaying = replaying.ok_or(RewindError::NotReplaying)?;
+        let (until, (began, sent_below)) = (replaying.until.max(safe), replaying.sent());
+        if safe >= replaying.until || began == sent_below {
+            self.go_to(until, None)?;
+        } else {
+            self.go_to(safe, Some(Replaying { is_taken_back: true, ..replaying }))?;
+        }
+        tracing::info!(sink = self.shared.name, until = until.0, "the replay is taken back");
         Ok(Rewound { from: until, until })
+    }
+
+    /// Which samples had been sent, where a replay was taken back half-way. False at
+    /// a stop: then that is looked for after the next start.
+    pub(super) fn know_what_was_sent(&mut self) -> Result<bool, Trouble> {
+        let replaying = self.replaying.filter(|replaying| replaying.is_taken_back);
+        let Some(replaying) = replaying.filter(|_| self.touched.is_none()) else { return Ok(true) };
+        let is_stopping = || self.shared.stop_deadline().is_some();
+        self.touched = Touched::by(&replaying, &self.shared.journal, &self.options.rules, is_stopping)?;
+        Ok(self.touched.is_some())
     }
 
     /// Makes a place and a way of reading durable, then takes them.
     fn go_to(&mut self, next: Sequence, replaying: Option<Replaying>) -> Result<(), RewindError> {
         self.cursor.store(&self.shared, next, replaying)?;
         self.replaying = replaying;
+        self.touched = None;
         if let Some(place) = &mut self.place {
             place.go_to(next);
         }
@@ -169,6 +194,7 @@ impl Run {
                     );
                     self.metrics.went_back.increment(1);
                     self.replaying = replaying;
+                    self.touched = None;
                     (from, waiting) = (lost_from, lost_from);
                 }
                 Err(error) => {

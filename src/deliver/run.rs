@@ -12,6 +12,7 @@ use super::shared::Shared;
 use super::sink::{Progress, Sink};
 use super::start::start;
 use super::status::SinkState;
+use super::touched::Touched;
 use super::trouble::Trouble;
 use crate::journal::{Gap, GapReason, Reader, Sequence};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,6 +44,8 @@ pub(super) struct Run {
     pub(super) metrics: Metrics,
     pub(super) place: Option<Place>,
     pub(super) replaying: Option<Replaying>,
+    /// What a replay had sent that was taken back, once that is known.
+    pub(super) touched: Option<Touched>,
     pub(super) known: Known,
     pub(super) deaths: Deaths,
     /// The record that could not be handed over: everything before it is made safe
@@ -67,6 +70,7 @@ impl Run {
             options,
             place: None,
             replaying: None,
+            touched: None,
             failed: None,
             refreshed: None,
             rings_seen: 0,
@@ -147,6 +151,9 @@ impl Run {
             return Ok(());
         }
         self.pass_over_what_is_gone()?;
+        if !self.know_what_was_sent()? {
+            return Ok(());
+        }
         let Some(place) = &mut self.place else { return Ok(()) };
         let reader = self.shared.journal.reader(place.safe)?;
         self.sink.rewind(self.shared.journal.position(place.safe))?;
@@ -207,6 +214,7 @@ impl Run {
         }
         if self.replaying.is_some_and(|replaying| safe >= replaying.end()) {
             self.replaying = None;
+            self.touched = None;
             tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
         }
         self.deaths.forget_below(safe);

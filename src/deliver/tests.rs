@@ -7,6 +7,7 @@ mod recorder;
 mod rereading;
 mod rewinding;
 mod starting;
+mod taking_back;
 
 use super::*;
 use crate::dead_letters::{Kind, LetterId};

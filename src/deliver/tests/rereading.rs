@@ -190,24 +190,6 @@ fn a_replay_of_one_source_stays_one_over_a_restart() {
 }
 
 #[test]
-fn a_replay_that_is_taken_back_goes_on_where_the_sink_was_before_it() {
-    let feed = Feed::new();
-    let sink = Recorder::new("sink", &feed.journal);
-    feed.append_readings("acme", 4);
-    let pump = started(&feed, &sink);
-    wait_for(&pump, 5);
-    assert!(matches!(pump.take_back(), Err(RewindError::NotReplaying)));
-    sink.fail_at(2, Fault::Blocked, u32::MAX);
-    pump.rewind(Rewind::to(Sequence(1))).unwrap();
-    wait_for_state(&pump, SinkState::Blocked);
-    assert_eq!(pump.take_back().unwrap().from, Sequence(5));
-    assert_eq!(feed.stored_cursor("sink"), Some(Sequence(5)), "durable before it is answered");
-    feed.append_readings("acme", 1);
-    wait_for(&pump, 6);
-    assert!(sink.taken().ends_with(&[1, 5]), "{:?}", sink.taken());
-}
-
-#[test]
 fn a_replay_cannot_be_taken_back_when_the_store_lost_something_meanwhile() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);

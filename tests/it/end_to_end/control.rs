@@ -92,27 +92,15 @@ fn a_replay_taken_back_half_way_goes_on_where_the_sink_was_and_loses_nothing() {
     store.busy_timeout(LIMIT).unwrap();
     let end = service.next_sequence();
     let place = || service.sink("sqlite")["next_sequence"].as_u64().unwrap();
-    // The store is let go of for a moment only, so that the replay gets a part of its way.
-    let before = wait::until_some("a replay is half-way", LIMIT, || {
-        let before = readings(&service);
-        store.execute_batch("begin immediate").unwrap();
-        service.text_of(&["replay", "--sink", "sqlite", "--from", "2020-01-01T00:00:00Z"]);
-        let begun = place();
-        store.execute_batch("rollback").unwrap();
-        while place() == begun && service.sink("sqlite")["replaying_until"].is_u64() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        store.execute_batch("begin immediate").unwrap();
-        let is_half_way = (begun + 1..end).contains(&place());
-        if !is_half_way {
-            store.execute_batch("rollback").unwrap();
-            service.wait_drained();
-        }
-        is_half_way.then_some(before)
-    });
+    let before = readings(&service);
+    // The store refuses a reading in the middle, so that the replay gets a part of its way.
+    store.execute_batch(&refusal_of_the_middle(&store)).unwrap();
+    service.text_of(&["replay", "--sink", "sqlite", "--from", "2020-01-01T00:00:00Z"]);
+    service.wait_for_state("sqlite", "blocked");
+    assert!((2..end).contains(&place()), "the replay is at {} of {end}", place());
     let said = service.text_of(&["replay", "--sink", "sqlite", "--take-back"]);
     assert!(said.contains(&format!("goes on at record {end}")), "{said}");
-    store.execute_batch("rollback").unwrap();
+    store.execute_batch("drop trigger hold_the_middle").unwrap();
     let last = fleet(19).script(&Script::mixed(1, now_ns())).remove(0);
     assert_eq!(Connection::new(&service.target()).post(&last.bytes).unwrap().status, 200);
     service.wait_drained();
@@ -121,4 +109,15 @@ fn a_replay_taken_back_half_way_goes_on_where_the_sink_was_and_loses_nothing() {
     let mut expected = expected;
     expected.take(&last);
     assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
+}
+
+/// A trigger that refuses what was received half-way.
+fn refusal_of_the_middle(store: &rusqlite::Connection) -> String {
+    let middle =
+        "select received from samples_data order by received limit 1 offset (select count(*) / 2 from samples_data)";
+    let received: i64 = store.query_row(middle, [], |row| row.get(0)).unwrap();
+    format!(
+        "create trigger hold_the_middle before insert on samples_data when new.received = {received} \
+         begin select raise(abort, 'held by a test'); end"
+    )
 }
