@@ -176,6 +176,39 @@ fn an_account_at_smart_me_that_cannot_work_is_a_fault() {
 }
 
 #[test]
+fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
+    let (old, new) = ("8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11", "1f0c5f0e-5d0f-4f6e-8a55-3c9c5d6b7a22");
+    let text = format!("[[metering_point]]\nname = \"house-1\"\nmeters = [\"{old}\", \"{new}\"]\n");
+    let points = config(&text).metering_points;
+    let of = |id: &str| points.of(crate::reading::MeterId::from(id.parse::<uuid::Uuid>().unwrap()));
+    assert_eq!((of(old), of(new)), ("house-1".to_owned(), "house-1".to_owned()));
+    let alone = "00000000-0000-4000-8000-000000000001";
+    assert_eq!(of(alone), alone);
+
+    let found = faults(&format!("{text}[[metering_point]]\nname = \"house-2\"\nmeters = [\"{new}\", \"x\"]\n"));
+    assert!(found.iter().any(|fault| fault.contains("is at 'house-1' already")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.contains("'x' is no id of a meter")), "{found:?}");
+    let found = faults(&format!("{text}{text}"));
+    assert!(found.iter().any(|fault| fault.contains("has a [[metering_point]] table already")), "{found:?}");
+    assert!(faults("[[metering_point]]\nname = \"\"\nmeters = []")[0].contains("characters"));
+}
+
+#[cfg(all(feature = "questdb", feature = "kafka"))]
+#[test]
+fn what_is_known_of_the_meters_goes_beside_the_samples_unless_said_otherwise() {
+    let tables = |questdb: &str, kafka: &str| {
+        format!("[sink.questdb]\nurl = \"http://q:9000\"\n{questdb}\n[sink.kafka]\nbrokers = \"k:9092\"\n{kafka}\n")
+    };
+    let sinks = config(&tables("", "topic = \"mine\"")).sinks;
+    assert_eq!(sinks.kafka.unwrap().meters_topic.as_deref(), Some("mine-meters"));
+    let sinks = config(&tables("meters_table = \"named\"", "meters_topic = \"\"")).sinks;
+    assert_eq!(sinks.questdb.unwrap().sink.meters_table.unwrap().as_str(), "named");
+    assert_eq!(sinks.kafka.unwrap().meters_topic, None);
+    let found = faults(&tables("table = \"a\"\nmeters_table = \"a\"", "topic = \"b\"\nmeters_topic = \"b\""));
+    assert_eq!(found.iter().filter(|fault| fault.contains("must be another")).count(), 2, "{found:?}");
+}
+
+#[test]
 fn text_that_is_no_toml_is_one_fault_with_its_line() {
     let found = faults("[webhook]\nlisten = \n");
     assert_eq!(found.len(), 1);

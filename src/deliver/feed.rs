@@ -87,6 +87,9 @@ impl Run {
 /// Gives a store what is deliverable of the record; how many readings, if it took it.
 fn take(record: &Record<'_>, source: &str, reading: &Reading, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
+    if delivery.format == PayloadFormat::Meters {
+        return Ok(sink.describe(&delivery)?.then_some(0));
+    }
     sink.take(&delivery)?;
     Ok(Some(delivery.readings().count() as u64))
 }

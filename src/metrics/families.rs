@@ -56,6 +56,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_samples_total", Counter, &["source"], "Deliverable samples taken."),
     family("meterline_samples_set_aside_total", Counter, &["source", "reason"], "Samples kept but not delivered, by reason."),
     family("meterline_readings_flagged_total", Counter, &["source", "flag"], "Readings with an unusual mark, by mark."),
+    family("meterline_meter_versions_total", Counter, &["source"], "Versions of what is known of meters (name, serial, ...) taken; no bodies of readings."),
     family("meterline_decode_duration_seconds", Histogram, &[], "Time to check and judge one body."),
     family("meterline_journal_commit_duration_seconds", Histogram, &[], "Time of one group commit: write and sync."),
     family("meterline_journal_group_records", Histogram, &[], "Records of one group commit."),
