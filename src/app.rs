@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
-use crate::deliver::PumpHandle;
+use crate::deliver::{CoverageSink, PumpHandle, WebhookCounters};
 use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
 use crate::source::webhook::Webhook;
@@ -84,7 +84,9 @@ impl Service {
         let dead_letters =
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let coverage = Coverage::open(&config.data_directory);
-        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &coverage, &clock)?);
+        let counters = WebhookCounters::default();
+        let watching = CoverageSink::new(coverage.clone(), counters.clone(), journal.clone(), clock.clone());
+        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, watching, &clock)?);
         let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
@@ -96,17 +98,17 @@ impl Service {
             webhook: &webhook,
             door: &door,
             coverage: &coverage,
+            counters: &counters,
             pumps: &pumps,
             runtime: runtime.handle(),
             clock: &clock,
         };
         let smart_me = Arc::new(Workers::start(&parts).map_err(StartError::because)?);
-        let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
             clock: clock.clone(),
             journal: journal.clone(),
             door: door.clone(),
-            sources: accounts.iter().map(|account| (account.name.clone(), account.source)).collect(),
+            sources: smart_me::sources(&config),
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),
