@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo:rustc-env=METERLINE_BUILD_UNIX_SECONDS={}", build_unix_seconds()?);
 
-    let files = protox::compile(["meterline/v1/reading.proto"], ["proto"])?;
+    let files = protox::compile(["meterline/v1/reading.proto", "meterline/v1/meter.proto"], ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let mut fields = String::new();
     for message in files.file.iter().flat_map(|file| &file.message_type) {

@@ -5,6 +5,7 @@
 //! or variables that the configuration names and are never shown.
 
 mod fault;
+mod metering_points;
 mod secrets;
 mod section;
 mod sinks;
@@ -45,6 +46,8 @@ pub struct Config {
     pub webhook: crate::source::webhook::Config,
     /// What may be asked of smart-me's REST API.
     pub smart_me: Vec<crate::source::smart_me::Account>,
+    /// Which meters measure at the same place.
+    pub metering_points: crate::meters::Points,
     /// The journal's bounds.
     pub journal: Journal,
     /// The admin listener's address.
@@ -145,13 +148,17 @@ fn read(mut root: Section<'_>) -> Config {
     let log = log(root.section("log"));
     let (webhook, senders) = webhook::webhook(root.section("webhook"));
     let smart_me = smart_me::smart_me(root.sections("smart_me"), &senders);
+    let metering_points = metering_points::metering_points(root.sections("metering_point"));
+    if !metering_points.is_empty() && smart_me.iter().all(|account| account.polling.is_none()) {
+        root.fault("metering_point", "needs a [[smart_me]] table whose poll is not \"off\": it tells of the meters");
+    }
     let journal = journal(root.section("journal"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, smart_me, journal, admin_listen, sinks }
+    Config { data_directory, log, webhook, smart_me, metering_points, journal, admin_listen, sinks }
 }
 
 fn log(mut section: Section<'_>) -> Log {

@@ -18,6 +18,7 @@
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
 //! | 3 | [`coverage`] | what is missing of the meters' readings |
+//! | 3 | [`meters`] | versions of what is known of the meters themselves |
 //! | 4 | [`ingest`] | the one door into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
 //! | 5 | [`query`] | what pages and commands read back from the embedded store |
@@ -44,6 +45,7 @@ pub mod deliver;
 pub mod faults;
 pub mod ingest;
 pub mod journal;
+pub mod meters;
 pub mod metrics;
 pub mod proto;
 #[cfg(feature = "sqlite")]

@@ -11,6 +11,8 @@ pub mod batch;
 mod error;
 mod field;
 mod judged;
+pub mod meters;
+mod shape;
 pub mod smart_me;
 
 pub use error::{DecodeError, DecodeErrorKind, FieldPath};
@@ -42,6 +44,8 @@ pub enum PayloadFormat {
     SmartMe = 1,
     /// Our own `meterline.v1.ReadingBatch`.
     ReadingBatch = 2,
+    /// Our own `meterline.v1.MeterBatch`: what is known of meters, no readings.
+    Meters = 3,
 }
 
 impl PayloadFormat {
@@ -51,6 +55,7 @@ impl PayloadFormat {
         match number {
             1 => Some(Self::SmartMe),
             2 => Some(Self::ReadingBatch),
+            3 => Some(Self::Meters),
             _ => None,
         }
     }
@@ -140,7 +145,7 @@ impl<'a> Iterator for Readings<'a> {
     }
 }
 
-/// Checks the whole body and returns its readings.
+/// Checks the whole body and returns its readings: none where it describes meters.
 ///
 /// # Errors
 /// Where and why the framing fails; equal to what prost's decoder refuses.
@@ -150,6 +155,7 @@ pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, Deco
     match format {
         PayloadFormat::SmartMe => smart_me::readings(body).map(Readings::SmartMe),
         PayloadFormat::ReadingBatch => batch::readings(body).map(Readings::Batch),
+        PayloadFormat::Meters => meters::check(body).map(|()| Readings::Batch(batch::Readings::none())),
     }
 }
 

@@ -125,6 +125,13 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
         url.and_then(|text| ServerUrl::parse(&text).map_err(|error| section.fault("url", error.to_string())).ok());
     let table = section.get_or("table", "samples".to_owned());
     let table = TableName::parse(&table).map_err(|error| section.fault("table", error.to_string())).ok();
+    let meters_table: Option<String> = section.get("meters_table");
+    let meters_table = meters_table.and_then(|name| {
+        TableName::parse(&name).map_err(|error| section.fault("meters_table", error.to_string())).ok()
+    });
+    if meters_table.is_some() && meters_table == table {
+        section.fault("meters_table", "must be another table than that of the samples");
+    }
     let user: Option<String> = section.get("username");
     let password = secret(&mut section, PASSWORD);
     let token = secret(&mut section, TOKEN);
@@ -150,6 +157,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     sink.late_flush = late_flush.unwrap_or(sink.late_flush);
     sink.credentials = credentials;
     sink.table = table?;
+    sink.meters_table = meters_table;
     sink.rows_max = rows_max;
     sink.linger = linger.unwrap_or(sink.linger);
     sink.request_timeout = request_timeout.unwrap_or(sink.request_timeout);
@@ -166,6 +174,13 @@ fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
     let brokers = section.required::<String>("brokers", "\"127.0.0.1:9092\"");
     let topic = section.get_or("topic", "meterline.readings".to_owned());
     let mut config = Config::new(brokers.clone().unwrap_or_default(), topic);
+    // Named but empty: none is wanted.
+    config.meters_topic = section
+        .get("meters_topic")
+        .map_or(config.meters_topic, |topic: String| Some(topic).filter(|it| !it.is_empty()));
+    if config.meters_topic.as_ref() == Some(&config.topic) {
+        section.fault("meters_topic", "must be another topic than that of the readings: it is compacted");
+    }
     let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
     config.compression = section.choice("compression", &compressions, config.compression);
     config.partitions = small(section.number_between("partitions", config.partitions.into(), 1..=10_000));

@@ -1,6 +1,7 @@
 //! The configuration at its door: text and environment in, parts or faults out.
 
 use super::*;
+use crate::source::smart_me::{Account, PollMode, Reach};
 
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
@@ -166,13 +167,73 @@ fn an_account_at_smart_me_that_cannot_work_is_a_fault() {
         ("meter = \"x\"", "no id of a device"),
         ("client_id = \"x\"\nclient_secret = \"x\"", "secrets do not belong"),
         ("requests_per_minute = 0", "between 1"),
-        ("[[smart_me]]\naccount = \"b\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"b\"\npoll = \"watch\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"b\"\npublic_url = \"https://m.example\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"\"", "1 to 64 characters"),
+        ("poll = \"sometimes\"", "none of off, watch, store"),
+        ("poll_every = \"10ms\"", "at least a second"),
+        ("poll_values = [\"all\"]", "needs poll"),
+        ("poll = \"store\"\npoll_values = [\"x\"]", "no id of a device"),
+        ("poll = \"store\"\npartner = true\npoll_values = [\"all\"]", "not for a partner's account"),
+        ("unit_factor_expected = 0", "between 1"),
         ("[[smart_me]]\naccount = \"a\"", "already"),
     ] {
         let found = faults(&with_smart_me(directory.path(), lines));
         assert!(found.iter().any(|fault| fault.contains(says)), "{lines}: {found:?}");
         assert!(!found.concat().contains("hunter2"));
     }
+}
+
+#[test]
+fn an_account_is_watched_where_a_webhook_brings_its_readings_and_stored_where_none_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    let alone = format!("[[smart_me]]\naccount = \"b\"\napi_key_file = {key:?}\npartner = true");
+    let both = config(&with_smart_me(directory.path(), &alone));
+    let [with, without] = &both.smart_me[..] else { panic!("two accounts") };
+    let polling = |account: &Account| account.polling.clone().unwrap();
+    assert_eq!((polling(with).mode, polling(with).every), (PollMode::Watch, Duration::from_mins(5)));
+    assert_eq!((polling(without).mode, polling(without).every), (PollMode::Store, Duration::from_mins(1)));
+    assert_eq!((with.reach, without.reach), (Reach::Own, Reach::Partner));
+    assert_eq!((polling(with).gateways, polling(without).gateways), (true, false));
+    let off = config(&with_smart_me(directory.path(), "poll = \"off\""));
+    assert_eq!(off.smart_me[0].polling, None);
+}
+
+#[test]
+fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
+    let (old, new) = ("8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11", "1f0c5f0e-5d0f-4f6e-8a55-3c9c5d6b7a22");
+    let text = format!("[[metering_point]]\nname = \"house-1\"\nmeters = [\"{old}\", \"{new}\"]\n");
+    let directory = tempfile::tempdir().unwrap();
+    let points = config(&with_smart_me(directory.path(), &text)).metering_points;
+    let of = |id: &str| points.of(crate::reading::MeterId::from(id.parse::<uuid::Uuid>().unwrap()));
+    assert_eq!((of(old), of(new)), ("house-1".to_owned(), "house-1".to_owned()));
+    let alone = "00000000-0000-4000-8000-000000000001";
+    assert_eq!(of(alone), alone);
+
+    let found = faults(&format!("{text}[[metering_point]]\nname = \"house-2\"\nmeters = [\"{new}\", \"x\"]\n"));
+    assert!(found.iter().any(|fault| fault.contains("is at 'house-1' already")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.contains("'x' is no id of a meter")), "{found:?}");
+    let found = faults(&format!("{text}{text}"));
+    assert!(found.iter().any(|fault| fault.contains("has a [[metering_point]] table already")), "{found:?}");
+    assert!(faults("[[metering_point]]\nname = \"\"\nmeters = []")[0].contains("characters"));
+    let untold = with_smart_me(directory.path(), &format!("poll = \"off\"\n{text}"));
+    assert!(faults(&untold)[0].contains("it tells of the meters"), "{:?}", faults(&untold));
+}
+
+#[cfg(all(feature = "questdb", feature = "kafka"))]
+#[test]
+fn what_is_known_of_the_meters_goes_beside_the_samples_unless_said_otherwise() {
+    let tables = |questdb: &str, kafka: &str| {
+        format!("[sink.questdb]\nurl = \"http://q:9000\"\n{questdb}\n[sink.kafka]\nbrokers = \"k:9092\"\n{kafka}\n")
+    };
+    let sinks = config(&tables("", "topic = \"mine\"")).sinks;
+    assert_eq!(sinks.kafka.unwrap().meters_topic.as_deref(), Some("mine-meters"));
+    let sinks = config(&tables("meters_table = \"named\"", "meters_topic = \"\"")).sinks;
+    assert_eq!(sinks.questdb.unwrap().sink.meters_table.unwrap().as_str(), "named");
+    assert_eq!(sinks.kafka.unwrap().meters_topic, None);
+    let found = faults(&tables("table = \"a\"\nmeters_table = \"a\"", "topic = \"b\"\nmeters_topic = \"b\""));
+    assert_eq!(found.iter().filter(|fault| fault.contains("must be another")).count(), 2, "{found:?}");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 //! when much came, so that it holds no more of the journal than that; the records
 //! since then are read again after a start, which changes nothing.
 
+use super::counters::WebhookCounters;
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Seen, Slot};
 use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
 use crate::reading::{Flags, registry};
-use crate::wire::Judged;
+use crate::wire::{Judged, PayloadFormat};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ const STORE_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub struct CoverageSink {
     coverage: Coverage,
+    counters: WebhookCounters,
     journal: Journal,
     clock: Clock,
     next: Sequence,
@@ -37,11 +39,12 @@ pub struct CoverageSink {
 impl CoverageSink {
     /// Notes there.
     #[must_use]
-    pub fn new(coverage: Coverage, journal: Journal, clock: Clock) -> Self {
+    pub fn new(coverage: Coverage, counters: WebhookCounters, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
         Self {
             coverage,
+            counters,
             journal,
             clock,
             next,
@@ -103,6 +106,9 @@ impl Sink for CoverageSink {
                 Seen { at: reading.at, has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading) };
             let is_repair = reading.flags.contains(Flags::GAP_REPAIR);
             let received = delivery.record.header.received;
+            if delivery.format == PayloadFormat::SmartMe {
+                self.counters.note(&reading);
+            }
             self.coverage.note(delivery.source, reading.meter, seen, received, is_repair);
         }
         self.next = delivery.record.sequence.next();

@@ -103,6 +103,9 @@ fn take(
     sink: &mut dyn Sink,
 ) -> Result<Option<u64>, SinkError> {
     let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
+    if delivery.format == PayloadFormat::Meters {
+        return Ok(sink.describe(&delivery)?.then_some(0));
+    }
     if touched.is_some_and(|touched| !touched.takes(&delivery)) {
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 use crate::journal::{Position, Record, Sequence};
 use crate::reading::{Limits, UnixNanos};
+use crate::wire::meters::Version;
 use crate::wire::{self, Judged, PayloadFormat};
 use std::time::Instant;
 
@@ -30,6 +31,16 @@ impl<'a> Delivery<'a> {
             .into_iter()
             .flatten()
             .filter_map(move |reading| Judged::new(reading, limits, judged_at).ok())
+    }
+
+    /// The versions of meters' descriptions in it, in the order they came. Nothing of
+    /// a record of readings.
+    #[must_use]
+    pub fn versions(&self) -> Vec<Version> {
+        match self.format {
+            PayloadFormat::Meters => wire::meters::versions(self.record.payload).unwrap_or_default(),
+            PayloadFormat::SmartMe | PayloadFormat::ReadingBatch => Vec::new(),
+        }
     }
 }
 
@@ -100,6 +111,15 @@ pub trait Sink: Send {
     /// # Errors
     /// When sending failed; nothing of this record counts as taken.
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError>;
+
+    /// Takes one record of [`PayloadFormat::Meters`], in its place among the others and
+    /// by the same rules. Whether it did: what it does not take is passed over.
+    ///
+    /// # Errors
+    /// When sending failed; nothing of this record counts as taken.
+    fn describe(&mut self, _delivery: &Delivery<'_>) -> Result<bool, SinkError> {
+        Ok(false)
+    }
 
     /// Which records it is for.
     fn takes(&self) -> Takes {

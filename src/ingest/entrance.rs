@@ -188,6 +188,11 @@ impl State {
         let Judgement { verdict, tally, received } = judgement;
         let door = &*self.door;
         door.outage.end();
+        if format == PayloadFormat::Meters {
+            // Nothing that a meter sent: who is silent stays silent.
+            let versions = wire::meters::versions(body).map_or(0, |versions| versions.len());
+            return self.counters.count_described(versions as u64);
+        }
         let elapsed = door.clock.elapsed(door.opened);
         self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
         if let (true, Ok(readings)) = (tally.samples > 0, wire::readings(format, body)) {

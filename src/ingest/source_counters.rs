@@ -24,6 +24,7 @@ pub(super) struct SourceCounters {
     samples: Counter,
     set_aside: [Counter; SetAside::ALL.len()],
     flagged: [Counter; Flags::NAMED.len()],
+    described: Counter,
     shown: Shown,
 }
 
@@ -62,8 +63,14 @@ impl SourceCounters {
             flagged: Flags::NAMED.map(|(_, name)| {
                 metrics::counter("meterline_readings_flagged_total", &[source(), ("flag", name.to_owned())])
             }),
+            described: of("meterline_meter_versions_total"),
             shown: Shown::new(),
         }
+    }
+
+    /// Counts versions of what is known of meters, after their sync.
+    pub(super) fn count_described(&self, versions: u64) {
+        self.described.increment(versions);
     }
 
     pub(super) fn count_empty(&self) {

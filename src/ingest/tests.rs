@@ -210,6 +210,34 @@ async fn every_reading_sample_and_flag_is_counted_once_by_source() {
     }
 }
 
+#[tokio::test]
+async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_silent() {
+    let site = site();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let entrance =
+        ::metrics::with_local_recorder(&recorder, || site.door.source("b", SourceOptions::default()).unwrap());
+    let version = crate::wire::meters::Version {
+        meter: MeterId::from(uuid::Uuid::from_u128(7)),
+        metering_point: "house-1".to_owned(),
+        description: crate::wire::meters::Description::default(),
+        source: "b".to_owned(),
+        valid_from: UnixNanos(0),
+        valid_to: None,
+        last_seen: UnixNanos(0),
+    };
+    let body = crate::wire::meters::encode([&version, &version]);
+    let taken = entrance.take(crate::wire::PayloadFormat::Meters, &body).await;
+    assert_eq!(verdict(taken), Verdict::Deliverable);
+    let mut reader = site.journal.reader(Sequence::FIRST).unwrap();
+    let record = reader.read().unwrap().unwrap();
+    assert_eq!((record.header.format, record.payload), (3, body.as_slice()));
+    let metrics = recorder.handle().render();
+    assert!(metrics.contains(r#"meterline_meter_versions_total{source="b"} 2"#), "{metrics}");
+    assert!(metrics.contains(r#"meterline_bodies_total{source="b",verdict="deliverable"} 0"#), "{metrics}");
+    let recent = site.door.recent();
+    assert_eq!((recent.sources[0].bodies, recent.sources[0].last_received, recent.meters.len()), (0, None, 0));
+}
+
 /// A device without values whose time is marked as local.
 fn local_time_reading(time_ns: i64) -> Vec<u8> {
     use meterline_load::proto::{bcl, smart_me};

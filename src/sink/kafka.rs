@@ -5,6 +5,9 @@
 //! - A record's key is the meter's UUID as text, its partition Java's murmur2 of
 //!   that key, its value `meterline.v1.Reading`, its timestamp the receive time.
 //!   A reading without a deliverable value makes no record, as it makes no row.
+//! - What is known of the meters goes to a topic of its own, compacted, with the same
+//!   keys and as many partitions: one message a version, `meterline.v1.Meter`. What
+//!   brokers forget of that topic is not looked for; a replay sends it again.
 //! - The client keeps what it was given, in a queue bounded in messages and bytes,
 //!   until the broker has acknowledged it; `in_flight` knows the lowest journal
 //!   sequence that is not yet whole on the broker.

@@ -1,4 +1,5 @@
-//! QuestDB: rows over ILP/HTTP into one table that deduplicates by key.
+//! QuestDB: rows over ILP/HTTP into one table that deduplicates by key, and what is
+//! known of the meters into another (`meters`).
 //!
 //! Knows nothing of sources, of the pump or of other sinks. A request is all or
 //! nothing, one at a time, in journal order; repeating one is harmless, because
@@ -25,6 +26,7 @@ mod encode;
 mod fault;
 mod held;
 mod mark;
+mod meters;
 mod migrate;
 mod ring;
 mod schema;

@@ -32,6 +32,13 @@ pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     Ok(Readings { items: Cursor::new(body), index: 0 })
 }
 
+impl Readings<'_> {
+    /// The readings of a body that holds something else.
+    pub(super) fn none() -> Self {
+        Self { items: Cursor::new(&[]), index: 0 }
+    }
+}
+
 impl<'a> Iterator for Readings<'a> {
     type Item = Reading<'a>;
 
@@ -69,7 +76,7 @@ fn assemble(index: u32, bytes: &[u8]) -> Reading<'_> {
 }
 
 /// A meter of other than sixteen bytes, or of none but zeros, is none.
-fn meter_id(bytes: &[u8]) -> Option<MeterId> {
+pub(super) fn meter_id(bytes: &[u8]) -> Option<MeterId> {
     let id = Uuid::from_slice(bytes).ok().filter(|id| !id.is_nil())?;
     Some(MeterId::from(id))
 }

@@ -5,4 +5,5 @@ mod contract;
 mod driver;
 mod faults;
 mod lost;
+mod meters;
 mod topic;

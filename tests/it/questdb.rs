@@ -1,10 +1,12 @@
 //! The QuestDB sink against a real server: what the server does (`contract`), what
 //! `migrate` and `check` make of it (`migrate`), the sink itself (`sink`), and what
-//! becomes of a server that forgets (`checkpoints`) and of late rows (`late`).
+//! becomes of a server that forgets (`checkpoints`), of late rows (`late`) and of what
+//! is known of the meters (`meters`).
 
 mod checkpoints;
 mod contract;
 mod late;
+mod meters;
 mod migrate;
 mod sink;
 mod stand;
@@ -23,6 +25,7 @@ fn fresh_config(client: &Client, test: &str) -> Config {
     let table = format!("samples_{test}");
     client.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS {table}_15m"));
     client.execute(&format!("DROP TABLE IF EXISTS {table}"));
+    client.execute(&format!("DROP TABLE IF EXISTS {table}_meters"));
     let mut config = Config::new(ServerUrl::parse(client.url()).unwrap());
     config.table = TableName::parse(&table).unwrap();
     config

@@ -17,7 +17,10 @@ const MIN_IN_SYNC: &str = "min.insync.replicas";
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     match look(config) {
-        Err(error) => findings.add(Level::Fault, error.message),
+        Err(error) => {
+            findings.add(Level::Fault, error.message);
+            return findings.0;
+        }
         Ok(Topic::Absent) => {
             findings.add(Level::Good, format!("Kafka at {} answers and takes the credentials", config.brokers));
             let message = format!("topic {} does not exist; run `meterline migrate`, which makes it", config.topic);
@@ -28,6 +31,9 @@ pub fn check(config: &Config) -> Vec<Finding> {
             findings.partitions(config, &partitions);
             findings.settings(config, &settings);
         }
+    }
+    if let Some(meters) = config.of_meters() {
+        findings.meters(&meters);
     }
     findings.0
 }
@@ -50,20 +56,45 @@ impl Findings {
         }
     }
 
+    /// The topic of meters. What is warned of copies and rights is said of the
+    /// readings' topic already.
+    fn meters(&mut self, config: &Config) {
+        let topic = &config.topic;
+        match look(config) {
+            Err(error) => self.add(Level::Fault, error.message),
+            Ok(Topic::Absent) => {
+                let message = format!("topic {topic} does not exist; run `meterline migrate`, which makes it");
+                self.add(Level::Fault, message);
+            }
+            Ok(Topic::Present { partitions, settings }) => {
+                match partition_difference(config, &partitions) {
+                    Some(difference) => self.add(Level::Warning, difference),
+                    None => self.add(Level::Good, format!("topic {topic} is there, for what is known of the meters")),
+                }
+                if !settings.is_empty() {
+                    self.differences(config, &settings);
+                }
+            }
+        }
+    }
+
+    fn differences(&mut self, config: &Config, settings: &Settings) {
+        for difference in differences(config, settings) {
+            let level = if difference.name == topic::RETENTION_MS { Level::Warning } else { Level::Fault };
+            let (name, actual, wanted) = (difference.name, difference.actual, difference.wanted);
+            let message =
+                format!("topic {}: {name} is {actual} and should be {wanted}; run `meterline migrate`", config.topic);
+            self.add(level, message);
+        }
+    }
+
     fn settings(&mut self, config: &Config, settings: &Settings) {
         let topic = &config.topic;
         if settings.is_empty() {
             let message = format!("topic {topic}: this user may not read its settings; grant DescribeConfigs");
             return self.add(Level::Warning, message);
         }
-        for difference in differences(config, settings) {
-            let level = if difference.name == topic::RETENTION_MS { Level::Warning } else { Level::Fault };
-            let (name, actual, wanted) = (difference.name, difference.actual, difference.wanted);
-            self.add(
-                level,
-                format!("topic {topic}: {name} is {actual} and should be {wanted}; run `meterline migrate`"),
-            );
-        }
+        self.differences(config, settings);
         let number = |name| settings.get(name).and_then(|setting| setting.value.parse::<u32>().ok());
         if let Some(bytes) = number(topic::MESSAGE_BYTES_MAX).filter(|&bytes| bytes < topic::MESSAGE_BYTES_WANTED) {
             let wanted = topic::MESSAGE_BYTES_WANTED;

@@ -21,6 +21,10 @@ pub struct Config {
     pub brokers: String,
     /// The topic that takes the readings.
     pub topic: String,
+    /// The compacted topic that takes what is known of the meters; `None` for none.
+    pub meters_topic: Option<String>,
+    /// Whether `topic` is that one.
+    compacts: bool,
     /// Encryption of the connections; `None` is plain text.
     pub tls: Option<Tls>,
     /// How to prove who we are; `None` where the brokers do not ask.
@@ -45,13 +49,16 @@ impl Config {
     /// Room for the largest message and one more.
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
 
-    /// Plain text, zstd, at most 20,000 messages or 16 MiB waiting; 12 partitions
+    /// Meters to the topic's name with `-meters`, plain text, zstd, at most 20,000 messages or 16 MiB waiting; 12 partitions
     /// with one copy each, kept for a week.
     #[must_use]
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
+        let topic = topic.into();
         Self {
             brokers: brokers.into(),
-            topic: topic.into(),
+            meters_topic: Some(format!("{topic}-meters")),
+            topic,
+            compacts: false,
             tls: None,
             sasl: None,
             compression: Compression::Zstd,
@@ -62,6 +69,17 @@ impl Config {
             replication: 1,
             retention: Some(Duration::from_secs(7 * 86_400)),
         }
+    }
+
+    /// The same with the topic of meters in place of the readings', where there is one.
+    pub(super) fn of_meters(&self) -> Option<Self> {
+        let topic = self.meters_topic.clone()?;
+        Some(Self { topic, meters_topic: None, compacts: true, ..self.clone() })
+    }
+
+    /// Whether the topic keeps the newest record of every key, not all for a time.
+    pub(super) fn compacts(&self) -> bool {
+        self.compacts
     }
 
     /// The queue's bound in messages; none at all would be no bound to the library.

@@ -10,10 +10,19 @@ use crate::deliver::SinkError;
 use crate::journal::Sequence;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a broker may take to say what it knows of the topic.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which topic a message goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// The readings'.
+    Readings,
+    /// The compacted one of what is known of the meters.
+    Meters,
+}
 
 /// A producer whose topic was there when it was made.
 pub(super) struct Connection {
@@ -22,6 +31,8 @@ pub(super) struct Connection {
     pub(super) topic_bytes_max: Option<u32>,
     /// Where it was acknowledged.
     pub(super) opened: Opened,
+    /// The same of the topic of meters; `None` until that was looked at.
+    pub(super) opened_of_meters: Option<Opened>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -40,7 +51,28 @@ impl Connection {
         let partitions = look(&producer(config, None, clock, next)?, config)?;
         let topic_bytes_max = topic_bytes_max(config)?;
         let opened = Opened::none_of(partitions.len(), clock.monotonic());
-        Ok(Self { producer: producer(config, topic_bytes_max, clock, next)?, topic_bytes_max, opened })
+        let producer = producer(config, topic_bytes_max, clock, next)?;
+        Ok(Self { producer, topic_bytes_max, opened, opened_of_meters: None })
+    }
+
+    /// Looks at the topic of meters, of which `config` is, before the first is sent to it.
+    ///
+    /// # Errors
+    /// When it is not there or not writable now.
+    pub(super) fn look_at_meters(&mut self, config: &Config, now: Instant) -> Result<(), SinkError> {
+        if self.opened_of_meters.is_none() {
+            let partitions = look(&self.producer, config)?;
+            self.opened_of_meters = Some(Opened::none_of(partitions.len(), now));
+        }
+        Ok(())
+    }
+
+    /// The partitions of the topic.
+    pub(super) fn opened(&mut self, to: To) -> Option<&mut Opened> {
+        match to {
+            To::Readings => Some(&mut self.opened),
+            To::Meters => self.opened_of_meters.as_mut(),
+        }
     }
 
     /// Serves everything that the library has to report.
@@ -71,7 +103,7 @@ fn producer(
 ) -> Result<BaseProducer<Context>, SinkError> {
     config
         .producer(topic_bytes_max)
-        .create_with_context(Context::new(clock.clone(), next))
+        .create_with_context(Context::new(clock.clone(), &config.topic, next))
         .map_err(|error| fault::of_client(&error))
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Failure {
     pub(super) code: RDKafkaErrorCode,
     /// The lowest record whose message failed for that reason.
     pub(super) lowest: Option<Sequence>,
+    /// Whether it was one to the topic of meters.
+    pub(super) is_of_meters: bool,
 }
 
 impl Failure {
@@ -69,12 +71,14 @@ pub(super) struct Suspicion {
 #[derive(Debug)]
 pub(super) struct Context {
     clock: Clock,
+    /// The topic of readings: the tops are its own.
+    topic: String,
     reports: Mutex<Reports>,
 }
 
 impl Context {
     /// Nothing reported yet.
-    pub(super) fn new(clock: Clock, next: Sequence) -> Self {
+    pub(super) fn new(clock: Clock, topic: &str, next: Sequence) -> Self {
         let in_flight = InFlight::from(next);
         let reports = Reports {
             in_flight,
@@ -86,7 +90,7 @@ impl Context {
             went_back: None,
             events: 0,
         };
-        Self { clock, reports: Mutex::new(reports) }
+        Self { clock, topic: topic.to_owned(), reports: Mutex::new(reports) }
     }
 
     /// What was reported.
@@ -107,14 +111,17 @@ impl ProducerContext for Context {
                 reports.in_flight.acknowledged(ticket, bytes);
                 reports.acknowledged += 1;
                 reports.suspicion = None;
+                if message.topic() != self.topic {
+                    return;
+                }
                 let value = message.payload().unwrap_or_default();
                 if let Err(went_back) = reports.tops.note(message.partition(), message.offset(), value) {
                     reports.went_back.get_or_insert(went_back);
                 }
             }
-            Err((error, _)) => {
+            Err((error, message)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-                reports.failed(ticket, code);
+                reports.failed(ticket, code, message.topic() != self.topic);
             }
         }
     }
@@ -127,12 +134,11 @@ impl Reports {
     }
 
     /// Keeps the cause, whichever order it and its consequences come in.
-    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode) {
+    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode, is_of_meters: bool) {
         let sequence = self.in_flight.sequence(ticket);
-        let failure = self.failure.get_or_insert(Failure { code, lowest: None });
+        let failure = self.failure.get_or_insert(Failure { code, lowest: None, is_of_meters });
         if failure.is_consequence() && !is_consequence(code) {
-            failure.code = code;
-            failure.lowest = None;
+            *failure = Failure { code, lowest: None, is_of_meters };
         }
         if failure.code == code {
             failure.lowest = lower(failure.lowest, sequence);

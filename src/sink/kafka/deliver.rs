@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::confirmed::Confirmed;
-use super::connection::{self, Connection};
+use super::connection::{self, Connection, To};
 use super::context::{Failure, Reports};
 use super::encode::Encoder;
 use super::fault;
@@ -12,6 +12,7 @@ use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, Position, Sequence};
 use crate::reading::UnixNanos;
 use metrics::{Counter, Gauge};
+use prost::Message as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
@@ -37,6 +38,8 @@ const CAREFUL_RECORDS_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Kafka {
     config: Config,
+    /// The same of the topic of meters, where there is one.
+    meters_config: Option<Config>,
     clock: Clock,
     encoder: Encoder,
     connection: Option<Connection>,
@@ -62,6 +65,7 @@ impl Kafka {
             asked: None,
             front: (Sequence::FIRST, clock.monotonic()),
             config: config.clone(),
+            meters_config: config.of_meters(),
             clock,
             encoder: Encoder::default(),
             connection: None,
@@ -70,11 +74,16 @@ impl Kafka {
         })
     }
 
+    fn topic(&self, to: To) -> &str {
+        let of_meters = self.meters_config.as_ref().filter(|_| to == To::Meters);
+        &of_meters.unwrap_or(&self.config).topic
+    }
+
     /// Hands one message to the client; waits for room where there is none.
-    fn send(&mut self, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
+    fn send(&mut self, to: To, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
         loop {
             let Some(connection) = &self.connection else { return Err(not_connected()) };
-            let record = BaseRecord::with_opaque_to(&self.config.topic, ticket)
+            let record = BaseRecord::with_opaque_to(self.topic(to), ticket)
                 .key(key)
                 .payload(value)
                 .timestamp(received.0.div_euclid(1_000_000));
@@ -83,7 +92,7 @@ impl Kafka {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
                     self.meters.bytes.increment(bytes as u64);
-                    return self.open_partition(key);
+                    return self.open_partition(to, key);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
@@ -98,14 +107,17 @@ impl Kafka {
 
     /// Where the message that was just sent is the producer's first on its partition,
     /// waits until it is acknowledged.
-    fn open_partition(&mut self, key: &str) -> Result<(), SinkError> {
+    fn open_partition(&mut self, to: To, key: &str) -> Result<(), SinkError> {
         let now = self.clock.monotonic();
-        if !self.connection.as_mut().is_some_and(|connection| connection.opened.lacks(key, now)) {
+        let opened = self.connection.as_mut().and_then(|connection| connection.opened(to));
+        if !opened.is_some_and(|opened| opened.lacks(key, now)) {
             return Ok(());
         }
         while let Some(connection) = &mut self.connection {
             if connection.producer.context().reports().in_flight.messages() == 0 {
-                connection.opened.add(key);
+                if let Some(opened) = connection.opened(to) {
+                    opened.add(key);
+                }
                 return Ok(());
             }
             connection.producer.flush(POLL_EVERY).ok();
@@ -157,12 +169,16 @@ impl Kafka {
         let mut reports = producer.context().reports();
         self.meters.count(&mut reports);
         self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
-        let fatal = || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None });
+        let fatal =
+            || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None, is_of_meters: false });
         let failure = match reports.failure {
             Some(failure) if !failure.is_consequence() => failure,
-            other => fatal().or(other).unwrap_or(Failure { code, lowest: None }),
+            other => fatal().or(other).unwrap_or(Failure { code, lowest: None, is_of_meters: false }),
         };
-        fault::of_delivery(&failure, &self.config, connection.topic_bytes_max)
+        match self.meters_config.as_ref().filter(|_| failure.is_of_meters) {
+            Some(of_meters) => fault::of_delivery(&failure, of_meters, None),
+            None => fault::of_delivery(&failure, &self.config, connection.topic_bytes_max),
+        }
     }
 
     /// Makes a checkpoint where one is due. After an interruption the brokers are asked
@@ -194,6 +210,13 @@ impl Kafka {
         }
         self.confirmed.add(&state, &self.config.topic, now);
         Ok(())
+    }
+
+    /// The record that was opened last is with the client as a whole.
+    fn close(&self) {
+        if let Some(connection) = &self.connection {
+            connection.producer.context().reports().in_flight.close();
+        }
     }
 
     fn progress(&mut self) -> Result<Progress, SinkError> {
@@ -237,14 +260,25 @@ impl Sink for Kafka {
         let mut key = uuid::Uuid::encode_buffer();
         let sent = delivery.readings().try_for_each(|reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
-            encoder.parts(&reading, |value| self.send(key, value, received, ticket))
+            encoder.parts(&reading, |value| self.send(To::Readings, key, value, received, ticket))
         });
         self.encoder = encoder;
         sent?;
-        if let Some(connection) = &self.connection {
-            connection.producer.context().reports().in_flight.close();
-        }
+        self.close();
         Ok(())
+    }
+
+    fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
+        let Some(config) = &self.meters_config else { return Ok(false) };
+        let Some(connection) = &mut self.connection else { return Err(not_connected()) };
+        connection.look_at_meters(config, self.clock.monotonic())?;
+        let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
+        for version in delivery.versions() {
+            let value = version.to_message().encode_to_vec();
+            self.send(To::Meters, &version.meter.to_string(), &value, delivery.record.header.received, ticket)?;
+        }
+        self.close();
+        Ok(true)
     }
 
     fn is_full(&self) -> bool {

@@ -47,18 +47,37 @@ pub(super) enum Topic {
     },
 }
 
-/// Makes the topic, or gives it the settings it needs.
+/// Makes the topics, or gives them the settings they need.
 ///
 /// # Errors
-/// Where it differs in what cannot be changed, or the brokers do not do it.
+/// Where one differs in what cannot be changed, or the brokers do not do it.
 pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
+    let topics: Vec<Config> = [Some(config.clone()), config.of_meters()].into_iter().flatten().collect();
+    let mut refusals = Vec::new();
+    for topic in &topics {
+        if let Topic::Present { partitions, .. } = look(topic)? {
+            refusals.extend(partition_difference(topic, &partitions));
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(MigrateError::Refused(refusals));
+    }
+    let mut steps = Vec::new();
+    for topic in &topics {
+        steps.extend(bring(topic)?);
+    }
+    Ok(steps)
+}
+
+/// Makes one topic, or gives it the settings it needs.
+fn bring(config: &Config) -> Result<Option<Step>, MigrateError> {
     let admin = Admin::connect(config)?;
     let (partitions, settings) = match look(config)? {
         Topic::Present { partitions, settings } => (partitions, settings),
         Topic::Absent => match admin.create()? {
             Creation::Made => {
                 wait_until_visible(config)?;
-                return Ok(vec![made(config)]);
+                return Ok(Some(made(config)));
             }
             // Another node was quicker, or the brokers did not show it yet.
             Creation::WasThere => wait_until_visible(config)?,
@@ -67,14 +86,14 @@ pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
     if let Some(difference) = partition_difference(config, &partitions) {
         return Err(MigrateError::Refused(vec![difference]));
     }
-    Ok(change(config, &admin, &settings)?.into_iter().collect())
+    Ok(change(config, &admin, &settings)?)
 }
 
 /// Looks at the topic.
 pub(super) fn look(config: &Config) -> Result<Topic, SinkError> {
     let producer: BaseProducer<Context> = config
         .client()
-        .create_with_context(Context::new(Clock::system(), Sequence::FIRST))
+        .create_with_context(Context::new(Clock::system(), &config.topic, Sequence::FIRST))
         .map_err(|error| fault::of_client(&error))?;
     Ok(match connection::partitions(&producer, config)? {
         Some(partitions) => Topic::Present { partitions, settings: Admin::connect(config)?.settings()? },

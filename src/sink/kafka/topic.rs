@@ -17,12 +17,13 @@ pub(super) const RETENTION_MS: &str = "retention.ms";
 pub(super) const CLEANUP_POLICY: &str = "cleanup.policy";
 
 /// The settings that `migrate` sees to.
-pub(super) fn wanted(config: &Config) -> [(&'static str, String); 3] {
+pub(super) fn wanted(config: &Config) -> Vec<(&'static str, String)> {
+    let stamps = (TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned());
+    if config.compacts() {
+        // What is known of a meter is kept for as long as nothing newer is.
+        return vec![stamps, (CLEANUP_POLICY, "compact".to_owned())];
+    }
     let retention = config.retention.map_or_else(|| "-1".to_owned(), |time| time.as_millis().to_string());
-    [
-        (TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned()),
-        (RETENTION_MS, retention),
-        // Compaction by key would keep one reading of each meter.
-        (CLEANUP_POLICY, "delete".to_owned()),
-    ]
+    // Compaction by key would keep one reading of each meter.
+    vec![stamps, (RETENTION_MS, retention), (CLEANUP_POLICY, "delete".to_owned())]
 }

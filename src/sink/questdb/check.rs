@@ -19,7 +19,9 @@ const PROTOCOL: u32 = 2;
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     // A sentence of the server's is the last finding: nothing behind it can be asked.
-    if let Err(error) = look(&Server::new(config), &mut findings) {
+    let looked = look(&Server::new(config), &mut findings)
+        .and_then(|()| look_at_meters(&Server::new(&config.of_meters()), &mut findings));
+    if let Err(error) = looked {
         findings.add(Level::Fault, error.message);
     }
     findings.0
@@ -39,7 +41,7 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
             ),
         );
     }
-    let Some(actual) = schema::actual(server)? else {
+    let Some(actual) = schema::actual(server, &schema::SAMPLES)? else {
         findings.add(Level::Fault, format!("table {table} is missing: run `meterline migrate` to make it"));
         return Ok(());
     };
@@ -53,6 +55,15 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
     check_view(server, findings)?;
     check_commit_mode(server, findings)?;
     confirm::table_state(server)?;
+    Ok(())
+}
+
+/// The table of meters.
+fn look_at_meters(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+    schema::check_ready(server, &schema::METERS)?;
+    confirm::table_state(server)?;
+    let table = server.table();
+    findings.add(Level::Good, format!("table {table} is as needed, for what is known of the meters"));
     Ok(())
 }
 

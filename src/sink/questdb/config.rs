@@ -19,6 +19,9 @@ pub struct Config {
     pub credentials: Credentials,
     /// The table that takes the samples.
     pub table: TableName,
+    /// The table that takes what is known of the meters; the first one's name with
+    /// `_meters` where it is not named.
+    pub meters_table: Option<TableName>,
     /// Rows of one request at most.
     pub rows_max: usize,
     /// How long a row waits for more to come before its request is sent.
@@ -40,12 +43,19 @@ impl Config {
             url,
             credentials: Credentials::None,
             table: TableName("samples".to_owned()),
+            meters_table: None,
             rows_max: 50_000,
             linger: Duration::from_secs(1),
             late_flush: Duration::from_secs(300),
             late_rows_max: 200_000,
             request_timeout: Duration::from_secs(30),
         }
+    }
+
+    /// The same with the table of meters in place of the samples'.
+    pub(super) fn of_meters(&self) -> Self {
+        let derived = || TableName(format!("{}_meters", self.table));
+        Self { table: self.meters_table.clone().unwrap_or_else(derived), ..self.clone() }
     }
 }
 

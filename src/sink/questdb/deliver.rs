@@ -23,6 +23,7 @@ use super::config::Config;
 use super::confirm::{Lane, TableState, Unconfirmed, table_state};
 use super::encode::{ReadingRows, RefusedRows, Rows};
 use super::held::Held;
+use super::meters::MetersTable;
 use super::ring::Ring;
 use super::schema::{self, PartitionUnit};
 use super::server::Server;
@@ -41,6 +42,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Delivers into one table of a QuestDB server.
 pub struct QuestDb {
     server: Server,
+    meters: MetersTable,
     linger: Duration,
     late_flush: Duration,
     clock: Clock,
@@ -81,6 +83,7 @@ impl QuestDb {
     ) -> Result<Self, CursorError> {
         Ok(Self {
             server: Server::new(config),
+            meters: MetersTable::new(config),
             linger: config.linger,
             late_flush: config.late_flush,
             clock,
@@ -135,7 +138,7 @@ impl QuestDb {
     /// Looks at the table before anything is sent to it, after every rewind.
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
-        self.unit = schema::check_ready(&self.server)?;
+        self.unit = schema::check_ready(&self.server, &schema::SAMPLES)?;
         self.ring.check(&self.server, &state, self.position(self.next), self.clock.now())?;
         self.table = Some(state);
         Ok(())
@@ -154,7 +157,7 @@ impl QuestDb {
         // A column whose type was changed takes the next request of an open
         // connection and converts it without a word.
         if self.unconfirmed.sent_since_look() {
-            schema::check_ready(&self.server)?;
+            schema::check_ready(&self.server, &schema::SAMPLES)?;
         }
         self.table = Some(state);
         let had_late = self.unconfirmed.first_late().is_some();
@@ -226,6 +229,12 @@ impl Sink for QuestDb {
         }
         self.next = delivery.record.sequence.next();
         Ok(())
+    }
+
+    fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
+        self.meters.write(&delivery.versions())?;
+        self.next = delivery.record.sequence.next();
+        Ok(true)
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {

@@ -12,6 +12,7 @@ use crate::deliver::SinkError;
 use crate::sink::Step;
 
 const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql");
+const METERS_SQL: &str = include_str!("../../../migrations/questdb/meters.sql");
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
 const LEDGER_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
 const LEDGER: &str = "meterline_migrations";
@@ -43,15 +44,16 @@ fn list(done: &[Step]) -> String {
 }
 
 /// Brings the server to the needed state: the samples table, its quarter-hour
-/// view, the ledger. `partition` is the unit wanted; without it a new table gets
+/// view, the table of meters, the ledger. `partition` is the unit wanted; without it a new table gets
 /// days, and any unit that is there is left.
 ///
 /// # Errors
 /// When something cannot be changed, or the server fails.
 pub fn migrate(config: &Config, partition: Option<PartitionUnit>) -> Result<Vec<Step>, MigrateError> {
     let server = Server::new(config);
+    let meters = Server::new(&config.of_meters());
     let mut done = Vec::new();
-    match (Migration { server: &server, partition, done: &mut done }).run() {
+    match (Migration { server: &server, meters: &meters, partition, done: &mut done }).run() {
         Ok(()) => Ok(done),
         Err(Stop::Refused(sentences)) => Err(MigrateError::Refused(sentences)),
         Err(Stop::Server(error)) => Err(MigrateError::Server { error, done }),
@@ -71,33 +73,42 @@ impl From<SinkError> for Stop {
 
 struct Migration<'a> {
     server: &'a Server,
+    /// The same server by the table of meters.
+    meters: &'a Server,
     partition: Option<PartitionUnit>,
     done: &'a mut Vec<Step>,
 }
 
 impl Migration<'_> {
     fn run(mut self) -> Result<(), Stop> {
-        let table = self.server.table().clone();
-        let actual = schema::actual(self.server)?;
+        let (table, meters) = (self.server.table().clone(), self.meters.table().clone());
+        let actual = schema::actual(self.server, &schema::SAMPLES)?;
+        let actual_meters = schema::actual(self.meters, &schema::METERS)?;
         let view = view_state(self.server)?;
-        let refusals = self.refusals(&table, actual.as_ref(), &view);
+        let mut refusals = self.refusals(&table, actual.as_ref(), &view);
+        refusals.extend(actual_meters.iter().flat_map(|actual| final_differences(&meters, actual)));
         if !refusals.is_empty() {
             return Err(Stop::Refused(refusals));
         }
         match actual {
             None => self.make_table(&table)?,
-            Some(actual) => self.mend_table(&table, &actual)?,
+            Some(actual) => self.mend_table(self.server, &actual)?,
         }
         self.bring_view(&table, view)?;
+        match actual_meters {
+            None => {
+                let sql = METERS_SQL.replace("{table}", table.as_str()).replace("{meters}", meters.as_str());
+                self.run_step(&sql, meters.as_str(), "made, for what is known of the meters".to_owned())?;
+            }
+            Some(actual) => self.mend_table(self.meters, &actual)?,
+        }
         Ok(())
     }
 
     fn refusals(&self, table: &TableName, actual: Option<&Actual>, view: &View) -> Vec<String> {
         let mut refusals = Vec::new();
         if let Some(actual) = actual {
-            let differences = actual.differences();
-            let final_ones = differences.iter().filter(|difference| !difference.can_be_mended());
-            refusals.extend(final_ones.map(|difference| difference.sentence(table)));
+            refusals.extend(final_differences(table, actual));
             refusals.extend(self.refused_partition(table, &actual.partitioned_by));
         }
         if let View::Other { why } = view {
@@ -130,7 +141,8 @@ impl Migration<'_> {
         self.run_step(&sql, table.as_str(), format!("made, partitioned by {}{advice}", unit.sql()))
     }
 
-    fn mend_table(&mut self, table: &TableName, actual: &Actual) -> Result<(), SinkError> {
+    fn mend_table(&mut self, server: &Server, actual: &Actual) -> Result<(), SinkError> {
+        let table = server.table();
         let differences = actual.differences();
         for difference in &differences {
             match difference {
@@ -138,24 +150,16 @@ impl Migration<'_> {
                     let sql = format!("ALTER TABLE \"{table}\" ADD COLUMN IF NOT EXISTS {name} {kind}");
                     self.run_step(&sql, table.as_str(), format!("added column {name} {kind}"))?;
                 }
-                Difference::Key => {
-                    self.wait_applied(table)?;
-                    let sql = format!("ALTER TABLE \"{table}\" DEDUP ENABLE UPSERT KEYS(ts, meter, obis)");
-                    let did = "set to keep the last row of each (ts, meter, obis); rows it had twice before stay";
-                    self.run_step(&sql, table.as_str(), did.to_owned())?;
+                Difference::Key(key) => {
+                    wait_applied(server)?;
+                    let sql = format!("ALTER TABLE \"{table}\" DEDUP ENABLE UPSERT KEYS({key})");
+                    let did = format!("set to keep the last row of each ({key}); rows it had twice before stay");
+                    self.run_step(&sql, table.as_str(), did)?;
                 }
-                Difference::Type { .. } | Difference::Timestamp | Difference::NoWal => {}
+                Difference::Type { .. } | Difference::Timestamp(_) | Difference::NoWal => {}
             }
         }
-        if differences.is_empty() { Ok(()) } else { self.wait_applied(table) }
-    }
-
-    /// Waits until the server has applied what it took; its answer is the wait's
-    /// end, the request's time-out its bound.
-    fn wait_applied(&self, table: &TableName) -> Result<(), SinkError> {
-        self.server.execute(&format!("SELECT wait_wal_table('{table}')"))?;
-        // The wait ends at once for a suspended table; its state is an error.
-        confirm::table_state(self.server).map(|_| ())
+        if differences.is_empty() { Ok(()) } else { wait_applied(server) }
     }
 
     fn bring_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
@@ -189,6 +193,21 @@ impl Migration<'_> {
         self.server.execute(&format!("INSERT INTO {LEDGER} VALUES (now(), {object}, {did}, '{version}')"))?;
         Ok(())
     }
+}
+
+/// Waits until the server has applied what it took; its answer is the wait's end,
+/// the request's time-out its bound.
+fn wait_applied(server: &Server) -> Result<(), SinkError> {
+    server.execute(&format!("SELECT wait_wal_table('{}')", server.table()))?;
+    // The wait ends at once for a suspended table; its state is an error.
+    confirm::table_state(server).map(|_| ())
+}
+
+/// What no statement can mend of a table.
+fn final_differences(table: &TableName, actual: &Actual) -> Vec<String> {
+    let differences = actual.differences();
+    let final_ones = differences.iter().filter(|difference| !difference.can_be_mended());
+    final_ones.map(|difference| difference.sentence(table)).collect()
 }
 
 /// A text as SQL writes it.

@@ -23,8 +23,8 @@ const fn column(name: &'static str, kind: &'static str, in_key: bool) -> Column 
     Column { name, kind, in_key }
 }
 
-/// The columns of the samples table, the designated timestamp first.
-pub(super) const COLUMNS: [Column; 7] = [
+/// The columns of the table of samples, the designated timestamp first.
+pub(super) const SAMPLES: [Column; 7] = [
     column("ts", "TIMESTAMP_NS", true),
     column("meter", "UUID", true),
     column("obis", "SYMBOL", true),
@@ -33,6 +33,33 @@ pub(super) const COLUMNS: [Column; 7] = [
     column("received", "TIMESTAMP_NS", false),
     column("flags", "SHORT", false),
 ];
+
+/// The columns of the table of meters, the designated timestamp first.
+pub(super) const METERS: [Column; 18] = [
+    column("valid_from", "TIMESTAMP_NS", true),
+    column("meter", "UUID", true),
+    column("valid_to", "TIMESTAMP_NS", false),
+    column("metering_point", "VARCHAR", false),
+    column("name", "VARCHAR", false),
+    column("serial", "VARCHAR", false),
+    column("meter_serial", "VARCHAR", false),
+    column("vendor", "SYMBOL", false),
+    column("family", "LONG", false),
+    column("family_name", "SYMBOL", false),
+    column("energy_type", "LONG", false),
+    column("energy_type_name", "SYMBOL", false),
+    column("sub_type", "LONG", false),
+    column("sub_type_name", "SYMBOL", false),
+    column("gateway", "VARCHAR", false),
+    column("unit", "SYMBOL", false),
+    column("source", "SYMBOL", false),
+    column("last_seen", "TIMESTAMP_NS", false),
+];
+
+/// What identifies a row of a table with these columns, as SQL lists it.
+pub(super) fn key_of(columns: &[Column]) -> String {
+    columns.iter().filter(|column| column.in_key).map(|column| column.name).collect::<Vec<_>>().join(", ")
+}
 
 const HOUR_NS: i64 = 3600 * 1_000_000_000;
 
@@ -77,6 +104,7 @@ impl PartitionUnit {
 /// A table as the server describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Actual {
+    wanted: &'static [Column],
     pub(super) partitioned_by: String,
     has_wal: bool,
     dedups: bool,
@@ -96,12 +124,12 @@ struct ActualColumn {
 pub(super) enum Difference {
     /// A column is missing; it can be added.
     Missing(Column),
-    /// The key is another one; it can be set.
-    Key,
+    /// The key is another one than this; it can be set.
+    Key(String),
     /// A column has another type.
     Type { column: Column, actual: String },
-    /// The designated timestamp is another column, or there is none, or `ts` itself is missing.
-    Timestamp,
+    /// The designated timestamp is another column, or there is none, or this one is missing.
+    Timestamp(&'static str),
     /// Rows go into the table without a log.
     NoWal,
 }
@@ -109,7 +137,7 @@ pub(super) enum Difference {
 impl Difference {
     /// Whether a statement can mend it without touching what is stored.
     pub(super) fn can_be_mended(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Key)
+        matches!(self, Self::Missing(_) | Self::Key(_))
     }
 
     /// What is wrong with `table` and what to do.
@@ -118,20 +146,20 @@ impl Difference {
             Self::Missing(Column { name, kind, .. }) => {
                 format!("column {name} {kind} is missing in table {table}: run `meterline migrate` to add it")
             }
-            Self::Key => format!(
-                "table {table} does not deduplicate by (ts, meter, obis), so rows sent twice would count twice: run \
+            Self::Key(key) => format!(
+                "table {table} does not deduplicate by ({key}), so rows sent twice would count twice: run \
                  `meterline migrate` to set it"
             ),
-            Self::Type { column: Column { name: "ts", .. }, actual } => format!(
-                "column ts of table {table} is {actual} instead of TIMESTAMP_NS, which cannot be changed: rename or \
+            Self::Type { column: Column { name: name @ ("ts" | "valid_from"), kind, .. }, actual } => format!(
+                "column {name} of table {table} is {actual} instead of {kind}, which cannot be changed: rename or \
                  drop the table and run `meterline migrate`"
             ),
             Self::Type { column: Column { name, kind, .. }, actual } => format!(
                 "column {name} of table {table} is {actual} instead of {kind}: run `ALTER TABLE {table} ALTER COLUMN \
                  {name} TYPE {kind}` (it converts what is stored)"
             ),
-            Self::Timestamp => format!(
-                "table {table} does not have ts as its designated timestamp, which cannot be changed: rename or drop \
+            Self::Timestamp(name) => format!(
+                "table {table} does not have {name} as its designated timestamp, which cannot be changed: rename or drop \
                  the table and run `meterline migrate`"
             ),
             Self::NoWal => format!(
@@ -142,14 +170,16 @@ impl Difference {
     }
 }
 
-/// Reads what the server has under the sink's table name; `None` when nothing.
-pub(super) fn actual(server: &Server) -> Result<Option<Actual>, SinkError> {
+/// Reads what the server has under its table's name, to be compared with these
+/// columns; `None` when nothing.
+pub(super) fn actual(server: &Server, wanted: &'static [Column]) -> Result<Option<Actual>, SinkError> {
     let table = server.table();
     let tables =
         server.execute(&format!("SELECT partitionBy, walEnabled, dedup FROM tables() WHERE table_name = '{table}'"))?;
     let Some(row) = tables.rows().next() else { return Ok(None) };
     let columns = server.execute(&format!("SHOW COLUMNS FROM \"{table}\""))?;
     Ok(Some(Actual {
+        wanted,
         partitioned_by: row.text("partitionBy").to_owned(),
         has_wal: row.is_true("walEnabled"),
         dedups: row.is_true("dedup"),
@@ -169,14 +199,15 @@ fn columns_in(answer: &Answer) -> Vec<ActualColumn> {
         .collect()
 }
 
-/// Whether rows may be sent into the table, and how it is cut into partitions.
+/// Whether rows of these columns may be sent into the table, and how it is cut into
+/// partitions.
 ///
 /// # Errors
 /// All that is in the way, in one sentence each: a type that would lose digits
 /// without a word, a key that would not deduplicate.
-pub(super) fn check_ready(server: &Server) -> Result<PartitionUnit, SinkError> {
+pub(super) fn check_ready(server: &Server, wanted: &'static [Column]) -> Result<PartitionUnit, SinkError> {
     let (url, table) = (server.url(), server.table());
-    let Some(actual) = actual(server)? else {
+    let Some(actual) = actual(server, wanted)? else {
         return Err(SinkError::blocked(format!(
             "table {table} is missing in QuestDB at {url}: run `meterline migrate` to make it"
         )));
@@ -202,20 +233,21 @@ impl Actual {
         if !self.has_wal {
             differences.push(Difference::NoWal);
         }
-        if !self.columns.iter().any(|column| column.designated && column.name == "ts") {
-            differences.push(Difference::Timestamp);
+        let timestamp = self.timestamp();
+        if !self.columns.iter().any(|column| column.designated && column.name == timestamp) {
+            differences.push(Difference::Timestamp(timestamp));
         }
-        differences.extend(COLUMNS.into_iter().filter_map(|wanted| self.difference_in(wanted)));
+        differences.extend(self.wanted.iter().filter_map(|wanted| self.difference_in(*wanted)));
         if !self.has_key() {
-            differences.push(Difference::Key);
+            differences.push(Difference::Key(key_of(self.wanted)));
         }
         differences
     }
 
     fn difference_in(&self, wanted: Column) -> Option<Difference> {
         match self.columns.iter().find(|column| column.name == wanted.name) {
-            // A missing `ts` is reported as the designated timestamp, which cannot be added.
-            None => (wanted.name != "ts").then_some(Difference::Missing(wanted)),
+            // A missing timestamp is reported as the designated one, which cannot be added.
+            None => (wanted.name != self.timestamp()).then_some(Difference::Missing(wanted)),
             Some(column) if column.kind != wanted.kind => {
                 Some(Difference::Type { column: wanted, actual: column.kind.clone() })
             }
@@ -223,12 +255,17 @@ impl Actual {
         }
     }
 
+    /// The column that is the designated timestamp.
+    fn timestamp(&self) -> &'static str {
+        self.wanted.first().map_or("", |column| column.name)
+    }
+
     fn has_key(&self) -> bool {
-        let is_wanted = |name: &str| COLUMNS.iter().any(|column| column.in_key && column.name == name);
+        let is_wanted = |name: &str| self.wanted.iter().any(|column| column.in_key && column.name == name);
         let keys = self.columns.iter().filter(|column| column.in_key);
         self.dedups
             && keys.clone().all(|column| is_wanted(&column.name))
-            && keys.count() == COLUMNS.iter().filter(|column| column.in_key).count()
+            && keys.count() == self.wanted.iter().filter(|column| column.in_key).count()
     }
 }
 
@@ -237,13 +274,13 @@ mod tests {
     use super::*;
 
     fn wanted() -> Actual {
-        let columns = COLUMNS.map(|Column { name, kind, in_key }| ActualColumn {
+        let columns = SAMPLES.map(|Column { name, kind, in_key }| ActualColumn {
             name: name.into(),
             kind: kind.into(),
             designated: name == "ts",
             in_key,
         });
-        Actual { partitioned_by: "DAY".into(), has_wal: true, dedups: true, columns: columns.into() }
+        Actual { wanted: &SAMPLES, partitioned_by: "DAY".into(), has_wal: true, dedups: true, columns: columns.into() }
     }
 
     fn column_of<'a>(actual: &'a mut Actual, name: &str) -> &'a mut ActualColumn {
@@ -251,16 +288,20 @@ mod tests {
     }
 
     #[test]
-    fn the_migration_makes_the_columns_of_the_list() {
-        let sql = include_str!("../../../migrations/questdb/samples.sql");
+    fn the_migrations_make_the_columns_of_the_lists() {
+        assert_makes(include_str!("../../../migrations/questdb/samples.sql"), &SAMPLES);
+        assert_makes(include_str!("../../../migrations/questdb/meters.sql"), &METERS);
+    }
+
+    fn assert_makes(sql: &str, columns: &[Column]) {
         let made: Vec<(&str, &str)> = sql
             .lines()
             .filter(|line| line.starts_with("  "))
             .filter_map(|line| line.split("--").next()?.trim().trim_end_matches(',').split_once(' '))
             .collect();
-        assert_eq!(made, COLUMNS.map(|column| (column.name, column.kind)));
-        let keys = COLUMNS.iter().filter(|column| column.in_key).map(|column| column.name);
-        assert!(sql.contains(&format!("KEYS({})", keys.collect::<Vec<_>>().join(", "))));
+        assert_eq!(made, columns.iter().map(|column| (column.name, column.kind)).collect::<Vec<_>>());
+        assert!(sql.contains(&format!("KEYS({})", key_of(columns))));
+        assert!(sql.contains(&format!("TIMESTAMP({})", columns[0].name)));
     }
 
     #[test]

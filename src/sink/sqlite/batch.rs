@@ -4,6 +4,7 @@
 use crate::deliver::Delivery;
 use crate::journal::Sequence;
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
+use crate::wire::meters::Version;
 use std::sync::Arc;
 
 /// A batch with this many rows is written before more is taken.
@@ -30,6 +31,7 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     rows: Vec<Row>,
+    versions: Vec<Version>,
     sources: Vec<Arc<str>>,
     /// The first record with something uncommitted.
     first: Option<Sequence>,
@@ -60,21 +62,32 @@ impl Batch {
         self.first.get_or_insert(delivery.record.sequence);
     }
 
+    /// Adds a record's versions of descriptions.
+    pub(super) fn describe(&mut self, delivery: &Delivery<'_>) {
+        self.versions.extend(delivery.versions());
+        self.first.get_or_insert(delivery.record.sequence);
+    }
+
     /// The first record with something uncommitted.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.rows.len() >= ROWS_MAX
+        self.len() >= ROWS_MAX
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.versions.len()
     }
 
     pub(super) fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// In journal order.
+    pub(super) fn versions(&self) -> &[Version] {
+        &self.versions
     }
 
     /// The names behind [`Row::source`].
@@ -99,6 +112,7 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.rows.shrink_to(ROWS_KEPT_MAX);
+        self.versions = Vec::new();
         self.sources.clear();
         self.first = None;
     }

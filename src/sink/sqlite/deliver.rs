@@ -66,6 +66,13 @@ impl Sqlite {
         Ok(())
     }
 
+    fn took(&mut self, delivery: &Delivery<'_>) {
+        self.taken = Position { journal: delivery.record.journal, next: delivery.record.sequence.next() };
+        if self.due.is_none() {
+            self.due = Some(self.clock.monotonic() + TRANSACTION_AGE_MAX);
+        }
+    }
+
     fn is_due(&self) -> bool {
         self.batch.is_full() || self.due.is_some_and(|due| self.clock.monotonic() >= due)
     }
@@ -84,11 +91,14 @@ impl Sink for Sqlite {
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
         self.batch.push(delivery);
-        self.taken = Position { journal: delivery.record.journal, next: delivery.record.sequence.next() };
-        if self.due.is_none() {
-            self.due = Some(self.clock.monotonic() + TRANSACTION_AGE_MAX);
-        }
+        self.took(delivery);
         Ok(())
+    }
+
+    fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
+        self.batch.describe(delivery);
+        self.took(delivery);
+        Ok(true)
     }
 
     fn is_full(&self) -> bool {

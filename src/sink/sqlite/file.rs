@@ -10,7 +10,10 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Each migration once, in order; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_samples.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_samples.sql"),
+    include_str!("../../../migrations/sqlite/0002_meters.sql"),
+];
 const OWNER_ONLY: u32 = 0o600;
 /// How long a statement waits for another program that writes.
 const BUSY_WAIT: Duration = Duration::from_secs(1);

@@ -1,5 +1,7 @@
 //! The embedded store at the end of a real pump on a real journal.
 
+mod meters;
+
 use super::*;
 use crate::clock::Clock;
 use crate::deliver::tests::feed::{Feed, NOW_NS, body, reading, until};
@@ -184,7 +186,7 @@ fn more_meters_than_are_remembered_keep_their_numbers() {
         feed.append(&Body::new(0, (1..=9).map(|meter| reading(meter, second, f64::from(meter))).collect()));
         drain(&feed, &pump);
     }
-    assert_eq!(rows(&file(&feed), "SELECT count(*), max(id) FROM meters"), [["9", "9"]]);
+    assert_eq!(rows(&file(&feed), "SELECT count(*), max(id) FROM meter_ids"), [["9", "9"]]);
     let per_meter =
         rows(&file(&feed), "SELECT count(*), min(value), max(value) FROM samples GROUP BY meter ORDER BY meter");
     assert_eq!(per_meter.len(), 9);

@@ -1,9 +1,10 @@
-//! One transaction: rows, cursor, correction log.
+//! One transaction: rows, versions of descriptions, cursor, correction log.
 
 use super::batch::Batch;
 use super::dictionary::Dictionary;
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, Obis};
+use crate::wire::meters::{Description, Version};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
@@ -16,6 +17,12 @@ const UPSERT: &str = "
     ON CONFLICT (meter, obis, ts) DO UPDATE
     SET value = excluded.value, source = excluded.source, received = excluded.received, flags = excluded.flags
     WHERE value <> excluded.value OR source <> excluded.source OR received <> excluded.received OR flags <> excluded.flags";
+/// The version that comes again says more or is right.
+const UPSERT_VERSION: &str = "
+    INSERT OR REPLACE INTO meters
+    (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, family, family_name,
+     energy_type, energy_type_name, sub_type, sub_type_name, gateway, unit, source, last_seen)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 const SET_CURSOR: &str = "
     INSERT INTO cursor (id, journal, next) VALUES (1, ?1, ?2)
     ON CONFLICT (id) DO UPDATE SET journal = excluded.journal, next = excluded.next";
@@ -43,8 +50,8 @@ impl Dictionaries {
     pub(super) fn new() -> Self {
         Self {
             meters: Dictionary::new(
-                "SELECT id FROM meters WHERE uuid = ?1",
-                "INSERT INTO meters (uuid) VALUES (?1) RETURNING id",
+                "SELECT id FROM meter_ids WHERE uuid = ?1",
+                "INSERT INTO meter_ids (uuid) VALUES (?1) RETURNING id",
             ),
             codes: Dictionary::new(
                 "SELECT id FROM codes WHERE obis = ?1",
@@ -76,6 +83,7 @@ pub(super) fn commit(
     let before: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     batch.sort();
     let rows = write_rows(&transaction, dictionaries, batch)?;
+    write_versions(&transaction, batch.versions())?;
     let after: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     if after > before && after > CORRECTIONS_MAX {
         transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;
@@ -110,7 +118,35 @@ fn write_rows(store: &Connection, dictionaries: &mut Dictionaries, batch: &Batch
             row.flags.bits()
         ])?;
     }
-    Ok(batch.len())
+    Ok(batch.rows().len())
+}
+
+fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<()> {
+    for version in versions {
+        let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
+            &version.description;
+        store.prepare_cached(UPSERT_VERSION)?.execute(params![
+            version.meter.to_string(),
+            version.valid_from.0,
+            version.valid_to.map(|at| at.0),
+            version.metering_point,
+            name,
+            serial,
+            meter_serial,
+            vendor,
+            family.number,
+            family.name,
+            energy_type.number,
+            energy_type.name,
+            sub_type.number,
+            sub_type.name,
+            gateway,
+            unit,
+            version.source,
+            version.last_seen.0
+        ])?;
+    }
+    Ok(())
 }
 
 /// How far the file goes; a file that never had a cursor has seen nothing.

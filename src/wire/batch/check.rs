@@ -1,7 +1,8 @@
 //! The one walk over a body that finds every fault of its framing.
 
-use crate::wire::error::{DecodeErrorKind, Fault, Step};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, Field, Names, WireType, in_field, unexpected};
+use crate::wire::error::{Fault, Step};
+use crate::wire::field::{Content, Cursor, DEPTH_MAX, Names};
+use crate::wire::shape::{Type, check_type, name};
 
 const BATCH: [(&str, Type); 4] =
     [("readings", Type::Bytes), ("raw", Type::Bytes), ("raw_content_type", Type::Text), ("raw_origin", Type::Text)];
@@ -19,16 +20,6 @@ const READING: [(&str, Type); 11] = [
     ("values", Type::Bytes),
 ];
 const VALUE: [(&str, Type); 2] = [("obis", Type::Bytes), ("value", Type::Fixed64)];
-
-/// How a field must be written.
-#[derive(Clone, Copy)]
-enum Type {
-    Bytes,
-    /// Bytes that are UTF-8.
-    Text,
-    Fixed64,
-    Varint,
-}
 
 pub(super) fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&BATCH, number);
@@ -67,35 +58,4 @@ fn check_value<F: Fault>(value: &[u8]) -> Result<(), F> {
         check_type(&field, &VALUE, fields.offset(), names)?;
     }
     Ok(())
-}
-
-/// `end` is where the field ends in its message.
-fn check_type<F: Fault>(field: &Field<'_>, known: &[(&'static str, Type)], end: usize, names: Names) -> Result<(), F> {
-    let Some((_, wanted)) = entry(known, field.number) else { return Ok(()) };
-    let wire_type = match (wanted, field.content) {
-        (Type::Bytes, Content::Bytes(_))
-        | (Type::Fixed64, Content::Fixed64(_))
-        | (Type::Varint, Content::Varint(_)) => {
-            return Ok(());
-        }
-        (Type::Text, Content::Bytes(bytes)) => {
-            return match std::str::from_utf8(bytes) {
-                Ok(_) => Ok(()),
-                Err(_) => Err(in_field(DecodeErrorKind::NotText, end - bytes.len(), field.number, names)),
-            };
-        }
-        (Type::Bytes | Type::Text, _) => WireType::Bytes,
-        (Type::Fixed64, _) => WireType::Fixed64,
-        (Type::Varint, _) => WireType::Varint,
-    };
-    Err(unexpected(field, wire_type, names))
-}
-
-fn entry(known: &[(&'static str, Type)], number: u32) -> Option<(&'static str, Type)> {
-    let index = usize::try_from(number).ok()?.checked_sub(1)?;
-    known.get(index).copied()
-}
-
-fn name(known: &[(&'static str, Type)], number: u32) -> Option<&'static str> {
-    entry(known, number).map(|(name, _)| name)
 }

@@ -12,8 +12,12 @@ fn migrate_makes_the_topic_and_a_second_run_does_nothing() {
     let steps = migrate(&config).unwrap();
     assert_eq!(
         steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["topic topic-made: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
-          retention.ms=604800000, cleanup.policy=delete"]
+        [
+            "topic topic-made: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
+          retention.ms=604800000, cleanup.policy=delete",
+            "topic topic-made-meters: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
+          cleanup.policy=compact"
+        ]
     );
     assert_eq!(migrate(&config).unwrap(), []);
     let findings = check(&config);
@@ -29,13 +33,17 @@ fn migrate_changes_what_differs_and_keeps_the_topics_other_settings() {
     config.partitions = 2;
     let settings = [("cleanup.policy", "compact"), ("segment.bytes", "2000000")];
     kafka::create_topic(&config.brokers, &config.topic, 2, &settings);
+    kafka::create_topic(&config.brokers, "topic-changed-meters", 2, &[("message.timestamp.type", "LogAppendTime")]);
     let faults = |config: &Config| check(config).into_iter().filter(|finding| finding.level == Level::Fault).count();
-    assert_eq!(faults(&config), 2);
+    assert_eq!(faults(&config), 3);
     let steps = migrate(&config).unwrap();
     assert_eq!(
         steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["topic topic-changed: message.timestamp.type changed from CreateTime to LogAppendTime, \
-          cleanup.policy changed from compact to delete"]
+        [
+            "topic topic-changed: message.timestamp.type changed from CreateTime to LogAppendTime, \
+          cleanup.policy changed from compact to delete",
+            "topic topic-changed-meters: cleanup.policy changed from delete to compact"
+        ]
     );
     assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "segment.bytes"), "2000000");
     assert_eq!(faults(&config), 0);
@@ -58,6 +66,7 @@ fn migrate_never_changes_a_partition_count() {
     assert!(refused.to_string().contains("set `partitions = 3`"), "{refused}");
     assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "message.timestamp.type"), "CreateTime");
     config.partitions = 3;
+    config.meters_topic = None;
     assert_eq!(migrate(&config).unwrap().len(), 1);
 }
 

@@ -37,9 +37,10 @@ fn an_empty_server_gets_table_and_view_and_a_repeat_does_nothing() {
     let config = fresh_config(&client, "empty");
     assert!(complaints(&config)[0].contains("meterline migrate"), "{:?}", complaints(&config));
     let steps = migrate(&config, None).unwrap();
-    let [table, view] = steps.as_slice() else { panic!("{steps:?}") };
+    let [table, view, meters] = steps.as_slice() else { panic!("{steps:?}") };
     assert!(table.to_string().starts_with("samples_empty: made, partitioned by DAY"), "{table}");
     assert!(view.to_string().starts_with("samples_empty_15m: made"), "{view}");
+    assert!(meters.to_string().starts_with("samples_empty_meters: made"), "{meters}");
     assert_eq!(migrate(&config, None).unwrap(), []);
     assert_eq!(complaints(&config), [""; 0]);
     let columns = client.query("SELECT \"column\", type, designated, upsertKey FROM (SHOW COLUMNS FROM samples_empty)");
@@ -196,7 +197,7 @@ fn wrong_credentials_are_found_and_not_repeated() {
         assert!(error.contains("refused the credentials") && !error.contains("hunter2"), "{error}");
     }
     config.credentials = Credentials::Basic { user: "meter".to_owned(), password: Secret::new("right") };
-    assert_eq!(migrate(&config, None).unwrap().len(), 2);
+    assert_eq!(migrate(&config, None).unwrap().len(), 3);
     assert_eq!(complaints(&config), [""; 0]);
 }
 

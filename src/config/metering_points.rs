@@ -1,0 +1,40 @@
+//! `[[metering_point]]`: which meters measure at the same place, one after the other.
+
+use super::section::Section;
+use super::value::Texts;
+use crate::meters::{Points, TEXT_CHARS_MAX};
+use crate::reading::MeterId;
+use uuid::Uuid;
+
+pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
+    let mut points = Points::default();
+    let mut names: Vec<String> = Vec::new();
+    for mut section in sections {
+        let name = section.required::<String>("name", "\"house-1\"");
+        let meters = section.required::<Texts>("meters", "[\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]");
+        let (Some(name), Some(Texts(meters))) = (name, meters) else {
+            section.finish();
+            continue;
+        };
+        if name.is_empty() || name.chars().count() > TEXT_CHARS_MAX {
+            section.fault("name", format!("must have 1 to {TEXT_CHARS_MAX} characters"));
+        }
+        if names.contains(&name) {
+            section
+                .fault("name", format!("'{name}' has a [[metering_point]] table already; list all its meters there"));
+        }
+        for text in meters {
+            match text.parse::<Uuid>() {
+                Err(_) => section.fault("meters", format!("'{text}' is no id of a meter")),
+                Ok(id) => {
+                    if let Err(there) = points.put(MeterId::from(id), &name) {
+                        section.fault("meters", format!("{id} is at '{there}' already; a meter is at one point"));
+                    }
+                }
+            }
+        }
+        names.push(name);
+        section.finish();
+    }
+    points
+}

@@ -1,0 +1,43 @@
+//! Which meters measure at the same place, one after the other.
+//!
+//! Invariant: a meter belongs to one point at most.
+
+use crate::reading::MeterId;
+use std::collections::BTreeMap;
+
+/// The metering points of meters, as configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Points(BTreeMap<MeterId, String>);
+
+impl Points {
+    /// Puts a meter at a point.
+    ///
+    /// # Errors
+    /// The point where it is already.
+    pub fn put(&mut self, meter: MeterId, point: &str) -> Result<(), String> {
+        match self.0.get(&meter) {
+            Some(there) => Err(there.clone()),
+            None => {
+                self.0.insert(meter, point.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// The meter's point: itself, where nothing is configured.
+    #[must_use]
+    pub fn of(&self, meter: MeterId) -> String {
+        self.0.get(&meter).cloned().unwrap_or_else(|| meter.to_string())
+    }
+
+    /// Whether no meter is put anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The meters that are put at a point.
+    pub(super) fn meters(&self) -> impl Iterator<Item = MeterId> {
+        self.0.keys().copied()
+    }
+}

@@ -1,0 +1,362 @@
+//! Versions: what makes one, what does not, and what a kill at any moment leaves.
+
+use super::*;
+use crate::wire::meters::{Named, Version, versions};
+use proptest::prelude::*;
+use std::fs;
+use std::time::Duration;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const BEGIN: i64 = 1_700_000_000_000_000_000;
+
+fn id(number: u128) -> MeterId {
+    MeterId::from(Uuid::from_u128(number))
+}
+
+fn after(span: Duration) -> UnixNanos {
+    UnixNanos(BEGIN + i64::try_from(span.as_nanos()).unwrap())
+}
+
+fn minutes(minutes: u64) -> UnixNanos {
+    after(Duration::from_mins(minutes))
+}
+
+fn description(name: &str, serial: &str) -> Description {
+    Description {
+        name: name.to_owned(),
+        serial: serial.to_owned(),
+        vendor: "smart-me".to_owned(),
+        family: Named { number: 12, name: "three-phase".to_owned() },
+        ..Description::default()
+    }
+}
+
+/// A data directory with what was recorded from it.
+struct Stand {
+    directory: TempDir,
+    meters: Meters,
+    recorded: Vec<Version>,
+}
+
+impl Stand {
+    fn new() -> Self {
+        Self::with(Points::default())
+    }
+
+    fn with(points: Points) -> Self {
+        let directory = TempDir::new().unwrap();
+        let meters = Meters::open(directory.path(), points, UnixNanos(BEGIN));
+        Self { directory, meters, recorded: Vec::new() }
+    }
+
+    fn restart(&mut self, points: Points, now: UnixNanos) {
+        self.meters = Meters::open(self.directory.path(), points, now);
+    }
+
+    fn tell(&mut self, source: &str, told: &[(u128, &str, &str)], now: UnixNanos) -> Vec<Version> {
+        let told = told.iter().map(|(meter, name, serial)| Told {
+            meter: id(*meter),
+            description: description(name, serial),
+            last_seen: now,
+        });
+        let mut new = Vec::new();
+        let record = |body: &[u8]| {
+            new.extend(versions(body).unwrap());
+            Ok(())
+        };
+        let count = self.meters.describe(source, told, now, record).unwrap();
+        assert_eq!(count, new.len());
+        self.recorded.extend(new.clone());
+        new
+    }
+
+    /// The same, but the door takes nothing.
+    fn tell_in_vain(&mut self, told: &[(u128, &str, &str)], now: UnixNanos) {
+        let told = told.iter().map(|(meter, name, serial)| Told {
+            meter: id(*meter),
+            description: description(name, serial),
+            last_seen: now,
+        });
+        let refused = self.meters.describe("acme", told, now, |_| Err("the journal is full".to_owned())).unwrap_err();
+        assert!(refused.to_string().contains("the journal is full"), "{refused}");
+    }
+
+    /// What a store has that puts every version in the place of the one with its key.
+    fn stored(&self) -> Vec<Version> {
+        let mut stored = std::collections::BTreeMap::new();
+        for version in &self.recorded {
+            stored.insert((version.meter, version.valid_from.0), version.clone());
+        }
+        stored.into_values().collect()
+    }
+}
+
+/// From, to and name of versions.
+fn outline(versions: &[Version]) -> Vec<(i64, Option<i64>, &str)> {
+    let of = |version: &Version| (version.valid_from.0, version.valid_to.map(|at| at.0));
+    versions.iter().map(|version| (of(version).0, of(version).1, version.description.name.as_str())).collect()
+}
+
+#[test]
+fn the_first_version_holds_from_as_far_back_as_there_is_data() {
+    let mut stand = Stand::new();
+    let new = stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    assert_eq!(outline(&new), [(0, None, "Cellar")]);
+    assert_eq!((new[0].source.as_str(), new[0].last_seen), ("acme", minutes(0)));
+    assert_eq!(new[0].metering_point, id(1).to_string());
+}
+
+#[test]
+fn another_name_or_serial_number_closes_a_version_and_opens_one() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    let new = stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
+    assert_eq!(outline(&new), [(0, Some(minutes(10).0), "Cellar"), (minutes(10).0, None, "Attic")]);
+    let new = stand.tell("acme", &[(1, "Attic", "63-2")], minutes(20));
+    assert_eq!(outline(&new), [(minutes(10).0, Some(minutes(20).0), "Attic"), (minutes(20).0, None, "Attic")]);
+    assert_eq!((new[0].description.serial.as_str(), new[1].description.serial.as_str()), ("63-1", "63-2"));
+    assert_eq!(stand.stored().len(), 3);
+}
+
+#[test]
+fn nothing_is_recorded_while_nothing_changes_but_when_a_meter_was_seen_about_every_hour() {
+    let mut stand = Stand::new();
+    let told: &[_] = &[(1, "Cellar", "63-1")];
+    stand.tell("acme", told, minutes(0));
+    for minute in 1..60 {
+        assert_eq!(stand.tell("acme", told, minutes(minute)), [], "{minute}");
+    }
+    let new = stand.tell("acme", told, minutes(60));
+    assert_eq!(outline(&new), [(0, None, "Cellar")]);
+    assert_eq!(new[0].last_seen, minutes(60));
+    assert_eq!(stand.tell("acme", told, minutes(61)), []);
+    assert_eq!(stand.stored().len(), 1);
+}
+
+#[test]
+fn a_meter_that_vanished_and_came_back_as_it_was_makes_no_version() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(0));
+    let new = stand.tell("acme", &[(2, "Attic", "63-2")], minutes(70));
+    assert_eq!(new.len(), 1, "only what was seen: {new:?}");
+    let new = stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(100));
+    assert_eq!(outline(&new), [(0, None, "Cellar")]);
+    assert_eq!(new[0].last_seen, minutes(100));
+    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(110));
+    assert_eq!(outline(&new), [(0, Some(minutes(110).0), "Cellar"), (minutes(110).0, None, "Roof")]);
+}
+
+#[test]
+fn a_kill_between_the_file_and_the_journal_repeats_the_same_versions() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    stand.tell_in_vain(&[(1, "Attic", "63-1")], minutes(10));
+    stand.restart(Points::default(), minutes(20));
+    let new = stand.tell("acme", &[(1, "Attic", "63-1")], minutes(20));
+    assert_eq!(outline(&new), [(0, Some(minutes(10).0), "Cellar"), (minutes(10).0, None, "Attic")]);
+    assert_eq!(stand.tell("acme", &[(1, "Attic", "63-1")], minutes(21)), []);
+    assert_eq!(stand.stored().len(), 2, "one change, two versions");
+}
+
+#[test]
+fn a_kill_after_the_journal_and_before_the_file_repeats_the_same_versions() {
+    let mut stand = Stand::new();
+    stand.tell_in_vain(&[(1, "Cellar", "63-1")], minutes(0));
+    let before = fs::read(stand.directory.path().join("meters.json")).unwrap();
+    let first = stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(1));
+    fs::write(stand.directory.path().join("meters.json"), before).unwrap();
+    stand.restart(Points::default(), minutes(2));
+    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(2)), first);
+    assert_eq!(stand.stored().len(), 1);
+}
+
+#[test]
+fn nothing_new_is_decided_while_something_waits_and_it_is_told_later() {
+    let mut stand = Stand::new();
+    stand.tell_in_vain(&[(1, "Cellar", "63-1")], minutes(0));
+    stand.tell_in_vain(&[(1, "Attic", "63-1")], minutes(1));
+    assert_eq!(outline(&stand.tell("acme", &[(1, "Roof", "63-1")], minutes(2))), [(0, None, "Cellar")]);
+    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(3));
+    assert_eq!(outline(&new), [(0, Some(minutes(3).0), "Cellar"), (minutes(3).0, None, "Roof")]);
+}
+
+#[test]
+fn a_restart_describes_nothing_anew() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    stand.restart(Points::default(), minutes(5));
+    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(5)), []);
+}
+
+#[test]
+fn after_a_damaged_file_what_was_described_before_stands_and_all_is_described_from_now_on() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let file = stand.directory.path().join("meters.json");
+    fs::write(&file, b"{\"unknown").unwrap();
+    stand.restart(Points::default(), minutes(20));
+    // Also where it is killed before anything was told.
+    stand.restart(Points::default(), minutes(25));
+    let new = stand.tell("acme", &[(1, "Roof", "63-1"), (2, "New", "63-2")], minutes(30));
+    assert_eq!(outline(&new), [(minutes(20).0, None, "Roof"), (minutes(20).0, None, "New")]);
+    let kept = fs::read(stand.directory.path().join("meters.json.damaged")).unwrap();
+    assert_eq!(kept, b"{\"unknown");
+    let stored = stand.stored();
+    let names: Vec<_> = outline(&stored).into_iter().map(|(_, _, name)| name).collect();
+    assert_eq!(names, ["Cellar", "Attic", "Roof", "New"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_said_and_nothing_is_recorded() {
+    let mut stand = Stand::new();
+    fs::create_dir(stand.directory.path().join("meters.json.new")).unwrap();
+    let told = [Told { meter: id(1), description: description("Cellar", "63-1"), last_seen: minutes(0) }];
+    let error = stand.meters.describe("acme", told, minutes(0), |_| panic!("not on disk yet")).unwrap_err();
+    assert!(matches!(error, DescribeError::File { .. }) && error.to_string().contains("meters.json"), "{error}");
+    fs::remove_dir(stand.directory.path().join("meters.json.new")).unwrap();
+    assert_eq!(outline(&stand.tell("acme", &[], minutes(1))), [(0, None, "Cellar")]);
+}
+
+#[test]
+fn a_metering_point_is_told_of_every_version_also_of_meters_that_are_listed_no_more() {
+    let mut points = Points::default();
+    points.put(id(1), "house-1").unwrap();
+    points.put(id(2), "house-1").unwrap();
+    points.put(id(3), "house-2").unwrap();
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
+    stand.restart(points.clone(), minutes(20));
+    let new = stand.tell("acme", &[], minutes(20));
+    assert_eq!(outline(&new), [(0, Some(minutes(10).0), "Cellar"), (minutes(10).0, None, "Attic")]);
+    assert!(new.iter().all(|version| version.metering_point == "house-1"), "{new:?}");
+    // Those that nobody ever listed are described by their point alone, and completed.
+    let new = stand.tell("acme", &[], minutes(21));
+    assert_eq!(outline(&new), [(0, None, ""), (0, None, "")]);
+    let new = stand.tell("acme", &[(2, "Exchanged", "63-9")], minutes(30));
+    assert_eq!(outline(&new), [(0, None, "Exchanged")]);
+    assert_eq!(new[0].metering_point, "house-1");
+    assert_eq!(points.put(id(1), "house-3"), Err("house-1".to_owned()));
+}
+
+#[test]
+fn a_gateway_that_is_not_told_for_once_is_as_it_was() {
+    let stand = Stand::new();
+    let tell = |gateway: &str, now: UnixNanos| {
+        let description = Description { gateway: gateway.to_owned(), ..description("Water", "7") };
+        let mut new = Vec::new();
+        let record = |body: &[u8]| {
+            new.extend(versions(body).unwrap());
+            Ok(())
+        };
+        stand.meters.describe("acme", [Told { meter: id(1), description, last_seen: now }], now, record).unwrap();
+        new
+    };
+    tell("cellar", minutes(0));
+    assert_eq!(tell("", minutes(1)), []);
+    let new = tell("attic", minutes(2));
+    assert_eq!((new.len(), new[1].description.gateway.as_str()), (2, "attic"));
+}
+
+#[test]
+fn two_accounts_that_see_one_meter_do_not_describe_it_in_turns() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    assert_eq!(stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(1)), []);
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(60));
+    let day_later = minutes(60 + 24 * 60);
+    let new = stand.tell("partner", &[(1, "Customer 7", "63-1")], day_later);
+    assert_eq!(outline(&new), [(0, Some(day_later.0), "Cellar"), (day_later.0, None, "Customer 7")]);
+}
+
+#[test]
+fn a_clock_that_goes_back_makes_no_version_that_ends_before_it_begins() {
+    let mut stand = Stand::new();
+    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(5));
+    let at = minutes(10).0 + 1;
+    assert_eq!(outline(&new), [(minutes(10).0, Some(at), "Attic"), (at, None, "Roof")]);
+}
+
+#[test]
+fn meters_and_versions_and_texts_are_bounded_and_who_was_not_listed_for_a_month_gives_way() {
+    let mut stand = Stand::new();
+    let long = "é".repeat(TEXT_CHARS_MAX + 5);
+    let all: Vec<_> = (1..=METERS_MAX as u128).map(|meter| (meter, long.as_str(), "63")).collect();
+    let new = stand.tell("acme", &all, minutes(0));
+    assert_eq!(new[0].description.name.chars().count(), TEXT_CHARS_MAX);
+    assert_eq!(stand.tell("acme", &[(99, "One more", "63")], minutes(1)), []);
+    for minute in 2..20 {
+        let name = minute.to_string();
+        stand.tell("acme", &[(1, &name, "63")], minutes(minute));
+    }
+    let known = stand.meters.0.known.lock().unwrap().meters[&id(1)].versions.len();
+    assert_eq!(known, VERSIONS_MAX);
+    let month_later = after(known::FORGOTTEN_AFTER + Duration::from_mins(5));
+    let new = stand.tell("acme", &[(99, "One more", "63")], month_later);
+    assert_eq!(outline(&new), [(0, None, "One more")]);
+    // Who was forgotten has versions in the stores already, which must stand.
+    let new = stand.tell("acme", &[(2, "Back", "63")], after(known::FORGOTTEN_AFTER * 2));
+    assert_eq!(outline(&new), [(month_later.0, None, "Back")]);
+}
+
+proptest! {
+    // Each step syncs a file.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever is told, with refusals and restarts between: of each meter one version
+    /// holds, none overlaps another, and a store says at any time what was told then.
+    #[test]
+    fn versions_follow_each_other_without_a_gap(
+        steps in prop::collection::vec((0_u8..3, "[ab]", any::<bool>(), any::<bool>()), 1..20)
+    ) {
+        let mut stand = Stand::new();
+        for (minute, (meter, name, is_refused, is_restart)) in (0..).zip(steps) {
+            let told: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
+            let is_refused = is_refused && !stand.meters.0.known.lock().unwrap().meters.is_empty();
+            let describe = |stand: &Stand, taken: bool| {
+                let told = told.iter().map(|(meter, name, serial)| Told {
+                    meter: id(*meter), description: description(name, serial), last_seen: minutes(minute),
+                });
+                let mut new = Vec::new();
+                let record = |body: &[u8]| {
+                    if !taken { return Err("no".to_owned()) }
+                    new.extend(versions(body).unwrap());
+                    Ok(())
+                };
+                stand.meters.describe("acme", told, minutes(minute), record).ok();
+                new
+            };
+            let new = describe(&stand, !is_refused);
+            stand.recorded.extend(new);
+            if is_restart {
+                stand.restart(Points::default(), minutes(minute));
+            }
+        }
+        let new = stand.tell("acme", &[], minutes(1000));
+        prop_assert!(new.len() <= 2);
+        let stored = stand.stored();
+        for pair in stored.windows(2) {
+            if pair[0].meter == pair[1].meter {
+                prop_assert_eq!(pair[0].valid_to, Some(pair[1].valid_from));
+                prop_assert_ne!(&pair[0].description, &pair[1].description);
+            } else {
+                prop_assert_eq!((pair[0].valid_to, pair[1].valid_from), (None, UnixNanos(0)));
+            }
+        }
+        prop_assert_eq!(stored.last().map(|version| version.valid_to), Some(None));
+    }
+
+    #[test]
+    fn no_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), text in "\\PC{0,64}") {
+        for bytes in [bytes, text.into_bytes()] {
+            let mut stand = Stand::new();
+            fs::write(stand.directory.path().join("meters.json"), bytes).unwrap();
+            stand.restart(Points::default(), minutes(1));
+            prop_assert_eq!(stand.tell("acme", &[(1, "Cellar", "63")], minutes(2)).len(), 1);
+        }
+    }
+}

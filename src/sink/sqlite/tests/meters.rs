@@ -1,0 +1,134 @@
+//! What is known of the meters, beside their samples.
+
+use super::*;
+use crate::reading::{MeterId, UnixNanos};
+use crate::wire::PayloadFormat;
+use crate::wire::meters::{Description, Named, Version, encode};
+
+const SECOND: i64 = 1_000_000_000;
+const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name, last_seen \
+                     FROM meters ORDER BY meter, valid_from";
+
+fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
+    Version {
+        meter: MeterId::from(Uuid::from_bytes([meter; 16])),
+        metering_point: "house-1".to_owned(),
+        description: Description {
+            name: name.to_owned(),
+            serial: format!("63-{meter}"),
+            family: Named { number: 12, name: "Telstar".to_owned() },
+            ..Description::default()
+        },
+        source: "acme".to_owned(),
+        valid_from: UnixNanos(from),
+        valid_to: to.map(UnixNanos),
+        last_seen: UnixNanos(NOW_NS),
+    }
+}
+
+fn describe(feed: &Feed, versions: &[Version]) {
+    feed.append_as("acme", Verdict::Deliverable, PayloadFormat::Meters.number(), &encode(versions));
+}
+
+#[test]
+fn versions_are_stored_once_whatever_comes_again() {
+    let feed = Feed::new();
+    feed.append(&body(1, 0, 1.0));
+    describe(&feed, &[version(1, 0, None, "Cellar")]);
+    feed.append(&body(1, 1, 2.0));
+    let changed = NOW_NS + 2 * SECOND;
+    describe(&feed, &[version(1, 0, Some(changed), "Cellar"), version(1, changed, None, "Attic")]);
+    let meter = Uuid::from_bytes([1; 16]).to_string();
+    let row = |from: String, to: String, name: &str| {
+        let seen = NOW_NS.to_string();
+        let texts = [meter.clone(), from, to, "house-1".into(), name.into(), "63-1".into(), "12".into()];
+        texts.into_iter().chain(["Telstar".to_owned(), seen]).collect::<Vec<_>>()
+    };
+    let expected = [row("0".into(), changed.to_string(), "Cellar"), row(changed.to_string(), "Null".into(), "Attic")];
+    let pump = start(&feed);
+    drain(&feed, &pump);
+    assert_eq!(rows(&file(&feed), SHOWN), expected);
+    for from in [1, 2, 4] {
+        pump.rewind(Rewind::to(Sequence(from))).unwrap();
+        drain(&feed, &pump);
+        assert_eq!(rows(&file(&feed), SHOWN), expected, "after a rewind to {from}");
+    }
+    stop(&feed, &pump);
+    // The cursor is in the same transaction, also where a description comes last.
+    let mut sink = Sqlite::new("sqlite", file(&feed), Clock::system());
+    assert_eq!(sink.stored_position().unwrap(), Some(feed.journal.position(Sequence(5))));
+    assert_eq!(values(&file(&feed)), [["1"], ["2"]]);
+}
+
+#[test]
+fn a_version_comes_with_the_cursor_that_passes_it_or_not_at_all() {
+    let feed = Feed::new();
+    describe(&feed, &[version(1, 0, None, "Cellar")]);
+    let mut sink = Sqlite::new("sqlite", file(&feed), Clock::system());
+    sink.rewind(feed.journal.position(Sequence(1))).unwrap();
+    let mut reader = feed.journal.reader(Sequence(1)).unwrap();
+    let record = reader.read().unwrap().unwrap();
+    let delivery = crate::deliver::Delivery {
+        record,
+        source: "acme",
+        limits: &crate::reading::Limits::DEFAULT,
+        judged_at: record.header.received,
+        format: PayloadFormat::Meters,
+    };
+    assert!(sink.describe(&delivery).unwrap());
+    assert_eq!(sink.settle(false).unwrap().next_unsafe, Sequence(1));
+    assert_eq!(rows(&file(&feed), SHOWN), [[""; 0]; 0]);
+    assert_eq!(sink.settle(true).unwrap().next_unsafe, Sequence(2));
+    assert_eq!(rows(&file(&feed), SHOWN).len(), 1);
+}
+
+#[test]
+fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
+    let feed = Feed::new();
+    let at = |second: i64| NOW_NS + second * SECOND;
+    for (meter, second) in [(1, 0), (1, 1), (2, 2), (2, 3), (3, 1)] {
+        feed.append(&body(meter, second, f64::from(meter) * 10.0));
+    }
+    let elsewhere = Version { metering_point: "house-2".to_owned(), ..version(3, 0, None, "Other") };
+    describe(
+        &feed,
+        &[version(1, 0, None, "Old"), version(2, 0, Some(at(3)), "New"), version(2, at(3), None, "Renamed")],
+    );
+    describe(&feed, &[elsewhere]);
+    store_all(&feed);
+    let series = rows(
+        &file(&feed),
+        "SELECT ts, value, name FROM samples_by_point WHERE metering_point = 'house-1' AND obis = '1-0:1.8.0*255' ORDER BY ts",
+    );
+    let point = |second: i64, value: &str, name: &str| vec![at(second).to_string(), value.to_owned(), name.to_owned()];
+    assert_eq!(
+        series,
+        [point(0, "10", "Old"), point(1, "10", "Old"), point(2, "20", "New"), point(3, "20", "Renamed")]
+    );
+    // A version that was never closed, as after a lost state file, doubles nothing.
+    describe(&feed, &[version(2, at(2), None, "Late")]);
+    store_all(&feed);
+    let counted = "SELECT count(*), count(DISTINCT meter || ts) FROM samples_by_point";
+    assert_eq!(rows(&file(&feed), counted), [["5", "5"]]);
+}
+
+#[test]
+fn a_store_of_the_program_before_keeps_its_samples_and_their_numbers() {
+    let feed = Feed::new();
+    let store = Connection::open(file(&feed)).unwrap();
+    store.execute_batch(include_str!("../../../../migrations/sqlite/0001_samples.sql")).unwrap();
+    store.pragma_update(None, "user_version", 1).unwrap();
+    let old = Uuid::from_bytes([9; 16]);
+    store.execute("INSERT INTO meters (uuid) VALUES (?1)", [old.to_string()]).unwrap();
+    let filled = "INSERT INTO codes (obis) VALUES ('1-0:1.8.0*255'); INSERT INTO sources (name) VALUES ('acme');
+        INSERT INTO samples_data VALUES (1, 1, 5, 1.5, 1, 6, 0); UPDATE samples_data SET value = 2.5, received = 7;";
+    store.execute_batch(filled).unwrap();
+    drop(store);
+    feed.append(&body(1, 0, 1.0));
+    store_all(&feed);
+    let stored = rows(&file(&feed), "SELECT meter, value FROM samples ORDER BY ts");
+    let new = Uuid::from_bytes([1; 16]);
+    assert_eq!(stored, [[old.to_string(), "2.5".to_owned()], [new.to_string(), "1".to_owned()]]);
+    assert_eq!(corrections(&file(&feed)), [["1.5", "2.5"]]);
+    assert_eq!(rows(&file(&feed), "SELECT count(*) FROM meters"), [["0"]]);
+}

@@ -1,0 +1,209 @@
+//! What is known of the meters against a real server: stored once whatever comes
+//! again, safe when the sink says so, and joined with the samples.
+
+use super::stand::{JOURNAL, RECEIVED_S, SECOND, Stand, blocked, device};
+use super::{fresh_config, migrated_config, wait_applied};
+use crate::support::questdb::{Client, Server};
+use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};
+use meterline::journal::{Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use meterline::reading::{Limits, MeterId, UnixNanos};
+use meterline::sink::questdb::{TableName, check, migrate};
+use meterline::sink::{Level, Step};
+use meterline::wire::PayloadFormat;
+use meterline::wire::meters::{Description, Named, Version, encode};
+use serde_json::{Value, json};
+
+/// The meter of [`device`] with this number.
+fn meter(number: u64) -> MeterId {
+    MeterId::from_bcl_guid(number, 2)
+}
+
+fn version(number: u64, from_s: i64, to_s: Option<i64>, name: &str) -> Version {
+    Version {
+        meter: meter(number),
+        metering_point: "house-1".to_owned(),
+        description: Description {
+            name: name.to_owned(),
+            serial: "63 \"7\"".to_owned(),
+            vendor: "smart-me".to_owned(),
+            family: Named { number: 12, name: "Telstar 80A".to_owned() },
+            unit: "kWh".to_owned(),
+            ..Description::default()
+        },
+        source: "home".to_owned(),
+        valid_from: UnixNanos(from_s * SECOND),
+        valid_to: to_s.map(|at| UnixNanos(at * SECOND)),
+        last_seen: UnixNanos(RECEIVED_S * SECOND),
+    }
+}
+
+/// Hands the sink a record of descriptions, as the pump does.
+fn describe(stand: &mut Stand, sequence: u64, versions: &[Version]) -> Result<bool, SinkError> {
+    let header = RecordHeader {
+        source: SourceId(1),
+        format: PayloadFormat::Meters.number(),
+        verdict: Verdict::Deliverable,
+        rule: RuleVersion(1),
+        received: UnixNanos(RECEIVED_S * SECOND),
+    };
+    let body = encode(versions);
+    stand.sink.describe(&Delivery {
+        record: Record { journal: JOURNAL, sequence: Sequence(sequence), header, payload: &body },
+        source: "home",
+        limits: &Limits::DEFAULT,
+        judged_at: header.received,
+        format: PayloadFormat::Meters,
+    })
+}
+
+fn stored(client: &Client, table: &str) -> Vec<Vec<Value>> {
+    client.query(&format!(
+        "SELECT cast(valid_from AS LONG), cast(valid_to AS LONG), meter, metering_point, name, serial, family, unit, source \
+         FROM {table} ORDER BY meter, valid_from"
+    ))
+}
+
+#[test]
+fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "described"));
+    stand.rewind().unwrap();
+    let first = [version(1, 0, None, "Cellar"), version(2, 0, None, "Roof")];
+    let changed = [version(1, 0, Some(RECEIVED_S), "Cellar"), version(1, RECEIVED_S, None, "Attic")];
+    let row = |number: u64, from_s: i64, to_s: Option<i64>, name: &str| {
+        let to = to_s.map_or(Value::Null, |at| json!(at * SECOND));
+        let id = meter(number).to_string();
+        vec![
+            json!(from_s * SECOND),
+            to,
+            json!(id),
+            json!("house-1"),
+            json!(name),
+            json!("63 \"7\""),
+            json!(12),
+            json!("kWh"),
+            json!("home"),
+        ]
+    };
+    assert!(describe(&mut stand, 1, &first).unwrap());
+    assert_eq!(stand.sink.settle(false).unwrap().next_unsafe, Sequence(2));
+    // Not eventually: it is there at once.
+    assert_eq!(stored(&client, "samples_described_meters"), [row(1, 0, None, "Cellar"), row(2, 0, None, "Roof")]);
+    let expected = [row(1, 0, Some(RECEIVED_S), "Cellar"), row(1, RECEIVED_S, None, "Attic"), row(2, 0, None, "Roof")];
+    assert!(describe(&mut stand, 2, &changed).unwrap());
+    assert_eq!(stored(&client, "samples_described_meters"), expected);
+    for _ in 0..2 {
+        stand.rewind().unwrap();
+        describe(&mut stand, 1, &first).unwrap();
+        describe(&mut stand, 2, &changed).unwrap();
+        assert_eq!(stored(&client, "samples_described_meters"), expected);
+    }
+    assert_eq!(client.count("samples_described"), 0, "no sample of it");
+}
+
+#[test]
+fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
+    let client = Client::shared();
+    let mut stand = Stand::new(&client, migrated_config(&client, "exchange"));
+    for (number, second, value) in [(1, 0, 10.0), (1, 1, 11.0), (2, 2, 0.5), (2, 3, 1.5), (3, 3, 7.0)] {
+        stand.add(vec![device(number, RECEIVED_S + second, &[value])]);
+    }
+    assert!(stand.deliver().is_empty());
+    let renamed = RECEIVED_S + 3;
+    let elsewhere = Version { metering_point: "house-2".to_owned(), ..version(3, 0, None, "Other") };
+    let versions = [
+        version(1, 0, None, "Old"),
+        version(2, 0, Some(renamed), "New"),
+        version(2, renamed, None, "Renamed"),
+        elsewhere,
+    ];
+    describe(&mut stand, 6, &versions).unwrap();
+    // The query of the README.
+    let readme = include_str!("../../../README.md");
+    let sql = readme.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
+    let sql = sql.replace("samples", "samples_exchange");
+    let series: Vec<(Value, Value)> =
+        client.query(&sql).into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();
+    let point = |name: &str, value: f64| (json!(name), json!(value));
+    assert_eq!(series, [point("Old", 10.0), point("Old", 11.0), point("New", 0.5), point("Renamed", 1.5)]);
+}
+
+#[test]
+fn a_missing_table_holds_up_descriptions_alone_and_says_what_to_do() {
+    let client = Client::shared();
+    let config = migrated_config(&client, "undescribed");
+    client.execute("DROP TABLE samples_undescribed_meters");
+    let mut stand = Stand::new(&client, config);
+    stand.add(vec![device(1, RECEIVED_S, &[1.0])]);
+    assert!(stand.deliver().is_empty());
+    let refused = describe(&mut stand, 2, &[version(1, 0, None, "Cellar")]).map(drop);
+    blocked(refused, "table samples_undescribed_meters is missing");
+    let faults: Vec<String> = check(&stand.config)
+        .into_iter()
+        .filter(|finding| finding.level == Level::Fault)
+        .map(|finding| finding.message)
+        .collect();
+    assert!(faults.len() == 1 && faults[0].contains("samples_undescribed_meters is missing"), "{faults:?}");
+    let steps = migrate(&stand.config, None).unwrap();
+    assert_eq!(
+        steps.iter().map(Step::to_string).collect::<Vec<_>>(),
+        ["samples_undescribed_meters: made, for what is known of the meters"]
+    );
+    assert!(describe(&mut stand, 2, &[version(1, 0, None, "Cellar")]).unwrap());
+    assert_eq!(client.count("samples_undescribed_meters"), 1);
+}
+
+#[test]
+fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed() {
+    let client = Client::shared();
+    let mut config = fresh_config(&client, "meters_mend");
+    config.meters_table = Some(TableName::parse("named_meters").unwrap());
+    client.execute("DROP TABLE IF EXISTS named_meters");
+    client.execute(
+        "CREATE TABLE named_meters (valid_from TIMESTAMP_NS, meter UUID, name LONG) TIMESTAMP(valid_from) PARTITION BY YEAR WAL",
+    );
+    let error = migrate(&config, None).unwrap_err().to_string();
+    assert!(error.contains("column name of table named_meters is LONG instead of VARCHAR"), "{error}");
+    assert_eq!(client.query("SELECT 1 FROM tables() WHERE table_name = 'samples_meters_mend'").len(), 0);
+    client.execute("ALTER TABLE named_meters DROP COLUMN name");
+    wait_applied(&client, config.meters_table.as_ref().unwrap());
+    let steps = migrate(&config, None).unwrap();
+    let last = steps.last().unwrap().to_string();
+    assert!(last.contains("named_meters: set to keep the last row of each (valid_from, meter)"), "{steps:?}");
+    assert_eq!(migrate(&config, None).unwrap(), []);
+    let mut stand = Stand::new(&client, config);
+    stand.rewind().unwrap();
+    for _ in 0..2 {
+        describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap();
+    }
+    assert_eq!(stored(&client, "named_meters").len(), 1);
+    client.execute("ALTER TABLE named_meters DEDUP DISABLE");
+    wait_applied(&client, stand.config.meters_table.as_ref().unwrap());
+    let refused = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).map(drop);
+    blocked(refused, "named_meters does not deduplicate by (valid_from, meter)");
+    assert_eq!(stored(&client, "named_meters").len(), 1);
+}
+
+#[test]
+fn a_suspended_table_or_a_server_that_is_away_confirms_no_description() {
+    let mut server = Server::start_with(&["dev.mode.enabled=true"]);
+    let client = server.client().clone();
+    let mut stand = Stand::new(&client, migrated_config(&client, "stopped"));
+    stand.rewind().unwrap();
+    client.execute("ALTER TABLE samples_stopped_meters SUSPEND WAL");
+    let refused = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).map(drop);
+    blocked(refused, "ALTER TABLE samples_stopped_meters RESUME WAL");
+    client.execute("ALTER TABLE samples_stopped_meters RESUME WAL");
+    server.kill();
+    let error = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap_err();
+    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    server.start_again();
+    stand.rewind().unwrap();
+    assert!(describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap());
+    assert_eq!(client.count("samples_stopped_meters"), 1);
+    // Dropped and made again behind an open connection: what comes next is there.
+    client.execute("DROP TABLE samples_stopped_meters");
+    migrate(&stand.config, None).unwrap();
+    assert!(describe(&mut stand, 2, &[version(2, 0, None, "Roof")]).unwrap());
+    assert_eq!(client.count("samples_stopped_meters"), 1);
+}
