@@ -10,6 +10,7 @@ mod accounts;
 mod answers;
 mod devices;
 mod registrations;
+mod sender;
 mod server;
 mod state;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 pub use accounts::{CloudAccount, CloudLogin};
 pub use devices::CloudDevice;
 pub use registrations::CloudRegistration;
+pub use sender::{CloudSender, Sending, Sent};
 pub use state::{Fault, Received, Switches};
 
 use server::Server;
@@ -88,6 +90,15 @@ impl Cloud {
     /// How long a token lasts that is given out from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state().switches.token_lifetime = lifetime;
+    }
+
+    /// Begins to post to whoever is registered, on a thread of its own, by the clock
+    /// that is given: nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn send(&self, how: Sending, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
+        CloudSender::start(Arc::clone(&self.state), how, now_ns)
     }
 
     /// Every request that arrived, in order.

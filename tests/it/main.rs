@@ -16,10 +16,12 @@ mod servers;
 /// From the POST to the stores and back out again, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
+    mod captures;
     mod clock;
     mod control;
     mod copies;
     mod delivery;
+    mod demo;
     mod door;
     mod endings;
     mod forgotten;
