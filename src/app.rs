@@ -28,7 +28,7 @@ use crate::admin::{Admin, Views};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
 use crate::deliver::{CoverageSink, PumpHandle, WebhookCounters};
 use crate::ingest::Door;
@@ -48,6 +48,7 @@ pub struct Service {
     clock: Clock,
     runtime: tokio::runtime::Runtime,
     journal: Journal,
+    coverage: Coverage,
     pumps: Arc<Vec<PumpHandle>>,
     webhook: Webhook,
     smart_me: Arc<Workers>,
@@ -93,7 +94,7 @@ impl Service {
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
         let webhook = runtime
-            .block_on(Webhook::start(config.webhook.clone(), &door, clock.clone()))
+            .block_on(Webhook::start(config.webhook.clone().capturing_in(&config.data_directory), &door, clock.clone()))
             .map_err(StartError::because)?;
         let parts = smart_me::Parts {
             config: &config,
@@ -122,7 +123,7 @@ impl Service {
             journal: journal.clone(),
             door: door.clone(),
             dead_letters,
-            coverage,
+            coverage: coverage.clone(),
             tls: webhook.tls().cloned(),
             smart_me: Arc::clone(&smart_me),
         };
@@ -136,7 +137,7 @@ impl Service {
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
             "taking data"
         );
-        Ok(Self { clock, runtime, journal, pumps, webhook, smart_me, account_paths, control, upkeep, admin })
+        Ok(Self { clock, runtime, journal, coverage, pumps, webhook, smart_me, account_paths, control, upkeep, admin })
     }
 
     /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
@@ -225,6 +226,12 @@ impl Service {
     pub fn stored_below(&self) -> Sequence {
         let stores = self.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
         stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.journal.next())
+    }
+
+    /// What is missing of the meters' readings, and what became of it.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.coverage.gaps().into_iter().map(|(gap, _)| gap).collect()
     }
 
     fn died(&self) -> Option<String> {

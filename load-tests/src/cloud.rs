@@ -11,6 +11,7 @@ mod answers;
 mod device_list;
 mod devices;
 mod registrations;
+mod sender;
 mod server;
 mod state;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use accounts::{CloudAccount, CloudLogin};
 pub use device_list::CloudGateway;
 pub use devices::{CloudDevice, DeviceKind};
 pub use registrations::CloudRegistration;
+pub use sender::{CloudSender, Sending, Sent};
 pub use state::{Fault, Received, Switches};
 
 use server::Server;
@@ -95,6 +97,15 @@ impl Cloud {
     /// What time it is there from now on; without one it is the present.
     pub fn set_now(&self, now_ns: Option<i64>) {
         self.state().now_ns = now_ns;
+    }
+
+    /// Begins to post to whoever is registered, on a thread of its own, by the clock
+    /// that is given: nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn send(&self, how: Sending, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
+        CloudSender::start(Arc::clone(&self.state), how, now_ns)
     }
 
     /// Every request that arrived, in order.

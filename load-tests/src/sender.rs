@@ -144,4 +144,4 @@ fn now() -> Instant {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

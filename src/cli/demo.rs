@@ -1,6 +1,10 @@
 //! `meterline demo`: the real service beside a simulated smart-me cloud.
+//!
+//! The service is configured as anybody's is: it registers itself at the cloud, takes
+//! what the cloud posts, and fetches what it finds missing.
 
 mod cloud;
+mod gaps;
 mod line;
 
 use super::Failure;
@@ -11,8 +15,10 @@ use crate::config::{self, Config};
 use crate::query;
 use clap::Args;
 use cloud::Cloud;
+use gaps::Gaps;
 use line::Line;
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,12 +26,15 @@ use std::time::Duration;
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const ACCOUNT: &str = "demo";
 const PASSWORD_VARIABLE: &str = "METERLINE_DEMO_PASSWORD";
+const KEY_VARIABLE: &str = "METERLINE_DEMO_API_KEY";
 
 /// Shows the service at work: a simulated fleet posts to it
 ///
 /// Starts the service as `meterline run` does, on free loopback ports and with the
-/// embedded store, and beside it a simulated smart-me cloud that posts to it as the
-/// vendor does. Stops at Ctrl-C, in order, and shows a query on what was stored.
+/// embedded store, and beside it a simulated smart-me cloud. The service registers
+/// itself there, and the cloud posts to it as the vendor does; some quarter-hours get
+/// lost on the way, which is noticed and repaired from the cloud's past values. Stops
+/// at Ctrl-C, in order, says what was seen and shows a query on what was stored.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Stop by itself after this time, for example 10s or 5m
@@ -47,34 +56,50 @@ pub(super) struct DemoArgs {
 
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     telemetry::install(tracing::Level::WARN, telemetry::Format::Text);
-    let password = uuid::Uuid::new_v4().to_string();
-    let config = configuration(arguments, &password)?;
+    let secrets = Secrets { password: uuid::Uuid::new_v4().to_string(), key: uuid::Uuid::new_v4().to_string() };
+    let clock = Clock::system();
+    let began = clock.now();
+    let cloud = Cloud::start(ACCOUNT, &secrets.key, arguments.meters, &clock).map_err(Failure::failed)?;
+    let config = configuration(arguments, &secrets, &cloud.url())?;
     migrate(&config, arguments)?;
     let store = arguments.data.join("meterline.sqlite");
-    let clock = Clock::system();
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
     print(format!(
-        "The service takes bodies at {} and keeps its data in {}.\nStatus page: http://{}/   Ctrl-C stops.\n",
+        "The service takes bodies at {} and keeps its data in {}.\nThe simulated cloud is at {}.\n\
+         Status page: http://{}/   Ctrl-C stops.\n",
         service.webhook_url(ACCOUNT),
         arguments.data.display(),
+        cloud.url(),
         service.admin_address()
     ))?;
-    let target = meterline_load::Target::with_credentials(service.webhook_url(ACCOUNT), ACCOUNT, &password);
-    let cloud = Cloud::start(target, arguments.meters, clock.clone());
-    let mut line = Line::new(&service, &cloud);
-    service.wait_for_signal(arguments.lasts, Duration::from_millis(200), || line.update(&service, &cloud));
+    let sender = cloud.send(clock).map_err(Failure::failed)?;
+    let mut line = Line::new();
+    service.wait_for_signal(arguments.lasts, Duration::from_millis(200), || {
+        line.update(&service, &sender.sent(), Gaps::of(&service, began));
+    });
     line.finish();
-    cloud.stop();
+    drop(sender);
+    let gaps = Gaps::of(&service, began);
     service.stop(STOP_DEADLINE);
+    print(format!("\n{}", gaps.story(&cloud, &arguments.data)))?;
     show_query(&store)
 }
 
-/// The embedded defaults on free ports, with an account that has credentials, as
-/// the vendor's cloud sends them.
-fn configuration(arguments: &DemoArgs, password: &str) -> Result<Config, Failure> {
+/// What service and cloud have in common; made anew for every demo.
+struct Secrets {
+    password: String,
+    key: String,
+}
+
+/// The embedded defaults on free ports, with an account that has credentials and that
+/// registers itself at the simulated cloud.
+fn configuration(arguments: &DemoArgs, secrets: &Secrets, cloud: &str) -> Result<Config, Failure> {
+    let listen = free_address().map_err(Failure::failed)?;
     let mut text = format!(
-        "data_directory = {:?}\n[webhook]\nlisten = \"127.0.0.1:0\"\n[[webhook.account]]\nname = \"{ACCOUNT}\"\n\
+        "data_directory = {:?}\n[webhook]\nlisten = \"{listen}\"\n[[webhook.account]]\nname = \"{ACCOUNT}\"\n\
          path = \"/smart-me\"\nusername = \"{ACCOUNT}\"\npassword_env = \"{PASSWORD_VARIABLE}\"\n\
+         [[smart_me]]\naccount = \"{ACCOUNT}\"\nurl = \"{cloud}\"\napi_key_env = \"{KEY_VARIABLE}\"\n\
+         public_url = \"http://{listen}\"\nreconcile = true\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[sink.sqlite]\n",
         arguments.data.display().to_string()
     );
@@ -84,8 +109,14 @@ fn configuration(arguments: &DemoArgs, password: &str) -> Result<Config, Failure
     if let Some(brokers) = &arguments.kafka {
         text.push_str(&format!("[sink.kafka]\nbrokers = {brokers:?}\n"));
     }
-    let environment = BTreeMap::from([(PASSWORD_VARIABLE.to_owned(), password.to_owned())]);
-    Ok(config::parse("(demo)", &text, &environment)?)
+    let environment = [(PASSWORD_VARIABLE, &secrets.password), (KEY_VARIABLE, &secrets.key)]
+        .map(|(name, text)| (name.to_owned(), text.clone()));
+    Ok(config::parse("(demo)", &text, &BTreeMap::from(environment))?)
+}
+
+/// A free address, for the webhook to listen on: the cloud is told of it before.
+fn free_address() -> std::io::Result<std::net::SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 /// The demo makes the tables and topics it needs.

@@ -1,4 +1,6 @@
-//! `meterline smart-me`: what stands in an account at smart-me.
+//! `meterline smart-me`: what stands in an account at smart-me, and what it posts.
+
+mod capture;
 
 use super::Failure;
 use super::place::DataPlace;
@@ -29,6 +31,8 @@ enum Command {
     Register(Change),
     /// Remove every registration of our address
     Remove(Change),
+    /// Say what the first posts of an account tell
+    Capture(capture::CaptureArgs),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +61,7 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
         Command::List(which) => list(which),
         Command::Register(change) => apply(change, RegistrationCommand::Register),
         Command::Remove(change) => apply(change, RegistrationCommand::Remove),
+        Command::Capture(arguments) => capture::run(arguments),
     }
 }
 

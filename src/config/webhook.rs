@@ -7,6 +7,7 @@ use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
 use crate::secret::Secret;
+use crate::source::webhook::capture::POSTS_MAX;
 use crate::source::webhook::{Account, Bounds, Config, Credentials, Network, TlsFiles};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
         accounts.push(open_account());
         senders.push(Sender { name: OPEN_ACCOUNT.to_owned(), path: OPEN_PATH.to_owned(), credentials: None });
     }
-    let config = Config { listen, tls, behind_proxy, accounts, bounds };
+    let config = Config { listen, tls, behind_proxy, accounts, bounds, captures: None };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
         section.fault("body_max", format!("must be at most {RECORD_BYTES_MAX} bytes, the journal's largest record"));
     }
@@ -100,6 +101,7 @@ fn open_account() -> Account {
         path: OPEN_PATH.to_owned(),
         credentials: Vec::new(),
         source: SourceOptions::default(),
+        capture: 0,
     }
 }
 
@@ -126,13 +128,14 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
     let undecodable_bytes_max = section
         .get::<Bytes>("undecodable_max")
         .map_or(SourceOptions::default().undecodable_bytes_max, |Bytes(bytes)| bytes);
+    let capture = section.number_between("capture", 0, 0..=POSTS_MAX);
     section.finish();
     let (name, path) = (name?, path?);
     let credentials =
         pairs.iter().flatten().map(|(user, password)| Credentials::new(user, password.expose())).collect();
     let source = SourceOptions { limits, on_undecodable, undecodable_bytes_max };
     let sender = Sender { name: name.clone(), path: path.clone(), credentials: pairs.into_iter().next().flatten() };
-    Some((Account { name, path, credentials, source }, sender))
+    Some((Account { name, path, credentials, source, capture }, sender))
 }
 
 fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> Option<(String, Secret)> {

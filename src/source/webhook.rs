@@ -30,6 +30,7 @@ mod activity;
 mod answer;
 mod body;
 mod bounds;
+pub mod capture;
 mod config;
 mod connection;
 mod credentials;

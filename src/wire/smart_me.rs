@@ -7,8 +7,11 @@
 //! any order and merges repeated ones as prost does.
 
 mod check;
+mod form;
 mod message;
 mod usual;
+
+pub use form::{Form, TimeForm, form};
 
 use super::error::Malformed;
 use super::field::{Content, Cursor};

@@ -17,10 +17,12 @@ mod servers;
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
     mod accounts;
+    mod captures;
     mod clock;
     mod control;
     mod copies;
     mod delivery;
+    mod demo;
     mod door;
     mod endings;
     mod exchange;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 const VALUES_MAX: usize = 1000;
 const SECOND_NS: i64 = 1_000_000_000;
 /// Quarter-hours, in which devices store.
-const SLOT_NS: i64 = 900 * SECOND_NS;
+pub(super) const SLOT_NS: i64 = 900 * SECOND_NS;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
 
@@ -71,6 +71,10 @@ pub struct CloudDevice {
     pub silent_since: Option<i64>,
     /// Times of which it has nothing stored: from, to before, in nanoseconds since 1970.
     pub lacks: Vec<(i64, i64)>,
+    /// Times whose quarter-hours are lost on their way through the webhook, alike.
+    pub lost: Vec<(i64, i64)>,
+    /// Whether it cannot be reached: it measures and stores, and nothing is sent.
+    pub is_offline: bool,
 }
 
 impl CloudDevice {
@@ -79,7 +83,18 @@ impl CloudDevice {
     pub fn new(id: Uuid, watts: f64) -> Self {
         let name = format!("meter {}", id.as_fields().0);
         let (kind, every_ns, lacks) = (DeviceKind::Kamstrup, 10 * SECOND_NS, Vec::new());
-        Self { id, watts, kind, name, serial: 92_000_001, every_ns, silent_since: None, lacks }
+        Self {
+            id,
+            watts,
+            kind,
+            name,
+            serial: 92_000_001,
+            every_ns,
+            silent_since: None,
+            lacks,
+            lost: Vec::new(),
+            is_offline: false,
+        }
     }
 
     /// One of a kind.
@@ -103,7 +118,17 @@ impl CloudDevice {
     /// The webhook's body of it at a time.
     #[must_use]
     pub fn body(&self, time_ns: i64) -> Body {
-        Body::new(0, vec![Reading { meter: *self.id.as_bytes(), time_ns, values: self.values(time_ns) }])
+        Body::new(0, vec![self.reading(time_ns)])
+    }
+
+    /// What it measured at a time.
+    pub(super) fn reading(&self, time_ns: i64) -> Reading {
+        Reading { meter: *self.id.as_bytes(), time_ns, values: self.values(time_ns) }
+    }
+
+    /// Whether what it measured then is lost on its way.
+    pub(super) fn loses(&self, time_ns: i64) -> bool {
+        self.lost.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }
 
     /// Registers and values at a time, in Wh and W.

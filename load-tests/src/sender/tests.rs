@@ -9,16 +9,16 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// A request: the connection it came over, its head in lower case, its body.
-type Request = (usize, String, Vec<u8>);
+pub(crate) type Request = (usize, String, Vec<u8>);
 
 #[derive(Debug, Clone, Default)]
-struct Receiver {
+pub(crate) struct Receiver {
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Receiver {
     /// Listens on a free port; its threads end with the connections.
-    fn start(status: &'static str) -> (Self, String) {
+    pub(crate) fn start(status: &'static str) -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/account", listener.local_addr().unwrap());
         let receiver = Self::default();
@@ -32,7 +32,7 @@ impl Receiver {
         (receiver, url)
     }
 
-    fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }

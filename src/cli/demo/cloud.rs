@@ -1,98 +1,83 @@
-//! The simulated smart-me cloud: a few connections, each posting its meters'
-//! readings every second; a device that comes back posts the quarter-hours it had
-//! stored, so that every time scale occurs.
+//! The simulated smart-me cloud: an account with some meters, its REST API, and the
+//! sender that posts to whoever is registered there.
+//!
+//! Its devices bring a day of stored quarter-hours at the registration, so that every
+//! time scale occurs; of the first few some quarter-hours get lost on the way, as they
+//! would while nobody listens, and only the API has them.
 
 use crate::clock::Clock;
-use meterline_load::{Body, Connection, Fleet, FleetOptions, Target};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use crate::reading::UnixNanos;
+use meterline_load::cloud::{self, CloudAccount, CloudDevice, CloudLogin, CloudSender, Sending, Sent, Switches};
+use std::io;
 use std::time::Duration;
+use uuid::Uuid;
 
-const CONNECTIONS: u32 = 4;
+const SLOT_NS: i64 = 900 * 1_000_000_000;
+/// A day of quarter-hours and one more: the scales days, hours and minutes all occur.
+const STORED: u16 = 97;
+/// Meters of which quarter-hours get lost,
+const LOSING_MAX: u32 = 5;
+/// how many of each, and how many there are after them.
+const LOST_SLOTS: i64 = 8;
+const SLOTS_AFTER: i64 = 8;
 const PACE: Duration = Duration::from_secs(1);
-/// A day and one quarter-hour: the scales days, hours and minutes all occur.
-const BURST_QUARTER_HOURS: u16 = 97;
+/// Posts of a turn, about.
+const POSTS: u32 = 16;
 
 /// The running cloud.
 #[derive(Debug)]
 pub(super) struct Cloud {
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    stopping: AtomicBool,
-    answered_readings: AtomicU64,
-    not_taken: AtomicU64,
-    trouble: Mutex<Option<String>>,
+    cloud: cloud::Cloud,
+    meters: u32,
+    /// What gets lost: from, to before.
+    lost: (i64, i64),
 }
 
 impl Cloud {
-    /// Starts posting.
-    pub(super) fn start(target: Target, meters: u32, clock: Clock) -> Self {
-        let shared = Arc::<Shared>::default();
-        let threads = (0..CONNECTIONS.min(meters))
-            .map(|number| {
-                let (shared, target, clock) = (Arc::clone(&shared), target.clone(), clock.clone());
-                let own = meters / CONNECTIONS.min(meters) + u32::from(number < meters % CONNECTIONS.min(meters));
-                let options =
-                    FleetOptions { meters: own, devices: own.div_ceil(4), values: 8, seed: u64::from(number) + 1 };
-                std::thread::spawn(move || post_until_stopped(&shared, &target, Fleet::new(options), &clock))
-            })
-            .collect();
-        Self { shared, threads }
+    /// Starts the API; nothing is posted yet.
+    pub(super) fn start(name: &str, key: &str, meters: u32, clock: &Clock) -> io::Result<Self> {
+        let now = clock.now().0;
+        let until = now - now.rem_euclid(SLOT_NS) - SLOTS_AFTER * SLOT_NS;
+        let lost = (until - LOST_SLOTS * SLOT_NS, until);
+        let mut account = CloudAccount::new(name, vec![CloudLogin::ApiKey(key.to_owned())]);
+        account.devices = (1..=meters).map(|number| device(number, lost)).collect();
+        let cloud = cloud::Cloud::start(vec![account], Switches::default())?;
+        Ok(Self { cloud, meters, lost })
     }
 
-    /// Readings whose body was answered 200.
-    pub(super) fn answered_readings(&self) -> u64 {
-        self.shared.answered_readings.load(Ordering::Relaxed)
+    /// The base address of its API.
+    pub(super) fn url(&self) -> String {
+        self.cloud.url()
     }
 
-    /// Bodies that were not answered 200, and the last reason.
-    pub(super) fn trouble(&self) -> Option<String> {
-        let count = self.shared.not_taken.load(Ordering::Relaxed);
-        let last = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        Some(format!("{count} bodies not taken, last: {last}"))
+    /// Begins to post to whoever is registered.
+    pub(super) fn send(&self, clock: Clock) -> io::Result<CloudSender> {
+        let devices_per_post = usize::try_from(self.meters.div_ceil(POSTS)).unwrap_or(usize::MAX);
+        let how = Sending { live_every: PACE, devices_per_post, stored: STORED, ..Sending::default() };
+        self.cloud.send(how, move || clock.now().0)
     }
 
-    /// Stops posting.
-    pub(super) fn stop(self) {
-        self.shared.stopping.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a connection of the simulated cloud had panicked");
-            }
-        }
+    /// What gets lost, in words.
+    pub(super) fn lost(&self) -> String {
+        let (from, until) = self.lost;
+        let meters = self.meters.min(LOSING_MAX);
+        let (from, last) = (UnixNanos(from), UnixNanos(until - SLOT_NS));
+        format!("the quarter-hours {from} to {last} of {meters} meters")
     }
 }
 
-fn post_until_stopped(shared: &Shared, target: &Target, mut fleet: Fleet, clock: &Clock) {
-    let connection = Connection::new(target);
-    for lane in 0..fleet.lanes() {
-        let burst = fleet.quarter_hours(lane, clock.now().0, BURST_QUARTER_HOURS);
-        post(shared, &connection, &burst);
+/// The same meter at every start.
+fn device(number: u32, lost: (i64, i64)) -> CloudDevice {
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("demo meter {number}").as_bytes());
+    let mut device = CloudDevice::new(id, 80.0 + f64::from(number % 50) * 37.5);
+    if number <= LOSING_MAX {
+        device.lost.push(lost);
     }
-    while !shared.stopping.load(Ordering::Relaxed) {
-        let start = clock.monotonic();
-        for lane in 0..fleet.lanes() {
-            let live = fleet.live(lane, clock.now().0);
-            post(shared, &connection, &live);
-        }
-        std::thread::sleep(PACE.saturating_sub(clock.elapsed(start)));
-    }
+    device
 }
 
-fn post(shared: &Shared, connection: &Connection, body: &Body) {
-    let trouble = match connection.post(&body.bytes) {
-        Ok(answer) if answer.is_ok() => {
-            shared.answered_readings.fetch_add(body.readings.len() as u64, Ordering::Relaxed);
-            return;
-        }
-        Ok(answer) => format!("answered {}", answer.status),
-        Err(error) => error.to_string(),
-    };
-    shared.not_taken.fetch_add(1, Ordering::Relaxed);
-    *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+/// Bodies that were not taken, and the last reason.
+pub(super) fn trouble(sent: &Sent) -> Option<String> {
+    let last = sent.trouble.as_ref()?;
+    Some(format!("{} bodies not taken, last: {last}", sent.refused + sent.unanswered))
 }

@@ -1,10 +1,12 @@
-//! The demo's one live line: readings received, readings stored, and how long
-//! from the answer to stored.
+//! The demo's one live line: readings received, readings stored, how long from the
+//! answer to stored, and what was missing.
 
-use super::cloud::Cloud;
+use super::cloud::trouble;
+use super::gaps::Gaps;
 use crate::app::Service;
 use crate::journal::Sequence;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use meterline_load::cloud::Sent;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -29,17 +31,15 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(service: &Service, cloud: &Cloud) -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        let mut line = Self { bar, marks: VecDeque::new(), delay: None, stored: 0 };
-        line.update(service, cloud);
-        line
+        Self { bar, marks: VecDeque::new(), delay: None, stored: 0 }
     }
 
-    pub(super) fn update(&mut self, service: &Service, cloud: &Cloud) {
+    pub(super) fn update(&mut self, service: &Service, sent: &Sent, gaps: Gaps) {
         let now = service.clock().monotonic();
         let stored_below = service.stored_below();
         while let Some(mark) = self.marks.front().filter(|mark| mark.journal_end <= stored_below) {
@@ -50,9 +50,9 @@ impl Line {
         if self.marks.len() == MARKS_MAX {
             self.marks.pop_front();
         }
-        let answered_readings = cloud.answered_readings();
+        let answered_readings = sent.readings_taken;
         self.marks.push_back(Mark { at: now, answered_readings, journal_end: service.journal_end() });
-        self.bar.set_message(self.text(cloud));
+        self.bar.set_message(self.text(sent, gaps));
         self.bar.tick();
     }
 
@@ -62,15 +62,15 @@ impl Line {
         println!("{text}");
     }
 
-    fn text(&self, cloud: &Cloud) -> String {
+    fn text(&self, sent: &Sent, gaps: Gaps) -> String {
         let delay = match self.delay {
             Some(delay) => format!("{} ms", delay.as_millis()),
             None => "not measured yet".to_owned(),
         };
-        let trouble = cloud.trouble().map(|trouble| format!(" · {trouble}")).unwrap_or_default();
+        let trouble = trouble(sent).map(|trouble| format!(" · {trouble}")).unwrap_or_default();
         format!(
-            "{} readings received · {} stored · answer to stored about {delay}{trouble}",
-            HumanCount(cloud.answered_readings()),
+            "{} readings received · {} stored · answer to stored about {delay}{gaps}{trouble}",
+            HumanCount(sent.readings_taken),
             HumanCount(self.stored),
         )
     }

@@ -150,6 +150,7 @@ mod tests {
             path: path.to_owned(),
             credentials: pairs.iter().map(|(user, password)| Credentials::new(user, password)).collect(),
             source: SourceOptions::default(),
+            capture: 0,
         }
     }
 

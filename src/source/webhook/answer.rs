@@ -53,6 +53,11 @@ impl Answer {
         }
     }
 
+    /// Its status.
+    pub(super) fn status(&self) -> u16 {
+        [200, 401, 404, 405, 408, 413, 400, 503][self.index()]
+    }
+
     /// The response; `close` says that the connection ends with it.
     pub(super) fn into_response(self, close: bool) -> Response<Full<Bytes>> {
         let mut response = match self {

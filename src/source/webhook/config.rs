@@ -5,6 +5,7 @@ use crate::ingest::SourceOptions;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// The webhook's configuration.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// The bounds.
     pub bounds: Bounds,
+    /// Where captures are kept; without it nothing is captured.
+    pub captures: Option<PathBuf>,
 }
 
 /// A smart-me account.
@@ -33,6 +36,8 @@ pub struct Account {
     pub credentials: Vec<Credentials>,
     /// How its bodies are judged.
     pub source: SourceOptions,
+    /// So many of its first posts are captured; at most [`POSTS_MAX`](super::capture::POSTS_MAX).
+    pub capture: usize,
 }
 
 /// Two pairs are valid while one replaces the other.
@@ -72,7 +77,13 @@ impl Config {
     /// A configuration with the default bounds.
     #[must_use]
     pub fn new(listen: SocketAddr, accounts: Vec<Account>) -> Self {
-        Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default() }
+        Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default(), captures: None }
+    }
+
+    /// The same, keeping captures in that directory.
+    #[must_use]
+    pub fn capturing_in(self, directory: &Path) -> Self {
+        Self { captures: Some(directory.to_owned()), ..self }
     }
 
     /// Every fault of this configuration.
@@ -150,6 +161,7 @@ impl fmt::Debug for Account {
             .field("name", &self.name)
             .field("credentials", &self.credentials.len())
             .field("source", &self.source)
+            .field("capture", &self.capture)
             .finish_non_exhaustive()
     }
 }

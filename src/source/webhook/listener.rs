@@ -3,6 +3,7 @@
 use super::access::{AccessList, Knocks};
 use super::answer::LABELS;
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
+use super::capture::{self, Capture, Writer};
 use super::config::{Account, Config, ConfigError};
 use super::forwarded::Network;
 use super::logins::FailedLogins;
@@ -53,6 +54,8 @@ pub(super) struct SiteAccount {
     pub(super) entrance: Entrance,
     pub(super) answers: [Counter; LABELS.len()],
     pub(super) in_flight: Semaphore,
+    /// Its first posts, while there are any to be captured.
+    pub(super) capture: Option<Capture>,
 }
 
 /// Connections that ended otherwise than by the peer's wish, by reason.
@@ -102,6 +105,8 @@ pub struct Webhook {
     task: JoinHandle<()>,
     /// Looks after the certificate.
     watcher: Option<JoinHandle<()>>,
+    /// Write captures, until the site is gone.
+    writers: Vec<Writer>,
 }
 
 impl Webhook {
@@ -118,13 +123,15 @@ impl Webhook {
         let failed = |error| StartError::Listen(config.listen, error);
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
-        let site = Arc::new(Site::new(&config, tls.clone(), door, clock)?);
+        let mut site = Site::new(&config, tls.clone(), door, clock)?;
+        let writers = site.start_captures(&config);
+        let site = Arc::new(site);
         let names = config.accounts.iter().map(|account| account.name.clone());
         let knocks = names.zip(site.access.knocks().map(Arc::clone)).collect();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, site, phases));
-        Ok(Self { local_addr, tls, knocks, phase, task, watcher })
+        Ok(Self { local_addr, tls, knocks, phase, task, watcher, writers })
     }
 
     /// Where it listens.
@@ -162,14 +169,15 @@ impl Webhook {
         {
             tracing::error!(%error, "the watch on the webhook's certificate ended badly");
         }
-        if let Ok(ended) = tokio::time::timeout(deadline, &mut self.task).await {
-            return ended.is_ok();
+        let ended = tokio::time::timeout(deadline, &mut self.task).await;
+        if ended.is_err() {
+            self.phase.send_replace(Phase::Cut);
+            if let Err(error) = (&mut self.task).await {
+                tracing::error!(%error, "the webhook's listener ended badly");
+            }
         }
-        self.phase.send_replace(Phase::Cut);
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "the webhook's listener ended badly");
-        }
-        false
+        capture::finish(self.writers, deadline).await;
+        ended.is_ok_and(|ended| ended.is_ok())
     }
 }
 
@@ -179,7 +187,7 @@ impl Site {
             let entrance = door.source(&account.name, account.source);
             let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
             let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
-            Ok(SiteAccount { entrance, answers: answers(&account.name), in_flight })
+            Ok(SiteAccount { entrance, answers: answers(&account.name), in_flight, capture: None })
         };
         Ok(Self {
             access: AccessList::new(&config.accounts),
@@ -198,6 +206,25 @@ impl Site {
             in_flight_bytes: metrics::gauge("meterline_webhook_bytes_in_flight", &[]),
             accept_errors: metrics::counter("meterline_webhook_accept_errors_total", &[]),
         })
+    }
+
+    /// Starts the captures that are wanted. One that cannot be kept is no reason not
+    /// to take posts.
+    fn start_captures(&mut self, config: &Config) -> Vec<Writer> {
+        let Some(directory) = &config.captures else { return Vec::new() };
+        let mut writers = Vec::new();
+        for (account, site) in config.accounts.iter().zip(&mut self.accounts) {
+            match Capture::start(directory, &account.name, account.capture) {
+                Ok(Some((capture, writer))) => {
+                    site.capture = Some(capture);
+                    writers.push(writer);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(account = account.name, %error,
+                    "the account's posts are not captured: the file of its capture cannot be written"),
+            }
+        }
+        writers
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]

@@ -5,6 +5,7 @@ use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
 use super::body::{self, Room};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
+use super::capture::Pending;
 use super::credentials::Presented;
 use super::forwarded;
 use super::inflate::Encoding;
@@ -81,34 +82,50 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     }
     context.activity.trust();
     let encoding = if head.method == Method::POST { Encoding::of(&head.headers) } else { Err(Answer::Method) };
+    let client = || forwarded::client(context.peer, &head.headers, &site.behind_proxy);
+    let capture = account.capture.as_ref();
+    let mut captured = capture.map_or(Pending::none(), |it| it.begin(&head, context.peer, client, || site.clock.now()));
     drop(head);
     let answered = match encoding {
-        Ok(encoding) => take(site, account, encoding, &mut incoming).await,
+        Ok(encoding) => take(site, account, encoding, &mut incoming, &mut captured).await,
         Err(answer) => unread(answer),
     };
+    captured.answered(answered.answer.status());
     (&account.answers, answered)
 }
 
 /// Receives a body and brings it through the door.
-async fn take(site: &Site, account: &SiteAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
+async fn take(
+    site: &Site,
+    account: &SiteAccount,
+    encoding: Encoding,
+    incoming: &mut Incoming,
+    captured: &mut Pending<'_>,
+) -> Answered {
     let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
     let mut room = Room::new(&account.in_flight, &site.in_flight, site.bounds.in_flight_wait);
     let gathered = body::gather(incoming, &mut room, &site.bounds, &site.clock).await;
     let body_read = gathered.is_ok();
     let answer = match gathered {
-        Ok(body) => store(site, account, encoding, body, &mut room).await,
+        Ok(body) => {
+            captured.note_body(&body);
+            let inflated = body::inflate(body, encoding, &mut room, &site.bounds).await;
+            match inflated {
+                Ok(body) => {
+                    captured.note_inflated(body.len());
+                    store(account, &body).await
+                }
+                Err(answer) => answer,
+            }
+        }
         Err(answer) => answer,
     };
     unanswered.defuse();
     Answered { answer, body_read }
 }
 
-async fn store(site: &Site, account: &SiteAccount, encoding: Encoding, body: Bytes, room: &mut Room<'_>) -> Answer {
-    let body = match body::inflate(body, encoding, room, &site.bounds).await {
-        Ok(body) => body,
-        Err(answer) => return answer,
-    };
-    match account.entrance.take(PayloadFormat::SmartMe, &body).await {
+async fn store(account: &SiteAccount, body: &Bytes) -> Answer {
+    match account.entrance.take(PayloadFormat::SmartMe, body).await {
         Ok(_) => Answer::Safe,
         Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),
         Err(error @ Refusal::TooLarge { .. }) => Answer::TooLarge(error.to_string()),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod captures;
 mod http2;
 mod limits;
 mod outage;
@@ -63,6 +64,7 @@ fn account(name: &str, path: &str, password: &str) -> Account {
         path: path.to_owned(),
         credentials: vec![Credentials::new(USER, password)],
         source: SourceOptions::default(),
+        capture: 0,
     }
 }
 

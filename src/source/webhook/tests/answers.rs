@@ -163,6 +163,7 @@ async fn an_account_open_to_the_network_is_refused_at_start() {
             account("a", "/a", ""),
             account("b", "b", ""),
         ],
+        captures: None,
         bounds: Bounds { body_bytes_max: 1 << 30, ..Bounds::default() },
     }
     .faults();

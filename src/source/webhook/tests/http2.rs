@@ -59,6 +59,28 @@ async fn a_body_that_stalls_is_408_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn a_captured_post_says_that_it_came_over_http_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let site = site_with(|config| {
+        config.captures = Some(directory.path().to_owned());
+        config.accounts[0].capture = 2;
+    })
+    .await;
+    let client = connect(&site).await;
+    let body = site.body(1.0);
+    for _ in 0..3 {
+        assert_eq!(ask(&client, PATH, PASSWORD, Some(body.clone())).await, 200);
+    }
+    assert!(site.webhook.stop(PATIENCE).await);
+    let captured = super::capture::read(directory.path(), "building").unwrap();
+    assert_eq!(captured.posts.len(), 2);
+    for post in captured.posts {
+        assert_eq!((post.version.as_str(), post.body.as_deref()), ("HTTP/2.0", Some(&body[..])));
+        assert!(!post.headers.iter().any(|(_, value)| value.contains(PATH)), "{:?}", post.headers);
+    }
+}
+
+#[tokio::test]
 async fn a_stop_answers_what_is_open() {
     let site = site().await;
     let client = connect(&site).await;

@@ -1,0 +1,276 @@
+//! The sender of the webhook's posts: to every registration what its account's devices
+//! measure, live at a pace and at the quarter-hours.
+//!
+//! It can be paused: what falls into a pause, or into a time without a registration, is
+//! never posted. No post is repeated, since the vendor documents none; a switch has it
+//! otherwise, and another one says what becomes of a device's offline time.
+
+use super::devices::{CloudDevice, SLOT_NS};
+use super::registrations::CloudRegistration;
+use super::state::State;
+use crate::body::{Body, Reading};
+use crate::sender::{Connection, Target};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Readings of one post; more go into the next one.
+const READINGS_MAX: usize = 5000;
+/// Posts that are to be repeated; beyond it the oldest are not.
+const REPEATS_MAX: usize = 1000;
+
+/// How it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sending {
+    /// Between two live readings of a device; registrations are looked at as often.
+    pub live_every: Duration,
+    /// Devices of one post at most.
+    pub devices_per_post: usize,
+    /// Quarter-hours that every device has stored at the first registration and sends then.
+    pub stored: u16,
+    /// The quarter-hours of a device's offline time come when it is back; never without.
+    pub stored_come_later: bool,
+    /// A post that was not answered with success is posted again at the next turn.
+    pub repeats: bool,
+}
+
+impl Default for Sending {
+    /// One device a post each second, nothing stored, what was offline comes later,
+    /// nothing is repeated.
+    fn default() -> Self {
+        Self {
+            live_every: Duration::from_secs(1),
+            devices_per_post: 1,
+            stored: 0,
+            stored_come_later: true,
+            repeats: false,
+        }
+    }
+}
+
+/// What was sent and how it was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Times that it looked what was to be sent, those of a pause too.
+    pub turns: u64,
+    /// Posts, repeats included.
+    pub posts: u64,
+    /// Those answered with success.
+    pub taken: u64,
+    /// Those answered otherwise.
+    pub refused: u64,
+    /// Those without any answer.
+    pub unanswered: u64,
+    /// Readings of the posts answered with success.
+    pub readings_taken: u64,
+    /// Why the last one that was not taken was not.
+    pub trouble: Option<String>,
+}
+
+/// The running sender; it ends when it is dropped.
+#[derive(Debug)]
+pub struct CloudSender {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    control: Mutex<Control>,
+    changed: Condvar,
+    sent: Mutex<Sent>,
+}
+
+#[derive(Debug, Default)]
+struct Control {
+    is_stopping: bool,
+    is_paused: bool,
+}
+
+impl CloudSender {
+    pub(super) fn start(
+        state: Arc<Mutex<State>>,
+        how: Sending,
+        now_ns: impl Fn() -> i64 + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let for_thread = Arc::clone(&shared);
+        let mut turns = Turns {
+            state,
+            how,
+            shared: for_thread,
+            sent_until: HashMap::new(),
+            connections: HashMap::new(),
+            repeats: VecDeque::new(),
+        };
+        let thread = std::thread::Builder::new().name("cloud-sender".to_owned()).spawn(move || {
+            while let Some(is_paused) = turns.shared.next(turns.how.live_every) {
+                turns.turn(now_ns(), is_paused);
+                locked(&turns.shared.sent).turns += 1;
+            }
+        })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Sends nothing from now on; what falls into this time is lost.
+    pub fn pause(&self) {
+        locked(&self.shared.control).is_paused = true;
+    }
+
+    /// Sends again.
+    pub fn resume(&self) {
+        locked(&self.shared.control).is_paused = false;
+    }
+
+    /// What was sent until now.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        locked(&self.shared.sent).clone()
+    }
+
+    /// Ends it, and says what was sent.
+    #[must_use]
+    pub fn stop(mut self) -> Sent {
+        self.end();
+        self.sent()
+    }
+
+    fn end(&mut self) {
+        locked(&self.shared.control).is_stopping = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for CloudSender {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    /// Waits for the next turn: whether it is one of a pause; `None` at the end.
+    fn next(&self, wait: Duration) -> Option<bool> {
+        let control = locked(&self.control);
+        let waited = self.changed.wait_timeout_while(control, wait, |control| !control.is_stopping);
+        let (control, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (!control.is_stopping).then_some(control.is_paused)
+    }
+}
+
+/// What the thread knows.
+struct Turns {
+    state: Arc<Mutex<State>>,
+    how: Sending,
+    shared: Arc<Shared>,
+    /// The last quarter-hour of each device that was sent, or lost.
+    sent_until: HashMap<Uuid, i64>,
+    /// By registration.
+    connections: HashMap<Uuid, (Target, Connection)>,
+    repeats: VecDeque<(CloudRegistration, Body)>,
+}
+
+impl Turns {
+    fn turn(&mut self, now_ns: i64, is_paused: bool) {
+        let (registrations, accounts) = {
+            let state = locked(&self.state);
+            (state.registrations.clone(), state.accounts.clone())
+        };
+        self.connections.retain(|id, _| registrations.iter().any(|it| it.id == *id));
+        if !is_paused {
+            for (registration, body) in std::mem::take(&mut self.repeats) {
+                self.post(&registration, body);
+            }
+        }
+        for account in accounts {
+            let own: Vec<_> = registrations.iter().filter(|it| it.account == account.name && it.kind != 0).collect();
+            let is_first = !own.is_empty();
+            let due: Vec<_> = account.devices.into_iter().map(|device| self.due(device, now_ns, is_first)).collect();
+            for registration in own.into_iter().filter(|_| !is_paused) {
+                self.post_all(registration, &due, now_ns);
+            }
+        }
+    }
+
+    /// The quarter-hours of a device that are to be sent, and it itself.
+    fn due(&mut self, device: CloudDevice, now_ns: i64, is_registered: bool) -> (CloudDevice, Vec<i64>) {
+        let last = now_ns.div_euclid(SLOT_NS) * SLOT_NS;
+        let begins = last - i64::from(self.how.stored) * SLOT_NS;
+        if !is_registered && !self.sent_until.contains_key(&device.id) {
+            return (device, Vec::new());
+        }
+        let until = self.sent_until.entry(device.id).or_insert(begins);
+        if device.is_offline && self.how.stored_come_later {
+            return (device, Vec::new());
+        }
+        let times = std::iter::successors(Some(*until + SLOT_NS), |time| Some(time + SLOT_NS));
+        let times = times.take_while(|time| *time <= last).filter(|time| !device.is_offline && !device.loses(*time));
+        let times = times.collect();
+        *until = (*until).max(last);
+        (device, times)
+    }
+
+    fn post_all(&mut self, registration: &CloudRegistration, due: &[(CloudDevice, Vec<i64>)], now_ns: i64) {
+        let is_wanted = |device: &CloudDevice| registration.kind != 1 || registration.meter == Some(device.id);
+        let wanted: Vec<_> = due.iter().filter(|(device, _)| is_wanted(device)).collect();
+        let live_ns = now_ns - now_ns.rem_euclid(100);
+        for devices in wanted.chunks(self.how.devices_per_post.max(1)) {
+            let stored = devices.iter().flat_map(|(device, times)| times.iter().map(|time| device.reading(*time)));
+            let stored: Vec<Reading> = stored.collect();
+            let online = devices.iter().filter(|(device, _)| !device.is_offline);
+            let live: Vec<Reading> = online.map(|(device, _)| device.reading(live_ns)).collect();
+            for readings in stored.chunks(READINGS_MAX).chain(live.chunks(READINGS_MAX)) {
+                self.post(registration, Body::new(0, readings.to_vec()));
+            }
+        }
+    }
+
+    fn post(&mut self, registration: &CloudRegistration, body: Body) {
+        let target = match (&registration.username, &registration.password) {
+            (Some(user), Some(password)) => Target::with_credentials(&registration.url, user, password),
+            _ => Target::open(&registration.url),
+        };
+        let opened = || (target.clone(), Connection::new(&target));
+        let known = self.connections.entry(registration.id).or_insert_with(opened);
+        if known.0 != target {
+            *known = opened();
+        }
+        let outcome = known.1.post(&body.bytes);
+        let mut sent = locked(&self.shared.sent);
+        sent.posts += 1;
+        match outcome {
+            Ok(answer) if answer.is_ok() => {
+                sent.taken += 1;
+                sent.readings_taken += body.readings.len() as u64;
+                return;
+            }
+            Ok(answer) => {
+                sent.refused += 1;
+                sent.trouble = Some(format!("answered {}", answer.status));
+            }
+            Err(error) => {
+                sent.unanswered += 1;
+                sent.trouble = Some(error.to_string());
+            }
+        }
+        drop(sent);
+        if self.how.repeats {
+            self.repeats.push_back((registration.clone(), body));
+            if self.repeats.len() > REPEATS_MAX {
+                self.repeats.pop_front();
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

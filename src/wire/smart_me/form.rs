@@ -1,0 +1,131 @@
+//! How a body was written, as far as its readings no longer say it: scales and kinds
+//! of its times, fields that the vendor's description does not have.
+//!
+//! For a look at what a sender does, not for the way of a sample: it allocates.
+
+use super::readings;
+use crate::wire::DecodeError;
+use crate::wire::field::{Content, Cursor};
+use std::collections::BTreeMap;
+
+/// Unknown fields told apart; beyond them the body is no such message at all.
+const UNKNOWN_MAX: usize = 64;
+
+/// How a body was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Form {
+    /// The time of each reading, in the readings' order.
+    pub times: Vec<TimeForm>,
+    /// How often a field occurs that the description does not have, by its message
+    /// and number.
+    pub unknown: BTreeMap<(&'static str, u32), u64>,
+}
+
+/// How a reading's time was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimeForm {
+    /// The number of its scale: 0 days to 5 ticks; none written is 0. `None` without
+    /// any time.
+    pub scale: Option<u64>,
+    /// The number of its kind (0 unspecified, 1 UTC, 2 local) where one is written.
+    pub kind: Option<u64>,
+}
+
+/// Looks how a body was written.
+///
+/// # Errors
+/// Where and why its framing fails, as [`readings`] does.
+pub fn form(body: &[u8]) -> Result<Form, DecodeError> {
+    readings(body)?;
+    let mut form = Form::default();
+    let mut items = Cursor::new(body);
+    while let Some(field) = items.next_checked() {
+        match (field.number, field.content) {
+            (1, Content::Bytes(device)) => {
+                let time = form.device(device);
+                form.times.push(time);
+            }
+            (number, _) => form.note_unknown("DeviceDataArray", number),
+        }
+    }
+    Ok(form)
+}
+
+impl Form {
+    fn device(&mut self, device: &[u8]) -> TimeForm {
+        let mut time = TimeForm::default();
+        let mut fields = Cursor::new(device);
+        while let Some(field) = fields.next_checked() {
+            match (field.number, field.content) {
+                (1, Content::Bytes(id)) => self.only(id, "Guid", 2),
+                (2, Content::Bytes(at)) => self.time(at, &mut time),
+                (3, Content::Bytes(value)) => self.only(value, "DeviceValue", 2),
+                (number, _) => self.note_unknown("DeviceData", number),
+            }
+        }
+        time
+    }
+
+    fn time(&mut self, at: &[u8], time: &mut TimeForm) {
+        time.scale = time.scale.or(Some(0));
+        let mut fields = Cursor::new(at);
+        while let Some(field) = fields.next_checked() {
+            match (field.number, field.content) {
+                (1, _) => {}
+                (2, Content::Varint(scale)) => time.scale = Some(scale),
+                (3, Content::Varint(kind)) => time.kind = Some(kind),
+                (number, _) => self.note_unknown("DateTime", number),
+            }
+        }
+    }
+
+    /// A message of which only the fields up to that number are known.
+    fn only(&mut self, message: &[u8], name: &'static str, known: u32) {
+        let mut fields = Cursor::new(message);
+        while let Some(field) = fields.next_checked() {
+            if field.number > known {
+                self.note_unknown(name, field.number);
+            }
+        }
+    }
+
+    fn note_unknown(&mut self, message: &'static str, number: u32) {
+        let key = (message, number);
+        if self.unknown.len() < UNKNOWN_MAX || self.unknown.contains_key(&key) {
+            *self.unknown.entry(key).or_default() += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn scales_kinds_and_unknown_fields_are_seen() {
+        let body = [
+            // An id with a field 7; a time of hours and UTC; a value with a field 4.
+            &[0x0a, 33, 0x0a, 11, 0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x38, 1][..],
+            &[0x12, 6, 0x08, 2, 0x10, 1, 0x18, 1, 0x1a, 10, 0x0a, 6, 1, 0, 1, 8, 0, 255, 0x20, 9],
+            // Nothing but an empty time; then a field 5 of the array.
+            &[0x0a, 2, 0x12, 0, 0x28, 1],
+        ]
+        .concat();
+        let form = form(&body).unwrap();
+        let times = [TimeForm { scale: Some(1), kind: Some(1) }, TimeForm { scale: Some(0), kind: None }];
+        assert_eq!(form.times, times);
+        let unknown: Vec<_> = form.unknown.into_iter().collect();
+        assert_eq!(unknown, [(("DeviceDataArray", 5), 1), (("DeviceValue", 4), 1), (("Guid", 7), 1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_as_many_times_as_readings_or_are_refused(body in proptest::collection::vec(any::<u8>(), 0..80)) {
+            match (form(&body), readings(&body)) {
+                (Ok(form), Ok(readings)) => prop_assert_eq!(form.times.len(), readings.count()),
+                (form, readings) => prop_assert_eq!(form.err(), readings.err()),
+            }
+        }
+    }
+}
