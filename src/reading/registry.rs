@@ -8,7 +8,10 @@
 //! Units of smart-me's webhook: the vendor's text calls its sample of 1.8.0 mWh;
 //! two receivers in use and the numbers themselves say Wh (and W, V, A), which is
 //! what is taken here. For heat, cold and water nothing is known, so neither is
-//! their unit.
+//! their unit; what is read of them by the REST API is in Wh and m3.
+//!
+//! What that API gives and no published code stands for has codes of OBIS's range for
+//! manufacturers (C from 128 on).
 
 mod electricity;
 
@@ -55,6 +58,12 @@ pub enum Unit {
     Hertz,
     /// Angle.
     Degree,
+    /// Volume.
+    CubicMetre,
+    /// Volume flow.
+    CubicMetrePerHour,
+    /// Temperature.
+    DegreeCelsius,
     /// Counts, ratios, states.
     One,
     /// The vendor does not say.
@@ -76,6 +85,9 @@ impl Unit {
             Self::Ampere => "A",
             Self::Hertz => "Hz",
             Self::Degree => "deg",
+            Self::CubicMetre => "m3",
+            Self::CubicMetrePerHour => "m3/h",
+            Self::DegreeCelsius => "degC",
             Self::One => "",
             Self::Unknown => "?",
         }
@@ -125,18 +137,33 @@ pub fn entry(code: Obis) -> Option<Entry> {
 }
 
 /// Codes outside the grid of electricity, in the order of their bytes.
-const LISTED: [Entry; 17] = [
+const LISTED: [Entry; 32] = [
+    listed([0, 0, 128, 1, 0, 255], "temperature", Unit::DegreeCelsius, Kind::Gauge),
+    listed([0, 0, 128, 2, 0, 255], "flow rate", Unit::CubicMetrePerHour, Kind::Gauge),
+    listed([0, 0, 128, 3, 0, 255], "active tariff", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 4, 0, 255], "charging station state", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 5, 1, 255], "analog output 1", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 5, 2, 255], "analog output 2", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 6, 1, 255], "digital input 1", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 6, 2, 255], "digital input 2", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 7, 0, 255], "switch", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 8, 0, 255], "energy, medium not told", Unit::WattHour, Kind::Gauge),
+    listed([0, 0, 128, 9, 0, 255], "volume, medium not told", Unit::CubicMetre, Kind::Gauge),
+    listed([0, 0, 128, 10, 0, 255], "power of a meter not for electricity", Unit::Watt, Kind::Gauge),
     listed([1, 0, 90, 7, 0, 255], "current, sum of the phases", Unit::Ampere, Kind::Gauge),
     listed([1, 0, 91, 7, 0, 255], "current N", Unit::Ampere, Kind::Gauge),
     listed([1, 0, 92, 7, 0, 255], "voltage N", Unit::Volt, Kind::Gauge),
+    listed([4, 0, 128, 0, 0, 255], "heat cost units", Unit::One, Kind::Counter),
     listed([5, 0, 1, 0, 0, 255], "cold energy", Unit::Unknown, Kind::Counter),
     listed([5, 1, 1, 0, 0, 255], "cold energy, channel 1", Unit::Unknown, Kind::Counter),
     listed([6, 0, 1, 0, 0, 255], "heat energy", Unit::Unknown, Kind::Counter),
     listed([6, 1, 1, 0, 0, 255], "heat energy, channel 1", Unit::Unknown, Kind::Counter),
+    listed([7, 0, 128, 0, 0, 255], "gas volume", Unit::CubicMetre, Kind::Counter),
     listed([8, 0, 1, 0, 0, 255], "cold water volume", Unit::Unknown, Kind::Counter),
     listed([8, 1, 1, 0, 0, 255], "cold water volume, channel 1", Unit::Unknown, Kind::Counter),
     listed([9, 0, 1, 0, 0, 255], "hot water volume", Unit::Unknown, Kind::Counter),
     listed([9, 1, 1, 0, 0, 255], "hot water volume, channel 1", Unit::Unknown, Kind::Counter),
+    listed([15, 0, 128, 0, 0, 255], "compressed air volume", Unit::CubicMetre, Kind::Counter),
     listed([99, 0, 12, 0, 0, 255], "switch states, one bit each", Unit::One, Kind::Gauge),
     listed([99, 0, 12, 0, 1, 255], "switch L1", Unit::One, Kind::Gauge),
     listed([99, 0, 12, 0, 2, 255], "switch L2", Unit::One, Kind::Gauge),

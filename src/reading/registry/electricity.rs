@@ -47,6 +47,8 @@ pub(super) fn entry(code: Obis) -> Option<Entry> {
     let (unit, kind) = match measure {
         Measure::At(_, kind) if tariff == 0 => (quantity.unit, kind),
         Measure::At(..) => return None,
+        // Net falls as well as it rises.
+        Measure::Integral(_, Kind::Counter) if matches!(c, 16 | 36 | 56 | 76) => (quantity.integral?.1, Kind::Gauge),
         Measure::Integral(_, kind) => (quantity.integral?.1, kind),
     };
     let register = Register { channel, quantity, phase, measure, tariff };

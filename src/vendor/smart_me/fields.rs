@@ -71,6 +71,15 @@ impl Fields {
         self.0.get(name)?.as_f64()
     }
 
+    /// A number; 1 and 0 for what is or is not.
+    #[must_use]
+    pub fn number_or_switch(&self, name: &str) -> Option<f64> {
+        match self.0.get(name)? {
+            Value::Bool(is_on) => Some(f64::from(u8::from(*is_on))),
+            other => other.as_f64(),
+        }
+    }
+
     /// A time; one without an offset is UTC, as the vendor says of all its times.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<UnixNanos> {

@@ -1,0 +1,177 @@
+//! `Device`: what smart-me's list of devices says of one of them, and what it measured
+//! last.
+//!
+//! Source: the API's description of `GET /Devices`, and what was seen on the wire:
+//! what does not apply is left out, `CounterReading` is import minus export, and
+//! `ValueDate` is when it was measured. Numbers of enumerations are kept as they are;
+//! clients in the field disagree on some.
+
+mod registers;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use super::fields::{Fields, ReadError};
+use crate::reading::{MeterId, Sample, UnixNanos};
+
+/// `deviceEnergyType`: what a device measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct EnergyType(pub i64);
+
+/// `meterSubType`: what in particular.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SubType(pub i64);
+
+/// `familyType`: which product it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Family(pub i64);
+
+/// A device of an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Device {
+    /// Its id: the webhook's `DeviceId`.
+    pub id: MeterId,
+    /// The name its owner gave it.
+    pub name: Option<String>,
+    /// Its serial number.
+    pub serial: Option<i64>,
+    /// A second one: of the meter that a module reads.
+    pub additional_serial: Option<String>,
+    /// What it measures; 0 where that is not said.
+    pub energy_type: EnergyType,
+    /// What in particular; 0 where that is not said.
+    pub sub_type: SubType,
+    /// Which product it is; 0 where that is not said, as for all M-Bus meters.
+    pub family: Family,
+    /// When it was measured what is here; absent where it never was.
+    pub value_date: Option<UnixNanos>,
+    /// Registers and values, in base units, each register once.
+    pub samples: Vec<Sample>,
+    /// Texts of units that are not known; what they belong to is not in the samples.
+    pub unknown_units: Vec<String>,
+}
+
+impl Device {
+    /// Reads the answer of `GET /Devices` and its like. A device without an id is left
+    /// out: there is nothing that it could be told by.
+    ///
+    /// # Errors
+    /// When it is no list of objects.
+    pub fn list(answer: &[u8]) -> Result<Vec<Self>, ReadError> {
+        Ok(Fields::list(answer)?.iter().filter_map(Self::of).collect())
+    }
+
+    /// Whether it measures anything; gateways do not.
+    #[must_use]
+    pub fn measures(&self) -> bool {
+        !matches!(self.energy_type, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY)
+    }
+
+    fn of(fields: &Fields) -> Option<Self> {
+        let energy_type = EnergyType(fields.integer("deviceenergytype").unwrap_or_default());
+        let sub_type = SubType(fields.integer("metersubtype").unwrap_or_default());
+        let (samples, unknown_units) = registers::read(fields, energy_type, sub_type);
+        Some(Self {
+            id: MeterId::from(fields.uuid("id")?),
+            name: fields.text("name").map(str::to_owned),
+            serial: fields.integer("serial"),
+            additional_serial: fields.text("additionalmeterserialnumber").map(str::to_owned),
+            energy_type,
+            sub_type,
+            family: Family(fields.integer("familytype").unwrap_or_default()),
+            value_date: fields.time("valuedate"),
+            samples,
+            unknown_units,
+        })
+    }
+}
+
+impl EnergyType {
+    /// 1.
+    pub const ELECTRICITY: Self = Self(1);
+    /// 2.
+    pub const WATER: Self = Self(2);
+    /// 3.
+    pub const GAS: Self = Self(3);
+    /// 4: heat or cold.
+    pub const HEAT: Self = Self(4);
+    /// 5: HCA.
+    pub const HEAT_COST_ALLOCATOR: Self = Self(5);
+    /// 7.
+    pub const TEMPERATURE: Self = Self(7);
+    /// 8: measures nothing itself.
+    pub const MBUS_GATEWAY: Self = Self(8);
+    /// 9: measures nothing itself.
+    pub const RS485_GATEWAY: Self = Self(9);
+    /// 11.
+    pub const COMPRESSED_AIR: Self = Self(11);
+    /// 12: what a photovoltaic plant gives.
+    pub const SOLAR_LOG: Self = Self(12);
+
+    /// What it is in plain words, where the number is known.
+    #[must_use]
+    pub fn label(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1 => "electricity",
+            2 => "water",
+            3 => "gas",
+            4 => "heat",
+            5 => "heat cost allocator",
+            6 => "all meters",
+            7 => "temperature",
+            8 => "M-Bus gateway",
+            9 => "RS-485 gateway",
+            10 => "custom device",
+            11 => "compressed air",
+            12 => "SolarLog",
+            13 => "virtual meter",
+            _ => return None,
+        })
+    }
+}
+
+impl SubType {
+    /// 1: cold, or cold water.
+    pub const COLD: Self = Self(1);
+    /// 2: heat, or hot water.
+    pub const HOT: Self = Self(2);
+    /// 3.
+    pub const CHARGING_STATION: Self = Self(3);
+    /// 4.
+    pub const ELECTRICITY: Self = Self(4);
+    /// 5.
+    pub const WATER: Self = Self(5);
+    /// 6.
+    pub const GAS: Self = Self(6);
+}
+
+impl Family {
+    /// What it is in plain words, where the number is known.
+    #[must_use]
+    pub fn label(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1 => "plug",
+            2 => "one-phase meter",
+            3 => "one-phase meter with switch",
+            4 => "M-Bus gateway",
+            5 => "RS-485 gateway",
+            6 => "Kamstrup module",
+            7 => "three-phase meter 80A",
+            8 => "three-phase meter 32A",
+            9 => "transformer meter",
+            10 => "Landis+Gyr module",
+            11 => "FNN optical module",
+            12 => "Telstar 80A",
+            14 => "three-phase meter 80A mobile",
+            16 => "one-phase meter 80A V2",
+            17 => "one-phase meter 32A V2",
+            18 | 19 => "one-phase meter GPRS",
+            21 => "transformer meter mobile",
+            65 => "Nimbus",
+            70 => "charging station",
+            1001 => "REST API meter",
+            1002 => "virtual billing meter",
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! The fields of a device as registers.
+//!
+//! Codes are those that the webhook is known to use, where there are some; for the
+//! rest the registry has some of the range for manufacturers. Invariants: net is never
+//! stored as import; a number whose unit is not known is no sample; each register is
+//! there once.
+
+use super::units::{Quantity, unit};
+use super::{EnergyType, SubType};
+use crate::reading::{Obis, Sample};
+use crate::vendor::smart_me::Fields;
+
+/// Characters kept of a unit's text that is not known.
+const UNIT_CHARS_MAX: usize = 20;
+/// Counters of tariffs are rounded one by one: their sum is the total within so many kWh.
+const SUM_TOLERANCE: f64 = 0.01;
+
+const TEMPERATURE: Obis = own(1, 0);
+const FLOW: Obis = own(2, 0);
+const OTHER_ENERGY: Obis = own(8, 0);
+const OTHER_VOLUME: Obis = own(9, 0);
+const OTHER_POWER: Obis = own(10, 0);
+
+/// Fields without a unit beside them: in base units, or states.
+const PLAIN: [(&str, Obis); 24] = [
+    ("voltagel1", electricity(32, 7, 0)),
+    ("voltagel2", electricity(52, 7, 0)),
+    ("voltagel3", electricity(72, 7, 0)),
+    ("currentl1", electricity(31, 7, 0)),
+    ("currentl2", electricity(51, 7, 0)),
+    ("currentl3", electricity(71, 7, 0)),
+    ("powerfactor", electricity(13, 7, 0)),
+    ("powerfactorl1", electricity(33, 7, 0)),
+    ("powerfactorl2", electricity(53, 7, 0)),
+    ("powerfactorl3", electricity(73, 7, 0)),
+    ("temperature", TEMPERATURE),
+    ("flowrate", FLOW),
+    ("activetariff", own(3, 0)),
+    ("chargingstationstate", own(4, 0)),
+    ("analogoutput1", own(5, 1)),
+    ("analogoutput2", own(5, 2)),
+    ("digitalinput1", own(6, 1)),
+    ("digitalinput2", own(6, 2)),
+    ("switchon", own(7, 0)),
+    ("switchphasel1on", Obis([99, 0, 12, 0, 1, 255])),
+    ("switchphasel2on", Obis([99, 0, 12, 0, 2, 255])),
+    ("switchphasel3on", Obis([99, 0, 12, 0, 3, 255])),
+    ("digitaloutput1", Obis([99, 0, 12, 1, 1, 255])),
+    ("digitaloutput2", Obis([99, 0, 12, 1, 2, 255])),
+];
+/// What a device gives that does not tell its phases apart; with phases it repeats L1.
+const WITHOUT_PHASES: [(&str, &str, Obis); 2] =
+    [("voltage", "voltagel1", electricity(12, 7, 0)), ("current", "currentl1", electricity(11, 7, 0))];
+/// Power: export is negative.
+const POWERS: [(&str, Obis); 4] = [
+    ("activepower", electricity(16, 7, 0)),
+    ("activepowerl1", electricity(21, 7, 0)),
+    ("activepowerl2", electricity(41, 7, 0)),
+    ("activepowerl3", electricity(61, 7, 0)),
+];
+/// Counters of a tariff: net, import, export.
+const TARIFFS: [[&str; 3]; 4] = [
+    ["counterreadingt1", "counterreadingimportt1", "counterreadingexportt1"],
+    ["counterreadingt2", "counterreadingimportt2", "counterreadingexportt2"],
+    ["counterreadingt3", "counterreadingimportt3", "counterreadingexportt3"],
+    ["counterreadingt4", "counterreadingimportt4", "counterreadingexportt4"],
+];
+
+const fn electricity(c: u8, d: u8, e: u8) -> Obis {
+    Obis([1, 0, c, d, e, 255])
+}
+
+/// Codes for which nobody shows another; C 128 to 199 is the manufacturers' range.
+const fn own(d: u8, e: u8) -> Obis {
+    Obis([0, 0, 128, d, e, 255])
+}
+
+/// What goes through a meter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Medium {
+    Electricity,
+    ColdWater,
+    HotWater,
+    Gas,
+    Heat,
+    Cold,
+    Allocator,
+    CompressedAir,
+    Other,
+}
+
+/// The samples, and the texts of units that are not known.
+pub(super) fn read(fields: &Fields, energy: EnergyType, sub: SubType) -> (Vec<Sample>, Vec<String>) {
+    if matches!(energy, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY) {
+        return (Vec::new(), Vec::new());
+    }
+    let mut registers = Registers { fields, samples: Vec::new(), unknown_units: Vec::new() };
+    match medium(energy, sub) {
+        Medium::Electricity => registers.electricity(),
+        other => registers.of_a_medium(other),
+    }
+    registers.plain();
+    (registers.samples, registers.unknown_units)
+}
+
+fn medium(energy: EnergyType, sub: SubType) -> Medium {
+    match energy {
+        EnergyType::ELECTRICITY | EnergyType::SOLAR_LOG => Medium::Electricity,
+        // OBIS has one medium for water that is not hot.
+        EnergyType::WATER if sub == SubType::HOT => Medium::HotWater,
+        EnergyType::WATER => Medium::ColdWater,
+        EnergyType::GAS => Medium::Gas,
+        EnergyType::HEAT if sub == SubType::COLD => Medium::Cold,
+        EnergyType::HEAT => Medium::Heat,
+        EnergyType::HEAT_COST_ALLOCATOR => Medium::Allocator,
+        EnergyType::COMPRESSED_AIR => Medium::CompressedAir,
+        EnergyType::TEMPERATURE => Medium::Other,
+        // Virtual meters, devices of other programs: of any medium.
+        _ => match sub {
+            SubType::ELECTRICITY | SubType::CHARGING_STATION => Medium::Electricity,
+            SubType::WATER => Medium::ColdWater,
+            SubType::GAS => Medium::Gas,
+            _ => Medium::Other,
+        },
+    }
+}
+
+struct Registers<'a> {
+    fields: &'a Fields,
+    samples: Vec<Sample>,
+    unknown_units: Vec<String>,
+}
+
+impl Registers<'_> {
+    fn electricity(&mut self) {
+        if let Some(factor) = self.factor(&["counterreading", "counterreadingimport"], "counterreadingunit") {
+            self.counters(factor);
+        }
+        if let Some(factor) = self.factor(&POWERS.map(|(name, _)| name), "activepowerunit") {
+            for (name, code) in POWERS {
+                self.add(code, self.fields.number(name), factor);
+            }
+        }
+    }
+
+    /// The factor to Wh or W of what stands beside this unit; `None`, and noted where
+    /// something does, when it is another.
+    fn factor(&mut self, of: &[&str], named: &str) -> Option<f64> {
+        of.iter().find_map(|name| self.fields.number(name))?;
+        let wanted = if named == "counterreadingunit" { Quantity::Energy } else { Quantity::Power };
+        let found = self.unit(named)?;
+        if found.0 == wanted {
+            return Some(found.1);
+        }
+        self.note_unit(named);
+        None
+    }
+
+    /// Total and tariffs. `CounterReading` is import minus export and has a code of its
+    /// own, for where nothing else is there.
+    fn counters(&mut self, factor: f64) {
+        let number = |name: &str| self.fields.number(name);
+        let (net, import, export) =
+            (number("counterreading"), number("counterreadingimport"), number("counterreadingexport"));
+        let is_split = import.is_some() || export.is_some();
+        self.add(electricity(1, 8, 0), import, factor);
+        self.add(electricity(2, 8, 0), export, factor);
+        self.add(electricity(16, 8, 0), net.filter(|_| !is_split), factor);
+        let net_code = self.code_of_net_tariffs(net, import.zip(export), factor);
+        for ([net, import, export], tariff) in TARIFFS.into_iter().zip(1..) {
+            let (net, import, export) =
+                (self.fields.number(net), self.fields.number(import), self.fields.number(export));
+            self.add(electricity(1, 8, tariff), import, factor);
+            self.add(electricity(2, 8, tariff), export, factor);
+            if let Some(c) = net_code {
+                self.add(electricity(c, 8, tariff), net, factor);
+            }
+        }
+    }
+
+    /// What the tariffs beside a total are of: where they add up to net, they are net,
+    /// and import as long as nothing was exported; otherwise nobody knows.
+    fn code_of_net_tariffs(&self, net: Option<f64>, split: Option<(f64, f64)>, factor: f64) -> Option<u8> {
+        let (import, export) = split?;
+        let sum: f64 = TARIFFS.iter().filter_map(|[name, ..]| self.fields.number(name)).sum();
+        let is_net = (sum - net.unwrap_or(import - export)).abs() * factor <= SUM_TOLERANCE * 1e3;
+        is_net.then_some(if export == 0.0 { 1 } else { 16 })
+    }
+
+    /// A meter of anything else counts one thing, in the unit beside it.
+    fn of_a_medium(&mut self, medium: Medium) {
+        let reading = self.fields.number("counterreading").or_else(|| self.fields.number("counterreadingimport"));
+        if medium == Medium::Allocator {
+            self.add(Obis([4, 0, 128, 0, 0, 255]), reading, 1.0);
+        } else if let Some((reading, (quantity, factor))) =
+            reading.and_then(|it| Some((it, self.unit("counterreadingunit")?)))
+        {
+            match counter(medium, quantity) {
+                Some(code) => self.add(code, Some(reading), factor),
+                None => self.note_unit("counterreadingunit"),
+            }
+        }
+        let power = self.fields.number("activepower");
+        if let Some((power, (quantity, factor))) = power.and_then(|it| Some((it, self.unit("activepowerunit")?))) {
+            match quantity {
+                Quantity::Power => self.add(OTHER_POWER, Some(power), factor),
+                Quantity::Flow => self.add(FLOW, Some(power), factor),
+                Quantity::Temperature => self.add(TEMPERATURE, Some(power), factor),
+                Quantity::Energy | Quantity::Volume => self.note_unit("activepowerunit"),
+            }
+        }
+    }
+
+    fn plain(&mut self) {
+        for (name, code) in PLAIN {
+            self.add(code, self.fields.number_or_switch(name), 1.0);
+        }
+        for (name, phase, code) in WITHOUT_PHASES {
+            let alone = self.fields.number(name).filter(|_| self.fields.number(phase).is_none());
+            self.add(code, alone, 1.0);
+        }
+    }
+
+    fn add(&mut self, obis: Obis, value: Option<f64>, factor: f64) {
+        let value = value.map(|value| value * factor).filter(|value| value.is_finite());
+        if let Some(value) = value.filter(|_| self.samples.iter().all(|sample| sample.obis != obis)) {
+            self.samples.push(Sample { obis, value });
+        }
+    }
+
+    fn unit(&mut self, name: &str) -> Option<(Quantity, f64)> {
+        let known = self.fields.text(name).and_then(unit);
+        if known.is_none() {
+            self.note_unit(name);
+        }
+        known
+    }
+
+    fn note_unit(&mut self, name: &str) {
+        let text = self.fields.text(name).unwrap_or("(none)");
+        self.unknown_units.push(text.chars().filter(|c| !c.is_control()).take(UNIT_CHARS_MAX).collect());
+    }
+}
+
+/// The counter of a medium other than electricity.
+fn counter(medium: Medium, quantity: Quantity) -> Option<Obis> {
+    Some(match (medium, quantity) {
+        (Medium::Heat, Quantity::Energy) => Obis([6, 0, 1, 0, 0, 255]),
+        (Medium::Cold, Quantity::Energy) => Obis([5, 0, 1, 0, 0, 255]),
+        (Medium::ColdWater, Quantity::Volume) => Obis([8, 0, 1, 0, 0, 255]),
+        (Medium::HotWater, Quantity::Volume) => Obis([9, 0, 1, 0, 0, 255]),
+        (Medium::Gas, Quantity::Volume) => Obis([7, 0, 128, 0, 0, 255]),
+        (Medium::CompressedAir, Quantity::Volume) => Obis([15, 0, 128, 0, 0, 255]),
+        (_, Quantity::Energy) => OTHER_ENERGY,
+        (_, Quantity::Volume) => OTHER_VOLUME,
+        (_, Quantity::Temperature) => TEMPERATURE,
+        (_, Quantity::Power | Quantity::Flow) => return None,
+    })
+}

@@ -1,0 +1,205 @@
+//! Devices as the list gives them.
+
+use super::*;
+use crate::reading::registry::{self, Kind};
+use proptest::prelude::*;
+
+/// The shape of a Kamstrup module's device as it was seen, with other numbers.
+const KAMSTRUP: &str = r#"[{"Id":"a1a1a1a1-0000-0000-0000-000000000001","Name":"METER-A","Serial":92000001,
+  "DeviceEnergyType":1,"FamilyType":6,"ActivePower":0.018,"ActivePowerUnit":"kW","CounterReading":1210.5,
+  "CounterReadingUnit":"kWh","CounterReadingT1":0.0,"CounterReadingT2":1210.5,"CounterReadingImport":1210.5,
+  "CounterReadingExport":0.0,"Voltage":235.0,"VoltageL1":235.0,"CurrentL1":0.15,
+  "ValueDate":"2026-07-25T13:06:32.0500519Z"}]"#;
+
+fn only(json: &str) -> Device {
+    let mut devices = Device::list(json.as_bytes()).unwrap();
+    assert_eq!(devices.len(), 1);
+    devices.remove(0)
+}
+
+/// A device of these fields beside its id.
+fn with(fields: &str) -> Device {
+    only(&format!(r#"[{{"Id":"a1a1a1a1-0000-0000-0000-000000000001",{fields}}}]"#))
+}
+
+fn registers(device: &Device) -> Vec<(String, f64)> {
+    let short = |code: &str| code.trim_end_matches("*255").to_owned();
+    let rounded = |value: f64| (value * 1e6).round() / 1e6;
+    let mut all: Vec<_> =
+        device.samples.iter().map(|sample| (short(&sample.obis.to_string()), rounded(sample.value))).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+fn of(fields: &str) -> Vec<(String, f64)> {
+    registers(&with(fields))
+}
+
+fn expected(registers: &[(&str, f64)]) -> Vec<(String, f64)> {
+    registers.iter().map(|(code, value)| ((*code).to_owned(), *value)).collect()
+}
+
+#[test]
+fn a_device_of_the_shape_seen_gives_the_expected_registers() {
+    let device = only(KAMSTRUP);
+    assert_eq!(
+        registers(&device),
+        expected(&[
+            ("1-0:1.8.0", 1_210_500.0),
+            ("1-0:1.8.1", 0.0),
+            ("1-0:1.8.2", 1_210_500.0),
+            ("1-0:16.7.0", 18.0),
+            ("1-0:2.8.0", 0.0),
+            ("1-0:31.7.0", 0.15),
+            ("1-0:32.7.0", 235.0),
+        ])
+    );
+    assert_eq!(device.value_date.unwrap().to_string(), "2026-07-25T13:06:32.0500519Z");
+    assert_eq!((device.name.as_deref(), device.serial), (Some("METER-A"), Some(92_000_001)));
+    assert_eq!((device.energy_type.label(), device.family.label()), (Some("electricity"), Some("Kamstrup module")));
+    assert!(device.unknown_units.is_empty());
+}
+
+#[test]
+fn names_are_read_in_any_case_and_absent_is_null() {
+    let camel = KAMSTRUP.replace("\"Id\"", "\"id\"").replace("ActivePower", "activePower");
+    let camel = camel.replace("\"Name\"", "\"temperature\":null,\"meterSubType\":null,\"name\"");
+    assert_eq!(only(&camel.replace("CounterReading", "counterReading")), only(KAMSTRUP));
+}
+
+#[test]
+fn net_is_never_stored_as_import() {
+    let split = of(r#""DeviceEnergyType":1,"CounterReading":90.25,"CounterReadingUnit":"kWh","CounterReadingT1":50.25,
+        "CounterReadingT2":40,"CounterReadingImport":100.75,"CounterReadingExport":10.5,"ActivePower":-1.5,
+        "ActivePowerUnit":"kW""#);
+    assert_eq!(
+        split,
+        expected(&[
+            ("1-0:1.8.0", 100_750.0),
+            ("1-0:16.7.0", -1500.0),
+            ("1-0:16.8.1", 50_250.0),
+            ("1-0:16.8.2", 40_000.0),
+            ("1-0:2.8.0", 10_500.0),
+        ])
+    );
+    let alone = of(r#""DeviceEnergyType":1,"CounterReading":-3.5,"CounterReadingUnit":"kWh","CounterReadingT1":-3.5"#);
+    assert_eq!(alone, expected(&[("1-0:16.8.0", -3500.0)]), "nobody knows what the tariff is of");
+    let net = registry::entry("1-0:16.8.0".parse().unwrap()).unwrap();
+    assert_eq!(net.kind, Kind::Gauge, "it falls as well as it rises");
+}
+
+#[test]
+fn tariffs_that_do_not_add_up_are_left_out() {
+    let fields = r#""DeviceEnergyType":1,"CounterReading":100,"CounterReadingUnit":"kWh","CounterReadingT1":70,
+        "CounterReadingImport":100,"CounterReadingExport":0"#;
+    assert_eq!(of(fields), expected(&[("1-0:1.8.0", 1e5), ("1-0:2.8.0", 0.0)]));
+}
+
+#[test]
+fn a_unit_counts_as_it_is_written_and_an_unknown_one_gives_no_sample() {
+    for (unit, factor) in [("Wh", 1.0), ("kWh", 1e3), ("MWh", 1e6)] {
+        let fields = format!(r#""DeviceEnergyType":1,"CounterReadingImport":2,"CounterReadingUnit":"{unit}""#);
+        assert_eq!(of(&fields), expected(&[("1-0:1.8.0", 2.0 * factor)]), "{unit}");
+    }
+    for (unit, said) in [("mWh", "mWh"), ("kwh", "kwh"), ("m3", "m3"), ("", "(none)")] {
+        let device = with(&format!(
+            r#""DeviceEnergyType":1,"CounterReadingImport":2,"CounterReadingUnit":"{unit}","VoltageL1":230"#
+        ));
+        assert_eq!(registers(&device), expected(&[("1-0:32.7.0", 230.0)]), "{unit}");
+        assert_eq!(device.unknown_units, [said]);
+    }
+}
+
+#[test]
+fn meters_of_other_media_have_registers_of_their_own() {
+    for (kind, sub, unit, code, factor) in [
+        (2, 1, "m3", "8-0:1.0.0", 1.0),
+        (2, 0, "m3", "8-0:1.0.0", 1.0),
+        (2, 2, "m3", "9-0:1.0.0", 1.0),
+        (4, 2, "kWh", "6-0:1.0.0", 1e3),
+        (4, 1, "MWh", "5-0:1.0.0", 1e6),
+        (3, 0, "m³", "7-0:128.0.0", 1.0),
+        (3, 0, "kWh", "0-0:128.8.0", 1e3),
+        (5, 0, "", "4-0:128.0.0", 1.0),
+        (7, 0, "°C", "0-0:128.1.0", 1.0),
+        (11, 0, "m3", "15-0:128.0.0", 1.0),
+        (13, 0, "kWh", "0-0:128.8.0", 1e3),
+        (99, 0, "m3", "0-0:128.9.0", 1.0),
+    ] {
+        let fields = format!(
+            r#""DeviceEnergyType":{kind},"MeterSubType":{sub},"CounterReading":12.5,"CounterReadingUnit":"{unit}""#
+        );
+        assert_eq!(of(&fields), expected(&[(code, 12.5 * factor)]), "{fields}");
+    }
+    assert_eq!(of(r#""DeviceEnergyType":8,"CounterReading":1,"CounterReadingUnit":"kWh""#), []);
+}
+
+#[test]
+fn power_and_flow_of_an_m_bus_meter_go_by_their_unit() {
+    let heat = of(r#""DeviceEnergyType":4,"ActivePower":1.5,"ActivePowerUnit":"kW","FlowRate":0.2,"Temperature":61.5"#);
+    assert_eq!(heat, expected(&[("0-0:128.1.0", 61.5), ("0-0:128.10.0", 1500.0), ("0-0:128.2.0", 0.2)]));
+    let water = of(r#""DeviceEnergyType":2,"ActivePower":0.3,"ActivePowerUnit":"m3/h""#);
+    assert_eq!(water, expected(&[("0-0:128.2.0", 0.3)]));
+}
+
+#[test]
+fn states_are_numbers() {
+    let fields = r#""DeviceEnergyType":1,"SwitchOn":true,"SwitchPhaseL2On":false,"DigitalOutput2":true,
+        "DigitalInput1":1,"AnalogOutput1":32183,"ActiveTariff":2,"ChargingStationState":4"#;
+    assert_eq!(
+        of(fields),
+        expected(&[
+            ("0-0:128.3.0", 2.0),
+            ("0-0:128.4.0", 4.0),
+            ("0-0:128.5.1", 32_183.0),
+            ("0-0:128.6.1", 1.0),
+            ("0-0:128.7.0", 1.0),
+            ("99-0:12.0.2", 0.0),
+            ("99-0:12.1.2", 1.0),
+        ])
+    );
+}
+
+#[test]
+fn every_register_that_is_made_has_an_entry() {
+    let all = r#""ActivePower":1,"ActivePowerL1":1,"ActivePowerL2":1,"ActivePowerL3":1,"ActivePowerUnit":"kW",
+        "CounterReadingImport":1,"CounterReadingExport":0,"CounterReading":1,"CounterReadingT1":1,"CounterReadingUnit":"kWh",
+        "Voltage":1,"VoltageL2":1,"Current":1,"CurrentL3":1,"PowerFactor":1,"PowerFactorL1":1,"PowerFactorL2":1,
+        "PowerFactorL3":1,"Temperature":1,"FlowRate":1,"ActiveTariff":1,"ChargingStationState":1,"AnalogOutput1":1,
+        "AnalogOutput2":1,"DigitalInput1":1,"DigitalInput2":1,"SwitchOn":1,"SwitchPhaseL1On":1,"DigitalOutput1":1"#;
+    for kind in 0..20 {
+        let device = with(&format!(r#""DeviceEnergyType":{kind},{all}"#));
+        for sample in &device.samples {
+            assert!(registry::entry(sample.obis).is_some(), "{sample:?}");
+        }
+    }
+}
+
+#[test]
+fn unknown_numbers_are_kept_and_a_device_without_an_id_is_left_out() {
+    let device = with(r#""DeviceEnergyType":4711,"MeterSubType":-3,"FamilyType":99,"ValueDate":"0001-01-01T00:00:00""#);
+    assert_eq!((device.energy_type, device.sub_type, device.family), (EnergyType(4711), SubType(-3), Family(99)));
+    assert_eq!((device.energy_type.label(), device.value_date), (None, None));
+    assert_eq!(Device::list(br#"[{"Name":"x"},{"Id":"00000000-0000-0000-0000-000000000000"}]"#), Ok(Vec::new()));
+    for wrong in ["{}", "[1]", "<html>", ""] {
+        assert!(Device::list(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_on_any_answer(
+        bytes: Vec<u8>,
+        name in prop::sample::select(vec!["Serial", "DeviceEnergyType", "CounterReading", "CounterReadingUnit",
+            "ActivePower", "VoltageL1", "ValueDate", "SwitchOn", "CounterReadingT1", "CounterReadingImport"]),
+        value in prop_oneof![Just("true".to_owned()), Just("[]".to_owned()), Just("{}".to_owned()),
+            "-?[0-9]{1,25}", "-?[1-9]e[0-9]{1,3}", "\"[a-zA-Z0-9:.°³ -]{0,30}\""],
+        kind in -2_i64..20,
+    ) {
+        Device::list(&bytes).ok();
+        let text = KAMSTRUP.replace("\"DeviceEnergyType\":1", &format!("\"DeviceEnergyType\":{kind},\"{name}\":{value}"));
+        for device in Device::list(text.as_bytes()).unwrap_or_default() {
+            prop_assert!(device.samples.iter().all(|sample| sample.value.is_finite()));
+        }
+    }
+}
