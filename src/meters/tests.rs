@@ -242,6 +242,25 @@ fn a_metering_point_is_told_of_every_version_also_of_meters_that_are_listed_no_m
 }
 
 #[test]
+fn a_gateway_that_is_not_told_for_once_is_as_it_was() {
+    let stand = Stand::new();
+    let tell = |gateway: &str, now: UnixNanos| {
+        let description = Description { gateway: gateway.to_owned(), ..description("Water", "7") };
+        let mut new = Vec::new();
+        let record = |body: &[u8]| {
+            new.extend(versions(body).unwrap());
+            Ok(())
+        };
+        stand.meters.describe("acme", [Told { meter: id(1), description, last_seen: now }], now, record).unwrap();
+        new
+    };
+    tell("cellar", minutes(0));
+    assert_eq!(tell("", minutes(1)), []);
+    let new = tell("attic", minutes(2));
+    assert_eq!((new.len(), new[1].description.gateway.as_str()), (2, "attic"));
+}
+
+#[test]
 fn two_accounts_that_see_one_meter_do_not_describe_it_in_turns() {
     let mut stand = Stand::new();
     stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));

@@ -47,6 +47,8 @@ pub struct Device {
     pub value_date: Option<UnixNanos>,
     /// Registers and values, in base units, each register once.
     pub samples: Vec<Sample>,
+    /// The unit of its main counter, as it is written there.
+    pub counter_unit: Option<String>,
     /// Texts of units that are not known; what they belong to is not in the samples.
     pub unknown_units: Vec<String>,
 }
@@ -81,6 +83,7 @@ impl Device {
             family: Family(fields.integer("familytype").unwrap_or_default()),
             value_date: fields.time("valuedate"),
             samples,
+            counter_unit: fields.text("counterreadingunit").map(str::to_owned),
             unknown_units,
         })
     }
@@ -143,6 +146,23 @@ impl SubType {
     pub const WATER: Self = Self(5);
     /// 6.
     pub const GAS: Self = Self(6);
+
+    /// What it is in plain words, where the number is known.
+    #[must_use]
+    pub fn label(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1 => "cold",
+            2 => "hot",
+            3 => "charging station",
+            4 => "electricity",
+            5 => "water",
+            6 => "gas",
+            7 => "electricity or heat",
+            8 => "temperature",
+            9 => "virtual battery",
+            _ => return None,
+        })
+    }
 }
 
 impl Family {

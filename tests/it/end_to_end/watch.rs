@@ -96,23 +96,34 @@ fn alert_rules_are_valid_and_fire_when_they_should() {
 }
 
 #[test]
-fn every_query_of_the_dashboard_runs_on_the_migrated_table() {
+fn every_query_of_the_dashboard_runs_on_the_migrated_tables_and_shows_names() {
     let service = at_work("e2e_dashboard");
     let dashboard: Value =
         serde_json::from_str(include_str!("../../../deploy/grafana/dashboards/meterline.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter().map(|panel| &panel["targets"][0]["rawSql"]);
     let variables = dashboard["templating"]["list"].as_array().unwrap().iter().map(|variable| &variable["query"]);
     let meter = service.status()["meters"]["newest"][0]["meter"].as_str().unwrap().to_owned();
-    for sql in panels.chain(variables) {
+    let client = questdb::Client::shared();
+    client.execute(&format!(
+        "INSERT INTO e2e_dashboard_meters (valid_from, meter, metering_point, name) VALUES (0, '{meter}', 'house-1', 'Cellar')"
+    ));
+    client.execute("SELECT wait_wal_table('e2e_dashboard_meters')");
+    let mut found = Vec::new();
+    for sql in variables.chain(panels) {
         let sql = sql
             .as_str()
             .unwrap()
             .replace("$__timeFilter(ts)", "ts > dateadd('d', -60, now()) AND ts < dateadd('d', 1, now())")
             .replace("$__sampleByInterval", "5m")
             .replace("$meter", &meter)
-            .replace("FROM samples", "FROM e2e_dashboard");
-        questdb::Client::shared().query(&sql);
+            .replace("$point", "house-1")
+            .replace("FROM samples", "FROM e2e_dashboard")
+            .replace("JOIN samples", "JOIN e2e_dashboard");
+        found.push(client.query(&sql));
     }
+    // Of a variable with two columns the first is the value, the second what is shown.
+    assert!(found[0].contains(&vec![meter.into(), "Cellar".into()]), "{:?}", found[0]);
+    assert_eq!(found[1], [["house-1"]]);
 }
 
 /// A service with all sinks, a hundred readings in each.

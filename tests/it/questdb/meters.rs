@@ -2,7 +2,7 @@
 //! again, safe when the sink says so, and joined with the samples.
 
 use super::stand::{JOURNAL, RECEIVED_S, SECOND, Stand, blocked, device};
-use super::{fresh_config, migrated_config};
+use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
 use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};
 use meterline::journal::{Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
@@ -166,6 +166,7 @@ fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed
     assert!(error.contains("column name of table named_meters is LONG instead of VARCHAR"), "{error}");
     assert_eq!(client.query("SELECT 1 FROM tables() WHERE table_name = 'samples_meters_mend'").len(), 0);
     client.execute("ALTER TABLE named_meters DROP COLUMN name");
+    wait_applied(&client, config.meters_table.as_ref().unwrap());
     let steps = migrate(&config, None).unwrap();
     let last = steps.last().unwrap().to_string();
     assert!(last.contains("named_meters: set to keep the last row of each (valid_from, meter)"), "{steps:?}");

@@ -197,7 +197,7 @@ fn wrong_credentials_are_found_and_not_repeated() {
         assert!(error.contains("refused the credentials") && !error.contains("hunter2"), "{error}");
     }
     config.credentials = Credentials::Basic { user: "meter".to_owned(), password: Secret::new("right") };
-    assert_eq!(migrate(&config, None).unwrap().len(), 2);
+    assert_eq!(migrate(&config, None).unwrap().len(), 3);
     assert_eq!(complaints(&config), [""; 0]);
 }
 
