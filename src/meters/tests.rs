@@ -304,6 +304,9 @@ fn meters_and_versions_and_texts_are_bounded_and_who_was_not_listed_for_a_month_
 }
 
 proptest! {
+    // Each step syncs a file.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     /// Whatever is told, with refusals and restarts between: of each meter one version
     /// holds, none overlaps another, and a store says at any time what was told then.
     #[test]
