@@ -6,9 +6,11 @@
 //! knows no source and no sink by type.
 
 mod page;
+mod polls;
 mod server;
 mod status;
 
+pub use polls::{FreshnessStatus, GatewayStatus, PollStatus, UnitFactorStatus};
 pub use server::{Admin, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,

@@ -30,9 +30,10 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
-use crate::deliver::PumpHandle;
+use crate::deliver::{CoverageSink, PumpHandle, WebhookCounters};
 use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
+use crate::meters::Meters;
 use crate::source::webhook::Webhook;
 use smart_me::Workers;
 use std::net::SocketAddr;
@@ -84,7 +85,10 @@ impl Service {
         let dead_letters =
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let coverage = Coverage::open(&config.data_directory);
-        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, &coverage, &clock)?);
+        let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
+        let counters = WebhookCounters::default();
+        let watching = CoverageSink::new(coverage.clone(), counters.clone(), journal.clone(), clock.clone());
+        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, watching, &clock)?);
         let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
@@ -96,17 +100,18 @@ impl Service {
             webhook: &webhook,
             door: &door,
             coverage: &coverage,
+            meters: &meters,
+            counters: &counters,
             pumps: &pumps,
             runtime: runtime.handle(),
             clock: &clock,
         };
         let smart_me = Arc::new(Workers::start(&parts).map_err(StartError::because)?);
-        let accounts = &config.webhook.accounts;
         let commands = commands::Commands {
             clock: clock.clone(),
             journal: journal.clone(),
             door: door.clone(),
-            sources: accounts.iter().map(|account| (account.name.clone(), account.source)).collect(),
+            sources: smart_me::sources(&config),
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),

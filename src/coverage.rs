@@ -124,6 +124,12 @@ impl Coverage {
         self.locked().wanted(source, now, slots_max)
     }
 
+    /// The newest time that something of a meter was measured at and came, by whatever way.
+    #[must_use]
+    pub fn heard(&self, meter: MeterId) -> Option<UnixNanos> {
+        self.locked().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
+    }
+
     /// What is missing of a meter at an instant.
     #[must_use]
     pub fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {

@@ -7,6 +7,7 @@
 //! waits, and sends again; a rewind is durable before its first record is sent.
 
 mod backoff;
+mod counters;
 mod coverage;
 mod cursor;
 mod feed;
@@ -28,6 +29,7 @@ pub(crate) mod tests;
 mod trouble;
 
 pub use backoff::{Backoff, BackoffError};
+pub use counters::WebhookCounters;
 pub use coverage::CoverageSink;
 pub use keeper::Keeper;
 pub use pump::{PumpHandle, PumpOptions, StartError};

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod answers;
+mod device_list;
 mod devices;
 mod registrations;
 mod server;
@@ -16,7 +17,8 @@ mod state;
 mod tests;
 
 pub use accounts::{CloudAccount, CloudLogin};
-pub use devices::CloudDevice;
+pub use device_list::CloudGateway;
+pub use devices::{CloudDevice, DeviceKind};
 pub use registrations::CloudRegistration;
 pub use state::{Fault, Received, Switches};
 
@@ -88,6 +90,11 @@ impl Cloud {
     /// How long a token lasts that is given out from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state().switches.token_lifetime = lifetime;
+    }
+
+    /// What time it is there from now on; without one it is the present.
+    pub fn set_now(&self, now_ns: Option<i64>) {
+        self.state().now_ns = now_ns;
     }
 
     /// Every request that arrived, in order.

@@ -1,6 +1,7 @@
 //! The status page: plain HTML that works without JavaScript and refreshes
 //! itself where there is some.
 
+use super::polls::polls;
 use super::status::{JournalStatus, MeterStatus, MissingStatus, RegistrationStatus, SinkStatus, Status};
 use std::fmt::Write as _;
 
@@ -28,6 +29,7 @@ pub(super) fn page(status: &Status) -> String {
     summary(&mut html, status);
     sources(&mut html, status);
     registrations(&mut html, &status.registrations);
+    polls(&mut html, &status.polls);
     sinks(&mut html, status);
     journal(&mut html, status);
     missing(&mut html, &status.missing);
@@ -307,11 +309,11 @@ fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(super) fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     html.write_fmt(arguments).unwrap_or_default();
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,6 +1,7 @@
 //! The status as data: what the page shows and `/status.json` answers. Field
 //! names are stable; times are RFC 3339 in UTC.
 
+use super::polls::PollStatus;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub struct Status {
     pub certificate: Option<CertificateStatus>,
     /// The webhook registrations at smart-me that are kept right.
     pub registrations: Vec<RegistrationStatus>,
+    /// The accounts at smart-me that are asked for their devices.
+    pub polls: Vec<PollStatus>,
     /// The journal.
     pub journal: JournalStatus,
     /// Every source that brought something or may.

@@ -3,7 +3,6 @@
 use super::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::{CoverageSink, CurrentRules, Keeper, PumpHandle, PumpOptions, Sink};
 use crate::journal::Journal;
@@ -33,13 +32,12 @@ pub(super) fn start_pumps(
     config: &Config,
     journal: &Journal,
     letters: &DeadLetters,
-    coverage: &Coverage,
+    watching: CoverageSink,
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
-    let accounts = config.webhook.accounts.iter();
-    let rules = CurrentRules::new(accounts.map(|account| (account.name.clone(), account.source.limits)));
-    let watching = CoverageSink::new(coverage.clone(), journal.clone(), clock.clone());
+    let sources = super::smart_me::sources(config).into_iter();
+    let rules = CurrentRules::new(sources.map(|(name, options)| (name, options.limits)));
     let mut sinks = sinks(config, journal, letters, clock)?;
     sinks.push((COVERAGE, Box::new(watching)));
     sinks

@@ -1,14 +1,16 @@
-//! The accounts at smart-me: the threads that keep their registrations and fetch what
-//! is missing, and registrations by hand.
+//! The accounts at smart-me: the threads that keep their registrations, fetch what is
+//! missing and ask for devices, and registrations by hand.
 
 use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::coverage::Coverage;
-use crate::deliver::PumpHandle;
-use crate::ingest::Door;
+use crate::deliver::{PumpHandle, WebhookCounters};
+use crate::ingest::{Door, SourceOptions};
+use crate::meters::Meters;
 use crate::source::smart_me::{
-    Account, ApiError, Budget, Client, Evidence, Listed, Memory, Pause, Registrar, Repair, RepairParts, Report, Task,
+    Account, ApiError, Budget, Client, Describer, Evidence, Listed, Memory, Pause, Poll, PollMode, PollParts,
+    Registrar, Repair, Report, Task, Way,
 };
 use crate::source::webhook::Webhook;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub(super) struct Workers {
     pub(super) tasks: Vec<Task>,
     /// Those that fetch what is missing.
     pub(super) repairs: Vec<Repair>,
+    /// Those that ask for devices.
+    pub(super) polls: Vec<Poll>,
 }
 
 /// What they work with.
@@ -34,6 +38,8 @@ pub(super) struct Parts<'a> {
     pub(super) webhook: &'a Webhook,
     pub(super) door: &'a Door,
     pub(super) coverage: &'a Coverage,
+    pub(super) meters: &'a Meters,
+    pub(super) counters: &'a WebhookCounters,
     pub(super) pumps: &'a Arc<Vec<PumpHandle>>,
     pub(super) runtime: &'a tokio::runtime::Handle,
     pub(super) clock: &'a Clock,
@@ -48,6 +54,7 @@ impl Workers {
             let budget = Budget::new(account.requests_per_minute);
             workers.tasks.extend(parts.registration(account, &budget)?);
             workers.repairs.extend(parts.repair(account, &budget)?);
+            workers.polls.extend(parts.poll(account, &budget)?);
         }
         Ok(workers)
     }
@@ -55,20 +62,21 @@ impl Workers {
     pub(super) fn stop(&self) {
         self.tasks.iter().for_each(Task::stop);
         self.repairs.iter().for_each(Repair::stop);
+        self.polls.iter().for_each(Poll::stop);
     }
 
     /// Waits for their ends; `left` is how long may still be waited.
     pub(super) fn join(&self, left: impl Fn() -> Duration) {
         self.tasks.iter().for_each(|task| task.join(left()));
         self.repairs.iter().for_each(|repair| repair.join(left()));
+        self.polls.iter().for_each(|poll| poll.join(left()));
     }
 }
 
 impl Parts<'_> {
     fn registration(&self, account: &Account, budget: &Budget) -> Result<Option<Task>, String> {
         let Some(every) = account.reconcile_every else { return Ok(None) };
-        let pause = Arc::new(Pause::default());
-        let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        let (client, pause) = self.client(account, budget);
         let Ok(registrar) = registrar(self.config, account, client) else { return Ok(None) };
         let knocks = self.webhook.knocks(&account.name);
         let mut before = Evidence::default();
@@ -86,22 +94,77 @@ impl Parts<'_> {
     }
 
     fn repair(&self, account: &Account, budget: &Budget) -> Result<Option<Repair>, String> {
-        let sender = self.config.webhook.accounts.iter().find(|sender| sender.name == account.name);
-        let Some(sender) = sender.filter(|_| account.repair) else { return Ok(None) };
+        if !account.repair {
+            return Ok(None);
+        }
+        let Some(way) = self.way(account)? else { return Ok(None) };
+        let (client, pause) = self.client(account, budget);
+        Repair::start(client, way, pause).map(Some).map_err(|error| error.to_string())
+    }
+
+    fn poll(&self, account: &Account, budget: &Budget) -> Result<Option<Poll>, String> {
+        let Some(polling) = account.polling.clone() else { return Ok(None) };
+        let way = if polling.mode == PollMode::Store { self.way(account)? } else { None };
+        let (client, pause) = self.client(account, budget);
+        let parts = PollParts {
+            polling,
+            way,
+            describer: self.describer(account)?,
+            counters: self.counters.clone(),
+            clock: self.clock.clone(),
+        };
+        Poll::start(client, parts, pause).map(Some).map_err(|error| error.to_string())
+    }
+
+    /// Who tells of the devices of an account whose readings are stored.
+    fn describer(&self, account: &Account) -> Result<Option<Describer>, String> {
+        let Some((name, options)) = sources(self.config).into_iter().find(|(name, _)| *name == account.name) else {
+            return Ok(None);
+        };
+        Ok(Some(Describer {
+            meters: self.meters.clone(),
+            entrance: self.door.source(&name, options).map_err(|error| error.to_string())?,
+            runtime: self.runtime.clone(),
+            clock: self.clock.clone(),
+        }))
+    }
+
+    fn client(&self, account: &Account, budget: &Budget) -> (Client, Arc<Pause>) {
         let pause = Arc::new(Pause::default());
         let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        (client, pause)
+    }
+
+    /// The way of what is fetched for an account whose readings are stored.
+    fn way(&self, account: &Account) -> Result<Option<Way>, String> {
+        let sources = sources(self.config);
+        let Some((name, options)) = sources.into_iter().find(|(name, _)| *name == account.name) else {
+            return Ok(None);
+        };
         let pumps = Arc::clone(self.pumps);
-        let parts = RepairParts {
+        Ok(Some(Way {
             coverage: self.coverage.clone(),
             is_caught_up: Box::new(move || {
                 pumps.iter().any(|pump| pump.name() == COVERAGE && pump.status().lag_records == 0)
             }),
-            entrance: self.door.source(&account.name, sender.source).map_err(|error| error.to_string())?,
+            entrance: self.door.source(&name, options).map_err(|error| error.to_string())?,
             runtime: self.runtime.clone(),
             clock: self.clock.clone(),
-        };
-        Repair::start(client, parts, pause).map(Some).map_err(|error| error.to_string())
+        }))
     }
+}
+
+/// Everybody who brings readings, webhook or not.
+pub(super) fn sources(config: &Config) -> Vec<(String, SourceOptions)> {
+    let webhook = config.webhook.accounts.iter().map(|account| (account.name.clone(), account.source));
+    let mut sources: Vec<_> = webhook.collect();
+    for account in &config.smart_me {
+        let is_stored = account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store);
+        if is_stored && sources.iter().all(|(name, _)| *name != account.name) {
+            sources.push((account.name.clone(), SourceOptions::default()));
+        }
+    }
+    sources
 }
 
 /// What can be done with registrations by hand.
@@ -142,8 +205,10 @@ fn for_each<T>(
     wanted: Option<&str>,
     mut each: impl FnMut(&mut Registrar) -> Result<T, ApiError>,
 ) -> Result<Vec<(String, T)>, String> {
-    let accounts: Vec<&Account> =
-        config.smart_me.iter().filter(|account| wanted.is_none_or(|wanted| account.name == wanted)).collect();
+    // Without a webhook there is nothing to be registered.
+    let has_webhook = |name: &str| config.webhook.accounts.iter().any(|sender| sender.name == name);
+    let is_wanted = |name: &str| wanted.map_or_else(|| has_webhook(name), |wanted| name == wanted);
+    let accounts: Vec<&Account> = config.smart_me.iter().filter(|account| is_wanted(&account.name)).collect();
     if accounts.is_empty() {
         return Err(match wanted {
             Some(name) => format!("there is no [[smart_me]] table for account '{name}' in the configuration"),

@@ -1,5 +1,7 @@
 //! The status page's data, read from the running parts.
 
+mod polls;
+
 use super::smart_me::Workers;
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
@@ -54,6 +56,7 @@ impl Sources {
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
             registrations: self.smart_me.tasks.iter().map(|task| registration_status(task.status())).collect(),
+            polls: self.smart_me.polls.iter().map(|poll| polls::status(poll.status())).collect(),
             journal: self.journal_status(),
             sources: self.source_status(&recent.sources),
             sinks: pumps.iter().map(sink_status).collect(),

@@ -219,6 +219,9 @@ fn contents(format: u16, body: &[u8]) -> String {
     let Some(format) = PayloadFormat::from_number(format) else {
         return format!("payload format {format} is not known to this program");
     };
+    if format == PayloadFormat::Meters {
+        return described(body);
+    }
     let readings = match wire::readings(format, body) {
         Ok(readings) => readings,
         Err(error) => return format!("cannot be decoded: {error}"),
@@ -234,6 +237,16 @@ fn contents(format: u16, body: &[u8]) -> String {
         }));
     }
     lines.join("\n")
+}
+
+fn described(body: &[u8]) -> String {
+    let versions = match wire::meters::versions(body) {
+        Ok(versions) => versions,
+        Err(error) => return format!("cannot be decoded: {error}"),
+    };
+    let line =
+        |it: &wire::meters::Version| format!("  meter {} from {}: {}", it.meter, it.valid_from, it.description.name);
+    versions.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure> {

@@ -1,10 +1,12 @@
-//! `[[smart_me]]`: what may be asked of smart-me's REST API, by webhook account.
+//! `[[smart_me]]`: what may be asked of smart-me's REST API, by account.
+
+mod polling;
 
 use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::Texts;
-use super::webhook::Sender;
-use crate::source::smart_me::{Account, ApiUrl, Login, Wanted};
+use super::webhook::{NAME_WANTED, Sender, is_name};
+use crate::source::smart_me::{Account, ApiUrl, Login, PollMode, Polling, Wanted};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use uuid::Uuid;
@@ -28,9 +30,6 @@ pub(super) fn smart_me(sections: Vec<Section<'_>>, senders: &[Sender]) -> Vec<Ac
 fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Option<Account> {
     let name = section.required::<String>("account", "\"building-a\"");
     let sender = name.as_ref().and_then(|name| senders.iter().find(|sender| sender.name == *name));
-    if let (Some(name), None) = (&name, sender) {
-        section.fault("account", format!("there is no [[webhook.account]] called '{name}'"));
-    }
     if name.as_ref().is_some_and(|name| taken.contains(name)) {
         section.fault("account", "has a [[smart_me]] table already; one is enough");
     }
@@ -38,7 +37,13 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
     let api = ApiUrl::parse(&url).map_err(|why| section.fault("url", format!("'{url}' {why}"))).ok();
     let login = login(&mut section);
     let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
-    let wanted = wanted(&mut section, sender);
+    let meter = meter(&mut section);
+    let wanted = wanted(&mut section, sender, meter);
+    let mut polling = polling::polling(&mut section, sender.is_some(), meter);
+    let reach = polling::reach(&mut section, polling.as_mut());
+    if let (Some(name), None) = (&name, sender) {
+        without_webhook(&section, name, polling.as_ref());
+    }
     let reconcile_every = reconcile(&mut section);
     let repair = section.get_or("repair", true);
     section.finish();
@@ -48,6 +53,8 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
         login: login?,
         requests_per_minute: NonZeroUsize::new(requests_per_minute)?,
         wanted,
+        reach,
+        polling,
         repair,
         reconcile_every,
     })
@@ -81,13 +88,32 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
     }
 }
 
-fn wanted(section: &mut Section<'_>, sender: Option<&Sender>) -> Option<Wanted> {
+/// Readings come by the REST API alone: what needs the webhook is at fault, a name that
+/// was meant to be a webhook account's too.
+fn without_webhook(section: &Section<'_>, name: &str, polling: Option<&Polling>) {
+    if !is_name(name) {
+        section.fault("account", NAME_WANTED);
+    }
+    let is_stored = polling.is_some_and(|polling| polling.mode == PollMode::Store);
+    if !is_stored || section.has("public_url") {
+        section.fault(
+            "account",
+            format!(
+                "there is no [[webhook.account]] called '{name}'; without one, readings come by poll = \"store\", and \
+                 there is no public_url"
+            ),
+        );
+    }
+}
+
+fn meter(section: &mut Section<'_>) -> Option<Uuid> {
+    let text: String = section.get("meter")?;
+    let read = text.parse::<Uuid>();
+    read.map_err(|_| section.fault("meter", format!("'{text}' is no id of a device at smart-me"))).ok()
+}
+
+fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid>) -> Option<Wanted> {
     let public: Option<String> = section.get("public_url");
-    let meter: Option<String> = section.get("meter");
-    let meter = meter.and_then(|text| {
-        let read = text.parse::<Uuid>();
-        read.map_err(|_| section.fault("meter", format!("'{text}' is no id of a device at smart-me"))).ok()
-    });
     let public = public?;
     if let Err(why) = ApiUrl::parse(&public) {
         section.fault("public_url", format!("'{public}' {why}: the address under which smart-me reaches the webhook"));

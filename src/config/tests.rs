@@ -1,6 +1,7 @@
 //! The configuration at its door: text and environment in, parts or faults out.
 
 use super::*;
+use crate::source::smart_me::{Account, PollMode, Reach};
 
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
@@ -166,13 +167,37 @@ fn an_account_at_smart_me_that_cannot_work_is_a_fault() {
         ("meter = \"x\"", "no id of a device"),
         ("client_id = \"x\"\nclient_secret = \"x\"", "secrets do not belong"),
         ("requests_per_minute = 0", "between 1"),
-        ("[[smart_me]]\naccount = \"b\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"b\"\npoll = \"watch\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"b\"\npublic_url = \"https://m.example\"", "no [[webhook.account]] called 'b'"),
+        ("[[smart_me]]\naccount = \"\"", "1 to 64 characters"),
+        ("poll = \"sometimes\"", "none of off, watch, store"),
+        ("poll_every = \"10ms\"", "at least a second"),
+        ("poll_values = [\"all\"]", "needs poll"),
+        ("poll = \"store\"\npoll_values = [\"x\"]", "no id of a device"),
+        ("poll = \"store\"\npartner = true\npoll_values = [\"all\"]", "not for a partner's account"),
+        ("unit_factor_expected = 0", "between 1"),
         ("[[smart_me]]\naccount = \"a\"", "already"),
     ] {
         let found = faults(&with_smart_me(directory.path(), lines));
         assert!(found.iter().any(|fault| fault.contains(says)), "{lines}: {found:?}");
         assert!(!found.concat().contains("hunter2"));
     }
+}
+
+#[test]
+fn an_account_is_watched_where_a_webhook_brings_its_readings_and_stored_where_none_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    let alone = format!("[[smart_me]]\naccount = \"b\"\napi_key_file = {key:?}\npartner = true");
+    let both = config(&with_smart_me(directory.path(), &alone));
+    let [with, without] = &both.smart_me[..] else { panic!("two accounts") };
+    let polling = |account: &Account| account.polling.clone().unwrap();
+    assert_eq!((polling(with).mode, polling(with).every), (PollMode::Watch, Duration::from_mins(5)));
+    assert_eq!((polling(without).mode, polling(without).every), (PollMode::Store, Duration::from_mins(1)));
+    assert_eq!((with.reach, without.reach), (Reach::Own, Reach::Partner));
+    assert_eq!((polling(with).gateways, polling(without).gateways), (true, false));
+    let off = config(&with_smart_me(directory.path(), "poll = \"off\""));
+    assert_eq!(off.smart_me[0].polling, None);
 }
 
 #[test]

@@ -103,10 +103,17 @@ fn open_account() -> Account {
     }
 }
 
+/// What a source may be called.
+pub(super) const NAME_WANTED: &str = "must have 1 to 64 characters and no control characters";
+
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 64 && !name.chars().any(char::is_control)
+}
+
 fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
     let name = section.required::<String>("name", "\"building-a\"");
-    if name.as_deref().is_some_and(|name| name.is_empty() || name.len() > 64 || name.chars().any(char::is_control)) {
-        section.fault("name", "must have 1 to 64 characters and no control characters");
+    if name.as_deref().is_some_and(|name| !is_name(name)) {
+        section.fault("name", NAME_WANTED);
     }
     let path = section.required::<String>("path", "\"/smart-me/4f1c9a6e5f7d\"");
     let pairs = [pair(&mut section, "username", PASSWORD), pair(&mut section, "second_username", SECOND_PASSWORD)];

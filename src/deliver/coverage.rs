@@ -2,13 +2,14 @@
 //! pump of its own, like the keeper. It stores what it knows every minute; the
 //! records since then are read again after a start, which changes nothing.
 
+use super::counters::WebhookCounters;
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Seen, Slot};
 use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
 use crate::reading::{Flags, registry};
-use crate::wire::Judged;
+use crate::wire::{Judged, PayloadFormat};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct CoverageSink {
     coverage: Coverage,
+    counters: WebhookCounters,
     journal: Journal,
     clock: Clock,
     next: Sequence,
@@ -32,10 +34,10 @@ pub struct CoverageSink {
 impl CoverageSink {
     /// Notes there.
     #[must_use]
-    pub fn new(coverage: Coverage, journal: Journal, clock: Clock) -> Self {
+    pub fn new(coverage: Coverage, counters: WebhookCounters, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
-        Self { coverage, journal, clock, next, stored: next, has_taken: false, judge_at: now, store_at: now }
+        Self { coverage, counters, journal, clock, next, stored: next, has_taken: false, judge_at: now, store_at: now }
     }
 
     /// Looks what is missing, where everything that came until now was noted.
@@ -87,6 +89,9 @@ impl Sink for CoverageSink {
                 Seen { at: reading.at, has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading) };
             let is_repair = reading.flags.contains(Flags::GAP_REPAIR);
             let received = delivery.record.header.received;
+            if delivery.format == PayloadFormat::SmartMe {
+                self.counters.note(&reading);
+            }
             self.coverage.note(delivery.source, reading.meter, seen, received, is_repair);
         }
         self.next = delivery.record.sequence.next();

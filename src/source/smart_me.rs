@@ -1,8 +1,9 @@
 //! smart-me's REST API as a client: one client an account, with one budget.
 //!
-//! Here lives what an account may ask of the vendor's cloud, and the keeping of
-//! its webhook registration, and what is fetched of the past where it is missing. Read-only towards devices: of everything the API can
-//! write only registrations of our own URL are made and removed. Invariants: an
+//! Here lives what an account may ask of the vendor's cloud: the keeping of its webhook
+//! registration, what is fetched of the past where it is missing, and its devices with
+//! what they measured last. Read-only towards devices: of everything the API can write
+//! only registrations of our own URL are made and removed. Invariants: an
 //! account never sends more requests in any minute than its budget; no secret and
 //! no webhook path is in an error, a log line or a `Debug`.
 
@@ -10,24 +11,32 @@ mod account;
 mod answer;
 mod budget;
 mod client;
+mod describe;
 mod login;
 mod memory;
 mod pause;
 mod plan;
+mod poll;
 mod registrar;
 mod repair;
 mod task;
 #[cfg(test)]
 mod tests;
+mod way;
 mod worker;
 
-pub use account::{Account, ApiUrl, Login, Wanted, origin};
+pub use account::{Account, ApiUrl, Login, Reach, Wanted, origin};
 pub use answer::ApiError;
 pub use budget::Budget;
-pub use client::Client;
+pub use client::{Client, Dated};
+pub use describe::Describer;
 pub use memory::Memory;
 pub use pause::Pause;
 pub use plan::{Evidence, Standing, Step};
+pub use poll::{
+    Freshness, GatewayStatus, Poll, PollMode, PollParts, PollState, PollStatus, Polling, UnitFactor, ValuesOf,
+};
 pub use registrar::{Listed, Registrar, Report};
-pub use repair::{Repair, RepairParts, RepairState};
+pub use repair::{Repair, RepairState};
 pub use task::{RegistrationState, RegistrationStatus, Task};
+pub use way::Way;

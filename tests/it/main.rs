@@ -16,12 +16,14 @@ mod servers;
 /// From the POST to the stores and back out again, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
+    mod accounts;
     mod clock;
     mod control;
     mod copies;
     mod delivery;
     mod door;
     mod endings;
+    mod exchange;
     mod forgotten;
     #[cfg(feature = "test-faults")]
     mod formats;
@@ -30,6 +32,7 @@ mod end_to_end {
     mod outages;
     #[cfg(feature = "test-faults")]
     mod poison;
+    mod polling;
     mod proxies;
     mod registration;
     mod repair;

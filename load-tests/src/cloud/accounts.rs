@@ -15,6 +15,8 @@ pub struct CloudAccount {
     pub claims: Vec<String>,
     /// Its devices.
     pub devices: Vec<CloudDevice>,
+    /// Whether it is a gold partner's, who sees the devices of all customers (here: its own).
+    pub is_partner: bool,
     /// Whether it is a Professional account, which may read the past.
     pub is_professional: bool,
 }
@@ -35,7 +37,7 @@ impl CloudAccount {
     #[must_use]
     pub fn new(name: &str, logins: Vec<CloudLogin>) -> Self {
         let claims = ["device.read", "realtimeapi.readwrite"].map(str::to_owned).to_vec();
-        Self { name: name.to_owned(), logins, claims, devices: Vec::new(), is_professional: true }
+        Self { name: name.to_owned(), logins, claims, devices: Vec::new(), is_partner: false, is_professional: true }
     }
 
     /// The same without a claim.

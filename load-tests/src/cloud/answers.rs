@@ -1,6 +1,7 @@
 //! What each end point answers.
 
 use super::accounts::CloudAccount;
+use super::device_list;
 use super::devices;
 use super::registrations::CloudRegistration;
 use super::state::{State, Switches, Token};
@@ -17,6 +18,8 @@ pub(super) struct Asked<'a> {
     pub(super) authorization: Option<&'a str>,
     pub(super) body: &'a [u8],
     pub(super) now: Instant,
+    /// In nanoseconds since 1970.
+    pub(super) now_ns: i64,
 }
 
 pub(super) type Answer = (StatusCode, Vec<u8>);
@@ -33,7 +36,11 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     };
     let is_read = *asked.method == Method::GET;
     let may = |claims: &[&str]| account.claims.iter().any(|has| claims.contains(&has.as_str()));
-    if let Some(id) = path.strip_prefix("/ValuesInPastMultiple/") {
+    if is_read && let Some(answer) = device_list::answer(&account, path, asked.query, asked.now_ns, &state.switches) {
+        return (account.name, answer);
+    }
+    let partners = path.strip_prefix("/partner").filter(|_| account.is_partner);
+    if let Some(id) = partners.unwrap_or(path).strip_prefix("/ValuesInPastMultiple/") {
         let answer = past(&account, id, asked.query, &state.switches);
         return (account.name, answer);
     }

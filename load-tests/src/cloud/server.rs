@@ -4,11 +4,12 @@ use super::answers::{Asked, answer};
 use super::state::{Fault, Received, State};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,7 +68,7 @@ async fn listen(listener: TcpListener, state: Arc<Mutex<State>>) {
 async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
     let service = service_fn(|request| respond(request, Arc::clone(&state)));
     // A connection that ends in an error is one that a fault has cut.
-    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+    http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
 async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Result<Response<Full<Bytes>>> {
@@ -75,6 +76,7 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let now = now();
+    let now_ns = state.now_ns.unwrap_or_else(present);
     let is_token = head.uri.path().ends_with("/oauth/token");
     let fault = if is_token { None } else { state.faults.pop_front() };
     let asked = Asked {
@@ -84,9 +86,10 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
         authorization: head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
         body: &body,
         now,
+        now_ns,
     };
     let what = format!("{} {}", head.method, head.uri.path());
-    let (account, outcome) = match fault {
+    let (account, mut outcome) = match fault {
         None | Some(Fault::None) => {
             let (account, (status, body)) = answer(&mut state, &asked);
             (account, Some(response(status, body)))
@@ -97,6 +100,9 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
         Some(Fault::Status(status, after)) => (String::new(), Some(failed(status, after))),
     };
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
+    if let (true, Some(response)) = (state.switches.dates, &mut outcome) {
+        response.headers_mut().extend(http_date(now_ns).map(|date| (DATE, date)));
+    }
     state.requests.push(Received { at: now, account, what, status });
     outcome.ok_or_else(|| io::Error::other("cut"))
 }
@@ -104,7 +110,7 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
 fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -115,6 +121,17 @@ fn failed(status: u16, after: Option<u32>) -> Response<Full<Bytes>> {
         failed.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     failed
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn http_date(now_ns: i64) -> Option<HeaderValue> {
+    let time = Timestamp::from_nanosecond(i128::from(now_ns)).ok()?;
+    HeaderValue::from_str(&jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the same")]
+fn present() -> i64 {
+    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the service's Clock does not exist in the vendor's cloud")]

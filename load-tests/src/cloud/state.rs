@@ -24,6 +24,10 @@ pub struct Switches {
     pub float_noise: bool,
     /// The end of a stretch of the past is given, too.
     pub past_ends_included: bool,
+    /// The list of devices has M-Bus gateways, too.
+    pub lists_gateways: bool,
+    /// Answers say when they were given.
+    pub dates: bool,
     /// What an account without a licence for the past is answered.
     pub past_refusal: u16,
 }
@@ -41,6 +45,8 @@ impl Default for Switches {
             dotted_codes: false,
             float_noise: true,
             past_ends_included: true,
+            lists_gateways: true,
+            dates: true,
             past_refusal: 403,
         }
     }
@@ -99,6 +105,8 @@ pub(super) struct State {
     pub(super) tokens: HashMap<String, Token>,
     pub(super) faults: VecDeque<Fault>,
     pub(super) requests: Vec<Received>,
+    /// What time it is, where somebody has set it.
+    pub(super) now_ns: Option<i64>,
 }
 
 impl State {
@@ -110,6 +118,7 @@ impl State {
             tokens: HashMap::new(),
             faults: VecDeque::new(),
             requests: Vec::new(),
+            now_ns: None,
         }
     }
 

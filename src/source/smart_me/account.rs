@@ -1,5 +1,6 @@
 //! What is configured of an account at smart-me.
 
+use super::poll::Polling;
 use crate::secret::Secret;
 use crate::vendor::smart_me::NewRegistration;
 use std::fmt;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 /// An account and how to ask for its data.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// The name of its webhook account, so also of its source.
+    /// The name of its source: of its webhook account, where it has one.
     pub name: String,
     /// Where the API is.
     pub api: ApiUrl,
@@ -22,10 +23,24 @@ pub struct Account {
     pub requests_per_minute: NonZeroUsize,
     /// The registration it should have; `None` where our public address is not known.
     pub wanted: Option<Wanted>,
+    /// Whose devices it sees.
+    pub reach: Reach,
+    /// How its devices are asked for; `None` for not at all.
+    pub polling: Option<Polling>,
     /// Whether what is missing of its meters is fetched.
     pub repair: bool,
     /// How often the registration is put right; `None` for never.
     pub reconcile_every: Option<Duration>,
+}
+
+/// Whose devices an account sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Its own.
+    #[default]
+    Own,
+    /// Those of all its customers: a gold partner's account, with calls of its own.
+    Partner,
 }
 
 /// The base address of the API, without a slash at its end.

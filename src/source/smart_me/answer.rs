@@ -1,6 +1,7 @@
 //! What an answer of the API means for the request: done, later, or never.
 
 use super::pause::Ended;
+use crate::reading::UnixNanos;
 use std::time::Duration;
 use ureq::http::{HeaderMap, StatusCode, header};
 
@@ -35,6 +36,9 @@ pub enum ApiError {
     /// An answer that is not what the API's description says.
     #[error("smart-me's answer cannot be read: {0}")]
     Unreadable(String),
+    /// What was fetched was not kept.
+    #[error("what smart-me gave could not be kept ({0}); it is fetched again")]
+    NotKept(String),
     /// A stop ended the wait.
     #[error("stopped")]
     Stopped,
@@ -93,6 +97,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(wait.min(RETRY_AFTER_MAX))
+}
+
+/// When the server gave its answer, to the second.
+pub(super) fn date(headers: &HeaderMap) -> Option<UnixNanos> {
+    let date = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+    i64::try_from(date.as_nanosecond()).ok().map(UnixNanos)
 }
 
 /// A date of HTTP: `Sun, 06 Nov 1994 08:49:37 GMT`.

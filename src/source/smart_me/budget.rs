@@ -24,13 +24,15 @@ struct Requests {
     per_minute: NonZeroUsize,
     under_way: usize,
     answered: VecDeque<Instant>,
+    /// The server asked for nothing before.
+    not_before: Option<Instant>,
 }
 
 impl Budget {
     /// A budget of so many requests in any minute.
     #[must_use]
     pub fn new(per_minute: NonZeroUsize) -> Self {
-        Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new(), not_before: None })))
     }
 
     /// Begins a request, or says how long to wait before asking again.
@@ -39,12 +41,23 @@ impl Budget {
         while requests.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
             requests.answered.pop_front();
         }
+        if let Some(wait) =
+            requests.not_before.and_then(|then| then.checked_duration_since(now)).filter(|it| !it.is_zero())
+        {
+            return Err(wait);
+        }
         if requests.answered.len() + requests.under_way < requests.per_minute.get() {
             requests.under_way += 1;
             return Ok(());
         }
         let wait = |oldest: &Instant| (*oldest + WINDOW).saturating_duration_since(now);
         Err(requests.answered.front().map_or(LOOK_AGAIN, wait))
+    }
+
+    /// Nothing more before then: whoever asks for the account next, the server's wait is kept.
+    pub(super) fn hold(&self, until: Instant) {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.not_before = requests.not_before.max(Some(until));
     }
 
     /// Ends one whose answer came now, or that was given up.
@@ -84,6 +97,17 @@ mod tests {
                 prop_assert!(within <= per_minute, "{within}");
             }
         }
+    }
+
+    #[test]
+    fn a_wait_that_the_server_asked_for_holds_for_everybody() {
+        let budget = Budget::new(NonZeroUsize::new(9).unwrap());
+        let now = Clock::system().monotonic();
+        let (short, long) = (Duration::from_secs(5), Duration::from_secs(70));
+        budget.hold(now + long);
+        budget.hold(now + short);
+        assert_eq!(budget.clone().begin(now), Err(long));
+        assert_eq!(budget.begin(now + long), Ok(()));
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! POST only where the server said that it did nothing with it. Waits are long
 //! and jittered, and end with the [`Pause`].
 
-use super::account::Account;
-use super::answer::{ApiError, Verdict, verdict};
+use super::account::{Account, Reach};
+use super::answer::{ApiError, Verdict, date, verdict};
 use super::budget::Budget;
 use super::login::{Authorization, Failed};
 use super::pause::Pause;
 use crate::clock::Clock;
 use crate::deliver::Backoff;
 use crate::metrics;
+use crate::reading::UnixNanos;
 use ::metrics::Counter;
 use oauth2::{HttpRequest, HttpResponse};
 use std::sync::Arc;
@@ -27,6 +28,15 @@ const ATTEMPTS_MAX: u32 = 6;
 /// The waits between them.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
+/// An answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dated {
+    /// What it says.
+    pub body: Vec<u8>,
+    /// When the server gave it, to the second, by the server's own clock.
+    pub date: Option<UnixNanos>,
+}
 
 /// The client of one account.
 #[derive(Debug)]
@@ -64,11 +74,24 @@ impl Client {
         &self.account.name
     }
 
+    /// Whose devices the account sees.
+    pub(super) fn reach(&self) -> Reach {
+        self.account.reach
+    }
+
     /// Asks for something.
     ///
     /// # Errors
     /// [`ApiError`], after repeats.
     pub fn get(&mut self, path: &str) -> Result<Vec<u8>, ApiError> {
+        self.get_dated(path).map(|answer| answer.body)
+    }
+
+    /// Asks for something that ages.
+    ///
+    /// # Errors
+    /// [`ApiError`], after repeats.
+    pub fn get_dated(&mut self, path: &str) -> Result<Dated, ApiError> {
         self.call(&Method::GET, path, &[])
     }
 
@@ -91,7 +114,7 @@ impl Client {
         self.call(&Method::POST, path, json).map(drop)
     }
 
-    fn call(&mut self, method: &Method, path: &str, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    fn call(&mut self, method: &Method, path: &str, body: &[u8]) -> Result<Dated, ApiError> {
         let may_repeat = *method != Method::POST;
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or(Backoff::STANDARD);
         let give_up_at = self.clock.monotonic() + self.patience;
@@ -116,7 +139,7 @@ impl Client {
     }
 
     /// One attempt, within the budget.
-    fn attempt(&mut self, method: &Method, path: &str, body: &[u8]) -> Result<(Verdict, Vec<u8>), ApiError> {
+    fn attempt(&mut self, method: &Method, path: &str, body: &[u8]) -> Result<(Verdict, Dated), ApiError> {
         let carrier = Carrier {
             agent: &self.agent,
             budget: &self.budget,
@@ -130,7 +153,7 @@ impl Client {
             Ok(header) => header,
             // What a token needs may pass as well as what a request needs.
             Err(error @ (ApiError::Away(_) | ApiError::Busy(_))) => {
-                return Ok((Verdict::Later { after: None, error }, Vec::new()));
+                return Ok((Verdict::Later { after: None, error }, Dated::default()));
             }
             Err(error) => return Err(error),
         };
@@ -188,7 +211,7 @@ struct Carrier<'a> {
 
 impl Carrier<'_> {
     /// Waits for the budget, sends, reads. An error only where nothing more is to be done.
-    fn carry(&self, request: Request<Vec<u8>>) -> Result<(Verdict, Vec<u8>), ApiError> {
+    fn carry(&self, request: Request<Vec<u8>>) -> Result<(Verdict, Dated), ApiError> {
         let (verdict, _, answer) = self.exchange(request)?;
         Ok((verdict, answer))
     }
@@ -200,14 +223,14 @@ impl Carrier<'_> {
             Verdict::Perhaps(said) => Err(Failed(ApiError::Away(said))),
             // The library reads what the server says of a refusal.
             Verdict::Done | Verdict::Never(_) => {
-                let mut response = HttpResponse::new(answer);
+                let mut response = HttpResponse::new(answer.body);
                 *response.status_mut() = status;
                 Ok(response)
             }
         }
     }
 
-    fn exchange(&self, request: Request<Vec<u8>>) -> Result<(Verdict, ureq::http::StatusCode, Vec<u8>), ApiError> {
+    fn exchange(&self, request: Request<Vec<u8>>) -> Result<(Verdict, ureq::http::StatusCode, Dated), ApiError> {
         while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
             self.pause.wait(wait)?;
         }
@@ -215,18 +238,22 @@ impl Carrier<'_> {
             let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
             Ok((answer.status(), answer.headers().clone(), body))
         });
-        self.budget.end(self.clock.monotonic());
-        let (verdict, status, body) = match outcome {
+        let now = self.clock.monotonic();
+        self.budget.end(now);
+        let (verdict, status, answer) = match outcome {
             Ok((status, headers, body)) => {
                 let words = String::from_utf8_lossy(body.get(..1024).unwrap_or(&body)).into_owned();
-                (verdict(status, &headers, &words), status, body)
+                (verdict(status, &headers, &words), status, Dated { body, date: date(&headers) })
             }
             Err(error) => {
-                (Verdict::Perhaps(error.to_string()), ureq::http::StatusCode::SERVICE_UNAVAILABLE, Vec::new())
+                (Verdict::Perhaps(error.to_string()), ureq::http::StatusCode::SERVICE_UNAVAILABLE, Dated::default())
             }
         };
+        if let Verdict::Later { after: Some(after), .. } = &verdict {
+            self.budget.hold(now + *after);
+        }
         self.counts.count(&verdict);
-        Ok((verdict, status, body))
+        Ok((verdict, status, answer))
     }
 }
 

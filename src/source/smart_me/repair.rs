@@ -8,20 +8,19 @@
 //! brings in the milliseconds between the look and the append is followed by the
 //! fetched one.
 
+use super::account::Reach;
 use super::answer::ApiError;
 use super::client::Client;
 use super::pause::Pause;
+use super::way::{Reading, Way};
 use super::worker::Worker;
-use crate::clock::Clock;
-use crate::coverage::{Coverage, Lacks, Wanted};
+use crate::coverage::{Lacks, Wanted};
 use crate::deliver::Backoff;
-use crate::ingest::Entrance;
 use crate::metrics;
 use crate::reading::registry::{self, Kind};
-use crate::reading::{Flags, MeterId, Sample, UnixNanos};
+use crate::reading::{Flags, Sample};
 use crate::vendor::smart_me::Values;
-use crate::wire::PayloadFormat;
-use crate::wire::batch::{Original, encode};
+use crate::wire::batch::Original;
 use ::metrics::Counter;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,16 +30,11 @@ use std::time::Duration;
 const SLOTS_MAX: u32 = 1000;
 /// So often it is looked whether something is missing.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// What is under way in the journal is waited for so often, for so long.
-const CAUGHT_UP_LOOKS: u32 = 50;
-const CAUGHT_UP_PAUSE: Duration = Duration::from_millis(100);
 /// The waits after a failure.
 const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// After so long an account that was refused is tried again: it may have been upgraded.
 const REFUSED_FOR: Duration = Duration::from_hours(24);
-/// Readings of one record.
-const READINGS_MAX: usize = 250;
 /// A larger answer is not kept beside its readings.
 const ORIGINAL_BYTES_MAX: usize = 1 << 20;
 
@@ -63,29 +57,9 @@ pub struct Repair {
     worker: Worker,
 }
 
-/// What the thread works with.
-pub struct RepairParts {
-    /// What is missing.
-    pub coverage: Coverage,
-    /// Whether everything in the journal was noted there.
-    pub is_caught_up: Box<dyn Fn() -> bool + Send>,
-    /// The account's way through the door.
-    pub entrance: Entrance,
-    /// Where the door's waits are run.
-    pub runtime: tokio::runtime::Handle,
-    /// The time.
-    pub clock: Clock,
-}
-
-impl std::fmt::Debug for RepairParts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RepairParts")
-    }
-}
-
 struct Repairing {
     client: Client,
-    parts: RepairParts,
+    way: Way,
     pause: Arc<Pause>,
     state: Arc<Mutex<RepairState>>,
     fetched: Counter,
@@ -111,11 +85,11 @@ impl Repair {
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub fn start(client: Client, parts: RepairParts, pause: Arc<Pause>) -> io::Result<Self> {
+    pub fn start(client: Client, way: Way, pause: Arc<Pause>) -> io::Result<Self> {
         let state = Arc::new(Mutex::new(RepairState::Working));
         let account = client.name().to_owned();
         let fetched = metrics::counter("meterline_gap_readings_fetched_total", &[("account", account.clone())]);
-        let repairing = Repairing { client, parts, pause: Arc::clone(&pause), state: Arc::clone(&state), fetched };
+        let repairing = Repairing { client, way, pause: Arc::clone(&pause), state: Arc::clone(&state), fetched };
         let worker = Worker::start(pause, move || repairing.run())?;
         Ok(Self { account, state, worker })
     }
@@ -173,43 +147,25 @@ impl Repairing {
     fn look(&mut self) -> Result<bool, Trouble> {
         let mut is_done = false;
         // What is under way in the journal may be what is missing.
-        while self.is_caught_up()? {
-            let now = self.parts.clock.now();
-            let Some(wanted) = self.parts.coverage.wanted(self.client.name(), now, SLOTS_MAX) else { break };
+        while self.way.catch_up(&self.pause).map_err(ApiError::from)? {
+            let now = self.way.clock.now();
+            let Some(wanted) = self.way.coverage.wanted(self.client.name(), now, SLOTS_MAX) else { break };
             self.mend(&wanted)?;
-            self.parts.coverage.asked(&wanted, now);
+            self.way.coverage.asked(&wanted, now);
             is_done = true;
         }
         Ok(is_done)
     }
 
-    /// Waits a little for what is under way.
-    fn is_caught_up(&self) -> Result<bool, Trouble> {
-        for _ in 0..CAUGHT_UP_LOOKS {
-            if (self.parts.is_caught_up)() {
-                return Ok(true);
-            }
-            self.pause.wait(CAUGHT_UP_PAUSE).map_err(ApiError::from)?;
-        }
-        Ok(false)
-    }
-
     fn mend(&mut self, wanted: &Wanted) -> Result<(), Trouble> {
-        let path = past_values(wanted);
+        let path = past_values(self.client.reach(), wanted);
         let Some(answer) = self.ask(&path)? else { return Ok(()) };
         let values = Values::read(&answer).map_err(|error| ApiError::Unreadable(error.to_string()))?;
         let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(wanted, values)).collect();
-        for (number, readings) in missing.chunks(READINGS_MAX).enumerate() {
-            // Once is enough to read it again from.
-            let bytes = if number == 0 && answer.len() <= ORIGINAL_BYTES_MAX { answer.as_slice() } else { &[] };
-            let original = Original { bytes, content_type: "application/json", origin: &path };
-            let body =
-                encode(readings.iter().map(|(meter, at, values)| (*meter, *at, Flags::GAP_REPAIR, values)), original);
-            let taken = self.parts.runtime.block_on(self.parts.entrance.take(PayloadFormat::ReadingBatch, &body));
-            taken.map_err(|refusal| Trouble::Door(refusal.to_string()))?;
-            self.fetched.increment(readings.len() as u64);
-        }
-        Ok(())
+        let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { answer.as_slice() } else { &[] };
+        let original = Original { bytes, content_type: "application/json", origin: &path };
+        let taken = |readings: &[Reading]| self.fetched.increment(readings.len() as u64);
+        self.way.take(&missing, Flags::GAP_REPAIR, original, taken).map_err(Trouble::Door)
     }
 
     /// The answer; `None` where smart-me knows no such device.
@@ -223,13 +179,13 @@ impl Repairing {
     }
 
     /// What of these values is missing.
-    fn missing(&self, wanted: &Wanted, values: Values) -> Option<(MeterId, UnixNanos, Vec<Sample>)> {
+    fn missing(&self, wanted: &Wanted, values: Values) -> Option<Reading> {
         let at = values.at?;
         if values.meter.is_some_and(|meter| meter != wanted.meter) {
             return None;
         }
         let mut samples = values.samples;
-        match self.parts.coverage.lacks(wanted, at) {
+        match self.way.coverage.lacks(wanted, at) {
             Lacks::Nothing => return None,
             Lacks::Counters => samples.retain(is_counter),
             Lacks::All => {}
@@ -265,9 +221,13 @@ fn is_counter(sample: &Sample) -> bool {
 
 /// The call for a stretch of quarter-hours; whether its end is given too is not
 /// published, so it asks a little beyond it.
-fn past_values(wanted: &Wanted) -> String {
+fn past_values(reach: Reach, wanted: &Wanted) -> String {
     let until = wanted.until.saturating_add(60_000_000_000);
-    format!("/ValuesInPastMultiple/{}?startDate={}&endDate={until}&interval=15", wanted.meter, wanted.from)
+    let call = match reach {
+        Reach::Own => "/ValuesInPastMultiple",
+        Reach::Partner => "/partner/ValuesInPastMultiple",
+    };
+    format!("{call}/{}?startDate={}&endDate={until}&interval=15", wanted.meter, wanted.from)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

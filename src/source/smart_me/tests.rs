@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod poll;
 mod reconcile;
 mod repair;
 
@@ -36,6 +37,8 @@ fn account(cloud: &Cloud, login: Login) -> Account {
         login,
         requests_per_minute: NonZeroUsize::new(1000).unwrap(),
         wanted: Some(wanted()),
+        reach: Reach::Own,
+        polling: None,
         repair: true,
         reconcile_every: None,
     }

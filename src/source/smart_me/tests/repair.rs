@@ -6,7 +6,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Door, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, UnixNanos};
-use crate::source::smart_me::{Repair, RepairParts, RepairState};
+use crate::source::smart_me::{Repair, RepairState, Way};
 use crate::wire::{self, PayloadFormat};
 use meterline_load::cloud::CloudDevice;
 use std::collections::BTreeMap;
@@ -29,6 +29,10 @@ struct Scene {
 impl Scene {
     /// A device on the grid of which the last `missing` quarter-hours did not come.
     fn new(switches: Switches, missing: i64, change: impl FnOnce(&mut CloudAccount, Slot)) -> Self {
+        Self::of(switches, Reach::Own, missing, change)
+    }
+
+    fn of(switches: Switches, reach: Reach, missing: i64, change: impl FnOnce(&mut CloudAccount, Slot)) -> Self {
         let cloud = cloud(switches);
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
@@ -48,17 +52,17 @@ impl Scene {
         let door = Door::new(journal.clone(), Some(letters), clock.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
         let pause = Arc::new(Pause::default());
-        let account = account(&cloud, key());
+        let account = Account { reach, ..account(&cloud, key()) };
         let budget = Budget::new(account.requests_per_minute);
         let client = Client::new(account, budget, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
-        let parts = RepairParts {
+        let way = Way {
             coverage: coverage.clone(),
             is_caught_up: Box::new(|| true),
             entrance: door.source("a", SourceOptions::default()).unwrap(),
             runtime: runtime.handle().clone(),
             clock: clock.clone(),
         };
-        let repair = Repair::start(client, parts, pause).unwrap();
+        let repair = Repair::start(client, way, pause).unwrap();
         Self { cloud, coverage, journal, clock, now, repair, _runtime: runtime, _directory: directory }
     }
 
@@ -164,6 +168,14 @@ fn a_day_of_trouble_loses_nothing_and_repeats_nothing() {
     trouble.iter().for_each(|fault| scene.cloud.fail_next(1, *fault));
     scene.wait("it was asked for", |scene| scene.coverage.gaps()[0].0.asked == 1 || !scene.fetched().is_empty());
     assert!(scene.fetched().len() >= 20);
+}
+
+#[test]
+fn a_partner_asks_for_the_past_of_its_customers() {
+    let scene = Scene::of(Switches::default(), Reach::Partner, 20, |account, _| account.is_partner = true);
+    scene.wait("it was asked for", |scene| scene.coverage.gaps()[0].0.asked == 1);
+    assert!(scene.fetched().len() >= 20);
+    assert!(scene.cloud.requests()[0].what.starts_with("GET /partner/ValuesInPastMultiple/"));
 }
 
 #[test]

@@ -1,0 +1,369 @@
+//! Devices, asked for at a cloud over real sockets.
+
+use super::*;
+use crate::coverage::{Coverage, Seen};
+use crate::dead_letters::DeadLetters;
+use crate::deliver::WebhookCounters;
+use crate::ingest::{Door, SourceOptions};
+use crate::journal::{Journal, Options, Sequence};
+use crate::reading::{Flags, Limits, MeterId, Sample, UnixNanos};
+use crate::source::smart_me::{Poll, PollMode, PollParts, PollState, Polling, ValuesOf, Way};
+use crate::wire::{self, Judged, PayloadFormat};
+use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};
+use std::thread;
+use uuid::Uuid;
+
+const METER: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
+const OTHER: Uuid = Uuid::from_u128(0x1b7c_9a10_77aa_4f53_8b6e_52f0_41c3_0d22);
+const GATEWAY: Uuid = Uuid::from_u128(0x5e0d_11c2_3b4a_4c8e_a1f0_9f27_86b4_7c33);
+const SECOND: i64 = 1_000_000_000;
+const DAY: i64 = 86_400 * SECOND;
+
+/// A time at which meters of ten seconds measure: a little before the present.
+fn present() -> i64 {
+    Clock::system().now().0 / (10 * SECOND) * (10 * SECOND)
+}
+
+fn polling(mode: PollMode) -> Polling {
+    Polling {
+        mode,
+        every: Duration::from_millis(20),
+        only: None,
+        values: ValuesOf::None,
+        stale_after: Duration::from_mins(15),
+        gateways: false,
+        unit_factor_expected: 1.0,
+    }
+}
+
+struct Scene {
+    cloud: Cloud,
+    coverage: Coverage,
+    counters: WebhookCounters,
+    journal: Journal,
+    poll: Poll,
+    now: i64,
+    _runtime: tokio::runtime::Runtime,
+    _directory: tempfile::TempDir,
+}
+
+/// How a scene differs from the usual one.
+struct Setting {
+    switches: Switches,
+    polling: Polling,
+    reach: Reach,
+    per_minute: usize,
+}
+
+impl Setting {
+    fn of(mode: PollMode) -> Self {
+        Self { switches: Switches::default(), polling: polling(mode), reach: Reach::Own, per_minute: 6000 }
+    }
+}
+
+impl Scene {
+    fn new(setting: Setting, devices: Vec<CloudDevice>, before: impl FnOnce(&Cloud, &Coverage, i64)) -> Self {
+        let cloud = cloud(setting.switches);
+        let now = present();
+        cloud.set_now(Some(now));
+        cloud.change_account("a", |account| {
+            account.devices = devices;
+            account.is_partner = setting.reach == Reach::Partner;
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let coverage = Coverage::open(directory.path());
+        before(&cloud, &coverage, now);
+        let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
+        let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
+        let door = Door::new(journal.clone(), Some(letters), clock.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
+        let pause = Arc::new(Pause::default());
+        let account = Account { reach: setting.reach, ..account(&cloud, key()) };
+        let budget = Budget::new(NonZeroUsize::new(setting.per_minute).unwrap());
+        let client = Client::new(account, budget, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
+        let way = (setting.polling.mode == PollMode::Store).then(|| Way {
+            coverage: coverage.clone(),
+            is_caught_up: Box::new(|| true),
+            entrance: door.source("a", SourceOptions::default()).unwrap(),
+            runtime: runtime.handle().clone(),
+            clock: clock.clone(),
+        });
+        let counters = WebhookCounters::default();
+        let parts = PollParts { polling: setting.polling, way, describer: None, counters: counters.clone(), clock };
+        let poll = Poll::start(client, parts, pause).unwrap();
+        Self { cloud, coverage, counters, journal, poll, now, _runtime: runtime, _directory: directory }
+    }
+
+    /// What came through the door.
+    fn stored(&self) -> Vec<(MeterId, UnixNanos, Vec<Sample>)> {
+        let mut stored = Vec::new();
+        let mut reader = self.journal.reader(Sequence::FIRST).unwrap();
+        while let Some(record) = reader.read().unwrap() {
+            assert_eq!(PayloadFormat::from_number(record.header.format), Some(PayloadFormat::ReadingBatch));
+            for reading in wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap() {
+                assert_eq!(reading.flags, Flags::NONE);
+                let samples = reading.values.filter_map(Result::ok).collect();
+                stored.push((reading.meter.unwrap(), reading.at.unwrap(), samples));
+            }
+        }
+        stored
+    }
+
+    /// When something of a device came through the door.
+    fn times(&self, device: Uuid) -> Vec<i64> {
+        let of_it = self.stored().into_iter().filter(|(meter, ..)| *meter == device.into());
+        of_it.map(|(_, at, _)| at.0).collect()
+    }
+
+    fn wait(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..2_000 {
+            if holds(self) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not within 20 s: {what}; {:?}, {:?}", self.poll.status(), self.cloud.requests());
+    }
+
+    /// Waits until the list was asked for so many times more.
+    fn wait_for_lists(&self, more: usize) {
+        let lists = |scene: &Self| {
+            scene.cloud.requests().iter().filter(|it| it.what.ends_with("Devices") && it.status == 200).count()
+        };
+        let before = lists(self);
+        // One may be under way.
+        self.wait("it is asked again", |scene| lists(scene) > before + more);
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.poll.stop();
+        self.poll.join(Duration::from_secs(10));
+    }
+}
+
+fn value(samples: &[Sample], code: &str) -> Option<f64> {
+    samples.iter().find(|sample| sample.obis == code.parse().unwrap()).map(|sample| sample.value)
+}
+
+#[test]
+fn what_is_new_is_stored_once_and_an_unchanged_time_gives_nothing() {
+    for (camel_case, nulls, dates) in [(false, false, true), (true, true, false)] {
+        let switches = Switches { camel_case, nulls, dates, ..Switches::default() };
+        let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::of(DeviceKind::Telstar, OTHER, 500.0)];
+        let scene = Scene::new(Setting { switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
+        scene.wait_for_lists(3);
+        let stored = scene.stored();
+        assert_eq!((scene.times(METER), scene.times(OTHER)), (vec![scene.now], vec![scene.now]));
+        let import = CloudDevice::new(METER, 900.0).values(scene.now)[0].1;
+        assert!((value(&stored[0].2, "1.8.0").unwrap() - import).abs() < 1e-3);
+        assert_eq!(value(&stored[0].2, "16.8.0"), None, "net beside import is not stored");
+        assert!(value(&stored[1].2, "16.7.0").unwrap() < 0.0, "power that is exported");
+        scene.cloud.set_now(Some(scene.now + 12 * SECOND));
+        scene.wait("the next is there", |scene| scene.times(METER).len() == 2);
+        assert_eq!(scene.times(METER)[1], scene.now + 10 * SECOND);
+    }
+}
+
+#[test]
+fn a_dead_meter_is_stale_and_gives_no_sample() {
+    let mut dead = CloudDevice::new(METER, 0.0);
+    dead.silent_since = Some(present() - 96 * DAY);
+    let alive = CloudDevice::new(OTHER, 500.0);
+    let scene = Scene::new(Setting::of(PollMode::Store), vec![dead, alive], |_, _, _| {});
+    scene.wait_for_lists(2);
+    assert_eq!((scene.times(METER), scene.times(OTHER).len()), (Vec::new(), 1));
+    let fresh = scene.poll.status().freshness.unwrap();
+    assert_eq!((fresh.meters, fresh.stale, fresh.oldest.as_secs() / 86_400), (2, 1, 96));
+}
+
+#[test]
+fn how_fresh_it_is_goes_by_the_servers_clock() {
+    let scene = Scene::new(Setting::of(PollMode::Watch), vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.cloud.set_now(Some(scene.now + 300 * DAY + 7 * SECOND));
+    scene.wait_for_lists(1);
+    let status = scene.poll.status();
+    assert_eq!(status.freshness.map(|fresh| (fresh.stale, fresh.oldest.as_secs())), Some((0, 7)));
+    let without = Switches { dates: false, ..Switches::default() };
+    let setting = Setting { switches: without, ..Setting::of(PollMode::Watch) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.wait_for_lists(1);
+    assert_eq!(scene.poll.status().freshness, None, "our clock says nothing of it");
+}
+
+#[test]
+fn who_only_watches_stores_nothing() {
+    let scene = Scene::new(Setting::of(PollMode::Watch), vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.wait_for_lists(1);
+    scene.cloud.set_now(Some(scene.now + 10 * SECOND));
+    scene.wait_for_lists(1);
+    assert_eq!(scene.stored(), []);
+    assert_eq!(scene.poll.status().freshness.map(|fresh| fresh.meters), Some(1));
+}
+
+#[test]
+fn a_polled_value_takes_no_place_of_one_that_came() {
+    let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
+    let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, coverage, now| {
+        let seen = Seen { at: UnixNanos(now), has_counter: true };
+        coverage.note("a", METER.into(), seen, UnixNanos(now), false);
+    });
+    scene.wait_for_lists(2);
+    assert_eq!((scene.times(METER), scene.times(OTHER)), (Vec::new(), vec![scene.now]));
+    assert_eq!(scene.coverage.heard(METER.into()), Some(UnixNanos(scene.now)));
+    scene.cloud.set_now(Some(scene.now + 10 * SECOND));
+    scene.wait("what did not come is taken", |scene| scene.times(METER) == [scene.now + 10 * SECOND]);
+}
+
+#[test]
+fn a_storm_loses_nothing_repeats_nothing_and_waits_as_long_as_it_was_told() {
+    let trouble = [
+        Fault::Status(524, None),
+        Fault::Cut,
+        Fault::Garbled,
+        Fault::DoneAndCut,
+        Fault::Status(429, Some(2)),
+        Fault::Status(429, Some(1)),
+    ];
+    let scene = Scene::new(Setting::of(PollMode::Store), vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
+        trouble.iter().for_each(|fault| cloud.fail_next(1, *fault));
+    });
+    scene.wait("it was taken after all", |scene| !scene.times(METER).is_empty());
+    scene.wait_for_lists(2);
+    assert_eq!(scene.times(METER), [scene.now]);
+    assert_eq!(scene.poll.status().state, PollState::Working);
+    let requests = scene.cloud.requests();
+    for (number, wait) in [(4, 2), (5, 1)] {
+        assert_eq!(requests[number].status, 429);
+        assert!(requests[number + 1].at - requests[number].at >= Duration::from_secs(wait));
+    }
+}
+
+#[test]
+fn the_budget_holds_however_often_it_is_to_be_asked() {
+    let setting = Setting { per_minute: 7, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
+        cloud.fail_next(2, Fault::Status(524, None));
+    });
+    scene.wait("all that may be asked was asked", |scene| scene.cloud.requests().len() == 7);
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(scene.cloud.requests().len(), 7);
+}
+
+#[test]
+fn an_unknown_unit_gives_no_sample() {
+    let odd = CloudDevice::of(DeviceKind::Odd, OTHER, 500.0);
+    let scene = Scene::new(Setting::of(PollMode::Store), vec![odd, CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.wait_for_lists(1);
+    assert_eq!((scene.times(OTHER), scene.times(METER).len()), (Vec::new(), 1));
+}
+
+#[test]
+fn only_the_device_wanted_is_read() {
+    let only = Polling { only: Some(METER.into()), ..polling(PollMode::Store) };
+    let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
+    let scene = Scene::new(Setting { polling: only, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
+    scene.wait_for_lists(1);
+    assert_eq!((scene.times(METER).len(), scene.times(OTHER)), (1, Vec::new()));
+}
+
+#[test]
+fn values_are_asked_for_where_that_is_wished_and_only_when_there_is_something_new() {
+    for dotted_codes in [false, true] {
+        let values = ValuesOf::Some(vec![METER.into()]);
+        let polling = Polling { values, ..polling(PollMode::Store) };
+        let switches = Switches { dotted_codes, ..Switches::default() };
+        let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
+        let scene = Scene::new(Setting { polling, switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
+        scene.wait_for_lists(3);
+        let stored = scene.stored();
+        let power = value(&stored[0].2, "1.7.0").expect("a register that the list does not have");
+        assert!((power - 900.0).abs() < 1e-6);
+        assert_eq!(value(&stored[1].2, "1.7.0"), None);
+        let asked = scene.cloud.requests().iter().filter(|it| it.what.contains("/Values/")).count();
+        assert_eq!((asked, stored.len()), (1, 2));
+    }
+}
+
+#[test]
+fn a_partner_asks_for_the_devices_of_all() {
+    let setting = Setting { reach: Reach::Partner, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.wait_for_lists(1);
+    assert_eq!(scene.times(METER), [scene.now]);
+    assert!(scene.cloud.requests().iter().all(|request| request.what == "GET /PartnerAllDevices"));
+}
+
+#[test]
+fn gateways_say_how_their_meters_are_read() {
+    for (lists_gateways, camel_case) in [(true, false), (false, true)] {
+        let gateway = CloudGateway { state: 2, interval: 4, meters: vec![(METER, 0), (OTHER, 1), (Uuid::nil(), 3)] };
+        let mut unread = CloudDevice::of(DeviceKind::Heat, OTHER, 500.0);
+        unread.silent_since = Some(present() - 30 * 3600 * SECOND);
+        let devices = vec![
+            CloudDevice::of(DeviceKind::ColdWater, METER, 900.0),
+            unread,
+            CloudDevice::of(DeviceKind::MBusGateway(gateway), GATEWAY, 0.0),
+        ];
+        let setting = Setting {
+            switches: Switches { lists_gateways, camel_case, ..Switches::default() },
+            polling: Polling { gateways: true, ..polling(PollMode::Store) },
+            ..Setting::of(PollMode::Store)
+        };
+        let scene = Scene::new(setting, devices, |_, _, _| {});
+        scene.wait("the gateway is known", |scene| !scene.poll.status().gateways.is_empty());
+        let shown = scene.poll.status().gateways.remove(0);
+        assert_eq!(
+            (shown.state.as_str(), shown.interval.as_str(), shown.has_failed),
+            ("meters failed", "15 min", true)
+        );
+        assert_eq!((shown.meters, shown.failed, shown.unread), (3, 2, 1));
+        let stored = scene.stored();
+        assert!(value(&stored[0].2, "8-0:1.0.0").unwrap() > 0.0);
+        assert!((value(&stored[1].2, "6-0:1.0.0").unwrap(), value(&stored[1].2, "0-0:128.1.0")) > (0.0, Some(60.0)));
+        scene.wait_for_lists(2);
+        let asked = scene.cloud.requests().iter().filter(|it| it.what.contains("/gateway/mbus/")).count();
+        assert_eq!(asked, 1, "not with every list");
+        let written = scene.cloud.requests().iter().filter(|it| !it.what.starts_with("GET ")).count();
+        assert_eq!(written, 0, "nothing is written");
+    }
+}
+
+#[test]
+fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
+    for (sent, expected, is_expected) in [(1.0, 1.0, true), (1000.0, 1.0, false), (1000.0, 1000.0, true)] {
+        let polling = Polling { unit_factor_expected: expected, ..polling(PollMode::Watch) };
+        let scene = Scene::new(
+            Setting { polling, ..Setting::of(PollMode::Watch) },
+            vec![CloudDevice::new(METER, 900.0)],
+            |_, _, _| {},
+        );
+        scene.wait_for_lists(1);
+        assert_eq!(scene.poll.status().unit_factor, None, "the webhook brought nothing yet");
+        let values = CloudDevice::new(METER, 900.0).values(scene.now);
+        let samples: Vec<Sample> = values
+            .into_iter()
+            .map(|(code, value)| Sample { obis: crate::reading::Obis(code), value: value * sent })
+            .collect();
+        let at = UnixNanos(scene.now);
+        let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], wire::batch::Original::default());
+        for reading in wire::readings(PayloadFormat::ReadingBatch, &body).unwrap() {
+            scene.counters.note(&Judged::new(reading, &Limits::DEFAULT, at).unwrap());
+        }
+        scene.wait("it is compared", |scene| scene.poll.status().unit_factor.is_some());
+        let found = scene.poll.status().unit_factor.unwrap();
+        assert_eq!((found.factor, found.meters, found.is_expected()), (sent, 1, is_expected));
+    }
+}
+
+#[test]
+fn a_wrong_key_is_named_without_showing_it() {
+    let scene = Scene::new(Setting::of(PollMode::Watch), Vec::new(), |cloud, _, _| {
+        cloud.change_account("a", |account| account.logins.clear());
+    });
+    scene.wait("it fails", |scene| matches!(scene.poll.status().state, PollState::Failing(_)));
+    let shown = format!("{:?} {:?}", scene.poll, scene.poll.status());
+    assert!(shown.contains("credentials") && !shown.contains("hunter2"), "{shown}");
+}
