@@ -1,10 +1,10 @@
 //! `meterline.v1.MeterBatch` (`proto/meterline/v1/meter.proto`): what is known of
 //! meters, on its way through the journal like readings.
 //!
-//! [`check`] walks a body once and finds every fault of its framing; [`versions`]
-//! reads a body and [`encode`] makes one, both by prost's types: they are few. An
-//! item that names no meter, or a time before 1970 or beyond [`TIME_NS_MAX`], is no version and passed over:
-//! no program of ours writes one, and no store could keep it.
+//! [`versions`] walks a body once, finds every fault of its framing, and reads it;
+//! [`encode`] makes one. Both use prost's types: they are few. An item that names no
+//! meter, or a time before 1970 or after 2261, is no version and passed over: no
+//! program of ours writes one, and no store could keep it.
 
 use super::DecodeError;
 use super::batch::meter_id;

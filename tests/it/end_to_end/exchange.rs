@@ -62,6 +62,7 @@ fn newest_in_kafka(brokers: &str, topic: &str) -> BTreeMap<Vec<u8>, String> {
 
 #[test]
 fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store() {
+    let begun = jiff::Timestamp::now().to_string();
     let (store, brokers) = (questdb::Client::shared(), kafka::shared());
     let mut account = CloudAccount::new(BY_REST, vec![CloudLogin::ApiKey(KEY.to_owned())]);
     account.devices = vec![device(OLD, "Cellar", 1)];
@@ -121,7 +122,7 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     for sink in ["sqlite", "questdb", "kafka"] {
         let taken = || service.metric(&format!("meterline_sink_readings_total{{sink=\"{sink}\"}}"));
         let before = taken();
-        service.text_of(&["replay", "--sink", sink, "--from", "1"]);
+        service.text_of(&["replay", "--sink", sink, "--from", &begun]);
         wait::until("the replay is there", LIMIT, || taken() >= before + 2.0);
     }
     service.wait_drained();
