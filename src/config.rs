@@ -149,6 +149,9 @@ fn read(mut root: Section<'_>) -> Config {
     let (webhook, senders) = webhook::webhook(root.section("webhook"));
     let smart_me = smart_me::smart_me(root.sections("smart_me"), &senders);
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
+    if !metering_points.is_empty() && smart_me.iter().all(|account| account.polling.is_none()) {
+        root.fault("metering_point", "needs a [[smart_me]] table whose poll is not \"off\": it tells of the meters");
+    }
     let journal = journal(root.section("journal"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));

@@ -204,7 +204,8 @@ fn an_account_is_watched_where_a_webhook_brings_its_readings_and_stored_where_no
 fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
     let (old, new) = ("8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11", "1f0c5f0e-5d0f-4f6e-8a55-3c9c5d6b7a22");
     let text = format!("[[metering_point]]\nname = \"house-1\"\nmeters = [\"{old}\", \"{new}\"]\n");
-    let points = config(&text).metering_points;
+    let directory = tempfile::tempdir().unwrap();
+    let points = config(&with_smart_me(directory.path(), &text)).metering_points;
     let of = |id: &str| points.of(crate::reading::MeterId::from(id.parse::<uuid::Uuid>().unwrap()));
     assert_eq!((of(old), of(new)), ("house-1".to_owned(), "house-1".to_owned()));
     let alone = "00000000-0000-4000-8000-000000000001";
@@ -216,6 +217,8 @@ fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
     let found = faults(&format!("{text}{text}"));
     assert!(found.iter().any(|fault| fault.contains("has a [[metering_point]] table already")), "{found:?}");
     assert!(faults("[[metering_point]]\nname = \"\"\nmeters = []")[0].contains("characters"));
+    let untold = with_smart_me(directory.path(), &format!("poll = \"off\"\n{text}"));
+    assert!(faults(&untold)[0].contains("it tells of the meters"), "{:?}", faults(&untold));
 }
 
 #[cfg(all(feature = "questdb", feature = "kafka"))]

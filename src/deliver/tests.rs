@@ -1,5 +1,6 @@
 //! The pump at its door: a real journal, and a sink that fails as it is told.
 
+mod describing;
 pub(crate) mod feed;
 mod gaps;
 mod keeping;

@@ -30,6 +30,12 @@ impl Points {
         self.0.get(&meter).cloned().unwrap_or_else(|| meter.to_string())
     }
 
+    /// Whether no meter is put anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The meters that are put at a point.
     pub(super) fn meters(&self) -> impl Iterator<Item = MeterId> {
         self.0.keys().copied()

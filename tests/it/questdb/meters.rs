@@ -177,6 +177,10 @@ fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed
         describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap();
     }
     assert_eq!(stored(&client, "named_meters").len(), 1);
+    client.execute("ALTER TABLE named_meters DEDUP DISABLE");
+    let refused = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).map(drop);
+    blocked(refused, "named_meters does not deduplicate by (valid_from, meter)");
+    assert_eq!(stored(&client, "named_meters").len(), 1);
 }
 
 #[test]
