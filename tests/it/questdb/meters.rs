@@ -178,6 +178,7 @@ fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed
     }
     assert_eq!(stored(&client, "named_meters").len(), 1);
     client.execute("ALTER TABLE named_meters DEDUP DISABLE");
+    wait_applied(&client, stand.config.meters_table.as_ref().unwrap());
     let refused = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).map(drop);
     blocked(refused, "named_meters does not deduplicate by (valid_from, meter)");
     assert_eq!(stored(&client, "named_meters").len(), 1);
