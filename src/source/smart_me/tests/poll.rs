@@ -194,16 +194,6 @@ fn how_fresh_it_is_goes_by_the_servers_clock() {
 }
 
 #[test]
-fn who_only_watches_stores_nothing() {
-    let scene = Scene::new(Setting::of(PollMode::Watch), vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
-    scene.wait_for_lists(1);
-    scene.cloud.set_now(Some(scene.now + 10 * SECOND));
-    scene.wait_for_lists(1);
-    assert_eq!(scene.stored(), []);
-    assert_eq!(scene.poll.status().freshness.map(|fresh| fresh.meters), Some(1));
-}
-
-#[test]
 fn a_polled_value_takes_no_place_of_one_that_came() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
     let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, coverage, now| {
