@@ -9,6 +9,7 @@
 mod accounts;
 mod answers;
 mod devices;
+mod oauth;
 mod registrations;
 mod server;
 mod state;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use accounts::{CloudAccount, CloudLogin};
 pub use devices::CloudDevice;
+pub use oauth::{LoginSwitches, Rotation};
 pub use registrations::CloudRegistration;
 pub use state::{Fault, Received, Switches};
 
@@ -88,6 +90,39 @@ impl Cloud {
     /// How long a token lasts that is given out from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state().switches.token_lifetime = lifetime;
+    }
+
+    /// Confirms the login of the device that shows this code; false where none does.
+    pub fn confirm(&self, user_code: &str) -> bool {
+        self.state().logins.decide(user_code, true)
+    }
+
+    /// Refuses it.
+    pub fn deny(&self, user_code: &str) -> bool {
+        self.state().logins.decide(user_code, false)
+    }
+
+    /// Whoever opens the page of a login from now on is signed in to this account.
+    pub fn sign_in(&self, account: &str) {
+        self.state().logins.signed_in = Some(account.to_owned());
+    }
+
+    /// Revokes the logins of an account: its refresh tokens and all access tokens.
+    pub fn end_logins(&self, account: &str) {
+        let mut state = self.state();
+        state.logins.end(account);
+        state.tokens.clear();
+    }
+
+    /// The refresh tokens that are valid now.
+    #[must_use]
+    pub fn refresh_tokens(&self) -> Vec<String> {
+        self.state().logins.refresh_tokens()
+    }
+
+    /// Lets the next request for a token fail.
+    pub fn fail_next_token(&self, fault: Fault) {
+        self.state().token_faults.push_back(fault);
     }
 
     /// Every request that arrived, in order.

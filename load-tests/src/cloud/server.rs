@@ -4,7 +4,7 @@ use super::answers::{Asked, answer};
 use super::state::{Fault, Received, State};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -76,7 +76,7 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let now = now();
     let is_token = head.uri.path().ends_with("/oauth/token");
-    let fault = if is_token { None } else { state.faults.pop_front() };
+    let fault = if is_token { state.token_faults.pop_front() } else { state.faults.pop_front() };
     let asked = Asked {
         method: &head.method,
         path: head.uri.path(),
@@ -102,9 +102,15 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
 }
 
 fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+    if status == StatusCode::FOUND {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = status;
+        response.headers_mut().extend(HeaderValue::from_bytes(&body).ok().map(|address| (LOCATION, address)));
+        return response;
+    }
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
