@@ -1,6 +1,6 @@
 //! The listener: accepts connections within their bound, owns their tasks, stops.
 
-use super::access::{AccessList, Knocks};
+use super::access::{AccessList, Knocks, Pairs};
 use super::answer::LABELS;
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::config::{Account, Config, ConfigError};
@@ -98,6 +98,7 @@ pub struct Webhook {
     local_addr: SocketAddr,
     tls: Option<Tls>,
     knocks: HashMap<String, Arc<Knocks>>,
+    pairs: HashMap<String, Arc<Pairs>>,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
     /// Looks after the certificate.
@@ -119,12 +120,13 @@ impl Webhook {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let site = Arc::new(Site::new(&config, tls.clone(), door, clock)?);
-        let names = config.accounts.iter().map(|account| account.name.clone());
-        let knocks = names.zip(site.access.knocks().map(Arc::clone)).collect();
+        let names = || config.accounts.iter().map(|account| account.name.clone());
+        let knocks = names().zip(site.access.knocks().map(Arc::clone)).collect();
+        let pairs = names().zip(site.access.pairs().map(Arc::clone)).collect();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, site, phases));
-        Ok(Self { local_addr, tls, knocks, phase, task, watcher })
+        Ok(Self { local_addr, tls, knocks, pairs, phase, task, watcher })
     }
 
     /// Where it listens.
@@ -137,6 +139,12 @@ impl Webhook {
     #[must_use]
     pub fn knocks(&self, account: &str) -> Option<Arc<Knocks>> {
         self.knocks.get(account).map(Arc::clone)
+    }
+
+    /// The pairs of an account that are valid, to be changed.
+    #[must_use]
+    pub fn pairs(&self, account: &str) -> Option<Arc<Pairs>> {
+        self.pairs.get(account).map(Arc::clone)
     }
 
     /// Its certificate; `None` where it speaks plain HTTP.
