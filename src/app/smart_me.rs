@@ -1,6 +1,15 @@
 //! The accounts at smart-me: the threads that keep their registrations and fetch what
 //! is missing, and registrations by hand.
 
+mod keeper;
+mod login;
+mod rotate;
+
+pub(super) use keeper::Keeper;
+pub(super) use login::findings;
+pub use login::{LoginWay, log_in};
+pub use rotate::rotate;
+
 use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -8,7 +17,8 @@ use crate::coverage::Coverage;
 use crate::deliver::PumpHandle;
 use crate::ingest::Door;
 use crate::source::smart_me::{
-    Account, ApiError, Budget, Client, Evidence, Listed, Memory, Pause, Registrar, Repair, RepairParts, Report, Task,
+    Access, Account, ApiError, Client, Desk, Evidence, Listed, Memory, Pause, Registrar, Repair, RepairParts, Report,
+    Task,
 };
 use crate::source::webhook::Webhook;
 use std::sync::Arc;
@@ -26,6 +36,10 @@ pub(super) struct Workers {
     pub(super) tasks: Vec<Task>,
     /// Those that fetch what is missing.
     pub(super) repairs: Vec<Repair>,
+    /// What commands do to the accounts beside them.
+    pub(super) keepers: Vec<Keeper>,
+    /// Ends what commands wait for.
+    by_command: Arc<Pause>,
 }
 
 /// What they work with.
@@ -41,18 +55,24 @@ pub(super) struct Parts<'a> {
 
 impl Workers {
     /// Starts what is configured of every account; all of an account's requests are
-    /// of one budget.
+    /// of one budget and one login.
     pub(super) fn start(parts: &Parts<'_>) -> Result<Self, String> {
         let mut workers = Self::default();
         for account in &parts.config.smart_me {
-            let budget = Budget::new(account.requests_per_minute);
-            workers.tasks.extend(parts.registration(account, &budget)?);
-            workers.repairs.extend(parts.repair(account, &budget)?);
+            let access = Access::new(account, &parts.config.data_directory);
+            login::say(account, &access);
+            let keeper = parts.keeper(account, &access, &workers.by_command);
+            if let Some(desk) = keeper.as_ref().and_then(Keeper::desk) {
+                workers.tasks.extend(parts.registration(account, &access, desk)?);
+            }
+            workers.keepers.extend(keeper);
+            workers.repairs.extend(parts.repair(account, &access)?);
         }
         Ok(workers)
     }
 
     pub(super) fn stop(&self) {
+        self.by_command.end();
         self.tasks.iter().for_each(Task::stop);
         self.repairs.iter().for_each(Repair::stop);
     }
@@ -65,31 +85,44 @@ impl Workers {
 }
 
 impl Parts<'_> {
-    fn registration(&self, account: &Account, budget: &Budget) -> Result<Option<Task>, String> {
+    fn keeper(&self, account: &Account, access: &Access, pause: &Arc<Pause>) -> Option<Keeper> {
+        Some(Keeper {
+            account: account.clone(),
+            access: access.clone(),
+            desk: account.wanted.clone().map(Desk::new),
+            memory: Memory::in_directory(&self.config.data_directory),
+            pairs: self.webhook.pairs(&account.name)?,
+            pause: Arc::clone(pause),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn registration(&self, account: &Account, access: &Access, desk: &Desk) -> Result<Option<Task>, String> {
         let Some(every) = account.reconcile_every else { return Ok(None) };
         let pause = Arc::new(Pause::default());
-        let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
-        let Ok(registrar) = registrar(self.config, account, client) else { return Ok(None) };
+        let client = Client::new(account.clone(), access.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        let registrar = Registrar::new(client, desk.clone(), Memory::in_directory(&self.config.data_directory));
         let knocks = self.webhook.knocks(&account.name);
         let mut before = Evidence::default();
         let evidence = move || {
-            let now = knocks
-                .as_ref()
-                .map_or(before, |knocks| Evidence { accepted: knocks.accepted(), challenged: knocks.challenged() });
-            let since =
-                Evidence { accepted: now.accepted - before.accepted, challenged: now.challenged - before.challenged };
+            let now = knocks.as_ref().map_or(before, |knocks| Evidence {
+                accepted: knocks.accepted(),
+                challenged: knocks.challenged(),
+                ..before
+            });
+            let (accepted, challenged) = (now.accepted - before.accepted, now.challenged - before.challenged);
             before = now;
-            since
+            Evidence { accepted, challenged, ..Evidence::default() }
         };
         let task = Task::start(&account.name, registrar, every, evidence, pause, self.clock.clone());
         task.map(Some).map_err(|error| error.to_string())
     }
 
-    fn repair(&self, account: &Account, budget: &Budget) -> Result<Option<Repair>, String> {
+    fn repair(&self, account: &Account, access: &Access) -> Result<Option<Repair>, String> {
         let sender = self.config.webhook.accounts.iter().find(|sender| sender.name == account.name);
         let Some(sender) = sender.filter(|_| account.repair) else { return Ok(None) };
         let pause = Arc::new(Pause::default());
-        let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        let client = Client::new(account.clone(), access.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
         let pumps = Arc::clone(self.pumps);
         let parts = RepairParts {
             coverage: self.coverage.clone(),
@@ -153,8 +186,8 @@ fn for_each<T>(
     let clock = Clock::system();
     let mut done = Vec::new();
     for account in accounts {
-        let budget = Budget::new(account.requests_per_minute);
-        let client = Client::new(account.clone(), budget, PATIENCE_BY_HAND, Arc::default(), clock.clone());
+        let access = Access::new(account, &config.data_directory);
+        let client = Client::new(account.clone(), access, PATIENCE_BY_HAND, Arc::default(), clock.clone());
         let mut registrar = registrar(config, account, client)?;
         let outcome = each(&mut registrar).map_err(|error| format!("{}: {error}", account.name))?;
         done.push((account.name.clone(), outcome));
@@ -162,9 +195,15 @@ fn for_each<T>(
     Ok(done)
 }
 
+/// The [[smart_me]] table of an account.
+fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Account, String> {
+    let account = config.smart_me.iter().find(|account| account.name == name);
+    account.ok_or_else(|| format!("there is no [[smart_me]] table for account '{name}' in the configuration"))
+}
+
 fn registrar(config: &Config, account: &Account, client: Client) -> Result<Registrar, String> {
     let wanted = account.wanted.clone().ok_or_else(|| {
         format!("{}: [[smart_me]] needs public_url, the address under which smart-me reaches the webhook", account.name)
     })?;
-    Ok(Registrar::new(client, wanted, Memory::in_directory(&config.data_directory)))
+    Ok(Registrar::new(client, Desk::new(wanted), Memory::in_directory(&config.data_directory)))
 }

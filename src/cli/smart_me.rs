@@ -1,5 +1,8 @@
 //! `meterline smart-me`: what stands in an account at smart-me.
 
+mod login;
+mod rotate;
+
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, table};
@@ -7,7 +10,7 @@ use crate::app::{RegistrationCommand, register, registrations};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-/// Look after the webhook registrations in the accounts at smart-me
+/// Look after the accounts at smart-me: logins and webhook registrations
 ///
 /// Each [[smart_me]] table of the configuration names an account, how to log in,
 /// and the public address of the webhook. Registrations of other programs are
@@ -29,6 +32,10 @@ enum Command {
     Register(Change),
     /// Remove every registration of our address
     Remove(Change),
+    /// Log in as a person, once, for a table with client_id and token_key_file
+    Login(login::LoginArgs),
+    /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
+    Rotate(rotate::RotateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +64,8 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
         Command::List(which) => list(which),
         Command::Register(change) => apply(change, RegistrationCommand::Register),
         Command::Remove(change) => apply(change, RegistrationCommand::Remove),
+        Command::Login(arguments) => login::run(arguments),
+        Command::Rotate(arguments) => rotate::run(arguments),
     }
 }
 

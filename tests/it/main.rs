@@ -27,6 +27,7 @@ mod end_to_end {
     mod formats;
     mod gaps;
     mod left_behind;
+    mod logging_in;
     mod outages;
     #[cfg(feature = "test-faults")]
     mod poison;
@@ -36,6 +37,7 @@ mod end_to_end {
     mod replay;
     #[cfg(feature = "test-faults")]
     mod rereading;
+    mod rotation;
     mod tls;
     mod volume;
     mod watch;
