@@ -74,6 +74,7 @@ struct Device {
     account: String,
     client: String,
     user_code: String,
+    is_offline: bool,
     ends: Instant,
     /// When it was asked for last.
     asked: Option<Instant>,
@@ -86,6 +87,7 @@ struct Code {
     client: String,
     challenge: String,
     redirect: String,
+    is_offline: bool,
 }
 
 impl Logins {
@@ -155,6 +157,7 @@ fn device(state: &mut State, asked: &Asked<'_>, account: &CloudAccount, client: 
         account: account.name.clone(),
         client: client.to_owned(),
         user_code: user_code.clone(),
+        is_offline: asks_for_offline_access(form),
         ends: asked.now + code_lasts,
         asked: None,
         is_confirmed: None,
@@ -189,10 +192,10 @@ fn confirmed(state: &mut State, asked: &Asked<'_>, client: &str, form: &Form) ->
         None => refused("authorization_pending"),
         Some(false) => refused("access_denied"),
         Some(true) => {
-            let account = device.account.clone();
+            let (account, is_offline) = (device.account.clone(), device.is_offline);
             state.logins.devices.remove(&code);
-            let refresh = state.logins.grant(&account, client, None);
-            tokens(state, asked, &account, Some(&refresh))
+            let refresh = is_offline.then(|| state.logins.grant(&account, client, None));
+            tokens(state, asked, &account, refresh.as_deref())
         }
     }
 }
@@ -219,7 +222,8 @@ fn authorize(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     }
     let code = Uuid::new_v4().to_string();
     let answer = back(&format!("code={code}"));
-    let code_of = Code { account: name.clone(), client, challenge: field("code_challenge"), redirect };
+    let (challenge, is_offline) = (field("code_challenge"), asks_for_offline_access(&query));
+    let code_of = Code { account: name.clone(), client, challenge, redirect, is_offline };
     state.logins.codes.insert(code, code_of);
     (name, answer)
 }
@@ -232,8 +236,8 @@ fn code(state: &mut State, asked: &Asked<'_>, client: &str, form: &Form) -> Answ
     if code.client != client || code.challenge != proof || code.redirect != field("redirect_uri") {
         return refused("invalid_grant");
     }
-    let refresh = state.logins.grant(&code.account, client, None);
-    tokens(state, asked, &code.account, Some(&refresh))
+    let refresh = code.is_offline.then(|| state.logins.grant(&code.account, client, None));
+    tokens(state, asked, &code.account, refresh.as_deref())
 }
 
 /// RFC 6749, section 6.
@@ -271,6 +275,11 @@ fn lacks_claim(account: &CloudAccount, form: &Form) -> bool {
     let scopes = form.get("scope").cloned().unwrap_or_default();
     let mut asked = scopes.split(' ').filter(|scope| !scope.is_empty() && *scope != "offline_access");
     asked.any(|scope| !account.claims.iter().any(|has| has == scope))
+}
+
+/// Without it there is no refresh token.
+fn asks_for_offline_access(form: &Form) -> bool {
+    form.get("scope").is_some_and(|scopes| scopes.split(' ').any(|scope| scope == "offline_access"))
 }
 
 fn ok(value: &Value) -> Answer {

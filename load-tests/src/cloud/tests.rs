@@ -103,7 +103,7 @@ fn token(cloud: &Cloud, form: &str) -> serde_json::Value {
 /// The code that a browser comes back with, its challenge from RFC 7636, appendix B.
 fn code(cloud: &Cloud) -> String {
     let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
-    let query = "response_type=code&client_id=app&state=s&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fb\
+    let query = "response_type=code&client_id=app&state=s&scope=offline_access&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fb\
                  &code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let answer = agent.get(format!("{}/oauth/authorize?{query}", cloud.url())).call().unwrap();
     let back = answer.headers()["location"].to_str().unwrap().to_owned();
@@ -134,7 +134,8 @@ fn a_refresh_token_stays_ends_at_once_or_when_the_next_is_used() {
     ] {
         let cloud =
             with_application(LoginSwitches { rotation, device_interval: Duration::ZERO, ..LoginSwitches::default() });
-        let mut device = agent().post(format!("{}/oauth/device", cloud.url())).send("client_id=app").unwrap();
+        let mut device =
+            agent().post(format!("{}/oauth/device", cloud.url())).send("client_id=app&scope=offline_access").unwrap();
         let device: serde_json::Value = serde_json::from_str(&device.body_mut().read_to_string().unwrap()).unwrap();
         let code = device["device_code"].as_str().unwrap();
         let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id=app";
