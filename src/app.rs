@@ -22,7 +22,7 @@ pub use check::{Finding, findings};
 pub use mend::{finalize_journals, repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, forget_cursor};
-pub use smart_me::{RegistrationCommand, register, registrations};
+pub use smart_me::{LoginWay, RegistrationCommand, log_in, register, registrations, rotate};
 
 use crate::admin::{Admin, Views};
 use crate::clock::Clock;
@@ -116,6 +116,7 @@ impl Service {
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),
+            smart_me: Arc::clone(&smart_me),
         };
         let sources = status::Sources {
             clock: clock.clone(),

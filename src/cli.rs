@@ -69,7 +69,7 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Deliver again from a time on, by rewinding a sink.
     Replay(replay::ReplayArgs),
-    /// The webhook registrations in the accounts at smart-me: list, register, remove.
+    /// The accounts at smart-me: log in; list, register, remove the webhook's registration.
     SmartMe(smart_me::SmartMeArgs),
 }
 

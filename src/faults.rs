@@ -1,5 +1,5 @@
 //! Switches of test builds (feature `test-faults`, off in every release): a
-//! decoder that learns, a clock that is wrong, an encoder that dies. Set by the environment variable
+//! decoder that learns, a clock that is wrong, an encoder that dies, a command that does. Set by the environment variable
 //! `METERLINE_TEST_FAULTS`, names with commas between them.
 //!
 //! Knows nothing of what a switch does. Without the feature this module is not
@@ -29,6 +29,13 @@ pub fn number(name: &str) -> Option<i64> {
 pub fn panic_at(switch: &str, value: f64) {
     if number(switch).is_some_and(|poison| poison as f64 == value) {
         std::panic::panic_any("a fault of the encoder, by a switch of this test build");
+    }
+}
+
+/// Ends the process at once, as SIGKILL does, at the step that the switch names.
+pub fn die_at(switch: &str, step: i64) {
+    if number(switch) == Some(step) {
+        std::process::abort();
     }
 }
 

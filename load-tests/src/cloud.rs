@@ -10,6 +10,7 @@ mod accounts;
 mod answers;
 mod device_list;
 mod devices;
+mod oauth;
 mod registrations;
 mod sender;
 mod server;
@@ -20,6 +21,7 @@ mod tests;
 pub use accounts::{CloudAccount, CloudLogin};
 pub use device_list::CloudGateway;
 pub use devices::{CloudDevice, DeviceKind};
+pub use oauth::{LoginSwitches, Rotation};
 pub use registrations::CloudRegistration;
 pub use sender::{CloudSender, Sending, Sent};
 pub use state::{Fault, Received, Switches};
@@ -106,6 +108,39 @@ impl Cloud {
     /// When there is no thread to be had.
     pub fn send(&self, how: Sending, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
         CloudSender::start(Arc::clone(&self.state), how, now_ns)
+    }
+
+    /// Confirms the login of the device that shows this code; false where none does.
+    pub fn confirm(&self, user_code: &str) -> bool {
+        self.state().logins.decide(user_code, true)
+    }
+
+    /// Refuses it.
+    pub fn deny(&self, user_code: &str) -> bool {
+        self.state().logins.decide(user_code, false)
+    }
+
+    /// Whoever opens the page of a login from now on is signed in to this account.
+    pub fn sign_in(&self, account: &str) {
+        self.state().logins.signed_in = Some(account.to_owned());
+    }
+
+    /// Revokes the logins of an account: its refresh tokens and all access tokens.
+    pub fn end_logins(&self, account: &str) {
+        let mut state = self.state();
+        state.logins.end(account);
+        state.tokens.clear();
+    }
+
+    /// The refresh tokens that are valid now.
+    #[must_use]
+    pub fn refresh_tokens(&self) -> Vec<String> {
+        self.state().logins.refresh_tokens()
+    }
+
+    /// Lets the next request for a token fail.
+    pub fn fail_next_token(&self, fault: Fault) {
+        self.state().token_faults.push_back(fault);
     }
 
     /// Every request that arrived, in order.

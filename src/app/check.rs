@@ -24,7 +24,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(part: &'static str, level: Level, message: impl Into<String>) -> Self {
+    pub(super) fn new(part: &'static str, level: Level, message: impl Into<String>) -> Self {
         Self { part, level, message: message.into() }
     }
 }
@@ -36,6 +36,7 @@ pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     found.push(data_directory(&config.data_directory));
     found.extend(bridge::bridge(config).map(|(level, said)| Finding::new("journal", level, said)));
     found.extend(config.webhook.tls.as_ref().map(certificate));
+    found.extend(super::smart_me::findings(config));
     if connect {
         found.extend(sinks(config));
     }

@@ -1,5 +1,6 @@
 //! What the control socket's commands do in the running service.
 
+use super::smart_me::{Keeper, Workers};
 use crate::admin::Status;
 use crate::clock::Clock;
 use crate::control::{self, Answer, Command, Handler};
@@ -24,6 +25,7 @@ pub(super) struct Commands {
     pub(super) pumps: Arc<Vec<PumpHandle>>,
     pub(super) dead_letters: DeadLetters,
     pub(super) runtime: Handle,
+    pub(super) smart_me: Arc<Workers>,
 }
 
 type Outcome = Result<Vec<String>, String>;
@@ -42,7 +44,17 @@ impl Commands {
             Command::TakeBack { sink } => answer(self.take_back(sink.as_deref())),
             Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
             Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
+            Command::Credentials { account } => match self.keeper(&account).and_then(Keeper::read_credentials) {
+                Ok(uses) => Answer::Data { data: uses.into() },
+                Err(why) => Answer::Refused { why },
+            },
+            Command::Register { account } => answer(self.keeper(&account).and_then(Keeper::register)),
         })
+    }
+
+    fn keeper(&self, account: &str) -> Result<&Keeper, String> {
+        let found = self.smart_me.keepers.iter().find(|keeper| keeper.name() == account);
+        found.ok_or_else(|| format!("the running service has no [[smart_me]] table for account '{account}'"))
     }
 
     fn replay(&self, sink: Option<&str>, rewind: Rewind) -> Outcome {

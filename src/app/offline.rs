@@ -39,7 +39,9 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
         Command::Resubmit { .. } => {
             Err("re-submitting goes through the door: start the service with `meterline run` first".to_owned())
         }
-        Command::Status => Err("no service is running in this data directory".to_owned()),
+        Command::Credentials { .. } | Command::Register { .. } | Command::Status => {
+            Err("no service is running in this data directory".to_owned())
+        }
     }
 }
 

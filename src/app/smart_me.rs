@@ -1,6 +1,15 @@
 //! The accounts at smart-me: the threads that keep their registrations, fetch what is
 //! missing and ask for devices, and registrations by hand.
 
+mod keeper;
+mod login;
+mod rotate;
+
+pub(super) use keeper::Keeper;
+pub(super) use login::findings;
+pub use login::{LoginWay, log_in};
+pub use rotate::rotate;
+
 use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -9,7 +18,7 @@ use crate::deliver::{PumpHandle, WebhookCounters};
 use crate::ingest::{Door, SourceOptions};
 use crate::meters::Meters;
 use crate::source::smart_me::{
-    Account, ApiError, Budget, Client, Describer, Evidence, Listed, Memory, Pause, Poll, PollMode, PollParts,
+    Access, Account, ApiError, Client, Describer, Desk, Evidence, Listed, Memory, Pause, Poll, PollMode, PollParts,
     Registrar, Repair, Report, Task, Way,
 };
 use crate::source::webhook::Webhook;
@@ -30,6 +39,10 @@ pub(super) struct Workers {
     pub(super) repairs: Vec<Repair>,
     /// Those that ask for devices.
     pub(super) polls: Vec<Poll>,
+    /// What commands do to the accounts beside them.
+    pub(super) keepers: Vec<Keeper>,
+    /// Ends what commands wait for.
+    by_command: Arc<Pause>,
 }
 
 /// What they work with.
@@ -47,19 +60,25 @@ pub(super) struct Parts<'a> {
 
 impl Workers {
     /// Starts what is configured of every account; all of an account's requests are
-    /// of one budget.
+    /// of one budget and one login.
     pub(super) fn start(parts: &Parts<'_>) -> Result<Self, String> {
         let mut workers = Self::default();
         for account in &parts.config.smart_me {
-            let budget = Budget::new(account.requests_per_minute);
-            workers.tasks.extend(parts.registration(account, &budget)?);
-            workers.repairs.extend(parts.repair(account, &budget)?);
-            workers.polls.extend(parts.poll(account, &budget)?);
+            let access = Access::new(account, &parts.config.data_directory);
+            login::say(account, &access);
+            let keeper = parts.keeper(account, &access, &workers.by_command);
+            if let Some(desk) = keeper.as_ref().and_then(Keeper::desk) {
+                workers.tasks.extend(parts.registration(account, &access, desk)?);
+            }
+            workers.keepers.extend(keeper);
+            workers.repairs.extend(parts.repair(account, &access)?);
+            workers.polls.extend(parts.poll(account, &access)?);
         }
         Ok(workers)
     }
 
     pub(super) fn stop(&self) {
+        self.by_command.end();
         self.tasks.iter().for_each(Task::stop);
         self.repairs.iter().for_each(Repair::stop);
         self.polls.iter().for_each(Poll::stop);
@@ -74,38 +93,51 @@ impl Workers {
 }
 
 impl Parts<'_> {
-    fn registration(&self, account: &Account, budget: &Budget) -> Result<Option<Task>, String> {
+    fn keeper(&self, account: &Account, access: &Access, pause: &Arc<Pause>) -> Option<Keeper> {
+        Some(Keeper {
+            account: account.clone(),
+            access: access.clone(),
+            desk: account.wanted.clone().map(Desk::new),
+            memory: Memory::in_directory(&self.config.data_directory),
+            pairs: self.webhook.pairs(&account.name)?,
+            pause: Arc::clone(pause),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn registration(&self, account: &Account, access: &Access, desk: &Desk) -> Result<Option<Task>, String> {
         let Some(every) = account.reconcile_every else { return Ok(None) };
-        let (client, pause) = self.client(account, budget);
-        let Ok(registrar) = registrar(self.config, account, client) else { return Ok(None) };
+        let (client, pause) = self.client(account, access);
+        let registrar = Registrar::new(client, desk.clone(), Memory::in_directory(&self.config.data_directory));
         let knocks = self.webhook.knocks(&account.name);
         let mut before = Evidence::default();
         let evidence = move || {
-            let now = knocks
-                .as_ref()
-                .map_or(before, |knocks| Evidence { accepted: knocks.accepted(), challenged: knocks.challenged() });
-            let since =
-                Evidence { accepted: now.accepted - before.accepted, challenged: now.challenged - before.challenged };
+            let now = knocks.as_ref().map_or(before, |knocks| Evidence {
+                accepted: knocks.accepted(),
+                challenged: knocks.challenged(),
+                ..before
+            });
+            let (accepted, challenged) = (now.accepted - before.accepted, now.challenged - before.challenged);
             before = now;
-            since
+            Evidence { accepted, challenged, ..Evidence::default() }
         };
         let task = Task::start(&account.name, registrar, every, evidence, pause, self.clock.clone());
         task.map(Some).map_err(|error| error.to_string())
     }
 
-    fn repair(&self, account: &Account, budget: &Budget) -> Result<Option<Repair>, String> {
+    fn repair(&self, account: &Account, access: &Access) -> Result<Option<Repair>, String> {
         if !account.repair {
             return Ok(None);
         }
         let Some(way) = self.way(account)? else { return Ok(None) };
-        let (client, pause) = self.client(account, budget);
+        let (client, pause) = self.client(account, access);
         Repair::start(client, way, pause).map(Some).map_err(|error| error.to_string())
     }
 
-    fn poll(&self, account: &Account, budget: &Budget) -> Result<Option<Poll>, String> {
+    fn poll(&self, account: &Account, access: &Access) -> Result<Option<Poll>, String> {
         let Some(polling) = account.polling.clone() else { return Ok(None) };
         let way = if polling.mode == PollMode::Store { self.way(account)? } else { None };
-        let (client, pause) = self.client(account, budget);
+        let (client, pause) = self.client(account, access);
         let parts = PollParts {
             polling,
             way,
@@ -129,9 +161,9 @@ impl Parts<'_> {
         }))
     }
 
-    fn client(&self, account: &Account, budget: &Budget) -> (Client, Arc<Pause>) {
+    fn client(&self, account: &Account, access: &Access) -> (Client, Arc<Pause>) {
         let pause = Arc::new(Pause::default());
-        let client = Client::new(account.clone(), budget.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
+        let client = Client::new(account.clone(), access.clone(), PATIENCE, Arc::clone(&pause), self.clock.clone());
         (client, pause)
     }
 
@@ -218,8 +250,8 @@ fn for_each<T>(
     let clock = Clock::system();
     let mut done = Vec::new();
     for account in accounts {
-        let budget = Budget::new(account.requests_per_minute);
-        let client = Client::new(account.clone(), budget, PATIENCE_BY_HAND, Arc::default(), clock.clone());
+        let access = Access::new(account, &config.data_directory);
+        let client = Client::new(account.clone(), access, PATIENCE_BY_HAND, Arc::default(), clock.clone());
         let mut registrar = registrar(config, account, client)?;
         let outcome = each(&mut registrar).map_err(|error| format!("{}: {error}", account.name))?;
         done.push((account.name.clone(), outcome));
@@ -227,9 +259,15 @@ fn for_each<T>(
     Ok(done)
 }
 
+/// The [[smart_me]] table of an account.
+fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Account, String> {
+    let account = config.smart_me.iter().find(|account| account.name == name);
+    account.ok_or_else(|| format!("there is no [[smart_me]] table for account '{name}' in the configuration"))
+}
+
 fn registrar(config: &Config, account: &Account, client: Client) -> Result<Registrar, String> {
     let wanted = account.wanted.clone().ok_or_else(|| {
         format!("{}: [[smart_me]] needs public_url, the address under which smart-me reaches the webhook", account.name)
     })?;
-    Ok(Registrar::new(client, wanted, Memory::in_directory(&config.data_directory)))
+    Ok(Registrar::new(client, Desk::new(wanted), Memory::in_directory(&config.data_directory)))
 }

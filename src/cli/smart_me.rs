@@ -2,6 +2,9 @@
 
 mod capture;
 
+mod login;
+mod rotate;
+
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, table};
@@ -9,7 +12,7 @@ use crate::app::{RegistrationCommand, register, registrations};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-/// Look after the webhook registrations in the accounts at smart-me
+/// Look after the accounts at smart-me: logins and webhook registrations
 ///
 /// Each [[smart_me]] table of the configuration names an account, how to log in,
 /// and the public address of the webhook. Registrations of other programs are
@@ -33,6 +36,10 @@ enum Command {
     Remove(Change),
     /// Say what the first posts of an account tell
     Capture(capture::CaptureArgs),
+    /// Log in as a person, once, for a table with client_id and token_key_file
+    Login(login::LoginArgs),
+    /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
+    Rotate(rotate::RotateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +69,8 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
         Command::Register(change) => apply(change, RegistrationCommand::Register),
         Command::Remove(change) => apply(change, RegistrationCommand::Remove),
         Command::Capture(arguments) => capture::run(arguments),
+        Command::Login(arguments) => login::run(arguments),
+        Command::Rotate(arguments) => rotate::run(arguments),
     }
 }
 

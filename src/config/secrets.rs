@@ -28,6 +28,11 @@ pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_f
 
 /// The secret the section names, if it names one.
 pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secret> {
+    secret_and_file(section, keys).map(|(secret, _)| secret)
+}
+
+/// The same, with the file that it lies in; none where it comes from a variable.
+pub(super) fn secret_and_file(section: &mut Section<'_>, keys: SecretKeys) -> Option<(Secret, Option<PathBuf>)> {
     if section.get::<String>(keys.clear).is_some() {
         section.fault(
             keys.clear,
@@ -44,9 +49,9 @@ pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secr
             section.fault(keys.variable, format!("is given beside {}: one of them", keys.file));
             None
         }
-        (Some(path), None) => from_file(section, keys.file, &path),
+        (Some(path), None) => from_file(section, keys.file, &path).map(|secret| (secret, Some(path))),
         (None, Some(name)) => match section.secret_variable(&name) {
-            Some(text) => Some(Secret::new(text)),
+            Some(text) => Some((Secret::new(text), None)),
             None => {
                 section.fault(keys.variable, format!("the environment has no variable {name}"));
                 None

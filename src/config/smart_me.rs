@@ -6,8 +6,9 @@ use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::Texts;
 use super::webhook::{NAME_WANTED, Sender, is_name};
-use crate::source::smart_me::{Account, ApiUrl, Login, PollMode, Polling, Wanted};
+use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Wanted};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -55,6 +56,7 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
         wanted,
         reach,
         polling,
+        password: sender.map_or(Err(NotRotatable::Open), |sender| sender.password.clone()),
         repair,
         reconcile_every,
     })
@@ -64,14 +66,12 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
     let key = secret(section, API_KEY);
     let user: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
-    let client: Option<String> = section.get("client_id");
-    let client_secret = secret(section, CLIENT_SECRET);
-    let Texts(scopes) = section.get_or("scopes", Texts(SCOPES.map(str::to_owned).to_vec()));
+    let client = client(section);
     let is_any_named = ["api_key_file", "api_key_env", "username", "client_id"].iter().any(|key| section.has(key));
-    match (key, user.zip(password), client.zip(client_secret)) {
+    match (key, user.zip(password), client) {
         (Some(key), None, None) => Some(Login::ApiKey(key)),
         (None, Some((user, password)), None) => Some(Login::Basic { user, password }),
-        (None, None, Some((id, secret))) => Some(Login::Client { id, secret, scopes }),
+        (None, None, Some(client)) => Some(client),
         (None, None, None) => {
             let why = if is_any_named {
                 "the secret beside it cannot be had"
@@ -85,6 +85,32 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
             section.fault("api_key_file", "one way to log in, please: a key, a client, or a username");
             None
         }
+    }
+}
+
+/// An application of OAuth 2.0: with a key file for the tokens a person logs in with
+/// it, without one it is its own account's.
+fn client(section: &mut Section<'_>) -> Option<Login> {
+    let id: Option<String> = section.get("client_id");
+    let secret = secret(section, CLIENT_SECRET);
+    let key_file: Option<PathBuf> = section.get("token_key_file");
+    let Texts(scopes) = section.get_or("scopes", Texts(SCOPES.map(str::to_owned).to_vec()));
+    let is_secret_named = ["client_secret_file", "client_secret_env"].iter().any(|key| section.has(key));
+    match (id, secret, key_file) {
+        // What is wrong with the secret is said already.
+        (_, None, _) if is_secret_named => None,
+        (Some(id), secret, Some(key_file)) => Some(Login::User { id, secret, scopes, key_file }),
+        (Some(id), Some(secret), None) => Some(Login::Client { id, secret, scopes }),
+        (Some(_), None, None) => {
+            let why = "has neither client_secret_file nor, for a person's login, token_key_file beside it";
+            section.fault("client_id", why);
+            None
+        }
+        (None, _, Some(_)) => {
+            section.fault("token_key_file", "has no client_id beside it");
+            None
+        }
+        (None, _, None) => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The configuration at its door: text and environment in, parts or faults out.
 
 use super::*;
-use crate::source::smart_me::{Account, PollMode, Reach};
+use crate::source::smart_me::{Account, Login, NotRotatable, PollMode, Reach};
 
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
@@ -237,6 +237,49 @@ fn what_is_known_of_the_meters_goes_beside_the_samples_unless_said_otherwise() {
 }
 
 #[test]
+fn a_client_with_a_key_file_for_tokens_is_one_that_a_person_logs_in_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = with_smart_me(directory.path(), "");
+    let with = |lines: &str| {
+        let table = text.rsplit_once("api_key_file").unwrap().0;
+        let secret = directory.path().join("key").display().to_string();
+        format!("{table}{}", lines.replace("SECRET", &format!("client_secret_file = {secret:?}")))
+    };
+    for (lines, has_secret) in [("token_key_file = \"/not/there\"", false), ("token_key_file = \"k\"\nSECRET", true)] {
+        let config = config(&with(&format!("client_id = \"x\"\n{lines}")));
+        let Login::User { secret, scopes, .. } = &config.smart_me[0].login else { panic!("{lines}") };
+        assert_eq!((secret.is_some(), scopes.len()), (has_secret, 2), "{lines}");
+    }
+    let client = config(&with("client_id = \"x\"\nSECRET"));
+    assert!(matches!(client.smart_me[0].login, Login::Client { .. }));
+    for (lines, says) in [
+        ("client_id = \"x\"", "neither client_secret_file nor"),
+        ("token_key_file = \"k\"", "no client_id beside it"),
+        ("client_id = \"x\"\ntoken_key_file = \"k\"\nclient_secret_file = \"/not/there\"", "cannot be read"),
+    ] {
+        let found = faults(&with(lines));
+        assert!(found.iter().any(|fault| fault.contains(says)), "{lines}: {found:?}");
+    }
+}
+
+#[test]
+fn while_a_password_is_rotated_the_one_before_is_valid_too_and_a_third_pair_is_a_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = with_smart_me(directory.path(), "");
+    assert_eq!(config(&text).webhook.accounts[0].credentials.len(), 1);
+    std::fs::write(directory.path().join("password.before"), "hunter1").unwrap();
+    assert_eq!(config(&text).webhook.accounts[0].credentials.len(), 2);
+    let second =
+        text.replace("username = \"u\"", "username = \"u\"\nsecond_username = \"v\"\nsecond_password_env = \"V\"");
+    let environment = BTreeMap::from([("V".to_owned(), "hunter3".to_owned())]);
+    let found = parse("m.toml", &second, &environment).unwrap_err().to_string();
+    assert!(found.contains("finish that first") && !found.contains("hunter"), "{found}");
+    std::fs::remove_file(directory.path().join("password.before")).unwrap();
+    let config = parse("m.toml", &second, &environment).unwrap();
+    assert_eq!(config.smart_me[0].password, Err(NotRotatable::SecondPair));
+}
+
+#[test]
 fn text_that_is_no_toml_is_one_fault_with_its_line() {
     let found = faults("[webhook]\nlisten = \n");
     assert_eq!(found.len(), 1);
@@ -256,7 +299,7 @@ fn whole_example(secrets: &Path) -> String {
         if line.starts_with("token_file") {
             continue; // a token stands instead of a user name and password
         }
-        if line.starts_with("client_") {
+        if line.starts_with("client_") || line.starts_with("token_key_file") {
             continue; // a key stands instead of a client
         }
         if line.starts_with("required = ") {

@@ -1,15 +1,17 @@
 //! `[webhook]`, `[webhook.tls]` and `[[webhook.account]]`.
 
-use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret};
+use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret_and_file};
 use super::section::Section;
 use super::value::{Bytes, Texts};
 use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
 use crate::secret::Secret;
+use crate::source::smart_me::{NotRotatable, PasswordFile};
 use crate::source::webhook::capture::POSTS_MAX;
 use crate::source::webhook::{Account, Bounds, Config, Credentials, Network, TlsFiles};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Without any account: one that is open to this machine alone.
@@ -24,6 +26,15 @@ pub(super) struct Sender {
     pub(super) path: String,
     /// The first pair.
     pub(super) credentials: Option<(String, Secret)>,
+    /// Where its password lies, where that can be rotated.
+    pub(super) password: Result<PasswordFile, NotRotatable>,
+}
+
+/// A pair, and the file of its password.
+struct Pair {
+    user: String,
+    password: Secret,
+    file: Option<PathBuf>,
 }
 
 pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
@@ -49,7 +60,8 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
     let (mut accounts, mut senders): (Vec<Account>, Vec<Sender>) = read.unzip();
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
-        senders.push(Sender { name: OPEN_ACCOUNT.to_owned(), path: OPEN_PATH.to_owned(), credentials: None });
+        let (name, path) = (OPEN_ACCOUNT.to_owned(), OPEN_PATH.to_owned());
+        senders.push(Sender { name, path, credentials: None, password: Err(NotRotatable::Open) });
     }
     let config = Config { listen, tls, behind_proxy, accounts, bounds, captures: None };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
@@ -118,7 +130,8 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
         section.fault("name", NAME_WANTED);
     }
     let path = section.required::<String>("path", "\"/smart-me/4f1c9a6e5f7d\"");
-    let pairs = [pair(&mut section, "username", PASSWORD), pair(&mut section, "second_username", SECOND_PASSWORD)];
+    let first = pair(&mut section, "username", PASSWORD);
+    let second = pair(&mut section, "second_username", SECOND_PASSWORD);
     let limits = limits(&mut section);
     let on_undecodable = section.choice(
         "on_undecodable",
@@ -129,24 +142,59 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
         .get::<Bytes>("undecodable_max")
         .map_or(SourceOptions::default().undecodable_bytes_max, |Bytes(bytes)| bytes);
     let capture = section.number_between("capture", 0, 0..=POSTS_MAX);
+    let password = rotatable(first.as_ref(), second.as_ref());
+    let before = before(&section, first.as_ref(), second.is_some());
     section.finish();
     let (name, path) = (name?, path?);
-    let credentials =
-        pairs.iter().flatten().map(|(user, password)| Credentials::new(user, password.expose())).collect();
+    let credentials = [&first, &before, &second]
+        .into_iter()
+        .flatten()
+        .map(|pair| Credentials::new(&pair.user, pair.password.expose()))
+        .collect();
     let source = SourceOptions { limits, on_undecodable, undecodable_bytes_max };
-    let sender = Sender { name: name.clone(), path: path.clone(), credentials: pairs.into_iter().next().flatten() };
+    let credentials_at_smart_me = first.map(|pair| (pair.user, pair.password));
+    let sender = Sender { name: name.clone(), path: path.clone(), credentials: credentials_at_smart_me, password };
     Some((Account { name, path, credentials, source, capture }, sender))
 }
 
-fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> Option<(String, Secret)> {
+fn rotatable(first: Option<&Pair>, second: Option<&Pair>) -> Result<PasswordFile, NotRotatable> {
+    match (first, second) {
+        (None, _) => Err(NotRotatable::Open),
+        (Some(_), Some(_)) => Err(NotRotatable::SecondPair),
+        (Some(first), None) => first.file.clone().map(PasswordFile::new).ok_or(NotRotatable::Variable),
+    }
+}
+
+/// The pair before the first one, while `meterline smart-me rotate` is under way.
+fn before(section: &Section<'_>, first: Option<&Pair>, has_second: bool) -> Option<Pair> {
+    let first = first?;
+    let file = PasswordFile::new(first.file.clone()?);
+    if !file.is_rotating() {
+        return None;
+    }
+    if has_second {
+        let why = "is one pair too many while a rotation is under way: finish that first (`meterline smart-me rotate`)";
+        section.fault("second_username", why);
+        return None;
+    }
+    match file.read() {
+        Ok(passwords) => passwords.before.map(|password| Pair { user: first.user.clone(), password, file: None }),
+        Err(error) => {
+            section.fault(PASSWORD.file, format!("the password before the rotation cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> Option<Pair> {
     let user: Option<String> = section.get(user_key);
-    let password = secret(section, keys);
+    let password = secret_and_file(section, keys);
     match (user, password) {
-        (Some(user), Some(password)) => {
+        (Some(user), Some((password, file))) => {
             if user.contains(':') {
                 section.fault(user_key, "must not hold a colon: HTTP Basic cannot carry it");
             }
-            Some((user, password))
+            Some(Pair { user, password, file })
         }
         (Some(_), None) => {
             if !section.has(keys.file) && !section.has(keys.variable) {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// A command waits this long for its turn and its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same where another server is asked for it, with repeats.
+const ANSWER_TIMEOUT_ELSEWHERE: Duration = Duration::from_mins(5);
 
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
@@ -37,14 +39,18 @@ pub fn is_served(data_directory: &Path) -> bool {
 /// When the socket cannot be used or the answer is not understood.
 pub fn ask(data_directory: &Path, command: &Command) -> Result<Answer, ControlError> {
     let path = socket_path(data_directory);
-    let line = exchange(&path, &serde_json::to_string(command)?)
+    let patience = match command {
+        Command::Register { .. } => ANSWER_TIMEOUT_ELSEWHERE,
+        _ => ANSWER_TIMEOUT,
+    };
+    let line = exchange(&path, &serde_json::to_string(command)?, patience)
         .map_err(|source| ControlError::Unreachable { path: path.display().to_string(), source })?;
     Ok(serde_json::from_str(&line)?)
 }
 
-fn exchange(path: &Path, question: &str) -> std::io::Result<String> {
+fn exchange(path: &Path, question: &str, patience: Duration) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(question.as_bytes())?;
     stream.write_all(b"\n")?;
     let mut line = String::new();

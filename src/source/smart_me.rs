@@ -1,17 +1,20 @@
 //! smart-me's REST API as a client: one client an account, with one budget.
 //!
-//! Here lives what an account may ask of the vendor's cloud: the keeping of its webhook
-//! registration, what is fetched of the past where it is missing, and its devices with
-//! what they measured last. Read-only towards devices: of everything the API can write
-//! only registrations of our own URL are made and removed. Invariants: an
+//! Here lives what an account may ask of the vendor's cloud and how it logs in there:
+//! the keeping of its webhook registration, the rotation of the credentials in it, what
+//! is fetched of the past where it is missing, and its devices with what they measured
+//! last. Read-only towards devices: of everything the API can write only registrations
+//! of our own URL are made and removed. Invariants: an
 //! account never sends more requests in any minute than its budget; no secret and
 //! no webhook path is in an error, a log line or a `Debug`.
 
 mod account;
 mod answer;
 mod budget;
+mod carrier;
 mod client;
 mod describe;
+mod durable;
 mod login;
 mod memory;
 mod pause;
@@ -19,6 +22,7 @@ mod plan;
 mod poll;
 mod registrar;
 mod repair;
+mod rotation;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -27,16 +31,20 @@ mod worker;
 
 pub use account::{Account, ApiUrl, Login, Reach, Wanted, origin};
 pub use answer::ApiError;
-pub use budget::Budget;
-pub use client::{Client, Dated};
+pub use carrier::Dated;
+pub use client::{Access, Client};
 pub use describe::Describer;
+pub use login::{LoggingIn, LoginError, Prompt};
 pub use memory::Memory;
 pub use pause::Pause;
 pub use plan::{Evidence, Standing, Step};
 pub use poll::{
     Freshness, GatewayStatus, Poll, PollMode, PollParts, PollState, PollStatus, Polling, UnitFactor, ValuesOf,
 };
-pub use registrar::{Listed, Registrar, Report};
+pub use registrar::{Desk, Listed, Registrar, Report};
 pub use repair::{Repair, RepairState};
+#[cfg(feature = "test-faults")]
+pub use rotation::DIES_AT;
+pub use rotation::{NotRotatable, PasswordFile, Passwords};
 pub use task::{RegistrationState, RegistrationStatus, Task};
 pub use way::Way;

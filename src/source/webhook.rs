@@ -46,7 +46,7 @@ mod tests;
 mod tls;
 mod transport;
 
-pub use access::Knocks;
+pub use access::{Knocks, Pairs};
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::Credentials;

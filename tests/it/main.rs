@@ -31,6 +31,7 @@ mod end_to_end {
     mod formats;
     mod gaps;
     mod left_behind;
+    mod logging_in;
     mod outages;
     #[cfg(feature = "test-faults")]
     mod poison;
@@ -41,6 +42,7 @@ mod end_to_end {
     mod replay;
     #[cfg(feature = "test-faults")]
     mod rereading;
+    mod rotation;
     mod tls;
     mod volume;
     mod watch;

@@ -30,6 +30,15 @@ pub enum CloudLogin {
     Basic(String, String),
     /// Id and secret of an OAuth device application.
     Client(String, String),
+    /// Id and, where it is confidential, secret of an OAuth application that persons log in with.
+    Application(String, Option<String>),
+}
+
+/// An OAuth application that has proved who it is.
+pub(super) struct Client {
+    pub(super) id: String,
+    /// It asks for itself: client credentials, and nothing else.
+    pub(super) is_service: bool,
 }
 
 impl CloudAccount {
@@ -52,20 +61,28 @@ impl CloudAccount {
         self.logins.iter().any(|login| match login {
             CloudLogin::ApiKey(key) => header == format!("ApiKey {key}"),
             CloudLogin::Basic(user, password) => header == basic(user, password),
-            CloudLogin::Client(..) => false,
+            CloudLogin::Client(..) | CloudLogin::Application(..) => false,
         })
     }
 
-    /// Whether these are the id and secret of one of its clients, in either of the
-    /// two ways that OAuth 2.0 allows.
-    pub(super) fn has_client(&self, header: Option<&str>, form: &dyn Fn(&str) -> Option<String>) -> bool {
-        self.logins.iter().any(|login| match login {
-            CloudLogin::Client(id, secret) => {
-                header == Some(&basic(id, secret))
-                    || (form("client_id").as_deref() == Some(id) && form("client_secret").as_deref() == Some(secret))
-            }
-            _ => false,
+    /// The application whose id and secret these are, in either of the two ways that
+    /// OAuth 2.0 allows.
+    pub(super) fn client(&self, header: Option<&str>, form: &dyn Fn(&str) -> Option<String>) -> Option<Client> {
+        self.logins.iter().find_map(|login| {
+            let (id, secret, is_service) = match login {
+                CloudLogin::Client(id, secret) => (id, Some(secret), true),
+                CloudLogin::Application(id, secret) => (id, secret.as_ref(), false),
+                CloudLogin::ApiKey(_) | CloudLogin::Basic(..) => return None,
+            };
+            let is_in_header = secret.is_some_and(|secret| header == Some(&basic(id, secret)));
+            let is_in_form = form("client_id").as_ref() == Some(id) && form("client_secret").as_ref() == secret;
+            (is_in_header || is_in_form).then(|| Client { id: id.clone(), is_service })
         })
+    }
+
+    /// Whether persons log in with this application.
+    pub(super) fn has_application(&self, id: &str) -> bool {
+        self.logins.iter().any(|login| matches!(login, CloudLogin::Application(known, _) if known == id))
     }
 }
 

@@ -3,10 +3,11 @@
 use super::accounts::CloudAccount;
 use super::device_list;
 use super::devices;
+use super::oauth;
 use super::registrations::CloudRegistration;
-use super::state::{State, Switches, Token};
+use super::state::{State, Switches};
 use hyper::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -27,8 +28,8 @@ pub(super) type Answer = (StatusCode, Vec<u8>);
 /// The answer, and the account it was of.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     let path = asked.path.strip_prefix("/api").unwrap_or(asked.path).trim_end_matches('/');
-    if path == "/oauth/token" {
-        return token(state, asked);
+    if let Some(path) = path.strip_prefix("/oauth/") {
+        return oauth::answer(state, asked, path);
     }
     let header = asked.authorization.unwrap_or_default();
     let Some(account) = state.account_of(header, asked.now).cloned() else {
@@ -94,28 +95,4 @@ fn remove(state: &mut State, account: &str, id: &str) -> Answer {
     state.registrations.retain(|it| it.account != account || Some(it.id) != wanted);
     let is_gone = state.registrations.len() < before;
     (if is_gone { StatusCode::OK } else { StatusCode::NOT_FOUND }, Vec::new())
-}
-
-/// RFC 6749, section 4.4.
-fn token(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
-    let form = |name: &str| {
-        let mut pairs = asked.body.split(|byte| *byte == b'&').filter_map(|pair| std::str::from_utf8(pair).ok());
-        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
-    };
-    let refused = |error: &str| (StatusCode::BAD_REQUEST, json!({ "error": error }).to_string().into_bytes());
-    let Some(account) = state.accounts.iter().find(|account| account.has_client(asked.authorization, &form)) else {
-        return (String::new(), refused("invalid_client"));
-    };
-    let name = account.name.clone();
-    if form("grant_type").as_deref() != Some("client_credentials") {
-        return (name, refused("unsupported_grant_type"));
-    }
-    let scopes = form("scope").unwrap_or_default();
-    if scopes.split('+').filter(|scope| !scope.is_empty()).any(|scope| !account.claims.iter().any(|has| has == scope)) {
-        return (name, refused("invalid_request"));
-    }
-    let (text, lasts) = (Uuid::new_v4().to_string(), state.switches.token_lifetime);
-    state.tokens.insert(text.clone(), Token { account: name.clone(), ends: asked.now + lasts });
-    let answer = json!({ "access_token": text, "token_type": "Bearer", "expires_in": lasts.as_secs() });
-    (name, (StatusCode::OK, answer.to_string().into_bytes()))
 }

@@ -4,7 +4,7 @@ use super::answers::{Asked, answer};
 use super::state::{Fault, Received, State};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -78,7 +78,7 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
     let now = now();
     let now_ns = state.now_ns.unwrap_or_else(present);
     let is_token = head.uri.path().ends_with("/oauth/token");
-    let fault = if is_token { None } else { state.faults.pop_front() };
+    let fault = if is_token { state.token_faults.pop_front() } else { state.faults.pop_front() };
     let asked = Asked {
         method: &head.method,
         path: head.uri.path(),
@@ -108,6 +108,12 @@ async fn respond(request: Request<Incoming>, state: Arc<Mutex<State>>) -> io::Re
 }
 
 fn response(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+    if status == StatusCode::FOUND {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = status;
+        response.headers_mut().extend(HeaderValue::from_bytes(&body).ok().map(|address| (LOCATION, address)));
+        return response;
+    }
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

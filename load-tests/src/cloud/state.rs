@@ -1,6 +1,7 @@
 //! What the cloud knows and how it behaves.
 
 use super::accounts::CloudAccount;
+use super::oauth::{LoginSwitches, Logins};
 use super::registrations::CloudRegistration;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ pub struct Switches {
     pub allows_duplicates: bool,
     /// How long a token lasts.
     pub token_lifetime: Duration,
+    /// How logins of persons behave.
+    pub login: LoginSwitches,
     /// Codes as they are printed; twelve hexadecimal digits without.
     pub dotted_codes: bool,
     /// Values of the past differ from the webhook's in their last bits.
@@ -42,6 +45,7 @@ impl Default for Switches {
             lists_passwords: false,
             allows_duplicates: true,
             token_lifetime: Duration::from_hours(1),
+            login: LoginSwitches::default(),
             dotted_codes: false,
             float_noise: true,
             past_ends_included: true,
@@ -103,7 +107,9 @@ pub(super) struct State {
     pub(super) switches: Switches,
     pub(super) registrations: Vec<CloudRegistration>,
     pub(super) tokens: HashMap<String, Token>,
+    pub(super) logins: Logins,
     pub(super) faults: VecDeque<Fault>,
+    pub(super) token_faults: VecDeque<Fault>,
     pub(super) requests: Vec<Received>,
     /// What time it is, where somebody has set it.
     pub(super) now_ns: Option<i64>,
@@ -116,7 +122,9 @@ impl State {
             switches,
             registrations: Vec::new(),
             tokens: HashMap::new(),
+            logins: Logins::default(),
             faults: VecDeque::new(),
+            token_faults: VecDeque::new(),
             requests: Vec::new(),
             now_ns: None,
         }

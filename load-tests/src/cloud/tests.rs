@@ -85,6 +85,79 @@ fn tokens_end_and_can_be_revoked() {
     assert_eq!(get(&cloud, "/RegisterForRealtimeApi", &fetch()).0, 401);
 }
 
+/// A cloud with a public application, for which somebody is signed in.
+fn with_application(login: LoginSwitches) -> Cloud {
+    let application = CloudLogin::Application("app".into(), None);
+    let cloud =
+        Cloud::start(vec![CloudAccount::new("a", vec![application])], Switches { login, ..Switches::default() });
+    let cloud = cloud.unwrap();
+    cloud.sign_in("a");
+    cloud
+}
+
+fn token(cloud: &Cloud, form: &str) -> serde_json::Value {
+    let mut answer = agent().post(format!("{}/api/oauth/token/", cloud.url())).send(form).unwrap();
+    serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+}
+
+/// The code that a browser comes back with, its challenge from RFC 7636, appendix B.
+fn code(cloud: &Cloud) -> String {
+    let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
+    let query = "response_type=code&client_id=app&state=s&scope=offline_access&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fb\
+                 &code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let answer = agent.get(format!("{}/oauth/authorize?{query}", cloud.url())).call().unwrap();
+    let back = answer.headers()["location"].to_str().unwrap().to_owned();
+    let code = back.strip_prefix("http://127.0.0.1:1/b?code=").and_then(|rest| rest.strip_suffix("&state=s"));
+    code.unwrap_or_else(|| panic!("{back}")).to_owned()
+}
+
+#[test]
+fn a_code_is_good_once_and_only_with_its_proof() {
+    let cloud = with_application(LoginSwitches::default());
+    let exchange = |code: &str, proof: &str| {
+        let form = "grant_type=authorization_code&client_id=app&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fb";
+        token(&cloud, &format!("{form}&code={code}&code_verifier={proof}"))
+    };
+    assert_eq!(exchange(&code(&cloud), "another")["error"], "invalid_grant");
+    let (code, proof) = (code(&cloud), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    let granted = exchange(&code, proof);
+    assert_eq!(cloud.refresh_tokens(), [granted["refresh_token"].as_str().unwrap()]);
+    assert_eq!(exchange(&code, proof)["error"], "invalid_grant");
+}
+
+#[test]
+fn a_refresh_token_stays_ends_at_once_or_when_the_next_is_used() {
+    for (rotation, is_next_given, again) in [
+        (Rotation::Never, false, [true, true]),
+        (Rotation::AtOnce, true, [false, false]),
+        (Rotation::WhenUsed, true, [true, false]),
+    ] {
+        let cloud =
+            with_application(LoginSwitches { rotation, device_interval: Duration::ZERO, ..LoginSwitches::default() });
+        let mut device =
+            agent().post(format!("{}/oauth/device", cloud.url())).send("client_id=app&scope=offline_access").unwrap();
+        let device: serde_json::Value = serde_json::from_str(&device.body_mut().read_to_string().unwrap()).unwrap();
+        let code = device["device_code"].as_str().unwrap();
+        let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id=app";
+        let ask = || token(&cloud, &format!("{grant}&device_code={code}"));
+        assert_eq!(ask()["error"], "authorization_pending");
+        assert!(cloud.confirm(device["user_code"].as_str().unwrap()));
+        let first = ask()["refresh_token"].as_str().unwrap().to_owned();
+        let renew = |token_text: &str| {
+            token(&cloud, &format!("grant_type=refresh_token&client_id=app&refresh_token={token_text}"))
+        };
+        let next = renew(&first);
+        assert_eq!(next["refresh_token"].is_string(), is_next_given, "{rotation:?}");
+        assert_eq!(renew(&first)["access_token"].is_string(), again[0], "{rotation:?}");
+        if let Some(next) = next["refresh_token"].as_str() {
+            assert!(renew(next)["access_token"].is_string(), "{rotation:?}");
+        }
+        assert_eq!(renew(&first)["access_token"].is_string(), again[1], "{rotation:?}");
+        cloud.end_logins("a");
+        assert_eq!(cloud.refresh_tokens(), [""; 0]);
+    }
+}
+
 #[test]
 fn faults_come_in_their_order_and_then_no_more() {
     let cloud = cloud(Switches::default());

@@ -1,10 +1,12 @@
 //! What is configured of an account at smart-me.
 
 use super::poll::Polling;
+use super::rotation::{NotRotatable, PasswordFile};
 use crate::secret::Secret;
 use crate::vendor::smart_me::NewRegistration;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http::Uri;
 use uuid::Uuid;
@@ -27,6 +29,8 @@ pub struct Account {
     pub reach: Reach,
     /// How its devices are asked for; `None` for not at all.
     pub polling: Option<Polling>,
+    /// Where its webhook password lies, where that can be rotated.
+    pub password: Result<PasswordFile, NotRotatable>,
     /// Whether what is missing of its meters is fetched.
     pub repair: bool,
     /// How often the registration is put right; `None` for never.
@@ -96,6 +100,18 @@ pub enum Login {
         secret: Secret,
         /// The claims that are asked for.
         scopes: Vec<String>,
+    },
+    /// An application of OAuth 2.0 that a person logs in with, once: its refresh token
+    /// is kept sealed in the data directory.
+    User {
+        /// The application's id.
+        id: String,
+        /// Its secret; public applications have none.
+        secret: Option<Secret>,
+        /// The claims that are asked for.
+        scopes: Vec<String>,
+        /// The key that the refresh token is sealed with; made by the first login.
+        key_file: PathBuf,
     },
 }
 

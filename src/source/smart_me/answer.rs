@@ -22,6 +22,12 @@ pub enum ApiError {
     /// Who we are is not accepted.
     #[error("smart-me does not accept the credentials ({0}): check the account's api_key_file, client or password")]
     Login(String),
+    /// Nobody is logged in, or not any more; with why and what to do.
+    #[error("{0}")]
+    LoggedOut(String),
+    /// A login cannot be stored, so it is not used.
+    #[error("the login at smart-me cannot be stored ({0}); it is tried again later")]
+    Storage(String),
     /// What is asked for is not allowed.
     #[error(
         "smart-me does not allow that ({0}): give the key or client the claims device.read and realtimeapi.readwrite"

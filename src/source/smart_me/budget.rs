@@ -16,7 +16,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// An account's budget; a clone is the same.
 #[derive(Debug, Clone)]
-pub struct Budget(Arc<Mutex<Requests>>);
+pub(super) struct Budget(Arc<Mutex<Requests>>);
 
 /// The last requests. Invariant: no more than may be sent in a minute.
 #[derive(Debug)]
@@ -30,8 +30,7 @@ struct Requests {
 
 impl Budget {
     /// A budget of so many requests in any minute.
-    #[must_use]
-    pub fn new(per_minute: NonZeroUsize) -> Self {
+    pub(super) fn new(per_minute: NonZeroUsize) -> Self {
         Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new(), not_before: None })))
     }
 

@@ -1,113 +1,192 @@
 //! The Authorization header: a key, a password, or a token that is fetched and
 //! renewed before it ends.
 //!
-//! Only the client of the account uses it, so nobody else renews a token at the
-//! same time. Invariant: a header value is marked sensitive.
+//! All clients of an account share one [`Authorization`]: one renews, the others wait
+//! for it. Where a person has logged in, the refresh token lies sealed in the data
+//! directory ([`tokens`]); it is read there before every renewal, and anew whenever it
+//! is not accepted, so that a login made beside a running service is used without a
+//! restart. Invariants: a header value is marked sensitive; a refresh token that took
+//! another's place is on disk before the access token that came with it is used.
 
-use super::account::{ApiUrl, Login};
+mod browser;
+mod device;
+mod grant;
+mod person;
+mod redirect;
+mod seal;
+mod tokens;
+
+pub use device::Prompt;
+pub use person::{LoggingIn, LoginError};
+
+use super::account::{Account, Login};
 use super::answer::ApiError;
+use super::carrier::Carrier;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oauth2::basic::{BasicClient, BasicErrorResponse};
-use oauth2::{ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope, TokenResponse, TokenUrl};
-use std::time::{Duration, Instant};
+use grant::{Application, Granted, RefreshError, Token};
+use seal::Sealed;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokens::{Lack, Tokens, Turn};
 use ureq::http::HeaderValue;
 
-/// A token is renewed so long before its end, so that none ends on the way.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
-/// How long one is used that does not say how long it lasts.
-const LASTS_AT_LEAST: Duration = Duration::from_mins(5);
-
-/// The present header, and how to get the next.
+/// An account's header, and how to get the next.
 #[derive(Debug)]
 pub(super) struct Authorization {
-    login: Login,
-    token_url: String,
-    token: Option<Token>,
+    account: String,
+    way: Way,
+    state: Mutex<State>,
 }
 
 #[derive(Debug)]
-struct Token {
-    header: HeaderValue,
-    renew_at: Instant,
+enum Way {
+    ApiKey(Secret),
+    Basic { user: String, password: Secret },
+    Client(Application),
+    User(Application, Tokens),
 }
 
-/// How one request for a token went, where the library does not know.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Failed(pub(super) ApiError);
+#[derive(Debug, Default)]
+struct State {
+    token: Option<Token>,
+    /// What was given in the place of what is stored, and could not be stored yet.
+    unsaved: Option<Unsaved>,
+    /// What is stored, and is not accepted any more.
+    ended: Option<Sealed>,
+    /// What was said last of a login that is missing.
+    said: Option<Lack>,
+}
+
+#[derive(Debug)]
+struct Unsaved {
+    refresh: Secret,
+    token: Token,
+    in_place_of: Sealed,
+}
 
 impl Authorization {
-    pub(super) fn new(api: &ApiUrl, login: &Login) -> Self {
-        Self { login: login.clone(), token_url: format!("{api}/oauth/token"), token: None }
+    pub(super) fn new(account: &Account, data_directory: &Path) -> Self {
+        let api = || account.api.to_string();
+        let way = match &account.login {
+            Login::ApiKey(key) => Way::ApiKey(key.clone()),
+            Login::Basic { user, password } => Way::Basic { user: user.clone(), password: password.clone() },
+            Login::Client { id, secret, scopes } => Way::Client(Application::new(id, Some(secret), scopes, api())),
+            Login::User { id, secret, scopes, key_file } => Way::User(
+                Application::new(id, secret.as_ref(), scopes, api()),
+                Tokens::new(data_directory, key_file, &account.name),
+            ),
+        };
+        Self { account: account.name.clone(), way, state: Mutex::default() }
     }
 
-    /// The secret texts that no error may repeat.
-    pub(super) fn secret(&self) -> &str {
-        match &self.login {
-            Login::ApiKey(secret) | Login::Basic { password: secret, .. } | Login::Client { secret, .. } => {
-                secret.expose()
+    /// Whether this text repeats a secret, or what was presented.
+    pub(super) fn is_in(&self, text: &str, presented: &HeaderValue) -> bool {
+        let secret = match &self.way {
+            Way::ApiKey(secret) | Way::Basic { password: secret, .. } => Some(secret),
+            Way::Client(application) | Way::User(application, _) => application.secret(),
+        };
+        let presented = presented.to_str().unwrap_or_default().split(' ').next_back();
+        [secret.map(Secret::expose), presented].into_iter().flatten().any(|secret| text.contains(secret))
+    }
+
+    /// Forgets the token that was presented; true where it was one, so that another
+    /// try makes sense. One that another client has fetched meanwhile stays.
+    pub(super) fn forget(&self, presented: &HeaderValue) -> bool {
+        let mut state = self.locked();
+        if state.token.as_ref().is_some_and(|token| token.header == *presented) {
+            state.token = None;
+        }
+        matches!(self.way, Way::Client(_) | Way::User(..))
+    }
+
+    /// The header for a request now. While one client fetches a token, the others wait here.
+    pub(super) fn header(&self, carrier: &Carrier) -> Result<HeaderValue, ApiError> {
+        let (application, tokens) = match &self.way {
+            Way::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
+            Way::Basic { user, password } => {
+                return value(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))));
+            }
+            Way::Client(application) => (application, None),
+            Way::User(application, tokens) => (application, Some(tokens)),
+        };
+        let mut state = self.locked();
+        if let Some(token) = state.token.as_ref().filter(|token| carrier.now() < token.renew_at) {
+            return Ok(token.header.clone());
+        }
+        let token = match tokens {
+            None => application.client_credentials(carrier)?.token,
+            Some(tokens) => self.renewed(&mut state, application, tokens, carrier)?,
+        };
+        let header = token.header.clone();
+        state.token = Some(token);
+        Ok(header)
+    }
+
+    /// Whether there is a login, as far as that can be told without asking.
+    pub(super) fn look(&self) -> Result<(), ApiError> {
+        let Way::User(_, tokens) = &self.way else { return Ok(()) };
+        tokens.read().map(drop).map_err(|lack| self.logged_out(&mut self.locked(), lack))
+    }
+
+    fn renewed(
+        &self,
+        state: &mut State,
+        application: &Application,
+        tokens: &Tokens,
+        carrier: &Carrier,
+    ) -> Result<Token, ApiError> {
+        // Where there is none, there is nothing to take turns about.
+        tokens.read().map_err(|lack| self.logged_out(state, lack))?;
+        let turn = tokens.turn(carrier)?;
+        let stored = tokens.read().map_err(|lack| self.logged_out(state, lack))?;
+        if let Some(unsaved) = state.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {
+            return Self::saved(state, tokens, &turn, unsaved);
+        }
+        if state.ended.as_ref() == Some(&stored.sealed) {
+            return Err(self.logged_out(state, Lack::Ended(self.account.clone())));
+        }
+        let Granted { token, refresh } = match application.refresh(&stored.refresh, carrier) {
+            Ok(granted) => granted,
+            Err(RefreshError::Api(error)) => return Err(error),
+            Err(RefreshError::Ended) => {
+                state.ended = Some(stored.sealed);
+                return Err(self.logged_out(state, Lack::Ended(self.account.clone())));
+            }
+        };
+        if state.said.take().is_some() {
+            tracing::info!(account = self.account, "logged in to smart-me");
+        }
+        match refresh.filter(|refresh| *refresh != stored.refresh) {
+            None => Ok(token),
+            Some(refresh) => Self::saved(state, tokens, &turn, Unsaved { refresh, token, in_place_of: stored.sealed }),
+        }
+    }
+
+    /// The access token, once the refresh token that came with it is on disk.
+    fn saved(state: &mut State, tokens: &Tokens, turn: &Turn, unsaved: Unsaved) -> Result<Token, ApiError> {
+        match tokens.store(turn, &unsaved.refresh) {
+            Ok(()) => Ok(unsaved.token),
+            Err(error) => {
+                state.unsaved = Some(unsaved);
+                Err(ApiError::Storage(error.to_string()))
             }
         }
     }
 
-    /// Forgets the token; true where there was one, so that another try makes sense.
-    pub(super) fn forget_token(&mut self) -> bool {
-        self.token.take().is_some()
+    /// Said once in the log, however many clients come upon it.
+    fn logged_out(&self, state: &mut State, lack: Lack) -> ApiError {
+        let sentence = format!("{lack}: run `meterline smart-me login --account {}`", self.account);
+        if state.said.as_ref() != Some(&lack) {
+            tracing::warn!("{sentence}");
+        }
+        state.said = Some(lack);
+        ApiError::LoggedOut(sentence)
     }
 
-    /// The header for a request now; `send` carries a request for a token.
-    pub(super) fn header(
-        &mut self,
-        now: Instant,
-        send: impl Fn(HttpRequest) -> Result<HttpResponse, Failed>,
-    ) -> Result<HeaderValue, ApiError> {
-        match &self.login {
-            Login::ApiKey(key) => value(&format!("ApiKey {}", key.expose())),
-            Login::Basic { user, password } => {
-                value(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
-            }
-            Login::Client { id, secret, scopes } => {
-                if let Some(token) = self.token.as_ref().filter(|token| now < token.renew_at) {
-                    return Ok(token.header.clone());
-                }
-                let token = fetch(&self.token_url, id, secret, scopes, now, send)?;
-                let header = token.header.clone();
-                self.token = Some(token);
-                Ok(header)
-            }
-        }
-    }
-}
-
-fn fetch(
-    token_url: &str,
-    id: &str,
-    secret: &Secret,
-    scopes: &[String],
-    now: Instant,
-    send: impl Fn(HttpRequest) -> Result<HttpResponse, Failed>,
-) -> Result<Token, ApiError> {
-    let url = TokenUrl::new(token_url.to_owned()).map_err(|error| ApiError::Unreadable(error.to_string()))?;
-    let client = BasicClient::new(ClientId::new(id.to_owned()))
-        .set_client_secret(ClientSecret::new(secret.expose().to_owned()))
-        .set_token_uri(url);
-    let scopes = scopes.iter().map(|scope| Scope::new(scope.clone()));
-    let answer = client.exchange_client_credentials().add_scopes(scopes).request(&send).map_err(refused)?;
-    let lasts = answer.expires_in().unwrap_or(LASTS_AT_LEAST);
-    let header = value(&format!("Bearer {}", answer.access_token().secret()))?;
-    Ok(Token { header, renew_at: now + lasts.saturating_sub(RENEW_BEFORE) })
-}
-
-fn refused(error: RequestTokenError<Failed, BasicErrorResponse>) -> ApiError {
-    match error {
-        RequestTokenError::ServerResponse(said) => ApiError::Login(said.error().to_string()),
-        RequestTokenError::Request(Failed(error)) => error,
-        // Its text may hold the answer, and that a token.
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            ApiError::Unreadable("the token's answer is not what OAuth 2.0 says".to_owned())
-        }
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,6 +16,9 @@ pub struct Evidence {
     pub accepted: u64,
     /// Requests to the account's path whose credentials were wrong.
     pub challenged: u64,
+    /// The credentials are being replaced: a registration that nobody remembers, and
+    /// whose password is not shown, has the ones before.
+    pub is_rotating: bool,
 }
 
 impl Evidence {
@@ -132,6 +135,7 @@ pub(super) fn standing(wanted: &Wanted, registration: &Registration, evidence: E
     let other_password = match (&registration.password, known) {
         (Some(listed), _) => listed != password,
         (None, Known::Changed) => true,
+        (None, Known::Nothing) if evidence.is_rotating => true,
         (None, Known::Same | Known::Nothing) => evidence.says_wrong_password(),
     };
     if other_user || other_password { Standing::OtherCredentials } else { Standing::Right }
@@ -192,11 +196,14 @@ mod tests {
     fn a_password_that_is_not_shown_is_judged_by_what_is_remembered_and_seen() {
         let hidden = Registration { password: None, ..listed(1) };
         let of = |evidence, known| standing(&wanted(), &hidden, evidence, known);
-        let (quiet, knocking) = (Evidence::default(), Evidence { accepted: 0, challenged: 3 });
+        let (quiet, knocking) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });
         assert_eq!(of(quiet, Known::Nothing), Standing::Right);
         assert_eq!(of(quiet, Known::Changed), Standing::OtherCredentials);
         assert_eq!(of(knocking, Known::Same), Standing::OtherCredentials);
-        assert_eq!(of(Evidence { accepted: 1, challenged: 3 }, Known::Same), Standing::Right, "a stranger knocks");
+        assert_eq!(of(Evidence { accepted: 1, ..knocking }, Known::Same), Standing::Right, "a stranger knocks");
+        let rotating = Evidence { is_rotating: true, ..Evidence::default() };
+        assert_eq!(of(rotating, Known::Nothing), Standing::OtherCredentials, "made by hand with the ones before");
+        assert_eq!(of(rotating, Known::Same), Standing::Right);
     }
 
     proptest! {

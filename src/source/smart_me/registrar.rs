@@ -1,21 +1,58 @@
 //! Lists, makes and removes registrations of our own address.
+//!
+//! All registrars of an account share a [`Desk`]: one works at a time, with what is
+//! wanted when it begins.
 
 use super::account::{Wanted, origin};
 use super::answer::ApiError;
 use super::client::Client;
 use super::memory::Memory;
 use super::plan::{Evidence, Plan, Standing, Step, plan, standing};
+use crate::secret::Secret;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use serde::Serialize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 const PATH: &str = "/RegisterForRealtimeApi";
+/// Another's turn is waited for so often, for so long.
+const TURN_PAUSE: Duration = Duration::from_millis(50);
+const TURN_LOOKS_MAX: u32 = 600;
 
 /// Keeps the registration of one account.
 #[derive(Debug)]
 pub struct Registrar {
     client: Client,
+    desk: Desk,
+    /// As it was when the present work began.
     wanted: Wanted,
     memory: Memory,
+}
+
+/// What is wanted of an account's registration, and whose turn it is. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    wanted: Arc<Mutex<Wanted>>,
+    turn: Arc<Mutex<()>>,
+}
+
+impl Desk {
+    /// A desk where this is wanted.
+    #[must_use]
+    pub fn new(wanted: Wanted) -> Self {
+        Self { wanted: Arc::new(Mutex::new(wanted)), turn: Arc::default() }
+    }
+
+    /// From the next work on this password is wanted, with the same user name.
+    pub fn want_password(&self, password: Secret) {
+        if let Some(pair) = &mut self.wanted.lock().unwrap_or_else(PoisonError::into_inner).credentials {
+            pair.1 = password;
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What was done, or would be, in sentences.
@@ -45,8 +82,8 @@ pub struct Listed {
 impl Registrar {
     /// The registrar of an account whose client this is.
     #[must_use]
-    pub fn new(client: Client, wanted: Wanted, memory: Memory) -> Self {
-        Self { client, wanted, memory }
+    pub fn new(client: Client, desk: Desk, memory: Memory) -> Self {
+        Self { client, wanted: desk.wanted(), desk, memory }
     }
 
     /// All registrations of the account, ours and others'.
@@ -54,6 +91,8 @@ impl Registrar {
     /// # Errors
     /// [`ApiError`].
     pub fn list(&mut self) -> Result<Vec<Listed>, ApiError> {
+        let turn = Arc::clone(&self.desk.turn);
+        let _turn = self.begin(&turn)?;
         let listed = self.listed()?;
         let known = self.memory.known(self.client.name(), &self.wanted);
         let shown = listed.iter().map(|registration| {
@@ -77,6 +116,8 @@ impl Registrar {
     /// # Errors
     /// [`ApiError`]; what was done before it stays done, and the next look goes on.
     pub fn reconcile(&mut self, evidence: Evidence, dry_run: bool) -> Result<Report, ApiError> {
+        let turn = Arc::clone(&self.desk.turn);
+        let _turn = self.begin(&turn)?;
         let listed = self.listed()?;
         let mut plan = self.plan(&listed, evidence);
         let mut report = Report { steps: Vec::new(), foreign: plan.foreign };
@@ -102,6 +143,8 @@ impl Registrar {
     /// # Errors
     /// [`ApiError`].
     pub fn remove_all(&mut self, dry_run: bool) -> Result<Report, ApiError> {
+        let turn = Arc::clone(&self.desk.turn);
+        let _turn = self.begin(&turn)?;
         let listed = self.listed()?;
         let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| self.wanted.is_at(&it.url));
         let mut report = Report { steps: Vec::new(), foreign: foreign.len() };
@@ -117,6 +160,23 @@ impl Registrar {
             tracing::warn!(account = self.client.name(), %error, "what was registered cannot be forgotten");
         }
         Ok(report)
+    }
+
+    /// Waits for the turn and looks what is wanted then.
+    fn begin<'a>(&mut self, turn: &'a Mutex<()>) -> Result<MutexGuard<'a, ()>, ApiError> {
+        for _ in 0..TURN_LOOKS_MAX {
+            let turn = match turn.try_lock() {
+                Ok(turn) => turn,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    self.client.wait(TURN_PAUSE)?;
+                    continue;
+                }
+            };
+            self.wanted = self.desk.wanted();
+            return Ok(turn);
+        }
+        Err(ApiError::Away("the registration is being looked after all the time".to_owned()))
     }
 
     fn plan(&self, listed: &[Registration], evidence: Evidence) -> Plan {

@@ -124,6 +124,11 @@ impl Repairing {
                     LOOK_EVERY
                 }
                 Err(Trouble::Api(ApiError::Stopped)) => return,
+                // The login has said it; nothing was asked of the cloud, so it is noticed soon.
+                Err(Trouble::Api(ApiError::LoggedOut(why))) => {
+                    *locked(&self.state) = RepairState::Failing(why);
+                    LOOK_EVERY
+                }
                 Err(Trouble::Api(error)) => {
                     self.note(RepairState::Failing(error.to_string()));
                     backoff.next_wait()

@@ -135,7 +135,8 @@ impl Keeping {
                 Err(ApiError::Stopped) => return,
                 Err(error) => {
                     self.note_failing(&error);
-                    backoff.next_wait()
+                    // Nothing was asked of the cloud: a login is noticed soon.
+                    if matches!(error, ApiError::LoggedOut(_)) { first } else { backoff.next_wait() }
                 }
             };
             if self.pause.wait(wait).is_err() {
@@ -163,12 +164,12 @@ impl Keeping {
         }
     }
 
-    /// One log line where it changes; repeats say nothing.
+    /// One log line where it changes; repeats say nothing, nor what the login said.
     fn note_failing(&self, error: &ApiError) {
         let state = RegistrationState::Failing(error.to_string());
         self.ok.set(0.0);
         let mut status = locked(&self.status);
-        if status.state != state {
+        if status.state != state && !matches!(error, ApiError::LoggedOut(_)) {
             tracing::warn!(account = self.name, %error, "the registration at smart-me cannot be kept right");
         }
         status.state = state;

@@ -5,9 +5,11 @@ use crate::clock::Clock;
 use crate::secret::Secret;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudLogin, CloudRegistration, Fault, Switches};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod logged_in;
 mod poll;
 mod reconcile;
 mod repair;
@@ -39,6 +41,7 @@ fn account(cloud: &Cloud, login: Login) -> Account {
         wanted: Some(wanted()),
         reach: Reach::Own,
         polling: None,
+        password: Err(NotRotatable::Variable),
         repair: true,
         reconcile_every: None,
     }
@@ -46,8 +49,9 @@ fn account(cloud: &Cloud, login: Login) -> Account {
 
 fn client(cloud: &Cloud, login: Login) -> Client {
     let account = account(cloud, login);
-    let budget = Budget::new(account.requests_per_minute);
-    Client::new(account, budget, Duration::from_mins(1), Arc::default(), Clock::system())
+    // Nothing of these logins is kept on disk.
+    let access = Access::new(&account, Path::new(""));
+    Client::new(account, access, Duration::from_mins(1), Arc::default(), Clock::system())
 }
 
 fn key() -> Login {
@@ -131,8 +135,8 @@ fn a_stop_ends_the_wait() {
     let pause = Arc::new(Pause::default());
     let mut client = {
         let account = account(&cloud, key());
-        let budget = Budget::new(account.requests_per_minute);
-        Client::new(account, budget, Duration::from_mins(10), Arc::clone(&pause), Clock::system())
+        let access = Access::new(&account, Path::new(""));
+        Client::new(account, access, Duration::from_mins(10), Arc::clone(&pause), Clock::system())
     };
     let waiting = std::thread::spawn(move || client.get(LIST));
     while cloud.requests().is_empty() {

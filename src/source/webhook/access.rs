@@ -8,9 +8,8 @@ use super::config::{Account, CREDENTIALS_MAX};
 use super::credentials::{Credentials, Presented};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use subtle::Choice;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +51,46 @@ impl Knocks {
     }
 }
 
+/// The pairs of an account that are valid now; they can be changed while connections
+/// live, and the next request is judged by the new ones.
+#[derive(Debug)]
+pub struct Pairs {
+    valid: RwLock<[Credentials; CREDENTIALS_MAX]>,
+    /// Requests with the second pair alone.
+    second_used: AtomicU64,
+}
+
+impl Pairs {
+    fn new(pairs: &[Credentials]) -> Self {
+        Self { valid: RwLock::new(padded(pairs)), second_used: AtomicU64::new(0) }
+    }
+
+    /// From now on these are valid, the first two of them.
+    pub fn replace(&self, pairs: &[Credentials]) {
+        *self.valid.write().unwrap_or_else(PoisonError::into_inner) = padded(pairs);
+    }
+
+    /// How often the second pair was presented.
+    #[must_use]
+    pub fn second_used(&self) -> u64 {
+        self.second_used.load(Ordering::Relaxed)
+    }
+
+    /// Whether one of them is presented; takes as long whether or not.
+    fn has(&self, presented: &Presented) -> bool {
+        let pairs = *self.valid.read().unwrap_or_else(PoisonError::into_inner);
+        let [first, second] = pairs.map(|pair| pair.are(presented));
+        self.second_used.fetch_add(u64::from((second & !first).unwrap_u8()), Ordering::Relaxed);
+        (first | second).into()
+    }
+}
+
 /// The accounts' paths and credentials.
 pub(super) struct AccessList {
     by_path: HashMap<[u8; 32], usize>,
     entries: Vec<Entry>,
     /// Compared with where the path is unknown, and counted.
-    decoy: [Credentials; CREDENTIALS_MAX],
+    decoy: Pairs,
     decoy_knocks: Knocks,
     all_open: bool,
 }
@@ -65,7 +98,7 @@ pub(super) struct AccessList {
 struct Entry {
     path: String,
     open: bool,
-    credentials: [Credentials; CREDENTIALS_MAX],
+    pairs: Arc<Pairs>,
     knocks: Arc<Knocks>,
 }
 
@@ -74,7 +107,7 @@ impl AccessList {
         Self {
             by_path: accounts.iter().enumerate().map(|(index, account)| (digest(&account.path), index)).collect(),
             entries: accounts.iter().map(Entry::new).collect(),
-            decoy: [Credentials::impossible(); CREDENTIALS_MAX],
+            decoy: Pairs::new(&[]),
             decoy_knocks: Knocks::default(),
             all_open: accounts.iter().all(|account| account.credentials.is_empty()),
         }
@@ -84,7 +117,7 @@ impl AccessList {
     pub(super) fn of(&self, path: &str, presented: &Presented) -> Access {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index));
-        let valid = bool::from(any_is(entry.map_or(&self.decoy, |entry| &entry.credentials), presented));
+        let valid = entry.map_or(&self.decoy, |entry| &entry.pairs).has(presented);
         entry.map_or(&self.decoy_knocks, |entry| &entry.knocks).count(valid);
         match (known, entry) {
             (Some(index), Some(entry)) if valid || entry.open => Access::Account(index),
@@ -97,6 +130,11 @@ impl AccessList {
         self.entries.iter().map(|entry| &entry.knocks)
     }
 
+    /// Each account's pairs, in the accounts' order.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = &Arc<Pairs>> {
+        self.entries.iter().map(|entry| &entry.pairs)
+    }
+
     /// The answer to whoever may not post to this path.
     fn beside(&self, path: &str, presented: &Presented) -> Access {
         if self.all_open {
@@ -104,7 +142,7 @@ impl AccessList {
         }
         let mut owner = None;
         for (index, entry) in self.entries.iter().enumerate() {
-            if bool::from(any_is(&entry.credentials, presented)) && entry.is_above(path) {
+            if entry.pairs.has(presented) && entry.is_above(path) {
                 owner = Some(index);
             }
         }
@@ -114,11 +152,8 @@ impl AccessList {
 
 impl Entry {
     fn new(account: &Account) -> Self {
-        let mut credentials = [Credentials::impossible(); CREDENTIALS_MAX];
-        for (place, pair) in credentials.iter_mut().zip(&account.credentials) {
-            *place = *pair;
-        }
-        Self { path: account.path.clone(), open: account.credentials.is_empty(), credentials, knocks: Arc::default() }
+        let pairs = Arc::new(Pairs::new(&account.credentials));
+        Self { path: account.path.clone(), open: account.credentials.is_empty(), pairs, knocks: Arc::default() }
     }
 
     /// Only asked for a path whose sender has this account's credentials.
@@ -128,8 +163,12 @@ impl Entry {
     }
 }
 
-fn any_is(credentials: &[Credentials; CREDENTIALS_MAX], presented: &Presented) -> Choice {
-    credentials.iter().fold(Choice::from(0), |found, pair| found | pair.are(presented))
+fn padded(pairs: &[Credentials]) -> [Credentials; CREDENTIALS_MAX] {
+    let mut padded = [Credentials::impossible(); CREDENTIALS_MAX];
+    for (place, pair) in padded.iter_mut().zip(pairs) {
+        *place = *pair;
+    }
+    padded
 }
 
 fn digest(path: &str) -> [u8; 32] {
@@ -168,6 +207,20 @@ mod tests {
         assert_eq!(two().of("/x", &basic("x", "old")), Access::Account(0));
         assert_eq!(two().of("/x", &basic("x", "new")), Access::Account(0));
         assert_eq!(two().of("/x/y", &basic("y", "pass")), Access::Account(1));
+    }
+
+    #[test]
+    fn changed_pairs_are_those_of_the_next_request_and_it_is_seen_who_still_has_the_old_one() {
+        let list = two();
+        let pairs = list.pairs().next().unwrap();
+        pairs.replace(&[Credentials::new("x", "newest"), Credentials::new("x", "new")]);
+        let access = ["newest", "new", "old"].map(|password| list.of("/x", &basic("x", password)));
+        assert_eq!(access, [Access::Account(0), Access::Account(0), Access::Challenge]);
+        assert_eq!(pairs.second_used(), 1);
+        pairs.replace(&[Credentials::new("x", "newest")]);
+        assert_eq!(list.of("/x", &basic("x", "new")), Access::Challenge);
+        assert_eq!(list.of("/x", &basic("x", "newest")), Access::Account(0));
+        assert_eq!(pairs.second_used(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The listener: accepts connections within their bound, owns their tasks, stops.
 
-use super::access::{AccessList, Knocks};
+use super::access::{AccessList, Knocks, Pairs};
 use super::answer::LABELS;
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::capture::{self, Capture, Writer};
@@ -101,6 +101,7 @@ pub struct Webhook {
     local_addr: SocketAddr,
     tls: Option<Tls>,
     knocks: HashMap<String, Arc<Knocks>>,
+    pairs: HashMap<String, Arc<Pairs>>,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
     /// Looks after the certificate.
@@ -126,12 +127,13 @@ impl Webhook {
         let mut site = Site::new(&config, tls.clone(), door, clock)?;
         let writers = site.start_captures(&config);
         let site = Arc::new(site);
-        let names = config.accounts.iter().map(|account| account.name.clone());
-        let knocks = names.zip(site.access.knocks().map(Arc::clone)).collect();
+        let names = || config.accounts.iter().map(|account| account.name.clone());
+        let knocks = names().zip(site.access.knocks().map(Arc::clone)).collect();
+        let pairs = names().zip(site.access.pairs().map(Arc::clone)).collect();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, site, phases));
-        Ok(Self { local_addr, tls, knocks, phase, task, watcher, writers })
+        Ok(Self { local_addr, tls, knocks, pairs, phase, task, watcher, writers })
     }
 
     /// Where it listens.
@@ -144,6 +146,12 @@ impl Webhook {
     #[must_use]
     pub fn knocks(&self, account: &str) -> Option<Arc<Knocks>> {
         self.knocks.get(account).map(Arc::clone)
+    }
+
+    /// The pairs of an account that are valid, to be changed.
+    #[must_use]
+    pub fn pairs(&self, account: &str) -> Option<Arc<Pairs>> {
+        self.pairs.get(account).map(Arc::clone)
     }
 
     /// Its certificate; `None` where it speaks plain HTTP.

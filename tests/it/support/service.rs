@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -230,7 +230,14 @@ impl Service {
         program.args(arguments).arg("--config").arg(self.file("meterline.toml")).output().unwrap()
     }
 
-    /// The same, which must succeed; its standard output.
+    /// Starts a command, its streams in the test's hands.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut program = program();
+        program.args(arguments).arg("--config").arg(self.file("meterline.toml"));
+        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs a command, which must succeed; its standard output.
     pub(crate) fn text_of(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         assert!(output.status.success(), "meterline {arguments:?}: {output:?}");

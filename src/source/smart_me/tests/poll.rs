@@ -79,9 +79,10 @@ impl Scene {
         let door = Door::new(journal.clone(), Some(letters), clock.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
         let pause = Arc::new(Pause::default());
-        let account = Account { reach: setting.reach, ..account(&cloud, key()) };
-        let budget = Budget::new(NonZeroUsize::new(setting.per_minute).unwrap());
-        let client = Client::new(account, budget, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
+        let requests_per_minute = NonZeroUsize::new(setting.per_minute).unwrap();
+        let account = Account { reach: setting.reach, requests_per_minute, ..account(&cloud, key()) };
+        let access = Access::new(&account, Path::new(""));
+        let client = Client::new(account, access, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
         let way = (setting.polling.mode == PollMode::Store).then(|| Way {
             coverage: coverage.clone(),
             is_caught_up: Box::new(|| true),

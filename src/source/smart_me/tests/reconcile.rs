@@ -14,7 +14,8 @@ impl Scene {
     fn new(switches: Switches) -> Self {
         let cloud = cloud(switches);
         let directory = tempfile::tempdir().unwrap();
-        let registrar = Registrar::new(client(&cloud, key()), wanted(), Memory::in_directory(directory.path()));
+        let registrar =
+            Registrar::new(client(&cloud, key()), Desk::new(wanted()), Memory::in_directory(directory.path()));
         Self { cloud, registrar, _directory: directory }
     }
 
@@ -102,7 +103,7 @@ fn a_password_changed_at_the_vendors_side_is_found_out_also_where_it_is_not_show
         scene.reconcile();
         scene.cloud.change_registrations(|all| all[0].password = Some("another".into()));
         // The webhook sees what the list may not show.
-        let seen = Evidence { accepted: 0, challenged: 12 };
+        let seen = Evidence { challenged: 12, ..Evidence::default() };
         let report = scene.registrar.reconcile(seen, false).unwrap();
         assert!(report.steps.iter().any(|step| step.contains("other credentials")), "{report:?}");
         scene.assert_right("password changed");
@@ -117,7 +118,7 @@ fn a_password_changed_in_our_configuration_is_brought_to_the_vendor() {
         let with = |password: &str| {
             let credentials = Some(("u".to_owned(), Secret::new(password)));
             let memory = Memory::in_directory(directory.path());
-            Registrar::new(client(&cloud, key()), Wanted { credentials, ..wanted() }, memory)
+            Registrar::new(client(&cloud, key()), Desk::new(Wanted { credentials, ..wanted() }), memory)
         };
         with("first").reconcile(Evidence::default(), false).unwrap();
         assert!(with("first").reconcile(Evidence::default(), false).unwrap().is_right(), "after a restart");

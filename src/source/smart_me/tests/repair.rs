@@ -53,8 +53,8 @@ impl Scene {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
         let pause = Arc::new(Pause::default());
         let account = Account { reach, ..account(&cloud, key()) };
-        let budget = Budget::new(account.requests_per_minute);
-        let client = Client::new(account, budget, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
+        let access = Access::new(&account, Path::new(""));
+        let client = Client::new(account, access, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
         let way = Way {
             coverage: coverage.clone(),
             is_caught_up: Box::new(|| true),

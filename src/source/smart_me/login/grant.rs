@@ -1,0 +1,139 @@
+//! The grants of OAuth 2.0: what an application asks of the token's end point.
+//!
+//! RFC 6749 (client credentials, refresh token), RFC 8628 (device code), RFC 7636
+//! (authorization code with PKCE); the end points as the vendor's document names them,
+//! below the configured address.
+
+use super::super::answer::ApiError;
+use super::super::carrier::{Carrier, Failed};
+use super::value;
+use crate::secret::Secret;
+use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse};
+use oauth2::url::ParseError;
+use oauth2::{
+    AuthUrl, ClientId, ClientSecret, DeviceAuthorizationUrl, EndpointNotSet, EndpointSet, RefreshToken,
+    RequestTokenError, Scope, TokenResponse, TokenUrl,
+};
+use std::time::{Duration, Instant};
+use ureq::http::HeaderValue;
+
+/// A token is renewed so long before its end, so that none ends on the way.
+const RENEW_BEFORE: Duration = Duration::from_secs(60);
+/// How long one is used that does not say how long it lasts.
+const LASTS_AT_LEAST: Duration = Duration::from_mins(5);
+/// The claim without which there is no refresh token.
+const OFFLINE_ACCESS: &str = "offline_access";
+
+/// An application registered at smart-me.
+#[derive(Debug)]
+pub(super) struct Application {
+    id: String,
+    secret: Option<Secret>,
+    scopes: Vec<String>,
+    /// The API's base address.
+    api: String,
+}
+
+/// The library's client, with all end points that meterline asks.
+pub(super) type Endpoints = BasicClient<EndpointSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// An access token as a header.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub(super) header: HeaderValue,
+    pub(super) renew_at: Instant,
+}
+
+/// What a grant gave.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) token: Token,
+    /// The next refresh token, where one was given.
+    pub(super) refresh: Option<Secret>,
+}
+
+/// Why a refresh token gave nothing.
+#[derive(Debug)]
+pub(super) enum RefreshError {
+    /// It is not accepted any more: `invalid_grant`.
+    Ended,
+    Api(ApiError),
+}
+
+impl Application {
+    pub(super) fn new(id: &str, secret: Option<&Secret>, scopes: &[String], api: String) -> Self {
+        Self { id: id.to_owned(), secret: secret.cloned(), scopes: scopes.to_vec(), api }
+    }
+
+    /// Its secret, which no error may repeat.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        self.secret.as_ref()
+    }
+
+    pub(super) fn client_credentials(&self, carrier: &Carrier) -> Result<Granted, ApiError> {
+        let request = |request| carrier.fetch_token(request);
+        let client = self.endpoints()?;
+        let asked = client.exchange_client_credentials().add_scopes(self.scopes());
+        granted(&asked.request(&request).map_err(refused)?, carrier.now())
+    }
+
+    pub(super) fn refresh(&self, token: &Secret, carrier: &Carrier) -> Result<Granted, RefreshError> {
+        let request = |request| carrier.fetch_token(request);
+        let token = RefreshToken::new(token.expose().to_owned());
+        let client = self.endpoints().map_err(RefreshError::Api)?;
+        let answer = client.exchange_refresh_token(&token).request(&request).map_err(|error| match error {
+            RequestTokenError::ServerResponse(said) if *said.error() == BasicErrorResponseType::InvalidGrant => {
+                RefreshError::Ended
+            }
+            other => RefreshError::Api(refused(other)),
+        })?;
+        granted(&answer, carrier.now()).map_err(RefreshError::Api)
+    }
+
+    pub(super) fn endpoints(&self) -> Result<Endpoints, ApiError> {
+        let at = |path: &str| format!("{}/oauth/{path}", self.api);
+        let unreadable = |error: ParseError| ApiError::Unreadable(error.to_string());
+        let client = BasicClient::new(ClientId::new(self.id.clone()))
+            .set_token_uri(TokenUrl::new(at("token")).map_err(unreadable)?)
+            .set_auth_uri(AuthUrl::new(at("authorize")).map_err(unreadable)?)
+            .set_device_authorization_url(DeviceAuthorizationUrl::new(at("device")).map_err(unreadable)?);
+        Ok(match &self.secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+            None => client,
+        })
+    }
+
+    /// The claims as a person reads them.
+    pub(super) fn claims(&self) -> String {
+        self.scopes.join(" ")
+    }
+
+    /// The claims of a service.
+    fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.scopes.iter().cloned().map(Scope::new)
+    }
+
+    /// The claims of a person's login.
+    pub(super) fn scopes_of_a_login(&self) -> impl Iterator<Item = Scope> {
+        let is_named = self.scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
+        self.scopes().chain((!is_named).then(|| Scope::new(OFFLINE_ACCESS.to_owned())))
+    }
+}
+
+pub(super) fn granted(answer: &BasicTokenResponse, now: Instant) -> Result<Granted, ApiError> {
+    let lasts = answer.expires_in().unwrap_or(LASTS_AT_LEAST);
+    let header = value(&format!("Bearer {}", answer.access_token().secret()))?;
+    let token = Token { header, renew_at: now + lasts.saturating_sub(RENEW_BEFORE) };
+    Ok(Granted { token, refresh: answer.refresh_token().map(|token| Secret::new(token.secret().clone())) })
+}
+
+fn refused(error: RequestTokenError<Failed, BasicErrorResponse>) -> ApiError {
+    match error {
+        RequestTokenError::ServerResponse(said) => ApiError::Login(said.error().to_string()),
+        RequestTokenError::Request(Failed(error)) => error,
+        // Its text may hold the answer, and that a token.
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            ApiError::Unreadable("the token's answer is not what OAuth 2.0 says".to_owned())
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Seals what must not lie in clear in the data directory, under a key that lies
+//! elsewhere: who copies the one cannot read it without the other.
+//!
+//! ChaCha20-Poly1305 (RFC 8439) under a key of its own for every text, which HKDF
+//! (RFC 5869, SHA-256) derives from a key file and a random salt. The account's name
+//! is bound to the text, so that nobody can put one account's into another's place.
+
+use super::super::durable::{random, sync_directory_of};
+use crate::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::error::Unspecified;
+use ring::hkdf::{HKDF_SHA256, Salt};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Bytes of a key.
+const KEY_BYTES: usize = 32;
+const SALT_BYTES: usize = 16;
+/// A longer key file is none.
+const KEY_FILE_BYTES_MAX: u64 = 1024;
+const PURPOSE: &[u8] = b"meterline smart-me refresh token v1";
+
+/// What a key file holds.
+pub(super) struct Key([u8; KEY_BYTES]);
+
+/// A sealed text, its parts in base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sealed {
+    salt: String,
+    nonce: String,
+    text: String,
+}
+
+impl Key {
+    /// Reads a key file: 32 bytes in base64.
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        if fs::metadata(path)?.len() > KEY_FILE_BYTES_MAX {
+            return Err(io::Error::other("it is too long for a key"));
+        }
+        let text = fs::read_to_string(path)?;
+        let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| io::Error::other("it does not hold 32 bytes in base64"))
+    }
+
+    /// The same; where there is no such file it is made, for its owner alone.
+    pub(super) fn read_or_make(path: &Path) -> io::Result<Self> {
+        match Self::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let bytes: [u8; KEY_BYTES] = random()?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{}", STANDARD.encode(bytes))?;
+        file.sync_all()?;
+        sync_directory_of(path)?;
+        Ok(Self(bytes))
+    }
+
+    /// Seals an account's text.
+    pub(super) fn seal(&self, account: &str, text: &Secret) -> io::Result<Sealed> {
+        let unspecified = |_: Unspecified| io::Error::other("it cannot be sealed");
+        let (salt, nonce) = (random::<SALT_BYTES>()?, random::<NONCE_LEN>()?);
+        let mut bytes = text.expose().as_bytes().to_vec();
+        let (key, nonce_once) = (self.derived(&salt).map_err(unspecified)?, Nonce::assume_unique_for_key(nonce));
+        key.seal_in_place_append_tag(nonce_once, Aad::from(account), &mut bytes).map_err(unspecified)?;
+        Ok(Sealed { salt: STANDARD.encode(salt), nonce: STANDARD.encode(nonce), text: STANDARD.encode(bytes) })
+    }
+
+    /// Opens it again; `None` where it was sealed for another account or with another
+    /// key, or where somebody changed it.
+    pub(super) fn open(&self, account: &str, sealed: &Sealed) -> Option<Secret> {
+        let nonce: [u8; NONCE_LEN] = STANDARD.decode(&sealed.nonce).ok()?.try_into().ok()?;
+        let mut bytes = STANDARD.decode(&sealed.text).ok()?;
+        let key = self.derived(&STANDARD.decode(&sealed.salt).ok()?).ok()?;
+        let text = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(account), &mut bytes).ok()?;
+        std::str::from_utf8(text).ok().map(Secret::new)
+    }
+
+    fn derived(&self, salt: &[u8]) -> Result<LessSafeKey, Unspecified> {
+        let extracted = Salt::new(HKDF_SHA256, salt).extract(&self.0);
+        Ok(LessSafeKey::new(UnboundKey::from(extracted.expand(&[PURPOSE], &CHACHA20_POLY1305)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const TOKEN: &str = "hunter2-refresh";
+
+    #[test]
+    fn a_key_file_is_made_once_for_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let first = Key::read_or_make(&path).unwrap();
+        assert_eq!(Key::read_or_make(&path).unwrap().0, first.0);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_ne!(Key::read_or_make(&directory.path().join("other")).unwrap().0, first.0);
+        for wrong in ["", "short", &"A".repeat(2000)] {
+            fs::write(&path, wrong).unwrap();
+            assert!(Key::read_or_make(&path).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_key_and_account_open_what_was_sealed() {
+        let (key, other) = (Key([7; KEY_BYTES]), Key([8; KEY_BYTES]));
+        let sealed = key.seal("a", &Secret::new(TOKEN)).unwrap();
+        assert_eq!(key.open("a", &sealed), Some(Secret::new(TOKEN)));
+        assert_eq!(key.open("b", &sealed), None);
+        assert_eq!(other.open("a", &sealed), None);
+        assert_ne!(key.seal("a", &Secret::new(TOKEN)).unwrap(), sealed, "never twice the same");
+        let text = serde_json::to_string(&sealed).unwrap();
+        assert!(!text.contains("hunter2") && !text.contains(&STANDARD.encode(TOKEN)), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_opens_and_nothing_panics(salt in any::<String>(), nonce in any::<String>(), text in any::<String>()) {
+            prop_assert_eq!(Key([7; KEY_BYTES]).open("a", &Sealed { salt, nonce, text }), None);
+        }
+
+        #[test]
+        fn a_changed_bit_is_found(bit in 0_usize..8 * (TOKEN.len() + 16)) {
+            let key = Key([7; KEY_BYTES]);
+            let sealed = key.seal("a", &Secret::new(TOKEN)).unwrap();
+            let mut bytes = STANDARD.decode(&sealed.text).unwrap();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(key.open("a", &Sealed { text: STANDARD.encode(bytes), ..sealed }), None);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The refresh tokens on disk, sealed: one small file for all accounts, in the data
+//! directory.
+//!
+//! The service and commands beside it share it. Whoever renews or replaces a token
+//! holds the [`Turn`], so that a token that may be used once is used by one; everybody
+//! reads the file anew before a renewal. Invariant: the file is always whole, the one
+//! before until the new one is synced.
+
+use super::super::answer::ApiError;
+use super::super::carrier::Carrier;
+use super::super::durable::{Rights, replace};
+use super::seal::{Key, Sealed};
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The names in the data directory.
+const FILE: &str = "smart-me-tokens.json";
+const LOCK: &str = "smart-me-tokens.lock";
+/// A longer file is not ours.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// The turn is looked for so often, for so long: another's request may take that.
+const TURN_PAUSE: Duration = Duration::from_millis(100);
+const TURN_LOOKS_MAX: u32 = 1200;
+
+/// One account's place in the file.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    directory: PathBuf,
+    key_file: PathBuf,
+    account: String,
+}
+
+/// A token as it was read.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) refresh: Secret,
+    /// What it was read from, to tell it from another.
+    pub(super) sealed: Sealed,
+}
+
+/// The right to use and replace tokens.
+#[derive(Debug)]
+pub(super) struct Turn(#[expect(dead_code, reason = "the lock goes with it")] File);
+
+/// Why there is no token to be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Lack {
+    #[error("nobody has logged in to smart-me for account '{0}' yet")]
+    Nobody(String),
+    #[error(
+        "the login at smart-me of account '{account}' cannot be opened: token_key_file {file} cannot be read ({why})"
+    )]
+    Key { account: String, file: String, why: String },
+    #[error(
+        "the login at smart-me of account '{0}' cannot be opened: its token_key_file is another one than it was sealed with, or it is damaged"
+    )]
+    Sealed(String),
+    #[error("the login at smart-me of account '{account}' cannot be read: {file}: {why}")]
+    File { account: String, file: String, why: String },
+    #[error("smart-me does not accept the login of account '{0}' any more: it was revoked, or has ended")]
+    Ended(String),
+}
+
+type Accounts = BTreeMap<String, Sealed>;
+
+impl Tokens {
+    pub(super) fn new(directory: &Path, key_file: &Path, account: &str) -> Self {
+        Self { directory: directory.to_owned(), key_file: key_file.to_owned(), account: account.to_owned() }
+    }
+
+    /// The token.
+    pub(super) fn read(&self) -> Result<Stored, Lack> {
+        let (account, file) = (self.account.clone(), self.file().display().to_string());
+        let accounts = match self.accounts() {
+            Ok(accounts) => accounts,
+            Err(error) => return Err(Lack::File { account, file, why: error.to_string() }),
+        };
+        let Some(sealed) = accounts.get(&account).cloned() else { return Err(Lack::Nobody(account)) };
+        let key = Key::read(&self.key_file).map_err(|error| Lack::Key {
+            account: account.clone(),
+            file: self.key_file.display().to_string(),
+            why: error.to_string(),
+        })?;
+        let refresh = key.open(&account, &sealed).ok_or(Lack::Sealed(account))?;
+        Ok(Stored { refresh, sealed })
+    }
+
+    /// Waits until it is our turn.
+    pub(super) fn turn(&self, carrier: &Carrier) -> Result<Turn, ApiError> {
+        let unusable =
+            |error: io::Error| ApiError::Storage(format!("{}: {error}", self.directory.join(LOCK).display()));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(self.directory.join(LOCK)).map_err(unusable)?;
+        for _ in 0..TURN_LOOKS_MAX {
+            match file.try_lock() {
+                Ok(()) => return Ok(Turn(file)),
+                Err(TryLockError::WouldBlock) => carrier.pause().wait(TURN_PAUSE)?,
+                Err(TryLockError::Error(error)) => return Err(unusable(error)),
+            }
+        }
+        Err(ApiError::Away("another meterline renews a login all the time".to_owned()))
+    }
+
+    /// Makes the data directory and the key file where they are missing.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
+        let key = Key::read_or_make(&self.key_file);
+        key.map(drop).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.key_file.display())))
+    }
+
+    /// Stores a token; it is on disk when this returns.
+    pub(super) fn store(&self, _: &Turn, refresh: &Secret) -> io::Result<()> {
+        let key = Key::read(&self.key_file)?;
+        let sealed = key.seal(&self.account, refresh)?;
+        let mut accounts = match self.accounts() {
+            // What cannot be read is no login of anybody any more.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Accounts::new(),
+            other => other?,
+        };
+        accounts.insert(self.account.clone(), sealed);
+        replace(&self.file(), &serde_json::to_vec_pretty(&accounts)?, Rights::PRIVATE)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.join(FILE)
+    }
+
+    fn accounts(&self) -> io::Result<Accounts> {
+        let is_ours = match fs::metadata(self.file()) {
+            Ok(metadata) => metadata.len() <= FILE_BYTES_MAX,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Accounts::new()),
+            Err(error) => return Err(error),
+        };
+        let text = if is_ours { fs::read(self.file())? } else { Vec::new() };
+        serde_json::from_slice(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{budget::Budget, pause::Pause};
+    use super::*;
+    use crate::clock::Clock;
+    use proptest::prelude::*;
+    use std::num::NonZeroUsize;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+    use tempfile::TempDir;
+
+    fn tokens(directory: &TempDir, account: &str) -> Tokens {
+        let tokens = Tokens::new(&directory.path().join("data"), &directory.path().join("key"), account);
+        tokens.prepare().unwrap();
+        tokens
+    }
+
+    fn carrier() -> Carrier {
+        Carrier::new("a", Budget::new(NonZeroUsize::MIN), Arc::new(Pause::default()), Clock::system())
+    }
+
+    fn store(tokens: &Tokens, refresh: &str) {
+        tokens.store(&tokens.turn(&carrier()).unwrap(), &Secret::new(refresh)).unwrap();
+    }
+
+    #[test]
+    fn each_account_has_its_own_and_no_clear_text_is_on_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
+        assert_eq!(a.read().unwrap_err(), Lack::Nobody("a".to_owned()));
+        store(&a, "hunter2-a");
+        store(&b, "hunter2-b");
+        store(&a, "hunter2-c");
+        assert_eq!(a.read().unwrap().refresh.expose(), "hunter2-c");
+        assert_eq!(b.read().unwrap().refresh.expose(), "hunter2-b");
+        let text = fs::read_to_string(a.file()).unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert_eq!(fs::metadata(a.file()).unwrap().permissions().mode() & 0o777, 0o600);
+        // One account's put in the other's place.
+        let mut accounts = a.accounts().unwrap();
+        accounts.insert("b".to_owned(), accounts["a"].clone());
+        fs::write(a.file(), serde_json::to_vec(&accounts).unwrap()).unwrap();
+        assert_eq!(b.read().unwrap_err(), Lack::Sealed("b".to_owned()));
+    }
+
+    #[test]
+    fn a_kill_while_it_is_replaced_leaves_the_one_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let a = tokens(&directory, "a");
+        store(&a, "before");
+        fs::write(a.directory.join("smart-me-tokens.json.new"), "{ \"a\": { \"sal").unwrap();
+        assert_eq!(a.read().unwrap().refresh.expose(), "before");
+        store(&a, "after");
+        assert_eq!(a.read().unwrap().refresh.expose(), "after");
+    }
+
+    #[test]
+    fn without_its_key_file_or_with_another_nothing_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let a = tokens(&directory, "a");
+        store(&a, "hunter2");
+        fs::remove_file(directory.path().join("key")).unwrap();
+        assert!(matches!(a.read().unwrap_err(), Lack::Key { .. }));
+        a.prepare().unwrap();
+        assert_eq!(a.read().unwrap_err(), Lack::Sealed("a".to_owned()));
+    }
+
+    #[test]
+    fn one_has_the_turn_and_a_stop_ends_the_wait_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
+        let turn = a.turn(&carrier()).unwrap();
+        let stopped = carrier();
+        stopped.pause().end();
+        assert_eq!(b.turn(&stopped).unwrap_err(), ApiError::Stopped);
+        drop(turn);
+        assert!(b.turn(&stopped).is_ok());
+    }
+
+    proptest! {
+        // Each one syncs files.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn any_file_is_read_or_refused_and_replaced_by_the_next_login(bytes in any::<Vec<u8>>()) {
+            let directory = tempfile::tempdir().unwrap();
+            let a = tokens(&directory, "a");
+            fs::write(a.file(), bytes).unwrap();
+            prop_assert!(a.read().is_err());
+            store(&a, "after");
+            prop_assert_eq!(a.read().unwrap().refresh, Secret::new("after"));
+        }
+    }
+}

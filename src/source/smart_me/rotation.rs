@@ -1,0 +1,194 @@
+//! The webhook password of an account on disk while another takes its place: the file
+//! that the configuration names and, beside it, the one before.
+//!
+//! Invariant: a kill at any moment leaves every password readable that smart-me may
+//! still present. The one before is written first and removed last.
+
+use super::durable::{Rights, beside, random, replace, sync_directory_of};
+use crate::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The end of the name of the file with the one before.
+const BEFORE: &str = ".before";
+/// Random bytes of a password.
+const PASSWORD_BYTES: usize = 32;
+/// A longer file holds no password.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The file that holds an account's webhook password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordFile(PathBuf);
+
+/// What it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passwords {
+    /// The one that smart-me is to present.
+    pub present: Secret,
+    /// The one that it may present still, while the rotation is under way.
+    pub before: Option<Secret>,
+}
+
+/// Why an account's password cannot be rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRotatable {
+    /// It has none.
+    #[error("its path is open: give it a username and a password_file first")]
+    Open,
+    /// Nobody can write into our environment.
+    #[error(
+        "its password comes from an environment variable, which cannot be changed from here: put it into a file and name that as password_file"
+    )]
+    Variable,
+    /// Two pairs are all that are compared.
+    #[error("it has a second pair already: take second_username and its password out of the configuration first")]
+    SecondPair,
+}
+
+impl PasswordFile {
+    /// The file that the configuration names.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Both passwords.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is empty.
+    pub fn read(&self) -> io::Result<Passwords> {
+        let present = read(&self.0)?;
+        let before = match read(&self.before()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            other => Some(other?),
+        };
+        Ok(Passwords { present, before })
+    }
+
+    /// Whether a rotation has begun and not ended.
+    #[must_use]
+    pub fn is_rotating(&self) -> bool {
+        self.before().exists()
+    }
+
+    /// Puts a new password in its place and keeps the one before; one that is under way
+    /// goes on with what it has. Whether it was made now.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written; whatever is there then is valid.
+    pub fn begin(&self) -> io::Result<bool> {
+        let Passwords { present, before } = self.read()?;
+        if before.is_some_and(|before| before != present) {
+            return Ok(false);
+        }
+        // A link is followed: what it names is replaced, not the link.
+        let file = fs::canonicalize(&self.0)?;
+        let rights = Rights::of(&file)?;
+        replace(&self.before(), present.expose().as_bytes(), rights.private())
+            .map_err(|error| named(&self.before(), &error))?;
+        #[cfg(feature = "test-faults")]
+        crate::faults::die_at(DIES_AT, 1);
+        let password = URL_SAFE_NO_PAD.encode(random::<PASSWORD_BYTES>()?);
+        replace(&file, password.as_bytes(), rights).map_err(|error| named(&file, &error))?;
+        #[cfg(feature = "test-faults")]
+        crate::faults::die_at(DIES_AT, 2);
+        Ok(true)
+    }
+
+    /// Forgets the one before.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn retire(&self) -> io::Result<()> {
+        match fs::remove_file(self.before()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(&self.before(), &error)),
+            _ => sync_directory_of(&self.0),
+        }
+    }
+
+    fn before(&self) -> PathBuf {
+        beside(&self.0, BEFORE)
+    }
+}
+
+/// The switch of test builds that kills the command after a step of a rotation.
+#[cfg(feature = "test-faults")]
+pub const DIES_AT: &str = "rotation-dies-at";
+
+fn read(path: &Path) -> io::Result<Secret> {
+    if fs::metadata(path).map_err(|error| named(path, &error))?.len() > FILE_BYTES_MAX {
+        return Err(named(path, &io::Error::other("it is too long for a password")));
+    }
+    let text = fs::read_to_string(path).map_err(|error| named(path, &error))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(named(path, &io::Error::other("it is empty"))),
+        password => Ok(Secret::new(password)),
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use tempfile::TempDir;
+
+    fn file() -> (TempDir, PasswordFile) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        fs::write(&path, "old\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        (directory, PasswordFile::new(path))
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn both_passwords_are_there_until_the_one_before_is_retired() {
+        let (_directory, file) = file();
+        assert_eq!(file.read().unwrap(), Passwords { present: Secret::new("old"), before: None });
+        assert!(file.begin().unwrap());
+        let passwords = file.read().unwrap();
+        assert_eq!(passwords.before, Some(Secret::new("old")));
+        assert!(passwords.present.expose().len() >= 43 && file.is_rotating());
+        assert_eq!((mode(&file.0), mode(&file.before())), (0o640, 0o600));
+        assert!(!file.begin().unwrap(), "it goes on");
+        assert_eq!(file.read().unwrap(), passwords);
+        file.retire().unwrap();
+        assert_eq!(file.read().unwrap(), Passwords { before: None, ..passwords.clone() });
+        assert!(file.begin().unwrap());
+        assert_ne!(file.read().unwrap().present, passwords.present);
+    }
+
+    #[test]
+    fn a_kill_after_the_first_step_is_gone_on_from_and_a_link_stays_one() {
+        let (directory, file) = file();
+        fs::write(file.before(), "old").unwrap();
+        assert!(file.begin().unwrap());
+        assert_eq!(file.read().unwrap().before, Some(Secret::new("old")));
+        let link = directory.path().join("link");
+        symlink(&file.0, &link).unwrap();
+        let linked = PasswordFile::new(link.clone());
+        assert!(linked.begin().unwrap());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(linked.read().unwrap().present, file.read().unwrap().present);
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_written_changes_nothing_and_is_named() {
+        let (_directory, file) = file();
+        fs::create_dir(beside(&file.before(), ".new")).unwrap();
+        assert!(file.begin().unwrap_err().to_string().contains("password.before"));
+        assert_eq!(file.read().unwrap(), Passwords { present: Secret::new("old"), before: None });
+        fs::write(&file.0, "\n").unwrap();
+        assert!(file.begin().unwrap_err().to_string().contains("is empty"));
+    }
+}
