@@ -62,11 +62,14 @@ impl Scene {
         post(&self.service.webhook_url(), password)
     }
 
-    /// Posts with whatever is registered until it is told to stop; how often.
-    fn post_as_registered(&self, stop: &AtomicBool) -> usize {
+    /// Posts with whatever is registered, each post so long on its way, until it is told
+    /// to stop; how often.
+    fn post_as_registered(&self, on_the_way: Duration, stop: &AtomicBool) -> usize {
         let mut posted = 0;
         while !stop.load(Ordering::Relaxed) {
-            for registration in self.registered() {
+            let registered = self.registered();
+            thread::sleep(on_the_way);
+            for registration in registered {
                 let status = post(&registration.url, &registration.password.unwrap());
                 assert_eq!(status, 200, "post {posted} with a password that was registered");
                 posted += 1;
@@ -96,13 +99,19 @@ fn post(url: &str, password: &str) -> u16 {
 fn a_rotation_under_load_refuses_no_reading_and_then_the_old_password_is_none() {
     let scene = Scene::new(true);
     let stop = AtomicBool::new(false);
-    let said = thread::scope(|scope| {
-        let sender = scope.spawn(|| scene.post_as_registered(&stop));
-        let said = scene.service.text_of(&ROTATE);
+    let output = thread::scope(|scope| {
+        let senders = [0, 3].map(|seconds| {
+            let (scene, stop) = (&scene, &stop);
+            scope.spawn(move || scene.post_as_registered(Duration::from_secs(seconds), stop))
+        });
+        let output = scene.service.command(&ROTATE);
         stop.store(true, Ordering::Relaxed);
-        assert!(sender.join().unwrap() > 50);
-        said
+        let posted = senders.map(|sender| sender.join().unwrap());
+        assert!(posted.iter().all(|posted| *posted > 0), "{posted:?}");
+        output
     });
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("the old password is retired"), "{said}");
     scene.assert_rotated();
     wait::until("the service keeps the new one", LIMIT, || {
