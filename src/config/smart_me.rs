@@ -56,7 +56,7 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
         wanted,
         reach,
         polling,
-        password: sender.map_or(Err(NotRotatable::Open), |sender| sender.password.clone()),
+        password: sender.map_or(Err(NotRotatable::NoWebhook), |sender| sender.password.clone()),
         repair,
         reconcile_every,
     })

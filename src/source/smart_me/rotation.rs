@@ -35,6 +35,9 @@ pub struct Passwords {
 /// Why an account's password cannot be rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRotatable {
+    /// Readings come by the REST API alone.
+    #[error("it has no [[webhook.account]], so nothing is posted to it and there is no password to rotate")]
+    NoWebhook,
     /// It has none.
     #[error("its path is open: give it a username and a password_file first")]
     Open,
