@@ -133,13 +133,14 @@ impl Asking {
             let wait = match self.look() {
                 Ok(()) => {
                     backoff.reset();
-                    self.board.note_state(PollState::Working);
+                    self.board.note_working();
                     self.parts.polling.every
                 }
                 Err(ApiError::Stopped) => return,
                 Err(error) => {
-                    self.board.note_state(PollState::Failing(error.to_string()));
-                    backoff.next_wait()
+                    self.board.note_failing(&error);
+                    // A login is made by hand, and used at once.
+                    if matches!(error, ApiError::LoggedOut(_)) { FIRST_WAIT } else { backoff.next_wait() }
                 }
             };
             if self.pause.wait(wait).is_err() {

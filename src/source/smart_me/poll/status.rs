@@ -1,6 +1,6 @@
 //! What is shown of an account that is asked: page, metrics, log lines where it changes.
 
-use super::{Freshness, GatewayStatus, PollMode, UnitFactor};
+use super::{ApiError, Freshness, GatewayStatus, PollMode, UnitFactor};
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
@@ -86,22 +86,26 @@ impl Board {
         Arc::clone(&self.status)
     }
 
-    pub(super) fn note_state(&self, state: PollState) {
-        self.ok.set(if state == PollState::Working { 1.0 } else { 0.0 });
+    pub(super) fn note_working(&self) {
+        self.ok.set(1.0);
         let mut status = locked(&self.status);
-        match &state {
-            same if *same == status.state => {}
-            PollState::Failing(why) => {
-                tracing::warn!(
-                    account = status.account,
-                    why,
-                    "smart-me cannot be asked for devices; it is tried again"
-                );
-            }
-            _ if matches!(status.state, PollState::Failing(_)) => {
-                tracing::info!(account = status.account, "smart-me is asked for devices again");
-            }
-            _ => {}
+        if matches!(status.state, PollState::Failing(_)) {
+            tracing::info!(account = status.account, "smart-me is asked for devices again");
+        }
+        status.state = PollState::Working;
+    }
+
+    /// One log line where it changes; that nobody is logged in is said by the login.
+    pub(super) fn note_failing(&self, error: &ApiError) {
+        self.ok.set(0.0);
+        let state = PollState::Failing(error.to_string());
+        let mut status = locked(&self.status);
+        if status.state != state && !matches!(error, ApiError::LoggedOut(_)) {
+            tracing::warn!(
+                account = status.account,
+                why = %error,
+                "smart-me cannot be asked for devices; it is tried again"
+            );
         }
         status.state = state;
     }
