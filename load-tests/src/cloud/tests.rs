@@ -1,6 +1,7 @@
 //! The cloud over real sockets.
 
 use super::*;
+use uuid::Uuid;
 
 const KEY: &str = "ApiKey k";
 
@@ -94,4 +95,49 @@ fn faults_come_in_their_order_and_then_no_more() {
     assert_eq!((first.status().as_u16(), first.headers()["retry-after"].to_str().unwrap()), (429, "7"));
     assert!(agent().get(format!("{}/x", cloud.url())).call().is_err());
     assert_eq!(get(&cloud, "/RegisterForRealtimeApi", KEY).0, 200);
+}
+
+#[test]
+fn devices_are_listed_with_net_counters_and_the_clouds_own_date() {
+    let cloud = cloud(Switches { float_noise: false, ..Switches::default() });
+    let (water, heat) = (Uuid::from_u128(2), Uuid::from_u128(3));
+    let gateway = CloudGateway { state: 0, interval: 4, meters: vec![(water, 0), (heat, 1)] };
+    let mut gone = CloudDevice::of(DeviceKind::Heat, heat, 10.0);
+    gone.silent_since = Some(0);
+    cloud.change_account("a", |account| {
+        account.devices = vec![
+            CloudDevice::of(DeviceKind::Telstar, Uuid::from_u128(1), 3600.0),
+            CloudDevice::of(DeviceKind::ColdWater, water, 10.0),
+            gone,
+            CloudDevice::of(DeviceKind::MBusGateway(gateway), Uuid::from_u128(4), 0.0),
+        ];
+    });
+    cloud.set_now(Some(8_000_000_000_000));
+    let answer = agent().get(format!("{}/Devices", cloud.url())).header("authorization", KEY).call().unwrap();
+    assert_eq!(answer.headers()["date"].to_str().unwrap(), "Thu, 01 Jan 1970 02:13:20 GMT");
+    let devices: serde_json::Value = serde_json::from_str(&get(&cloud, "/Devices", KEY).1).unwrap();
+    let number = |name: &str| devices[0][name].as_f64().unwrap();
+    assert_eq!((number("CounterReadingImport"), number("CounterReadingExport")), (8.0, 2.0));
+    assert_eq!((number("CounterReading"), number("ActivePower")), (6.0, -3.6));
+    assert_eq!(
+        (&devices[0]["ValueDate"], &devices[2]["ValueDate"]),
+        (&"1970-01-01T02:13:20Z".into(), &"1970-01-01T00:00:00Z".into())
+    );
+    assert_eq!((&devices[1]["CounterReadingUnit"], devices[1].get("Temperature")), (&"m3".into(), None));
+    let gateways: serde_json::Value =
+        serde_json::from_str(&get(&cloud, "/DevicesByEnergy?meterEnergyType=8", KEY).1).unwrap();
+    assert_eq!(gateways.as_array().map(Vec::len), Some(1));
+    let (status, text) = get(&cloud, &format!("/gateway/mbus/{}", gateways[0]["Id"].as_str().unwrap()), KEY);
+    assert!(status == 200 && text.contains("\"ReadoutInterval\":4"), "{text}");
+    assert_eq!(get(&cloud, &format!("/gateway/mbus/{water}"), KEY).0, 404);
+    assert!(get(&cloud, &format!("/Values/{water}"), KEY).1.contains("\"Obis\""));
+}
+
+#[test]
+fn only_a_partner_sees_the_devices_of_its_customers() {
+    let cloud = cloud(Switches::default());
+    assert_eq!(get(&cloud, "/PartnerAllDevices", KEY).0, 403);
+    assert_eq!(get(&cloud, "/partner/ValuesInPastMultiple/x", KEY).0, 404);
+    cloud.change_account("a", |account| account.is_partner = true);
+    assert_eq!(get(&cloud, "/PartnerAllDevices", KEY), (200, "[]".to_owned()));
 }

@@ -39,7 +39,7 @@ fn two_accounts_and_a_partner_have_their_own_budget_registration_and_gaps() {
     let cloud = cloud();
     let last = now_ns() / QUARTER_NS;
     cloud.set_now(Some((last - 6) * QUARTER_NS));
-    let mut service = Setup { others: &["other"], ..Setup::default() }.start();
+    let mut service = Setup { others: &["other"], tables: "[log]\nlevel = \"trace\"", ..Setup::default() }.start();
     assert!(service.stop().success());
     let origin = format!("http://{}", service.webhook_address());
     for (name, key, lines) in [

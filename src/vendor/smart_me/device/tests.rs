@@ -192,7 +192,7 @@ proptest! {
         bytes: Vec<u8>,
         name in prop::sample::select(vec!["Serial", "DeviceEnergyType", "CounterReading", "CounterReadingUnit",
             "ActivePower", "VoltageL1", "ValueDate", "SwitchOn", "CounterReadingT1", "CounterReadingImport"]),
-        value in prop_oneof![Just("true".to_owned()), Just("[]".to_owned()), Just("{}".to_owned()),
+        value in prop_oneof![Just("true".to_owned()), Just("[]".to_owned()), Just("{}".to_owned()), Just("9e307".to_owned()),
             "-?[0-9]{1,25}", "-?[1-9]e[0-9]{1,3}", "\"[a-zA-Z0-9:.°³ -]{0,30}\""],
         kind in -2_i64..20,
     ) {
