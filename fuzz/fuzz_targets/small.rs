@@ -12,7 +12,8 @@ use meterline::vendor::smart_me::{Registration, Values};
 fuzz_target!(|bytes: &[u8]| {
     Values::read(bytes).ok();
     Registration::list(bytes).ok();
-    Report::of(&Captured::parse(bytes));
+    let captured = Captured::parse(bytes);
+    assert_eq!(Report::of(&captured).posts, captured.posts.len());
     if let Ok(text) = std::str::from_utf8(bytes) {
         text.parse::<Network>().ok();
         if let Ok(code) = text.parse::<Obis>() {

@@ -77,9 +77,9 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     service.wait_for_signal(arguments.lasts, Duration::from_millis(200), || {
         line.update(&service, &sender.sent(), Gaps::of(&service, began));
     });
+    let (sent, gaps) = (sender.stop(), Gaps::of(&service, began));
+    line.update(&service, &sent, gaps);
     line.finish();
-    drop(sender);
-    let gaps = Gaps::of(&service, began);
     service.stop(STOP_DEADLINE);
     print(format!("\n{}", gaps.story(&cloud, &arguments.data)))?;
     show_query(&store)

@@ -52,6 +52,15 @@ fn a_listener_beyond_loopback_needs_a_proxy_and_credentials() {
 }
 
 #[test]
+fn a_capture_is_off_unless_wanted_and_bounded() {
+    let account = |line: &str| format!("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n{line}\n");
+    assert_eq!(config(&account("")).webhook.accounts[0].capture, 0);
+    assert_eq!(config(&account("capture = 100")).webhook.accounts[0].capture, 100);
+    let found = faults(&account("capture = 10001"));
+    assert!(found.concat().contains("10001 must be between 0 and 10000"), "{found:#?}");
+}
+
+#[test]
 fn a_password_in_the_file_is_refused_and_not_repeated() {
     let found = faults("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\nusername = \"u\"\npassword = \"hunter2\"\n");
     assert!(found.iter().any(|fault| fault.contains("password_file")), "{found:#?}");

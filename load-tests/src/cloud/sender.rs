@@ -189,8 +189,9 @@ impl Turns {
         }
         for account in accounts {
             let own: Vec<_> = registrations.iter().filter(|it| it.account == account.name && it.kind != 0).collect();
-            let is_first = !own.is_empty();
-            let due: Vec<_> = account.devices.into_iter().map(|device| self.due(device, now_ns, is_first)).collect();
+            let is_registered = !own.is_empty();
+            let due: Vec<_> =
+                account.devices.into_iter().map(|device| self.due(device, now_ns, is_registered)).collect();
             for registration in own.into_iter().filter(|_| !is_paused) {
                 self.post_all(registration, &due, now_ns);
             }

@@ -1,8 +1,10 @@
 //! An account's first posts, kept and reported by the built program.
 
 use crate::support::load::now_ns;
-use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
+use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER};
 use crate::support::wait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use meterline_load::{Body, Connection, Reading};
 use serde_json::Value;
 use std::time::Duration;
@@ -36,7 +38,8 @@ fn the_first_posts_are_captured_over_a_kill_and_the_command_says_what_they_tell(
         assert!(shown.contains(part) || shown.contains(&other), "{part} in {shown}");
     }
     let file = std::fs::read_to_string(service.data_directory().join(format!("capture-{ACCOUNT}.jsonl"))).unwrap();
-    for secret in [PASSWORD, PATH] {
+    let token = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    for secret in [PASSWORD, PATH, &token] {
         assert!(!file.contains(secret) && !shown.contains(secret) && !service.log().contains(secret), "{secret}");
     }
     let none = service.command(&["smart-me", "capture", "--account", "nobody"]);

@@ -94,6 +94,7 @@ impl Captured {
 #[derive(Debug)]
 pub(super) struct CaptureFile {
     path: PathBuf,
+    bytes_max: u64,
 }
 
 impl CaptureFile {
@@ -105,7 +106,7 @@ impl CaptureFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
         };
-        Ok((Self { path }, lines))
+        Ok((Self { path, bytes_max: FILE_BYTES_MAX }, lines))
     }
 
     /// Appends a post; whether there was room for it.
@@ -114,7 +115,7 @@ impl CaptureFile {
         // Opened for each of the few lines, so that a file that was deleted begins anew.
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
         let length = file.metadata()?.len();
-        if length.saturating_add(line.len() as u64) > FILE_BYTES_MAX {
+        if length.saturating_add(line.len() as u64) > self.bytes_max {
             return Ok(false);
         }
         if let Err(error) = file.write_all(&line) {

@@ -24,7 +24,8 @@ pub struct Post {
     pub body: Option<Bytes>,
     /// The body's length after inflation, where it could be inflated.
     pub inflated_bytes: Option<u64>,
-    /// The status it was answered with; `None` where its sender went away.
+    /// The status it was answered with; `None` where it got none, its sender
+    /// having gone away or the service being stopped.
     pub answer: Option<u16>,
 }
 
@@ -51,8 +52,13 @@ mod hexadecimal {
 
     #[expect(clippy::ref_option, reason = "serde hands a field over so")]
     pub(super) fn serialize<S: Serializer>(body: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
-        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from);
-        let text = |body: &Bytes| body.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>();
+        let text = |body: &Bytes| {
+            let mut text = String::with_capacity(2 * body.len());
+            for nibble in body.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+                text.push(DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from));
+            }
+            text
+        };
         body.as_ref().map(text).serialize(serializer)
     }
 

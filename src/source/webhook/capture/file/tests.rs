@@ -69,11 +69,13 @@ fn an_empty_file_is_an_empty_capture_and_none_is_said_to_be_none() {
 #[test]
 fn the_file_does_not_grow_beyond_its_bound() {
     let directory = tempfile::tempdir().unwrap();
-    let (file, _) = CaptureFile::open(directory.path(), "a").unwrap();
-    let large = Post { body: Some(Bytes::from(vec![7; 4 << 20])), ..post() };
+    let (mut file, _) = CaptureFile::open(directory.path(), "a").unwrap();
+    assert_eq!(file.bytes_max, 64 << 20);
+    file.bytes_max = 64 << 10;
+    let large = Post { body: Some(Bytes::from(vec![7; 4 << 10])), ..post() };
     let written = (0..20).map(|_| file.append(&large).unwrap()).filter(|is_written| *is_written).count();
-    assert_eq!(written, 7, "eight MiB of digits each");
-    assert!(fs::metadata(directory.path().join(file_name("a"))).unwrap().len() <= FILE_BYTES_MAX);
+    assert_eq!(written, 7, "eight KiB of digits each");
+    assert!(fs::metadata(directory.path().join(file_name("a"))).unwrap().len() <= file.bytes_max);
     assert_eq!(read(directory.path(), "a").unwrap().posts.len(), 7);
 }
 

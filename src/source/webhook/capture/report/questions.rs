@@ -49,6 +49,7 @@ fn of_posts(report: &Report) -> Vec<Question> {
     };
     let bodies = &report.bodies;
     let sources = format!("{} ({})", http.sources.len(), named(&http.sources));
+    let names: Vec<&String> = http.headers.keys().collect();
     let undecodable = if bodies.undecodable.is_empty() { "none".to_owned() } else { named(&bodies.undecodable) };
     let sizes = bodies.bytes.map_or("no body".to_owned(), |bytes| {
         let inflated = bodies.inflated_bytes.filter(|inflated| *inflated != bytes);
@@ -60,6 +61,7 @@ fn of_posts(report: &Report) -> Vec<Question> {
         ask("content_type", "With which content type?", named(&http.content_types)),
         ask("encoding", "Compressed how?", named(&http.encodings)),
         ask("user_agent", "With which user agent?", named(&http.user_agents)),
+        ask("headers", "Which headers?", all(&names)),
         ask("sources", "From how many addresses?", sources),
         ask("body_size", "How large are bodies?", sizes),
         ask("undecodable", "What cannot be decoded?", undecodable),
@@ -231,6 +233,10 @@ fn named(counts: &BTreeMap<String, u64>) -> String {
         shown.push(format!("{} more", by_count.len() - NAMED_MAX));
     }
     shown.join(", ")
+}
+
+fn all(names: &[&String]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn listed(names: &[impl AsRef<str>]) -> String {
