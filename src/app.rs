@@ -87,7 +87,8 @@ impl Service {
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let coverage = Coverage::open(&config.data_directory);
         let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
-        let counters = WebhookCounters::default();
+        let polled = config.smart_me.iter().filter(|account| account.polling.is_some());
+        let counters = WebhookCounters::of(polled.map(|account| account.name.clone()));
         let watching = CoverageSink::new(coverage.clone(), counters.clone(), journal.clone(), clock.clone());
         let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, watching, &clock)?);
         let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());

@@ -83,9 +83,10 @@ impl Coverage {
         self.locked().position
     }
 
-    /// Notes a reading that was received then; `is_repair` where it was fetched.
-    pub fn note(&self, source: &str, meter: MeterId, seen: Seen, received: UnixNanos, is_repair: bool) {
-        self.locked().note(source, meter, seen, received, is_repair);
+    /// Notes readings of one source that were received then.
+    pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = Seen>) {
+        let mut known = self.locked();
+        readings.for_each(|seen| known.note(source, seen, received));
     }
 
     /// Looks what is missing by now. Only to be called when everything that came

@@ -12,6 +12,8 @@ mod error;
 mod field;
 mod judged;
 pub mod meters;
+#[cfg(test)]
+mod oracle;
 mod shape;
 pub mod smart_me;
 

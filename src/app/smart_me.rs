@@ -18,8 +18,8 @@ use crate::deliver::{PumpHandle, WebhookCounters};
 use crate::ingest::{Door, SourceOptions};
 use crate::meters::Meters;
 use crate::source::smart_me::{
-    Access, Account, ApiError, Client, Describer, Desk, Evidence, Listed, Memory, Pause, Poll, PollMode, PollParts,
-    Registrar, Repair, Report, Task, Way,
+    self, Access, Account, ApiError, Client, Describer, Desk, Evidence, Listed, Memory, Pause, PollMode, PollParts,
+    PollStatus, Registrar, RegistrationStatus, RepairStatus, Report, Way, Worker,
 };
 use crate::source::webhook::Webhook;
 use std::sync::Arc;
@@ -34,11 +34,11 @@ const PATIENCE_BY_HAND: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     /// Those that keep registrations.
-    pub(super) tasks: Vec<Task>,
+    pub(super) registrations: Vec<Worker<RegistrationStatus>>,
     /// Those that fetch what is missing.
-    pub(super) repairs: Vec<Repair>,
+    pub(super) repairs: Vec<Worker<RepairStatus>>,
     /// Those that ask for devices.
-    pub(super) polls: Vec<Poll>,
+    pub(super) polls: Vec<Worker<PollStatus>>,
     /// What commands do to the accounts beside them.
     pub(super) keepers: Vec<Keeper>,
     /// Ends what commands wait for.
@@ -68,7 +68,7 @@ impl Workers {
             login::say(account, &access);
             let keeper = parts.keeper(account, &access, &workers.by_command);
             if let Some(desk) = keeper.as_ref().and_then(Keeper::desk) {
-                workers.tasks.extend(parts.registration(account, &access, desk)?);
+                workers.registrations.extend(parts.registration(account, &access, desk)?);
             }
             workers.keepers.extend(keeper);
             workers.repairs.extend(parts.repair(account, &access)?);
@@ -79,16 +79,16 @@ impl Workers {
 
     pub(super) fn stop(&self) {
         self.by_command.end();
-        self.tasks.iter().for_each(Task::stop);
-        self.repairs.iter().for_each(Repair::stop);
-        self.polls.iter().for_each(Poll::stop);
+        self.registrations.iter().for_each(Worker::stop);
+        self.repairs.iter().for_each(Worker::stop);
+        self.polls.iter().for_each(Worker::stop);
     }
 
     /// Waits for their ends; `left` is how long may still be waited.
     pub(super) fn join(&self, left: impl Fn() -> Duration) {
-        self.tasks.iter().for_each(|task| task.join(left()));
-        self.repairs.iter().for_each(|repair| repair.join(left()));
-        self.polls.iter().for_each(|poll| poll.join(left()));
+        self.registrations.iter().for_each(|worker| worker.join(left()));
+        self.repairs.iter().for_each(|worker| worker.join(left()));
+        self.polls.iter().for_each(|worker| worker.join(left()));
     }
 }
 
@@ -105,7 +105,12 @@ impl Parts<'_> {
         })
     }
 
-    fn registration(&self, account: &Account, access: &Access, desk: &Desk) -> Result<Option<Task>, String> {
+    fn registration(
+        &self,
+        account: &Account,
+        access: &Access,
+        desk: &Desk,
+    ) -> Result<Option<Worker<RegistrationStatus>>, String> {
         let Some(every) = account.reconcile_every else { return Ok(None) };
         let (client, pause) = self.client(account, access);
         let registrar = Registrar::new(client, desk.clone(), Memory::in_directory(&self.config.data_directory));
@@ -121,20 +126,20 @@ impl Parts<'_> {
             before = now;
             Evidence { accepted, challenged, ..Evidence::default() }
         };
-        let task = Task::start(&account.name, registrar, every, evidence, pause, self.clock.clone());
-        task.map(Some).map_err(|error| error.to_string())
+        let worker = smart_me::keep_registered(&account.name, registrar, every, evidence, pause, self.clock.clone());
+        worker.map(Some).map_err(|error| error.to_string())
     }
 
-    fn repair(&self, account: &Account, access: &Access) -> Result<Option<Repair>, String> {
+    fn repair(&self, account: &Account, access: &Access) -> Result<Option<Worker<RepairStatus>>, String> {
         if !account.repair {
             return Ok(None);
         }
         let Some(way) = self.way(account)? else { return Ok(None) };
         let (client, pause) = self.client(account, access);
-        Repair::start(client, way, pause).map(Some).map_err(|error| error.to_string())
+        smart_me::repair(client, way, pause).map(Some).map_err(|error| error.to_string())
     }
 
-    fn poll(&self, account: &Account, access: &Access) -> Result<Option<Poll>, String> {
+    fn poll(&self, account: &Account, access: &Access) -> Result<Option<Worker<PollStatus>>, String> {
         let Some(polling) = account.polling.clone() else { return Ok(None) };
         let way = if polling.mode == PollMode::Store { self.way(account)? } else { None };
         let (client, pause) = self.client(account, access);
@@ -145,7 +150,7 @@ impl Parts<'_> {
             counters: self.counters.clone(),
             clock: self.clock.clone(),
         };
-        Poll::start(client, parts, pause).map(Some).map_err(|error| error.to_string())
+        smart_me::poll(client, parts, pause).map(Some).map_err(|error| error.to_string())
     }
 
     /// Who tells of the devices of an account whose readings are stored.

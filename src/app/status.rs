@@ -14,7 +14,7 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
 use crate::journal::{Gap, Journal, Share};
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::smart_me::{RegistrationState, RegistrationStatus, RepairState};
+use crate::source::smart_me::{self, RegistrationState, RegistrationStatus, RepairState};
 use crate::source::webhook::{self, Tls};
 use std::sync::Arc;
 
@@ -55,7 +55,12 @@ impl Sources {
             clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
-            registrations: self.smart_me.tasks.iter().map(|task| registration_status(task.status())).collect(),
+            registrations: self
+                .smart_me
+                .registrations
+                .iter()
+                .map(|worker| registration_status(worker.status()))
+                .collect(),
             polls: self.smart_me.polls.iter().map(|poll| polls::status(poll.status())).collect(),
             journal: self.journal_status(),
             sources: self.source_status(&recent.sources),
@@ -117,13 +122,13 @@ fn gap_status(gap: &Gap) -> GapStatus {
     }
 }
 
-fn repair_status((account, state): (String, RepairState)) -> RepairStatus {
-    let (state, why) = match state {
+fn repair_status(status: smart_me::RepairStatus) -> RepairStatus {
+    let (state, why) = match status.state {
         RepairState::Working => ("working", None),
         RepairState::Failing(why) => ("failing", Some(why)),
         RepairState::Refused(why) => ("refused", Some(why)),
     };
-    RepairStatus { account, state, why }
+    RepairStatus { account: status.account, state, why }
 }
 
 fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {

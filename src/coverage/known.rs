@@ -31,7 +31,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn note(&mut self, source: &str, id: MeterId, seen: Seen, received: UnixNanos, is_repair: bool) {
+    pub(super) fn note(&mut self, source: &str, seen: Seen, received: UnixNanos) {
+        let Seen { meter: id, is_repair, .. } = seen;
         if seen.at.since(received) > AHEAD_NS_MAX {
             return;
         }

@@ -5,7 +5,7 @@
 //! distance of its readings is learned, and a silence of four times that is a gap.
 
 use super::slot::{Missing, SLOT_NS, Slot, Stretch};
-use crate::reading::UnixNanos;
+use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -61,10 +61,14 @@ pub(super) enum Grid {
 /// A reading, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
+    /// Whose it is.
+    pub meter: MeterId,
     /// When it was measured.
     pub at: UnixNanos,
     /// Whether one of its registers is a counter.
     pub has_counter: bool,
+    /// Whether it was fetched because it was missing.
+    pub is_repair: bool,
 }
 
 /// What a reading or the time brought about.

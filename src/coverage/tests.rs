@@ -34,12 +34,13 @@ impl Site {
     }
 
     fn at(&self, at: UnixNanos, has_counter: bool) {
-        self.coverage.note("home", meter(1), Seen { at, has_counter }, at.saturating_add(MINUTE_NS), false);
+        let seen = Seen { meter: meter(1), at, has_counter, is_repair: false };
+        self.coverage.note("home", at.saturating_add(MINUTE_NS), [seen].into_iter());
     }
 
     fn fetches(&self, number: i64) {
-        let seen = Seen { at: slot(number), has_counter: true };
-        self.coverage.note("home", meter(1), seen, slot(number + 50), true);
+        let seen = Seen { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
+        self.coverage.note("home", slot(number + 50), [seen].into_iter());
     }
 
     /// What is open: first and last instant, and how much of it is missing.
@@ -221,8 +222,8 @@ fn a_meter_that_is_gone_for_good_is_not_missed_for_ever() {
 fn a_time_in_the_future_says_nothing() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
-    let seen = Seen { at: slot(90), has_counter: true };
-    site.coverage.note("home", meter(1), seen, slot(4), false);
+    let seen = Seen { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
+    site.coverage.note("home", slot(4), [seen].into_iter());
     site.sends(4);
     assert_eq!(site.open(), []);
 }

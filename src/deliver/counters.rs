@@ -1,14 +1,15 @@
 //! The newest counters that came by the webhook, so that its unit can be checked
 //! against what smart-me's API says of the same meter at the same time.
 //!
-//! Fed by the pump that notes what came, so the door has no work of it. Bounds:
-//! [`METERS_MAX`] meters; of more the first to come are compared and the rest are not.
-//! Nothing of it is stored: it is there again minutes after a start.
+//! Fed by the pump that notes what came, so the door has no work of it; of the accounts
+//! alone that are compared. Bounds: [`METERS_MAX`] meters; of more the first to come are
+//! compared and the rest are not. Nothing of it is stored: it is there again minutes
+//! after a start.
 
 use crate::reading::{MeterId, Obis, UnixNanos};
 use crate::wire::Judged;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Meters remembered.
 const METERS_MAX: usize = 20_000;
@@ -20,8 +21,14 @@ const SAME_NS: i64 = 5_000_000_000;
 const APART_NS_MAX: i64 = 30 * 60 * 1_000_000_000;
 
 /// The newest counters; a clone is the same.
-#[derive(Debug, Clone, Default)]
-pub struct WebhookCounters(Arc<Mutex<HashMap<MeterId, Points>>>);
+#[derive(Debug, Clone)]
+pub struct WebhookCounters(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    accounts: Vec<String>,
+    meters: Mutex<HashMap<MeterId, Points>>,
+}
 
 /// The two newest, older first.
 #[derive(Debug, Clone, Copy)]
@@ -34,27 +41,34 @@ struct Point {
 }
 
 impl WebhookCounters {
+    /// Of these accounts.
+    #[must_use]
+    pub fn of(accounts: impl IntoIterator<Item = String>) -> Self {
+        Self(Arc::new(Inner { accounts: accounts.into_iter().collect(), meters: Mutex::default() }))
+    }
+
     /// Whether this register is remembered.
     #[must_use]
     pub fn has(obis: Obis) -> bool {
         CODES.contains(&obis)
     }
 
-    /// Notes what came by the webhook.
-    pub fn note(&self, reading: &Judged<'_>) {
-        let mut values = [None; 2];
-        for sample in reading.samples() {
-            if let Some(place) = CODES.iter().position(|code| *code == sample.obis) {
-                values[place] = Some(sample.value);
-            }
-        }
-        if values != [None; 2] {
-            self.insert(reading.meter, Point { at: reading.at, values });
+    /// Notes what came of an account by the webhook.
+    pub fn note<'a>(&self, account: &str, readings: impl Iterator<Item = Judged<'a>>) {
+        if self.0.accounts.iter().any(|compared| compared == account) {
+            let mut meters = self.meters();
+            readings.filter_map(|reading| Some((reading.meter, Point::of(&reading)?))).for_each(|(meter, point)| {
+                Self::insert(&mut meters, meter, point);
+            });
         }
     }
 
-    fn insert(&self, meter: MeterId, point: Point) {
-        let mut meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn meters(&self) -> MutexGuard<'_, HashMap<MeterId, Points>> {
+        // Nothing is left half-done under this lock.
+        self.0.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(meters: &mut HashMap<MeterId, Points>, meter: MeterId, point: Point) {
         let is_full = meters.len() >= METERS_MAX;
         match meters.get_mut(&meter) {
             Some(Points([older, newer])) if point.at > newer.at => (*older, *newer) = (*newer, point),
@@ -68,7 +82,7 @@ impl WebhookCounters {
     #[must_use]
     pub fn value(&self, meter: MeterId, obis: Obis, at: UnixNanos) -> Option<f64> {
         let place = CODES.iter().position(|code| *code == obis)?;
-        let Points([older, newer]) = *self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&meter)?;
+        let Points([older, newer]) = *self.meters().get(&meter)?;
         for point in [newer, older] {
             if point.at.since(at).saturating_abs() <= SAME_NS {
                 return point.values[place];
@@ -78,6 +92,19 @@ impl WebhookCounters {
         let is_between = older.at < at && at < newer.at && apart <= APART_NS_MAX;
         let (from, to) = (older.values[place]?, newer.values[place]?);
         is_between.then(|| from + (to - from) * seconds(at.since(older.at)) / seconds(apart))
+    }
+}
+
+impl Point {
+    /// `None` where none of the registers is there.
+    fn of(reading: &Judged<'_>) -> Option<Self> {
+        let mut values = [None; 2];
+        for sample in reading.samples() {
+            if let Some(place) = CODES.iter().position(|code| *code == sample.obis) {
+                values[place] = Some(sample.value);
+            }
+        }
+        (values != [None; 2]).then_some(Self { at: reading.at, values })
     }
 }
 
@@ -99,9 +126,13 @@ mod tests {
     }
 
     fn noted(points: &[(i64, f64)]) -> WebhookCounters {
-        let counters = WebhookCounters::default();
+        let counters = WebhookCounters::of([]);
         for (second, value) in points {
-            counters.insert(METER.into(), Point { at: at(*second), values: [Some(*value), None] });
+            WebhookCounters::insert(
+                &mut counters.meters(),
+                METER.into(),
+                Point { at: at(*second), values: [Some(*value), None] },
+            );
         }
         counters
     }
@@ -121,9 +152,9 @@ mod tests {
         let counters = noted(&[(0, 1.0)]);
         for number in 0..METERS_MAX as u128 + 10 {
             let point = Point { at: at(1), values: [Some(1.0), None] };
-            counters.insert(MeterId::from(Uuid::from_u128(number + 1)), point);
+            WebhookCounters::insert(&mut counters.meters(), MeterId::from(Uuid::from_u128(number + 1)), point);
         }
-        assert_eq!(counters.0.lock().unwrap().len(), METERS_MAX);
+        assert_eq!(counters.meters().len(), METERS_MAX);
         assert!(counters.value(METER.into(), CODES[0], at(0)).is_some());
     }
 }

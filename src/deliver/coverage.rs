@@ -100,21 +100,25 @@ impl Sink for CoverageSink {
         Ok(Some(self.coverage.position().unwrap_or(nothing)))
     }
 
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
-        for reading in delivery.readings() {
-            let seen =
-                Seen { at: reading.at, has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading) };
-            let is_repair = reading.flags.contains(Flags::GAP_REPAIR);
-            let received = delivery.record.header.received;
-            if delivery.format == PayloadFormat::SmartMe {
-                self.counters.note(&reading);
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
+        let mut readings = 0;
+        let seen = delivery.readings().map(|reading| {
+            readings += 1;
+            Seen {
+                meter: reading.meter,
+                at: reading.at,
+                has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading),
+                is_repair: reading.flags.contains(Flags::GAP_REPAIR),
             }
-            self.coverage.note(delivery.source, reading.meter, seen, received, is_repair);
+        });
+        self.coverage.note(delivery.source, delivery.record.header.received, seen);
+        if delivery.format == PayloadFormat::SmartMe {
+            self.counters.note(delivery.source, delivery.readings());
         }
         self.next = delivery.record.sequence.next();
         self.unstored_bytes += delivery.record.payload.len() as u64;
         self.has_taken = true;
-        Ok(())
+        Ok(readings)
     }
 
     fn is_full(&self) -> bool {

@@ -33,9 +33,9 @@ impl Sink for Keeper {
         Takes::Exceptions
     }
 
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         self.next_unsafe = delivery.record.sequence.next();
-        Ok(())
+        Ok(0)
     }
 
     fn keep(&mut self, exception: &Exception<'_>) -> Result<(), SinkError> {

@@ -77,6 +77,11 @@ impl Replaying {
         (self.began, self.sent_below.max(self.began))
     }
 
+    /// The first record from `from` on that was not safe before it.
+    pub(super) fn first_not_safe(&self, from: Sequence) -> Sequence {
+        if self.can_be_taken_back { from.max(self.until) } else { from }
+    }
+
     /// What is to be durable before it hands this record over, where it is not yet.
     pub(super) fn announcing(self, sequence: Sequence) -> Option<Self> {
         if self.is_taken_back || sequence < self.sent_below || sequence >= self.until {

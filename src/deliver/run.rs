@@ -169,7 +169,19 @@ impl Run {
         if from >= oldest {
             return Ok(());
         }
-        self.note_gap(from, oldest)?;
+        let missing_from = self.replaying.map_or(from, |replaying| replaying.first_not_safe(from)).min(oldest);
+        if from < missing_from {
+            let sink = self.shared.name.as_str();
+            tracing::warn!(
+                sink,
+                from = from.0,
+                until = missing_from.0,
+                "retention took records that a replay was to send again"
+            );
+        }
+        if missing_from < oldest {
+            self.note_gap(missing_from, oldest)?;
+        }
         if let Some(place) = &mut self.place {
             place.go_to(oldest);
         }

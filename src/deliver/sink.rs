@@ -106,11 +106,12 @@ pub trait Sink: Send {
     /// When the store cannot be asked.
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
 
-    /// Takes one record. May send when its buffers are full.
+    /// Takes one record. May send when its buffers are full. How many readings were
+    /// deliverable: said by the sink, so that none is decoded only to be counted.
     ///
     /// # Errors
     /// When sending failed; nothing of this record counts as taken.
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError>;
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError>;
 
     /// Takes one record of [`PayloadFormat::Meters`], in its place among the others and
     /// by the same rules. Whether it did: what it does not take is passed over.

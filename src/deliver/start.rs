@@ -31,8 +31,14 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Troub
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
     let found = || from_file.into_iter().chain(from_store);
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
-    let replaying = cursor.and_then(|cursor| Replaying::from_note(&cursor.note)).filter(|replay| next < replay.end());
-    Ok(Start { next, gap_from: found().filter_map(|found| found.gap_from).min(), replaying })
+    let replaying = cursor.and_then(|cursor| Replaying::from_note(&cursor.note));
+    let gap_from = found().filter_map(|found| found.gap_from).min();
+    let gap_from = gap_from.map(|from| replaying.map_or(from, |replaying| replaying.first_not_safe(from)));
+    Ok(Start {
+        next,
+        gap_from: gap_from.filter(|from| *from < next),
+        replaying: replaying.filter(|replaying| next < replaying.end()),
+    })
 }
 
 fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, Trouble> {

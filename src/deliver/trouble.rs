@@ -41,7 +41,9 @@ impl From<SinkError> for Trouble {
 impl From<ReadError> for Trouble {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Damaged { .. } | ReadError::Beyond { .. } => Self::blocked(error.to_string()),
+            ReadError::Damaged { .. } | ReadError::TooNew { .. } | ReadError::Beyond { .. } => {
+                Self::blocked(error.to_string())
+            }
             ReadError::Retained { .. } | ReadError::Io { .. } => Self::waiting(error.to_string()),
         }
     }

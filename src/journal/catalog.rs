@@ -172,7 +172,11 @@ impl Catalog {
         }
         match read_header(&*file, segment.name).map_err(io)? {
             Ok(header) => Ok((file, Arc::clone(segment.header.get_or_init(|| Arc::new(header))))),
-            Err(_) => Err(self.damaged(segment.name, 0, segment.name.first)),
+            Err(HeaderFault::Damaged) => Err(self.damaged(segment.name, 0, segment.name.first)),
+            Err(HeaderFault::TooNew { format_version }) => {
+                let directory = self.disk.path().to_owned();
+                Err(ReadError::TooNew { directory, segment: segment.name, format_version })
+            }
         }
     }
 

@@ -163,6 +163,18 @@ pub enum ReadError {
         /// The record that was to be read.
         sequence: Sequence,
     },
+    /// Written by a newer program.
+    #[error(
+        "segment {segment} in {directory} has format version {format_version}, which this program is too old to read; start the newer program again"
+    )]
+    TooNew {
+        /// The journal's directory.
+        directory: PathBuf,
+        /// The segment.
+        segment: SegmentName,
+        /// Its format.
+        format_version: u16,
+    },
     /// Retention took it.
     #[error("record {wanted} is not retained any more, the oldest is {oldest}")]
     Retained {

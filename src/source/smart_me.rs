@@ -21,9 +21,9 @@ mod pause;
 mod plan;
 mod poll;
 mod registrar;
+mod registration;
 mod repair;
 mod rotation;
-mod task;
 #[cfg(test)]
 mod tests;
 mod way;
@@ -39,12 +39,13 @@ pub use memory::Memory;
 pub use pause::Pause;
 pub use plan::{Evidence, Standing, Step};
 pub use poll::{
-    Freshness, GatewayStatus, Poll, PollMode, PollParts, PollState, PollStatus, Polling, UnitFactor, ValuesOf,
+    Freshness, GatewayStatus, PollMode, PollParts, PollState, PollStatus, Polling, UnitFactor, ValuesOf, poll,
 };
 pub use registrar::{Desk, Listed, Registrar, Report};
-pub use repair::{Repair, RepairState};
+pub use registration::{RegistrationState, RegistrationStatus, keep_registered};
+pub use repair::{RepairState, RepairStatus, repair};
 #[cfg(feature = "test-faults")]
 pub use rotation::DIES_AT;
 pub use rotation::{NotRotatable, PasswordFile, Passwords};
-pub use task::{RegistrationState, RegistrationStatus, Task};
 pub use way::Way;
+pub use worker::Worker;

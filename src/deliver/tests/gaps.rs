@@ -75,6 +75,34 @@ fn a_store_that_is_put_back_behind_what_is_retained_leaves_a_gap_though_the_curs
 }
 
 #[test]
+fn what_retention_takes_of_a_replay_was_there_before_it_and_is_no_gap() {
+    let feed = narrow();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 5);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 6);
+    (1..1_000).for_each(|record| sink.fail_at(record, Fault::Waiting, u32::MAX));
+    pump.rewind(Rewind::to(Sequence(2))).unwrap();
+    wait_for_state(&pump, SinkState::Waiting);
+    let first = outrun(&feed, 6);
+    until("what it had not had is a gap", || gaps(&feed) == [("sink".to_owned(), 6, first)]);
+}
+
+#[test]
+fn what_retention_took_of_a_replay_before_a_start_is_no_gap_either() {
+    let feed = narrow();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 5);
+    feed.store_cursor("sink", 6);
+    let rewind = Rewind::to(Sequence(2));
+    rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap().unwrap();
+    let oldest = outrun(&feed, 6);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, feed.journal.next().0);
+    assert_eq!(gaps(&feed), [("sink".to_owned(), 6, oldest)]);
+}
+
+#[test]
 fn a_new_sink_has_no_gap_and_begins_at_the_oldest_record() {
     let feed = narrow();
     let sink = Recorder::new("new", &feed.journal);

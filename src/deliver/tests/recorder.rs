@@ -74,13 +74,14 @@ impl Sink for Recorder {
         Ok(self.script().stored)
     }
 
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let sequence = delivery.record.sequence;
         let mut script = self.script();
         let fault = script.faults.get_mut(&sequence.0).filter(|(_, times)| *times > 0).map(|(fault, times)| {
             *times -= 1;
             *fault
         });
+        let readings = delivery.readings().count();
         match fault {
             Some(Fault::Waiting) => return Err(SinkError::waiting("the server is away")),
             Some(Fault::Blocked) => return Err(SinkError::blocked("the table is missing; make it")),
@@ -96,7 +97,7 @@ impl Sink for Recorder {
         }
         drop(script);
         self.next = sequence.next();
-        Ok(())
+        Ok(readings as u64)
     }
 
     fn is_full(&self) -> bool {

@@ -200,14 +200,33 @@ fn a_segment_of_a_newer_format_is_refused_in_one_sentence() {
     append_each(&journal, 1);
     let file = segment_file(&journal, 0);
     kill(&disk, journal);
+    make_newer(&disk, &file);
+    let refused = Journal::open_on(shared(&disk), small("faulty")).unwrap_err().to_string();
+    assert!(refused.contains("format version 9") && refused.contains("newer program"), "{refused}");
+}
+
+#[test]
+fn a_sealed_segment_of_a_newer_format_is_not_called_damaged() {
+    let disk = FaultyDisk::new(1);
+    let (journal, _) = open(&disk);
+    append_each(&journal, 60);
+    let file = segment_file(&journal, 0);
+    assert_ne!(file, segment_file(&journal, 59), "it is sealed");
+    kill(&disk, journal);
+    make_newer(&disk, &file);
+    let (journal, _) = open(&disk);
+    let refused = journal.reader(Sequence(1)).unwrap().read().unwrap_err().to_string();
+    assert!(refused.contains("format version 9") && refused.contains("newer program"), "{refused}");
+}
+
+/// As if a program had written it that can do more than this one.
+fn make_newer(disk: &FaultyDisk, file: &str) {
     let mut block = vec![0; block::BLOCK_LEN];
-    shared(&disk).open(&file).unwrap().read_at(&mut block, 0).unwrap();
+    shared(disk).open(file).unwrap().read_at(&mut block, 0).unwrap();
     block[8..12].copy_from_slice(&[9, 0, 8, 0]);
     let crc = crc32c::crc32c(&block[..block::BLOCK_LEN - 4]);
     block[block::BLOCK_LEN - 4..].copy_from_slice(&crc.to_le_bytes());
-    disk.damage(&file, 0, &block);
-    let refused = Journal::open_on(shared(&disk), small("faulty")).unwrap_err().to_string();
-    assert!(refused.contains("format version 9") && refused.contains("newer program"), "{refused}");
+    disk.damage(file, 0, &block);
 }
 
 #[test]

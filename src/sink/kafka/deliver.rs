@@ -250,7 +250,7 @@ impl Sink for Kafka {
         Ok(self.confirmed.position(&self.config.topic))
     }
 
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
         let received = delivery.record.header.received;
@@ -258,14 +258,15 @@ impl Sink for Kafka {
         let mut encoder = std::mem::take(&mut self.encoder);
         encoder.begin(&delivery.record, delivery.source);
         let mut key = uuid::Uuid::encode_buffer();
-        let sent = delivery.readings().try_for_each(|reading| {
+        let sent = delivery.readings().try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
-            encoder.parts(&reading, |value| self.send(To::Readings, key, value, received, ticket))
+            encoder.parts(&reading, |value| self.send(To::Readings, key, value, received, ticket))?;
+            Ok(readings + 1)
         });
         self.encoder = encoder;
-        sent?;
+        let readings = sent?;
         self.close();
-        Ok(())
+        Ok(readings)
     }
 
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {

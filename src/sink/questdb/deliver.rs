@@ -214,8 +214,10 @@ impl Sink for QuestDb {
         Ok(None)
     }
 
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
+        let mut readings = 0;
         for reading in delivery.readings() {
+            readings += 1;
             let rows_of_it = ReadingRows::new(delivery, &reading);
             for sample in reading.samples() {
                 self.push(&rows_of_it, sample)?;
@@ -228,7 +230,7 @@ impl Sink for QuestDb {
             self.held_since = Some(self.clock.monotonic());
         }
         self.next = delivery.record.sequence.next();
-        Ok(())
+        Ok(readings)
     }
 
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {

@@ -38,11 +38,13 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Adds a record's rows.
-    pub(super) fn push(&mut self, delivery: &Delivery<'_>) {
+    /// Adds a record's rows; of how many readings.
+    pub(super) fn push(&mut self, delivery: &Delivery<'_>) -> u64 {
         let source = self.source(delivery.source);
         let received = delivery.record.header.received;
+        let mut readings = 0;
         for reading in delivery.readings() {
+            readings += 1;
             for sample in reading.samples() {
                 #[cfg(feature = "test-faults")]
                 crate::faults::panic_at("poison-sqlite", sample.value);
@@ -60,6 +62,7 @@ impl Batch {
             }
         }
         self.first.get_or_insert(delivery.record.sequence);
+        readings
     }
 
     /// Adds a record's versions of descriptions.

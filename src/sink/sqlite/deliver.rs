@@ -89,10 +89,10 @@ impl Sink for Sqlite {
         Ok(Some(position))
     }
 
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), SinkError> {
-        self.batch.push(delivery);
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
+        let readings = self.batch.push(delivery);
         self.took(delivery);
-        Ok(())
+        Ok(readings)
     }
 
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {

@@ -37,10 +37,10 @@ use crate::reading::{Flags, MeterId, UnixNanos};
 use crate::vendor::smart_me::{Device, Values};
 use crate::wire::batch::Original;
 use news::News;
-use status::{Board, locked};
+use status::Board;
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The waits after a failure.
@@ -50,13 +50,6 @@ const LONGEST_WAIT: Duration = Duration::from_mins(15);
 const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
 /// A larger answer is not kept beside its readings.
 const ORIGINAL_BYTES_MAX: usize = 256 << 10;
-
-/// The running thread.
-#[derive(Debug)]
-pub struct Poll {
-    status: Arc<Mutex<PollStatus>>,
-    worker: Worker,
-}
 
 /// What the thread works with.
 #[derive(Debug)]
@@ -86,44 +79,25 @@ struct Asking {
     untold: Option<String>,
 }
 
-impl Poll {
-    /// Starts to ask for the devices of this client's account.
-    ///
-    /// # Errors
-    /// When there is no thread to be had.
-    pub fn start(client: Client, parts: PollParts, pause: Arc<Pause>) -> io::Result<Self> {
-        let board = Board::new(client.name(), parts.polling.mode);
-        let status = board.shared();
-        let gateways_at = parts.polling.gateways.then(|| parts.clock.monotonic());
-        let asking = Asking {
-            client,
-            parts,
-            pause: Arc::clone(&pause),
-            board,
-            news: News::default(),
-            gateways_at,
-            gateways: HashMap::new(),
-            untold: None,
-        };
-        let worker = Worker::start(pause, move || asking.run())?;
-        Ok(Self { status, worker })
-    }
-
-    /// What is known of the account.
-    #[must_use]
-    pub fn status(&self) -> PollStatus {
-        locked(&self.status).clone()
-    }
-
-    /// Ends the waits; a request that is under way is not broken off.
-    pub fn stop(&self) {
-        self.worker.stop();
-    }
-
-    /// Waits until the thread has ended, at most so long.
-    pub fn join(&self, grace: Duration) {
-        self.worker.join(grace);
-    }
+/// Starts to ask for the devices of this client's account.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub fn poll(client: Client, parts: PollParts, pause: Arc<Pause>) -> io::Result<Worker<PollStatus>> {
+    let board = Board::new(client.name(), parts.polling.mode);
+    let status = board.shared();
+    let gateways_at = parts.polling.gateways.then(|| parts.clock.monotonic());
+    let asking = Asking {
+        client,
+        parts,
+        pause: Arc::clone(&pause),
+        board,
+        news: News::default(),
+        gateways_at,
+        gateways: HashMap::new(),
+        untold: None,
+    };
+    Worker::start(status, pause, move || asking.run())
 }
 
 impl Asking {

@@ -13,7 +13,7 @@ use super::answer::ApiError;
 use super::client::Client;
 use super::pause::Pause;
 use super::way::{Reading, Way};
-use super::worker::Worker;
+use super::worker::{Worker, locked};
 use crate::coverage::{Lacks, Wanted};
 use crate::deliver::Backoff;
 use crate::metrics;
@@ -23,7 +23,7 @@ use crate::vendor::smart_me::Values;
 use crate::wire::batch::Original;
 use ::metrics::Counter;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Quarter-hours of one call: the vendor gives at most 1000 values.
@@ -49,19 +49,20 @@ pub enum RepairState {
     Refused(String),
 }
 
-/// The running thread.
-#[derive(Debug)]
-pub struct Repair {
-    account: String,
-    state: Arc<Mutex<RepairState>>,
-    worker: Worker,
+/// How it is with one account's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairStatus {
+    /// The account's name.
+    pub account: String,
+    /// How it is.
+    pub state: RepairState,
 }
 
 struct Repairing {
     client: Client,
     way: Way,
     pause: Arc<Pause>,
-    state: Arc<Mutex<RepairState>>,
+    status: Arc<Mutex<RepairStatus>>,
     fetched: Counter,
 }
 
@@ -80,35 +81,16 @@ impl From<ApiError> for Trouble {
     }
 }
 
-impl Repair {
-    /// Starts to fetch what is missing of this client's account.
-    ///
-    /// # Errors
-    /// When there is no thread to be had.
-    pub fn start(client: Client, way: Way, pause: Arc<Pause>) -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(RepairState::Working));
-        let account = client.name().to_owned();
-        let fetched = metrics::counter("meterline_gap_readings_fetched_total", &[("account", account.clone())]);
-        let repairing = Repairing { client, way, pause: Arc::clone(&pause), state: Arc::clone(&state), fetched };
-        let worker = Worker::start(pause, move || repairing.run())?;
-        Ok(Self { account, state, worker })
-    }
-
-    /// Whose it is, and how it is.
-    #[must_use]
-    pub fn status(&self) -> (String, RepairState) {
-        (self.account.clone(), locked(&self.state).clone())
-    }
-
-    /// Ends the waits; a request that is under way is not broken off.
-    pub fn stop(&self) {
-        self.worker.stop();
-    }
-
-    /// Waits until the thread has ended, at most so long.
-    pub fn join(&self, grace: Duration) {
-        self.worker.join(grace);
-    }
+/// Starts to fetch what is missing of this client's account.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub fn repair(client: Client, way: Way, pause: Arc<Pause>) -> io::Result<Worker<RepairStatus>> {
+    let account = client.name().to_owned();
+    let fetched = metrics::counter("meterline_gap_readings_fetched_total", &[("account", account.clone())]);
+    let status = Arc::new(Mutex::new(RepairStatus { account, state: RepairState::Working }));
+    let repairing = Repairing { client, way, pause: Arc::clone(&pause), status: Arc::clone(&status), fetched };
+    Worker::start(status, pause, move || repairing.run())
 }
 
 impl Repairing {
@@ -126,7 +108,7 @@ impl Repairing {
                 Err(Trouble::Api(ApiError::Stopped)) => return,
                 // The login has said it; nothing was asked of the cloud, so it is noticed soon.
                 Err(Trouble::Api(ApiError::LoggedOut(why))) => {
-                    *locked(&self.state) = RepairState::Failing(why);
+                    locked(&self.status).state = RepairState::Failing(why);
                     LOOK_EVERY
                 }
                 Err(Trouble::Api(error)) => {
@@ -200,8 +182,8 @@ impl Repairing {
 
     /// One log line where it changes.
     fn note(&self, state: RepairState) {
-        let mut before = locked(&self.state);
-        if *before == state {
+        let mut status = locked(&self.status);
+        if status.state == state {
             return;
         }
         let account = self.client.name();
@@ -216,7 +198,7 @@ impl Repairing {
                 "smart-me gives no past values to this account (they are for Professional accounts): what is missing stays missing; tried again in a day"
             ),
         }
-        *before = state;
+        status.state = state;
     }
 }
 
@@ -233,8 +215,4 @@ fn past_values(reach: Reach, wanted: &Wanted) -> String {
         Reach::Partner => "/partner/ValuesInPastMultiple",
     };
     format!("{call}/{}?startDate={}&endDate={until}&interval=15", wanted.meter, wanted.from)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -102,31 +102,37 @@ fn has_zlib_head(body: &[u8]) -> bool {
     matches!(body, [first, second, ..] if first & 0x0f == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0)
 }
 
+/// Bodies as senders compress them.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod compressed {
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-    use proptest::prelude::*;
     use std::io::Write;
 
-    fn gzip(body: &[u8]) -> Vec<u8> {
+    pub(in crate::source::webhook) fn gzip(body: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(body).unwrap();
         encoder.finish().unwrap()
     }
 
-    fn zlib(body: &[u8]) -> Vec<u8> {
+    pub(in crate::source::webhook) fn zlib(body: &[u8]) -> Vec<u8> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(body).unwrap();
         encoder.finish().unwrap()
     }
 
-    fn bare(body: &[u8]) -> Vec<u8> {
+    pub(in crate::source::webhook) fn bare(body: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(body).unwrap();
         encoder.finish().unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compressed::{bare, gzip, zlib};
+    use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_body_of_exactly_the_cap_passes_and_one_byte_more_does_not() {

@@ -1,24 +1,16 @@
 //! prost's decoder as the oracle, faults with their places, and what is no version.
 
 use super::*;
+use crate::wire::oracle::{both, changed};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 /// Both decoders on the same bytes; whether they accepted them.
 fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
-    match (versions(body), v1::MeterBatch::decode(body)) {
-        (Ok(versions), Ok(batch)) => {
-            let expected = batch.meters.into_iter().filter(is_version).collect::<Vec<_>>();
-            prop_assert_eq!(versions.iter().map(Version::to_message).collect::<Vec<_>>(), expected);
-            Ok(true)
-        }
-        (Err(error), Err(_)) => {
-            prop_assert!(error.offset <= body.len(), "{}", error);
-            Ok(false)
-        }
-        (Ok(_), Err(error)) => Err(TestCaseError::fail(format!("only prost refuses: {error}"))),
-        (Err(error), Ok(_)) => Err(TestCaseError::fail(format!("only prost accepts: {error}"))),
-    }
+    let Some((versions, batch)) = both(body, versions(body), v1::MeterBatch::decode(body))? else { return Ok(false) };
+    let expected = batch.meters.into_iter().filter(is_version).collect::<Vec<_>>();
+    prop_assert_eq!(versions.iter().map(Version::to_message).collect::<Vec<_>>(), expected);
+    Ok(true)
 }
 
 fn is_version(meter: &v1::Meter) -> bool {
@@ -62,20 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_bytes_get_prosts_verdict(
-        batch in any_batch(),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-        cut in any::<prop::sample::Index>(),
-        is_cut: bool,
-    ) {
-        let mut body = batch.encode_to_vec();
-        for (at, byte) in changes.iter().filter(|_| !body.is_empty()).collect::<Vec<_>>() {
-            let at = at.index(body.len());
-            body[at] = *byte;
-        }
-        if is_cut && !body.is_empty() {
-            body.truncate(cut.index(body.len()));
-        }
+    fn changed_bytes_get_prosts_verdict(body in any_batch().prop_flat_map(|batch| changed(batch.encode_to_vec()))) {
         agree(&body)?;
     }
 

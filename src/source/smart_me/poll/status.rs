@@ -3,9 +3,10 @@
 use super::{ApiError, Freshness, GatewayStatus, PollMode, UnitFactor};
 use crate::metrics;
 use crate::reading::UnixNanos;
+use crate::source::smart_me::worker::locked;
 use ::metrics::{Counter, Gauge};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Texts of units that are named in the log, each once.
 const UNITS_SAID_MAX: usize = 100;
@@ -179,8 +180,4 @@ impl Board {
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
 fn as_f64(count: usize) -> f64 {
     count as f64
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

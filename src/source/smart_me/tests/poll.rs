@@ -7,7 +7,7 @@ use crate::deliver::WebhookCounters;
 use crate::ingest::{Door, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, Limits, MeterId, Sample, UnixNanos};
-use crate::source::smart_me::{Poll, PollMode, PollParts, PollState, Polling, ValuesOf, Way};
+use crate::source::smart_me::{PollMode, PollParts, PollState, PollStatus, Polling, ValuesOf, Way, Worker, poll};
 use crate::wire::{self, Judged, PayloadFormat};
 use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};
 use std::thread;
@@ -41,7 +41,7 @@ struct Scene {
     coverage: Coverage,
     counters: WebhookCounters,
     journal: Journal,
-    poll: Poll,
+    poll: Worker<PollStatus>,
     now: i64,
     _runtime: tokio::runtime::Runtime,
     _directory: tempfile::TempDir,
@@ -90,9 +90,9 @@ impl Scene {
             runtime: runtime.handle().clone(),
             clock: clock.clone(),
         });
-        let counters = WebhookCounters::default();
+        let counters = WebhookCounters::of(["a".to_owned()]);
         let parts = PollParts { polling: setting.polling, way, describer: None, counters: counters.clone(), clock };
-        let poll = Poll::start(client, parts, pause).unwrap();
+        let poll = poll(client, parts, pause).unwrap();
         Self { cloud, coverage, counters, journal, poll, now, _runtime: runtime, _directory: directory }
     }
 
@@ -198,8 +198,8 @@ fn how_fresh_it_is_goes_by_the_servers_clock() {
 fn a_polled_value_takes_no_place_of_one_that_came() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
     let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, coverage, now| {
-        let seen = Seen { at: UnixNanos(now), has_counter: true };
-        coverage.note("a", METER.into(), seen, UnixNanos(now), false);
+        let seen = Seen { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
+        coverage.note("a", UnixNanos(now), [seen].into_iter());
     });
     scene.wait_for_lists(2);
     assert_eq!((scene.times(METER), scene.times(OTHER)), (Vec::new(), vec![scene.now]));
@@ -340,9 +340,8 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
             .collect();
         let at = UnixNanos(scene.now);
         let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], wire::batch::Original::default());
-        for reading in wire::readings(PayloadFormat::ReadingBatch, &body).unwrap() {
-            scene.counters.note(&Judged::new(reading, &Limits::DEFAULT, at).unwrap());
-        }
+        let readings = wire::readings(PayloadFormat::ReadingBatch, &body).unwrap();
+        scene.counters.note("a", readings.map(|reading| Judged::new(reading, &Limits::DEFAULT, at).unwrap()));
         scene.wait("it is compared", |scene| scene.poll.status().unit_factor.is_some());
         let found = scene.poll.status().unit_factor.unwrap();
         assert_eq!((found.factor, found.meters, found.is_expected()), (sent, 1, is_expected));

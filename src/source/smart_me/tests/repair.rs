@@ -6,7 +6,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Door, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, UnixNanos};
-use crate::source::smart_me::{Repair, RepairState, Way};
+use crate::source::smart_me::{RepairState, RepairStatus, Way, Worker, repair};
 use crate::wire::{self, PayloadFormat};
 use meterline_load::cloud::CloudDevice;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ struct Scene {
     journal: Journal,
     clock: Clock,
     now: Slot,
-    repair: Repair,
+    repair: Worker<RepairStatus>,
     _runtime: tokio::runtime::Runtime,
     _directory: tempfile::TempDir,
 }
@@ -44,7 +44,8 @@ impl Scene {
         let coverage = Coverage::open(directory.path());
         for back in (missing + 1..missing + 5).rev() {
             let at = before(now, back);
-            coverage.note("a", MeterId::from(DEVICE), Seen { at, has_counter: true }, at, false);
+            let seen = Seen { meter: MeterId::from(DEVICE), at, has_counter: true, is_repair: false };
+            coverage.note("a", at, [seen].into_iter());
         }
         coverage.judge(clock.now());
         let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
@@ -62,7 +63,7 @@ impl Scene {
             runtime: runtime.handle().clone(),
             clock: clock.clone(),
         };
-        let repair = Repair::start(client, way, pause).unwrap();
+        let repair = repair(client, way, pause).unwrap();
         Self { cloud, coverage, journal, clock, now, repair, _runtime: runtime, _directory: directory }
     }
 
@@ -154,7 +155,7 @@ fn an_account_without_a_licence_is_refused_once_and_shown() {
         let scene = Scene::new(Switches { past_refusal, ..Switches::default() }, 20, |account, _| {
             account.is_professional = false;
         });
-        scene.wait("it is refused", |scene| matches!(scene.repair.status().1, RepairState::Refused(_)));
+        scene.wait("it is refused", |scene| matches!(scene.repair.status().state, RepairState::Refused(_)));
         assert_eq!(scene.cloud.requests().len(), 1);
         assert_eq!(scene.coverage.gaps()[0].0.asked, 0, "it is not taken for empty");
     }
@@ -182,6 +183,6 @@ fn a_partner_asks_for_the_past_of_its_customers() {
 fn a_device_that_is_not_the_accounts_is_no_reason_to_stop() {
     let scene = Scene::new(Switches::default(), 20, |account, _| account.devices.clear());
     scene.wait("it was asked for", |scene| scene.coverage.gaps()[0].0.asked == 1);
-    assert_eq!(scene.repair.status().1, RepairState::Working);
+    assert_eq!(scene.repair.status().state, RepairState::Working);
     assert!(scene.fetched().is_empty());
 }

@@ -2,10 +2,8 @@
 
 use super::*;
 use crate::source::webhook::capture::{Captured, file_name, read};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::source::webhook::inflate::compressed::gzip;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 /// A webhook that captures so many posts in that directory.
@@ -82,9 +80,7 @@ async fn a_compressed_body_is_kept_compressed_beside_its_length() {
     let directory = tempfile::tempdir().unwrap();
     let site = capturing(directory.path(), 5).await;
     let body = site.body(1.0);
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&body).unwrap();
-    let packed = encoder.finish().unwrap();
+    let packed = gzip(&body);
     assert_eq!(site.ask(&post(&packed, "Content-Encoding: gzip\r\n")).await.status, 200);
     assert_eq!(site.ask(&post(b"\x0a\xff", "Content-Encoding: gzip\r\n")).await.status, 400);
     let captured = captured(site, directory.path()).await;

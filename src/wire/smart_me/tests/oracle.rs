@@ -4,6 +4,7 @@
 use super::bytes::{any_time, body, device_id, field, fixed, number, zigzag};
 use super::*;
 use crate::reading::Limits;
+use crate::wire::oracle::both;
 use crate::wire::{Judged, Tally};
 use meterline_load::proto::smart_me::{DeviceData, DeviceDataArray};
 use meterline_load::{Fleet, FleetOptions, Script};
@@ -123,24 +124,15 @@ fn judged_by_fold(readings: Readings<'_>) -> Vec<Sample> {
 
 /// Both decoders on the same bytes; whether they accepted them.
 fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
-    match (readings(body), DeviceDataArray::decode(body)) {
-        (Ok(readings), Ok(message)) => {
-            let meanings = prosts(&message);
-            prop_assert_eq!(
-                Tally::of(crate::wire::Readings::SmartMe(readings.clone()), &Limits::DEFAULT, RECEIVED),
-                tally(&meanings)
-            );
-            prop_assert_eq!(judged(readings.clone()), judged_by_fold(readings.clone()));
-            prop_assert_eq!(ours(readings), meanings);
-            Ok(true)
-        }
-        (Err(error), Err(_)) => {
-            prop_assert!(error.offset <= body.len(), "{}", error);
-            Ok(false)
-        }
-        (Ok(_), Err(error)) => Err(TestCaseError::fail(format!("only prost refuses: {error}"))),
-        (Err(error), Ok(_)) => Err(TestCaseError::fail(format!("only prost accepts: {error}"))),
-    }
+    let Some((readings, message)) = both(body, readings(body), DeviceDataArray::decode(body))? else {
+        return Ok(false);
+    };
+    let meanings = prosts(&message);
+    let whole = crate::wire::Readings::SmartMe(readings.clone());
+    prop_assert_eq!(Tally::of(whole, &Limits::DEFAULT, RECEIVED), tally(&meanings));
+    prop_assert_eq!(judged(readings.clone()), judged_by_fold(readings.clone()));
+    prop_assert_eq!(ours(readings), meanings);
+    Ok(true)
 }
 
 /// A field of any number and wire type, groups nested.

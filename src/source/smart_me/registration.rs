@@ -7,14 +7,14 @@ use super::answer::ApiError;
 use super::pause::Pause;
 use super::plan::Evidence;
 use super::registrar::Registrar;
-use super::worker::Worker;
+use super::worker::{Worker, locked};
 use crate::clock::Clock;
 use crate::deliver::Backoff;
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The first wait after a failure; the longest is the pace itself.
@@ -46,13 +46,6 @@ pub struct RegistrationStatus {
     pub foreign: usize,
 }
 
-/// The running thread.
-#[derive(Debug)]
-pub struct Task {
-    status: Arc<Mutex<RegistrationStatus>>,
-    worker: Worker,
-}
-
 struct Keeping {
     name: String,
     registrar: Registrar,
@@ -65,59 +58,39 @@ struct Keeping {
     changes: Counter,
 }
 
-impl Task {
-    /// Starts to keep the registration of `account` right, `every` so often.
-    /// `evidence` is what the webhook has seen since it was last asked.
-    ///
-    /// # Errors
-    /// When there is no thread to be had.
-    pub fn start(
-        account: &str,
-        registrar: Registrar,
-        every: Duration,
-        evidence: impl FnMut() -> Evidence + Send + 'static,
-        pause: Arc<Pause>,
-        clock: Clock,
-    ) -> io::Result<Self> {
-        let status = Arc::new(Mutex::new(RegistrationStatus {
-            account: account.to_owned(),
-            state: RegistrationState::Unknown,
-            right_at: None,
-            changed: None,
-            foreign: 0,
-        }));
-        let labels = [("account", account.to_owned())];
-        let keeping = Keeping {
-            name: account.to_owned(),
-            registrar,
-            evidence: Box::new(evidence),
-            every,
-            pause: Arc::clone(&pause),
-            clock,
-            status: Arc::clone(&status),
-            ok: metrics::gauge("meterline_smart_me_registration_ok", &labels),
-            changes: metrics::counter("meterline_smart_me_registration_changes_total", &labels),
-        };
-        let worker = Worker::start(pause, move || keeping.run())?;
-        Ok(Self { status, worker })
-    }
-
-    /// How the registration is.
-    #[must_use]
-    pub fn status(&self) -> RegistrationStatus {
-        locked(&self.status).clone()
-    }
-
-    /// Ends the waits; a request that is under way is not broken off.
-    pub fn stop(&self) {
-        self.worker.stop();
-    }
-
-    /// Waits until the thread has ended, at most so long: a request that the cloud
-    /// does not answer ends with the process.
-    pub fn join(&self, grace: Duration) {
-        self.worker.join(grace);
-    }
+/// Starts to keep the registration of `account` right, `every` so often.
+/// `evidence` is what the webhook has seen since it was last asked.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub fn keep_registered(
+    account: &str,
+    registrar: Registrar,
+    every: Duration,
+    evidence: impl FnMut() -> Evidence + Send + 'static,
+    pause: Arc<Pause>,
+    clock: Clock,
+) -> io::Result<Worker<RegistrationStatus>> {
+    let status = Arc::new(Mutex::new(RegistrationStatus {
+        account: account.to_owned(),
+        state: RegistrationState::Unknown,
+        right_at: None,
+        changed: None,
+        foreign: 0,
+    }));
+    let labels = [("account", account.to_owned())];
+    let keeping = Keeping {
+        name: account.to_owned(),
+        registrar,
+        evidence: Box::new(evidence),
+        every,
+        pause: Arc::clone(&pause),
+        clock,
+        status: Arc::clone(&status),
+        ok: metrics::gauge("meterline_smart_me_registration_ok", &labels),
+        changes: metrics::counter("meterline_smart_me_registration_changes_total", &labels),
+    };
+    Worker::start(status, pause, move || keeping.run())
 }
 
 impl Keeping {
@@ -174,8 +147,4 @@ impl Keeping {
         }
         status.state = state;
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

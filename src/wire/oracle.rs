@@ -1,0 +1,38 @@
+//! What the tests of the decoders share: prost's decoder is the oracle of each.
+
+use super::DecodeError;
+use proptest::prelude::*;
+
+/// What both decoders made of the same bytes; `None` where both refused them.
+pub(super) fn both<Ours, Prosts>(
+    body: &[u8],
+    ours: Result<Ours, DecodeError>,
+    prosts: Result<Prosts, prost::DecodeError>,
+) -> Result<Option<(Ours, Prosts)>, TestCaseError> {
+    match (ours, prosts) {
+        (Ok(ours), Ok(prosts)) => Ok(Some((ours, prosts))),
+        (Err(error), Err(_)) => {
+            prop_assert!(error.offset <= body.len(), "{}", error);
+            Ok(None)
+        }
+        (Ok(_), Err(error)) => Err(TestCaseError::fail(format!("only prost refuses: {error}"))),
+        (Err(error), Ok(_)) => Err(TestCaseError::fail(format!("only prost accepts: {error}"))),
+    }
+}
+
+/// These bytes with up to three of them changed, and perhaps cut off.
+pub(super) fn changed(body: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
+    (Just(body), changes, any::<Option<prop::sample::Index>>()).prop_map(|(mut body, changes, cut)| {
+        for (at, byte) in changes {
+            let len = body.len();
+            if let Some(place) = (len > 0).then(|| &mut body[at.index(len)]) {
+                *place = byte;
+            }
+        }
+        if let Some(cut) = cut.filter(|_| !body.is_empty()) {
+            body.truncate(cut.index(body.len()));
+        }
+        body
+    })
+}
