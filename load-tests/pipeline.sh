@@ -6,12 +6,14 @@
 # CPU-seconds per million samples; then takes both sinks away, for the memory.
 # Needs wrk (Debian: wrk), release builds and the servers of ./test (it fetches
 # them when missing).
-# usage: load-tests/pipeline.sh [SECONDS_EACH]
+# usage: load-tests/pipeline.sh [SECONDS_EACH [PROGRAM]]; another build's PROGRAM, in
+# turn with this one's, tells what lies between them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-15}
 work=$(mktemp -d)
 bin=target/release
+program=${2:-$bin/meterline}
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
 tests/servers/fetch.sh >/dev/null
@@ -30,8 +32,8 @@ url = "http://127.0.0.1:17001"
 [sink.kafka]
 brokers = "127.0.0.1:17011"
 TOML
-until "$bin/meterline" migrate --config "$work/meterline.toml" >/dev/null 2>&1; do sleep 1; done
-"$bin/meterline" run --config "$work/meterline.toml" & meterline=$!
+until "$program" migrate --config "$work/meterline.toml" >/dev/null 2>&1; do sleep 1; done
+"$program" run --config "$work/meterline.toml" & meterline=$!
 sleep 2
 
 cpu_ms() { awk '{print ($14 + $15) * 10}' "/proc/$meterline/stat"; }

@@ -53,14 +53,18 @@ impl WebhookCounters {
         CODES.contains(&obis)
     }
 
-    /// Notes what came of an account by the webhook.
-    pub fn note<'a>(&self, account: &str, readings: impl Iterator<Item = Judged<'a>>) {
-        if self.0.accounts.iter().any(|compared| compared == account) {
-            let mut meters = self.meters();
-            readings.filter_map(|reading| Some((reading.meter, Point::of(&reading)?))).for_each(|(meter, point)| {
-                Self::insert(&mut meters, meter, point);
-            });
-        }
+    /// Whether this account's are compared.
+    #[must_use]
+    pub fn are_of(&self, account: &str) -> bool {
+        self.0.accounts.iter().any(|compared| compared == account)
+    }
+
+    /// Notes what came of such an account by the webhook.
+    pub fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
+        let mut meters = self.meters();
+        readings.filter_map(|reading| Some((reading.meter, Point::of(&reading)?))).for_each(|(meter, point)| {
+            Self::insert(&mut meters, meter, point);
+        });
     }
 
     fn meters(&self) -> MutexGuard<'_, HashMap<MeterId, Points>> {

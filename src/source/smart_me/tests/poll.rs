@@ -341,7 +341,7 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
         let at = UnixNanos(scene.now);
         let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], wire::batch::Original::default());
         let readings = wire::readings(PayloadFormat::ReadingBatch, &body).unwrap();
-        scene.counters.note("a", readings.map(|reading| Judged::new(reading, &Limits::DEFAULT, at).unwrap()));
+        scene.counters.note(readings.map(|reading| Judged::new(reading, &Limits::DEFAULT, at).unwrap()));
         scene.wait("it is compared", |scene| scene.poll.status().unit_factor.is_some());
         let found = scene.poll.status().unit_factor.unwrap();
         assert_eq!((found.factor, found.meters, found.is_expected()), (sent, 1, is_expected));
