@@ -102,36 +102,10 @@ fn has_zlib_head(body: &[u8]) -> bool {
     matches!(body, [first, second, ..] if first & 0x0f == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0)
 }
 
-/// Bodies as senders compress them.
-#[cfg(test)]
-pub(super) mod compressed {
-    use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-    use std::io::Write;
-
-    pub(in crate::source::webhook) fn gzip(body: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(body).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    pub(in crate::source::webhook) fn zlib(body: &[u8]) -> Vec<u8> {
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(body).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    pub(in crate::source::webhook) fn bare(body: &[u8]) -> Vec<u8> {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(body).unwrap();
-        encoder.finish().unwrap()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::compressed::{bare, gzip, zlib};
     use super::*;
+    use crate::source::webhook::tests::compressed::{bare, gzip, zlib};
     use proptest::prelude::*;
 
     #[test]

@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod captures;
+pub(super) mod compressed;
 mod http2;
 mod limits;
 mod outage;

@@ -1,7 +1,7 @@
 //! How bodies may come: in pieces, in chunks, compressed, several on a connection.
 
+use super::compressed::{bare, gzip, zlib};
 use super::*;
-use crate::source::webhook::inflate::compressed::{bare, gzip, zlib};
 
 #[tokio::test]
 async fn compressed_bodies_are_journaled_inflated() {

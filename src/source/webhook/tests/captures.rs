@@ -1,8 +1,8 @@
 //! Captures at the socket: bounded, without secrets, over restarts, never in the way.
 
+use super::compressed::gzip;
 use super::*;
 use crate::source::webhook::capture::{Captured, file_name, read};
-use crate::source::webhook::inflate::compressed::gzip;
 use std::fs;
 use std::path::Path;
 
