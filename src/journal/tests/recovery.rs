@@ -211,7 +211,7 @@ fn a_sealed_segment_of_a_newer_format_is_not_called_damaged() {
     let (journal, _) = open(&disk);
     append_each(&journal, 60);
     let file = segment_file(&journal, 0);
-    assert_ne!(file, segment_file(&journal, 59), "it is sealed");
+    assert!(journal.segments().len() > 1, "it is sealed");
     kill(&disk, journal);
     make_newer(&disk, &file);
     let (journal, _) = open(&disk);
