@@ -77,9 +77,10 @@ impl Replaying {
         (self.began, self.sent_below.max(self.began))
     }
 
-    /// The first record from `from` on that was not safe before it.
+    /// The first record from `from` on that was not safe before it. A sink that is
+    /// further back than it began was not set back by it: its store forgot something.
     pub(super) fn first_not_safe(&self, from: Sequence) -> Sequence {
-        if self.can_be_taken_back { from.max(self.until) } else { from }
+        if self.can_be_taken_back && from >= self.began { from.max(self.until) } else { from }
     }
 
     /// What is to be durable before it hands this record over, where it is not yet.

@@ -103,6 +103,21 @@ fn what_retention_took_of_a_replay_before_a_start_is_no_gap_either() {
 }
 
 #[test]
+fn a_store_that_is_put_back_behind_where_a_replay_began_has_a_gap_from_there() {
+    let feed = narrow();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 5);
+    feed.store_cursor("sink", 6);
+    let rewind = Rewind::to(Sequence(4));
+    rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap().unwrap();
+    sink.script().stored = Some(feed.journal.position(Sequence(2)));
+    let oldest = outrun(&feed, 6);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, feed.journal.next().0);
+    assert_eq!(gaps(&feed), [("sink".to_owned(), 2, oldest)]);
+}
+
+#[test]
 fn a_new_sink_has_no_gap_and_begins_at_the_oldest_record() {
     let feed = narrow();
     let sink = Recorder::new("new", &feed.journal);
