@@ -48,17 +48,12 @@ pub enum Command {
         /// Its number.
         letter: u64,
     },
-    /// Read the webhook password of an account again, and the one before it where a
-    /// rotation is under way; the answer is how often the one before was presented.
-    Credentials {
-        /// The account.
-        account: String,
-    },
-    /// Bring about that exactly one registration at smart-me is the account's and right
-    /// while its credentials are rotated.
-    Register {
-        /// The account.
-        account: String,
+    /// Ask a source for an action that it offers.
+    Source {
+        /// The source's name.
+        source: String,
+        /// The action's name.
+        action: String,
     },
     /// What the status page shows.
     Status,

@@ -89,6 +89,12 @@ impl Coverage {
         readings.for_each(|seen| known.note(source, seen, received));
     }
 
+    /// stub until merge
+    #[must_use]
+    pub fn has_noted(&self, _: crate::journal::Sequence) -> bool {
+        true
+    }
+
     /// Looks what is missing by now. Only to be called when everything that came
     /// until now has been noted.
     pub fn judge(&self, now: UnixNanos) {

@@ -6,7 +6,6 @@
 //! any error, panics included, the pump goes back to the lowest unsafe record,
 //! waits, and sends again; a rewind is durable before its first record is sent.
 
-mod counters;
 mod coverage;
 mod cursor;
 mod feed;
@@ -28,7 +27,6 @@ pub(crate) mod tests;
 mod touched;
 mod trouble;
 
-pub use counters::WebhookCounters;
 pub use coverage::CoverageSink;
 pub use keeper::Keeper;
 pub use pump::{PumpHandle, PumpOptions, StartError};

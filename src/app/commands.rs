@@ -1,6 +1,5 @@
 //! What the control socket's commands do in the running service.
 
-use super::smart_me::{Keeper, Workers};
 use crate::admin::Status;
 use crate::clock::Clock;
 use crate::control::{self, Answer, Command, Handler};
@@ -9,6 +8,7 @@ use crate::deliver::{PumpHandle, Reread, Rewind, RewindError};
 use crate::ingest::{Door, Entrance, SourceOptions, Taken};
 use crate::journal::{Journal, Sequence, SourceId};
 use crate::reading::UnixNanos;
+use crate::source::Sources;
 use crate::wire::PayloadFormat;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ pub(super) struct Commands {
     pub(super) journal: Journal,
     pub(super) door: Door,
     /// How each source's bodies are judged, by its name.
-    pub(super) sources: Vec<(String, SourceOptions)>,
+    pub(super) options: Vec<(String, SourceOptions)>,
+    pub(super) sources: Arc<Sources>,
     pub(super) pumps: Arc<Vec<PumpHandle>>,
     pub(super) dead_letters: DeadLetters,
     pub(super) runtime: Handle,
-    pub(super) smart_me: Arc<Workers>,
 }
 
 type Outcome = Result<Vec<String>, String>;
@@ -44,17 +44,11 @@ impl Commands {
             Command::TakeBack { sink } => answer(self.take_back(sink.as_deref())),
             Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
             Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
-            Command::Credentials { account } => match self.keeper(&account).and_then(Keeper::read_credentials) {
-                Ok(uses) => Answer::Data { data: uses.into() },
+            Command::Source { source, action } => match self.sources.act(&source, &action) {
+                Ok(data) => Answer::Data { data },
                 Err(why) => Answer::Refused { why },
             },
-            Command::Register { account } => answer(self.keeper(&account).and_then(Keeper::register)),
         })
-    }
-
-    fn keeper(&self, account: &str) -> Result<&Keeper, String> {
-        let found = self.smart_me.keepers.iter().find(|keeper| keeper.name() == account);
-        found.ok_or_else(|| format!("the running service has no [[smart_me]] table for account '{account}'"))
     }
 
     fn replay(&self, sink: Option<&str>, rewind: Rewind) -> Outcome {
@@ -116,7 +110,7 @@ impl Commands {
     }
 
     fn entrance(&self, source: &str) -> Result<Entrance, String> {
-        let options = self.sources.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
+        let options = self.options.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
         self.door.source(source, options.unwrap_or_default()).map_err(sentence)
     }
 }

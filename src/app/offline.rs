@@ -39,9 +39,7 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
         Command::Resubmit { .. } => {
             Err("re-submitting goes through the door: start the service with `meterline run` first".to_owned())
         }
-        Command::Credentials { .. } | Command::Register { .. } | Command::Status => {
-            Err("no service is running in this data directory".to_owned())
-        }
+        Command::Source { .. } | Command::Status => Err("no service is running in this data directory".to_owned()),
     }
 }
 

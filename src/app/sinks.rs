@@ -36,7 +36,7 @@ pub(super) fn start_pumps(
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
-    let sources = super::smart_me::sources(config).into_iter();
+    let sources = super::sources::options(config).into_iter();
     let rules = CurrentRules::new(sources.map(|(name, options)| (name, options.limits)));
     let mut sinks = sinks(config, journal, letters, clock)?;
     sinks.push((COVERAGE, Box::new(watching)));

@@ -3,14 +3,13 @@
 //! when much came, so that it holds no more of the journal than that; the records
 //! since then are read again after a start, which changes nothing.
 
-use super::counters::WebhookCounters;
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Seen, Slot};
 use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
 use crate::reading::{Flags, registry};
-use crate::wire::{Judged, PayloadFormat};
+use crate::wire::Judged;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -19,11 +18,12 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// And stored after so many bytes of records.
 const STORE_BYTES: u64 = 16 << 20;
 
+type Observe = Box<dyn FnMut(&Delivery<'_>) + Send>;
+
 /// Notes what came.
-#[derive(Debug)]
 pub struct CoverageSink {
     coverage: Coverage,
-    counters: WebhookCounters,
+    observe: Observe,
     journal: Journal,
     clock: Clock,
     next: Sequence,
@@ -39,12 +39,12 @@ pub struct CoverageSink {
 impl CoverageSink {
     /// Notes there.
     #[must_use]
-    pub fn new(coverage: Coverage, counters: WebhookCounters, journal: Journal, clock: Clock) -> Self {
+    pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
         Self {
             coverage,
-            counters,
+            observe,
             journal,
             clock,
             next,
@@ -112,10 +112,7 @@ impl Sink for CoverageSink {
             }
         });
         self.coverage.note(delivery.source, delivery.record.header.received, seen);
-        // The body is decoded for it once more, so only where somebody compares.
-        if delivery.format == PayloadFormat::SmartMe && self.counters.are_of(delivery.source) {
-            self.counters.note(delivery.readings());
-        }
+        (self.observe)(delivery);
         self.next = delivery.record.sequence.next();
         self.unstored_bytes += delivery.record.payload.len() as u64;
         self.has_taken = true;
@@ -153,4 +150,10 @@ fn has_counter(reading: &Judged<'_>) -> bool {
 
 fn is_counter(obis: crate::reading::Obis) -> bool {
     registry::entry(obis).is_some_and(|entry| entry.kind == registry::Kind::Counter)
+}
+
+impl std::fmt::Debug for CoverageSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoverageSink").finish_non_exhaustive()
+    }
 }

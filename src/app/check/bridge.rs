@@ -1,10 +1,10 @@
 //! How long an outage of the sinks the journal's cap bridges, at the rate that was
 //! measured: what the whole segments took, over the time in which they came.
 
+use crate::base::Level;
 use crate::config::Config;
 use crate::journal::{Inspection, ReadError, SegmentSummary, Sequence, inspect};
 use crate::reading::UnixNanos;
-use crate::sink::Level;
 
 const NANOS_PER_HOUR: f64 = 3_600e9;
 const MIB: f64 = 1_048_576.0;

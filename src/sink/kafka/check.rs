@@ -8,7 +8,8 @@ use super::config::Config;
 use super::connection::Partition;
 use super::migrate::{Topic, differences, look, partition_difference};
 use super::topic;
-use crate::sink::findings::{Finding, Findings, Level};
+use crate::base::{Finding, Level};
+use crate::sink::findings::Findings;
 
 const MIN_IN_SYNC: &str = "min.insync.replicas";
 

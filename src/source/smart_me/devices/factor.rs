@@ -3,7 +3,7 @@
 //!
 //! Nothing is corrected by what is found: what was recorded would be read otherwise.
 
-use crate::deliver::WebhookCounters;
+use crate::source::smart_me::counters::WebhookCounters;
 use crate::vendor::smart_me::Device;
 
 /// A smaller counter says nothing: a few seconds would be a part of it.
@@ -12,22 +12,39 @@ const LEAST_WH: f64 = 10_000.0;
 const TOLERANCE: f64 = 0.01;
 const LIKELY: [f64; 4] = [1.0, 1e3, 1e-3, 1e6];
 
-/// What the webhook's counters are of the API's, in Wh.
+/// Ratio of the webhook's counters to the API's in Wh.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct UnitFactor {
-    /// That of the meter in the middle.
-    pub factor: f64,
+pub(super) struct UnitFactor {
+    /// The median over the meters: 1 for Wh, 1000 for mWh.
+    pub(super) factor: f64,
     /// Meters that were compared.
-    pub meters: usize,
-    /// Those of them with another factor than expected.
-    pub differing: usize,
+    pub(super) meters: usize,
+    /// Meters with another factor than expected.
+    pub(super) differing: usize,
 }
 
 impl UnitFactor {
-    /// Whether all is as expected.
-    #[must_use]
-    pub fn is_expected(&self) -> bool {
+    fn is_expected(self) -> bool {
         self.differing == 0
+    }
+
+    /// One log line where it changes: never silently, and never corrected.
+    pub(super) fn log_change(self, account: &str, before: Option<Self>, expected: f64) {
+        let was_expected = before.is_none_or(Self::is_expected);
+        let Self { factor, meters, differing } = self;
+        if was_expected && !self.is_expected() {
+            tracing::warn!(
+                account,
+                factor,
+                expected,
+                meters,
+                differing,
+                "the webhook's counters differ from those of smart-me's API in Wh (a factor of 1000 means mWh); nothing \
+                 is corrected"
+            );
+        } else if !was_expected && self.is_expected() {
+            tracing::info!(account, factor, "the webhook's counters agree with smart-me's API again");
+        }
     }
 }
 

@@ -9,13 +9,13 @@ const SLOWEST: Duration = Duration::from_hours(25);
 
 /// How fresh an account's meters are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Freshness {
+pub(super) struct Freshness {
     /// Devices that measure something.
-    pub meters: usize,
+    pub(super) meters: usize,
     /// Those that have nothing new, or never had anything.
-    pub stale: usize,
+    pub(super) stale: usize,
     /// The age of what is oldest.
-    pub oldest: Duration,
+    pub(super) oldest: Duration,
 }
 
 /// The freshness at the answer's own time.

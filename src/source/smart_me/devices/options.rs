@@ -1,9 +1,9 @@
-//! What is configured of the asking.
+//! How an account's devices are polled, as configured.
 
 use crate::reading::MeterId;
 use std::time::Duration;
 
-/// How an account's devices are asked for.
+/// How an account's devices are polled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Polling {
     /// What is done with what is new.
