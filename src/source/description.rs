@@ -8,8 +8,9 @@ use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::Gauge;
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// The state of a source.
@@ -112,11 +113,16 @@ fn as_text<S: Serializer>(time: &UnixNanos, serializer: S) -> Result<S::Ok, S::E
 /// Where others read a description.
 pub(super) type Published = Arc<ArcSwap<Description>>;
 
+/// The faults of all sources that are logged already, as source and reason: several
+/// tasks of one account log the fault of its server or login once.
+pub(super) type LoggedFaults = Arc<Mutex<HashSet<(String, String)>>>;
+
 /// Where a source writes its description.
 #[derive(Debug)]
 pub struct Reporter {
     description: Description,
     published: Published,
+    logged: LoggedFaults,
     clock: Clock,
     states: [Gauge; State::ALL.len()],
     numbers: BTreeMap<String, Gauge>,
@@ -124,8 +130,7 @@ pub struct Reporter {
 
 impl Reporter {
     /// The reporter of a source that has not begun.
-    #[must_use]
-    pub fn new(name: &str, kind: &'static str, clock: Clock) -> Self {
+    pub(super) fn new(name: &str, kind: &'static str, clock: Clock, logged: LoggedFaults) -> Self {
         let description = Description {
             name: name.to_owned(),
             kind,
@@ -139,7 +144,7 @@ impl Reporter {
             metrics::gauge("meterline_source_state", &labels)
         });
         let published = Arc::new(ArcSwap::from_pointee(description.clone()));
-        let reporter = Self { description, published, clock, states, numbers: BTreeMap::new() };
+        let reporter = Self { description, published, logged, clock, states, numbers: BTreeMap::new() };
         reporter.publish();
         reporter
     }
@@ -174,22 +179,36 @@ impl Reporter {
 
     /// Takes over a state and publishes everything. One log line where the state changes.
     pub fn report(&mut self, state: State, why: Option<String>) {
-        let has_changed = (self.description.state, &self.description.why) != (state, &why);
-        let was_waiting = self.description.state == State::Waiting;
-        if self.description.state != state {
+        let before = (self.description.state, self.description.why.clone());
+        if before.0 != state {
             self.description.since = self.clock.now();
         }
         (self.description.state, self.description.why) = (state, why);
         self.publish();
+        if before != (state, self.description.why.clone()) {
+            self.log_change(before);
+        }
+    }
+
+    fn log_change(&self, (state, why): (State, Option<String>)) {
         let (source, kind) = (self.description.name.as_str(), self.description.kind);
+        let fault = |why: &Option<String>| why.as_ref().map(|why| (source.to_owned(), why.clone()));
+        let mut logged = self.logged.lock();
+        if let Some(before) = fault(&why) {
+            logged.remove(&before);
+        }
+        let is_new = fault(&self.description.why).is_none_or(|now| logged.insert(now));
+        drop(logged);
         let why = self.description.why.as_deref().unwrap_or_default();
-        match state {
-            _ if !has_changed => {}
-            State::Waiting => tracing::info!(source, kind, why, "the source is waiting"),
-            State::Running if was_waiting => tracing::debug!(source, kind, "the source is running"),
-            State::Running => tracing::info!(source, kind, "the source is running again"),
-            State::Failing => tracing::warn!(source, kind, why, "the source is failing; it is tried again"),
-            State::Misconfigured => tracing::warn!(source, kind, why, "the source cannot work as it is configured"),
+        match self.description.state {
+            State::Failing if is_new => tracing::warn!(source, kind, why, "the source is failing; it is tried again"),
+            State::Misconfigured if is_new => {
+                tracing::warn!(source, kind, why, "the source cannot work as it is configured");
+            }
+            State::Running if state != State::Waiting => tracing::info!(source, kind, "the source is running again"),
+            _ => {
+                tracing::debug!(source, kind, why, state = self.description.state.label(), "the source's state changed")
+            }
         }
     }
 

@@ -26,13 +26,13 @@ pub enum SourceError {
     /// It will probably pass by itself; tried again after a back-off.
     #[error("{0}")]
     Failing(String),
-    /// Somebody has to change something; tried again after `retry_in`, in case they have.
+    /// Somebody has to change something; tried again in case they have.
     #[error("{why}")]
     Misconfigured {
         /// What is wrong and what to do.
         why: String,
-        /// The wait before the next turn.
-        retry_in: Duration,
+        /// The wait before the next turn; a back-off where absent.
+        retry_in: Option<Duration>,
     },
     /// A stop ended a wait.
     #[error(transparent)]
@@ -144,7 +144,7 @@ fn wait_after(error: SourceError, backoff: &mut Backoff, reporter: &mut Reporter
         }
         SourceError::Misconfigured { why, retry_in } => {
             reporter.report(State::Misconfigured, Some(why));
-            Ok(retry_in)
+            Ok(retry_in.unwrap_or_else(|| backoff.next_wait()))
         }
     }
 }

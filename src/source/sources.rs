@@ -1,6 +1,6 @@
 //! All running sources: started, described, asked for actions, stopped and joined here.
 
-use super::description::{Description, Published, Reporter};
+use super::description::{Description, LoggedFaults, Published, Reporter};
 use super::runner::{Connected, Polled, Schedule, run_connected, run_polled};
 use crate::base::{Stop, Tasks};
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ pub struct Sources {
     stop: Stop,
     clock: Clock,
     published: Mutex<Vec<Published>>,
+    logged: LoggedFaults,
     actions: Mutex<Vec<(String, &'static str, Action)>>,
 }
 
@@ -33,6 +34,7 @@ impl Sources {
             stop: Stop::default(),
             clock,
             published: Mutex::default(),
+            logged: LoggedFaults::default(),
             actions: Mutex::default(),
         }
     }
@@ -59,7 +61,7 @@ impl Sources {
 
     /// The reporter of a source whose task is started elsewhere, like a webhook account's.
     pub fn reporter(&self, name: &str, kind: &'static str) -> Reporter {
-        let reporter = Reporter::new(name, kind, self.clock.clone());
+        let reporter = Reporter::new(name, kind, self.clock.clone(), Arc::clone(&self.logged));
         self.published.lock().push(reporter.published());
         reporter
     }

@@ -60,7 +60,10 @@ impl From<ApiError> for SourceError {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::Stopped => Self::Stopped(Stopped),
-            ApiError::LoggedOut(why) => Self::Misconfigured { why, retry_in: LOGIN_RETRY },
+            ApiError::LoggedOut(why) => Self::Misconfigured { why, retry_in: Some(LOGIN_RETRY) },
+            ApiError::Login(_) | ApiError::Forbidden(_) => {
+                Self::Misconfigured { why: error.to_string(), retry_in: None }
+            }
             other => Self::Failing(other.to_string()),
         }
     }

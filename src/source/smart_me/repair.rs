@@ -69,7 +69,7 @@ impl GapRepair {
                         "smart-me gives no past values to this account ({said}): they are for Professional accounts, \
                          so gaps stay open; it is tried again in a day"
                     ),
-                    retry_in: REFUSED_FOR,
+                    retry_in: Some(REFUSED_FOR),
                 });
             }
             other => other?.body,

@@ -141,7 +141,7 @@ fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_s
     assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
     assert_exactly("QuestDB", &expected, &of_questdb(&store, "e2e_gaps"));
     assert!(Stream::read(&brokers, "e2e-gaps").counts() == counts_of(&all), "each once in Kafka");
-    assert_eq!(service.metric("meterline_gap_readings_fetched_total{account=\"acme\"}"), 9.0);
+    assert_eq!(service.metric("meterline_source_readings_total{source=\"acme\",kind=\"smart-me gap repair\"}"), 9.0);
     let of_the_past = cloud.requests().iter().filter(|request| request.what.contains("Past")).count();
     assert_eq!(of_the_past, devices.len(), "one request a gap");
     assert!(service.stop().success());
