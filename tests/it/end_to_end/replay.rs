@@ -4,7 +4,7 @@ use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::{questdb, wait};
-use meterline_load::{Body, Connection, Expected, Script};
+use meterline_load::{Body, Expected, Script};
 use std::time::Duration;
 
 const TABLE: &str = "e2e_replay";
@@ -16,10 +16,7 @@ fn a_replay_restores_a_store_and_changes_nothing_that_is_there() {
     let service = Setup { questdb: Some((questdb.url().to_owned(), TABLE.to_owned())), ..Setup::default() }.start();
     let before = jiff::Timestamp::now().to_string();
     let bodies = with_a_correction();
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     let expected = Expected::of(&bodies);
     let assert_whole = || {
         assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
@@ -43,10 +40,7 @@ fn a_replay_of_a_stopped_service_is_done_at_its_next_start() {
     let mut service = Setup::default().start();
     let before = jiff::Timestamp::now().to_string();
     let bodies = with_a_correction();
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     service.wait_drained();
     assert!(service.stop().success());
     empty_sqlite(&service);

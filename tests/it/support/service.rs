@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use super::{ports, wait};
-use meterline_load::Target;
+use meterline_load::{Body, Connection, Target};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -44,6 +44,14 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// All sinks, with the shared servers' table and topic of this name.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn with_all_sinks(name: &str) -> Self {
+        let questdb = Some((super::questdb::Client::shared().url().to_owned(), name.to_owned()));
+        let kafka = Some((super::kafka::shared(), name.to_owned()));
+        Self { questdb, kafka, ..Self::default() }
+    }
+
     /// Makes what the sinks need and starts the service.
     pub(crate) fn start(self) -> Service {
         let service = self.place();
@@ -121,6 +129,14 @@ impl Service {
     /// Where to post, with the account's credentials.
     pub(crate) fn target(&self) -> Target {
         Target::with_credentials(self.webhook_url(), USER, PASSWORD)
+    }
+
+    /// Posts bodies one after the other, each of which must be taken.
+    pub(crate) fn post_all<'a>(&self, bodies: impl IntoIterator<Item = &'a Body>) {
+        let connection = Connection::new(&self.target());
+        for body in bodies {
+            assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
+        }
     }
 
     /// Where to post for another account.

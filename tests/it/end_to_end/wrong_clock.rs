@@ -22,13 +22,13 @@ const YEAR_NS: i64 = 366 * DAY_NS;
 /// and no clock before that can judge.
 const RIGHT_NS: i64 = 3 * DAY_NS;
 
-struct Stand {
+struct InProcess {
     service: Service,
     clock: Clock,
     directory: TempDir,
 }
 
-impl Stand {
+impl InProcess {
     fn start(clock: Clock) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let service = Service::start(config(&directory), clock.clone()).unwrap();
@@ -79,34 +79,34 @@ fn config(directory: &TempDir) -> Config {
 fn before_the_build_date_bodies_are_503_until_the_clock_is_set() {
     let clock = Clock::system();
     clock.set_offset(-clock.now().0);
-    let stand = Stand::start(clock);
+    let in_process = InProcess::start(clock);
     let body = fleet(1).live(0, now_ns());
-    let connection = Connection::new(&stand.target());
+    let connection = Connection::new(&in_process.target());
     assert_eq!(connection.post(&body.bytes).unwrap().status, 503);
-    let (status, why) = stand.page("/readyz");
+    let (status, why) = in_process.page("/readyz");
     assert!(status == 503 && why.contains("clock"), "{status} {why}");
-    assert!(stand.page("/").1.contains("The clock is before this program"));
-    stand.clock.set_offset(0);
+    assert!(in_process.page("/").1.contains("The clock is before this program"));
+    in_process.clock.set_offset(0);
     assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    assert_eq!(stand.page("/readyz").0, 200);
-    stand.wait_drained();
-    stand.service.stop(LIMIT);
+    assert_eq!(in_process.page("/readyz").0, 200);
+    in_process.wait_drained();
+    in_process.service.stop(LIMIT);
 }
 
 #[test]
 fn a_clock_that_jumps_under_load_refuses_nothing_and_loses_nothing() {
     let clock = Clock::system();
     clock.set_offset(RIGHT_NS);
-    let stand = Stand::start(clock);
-    let load = Load::start(fleet(2), stand.target(), 4, Script::mixed);
+    let in_process = InProcess::start(clock);
+    let load = Load::start(fleet(2), in_process.target(), 4, Script::mixed);
     for ahead_ns in [-HOUR_NS, 0, -DAY_NS, 0, 2 * YEAR_NS, 0] {
-        stand.set_ahead(RIGHT_NS + ahead_ns);
+        in_process.set_ahead(RIGHT_NS + ahead_ns);
     }
     let (_, sent) = load.stop();
     // Each was answered 200, or this fails.
     let expected = sent.expected();
-    stand.wait_drained();
-    let file = stand.directory.path().join("data/meterline.sqlite");
+    in_process.wait_drained();
+    let file = in_process.directory.path().join("data/meterline.sqlite");
     assert!(of_sqlite(&file).len() < expected.len(), "what came while the clock was ahead is set aside");
     let replay = Command::Replay {
         sink: None,
@@ -114,9 +114,9 @@ fn a_clock_that_jumps_under_load_refuses_nothing_and_loses_nothing() {
         source: None,
         reread: Reread { at_now: true, ..Reread::default() },
     };
-    command(&config(&stand.directory), replay).unwrap();
-    stand.wait_drained();
+    command(&config(&in_process.directory), replay).unwrap();
+    in_process.wait_drained();
     // Corrections among it too: the last of each key stands.
     assert_exactly("SQLite", &expected, &of_sqlite(&file));
-    stand.service.stop(LIMIT);
+    in_process.service.stop(LIMIT);
 }

@@ -1,6 +1,6 @@
 //! What the brokers had acknowledged and do not have any more is found and sent again.
 
-use super::driver::{
+use super::harness::{
     Driver, Records, State, assert_complete_and_in_order, assert_complete_and_in_order_again, consumed, foreign,
 };
 use crate::support::kafka;
@@ -22,22 +22,6 @@ fn assert_all_there(config: &Config, last: Sequence) {
 /// The same where some readings came in before the loss was noticed.
 fn assert_all_there_again(config: &Config, last: Sequence) {
     assert_complete_and_in_order_again(&consumed(&config.brokers, &config.topic), last);
-}
-
-#[test]
-fn a_topic_that_was_deleted_gets_everything_again_once_it_is_made_again() {
-    let config = config(kafka::shared(), "lost-deleted");
-    let mut driver = Driver::new(&config);
-    driver.run_to_a_checkpoint(&Records::in_turn(500, 7));
-    kafka::delete_topic(&config.brokers, &config.topic);
-    let records = Records::in_turn(1_000, 7);
-    driver.run(&records, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
-    let State::Blocked(why) = &driver.state else { unreachable!() };
-    assert!(why.contains("meterline migrate"), "{why}");
-    migrate(&config).unwrap();
-    driver.run_to_end(&records);
-    assert_eq!(driver.losses, [Sequence(1)]);
-    assert_all_there(&config, records.last());
 }
 
 #[test]
@@ -136,7 +120,7 @@ fn what_retention_took_is_no_loss() {
     driver.run_to_a_checkpoint(&records);
     let settings = [("message.timestamp.type", "LogAppendTime"), ("retention.ms", "1"), ("segment.ms", "1")];
     kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
-    crate::support::wait::until("retention took everything", super::driver::LIMIT, || {
+    crate::support::wait::until("retention took everything", super::harness::LIMIT, || {
         kafka::count(&config.brokers, &config.topic) == 0
     });
     let mut driver = driver.restart(&config);

@@ -5,7 +5,7 @@ use crate::support::service::Setup;
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
 use crate::support::{kafka, questdb};
-use meterline_load::{Body, Connection, Expected, Reading};
+use meterline_load::{Body, Expected, Reading};
 
 const POISON: f64 = 4711.0;
 const SWITCH: &str = "poison-questdb=4711,poison-kafka=4711";
@@ -21,23 +21,15 @@ fn body(meter: u8, value: f64) -> Body {
 #[test]
 fn a_record_that_kills_the_encoders_is_set_aside_and_comes_back_with_the_version_that_can() {
     let (questdb, brokers) = (questdb::Client::shared(), kafka::shared());
-    let mut service = Setup {
-        questdb: Some((questdb.url().to_owned(), "e2e_poison".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-poison".to_owned())),
-        ..Setup::default()
-    }
-    .start();
+    let mut service = Setup::with_all_sinks("e2e_poison").start();
     service.restart_with(SWITCH);
     let bodies = [body(1, 1.0), body(2, POISON), body(3, 3.0)];
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     service.wait_drained();
     let harmless = Expected::of(&[bodies[0].clone(), bodies[2].clone()]);
     assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
     assert_exactly("QuestDB", &harmless, &of_questdb(&questdb, "e2e_poison"));
-    assert_exactly("Kafka", &harmless, &Stream::read(&brokers, "e2e-poison").samples());
+    assert_exactly("Kafka", &harmless, &Stream::read(&brokers, "e2e_poison").samples());
     assert_eq!(service.process().ended(), None, "the process lives");
     for sink in ["questdb", "kafka"] {
         assert_eq!(service.metric(&format!("meterline_sink_restarts_total{{sink=\"{sink}\"}}")), 3.0, "{sink}");
@@ -56,6 +48,6 @@ fn a_record_that_kills_the_encoders_is_set_aside_and_comes_back_with_the_version
     service.text_of(&["dead-letters", "resubmit", "1-2"]);
     service.wait_drained();
     assert_exactly("QuestDB", &Expected::of(&bodies), &of_questdb(&questdb, "e2e_poison"));
-    assert_exactly("Kafka", &Expected::of(&bodies), &Stream::read(&brokers, "e2e-poison").samples());
+    assert_exactly("Kafka", &Expected::of(&bodies), &Stream::read(&brokers, "e2e_poison").samples());
     assert_eq!(service.metric("meterline_dead_letters{kind=\"poison\"}"), 0.0);
 }

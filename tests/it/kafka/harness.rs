@@ -111,6 +111,8 @@ pub(crate) struct Driver {
     is_ready: bool,
     /// How often the topic had lost something.
     pub(crate) losses: Vec<Sequence>,
+    /// How many attempts failed.
+    pub(crate) errors: u32,
     /// Every reason for not running, once in a row.
     pub(crate) troubles: Vec<String>,
     journal: Journal,
@@ -130,6 +132,7 @@ impl Driver {
             at,
             is_ready: false,
             losses: Vec::new(),
+            errors: 0,
             troubles: Vec::new(),
             journal,
             _directory: directory,
@@ -178,6 +181,7 @@ impl Driver {
             Ok(()) => self.state = State::Running,
             Err(error) => {
                 self.is_ready = false;
+                self.errors += 1;
                 if self.troubles.last() != Some(&error.message) {
                     self.troubles.push(error.message.clone());
                 }

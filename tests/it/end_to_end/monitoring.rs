@@ -128,17 +128,8 @@ fn every_query_of_the_dashboard_runs_on_the_migrated_tables_and_shows_names() {
 
 /// A service with all sinks, a hundred readings in each.
 fn at_work(name: &str) -> Service {
-    let service = Setup {
-        questdb: Some((questdb::Client::shared().url().to_owned(), name.to_owned())),
-        kafka: Some((kafka::shared(), name.to_owned())),
-        tables: "[log]\nlevel = \"trace\"",
-        ..Setup::default()
-    }
-    .start();
-    let connection = Connection::new(&service.target());
-    for body in fleet(9).script(&Script::mixed(100, now_ns())) {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    let service = Setup { tables: "[log]\nlevel = \"trace\"", ..Setup::with_all_sinks(name) }.start();
+    service.post_all(&fleet(9).script(&Script::mixed(100, now_ns())));
     service.wait_drained();
     service
 }

@@ -5,7 +5,7 @@ use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_sqlite};
 use crate::support::stream::{Stream, counts_of};
-use meterline_load::{Body, Connection, Expected, Script};
+use meterline_load::{Body, Expected, Script};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -16,10 +16,7 @@ fn setup(topic: &str) -> Setup {
 
 fn post(service: &Service, seed: u64) -> Vec<Body> {
     let bodies = fleet(seed).script(&Script::mixed(60, now_ns()));
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     service.wait_drained();
     bodies
 }

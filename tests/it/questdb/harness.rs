@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const ANY_TIME: Limits = Limits { ahead_ns_max: i64::MAX, age_ns_max: i64::MAX, ..Limits::DEFAULT };
 
 /// A journal's worth of records, and the sink that takes them.
-pub(super) struct Stand {
+pub(super) struct Harness {
     pub(super) client: Client,
     pub(super) config: Config,
     pub(super) clock: Clock,
@@ -44,7 +44,7 @@ pub(super) struct Stand {
     _directory: TempDir,
 }
 
-impl Stand {
+impl Harness {
     pub(super) fn new(client: &Client, mut config: Config) -> Self {
         config.request_timeout = Duration::from_secs(10);
         let directory = tempfile::tempdir().unwrap();

@@ -15,12 +15,7 @@ const AT_ONCE: Duration = Duration::from_secs(30);
 #[test]
 fn what_was_answered_survives_ten_sigkills_under_load() {
     let (questdb, brokers) = (questdb::Client::shared(), kafka::shared());
-    let mut service = Setup {
-        questdb: Some((questdb.url().to_owned(), "e2e_killed".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-killed".to_owned())),
-        ..Setup::default()
-    }
-    .start();
+    let mut service = Setup::with_all_sinks("e2e_killed").start();
     let (mut fleet, mut sent) = (fleet(5), Sent::default());
     for round in 0..10 {
         let load = Load::start(fleet, service.target(), 8, Script::live);
@@ -33,7 +28,7 @@ fn what_was_answered_survives_ten_sigkills_under_load() {
         service.start_again();
     }
     service.wait_drained();
-    let stream = Stream::read(&brokers, "e2e-killed");
+    let stream = Stream::read(&brokers, "e2e_killed");
     stream.assert_in_journal_order();
     assert_answered("Kafka", &sent, &stream.samples());
     assert_answered("SQLite", &sent, &of_sqlite(&service.sqlite_file()));
@@ -43,12 +38,7 @@ fn what_was_answered_survives_ten_sigkills_under_load() {
 #[test]
 fn sigterm_under_load_answers_drains_and_ends_well() {
     let (questdb, brokers) = (questdb::Client::shared(), kafka::shared());
-    let mut service = Setup {
-        questdb: Some((questdb.url().to_owned(), "e2e_terminated".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-terminated".to_owned())),
-        ..Setup::default()
-    }
-    .start();
+    let mut service = Setup::with_all_sinks("e2e_terminated").start();
     let load = Load::start(fleet(6), service.target(), 8, Script::live);
     wait_for_records(&service, 100);
     let status = service.stop();
@@ -56,7 +46,7 @@ fn sigterm_under_load_answers_drains_and_ends_well() {
     assert!(status.success(), "{status}; its log:\n{}", service.log());
 
     // Every sink is reachable, so they are drained without another start.
-    let stream = Stream::read(&brokers, "e2e-terminated");
+    let stream = Stream::read(&brokers, "e2e_terminated");
     assert_answered("Kafka", &sent, &stream.samples());
     assert_answered("SQLite", &sent, &of_sqlite(&service.sqlite_file()));
     wait::until("rows in QuestDB", Duration::from_secs(30), || {

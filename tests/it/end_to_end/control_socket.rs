@@ -19,10 +19,7 @@ const REPLAY: &str = "{\"command\":\"replay\",\"sink\":\"sqlite\",\"from\":\"202
 fn delivered() -> (Service, Expected) {
     let service = Setup::default().start();
     let bodies = fleet(16).script(&Script::mixed(READINGS as usize, now_ns()));
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     service.wait_drained();
     (service, Expected::of(&bodies))
 }

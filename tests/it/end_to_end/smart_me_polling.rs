@@ -6,7 +6,7 @@ use crate::support::stores::{Samples, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
 use crate::support::{kafka, questdb, wait};
 use meterline_load::cloud::{Cloud, CloudAccount, CloudDevice, CloudLogin, DeviceKind, Switches};
-use meterline_load::{Body, Connection, Reading};
+use meterline_load::{Body, Reading};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -64,11 +64,7 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
         CloudDevice::of(DeviceKind::Odd, Uuid::from_u128(3), 900.0),
     ];
     let cloud = cloud(devices, now);
-    let setup = Setup {
-        questdb: Some((store.url().to_owned(), "e2e_polling".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-polling".to_owned())),
-        ..Setup::default()
-    };
+    let setup = Setup::with_all_sinks("e2e_polling");
     let mut service = polled(setup, &cloud, "by-rest", "");
     let taken = "meterline_source_readings_total{source=\"by-rest\",kind=\"smart-me devices\"}";
     wait::until("both meters are there", LIMIT, || service.metric(taken) == 2.0);
@@ -92,7 +88,7 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
     let counted = CloudDevice::new(DEVICE, 900.0).values(second)[0].1;
     assert!((import.1 - counted).abs() < 1e-3, "{} and {counted}", import.1);
     assert_eq!(of_questdb(&store, "e2e_polling"), stored);
-    let stream = Stream::read(&brokers, "e2e-polling");
+    let stream = Stream::read(&brokers, "e2e_polling");
     assert_eq!(stream.samples(), stored);
     assert_eq!(stream.counts().values().sum::<usize>(), 4, "one message a reading");
 
@@ -116,7 +112,7 @@ fn a_polled_value_never_takes_the_place_of_one_that_the_webhook_brought() {
     let device = CloudDevice::new(DEVICE, 900.0);
     let mut service = polled(Setup::default(), &cloud, ACCOUNT, "poll = \"store\"");
     let post = |service: &Service, body: &Body| {
-        assert_eq!(Connection::new(&service.target()).post(&body.bytes).unwrap().status, 200);
+        service.post_all([body]);
         service.wait_drained();
     };
     post(&service, &device.body(now));
@@ -166,8 +162,7 @@ fn by_default_who_has_a_webhook_is_only_watched_and_the_webhooks_unit_is_checked
 
     let post = |factor: f64, at: i64| {
         let values = device.values(at).into_iter().map(|(code, value)| (code, value * factor)).collect();
-        let body = Body::new(0, vec![Reading { meter: *DEVICE.as_bytes(), time_ns: at, values }]);
-        assert_eq!(Connection::new(&service.target()).post(&body.bytes).unwrap().status, 200);
+        service.post_all([&Body::new(0, vec![Reading { meter: *DEVICE.as_bytes(), time_ns: at, values }])]);
     };
     let said = || service.log().matches("nothing is corrected").count();
     post(1.0, now);

@@ -1,12 +1,15 @@
-//! A sink that is away or wants mending: nothing is lost, and the others go on.
+//! A sink that is away, refuses a row or is down for good: nothing is lost, and the
+//! others go on.
 
-use crate::support::load::{Load, Sent, fleet, now_ns};
+use crate::support::load::{Load, fleet, now_ns, padded};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::stream::Stream;
 use crate::support::{kafka, questdb, wait};
 use meterline_load::{Body, Connection, Expected, Reading, Script};
 use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn kafka_stopped_and_killed_under_load_loses_nothing_and_the_others_go_on() {
@@ -85,13 +88,7 @@ const BEYOND_QUESTDB_NS: i64 = 9_216_000_000_000_000_000;
 #[test]
 fn a_row_that_questdb_refuses_is_kept_as_a_dead_letter_and_the_rest_is_stored() {
     let (questdb, brokers) = (questdb::Client::shared(), kafka::shared());
-    let service = Setup {
-        questdb: Some((questdb.url().to_owned(), "e2e_row_refused".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-row-refused".to_owned())),
-        account: "accept_ahead = \"87000d\"",
-        ..Setup::default()
-    }
-    .start();
+    let service = Setup { account: "accept_ahead = \"87000d\"", ..Setup::with_all_sinks("e2e_row_refused") }.start();
     let mut fleet = fleet(3);
     let mut readings = fleet.live(0, now_ns()).readings;
     let beyond = Reading { time_ns: BEYOND_QUESTDB_NS, ..readings[1].clone() };
@@ -99,12 +96,11 @@ fn a_row_that_questdb_refuses_is_kept_as_a_dead_letter_and_the_rest_is_stored() 
     let all = Body::new(0, readings);
     let storable = all.readings.iter().filter(|reading| **reading != beyond).cloned().collect();
 
-    let answer = Connection::new(&service.target()).post(&all.bytes).unwrap();
-    assert_eq!(answer.status, 200);
+    service.post_all([&all]);
     service.wait_drained();
 
     assert_exactly("SQLite", &Expected::of([&all]), &of_sqlite(&service.sqlite_file()));
-    assert_exactly("Kafka", &Expected::of([&all]), &Stream::read(&brokers, "e2e-row-refused").samples());
+    assert_exactly("Kafka", &Expected::of([&all]), &Stream::read(&brokers, "e2e_row_refused").samples());
     assert_exactly("QuestDB", &Expected::of([&Body::new(0, storable)]), &of_questdb(&questdb, "e2e_row_refused"));
     let letters: serde_json::Value =
         serde_json::from_str(&service.text_of(&["dead-letters", "list", "--json"])).unwrap();
@@ -112,57 +108,74 @@ fn a_row_that_questdb_refuses_is_kept_as_a_dead_letter_and_the_rest_is_stored() 
 }
 
 #[test]
-fn a_reading_too_large_for_the_topic_holds_its_meters_later_readings_back() {
-    let brokers = kafka::shared();
-    let service = Setup { kafka: Some((brokers.clone(), "e2e-too-large".to_owned())), ..Setup::default() }.start();
-    kafka::set_topic_settings(&brokers, "e2e-too-large", &[("max.message.bytes", "20000")]);
-    let mut fleet = fleet(4);
-    let mut bodies: Vec<Body> = (0..3).map(|_| fleet.live(0, now_ns())).collect();
-    let mut large = bodies[1].readings.clone();
-    large[0].values = (0..u16::MAX / 8).map(incompressible_value).collect();
-    bodies[1] = Body::new(0, large);
-
-    let connection = Connection::new(&service.target());
-    assert_eq!(connection.post(&bodies[0].bytes).unwrap().status, 200);
-    service.wait_for_sink("kafka");
-    for body in &bodies[1..] {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
+fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_everywhere() {
+    // Nothing listens on port 1.
+    let mut service = Setup {
+        tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n\
+                 [sink.kafka]\nbrokers = \"127.0.0.1:1\"\nrequired = false\nmax_lag = \"64MiB\"",
+        ..Setup::default()
     }
-    service.wait_for_state("kafka", "blocked");
-    service.wait_for_sink("sqlite");
-    // A few more attempts, each with a producer that the broker has not seen before.
-    let errors = "meterline_sink_errors_total{sink=\"kafka\"}";
-    let goal = service.metric(errors) + 3.0;
-    wait::until("three more attempts", Duration::from_secs(120), || service.metric(errors) >= goal);
-    let meter = bodies[2].readings[0].meter.as_slice();
-    let arrived: Vec<u64> = Stream::read(&brokers, "e2e-too-large")
-        .first
-        .iter()
-        .filter(|reading| reading.meter == meter)
-        .map(|reading| reading.sequence)
-        .collect();
-    assert_eq!(arrived, [1], "sequences of that meter's readings");
+    .start_unmigrated();
+    let mut fleet = fleet(12);
+    let bodies: Vec<Body> = (0..64).map(|_| fleet.live(0, now_ns())).collect();
+    let connection = Connection::new(&service.target());
+    // Less than the cap at a time, so that no required sink is what fills it.
+    for bodies in bodies.chunks(8) {
+        for body in bodies {
+            assert_eq!(connection.post(&padded(&body.bytes)).unwrap().status, 200);
+        }
+        service.wait_for_stored_cursors(&["sqlite", "keeper"]);
+    }
+    assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
+    let series = "meterline_sink_gap_records_total{sink=\"kafka\"}";
+    wait::until("the gap is noted", LIMIT, || service.metric(series) > 0.0);
+    assert!(service.metric("meterline_sink_gap_last_timestamp_seconds{sink=\"kafka\"}") > 0.0);
+    assert_gap(&service.status()["journal"]["gaps"]);
+    assert!(service.page("/").unwrap().1.contains("records that a sink will not get"));
 
-    kafka::set_topic_settings(&brokers, "e2e-too-large", &[("max.message.bytes", "2000000")]);
-    service.wait_drained();
-    let stream = Stream::read(&brokers, "e2e-too-large");
-    stream.assert_in_journal_order();
-    let sent = Sent { answered: bodies, open: Vec::new() };
-    assert_exactly("Kafka", &sent.expected(), &stream.samples());
+    assert!(service.stop().success());
+    let listed: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();
+    assert_gap(&listed["gaps"]);
+    assert!(service.text_of(&["journal"]).contains("retention"));
 }
 
-/// A value of a made-up register whose bits look random.
-fn incompressible_value(number: u16) -> ([u8; 6], f64) {
-    let [high, low] = number.to_be_bytes();
-    let noise = f64::from(number).mul_add(std::f64::consts::E, 0.1).sin();
-    ([1, 0, high, low, 0, 255], noise)
+#[test]
+fn sinks_that_are_down_or_never_answer_do_not_hold_the_door_up_at_a_start() {
+    // One port refuses, the other takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let questdb = format!("http://{}", silent.local_addr().unwrap());
+    let mut service = Setup {
+        questdb: Some((questdb, "e2e_nobody".to_owned())),
+        kafka: Some(("127.0.0.1:1".to_owned(), "e2e-nobody".to_owned())),
+        options: &["--stop-within", "1s"],
+        ..Setup::default()
+    }
+    .start_unmigrated();
+    let mut fleet = fleet(14);
+    for _ in 0..2 {
+        service.post_all(&fleet.script(&Script::mixed(100, now_ns())));
+        service.wait_for_sink("sqlite");
+        for sink in ["questdb", "kafka"] {
+            assert_eq!(service.sink(sink)["next_sequence"], 1, "{sink} has had nothing");
+        }
+        // Also with a backlog from the run before.
+        assert!(service.stop().success());
+        service.start_again();
+    }
+}
+
+fn assert_gap(gaps: &serde_json::Value) {
+    let gap = &gaps[0];
+    assert_eq!((&gap["sink"], &gap["reason"]), (&"kafka".into(), &"retention".into()), "{gaps}");
+    assert_eq!(gap["from_sequence"], 1, "{gaps}");
+    assert!(gaps.as_array().unwrap().len() == 1 && gap["records"].as_u64() > Some(5), "{gaps}");
 }
 
 /// Waits until these sinks have what the journal holds by now, and something came
 /// in meanwhile.
 fn wait_for_progress(service: &Service, sinks: &[&str]) {
     let start = service.next_sequence();
-    wait::until("records of the load", Duration::from_secs(60), || service.next_sequence() > start + 20);
+    wait::until("records of the load", LIMIT, || service.next_sequence() > start + 20);
     for sink in sinks {
         service.wait_for_sink(sink);
     }

@@ -69,11 +69,7 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     let cloud = Cloud::start(vec![account], Switches::default()).unwrap();
     let now = now_ns() / (10 * SECOND) * (10 * SECOND) - 60 * SECOND;
     cloud.set_now(Some(now));
-    let setup = Setup {
-        questdb: Some((store.url().to_owned(), "e2e_exchange".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-exchange".to_owned())),
-        ..Setup::default()
-    };
+    let setup = Setup::with_all_sinks("e2e_exchange");
     let mut service = setup.start();
     assert!(service.stop().success());
     let key = service.secret_file("api-key", KEY);
@@ -107,7 +103,7 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     let in_questdb: Vec<(Value, Value)> =
         store.query(&sql).into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();
     assert_eq!(in_questdb, found.iter().map(|(name, value)| (json!(name), json!(value))).collect::<Vec<_>>());
-    let newest = newest_in_kafka(&brokers, "e2e-exchange-meters");
+    let newest = newest_in_kafka(&brokers, "e2e_exchange-meters");
     let names = |meter: Uuid| newest.get(meter.to_string().as_bytes()).map(String::as_str);
     assert_eq!((newest.len(), names(OLD), names(NEW)), (2, Some("Cellar"), Some("Roof")));
 
@@ -128,5 +124,5 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     service.wait_drained();
     assert_eq!((versions(&service), series(&service)), (described, found));
     assert_eq!(store.count("e2e_exchange_meters"), 3);
-    assert_eq!(newest_in_kafka(&brokers, "e2e-exchange-meters"), newest);
+    assert_eq!(newest_in_kafka(&brokers, "e2e_exchange-meters"), newest);
 }

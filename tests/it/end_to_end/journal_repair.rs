@@ -3,7 +3,7 @@
 use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_sqlite};
-use meterline_load::{Body, Connection, Expected};
+use meterline_load::{Body, Expected};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
@@ -17,10 +17,10 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
     let mut fleet = fleet(13);
     let mut bodies: Vec<Body> = (0..20).map(|_| fleet.live(0, now_ns())).collect();
     // The second half is in a segment of the second run.
-    post_all(&service, &bodies[..10]);
+    service.post_all(&bodies[..10]);
     assert!(service.stop().success());
     service.start_again();
-    post_all(&service, &bodies[10..]);
+    service.post_all(&bodies[10..]);
     service.wait_drained();
     assert!(service.stop().success());
 
@@ -32,7 +32,7 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
     let why = service.sink("sqlite")["why"].as_str().unwrap().to_owned();
     assert!(why.contains("meterline journal repair --segment 1"), "{why}");
     let more: Vec<Body> = (0..20).map(|_| fleet.live(0, now_ns())).collect();
-    post_all(&service, &more);
+    service.post_all(&more);
     let refused = service.command(&["journal", "repair", "--segment", "1", "--yes"]);
     assert!(!refused.status.success(), "beside a running service: {refused:?}");
     service.kill();
@@ -56,13 +56,6 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
     // The first lost record had come before the replay, the second never.
     more.into_iter().enumerate().filter(|(index, _)| *index != 2).for_each(|(_, body)| bodies.push(body));
     assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
-}
-
-fn post_all(service: &Service, bodies: &[Body]) {
-    let connection = Connection::new(&service.target());
-    for body in bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
 }
 
 /// Changes bytes in the group of a segment with that number, from 1.
