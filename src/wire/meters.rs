@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 const TIME_NS_MAX: i64 = 9_214_646_399_999_999_999;
 
 const BATCH: [(&str, Type); 1] = [("meters", Type::Bytes)];
-const METER: [(&str, Type); 18] = [
+const METER: [(&str, Type); 17] = [
     ("meter", Type::Bytes),
     ("metering_point", Type::Text),
     ("name", Type::Text),
@@ -38,7 +38,6 @@ const METER: [(&str, Type); 18] = [
     ("source", Type::Text),
     ("valid_from_ns", Type::Fixed64),
     ("valid_to_ns", Type::Fixed64),
-    ("last_seen_ns", Type::Fixed64),
 ];
 
 /// What a vendor says of a meter. Texts are empty and numbers 0 where it says nothing.
@@ -90,8 +89,6 @@ pub struct Version {
     pub valid_from: UnixNanos,
     /// From when on it holds no more; `None` while it holds.
     pub valid_to: Option<UnixNanos>,
-    /// When the vendor heard of the meter last, about.
-    pub last_seen: UnixNanos,
 }
 
 /// The body of these versions.
@@ -167,13 +164,12 @@ impl Version {
             source: self.source.clone(),
             valid_from_ns: self.valid_from.0,
             valid_to_ns: self.valid_to.map_or(0, |at| at.0),
-            last_seen_ns: self.last_seen.0,
         }
     }
 
     /// `None` where it names no version.
     fn of_message(message: v1::Meter) -> Option<Self> {
-        let times = [message.valid_from_ns, message.valid_to_ns, message.last_seen_ns];
+        let times = [message.valid_from_ns, message.valid_to_ns];
         if times.iter().any(|time| !(0..=TIME_NS_MAX).contains(time)) {
             return None;
         }
@@ -194,7 +190,6 @@ impl Version {
             source: message.source,
             valid_from: UnixNanos(message.valid_from_ns),
             valid_to: Some(message.valid_to_ns).filter(|time| *time != 0).map(UnixNanos),
-            last_seen: UnixNanos(message.last_seen_ns),
         })
     }
 }

@@ -15,7 +15,6 @@ fn describe(feed: &Feed) {
         source: "acme".to_owned(),
         valid_from: UnixNanos(0),
         valid_to: None,
-        last_seen: UnixNanos(0),
     };
     feed.append_as("acme", Verdict::Deliverable, PayloadFormat::Meters.number(), &encode([&version]));
 }

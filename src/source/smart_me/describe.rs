@@ -4,8 +4,8 @@
 
 use crate::clock::Clock;
 use crate::ingest::Entrance;
-use crate::meters::{Meters, Told};
-use crate::reading::{MeterId, UnixNanos};
+use crate::meters::Meters;
+use crate::reading::MeterId;
 use crate::vendor::smart_me::Device;
 use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, Named};
@@ -44,12 +44,11 @@ impl Describer {
             let taken = self.runtime.block_on(self.entrance.take(PayloadFormat::Meters, body));
             taken.map(drop).map_err(|refusal| refusal.to_string())
         };
-        let described = self.meters.describe(account, told, self.clock.now(), record);
-        described.map(drop).map_err(|error| error.to_string())
+        self.meters.describe(account, told, self.clock.now(), record).map_err(|error| error.to_string())
     }
 }
 
-fn told(device: &Device, gateway: String) -> Told {
+fn told(device: &Device, gateway: String) -> (MeterId, Description) {
     let named = |number: i64, label: Option<&str>| Named { number, name: label.unwrap_or_default().to_owned() };
     let description = Description {
         name: device.name.clone().unwrap_or_default(),
@@ -62,5 +61,5 @@ fn told(device: &Device, gateway: String) -> Told {
         gateway,
         unit: device.counter_unit.clone().unwrap_or_default(),
     };
-    Told { meter: device.id, description, last_seen: device.value_date.unwrap_or(UnixNanos(0)) }
+    (device.id, description)
 }

@@ -15,7 +15,7 @@ fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
 
 fn is_version(meter: &v1::Meter) -> bool {
     let is_named = meter.meter.len() == 16 && meter.meter.iter().any(|byte| *byte != 0);
-    let times = [meter.valid_from_ns, meter.valid_to_ns, meter.last_seen_ns];
+    let times = [meter.valid_from_ns, meter.valid_to_ns];
     is_named && times.iter().all(|time| (0..=TIME_NS_MAX).contains(time))
 }
 
@@ -26,8 +26,8 @@ fn any_meter() -> impl Strategy<Value = v1::Meter> {
         1 => prop::collection::vec(any::<u8>(), 0..20),
     ];
     let time = || prop_oneof![8 => 0..=TIME_NS_MAX, 1 => any::<i64>()];
-    (id, ".{0,8}", ".{0,8}", any::<i64>(), ".{0,8}", (time(), time(), time())).prop_map(
-        |(meter, name, metering_point, family, unit, (valid_from_ns, valid_to_ns, last_seen_ns))| v1::Meter {
+    (id, ".{0,8}", ".{0,8}", any::<i64>(), ".{0,8}", (time(), time())).prop_map(
+        |(meter, name, metering_point, family, unit, (valid_from_ns, valid_to_ns))| v1::Meter {
             meter,
             name,
             metering_point,
@@ -35,7 +35,6 @@ fn any_meter() -> impl Strategy<Value = v1::Meter> {
             unit,
             valid_from_ns,
             valid_to_ns,
-            last_seen_ns,
             ..v1::Meter::default()
         },
     )
@@ -100,7 +99,6 @@ fn what_was_encoded_is_read_again() {
         source: "acme".to_owned(),
         valid_from: UnixNanos(0),
         valid_to: Some(UnixNanos(5)),
-        last_seen: UnixNanos(4),
     };
     let open = Version { valid_from: UnixNanos(5), valid_to: None, ..version.clone() };
     assert_eq!(versions(&encode([&version, &open])).unwrap(), [version, open]);
