@@ -1,6 +1,6 @@
 //! The rule applied to decoded readings: what is deliverable, and a count of the rest.
 
-use super::{Reading, Readings, Values};
+use super::formats::{Reading, Readings, Values};
 use crate::reading::{Flags, Limits, MeterId, Sample, SetAside, UnixNanos};
 
 /// A reading that passed the rule; its samples pass it one by one.
@@ -87,8 +87,12 @@ impl Tally {
     #[inline(always)]
     pub fn of(readings: Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
         match readings {
-            Readings::SmartMe(readings) => Self::of_each(readings, limits, received),
-            Readings::Batch(readings) => Self::of_each(readings, limits, received),
+            Readings::SmartMe(readings) => {
+                Self::of_each(readings.map(|reading| reading.map(Values::SmartMe)), limits, received)
+            }
+            Readings::Batch(readings) => {
+                Self::of_each(readings.map(|reading| reading.map(Values::Batch)), limits, received)
+            }
         }
     }
 

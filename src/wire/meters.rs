@@ -6,10 +6,9 @@
 //! meter, or a time before 1970 or after 2261, is no version and passed over: no
 //! program of ours writes one, and no store could keep it.
 
-use super::DecodeError;
-use super::batch::meter_id;
-use super::error::{Fault, Malformed, Step};
+use super::error::{DecodeError, Fault, Malformed, Step};
 use super::field::{Content, Cursor, DEPTH_MAX, Names};
+use super::reading::meter_id;
 use super::shape::{Type, check_type, name};
 use crate::proto::v1;
 use crate::reading::{MeterId, UnixNanos};

@@ -1,8 +1,8 @@
 //! What our own messages look like: their fields, each with its name and how it must
 //! be written, for the walks that find every fault of a body's framing.
 
-use super::error::{DecodeErrorKind, Fault};
-use super::field::{Content, Field, Names, WireType, in_field, unexpected};
+use super::error::{DecodeErrorKind, Fault, WireType};
+use super::field::{Content, Field, Names, in_field, unexpected};
 
 /// How a field must be written.
 #[derive(Clone, Copy)]
