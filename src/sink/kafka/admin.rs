@@ -1,7 +1,7 @@
 //! The topic's settings as the brokers know them: asked for and changed, blocking.
 
 use super::config::Config;
-use super::{fault, topic};
+use super::fault;
 use crate::deliver::SinkError;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -68,7 +68,7 @@ impl<'a> Admin<'a> {
 
     /// Makes the topic, where nobody else has done it meanwhile.
     pub(super) fn create(&self) -> Result<Creation, SinkError> {
-        let settings = topic::wanted(self.config);
+        let settings = self.config.topic_settings();
         let partitions = i32::from(self.config.partitions);
         let replication = TopicReplication::Fixed(i32::from(self.config.replication));
         let mut new = NewTopic::new(&self.config.topic, partitions, replication);
