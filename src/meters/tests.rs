@@ -72,7 +72,8 @@ impl Stand {
 
     /// The same, but the door takes nothing.
     fn tell_in_vain(&mut self, told: &[(u128, &str, &str)], now: UnixNanos) {
-        let refused = self.meters.describe("acme", told_of(told), now, |_| Err("the journal is full".to_owned())).unwrap_err();
+        let refused =
+            self.meters.describe("acme", told_of(told), now, |_| Err("the journal is full".to_owned())).unwrap_err();
         assert!(refused.to_string().contains("the journal is full"), "{refused}");
     }
 
