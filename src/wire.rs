@@ -16,7 +16,6 @@ pub mod meters;
 #[cfg(test)]
 mod oracle;
 mod reading;
-mod shape;
 pub mod smart_me;
 
 pub use error::{DecodeError, DecodeErrorKind, FieldPath, WireType};

@@ -5,13 +5,22 @@
 //! iterators after it cannot fail. [`encode`] makes such a body. Values are in base
 //! units already.
 
-use super::error::{DecodeError, Fault, Malformed, Step};
-use super::field::{Content, Cursor, DEPTH_MAX, Names};
+use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
+use super::field::{Content, Cursor, DEPTH_MAX, Field, Names, in_field, unexpected};
 use super::reading::{self, Decoded};
-use super::shape::{Type, check_type, name};
 use crate::proto::v1;
 use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
 use prost::Message as _;
+
+/// How a field must be written.
+#[derive(Clone, Copy)]
+enum Type {
+    Bytes,
+    /// Bytes that are UTF-8.
+    Text,
+    Fixed64,
+    Varint,
+}
 
 const BATCH: [(&str, Type); 4] =
     [("readings", Type::Bytes), ("raw", Type::Bytes), ("raw_content_type", Type::Text), ("raw_origin", Type::Text)];
@@ -157,6 +166,37 @@ fn check_value<F: Fault>(value: &[u8]) -> Result<(), F> {
         check_type(&field, &VALUE, fields.offset(), names)?;
     }
     Ok(())
+}
+
+/// `end` is where the field ends in its message.
+fn check_type<F: Fault>(field: &Field<'_>, known: &[(&'static str, Type)], end: usize, names: Names) -> Result<(), F> {
+    let Some((_, wanted)) = entry(known, field.number) else { return Ok(()) };
+    let wire_type = match (wanted, field.content) {
+        (Type::Bytes, Content::Bytes(_))
+        | (Type::Fixed64, Content::Fixed64(_))
+        | (Type::Varint, Content::Varint(_)) => {
+            return Ok(());
+        }
+        (Type::Text, Content::Bytes(bytes)) => {
+            return match std::str::from_utf8(bytes) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(in_field(DecodeErrorKind::NotText, end - bytes.len(), field.number, names)),
+            };
+        }
+        (Type::Bytes | Type::Text, _) => WireType::Bytes,
+        (Type::Fixed64, _) => WireType::Fixed64,
+        (Type::Varint, _) => WireType::Varint,
+    };
+    Err(unexpected(field, wire_type, names))
+}
+
+fn entry(known: &[(&'static str, Type)], number: u32) -> Option<(&'static str, Type)> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    known.get(index).copied()
+}
+
+fn name(known: &[(&'static str, Type)], number: u32) -> Option<&'static str> {
+    entry(known, number).map(|(name, _)| name)
 }
 
 /// The message that readings came in, secrets removed.

@@ -58,6 +58,9 @@ pub enum DecodeErrorKind {
     /// Groups in groups beyond prost's limit.
     #[error("groups are nested too deeply")]
     GroupTooDeep,
+    /// A record that should describe meters.
+    #[error("the message is no description of meters")]
+    NotMeters,
 }
 
 /// How a field is encoded.

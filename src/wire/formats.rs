@@ -126,7 +126,7 @@ pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, Deco
     match format {
         PayloadFormat::SmartMe => smart_me::readings(body).map(Readings::SmartMe),
         PayloadFormat::ReadingBatch => batch::readings(body).map(Readings::Batch),
-        PayloadFormat::Meters => meters::check(body).map(|()| Readings::Batch(batch::Readings::none())),
+        PayloadFormat::Meters => meters::versions(body).map(|_| Readings::Batch(batch::Readings::none())),
     }
 }
 
