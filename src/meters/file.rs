@@ -5,13 +5,13 @@
 //! have of the time before stands, and every meter gets a version from now on.
 
 use super::known::{Known, Meter};
+use crate::base::file::{Rights, read_at_most, replace};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 use uuid::Uuid;
 
@@ -103,23 +103,11 @@ pub(super) fn read_or_begin_anew(file: &Path, now: UnixNanos) -> Known {
 }
 
 fn load(file: &Path, now: UnixNanos) -> io::Result<Option<Known>> {
-    let metadata = match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata?,
-    };
-    if metadata.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other("it is larger than any that was written here"));
-    }
-    from_bytes(&fs::read(file)?, now).map(Some)
+    let bytes = read_at_most(file, FILE_BYTES_MAX)?;
+    bytes.map(|bytes| from_bytes(&bytes, now)).transpose()
 }
 
 /// Replaces the file. When this returns it is on disk.
 pub(super) fn write(file: &Path, known: &Known) -> io::Result<()> {
-    let new = file.with_extension("json.new");
-    let mut writing = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    writing.write_all(&to_bytes(known))?;
-    writing.sync_all()?;
-    fs::rename(&new, file)?;
-    let directory = file.parent().unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+    replace(file, &to_bytes(known), Rights::PRIVATE)
 }

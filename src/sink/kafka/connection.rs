@@ -3,8 +3,8 @@
 use super::admin::Admin;
 use super::config::{Config, LOG_APPEND_TIME, MAX_MESSAGE_BYTES, TIMESTAMP_TYPE};
 use super::context::Context;
-use super::opened::Opened;
 use super::fault;
+use super::opened::Opened;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;

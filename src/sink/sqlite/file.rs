@@ -1,8 +1,9 @@
 //! The file: its permissions, its modes, its schema, and what SQLite's errors mean.
 
+use crate::base::file::sync_directory_of;
 use crate::deliver::SinkError;
 use rusqlite::{Connection, Error, ErrorCode};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -53,7 +54,7 @@ fn make(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(error),
     }
-    File::open(directory)?.sync_all()
+    sync_directory_of(file)
 }
 
 fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
