@@ -63,17 +63,6 @@ pub enum Values<'a> {
     Batch(batch::Values<'a>),
 }
 
-impl Values<'_> {
-    /// How many there are, where the check found that each is a finite sample.
-    #[inline(always)]
-    pub(super) fn all_finite(&self) -> Option<usize> {
-        match self {
-            Self::SmartMe(values) => values.all_finite(),
-            Self::Batch(_) => None,
-        }
-    }
-}
-
 impl Iterator for Values<'_> {
     type Item = Result<Sample, SetAside>;
 
