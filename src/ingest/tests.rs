@@ -223,7 +223,6 @@ async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_
         source: "b".to_owned(),
         valid_from: UnixNanos(0),
         valid_to: None,
-        last_seen: UnixNanos(0),
     };
     let body = crate::wire::meters::encode([&version, &version]);
     let taken = entrance.take(crate::wire::PayloadFormat::Meters, &body).await;

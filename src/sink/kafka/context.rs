@@ -3,9 +3,8 @@
 //! Knows what happened, not what it means (see `fault`). The library calls from
 //! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
 
-use super::confirmed::State;
 use super::in_flight::{InFlight, Ticket};
-use super::tops::{Tops, WentBack};
+use super::tops::{State, Tops, WentBack};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use rdkafka::config::RDKafkaLogLevel;

@@ -3,8 +3,8 @@
 
 use crate::clock::Clock;
 use crate::ingest::Entrance;
-use crate::meters::{Meters, Told};
-use crate::reading::{MeterId, UnixNanos};
+use crate::meters::Meters;
+use crate::reading::MeterId;
 use crate::vendor::smart_me::Device;
 use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, Named};
@@ -37,7 +37,7 @@ impl Describer {
         gateways: &HashMap<MeterId, String>,
     ) -> Result<(), String> {
         let told = devices.iter().map(|device| told(device, gateways.get(&device.id).cloned().unwrap_or_default()));
-        let told: Vec<Told> = told.collect();
+        let told: Vec<_> = told.collect();
         let (this, account, runtime) = (self.clone(), account.to_owned(), tokio::runtime::Handle::current());
         // It syncs a file of its own: not on a thread that serves others.
         let described = tokio::task::spawn_blocking(move || {
@@ -54,7 +54,7 @@ impl Describer {
     }
 }
 
-fn told(device: &Device, gateway: String) -> Told {
+fn told(device: &Device, gateway: String) -> (MeterId, Description) {
     let named = |number: i64, label: Option<&str>| Named { number, name: label.unwrap_or_default().to_owned() };
     let description = Description {
         name: device.name.clone().unwrap_or_default(),
@@ -67,5 +67,5 @@ fn told(device: &Device, gateway: String) -> Told {
         gateway,
         unit: device.counter_unit.clone().unwrap_or_default(),
     };
-    Told { meter: device.id, description, last_seen: device.value_date.unwrap_or(UnixNanos(0)) }
+    (device.id, description)
 }
