@@ -19,11 +19,11 @@ mod points;
 #[cfg(test)]
 mod tests;
 
-pub use known::{HELD_FOR, LAST_SEEN_EVERY, METERS_MAX, TEXT_CHARS_MAX, VERSIONS_MAX};
+pub use known::{HELD_FOR, LAST_SEEN_EVERY, METERS_MAX, TEXT_CHARS_MAX, Told, VERSIONS_MAX};
 pub use points::Points;
 
-use crate::reading::{MeterId, UnixNanos};
-use crate::wire::meters::{Description, encode};
+use crate::reading::UnixNanos;
+use crate::wire::meters::encode;
 use known::Known;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -31,17 +31,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Versions of one record.
 const BATCH_VERSIONS_MAX: usize = 1000;
-
-/// A meter as somebody tells of it now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Which.
-    pub meter: MeterId,
-    /// What is said of it.
-    pub description: Description,
-    /// When its vendor heard of it last.
-    pub last_seen: UnixNanos,
-}
 
 /// Why descriptions were not recorded. The next list tries again.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,6 @@
 //! [`TEXT_CHARS_MAX`] of a text. At the bound those give way that no list named for
 //! [`FORGOTTEN_AFTER`]; where there is none, a new meter is not described.
 
-use super::Told;
 use super::points::Points;
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};
@@ -24,6 +23,17 @@ pub const VERSIONS_MAX: usize = if cfg!(test) { 3 } else { 32 };
 pub const TEXT_CHARS_MAX: usize = 200;
 /// A meter that no list named for so long may be forgotten for a new one.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
+
+/// A meter as somebody tells of it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Which.
+    pub meter: MeterId,
+    /// What is said of it.
+    pub description: Description,
+    /// When its vendor heard of it last.
+    pub last_seen: UnixNanos,
+}
 
 /// What was described.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

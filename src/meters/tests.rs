@@ -1,6 +1,8 @@
 //! Versions: what makes one, what does not, and what a kill at any moment leaves.
 
 use super::*;
+use crate::reading::MeterId;
+use crate::wire::meters::Description;
 use crate::wire::meters::{Named, Version, versions};
 use proptest::prelude::*;
 use std::fs;
