@@ -3,7 +3,7 @@
 //!
 //! Nothing is corrected by what is found: what was recorded would be read otherwise.
 
-use crate::deliver::WebhookCounters;
+use super::super::counters::WebhookCounters;
 use crate::vendor::smart_me::Device;
 
 /// A smaller counter says nothing: a few seconds would be a part of it.

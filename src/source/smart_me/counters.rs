@@ -6,8 +6,9 @@
 //! compared and the rest are not. Nothing of it is stored: it is there again minutes
 //! after a start.
 
+use crate::deliver::Delivery;
 use crate::reading::{MeterId, Obis, UnixNanos};
-use crate::wire::Judged;
+use crate::wire::{Judged, PayloadFormat};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -53,13 +54,16 @@ impl WebhookCounters {
         CODES.contains(&obis)
     }
 
-    /// Whether this account's are compared.
-    #[must_use]
-    pub fn are_of(&self, account: &str) -> bool {
-        self.0.accounts.iter().any(|compared| compared == account)
+    /// Notes what came by the webhook, of the accounts that are compared.
+    pub fn observe(&self, delivery: &Delivery<'_>) {
+        let is_compared = self.0.accounts.iter().any(|compared| compared == delivery.source);
+        // The body is decoded for it once more, so only where somebody compares.
+        if delivery.format == PayloadFormat::SmartMe && is_compared {
+            self.note(delivery.readings());
+        }
     }
 
-    /// Notes what came of such an account by the webhook.
+    /// Notes readings that came by the webhook.
     pub fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
         let mut meters = self.meters();
         readings.filter_map(|reading| Some((reading.meter, Point::of(&reading)?))).for_each(|(meter, point)| {
