@@ -27,8 +27,6 @@ mod end_to_end {
     mod endings;
     mod exchange;
     mod forgotten;
-    #[cfg(feature = "test-faults")]
-    mod formats;
     mod gaps;
     mod left_behind;
     mod logging_in;
