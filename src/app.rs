@@ -12,6 +12,7 @@ mod commands;
 mod mend;
 mod migrate;
 mod offline;
+mod replay;
 mod sinks;
 mod smart_me;
 mod status;
@@ -19,9 +20,9 @@ pub mod telemetry;
 mod upkeep;
 
 pub use check::{Finding, findings};
-pub use mend::{finalize_journals, repair_segment, restore_journal};
+pub use mend::{repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
-pub use offline::{command, forget_cursor};
+pub use offline::{command, estimate_replay, forget_cursor};
 pub use smart_me::{LoginWay, RegistrationCommand, log_in, register, registrations, rotate};
 
 use crate::admin::{Admin, Views};
@@ -30,10 +31,11 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{CoverageSink, PumpHandle, WebhookCounters};
+use crate::deliver::{CoverageSink, Delivery, PumpHandle};
 use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
 use crate::meters::Meters;
+use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
 use smart_me::Workers;
 use std::net::SocketAddr;
@@ -89,7 +91,9 @@ impl Service {
         let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
         let polled = config.smart_me.iter().filter(|account| account.polling.is_some());
         let counters = WebhookCounters::of(polled.map(|account| account.name.clone()));
-        let watching = CoverageSink::new(coverage.clone(), counters.clone(), journal.clone(), clock.clone());
+        let observed = counters.clone();
+        let observe = Box::new(move |delivery: &Delivery<'_>| observed.observe(delivery));
+        let watching = CoverageSink::new(coverage.clone(), observe, journal.clone(), clock.clone());
         let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, watching, &clock)?);
         let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
         let account_paths =
@@ -114,6 +118,7 @@ impl Service {
             journal: journal.clone(),
             door: door.clone(),
             sources: smart_me::sources(&config),
+            rules: sinks::current_rules(&config),
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),

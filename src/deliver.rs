@@ -7,35 +7,39 @@
 //! waits, and sends again; a rewind is durable before its first record is sent.
 
 mod backoff;
-mod counters;
 mod coverage;
 mod cursor;
+mod estimate;
 mod feed;
 mod keeper;
 mod metrics;
+mod pace;
 mod place;
 mod poison;
 mod pump;
+mod records;
 mod refused_rows;
-mod replaying;
+mod replay;
 mod rewind;
 mod run;
 mod shared;
 mod sink;
+mod skip;
 mod start;
+mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
-mod touched;
 mod trouble;
 
 pub use backoff::{Backoff, BackoffError};
-pub use counters::WebhookCounters;
 pub use coverage::CoverageSink;
+pub use estimate::{Estimate, EstimateError, estimate};
 pub use keeper::Keeper;
-pub use pump::{PumpHandle, PumpOptions, StartError};
+pub use pump::{PumpHandle, StartError};
+pub use records::CurrentRules;
 pub use refused_rows::RefusedRows;
-pub use replaying::{CurrentRules, Reread};
-pub use rewind::{Rewind, RewindError, Rewound, rewind_stored};
+pub use replay::{Reread, Rewind, RewindError, Rewound, rewind_stored};
 pub use sink::{Delivery, Exception, Progress, Sink, SinkError, SinkTrouble, Takes};
+pub use state::PumpOptions;
 pub use status::{PumpStatus, SinkState};
