@@ -5,6 +5,11 @@
 //! thread; the stored cursor is never beyond what the sink said is safe; after
 //! any error, panics included, the pump goes back to the lowest unsafe record,
 //! waits, and sends again; a rewind is durable before its first record is sent.
+//!
+//! Where to look: `sink` is what a sink is; `run` the pump's loop over `state`, with `start`
+//! (where it begins), `feed` (what it hands over), `skip` (what retention took) and `rewind`
+//! (setting it back); `replay` is what a replay is, `records` how its records are read,
+//! `estimate` what it would send. `keeper` and `coverage` are sinks of their own.
 
 mod backoff;
 mod coverage;

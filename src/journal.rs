@@ -21,8 +21,9 @@
 //! (see `scan`).
 //!
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
-//! `pending` and `append` are the way in, `writer` the commit, `reader` the way
-//! out; `share` who holds how much of it; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
+//! `handle` is the journal as everybody holds it; `pending` and `append` are the way
+//! in, `writer` the commit, `reader` and `view` the way out; `share` who holds how much
+//! of it; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
 //! done by hand where that refuses; `retention` what is deleted;
 //! `cursor`, `gaps`, `ledger` and `lock` the small files beside the segments; `disk` the
 //! few operations all of it needs.
