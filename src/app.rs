@@ -11,6 +11,7 @@ mod commands;
 mod mend;
 mod migrate;
 mod offline;
+mod replay;
 mod sinks;
 mod sources;
 mod status;
@@ -18,9 +19,9 @@ pub mod telemetry;
 mod upkeep;
 
 pub use check::{Finding, findings};
-pub use mend::{finalize_journals, repair_segment, restore_journal};
+pub use mend::{repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
-pub use offline::{command, forget_cursor};
+pub use offline::{command, estimate_replay, forget_cursor};
 
 use crate::admin::{Admin, Views};
 use crate::clock::Clock;
@@ -118,6 +119,7 @@ impl Service {
             door: door.clone(),
             options: sources::options(&config),
             sources: Arc::clone(&sources),
+            rules: sinks::current_rules(&config),
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),

@@ -10,6 +10,7 @@ use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
 use crate::reading::{Flags, registry};
 use crate::wire::Judged;
+use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// And stored after so many bytes of records.
 const STORE_BYTES: u64 = 16 << 20;
 
+/// Is shown every record that is noted, on the pump's thread: must be quick.
 type Observe = Box<dyn FnMut(&Delivery<'_>) + Send>;
 
 /// Notes what came.
@@ -26,39 +28,27 @@ pub struct CoverageSink {
     observe: Observe,
     journal: Journal,
     clock: Clock,
+    /// Everything below was noted or holds nothing to be noted.
     next: Sequence,
     stored: Sequence,
     /// Bytes of the records taken since then.
     unstored_bytes: u64,
-    /// Something was taken since the last settling.
-    has_taken: bool,
     judge_at: Instant,
     store_at: Instant,
 }
 
 impl CoverageSink {
-    /// Notes there.
+    /// Notes there, and shows `observe` every record that is noted.
     #[must_use]
     pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
-        Self {
-            coverage,
-            observe,
-            journal,
-            clock,
-            next,
-            stored: next,
-            unstored_bytes: 0,
-            has_taken: false,
-            judge_at: now,
-            store_at: now,
-        }
+        Self { coverage, observe, journal, clock, next, stored: next, unstored_bytes: 0, judge_at: now, store_at: now }
     }
 
     /// Looks what is missing, where everything that came until now was noted.
     fn judge(&mut self, now: Instant) {
-        if self.has_taken && self.next < self.journal.next() {
+        if self.next < self.journal.next() {
             return;
         }
         self.judge_at = now + LOOK_EVERY;
@@ -113,10 +103,13 @@ impl Sink for CoverageSink {
         });
         self.coverage.note(delivery.source, delivery.record.header.received, seen);
         (self.observe)(delivery);
-        self.next = delivery.record.sequence.next();
         self.unstored_bytes += delivery.record.payload.len() as u64;
-        self.has_taken = true;
         Ok(readings)
+    }
+
+    fn reached(&mut self, next: Sequence) {
+        self.next = next;
+        self.coverage.reached(next);
     }
 
     fn is_full(&self) -> bool {
@@ -131,13 +124,12 @@ impl Sink for CoverageSink {
         if drain || now >= self.store_at || self.unstored_bytes >= STORE_BYTES {
             self.store(now)?;
         }
-        self.has_taken = false;
         let wake_at = Some(self.judge_at.min(self.store_at));
         Ok(Progress { next_unsafe: self.stored, next_waiting: self.next, wake_at })
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        self.next = position.next;
+        self.reached(position.next);
         self.stored = position.next;
         self.unstored_bytes = 0;
         Ok(())
@@ -152,8 +144,8 @@ fn is_counter(obis: crate::reading::Obis) -> bool {
     registry::entry(obis).is_some_and(|entry| entry.kind == registry::Kind::Counter)
 }
 
-impl std::fmt::Debug for CoverageSink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CoverageSink").finish_non_exhaustive()
+impl fmt::Debug for CoverageSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CoverageSink").field("next", &self.next).finish_non_exhaustive()
     }
 }

@@ -23,8 +23,6 @@ mod end_to_end {
     mod delivery;
     mod demo;
     mod disk_full;
-    #[cfg(feature = "test-faults")]
-    mod formats;
     mod gaps;
     mod journal_repair;
     mod kafka_loss;
