@@ -1,8 +1,7 @@
 //! `meterline smart-me`: what stands in an account at smart-me, and what it posts.
 
-mod capture;
-
 mod login;
+mod report;
 mod rotate;
 
 use super::Failure;
@@ -34,8 +33,8 @@ enum Command {
     Register(Change),
     /// Remove every registration of our address
     Remove(Change),
-    /// Say what the first posts of an account tell
-    Capture(capture::CaptureArgs),
+    /// Say what the posts of an account tell of what smart-me does not publish
+    Report(report::ReportArgs),
     /// Log in as a person, once, for a table with client_id and token_key_file
     Login(login::LoginArgs),
     /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
@@ -68,7 +67,7 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
         Command::List(which) => list(which),
         Command::Register(change) => apply(change, RegistrationCommand::Register),
         Command::Remove(change) => apply(change, RegistrationCommand::Remove),
-        Command::Capture(arguments) => capture::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Login(arguments) => login::run(arguments),
         Command::Rotate(arguments) => rotate::run(arguments),
     }

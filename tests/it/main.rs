@@ -16,8 +16,8 @@ mod servers;
 /// From the POST to the stores and back out again, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
+    mod account_report;
     mod accounts;
-    mod captures;
     mod clock;
     mod control;
     mod copies;
