@@ -238,6 +238,7 @@ mod tests {
             vec![(1, midnight, 1.0), (2, midnight, 5.0)],
             vec![(1, midnight + QUARTER_HOUR, 2.0)],
             vec![(1, midnight + QUARTER_HOUR, 2.0)],
+            vec![(1, midnight + QUARTER_HOUR, 2.0)],
             vec![(1, midnight + QUARTER_HOUR, 3.0)],
         ] {
             report.note_body(&body(&readings)).unwrap();
@@ -247,14 +248,14 @@ mod tests {
         assert!(report.note_body(b"\x0a\xff").is_err());
         report.finish();
         let counts = |counts: &BTreeMap<String, usize>| format!("{counts:?}");
-        assert_eq!(counts(&report.time_scales), r#"{"DAYS": 2, "HOURS": 1, "MINUTES": 3}"#);
-        assert_eq!(counts(&report.time_kinds), r#"{"LOCAL": 1, "not written": 5}"#);
+        assert_eq!(counts(&report.time_scales), r#"{"DAYS": 2, "HOURS": 1, "MINUTES": 4}"#);
+        assert_eq!(counts(&report.time_kinds), r#"{"LOCAL": 1, "not written": 6}"#);
         assert_eq!(counts(&report.unknown_fields), r#"{"DeviceDataArray field 5": 1}"#);
-        assert_eq!(report.codes["1-0:1.8.0*255 active energy import"], 5);
-        assert_eq!(report.codes["1-0:250.99.7*255 not in the registry"], 5);
+        assert_eq!(report.codes["1-0:1.8.0*255 active energy import"], 6);
+        assert_eq!(report.codes["1-0:250.99.7*255 not in the registry"], 6);
         assert_eq!(report.devices_per_post, Some(Spread { least: 0, median: 1, greatest: 2 }));
         assert_eq!(report.pace_ms, Some(Spread { least: 900_000, median: 900_000, greatest: 900_000 }));
-        assert_eq!((report.repeats_same_values, report.repeats_other_values), (1, 1));
+        assert_eq!((report.repeats_same_values, report.repeats_other_values), (2, 1));
     }
 
     #[test]

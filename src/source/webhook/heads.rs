@@ -218,7 +218,7 @@ mod tests {
     fn a_full_file_keeps_the_newest_of_each_account_and_never_passes_its_bound() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(HEADS_FILE);
-        append(&file, &head("quiet", 0, 10)).unwrap();
+        append(&file, &head("quiet", 0, 1000)).unwrap();
         let mut sizes = Vec::new();
         for number in 1..=700 {
             append(&file, &head("loud", number, 1000)).unwrap();
@@ -227,10 +227,12 @@ mod tests {
         assert!(sizes.iter().all(|size| *size <= FILE_BYTES_MAX as u64), "{sizes:?}");
         assert!(sizes.windows(2).any(|pair| pair[1] < pair[0]), "it was written again");
         let heads = read_heads(&file).unwrap();
-        assert_eq!(heads[0], head("quiet", 0, 10));
+        assert_eq!(heads[0], head("quiet", 0, 1000));
         let loud: Vec<i64> = heads[1..].iter().map(|head| head.received_ns).collect();
         assert_eq!(loud, (1..=700).skip(700 - loud.len()).collect::<Vec<_>>());
-        assert!(newest(&heads).unwrap().lines().count() <= 2 + HEADS_KEPT_MAX);
+        let kept = newest(&heads).unwrap();
+        assert_eq!(kept.matches("\"loud\"").count(), 20);
+        assert_eq!(kept.matches("\"quiet\"").count(), 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::support::load::now_ns;
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER};
+use crate::support::stores::of_sqlite;
 use crate::support::wait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,8 +11,7 @@ use meterline_load::{Body, Connection, Reading};
 use serde_json::Value;
 use std::time::Duration;
 
-fn send(service: &Service, seconds_ago: i64) {
-    let time_ns = (now_ns() / 1_000_000_000 - seconds_ago) * 1_000_000_000;
+fn send(service: &Service, time_ns: i64) {
     let reading = Reading { meter: [3; 16], time_ns, values: vec![([1, 0, 1, 8, 0, 255], 5.0)] };
     assert_eq!(Connection::new(&service.target()).post(&Body::new(0, vec![reading]).bytes).unwrap().status, 200);
 }
@@ -22,17 +22,19 @@ fn json(service: &Service, arguments: &[&str]) -> Value {
 
 #[test]
 fn records_and_heads_of_an_account_are_read_beside_the_service_and_over_a_kill() {
+    let now = now_ns() / 1_000_000_000 * 1_000_000_000;
     let mut service = Setup { others: &["other"], ..Setup::default() }.start();
-    send(&service, 500);
-    send(&service, 400);
+    let before = |seconds: i64| now - seconds * 1_000_000_000;
+    send(&service, before(500));
+    send(&service, before(400));
     let report = ["smart-me", "report", "--account", ACCOUNT, "--json"];
-    wait::until("the head is written", Duration::from_secs(30), || json(&service, &report)["heads"] == 1);
+    wait::until("the head is written", Duration::from_secs(30), || json(&service, &report)["heads"] != 0);
     service.kill();
     let records = json(&service, &["decode", "--journal", "--source", ACCOUNT, "--json"]);
     assert_eq!(records.as_array().unwrap().len(), 2);
     assert_eq!((&records[1]["samples"], &records[1]["readings"][0]["values"][0]["value"]), (&1.into(), &5.0.into()));
     service.start_again();
-    send(&service, 300);
+    send(&service, before(300));
     let found = json(&service, &report);
     assert_eq!(
         (&found["posts"], &found["readings"], &found["pace_ms"]["greatest"]),
@@ -74,5 +76,5 @@ fn an_account_takes_meterlines_own_batches_where_it_is_configured_so() {
     assert_eq!(reading["meter"], "07070707-0707-0707-0707-070707070707");
     assert_eq!((&reading["values"][0]["obis"], &reading["values"][0]["value"]), (&"1-0:1.8.0*255".into(), &8.5.into()));
     service.wait_for_sink("sqlite");
-    assert_eq!(service.sink("sqlite")["samples"], 1);
+    assert_eq!(of_sqlite(&service.sqlite_file()).len(), 1);
 }
