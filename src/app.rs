@@ -97,7 +97,7 @@ impl Service {
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
         let webhook = runtime
-            .block_on(Webhook::start(config.webhook.clone().capturing_in(&config.data_directory), &door, clock.clone()))
+            .block_on(Webhook::start(config.webhook.clone().heads_in(&config.data_directory), &door, clock.clone()))
             .map_err(StartError::because)?;
         let sources = Arc::new(Sources::new(runtime.handle().clone(), clock.clone()));
         let parts = sources::Parts {

@@ -2,9 +2,10 @@
 
 use super::Failure;
 use super::place::DataPlace;
+use super::records::open_journal;
 use super::table::{print, print_json, size, table};
 use crate::app::{forget_cursor, repair_segment, restore_journal};
-use crate::journal::inspect::{self, Inspection};
+use crate::journal::inspect::Inspection;
 use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -95,14 +96,7 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
 
 fn look(arguments: &JournalArgs) -> Result<(), Failure> {
     let config = arguments.place.load()?;
-    let directory = config.journal_directory();
-    if !directory.is_dir() {
-        return Err(Failure::failed(format!(
-            "{} holds no journal; name the data directory with --data",
-            directory.display()
-        )));
-    }
-    let journal = inspect::open(&directory).map_err(Failure::failed)?;
+    let journal = open_journal(&config)?;
     if arguments.records {
         return list_records(arguments, &journal);
     }

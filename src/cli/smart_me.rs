@@ -1,8 +1,7 @@
 //! `meterline smart-me`: logins and webhook registrations of accounts at smart-me.
 
-mod capture;
-
 mod login;
+mod report;
 mod rotate;
 
 use super::Failure;
@@ -42,8 +41,8 @@ enum Command {
     Register(Change),
     /// Remove every registration of our address
     Remove(Change),
-    /// Say what the first posts of an account tell
-    Capture(capture::CaptureArgs),
+    /// Say what the posts of an account tell of what smart-me does not publish
+    Report(report::ReportArgs),
     /// Log in as a person, once, for a table with client_id and token_key_file
     Login(login::LoginArgs),
     /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
@@ -78,7 +77,7 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
             apply(change, async |registrar| registrar.reconcile(Evidence::default(), change.dry_run).await)
         }
         Command::Remove(change) => apply(change, async |registrar| registrar.remove_all(change.dry_run).await),
-        Command::Capture(arguments) => capture::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Login(arguments) => login::run(arguments),
         Command::Rotate(arguments) => rotate::run(arguments),
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::source::smart_me::{Account, Login, NotRotatable, PollMode, Reach};
+use crate::wire::PayloadFormat;
 
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
@@ -52,12 +53,24 @@ fn a_listener_beyond_loopback_needs_a_proxy_and_credentials() {
 }
 
 #[test]
-fn a_capture_is_off_unless_wanted_and_bounded() {
+fn an_accounts_bodies_are_smart_mes_unless_said_otherwise() {
     let account = |line: &str| format!("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n{line}\n");
-    assert_eq!(config(&account("")).webhook.accounts[0].capture, 0);
-    assert_eq!(config(&account("capture = 100")).webhook.accounts[0].capture, 100);
-    let found = faults(&account("capture = 10001"));
-    assert!(found.concat().contains("10001 must be between 0 and 10000"), "{found:#?}");
+    let format = |line: &str| config(&account(line)).webhook.accounts[0].format;
+    assert_eq!(format(""), PayloadFormat::SmartMe);
+    assert_eq!(format("format = \"smart-me\""), PayloadFormat::SmartMe);
+    assert_eq!(format("format = \"meterline\""), PayloadFormat::ReadingBatch);
+    assert!(faults(&account("format = \"json\""))[0].contains("'json' is none of smart-me, meterline"));
+}
+
+#[test]
+fn networks_of_proxies_are_ranges_or_addresses() {
+    let of = |network: &str| format!("[webhook]\nbehind_proxy = [\"{network}\"]\n");
+    for right in ["0.0.0.0/0", "::/0", "10.0.0.1", "10.0.0.1/32", "fd00::/8"] {
+        assert_eq!(config(&of(right)).webhook.behind_proxy.len(), 1, "{right}");
+    }
+    for wrong in ["-", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "example.org"] {
+        assert!(faults(&of(wrong))[0].contains("is no network, like"), "{wrong}");
+    }
 }
 
 #[test]
@@ -148,6 +161,14 @@ fn with_smart_me(directory: &Path, lines: &str) -> String {
         secret("password"),
         secret("key")
     )
+}
+
+#[test]
+fn smart_me_is_not_told_to_post_to_an_account_of_another_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = with_smart_me(directory.path(), "public_url = \"https://m.example\"");
+    let found = faults(&text.replace("path = ", "format = \"meterline\"\npath = "));
+    assert!(found.len() == 1 && found[0].contains("smart_me[1].public_url"), "{found:?}");
 }
 
 #[test]

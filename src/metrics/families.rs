@@ -44,7 +44,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_webhook_certificate_reloads_total", Counter, &["outcome"], "Times the certificate's files had changed: loaded, or refused (the one before stays in use)."),
     family("meterline_webhook_requests_total", Counter, &["account", "answer"], "Requests by answer (none: the sender went away); the account is empty where the credentials were not valid."),
     family("meterline_webhook_logins_late_total", Counter, &[], "Wrong passwords beyond their address's budget: answered late."),
-    family("meterline_webhook_captured_total", Counter, &["account", "outcome"], "Posts of an account's capture: kept, no_room (too many at once, or the file is full) or failed (its disk); each was taken all the same."),
+    family("meterline_webhook_heads_dropped_total", Counter, &[], "Heads of requests that were to be noted and were not: too many at once, too long, or the disk failed; the requests were answered all the same."),
     family("meterline_webhook_bytes_in_flight", Gauge, &[], "Bytes of bodies being received or waiting for their sync."),
     family("meterline_source_state", Gauge, &["source", "kind", "state"], "1 for the state the source is in: running, waiting, failing or misconfigured."),
     family("meterline_source_fact", Gauge, &["source", "kind", "fact"], "A number that the source tells of itself; the fact's name has its unit."),
