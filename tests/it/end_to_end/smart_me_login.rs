@@ -4,7 +4,7 @@ use crate::support::ports;
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
 use crate::support::wait;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudLogin, LoginSwitches, Switches};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::time::Duration;
 
