@@ -6,7 +6,6 @@
 //! any error, panics included, the pump goes back to the lowest unsafe record,
 //! waits, and sends again; a rewind is durable before its first record is sent.
 
-mod backoff;
 mod counters;
 mod coverage;
 mod cursor;
@@ -29,7 +28,6 @@ pub(crate) mod tests;
 mod touched;
 mod trouble;
 
-pub use backoff::{Backoff, BackoffError};
 pub use counters::WebhookCounters;
 pub use coverage::CoverageSink;
 pub use keeper::Keeper;

@@ -7,6 +7,7 @@
 //!
 //! | rank | module | holds |
 //! |---|---|---|
+//! | 0 | [`base`] | back-off, stop signal, tasks, small files, sizes in words |
 //! | 0 | `faults` | switches of test builds, in no release |
 //! | 0 | [`proto`] | generated types of the contract with Kafka consumers |
 //! | 0 | [`reading`] | what a sample is, the registry of OBIS codes, the rule |
@@ -15,6 +16,7 @@
 //! | 1 | [`metrics`] | every metric's name and meaning |
 //! | 1 | [`wire`] | bytes to borrowed readings |
 //! | 1 | [`vendor`] | what the vendors' APIs say, as types |
+//! | 2 | [`http`] | the one HTTP client: bounds, budget, outcomes |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
 //! | 3 | [`coverage`] | what is missing of the meters' readings |
@@ -34,6 +36,7 @@ compile_error!("a build delivers somewhere: choose at least one of the features 
 
 pub mod admin;
 pub mod app;
+pub mod base;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -43,6 +46,7 @@ pub mod dead_letters;
 pub mod deliver;
 #[cfg(feature = "test-faults")]
 pub mod faults;
+pub mod http;
 pub mod ingest;
 pub mod journal;
 pub mod meters;

@@ -1,12 +1,12 @@
 //! A running pump, seen from outside.
 
-use super::backoff::Backoff;
 use super::replaying::CurrentRules;
 use super::rewind::{Order, Rewind, RewindError, Rewound};
 use super::run::Run;
 use super::shared::Shared;
 use super::sink::Sink;
 use super::status::PumpStatus;
+use crate::base::Backoff;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::Journal;

@@ -11,6 +11,7 @@ mod starting;
 mod taking_back;
 
 use super::*;
+use crate::base::Backoff;
 use crate::dead_letters::{Kind, LetterId};
 use crate::journal::{Sequence, Verdict};
 use feed::{Feed, until};

@@ -3,9 +3,10 @@
 mod meters;
 
 use super::*;
+use crate::base::Backoff;
 use crate::clock::Clock;
 use crate::deliver::tests::feed::{Feed, NOW_NS, body, reading, until};
-use crate::deliver::{Backoff, PumpHandle, PumpOptions, Rewind, Sink, SinkState, SinkTrouble};
+use crate::deliver::{PumpHandle, PumpOptions, Rewind, Sink, SinkState, SinkTrouble};
 use crate::journal::{Sequence, Verdict};
 use crate::query;
 use meterline_load::{Body, Expected, Fleet, FleetOptions, SampleKey, Script};

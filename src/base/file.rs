@@ -1,0 +1,129 @@
+//! Small files that are replaced as a whole and read within a bound.
+//!
+//! Invariant: at any moment, also after a power cut, a replaced file is the old one or
+//! the new one, never a part.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+/// The end of the name of a file that is being written.
+const NEW: &str = ".new";
+
+/// Mode and owner of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    mode: u32,
+    /// User and group; those of this process where absent.
+    owner: Option<(u32, u32)>,
+}
+
+impl Rights {
+    /// For the owner alone: mode 0600, owned by this process.
+    pub const PRIVATE: Self = Self { mode: 0o600, owner: None };
+
+    /// The rights of an existing file.
+    ///
+    /// # Errors
+    /// When the file's metadata cannot be read.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self { mode: metadata.mode() & 0o777, owner: Some((metadata.uid(), metadata.gid())) })
+    }
+
+    /// The same owner, for the owner alone.
+    #[must_use]
+    pub fn private(self) -> Self {
+        Self { mode: 0o600, ..self }
+    }
+}
+
+/// Replaces a file's contents. They are on disk when this returns. The owner is kept
+/// where this process may set it.
+///
+/// # Errors
+/// When the new file cannot be written, synced or moved into place; then the old one stays.
+pub fn replace(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
+    let new = with_suffix(path, NEW);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    if let Some((user, group)) = rights.owner {
+        fchown(&file, Some(user), Some(group)).ok();
+    }
+    file.set_permissions(Permissions::from_mode(rights.mode))?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_directory_of(path)
+}
+
+/// Reads a file of at most `bytes_max` bytes; `None` where there is no such file.
+///
+/// # Errors
+/// When it cannot be read; `InvalidData` when it is longer.
+pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= bytes_max) {
+        Ok(Some(bytes))
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {bytes_max} bytes")))
+    }
+}
+
+/// Syncs the directory that holds a file, so that its name is on disk.
+///
+/// # Errors
+/// When the directory cannot be opened or synced.
+pub fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
+/// The path with a suffix after its last character.
+#[must_use]
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_with_its_rights_also_after_a_kill_in_the_middle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        fs::write(with_suffix(&path, NEW), "ha").unwrap();
+        let rights = Rights::of(&path).unwrap();
+        replace(&path, b"new", rights).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(Rights::of(&path).unwrap(), rights);
+        replace(&path, b"newer", rights.private()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_longer_file_than_allowed_is_an_error_and_a_missing_one_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        assert_eq!(read_at_most(&path, 3).unwrap(), None);
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(read_at_most(&path, 3).unwrap().as_deref(), Some(b"abc".as_slice()));
+        assert_eq!(read_at_most(&path, 2).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

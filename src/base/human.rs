@@ -1,0 +1,40 @@
+//! Sizes and time spans as people read them.
+
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// A number of bytes in binary units with one decimal: `1.5 MiB`.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut tenths = bytes.saturating_mul(10);
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// A time span in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let whole = if duration < Duration::from_secs(1) {
+        Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    } else {
+        Duration::from_secs(duration.as_secs())
+    };
+    SignedDuration::try_from(whole).map_or_else(|_| "for ever".to_owned(), |span| format!("{span:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_spans_are_read_as_people_write_them() {
+        assert_eq!([0, 1023, 1536, 5 << 40].map(bytes), ["0.0 B", "1023.0 B", "1.5 KiB", "5.0 TiB"]);
+        let spans = [Duration::from_millis(250), Duration::from_secs(7503), Duration::MAX];
+        assert_eq!(spans.map(duration), ["250ms", "2h 5m 3s", "for ever"]);
+    }
+}

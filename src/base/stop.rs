@@ -1,0 +1,93 @@
+//! The signal to stop, with one deadline for everything that it stops.
+//!
+//! Invariants: a stop is never taken back, and its first deadline holds. A stop ends
+//! waits; work that is under way may go on until the deadline.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// A stop signal. A clone is the same signal.
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<watch::Sender<Option<Instant>>>);
+
+/// A stop ended the wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the service is stopping")]
+pub struct Stopped;
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl Stop {
+    /// Asks everything that holds this signal to end by `deadline`. A second call
+    /// changes nothing.
+    pub fn by(&self, deadline: Instant) {
+        self.0.send_if_modified(|asked| {
+            let is_first = asked.is_none();
+            asked.get_or_insert(deadline);
+            is_first
+        });
+    }
+
+    /// The deadline, once a stop was asked for.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        *self.0.borrow()
+    }
+
+    /// Returns once a stop is asked for.
+    pub async fn asked(&self) {
+        // The sender lives as long as `self`, so that the wait cannot fail.
+        self.0.subscribe().wait_for(Option::is_some).await.ok();
+    }
+
+    /// Waits for `duration`.
+    ///
+    /// # Errors
+    /// When a stop was asked for, before or meanwhile.
+    pub async fn sleep(&self, duration: Duration) -> Result<(), Stopped> {
+        self.unless_asked(tokio::time::sleep(duration)).await
+    }
+
+    /// Runs `work`, and drops it when a stop is asked for.
+    ///
+    /// # Errors
+    /// When a stop was asked for, before or meanwhile.
+    pub async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        tokio::select! {
+            biased;
+            () = self.asked() => Err(Stopped),
+            done = work => Ok(done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_hours(1);
+
+    #[tokio::test]
+    async fn a_stop_ends_waits_now_and_later_and_its_first_deadline_holds() {
+        let stop = Stop::default();
+        assert_eq!(stop.deadline(), None);
+        assert_eq!(stop.sleep(Duration::from_millis(1)).await, Ok(()));
+        let waiting = tokio::spawn({
+            let stop = stop.clone();
+            async move { stop.sleep(LONG).await }
+        });
+        let first = tokio::time::Instant::now().into_std();
+        stop.by(first);
+        stop.by(first + LONG);
+        assert_eq!(waiting.await.unwrap(), Err(Stopped));
+        assert_eq!(stop.sleep(LONG).await, Err(Stopped));
+        assert_eq!(stop.unless_asked(std::future::ready(1)).await, Err(Stopped));
+        assert_eq!(stop.deadline(), Some(first));
+    }
+}

@@ -1,0 +1,83 @@
+//! Tasks of the runtime, each with a name and an owner that waits for its end.
+//!
+//! Invariant: no task outlives [`Tasks::join`]: what has not ended by the deadline is
+//! cancelled and named.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// The owner of a group of tasks.
+#[derive(Debug)]
+pub struct Tasks {
+    runtime: Handle,
+    running: Mutex<Vec<(String, JoinHandle<()>)>>,
+}
+
+impl Tasks {
+    /// An owner whose tasks run on this runtime.
+    #[must_use]
+    pub fn new(runtime: Handle) -> Self {
+        Self { runtime, running: Mutex::default() }
+    }
+
+    /// Starts a task.
+    pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) {
+        let started = (name.into(), self.runtime.spawn(task));
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(started);
+    }
+
+    /// Waits for the end of all tasks until `deadline`, then cancels the rest.
+    /// Returns the names of those that were cancelled.
+    pub async fn join(&self, deadline: Instant) -> Vec<String> {
+        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut cancelled = Vec::new();
+        for (name, mut task) in running {
+            match tokio::time::timeout_at(deadline.into(), &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(task = name, %error, "a task ended by a fault of the program"),
+                Err(_) => {
+                    task.abort();
+                    cancelled.push(name);
+                }
+            }
+        }
+        cancelled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    struct SetOnDrop(Arc<AtomicBool>);
+
+    impl Drop for SetOnDrop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn tasks_that_do_not_end_by_the_deadline_are_cancelled_and_named() {
+        let tasks = Tasks::new(Handle::current());
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let guard = SetOnDrop(Arc::clone(&is_dropped));
+        tasks.spawn("quick", async {});
+        tasks.spawn("faulty", async { panic!("on purpose") });
+        tasks.spawn("endless", async move {
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        });
+        let now = tokio::time::Instant::now().into_std();
+        assert_eq!(tasks.join(now + std::time::Duration::from_millis(50)).await, ["endless"]);
+        while !is_dropped.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.join(now).await, Vec::<String>::new(), "nothing is left");
+    }
+}

@@ -1,0 +1,22 @@
+//! The project's one HTTP client, for sources and sinks.
+//!
+//! [`Client`] sends one request and reads its answer within bounds of time and size.
+//! [`Requester`] does the same within a request budget, for servers that limit how often
+//! they are asked. [`Outcome`] says whether a request may be repeated.
+//!
+//! It knows no vendor and no server. Invariants: redirects are not followed, so that
+//! credentials never go to another host; no error, log line or `Debug` holds a header
+//! value, a query or a body.
+
+mod budget;
+mod client;
+mod outcome;
+mod requester;
+
+pub use budget::Budget;
+pub use client::{Bounds, Client, HttpError, Request, Response, web_address};
+pub use outcome::{Outcome, date, described, outcome};
+pub use requester::{Exchange, Requester};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! How many requests may be sent to a server, by all that share the budget.
+//!
+//! A request counts from when it is sent until a minute after its answer came, so
+//! that however long it was on the way, the server never sees more than the number
+//! in any minute. Knows no clock.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The span that the number is for.
+const WINDOW: Duration = Duration::from_mins(1);
+/// How soon to look again while as many requests are under way as may be sent.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A request budget. A clone is the same budget.
+#[derive(Debug, Clone)]
+pub struct Budget(Arc<Mutex<Requests>>);
+
+/// The last requests. Invariant: no more than may be sent in a minute.
+#[derive(Debug)]
+struct Requests {
+    per_minute: NonZeroUsize,
+    under_way: usize,
+    answered: VecDeque<Instant>,
+    /// The server asked for no request before then.
+    not_before: Option<Instant>,
+}
+
+impl Budget {
+    /// A budget of so many requests in any minute.
+    #[must_use]
+    pub fn new(per_minute: NonZeroUsize) -> Self {
+        Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new(), not_before: None })))
+    }
+
+    /// Begins a request, or says how long to wait before asking again.
+    ///
+    /// # Errors
+    /// The time to wait.
+    pub fn begin(&self, now: Instant) -> Result<(), Duration> {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while requests.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
+            requests.answered.pop_front();
+        }
+        if let Some(wait) =
+            requests.not_before.and_then(|then| then.checked_duration_since(now)).filter(|it| !it.is_zero())
+        {
+            return Err(wait);
+        }
+        if requests.answered.len() + requests.under_way < requests.per_minute.get() {
+            requests.under_way += 1;
+            return Ok(());
+        }
+        let wait = |oldest: &Instant| (*oldest + WINDOW).saturating_duration_since(now);
+        Err(requests.answered.front().map_or(LOOK_AGAIN, wait))
+    }
+
+    /// No request before `until`: the server asked for a wait.
+    pub fn hold(&self, until: Instant) {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.not_before = requests.not_before.max(Some(until));
+    }
+
+    /// Ends a request whose answer came now, or that was given up.
+    pub fn end(&self, now: Instant) {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.under_way = requests.under_way.saturating_sub(1);
+        requests.answered.push_back(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_minute_sees_more_than_the_number(
+            per_minute in 1_usize..40, steps in prop::collection::vec((0_u64..20_000, 0_u64..5_000), 1..200)
+        ) {
+            let budget = Budget::new(NonZeroUsize::new(per_minute).unwrap());
+            let mut now = Clock::system().monotonic();
+            let mut arrived = Vec::new();
+            for (idle_ms, on_the_way_ms) in steps {
+                now += Duration::from_millis(idle_ms);
+                while let Err(wait) = budget.begin(now) {
+                    now += wait;
+                }
+                // Anywhere between sent and answered.
+                arrived.push(now + Duration::from_millis(on_the_way_ms / 2));
+                now += Duration::from_millis(on_the_way_ms);
+                budget.end(now);
+            }
+            for (at, first) in arrived.iter().enumerate() {
+                let within = arrived[at..].iter().filter(|later| **later - *first < WINDOW).count();
+                prop_assert!(within <= per_minute, "{within}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_that_the_server_asked_for_holds_for_all_that_share_the_budget() {
+        let budget = Budget::new(NonZeroUsize::new(9).unwrap());
+        let now = Clock::system().monotonic();
+        let (short, long) = (Duration::from_secs(5), Duration::from_secs(70));
+        budget.hold(now + long);
+        budget.hold(now + short);
+        assert_eq!(budget.clone().begin(now), Err(long));
+        assert_eq!(budget.begin(now + long), Ok(()));
+    }
+
+    #[test]
+    fn requests_under_way_count_for_all_that_share_the_budget() {
+        let budget = Budget::new(NonZeroUsize::new(2).unwrap());
+        let now = Clock::system().monotonic();
+        assert_eq!((budget.begin(now), budget.clone().begin(now)), (Ok(()), Ok(())));
+        assert!(budget.begin(now + WINDOW * 2).is_err());
+        budget.end(now);
+        assert_eq!(budget.begin(now), Err(WINDOW));
+    }
+}

@@ -1,0 +1,173 @@
+//! One request, one answer, within bounds.
+//!
+//! HTTP/1.1 over TCP or TLS (rustls, the roots of webpki). Small devices speak an odd
+//! HTTP: an answer of HTTP/1.0 without a length ends with the connection, header lines
+//! that are not valid are passed over, and no content type is required.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::header::{HeaderValue, USER_AGENT};
+use hyper::http::{self, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// A request with its whole body.
+pub type Request = http::Request<Full<Bytes>>;
+/// An answer with its whole body.
+pub type Response = http::Response<Bytes>;
+
+/// Idle connections kept to one server.
+const IDLE_PER_HOST_MAX: usize = 2;
+/// An idle connection is closed after that: many servers close it after a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("meterline/", env!("CARGO_PKG_VERSION")));
+
+/// What one request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// From the first attempt to connect to the last byte of the answer.
+    pub timeout: Duration,
+    /// Bytes of the answer's body at most.
+    pub answer_bytes_max: usize,
+}
+
+/// A client with connections of its own. A clone shares them.
+#[derive(Clone)]
+pub struct Client {
+    connections: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    bounds: Bounds,
+}
+
+/// Why there is no answer. The text names no more than the server's origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// No connection: unreachable, refused, or no TLS. Nothing was sent.
+    #[error("cannot connect to {origin}: {why}")]
+    Connect {
+        /// Scheme, host and port.
+        origin: String,
+        /// What the system or TLS said.
+        why: String,
+    },
+    /// The time was over; the request may have been carried out.
+    #[error("{origin} did not answer within {timeout:?}")]
+    Timeout {
+        /// Scheme, host and port.
+        origin: String,
+        /// The bound.
+        timeout: Duration,
+    },
+    /// The answer's body is larger than allowed.
+    #[error("the answer of {origin} is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// Scheme, host and port.
+        origin: String,
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The connection broke, or the answer is not HTTP; the request may have been carried out.
+    #[error("{origin} broke off: {why}")]
+    Broken {
+        /// Scheme, host and port.
+        origin: String,
+        /// What the library said.
+        why: String,
+    },
+}
+
+impl Client {
+    /// A client with these bounds for each request.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        let provider = rustls::crypto::ring::default_provider();
+        let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider);
+        // The provider is compiled in with the protocol versions that it is asked for here.
+        #[expect(clippy::expect_used, reason = "fails for no input; every test of this module would fail")]
+        let tls = tls.expect("ring supports the default TLS versions");
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
+        let connections = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .build(connector);
+        Self { connections, bounds }
+    }
+
+    /// Sends a request and reads the whole answer. A redirect is an answer like any other.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
+        let origin = origin(request.uri());
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        let exchange = async {
+            let answer = self.connections.request(request).await.map_err(|error| not_sent(&origin, &error))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, self.bounds.answer_bytes_max).collect().await;
+            let body = body.map_err(|error| self.not_read(&origin, &*error))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        match tokio::time::timeout(self.bounds.timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(HttpError::Timeout { origin, timeout: self.bounds.timeout }),
+        }
+    }
+
+    fn not_read(&self, origin: &str, error: &(dyn Error + 'static)) -> HttpError {
+        let origin = origin.to_owned();
+        if error.is::<LengthLimitError>() {
+            HttpError::TooLarge { origin, bytes_max: self.bounds.answer_bytes_max }
+        } else {
+            HttpError::Broken { origin, why: innermost(error) }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+fn not_sent(origin: &str, error: &legacy::Error) -> HttpError {
+    let (origin, why) = (origin.to_owned(), innermost(error));
+    if error.is_connect() { HttpError::Connect { origin, why } } else { HttpError::Broken { origin, why } }
+}
+
+/// The cause at the end of the chain: the outer ones repeat that something failed.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// Scheme, host and port: the path and the query may be secrets.
+fn origin(uri: &Uri) -> String {
+    let (scheme, host) = (uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or("(no host)"));
+    match uri.port_u16() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    }
+}
+
+/// Reads an http or https address without user information; `None` for anything else.
+#[must_use]
+pub fn web_address(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+    let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    (is_web && !has_user).then_some(uri)
+}

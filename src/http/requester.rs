@@ -1,0 +1,106 @@
+//! Requests within a budget, counted by outcome.
+
+use super::budget::Budget;
+use super::client::{Client, HttpError, Request, Response};
+use super::outcome::{Outcome, outcome};
+use crate::base::{Stop, Stopped};
+use crate::clock::Clock;
+use crate::metrics;
+use ::metrics::Counter;
+use std::time::Instant;
+
+/// Sends the requests of one source.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    client: Client,
+    budget: Budget,
+    stop: Stop,
+    clock: Clock,
+    counts: Counts,
+}
+
+/// One request and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// What it means.
+    pub outcome: Outcome,
+    /// The answer, or why there is none.
+    pub answer: Result<Response, HttpError>,
+}
+
+impl Requester {
+    /// A requester of the source `name`. Requesters that share a budget share its waits.
+    #[must_use]
+    pub fn new(name: &str, client: Client, budget: Budget, stop: Stop, clock: Clock) -> Self {
+        Self { client, budget, stop, clock, counts: Counts::new(name) }
+    }
+
+    /// Waits for the budget, sends the request and reads the answer. A stop ends the wait
+    /// and not the request.
+    ///
+    /// # Errors
+    /// When a stop was asked for before the request was sent.
+    pub async fn send(&self, request: Request) -> Result<Exchange, Stopped> {
+        while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
+            self.stop.sleep(wait).await?;
+        }
+        let under_way = UnderWay(self);
+        let answer = self.client.send(request).await;
+        drop(under_way);
+        let outcome = outcome(&answer);
+        if let Outcome::Later(Some(wait)) = outcome {
+            self.budget.hold(self.clock.monotonic() + wait);
+        }
+        self.counts.count(outcome);
+        Ok(Exchange { outcome, answer })
+    }
+
+    /// The signal that ends its waits.
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The present, for tokens and patience.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.monotonic()
+    }
+}
+
+/// A request that is under way: the budget gets it back also when the task is cancelled.
+struct UnderWay<'a>(&'a Requester);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.budget.end(self.0.clock.monotonic());
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Counts {
+    done: Counter,
+    later: Counter,
+    failed: Counter,
+    refused: Counter,
+}
+
+impl Counts {
+    fn new(source: &str) -> Self {
+        let counter = |outcome: &str| {
+            let labels = [("source", source.to_owned()), ("outcome", outcome.to_owned())];
+            metrics::counter("meterline_source_requests_total", &labels)
+        };
+        Self { done: counter("done"), later: counter("later"), failed: counter("failed"), refused: counter("refused") }
+    }
+
+    fn count(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Done => &self.done,
+            Outcome::Later(_) => &self.later,
+            Outcome::Uncertain => &self.failed,
+            Outcome::Unauthorized | Outcome::Forbidden | Outcome::Refused => &self.refused,
+        }
+        .increment(1);
+    }
+}
