@@ -7,7 +7,7 @@
 mod check;
 mod configuration;
 mod dead_letters;
-pub mod decode;
+mod decode;
 #[cfg(feature = "demo")]
 mod demo;
 mod failure;
@@ -15,6 +15,7 @@ mod gaps;
 mod journal;
 mod migrate;
 mod place;
+mod records;
 mod replay;
 mod run;
 mod smart_me;
@@ -54,7 +55,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Show a commented example configuration.
     Config(configuration::ConfigArgs),
-    /// Show what is in a webhook body.
+    /// Show what is in a body: of a file, or of a source's records.
     Decode(decode::DecodeArgs),
     /// Look into the journal: segments, cursors, records.
     Journal(journal::JournalArgs),

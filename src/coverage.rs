@@ -20,21 +20,19 @@ mod slot;
 mod tests;
 
 pub use file::{CoverageError, FILE, read};
-pub use gap::{Extent, Gap, GapId, State};
+pub use gap::{Extent, Gap, GapId, State, Wanted};
+pub use known::{GAPS_MAX, METERS_MAX};
 pub use meter::{Lacks, Seen};
 pub use slot::{SLOT_NS, Slot, Stretch};
 
-use crate::journal::Position;
+use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use known::Known;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Meters that are followed.
-pub const METERS_MAX: usize = 20_000;
-/// Gaps that are remembered, closed ones included.
-pub const GAPS_MAX: usize = 10_000;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is missing; a clone is the same.
 #[derive(Debug, Clone)]
@@ -44,19 +42,8 @@ pub struct Coverage(Arc<Inner>);
 struct Inner {
     file: PathBuf,
     state: Mutex<Known>,
-}
-
-/// What is to be asked for: quarter-hours or times of one meter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The gap.
-    pub gap: GapId,
-    /// Whose readings.
-    pub meter: MeterId,
-    /// The first instant.
-    pub from: UnixNanos,
-    /// The last instant.
-    pub until: UnixNanos,
+    /// Every record below it has been noted since the start, or before.
+    noted_below: AtomicU64,
 }
 
 /// How much is missing of a source's readings.
@@ -74,25 +61,38 @@ impl Coverage {
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
         let state = file::read_or_begin_anew(&file);
-        Self(Arc::new(Inner { file, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { file, state: Mutex::new(state), noted_below: AtomicU64::new(0) }))
     }
 
     /// Everything before it has been noted, as of the last [`Coverage::store`].
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        self.locked().position
+        self.0.state.lock().position
     }
 
     /// Notes readings of one source that were received then.
     pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = Seen>) {
-        let mut known = self.locked();
+        let mut known = self.0.state.lock();
         readings.for_each(|seen| known.note(source, seen, received));
+    }
+
+    /// Every record below `next` has been noted or holds nothing to be noted. To be said
+    /// also of a lower one after a rewind: that takes nothing back.
+    pub fn reached(&self, next: Sequence) {
+        self.0.noted_below.fetch_max(next.0, Ordering::Release);
+    }
+
+    /// Whether every record below `position` has been noted. False after a start until
+    /// the pump has found its place.
+    #[must_use]
+    pub fn has_noted(&self, position: Sequence) -> bool {
+        self.0.noted_below.load(Ordering::Acquire) >= position.0
     }
 
     /// Looks what is missing by now. Only to be called when everything that came
     /// until now has been noted.
     pub fn judge(&self, now: UnixNanos) {
-        self.locked().judge(now);
+        self.0.state.lock().judge(now);
     }
 
     /// Stores all, with everything before `position` noted; synced on return. Does
@@ -102,7 +102,7 @@ impl Coverage {
     /// A failing disk; what was stored before is whole.
     pub fn store(&self, position: Position) -> Result<(), CoverageError> {
         let bytes = {
-            let mut known = self.locked();
+            let mut known = self.0.state.lock();
             if !known.has_changed && known.position == Some(position) {
                 return Ok(());
             }
@@ -110,7 +110,7 @@ impl Coverage {
             file::to_bytes(&known, position)
         };
         let stored = file::write(&self.0.file, &bytes);
-        let mut known = self.locked();
+        let mut known = self.0.state.lock();
         match stored {
             Ok(()) => known.position = Some(position),
             Err(_) => known.has_changed = true,
@@ -122,37 +122,37 @@ impl Coverage {
     /// has come, at most `slots_max` quarter-hours of it.
     #[must_use]
     pub fn wanted(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<Wanted> {
-        self.locked().wanted(source, now, slots_max)
+        self.0.state.lock().wanted(source, now, slots_max)
     }
 
     /// The newest time that something of a meter was measured at and came, by whatever way.
     #[must_use]
     pub fn heard(&self, meter: MeterId) -> Option<UnixNanos> {
-        self.locked().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
+        self.0.state.lock().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
     }
 
     /// What is missing of a meter at an instant.
     #[must_use]
     pub fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {
-        self.locked().lacks(wanted, at)
+        self.0.state.lock().lacks(wanted, at)
     }
 
     /// The source was asked for it and gave what it had.
     pub fn asked(&self, wanted: &Wanted, now: UnixNanos) {
-        self.locked().asked(wanted, now);
+        self.0.state.lock().asked(wanted, now);
     }
 
     /// All gaps, oldest number first, with how many quarter-hours are missing still.
     #[must_use]
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
-        let known = self.locked();
+        let known = self.0.state.lock();
         known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
     }
 
     /// How much is missing, by source.
     #[must_use]
     pub fn summaries(&self) -> BTreeMap<String, Summary> {
-        let known = self.locked();
+        let known = self.0.state.lock();
         let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
         for meter in known.meters.values() {
             if !summaries.contains_key(&meter.source) {
@@ -170,11 +170,6 @@ impl Coverage {
     /// The gaps that closed since this was asked last, by source.
     #[must_use]
     pub fn take_closed(&self) -> Vec<(String, State)> {
-        std::mem::take(&mut self.locked().closed)
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Known> {
-        // Nothing is left half-done under this lock.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut self.0.state.lock().closed)
     }
 }

@@ -1,17 +1,17 @@
 //! Which versions of the meters' descriptions there are: what is told of a meter is
 //! compared with what was described last, and what is new is recorded.
 //!
-//! Knows neither who tells nor the door: it is handed a list, the time and a way to
+//! Knows neither who tells nor ingest: it is handed a list, the time and a way to
 //! record. Invariants:
-//! - What is to be recorded is on disk before it is recorded, and nothing new is
-//!   decided while something waits to be recorded: so a kill at any moment repeats the
-//!   same versions with the same times, and one change never makes two versions.
-//! - A meter that is not in a list is as it was: `last_seen` stands still, no more.
+//! - A version is on disk before it is recorded, and after a start all of them are
+//!   recorded again: so a kill at any moment repeats the same versions with the same
+//!   times, one change never makes two, and a store that was added gets them all.
+//! - A meter that is not in a list is as it was.
 //! - The first version of a meter holds from 1970, where the file was never lost and
 //!   no meter was ever forgotten; otherwise from when that was, because older
 //!   versions may be in the stores and must stand.
 //! - The metering point is no part of what makes a version. It is configured for all
-//!   times, so another one is told of all versions that are remembered.
+//!   times, so all versions that are remembered get another one.
 
 mod file;
 mod known;
@@ -19,29 +19,19 @@ mod points;
 #[cfg(test)]
 mod tests;
 
-pub use known::{HELD_FOR, LAST_SEEN_EVERY, METERS_MAX, TEXT_CHARS_MAX, VERSIONS_MAX};
+pub use known::TEXT_CHARS_MAX;
 pub use points::Points;
 
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, encode};
 use known::Known;
+use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Versions of one record.
 const BATCH_VERSIONS_MAX: usize = 1000;
-
-/// A meter as somebody tells of it now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Which.
-    pub meter: MeterId,
-    /// What is said of it.
-    pub description: Description,
-    /// When its vendor heard of it last.
-    pub last_seen: UnixNanos,
-}
 
 /// Why descriptions were not recorded. The next list tries again.
 #[derive(Debug, thiserror::Error)]
@@ -77,45 +67,46 @@ impl Meters {
     pub fn open(data_directory: &Path, points: Points, now: UnixNanos) -> Self {
         let file = data_directory.join(file::FILE);
         let mut known = file::read_or_begin_anew(&file, now);
-        known.place(&points);
+        known.begin(&points);
         Self(Arc::new(State { file, points, known: Mutex::new(known) }))
     }
 
     /// Compares what `source` tells of meters with what was described last, and hands
     /// what is new to `record`, a body of
     /// [`PayloadFormat::Meters`](crate::wire::PayloadFormat::Meters) at a time; it must
-    /// be durable when that returns. How many versions were recorded.
+    /// be durable when that returns.
     ///
     /// # Errors
     /// What could not be stored or recorded waits, and comes first the next time.
     pub fn describe(
         &self,
         source: &str,
-        told: impl IntoIterator<Item = Told>,
+        told: impl IntoIterator<Item = (MeterId, Description)>,
         now: UnixNanos,
         mut record: impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<usize, DescribeError> {
-        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.waiting.is_empty() {
-            known.compare(source, told, &self.0.points, now);
-        }
-        let versions: Vec<_> = known.waiting.values().cloned().collect();
-        if versions.is_empty() {
-            return Ok(0);
-        }
-        self.store(&known)?;
-        for batch in versions.chunks(BATCH_VERSIONS_MAX) {
-            record(&encode(batch)).map_err(DescribeError::NotTaken)?;
-        }
-        known.waiting.clear();
-        // Where this fails they are recorded again after a start, which changes nothing.
-        self.store(&known)?;
-        Ok(versions.len())
+    ) -> Result<(), DescribeError> {
+        let mut known = self.0.known.lock();
+        self.record(&mut known, &mut record)?;
+        known.compare(source, told, &self.0.points, now);
+        self.record(&mut known, &mut record)
     }
 
-    fn store(&self, known: &Known) -> Result<(), DescribeError> {
+    fn record(
+        &self,
+        known: &mut Known,
+        record: &mut impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<(), DescribeError> {
+        let versions = known.waiting();
+        if versions.is_empty() {
+            return Ok(());
+        }
         let file = &self.0.file;
-        file::write(file, known).map_err(|error| DescribeError::File { file: file.clone(), error })
+        file::write(file, known).map_err(|error| DescribeError::File { file: file.clone(), error })?;
+        for batch in versions.chunks(BATCH_VERSIONS_MAX) {
+            record(&encode(batch.iter().copied())).map_err(DescribeError::NotTaken)?;
+        }
+        known.recorded();
+        Ok(())
     }
 }
 

@@ -18,7 +18,6 @@ CREATE TABLE IF NOT EXISTS "{meters}" (
   sub_type_name SYMBOL,
   gateway VARCHAR,
   unit SYMBOL,              -- of the main counter, as the vendor writes it
-  source SYMBOL,            -- who described it
-  last_seen TIMESTAMP_NS    -- when the vendor heard of it last, about
+  source SYMBOL             -- who described it
 ) TIMESTAMP(valid_from) PARTITION BY YEAR WAL
 DEDUP UPSERT KEYS(valid_from, meter);

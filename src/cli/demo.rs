@@ -8,7 +8,7 @@ mod gaps;
 mod line;
 
 use super::Failure;
-use super::table::print;
+use super::table::{print, table};
 use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -136,6 +136,8 @@ fn migrate(config: &Config, arguments: &DemoArgs) -> Result<(), Failure> {
 }
 
 fn show_query(store: &std::path::Path) -> Result<(), Failure> {
-    let shown = query::example(store).map_err(Failure::failed)?;
-    print(format!("\nTry this on {}:\n\n{}\n\n{}", store.display(), shown.sql, shown.result))
+    let found = query::example(store).map_err(Failure::failed)?;
+    let mut shown = table(&found.columns);
+    shown.add_rows(found.rows);
+    print(format!("\nTry this on {}:\n\n{}\n\n{shown}", store.display(), query::EXAMPLE))
 }

@@ -1,14 +1,15 @@
-//! `meterline smart-me`: what stands in an account at smart-me, and what it posts.
+//! `meterline smart-me`: logins and webhook registrations of accounts at smart-me.
 
-mod capture;
-
+mod accounts;
 mod login;
+mod report;
 mod rotate;
 
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, table};
-use crate::app::{RegistrationCommand, register, registrations};
+use crate::source::smart_me::{ApiError, Evidence, Registrar, Report};
+use accounts::for_each;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -30,12 +31,12 @@ pub(super) struct SmartMeArgs {
 enum Command {
     /// Show the registrations, ours and others'
     List(Which),
-    /// Bring about that exactly one registration is ours and right
+    /// Create or repair the registration
     Register(Change),
     /// Remove every registration of our address
     Remove(Change),
-    /// Say what the first posts of an account tell
-    Capture(capture::CaptureArgs),
+    /// Say what the posts of an account tell of what smart-me does not publish
+    Report(report::ReportArgs),
     /// Log in as a person, once, for a table with client_id and token_key_file
     Login(login::LoginArgs),
     /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
@@ -66,9 +67,11 @@ struct Change {
 pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
     match &arguments.command {
         Command::List(which) => list(which),
-        Command::Register(change) => apply(change, RegistrationCommand::Register),
-        Command::Remove(change) => apply(change, RegistrationCommand::Remove),
-        Command::Capture(arguments) => capture::run(arguments),
+        Command::Register(change) => {
+            apply(change, async |registrar| registrar.reconcile(Evidence::default(), change.dry_run).await)
+        }
+        Command::Remove(change) => apply(change, async |registrar| registrar.remove_all(change.dry_run).await),
+        Command::Report(arguments) => report::run(arguments),
         Command::Login(arguments) => login::run(arguments),
         Command::Rotate(arguments) => rotate::run(arguments),
     }
@@ -76,7 +79,7 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
 
 fn list(which: &Which) -> Result<(), Failure> {
     let config = which.place.load()?;
-    let accounts = registrations(&config, which.account.as_deref()).map_err(Failure::Failed)?;
+    let accounts = for_each(&config, which.account.as_deref(), async |registrar| registrar.list().await)?;
     if which.json {
         let shown: Vec<_> = accounts
             .iter()
@@ -113,10 +116,10 @@ fn list(which: &Which) -> Result<(), Failure> {
     )))
 }
 
-fn apply(change: &Change, command: RegistrationCommand) -> Result<(), Failure> {
+fn apply(change: &Change, work: impl AsyncFn(&Registrar) -> Result<Report, ApiError>) -> Result<(), Failure> {
     let which = &change.which;
     let config = which.place.load()?;
-    let done = register(&config, which.account.as_deref(), command, change.dry_run).map_err(Failure::Failed)?;
+    let done = for_each(&config, which.account.as_deref(), work)?;
     if which.json {
         let shown: Vec<_> = done
             .iter()

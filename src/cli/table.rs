@@ -6,10 +6,10 @@ use serde::Serialize;
 use std::io::Write;
 
 /// A table with these column heads.
-pub(super) fn table(heads: &[&str]) -> Table {
+pub(super) fn table<Head: AsRef<str>>(heads: &[Head]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(heads.iter().map(|head| head.to_uppercase()));
+    table.set_header(heads.iter().map(|head| head.as_ref().to_uppercase()));
     table
 }
 

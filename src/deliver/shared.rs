@@ -1,13 +1,13 @@
 //! What a pump's thread and its handle share: commands one way, the status the
 //! other. Locks are held for moments, never across I/O.
 
-use super::rewind::{Order, RewindError, Rewound};
+use super::replay::{Rewind, RewindError, Rewound};
 use super::status::{PumpStatus, SinkState};
 use crate::clock::Clock;
 use crate::journal::{Journal, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const NANOS_PER_SECOND: f64 = 1e9;
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 struct Inbox {
     /// Counts commands, so that none is slept through.
     rings: u64,
-    order: Option<(Order, SyncSender<RewindAnswer>)>,
+    rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
     stop_by: Option<Instant>,
     has_ended: bool,
 }
@@ -44,6 +44,7 @@ pub(super) struct View {
     pub(super) oldest_unsafe_received: Option<UnixNanos>,
     pub(super) record_bytes_mean: u64,
     pub(super) readings: u64,
+    pub(super) catch_up_rate: Option<f64>,
     pub(super) replaying_until: Option<Sequence>,
     pub(super) restarts: u64,
     pub(super) last_error: Option<(UnixNanos, String)>,
@@ -61,6 +62,7 @@ impl Shared {
             oldest_unsafe_received: None,
             record_bytes_mean: 0,
             readings: 0,
+            catch_up_rate: None,
             replaying_until: None,
             restarts: 0,
             last_error: None,
@@ -69,7 +71,7 @@ impl Shared {
     }
 
     pub(super) fn view(&self) -> MutexGuard<'_, View> {
-        locked(&self.view)
+        self.view.lock()
     }
 
     pub(super) fn status(&self) -> PumpStatus {
@@ -89,29 +91,29 @@ impl Shared {
             lag_bytes: lag_records.saturating_mul(view.record_bytes_mean),
             lag_seconds: age_ns as f64 / NANOS_PER_SECOND,
             readings: view.readings,
+            catch_up_rate: view.catch_up_rate,
             replaying_until: view.replaying_until,
             restarts: view.restarts,
             last_error: view.last_error.clone(),
         }
     }
 
-    /// Asks for a rewind, or to take one back; the answer comes when that is durable.
-    /// One that was asked for before and not answered yet is replaced, and told that
-    /// it is.
-    pub(super) fn ask(&self, order: Order) -> Receiver<RewindAnswer> {
+    /// Asks for a rewind; the answer comes when it is durable. One that was asked for
+    /// before and not answered yet is replaced, and told that it is.
+    pub(super) fn ask(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
         let (sender, receiver) = sync_channel(1);
         self.ring(|inbox| {
             if inbox.has_ended || inbox.stop_by.is_some() {
                 sender.try_send(Err(RewindError::Stopped)).ok();
-            } else if let Some((_, replaced)) = inbox.order.replace((order, sender)) {
+            } else if let Some((_, replaced)) = inbox.rewind.replace((rewind, sender)) {
                 replaced.try_send(Err(RewindError::Busy)).ok();
             }
         });
         receiver
     }
 
-    pub(super) fn take_order(&self) -> Option<(Order, SyncSender<RewindAnswer>)> {
-        locked(&self.inbox).order.take()
+    pub(super) fn take_rewind(&self) -> Option<(Rewind, SyncSender<RewindAnswer>)> {
+        self.inbox.lock().rewind.take()
     }
 
     pub(super) fn stop_by(&self, deadline: Instant) {
@@ -119,13 +121,13 @@ impl Shared {
     }
 
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
-        locked(&self.inbox).stop_by
+        self.inbox.lock().stop_by
     }
 
     pub(super) fn ended(&self) {
         self.ring(|inbox| {
             inbox.has_ended = true;
-            if let Some((_, asked)) = inbox.order.take() {
+            if let Some((_, asked)) = inbox.rewind.take() {
                 asked.try_send(Err(RewindError::Stopped)).ok();
             }
         });
@@ -136,31 +138,26 @@ impl Shared {
     pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
         let now = self.clock.monotonic();
         let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
-        let waited = self.rung.wait_timeout_while(locked(&self.inbox), limit, |inbox| !inbox.has_ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
+        let mut inbox = self.inbox.lock();
+        self.rung.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
+        inbox.has_ended
     }
 
     pub(super) fn rings(&self) -> u64 {
-        locked(&self.inbox).rings
+        self.inbox.lock().rings
     }
 
     /// Waits for `duration`, or until a command came after the `seen`th.
     pub(super) fn pause(&self, seen: u64, duration: Duration) {
-        let waited = self.rung.wait_timeout_while(locked(&self.inbox), duration, |inbox| inbox.rings == seen);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.rung.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.rings == seen, duration);
     }
 
     fn ring(&self, change: impl FnOnce(&mut Inbox)) {
-        let mut inbox = locked(&self.inbox);
+        let mut inbox = self.inbox.lock();
         change(&mut inbox);
         inbox.rings += 1;
         drop(inbox);
         self.rung.notify_all();
         self.journal.wake();
     }
-}
-
-/// The lock's contents, also after a panic elsewhere: nothing is left half-done under these locks.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

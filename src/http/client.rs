@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 /// A request with its whole body.
@@ -46,12 +47,20 @@ pub struct Client {
 /// Why there is no answer. The text names no more than the server's origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// No connection: unreachable, refused, or no TLS. Nothing was sent.
+    /// No connection: unreachable or refused. Nothing was sent.
     #[error("cannot connect to {origin}: {why}")]
     Connect {
         /// Scheme, host and port.
         origin: String,
-        /// What the system or TLS said.
+        /// What the system said.
+        why: String,
+    },
+    /// The server has no certificate that is trusted, or speaks no TLS. Nothing was sent.
+    #[error("no trusted TLS with {origin}: {why}")]
+    Tls {
+        /// Scheme, host and port.
+        origin: String,
+        /// What TLS said.
         why: String,
     },
     /// The time was over; the request may have been carried out.
@@ -84,14 +93,10 @@ impl Client {
     /// A client with these bounds for each request.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        let provider = rustls::crypto::ring::default_provider();
-        let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider);
-        // The provider is compiled in with the protocol versions that it is asked for here.
-        #[expect(clippy::expect_used, reason = "fails for no input; every test of this module would fail")]
-        let tls = tls.expect("ring supports the default TLS versions");
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        let tls = HttpsConnectorBuilder::new().with_webpki_roots();
         let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
         let connections = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -142,7 +147,17 @@ impl fmt::Debug for Client {
 
 fn not_sent(origin: &str, error: &legacy::Error) -> HttpError {
     let (origin, why) = (origin.to_owned(), innermost(error));
-    if error.is_connect() { HttpError::Connect { origin, why } } else { HttpError::Broken { origin, why } }
+    match error.is_connect() {
+        true if is_tls(error) => HttpError::Tls { origin, why },
+        true => HttpError::Connect { origin, why },
+        false => HttpError::Broken { origin, why },
+    }
+}
+
+/// Whether TLS is the cause. An I/O error does not name what it wraps as its source.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|error| is_tls(error)) || error.source().is_some_and(is_tls)
 }
 
 /// The cause at the end of the chain: the outer ones repeat that something failed.

@@ -36,7 +36,7 @@ pub enum Outcome {
 pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(HttpError::Connect { .. }) => return Outcome::Later(None),
+        Err(HttpError::Connect { .. } | HttpError::Tls { .. }) => return Outcome::Later(None),
         Err(HttpError::Timeout { .. } | HttpError::Broken { .. } | HttpError::TooLarge { .. }) => {
             return Outcome::Uncertain;
         }

@@ -62,17 +62,20 @@ async fn an_answer_beyond_its_bounds_is_an_error_that_names_the_server_alone() {
     let late = Client::new(bounds).send(get(&address)).await;
     drop(silent);
     let gone = Client::new(BOUNDS).send(get(&address)).await;
-    let kinds = [&long, &cut, &garbage, &late, &gone].map(|answer| match answer {
+    let plain = server(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.replace("http:", "https:");
+    let plain = Client::new(BOUNDS).send(get(&plain)).await;
+    let kinds = [&long, &cut, &garbage, &late, &gone, &plain].map(|answer| match answer {
         Err(HttpError::TooLarge { .. }) => "too large",
         Err(HttpError::Broken { .. }) => "broken",
         Err(HttpError::Timeout { .. }) => "timeout",
         Err(HttpError::Connect { .. }) => "connect",
+        Err(HttpError::Tls { .. }) => "tls",
         Ok(_) => "answer",
     });
-    assert_eq!(kinds, ["too large", "broken", "broken", "timeout", "connect"]);
-    for error in [long, cut, garbage, late, gone] {
+    assert_eq!(kinds, ["too large", "broken", "broken", "timeout", "connect", "tls"]);
+    for error in [long, cut, garbage, late, gone, plain] {
         let shown = error.unwrap_err().to_string();
-        assert!(shown.contains("http://127.0.0.1:") && !shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("://127.0.0.1:") && !shown.contains("hunter2"), "{shown}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! The door as its users see it: bytes in, verdicts and counts out, on a real journal.
 
 use super::*;
-use crate::dead_letters::{Kind, LetterId};
+use crate::clock::Clock;
+use crate::dead_letters::{DeadLetters, Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
-use crate::reading::{Limits, MeterId};
+use crate::reading::{Limits, MeterId, UnixNanos};
 use crate::wire::PayloadFormat::SmartMe;
 use meterline_load::{Body, Reading};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -223,7 +224,6 @@ async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_
         source: "b".to_owned(),
         valid_from: UnixNanos(0),
         valid_to: None,
-        last_seen: UnixNanos(0),
     };
     let body = crate::wire::meters::encode([&version, &version]);
     let taken = entrance.take(crate::wire::PayloadFormat::Meters, &body).await;

@@ -7,13 +7,13 @@
 //! so a full disk cannot prevent it.
 
 use super::catalog::{Catalog, Segment};
-use super::format::FormatVersion;
 use super::identity::{Resolved, resolve};
 use super::share::Fill;
-use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence, locked};
+use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::Mutex;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Deletes what is not needed any more.
 #[derive(Debug)]
@@ -23,8 +23,6 @@ pub(super) struct Keeper {
     pub(super) gaps: Gaps,
     pub(super) options: Options,
     pub(super) journal: JournalId,
-    /// What new segments are written in.
-    pub(super) format: FormatVersion,
     /// One deletion at a time; true while the last removal is not known to be durable.
     pub(super) unsynced: Mutex<bool>,
 }
@@ -38,7 +36,7 @@ struct Pin {
 impl Keeper {
     /// Makes sure that `bytes` more stay under the cap.
     pub(super) fn make_room(&self, bytes: u64) -> Result<(), AppendError> {
-        let mut unsynced = locked(&self.unsynced);
+        let mut unsynced = self.unsynced.lock();
         let cap_bytes = self.options.cap_bytes;
         loop {
             let used_bytes = self.catalog.bytes();
@@ -53,7 +51,7 @@ impl Keeper {
 
     /// Removes the oldest segment where that is allowed, for a volume without room.
     pub(super) fn give_some_way(&self) -> Result<bool, AppendError> {
-        self.give_way(&mut locked(&self.unsynced)).map(|given| given.is_ok())
+        self.give_way(&mut self.unsynced.lock()).map(|given| given.is_ok())
     }
 
     /// Removes the oldest segment unless a required cursor pins it: that one is the error.
@@ -78,7 +76,7 @@ impl Keeper {
 
     /// Deletes what is beyond the bounds for replay.
     pub(super) fn expire(&self) {
-        let mut unsynced = locked(&self.unsynced);
+        let mut unsynced = self.unsynced.lock();
         let pin = self.pin(true);
         let now = self.options.clock.now();
         while let Some(segment) = self.removable(&pin) {
@@ -111,7 +109,7 @@ impl Keeper {
 
     /// The lowest record that a cursor needs.
     fn needs(&self, cursor: Option<&Cursor>) -> Sequence {
-        match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor)) {
+        match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor.position)) {
             Some(Resolved::BeyondEnd { end, .. }) => end.next,
             Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
             // A damaged cursor file: its sink starts at the oldest record.
@@ -135,7 +133,7 @@ impl Keeper {
 
     /// Whether even its newest record is too old. The segment after it says when that was received.
     fn is_aged(&self, segment: &Segment, now: UnixNanos) -> bool {
-        newest_received(&self.catalog, segment).is_some_and(|newest| now.since(newest) > self.options.retain.age_ns)
+        self.catalog.newest_received(segment).is_some_and(|newest| now.since(newest) > self.options.retain.age_ns)
     }
 
     fn remove(&self, segment: &Segment, unsynced: &mut bool) -> io::Result<()> {
@@ -153,11 +151,4 @@ impl Keeper {
         *unsynced = false;
         Ok(())
     }
-}
-
-/// The newest receive time in a segment that is not the last, where it is known.
-pub(super) fn newest_received(catalog: &Catalog, segment: &Segment) -> Option<UnixNanos> {
-    let segments = catalog.segments();
-    let next = segments.iter().find(|other| other.name.id > segment.name.id)?;
-    catalog.header(next).ok()?.end_of(segment.name.id).map(|end| end.newest_received)
 }

@@ -1,69 +1,78 @@
 //! What was described of each meter, and what follows from what is told now. Pure.
 //!
 //! Bounded: at most [`METERS_MAX`] meters, [`VERSIONS_MAX`] versions of each and
-//! [`TEXT_CHARS_MAX`] of a text. At the bound those give way that no list named for
-//! [`FORGOTTEN_AFTER`]; where there is none, a new meter is not described.
+//! [`TEXT_CHARS_MAX`] of a text. At the bound, meters are forgotten that no list named
+//! for [`FORGOTTEN_AFTER`]; where there is none, a new meter is not described.
 
-use super::Told;
 use super::points::Points;
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// `last_seen` alone is recorded at most so often, a meter.
-pub const LAST_SEEN_EVERY: Duration = Duration::from_hours(1);
 /// A meter that two accounts see is described by one of them, until that one has not
 /// named it for so long.
-pub const HELD_FOR: Duration = Duration::from_hours(24);
+const HELD_FOR: Duration = Duration::from_hours(24);
 /// Meters remembered.
-pub const METERS_MAX: usize = if cfg!(test) { 4 } else { 100_000 };
+pub(super) const METERS_MAX: usize = if cfg!(test) { 4 } else { 100_000 };
 /// Versions remembered of a meter; older ones stay in the stores as they are.
-pub const VERSIONS_MAX: usize = if cfg!(test) { 3 } else { 32 };
+pub(super) const VERSIONS_MAX: usize = if cfg!(test) { 3 } else { 32 };
 /// A longer text is cut.
 pub const TEXT_CHARS_MAX: usize = 200;
 /// A meter that no list named for so long may be forgotten for a new one.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// What was described.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Known {
     pub(super) meters: BTreeMap<MeterId, Meter>,
-    /// What is to be recorded, by what names a version.
-    pub(super) waiting: BTreeMap<(MeterId, i64), Version>,
-    /// From when on a meter that is not known holds, in nanoseconds since 1970.
-    pub(super) unknown_from: i64,
+    /// From when on the first version of a meter holds that is not known.
+    pub(super) unknown_from: UnixNanos,
+    /// The versions that are to be recorded, by meter and beginning.
+    waiting: BTreeSet<(MeterId, UnixNanos)>,
     /// When there was no room last.
-    pub(super) full_at: Option<UnixNanos>,
+    full_at: Option<UnixNanos>,
 }
 
 /// One meter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Meter {
-    /// When a list named it last.
+    /// When a list named it last; at a start, that start.
     pub(super) named: UnixNanos,
     /// Oldest first; the last one holds.
     pub(super) versions: Vec<Version>,
 }
 
 impl Known {
-    /// Where nothing is known any more of what may have been described until now.
-    pub(super) fn lost(now: UnixNanos) -> Self {
-        Self { unknown_from: now.0, ..Self::default() }
+    /// No meter yet. The first version of each will hold from `unknown_from`: 1970, or
+    /// later where descriptions of before that were made and are lost.
+    pub(super) fn new(unknown_from: UnixNanos) -> Self {
+        Self { meters: BTreeMap::new(), unknown_from, waiting: BTreeSet::new(), full_at: None }
     }
 
-    /// Puts all meters at their points.
-    pub(super) fn place(&mut self, points: &Points) {
+    /// Puts all meters at their points, and has every version recorded again: a store
+    /// may have been added since, and the last versions may not have been recorded.
+    pub(super) fn begin(&mut self, points: &Points) {
         for (id, meter) in &mut self.meters {
             let point = points.of(*id);
-            if meter.versions.iter().all(|version| version.metering_point == point) {
-                continue;
-            }
             for version in &mut meter.versions {
                 version.metering_point.clone_from(&point);
-                self.waiting.insert((*id, version.valid_from.0), version.clone());
+                self.waiting.insert((*id, version.valid_from));
             }
         }
+    }
+
+    /// The versions that are to be recorded, those of a meter oldest first.
+    pub(super) fn waiting(&self) -> Vec<&Version> {
+        let version = |(meter, from): &(MeterId, UnixNanos)| {
+            self.meters.get(meter)?.versions.iter().find(|version| version.valid_from == *from)
+        };
+        self.waiting.iter().filter_map(version).collect()
+    }
+
+    /// All versions are recorded.
+    pub(super) fn recorded(&mut self) {
+        self.waiting.clear();
     }
 
     /// Takes note of what is told; what is new waits to be recorded. Meters that are
@@ -71,32 +80,29 @@ impl Known {
     pub(super) fn compare(
         &mut self,
         source: &str,
-        told: impl IntoIterator<Item = Told>,
+        told: impl IntoIterator<Item = (MeterId, Description)>,
         points: &Points,
         now: UnixNanos,
     ) {
-        for told in told {
-            self.note(source, Told { description: shortened(told.description), ..told }, points, now);
+        for (meter, description) in told {
+            self.note(source, meter, shortened(description), points, now);
         }
         let silent: Vec<MeterId> = points.meters().filter(|meter| !self.meters.contains_key(meter)).collect();
         for meter in silent {
-            let told = Told { meter, description: Description::default(), last_seen: UnixNanos(0) };
-            self.note(source, told, points, now);
+            self.note(source, meter, Description::default(), points, now);
         }
     }
 
-    fn note(&mut self, source: &str, told: Told, points: &Points, now: UnixNanos) {
-        let last_seen = told.last_seen.clamp(UnixNanos(0), now.max(UnixNanos(0)));
+    fn note(&mut self, source: &str, meter: MeterId, description: Description, points: &Points, now: UnixNanos) {
         let new = Version {
-            meter: told.meter,
-            metering_point: points.of(told.meter),
-            description: told.description,
+            meter,
+            metering_point: points.of(meter),
+            description,
             source: source.to_owned(),
-            valid_from: UnixNanos(self.unknown_from),
+            valid_from: self.unknown_from,
             valid_to: None,
-            last_seen,
         };
-        match self.meters.get_mut(&told.meter) {
+        match self.meters.get_mut(&meter) {
             Some(meter) => meter.compare(new, now, &mut self.waiting),
             None => self.add(new, now),
         }
@@ -106,7 +112,7 @@ impl Known {
         if self.meters.len() >= METERS_MAX && !self.makes_room(now) {
             return;
         }
-        self.waiting.insert((version.meter, version.valid_from.0), version.clone());
+        self.waiting.insert((version.meter, version.valid_from));
         self.meters.insert(version.meter, Meter { named: now, versions: vec![version] });
     }
 
@@ -119,7 +125,7 @@ impl Known {
         self.meters.retain(|_, meter| !is_past(meter.named, FORGOTTEN_AFTER, now));
         let has_room = self.meters.len() < before;
         if has_room {
-            self.unknown_from = self.unknown_from.max(now.0);
+            self.unknown_from = self.unknown_from.max(now);
         } else if self.full_at.replace(now).is_none() {
             tracing::warn!("there are more than {METERS_MAX} meters: new ones are not described");
         }
@@ -128,11 +134,11 @@ impl Known {
 }
 
 impl Meter {
-    fn compare(&mut self, mut new: Version, now: UnixNanos, waiting: &mut BTreeMap<(MeterId, i64), Version>) {
+    fn compare(&mut self, mut new: Version, now: UnixNanos, waiting: &mut BTreeSet<(MeterId, UnixNanos)>) {
         let Some(open) = self.versions.last_mut() else { return };
         let is_silent = open.description == Description::default();
-        let is_others = open.source != new.source && !is_silent;
-        if is_others && !is_past(self.named, HELD_FOR, now) {
+        let is_others = open.source != new.source;
+        if is_others && !is_silent && !is_past(self.named, HELD_FOR, now) {
             return;
         }
         self.named = now;
@@ -140,22 +146,20 @@ impl Meter {
             // Told by other means than the rest, which fail at times.
             new.description.gateway.clone_from(&open.description.gateway);
         }
-        if open.description == new.description || is_silent {
-            let is_news = open.description != new.description || open.source != new.source;
-            if !is_news && !is_past(open.last_seen, LAST_SEEN_EVERY, new.last_seen) {
-                return;
-            }
+        let is_same = open.description == new.description;
+        if is_same && !is_others {
+            return;
+        }
+        waiting.insert((open.meter, open.valid_from));
+        if is_same || is_silent {
             *open = Version { valid_from: open.valid_from, ..new };
-            waiting.insert((open.meter, open.valid_from.0), open.clone());
             return;
         }
         // A clock that went back makes no version that ends before it begins.
         let at = UnixNanos(now.0.max(open.valid_from.0.saturating_add(1)));
         open.valid_to = Some(at);
-        waiting.insert((open.meter, open.valid_from.0), open.clone());
-        let opened = Version { valid_from: at, ..new };
-        waiting.insert((opened.meter, at.0), opened.clone());
-        self.versions.push(opened);
+        waiting.insert((open.meter, at));
+        self.versions.push(Version { valid_from: at, ..new });
         if self.versions.len() > VERSIONS_MAX {
             self.versions.remove(0);
         }

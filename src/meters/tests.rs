@@ -1,5 +1,6 @@
 //! Versions: what makes one, what does not, and what a kill at any moment leaves.
 
+use super::known::{METERS_MAX, VERSIONS_MAX};
 use super::*;
 use crate::wire::meters::{Named, Version, versions};
 use proptest::prelude::*;
@@ -32,6 +33,10 @@ fn description(name: &str, serial: &str) -> Description {
     }
 }
 
+fn told_of(told: &[(u128, &str, &str)]) -> impl Iterator<Item = (MeterId, Description)> {
+    told.iter().map(|(meter, name, serial)| (id(*meter), description(name, serial)))
+}
+
 /// A data directory with what was recorded from it.
 struct Stand {
     directory: TempDir,
@@ -55,30 +60,20 @@ impl Stand {
     }
 
     fn tell(&mut self, source: &str, told: &[(u128, &str, &str)], now: UnixNanos) -> Vec<Version> {
-        let told = told.iter().map(|(meter, name, serial)| Told {
-            meter: id(*meter),
-            description: description(name, serial),
-            last_seen: now,
-        });
         let mut new = Vec::new();
         let record = |body: &[u8]| {
             new.extend(versions(body).unwrap());
             Ok(())
         };
-        let count = self.meters.describe(source, told, now, record).unwrap();
-        assert_eq!(count, new.len());
+        self.meters.describe(source, told_of(told), now, record).unwrap();
         self.recorded.extend(new.clone());
         new
     }
 
     /// The same, but the door takes nothing.
     fn tell_in_vain(&mut self, told: &[(u128, &str, &str)], now: UnixNanos) {
-        let told = told.iter().map(|(meter, name, serial)| Told {
-            meter: id(*meter),
-            description: description(name, serial),
-            last_seen: now,
-        });
-        let refused = self.meters.describe("acme", told, now, |_| Err("the journal is full".to_owned())).unwrap_err();
+        let refused =
+            self.meters.describe("acme", told_of(told), now, |_| Err("the journal is full".to_owned())).unwrap_err();
         assert!(refused.to_string().contains("the journal is full"), "{refused}");
     }
 
@@ -103,7 +98,7 @@ fn the_first_version_holds_from_as_far_back_as_there_is_data() {
     let mut stand = Stand::new();
     let new = stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
     assert_eq!(outline(&new), [(0, None, "Cellar")]);
-    assert_eq!((new[0].source.as_str(), new[0].last_seen), ("acme", minutes(0)));
+    assert_eq!(new[0].source, "acme");
     assert_eq!(new[0].metering_point, id(1).to_string());
 }
 
@@ -120,29 +115,21 @@ fn another_name_or_serial_number_closes_a_version_and_opens_one() {
 }
 
 #[test]
-fn nothing_is_recorded_while_nothing_changes_but_when_a_meter_was_seen_about_every_hour() {
+fn nothing_is_recorded_while_nothing_changes() {
     let mut stand = Stand::new();
     let told: &[_] = &[(1, "Cellar", "63-1")];
     stand.tell("acme", told, minutes(0));
-    for minute in 1..60 {
-        assert_eq!(stand.tell("acme", told, minutes(minute)), [], "{minute}");
+    for hour in 1..100 {
+        assert_eq!(stand.tell("acme", told, minutes(60 * hour)), [], "{hour}");
     }
-    let new = stand.tell("acme", told, minutes(60));
-    assert_eq!(outline(&new), [(0, None, "Cellar")]);
-    assert_eq!(new[0].last_seen, minutes(60));
-    assert_eq!(stand.tell("acme", told, minutes(61)), []);
-    assert_eq!(stand.stored().len(), 1);
 }
 
 #[test]
 fn a_meter_that_vanished_and_came_back_as_it_was_makes_no_version() {
     let mut stand = Stand::new();
     stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(0));
-    let new = stand.tell("acme", &[(2, "Attic", "63-2")], minutes(70));
-    assert_eq!(new.len(), 1, "only what was seen: {new:?}");
-    let new = stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(100));
-    assert_eq!(outline(&new), [(0, None, "Cellar")]);
-    assert_eq!(new[0].last_seen, minutes(100));
+    assert_eq!(stand.tell("acme", &[(2, "Attic", "63-2")], minutes(70)), []);
+    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(100)), []);
     let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(110));
     assert_eq!(outline(&new), [(0, Some(minutes(110).0), "Cellar"), (minutes(110).0, None, "Roof")]);
 }
@@ -160,33 +147,24 @@ fn a_kill_between_the_file_and_the_journal_repeats_the_same_versions() {
 }
 
 #[test]
-fn a_kill_after_the_journal_and_before_the_file_repeats_the_same_versions() {
+fn a_start_records_all_versions_again_as_they_were() {
     let mut stand = Stand::new();
-    stand.tell_in_vain(&[(1, "Cellar", "63-1")], minutes(0));
-    let before = fs::read(stand.directory.path().join("meters.json")).unwrap();
-    let first = stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(1));
-    fs::write(stand.directory.path().join("meters.json"), before).unwrap();
-    stand.restart(Points::default(), minutes(2));
-    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(2)), first);
-    assert_eq!(stand.stored().len(), 1);
+    stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Roof", "63-2")], minutes(0));
+    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let stored = stand.stored();
+    stand.restart(Points::default(), minutes(20));
+    assert_eq!(stand.tell("acme", &[(1, "Attic", "63-1")], minutes(20)), stored);
+    assert_eq!(stand.tell("acme", &[(1, "Attic", "63-1")], minutes(21)), []);
 }
 
 #[test]
-fn nothing_new_is_decided_while_something_waits_and_it_is_told_later() {
+fn nothing_new_is_decided_before_what_waits_is_recorded() {
     let mut stand = Stand::new();
     stand.tell_in_vain(&[(1, "Cellar", "63-1")], minutes(0));
     stand.tell_in_vain(&[(1, "Attic", "63-1")], minutes(1));
-    assert_eq!(outline(&stand.tell("acme", &[(1, "Roof", "63-1")], minutes(2))), [(0, None, "Cellar")]);
-    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(3));
-    assert_eq!(outline(&new), [(0, Some(minutes(3).0), "Cellar"), (minutes(3).0, None, "Roof")]);
-}
-
-#[test]
-fn a_restart_describes_nothing_anew() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    stand.restart(Points::default(), minutes(5));
-    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(5)), []);
+    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(2));
+    let changed = minutes(2).0;
+    assert_eq!(outline(&new), [(0, None, "Cellar"), (0, Some(changed), "Cellar"), (changed, None, "Roof")]);
 }
 
 #[test]
@@ -212,7 +190,7 @@ fn after_a_damaged_file_what_was_described_before_stands_and_all_is_described_fr
 fn a_file_that_cannot_be_written_is_said_and_nothing_is_recorded() {
     let mut stand = Stand::new();
     fs::create_dir(stand.directory.path().join("meters.json.new")).unwrap();
-    let told = [Told { meter: id(1), description: description("Cellar", "63-1"), last_seen: minutes(0) }];
+    let told = [(id(1), description("Cellar", "63-1"))];
     let error = stand.meters.describe("acme", told, minutes(0), |_| panic!("not on disk yet")).unwrap_err();
     assert!(matches!(error, DescribeError::File { .. }) && error.to_string().contains("meters.json"), "{error}");
     fs::remove_dir(stand.directory.path().join("meters.json.new")).unwrap();
@@ -230,11 +208,11 @@ fn a_metering_point_is_told_of_every_version_also_of_meters_that_are_listed_no_m
     stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
     stand.restart(points.clone(), minutes(20));
     let new = stand.tell("acme", &[], minutes(20));
-    assert_eq!(outline(&new), [(0, Some(minutes(10).0), "Cellar"), (minutes(10).0, None, "Attic")]);
-    assert!(new.iter().all(|version| version.metering_point == "house-1"), "{new:?}");
     // Those that nobody ever listed are described by their point alone, and completed.
-    let new = stand.tell("acme", &[], minutes(21));
-    assert_eq!(outline(&new), [(0, None, ""), (0, None, "")]);
+    let changed = minutes(10).0;
+    assert_eq!(outline(&new), [(0, Some(changed), "Cellar"), (changed, None, "Attic"), (0, None, ""), (0, None, "")]);
+    let placed: Vec<_> = new.iter().map(|version| version.metering_point.as_str()).collect();
+    assert_eq!(placed, ["house-1", "house-1", "house-1", "house-2"]);
     let new = stand.tell("acme", &[(2, "Exchanged", "63-9")], minutes(30));
     assert_eq!(outline(&new), [(0, None, "Exchanged")]);
     assert_eq!(new[0].metering_point, "house-1");
@@ -251,7 +229,7 @@ fn a_gateway_that_is_not_told_for_once_is_as_it_was() {
             new.extend(versions(body).unwrap());
             Ok(())
         };
-        stand.meters.describe("acme", [Told { meter: id(1), description, last_seen: now }], now, record).unwrap();
+        stand.meters.describe("acme", [(id(1), description)], now, record).unwrap();
         new
     };
     tell("cellar", minutes(0));
@@ -265,8 +243,13 @@ fn two_accounts_that_see_one_meter_do_not_describe_it_in_turns() {
     let mut stand = Stand::new();
     stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
     assert_eq!(stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(1)), []);
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(60));
-    let day_later = minutes(60 + 24 * 60);
+    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(60)), []);
+    assert_eq!(stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(24 * 60)), []);
+    // Also after a start, which counts as named.
+    stand.restart(Points::default(), minutes(30 * 24 * 60));
+    let again = stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(30 * 24 * 60 + 1));
+    assert_eq!(outline(&again), [(0, None, "Cellar")]);
+    let day_later = minutes(31 * 24 * 60);
     let new = stand.tell("partner", &[(1, "Customer 7", "63-1")], day_later);
     assert_eq!(outline(&new), [(0, Some(day_later.0), "Cellar"), (day_later.0, None, "Customer 7")]);
 }
@@ -318,16 +301,13 @@ proptest! {
             let told: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
             let is_refused = is_refused && !stand.meters.0.known.lock().unwrap().meters.is_empty();
             let describe = |stand: &Stand, taken: bool| {
-                let told = told.iter().map(|(meter, name, serial)| Told {
-                    meter: id(*meter), description: description(name, serial), last_seen: minutes(minute),
-                });
                 let mut new = Vec::new();
                 let record = |body: &[u8]| {
                     if !taken { return Err("no".to_owned()) }
                     new.extend(versions(body).unwrap());
                     Ok(())
                 };
-                stand.meters.describe("acme", told, minutes(minute), record).ok();
+                stand.meters.describe("acme", told_of(told), minutes(minute), record).ok();
                 new
             };
             let new = describe(&stand, !is_refused);
@@ -336,8 +316,8 @@ proptest! {
                 stand.restart(Points::default(), minutes(minute));
             }
         }
-        let new = stand.tell("acme", &[], minutes(1000));
-        prop_assert!(new.len() <= 2);
+        stand.tell("acme", &[], minutes(1000));
+        prop_assert_eq!(stand.tell("acme", &[], minutes(1001)), []);
         let stored = stand.stored();
         for pair in stored.windows(2) {
             if pair[0].meter == pair[1].meter {

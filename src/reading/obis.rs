@@ -36,12 +36,8 @@ impl FromStr for Obis {
 }
 
 fn from_hex(text: &str) -> Option<[u8; 6]> {
-    let digits: &[u8; 12] = text.as_bytes().try_into().ok()?;
     let mut code = [0; 6];
-    for (byte, pair) in code.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
-        *byte = u8::try_from(high? * 16 + low?).ok()?;
-    }
+    hex::decode_to_slice(text, &mut code).ok()?;
     Some(code)
 }
 

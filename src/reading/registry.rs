@@ -14,10 +14,12 @@
 //! manufacturers (C from 128 on).
 
 mod electricity;
+mod quantity;
 
 pub use electricity::Register;
+pub use quantity::{Kind, Unit};
 
-use super::Obis;
+use super::obis::Obis;
 use std::fmt;
 
 /// What is known of a register.
@@ -31,82 +33,6 @@ pub struct Entry {
     pub unit: Unit,
     /// How its values are to be read.
     pub kind: Kind,
-    /// Factor from the number that smart-me's webhook carries to [`Entry::unit`].
-    pub scale: f64,
-}
-
-/// The base units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Unit {
-    /// Active energy.
-    WattHour,
-    /// Active power.
-    Watt,
-    /// Reactive energy.
-    VarHour,
-    /// Reactive power.
-    Var,
-    /// Apparent energy.
-    VoltAmpereHour,
-    /// Apparent power.
-    VoltAmpere,
-    /// Voltage.
-    Volt,
-    /// Current.
-    Ampere,
-    /// Frequency.
-    Hertz,
-    /// Angle.
-    Degree,
-    /// Volume.
-    CubicMetre,
-    /// Volume flow.
-    CubicMetrePerHour,
-    /// Temperature.
-    DegreeCelsius,
-    /// Counts, ratios, states.
-    One,
-    /// The vendor does not say.
-    Unknown,
-}
-
-impl Unit {
-    /// The unit as printed; empty for pure numbers.
-    #[must_use]
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::WattHour => "Wh",
-            Self::Watt => "W",
-            Self::VarHour => "varh",
-            Self::Var => "var",
-            Self::VoltAmpereHour => "VAh",
-            Self::VoltAmpere => "VA",
-            Self::Volt => "V",
-            Self::Ampere => "A",
-            Self::Hertz => "Hz",
-            Self::Degree => "deg",
-            Self::CubicMetre => "m3",
-            Self::CubicMetrePerHour => "m3/h",
-            Self::DegreeCelsius => "degC",
-            Self::One => "",
-            Self::Unknown => "?",
-        }
-    }
-}
-
-/// How a register's values are to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Only rises; differences are what happened between.
-    Counter,
-    /// Rises, and begins again at zero whenever the device restarts.
-    VolatileCounter,
-    /// A value at an instant.
-    Gauge,
-    /// A sum or mean of the interval that ends at its time.
-    IntervalEndingAt,
-    /// A sum or mean of the interval that starts at its time.
-    IntervalStartingAt,
 }
 
 /// A register's name; text only when printed.
@@ -132,7 +58,10 @@ impl fmt::Display for Name {
 pub fn entry(code: Obis) -> Option<Entry> {
     match LISTED.binary_search_by_key(&code, |entry| entry.code) {
         Ok(found) => LISTED.get(found).copied(),
-        Err(_) => electricity::entry(code),
+        Err(_) => {
+            let (register, unit, kind) = electricity::register(code)?;
+            Some(Entry { code, name: Name::Electricity(register), unit, kind })
+        }
     }
 }
 
@@ -173,7 +102,7 @@ const LISTED: [Entry; 32] = [
 ];
 
 const fn listed(code: [u8; 6], name: &'static str, unit: Unit, kind: Kind) -> Entry {
-    Entry { code: Obis(code), name: Name::Listed(name), unit, kind, scale: 1.0 }
+    Entry { code: Obis(code), name: Name::Listed(name), unit, kind }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! door and every sink reach the same verdict, also after a change of
 //! configuration and also on a replay years later.
 
-use super::UnixNanos;
+use super::sample::UnixNanos;
 
 /// Raised whenever the code below would judge the same input otherwise.
 pub const RULE_CODE_REVISION: u16 = 1;

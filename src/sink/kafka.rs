@@ -38,7 +38,6 @@ mod in_flight;
 mod migrate;
 mod opened;
 mod read_back;
-mod topic;
 mod tops;
 
 pub use check::check;

@@ -25,6 +25,7 @@ mod deliver;
 mod encode;
 mod fault;
 mod held;
+mod lanes;
 mod mark;
 mod meters;
 mod migrate;

@@ -21,7 +21,6 @@
 mod batch;
 mod deliver;
 mod dictionary;
-mod fault;
 mod file;
 #[cfg(test)]
 mod tests;

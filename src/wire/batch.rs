@@ -5,16 +5,39 @@
 //! iterators after it cannot fail. [`encode`] makes such a body. Values are in base
 //! units already.
 
-mod check;
-mod encode;
+use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
+use super::field::{Content, Cursor, DEPTH_MAX, Field, Names, in_field, unexpected};
+use super::reading::{self, Decoded};
+use crate::proto::v1;
+use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
+use prost::Message as _;
 
-pub use encode::{Original, encode};
+/// How a field must be written.
+#[derive(Clone, Copy)]
+enum Type {
+    Bytes,
+    /// Bytes that are UTF-8.
+    Text,
+    Fixed64,
+    Varint,
+}
 
-use super::error::Malformed;
-use super::field::{Content, Cursor};
-use super::{DecodeError, Reading};
-use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
-use uuid::Uuid;
+const BATCH: [(&str, Type); 4] =
+    [("readings", Type::Bytes), ("raw", Type::Bytes), ("raw_content_type", Type::Text), ("raw_origin", Type::Text)];
+const READING: [(&str, Type); 11] = [
+    ("meter", Type::Bytes),
+    ("time_ns", Type::Fixed64),
+    ("received_ns", Type::Fixed64),
+    ("source", Type::Text),
+    ("flags", Type::Varint),
+    ("journal", Type::Bytes),
+    ("sequence", Type::Varint),
+    ("index", Type::Varint),
+    ("part", Type::Varint),
+    ("decode_revision", Type::Varint),
+    ("values", Type::Bytes),
+];
+const VALUE: [(&str, Type); 2] = [("obis", Type::Bytes), ("value", Type::Fixed64)];
 
 /// The readings of a checked body.
 #[derive(Debug, Clone)]
@@ -28,7 +51,7 @@ pub struct Readings<'a> {
 /// # Errors
 /// Where and why the framing fails.
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
-    check::check(body).or_else(|Malformed| check::check::<DecodeError>(body))?;
+    check(body).or_else(|Malformed| check::<DecodeError>(body))?;
     Ok(Readings { items: Cursor::new(body), index: 0 })
 }
 
@@ -40,9 +63,9 @@ impl Readings<'_> {
 }
 
 impl<'a> Iterator for Readings<'a> {
-    type Item = Reading<'a>;
+    type Item = Decoded<Values<'a>>;
 
-    fn next(&mut self) -> Option<Reading<'a>> {
+    fn next(&mut self) -> Option<Self::Item> {
         while let Some(field) = self.items.next_checked() {
             if let (1, Content::Bytes(reading)) = (field.number, field.content) {
                 let index = self.index;
@@ -55,7 +78,7 @@ impl<'a> Iterator for Readings<'a> {
 }
 
 /// The last of each field counts, as protobuf has it.
-fn assemble(index: u32, bytes: &[u8]) -> Reading<'_> {
+fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut time_ns, mut flags): (&[u8], _, _) = (&[], 0, 0);
     let mut fields = Cursor::new(bytes);
     while let Some(field) = fields.next_checked() {
@@ -66,19 +89,13 @@ fn assemble(index: u32, bytes: &[u8]) -> Reading<'_> {
             _ => {}
         }
     }
-    Reading {
+    Decoded {
         index,
-        meter: meter_id(meter).ok_or(SetAside::MeterMissing),
+        meter: reading::meter_id(meter).ok_or(SetAside::MeterMissing),
         at: if time_ns == 0 { Err(SetAside::TimeMissing) } else { Ok(UnixNanos(time_ns)) },
         flags: Flags::of_bits(flags),
-        values: super::Values::Batch(Values(Cursor::new(bytes))),
+        values: Values(Cursor::new(bytes)),
     }
-}
-
-/// A meter of other than sixteen bytes, or of none but zeros, is none.
-pub(super) fn meter_id(bytes: &[u8]) -> Option<MeterId> {
-    let id = Uuid::from_slice(bytes).ok().filter(|id| !id.is_nil())?;
-    Some(MeterId::from(id))
 }
 
 /// The values of a reading, each a sample or the reason why it is none.
@@ -109,11 +126,114 @@ fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
             _ => {}
         }
     }
-    match <[u8; 6]>::try_from(obis) {
-        Ok(code) => Ok(Sample { obis: Obis(code), value }),
-        Err(_) if obis.is_empty() => Err(SetAside::ObisMissing),
-        Err(_) => Err(SetAside::ObisLength),
+    reading::sample(obis, value)
+}
+
+fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
+    let names: Names = |number| name(&BATCH, number);
+    let mut readings = 0;
+    let mut fields = Cursor::new(body);
+    while let Some(field) = fields.next(DEPTH_MAX, names)? {
+        check_type(&field, &BATCH, fields.offset(), names)?;
+        if let (1, Content::Bytes(bytes)) = (field.number, field.content) {
+            check_reading(bytes)
+                .map_err(|fault: F| fault.within(Step::Item("readings", readings), fields.offset() - bytes.len()))?;
+            readings = readings.saturating_add(1);
+        }
     }
+    Ok(())
+}
+
+fn check_reading<F: Fault>(reading: &[u8]) -> Result<(), F> {
+    let names: Names = |number| name(&READING, number);
+    let mut values = 0;
+    let mut fields = Cursor::new(reading);
+    while let Some(field) = fields.next(DEPTH_MAX - 1, names)? {
+        check_type(&field, &READING, fields.offset(), names)?;
+        if let (11, Content::Bytes(bytes)) = (field.number, field.content) {
+            check_value(bytes)
+                .map_err(|fault: F| fault.within(Step::Item("values", values), fields.offset() - bytes.len()))?;
+            values = values.saturating_add(1);
+        }
+    }
+    Ok(())
+}
+
+fn check_value<F: Fault>(value: &[u8]) -> Result<(), F> {
+    let names: Names = |number| name(&VALUE, number);
+    let mut fields = Cursor::new(value);
+    while let Some(field) = fields.next(DEPTH_MAX - 2, names)? {
+        check_type(&field, &VALUE, fields.offset(), names)?;
+    }
+    Ok(())
+}
+
+/// `end` is where the field ends in its message.
+fn check_type<F: Fault>(field: &Field<'_>, known: &[(&'static str, Type)], end: usize, names: Names) -> Result<(), F> {
+    let Some((_, wanted)) = entry(known, field.number) else { return Ok(()) };
+    let wire_type = match (wanted, field.content) {
+        (Type::Bytes, Content::Bytes(_))
+        | (Type::Fixed64, Content::Fixed64(_))
+        | (Type::Varint, Content::Varint(_)) => {
+            return Ok(());
+        }
+        (Type::Text, Content::Bytes(bytes)) => {
+            return match std::str::from_utf8(bytes) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(in_field(DecodeErrorKind::NotText, end - bytes.len(), field.number, names)),
+            };
+        }
+        (Type::Bytes | Type::Text, _) => WireType::Bytes,
+        (Type::Fixed64, _) => WireType::Fixed64,
+        (Type::Varint, _) => WireType::Varint,
+    };
+    Err(unexpected(field, wire_type, names))
+}
+
+fn entry(known: &[(&'static str, Type)], number: u32) -> Option<(&'static str, Type)> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    known.get(index).copied()
+}
+
+fn name(known: &[(&'static str, Type)], number: u32) -> Option<&'static str> {
+    entry(known, number).map(|(name, _)| name)
+}
+
+/// The message that readings came in, secrets removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Original<'a> {
+    /// Its bytes; empty where they are not kept.
+    pub bytes: &'a [u8],
+    /// Its media type.
+    pub content_type: &'a str,
+    /// Where it came from within the source: a topic, a request's path.
+    pub origin: &'a str,
+}
+
+/// The body of readings and what they came in: meter, time, what is unusual, values
+/// in base units.
+pub fn encode<V: AsRef<[Sample]>>(
+    readings: impl IntoIterator<Item = (MeterId, UnixNanos, Flags, V)>,
+    original: Original<'_>,
+) -> Vec<u8> {
+    let readings = readings.into_iter().map(|(meter, at, flags, values)| v1::Reading {
+        meter: meter.as_bytes().to_vec(),
+        time_ns: at.0,
+        flags: u32::from(flags.bits()),
+        values: values.as_ref().iter().map(value).collect(),
+        ..v1::Reading::default()
+    });
+    let batch = v1::ReadingBatch {
+        readings: readings.collect(),
+        raw: original.bytes.to_vec(),
+        raw_content_type: original.content_type.to_owned(),
+        raw_origin: original.origin.to_owned(),
+    };
+    batch.encode_to_vec()
+}
+
+fn value(sample: &Sample) -> v1::Value {
+    v1::Value { obis: sample.obis.0.to_vec(), value: sample.value }
 }
 
 #[cfg(test)]

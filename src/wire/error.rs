@@ -1,7 +1,6 @@
 //! Why a body's framing fails: what, at which byte, in which field. Made without
 //! allocation; becomes text only when printed. Never holds bytes of the body.
 
-use super::field::WireType;
 use std::fmt;
 
 /// Where and why a body cannot be read.
@@ -59,6 +58,36 @@ pub enum DecodeErrorKind {
     /// Groups in groups beyond prost's limit.
     #[error("groups are nested too deeply")]
     GroupTooDeep,
+    /// A record that should describe meters.
+    #[error("the message is no description of meters")]
+    NotMeters,
+}
+
+/// How a field is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireType {
+    /// A number of one to ten bytes.
+    Varint,
+    /// Eight bytes.
+    Fixed64,
+    /// A length and that many bytes.
+    Bytes,
+    /// Fields up to the group's end.
+    Group,
+    /// Four bytes.
+    Fixed32,
+}
+
+impl fmt::Display for WireType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Varint => "varint",
+            Self::Fixed64 => "64-bit number",
+            Self::Bytes => "length-delimited field",
+            Self::Group => "group",
+            Self::Fixed32 => "32-bit number",
+        })
+    }
 }
 
 /// The names of the fields from the body down to one field, such as

@@ -4,38 +4,10 @@
 //! byte numbers, keys of 32 bits, field numbers from 1, groups nested up to
 //! [`DEPTH_MAX`] with messages counted in.
 
-use super::error::{DecodeErrorKind, Fault, Malformed, Step};
-use std::fmt;
+use super::error::{DecodeErrorKind, Fault, Malformed, Step, WireType};
 
 /// How deep messages and groups may be nested, prost's limit.
 pub(super) const DEPTH_MAX: u8 = 100;
-
-/// How a field is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WireType {
-    /// A number of one to ten bytes.
-    Varint,
-    /// Eight bytes.
-    Fixed64,
-    /// A length and that many bytes.
-    Bytes,
-    /// Fields up to the group's end.
-    Group,
-    /// Four bytes.
-    Fixed32,
-}
-
-impl fmt::Display for WireType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Varint => "varint",
-            Self::Fixed64 => "64-bit number",
-            Self::Bytes => "length-delimited field",
-            Self::Group => "group",
-            Self::Fixed32 => "32-bit number",
-        })
-    }
-}
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The rule applied to decoded readings: what is deliverable, and a count of the rest.
 
-use super::{Reading, Readings, Values};
+use super::formats::{Reading, Readings, Values};
+use super::reading::Decoded;
+use super::smart_me;
 use crate::reading::{Flags, Limits, MeterId, Sample, SetAside, UnixNanos};
 
 /// A reading that passed the rule; its samples pass it one by one.
@@ -25,9 +27,7 @@ impl<'a> Judged<'a> {
     /// The reason why the whole reading is set aside.
     #[inline(always)]
     pub fn new(reading: Reading<'a>, limits: &Limits, received: UnixNanos) -> Result<Self, SetAside> {
-        let meter = reading.meter?;
-        let at = reading.at?;
-        limits.judge_time(at, received)?;
+        let (meter, at) = judge(&reading, limits, received)?;
         Ok(Self { index: reading.index, meter, at, flags: reading.flags, values: reading.values, limits: *limits })
     }
 
@@ -37,6 +37,15 @@ impl<'a> Judged<'a> {
     pub fn samples(&self) -> JudgedSamples<'a> {
         JudgedSamples { values: self.values.clone(), limits: self.limits }
     }
+}
+
+/// The meter and the time of a reading that passes the rule.
+#[inline(always)]
+fn judge<V>(reading: &Decoded<V>, limits: &Limits, received: UnixNanos) -> Result<(MeterId, UnixNanos), SetAside> {
+    let meter = reading.meter?;
+    let at = reading.at?;
+    limits.judge_time(at, received)?;
+    Ok((meter, at))
 }
 
 /// The deliverable samples of a reading.
@@ -87,23 +96,33 @@ impl Tally {
     #[inline(always)]
     pub fn of(readings: Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
         match readings {
-            Readings::SmartMe(readings) => Self::of_each(readings, limits, received),
-            Readings::Batch(readings) => Self::of_each(readings, limits, received),
+            Readings::SmartMe(readings) => Self::of_each(readings, smart_me::Values::all_finite, limits, received),
+            Readings::Batch(readings) => Self::of_each(readings, |_| None, limits, received),
         }
     }
 
+    /// `all_finite` says how many values there are, where the check found that each is a
+    /// finite sample.
     #[inline(always)]
-    fn of_each<'a>(readings: impl Iterator<Item = Reading<'a>>, limits: &Limits, received: UnixNanos) -> Self {
+    fn of_each<V: Iterator<Item = Result<Sample, SetAside>>>(
+        readings: impl Iterator<Item = Decoded<V>>,
+        all_finite: impl Fn(&V) -> Option<usize>,
+        limits: &Limits,
+        received: UnixNanos,
+    ) -> Self {
         let mut tally = Self::default();
         for reading in readings {
             tally.readings += 1;
-            let values = reading.values.clone();
-            match Judged::new(reading, limits, received) {
-                Ok(judged) => {
-                    tally.flagged += u64::from(judged.flags != Flags::NONE);
-                    tally.count_values(values, limits);
+            match judge(&reading, limits, received) {
+                Ok(_) => {
+                    tally.flagged += u64::from(reading.flags != Flags::NONE);
+                    match all_finite(&reading.values) {
+                        // All that the rule asks of a value.
+                        Some(finite) => tally.samples += finite as u64,
+                        None => tally.count_values(reading.values, limits),
+                    }
                 }
-                Err(reason) => tally.set_aside[reason.index()] += (values.count() as u64).max(1),
+                Err(reason) => tally.set_aside[reason.index()] += (reading.values.count() as u64).max(1),
             }
         }
         tally
@@ -116,12 +135,7 @@ impl Tally {
     }
 
     #[inline(always)]
-    fn count_values(&mut self, values: Values<'_>, limits: &Limits) {
-        if let Some(finite) = values.all_finite() {
-            // All that the rule asks of a value.
-            self.samples += finite as u64;
-            return;
-        }
+    fn count_values(&mut self, values: impl Iterator<Item = Result<Sample, SetAside>>, limits: &Limits) {
         for value in values {
             match value.and_then(|sample| limits.judge_value(sample.value)) {
                 Ok(()) => self.samples += 1,

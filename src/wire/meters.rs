@@ -1,16 +1,12 @@
 //! `meterline.v1.MeterBatch` (`proto/meterline/v1/meter.proto`): what is known of
 //! meters, on its way through the journal like readings.
 //!
-//! [`versions`] walks a body once, finds every fault of its framing, and reads it;
-//! [`encode`] makes one. Both use prost's types: they are few. An item that names no
-//! meter, or a time before 1970 or after 2261, is no version and passed over: no
-//! program of ours writes one, and no store could keep it.
+//! [`versions`] reads a body, [`encode`] makes one, both with prost's types: they are
+//! few, and only programs of ours write them. An item that names no meter, or a time
+//! before 1970 or after 2261, is no version and passed over: no store could keep it.
 
-use super::DecodeError;
-use super::batch::meter_id;
-use super::error::{Fault, Malformed, Step};
-use super::field::{Content, Cursor, DEPTH_MAX, Names};
-use super::shape::{Type, check_type, name};
+use super::error::{DecodeError, DecodeErrorKind, Fault as _};
+use super::reading::meter_id;
 use crate::proto::v1;
 use crate::reading::{MeterId, UnixNanos};
 use prost::Message as _;
@@ -18,28 +14,6 @@ use serde::{Deserialize, Serialize};
 
 /// The end of the year 2261: the last whole year of nanoseconds in 64 bits.
 const TIME_NS_MAX: i64 = 9_214_646_399_999_999_999;
-
-const BATCH: [(&str, Type); 1] = [("meters", Type::Bytes)];
-const METER: [(&str, Type); 18] = [
-    ("meter", Type::Bytes),
-    ("metering_point", Type::Text),
-    ("name", Type::Text),
-    ("serial", Type::Text),
-    ("meter_serial", Type::Text),
-    ("vendor", Type::Text),
-    ("family", Type::Varint),
-    ("family_name", Type::Text),
-    ("energy_type", Type::Varint),
-    ("energy_type_name", Type::Text),
-    ("sub_type", Type::Varint),
-    ("sub_type_name", Type::Text),
-    ("gateway", Type::Text),
-    ("unit", Type::Text),
-    ("source", Type::Text),
-    ("valid_from_ns", Type::Fixed64),
-    ("valid_to_ns", Type::Fixed64),
-    ("last_seen_ns", Type::Fixed64),
-];
 
 /// What a vendor says of a meter. Texts are empty and numbers 0 where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +64,6 @@ pub struct Version {
     pub valid_from: UnixNanos,
     /// From when on it holds no more; `None` while it holds.
     pub valid_to: Option<UnixNanos>,
-    /// When the vendor heard of the meter last, about.
-    pub last_seen: UnixNanos,
 }
 
 /// The body of these versions.
@@ -103,44 +75,10 @@ pub fn encode<'a>(versions: impl IntoIterator<Item = &'a Version>) -> Vec<u8> {
 /// The versions in a body, in its order.
 ///
 /// # Errors
-/// Where and why its framing fails.
+/// When it is no such message.
 pub fn versions(body: &[u8]) -> Result<Vec<Version>, DecodeError> {
-    check(body)?;
-    // What was checked is what prost takes.
-    let batch = v1::MeterBatch::decode(body).unwrap_or_default();
+    let batch = v1::MeterBatch::decode(body).map_err(|_| DecodeError::new(DecodeErrorKind::NotMeters, 0))?;
     Ok(batch.meters.into_iter().filter_map(Version::of_message).collect())
-}
-
-/// Checks the framing of a body.
-///
-/// # Errors
-/// Where and why it fails; equal to what prost's decoder refuses.
-pub(super) fn check(body: &[u8]) -> Result<(), DecodeError> {
-    walk(body).or_else(|Malformed| walk::<DecodeError>(body))
-}
-
-fn walk<F: Fault>(body: &[u8]) -> Result<(), F> {
-    let names: Names = |number| name(&BATCH, number);
-    let mut meters = 0;
-    let mut fields = Cursor::new(body);
-    while let Some(field) = fields.next(DEPTH_MAX, names)? {
-        check_type(&field, &BATCH, fields.offset(), names)?;
-        if let (1, Content::Bytes(bytes)) = (field.number, field.content) {
-            walk_meter(bytes)
-                .map_err(|fault: F| fault.within(Step::Item("meters", meters), fields.offset() - bytes.len()))?;
-            meters = meters.saturating_add(1);
-        }
-    }
-    Ok(())
-}
-
-fn walk_meter<F: Fault>(meter: &[u8]) -> Result<(), F> {
-    let names: Names = |number| name(&METER, number);
-    let mut fields = Cursor::new(meter);
-    while let Some(field) = fields.next(DEPTH_MAX - 1, names)? {
-        check_type(&field, &METER, fields.offset(), names)?;
-    }
-    Ok(())
 }
 
 impl Version {
@@ -167,13 +105,12 @@ impl Version {
             source: self.source.clone(),
             valid_from_ns: self.valid_from.0,
             valid_to_ns: self.valid_to.map_or(0, |at| at.0),
-            last_seen_ns: self.last_seen.0,
         }
     }
 
     /// `None` where it names no version.
     fn of_message(message: v1::Meter) -> Option<Self> {
-        let times = [message.valid_from_ns, message.valid_to_ns, message.last_seen_ns];
+        let times = [message.valid_from_ns, message.valid_to_ns];
         if times.iter().any(|time| !(0..=TIME_NS_MAX).contains(time)) {
             return None;
         }
@@ -194,7 +131,6 @@ impl Version {
             source: message.source,
             valid_from: UnixNanos(message.valid_from_ns),
             valid_to: Some(message.valid_to_ns).filter(|time| *time != 0).map(UnixNanos),
-            last_seen: UnixNanos(message.last_seen_ns),
         })
     }
 }

@@ -13,10 +13,11 @@ mod usual;
 
 pub use form::{Form, TimeForm, form};
 
-use super::error::Malformed;
+use super::error::{DecodeError, Malformed};
 use super::field::{Content, Cursor};
-use super::{DecodeError, Reading};
+use super::reading::{self, Decoded};
 use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
+use check::Layout;
 use message::{Guid, Instant, Value};
 
 /// The readings of a checked body.
@@ -25,15 +26,6 @@ pub struct Readings<'a> {
     items: Cursor<'a>,
     index: u32,
     layout: Layout,
-}
-
-/// What the check found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    /// Every device is as the vendor's library writes it, every value finite.
-    Usual,
-    /// At least one is not.
-    Any,
 }
 
 /// Checks the body and returns its readings.
@@ -47,15 +39,15 @@ pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
 }
 
 impl<'a> Iterator for Readings<'a> {
-    type Item = Reading<'a>;
+    type Item = Decoded<Values<'a>>;
 
     #[inline(always)]
-    fn next(&mut self) -> Option<Reading<'a>> {
+    fn next(&mut self) -> Option<Self::Item> {
         while let Some(field) = self.items.next_checked() {
             if let (1, Content::Bytes(device)) = (field.number, field.content) {
                 let index = self.index;
                 self.index = index.saturating_add(1);
-                return Some(reading(index, device, self.layout));
+                return Some(any_reading(index, device, self.layout));
             }
         }
         None
@@ -63,7 +55,7 @@ impl<'a> Iterator for Readings<'a> {
 }
 
 #[inline(always)]
-fn reading(index: u32, device: &[u8], layout: Layout) -> Reading<'_> {
+fn any_reading(index: u32, device: &[u8], layout: Layout) -> Decoded<Values<'_>> {
     match usual::split(device) {
         Some(device) if layout == Layout::Usual => {
             assemble(index, device.meter, Some(device.at), Run::Usual(device.values.iter()))
@@ -74,7 +66,7 @@ fn reading(index: u32, device: &[u8], layout: Layout) -> Reading<'_> {
 
 /// The reading of a device laid out in any way.
 #[inline(never)]
-fn merged_reading(index: u32, device: &[u8]) -> Reading<'_> {
+fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut at) = (Guid::default(), None::<Instant>);
     let mut fields = Cursor::new(device);
     while let Some(field) = fields.next_checked() {
@@ -88,8 +80,8 @@ fn merged_reading(index: u32, device: &[u8]) -> Reading<'_> {
 }
 
 #[inline(always)]
-fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Reading<'_> {
-    Reading {
+fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Decoded<Values<'_>> {
+    Decoded {
         index,
         meter: if meter == Guid::default() {
             Err(SetAside::MeterMissing)
@@ -98,7 +90,7 @@ fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Readi
         },
         at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
         flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
-        values: super::Values::SmartMe(Values(run)),
+        values: Values(run),
     }
 }
 
@@ -166,16 +158,11 @@ fn next_value(fields: &mut Cursor<'_>) -> Option<Result<Sample, SetAside>> {
     None
 }
 
-/// The sample of a value written in any way. An empty code is an absent one, as
-/// protobuf has it.
+/// The sample of a value written in any way.
 fn merged_sample(bytes: &[u8]) -> Result<Sample, SetAside> {
     let mut value = Value::default();
     value.merge::<Malformed>(bytes).ok();
-    match <[u8; 6]>::try_from(value.obis) {
-        Ok(code) => Ok(Sample { obis: Obis(code), value: value.value }),
-        Err(_) if value.obis.is_empty() => Err(SetAside::ObisMissing),
-        Err(_) => Err(SetAside::ObisLength),
-    }
+    reading::sample(value.obis, value.value)
 }
 
 #[cfg(test)]

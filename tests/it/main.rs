@@ -16,15 +16,13 @@ mod servers;
 /// From the POST to the stores and back out again, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
+    mod account_report;
     mod behind_proxy;
-    mod captures;
     mod control_socket;
     mod copied_directory;
     mod delivery;
     mod demo;
     mod disk_full;
-    #[cfg(feature = "test-faults")]
-    mod formats;
     mod gaps;
     mod journal_repair;
     mod kafka_loss;

@@ -2,7 +2,7 @@
 //! and a phase (L1, L2, L3 are 20, 40, 60 above the sum), D how it is measured, E
 //! the tariff of an energy.
 
-use super::{Entry, Kind, Name, Unit};
+use super::quantity::{Kind, Unit};
 use crate::reading::Obis;
 use std::fmt;
 
@@ -37,8 +37,8 @@ enum Measure {
     Integral(&'static str, Kind),
 }
 
-/// What is known of an electricity code.
-pub(super) fn entry(code: Obis) -> Option<Entry> {
+/// The register of an electricity code, its unit and kind.
+pub(super) fn register(code: Obis) -> Option<(Register, Unit, Kind)> {
     let [1, channel @ 0..=CHANNEL_MAX, c, d, tariff @ 0..=TARIFF_MAX, 255] = code.0 else {
         return None;
     };
@@ -51,8 +51,7 @@ pub(super) fn entry(code: Obis) -> Option<Entry> {
         Measure::Integral(_, Kind::Counter) if matches!(c, 16 | 36 | 56 | 76) => (quantity.integral?.1, Kind::Gauge),
         Measure::Integral(_, kind) => (quantity.integral?.1, kind),
     };
-    let register = Register { channel, quantity, phase, measure, tariff };
-    Some(Entry { code, name: Name::Electricity(register), unit, kind, scale: 1.0 })
+    Some((Register { channel, quantity, phase, measure, tariff }, unit, kind))
 }
 
 fn quantity(c: u8) -> Option<(Quantity, &'static str)> {

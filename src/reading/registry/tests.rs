@@ -12,7 +12,7 @@ fn line(code: &str) -> String {
 #[test]
 fn listed_codes_are_unique_sorted_and_not_in_the_grid() {
     assert!(LISTED.is_sorted_by(|a, b| a.code < b.code));
-    assert!(LISTED.iter().all(|listed| electricity::entry(listed.code).is_none()));
+    assert!(LISTED.iter().all(|listed| electricity::register(listed.code).is_none()));
 }
 
 #[test]
@@ -81,13 +81,4 @@ fn what_no_table_knows_is_unknown() {
     ] {
         assert_eq!(line(code), "unknown", "{code}");
     }
-}
-
-#[test]
-fn values_of_the_webhook_need_no_scaling() {
-    // The decoder hands values on as they are; a scale other than 1 needs it changed.
-    for code in (0..=u8::MAX).flat_map(|c| (0..=u8::MAX).map(move |d| Obis([1, 0, c, d, 0, 255]))) {
-        assert!(entry(code).is_none_or(|entry| entry.scale == 1.0));
-    }
-    assert!(LISTED.iter().all(|entry| entry.scale == 1.0));
 }

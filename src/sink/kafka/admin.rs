@@ -1,7 +1,7 @@
 //! The topic's settings as the brokers know them: asked for and changed, blocking.
 
 use super::config::Config;
-use super::{fault, topic};
+use super::fault;
 use crate::deliver::SinkError;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -9,11 +9,8 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake};
-use std::thread::Thread;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 
 /// How long the brokers may take for one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +19,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Admin<'a> {
     client: AdminClient<DefaultClientContext>,
     config: &'a Config,
+    /// Only waits: the library answers from a thread of its own.
+    runtime: Runtime,
 }
 
 /// One setting of the topic.
@@ -49,14 +48,15 @@ impl<'a> Admin<'a> {
     /// Makes a client; nothing is asked yet.
     pub(super) fn connect(config: &'a Config) -> Result<Self, SinkError> {
         let client = config.client().create().map_err(|error| fault::of_client(&error))?;
-        Ok(Self { client, config })
+        let runtime = Builder::new_current_thread().build();
+        let runtime = runtime.map_err(|error| SinkError::waiting(format!("no Kafka client can be made: {error}")))?;
+        Ok(Self { client, config, runtime })
     }
 
     /// The topic's settings; empty where this user may not read them.
     pub(super) fn settings(&self) -> Result<Settings, SinkError> {
         let resource = ResourceSpecifier::Topic(&self.config.topic);
-        let answer =
-            wait(self.client.describe_configs([&resource], &options())).map_err(|error| self.failed(&error))?;
+        let answer = self.wait(self.client.describe_configs([&resource], &options()))?;
         let entries = answer.into_iter().filter_map(Result::ok).flat_map(|resource| resource.entries);
         Ok(entries
             .filter_map(|entry| {
@@ -68,14 +68,14 @@ impl<'a> Admin<'a> {
 
     /// Makes the topic, where nobody else has done it meanwhile.
     pub(super) fn create(&self) -> Result<Creation, SinkError> {
-        let settings = topic::wanted(self.config);
+        let settings = self.config.topic_settings();
         let partitions = i32::from(self.config.partitions);
         let replication = TopicReplication::Fixed(i32::from(self.config.replication));
         let mut new = NewTopic::new(&self.config.topic, partitions, replication);
         for (name, value) in &settings {
             new = new.set(name, value);
         }
-        let answer = wait(self.client.create_topics([&new], &options())).map_err(|error| self.failed(&error))?;
+        let answer = self.wait(self.client.create_topics([&new], &options()))?;
         match answer.into_iter().find_map(Result::err) {
             None => Ok(Creation::Made),
             Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::WasThere),
@@ -89,8 +89,13 @@ impl<'a> Admin<'a> {
         for (name, value) in settings {
             change = change.set(name, value);
         }
-        let answer = wait(self.client.alter_configs([&change], &options())).map_err(|error| self.failed(&error))?;
+        let answer = self.wait(self.client.alter_configs([&change], &options()))?;
         answer.into_iter().find_map(Result::err).map_or(Ok(()), |(_, code)| Err(self.refused("changed", code)))
+    }
+
+    /// Waits for an answer, which comes after [`REQUEST_TIMEOUT`] at the latest.
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, SinkError> {
+        self.runtime.block_on(answer).map_err(|error| self.failed(&error))
     }
 
     fn refused(&self, what: &str, code: RDKafkaErrorCode) -> SinkError {
@@ -127,23 +132,4 @@ impl<'a> Admin<'a> {
 
 fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT))
-}
-
-/// Waits on this thread; the library answers from one of its own, after
-/// [`REQUEST_TIMEOUT`] at the latest.
-fn wait<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return answer;
-        }
-        std::thread::park();
-    }
 }

@@ -4,11 +4,11 @@
 //! out where an earlier answer makes them pointless.
 
 use super::admin::Settings;
-use super::config::Config;
+use super::config::{Config, MAX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, RETENTION_MS};
 use super::connection::Partition;
 use super::migrate::{Topic, differences, look, partition_difference};
-use super::topic;
-use crate::sink::findings::{Finding, Findings, Level};
+use crate::base::{Finding, Level};
+use crate::sink::findings::Findings;
 
 const MIN_IN_SYNC: &str = "min.insync.replicas";
 
@@ -80,7 +80,7 @@ impl Findings {
 
     fn differences(&mut self, config: &Config, settings: &Settings) {
         for difference in differences(config, settings) {
-            let level = if difference.name == topic::RETENTION_MS { Level::Warning } else { Level::Fault };
+            let level = if difference.name == RETENTION_MS { Level::Warning } else { Level::Fault };
             let (name, actual, wanted) = (difference.name, difference.actual, difference.wanted);
             let message =
                 format!("topic {}: {name} is {actual} and should be {wanted}; run `meterline migrate`", config.topic);
@@ -96,12 +96,11 @@ impl Findings {
         }
         self.differences(config, settings);
         let number = |name| settings.get(name).and_then(|setting| setting.value.parse::<u32>().ok());
-        if let Some(bytes) = number(topic::MESSAGE_BYTES_MAX).filter(|&bytes| bytes < topic::MESSAGE_BYTES_WANTED) {
-            let wanted = topic::MESSAGE_BYTES_WANTED;
+        if let Some(bytes) = number(MAX_MESSAGE_BYTES).filter(|&bytes| bytes < MESSAGE_BYTES_MAX) {
             self.add(
                 Level::Warning,
                 format!(
-                    "topic {topic}: max.message.bytes is {bytes}, so a reading may be too large; raise it to {wanted}"
+                    "topic {topic}: max.message.bytes is {bytes}, so a reading may be too large; raise it to {MESSAGE_BYTES_MAX}"
                 ),
             );
         }

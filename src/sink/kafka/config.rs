@@ -11,8 +11,18 @@ use std::time::Duration;
 /// Encoded size up to which messages share a batch; the broker's own default limit
 /// is little more. Each connection may hold five batches, so this costs memory.
 const BATCH_BYTES_MAX: u32 = 1_000_000;
-/// The client refuses a larger message at once.
-const MESSAGE_BYTES_MAX: u32 = 1_000_000;
+/// The client refuses a larger message at once, and the topic has to take one.
+pub(super) const MESSAGE_BYTES_MAX: u32 = 1_000_000;
+/// The setting that bounds a batch, after compression.
+pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+/// The setting that says whose clock stamps records.
+pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+/// The brokers' clock: what arrived late is neither refused nor deleted early.
+pub(super) const LOG_APPEND_TIME: &str = "LogAppendTime";
+/// The setting that says how long records are kept.
+pub(super) const RETENTION_MS: &str = "retention.ms";
+/// The setting that says how old records go.
+const CLEANUP_POLICY: &str = "cleanup.policy";
 
 /// The sink's settings.
 #[derive(Debug, Clone)]
@@ -23,7 +33,7 @@ pub struct Config {
     pub topic: String,
     /// The compacted topic that takes what is known of the meters; `None` for none.
     pub meters_topic: Option<String>,
-    /// Whether `topic` is that one.
+    /// Whether `topic` is that one: it keeps the newest record of every key.
     compacts: bool,
     /// Encryption of the connections; `None` is plain text.
     pub tls: Option<Tls>,
@@ -77,9 +87,16 @@ impl Config {
         Some(Self { topic, meters_topic: None, compacts: true, ..self.clone() })
     }
 
-    /// Whether the topic keeps the newest record of every key, not all for a time.
-    pub(super) fn compacts(&self) -> bool {
-        self.compacts
+    /// The settings that the topic must have.
+    pub(super) fn topic_settings(&self) -> Vec<(&'static str, String)> {
+        let stamps = (TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned());
+        if self.compacts {
+            // What is known of a meter is kept for as long as nothing newer is.
+            return vec![stamps, (CLEANUP_POLICY, "compact".to_owned())];
+        }
+        let retention = self.retention.map_or_else(|| "-1".to_owned(), |time| time.as_millis().to_string());
+        // Compaction by key would keep one reading of each meter.
+        vec![stamps, (RETENTION_MS, retention), (CLEANUP_POLICY, "delete".to_owned())]
     }
 
     /// The queue's bound in messages; none at all would be no bound to the library.

@@ -8,18 +8,11 @@
 
 use super::config::Config;
 use super::read_back::ReadBack;
-use super::tops::{Seen, Tops, Verdict, verdict};
+use super::tops::{Seen, State, Tops, Verdict, verdict};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
 use crate::reading::UnixNanos;
-
-/// Everything below `next` was acknowledged when these were the highest records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) next: Sequence,
-    pub(super) tops: Tops,
-}
 
 /// All that was confirmed.
 #[derive(Debug)]

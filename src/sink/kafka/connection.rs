@@ -1,10 +1,10 @@
 //! One producer, from the look at its topic to its end.
 
 use super::admin::Admin;
-use super::config::Config;
+use super::config::{Config, LOG_APPEND_TIME, MAX_MESSAGE_BYTES, TIMESTAMP_TYPE};
 use super::context::Context;
+use super::fault;
 use super::opened::Opened;
-use super::{fault, topic};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
@@ -158,11 +158,11 @@ pub(super) struct Partition {
 /// made as it is needed: it takes our records, but not all of them for long.
 fn topic_bytes_max(config: &Config) -> Result<Option<u32>, SinkError> {
     let settings = Admin::connect(config)?.settings()?;
-    if settings.get(topic::TIMESTAMP_TYPE).is_some_and(|setting| setting.value != topic::LOG_APPEND_TIME) {
+    if settings.get(TIMESTAMP_TYPE).is_some_and(|setting| setting.value != LOG_APPEND_TIME) {
         tracing::warn!(
             topic = config.topic,
             "the topic keeps the senders' timestamps, so late readings may be deleted early; run `meterline migrate`"
         );
     }
-    Ok(settings.get(topic::MESSAGE_BYTES_MAX).and_then(|setting| setting.value.parse().ok()))
+    Ok(settings.get(MAX_MESSAGE_BYTES).and_then(|setting| setting.value.parse().ok()))
 }

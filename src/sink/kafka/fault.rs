@@ -4,9 +4,8 @@
 //! Invariant: no sentence holds a secret. The library's own messages are shown
 //! only where they cannot hold a configured value.
 
-use super::config::Config;
+use super::config::{Config, MESSAGE_BYTES_MAX};
 use super::context::{Failure, Suspicion};
-use super::topic;
 use super::tops::WentBack;
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -40,8 +39,7 @@ fn too_large(topic: &str, from: &str, topic_bytes_max: Option<u32>) -> SinkError
     );
     SinkError::blocked(format!(
         "topic {topic} refuses a reading for its size{from}: raise the topic's max.message.bytes, {limit}, \
-         to {} or more; nothing is skipped meanwhile",
-        topic::MESSAGE_BYTES_WANTED
+         to {MESSAGE_BYTES_MAX} or more; nothing is skipped meanwhile"
     ))
 }
 

@@ -8,7 +8,7 @@ use super::admin::{Admin, Creation, Settings};
 use super::config::Config;
 use super::connection::{self, Partition};
 use super::context::Context;
-use super::{fault, topic};
+use super::fault;
 use crate::clock::Clock;
 use crate::deliver::{SinkError, SinkTrouble};
 use crate::journal::Sequence;
@@ -114,7 +114,7 @@ pub(super) fn partition_difference(config: &Config, partitions: &[Partition]) ->
 }
 
 fn made(config: &Config) -> Step {
-    let settings: Vec<String> = topic::wanted(config).iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings: Vec<String> = config.topic_settings().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let did = format!(
         "made with {} partitions, {} {} of each, {}",
         config.partitions,
@@ -172,7 +172,8 @@ impl fmt::Display for Difference {
 
 /// Where the topic's settings are not as needed.
 pub(super) fn differences(config: &Config, settings: &Settings) -> Vec<Difference> {
-    topic::wanted(config)
+    config
+        .topic_settings()
         .into_iter()
         .filter_map(|(name, wanted)| {
             let actual = settings.get(name).map_or("unknown", |setting| &setting.value).to_owned();

@@ -6,6 +6,7 @@
 //! line without spaces of at most [`TEXT_BYTES_MAX`] bytes. The checksum is over the whole
 //! value, so over its identity too (journal, sequence, index, part, revision).
 
+use crate::journal::Sequence;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -103,6 +104,13 @@ impl fmt::Display for Tops {
         }
         Ok(())
     }
+}
+
+/// Everything below `next` was acknowledged when these were the highest records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) next: Sequence,
+    pub(super) tops: Tops,
 }
 
 /// What a top remembers of a record.

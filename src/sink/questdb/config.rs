@@ -4,9 +4,9 @@
 //! shown; a [`TableName`] needs no escaping in SQL, ILP or a file name.
 
 use crate::secret::Secret;
+use hyper::Uri;
 use std::fmt;
 use std::time::Duration;
-use ureq::http::Uri;
 
 const TABLE_NAME_CHARS_MAX: usize = 100;
 

@@ -1,37 +1,22 @@
 //! The sink: from the pump's records to confirmed rows.
 //!
-//! Knows nothing of encoding or HTTP. Invariants: rows leave in journal order, but
-//! for late ones, which are held back (`held` says why the last value stands all the
-//! same); one request at a time; nothing is sent before a look at the table found it able to
-//! take rows, over connections younger than the last rewind; refused rows are
-//! durably kept before the progress passes their record; and any doubt about what
-//! the table holds ends in an error, after which the pump rewinds and the rows
-//! since the last confirmed record are sent again, which the table's keys make
-//! harmless.
-//!
-//! Held rows pin the cursor at the lowest of their records. They go out when they
-//! were held for so long, when they are full, and when everything is asked for: at a
-//! stop, too, which costs one rewritten partition each and spares the next start all
-//! records since. Where they cannot be sent, the error stops the pump and they are
-//! read again; how long they were held counts on over that, so that errors that come
-//! again and again do not put them off for good.
-
-mod counts;
-mod send;
+//! Knows nothing of encoding or HTTP; how rows leave is up to `lanes`. Invariants:
+//! nothing is sent before a look at the table found it able to take rows, over
+//! connections younger than the last rewind; and any doubt about what the table holds
+//! ends in an error, after which the pump rewinds and the rows since the last confirmed
+//! record are sent again, which the table's keys make harmless.
 
 use super::config::Config;
-use super::confirm::{Lane, TableState, Unconfirmed, table_state};
-use super::encode::{ReadingRows, RefusedRows, Rows};
-use super::held::Held;
+use super::confirm::{TableState, table_state};
+use super::encode::RefusedRows;
+use super::lanes::Lanes;
 use super::meters::MetersTable;
 use super::ring::Ring;
-use super::schema::{self, PartitionUnit};
+use super::schema;
 use super::server::Server;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{CursorError, Journal, JournalId, Position, Sequence};
-use crate::reading::Sample;
-use counts::Counts;
 use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -43,20 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct QuestDb {
     server: Server,
     meters: MetersTable,
-    linger: Duration,
-    late_flush: Duration,
     clock: Clock,
-    refused: RefusedRows,
-    count: Counts,
-    rows: Rows,
-    /// When the rows must go out; `None` while there are none.
-    due: Option<Instant>,
-    held: Held,
-    /// Since when something is held that is not confirmed; it stands over a rewind.
-    held_since: Option<Instant>,
-    /// How the table is cut into partitions.
-    unit: PartitionUnit,
-    unconfirmed: Unconfirmed,
+    lanes: Lanes,
     ring: Ring,
     /// The last look since the rewind; `None` until the table was found ready.
     table: Option<TableState>,
@@ -84,17 +57,8 @@ impl QuestDb {
         Ok(Self {
             server: Server::new(config),
             meters: MetersTable::new(config),
-            linger: config.linger,
-            late_flush: config.late_flush,
+            lanes: Lanes::new(name, config, clock.clone(), refused),
             clock,
-            refused,
-            count: Counts::new(name),
-            rows: Rows::new(config.table.clone(), config.rows_max),
-            due: None,
-            held: Held::new(config.late_rows_max),
-            held_since: None,
-            unit: PartitionUnit::Day,
-            unconfirmed: Unconfirmed::default(),
             ring: Ring::open(journal, name)?,
             table: None,
             next_look: None,
@@ -103,42 +67,10 @@ impl QuestDb {
         })
     }
 
-    /// Puts a row into its lane, and sends what is full.
-    fn push(&mut self, rows_of_it: &ReadingRows<'_>, sample: Sample) -> Result<(), SinkError> {
-        if self.held.is_late(rows_of_it.origin.at, rows_of_it.received, self.unit) {
-            self.count.late_rows.increment(1);
-            self.rows.try_out(rows_of_it, sample);
-            self.held.push(rows_of_it, sample, self.unit);
-        } else {
-            self.rows.push(rows_of_it, sample);
-        }
-        if self.held.is_full() {
-            self.send_all()
-        } else if self.rows.is_full() {
-            self.send(Lane::Live)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// What is held now is held from now on.
-    fn hold_anew(&mut self) {
-        self.held_since = self.held.first().map(|_| self.clock.monotonic());
-    }
-
-    /// When the held rows must go out; not while those before them are unconfirmed.
-    fn late_due(&self) -> Option<Instant> {
-        self.held.first()?;
-        if self.unconfirmed.first_late().is_some() {
-            return None;
-        }
-        Some(self.held_since? + self.late_flush)
-    }
-
     /// Looks at the table before anything is sent to it, after every rewind.
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
-        self.unit = schema::check_ready(&self.server, &schema::SAMPLES)?;
+        self.lanes.cut_by(schema::check_ready(&self.server, &schema::SAMPLES)?);
         self.ring.check(&self.server, &state, self.position(self.next), self.clock.now())?;
         self.table = Some(state);
         Ok(())
@@ -156,15 +88,11 @@ impl QuestDb {
         }
         // A column whose type was changed takes the next request of an open
         // connection and converts it without a word.
-        if self.unconfirmed.sent_since_look() {
+        if self.lanes.sent_since_look() {
             schema::check_ready(&self.server, &schema::SAMPLES)?;
         }
         self.table = Some(state);
-        let had_late = self.unconfirmed.first_late().is_some();
-        self.unconfirmed.looked(&state);
-        if had_late && self.unconfirmed.first_late().is_none() {
-            self.hold_anew();
-        }
+        self.lanes.looked(&state);
         self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);
         let confirmed = self.position(self.progress().next_unsafe);
         self.ring.note(&self.server, &state, confirmed, self.clock.now())
@@ -179,7 +107,7 @@ impl QuestDb {
             "is on a server that was started anew".to_owned()
         } else if now.sequencer_txn < before.sequencer_txn {
             format!("lost transactions (its log went back from {} to {})", before.sequencer_txn, now.sequencer_txn)
-        } else if self.unconfirmed.sent_since_look() && now.sequencer_txn == before.sequencer_txn {
+        } else if self.lanes.sent_since_look() && now.sequencer_txn == before.sequencer_txn {
             format!("did not keep an acknowledged request (its log still ends at {})", now.sequencer_txn)
         } else {
             return Ok(());
@@ -191,21 +119,7 @@ impl QuestDb {
     }
 
     fn progress(&self) -> Progress {
-        let lowest = |of: &[Option<Sequence>]| of.iter().flatten().copied().min().unwrap_or(self.next);
-        let look = self.next_look.filter(|_| self.unconfirmed.first().is_some());
-        Progress {
-            next_unsafe: lowest(&[self.unconfirmed.first(), self.rows.first(), self.held.first()]),
-            next_waiting: lowest(&[self.unconfirmed.first_live(), self.rows.first()]),
-            wake_at: [self.due, self.late_due(), look].into_iter().flatten().min(),
-        }
-    }
-
-    fn held_for(&self) -> Duration {
-        self.held_since.map_or(Duration::ZERO, |since| self.clock.elapsed(since))
-    }
-
-    fn is_past(&self, moment: Instant) -> bool {
-        self.clock.monotonic() >= moment
+        self.lanes.progress(self.next, self.next_look)
     }
 }
 
@@ -215,20 +129,7 @@ impl Sink for QuestDb {
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
-        let mut readings = 0;
-        for reading in delivery.readings() {
-            readings += 1;
-            let rows_of_it = ReadingRows::new(delivery, &reading);
-            for sample in reading.samples() {
-                self.push(&rows_of_it, sample)?;
-            }
-        }
-        if self.rows.first().is_some() && self.due.is_none() {
-            self.due = Some(self.clock.monotonic() + self.linger);
-        }
-        if self.held.first().is_some() && self.held_since.is_none() {
-            self.held_since = Some(self.clock.monotonic());
-        }
+        let readings = self.lanes.take(&self.server, delivery)?;
         self.next = delivery.record.sequence.next();
         Ok(readings)
     }
@@ -240,23 +141,17 @@ impl Sink for QuestDb {
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
-        if drain || self.late_due().is_some_and(|due| self.is_past(due)) {
-            self.send_all()?;
-        } else if self.due.is_some_and(|due| self.is_past(due)) {
-            self.send(Lane::Live)?;
-        }
-        if self.unconfirmed.first().is_some() && self.next_look.is_none_or(|look| self.is_past(look)) {
+        self.lanes.send_due(&self.server, drain)?;
+        let is_look_due = self.next_look.is_none_or(|look| self.clock.monotonic() >= look);
+        if self.lanes.is_unconfirmed() && is_look_due {
             self.look()?;
         }
-        self.count.show(self.rows.len() + self.unconfirmed.rows(), self.held.len(), self.held_for());
+        self.lanes.show();
         Ok(self.progress())
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        self.rows.clear();
-        self.due = None;
-        self.held.clear();
-        self.unconfirmed.clear();
+        self.lanes.clear();
         self.table = None;
         self.next_look = None;
         self.journal = position.journal;

@@ -125,6 +125,5 @@ fn row(buffer: &mut Buffer, table: &TableName, version: &Version) -> questdb::Re
     if let Some(at) = version.valid_to {
         buffer.column_ts(ColumnName::new_unchecked("valid_to"), TimestampNanos::new(at.0))?;
     }
-    buffer.column_ts(ColumnName::new_unchecked("last_seen"), TimestampNanos::new(version.last_seen.0))?;
     buffer.at(TimestampNanos::new(version.valid_from.0))
 }

@@ -35,7 +35,7 @@ pub(super) const SAMPLES: [Column; 7] = [
 ];
 
 /// The columns of the table of meters, the designated timestamp first.
-pub(super) const METERS: [Column; 18] = [
+pub(super) const METERS: [Column; 17] = [
     column("valid_from", "TIMESTAMP_NS", true),
     column("meter", "UUID", true),
     column("valid_to", "TIMESTAMP_NS", false),
@@ -53,7 +53,6 @@ pub(super) const METERS: [Column; 18] = [
     column("gateway", "VARCHAR", false),
     column("unit", "SYMBOL", false),
     column("source", "SYMBOL", false),
-    column("last_seen", "TIMESTAMP_NS", false),
 ];
 
 /// What identifies a row of a table with these columns, as SQL lists it.

@@ -1,23 +1,30 @@
 //! The server's HTTP endpoints: `/write`, `/exec`, `/settings`.
 //!
-//! Knows nothing of rows or records. Invariant: after [`Server::disconnect`] no
-//! request goes over a connection that was open before. That matters because a
-//! connection that wrote to a table before it was dropped has its next rows
-//! acknowledged and thrown away.
+//! Knows nothing of rows or records. The thread that asks waits for the answer and
+//! runs the connections meanwhile, so there is one request at a time. Invariant: after
+//! [`Server::disconnect`] no request goes over a connection that was open before. That
+//! matters because a connection that wrote to a table before it was dropped has its next
+//! rows acknowledged and thrown away.
 
 use super::config::{Config, Credentials, ServerUrl, TableName};
 use super::fault::{self, Fault};
 use super::sql::Answer;
 use crate::deliver::SinkError;
+use crate::http::{Bounds, Client, HttpError, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::http::request::Builder;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use std::time::Duration;
-use ureq::http::{HeaderValue, Response, header::AUTHORIZATION};
-use ureq::{Agent, Body};
+use std::cell::OnceCell;
+use std::fmt::Display;
+use tokio::runtime::Runtime;
 
 /// An answer's body at most; a longer one is no answer of QuestDB's.
-const ANSWER_BYTES_MAX: u64 = 4 << 20;
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// A QuestDB server and the connections to it.
 #[derive(Debug)]
@@ -26,8 +33,16 @@ pub(super) struct Server {
     table: TableName,
     /// Marked sensitive, so that no `Debug` shows it.
     authorization: Option<HeaderValue>,
-    request_timeout: Duration,
-    agent: Agent,
+    bounds: Bounds,
+    /// Made with the first request.
+    connections: OnceCell<Connections>,
+}
+
+/// Open connections, and what runs them while somebody waits for an answer.
+#[derive(Debug)]
+struct Connections {
+    client: Client,
+    runtime: Runtime,
 }
 
 /// What the server says of itself.
@@ -52,8 +67,8 @@ impl Server {
             url: config.url.clone(),
             table: config.table.clone(),
             authorization: authorization(&config.credentials),
-            request_timeout: config.request_timeout,
-            agent: agent(config.request_timeout),
+            bounds: Bounds { timeout: config.request_timeout, answer_bytes_max: ANSWER_BYTES_MAX },
+            connections: OnceCell::new(),
         }
     }
 
@@ -69,86 +84,94 @@ impl Server {
 
     /// Closes all connections.
     pub(super) fn disconnect(&mut self) {
-        self.agent = agent(self.request_timeout);
+        if let Some(Connections { runtime, .. }) = self.connections.take() {
+            // Not its drop, which waits for a name that is being looked up.
+            runtime.shutdown_background();
+        }
     }
 
     /// Sends rows: all of them are in the table's log afterwards, or none.
     pub(super) fn write(&self, rows: &[u8]) -> Result<(), Fault> {
-        let request = self.agent.post(format!("{}/write?precision=n", self.url));
-        let request = match &self.authorization {
-            Some(value) => request.header(AUTHORIZATION, value),
-            None => request,
-        };
-        let mut answer = request.send(rows).map_err(|error| self.no_answer(&error))?;
-        let status = answer.status().as_u16();
-        let body = self.body(&mut answer)?;
-        if answer.status().is_success() { Ok(()) } else { Err(fault::of_write(&self.url, &self.table, status, &body)) }
+        let request = hyper::Request::post(format!("{}/write?precision=n", self.url));
+        let answer = self.send(request, Bytes::copy_from_slice(rows))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(fault::of_write(&self.url, &self.table, status.as_u16(), &String::from_utf8_lossy(answer.body())))
     }
 
     /// Runs one SQL statement.
     pub(super) fn execute(&self, statement: &str) -> Result<Answer, SinkError> {
-        let (status, body) = self.get("/exec", &[("query", statement)])?;
-        let answer = serde_json::from_str::<Answer>(&body);
-        match answer {
+        let answer = self.get(&format!("/exec?query={}", utf8_percent_encode(statement, NON_ALPHANUMERIC)))?;
+        let status = answer.status().as_u16();
+        match serde_json::from_slice::<Answer>(answer.body()) {
             Ok(answer) if answer.error.is_none() && status == 200 => Ok(answer),
             Ok(Answer { error: Some(error), .. }) => Err(fault::of_statement(&self.url, status, &error)),
-            _ => Err(fault::of_statement(&self.url, status, &body)),
+            _ => Err(fault::of_statement(&self.url, status, &String::from_utf8_lossy(answer.body()))),
         }
     }
 
     /// Asks what the server is.
     pub(super) fn settings(&self) -> Result<Settings, SinkError> {
-        let (status, body) = self.get("/settings", &[])?;
-        match serde_json::from_str::<SettingsAnswer>(&body) {
-            Ok(answer) if status == 200 => Ok(answer.config),
-            _ => Err(fault::of_statement(&self.url, status, &body)),
+        let answer = self.get("/settings")?;
+        let status = answer.status().as_u16();
+        match serde_json::from_slice::<SettingsAnswer>(answer.body()) {
+            Ok(settings) if status == 200 => Ok(settings.config),
+            _ => Err(fault::of_statement(&self.url, status, &String::from_utf8_lossy(answer.body()))),
         }
     }
 
-    fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<(u16, String), SinkError> {
-        let request = self.agent.get(format!("{}{path}", self.url)).query_pairs(query.iter().copied());
+    fn get(&self, path: &str) -> Result<Response, SinkError> {
+        self.send(hyper::Request::get(format!("{}{path}", self.url)), Bytes::new())
+    }
+
+    fn send(&self, request: Builder, body: Bytes) -> Result<Response, SinkError> {
         let request = match &self.authorization {
             Some(value) => request.header(AUTHORIZATION, value),
             None => request,
         };
-        let mut answer = request.call().map_err(|error| self.no_answer(&error))?;
-        let body = self.body(&mut answer)?;
-        Ok((answer.status().as_u16(), body))
+        let request = request.body(Full::new(body)).map_err(|error| self.unreachable(&error))?;
+        let Connections { client, runtime } = self.connections()?;
+        runtime.block_on(client.send(request)).map_err(|error| self.no_answer(&error))
     }
 
-    fn body(&self, answer: &mut Response<Body>) -> Result<String, SinkError> {
-        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
-        body.map_err(|error| self.no_answer(&error))
+    fn connections(&self) -> Result<&Connections, SinkError> {
+        if let Some(connections) = self.connections.get() {
+            return Ok(connections);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| self.unreachable(&error))?;
+        Ok(self.connections.get_or_init(|| Connections { client: Client::new(self.bounds), runtime }))
     }
 
-    fn no_answer(&self, error: &ureq::Error) -> SinkError {
+    fn no_answer(&self, error: &HttpError) -> SinkError {
         let url = &self.url;
         match error {
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-                SinkError::blocked(format!("QuestDB at {url} offers no trusted TLS ({error}): mend its certificate"))
+            HttpError::Tls { why, .. } => {
+                SinkError::blocked(format!("QuestDB at {url} offers no trusted TLS ({why}): mend its certificate"))
             }
-            ureq::Error::Timeout(_) => SinkError::waiting(format!(
+            HttpError::Timeout { timeout, .. } => SinkError::waiting(format!(
                 "QuestDB at {url} did not answer within {} s: it is overloaded, hangs or cannot be reached; trying again",
-                self.request_timeout.as_secs()
+                timeout.as_secs()
             )),
-            _ => SinkError::waiting(format!(
-                "QuestDB at {url} cannot be reached ({error}): start it, or correct the sink's url; trying again"
-            )),
+            HttpError::Connect { why, .. } | HttpError::Broken { why, .. } => self.unreachable(why),
+            HttpError::TooLarge { .. } => self.unreachable(error),
         }
+    }
+
+    fn unreachable(&self, why: &dyn Display) -> SinkError {
+        SinkError::waiting(format!(
+            "QuestDB at {} cannot be reached ({why}): start it, or correct the sink's url; trying again",
+            self.url
+        ))
     }
 }
 
-/// A client with connections of its own. No proxy from the environment: the
-/// server is the one that is configured.
-fn agent(request_timeout: Duration) -> Agent {
-    Agent::config_builder()
-        .timeout_global(Some(request_timeout))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .proxy(None)
-        .user_agent(concat!("meterline/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.disconnect();
+    }
 }
 
 fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
@@ -168,7 +191,55 @@ fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::SinkTrouble;
     use crate::secret::Secret;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    /// A server that does this with each connection.
+    fn served(scheme: &str, serve: impl Fn(TcpStream) + Send + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = ServerUrl::parse(&format!("{scheme}://{}", listener.local_addr().unwrap())).unwrap();
+        std::thread::spawn(move || listener.incoming().for_each(|stream| serve(stream.unwrap())));
+        Server::new(&Config { request_timeout: Duration::from_secs(1), ..Config::new(url) })
+    }
+
+    fn answer(stream: &mut TcpStream) {
+        let mut head = [0; 4096];
+        while stream.read(&mut head).is_ok_and(|read| read > 0) {
+            let port = stream.peer_addr().unwrap().port();
+            let body = format!("{{\"columns\":[{{\"name\":\"port\"}}],\"dataset\":[[{port}]]}}");
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_until_the_server_is_to_be_asked_over_a_new_one() {
+        let mut server = served("http", |mut stream| answer(&mut stream));
+        let port = |server: &Server| server.execute("SELECT 1").unwrap().rows().next().unwrap().integer("port");
+        let first = port(&server);
+        assert_eq!(port(&server), first);
+        server.disconnect();
+        assert_ne!(port(&server), first);
+    }
+
+    #[test]
+    fn no_answer_says_why_and_whether_somebody_has_to_mend_something() {
+        let silent = served("http", |stream| std::mem::forget(stream));
+        let closing = served("http", drop);
+        let plain = served("https", |mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
+        let nobody = Server::new(&Config::new(ServerUrl::parse("http://127.0.0.1:1").unwrap()));
+        for (server, trouble, words) in [
+            (silent, SinkTrouble::Waiting, "did not answer within 1 s"),
+            (closing, SinkTrouble::Waiting, "cannot be reached"),
+            (plain, SinkTrouble::Blocked, "offers no trusted TLS"),
+            (nobody, SinkTrouble::Waiting, "cannot be reached (Connection refused"),
+        ] {
+            let error = server.execute("SELECT 1").unwrap_err();
+            assert!(error.trouble == trouble && error.message.contains(words), "{error:?}");
+        }
+    }
 
     #[test]
     fn no_debug_of_the_server_shows_its_credentials() {

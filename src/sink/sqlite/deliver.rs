@@ -3,8 +3,7 @@
 //! Invariant: the progress is the cursor of the last commit. Nothing else moves it.
 
 use super::batch::Batch;
-use super::fault::trouble;
-use super::file;
+use super::file::{self, trouble};
 use super::write::{Dictionaries, commit, read_cursor};
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};

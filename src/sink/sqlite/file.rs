@@ -1,19 +1,16 @@
-//! Opening the file: its permissions, its modes, its schema.
+//! The file: its permissions, its modes, its schema, and what SQLite's errors mean.
 
-use super::fault::trouble;
+use crate::base::file::sync_directory_of;
 use crate::deliver::SinkError;
-use rusqlite::Connection;
-use std::fs::{File, OpenOptions};
+use rusqlite::{Connection, Error, ErrorCode};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 /// Each migration once, in order; the file's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 2] = [
-    include_str!("../../../migrations/sqlite/0001_samples.sql"),
-    include_str!("../../../migrations/sqlite/0002_meters.sql"),
-];
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
 const OWNER_ONLY: u32 = 0o600;
 /// How long a statement waits for another program that writes.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
@@ -57,7 +54,7 @@ fn make(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(error),
     }
-    File::open(directory)?.sync_all()
+    sync_directory_of(file)
 }
 
 fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
@@ -85,4 +82,41 @@ fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<(
     transaction.execute_batch(migration)?;
     transaction.pragma_update(None, "user_version", number)?;
     transaction.commit()
+}
+
+/// What an error means for the sink.
+pub(super) fn trouble(file: &Path, error: &Error) -> SinkError {
+    let file = file.display();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => SinkError::blocked(format!(
+            "the volume of {file} has no room for the store; free some space, it goes on by itself"
+        )),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SinkError::waiting(format!(
+            "another program holds the store {file} ({error}); it goes on when that one lets go of it"
+        )),
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::AuthorizationForStatementDenied,
+        ) => SinkError::blocked(format!(
+            "the store {file} cannot be written ({error}); give the file and its directory to the service's user"
+        )),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => SinkError::blocked(format!(
+            "the store {file} is damaged ({error}); put back a copy, or move the file away: a new one is filled with what \
+             the journal still holds"
+        )),
+        Some(ErrorCode::SystemIoFailure) => SinkError::waiting(format!(
+            "the store {file} cannot be read or written ({error}); look at the disk and the system's log"
+        )),
+        Some(code) if !is_about_the_schema(code) => SinkError::waiting(format!("the store {file} failed: {error}")),
+        // No such table, no such column: somebody has changed the file.
+        _ => SinkError::blocked(format!(
+            "the store {file} is not what meterline made ({error}); move it away, or put back a copy"
+        )),
+    }
+}
+
+fn is_about_the_schema(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Unknown | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)
 }

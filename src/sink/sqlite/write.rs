@@ -21,8 +21,8 @@ const UPSERT: &str = "
 const UPSERT_VERSION: &str = "
     INSERT OR REPLACE INTO meters
     (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, family, family_name,
-     energy_type, energy_type_name, sub_type, sub_type_name, gateway, unit, source, last_seen)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+     energy_type, energy_type_name, sub_type, sub_type_name, gateway, unit, source)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 const SET_CURSOR: &str = "
     INSERT INTO cursor (id, journal, next) VALUES (1, ?1, ?2)
     ON CONFLICT (id) DO UPDATE SET journal = excluded.journal, next = excluded.next";
@@ -142,8 +142,7 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             sub_type.name,
             gateway,
             unit,
-            version.source,
-            version.last_seen.0
+            version.source
         ])?;
     }
     Ok(())

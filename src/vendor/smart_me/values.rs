@@ -2,7 +2,7 @@
 //! for the past give them.
 
 use super::fields::{Fields, ReadError};
-use crate::reading::{MeterId, Obis, Sample, UnixNanos, registry};
+use crate::reading::{MeterId, Sample, UnixNanos};
 
 /// The registers of a device at one instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Values {
     /// When they were measured; absent where the answer does not say.
     pub at: Option<UnixNanos>,
     /// Registers and values in base units. Nothing is published of the units of these
-    /// calls; the codes are the webhook's, and so is the scale taken here.
+    /// calls; the codes are the webhook's, and so are the units taken here.
     pub samples: Vec<Sample>,
     /// Values whose register or number cannot be read.
     pub unreadable: usize,
@@ -30,11 +30,8 @@ impl Values {
     fn of(mut fields: Fields) -> Self {
         let (mut samples, mut unreadable) = (Vec::new(), 0);
         for value in fields.objects("values") {
-            match value.text("obis").and_then(obis).zip(value.number("value")) {
-                Some((obis, value)) => {
-                    let scale = registry::entry(obis).map_or(1.0, |entry| entry.scale);
-                    samples.push(Sample { obis, value: value * scale });
-                }
+            match value.text("obis").and_then(|code| code.parse().ok()).zip(value.number("value")) {
+                Some((obis, value)) => samples.push(Sample { obis, value }),
                 None => unreadable += 1,
             }
         }
@@ -43,20 +40,10 @@ impl Values {
     }
 }
 
-/// A register's code: twelve hexadecimal digits, or as it is printed. The vendor shows
-/// neither form for these calls.
-fn obis(text: &str) -> Option<Obis> {
-    let digits = || {
-        let bytes = (text.len() == 12 && text.is_ascii()).then(|| (0..12).step_by(2).map(|at| text.get(at..at + 2)))?;
-        let bytes: Option<Vec<u8>> = bytes.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
-        Some(Obis(bytes?.try_into().ok()?))
-    };
-    text.parse().ok().or_else(digits)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::Obis;
     use proptest::prelude::*;
 
     #[test]

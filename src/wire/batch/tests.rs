@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::proto::v1;
+use crate::reading::Obis;
 use crate::wire::oracle::{both, changed};
 use proptest::prelude::*;
-use prost::Message as _;
+use uuid::Uuid;
 
 type Meaning = (Option<MeterId>, Option<i64>, Flags, Vec<Result<(Obis, u64), SetAside>>);
 
 fn ours(readings: Readings<'_>) -> Vec<Meaning> {
-    let meaning = |reading: Reading<'_>| {
+    let meaning = |reading: Decoded<Values<'_>>| {
         let values = reading.values.map(|value| value.map(|sample| (sample.obis, sample.value.to_bits())));
         (reading.meter.ok(), reading.at.ok().map(|at| at.0), reading.flags, values.collect())
     };

@@ -1,9 +1,18 @@
 //! The one walk over a body that finds every fault of its framing.
 
 use super::message::{Guid, Instant, Value};
-use super::{Layout, usual};
-use crate::wire::error::{Fault, Step};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, WireType, unexpected};
+use super::usual;
+use crate::wire::error::{Fault, Step, WireType};
+use crate::wire::field::{Content, Cursor, DEPTH_MAX, unexpected};
+
+/// What the check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Every device is as the vendor's library writes it, every value finite.
+    Usual,
+    /// At least one is not.
+    Any,
+}
 
 /// Checks the whole body and says how its devices are laid out.
 #[inline]

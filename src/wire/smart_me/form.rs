@@ -3,8 +3,8 @@
 //!
 //! For a look at what a sender does, not for the way of a sample: it allocates.
 
-use super::readings;
-use crate::wire::DecodeError;
+use super::check;
+use crate::wire::error::DecodeError;
 use crate::wire::field::{Content, Cursor};
 use std::collections::BTreeMap;
 
@@ -34,9 +34,9 @@ pub struct TimeForm {
 /// Looks how a body was written.
 ///
 /// # Errors
-/// Where and why its framing fails, as [`readings`] does.
+/// Where and why its framing fails.
 pub fn form(body: &[u8]) -> Result<Form, DecodeError> {
-    readings(body)?;
+    check::layout::<DecodeError>(body)?;
     let mut form = Form::default();
     let mut items = Cursor::new(body);
     while let Some(field) = items.next_checked() {
@@ -99,6 +99,7 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    use super::super::readings;
     use super::*;
     use proptest::prelude::*;
 

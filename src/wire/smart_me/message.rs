@@ -2,8 +2,8 @@
 //! prost does (the last one wins), and skips the others.
 
 use crate::reading::SetAside;
-use crate::wire::error::Fault;
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, WireType, unexpected};
+use crate::wire::error::{Fault, WireType};
+use crate::wire::field::{Content, Cursor, DEPTH_MAX, unexpected};
 
 /// What the body, the array and the device around have used of the nesting.
 const DEPTH: u8 = DEPTH_MAX - 2;

@@ -130,7 +130,7 @@ fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_s
     let expected = Expected::of(&all);
     let stream = assert_in_all_sinks(&service, "e2e_gaps", &expected);
     assert!(stream.counts() == counts_of(&all), "each once in Kafka");
-    assert_eq!(service.metric("meterline_gap_readings_fetched_total{account=\"acme\"}"), 9.0);
+    assert_eq!(service.metric("meterline_source_readings_total{source=\"acme\",kind=\"smart-me gap repair\"}"), 9.0);
     let of_the_past = cloud.requests().iter().filter(|request| request.what.contains("Past")).count();
     assert_eq!(of_the_past, devices.len(), "one request a gap");
     assert!(service.stop().success());

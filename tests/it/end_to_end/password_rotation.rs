@@ -115,7 +115,7 @@ fn a_rotation_under_load_refuses_no_reading_and_then_the_old_password_is_none() 
     assert!(said.contains("the old password is retired"), "{said}");
     scene.assert_rotated();
     wait::until("the service keeps the new one", LIMIT, || {
-        scene.service.status()["registrations"][0]["state"] == "right"
+        scene.service.source("acme", "smart-me registration")["state"] == "running"
     });
     scene.assert_rotated();
     for text in [said, scene.service.log(), scene.service.page("/").unwrap().1] {

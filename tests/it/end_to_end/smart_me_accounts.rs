@@ -57,7 +57,7 @@ fn two_accounts_and_a_partner_have_their_own_budget_registration_and_gaps() {
 
     // Each way has three quarter-hours, then misses three, then has one again.
     let connection = Connection::new(&service.target());
-    let polled = "meterline_smart_me_readings_polled_total{account=\"partner\"}";
+    let polled = "meterline_source_readings_total{source=\"partner\",kind=\"smart-me devices\"}";
     for (number, back) in [(1, 6), (2, 5), (3, 4), (4, 0)] {
         cloud.set_now(Some((last - back) * QUARTER_NS));
         assert_eq!(connection.post(&device(1).body((last - back) * QUARTER_NS).bytes).unwrap().status, 200);

@@ -88,7 +88,7 @@ fn browse(address: &str) -> String {
 
 fn wait_for_state(service: &Service, state: &str) {
     wait::until(&format!("the registration is {state}"), LIMIT, || {
-        service.status()["registrations"][0]["state"] == state
+        service.source("acme", "smart-me registration")["state"] == state
     });
 }
 
@@ -102,7 +102,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_said_once_and_ma
     let mut service = service(&cloud);
     let mut shown = Vec::new();
     let mut tokens = Vec::new();
-    wait_for_state(&service, "failing");
+    wait_for_state(&service, "misconfigured");
     assert!(service.page("/").unwrap().1.contains("smart-me login --account acme"));
     shown.push(service.text_of(&["check"]));
     assert!(shown[0].contains("nobody has logged in"), "{}", shown[0]);
@@ -111,30 +111,26 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_said_once_and_ma
     let code = login.line_with("code: ");
     assert!(cloud.confirm(code.strip_prefix("code: ").unwrap()));
     shown.push(login.end());
-    wait_for_state(&service, "right");
+    wait_for_state(&service, "running");
     tokens.extend(cloud.refresh_tokens());
     shown.push(service.text_of(&["check"]));
     assert!(shown[2].contains("account 'acme' is logged in"), "{}", shown[2]);
     shown.push(service.text_of(&["smart-me", "list"]));
 
     cloud.end_logins(ACCOUNT);
-    wait_for_state(&service, "failing");
+    wait_for_state(&service, "misconfigured");
     cloud.sign_in(ACCOUNT);
     let port = ports::free().to_string();
     let mut login = LoggingIn::start(&service, &["--browser", "--port", &port]);
     let back = browse(&login.line_with("http://"));
     assert_eq!(http::get(&back).unwrap().0, 200);
     shown.push(login.end());
-    wait_for_state(&service, "right");
+    wait_for_state(&service, "running");
     tokens.extend(cloud.refresh_tokens());
 
     service.kill();
-    let mut login = LoggingIn::start(&service, &["--paste"]);
-    let back = browse(&login.line_with("http://"));
-    writeln!(login.command.stdin.take().unwrap(), "{back}").unwrap();
-    shown.push(login.end());
     service.start_again();
-    wait_for_state(&service, "right");
+    wait_for_state(&service, "running");
     tokens.extend(cloud.refresh_tokens());
 
     let log = service.log();

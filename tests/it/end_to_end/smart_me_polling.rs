@@ -10,6 +10,7 @@ use meterline_load::{Body, Reading};
 use std::time::Duration;
 use uuid::Uuid;
 
+const KIND: &str = "smart-me devices";
 const KEY: &str = "an-api-key-that-nobody-may-see";
 const LIMIT: Duration = Duration::from_secs(60);
 const SECOND: i64 = 1_000_000_000;
@@ -65,7 +66,7 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
     let cloud = cloud(devices, now);
     let setup = Setup::with_all_sinks("e2e_polling");
     let mut service = polled(setup, &cloud, "by-rest", "");
-    let taken = "meterline_smart_me_readings_polled_total{account=\"by-rest\"}";
+    let taken = "meterline_source_readings_total{source=\"by-rest\",kind=\"smart-me devices\"}";
     wait::until("both meters are there", LIMIT, || service.metric(taken) == 2.0);
     cloud.set_now(Some(now + 13 * SECOND));
     wait::until("both have new values", LIMIT, || service.metric(taken) == 4.0);
@@ -91,10 +92,11 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
     assert_eq!(stream.samples(), stored);
     assert_eq!(stream.counts().values().sum::<usize>(), 4, "one message a reading");
 
-    assert!(service.metric("meterline_smart_me_units_unknown_total{account=\"by-rest\"}") >= 1.0);
+    let facts = service.source("by-rest", KIND)["facts"].clone();
+    assert!(facts["values_with_unknown_unit"].as_f64() >= Some(1.0), "{facts}");
     let said = service.log().matches("furlongs").count();
     assert_eq!(said, 1, "an unknown unit is said once");
-    assert_eq!(service.status()["polls"][0]["freshness"]["stale"], 0);
+    assert_eq!(facts["meters_stale"], 0.0);
     service.kill();
     service.start_again();
     wait_for_a_list(&cloud);
@@ -149,10 +151,12 @@ fn by_default_who_has_a_webhook_is_only_watched_and_the_webhooks_unit_is_checked
     let device = CloudDevice::new(DEVICE, 900.0);
     let cloud = cloud(vec![device.clone(), dead], now);
     let service = polled(Setup::default(), &cloud, ACCOUNT, "");
-    let gauge = |name: &str| service.metric(&format!("meterline_smart_me_{name}{{account=\"{ACCOUNT}\"}}"));
+    let gauge = |fact: &str| {
+        service.metric(&format!("meterline_source_fact{{source=\"{ACCOUNT}\",kind=\"{KIND}\",fact=\"{fact}\"}}"))
+    };
     wait::until("it is watched", LIMIT, || gauge("meters_stale") == 1.0);
     assert_eq!(gauge("oldest_value_seconds"), 96.0 * 86_400.0);
-    assert_eq!(service.status()["polls"][0]["mode"], "watch");
+    assert_eq!(service.source(ACCOUNT, KIND)["facts"]["mode"], "watch");
     service.wait_drained();
     assert!(of_sqlite(&service.sqlite_file()).is_empty(), "no reading is stored");
 
@@ -169,8 +173,8 @@ fn by_default_who_has_a_webhook_is_only_watched_and_the_webhooks_unit_is_checked
     wait::until("milliwatt-hours are noticed", LIMIT, || gauge("unit_factor") == 1000.0);
     wait_for_a_list(&cloud);
     assert_eq!(said(), 1, "it is said once");
-    assert_eq!(service.status()["polls"][0]["unit_factor"]["differing"], 1);
-    assert!(service.page("/").unwrap().1.contains("times what the API says in Wh"));
+    assert_eq!(service.source(ACCOUNT, KIND)["facts"]["unit_factor_meters_differing"], 1.0);
+    assert!(service.page("/").unwrap().1.contains("unit factor: 1000"));
     service.wait_drained();
     let stored = of_sqlite(&service.sqlite_file());
     let wrong = device.values(now + 10 * SECOND)[0].1 * 1000.0;

@@ -7,6 +7,7 @@ use meterline_load::{Connection, Target};
 use serde_json::Value;
 use std::time::Duration;
 
+const KIND: &str = "smart-me registration";
 const KEY: &str = "an-api-key-that-nobody-may-see";
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -68,10 +69,10 @@ fn a_registration_that_is_to_be_kept_is_right_after_whatever_happens_to_it() {
         is_right(&cloud)
     });
     assert!(cloud.registrations(ACCOUNT).contains(&kept), "another program's is untouched");
-    let series = "meterline_smart_me_registration_ok{account=\"acme\"}";
-    wait::until("that is shown", LIMIT, || service.metric(series) == 1.0);
-    assert_eq!(service.status()["registrations"][0]["state"], "right");
-    assert!(service.metric("meterline_smart_me_registration_changes_total{account=\"acme\"}") >= 4.0);
+    wait::until("that is shown", LIMIT, || state(&service) == "running");
+    let series = "meterline_source_state{source=\"acme\",kind=\"smart-me registration\",state=\"running\"}";
+    assert_eq!(service.metric(series), 1.0);
+    assert!(service.source(ACCOUNT, KIND)["facts"]["changes"].as_f64() >= Some(4.0));
     assert_no_secret_in(&service);
 }
 
@@ -80,13 +81,12 @@ fn a_cloud_that_is_away_is_shown_and_keeps_nothing_from_being_taken() {
     let cloud = cloud();
     cloud.fail_next(100_000, Fault::Status(403, None));
     let service = service(&cloud, true);
-    wait::until("it is shown", LIMIT, || service.status()["registrations"][0]["state"] == "failing");
-    assert_eq!(service.metric("meterline_smart_me_registration_ok{account=\"acme\"}"), 0.0);
+    wait::until("it is shown", LIMIT, || state(&service) == "misconfigured");
     let page = service.page("/").unwrap().1;
     assert!(page.contains("claims device.read and realtimeapi.readwrite"), "{page}");
     assert_eq!(Connection::new(&service.target()).post(b"").unwrap().status, 200);
     cloud.heal();
-    wait::until("it is right", LIMIT, || service.status()["registrations"][0]["state"] == "right");
+    wait::until("it is right", LIMIT, || state(&service) == "running");
     assert!(is_right(&cloud));
 }
 
@@ -109,6 +109,10 @@ fn the_commands_list_register_and_remove() {
     assert_eq!(ours(&cloud), []);
     let unknown = service.command(&["smart-me", "list", "--account", "nobody"]);
     assert!(String::from_utf8(unknown.stderr).unwrap().contains("no [[smart_me]] table for account 'nobody'"));
+}
+
+fn state(service: &Service) -> Value {
+    service.source(ACCOUNT, KIND)["state"].clone()
 }
 
 fn assert_no_secret_in(service: &Service) {

@@ -237,7 +237,7 @@ fn while_a_sink_is_away_one_account_fills_its_share_of_the_journal_and_another_i
     let (mut bodies, refused_at) = fill(&service);
     assert!(refused_at > 200, "an account alone gets most of it: {refused_at}");
     let status = service.status();
-    assert_eq!(status["sources"][0]["held_back"], true, "{status}");
+    assert_eq!(status["ingest"][0]["held_back"], true, "{status}");
     assert_eq!(status["not_ready"], serde_json::Value::Null, "the door is open for others");
     for number in 1..=BODIES {
         let body = body(number, now_ns());
@@ -250,6 +250,6 @@ fn while_a_sink_is_away_one_account_fills_its_share_of_the_journal_and_another_i
     service.wait_drained();
     assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
     crate::support::wait::until("the account has room again", Duration::from_secs(60), || {
-        service.status()["sources"][0]["held_back"] == false
+        service.status()["ingest"][0]["held_back"] == false
     });
 }

@@ -7,7 +7,7 @@ use crate::support::wait;
 use meterline::app::{Service, command};
 use meterline::clock::Clock;
 use meterline::config::{Config, parse};
-use meterline::control::{Command, Reread};
+use meterline::control::{Command, Replay, Reread};
 use meterline_load::{Connection, Script, Target, http};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -106,12 +106,12 @@ fn a_clock_that_jumps_under_load_refuses_nothing_and_loses_nothing() {
     in_process.wait_drained();
     let file = in_process.directory.path().join("data/meterline.sqlite");
     assert!(of_sqlite(&file).len() < expected.len(), "what came while the clock was ahead is set aside");
-    let replay = Command::Replay {
+    let replay = Command::Replay(Replay {
         sink: None,
         from: "2020-01-01T00:00:00Z".to_owned(),
         source: None,
         reread: Reread { at_now: true, ..Reread::default() },
-    };
+    });
     command(&config(&in_process.directory), replay).unwrap();
     in_process.wait_drained();
     // Corrections among it too: the last of each key stands.

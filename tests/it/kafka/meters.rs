@@ -22,7 +22,6 @@ fn version(number: u64, from: i64, to: Option<i64>, name: &str) -> Version {
         source: SOURCE.to_owned(),
         valid_from: UnixNanos(from),
         valid_to: to.map(UnixNanos),
-        last_seen: UnixNanos(5),
     }
 }
 

@@ -33,7 +33,6 @@ fn version(number: u64, from_s: i64, to_s: Option<i64>, name: &str) -> Version {
         source: "home".to_owned(),
         valid_from: UnixNanos(from_s * SECOND),
         valid_to: to_s.map(|at| UnixNanos(at * SECOND)),
-        last_seen: UnixNanos(RECEIVED_S * SECOND),
     }
 }
 

@@ -188,6 +188,13 @@ impl Service {
         sinks.iter().find(|sink| sink["name"] == name).unwrap_or_else(|| panic!("no sink {name} in {status}")).clone()
     }
 
+    /// What the status page shows of a source; null where there is none.
+    pub(crate) fn source(&self, name: &str, kind: &str) -> Value {
+        let status = self.status();
+        let mut sources = status["sources"].as_array().unwrap().iter();
+        sources.find(|it| it["name"] == name && it["kind"] == kind).cloned().unwrap_or_default()
+    }
+
     /// The sequence of the next record.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.status()["journal"]["next_sequence"].as_u64().unwrap()

@@ -6,7 +6,7 @@ use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, Named, Version, encode};
 
 const SECOND: i64 = 1_000_000_000;
-const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name, last_seen \
+const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name \
                      FROM meters ORDER BY meter, valid_from";
 
 fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
@@ -22,7 +22,6 @@ fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
         source: "acme".to_owned(),
         valid_from: UnixNanos(from),
         valid_to: to.map(UnixNanos),
-        last_seen: UnixNanos(NOW_NS),
     }
 }
 
@@ -40,9 +39,8 @@ fn versions_are_stored_once_whatever_comes_again() {
     describe(&feed, &[version(1, 0, Some(changed), "Cellar"), version(1, changed, None, "Attic")]);
     let meter = Uuid::from_bytes([1; 16]).to_string();
     let row = |from: String, to: String, name: &str| {
-        let seen = NOW_NS.to_string();
         let texts = [meter.clone(), from, to, "house-1".into(), name.into(), "63-1".into(), "12".into()];
-        texts.into_iter().chain(["Telstar".to_owned(), seen]).collect::<Vec<_>>()
+        texts.into_iter().chain(["Telstar".to_owned()]).collect::<Vec<_>>()
     };
     let expected = [row("0".into(), changed.to_string(), "Cellar"), row(changed.to_string(), "Null".into(), "Attic")];
     let pump = start(&feed);
@@ -110,25 +108,4 @@ fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
     store_all(&feed);
     let counted = "SELECT count(*), count(DISTINCT meter || ts) FROM samples_by_point";
     assert_eq!(rows(&file(&feed), counted), [["5", "5"]]);
-}
-
-#[test]
-fn a_store_of_the_program_before_keeps_its_samples_and_their_numbers() {
-    let feed = Feed::new();
-    let store = Connection::open(file(&feed)).unwrap();
-    store.execute_batch(include_str!("../../../../migrations/sqlite/0001_samples.sql")).unwrap();
-    store.pragma_update(None, "user_version", 1).unwrap();
-    let old = Uuid::from_bytes([9; 16]);
-    store.execute("INSERT INTO meters (uuid) VALUES (?1)", [old.to_string()]).unwrap();
-    let filled = "INSERT INTO codes (obis) VALUES ('1-0:1.8.0*255'); INSERT INTO sources (name) VALUES ('acme');
-        INSERT INTO samples_data VALUES (1, 1, 5, 1.5, 1, 6, 0); UPDATE samples_data SET value = 2.5, received = 7;";
-    store.execute_batch(filled).unwrap();
-    drop(store);
-    feed.append(&body(1, 0, 1.0));
-    store_all(&feed);
-    let stored = rows(&file(&feed), "SELECT meter, value FROM samples ORDER BY ts");
-    let new = Uuid::from_bytes([1; 16]);
-    assert_eq!(stored, [[old.to_string(), "2.5".to_owned()], [new.to_string(), "1".to_owned()]]);
-    assert_eq!(corrections(&file(&feed)), [["1.5", "2.5"]]);
-    assert_eq!(rows(&file(&feed), "SELECT count(*) FROM meters"), [["0"]]);
 }

@@ -3,7 +3,7 @@
 use super::bytes::{any_time, body, device_id, field, fixed, number, time, value, zigzag};
 use super::*;
 use crate::reading::Limits;
-use crate::wire::{self, Judged, Tally};
+use crate::wire::{Judged, Tally};
 
 /// Around the time of [`any_time`].
 const RECEIVED: UnixNanos = UnixNanos(1_795_266_910_000_000_000);
@@ -79,7 +79,7 @@ fn a_local_time_is_delivered_flagged_and_counted() {
     let reading = only(&body);
     assert_eq!(reading.at, Ok(UnixNanos(1_795_266_907_000_000_000)));
     assert_eq!(reading.flags, Flags::LOCAL_TIME);
-    let tally = Tally::of(wire::Readings::SmartMe(readings(&body).unwrap()), &Limits::DEFAULT, RECEIVED);
+    let tally = Tally::of(readings(&body).unwrap(), &Limits::DEFAULT, RECEIVED);
     assert_eq!((tally.flagged, tally.samples), (1, 1));
 }
 
@@ -94,7 +94,7 @@ fn an_absent_or_empty_guid_sets_the_device_aside() {
     for id in [Vec::new(), field(1, &[]), device_id(0)] {
         let body = body(&[id, any_time(), value(1, 1.0), value(2, 2.0)]);
         assert_eq!(only(&body).meter, Err(SetAside::MeterMissing));
-        let tally = Tally::of(wire::Readings::SmartMe(readings(&body).unwrap()), &Limits::DEFAULT, RECEIVED);
+        let tally = Tally::of(readings(&body).unwrap(), &Limits::DEFAULT, RECEIVED);
         assert_eq!(tally.set_aside[SetAside::MeterMissing.index()], 2);
         assert_eq!((tally.readings, tally.samples), (1, 0));
     }
@@ -143,7 +143,7 @@ fn a_value_that_is_not_finite_is_set_aside_alone() {
     let body = body(&[device_id(1), any_time(), value(1, f64::NAN), value(2, f64::INFINITY), value(3, 3.0)]);
     let judged = Judged::new(only(&body), &Limits::DEFAULT, RECEIVED).unwrap();
     assert_eq!(judged.samples().map(|sample| sample.value).collect::<Vec<_>>(), [3.0]);
-    let tally = Tally::of(wire::Readings::SmartMe(readings(&body).unwrap()), &Limits::DEFAULT, RECEIVED);
+    let tally = Tally::of(readings(&body).unwrap(), &Limits::DEFAULT, RECEIVED);
     assert_eq!((tally.samples, tally.set_aside[SetAside::ValueNotFinite.index()]), (1, 2));
 }
 
@@ -208,15 +208,14 @@ fn the_same_key_twice_comes_twice_in_order_so_that_the_later_wins() {
 #[test]
 fn an_implausible_time_sets_every_sample_of_the_reading_aside() {
     let body = body(&[device_id(1), time(1_795_266_907 + 2 * 86_400, 3), value(1, 1.0), value(2, 1.0)]);
-    let tally = Tally::of(wire::Readings::SmartMe(readings(&body).unwrap()), &Limits::DEFAULT, RECEIVED);
+    let tally = Tally::of(readings(&body).unwrap(), &Limits::DEFAULT, RECEIVED);
     assert_eq!(tally.set_aside[SetAside::TimeAhead.index()], 2);
     assert_eq!(tally.samples, 0);
 }
 
 #[test]
 fn a_reading_set_aside_without_values_still_counts() {
-    let tally =
-        Tally::of(wire::Readings::SmartMe(readings(&body(&[device_id(1)])).unwrap()), &Limits::DEFAULT, RECEIVED);
+    let tally = Tally::of(readings(&body(&[device_id(1)])).unwrap(), &Limits::DEFAULT, RECEIVED);
     assert_eq!(tally.set_aside[SetAside::TimeMissing.index()], 1);
     assert!(tally.has_set_aside());
 }

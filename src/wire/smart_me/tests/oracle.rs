@@ -128,8 +128,7 @@ fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
         return Ok(false);
     };
     let meanings = prosts(&message);
-    let whole = crate::wire::Readings::SmartMe(readings.clone());
-    prop_assert_eq!(Tally::of(whole, &Limits::DEFAULT, RECEIVED), tally(&meanings));
+    prop_assert_eq!(Tally::of(readings.clone(), &Limits::DEFAULT, RECEIVED), tally(&meanings));
     prop_assert_eq!(judged(readings.clone()), judged_by_fold(readings.clone()));
     prop_assert_eq!(ours(readings), meanings);
     Ok(true)

@@ -1,0 +1,75 @@
+//! What values of a register are: their unit and how they are to be read.
+
+/// The base units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Active energy.
+    WattHour,
+    /// Active power.
+    Watt,
+    /// Reactive energy.
+    VarHour,
+    /// Reactive power.
+    Var,
+    /// Apparent energy.
+    VoltAmpereHour,
+    /// Apparent power.
+    VoltAmpere,
+    /// Voltage.
+    Volt,
+    /// Current.
+    Ampere,
+    /// Frequency.
+    Hertz,
+    /// Angle.
+    Degree,
+    /// Volume.
+    CubicMetre,
+    /// Volume flow.
+    CubicMetrePerHour,
+    /// Temperature.
+    DegreeCelsius,
+    /// Counts, ratios, states.
+    One,
+    /// The vendor does not say.
+    Unknown,
+}
+
+impl Unit {
+    /// The unit as printed; empty for pure numbers.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::WattHour => "Wh",
+            Self::Watt => "W",
+            Self::VarHour => "varh",
+            Self::Var => "var",
+            Self::VoltAmpereHour => "VAh",
+            Self::VoltAmpere => "VA",
+            Self::Volt => "V",
+            Self::Ampere => "A",
+            Self::Hertz => "Hz",
+            Self::Degree => "deg",
+            Self::CubicMetre => "m3",
+            Self::CubicMetrePerHour => "m3/h",
+            Self::DegreeCelsius => "degC",
+            Self::One => "",
+            Self::Unknown => "?",
+        }
+    }
+}
+
+/// How a register's values are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Only rises; differences are what happened between.
+    Counter,
+    /// Rises, and begins again at zero whenever the device restarts.
+    VolatileCounter,
+    /// A value at an instant.
+    Gauge,
+    /// A sum or mean of the interval that ends at its time.
+    IntervalEndingAt,
+    /// A sum or mean of the interval that starts at its time.
+    IntervalStartingAt,
+}

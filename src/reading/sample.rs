@@ -1,0 +1,96 @@
+//! A sample and what names it beside its OBIS code: the meter and the time.
+
+use super::obis::Obis;
+use std::fmt;
+use uuid::Uuid;
+
+/// One value of one register, in the registry's base unit (Wh, W, V, A, m3 ...).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// The register.
+    pub obis: Obis,
+    /// The value; finite once it has passed [`Limits::judge_value`](super::Limits::judge_value).
+    pub value: f64,
+}
+
+/// 128 bits that name a meter for ever, in RFC 4122 byte order.
+///
+/// smart-me: the DeviceId. Other vendors: `UUIDv5` of `vendor:native-id[:channel]`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MeterId(Uuid);
+
+impl MeterId {
+    /// The id of a .NET `Guid` as protobuf-net's `bcl.Guid` carries it: the first
+    /// three groups little-endian, the last eight bytes in order.
+    #[must_use]
+    pub fn from_bcl_guid(lo: u64, hi: u64) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&lo.to_le_bytes());
+        bytes[8..].copy_from_slice(&hi.to_le_bytes());
+        Self(Uuid::from_bytes_le(bytes))
+    }
+
+    /// The id as a UUID.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// The sixteen bytes in RFC 4122 order, as on the Kafka wire.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl From<Uuid> for MeterId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl fmt::Display for MeterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for MeterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Nanoseconds since 1970-01-01T00:00:00 UTC (1677 to 2262).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixNanos(pub i64);
+
+impl UnixNanos {
+    /// The instant `nanos` later, or the end of the range where that is beyond it.
+    #[must_use]
+    pub fn saturating_add(self, nanos: i64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// Nanoseconds from `earlier` to `self`; negative when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for UnixNanos {
+    /// RFC 3339 in UTC with as many fraction digits as needed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+            Ok(time) => fmt::Display::fmt(&time, f),
+            Err(_) => write!(f, "{} ns", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for UnixNanos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,319 @@
+//! The two ways of rows to the server: live rows go as they come, late ones are held
+//! back and sent together.
+//!
+//! Knows nothing of encoding, HTTP or looks at the table. Invariants: rows leave in
+//! journal order, but for late ones (`held` says why the last value stands all the
+//! same); the live rows go before the held ones; one request at a time; a refused row
+//! is durably kept before its request counts as sent.
+//!
+//! Held rows pin the cursor at the lowest of their records. They go out when they
+//! were held for so long, when they are full, and when everything is asked for: at a
+//! stop, too, which costs one rewritten partition each and spares the next start all
+//! records since. Where they cannot be sent, the error stops the pump and they are
+//! read again; how long they were held counts on over that, so that errors that come
+//! again and again do not put them off for good.
+
+use super::config::Config;
+use super::confirm::{Lane, TableState, Unconfirmed};
+use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
+use super::fault::Fault;
+use super::held::Held;
+use super::schema::PartitionUnit;
+use super::server::Server;
+use crate::clock::Clock;
+use crate::deliver::{Delivery, Progress, SinkError};
+use crate::journal::Sequence;
+use crate::reading::Sample;
+use metrics::{Counter, Gauge};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Rows that are not safe yet.
+pub(super) struct Lanes {
+    linger: Duration,
+    late_flush: Duration,
+    clock: Clock,
+    refused: RefusedRows,
+    count: Counts,
+    rows: Rows,
+    /// When the rows must go out; `None` while there are none.
+    due: Option<Instant>,
+    held: Held,
+    /// Since when something is held that is not confirmed; it stands over a rewind.
+    held_since: Option<Instant>,
+    /// How the table is cut into partitions.
+    unit: PartitionUnit,
+    unconfirmed: Unconfirmed,
+}
+
+impl Lanes {
+    /// Both empty; metrics are those of the sink called `name`.
+    pub(super) fn new(name: &str, config: &Config, clock: Clock, refused: RefusedRows) -> Self {
+        Self {
+            linger: config.linger,
+            late_flush: config.late_flush,
+            clock,
+            refused,
+            count: Counts::new(name),
+            rows: Rows::new(config.table.clone(), config.rows_max),
+            due: None,
+            held: Held::new(config.late_rows_max),
+            held_since: None,
+            unit: PartitionUnit::Day,
+            unconfirmed: Unconfirmed::default(),
+        }
+    }
+
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.due = None;
+        self.held.clear();
+        self.unconfirmed.clear();
+    }
+
+    /// Rows from now on are for a table that is cut so.
+    pub(super) fn cut_by(&mut self, unit: PartitionUnit) {
+        self.unit = unit;
+    }
+
+    /// Takes the rows of a record, and sends what is full. Of how many readings.
+    pub(super) fn take(&mut self, server: &Server, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
+        let mut readings = 0;
+        for reading in delivery.readings() {
+            readings += 1;
+            let rows_of_it = ReadingRows::new(delivery, &reading);
+            for sample in reading.samples() {
+                self.push(server, &rows_of_it, sample)?;
+            }
+        }
+        if self.rows.first().is_some() && self.due.is_none() {
+            self.due = Some(self.clock.monotonic() + self.linger);
+        }
+        if self.held.first().is_some() && self.held_since.is_none() {
+            self.held_since = Some(self.clock.monotonic());
+        }
+        Ok(readings)
+    }
+
+    /// Puts a row into its lane, and sends what is full.
+    fn push(&mut self, server: &Server, rows_of_it: &ReadingRows<'_>, sample: Sample) -> Result<(), SinkError> {
+        if self.held.is_late(rows_of_it.origin.at, rows_of_it.received, self.unit) {
+            self.count.late_rows.increment(1);
+            self.rows.try_out(rows_of_it, sample);
+            self.held.push(rows_of_it, sample, self.unit);
+        } else {
+            self.rows.push(rows_of_it, sample);
+        }
+        if self.held.is_full() {
+            self.send_all(server)
+        } else if self.rows.is_full() {
+            self.send(server, Lane::Live)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sends what is due, or everything.
+    pub(super) fn send_due(&mut self, server: &Server, everything: bool) -> Result<(), SinkError> {
+        let now = self.clock.monotonic();
+        if everything || self.late_due().is_some_and(|due| now >= due) {
+            self.send_all(server)
+        } else if self.due.is_some_and(|due| now >= due) {
+            self.send(server, Lane::Live)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether rows wait for confirmation.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed.first().is_some()
+    }
+
+    /// Whether a request was acknowledged since the last look.
+    pub(super) fn sent_since_look(&self) -> bool {
+        self.unconfirmed.sent_since_look()
+    }
+
+    /// Takes a look at the table into account.
+    pub(super) fn looked(&mut self, state: &TableState) {
+        let had_late = self.unconfirmed.first_late().is_some();
+        self.unconfirmed.looked(state);
+        if had_late && self.unconfirmed.first_late().is_none() {
+            self.hold_anew();
+        }
+    }
+
+    /// How far everything is safe, where `next` is the record after the last one taken.
+    pub(super) fn progress(&self, next: Sequence, next_look: Option<Instant>) -> Progress {
+        let lowest = |of: &[Option<Sequence>]| of.iter().flatten().copied().min().unwrap_or(next);
+        let look = next_look.filter(|_| self.is_unconfirmed());
+        Progress {
+            next_unsafe: lowest(&[self.unconfirmed.first(), self.rows.first(), self.held.first()]),
+            next_waiting: lowest(&[self.unconfirmed.first_live(), self.rows.first()]),
+            wake_at: [self.due, self.late_due(), look].into_iter().flatten().min(),
+        }
+    }
+
+    /// Shows how much is under way and held.
+    pub(super) fn show(&self) {
+        let held_for = self.held_since.map_or(Duration::ZERO, |since| self.clock.elapsed(since));
+        self.count.show(self.rows.len() + self.unconfirmed.rows(), self.held.len(), held_for);
+    }
+
+    /// What is held now is held from now on.
+    fn hold_anew(&mut self) {
+        self.held_since = self.held.first().map(|_| self.clock.monotonic());
+    }
+
+    /// When the held rows must go out; not while those before them are unconfirmed.
+    fn late_due(&self) -> Option<Instant> {
+        self.held.first()?;
+        if self.unconfirmed.first_late().is_some() {
+            return None;
+        }
+        Some(self.held_since? + self.late_flush)
+    }
+
+    /// Sends the live rows and after them the held ones, a request or more for each
+    /// partition.
+    fn send_all(&mut self, server: &Server) -> Result<(), SinkError> {
+        self.send(server, Lane::Live)?;
+        let mut held = std::mem::take(&mut self.held);
+        held.sort();
+        let sent = self.send_late(server, &held);
+        held.clear();
+        self.held = held;
+        if self.unconfirmed.first_late().is_none() {
+            self.hold_anew();
+        }
+        sent
+    }
+
+    fn send_late(&mut self, server: &Server, held: &Held) -> Result<(), SinkError> {
+        let mut partition = None;
+        for (rows_of_it, sample) in held.rows() {
+            let start = Some(self.unit.start_of(rows_of_it.origin.at));
+            if self.rows.is_full() || partition != start {
+                self.send(server, Lane::Late)?;
+            }
+            partition = start;
+            self.rows.push(&rows_of_it, sample);
+        }
+        self.send(server, Lane::Late)
+    }
+
+    /// Sends the rows, without those that are refused for their own values.
+    fn send(&mut self, server: &Server, lane: Lane) -> Result<(), SinkError> {
+        let Some(first) = self.rows.first() else { return Ok(()) };
+        let mut refused = self.rows.refused().to_vec();
+        let left_out = self.post(server, &mut refused)?;
+        let sent = self.rows.len() - left_out.len();
+        self.count.rows.increment(sent as u64);
+        self.keep(refused)?;
+        if sent > 0 {
+            self.unconfirmed.sent(lane, first, sent);
+        }
+        self.rows.clear();
+        self.due = None;
+        Ok(())
+    }
+
+    /// Posts the rows until all that are left are taken; the numbers of those left out.
+    fn post(&self, server: &Server, refused: &mut Vec<RefusedRow>) -> Result<BTreeSet<usize>, SinkError> {
+        let mut left_out = BTreeSet::new();
+        loop {
+            if refused.len() > REFUSED_ROWS_MAX {
+                return Err(too_many_refused(server, refused));
+            }
+            if left_out.len() == self.rows.len() {
+                return Ok(left_out);
+            }
+            let body = self.rows.body_without(&left_out);
+            self.count.requests.increment(1);
+            self.count.bytes.increment(body.len() as u64);
+            match server.write(&body) {
+                Ok(()) => return Ok(left_out),
+                Err(Fault::Sink(error)) => return Err(error),
+                Err(Fault::Row { line, reason }) => {
+                    let number = self.rows.number_of_line(line, &left_out);
+                    let row = number.and_then(|number| self.rows.refused_row(number, &reason));
+                    let (Some(number), Some(row)) = (number, row) else {
+                        return Err(no_such_line(server, line, &reason));
+                    };
+                    left_out.insert(number);
+                    refused.push(row);
+                }
+            }
+        }
+    }
+
+    /// Hands refused rows over to be kept.
+    fn keep(&mut self, refused: Vec<RefusedRow>) -> Result<(), SinkError> {
+        if let Some(row) = refused.first() {
+            tracing::warn!(
+                rows = refused.len(), sequence = row.sequence.0, meter = %row.meter, reason = %row.reason,
+                "QuestDB can never store some rows for their own values; they are kept as dead letters (the first is named)"
+            );
+        }
+        self.count.refused.increment(refused.len() as u64);
+        refused.into_iter().try_for_each(|row| (self.refused)(row))
+    }
+}
+
+fn too_many_refused(server: &Server, refused: &[RefusedRow]) -> SinkError {
+    let (url, table) = (server.url(), server.table());
+    let example = refused.last().map_or_else(String::new, |row| {
+        format!(" (record {}, meter {}, {}: {})", row.sequence, row.meter, row.obis, row.reason)
+    });
+    SinkError::blocked(format!(
+        "QuestDB at {url} refused more than {REFUSED_ROWS_MAX} rows of one request into {table}{example}: that is \
+         no accident of a meter; tighten the limits of the account that sent them, or mend the table"
+    ))
+}
+
+fn no_such_line(server: &Server, line: usize, reason: &str) -> SinkError {
+    SinkError::blocked(format!(
+        "QuestDB at {} refused line {line} of a request that has fewer ({reason}): this is a fault of meterline \
+         or of an untested server version",
+        server.url()
+    ))
+}
+
+/// What the sink counts.
+struct Counts {
+    rows: Counter,
+    requests: Counter,
+    bytes: Counter,
+    refused: Counter,
+    late_rows: Counter,
+    in_flight: Gauge,
+    held_rows: Gauge,
+    held_seconds: Gauge,
+}
+
+impl Counts {
+    fn new(name: &str) -> Self {
+        let labels = [("sink", name.to_owned())];
+        let counter = |family| crate::metrics::counter(family, &labels);
+        let gauge = |family| crate::metrics::gauge(family, &labels);
+        Self {
+            rows: counter("meterline_sink_rows_total"),
+            requests: counter("meterline_sink_requests_total"),
+            bytes: counter("meterline_sink_bytes_total"),
+            refused: counter("meterline_sink_rows_refused_total"),
+            late_rows: counter("meterline_sink_late_rows_total"),
+            in_flight: gauge("meterline_sink_in_flight_rows"),
+            held_rows: gauge("meterline_sink_held_rows"),
+            held_seconds: gauge("meterline_sink_held_seconds"),
+        }
+    }
+
+    fn show(&self, in_flight_rows: usize, held_rows: usize, held_for: Duration) {
+        let number = |rows| f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
+        self.in_flight.set(number(in_flight_rows));
+        self.held_rows.set(number(held_rows));
+        self.held_seconds.set(held_for.as_secs_f64());
+    }
+}
