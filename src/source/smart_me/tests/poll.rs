@@ -302,7 +302,7 @@ fn a_wrong_key_is_named_without_showing_it() {
     let scene = Scene::new(Setting::of(PollMode::Watch), Vec::new(), |cloud, _, _| {
         cloud.change_account("a", |account| account.logins.clear());
     });
-    until("it fails", || scene.site.state() == State::Failing);
+    until("it is refused", || scene.site.state() == State::Misconfigured);
     let shown = format!("{:?}", scene.site.sources);
     assert!(shown.contains("credentials") && !shown.contains("hunter2"), "{shown}");
 }

@@ -219,6 +219,6 @@ fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
     let right_at = site.text("right_at");
     until("it is looked at again", || site.text("right_at") != right_at);
     scene.cloud.change_account("a", |account| account.logins.clear());
-    until("it fails", || site.state() == State::Failing);
+    until("it is refused", || site.state() == State::Misconfigured);
     assert!(site.description().why.as_ref().unwrap().contains("credentials"));
 }
