@@ -6,15 +6,13 @@
 //! knows no source and no sink by type.
 
 mod page;
-mod polls;
 mod server;
 mod status;
 
-pub use polls::{FreshnessStatus, GatewayStatus, PollStatus, UnitFactorStatus};
 pub use server::{Admin, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
-    MissingGapStatus, MissingStatus, RegistrationStatus, RepairStatus, SinkStatus, SourceStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
 };
 
 use std::fmt;

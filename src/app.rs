@@ -2,27 +2,26 @@
 //! them in order, stops them in the data's order.
 //!
 //! Start: journal (its lock makes this process the only one), dead letters, pumps,
-//! door, webhook, the accounts at smart-me, control, admin. No sink and no cloud is
-//! waited for. Stop: webhook (finish what
-//! was read, commit, answer), pumps (drain until the deadline, store the cursors),
-//! journal, control, admin last.
+//! door, webhook, other sources, control, admin. No sink and no other server is waited
+//! for. Stop: sources (the webhook finishes what it has read, commits and answers), pumps
+//! (drain until the deadline, store the cursors), journal, control, admin last.
 
 mod check;
 mod commands;
 mod mend;
 mod migrate;
 mod offline;
+mod replay;
 mod sinks;
-mod smart_me;
+mod sources;
 mod status;
 pub mod telemetry;
 mod upkeep;
 
 pub use check::{Finding, findings};
-pub use mend::{finalize_journals, repair_segment, restore_journal};
+pub use mend::{repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
-pub use offline::{command, forget_cursor};
-pub use smart_me::{LoginWay, RegistrationCommand, log_in, register, registrations, rotate};
+pub use offline::{command, estimate_replay, forget_cursor};
 
 use crate::admin::{Admin, Views};
 use crate::clock::Clock;
@@ -30,12 +29,13 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{CoverageSink, PumpHandle, WebhookCounters};
+use crate::deliver::{CoverageSink, Delivery, PumpHandle};
 use crate::ingest::Door;
 use crate::journal::{Journal, Sequence};
 use crate::meters::Meters;
+use crate::source::Sources;
+use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
-use smart_me::Workers;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub struct Service {
     coverage: Coverage,
     pumps: Arc<Vec<PumpHandle>>,
     webhook: Webhook,
-    smart_me: Arc<Workers>,
+    sources: Arc<Sources>,
     account_paths: Vec<(String, String)>,
     control: Control,
     upkeep: Upkeep,
@@ -87,39 +87,44 @@ impl Service {
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let coverage = Coverage::open(&config.data_directory);
         let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
-        let polled = config.smart_me.iter().filter(|account| account.polling.is_some());
+        let polled = config.smart_me().filter(|account| account.polling.is_some());
         let counters = WebhookCounters::of(polled.map(|account| account.name.clone()));
-        let watching = CoverageSink::new(coverage.clone(), counters.clone(), journal.clone(), clock.clone());
+        let observed = counters.clone();
+        let observe = Box::new(move |delivery: &Delivery<'_>| observed.observe(delivery));
+        let watching = CoverageSink::new(coverage.clone(), observe, journal.clone(), clock.clone());
         let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, watching, &clock)?);
         let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
         let account_paths =
             config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
         let webhook = runtime
-            .block_on(Webhook::start(config.webhook.clone().capturing_in(&config.data_directory), &door, clock.clone()))
+            .block_on(Webhook::start(config.webhook.clone().heads_in(&config.data_directory), &door, clock.clone()))
             .map_err(StartError::because)?;
-        let parts = smart_me::Parts {
+        let sources = Arc::new(Sources::new(runtime.handle().clone(), clock.clone()));
+        let parts = sources::Parts {
             config: &config,
+            sources: &sources,
             webhook: &webhook,
             door: &door,
+            journal: &journal,
             coverage: &coverage,
             meters: &meters,
             counters: &counters,
-            pumps: &pumps,
             runtime: runtime.handle(),
             clock: &clock,
         };
-        let smart_me = Arc::new(Workers::start(&parts).map_err(StartError::because)?);
+        parts.start().map_err(StartError::because)?;
         let commands = commands::Commands {
             clock: clock.clone(),
             journal: journal.clone(),
             door: door.clone(),
-            sources: smart_me::sources(&config),
+            options: sources::options(&config),
+            sources: Arc::clone(&sources),
+            rules: sinks::current_rules(&config),
             pumps: Arc::clone(&pumps),
             dead_letters: dead_letters.clone(),
             runtime: runtime.handle().clone(),
-            smart_me: Arc::clone(&smart_me),
         };
-        let sources = status::Sources {
+        let snapshot = status::Snapshot {
             clock: clock.clone(),
             started,
             journal: journal.clone(),
@@ -127,9 +132,9 @@ impl Service {
             dead_letters,
             coverage: coverage.clone(),
             tls: webhook.tls().cloned(),
-            smart_me: Arc::clone(&smart_me),
+            sources: Arc::clone(&sources),
         };
-        let views = views(&sources, &pumps, &metrics);
+        let views = views(&snapshot, &pumps, &metrics);
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let upkeep = Upkeep::start(metrics, door, journal.clone()).map_err(StartError::because)?;
@@ -139,7 +144,7 @@ impl Service {
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
             "taking data"
         );
-        Ok(Self { clock, runtime, journal, coverage, pumps, webhook, smart_me, account_paths, control, upkeep, admin })
+        Ok(Self { clock, runtime, journal, coverage, pumps, webhook, sources, account_paths, control, upkeep, admin })
     }
 
     /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
@@ -178,7 +183,7 @@ impl Service {
     pub fn stop(self, deadline: Duration) {
         let until = self.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
-        self.smart_me.stop();
+        self.sources.stop(until);
         if !self.runtime.block_on(self.webhook.stop(left(&self.clock))) {
             tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
         }
@@ -188,8 +193,8 @@ impl Service {
         for pump in self.pumps.iter() {
             pump.join();
         }
+        self.runtime.block_on(self.sources.join(until));
         self.journal.close();
-        self.smart_me.join(|| left(&self.clock));
         self.control.stop();
         self.upkeep.stop();
         self.admin.stop();
@@ -253,9 +258,9 @@ fn open_journal(config: &Config, clock: &Clock) -> Result<Journal, StartError> {
     Ok(journal)
 }
 
-fn views(sources: &status::Sources, pumps: &Arc<Vec<PumpHandle>>, metrics: &upkeep::Recorder) -> Views {
+fn views(snapshot: &status::Snapshot, pumps: &Arc<Vec<PumpHandle>>, metrics: &upkeep::Recorder) -> Views {
     let (for_ready, for_status, pumps, metrics) =
-        (sources.clone(), sources.clone(), Arc::clone(pumps), metrics.clone());
+        (snapshot.clone(), snapshot.clone(), Arc::clone(pumps), metrics.clone());
     Views {
         metrics: Arc::new(move || metrics.render()),
         ready: Arc::new(move || for_ready.ready()),

@@ -7,9 +7,11 @@ pub mod file;
 pub mod human;
 
 mod backoff;
+mod finding;
 mod stop;
 mod tasks;
 
 pub use backoff::{Backoff, BackoffError};
+pub use finding::{Finding, Level};
 pub use stop::{Stop, Stopped};
 pub use tasks::Tasks;

@@ -7,14 +7,15 @@
 mod check;
 mod configuration;
 mod dead_letters;
-pub mod decode;
-#[cfg(feature = "sqlite")]
+mod decode;
+#[cfg(feature = "demo")]
 mod demo;
 mod failure;
 mod gaps;
 mod journal;
 mod migrate;
 mod place;
+mod records;
 mod replay;
 mod run;
 mod smart_me;
@@ -34,12 +35,7 @@ use std::process::ExitCode;
     long_about = "Takes smart-meter data in and never loses it.\n\n\
         A smart-me webhook posts to it; it answers when the data is safe on disk, and feeds every\n\
         sample to QuestDB and Kafka, or, with nothing configured, to an embedded SQLite file.",
-    after_help = "Start here:\n  \
-        meterline demo                       see it work with a simulated fleet\n  \
-        meterline config --example           a complete, commented configuration\n  \
-        meterline check --config FILE        what is wrong with mine, all at once\n  \
-        meterline run --config FILE          run it\n\n\
-        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration at fault."
+    after_help = start_here()
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -51,7 +47,7 @@ enum Command {
     /// Run the service until it is told to stop.
     Run(run::RunArgs),
     /// See the service work: a simulated fleet posts to it.
-    #[cfg(feature = "sqlite")]
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// Say everything that is wrong with a configuration.
     Check(check::CheckArgs),
@@ -59,7 +55,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Show a commented example configuration.
     Config(configuration::ConfigArgs),
-    /// Show what is in a webhook body.
+    /// Show what is in a body: of a file, or of a source's records.
     Decode(decode::DecodeArgs),
     /// Look into the journal: segments, cursors, records.
     Journal(journal::JournalArgs),
@@ -73,12 +69,27 @@ enum Command {
     SmartMe(smart_me::SmartMeArgs),
 }
 
+fn start_here() -> String {
+    let demo = if cfg!(feature = "demo") {
+        "meterline demo                       see it work with a simulated fleet\n  "
+    } else {
+        ""
+    };
+    format!(
+        "Start here:\n  {demo}\
+        meterline config --example           a complete, commented configuration\n  \
+        meterline check --config FILE        what is wrong with mine, all at once\n  \
+        meterline run --config FILE          run it\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration at fault."
+    )
+}
+
 /// Parses the command line, carries the command out and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
-        #[cfg(feature = "sqlite")]
+        #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),

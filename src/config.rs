@@ -10,6 +10,7 @@ mod secrets;
 mod section;
 mod sinks;
 mod smart_me;
+mod source;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -19,6 +20,7 @@ pub use fault::{Fault, Faults};
 #[cfg(feature = "questdb")]
 pub use sinks::QuestDb;
 pub use sinks::Sinks;
+pub use source::Source;
 
 use section::{Context, Section};
 use std::collections::BTreeMap;
@@ -44,8 +46,8 @@ pub struct Config {
     pub log: Log,
     /// The webhook listener and its accounts.
     pub webhook: crate::source::webhook::Config,
-    /// What may be asked of smart-me's REST API.
-    pub smart_me: Vec<crate::source::smart_me::Account>,
+    /// The sources beside the webhook's accounts.
+    pub sources: Vec<Source>,
     /// Which meters measure at the same place.
     pub metering_points: crate::meters::Points,
     /// The journal's bounds.
@@ -84,6 +86,13 @@ impl Config {
     pub fn move_data(&mut self, directory: &Path) {
         self.sinks.move_data(&self.data_directory, directory);
         directory.clone_into(&mut self.data_directory);
+    }
+
+    /// The accounts at smart-me.
+    pub fn smart_me(&self) -> impl Iterator<Item = &crate::source::smart_me::Account> {
+        self.sources.iter().map(|source| match source {
+            Source::SmartMe(account) => account,
+        })
     }
 
     /// The journal's directory.
@@ -147,9 +156,9 @@ fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
     let (webhook, senders) = webhook::webhook(root.section("webhook"));
-    let smart_me = smart_me::smart_me(root.sections("smart_me"), &senders);
+    let accounts = smart_me::smart_me(root.sections("smart_me"), &senders);
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
-    if !metering_points.is_empty() && smart_me.iter().all(|account| account.polling.is_none()) {
+    if !metering_points.is_empty() && accounts.iter().all(|account| account.polling.is_none()) {
         root.fault("metering_point", "needs a [[smart_me]] table whose poll is not \"off\": it tells of the meters");
     }
     let journal = journal(root.section("journal"));
@@ -158,7 +167,8 @@ fn read(mut root: Section<'_>) -> Config {
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, smart_me, metering_points, journal, admin_listen, sinks }
+    let sources = accounts.into_iter().map(Source::SmartMe).collect();
+    Config { data_directory, log, webhook, sources, metering_points, journal, admin_listen, sinks }
 }
 
 fn log(mut section: Section<'_>) -> Log {

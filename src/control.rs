@@ -21,23 +21,10 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
-    /// Rewind a sink, or all, to the first record received at or after `from`.
-    Replay {
-        /// The sink's name; all of them where absent.
-        sink: Option<String>,
-        /// RFC 3339.
-        from: String,
-        /// Only this source's records are sent again.
-        source: Option<String>,
-        /// How they are read.
-        #[serde(default)]
-        reread: Reread,
-    },
-    /// Give up the replay of a sink, or of all, and go on where it began.
-    TakeBack {
-        /// The sink's name; all of them where absent.
-        sink: Option<String>,
-    },
+    /// Rewind a sink, or all, to the first record received at or after a time.
+    Replay(Replay),
+    /// Say what such a replay would send; the answer's data are [`ReplayEstimate`]s.
+    EstimateReplay(Replay),
     /// Hand a dead letter to its sinks again.
     Resubmit {
         /// Its number.
@@ -48,20 +35,51 @@ pub enum Command {
         /// Its number.
         letter: u64,
     },
-    /// Read the webhook password of an account again, and the one before it where a
-    /// rotation is under way; the answer is how often the one before was presented.
-    Credentials {
-        /// The account.
-        account: String,
-    },
-    /// Bring about that exactly one registration at smart-me is the account's and right
-    /// while its credentials are rotated.
-    Register {
-        /// The account.
-        account: String,
+    /// Ask a source for an action that it offers.
+    Source {
+        /// The source's name.
+        source: String,
+        /// The action's name.
+        action: String,
     },
     /// What the status page shows.
     Status,
+}
+
+/// A replay that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// The sink's name; all of them where absent.
+    pub sink: Option<String>,
+    /// RFC 3339.
+    pub from: String,
+    /// Only this source's records are sent again.
+    pub source: Option<String>,
+    /// How they are read.
+    #[serde(default)]
+    pub reread: Reread,
+}
+
+/// What a replay would send to a sink.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayEstimate {
+    /// The sink's name.
+    pub sink: String,
+    /// The first record that would be sent again, and the first that would not;
+    /// absent where the sink has not come that far yet.
+    pub way: Option<(u64, u64)>,
+    /// Records with something for the sink.
+    pub records: u64,
+    /// Samples in them.
+    pub samples: u64,
+    /// Records that were read to find that out.
+    pub looked_at: u64,
+    /// Whether all were read; if not, the numbers follow from those that were.
+    pub is_counted: bool,
+    /// How long it would take; absent where the sink's speed was not measured.
+    pub minutes: Option<f64>,
 }
 
 /// How a replay reads records, where not as the door did.

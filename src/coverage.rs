@@ -20,21 +20,18 @@ mod slot;
 mod tests;
 
 pub use file::{CoverageError, FILE, read};
-pub use gap::{Extent, Gap, GapId, State};
+pub use gap::{Extent, Gap, GapId, State, Wanted};
+pub use known::{GAPS_MAX, METERS_MAX};
 pub use meter::{Lacks, Seen};
 pub use slot::{SLOT_NS, Slot, Stretch};
 
-use crate::journal::Position;
+use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use known::Known;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Meters that are followed.
-pub const METERS_MAX: usize = 20_000;
-/// Gaps that are remembered, closed ones included.
-pub const GAPS_MAX: usize = 10_000;
 
 /// What is missing; a clone is the same.
 #[derive(Debug, Clone)]
@@ -44,19 +41,8 @@ pub struct Coverage(Arc<Inner>);
 struct Inner {
     file: PathBuf,
     state: Mutex<Known>,
-}
-
-/// What is to be asked for: quarter-hours or times of one meter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The gap.
-    pub gap: GapId,
-    /// Whose readings.
-    pub meter: MeterId,
-    /// The first instant.
-    pub from: UnixNanos,
-    /// The last instant.
-    pub until: UnixNanos,
+    /// Every record below it has been noted since the start, or before.
+    noted_below: AtomicU64,
 }
 
 /// How much is missing of a source's readings.
@@ -74,7 +60,7 @@ impl Coverage {
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
         let state = file::read_or_begin_anew(&file);
-        Self(Arc::new(Inner { file, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { file, state: Mutex::new(state), noted_below: AtomicU64::new(0) }))
     }
 
     /// Everything before it has been noted, as of the last [`Coverage::store`].
@@ -87,6 +73,19 @@ impl Coverage {
     pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = Seen>) {
         let mut known = self.locked();
         readings.for_each(|seen| known.note(source, seen, received));
+    }
+
+    /// Every record below `next` has been noted or holds nothing to be noted. To be said
+    /// also of a lower one after a rewind: that takes nothing back.
+    pub fn reached(&self, next: Sequence) {
+        self.0.noted_below.fetch_max(next.0, Ordering::Release);
+    }
+
+    /// Whether every record below `position` has been noted. False after a start until
+    /// the pump has found its place.
+    #[must_use]
+    pub fn has_noted(&self, position: Sequence) -> bool {
+        self.0.noted_below.load(Ordering::Acquire) >= position.0
     }
 
     /// Looks what is missing by now. Only to be called when everything that came

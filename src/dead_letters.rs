@@ -25,7 +25,6 @@
 mod index;
 mod letter;
 mod look;
-mod room;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +49,8 @@ pub const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 60 << 20 } else { 256 << 20 }
 pub const OPEN_LETTERS_MAX: usize = if cfg!(test) { 8 } else { 20_000 };
 
 const SEGMENT_BYTES: u64 = 20 << 20;
+/// Many at once, so that a full house is not cleared letter by letter.
+const EVICTED_AT_ONCE: usize = if cfg!(test) { 2 } else { 500 };
 const OPEN_CURSOR: &str = "open";
 /// Formats of this journal's records; numbers are stored and never reused.
 const FORMAT_LETTER: u16 = 1;
@@ -213,6 +214,57 @@ impl DeadLetters {
     /// Closes the letters' journal.
     pub fn close(&self) {
         self.journal.close();
+    }
+
+    /// Appends a letter, after others have given way if need be.
+    fn append_letter(&self, index: &mut Index, letter: &Letter) -> Result<LetterId, DeadLetterError> {
+        let payload = letter.encode();
+        while index.len() >= OPEN_LETTERS_MAX {
+            self.evict(index)?;
+        }
+        loop {
+            match self.append(FORMAT_LETTER, &payload) {
+                Ok(sequence) => return Ok(LetterId(sequence.0)),
+                Err(full @ AppendError::Full { .. }) if index.oldest().is_none() => return Err(full.into()),
+                Err(AppendError::Full { .. }) => self.evict(index)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The oldest open letters give way.
+    fn evict(&self, index: &mut Index) -> Result<(), DeadLetterError> {
+        let mut evicted = Vec::new();
+        while let Some((id, kind)) = index.oldest().filter(|(_, kind)| kind.gives_way()) {
+            if evicted.len() >= EVICTED_AT_ONCE {
+                break;
+            }
+            index.settle(id);
+            evicted.push((id, kind));
+        }
+        let Some((last, _)) = evicted.last() else {
+            let oldest = index.oldest().map_or(LetterId(0), |(id, _)| id);
+            return Err(DeadLetterError::Full { oldest });
+        };
+        tracing::warn!(
+            letters = evicted.len(),
+            last = last.0,
+            "the dead letters are full: the oldest gave way; look at the new ones with `meterline dead-letters list`"
+        );
+        // The room is free only once the cursor has let go of it.
+        self.store_cursor(index)?;
+        evicted.into_iter().for_each(|(id, kind)| self.note_evicted(id, kind));
+        Ok(())
+    }
+
+    /// So that it does not come back as open after a restart. Where even that finds
+    /// no room it does, for as long as its segment is there.
+    fn note_evicted(&self, id: LetterId, kind: Kind) {
+        metrics::counter("meterline_dead_letters_evicted_total", &[("kind", kind.label().to_owned())]).increment(1);
+        let settlement = letter::encode_settlement(id, Settlement::Evicted);
+        if let Err(error) = self.begin_append(FORMAT_SETTLED, &settlement) {
+            tracing::debug!(letter = id.0, %error, "an evicted letter cannot be marked as such");
+        }
     }
 
     fn append(&self, format: u16, payload: &[u8]) -> Result<Sequence, AppendError> {

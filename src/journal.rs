@@ -21,8 +21,9 @@
 //! (see `scan`).
 //!
 //! Where to look: the format is `block`, `segment_header`, `group` and `frame`;
-//! `pending` and `append` are the way in, `writer` the commit, `reader` the way
-//! out; `share` who holds how much of it; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
+//! `handle` is the journal as everybody holds it; `pending` and `append` are the way
+//! in, `writer` the commit, `reader` and `view` the way out; `share` who holds how much
+//! of it; `recover` and `scan` the open after a crash, `repair` and `salvage` what is
 //! done by hand where that refuses; `retention` what is deleted;
 //! `cursor`, `gaps`, `ledger` and `lock` the small files beside the segments; `disk` the
 //! few operations all of it needs.
@@ -34,14 +35,15 @@ mod checkpoints;
 mod cursor;
 mod disk;
 mod error;
-mod format;
 mod frame;
 mod gaps;
 mod group;
+mod handle;
 mod identity;
 pub mod inspect;
 mod ledger;
 mod lock;
+mod locked;
 mod options;
 mod outcome;
 mod pending;
@@ -52,345 +54,30 @@ pub mod repair;
 mod retention;
 mod salvage;
 mod scan;
-mod search;
 mod segment_header;
 mod segment_name;
 mod share;
+mod view;
 mod writer;
 
 pub use append::Append;
 pub use checkpoints::{Checkpoint, Checkpoints};
-pub use cursor::{Cursor, Cursors, Range};
+pub use cursor::{Cursor, Cursors};
 pub use error::{AppendError, CursorError, GapError, LedgerError, OpenError, ReadError};
-pub use format::{FormatVersion, finalize};
 pub use gaps::{GAPS_MAX, Gap, GapReason, Gaps};
+pub use handle::Journal;
 pub use identity::Resolved;
-pub use inspect::{Inspection, SegmentSummary};
+pub use inspect::Inspection;
 pub use options::{Optional, Options, RECORD_BYTES_MAX, Retention};
 pub use outcome::{CommitOutcome, Opening, Usage};
 pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
 pub use share::Share;
+pub use view::{SegmentSummary, View};
 
 #[cfg(test)]
 pub(crate) use disk::faulty::{FaultyDisk, Operation};
-
-use crate::reading::{Limits, UnixNanos};
-use catalog::Catalog;
-use disk::{RealDisk, SharedDisk};
-use ledger::{Ledger, SourceName};
-use lock::Lock;
-use pending::Pending;
-use retention::Keeper;
-use share::Shares;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
-use writer::Writer;
-
-/// The open journal. Clones are the same journal; when the last is gone it closes.
-#[derive(Clone)]
-pub struct Journal {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    keeper: Arc<Keeper>,
-    catalog: Arc<Catalog>,
-    cursors: Arc<Cursors>,
-    pending: Arc<Pending>,
-    sources: Arc<Ledger<SourceName>>,
-    rules: Ledger<Limits>,
-    shares: Arc<Shares>,
-    journal: JournalId,
-    record_bytes_max: usize,
-    /// The writer and the directory's lock, until the journal is closed.
-    running: Mutex<Option<(JoinHandle<()>, Lock)>>,
-}
-
-impl Journal {
-    /// Opens the journal of a directory, made where it does not exist.
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn open(options: Options) -> Result<(Self, Opening), OpenError> {
-        let directory = options.directory.clone();
-        let disk = RealDisk::create(&directory).map_err(|source| OpenError::Io {
-            directory,
-            what: "the directory cannot be made".to_owned(),
-            source,
-        })?;
-        Self::open_on(Arc::new(disk), options)
-    }
-
-    /// Opens the journal on a disk.
-    pub(crate) fn open_on(disk: SharedDisk, options: Options) -> Result<(Self, Opening), OpenError> {
-        options.check()?;
-        let io =
-            |what: &str, source| OpenError::Io { directory: options.directory.clone(), what: what.to_owned(), source };
-        let is_new = disk.names().map_err(|source| io("its files cannot be listed", source))?.is_empty();
-        let lock = Lock::take(&*disk).map_err(|source| io("its lock file cannot be used", source))?;
-        let lock = lock.ok_or_else(|| OpenError::Locked { directory: options.directory.clone() })?;
-        let format = format::of_directory(&*disk, is_new)?;
-        let sources = Arc::new(Ledger::read(Arc::clone(&disk))?);
-        let rules = Ledger::read(Arc::clone(&disk))?;
-        let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io("its cursors cannot be read", source))?;
-        let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io("its list of gaps cannot be read", source))?;
-        let mut recovered = recover::recover(&*disk)?;
-        let segments = recovered.segments.clone();
-        let catalog = Arc::new(Catalog::new(Arc::clone(&disk), segments, recovered.next, recovered.readable_bytes));
-        let shares = Arc::new(Shares::read(disk, Arc::clone(&sources), &options, recovered.next, catalog.bytes()));
-        let keeper = Arc::new(Keeper {
-            catalog: Arc::clone(&catalog),
-            cursors: Arc::new(cursors),
-            gaps,
-            journal: lock.journal,
-            format,
-            unsynced: Mutex::new(true),
-            options,
-        });
-        let rewrite = recovered.rewrite.take();
-        let torn = recovered.torn;
-        let mut writer = Writer::new(Arc::clone(&keeper), Arc::clone(&shares), recovered);
-        let rewritten = rewrite.as_ref().map_or(0, |group| u64::from(group.count()));
-        if let Some(group) = rewrite {
-            writer.rewrite(group).map_err(OpenError::Rewrite)?;
-        }
-        keeper.expire();
-        writer.look_at_shares();
-        let opening = Opening {
-            oldest: catalog.oldest(),
-            next: catalog.next(),
-            segments: catalog.segments().len(),
-            rewritten,
-            torn,
-            is_new_journal: lock.is_new_journal,
-            damaged_cursors: keeper.cursors.damaged(),
-        };
-        Self::start(keeper, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
-    }
-
-    fn start(
-        keeper: Arc<Keeper>,
-        writer: Writer,
-        (sources, rules, shares): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>),
-        lock: Lock,
-    ) -> Result<Self, OpenError> {
-        let pending = Arc::new(Pending::new(keeper.options.group_bytes_max));
-        let journal = lock.journal;
-        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn({
-            let pending = Arc::clone(&pending);
-            move || writer.run(&pending)
-        });
-        let thread = thread.map_err(|source| OpenError::Io {
-            directory: keeper.options.directory.clone(),
-            what: "its writer's thread cannot be started".to_owned(),
-            source,
-        })?;
-        let inner = Inner {
-            catalog: Arc::clone(&keeper.catalog),
-            cursors: Arc::clone(&keeper.cursors),
-            pending,
-            sources,
-            rules,
-            shares,
-            journal,
-            record_bytes_max: keeper.options.record_bytes_max,
-            running: Mutex::new(Some((thread, lock))),
-            keeper,
-        };
-        Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// Copies the record into the group that is being filled. The returned future
-    /// resolves once the group is synced.
-    ///
-    /// # Errors
-    /// A record that is too large, a source that holds its share of the journal, or
-    /// a journal that is closed.
-    pub fn append(&self, header: RecordHeader, payload: &[u8]) -> Result<Append, AppendError> {
-        if payload.len() > self.inner.record_bytes_max {
-            let (bytes, bytes_max) = (block::on_disk(payload.len()), block::on_disk(self.inner.record_bytes_max));
-            return Err(AppendError::TooLarge { bytes, bytes_max });
-        }
-        self.inner.shares.admit(header.source)?;
-        let frame_header = frame::frame_header(&header, payload);
-        self.inner.pending.push(&frame_header, payload, &header)
-    }
-
-    /// The number of a source's name; a new one is durable before this returns.
-    ///
-    /// # Errors
-    /// A name that does not fit into a line, or a failing disk.
-    pub fn source_id(&self, name: &str) -> Result<SourceId, LedgerError> {
-        self.inner.sources.source_id(name)
-    }
-
-    /// The name behind a source's number.
-    #[must_use]
-    pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
-        self.inner.sources.get(id.0).map(|name| name.0)
-    }
-
-    /// The number of limits; new ones are durable before this returns.
-    ///
-    /// # Errors
-    /// A failing disk.
-    pub fn rule_version(&self, limits: &Limits) -> Result<RuleVersion, LedgerError> {
-        self.inner.rules.rule_version(limits)
-    }
-
-    /// The limits behind a rule version.
-    #[must_use]
-    pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
-        self.inner.rules.get(version.0)
-    }
-
-    /// A reader whose first record is `from`.
-    ///
-    /// # Errors
-    /// A record that retention took, or beyond the next one.
-    pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
-        Reader::within(&self.inner.catalog, from)
-    }
-
-    /// The oldest record that can be read.
-    #[must_use]
-    pub fn oldest(&self) -> Position {
-        self.position(self.inner.catalog.oldest())
-    }
-
-    /// The first sequence that is not synced yet.
-    #[must_use]
-    pub fn next(&self) -> Sequence {
-        self.inner.catalog.next()
-    }
-
-    /// Waits until `self.next() > next`, and says whether it is. Returns early
-    /// (with false) when [`Journal::wake`] is called meanwhile.
-    #[must_use]
-    pub fn wait_beyond(&self, next: Sequence, timeout: Duration) -> bool {
-        self.inner.catalog.wait_beyond(next, timeout)
-    }
-
-    /// Ends every [`Journal::wait_beyond`] that waits now.
-    pub fn wake(&self) {
-        self.inner.catalog.wake();
-    }
-
-    /// The position of a sequence.
-    #[must_use]
-    pub fn position(&self, next: Sequence) -> Position {
-        identity::position(&self.inner.catalog, self.inner.journal, next)
-    }
-
-    /// The first record, in order of sequence, that was received at `time` or
-    /// later; the next one to come where there is none.
-    ///
-    /// # Errors
-    /// Damage or a failing disk on the way.
-    pub fn first_received_at_or_after(&self, time: UnixNanos) -> Result<Sequence, ReadError> {
-        search::first_received_at_or_after(&self.inner.catalog, time)
-    }
-
-    /// The cursors stored beside the segments.
-    #[must_use]
-    pub fn cursors(&self) -> &Cursors {
-        &self.inner.cursors
-    }
-
-    /// What sinks will not get any more.
-    #[must_use]
-    pub fn gaps(&self) -> &Gaps {
-        &self.inner.keeper.gaps
-    }
-
-    /// What a sink's store has confirmed so far, as far as it was noted.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn checkpoints(&self, sink: &str) -> Result<Checkpoints, CursorError> {
-        Checkpoints::read(Arc::clone(&self.inner.catalog.disk), sink)
-    }
-
-    /// Where a reader with this cursor begins.
-    #[must_use]
-    pub fn resolve(&self, cursor: &Cursor) -> Resolved {
-        identity::resolve(&self.inner.catalog, self.inner.journal, cursor)
-    }
-
-    /// How full it is.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let catalog = &self.inner.catalog;
-        Usage {
-            bytes: catalog.bytes(),
-            cap_bytes: self.inner.keeper.options.cap_bytes,
-            segments: catalog.segments().len(),
-            oldest: catalog.oldest(),
-            next: catalog.next(),
-        }
-    }
-
-    /// What every source holds undelivered, looked at every second or so.
-    #[must_use]
-    pub fn shares(&self) -> Vec<Share> {
-        self.inner.shares.list()
-    }
-
-    /// The segments, oldest first.
-    #[must_use]
-    pub fn segments(&self) -> Vec<SegmentSummary> {
-        inspect::summaries(&self.inner.catalog)
-    }
-
-    /// Why nothing can be appended any more, if the writer's thread ended by itself.
-    #[must_use]
-    pub fn died(&self) -> Option<String> {
-        let running = locked(&self.inner.running);
-        let ended = running.as_ref().is_some_and(|(writer, _)| writer.is_finished());
-        ended.then(|| "the journal's writer ended by itself; look for its panic above".to_owned())
-    }
-
-    /// Commits what was appended, proves it with a closing group, and gives the
-    /// directory free. Later appends are refused; readers go on.
-    pub fn close(&self) {
-        self.inner.close();
-    }
-}
-
-impl Inner {
-    fn close(&self) {
-        self.pending.close();
-        let running = locked(&self.running).take();
-        if let Some((writer, lock)) = running {
-            if writer.join().is_err() {
-                tracing::error!("the journal's writer died; what it had not answered was not acknowledged");
-            }
-            drop(lock);
-        }
-        self.catalog.wake();
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-impl fmt::Debug for Journal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("usage", &self.usage()).finish_non_exhaustive()
-    }
-}
-
-/// The lock's contents, also after a panic elsewhere: nothing is left half-done under these locks.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,9 @@
 //! other formatting shows the text; whoever needs it asks by name, so that a
 //! search for `expose` finds every use.
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use std::fmt;
+use std::io;
 
 /// A password, a token, a PIN.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +30,16 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(...)")
     }
+}
+
+/// Bytes that nobody can guess, for keys and passwords.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

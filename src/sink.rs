@@ -9,4 +9,5 @@ pub mod sqlite;
 
 mod findings;
 
-pub use findings::{Finding, Level, Step};
+pub use crate::base::{Finding, Level};
+pub use findings::Step;

@@ -3,3 +3,16 @@
 //! Pure: no transport, no clock, no credentials of ours but as values to write.
 
 pub mod smart_me;
+
+use crate::reading::{MeterId, Sample, UnixNanos};
+
+/// One meter at one instant, as a vendor's decoder yields it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Whose.
+    pub meter: MeterId,
+    /// When it was measured.
+    pub at: UnixNanos,
+    /// Registers and values in base units, each register once.
+    pub samples: Vec<Sample>,
+}

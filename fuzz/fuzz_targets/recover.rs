@@ -31,7 +31,7 @@ fuzz_target!(|changes: &[u8]| {
 
 fn read_all(directory: &Path) {
     let Ok(inspection) = inspect::open(directory) else { return };
-    let Ok(mut reader) = inspection.reader(inspection.oldest()) else { return };
+    let Ok(mut reader) = inspection.view().reader(inspection.view().oldest()) else { return };
     while let Ok(Some(record)) = reader.read() {
         assert_eq!(record.payload, payload(record.sequence.0));
     }

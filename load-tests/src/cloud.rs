@@ -10,21 +10,23 @@ mod accounts;
 mod answers;
 mod device_list;
 mod devices;
+mod logins;
 mod oauth;
 mod registrations;
+mod request;
 mod sender;
 mod server;
 mod state;
+mod switches;
 #[cfg(test)]
 mod tests;
 
 pub use accounts::{CloudAccount, CloudLogin};
-pub use device_list::CloudGateway;
-pub use devices::{CloudDevice, DeviceKind};
-pub use oauth::{LoginSwitches, Rotation};
+pub use devices::{CloudDevice, CloudGateway, DeviceKind};
 pub use registrations::CloudRegistration;
+pub use request::{Fault, Received};
 pub use sender::{CloudSender, Sending, Sent};
-pub use state::{Fault, Received, Switches};
+pub use switches::{LoginSwitches, Rotation, Switches};
 
 use server::Server;
 use state::State;

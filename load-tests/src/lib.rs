@@ -4,7 +4,6 @@
 
 mod body;
 pub mod cloud;
-mod encode;
 mod expected;
 mod fleet;
 pub mod proto;

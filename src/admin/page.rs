@@ -1,8 +1,9 @@
 //! The status page: plain HTML that works without JavaScript and refreshes
 //! itself where there is some.
 
-use super::polls::polls;
-use super::status::{JournalStatus, MeterStatus, MissingStatus, RegistrationStatus, SinkStatus, Status};
+use super::status::{JournalStatus, MeterStatus, MissingStatus, SinkStatus, Status};
+use crate::base::human;
+use crate::source::{Description, Fact, State};
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
@@ -28,8 +29,7 @@ pub(super) fn page(status: &Status) -> String {
     );
     summary(&mut html, status);
     sources(&mut html, status);
-    registrations(&mut html, &status.registrations);
-    polls(&mut html, &status.polls);
+    ingest(&mut html, status);
     sinks(&mut html, status);
     journal(&mut html, status);
     missing(&mut html, &status.missing);
@@ -74,14 +74,49 @@ fn summary(html: &mut String, status: &Status) {
     }
 }
 
+fn sources(html: &mut String, status: &Status) {
+    html.push_str("<h2>Sources</h2><table><tr><th>Source<th>Kind<th>State<th>Facts</tr>");
+    for source in &status.sources {
+        source_row(html, source);
+    }
+    html.push_str("</table>");
+}
+
+fn source_row(html: &mut String, source: &Description) {
+    let class = match source.state {
+        State::Running => "ok",
+        State::Waiting => "wait",
+        State::Failing | State::Misconfigured => "bad",
+    };
+    let why = source.why.as_deref().map(|why| format!(" since {}: {}", source.since, escaped(why)));
+    push(
+        html,
+        format_args!(
+            "<tr><td>{}<td>{}<td class={class}>{}{}<td>",
+            escaped(&source.name),
+            source.kind,
+            source.state.label(),
+            why.unwrap_or_default()
+        ),
+    );
+    for (name, fact) in &source.facts {
+        let fact = match fact {
+            Fact::Number(number) => number.to_string(),
+            Fact::Text(text) => escaped(text),
+        };
+        push(html, format_args!("<div>{}: {fact}</div>", escaped(&name.replace('_', " "))));
+    }
+    html.push_str("</tr>");
+}
+
 /// Said beside a source that holds its share of the journal.
 const HELD_BACK: &str = " <span class=\"bad\">holds its share of the journal undelivered: answered 503 until the sinks have some of it</span>";
 
-fn sources(html: &mut String, status: &Status) {
+fn ingest(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Sources</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Unreadable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
+        "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Unreadable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
     );
-    for source in &status.sources {
+    for source in &status.ingest {
         push(
             html,
             format_args!(
@@ -100,17 +135,6 @@ fn sources(html: &mut String, status: &Status) {
 }
 
 fn missing(html: &mut String, missing: &MissingStatus) {
-    for repair in missing.repairs.iter().filter(|repair| repair.state != "working") {
-        let why = repair.why.as_deref().map(escaped).unwrap_or_default();
-        push(
-            html,
-            format_args!(
-                "<p class=\"wait\">What is missing of {} is not fetched ({}): {why}</p>",
-                escaped(&repair.account),
-                repair.state
-            ),
-        );
-    }
     if missing.newest.is_empty() {
         return;
     }
@@ -138,30 +162,6 @@ fn missing(html: &mut String, missing: &MissingStatus) {
         );
     }
     html.push_str("</table>");
-}
-
-fn registrations(html: &mut String, registrations: &[RegistrationStatus]) {
-    for registration in registrations {
-        let class = match registration.state {
-            "right" => "ok",
-            "failing" => "bad",
-            _ => "wait",
-        };
-        let why = registration.why.as_deref().map(|why| format!(": {}", escaped(why))).unwrap_or_default();
-        let right = registration.right_at.as_deref().map(|at| format!(", last right at {at}")).unwrap_or_default();
-        let changed = match (&registration.changed, &registration.changed_at) {
-            (Some(what), Some(at)) => format!(" Put right at {at}: {}.", escaped(what)),
-            _ => String::new(),
-        };
-        push(
-            html,
-            format_args!(
-                "<p>The registration of {} at smart-me: <span class={class}>{}</span>{why}{right}.{changed}</p>",
-                escaped(&registration.account),
-                registration.state
-            ),
-        );
-    }
 }
 
 fn sinks(html: &mut String, status: &Status) {
@@ -211,8 +211,8 @@ fn journal(html: &mut String, status: &Status) {
             "<h2>Journal</h2><p>{}.{} % full: {} of {} in {} segments; records {} to {}.</p>",
             percent / 10,
             percent % 10,
-            size(journal.bytes),
-            size(journal.cap_bytes),
+            human::bytes(journal.bytes),
+            human::bytes(journal.cap_bytes),
             journal.segments,
             journal.oldest_sequence,
             journal.next_sequence.saturating_sub(1)
@@ -297,23 +297,11 @@ fn values(meter: &MeterStatus) -> String {
     text
 }
 
-/// Bytes as a person reads them.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut tenths = bytes.saturating_mul(10);
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
-pub(super) fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
+fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     html.write_fmt(arguments).unwrap_or_default();
 }
 
-pub(super) fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,9 +1,10 @@
 //! The status as data: what the page shows and `/status.json` answers. Field
 //! names are stable; times are RFC 3339 in UTC.
 
-use super::polls::PollStatus;
+use crate::source::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Everything on the status page.
 #[derive(Debug, Clone, Serialize)]
@@ -20,14 +21,12 @@ pub struct Status {
     pub clock: ClockStatus,
     /// The webhook's certificate, where it has one.
     pub certificate: Option<CertificateStatus>,
-    /// The webhook registrations at smart-me that are kept right.
-    pub registrations: Vec<RegistrationStatus>,
-    /// The accounts at smart-me that are asked for their devices.
-    pub polls: Vec<PollStatus>,
+    /// What every source tells of itself.
+    pub sources: Vec<Arc<Description>>,
+    /// What ingest has taken of each source's name.
+    pub ingest: Vec<IngestStatus>,
     /// The journal.
     pub journal: JournalStatus,
-    /// Every source that brought something or may.
-    pub sources: Vec<SourceStatus>,
     /// Every sink.
     pub sinks: Vec<SinkStatus>,
     /// What is missing of the meters' readings.
@@ -54,25 +53,6 @@ pub struct CertificateStatus {
     pub expires: String,
     /// Why what its files hold now is not in use, where it is not.
     pub fault: Option<String>,
-}
-
-/// A webhook registration at smart-me.
-#[derive(Debug, Clone, Serialize)]
-pub struct RegistrationStatus {
-    /// The account.
-    pub account: String,
-    /// unknown (not looked at yet), right or failing.
-    pub state: &'static str,
-    /// Why it cannot be kept right.
-    pub why: Option<String>,
-    /// When it was last seen right.
-    pub right_at: Option<String>,
-    /// What was done last to put it right.
-    pub changed: Option<String>,
-    /// When that was.
-    pub changed_at: Option<String>,
-    /// Registrations of other programs in the account.
-    pub foreign: usize,
 }
 
 /// The journal's fill.
@@ -118,21 +98,8 @@ pub struct MissingStatus {
     pub gaps_open: usize,
     /// Quarter-hours missing in them.
     pub quarter_hours: u64,
-    /// How it is with fetching it, by account.
-    pub repairs: Vec<RepairStatus>,
     /// The newest gaps, open or not, newest first.
     pub newest: Vec<MissingGapStatus>,
-}
-
-/// How it is with fetching what is missing of an account.
-#[derive(Debug, Clone, Serialize)]
-pub struct RepairStatus {
-    /// The account.
-    pub account: String,
-    /// working, failing, or refused (the account may not read past values).
-    pub state: &'static str,
-    /// Why it is not working.
-    pub why: Option<String>,
 }
 
 /// A gap in a meter's readings.
@@ -162,9 +129,9 @@ pub struct MissingGapStatus {
     pub repaired: u64,
 }
 
-/// A source.
+/// What ingest has taken of one source.
 #[derive(Debug, Clone, Serialize)]
-pub struct SourceStatus {
+pub struct IngestStatus {
     /// Account or device name.
     pub name: String,
     /// Bodies taken since the start.

@@ -2,9 +2,9 @@
 
 mod bridge;
 
+use crate::base::{self, Level};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::sink::Level;
+use crate::config::{Config, Source};
 use crate::source::webhook::TlsFiles;
 use serde::Serialize;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     found.push(data_directory(&config.data_directory));
     found.extend(bridge::bridge(config).map(|(level, said)| Finding::new("journal", level, said)));
     found.extend(config.webhook.tls.as_ref().map(certificate));
-    found.extend(super::smart_me::findings(config));
+    found.extend(sources(config));
     if connect {
         found.extend(sinks(config));
     }
@@ -85,15 +85,23 @@ fn data_directory(directory: &Path) -> Finding {
     }
 }
 
+fn sources(config: &Config) -> Vec<Finding> {
+    let named = |source: &Source| {
+        let found = source.findings(&config.data_directory).into_iter();
+        found.map(|finding| Finding::new(source.table(), finding.level, finding.message)).collect::<Vec<_>>()
+    };
+    config.sources.iter().flat_map(named).collect()
+}
+
 fn sinks(config: &Config) -> Vec<Finding> {
     let _ = config;
-    let looked: [(&'static str, Vec<crate::sink::Finding>); _] = [
+    let looked: [(&'static str, Vec<base::Finding>); _] = [
         #[cfg(feature = "questdb")]
         ("questdb", config.sinks.questdb.as_ref().map_or_else(Vec::new, |it| crate::sink::questdb::check(&it.sink))),
         #[cfg(feature = "kafka")]
         ("kafka", config.sinks.kafka.as_ref().map_or_else(Vec::new, crate::sink::kafka::check)),
     ];
-    let named = |(part, found): (&'static str, Vec<crate::sink::Finding>)| {
+    let named = |(part, found): (&'static str, Vec<base::Finding>)| {
         found.into_iter().map(move |finding| Finding::new(part, finding.level, finding.message))
     };
     looked.into_iter().flat_map(named).collect()

@@ -1,11 +1,9 @@
 //! What is done to a journal that no service has open: repair of a segment, a new
-//! id after its directory was put back from a copy, the newest format for good.
+//! id after its directory was put back from a copy.
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::finalize;
 use crate::journal::repair::{Repair, repair, restore};
-use std::path::Path;
 
 /// Looks at a damaged segment, and with `is_meant` replaces it by what can be read
 /// of it. One sentence a line.
@@ -36,29 +34,6 @@ pub fn restore_journal(config: &Config) -> Result<String, String> {
         restore(&letters).map_err(|error| error.to_string())?;
     }
     Ok(format!("records from now on belong to journal {journal}; those that are there keep theirs, and sinks go on"))
-}
-
-/// Raises the format of both journals to the newest this program writes.
-///
-/// # Errors
-/// A sentence: what stands in the way.
-pub fn finalize_journals(config: &Config) -> Result<Vec<String>, String> {
-    let directories = [config.journal_directory(), config.dead_letters_directory()];
-    let there: Vec<_> = directories.iter().filter(|directory| directory.is_dir()).collect();
-    if there.is_empty() {
-        let data = config.data_directory.display();
-        return Err(format!("{data} holds no journal; name the data directory with --data"));
-    }
-    let sentence = |directory: &Path| match finalize(directory).map_err(|error| error.to_string())? {
-        (before, newest) if before == newest => {
-            Ok(format!("{} has format {newest} already, the newest of this program", directory.display()))
-        }
-        (before, newest) => Ok(format!(
-            "{} had format {before} and has {newest} now; an older program refuses it from now on",
-            directory.display()
-        )),
-    };
-    there.into_iter().map(|directory| sentence(directory)).collect()
 }
 
 fn sentences(found: &Repair) -> Vec<String> {

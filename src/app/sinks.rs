@@ -36,8 +36,7 @@ pub(super) fn start_pumps(
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
-    let sources = super::smart_me::sources(config).into_iter();
-    let rules = CurrentRules::new(sources.map(|(name, options)| (name, options.limits)));
+    let rules = current_rules(config);
     let mut sinks = sinks(config, journal, letters, clock)?;
     sinks.push((COVERAGE, Box::new(watching)));
     sinks
@@ -48,6 +47,12 @@ pub(super) fn start_pumps(
             PumpHandle::start(name, sink, journal.clone(), clock.clone(), options).map_err(StartError::because)
         })
         .collect()
+}
+
+/// The limits that are configured now.
+pub(super) fn current_rules(config: &Config) -> CurrentRules {
+    let sources = super::sources::options(config).into_iter();
+    CurrentRules::new(sources.map(|(name, options)| (name, options.limits)))
 }
 
 /// A cursor whose sink is configured no more would pin the journal until it is full.

@@ -14,12 +14,12 @@ use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::coverage::Coverage;
-use crate::deliver::{PumpHandle, WebhookCounters};
+use crate::deliver::PumpHandle;
 use crate::ingest::{Door, SourceOptions};
 use crate::meters::Meters;
 use crate::source::smart_me::{
     self, Access, Account, ApiError, Client, Describer, Desk, Evidence, Listed, Memory, Pause, PollMode, PollParts,
-    PollStatus, Registrar, RegistrationStatus, RepairStatus, Report, Way, Worker,
+    PollStatus, Registrar, RegistrationStatus, RepairStatus, Report, Way, WebhookCounters, Worker,
 };
 use crate::source::webhook::Webhook;
 use std::sync::Arc;

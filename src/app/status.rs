@@ -1,11 +1,8 @@
 //! The status page's data, read from the running parts.
 
-mod polls;
-
-use super::smart_me::Workers;
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, JournalStatus, MeterStatus, MetersStatus,
-    MissingGapStatus, MissingStatus, RepairStatus, SinkStatus, SourceStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
 };
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Gap as MeasurementGap};
@@ -14,7 +11,7 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
 use crate::journal::{Gap, Journal, Share};
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::smart_me::{self, RegistrationState, RegistrationStatus, RepairState};
+use crate::source::Sources;
 use crate::source::webhook::{self, Tls};
 use std::sync::Arc;
 
@@ -26,7 +23,7 @@ const GAPS_SHOWN_MAX: usize = 20;
 
 /// What a snapshot is read from.
 #[derive(Debug, Clone)]
-pub(super) struct Sources {
+pub(super) struct Snapshot {
     pub(super) clock: Clock,
     pub(super) started: UnixNanos,
     pub(super) journal: Journal,
@@ -34,10 +31,10 @@ pub(super) struct Sources {
     pub(super) dead_letters: DeadLetters,
     pub(super) coverage: Coverage,
     pub(super) tls: Option<Tls>,
-    pub(super) smart_me: Arc<Workers>,
+    pub(super) sources: Arc<Sources>,
 }
 
-impl Sources {
+impl Snapshot {
     pub(super) fn ready(&self) -> Result<(), String> {
         match self.door.health() {
             Health::Open => Ok(()),
@@ -55,15 +52,9 @@ impl Sources {
             clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
-            registrations: self
-                .smart_me
-                .registrations
-                .iter()
-                .map(|worker| registration_status(worker.status()))
-                .collect(),
-            polls: self.smart_me.polls.iter().map(|poll| polls::status(poll.status())).collect(),
+            sources: self.sources.descriptions(),
+            ingest: self.ingest_status(&recent.sources),
             journal: self.journal_status(),
-            sources: self.source_status(&recent.sources),
             sinks: pumps.iter().map(sink_status).collect(),
             missing: self.missing_status(),
             dead_letters: DeadLetterStatus { open: self.dead_letters.open_by_kind() },
@@ -74,10 +65,10 @@ impl Sources {
         }
     }
 
-    fn source_status(&self, sources: &[SourceActivity]) -> Vec<SourceStatus> {
+    fn ingest_status(&self, sources: &[SourceActivity]) -> Vec<IngestStatus> {
         let shares = self.journal.shares();
         let share = |source: &SourceActivity| shares.iter().find(|share| share.source == source.name);
-        sources.iter().map(|source| source_status(source, share(source))).collect()
+        sources.iter().map(|source| ingest_status(source, share(source))).collect()
     }
 
     fn missing_status(&self) -> MissingStatus {
@@ -87,7 +78,6 @@ impl Sources {
         MissingStatus {
             gaps_open: open().count(),
             quarter_hours: open().map(|(_, missing)| missing).sum(),
-            repairs: self.smart_me.repairs.iter().map(|repair| repair_status(repair.status())).collect(),
             newest: newest.map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
         }
     }
@@ -122,15 +112,6 @@ fn gap_status(gap: &Gap) -> GapStatus {
     }
 }
 
-fn repair_status(status: smart_me::RepairStatus) -> RepairStatus {
-    let (state, why) = match status.state {
-        RepairState::Working => ("working", None),
-        RepairState::Failing(why) => ("failing", Some(why)),
-        RepairState::Refused(why) => ("refused", Some(why)),
-    };
-    RepairStatus { account: status.account, state, why }
-}
-
 fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {
     MissingGapStatus {
         id: gap.id.0,
@@ -147,8 +128,8 @@ fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapSta
     }
 }
 
-fn source_status(source: &SourceActivity, share: Option<&Share>) -> SourceStatus {
-    SourceStatus {
+fn ingest_status(source: &SourceActivity, share: Option<&Share>) -> IngestStatus {
+    IngestStatus {
         name: source.name.to_string(),
         bodies: source.bodies,
         undecodable: source.undecodable,
@@ -157,23 +138,6 @@ fn source_status(source: &SourceActivity, share: Option<&Share>) -> SourceStatus
         last_received: source.last_received.map(|at| at.to_string()),
         held_bytes: share.map_or(0, |share| share.held_bytes),
         held_back: share.is_some_and(|share| share.is_held_back),
-    }
-}
-
-fn registration_status(status: RegistrationStatus) -> crate::admin::RegistrationStatus {
-    let (state, why) = match status.state {
-        RegistrationState::Unknown => ("unknown", None),
-        RegistrationState::Right => ("right", None),
-        RegistrationState::Failing(why) => ("failing", Some(why)),
-    };
-    crate::admin::RegistrationStatus {
-        account: status.account,
-        state,
-        why,
-        right_at: status.right_at.map(|at| at.to_string()),
-        changed_at: status.changed.as_ref().map(|(at, _)| at.to_string()),
-        changed: status.changed.map(|(_, what)| what),
-        foreign: status.foreign,
     }
 }
 

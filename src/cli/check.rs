@@ -4,7 +4,7 @@ use super::Failure;
 use super::place::ConfigPlace;
 use super::table::{print, print_json};
 use crate::app::{Finding, findings};
-use crate::sink::Level;
+use crate::base::Level;
 use clap::Args;
 
 /// Says everything that is wrong with a configuration

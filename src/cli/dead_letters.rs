@@ -255,7 +255,7 @@ fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure>
         std::io::stdout().write_all(&body)?;
         return Ok(());
     }
-    print(body.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    print(hex::encode(body))
 }
 
 fn settle(place: &DataPlace, letters: &[Letters], verb: impl Fn(u64) -> Command) -> Result<(), Failure> {

@@ -1,31 +1,37 @@
-//! `meterline decode`: what is in a webhook body, for a person or a script.
+//! `meterline decode`: what is in a body, for a person or a script.
 //!
 //! Reads the body as the service does, so what it shows is what would be stored.
 
 mod input;
+mod kept;
 mod view;
 
-use super::Failure;
+use super::failure::Failure;
+use super::place::DataPlace;
 use super::table::{print, print_json};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, PayloadFormat};
 use clap::{Args, ValueEnum};
-use input::InputError;
+use input::{Encoding, InputError};
+use kept::Records;
 use std::path::PathBuf;
 use view::Body;
 
-/// Shows what is in a webhook body
+/// Shows what is in a body: of a file, or of a source's records
 ///
 /// Prints every reading with its meter, time and values, each value with the
 /// code's name and unit, and what would be set aside with the reason. A body
-/// whose framing is broken is refused with byte and field.
+/// whose framing is broken is refused with byte and field. With --journal it shows
+/// the bodies that the journal holds of a source, each judged as it was at its
+/// receipt; the service may be running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline decode body.bin\n  \
     echo 0a5a0a12... | meterline decode\n  \
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
-    meterline decode body.bin --received 2026-11-21T13:15:10Z    judged as if it came then")]
-pub struct DecodeArgs {
+    meterline decode body.bin --received 2026-11-21T13:15:10Z    judged as if it came then\n  \
+    meterline decode --journal --source building-a --limit 1   the oldest record of that account")]
+pub(super) struct DecodeArgs {
     /// The file that holds the body; standard input without one, or with -
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -38,20 +44,16 @@ pub struct DecodeArgs {
     /// Judge times too, as if the body came at this time (RFC 3339), by the default limits
     #[arg(long, value_name = "TIME")]
     received: Option<jiff::Timestamp>,
+    /// Show what the journal holds of a source instead
+    #[arg(long, requires = "source", conflicts_with_all = ["file", "input", "format", "received"])]
+    journal: bool,
+    #[command(flatten)]
+    records: Records,
+    #[command(flatten)]
+    place: DataPlace,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-}
-
-/// How a body is written down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Encoding {
-    /// Hexadecimal if there are only such digits and blanks, else raw
-    Auto,
-    /// The bytes themselves
-    Raw,
-    /// Hexadecimal digits
-    Hex,
 }
 
 /// What a body is.
@@ -60,7 +62,7 @@ enum Format {
     /// The body of smart-me's realtime webhook
     SmartMe,
     /// meterline's own batch of readings, as polled and fetched ones are recorded
-    ReadingBatch,
+    Meterline,
 }
 
 /// Why a body is not shown.
@@ -74,11 +76,15 @@ enum ShowError {
     Received(jiff::Timestamp),
 }
 
-/// Shows the body that the arguments name.
+/// Shows what the arguments name.
 ///
 /// # Errors
 /// When it cannot be read or its framing is broken.
 pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
+    if let Some(source) = &arguments.records.source {
+        let records = kept::records(&arguments.place.load()?, source, &arguments.records)?;
+        return if arguments.json { print_json(&records) } else { records.iter().try_for_each(print) };
+    }
     let bytes = input::bytes(arguments.file.as_deref(), arguments.input).map_err(Failure::failed)?;
     let body = decoded(&bytes, arguments.format, arguments.received).map_err(Failure::failed)?;
     if arguments.json { print_json(&body) } else { print(&body) }
@@ -87,7 +93,7 @@ pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
 fn decoded(bytes: &[u8], format: Format, received: Option<jiff::Timestamp>) -> Result<Body, ShowError> {
     let format = match format {
         Format::SmartMe => PayloadFormat::SmartMe,
-        Format::ReadingBatch => PayloadFormat::ReadingBatch,
+        Format::Meterline => PayloadFormat::ReadingBatch,
     };
     let received =
         received.map(|time| i64::try_from(time.as_nanosecond()).map(UnixNanos).map_err(|_| ShowError::Received(time)));

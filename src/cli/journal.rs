@@ -2,9 +2,10 @@
 
 use super::Failure;
 use super::place::DataPlace;
+use super::records::open_journal;
 use super::table::{print, print_json, size, table};
-use crate::app::{finalize_journals, forget_cursor, repair_segment, restore_journal};
-use crate::journal::inspect::{self, Inspection};
+use crate::app::{forget_cursor, repair_segment, restore_journal};
+use crate::journal::inspect::Inspection;
 use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -61,15 +62,6 @@ enum Verb {
         #[command(flatten)]
         place: DataPlace,
     },
-    /// Let the journals use the newest format, for good
-    ///
-    /// After an upgrade the program goes on writing what the version before can read, so
-    /// that the upgrade can be taken back. This ends that: the version before refuses the
-    /// data directory from then on. The service must not be running.
-    Finalize {
-        #[command(flatten)]
-        place: DataPlace,
-    },
     /// Replace a damaged segment by what can be read of it
     ///
     /// Says what can be read and what is lost; with --yes it writes the segment anew
@@ -95,7 +87,6 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
         None => look(arguments),
         Some(Verb::Forget { place, name }) => print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?),
         Some(Verb::Restore { place }) => print(restore_journal(&place.load()?).map_err(Failure::failed)?),
-        Some(Verb::Finalize { place }) => print(finalize_journals(&place.load()?).map_err(Failure::failed)?.join("\n")),
         Some(Verb::Repair { place, segment, dead_letters, yes }) => {
             let lines = repair_segment(&place.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
             print(lines.join("\n"))
@@ -105,14 +96,7 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
 
 fn look(arguments: &JournalArgs) -> Result<(), Failure> {
     let config = arguments.place.load()?;
-    let directory = config.journal_directory();
-    if !directory.is_dir() {
-        return Err(Failure::failed(format!(
-            "{} holds no journal; name the data directory with --data",
-            directory.display()
-        )));
-    }
-    let journal = inspect::open(&directory).map_err(Failure::failed)?;
+    let journal = open_journal(&config)?;
     if arguments.records {
         return list_records(arguments, &journal);
     }
@@ -179,8 +163,9 @@ impl GapLine {
 
 impl Overview {
     fn of(journal: &Inspection) -> Self {
-        let next = journal.next();
+        let next = journal.view().next();
         let segments: Vec<_> = journal
+            .view()
             .segments()
             .into_iter()
             .map(|segment| SegmentLine {
@@ -192,7 +177,7 @@ impl Overview {
             })
             .collect();
         let cursors = journal.cursors().into_iter().map(|(name, cursor)| {
-            let position = cursor.as_ref().and_then(|cursor| cursor.position());
+            let position = cursor.as_ref().map(|cursor| cursor.position);
             CursorLine {
                 name,
                 next_sequence: position.map(|position| position.next.0),
@@ -201,7 +186,7 @@ impl Overview {
             }
         });
         Self {
-            oldest_sequence: journal.oldest().0,
+            oldest_sequence: journal.view().oldest().0,
             next_sequence: next.0,
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             cursors: cursors.collect(),
@@ -289,6 +274,7 @@ impl RecordLine {
             journal: record.journal.to_string(),
             received: record.header.received.to_string(),
             source: journal
+                .view()
                 .source_name(record.header.source)
                 .map_or_else(|| format!("number {}", record.header.source.0), |name| name.to_string()),
             format: record.header.format,
@@ -300,8 +286,8 @@ impl RecordLine {
 }
 
 fn list_records(arguments: &JournalArgs, journal: &Inspection) -> Result<(), Failure> {
-    let from = arguments.from.map_or_else(|| journal.oldest(), Sequence);
-    let mut reader = journal.reader(from).map_err(Failure::failed)?;
+    let from = arguments.from.map_or_else(|| journal.view().oldest(), Sequence);
+    let mut reader = journal.view().reader(from).map_err(Failure::failed)?;
     let mut lines = Vec::new();
     while lines.len() < arguments.limit {
         match reader.read().map_err(Failure::failed)? {

@@ -7,6 +7,7 @@ use super::section::Section;
 use super::value::Texts;
 use super::webhook::{NAME_WANTED, Sender, is_name};
 use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Wanted};
+use crate::wire::PayloadFormat;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -145,6 +146,9 @@ fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid
         section.fault("public_url", format!("'{public}' {why}: the address under which smart-me reaches the webhook"));
     }
     let sender = sender?;
+    if sender.format != PayloadFormat::SmartMe {
+        section.fault("public_url", "smart-me's bodies cannot be read here: the webhook account has another format");
+    }
     Some(Wanted {
         url: format!("{}{}", public.trim_end_matches('/'), sender.path),
         meter,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::source::smart_me::{Account, Login, NotRotatable, PollMode, Reach};
+use crate::wire::PayloadFormat;
 
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 
@@ -52,12 +53,24 @@ fn a_listener_beyond_loopback_needs_a_proxy_and_credentials() {
 }
 
 #[test]
-fn a_capture_is_off_unless_wanted_and_bounded() {
+fn an_accounts_bodies_are_smart_mes_unless_said_otherwise() {
     let account = |line: &str| format!("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n{line}\n");
-    assert_eq!(config(&account("")).webhook.accounts[0].capture, 0);
-    assert_eq!(config(&account("capture = 100")).webhook.accounts[0].capture, 100);
-    let found = faults(&account("capture = 10001"));
-    assert!(found.concat().contains("10001 must be between 0 and 10000"), "{found:#?}");
+    let format = |line: &str| config(&account(line)).webhook.accounts[0].format;
+    assert_eq!(format(""), PayloadFormat::SmartMe);
+    assert_eq!(format("format = \"smart-me\""), PayloadFormat::SmartMe);
+    assert_eq!(format("format = \"meterline\""), PayloadFormat::ReadingBatch);
+    assert!(faults(&account("format = \"json\""))[0].contains("'json' is none of smart-me, meterline"));
+}
+
+#[test]
+fn networks_of_proxies_are_ranges_or_addresses() {
+    let of = |network: &str| format!("[webhook]\nbehind_proxy = [\"{network}\"]\n");
+    for right in ["0.0.0.0/0", "::/0", "10.0.0.1", "10.0.0.1/32", "fd00::/8"] {
+        assert_eq!(config(&of(right)).webhook.behind_proxy.len(), 1, "{right}");
+    }
+    for wrong in ["-", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "example.org"] {
+        assert!(faults(&of(wrong))[0].contains("is no network, like"), "{wrong}");
+    }
 }
 
 #[test]
@@ -151,10 +164,18 @@ fn with_smart_me(directory: &Path, lines: &str) -> String {
 }
 
 #[test]
+fn smart_me_is_not_told_to_post_to_an_account_of_another_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = with_smart_me(directory.path(), "public_url = \"https://m.example\"");
+    let found = faults(&text.replace("path = ", "format = \"meterline\"\npath = "));
+    assert!(found.len() == 1 && found[0].contains("smart_me[1].public_url"), "{found:?}");
+}
+
+#[test]
 fn an_account_at_smart_me_is_registered_with_the_webhooks_address_and_first_pair() {
     let directory = tempfile::tempdir().unwrap();
     let config = config(&with_smart_me(directory.path(), "public_url = \"https://m.example/in/\"\nreconcile = true"));
-    let account = &config.smart_me[0];
+    let account = config.smart_me().next().unwrap();
     let wanted = account.wanted.as_ref().unwrap();
     assert_eq!(wanted.url, "https://m.example/in/secret-path");
     assert_eq!(
@@ -199,14 +220,15 @@ fn an_account_is_watched_where_a_webhook_brings_its_readings_and_stored_where_no
     let key = directory.path().join("key");
     let alone = format!("[[smart_me]]\naccount = \"b\"\napi_key_file = {key:?}\npartner = true");
     let both = config(&with_smart_me(directory.path(), &alone));
-    let [with, without] = &both.smart_me[..] else { panic!("two accounts") };
+    let accounts: Vec<_> = both.smart_me().collect();
+    let [with, without] = accounts[..] else { panic!("two accounts") };
     let polling = |account: &Account| account.polling.clone().unwrap();
     assert_eq!((polling(with).mode, polling(with).every), (PollMode::Watch, Duration::from_mins(5)));
     assert_eq!((polling(without).mode, polling(without).every), (PollMode::Store, Duration::from_mins(1)));
     assert_eq!((with.reach, without.reach), (Reach::Own, Reach::Partner));
     assert_eq!((polling(with).gateways, polling(without).gateways), (true, false));
     let off = config(&with_smart_me(directory.path(), "poll = \"off\""));
-    assert_eq!(off.smart_me[0].polling, None);
+    assert_eq!(off.smart_me().next().unwrap().polling, None);
 }
 
 #[test]
@@ -256,11 +278,11 @@ fn a_client_with_a_key_file_for_tokens_is_one_that_a_person_logs_in_with() {
     };
     for (lines, has_secret) in [("token_key_file = \"/not/there\"", false), ("token_key_file = \"k\"\nSECRET", true)] {
         let config = config(&with(&format!("client_id = \"x\"\n{lines}")));
-        let Login::User { secret, scopes, .. } = &config.smart_me[0].login else { panic!("{lines}") };
+        let Login::User { secret, scopes, .. } = &config.smart_me().next().unwrap().login else { panic!("{lines}") };
         assert_eq!((secret.is_some(), scopes.len()), (has_secret, 2), "{lines}");
     }
     let client = config(&with("client_id = \"x\"\nSECRET"));
-    assert!(matches!(client.smart_me[0].login, Login::Client { .. }));
+    assert!(matches!(client.smart_me().next().unwrap().login, Login::Client { .. }));
     for (lines, says) in [
         ("client_id = \"x\"", "neither client_secret_file nor"),
         ("token_key_file = \"k\"", "no client_id beside it"),
@@ -285,7 +307,7 @@ fn while_a_password_is_rotated_the_one_before_is_valid_too_and_a_third_pair_is_a
     assert!(found.contains("finish that first") && !found.contains("hunter"), "{found}");
     std::fs::remove_file(directory.path().join("password.before")).unwrap();
     let config = parse("m.toml", &second, &environment).unwrap();
-    assert_eq!(config.smart_me[0].password, Err(NotRotatable::SecondPair));
+    assert_eq!(config.smart_me().next().unwrap().password, Err(NotRotatable::SecondPair));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The kinds of values a configuration has, each read from TOML or from the
 //! text of an environment variable. Errors say what would be right.
 
+use jiff::{Span, SpanRelativeTo};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,33 +98,13 @@ impl Value for Bytes {
 }
 
 impl Value for Duration {
+    /// As jiff writes spans; a day has 24 hours.
     fn from_text(text: &str) -> Result<Self, String> {
-        let wanted = || format!("'{text}' is no time span, like \"250ms\", \"30s\", \"5m\", \"24h\" or \"400d\"");
-        let trimmed = text.trim();
-        if trimmed.is_empty() {
-            return Err(wanted());
-        }
-        let mut total = Self::ZERO;
-        let mut rest = trimmed;
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            let (number, tail) = rest.split_at(digits);
-            let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
-            let (unit, tail) = tail.split_at(letters);
-            let number: u64 = number.parse().map_err(|_| wanted())?;
-            let milliseconds = match unit {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" | "min" => 60_000,
-                "h" => 3_600_000,
-                "d" => 86_400_000,
-                _ => return Err(wanted()),
-            };
-            let part = number.checked_mul(milliseconds).map(Self::from_millis).ok_or_else(wanted)?;
-            total = total.checked_add(part).ok_or_else(wanted)?;
-            rest = tail.trim_start();
-        }
-        Ok(total)
+        let span: Result<Span, _> = text.trim().parse();
+        let length = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+        length
+            .and_then(Self::try_from)
+            .map_err(|_| format!("'{text}' is no time span, like \"250ms\", \"30s\", \"5m\", \"24h\" or \"400d\""))
     }
 }
 

@@ -8,9 +8,10 @@ use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
 use crate::secret::Secret;
 use crate::source::smart_me::{NotRotatable, PasswordFile};
-use crate::source::webhook::capture::POSTS_MAX;
-use crate::source::webhook::{Account, Bounds, Config, Credentials, Network, TlsFiles};
-use std::net::{Ipv4Addr, SocketAddr};
+use crate::source::webhook::{Account, Bounds, Config, Credentials, TlsFiles};
+use crate::wire::PayloadFormat;
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const CONNECTIONS_LIMIT: usize = 1_000_000;
 pub(super) struct Sender {
     pub(super) name: String,
     pub(super) path: String,
+    /// What its bodies are.
+    pub(super) format: PayloadFormat,
     /// The first pair.
     pub(super) credentials: Option<(String, Secret)>,
     /// Where its password lies, where that can be rotated.
@@ -40,10 +43,7 @@ struct Pair {
 pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
     let Texts(networks) = section.get_or("behind_proxy", Texts(Vec::new()));
-    let behind_proxy: Vec<Network> = networks
-        .iter()
-        .filter_map(|network| network.parse().map_err(|why: String| section.fault("behind_proxy", why)).ok())
-        .collect();
+    let behind_proxy = networks.iter().filter_map(|text| network(&section, text)).collect();
     let tls = tls(section.section("tls"));
     if tls.is_none() && networks.is_empty() && !listen.ip().is_loopback() {
         section.fault(
@@ -61,9 +61,10 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
         let (name, path) = (OPEN_ACCOUNT.to_owned(), OPEN_PATH.to_owned());
-        senders.push(Sender { name, path, credentials: None, password: Err(NotRotatable::Open) });
+        let format = PayloadFormat::SmartMe;
+        senders.push(Sender { name, path, format, credentials: None, password: Err(NotRotatable::Open) });
     }
-    let config = Config { listen, tls, behind_proxy, accounts, bounds, captures: None };
+    let config = Config { listen, tls, behind_proxy, accounts, bounds, heads: None };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
         section.fault("body_max", format!("must be at most {RECORD_BYTES_MAX} bytes, the journal's largest record"));
     }
@@ -72,6 +73,14 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
     }
     section.finish();
     (config, senders)
+}
+
+/// A range of addresses or one address.
+fn network(section: &Section<'_>, text: &str) -> Option<IpNet> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let wanted =
+        |_| section.fault("behind_proxy", format!("'{text}' is no network, like \"10.0.0.0/8\" or \"fd00::/8\""));
+    network.map_err(wanted).ok()
 }
 
 fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
@@ -113,7 +122,7 @@ fn open_account() -> Account {
         path: OPEN_PATH.to_owned(),
         credentials: Vec::new(),
         source: SourceOptions::default(),
-        capture: 0,
+        format: PayloadFormat::SmartMe,
     }
 }
 
@@ -141,7 +150,8 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
     let undecodable_bytes_max = section
         .get::<Bytes>("undecodable_max")
         .map_or(SourceOptions::default().undecodable_bytes_max, |Bytes(bytes)| bytes);
-    let capture = section.number_between("capture", 0, 0..=POSTS_MAX);
+    let formats = [("smart-me", PayloadFormat::SmartMe), ("meterline", PayloadFormat::ReadingBatch)];
+    let format = section.choice("format", &formats, PayloadFormat::SmartMe);
     let password = rotatable(first.as_ref(), second.as_ref());
     let before = before(&section, first.as_ref(), second.is_some());
     section.finish();
@@ -153,8 +163,9 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
         .collect();
     let source = SourceOptions { limits, on_undecodable, undecodable_bytes_max };
     let credentials_at_smart_me = first.map(|pair| (pair.user, pair.password));
-    let sender = Sender { name: name.clone(), path: path.clone(), credentials: credentials_at_smart_me, password };
-    Some((Account { name, path, credentials, source, capture }, sender))
+    let sender =
+        Sender { name: name.clone(), path: path.clone(), format, credentials: credentials_at_smart_me, password };
+    Some((Account { name, path, credentials, source, format }, sender))
 }
 
 fn rotatable(first: Option<&Pair>, second: Option<&Pair>) -> Result<PasswordFile, NotRotatable> {

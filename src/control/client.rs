@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// A command waits this long for its turn and its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// The same where another server is asked for it, with repeats.
+/// The same where the source asks its own server, with repeats.
 const ANSWER_TIMEOUT_ELSEWHERE: Duration = Duration::from_mins(5);
 
 /// Why no answer came.
@@ -40,7 +40,7 @@ pub fn is_served(data_directory: &Path) -> bool {
 pub fn ask(data_directory: &Path, command: &Command) -> Result<Answer, ControlError> {
     let path = socket_path(data_directory);
     let patience = match command {
-        Command::Register { .. } => ANSWER_TIMEOUT_ELSEWHERE,
+        Command::Source { .. } => ANSWER_TIMEOUT_ELSEWHERE,
         _ => ANSWER_TIMEOUT,
     };
     let line = exchange(&path, &serde_json::to_string(command)?, patience)

@@ -170,3 +170,16 @@ impl Gap {
         wait.is_some()
     }
 }
+
+/// What is to be asked for: quarter-hours or times of one meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The gap.
+    pub gap: GapId,
+    /// Whose readings.
+    pub meter: MeterId,
+    /// The first instant.
+    pub from: UnixNanos,
+    /// The last instant.
+    pub until: UnixNanos,
+}

@@ -1,13 +1,16 @@
 //! All that is known, and how it changes: pure, without files and locks.
 
-use super::gap::{Extent, Gap, GapId, State};
+use super::gap::{Extent, Gap, GapId, State, Wanted};
 use super::meter::{Finding, Lacks, Meter, Seen};
 use super::slot::{SLOT_NS, Slot, Stretch};
-use super::{GAPS_MAX, METERS_MAX, Wanted};
 use crate::journal::Position;
 use crate::reading::{MeterId, UnixNanos};
 use std::collections::{BTreeMap, HashMap};
 
+/// Meters that are followed.
+pub const METERS_MAX: usize = 20_000;
+/// Gaps that are remembered, closed ones included.
+pub const GAPS_MAX: usize = 10_000;
 /// A quarter-hour is missing when it has not come a quarter-hour later.
 const LATE_NS: i64 = SLOT_NS;
 /// A meter that was not heard for so long is not followed any more.

@@ -25,7 +25,7 @@ pub struct Found {
 pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<Vec<Found>, DeadLetterError> {
     let inspection = inspect::open(directory)?;
     let mut found = BTreeMap::new();
-    let mut reader = inspection.reader(inspection.oldest())?;
+    let mut reader = inspection.view().reader(inspection.view().oldest())?;
     while let Some(record) = reader.read()? {
         let id = LetterId(record.sequence.0);
         match record.header.format {
@@ -54,9 +54,8 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
 /// # Errors
 /// When there is none of that number, or the directory cannot be read.
 pub fn read_one(directory: &Path, id: LetterId) -> Result<Found, DeadLetterError> {
-    let is_there =
-        |inspection: &inspect::Inspection| (inspection.oldest()..inspection.next()).contains(&Sequence(id.0));
-    if !is_there(&inspect::open(directory)?) {
+    let inspection = inspect::open(directory)?;
+    if !(inspection.view().oldest()..inspection.view().next()).contains(&Sequence(id.0)) {
         return Err(DeadLetterError::Unknown(id));
     }
     read_all(directory, |other| other == id)?

@@ -3,14 +3,14 @@
 //! when much came, so that it holds no more of the journal than that; the records
 //! since then are read again after a start, which changes nothing.
 
-use super::counters::WebhookCounters;
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
 use crate::coverage::{Coverage, Seen, Slot};
 use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
 use crate::reading::{Flags, registry};
-use crate::wire::{Judged, PayloadFormat};
+use crate::wire::Judged;
+use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -19,46 +19,36 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// And stored after so many bytes of records.
 const STORE_BYTES: u64 = 16 << 20;
 
+/// Is shown every record that is noted, on the pump's thread: must be quick.
+type Observe = Box<dyn FnMut(&Delivery<'_>) + Send>;
+
 /// Notes what came.
-#[derive(Debug)]
 pub struct CoverageSink {
     coverage: Coverage,
-    counters: WebhookCounters,
+    observe: Observe,
     journal: Journal,
     clock: Clock,
+    /// Everything below was noted or holds nothing to be noted.
     next: Sequence,
     stored: Sequence,
     /// Bytes of the records taken since then.
     unstored_bytes: u64,
-    /// Something was taken since the last settling.
-    has_taken: bool,
     judge_at: Instant,
     store_at: Instant,
 }
 
 impl CoverageSink {
-    /// Notes there.
+    /// Notes there, and shows `observe` every record that is noted.
     #[must_use]
-    pub fn new(coverage: Coverage, counters: WebhookCounters, journal: Journal, clock: Clock) -> Self {
+    pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
-        Self {
-            coverage,
-            counters,
-            journal,
-            clock,
-            next,
-            stored: next,
-            unstored_bytes: 0,
-            has_taken: false,
-            judge_at: now,
-            store_at: now,
-        }
+        Self { coverage, observe, journal, clock, next, stored: next, unstored_bytes: 0, judge_at: now, store_at: now }
     }
 
     /// Looks what is missing, where everything that came until now was noted.
     fn judge(&mut self, now: Instant) {
-        if self.has_taken && self.next < self.journal.next() {
+        if self.next < self.journal.next() {
             return;
         }
         self.judge_at = now + LOOK_EVERY;
@@ -112,14 +102,14 @@ impl Sink for CoverageSink {
             }
         });
         self.coverage.note(delivery.source, delivery.record.header.received, seen);
-        // The body is decoded for it once more, so only where somebody compares.
-        if delivery.format == PayloadFormat::SmartMe && self.counters.are_of(delivery.source) {
-            self.counters.note(delivery.readings());
-        }
-        self.next = delivery.record.sequence.next();
+        (self.observe)(delivery);
         self.unstored_bytes += delivery.record.payload.len() as u64;
-        self.has_taken = true;
         Ok(readings)
+    }
+
+    fn reached(&mut self, next: Sequence) {
+        self.next = next;
+        self.coverage.reached(next);
     }
 
     fn is_full(&self) -> bool {
@@ -134,13 +124,12 @@ impl Sink for CoverageSink {
         if drain || now >= self.store_at || self.unstored_bytes >= STORE_BYTES {
             self.store(now)?;
         }
-        self.has_taken = false;
         let wake_at = Some(self.judge_at.min(self.store_at));
         Ok(Progress { next_unsafe: self.stored, next_waiting: self.next, wake_at })
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        self.next = position.next;
+        self.reached(position.next);
         self.stored = position.next;
         self.unstored_bytes = 0;
         Ok(())
@@ -153,4 +142,10 @@ fn has_counter(reading: &Judged<'_>) -> bool {
 
 fn is_counter(obis: crate::reading::Obis) -> bool {
     registry::entry(obis).is_some_and(|entry| entry.kind == registry::Kind::Counter)
+}
+
+impl fmt::Debug for CoverageSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CoverageSink").field("next", &self.next).finish_non_exhaustive()
+    }
 }

@@ -1,14 +1,14 @@
 //! The pump's stored cursor: follows what is safe, at most so often. A replay that
 //! is under way is stored with it.
 
-use super::replaying::Replaying;
+use super::replay::Replay;
 use super::shared::Shared;
 use crate::journal::{Cursor, CursorError, Sequence};
 use std::time::{Duration, Instant};
 
 pub(super) struct StoredCursor {
     every: Duration,
-    stored: Option<(Sequence, Option<Replaying>)>,
+    stored: Option<(Sequence, Option<Replay>)>,
     tried: Option<Instant>,
     is_failing: bool,
 }
@@ -20,20 +20,20 @@ impl StoredCursor {
 
     /// Stores `safe` if that is due. A cursor that cannot be stored does not hold
     /// the sink up: it pins the journal and repeats records after a crash, no more.
-    pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence, replaying: Option<Replaying>) {
+    pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence, replay: Option<Replay>) {
         let now = shared.clock.monotonic();
-        if self.stored == Some((safe, replaying)) || self.tried.is_some_and(|tried| now < tried + self.every) {
+        if self.stored == Some((safe, replay)) || self.tried.is_some_and(|tried| now < tried + self.every) {
             return;
         }
-        self.finish(shared, safe, replaying);
+        self.finish(shared, safe, replay);
     }
 
     /// Stores `safe` whether it is due or not.
-    pub(super) fn finish(&mut self, shared: &Shared, safe: Sequence, replaying: Option<Replaying>) {
-        if self.stored == Some((safe, replaying)) {
+    pub(super) fn finish(&mut self, shared: &Shared, safe: Sequence, replay: Option<Replay>) {
+        if self.stored == Some((safe, replay)) {
             return;
         }
-        match self.store(shared, safe, replaying) {
+        match self.store(shared, safe, replay) {
             Ok(()) => self.is_failing = false,
             Err(error) => {
                 if !self.is_failing {
@@ -45,17 +45,12 @@ impl StoredCursor {
     }
 
     /// Makes `next`, and the replay that goes from there, durable now.
-    pub(super) fn store(
-        &mut self,
-        shared: &Shared,
-        next: Sequence,
-        replaying: Option<Replaying>,
-    ) -> Result<(), CursorError> {
+    pub(super) fn store(&mut self, shared: &Shared, next: Sequence, replay: Option<Replay>) -> Result<(), CursorError> {
         self.tried = Some(shared.clock.monotonic());
         let mut cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());
-        cursor.note = replaying.map(Replaying::to_note).unwrap_or_default();
+        cursor.note = replay.map(Replay::to_note).unwrap_or_default();
         shared.journal.cursors().store(&cursor)?;
-        self.stored = Some((next, replaying));
+        self.stored = Some((next, replay));
         Ok(())
     }
 }

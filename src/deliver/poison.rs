@@ -6,9 +6,8 @@
 //! batch), or has no place for dead letters, the sink is blocked and says so; it
 //! is tried again all the same.
 
-use super::pump::PumpOptions;
 use super::refused_rows::letter_of;
-use super::run::Run;
+use super::shared::Shared;
 use super::trouble::Trouble;
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
@@ -44,8 +43,8 @@ impl Deaths {
     }
 
     /// Takes over which records are dead letters of this sink now.
-    pub(super) fn load(&mut self, options: &PumpOptions, sink: &str) {
-        if let Some(letters) = &options.dead_letters {
+    pub(super) fn load(&mut self, letters: Option<&DeadLetters>, sink: &str) {
+        if let Some(letters) = letters {
             self.poisoned = letters.poisoned(sink);
         }
     }
@@ -64,25 +63,27 @@ impl Deaths {
         self.last = Some((sequence, before + 1));
         before + 1
     }
-}
 
-impl Run {
-    /// What follows from a panic in the sink's code.
-    pub(super) fn died(&mut self, panic: &(dyn Any + Send)) -> Trouble {
-        self.metrics.restarts.increment(1);
+    /// What follows from a panic in the sink's code, with everything below `safe` safe.
+    pub(super) fn after(
+        &mut self,
+        panic: &(dyn Any + Send),
+        safe: Sequence,
+        shared: &Shared,
+        letters: Option<&DeadLetters>,
+    ) -> Trouble {
         let message = panic_message(panic);
-        let at_hand = self.deaths.at_hand;
-        let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
+        let at_hand = self.at_hand;
         let sequence = at_hand.unwrap_or(safe);
-        let deaths = self.deaths.count(sequence);
-        let name = self.shared.name.clone();
+        let deaths = self.count(sequence);
+        let name = &shared.name;
         if deaths < DEATHS_MAX {
             return Trouble::waiting(format!(
                 "the code of sink {name} failed at record {sequence}, {deaths} of {DEATHS_MAX} times: {message}"
             ));
         }
-        match (at_hand, self.options.dead_letters.clone()) {
-            (Some(poison), Some(letters)) => self.set_poison_aside(poison, &letters, &message),
+        match (at_hand, letters) {
+            (Some(poison), Some(letters)) => self.set_aside(poison, shared, letters, &message),
             _ => Trouble::blocked(format!(
                 "the code of sink {name} failed {deaths} times at record {sequence} or after it: {message}; this is a \
                  fault of the program: look at `meterline journal --records` there, and report it"
@@ -90,10 +91,10 @@ impl Run {
         }
     }
 
-    fn set_poison_aside(&mut self, poison: Sequence, letters: &DeadLetters, message: &str) -> Trouble {
-        let name = &self.shared.name;
+    fn set_aside(&mut self, poison: Sequence, shared: &Shared, letters: &DeadLetters, message: &str) -> Trouble {
+        let name = &shared.name;
         let reason = format!("the sink's code failed at it: {message}");
-        let letter = letter_of(&self.shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
+        let letter = letter_of(&shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
         let added = letter.and_then(|letter| {
             let not_kept = |error| {
                 Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"))
@@ -102,8 +103,8 @@ impl Run {
         });
         match added {
             Ok(id) => {
-                self.deaths.poisoned.insert(poison);
-                self.deaths.last = None;
+                self.poisoned.insert(poison);
+                self.last = None;
                 tracing::error!(
                     sink = name,
                     record = poison.0,

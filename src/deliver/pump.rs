@@ -1,14 +1,11 @@
 //! A running pump, seen from outside.
 
-use super::replaying::CurrentRules;
-use super::rewind::{Order, Rewind, RewindError, Rewound};
-use super::run::Run;
+use super::replay::{Rewind, RewindError, Rewound};
 use super::shared::Shared;
 use super::sink::Sink;
+use super::state::{PumpOptions, Run};
 use super::status::PumpStatus;
-use crate::base::Backoff;
 use crate::clock::Clock;
-use crate::dead_letters::DeadLetters;
 use crate::journal::Journal;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,35 +17,6 @@ use std::time::{Duration, Instant};
 const REWIND_WAIT: Duration = Duration::from_secs(10);
 /// What a pump may take beyond its deadline to store its cursor.
 const JOIN_GRACE: Duration = Duration::from_secs(1);
-
-/// How a pump paces itself.
-#[derive(Debug, Clone)]
-pub struct PumpOptions {
-    /// After catching up, how long it lets records gather before it reads again.
-    pub linger: Duration,
-    /// How often the cursor is stored at most.
-    pub cursor_every: Duration,
-    /// The waits after failures.
-    pub backoff: Backoff,
-    /// Where a record goes that kills the sink's code three times; without it, such
-    /// a record blocks the sink.
-    pub dead_letters: Option<DeadLetters>,
-    /// The limits that are configured now, for replays that ask for them.
-    pub rules: CurrentRules,
-}
-
-impl Default for PumpOptions {
-    /// 20 ms, one second, 100 ms to 30 s, nowhere, the standard limits.
-    fn default() -> Self {
-        Self {
-            linger: Duration::from_millis(20),
-            cursor_every: Duration::from_secs(1),
-            backoff: Backoff::STANDARD,
-            dead_letters: None,
-            rules: CurrentRules::default(),
-        }
-    }
-}
 
 /// Why a pump's thread could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -104,20 +72,7 @@ impl PumpHandle {
     /// # Errors
     /// See [`RewindError`].
     pub fn rewind(&self, rewind: Rewind) -> Result<Rewound, RewindError> {
-        self.ask(Order::Rewind(rewind))
-    }
-
-    /// Gives up the replay that is under way and goes on where the sink was safe
-    /// before it, but for what corrects something that was sent again already.
-    ///
-    /// # Errors
-    /// See [`RewindError`].
-    pub fn take_back(&self) -> Result<Rewound, RewindError> {
-        self.ask(Order::TakeBack)
-    }
-
-    fn ask(&self, order: Order) -> Result<Rewound, RewindError> {
-        self.shared.ask(order).recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
+        self.shared.ask(rewind).recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
     }
 
     /// Asks it to send what the journal holds now, until `deadline`, and to end.

@@ -1,22 +1,17 @@
 //! The pump's own thread: read, hand over, settle, advance, rest; and what
 //! happens when that fails.
 
-use super::cursor::StoredCursor;
-use super::feed::{Fed, Known};
-use super::metrics::Metrics;
+use super::feed::Fed;
 use super::place::Place;
-use super::poison::Deaths;
-use super::pump::PumpOptions;
-use super::replaying::Replaying;
-use super::shared::Shared;
-use super::sink::{Progress, Sink};
+use super::replay::Replay;
+use super::sink::Progress;
 use super::start::start;
+use super::state::{Failed, Run};
 use super::status::SinkState;
-use super::touched::Touched;
 use super::trouble::Trouble;
-use crate::journal::{Gap, GapReason, Reader, Sequence};
+use crate::journal::{Reader, Sequence};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often lag and gauges are brought up to date, whatever happens.
@@ -26,57 +21,12 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// A sink that has nothing to send counts as recovered after so long without an error.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
-/// The last failure, until the sink has recovered from it.
-pub(super) struct Failed {
-    pub(super) waiting: Sequence,
-    tried: Instant,
-}
-
 enum Lap {
     Done,
     Ended,
 }
 
-pub(super) struct Run {
-    pub(super) shared: Arc<Shared>,
-    pub(super) sink: Box<dyn Sink>,
-    pub(super) options: PumpOptions,
-    pub(super) metrics: Metrics,
-    pub(super) place: Option<Place>,
-    pub(super) replaying: Option<Replaying>,
-    /// What a replay had sent that was taken back, once that is known.
-    pub(super) touched: Option<Touched>,
-    pub(super) known: Known,
-    pub(super) deaths: Deaths,
-    /// The record that could not be handed over: everything before it is made safe
-    /// first, so that what is wrong with it holds nothing else up.
-    pub(super) stumble: Option<Sequence>,
-    pub(super) cursor: StoredCursor,
-    pub(super) failed: Option<Failed>,
-    refreshed: Option<Instant>,
-    rings_seen: u64,
-}
-
 impl Run {
-    pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn Sink>, options: PumpOptions) -> Self {
-        Self {
-            metrics: Metrics::new(&shared.name),
-            known: Known::default(),
-            deaths: Deaths::default(),
-            stumble: None,
-            cursor: StoredCursor::new(options.cursor_every),
-            shared,
-            sink,
-            options,
-            place: None,
-            replaying: None,
-            touched: None,
-            failed: None,
-            refreshed: None,
-            rings_seen: 0,
-        }
-    }
-
     pub(super) fn run(mut self) {
         loop {
             let trouble = match catch_unwind(AssertUnwindSafe(|| self.lap())) {
@@ -91,7 +41,7 @@ impl Run {
             }
         }
         if let Some(place) = &self.place {
-            self.cursor.finish(&self.shared, place.safe, self.replaying);
+            self.cursor.finish(&self.shared, place.safe, self.replay);
         }
         self.refresh();
         self.shared.ended();
@@ -117,6 +67,7 @@ impl Run {
         if is_drained && self.place.as_ref().is_some_and(|place| place.safe == next) {
             return Ok(Lap::Ended);
         }
+        self.pace.note(self.shared.clock.monotonic(), self.readings, matches!(fed, Fed::Room | Fed::Full));
         self.rest(fed, next, progress.wake_at);
         Ok(Lap::Done)
     }
@@ -132,14 +83,14 @@ impl Run {
         }
         // Stored before anything is read: from here on it pins what it needs.
         self.cursor
-            .store(&self.shared, start.next, start.replaying)
+            .store(&self.shared, start.next, start.replay)
             .map_err(|error| Trouble::waiting(error.to_string()))?;
-        self.deaths.load(&self.options, &self.shared.name);
+        self.deaths.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (start.next, start.next);
         drop(view);
-        self.shared.view().replaying_until = start.replaying.as_ref().map(Replaying::end);
-        self.replaying = start.replaying;
+        self.shared.view().replaying_until = start.replay.as_ref().map(Replay::end);
+        self.replay = start.replay;
         self.place = Some(Place::at(start.next));
         tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
         Ok(())
@@ -150,63 +101,11 @@ impl Run {
         if self.place.as_ref().is_none_or(|place| place.reader.is_some()) {
             return Ok(());
         }
-        self.pass_over_what_is_gone()?;
-        if !self.know_what_was_sent()? {
-            return Ok(());
-        }
+        self.skip_what_is_gone()?;
         let Some(place) = &mut self.place else { return Ok(()) };
         let reader = self.shared.journal.reader(place.safe)?;
         self.sink.rewind(self.shared.journal.position(place.safe))?;
         place.reader = Some(reader);
-        Ok(())
-    }
-
-    /// Goes on at the oldest record where retention took some before the sink had
-    /// them. Nothing is in flight when this is called.
-    fn pass_over_what_is_gone(&mut self) -> Result<(), Trouble> {
-        let Some(from) = self.place.as_ref().map(|place| place.safe) else { return Ok(()) };
-        let oldest = self.shared.journal.oldest().next;
-        if from >= oldest {
-            return Ok(());
-        }
-        let missing_from = self.replaying.map_or(from, |replaying| replaying.first_not_safe(from)).min(oldest);
-        if from < missing_from {
-            let sink = self.shared.name.as_str();
-            tracing::warn!(
-                sink,
-                from = from.0,
-                until = missing_from.0,
-                "retention took records that a replay was to send again"
-            );
-        }
-        if missing_from < oldest {
-            self.note_gap(missing_from, oldest)?;
-        }
-        if let Some(place) = &mut self.place {
-            place.go_to(oldest);
-        }
-        if let Some(failed) = &mut self.failed {
-            failed.waiting = oldest;
-        }
-        let mut view = self.shared.view();
-        (view.safe, view.waiting) = (oldest, oldest);
-        drop(view);
-        self.cursor.follow(&self.shared, oldest, self.replaying);
-        Ok(())
-    }
-
-    /// Makes durable that the sink will not get these records.
-    fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), Trouble> {
-        let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
-        let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
-        self.shared.journal.gaps().add(gap.clone()).map_err(|error| Trouble::waiting(error.to_string()))?;
-        self.metrics.gap_records.increment(gap.records());
-        tracing::error!(
-            sink = gap.sink,
-            from = from.0,
-            until = until.0,
-            "retention took records before the sink had them; it goes on at the oldest"
-        );
         Ok(())
     }
 
@@ -224,19 +123,18 @@ impl Run {
             let delay_ns = self.shared.clock.now().since(received).max(0);
             self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
         }
-        if self.replaying.is_some_and(|replaying| safe >= replaying.end()) {
-            self.replaying = None;
-            self.touched = None;
+        if self.replay.is_some_and(|replay| safe >= replay.end()) {
+            self.replay = None;
             tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
         }
         self.deaths.forget_below(safe);
-        self.cursor.follow(&self.shared, safe, self.replaying);
+        self.cursor.follow(&self.shared, safe, self.replay);
         self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
         {
             let mut view = self.shared.view();
             (view.safe, view.waiting) = (safe, waiting);
-            view.readings = self.known.readings();
-            view.replaying_until = self.replaying.as_ref().map(Replaying::end);
+            view.readings = self.readings;
+            view.replaying_until = self.replay.as_ref().map(Replay::end);
         }
         self.note_recovery(waiting, is_waiting_for_none);
         next
@@ -273,8 +171,16 @@ impl Run {
         }
     }
 
+    /// What follows from a panic in the sink's code.
+    fn died(&mut self, panic: &(dyn Any + Send)) -> Trouble {
+        self.metrics.restarts.increment(1);
+        let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
+        self.deaths.after(panic, safe, &self.shared, self.options.dead_letters.as_ref())
+    }
+
     fn fail(&mut self, trouble: Trouble) {
         self.metrics.errors.increment(1);
+        self.pace.interrupt();
         self.stumble = self.deaths.end().or(self.stumble);
         let now = self.shared.clock.monotonic();
         let waiting = self.go_back(trouble.back_to);
@@ -296,7 +202,7 @@ impl Run {
                 break;
             }
             self.shared.pause(self.rings_seen, left.min(REFRESH_EVERY));
-            if let Err(trouble) = self.pass_over_what_is_gone() {
+            if let Err(trouble) = self.skip_what_is_gone() {
                 tracing::warn!(
                     sink = self.shared.name,
                     why = trouble.message,
@@ -314,43 +220,5 @@ impl Run {
             failed.tried = self.shared.clock.monotonic();
         }
         true
-    }
-
-    /// One log line where the state changes; retries say nothing.
-    fn set_state(&self, state: SinkState, why: Option<String>) {
-        let mut view = self.shared.view();
-        let has_changed = view.state != state;
-        if has_changed {
-            view.since = self.shared.clock.now();
-        }
-        view.state = state;
-        view.why.clone_from(&why);
-        drop(view);
-        let (sink, why) = (self.shared.name.as_str(), why.unwrap_or_default());
-        match state {
-            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was tried again"),
-            SinkState::Running => tracing::info!(sink, "the sink is running"),
-            SinkState::Waiting => tracing::warn!(sink, why, "the sink is waiting"),
-            SinkState::Blocked => tracing::error!(sink, why, "the sink is blocked"),
-        }
-    }
-
-    /// Brings lag and gauges up to date.
-    fn refresh(&mut self) {
-        self.refreshed = Some(self.shared.clock.monotonic());
-        let received = self.place.as_ref().and_then(|place| {
-            let mut reader = self.shared.journal.reader(place.waiting).ok()?;
-            reader.read().ok()?.map(|record| record.header.received)
-        });
-        {
-            let mut view = self.shared.view();
-            view.oldest_unsafe_received = received;
-            view.record_bytes_mean = self.known.record_bytes_mean();
-            view.restarts = self.deaths.restarts();
-        }
-        self.metrics.show(&self.shared.status());
-        if let Some(at) = self.shared.journal.gaps().newest_at(&self.shared.name) {
-            self.metrics.show_gap(at);
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a pump's thread and its handle share: commands one way, the status the
 //! other. Locks are held for moments, never across I/O.
 
-use super::rewind::{Order, RewindError, Rewound};
+use super::replay::{Rewind, RewindError, Rewound};
 use super::status::{PumpStatus, SinkState};
 use crate::clock::Clock;
 use crate::journal::{Journal, Sequence};
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 struct Inbox {
     /// Counts commands, so that none is slept through.
     rings: u64,
-    order: Option<(Order, SyncSender<RewindAnswer>)>,
+    rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
     stop_by: Option<Instant>,
     has_ended: bool,
 }
@@ -44,6 +44,7 @@ pub(super) struct View {
     pub(super) oldest_unsafe_received: Option<UnixNanos>,
     pub(super) record_bytes_mean: u64,
     pub(super) readings: u64,
+    pub(super) catch_up_rate: Option<f64>,
     pub(super) replaying_until: Option<Sequence>,
     pub(super) restarts: u64,
     pub(super) last_error: Option<(UnixNanos, String)>,
@@ -61,6 +62,7 @@ impl Shared {
             oldest_unsafe_received: None,
             record_bytes_mean: 0,
             readings: 0,
+            catch_up_rate: None,
             replaying_until: None,
             restarts: 0,
             last_error: None,
@@ -89,29 +91,29 @@ impl Shared {
             lag_bytes: lag_records.saturating_mul(view.record_bytes_mean),
             lag_seconds: age_ns as f64 / NANOS_PER_SECOND,
             readings: view.readings,
+            catch_up_rate: view.catch_up_rate,
             replaying_until: view.replaying_until,
             restarts: view.restarts,
             last_error: view.last_error.clone(),
         }
     }
 
-    /// Asks for a rewind, or to take one back; the answer comes when that is durable.
-    /// One that was asked for before and not answered yet is replaced, and told that
-    /// it is.
-    pub(super) fn ask(&self, order: Order) -> Receiver<RewindAnswer> {
+    /// Asks for a rewind; the answer comes when it is durable. One that was asked for
+    /// before and not answered yet is replaced, and told that it is.
+    pub(super) fn ask(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
         let (sender, receiver) = sync_channel(1);
         self.ring(|inbox| {
             if inbox.has_ended || inbox.stop_by.is_some() {
                 sender.try_send(Err(RewindError::Stopped)).ok();
-            } else if let Some((_, replaced)) = inbox.order.replace((order, sender)) {
+            } else if let Some((_, replaced)) = inbox.rewind.replace((rewind, sender)) {
                 replaced.try_send(Err(RewindError::Busy)).ok();
             }
         });
         receiver
     }
 
-    pub(super) fn take_order(&self) -> Option<(Order, SyncSender<RewindAnswer>)> {
-        locked(&self.inbox).order.take()
+    pub(super) fn take_rewind(&self) -> Option<(Rewind, SyncSender<RewindAnswer>)> {
+        locked(&self.inbox).rewind.take()
     }
 
     pub(super) fn stop_by(&self, deadline: Instant) {
@@ -125,7 +127,7 @@ impl Shared {
     pub(super) fn ended(&self) {
         self.ring(|inbox| {
             inbox.has_ended = true;
-            if let Some((_, asked)) = inbox.order.take() {
+            if let Some((_, asked)) = inbox.rewind.take() {
                 asked.try_send(Err(RewindError::Stopped)).ok();
             }
         });

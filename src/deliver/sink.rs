@@ -141,6 +141,10 @@ pub trait Sink: Send {
         false
     }
 
+    /// Everything below `next` was handed over or is not for this sink. Called before
+    /// every [`Sink::settle`].
+    fn reached(&mut self, _next: Sequence) {}
+
     /// Does what is due: sends, commits, polls for acknowledgements. `drain` asks
     /// to send everything now, whatever the batching says (at shutdown).
     ///

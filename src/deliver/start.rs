@@ -6,7 +6,7 @@
 //! where it was put back from a copy or made anew: what it forgot is sent again.
 //! The file is moved first by a rewind, so a crash right after cannot undo it.
 
-use super::replaying::Replaying;
+use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
 use super::trouble::Trouble;
@@ -20,24 +20,29 @@ pub(super) struct Start {
     /// Where what retention took before the sink had it begins; it ends at `next`.
     pub(super) gap_from: Option<Sequence>,
     /// The replay that was under way.
-    pub(super) replaying: Option<Replaying>,
+    pub(super) replay: Option<Replay>,
 }
 
 pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Trouble> {
     let cursor = stored_cursor(shared)?;
-    let file = cursor.as_ref().and_then(Cursor::position);
     let store = sink.stored_position()?;
-    let from_file = file.map(|position| resolve(shared, position, "the cursor")).transpose()?;
+    let from_file = cursor.as_ref().map(|cursor| resolve(shared, cursor.position, "the cursor")).transpose()?;
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
     let found = || from_file.into_iter().chain(from_store);
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
-    let replaying = cursor.and_then(|cursor| Replaying::from_note(&cursor.note));
+    let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
+    let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
+    // A store that is behind where a replay began was put back: it forgot something.
+    let replay = replay.map(|replay| match wanted {
+        Some(wanted) if replay.began_after(wanted) => replay.after_a_loss(wanted),
+        _ => replay,
+    });
     let gap_from = found().filter_map(|found| found.gap_from).min();
-    let gap_from = gap_from.map(|from| replaying.map_or(from, |replaying| replaying.first_not_safe(from)));
+    let gap_from = gap_from.map(|from| replay.map_or(from, |replay| replay.first_not_safe(from)));
     Ok(Start {
         next,
         gap_from: gap_from.filter(|from| *from < next),
-        replaying: replaying.filter(|replaying| next < replaying.end()),
+        replay: replay.filter(|replay| next < replay.end()),
     })
 }
 
@@ -60,8 +65,7 @@ struct Found {
 }
 
 fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trouble> {
-    let cursor = Cursor::at(&shared.name, position, shared.clock.now());
-    match shared.journal.resolve(&cursor) {
+    match shared.journal.resolve(position) {
         Resolved::At(found) => Ok(Found { next: found.next, gap_from: None }),
         Resolved::Retained(found) => {
             tracing::warn!(

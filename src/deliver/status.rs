@@ -53,6 +53,9 @@ pub struct PumpStatus {
     pub lag_seconds: f64,
     /// Readings handed over since the start; repeats count again.
     pub readings: u64,
+    /// Readings a second that it took when it last had more to send than it could
+    /// at once; `None` where it was never so since the start.
+    pub catch_up_rate: Option<f64>,
     /// The end of the replay that is under way.
     pub replaying_until: Option<Sequence>,
     /// Times its code failed (a panic) and was started again.

@@ -1,14 +1,15 @@
 //! The pump at its door: a real journal, and a sink that fails as it is told.
 
 mod describing;
+mod estimating;
 pub(crate) mod feed;
 mod gaps;
 mod keeping;
+mod noting;
 mod recorder;
 mod rereading;
 mod rewinding;
 mod starting;
-mod taking_back;
 
 use super::*;
 use crate::base::Backoff;

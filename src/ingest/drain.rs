@@ -50,7 +50,7 @@ impl Drain {
 
 fn slowest_cursor(journal: &Journal) -> Option<Sequence> {
     let cursors = journal.cursors().list();
-    cursors.iter().filter_map(|(_, cursor)| cursor.as_ref()?.position()).map(|position| position.next).min()
+    cursors.iter().filter_map(|(_, cursor)| Some(cursor.as_ref()?.position.next)).min()
 }
 
 fn measured(before: Option<Seen>, slowest: Sequence, now: Instant) -> Seen {

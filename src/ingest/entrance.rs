@@ -1,16 +1,15 @@
 //! A source's way through the door: judge, append, wait for the sync, count.
 
-use super::Inner;
-use super::drain::RETRY_AFTER_MIN;
 use super::refusal::Refusal;
+use super::shared::Shared;
 use super::source_counters::SourceCounters;
 use super::unreadable::{Quota, Refused, RefusedBodies, UNDECODABLE_BYTES_MAX};
-use crate::journal::{AppendError, LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How a source's bodies are judged.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +61,7 @@ pub enum Taken {
 pub struct Entrance(Arc<State>);
 
 struct State {
-    door: Arc<Inner>,
+    door: Arc<Shared>,
     source: SourceId,
     rule: RuleVersion,
     options: SourceOptions,
@@ -80,7 +79,7 @@ struct Judgement {
 
 impl Entrance {
     pub(super) fn new(
-        door: Arc<Inner>,
+        door: Arc<Shared>,
         options: SourceOptions,
         counters: Arc<SourceCounters>,
     ) -> Result<Self, LedgerError> {
@@ -204,46 +203,6 @@ impl State {
         }
     }
 }
-
-impl Inner {
-    #[cold]
-    fn clock_unset(&self) -> Refusal {
-        self.refused.clock();
-        let reason = "this service's clock is not set, so it can judge no times; send again later";
-        Refusal::Unavailable { reason, retry_after: RETRY_AFTER_CLOCK }
-    }
-
-    #[cold]
-    fn refusal(&self, error: &AppendError) -> Refusal {
-        self.refused.journal(error);
-        let now = self.clock.monotonic();
-        let (reason, retry_after) = match *error {
-            AppendError::TooLarge { bytes, bytes_max } => return Refusal::TooLarge { bytes, bytes_max },
-            AppendError::Full { .. } => {
-                ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
-            }
-            // Others are taken: the door is not shut.
-            AppendError::ShareFull { .. } => {
-                let reason = "this account holds its share of the journal until it is delivered; send again later";
-                return Refusal::Unavailable { reason, retry_after: self.drain.retry_after(&self.journal, now) };
-            }
-            AppendError::DiskFull { .. } => {
-                ("the journal's disk is full; send again later", self.drain.retry_after(&self.journal, now))
-            }
-            // The next record tries anew.
-            AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
-            AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
-        };
-        if !self.outage.is_known() {
-            tracing::error!(%error, "the journal cannot take bodies; they are answered 503 until it can");
-        }
-        self.outage.begin(error.to_string(), now + retry_after);
-        Refusal::Unavailable { reason, retry_after }
-    }
-}
-
-/// Setting a clock is a matter of a minute.
-const RETRY_AFTER_CLOCK: Duration = Duration::from_secs(60);
 
 impl fmt::Debug for Entrance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

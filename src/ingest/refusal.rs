@@ -1,10 +1,16 @@
-//! What the door answers when it does not take a body.
+//! What the door answers when it does not take a body, and what it remembers of it.
+//!
+//! `/readyz` must fail while the door would refuse, but nobody may have to send a body
+//! to a node that is out of rotation for it to come back: so a refusal of the journal
+//! is remembered only as long as the sender was told to stay away.
 
 use crate::journal::AppendError;
 use crate::metrics;
 use crate::wire::DecodeError;
 use ::metrics::Counter;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Why a body was not taken. Nothing of it is kept.
 #[derive(Debug, thiserror::Error)]
@@ -73,5 +79,43 @@ impl RefusalCounters {
             AppendError::DiskFull { .. } => self.disk_full.increment(1),
             AppendError::Failed { .. } => self.failed.increment(1),
         }
+    }
+}
+
+/// What the journal said when it could last not take a body.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    /// Read for every body, so that no lock is taken while all is well.
+    known: AtomicBool,
+    why: Mutex<Option<(String, Instant)>>,
+}
+
+impl Outage {
+    /// The journal refused for `reason`; the sender may come again at `until`.
+    pub(super) fn begin(&self, reason: String, until: Instant) {
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some((reason, until));
+        self.known.store(true, Ordering::Release);
+    }
+
+    /// The journal took a body.
+    pub(super) fn end(&self) {
+        if self.is_known() && self.known.swap(false, Ordering::AcqRel) {
+            *self.why.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            tracing::info!("the journal takes bodies again");
+        }
+    }
+
+    /// Whether bodies go in, by the last that was tried.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
+    /// The reason, while it holds.
+    pub(super) fn why(&self, now: Instant) -> Option<String> {
+        if !self.is_known() {
+            return None;
+        }
+        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        why.as_ref().filter(|(_, until)| now < *until).map(|(reason, _)| reason.clone())
     }
 }

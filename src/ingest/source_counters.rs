@@ -1,6 +1,5 @@
 //! What a source brought: metric handles taken once, and figures for the status page.
 
-use super::SourceActivity;
 use super::rate::Rate;
 use crate::journal::Verdict;
 use crate::metrics;
@@ -10,6 +9,27 @@ use ::metrics::Counter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
+
+/// What a source brought.
+#[derive(Debug, Clone)]
+pub struct SourceActivity {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Bodies taken since the start.
+    pub bodies: u64,
+    /// Readings taken since the start.
+    pub readings: u64,
+    /// Deliverable samples taken since the start.
+    pub samples: u64,
+    /// Samples set aside since the start.
+    pub set_aside: u64,
+    /// Bodies that nothing can be read from, kept or refused, since the start.
+    pub undecodable: u64,
+    /// Readings a second over about the last minute.
+    pub readings_per_second: f64,
+    /// When it brought something last.
+    pub last_received: Option<UnixNanos>,
+}
 
 /// Before the first body.
 const NEVER: i64 = i64::MIN;

@@ -1,9 +1,10 @@
 //! The door as its users see it: bytes in, verdicts and counts out, on a real journal.
 
 use super::*;
-use crate::dead_letters::{Kind, LetterId};
+use crate::clock::Clock;
+use crate::dead_letters::{DeadLetters, Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
-use crate::reading::{Limits, MeterId};
+use crate::reading::{Limits, MeterId, UnixNanos};
 use crate::wire::PayloadFormat::SmartMe;
 use meterline_load::{Body, Reading};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};

@@ -9,7 +9,8 @@
 //! rest; and the writer looks after every group once more, so that a task that
 //! is woken but not run cannot keep others asleep for long.
 
-use super::{AppendError, Sequence, locked};
+use super::locked::locked;
+use super::{AppendError, Sequence};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};

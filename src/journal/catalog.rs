@@ -6,8 +6,10 @@
 
 use super::block::BLOCK;
 use super::disk::{DiskFile, SharedDisk};
+use super::locked::locked;
 use super::segment_header::{HeaderFault, SegmentHeader};
-use super::{JournalId, ReadError, SegmentName, Sequence, locked};
+use super::{JournalId, ReadError, SegmentName, Sequence};
+use crate::reading::UnixNanos;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -190,6 +192,14 @@ impl Catalog {
     /// The journal a segment belongs to.
     pub(super) fn journal_of(&self, segment: &Segment) -> Result<JournalId, ReadError> {
         self.header(segment).map(|header| header.journal)
+    }
+
+    /// The newest receive time in a segment that is not the last, where the header of
+    /// the next one says it.
+    pub(super) fn newest_received(&self, segment: &Segment) -> Option<UnixNanos> {
+        let segments = self.segments();
+        let next = segments.iter().find(|other| other.name.id > segment.name.id)?;
+        self.header(next).ok()?.end_of(segment.name.id).map(|end| end.newest_received)
     }
 
     pub(super) fn io_error(&self, name: SegmentName, source: io::Error) -> ReadError {

@@ -1,42 +1,30 @@
 //! Cursors: how far each sink is, durable beside the segments.
 //!
-//! One small text file each, replaced as a whole. A cursor that is stored pins
+//! A text file of one line each, replaced as a whole. A cursor that is stored pins
 //! what it still needs; one that was never stored pins nothing, so whoever reads
 //! stores one at its first start. A damaged file pins everything until it is
 //! stored anew.
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
-use super::{CursorError, JournalId, Position, Sequence, locked};
+use super::locked::locked;
+use super::{CursorError, JournalId, Position, Sequence};
 use crate::reading::UnixNanos;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
 
-const NOTE: &str = "note ";
 const FILE_PREFIX: &str = "cursor-";
 const NAME_BYTES_MAX: usize = 64;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-
-/// What is still to be delivered: from `next` on, up to and without `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
-    /// The journal of the record before `next`.
-    pub journal: JournalId,
-    /// The next record.
-    pub next: Sequence,
-    /// Where the range ends; open where it follows the journal.
-    pub end: Option<Sequence>,
-}
 
 /// How far a reader is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// Whose it is.
     pub name: String,
-    /// What is still to be delivered, lowest first. One today; a live lane beside
-    /// a backlog will be a second.
-    pub ranges: Vec<Range>,
+    /// The lowest record still to be delivered.
+    pub position: Position,
     /// When it was stored.
     pub updated: UnixNanos,
     /// What its owner keeps with it: one line, or nothing.
@@ -44,54 +32,25 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// A cursor that follows the journal from a position.
+    /// A cursor at a position, without a note.
     #[must_use]
     pub fn at(name: impl Into<String>, position: Position, now: UnixNanos) -> Self {
-        let range = Range { journal: position.journal, next: position.next, end: None };
-        Self { name: name.into(), ranges: vec![range], updated: now, note: String::new() }
-    }
-
-    /// The lowest record still to be delivered.
-    #[must_use]
-    pub fn position(&self) -> Option<Position> {
-        self.ranges.first().map(|range| Position { journal: range.journal, next: range.next })
+        Self { name: name.into(), position, updated: now, note: String::new() }
     }
 
     fn to_text(&self) -> String {
-        let mut text = with_checksum(&format!("updated {}", self.updated.0));
-        for Range { journal, next, end } in &self.ranges {
-            let end = end.map_or_else(|| "-".to_owned(), |end| end.to_string());
-            text.push_str(&with_checksum(&format!("range {journal} {next} {end}")));
-        }
-        if !self.note.is_empty() {
-            text.push_str(&with_checksum(&format!("{NOTE}{}", self.note.replace('\n', " "))));
-        }
-        text.push_str(&with_checksum(&format!("end {}", self.ranges.len())));
-        text
+        let Position { journal, next } = self.position;
+        with_checksum(&format!("cursor {journal} {next} {} {}", self.updated.0, self.note.replace('\n', " ")))
     }
 
     fn parse(name: &str, text: &str) -> Option<Self> {
-        let lines = text.lines().map(checked_line).collect::<Option<Vec<_>>>()?;
-        let (first, rest) = lines.split_first()?;
-        let (last, rest) = rest.split_last()?;
-        let noted = rest.split_last().and_then(|(note, ranges)| Some((note.strip_prefix(NOTE)?, ranges)));
-        let (note, ranges) = noted.unwrap_or(("", rest));
-        let updated = UnixNanos(first.strip_prefix("updated ")?.parse().ok()?);
-        let ranges = ranges.iter().map(|line| parse_range(line)).collect::<Option<Vec<_>>>()?;
-        let whole = last.strip_prefix("end ")?.parse() == Ok(ranges.len()) && !ranges.is_empty();
-        whole.then(|| Self { name: name.to_owned(), ranges, updated, note: note.to_owned() })
+        let mut words = checked_line(text.strip_suffix('\n')?)?.strip_prefix("cursor ")?.splitn(4, ' ');
+        let journal = JournalId(words.next()?.parse().ok()?);
+        let next = Sequence(words.next()?.parse().ok()?);
+        let updated = UnixNanos(words.next()?.parse().ok()?);
+        let note = words.next()?.to_owned();
+        Some(Self { name: name.to_owned(), position: Position { journal, next }, updated, note })
     }
-}
-
-fn parse_range(line: &str) -> Option<Range> {
-    let mut words = line.strip_prefix("range ")?.split(' ');
-    let journal = JournalId(words.next()?.parse().ok()?);
-    let next = Sequence(words.next()?.parse().ok()?);
-    let end = match words.next()? {
-        "-" => None,
-        end => Some(Sequence(end.parse().ok()?)),
-    };
-    words.next().is_none().then_some(Range { journal, next, end })
 }
 
 /// All cursors of a journal.

@@ -103,18 +103,6 @@ pub enum OpenError {
         /// Its format.
         format_version: u16,
     },
-    /// Finalized by a newer program.
-    #[error(
-        "the journal in {directory} was finalized for format {format}, and this program knows formats up to {newest}; start the newer program again"
-    )]
-    Finalized {
-        /// The journal's directory.
-        directory: PathBuf,
-        /// Its format.
-        format: u16,
-        /// The newest this program knows.
-        newest: u16,
-    },
     /// The file names contradict each other.
     #[error(
         "the segments {before} and {after} in {directory} do not follow each other; a file of another journal was put here"

@@ -9,7 +9,8 @@
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
-use super::{GapError, Sequence, locked};
+use super::locked::locked;
+use super::{GapError, Sequence};
 use crate::reading::UnixNanos;
 use std::sync::Mutex;
 

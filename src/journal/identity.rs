@@ -1,7 +1,7 @@
 //! Which journal a record belongs to, and where a cursor stands in the chain.
 
 use super::catalog::{Catalog, Segment};
-use super::{Cursor, JournalId, Position, Sequence};
+use super::{JournalId, Position, Sequence};
 use std::sync::Arc;
 
 /// Where a reader with a stored cursor begins.
@@ -57,10 +57,9 @@ fn journal_near(catalog: &Catalog, segments: &[Arc<Segment>], segment: &Segment)
     })
 }
 
-/// Where a cursor begins.
-pub(super) fn resolve(catalog: &Catalog, current: JournalId, cursor: &Cursor) -> Resolved {
+/// Where a cursor at this position begins.
+pub(super) fn resolve(catalog: &Catalog, current: JournalId, wanted: Position) -> Resolved {
     let oldest = position(catalog, current, catalog.oldest());
-    let Some(wanted) = cursor.position() else { return Resolved::UnknownJournal(oldest) };
     let end = position(catalog, current, catalog.next());
     if wanted.next > end.next {
         return match fork(catalog, current, wanted.journal) {

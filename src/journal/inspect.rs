@@ -6,13 +6,11 @@
 
 use super::catalog::{Catalog, Segment, read_header};
 use super::disk::{Disk, RealDisk, SharedDisk};
-use super::ledger::{Ledger, SourceName};
+use super::ledger::Ledger;
 use super::recover::segment_names;
 use super::scan::{Scan, ScanFault, scan};
-use super::{
-    Cursor, Cursors, Gaps, JournalId, OpenError, ReadError, Reader, RuleVersion, SegmentName, Sequence, SourceId,
-};
-use crate::reading::Limits;
+use super::view::View;
+use super::{Cursor, Cursors, Gaps, OpenError, SegmentName, Sequence};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,27 +18,12 @@ use std::sync::Arc;
 /// A running writer can change the files under a look; then the look is repeated so often.
 const LOOKS_MAX: usize = 5;
 
-/// A segment, as listings show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SegmentSummary {
-    /// Its id and first record.
-    pub name: SegmentName,
-    /// The record after its last.
-    pub next: Sequence,
-    /// What it takes on disk.
-    pub bytes: u64,
-    /// Its journal, if its header can be read.
-    pub journal: Option<JournalId>,
-}
-
 /// What was found in a directory.
 #[derive(Debug)]
 pub struct Inspection {
-    catalog: Arc<Catalog>,
+    view: View,
     cursors: Cursors,
     gaps: Gaps,
-    sources: Ledger<SourceName>,
-    rules: Ledger<Limits>,
     faults: Vec<String>,
 }
 
@@ -63,15 +46,16 @@ pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
     };
     let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its cursors", source))?;
     let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its list of gaps", source))?;
-    let (sources, rules) = (Ledger::read(Arc::clone(&disk))?, Ledger::read(disk)?);
-    Ok(Inspection { catalog: Arc::new(catalog), cursors, gaps, sources, rules, faults })
+    let (sources, rules) = (Arc::new(Ledger::read(Arc::clone(&disk))?), Ledger::read(disk)?);
+    let view = View { catalog: Arc::new(catalog), sources, rules };
+    Ok(Inspection { view, cursors, gaps, faults })
 }
 
 impl Inspection {
-    /// The segments, oldest first.
+    /// What can be read.
     #[must_use]
-    pub fn segments(&self) -> Vec<SegmentSummary> {
-        summaries(&self.catalog)
+    pub fn view(&self) -> &View {
+        &self.view
     }
 
     /// Every cursor by name; `None` where its file is damaged.
@@ -86,56 +70,11 @@ impl Inspection {
         &self.gaps
     }
 
-    /// The oldest record that can be read.
-    #[must_use]
-    pub fn oldest(&self) -> Sequence {
-        self.catalog.oldest()
-    }
-
-    /// The record after the last that can be read.
-    #[must_use]
-    pub fn next(&self) -> Sequence {
-        self.catalog.next()
-    }
-
     /// What a start would refuse or cut, as sentences.
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
-
-    /// A reader whose first record is `from`.
-    ///
-    /// # Errors
-    /// A record that is not there.
-    pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
-        Reader::within(&self.catalog, from)
-    }
-
-    /// The name behind a source's number.
-    #[must_use]
-    pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
-        self.sources.get(id.0).map(|name| name.0)
-    }
-
-    /// The limits behind a rule version.
-    #[must_use]
-    pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
-        self.rules.get(version.0)
-    }
-}
-
-/// The segments of a catalog, oldest first.
-pub(super) fn summaries(catalog: &Catalog) -> Vec<SegmentSummary> {
-    let segments = catalog.segments();
-    let nexts = segments.iter().skip(1).map(|segment| segment.name.first).chain([catalog.next()]);
-    let summary = |(segment, next): (&Arc<Segment>, Sequence)| SegmentSummary {
-        name: segment.name,
-        next,
-        bytes: segment.bytes(),
-        journal: catalog.journal_of(segment).ok(),
-    };
-    segments.iter().zip(nexts).map(summary).collect()
 }
 
 fn look(disk: &SharedDisk) -> Result<(Catalog, Vec<String>), OpenError> {

@@ -7,7 +7,8 @@
 //! A line that is not as it was written therefore is damage, and refused.
 
 use super::disk::{self, SharedDisk};
-use super::{LedgerError, RuleVersion, SourceId, locked};
+use super::locked::locked;
+use super::{LedgerError, RuleVersion, SourceId};
 use crate::reading::{Limits, UnixNanos};
 use std::collections::HashMap;
 use std::hash::Hash;

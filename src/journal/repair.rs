@@ -9,7 +9,6 @@
 
 use super::block::{BLOCK, on_disk};
 use super::disk::{Disk, DiskFile, RealDisk, SharedDisk, TEMPORARY_SUFFIX};
-use super::format::FormatVersion;
 use super::frame::frame_header;
 use super::lock::Lock;
 use super::pending::{GroupBuffer, GroupPlace};
@@ -165,7 +164,7 @@ fn note_gaps(disk: &SharedDisk, lost: &[Range<u64>], now: UnixNanos) -> Result<(
     let cursors = Cursors::read(Arc::clone(disk)).map_err(io)?;
     let gaps = Gaps::read(Arc::clone(disk)).map_err(io)?;
     let needs = |(name, cursor): (String, Option<super::Cursor>)| {
-        (name, cursor.and_then(|cursor| cursor.position()).map_or(Sequence::FIRST, |position| position.next))
+        (name, cursor.map_or(Sequence::FIRST, |cursor| cursor.position.next))
     };
     let sinks: Vec<_> = cursors.list().into_iter().map(needs).collect();
     for range in lost {
@@ -198,14 +197,7 @@ fn new_header(
     let before = place.checked_sub(1).and_then(|place| neighbour(names.get(place))).map(|header| header.journal);
     let after = neighbour(names.get(place + 1)).map(|header| header.previous_journal);
     let journal = after.or(before).unwrap_or(current);
-    SegmentHeader {
-        format: FormatVersion::FIRST,
-        name: names[place],
-        journal,
-        previous_journal: before.unwrap_or(journal),
-        salt,
-        ends: Vec::new(),
-    }
+    SegmentHeader { name: names[place], journal, previous_journal: before.unwrap_or(journal), salt, ends: Vec::new() }
 }
 
 /// Writes the segment anew and puts it in place; the name of the damaged file.

@@ -7,10 +7,10 @@
 //! so a full disk cannot prevent it.
 
 use super::catalog::{Catalog, Segment};
-use super::format::FormatVersion;
 use super::identity::{Resolved, resolve};
+use super::locked::locked;
 use super::share::Fill;
-use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence, locked};
+use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence};
 use crate::reading::UnixNanos;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -23,8 +23,6 @@ pub(super) struct Keeper {
     pub(super) gaps: Gaps,
     pub(super) options: Options,
     pub(super) journal: JournalId,
-    /// What new segments are written in.
-    pub(super) format: FormatVersion,
     /// One deletion at a time; true while the last removal is not known to be durable.
     pub(super) unsynced: Mutex<bool>,
 }
@@ -111,7 +109,7 @@ impl Keeper {
 
     /// The lowest record that a cursor needs.
     fn needs(&self, cursor: Option<&Cursor>) -> Sequence {
-        match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor)) {
+        match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor.position)) {
             Some(Resolved::BeyondEnd { end, .. }) => end.next,
             Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
             // A damaged cursor file: its sink starts at the oldest record.
@@ -135,7 +133,7 @@ impl Keeper {
 
     /// Whether even its newest record is too old. The segment after it says when that was received.
     fn is_aged(&self, segment: &Segment, now: UnixNanos) -> bool {
-        newest_received(&self.catalog, segment).is_some_and(|newest| now.since(newest) > self.options.retain.age_ns)
+        self.catalog.newest_received(segment).is_some_and(|newest| now.since(newest) > self.options.retain.age_ns)
     }
 
     fn remove(&self, segment: &Segment, unsynced: &mut bool) -> io::Result<()> {
@@ -153,11 +151,4 @@ impl Keeper {
         *unsynced = false;
         Ok(())
     }
-}
-
-/// The newest receive time in a segment that is not the last, where it is known.
-pub(super) fn newest_received(catalog: &Catalog, segment: &Segment) -> Option<UnixNanos> {
-    let segments = catalog.segments();
-    let next = segments.iter().find(|other| other.name.id > segment.name.id)?;
-    catalog.header(next).ok()?.end_of(segment.name.id).map(|end| end.newest_received)
 }

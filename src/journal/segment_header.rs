@@ -5,12 +5,14 @@
 //! is the block's last four bytes.
 
 use super::block::{BLOCK_LEN, Fields, Filling, is_sealed};
-use super::format::FormatVersion;
 use super::{JournalId, SegmentName, Sequence};
 use crate::reading::UnixNanos;
 use uuid::Uuid;
 
 const MAGIC: [u8; 8] = *b"MTRLSEG\x01";
+/// How segments are written, and the newest format that this program reads. Numbers are
+/// never reused.
+const FORMAT_VERSION: u16 = 1;
 /// Fixed fields, and the CRC.
 const FIXED_LEN: usize = 8 + 2 + 2 + 4 + 16 + 16 + 8 + 8 + 8 + 4;
 const END_LEN: usize = 8 + 8 + 8 + 8;
@@ -31,8 +33,6 @@ pub(super) struct SegmentEnd {
 /// What block 0 says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
-    /// How the groups are written.
-    pub(super) format: FormatVersion,
     pub(super) name: SegmentName,
     pub(super) journal: JournalId,
     /// The journal of the record before the first of this segment.
@@ -57,9 +57,9 @@ impl SegmentHeader {
         let count = u32::try_from(ends.len()).unwrap_or(0);
         let filling = Filling::<BLOCK_LEN>::new()
             .put(MAGIC)
-            .put(self.format.0.to_le_bytes())
-            // The oldest program that understands it is the first that could write it.
-            .put(self.format.0.to_le_bytes())
+            .put(FORMAT_VERSION.to_le_bytes())
+            // The oldest format that a program has to know to read it.
+            .put(FORMAT_VERSION.to_le_bytes())
             .put(count.to_le_bytes())
             .put(self.journal.0.into_bytes())
             .put(self.previous_journal.0.into_bytes())
@@ -81,12 +81,10 @@ impl SegmentHeader {
         let (Some(format_version), Some(oldest_reader)) = (fields.u16(), fields.u16()) else {
             return Err(HeaderFault::Damaged);
         };
-        if oldest_reader > FormatVersion::newest().0 {
+        if oldest_reader > FORMAT_VERSION {
             return Err(HeaderFault::TooNew { format_version });
         }
-        parse_body(&mut fields, FormatVersion(format_version))
-            .filter(|header| header.name == name)
-            .ok_or(HeaderFault::Damaged)
+        parse_body(&mut fields).filter(|header| header.name == name).ok_or(HeaderFault::Damaged)
     }
 
     /// Where an earlier segment ended, if this header says so.
@@ -103,14 +101,14 @@ fn put_end(filling: Filling<BLOCK_LEN>, end: &SegmentEnd) -> Filling<BLOCK_LEN> 
         .put(end.newest_received.0.to_le_bytes())
 }
 
-fn parse_body(fields: &mut Fields<'_>, format: FormatVersion) -> Option<SegmentHeader> {
+fn parse_body(fields: &mut Fields<'_>) -> Option<SegmentHeader> {
     let count = usize::try_from(fields.u32()?).ok().filter(|count| *count <= ENDS_MAX)?;
     let journal = JournalId(Uuid::from_bytes(fields.array()?));
     let previous_journal = JournalId(Uuid::from_bytes(fields.array()?));
     let name = SegmentName { id: fields.u64()?, first: Sequence(fields.u64()?) };
     let salt = fields.u64()?;
     let ends = (0..count).map(|_| parse_end(fields)).collect::<Option<Vec<_>>>()?;
-    Some(SegmentHeader { format, name, journal, previous_journal, salt, ends })
+    Some(SegmentHeader { name, journal, previous_journal, salt, ends })
 }
 
 fn parse_end(fields: &mut Fields<'_>) -> Option<SegmentEnd> {

@@ -13,7 +13,8 @@
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{Ledger, SourceName, checked_line, with_checksum};
-use super::{AppendError, Options, Sequence, SourceId, locked};
+use super::locked::locked;
+use super::{AppendError, Options, Sequence, SourceId};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

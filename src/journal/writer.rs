@@ -305,7 +305,6 @@ impl Writer {
         // More ends than fit cannot come up: every durable header empties the list, and only ended segments add to it.
         debug_assert!(self.ends.len() <= ENDS_MAX);
         SegmentHeader {
-            format: self.keeper.format,
             name,
             journal: self.keeper.journal,
             previous_journal: self.last_journal,

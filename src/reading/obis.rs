@@ -36,9 +36,8 @@ impl FromStr for Obis {
 }
 
 fn from_hex(text: &str) -> Option<[u8; 6]> {
-    // The parser would take a sign, too.
-    let is_hex = text.len() == 12 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let [_, _, code @ ..] = u64::from_str_radix(text, 16).ok().filter(|_| is_hex)?.to_be_bytes();
+    let mut code = [0; 6];
+    hex::decode_to_slice(text, &mut code).ok()?;
     Some(code)
 }
 

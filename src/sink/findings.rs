@@ -1,34 +1,8 @@
 //! What a look at a store finds, and what a migration did: said alike by every sink.
 
-use serde::Serialize;
+#[cfg(any(feature = "kafka", feature = "questdb"))]
+use crate::base::{Finding, Level};
 use std::fmt;
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// As it should be.
-    Good,
-    /// Samples are taken; something beside them is not as it should be.
-    Warning,
-    /// No sample can be stored, or not for good, until it is mended.
-    Fault,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it matters.
-    pub level: Level,
-    /// What was found, and what to do.
-    pub message: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
 
 /// What was looked at so far.
 #[cfg(any(feature = "kafka", feature = "questdb"))]

@@ -1,19 +1,17 @@
-//! The webhook: smart-me posts bodies here, and a 200 means "on disk".
+//! The webhook: senders post bodies here, and a 200 means "on disk".
 //!
 //! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port, with TLS or in the
-//! clear; one path an account, HTTP Basic. It knows the door and no sink. Everything is bounded by
+//! clear; one path an account, HTTP Basic. What its bodies are is the account's
+//! configuration. It knows the door and no sink. Everything is bounded by
 //! [`Bounds`]: connections and bytes of bodies in flight, in total and for each
 //! account; handshake, header, idle and body times; a body's size before and after
 //! inflation. Who has no valid credentials gives way and, when guessing, waits.
 //!
 //! **Answers.** 200 without a body: safe on disk (or empty). 401 with a challenge
 //! for whatever has no valid credentials for its path, known or not: the same
-//! bytes, after the same work, before any of the body is asked for. 404 only with
-//! valid credentials of an account, and only below that account's own path, also
-//! where another account lives there: so it tells nothing about other paths. (If
-//! no account at all has credentials there is nothing to hide, and every unknown
-//! path is 404.) 405 for another method than POST, on the path with valid
-//! credentials. 408 for a body that stalls or trickles. 413 beyond the size limit.
+//! bytes, after the same work, before any of the body is asked for. 404 for an unknown
+//! path only where no account at all has credentials, so that there is nothing to
+//! hide. 405 for another method than POST, on the path with valid credentials. 408 for a body that stalls or trickles. 413 beyond the size limit.
 //! 400 for a broken or unknown compression, and for an unreadable body where the
 //! account wants that. 503 with Retry-After when the body cannot be kept now.
 //!
@@ -30,26 +28,28 @@ mod activity;
 mod answer;
 mod body;
 mod bounds;
-pub mod capture;
 mod config;
 mod connection;
 mod credentials;
 mod forwarded;
+mod heads;
 mod inflate;
 mod listener;
 mod logins;
 mod request;
+mod running;
 mod seats;
-mod streams;
+mod site;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod transport;
 
-pub use access::{Knocks, Pairs};
+pub use access::Knocks;
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
-pub use credentials::Credentials;
-pub use forwarded::Network;
-pub use listener::{StartError, Webhook};
+pub use credentials::{Credentials, Pairs};
+pub use heads::{HEADS_FILE, Head, read_heads};
+pub use running::Webhook;
+pub use site::StartError;
 pub use tls::{CertificateStatus, Tls, TlsError, TlsFiles};

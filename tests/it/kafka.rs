@@ -2,8 +2,8 @@
 
 mod access;
 mod contract;
-mod driver;
 mod faults;
-mod lost;
+mod harness;
+mod loss;
 mod meters;
 mod topic;

@@ -16,34 +16,32 @@ mod servers;
 /// From the POST to the stores and back out again, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
-    mod accounts;
-    mod captures;
-    mod clock;
-    mod control;
-    mod copies;
+    mod account_report;
+    mod behind_proxy;
+    mod control_socket;
+    mod copied_directory;
     mod delivery;
     mod demo;
-    mod door;
-    mod endings;
-    mod exchange;
-    mod forgotten;
-    #[cfg(feature = "test-faults")]
-    mod formats;
+    mod disk_full;
     mod gaps;
-    mod left_behind;
-    mod logging_in;
-    mod outages;
+    mod journal_repair;
+    mod kafka_loss;
+    mod metering_points;
+    mod monitoring;
+    mod password_rotation;
     #[cfg(feature = "test-faults")]
-    mod poison;
-    mod polling;
-    mod proxies;
-    mod registration;
-    mod repair;
+    mod poison_records;
     mod replay;
     #[cfg(feature = "test-faults")]
-    mod rereading;
-    mod rotation;
+    mod replay_redecode;
+    mod shutdown;
+    mod sink_outages;
+    mod sinks_added_and_removed;
+    mod smart_me_accounts;
+    mod smart_me_login;
+    mod smart_me_polling;
+    mod smart_me_registration;
     mod tls;
-    mod volume;
-    mod watch;
+    mod webhook_quotas;
+    mod wrong_clock;
 }

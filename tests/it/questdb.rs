@@ -1,15 +1,15 @@
 //! The QuestDB sink against a real server: what the server does (`contract`), what
 //! `migrate` and `check` make of it (`migrate`), the sink itself (`sink`), and what
-//! becomes of a server that forgets (`checkpoints`), of late rows (`late`) and of what
+//! becomes of a server that forgets (`checkpoints`), of late rows (`late_rows`) and of what
 //! is known of the meters (`meters`).
 
 mod checkpoints;
 mod contract;
-mod late;
+mod harness;
+mod late_rows;
 mod meters;
 mod migrate;
 mod sink;
-mod stand;
 
 use crate::support::questdb::Client;
 use crate::support::wait;

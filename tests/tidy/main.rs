@@ -5,7 +5,9 @@
 
 mod agreement;
 mod budgets;
+mod cycles;
 mod dependencies;
+mod paths;
 mod ranks;
 mod source;
 mod words;

@@ -46,8 +46,13 @@ impl Source {
     }
 
     /// Numbered lines of code before the tests, numbers from 1.
-    pub(crate) fn code_without_tests(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn numbered_code(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.code.lines()).take(self.lines_without_tests())
+    }
+
+    /// The same lines as one text.
+    pub(crate) fn code_without_tests(&self) -> String {
+        self.numbered_code().map(|(_, line)| format!("{line}\n")).collect()
     }
 
     /// The place of a fault.
@@ -64,6 +69,11 @@ pub(crate) fn root() -> &'static Path {
 /// Every Rust file of the service: `src`.
 pub(crate) fn of_the_service() -> Vec<Source> {
     rust_files(&["src"])
+}
+
+/// Every Rust file of the service and of the simulated fleet.
+pub(crate) fn of_the_crates() -> Vec<Source> {
+    rust_files(&["src", "load-tests/src"])
 }
 
 /// Every Rust file of the tree.

@@ -43,7 +43,7 @@ fn is_excepted(word: &str, source: &Source) -> bool {
 fn the_service_does_without_certain_words() {
     let mut faults = Vec::new();
     for source in of_the_service() {
-        for (line, code) in source.code_without_tests() {
+        for (line, code) in source.numbered_code() {
             for (word, instead) in NOT_IN_THE_SERVICE.iter().filter(|(word, _)| code.contains(word)) {
                 if !is_excepted(word, &source) {
                     faults.push(format!("{}: `{word}`: write {instead}", source.at(line)));
@@ -89,7 +89,7 @@ fn a_match_that_is_checked_is_asserted() {
 fn no_task_is_started_and_forgotten() {
     let mut faults = Vec::new();
     for source in of_the_service() {
-        let code: String = source.code_without_tests().map(|(_, line)| format!("{line}\n")).collect();
+        let code = source.code_without_tests();
         for spawn in ["tokio::spawn(", "thread::spawn("].iter().filter(|spawn| !is_excepted(spawn, &source)) {
             for at in code.match_indices(spawn).map(|(at, _)| at).filter(|&at| is_dropped_statement(&code, at)) {
                 faults.push(format!("{}: keep the handle and join it", source.at(code[..at].lines().count())));

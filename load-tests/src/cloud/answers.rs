@@ -1,29 +1,13 @@
 //! What each end point answers.
 
-use super::accounts::CloudAccount;
 use super::device_list;
-use super::devices;
 use super::oauth;
 use super::registrations::CloudRegistration;
-use super::state::{State, Switches};
+use super::request::{Answer, Asked};
+use super::state::State;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
-use std::time::Instant;
 use uuid::Uuid;
-
-/// A request as the end points see it.
-pub(super) struct Asked<'a> {
-    pub(super) method: &'a Method,
-    pub(super) path: &'a str,
-    pub(super) query: &'a str,
-    pub(super) authorization: Option<&'a str>,
-    pub(super) body: &'a [u8],
-    pub(super) now: Instant,
-    /// In nanoseconds since 1970.
-    pub(super) now_ns: i64,
-}
-
-pub(super) type Answer = (StatusCode, Vec<u8>);
 
 /// The answer, and the account it was of.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
@@ -42,7 +26,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     }
     let partners = path.strip_prefix("/partner").filter(|_| account.is_partner);
     if let Some(id) = partners.unwrap_or(path).strip_prefix("/ValuesInPastMultiple/") {
-        let answer = past(&account, id, asked.query, &state.switches);
+        let answer = device_list::past(&account, id, asked.query, &state.switches);
         return (account.name, answer);
     }
     let answer = match path.strip_prefix("/RegisterForRealtimeApi") {
@@ -54,15 +38,6 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
         _ => (StatusCode::NOT_FOUND, Vec::new()),
     };
     (account.name, answer)
-}
-
-fn past(account: &CloudAccount, id: &str, query: &str, switches: &Switches) -> Answer {
-    if !account.is_professional {
-        let status = StatusCode::from_u16(switches.past_refusal).unwrap_or(StatusCode::FORBIDDEN);
-        return (status, b"\"this needs a Professional licence\"".to_vec());
-    }
-    let device = account.devices.iter().find(|device| id.parse() == Ok(device.id));
-    device.map_or((StatusCode::NOT_FOUND, Vec::new()), |device| devices::past(device, query, switches))
 }
 
 fn forbidden() -> Answer {

@@ -1,32 +1,23 @@
-//! The list of devices, the newest values of one, and M-Bus gateways: `Device`,
-//! `ValuesData` and `MBusGatewayDto`.
+//! The list of devices, the newest and the past values of one, and M-Bus gateways:
+//! `Device`, `ValuesData` and `MBusGatewayDto`.
 //!
 //! Counters are net as they were seen to be, units are texts, and what does not apply to
 //! a kind of device is absent (or null, see [`Switches`]).
 
 use super::accounts::CloudAccount;
-use super::answers::Answer;
-use super::devices::{CloudDevice, DeviceKind, noisy, time_text};
-use super::state::Switches;
+use super::devices::{CloudDevice, DeviceKind, SLOT_NS};
+use super::request::Answer;
+use super::switches::Switches;
 use hyper::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+/// Values of one call for the past at most, as the vendor's document states.
+const VALUES_MAX: usize = 1000;
 /// Of the energy type that stands for M-Bus gateways.
 const MBUS: &str = "meterEnergyType=8";
 const SECOND_NS: i64 = 1_000_000_000;
-
-/// A gateway's answer about itself: `MBusGatewayState`, `MBusReadoutIntervall`, and its
-/// meters with `MBusMeterState`.
-#[derive(Debug, Clone, Default)]
-pub struct CloudGateway {
-    /// Its state.
-    pub state: i64,
-    /// How often it reads.
-    pub interval: i64,
-    /// Its meters' devices (nil where the cloud knows none) and states.
-    pub meters: Vec<(Uuid, i64)>,
-}
 
 /// What these calls answer; `None` for any other path.
 pub(super) fn answer(
@@ -48,7 +39,7 @@ pub(super) fn answer(
         "/DevicesByEnergy" if query == MBUS => list(account.devices.iter().filter(is_gateway), now_ns, switches),
         _ => {
             if let Some(id) = path.strip_prefix("/Values/") {
-                device(id).map_or_else(not_found, |device| ok(&device.values_json(device.newest(now_ns), switches)))
+                device(id).map_or_else(not_found, |device| ok(&values(device, device.newest(now_ns), switches)))
             } else {
                 let id = path.strip_prefix("/gateway/mbus/")?;
                 device(id).and_then(|device| gateway(device, now_ns, switches)).map_or_else(not_found, |it| ok(&it))
@@ -145,4 +136,68 @@ fn gateway(device: &CloudDevice, now_ns: i64, switches: &Switches) -> Option<Val
         ("Meters", gateway.meters.iter().map(meter).collect()),
     ];
     Some(object(fields, switches))
+}
+
+/// What a device measured at a time: `ValuesData`.
+fn values(device: &CloudDevice, time_ns: i64, switches: &Switches) -> Value {
+    let name = |pascal: &str| switches.name(pascal);
+    let value = |(code, value): ([u8; 6], f64)| {
+        let [a, b, c, d, e, f] = code;
+        let text = if switches.dotted_codes {
+            format!("{a}-{b}:{c}.{d}.{e}*{f}")
+        } else {
+            code.iter().map(|byte| format!("{byte:02X}")).collect()
+        };
+        let fields = [(name("Obis"), json!(text)), (name("Value"), json!(noisy(value, switches)))];
+        Value::Object(Map::from_iter(fields))
+    };
+    Value::Object(Map::from_iter([
+        (name("DeviceId"), json!(device.id.to_string())),
+        (name("Date"), json!(time_text(time_ns))),
+        (name("Values"), device.values(time_ns).into_iter().map(value).collect()),
+    ]))
+}
+
+/// What a float makes of a sum of parts.
+fn noisy(value: f64, switches: &Switches) -> f64 {
+    if switches.float_noise { value * (1.0 + f64::EPSILON * 3.0) } else { value }
+}
+
+/// A time in UTC, as it is written everywhere.
+fn time_text(time_ns: i64) -> String {
+    Timestamp::from_nanosecond(i128::from(time_ns)).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// `ValuesInPastMultiple`.
+pub(super) fn past(account: &CloudAccount, id: &str, query: &str, switches: &Switches) -> Answer {
+    if !account.is_professional {
+        let status = StatusCode::from_u16(switches.past_refusal).unwrap_or(StatusCode::FORBIDDEN);
+        return (status, b"\"this needs a Professional licence\"".to_vec());
+    }
+    let device = account.devices.iter().find(|device| id.parse() == Ok(device.id));
+    device.map_or((StatusCode::NOT_FOUND, Vec::new()), |device| stored(device, query, switches))
+}
+
+/// Quarter-hours of a device, at most [`VALUES_MAX`].
+fn stored(device: &CloudDevice, query: &str, switches: &Switches) -> Answer {
+    let (from, until) = (time(query, "startDate"), time(query, "endDate"));
+    let minutes = parameter(query, "interval").and_then(|text| text.parse::<i64>().ok());
+    let (Some(from), Some(until), Some(minutes)) = (from, until, minutes) else {
+        return (StatusCode::BAD_REQUEST, b"\"startDate, endDate and interval are needed\"".to_vec());
+    };
+    let step = (minutes * 60 * SECOND_NS).max(SLOT_NS);
+    let first = from.div_euclid(SLOT_NS) * SLOT_NS + if from.rem_euclid(SLOT_NS) == 0 { 0 } else { SLOT_NS };
+    let is_within = |at: &i64| if switches.past_ends_included { *at <= until } else { *at < until };
+    let times = (0..).map(|number| first + number * step).take_while(is_within).take(VALUES_MAX);
+    let found: Vec<Value> = times.filter(|at| device.has(*at)).map(|at| values(device, at, switches)).collect();
+    (StatusCode::OK, Value::Array(found).to_string().into_bytes())
+}
+
+fn time(query: &str, name: &str) -> Option<i64> {
+    let time: Timestamp = parameter(query, name)?.replace("%3A", ":").parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

@@ -1,17 +1,9 @@
 //! Devices and what they measured: one function of device and time, so that what the
 //! webhook brought and what the API says of the past agree.
 
-use super::answers::Answer;
-use super::device_list::CloudGateway;
-use super::state::Switches;
 use crate::body::{Body, Reading};
-use hyper::StatusCode;
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// Values of one call for the past at most, as the vendor's document states.
-const VALUES_MAX: usize = 1000;
 const SECOND_NS: i64 = 1_000_000_000;
 /// Quarter-hours, in which devices store.
 pub(super) const SLOT_NS: i64 = 900 * SECOND_NS;
@@ -50,6 +42,18 @@ impl DeviceKind {
             Self::MBusGateway(_) => (8, None, 4),
         }
     }
+}
+
+/// A gateway's answer about itself: `MBusGatewayState`, `MBusReadoutIntervall`, and its
+/// meters with `MBusMeterState`.
+#[derive(Debug, Clone, Default)]
+pub struct CloudGateway {
+    /// Its state.
+    pub state: i64,
+    /// How often it reads.
+    pub interval: i64,
+    /// Its meters' devices (nil where the cloud knows none) and states.
+    pub meters: Vec<(Uuid, i64)>,
 }
 
 /// A device of an account.
@@ -137,60 +141,8 @@ impl CloudDevice {
         vec![(ENERGY, self.amount(time_ns)), (POWER, self.watts)]
     }
 
-    fn has(&self, time_ns: i64) -> bool {
+    /// Whether it has stored what it measured then.
+    pub(super) fn has(&self, time_ns: i64) -> bool {
         !self.lacks.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }
-
-    pub(super) fn values_json(&self, time_ns: i64, switches: &Switches) -> Value {
-        let name = |pascal: &str| switches.name(pascal);
-        let value = |(code, value): ([u8; 6], f64)| {
-            let [a, b, c, d, e, f] = code;
-            let text = if switches.dotted_codes {
-                format!("{a}-{b}:{c}.{d}.{e}*{f}")
-            } else {
-                code.iter().map(|byte| format!("{byte:02X}")).collect()
-            };
-            let fields = [(name("Obis"), json!(text)), (name("Value"), json!(noisy(value, switches)))];
-            Value::Object(Map::from_iter(fields))
-        };
-        Value::Object(Map::from_iter([
-            (name("DeviceId"), json!(self.id.to_string())),
-            (name("Date"), json!(time_text(time_ns))),
-            (name("Values"), self.values(time_ns).into_iter().map(value).collect()),
-        ]))
-    }
-}
-
-/// What a float makes of a sum of parts.
-pub(super) fn noisy(value: f64, switches: &Switches) -> f64 {
-    if switches.float_noise { value * (1.0 + f64::EPSILON * 3.0) } else { value }
-}
-
-/// A time in UTC, as it is written everywhere.
-pub(super) fn time_text(time_ns: i64) -> String {
-    Timestamp::from_nanosecond(i128::from(time_ns)).map(|time| time.to_string()).unwrap_or_default()
-}
-
-/// `ValuesInPastMultiple`: quarter-hours of a device, at most [`VALUES_MAX`].
-pub(super) fn past(device: &CloudDevice, query: &str, switches: &Switches) -> Answer {
-    let (from, until) = (time(query, "startDate"), time(query, "endDate"));
-    let minutes = parameter(query, "interval").and_then(|text| text.parse::<i64>().ok());
-    let (Some(from), Some(until), Some(minutes)) = (from, until, minutes) else {
-        return (StatusCode::BAD_REQUEST, b"\"startDate, endDate and interval are needed\"".to_vec());
-    };
-    let step = (minutes * 60 * SECOND_NS).max(SLOT_NS);
-    let first = from.div_euclid(SLOT_NS) * SLOT_NS + if from.rem_euclid(SLOT_NS) == 0 { 0 } else { SLOT_NS };
-    let is_within = |at: &i64| if switches.past_ends_included { *at <= until } else { *at < until };
-    let times = (0..).map(|number| first + number * step).take_while(is_within).take(VALUES_MAX);
-    let values: Vec<Value> = times.filter(|at| device.has(*at)).map(|at| device.values_json(at, switches)).collect();
-    (StatusCode::OK, Value::Array(values).to_string().into_bytes())
-}
-
-fn time(query: &str, name: &str) -> Option<i64> {
-    let time: Timestamp = parameter(query, name)?.replace("%3A", ":").parse().ok()?;
-    i64::try_from(time.as_nanosecond()).ok()
-}
-
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

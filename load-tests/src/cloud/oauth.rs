@@ -5,115 +5,17 @@
 //! switched. Who is asked to confirm a login is the test, by a call.
 
 use super::accounts::CloudAccount;
-use super::answers::{Answer, Asked};
+use super::logins::{Code, Device};
+use super::request::{Answer, Asked};
 use super::state::{State, Token};
+use super::switches::{LoginSwitches, Rotation};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 use uuid::Uuid;
-
-/// How logins of persons behave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoginSwitches {
-    /// What becomes of a refresh token that is used.
-    pub rotation: Rotation,
-    /// A device is told to ask so often whether its code is confirmed.
-    pub told_interval: Duration,
-    /// And may; sooner it is told to slow down.
-    pub device_interval: Duration,
-    /// So long a code can be confirmed.
-    pub code_lasts: Duration,
-}
-
-/// What becomes of a refresh token that is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotation {
-    /// It stays, and no other is given.
-    Never,
-    /// Another is given, and it ends at once.
-    AtOnce,
-    /// Another is given, and it ends when that is used.
-    WhenUsed,
-}
-
-impl Default for LoginSwitches {
-    fn default() -> Self {
-        Self {
-            rotation: Rotation::AtOnce,
-            told_interval: Duration::from_secs(5),
-            device_interval: Duration::from_secs(5),
-            code_lasts: Duration::from_mins(10),
-        }
-    }
-}
-
-/// What was given out and is under way.
-#[derive(Debug, Default)]
-pub(super) struct Logins {
-    refresh: HashMap<String, Refresh>,
-    devices: HashMap<String, Device>,
-    codes: HashMap<String, Code>,
-    /// The account that whoever opens the page of a login is signed in to.
-    pub(super) signed_in: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-struct Refresh {
-    account: String,
-    client: String,
-    /// Ends when this one is used.
-    before: Option<String>,
-}
-
-#[derive(Debug)]
-struct Device {
-    account: String,
-    client: String,
-    user_code: String,
-    is_offline: bool,
-    ends: Instant,
-    /// When it was asked for last.
-    asked: Option<Instant>,
-    is_confirmed: Option<bool>,
-}
-
-#[derive(Debug)]
-struct Code {
-    account: String,
-    client: String,
-    challenge: String,
-    redirect: String,
-    is_offline: bool,
-}
-
-impl Logins {
-    /// Confirms or refuses the login with this code; false where there is none.
-    pub(super) fn decide(&mut self, user_code: &str, is_confirmed: bool) -> bool {
-        let device = self.devices.values_mut().find(|device| device.user_code == user_code);
-        device.map(|device| device.is_confirmed = Some(is_confirmed)).is_some()
-    }
-
-    /// Ends the logins of an account.
-    pub(super) fn end(&mut self, account: &str) {
-        self.refresh.retain(|_, refresh| refresh.account != account);
-    }
-
-    /// The refresh tokens that are valid.
-    pub(super) fn refresh_tokens(&self) -> Vec<String> {
-        self.refresh.keys().cloned().collect()
-    }
-
-    fn grant(&mut self, account: &str, client: &str, before: Option<String>) -> String {
-        let token = format!("refresh-{}", Uuid::new_v4());
-        let refresh = Refresh { account: account.to_owned(), client: client.to_owned(), before };
-        self.refresh.insert(token.clone(), refresh);
-        token
-    }
-}
 
 /// The answer of an end point below `/oauth`, and the account it was of.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>, path: &str) -> (String, Answer) {

@@ -1,6 +1,6 @@
 //! The store of webhook registrations: `RegisterRealtimeApiData`.
 
-use super::state::Switches;
+use super::switches::Switches;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

@@ -1,7 +1,8 @@
 //! The listener: one thread with a runtime of its own, which ends with it.
 
-use super::answers::{Asked, answer};
-use super::state::{Fault, Received, State};
+use super::answers::answer;
+use super::request::{Asked, Fault, Received};
+use super::state::State;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};

@@ -1,10 +1,10 @@
 //! How long an outage of the sinks the journal's cap bridges, at the rate that was
 //! measured: what the whole segments took, over the time in which they came.
 
+use crate::base::Level;
 use crate::config::Config;
-use crate::journal::{Inspection, ReadError, SegmentSummary, Sequence, inspect};
+use crate::journal::{ReadError, SegmentSummary, Sequence, View, inspect};
 use crate::reading::UnixNanos;
-use crate::sink::Level;
 
 const NANOS_PER_HOUR: f64 = 3_600e9;
 const MIB: f64 = 1_048_576.0;
@@ -18,7 +18,7 @@ pub(super) fn bridge(config: &Config) -> Option<(Level, String)> {
         return None;
     }
     let looked = inspect::open(&directory).map_err(|error| error.to_string());
-    match looked.and_then(|journal| rate(&journal).map_err(|error| error.to_string())) {
+    match looked.and_then(|journal| rate(journal.view()).map_err(|error| error.to_string())) {
         Ok(Some(rate)) => Some(sentence(config.journal.cap_bytes, &rate)),
         Ok(None) => Some((
             Level::Good,
@@ -35,7 +35,7 @@ struct Rate {
 }
 
 /// Of all segments that are whole; `None` where there are too few.
-fn rate(journal: &Inspection) -> Result<Option<Rate>, ReadError> {
+fn rate(journal: &View) -> Result<Option<Rate>, ReadError> {
     let segments = journal.segments();
     let [whole @ .., last] = segments.as_slice() else { return Ok(None) };
     let Some(first) = whole.first() else { return Ok(None) };
@@ -51,7 +51,7 @@ fn bytes(segments: &[SegmentSummary]) -> f64 {
     segments.iter().map(|segment| segment.bytes as f64).sum()
 }
 
-fn received(journal: &Inspection, sequence: Sequence) -> Result<Option<UnixNanos>, ReadError> {
+fn received(journal: &View, sequence: Sequence) -> Result<Option<UnixNanos>, ReadError> {
     if sequence < journal.oldest() || sequence >= journal.next() {
         return Ok(None);
     }
@@ -82,13 +82,13 @@ mod tests {
     fn the_rate_is_that_of_the_whole_segments() {
         let feed = Feed::new();
         let second = feed.clock.now();
-        assert!(rate(&look(&feed)).unwrap().is_none(), "nothing is there");
+        assert!(rate(look(&feed).view()).unwrap().is_none(), "nothing is there");
         let noise = vec![0x7a; 1_000_000];
         for _ in 0..9 {
             feed.append_as("acme", Verdict::Undecodable, 1, &noise);
         }
         // Two segments of four records are whole; the clock stood still meanwhile, but for what this took.
-        let found = rate(&look(&feed)).unwrap().unwrap();
+        let found = rate(look(&feed).view()).unwrap().unwrap();
         let took_ns = feed.clock.now().since(second) as f64;
         assert!(found.hours * NANOS_PER_HOUR <= took_ns);
         assert!((4e6..12.6e6).contains(&found.bytes), "{}", found.bytes);
@@ -110,7 +110,7 @@ mod tests {
         assert!(said.contains("about 81920 hours"), "{said}");
     }
 
-    fn look(feed: &Feed) -> Inspection {
+    fn look(feed: &Feed) -> inspect::Inspection {
         inspect::open(&feed.directory.path().join("journal")).unwrap()
     }
 }

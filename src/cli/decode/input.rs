@@ -1,8 +1,19 @@
 //! The bytes of a body from a file or standard input, raw or in hexadecimal.
 
-use super::Encoding;
+use clap::ValueEnum;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// How a body is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Encoding {
+    /// Hexadecimal if there are only such digits and blanks, else raw
+    Auto,
+    /// The bytes themselves
+    Raw,
+    /// Hexadecimal digits
+    Hex,
+}
 
 /// Why there are no bytes.
 #[derive(Debug, thiserror::Error)]
@@ -11,10 +22,8 @@ pub(super) enum InputError {
     File(PathBuf, io::Error),
     #[error("cannot read standard input: {0}")]
     StandardInput(io::Error),
-    #[error("the input is not hexadecimal: '{character}' at byte {offset}; give --input raw if these are the bytes")]
-    NotHex { character: char, offset: usize },
-    #[error("the hexadecimal input ends in half a byte")]
-    HalfByte,
+    #[error("the input is not hexadecimal: {0}; give --input raw if these are the bytes")]
+    NotHex(#[from] hex::FromHexError),
 }
 
 /// The body's bytes.
@@ -42,20 +51,9 @@ pub(super) fn decoded(input: Vec<u8>, encoding: Encoding) -> Result<Vec<u8>, Inp
         Encoding::Raw => false,
         Encoding::Hex => true,
     };
-    if is_hex { from_hex(&input) } else { Ok(input) }
-}
-
-fn from_hex(text: &[u8]) -> Result<Vec<u8>, InputError> {
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    let mut high = None;
-    for (offset, &byte) in text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace()) {
-        let character = char::from(byte);
-        let digit = character.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let digit = digit.ok_or(InputError::NotHex { character, offset })?;
-        match high.take() {
-            None => high = Some(digit),
-            Some(high) => bytes.push(high << 4 | digit),
-        }
+    if !is_hex {
+        return Ok(input);
     }
-    if high.is_some() { Err(InputError::HalfByte) } else { Ok(bytes) }
+    let digits: Vec<u8> = input.into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    Ok(hex::decode(digits)?)
 }

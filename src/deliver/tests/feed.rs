@@ -94,8 +94,7 @@ impl Feed {
     }
 
     pub(crate) fn stored_cursor(&self, name: &str) -> Option<Sequence> {
-        let cursor = self.journal.cursors().load(name).unwrap()?;
-        cursor.position().map(|position| position.next)
+        self.journal.cursors().load(name).unwrap().map(|cursor| cursor.position.next)
     }
 
     pub(crate) fn store_cursor(&self, name: &str, next: u64) {

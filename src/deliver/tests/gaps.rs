@@ -118,6 +118,40 @@ fn a_store_that_is_put_back_behind_where_a_replay_began_has_a_gap_from_there() {
 }
 
 #[test]
+fn what_the_store_forgets_during_a_replay_is_a_gap_once_retention_takes_it() {
+    let feed = narrow();
+    let sink = Recorder::new("sink", &feed.journal);
+    feed.append_readings("acme", 8);
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 9);
+    sink.fail_at(7, Fault::Waiting, u32::MAX);
+    pump.rewind(Rewind::to(Sequence(2))).unwrap();
+    wait_for(&pump, 7);
+    (sink.script().is_full, sink.script().lost_from) = (true, Some(4));
+    until("it went back", || feed.stored_cursor("sink") == Some(Sequence(4)));
+    (1..1_000).for_each(|record| sink.fail_at(record, Fault::Waiting, u32::MAX));
+    sink.script().is_full = false;
+    let first = outrun(&feed, 9);
+    until("from what it forgot on", || gaps(&feed) == [("sink".to_owned(), 4, first)]);
+}
+
+#[test]
+fn a_store_that_is_put_back_behind_where_a_replay_of_one_source_began_gets_the_others_too() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    for source in ["acme", "other", "acme", "other"] {
+        feed.append_readings(source, 1);
+    }
+    feed.store_cursor("sink", 5);
+    let rewind = Rewind { source: Some(feed.source("acme")), ..Rewind::to(Sequence(3)) };
+    rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap().unwrap();
+    sink.script().stored = Some(feed.journal.position(Sequence(2)));
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    assert_eq!(sink.taken(), [2, 3, 4]);
+}
+
+#[test]
 fn a_new_sink_has_no_gap_and_begins_at_the_oldest_record() {
     let feed = narrow();
     let sink = Recorder::new("new", &feed.journal);

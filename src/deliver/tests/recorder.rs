@@ -125,7 +125,7 @@ impl Sink for Recorder {
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
         let cursor = self.journal.cursors().load(self.name).unwrap();
-        let stored = cursor.and_then(|cursor| cursor.position()).map(|position| position.next.0);
+        let stored = cursor.map(|cursor| cursor.position.next.0);
         self.script().rewinds.push((position.next.0, stored));
         self.next = position.next;
         Ok(())

@@ -1,4 +1,4 @@
-//! Replays that read otherwise than the door did, and those that are given up.
+//! Replays that read otherwise than ingest did, and restarts in the middle of one.
 
 use super::*;
 use crate::journal::Cursor;
@@ -72,22 +72,6 @@ fn a_sink_that_lags_reads_otherwise_too_what_had_come_when_it_was_asked() {
         let wanted: &[u64] = if asked_from == 1 { &[1, 2, 3, 4] } else { &[1, 2, 4] };
         assert_eq!(taken, wanted, "asked from {asked_from}");
     }
-}
-
-#[test]
-fn a_replay_of_what_is_still_to_come_can_be_taken_back() {
-    let feed = Feed::new();
-    let sink = Recorder::new("sink", &feed.journal);
-    sink.fail_at(2, Fault::Blocked, u32::MAX);
-    feed.append_readings("acme", 2);
-    feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 3, 2.0).bytes);
-    let pump = started(&feed, &sink);
-    wait_for(&pump, 2);
-    pump.rewind(rereading(1, Reread { redecode: true, ..Reread::default() })).unwrap();
-    assert_eq!(pump.take_back().unwrap().from, Sequence(2));
-    sink.script().faults.clear();
-    wait_for(&pump, 4);
-    assert!(!sink.taken().contains(&3), "{:?}", sink.taken());
 }
 
 #[test]
@@ -187,23 +171,6 @@ fn a_replay_of_one_source_stays_one_over_a_restart() {
     let pump = started(&feed, &sink);
     wait_for(&pump, 5);
     assert_eq!(sink.taken(), [3, 4]);
-}
-
-#[test]
-fn a_replay_cannot_be_taken_back_when_the_store_lost_something_meanwhile() {
-    let feed = Feed::new();
-    let sink = Recorder::new("sink", &feed.journal);
-    feed.append_readings("acme", 4);
-    let pump = started(&feed, &sink);
-    wait_for(&pump, 5);
-    sink.script().safe_below = Some(3);
-    pump.rewind(Rewind::to(Sequence(2))).unwrap();
-    wait_for(&pump, 3);
-    sink.script().lost_from = Some(1);
-    until("it went back", || sink.taken().ends_with(&[1, 2, 3, 4]) && sink.taken().len() == 11);
-    assert!(matches!(pump.take_back(), Err(RewindError::NotReplaying)));
-    sink.script().safe_below = None;
-    wait_for(&pump, 5);
 }
 
 #[test]

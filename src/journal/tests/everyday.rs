@@ -55,7 +55,7 @@ fn a_stored_cursor_is_loaded_and_resolved_after_an_open() {
     journal.close();
     let (journal, _) = Journal::open(small(directory.path())).unwrap();
     assert_eq!(journal.cursors().load("sqlite").unwrap(), Some(cursor.clone()));
-    assert_eq!(journal.resolve(&cursor), Resolved::At(cursor.position().unwrap()));
+    assert_eq!(journal.resolve(cursor.position), Resolved::At(cursor.position));
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn a_running_journal_can_be_inspected_without_touching_it() {
     }
     let inspection = inspect::open(directory.path()).unwrap();
     assert_eq!(inspection.faults(), [] as [String; 0]);
-    assert_eq!(inspection.segments(), journal.segments());
-    assert_eq!(inspection.source_name(SourceId(1)).as_deref(), Some("north"));
-    assert_eq!(drain(inspection.reader(inspection.oldest()).unwrap()).unwrap(), expected);
+    assert_eq!(inspection.view().segments(), journal.segments());
+    assert_eq!(inspection.view().source_name(SourceId(1)).as_deref(), Some("north"));
+    assert_eq!(drain(inspection.view().reader(inspection.view().oldest()).unwrap()).unwrap(), expected);
     journal.append(header(), b"still open").unwrap().wait().unwrap();
 }
 
@@ -212,7 +212,7 @@ fn the_search_by_receive_time_finds_the_first_in_order_of_sequence() {
     }
     for wanted in 95..135 {
         let first = times.iter().position(|time| *time >= wanted).unwrap_or(times.len());
-        let found = journal.first_received_at_or_after(UnixNanos(wanted)).unwrap();
+        let found = journal.view().first_received_at_or_after(UnixNanos(wanted)).unwrap();
         assert_eq!(found.0, u64::try_from(first).unwrap() + 1, "{wanted}");
     }
 }

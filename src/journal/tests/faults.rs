@@ -129,7 +129,7 @@ fn a_source_or_cursor_that_could_not_be_made_durable_is_not_given_out() {
         let (journal, _) = open(&disk);
         assert_eq!(journal.source_id("east").unwrap(), SourceId(2), "{operation:?}");
         let stored = journal.cursors().load("kafka").unwrap().unwrap();
-        assert_eq!(stored.position().unwrap().next, Sequence(2), "{operation:?}");
+        assert_eq!(stored.position.next, Sequence(2), "{operation:?}");
     }
     // A rename whose directory could not be synced may survive; the number must not be given to another name.
     let disk = FaultyDisk::new(2);

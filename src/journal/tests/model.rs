@@ -82,9 +82,9 @@ impl Model {
         let (journal, _) = Journal::open_on(shared(&self.disk), options()).unwrap();
         self.journal = Some(journal);
         if let Some(stored) = self.journal().cursors().load("sink").unwrap() {
-            self.cursor = stored.position().unwrap().next.0;
-            let resolved = self.journal().resolve(&stored);
-            assert_eq!(resolved, Resolved::At(stored.position().unwrap()));
+            self.cursor = stored.position.next.0;
+            let resolved = self.journal().resolve(stored.position);
+            assert_eq!(resolved, Resolved::At(stored.position));
         }
         self.read();
     }

@@ -2,7 +2,10 @@
 
 use super::super::disk::SharedDisk;
 use super::super::*;
+pub(super) use crate::reading::UnixNanos;
 use std::path::Path;
+pub(super) use std::sync::Arc;
+pub(super) use std::time::Duration;
 
 pub(super) const PAYLOAD_MAX: usize = 6_000;
 pub(super) const SEGMENT_BYTES: u64 = 32 * 1024;

@@ -7,7 +7,8 @@ use super::admin::Settings;
 use super::config::{Config, MAX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, RETENTION_MS};
 use super::connection::Partition;
 use super::migrate::{Topic, differences, look, partition_difference};
-use crate::sink::findings::{Finding, Findings, Level};
+use crate::base::{Finding, Level};
+use crate::sink::findings::Findings;
 
 const MIN_IN_SYNC: &str = "min.insync.replicas";
 

@@ -8,8 +8,9 @@ use super::confirm;
 use super::migrate::{View, view_name, view_state};
 use super::schema;
 use super::server::Server;
+use crate::base::{Finding, Level};
 use crate::deliver::SinkTrouble;
-use crate::sink::findings::{Finding, Findings, Level};
+use crate::sink::findings::Findings;
 
 /// The ILP version the encoder writes.
 const PROTOCOL: u32 = 2;

@@ -1,14 +1,14 @@
 //! What is configured of an account at smart-me.
 
-use super::poll::Polling;
+use super::devices::Polling;
 use super::rotation::{NotRotatable, PasswordFile};
+use crate::http::web_address;
 use crate::secret::Secret;
 use crate::vendor::smart_me::NewRegistration;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
-use ureq::http::Uri;
 use uuid::Uuid;
 
 /// An account and how to ask for its data.
@@ -60,7 +60,7 @@ impl ApiUrl {
     /// # Errors
     /// What would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match web_address(text) {
+        match web_address(text).filter(|uri| uri.query().is_none()) {
             Some(_) => Ok(Self(text.trim_end_matches('/').to_owned())),
             None => Err(format!("is no address, like {:?}", Self::STANDARD)),
         }
@@ -71,13 +71,6 @@ impl fmt::Display for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The parts of an http or https address without query; `None` for anything else.
-pub(super) fn web_address(text: &str) -> Option<Uri> {
-    let uri: Uri = text.parse().ok()?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
-    (is_web && uri.query().is_none()).then_some(uri)
 }
 
 /// How an account proves who it is.

@@ -1,47 +1,55 @@
 //! Requests to the API: credentials and repeats.
 //!
-//! What is asked (GET, DELETE) is repeated after any failure that may pass; a
-//! POST only where the server said that it did nothing with it. Waits are long
-//! and jittered, and end with the [`Pause`].
+//! GET and DELETE are repeated after any failure that may pass; a POST only where the
+//! server did nothing with it. Waits are jittered, bounded by the client's patience, and
+//! end with the stop signal. Invariant: no error repeats a secret, whatever the server
+//! writes into its answer.
 
 use super::account::{Account, Reach};
-use super::answer::{ApiError, Verdict};
-use super::budget::Budget;
-use super::carrier::{Carrier, Dated};
+use super::error::ApiError;
 use super::login::Authorization;
-use super::pause::Pause;
-use crate::base::Backoff;
+use crate::base::{Backoff, Stop};
 use crate::clock::Clock;
+use crate::http::{self, Bounds, Budget, Exchange, Outcome, Requester};
+use crate::reading::UnixNanos;
+use bytes::Bytes;
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, StatusCode};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::{HeaderValue, Method, Request, header};
 
+/// One request at most; and a body that is larger than a list of ten thousand devices.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(30), answer_bytes_max: 32 << 20 };
 /// Attempts of one request at most.
 const ATTEMPTS_MAX: u32 = 6;
 /// The waits between them.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What all clients of an account share: its budget, and one login, so that a token is
-/// fetched once an account. A clone is the same.
+/// What all clients of an account share: connections, the request budget and one login,
+/// so that a token is fetched once an account. A clone is the same.
 #[derive(Debug, Clone)]
 pub struct Access {
-    budget: Budget,
+    requester: Requester,
     authorization: Arc<Authorization>,
 }
 
 impl Access {
-    /// The access of an account whose login, where somebody has to log in, is kept in
-    /// this data directory.
+    /// The access of an account. The login of a person is kept in this data directory.
     #[must_use]
-    pub fn new(account: &Account, data_directory: &Path) -> Self {
+    pub fn new(account: &Account, data_directory: &Path, stop: Stop, clock: Clock) -> Self {
         let budget = Budget::new(account.requests_per_minute);
-        Self { budget, authorization: Arc::new(Authorization::new(account, data_directory)) }
+        let requester = Requester::new(&account.name, http::Client::new(BOUNDS), budget, stop, clock);
+        Self { requester, authorization: Arc::new(Authorization::new(account, data_directory)) }
     }
 
-    /// Whether somebody is logged in, as far as that can be told without asking; what
-    /// is wrong is said in the log, once.
+    pub(super) fn requester(&self) -> &Requester {
+        &self.requester
+    }
+
+    /// Whether somebody is logged in, as far as that can be told without a request.
     ///
     /// # Errors
     /// [`ApiError::LoggedOut`].
@@ -51,21 +59,37 @@ impl Access {
 }
 
 /// A client of one account.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     account: Account,
-    authorization: Arc<Authorization>,
-    carrier: Carrier,
+    access: Access,
     patience: Duration,
 }
 
+/// An answer's body and time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dated {
+    /// The body.
+    pub body: Bytes,
+    /// When the server gave it, to the second, by the server's own clock.
+    pub date: Option<UnixNanos>,
+}
+
+/// What to do after one attempt.
+enum Attempt {
+    Done(Dated),
+    /// Again, not before this time where the server names one: it was not carried out.
+    Later(Option<Duration>, ApiError),
+    /// Again where that does no harm: it may have been carried out.
+    Uncertain(String),
+}
+
 impl Client {
-    /// A client that shares this access and waits for the server at most `patience` in one request, all
-    /// repeats together.
+    /// A client that waits for the server at most `patience` in one request, all repeats
+    /// together.
     #[must_use]
-    pub fn new(account: Account, access: Access, patience: Duration, pause: Arc<Pause>, clock: Clock) -> Self {
-        let carrier = Carrier::new(&account.name, access.budget, pause, clock);
-        Self { account, authorization: access.authorization, carrier, patience }
+    pub fn new(account: Account, access: Access, patience: Duration) -> Self {
+        Self { account, access, patience }
     }
 
     /// The account's name.
@@ -79,34 +103,21 @@ impl Client {
         self.account.reach
     }
 
-    /// Waits, unless a stop ends it.
-    pub(super) fn wait(&self, duration: Duration) -> Result<(), ApiError> {
-        Ok(self.carrier.pause().wait(duration)?)
-    }
-
     /// Asks for something.
     ///
     /// # Errors
     /// [`ApiError`], after repeats.
-    pub fn get(&mut self, path: &str) -> Result<Vec<u8>, ApiError> {
-        self.get_dated(path).map(|answer| answer.body)
+    pub async fn get(&self, path: &str) -> Result<Dated, ApiError> {
+        self.call(Method::GET, path, Bytes::new()).await
     }
 
-    /// Asks for something that ages.
+    /// Removes something; it is no error if it is gone already.
     ///
     /// # Errors
     /// [`ApiError`], after repeats.
-    pub fn get_dated(&mut self, path: &str) -> Result<Dated, ApiError> {
-        self.call(&Method::GET, path, &[])
-    }
-
-    /// Removes something; what is gone already is removed, too.
-    ///
-    /// # Errors
-    /// [`ApiError`], after repeats.
-    pub fn delete(&mut self, path: &str) -> Result<(), ApiError> {
-        match self.call(&Method::DELETE, path, &[]) {
-            Err(ApiError::Refused(said)) if said.starts_with("404") => Ok(()),
+    pub async fn delete(&self, path: &str) -> Result<(), ApiError> {
+        match self.call(Method::DELETE, path, Bytes::new()).await {
+            Err(ApiError::NotFound(_)) => Ok(()),
             other => other.map(drop),
         }
     }
@@ -115,55 +126,51 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`]; `Unknown` where it may have been made.
-    pub fn post(&mut self, path: &str, json: &[u8]) -> Result<(), ApiError> {
-        self.call(&Method::POST, path, json).map(drop)
+    pub async fn post(&self, path: &str, json: Vec<u8>) -> Result<(), ApiError> {
+        self.call(Method::POST, path, json.into()).await.map(drop)
     }
 
-    fn call(&mut self, method: &Method, path: &str, body: &[u8]) -> Result<Dated, ApiError> {
-        let may_repeat = *method != Method::POST;
+    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Dated, ApiError> {
+        let requester = &self.access.requester;
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or(Backoff::STANDARD);
-        let give_up_at = self.carrier.now() + self.patience;
+        let give_up_at = requester.now() + self.patience;
         let mut tries = 0;
         loop {
             tries += 1;
-            let (verdict, answer) = self.attempt(method, path, body)?;
-            let (after, error) = match verdict {
-                Verdict::Done => return Ok(answer),
-                Verdict::Never(error) => return Err(error),
-                Verdict::Perhaps(said) if may_repeat => (None, ApiError::Away(said)),
-                Verdict::Perhaps(said) => return Err(ApiError::Unknown(said)),
-                Verdict::Later { after, error } => (after, error),
+            let (after, error) = match self.attempt(&method, path, &body).await? {
+                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Later(after, error) => (after, error),
+                Attempt::Uncertain(said) if method == Method::POST => return Err(ApiError::Unknown(said)),
+                Attempt::Uncertain(said) => (None, ApiError::Away(said)),
             };
             let wait = backoff.next_wait().max(after.unwrap_or_default());
-            if tries >= ATTEMPTS_MAX || self.carrier.now() + wait > give_up_at {
+            if tries >= ATTEMPTS_MAX || requester.now() + wait > give_up_at {
                 return Err(error);
             }
-            self.carrier.pause().wait(wait)?;
+            requester.stop().sleep(wait).await?;
         }
     }
 
-    /// One attempt, within the budget; one more where a token was refused, with the next.
-    fn attempt(&self, method: &Method, path: &str, body: &[u8]) -> Result<(Verdict, Dated), ApiError> {
+    /// One attempt; one more where a token was refused, with the next token.
+    async fn attempt(&self, method: &Method, path: &str, body: &Bytes) -> Result<Attempt, ApiError> {
         let mut is_renewed = false;
         loop {
-            let authorization = match self.authorization.header(&self.carrier) {
+            let authorization = match self.access.authorization.header(&self.access.requester).await {
                 Ok(header) => header,
-                // What a token needs may pass as well as what a request needs.
-                Err(error @ (ApiError::Away(_) | ApiError::Busy(_))) => {
-                    return Ok((Verdict::Later { after: None, error }, Dated::default()));
-                }
+                // The trouble of a token's request passes like that of the request itself.
+                Err(error @ ApiError::Away(_)) => return Ok(Attempt::Later(None, error)),
                 Err(error) => return Err(error),
             };
             let request = self.request(method, path, body, authorization.clone())?;
-            let (verdict, answer) = self.carrier.carry(request)?;
-            if !is_renewed
-                && matches!(verdict, Verdict::Never(ApiError::Login(_)))
-                && self.authorization.forget(&authorization)
+            let exchange = self.access.requester.send(request).await?;
+            if exchange.outcome == Outcome::Unauthorized
+                && !is_renewed
+                && self.access.authorization.forget(&authorization).await
             {
                 is_renewed = true;
                 continue;
             }
-            return Ok((self.without_secrets(verdict, body, &authorization), answer));
+            return self.result(exchange, body, &authorization);
         }
     }
 
@@ -171,36 +178,40 @@ impl Client {
         &self,
         method: &Method,
         path: &str,
-        body: &[u8],
+        body: &Bytes,
         authorization: HeaderValue,
-    ) -> Result<Request<Vec<u8>>, ApiError> {
-        let builder = Request::builder()
+    ) -> Result<http::Request, ApiError> {
+        let request = hyper::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.account.api))
             .header(header::AUTHORIZATION, authorization)
-            .header(header::ACCEPT, "application/json");
-        let builder = if body.is_empty() { builder } else { builder.header(header::CONTENT_TYPE, "application/json") };
-        builder.body(body.to_vec()).map_err(|error| ApiError::Refused(error.to_string()))
+            .header(header::ACCEPT, JSON);
+        let request = if body.is_empty() { request } else { request.header(header::CONTENT_TYPE, JSON) };
+        request.body(body.clone().into()).map_err(|error| ApiError::Refused(error.to_string()))
     }
 
-    /// A server may repeat what it was sent.
-    fn without_secrets(&self, verdict: Verdict, body: &[u8], presented: &HeaderValue) -> Verdict {
-        let hide = |said: String| {
-            if !body.is_empty() || self.authorization.is_in(&said, presented) {
-                said.split(':').next().unwrap_or_default().to_owned()
-            } else {
-                said
+    fn result(&self, exchange: Exchange, body: &Bytes, presented: &HeaderValue) -> Result<Attempt, ApiError> {
+        let status = exchange.answer.as_ref().map(hyper::Response::status).ok();
+        let said = self.without_secrets(http::described(&exchange.answer), body, presented);
+        match (exchange.outcome, exchange.answer) {
+            (Outcome::Done, Ok(answer)) => {
+                Ok(Attempt::Done(Dated { date: http::date(answer.headers()), body: answer.into_body() }))
             }
-        };
-        match verdict {
-            Verdict::Perhaps(said) => Verdict::Perhaps(hide(said)),
-            Verdict::Never(ApiError::Refused(said)) => Verdict::Never(ApiError::Refused(hide(said))),
-            Verdict::Never(ApiError::Login(said)) => Verdict::Never(ApiError::Login(hide(said))),
-            Verdict::Never(ApiError::Forbidden(said)) => Verdict::Never(ApiError::Forbidden(hide(said))),
-            Verdict::Later { after, error: ApiError::Busy(said) } => {
-                Verdict::Later { after, error: ApiError::Busy(hide(said)) }
-            }
-            other => other,
+            (Outcome::Later(after), _) => Ok(Attempt::Later(after, ApiError::Away(said))),
+            (Outcome::Uncertain | Outcome::Done, _) => Ok(Attempt::Uncertain(said)),
+            (Outcome::Unauthorized, _) => Err(ApiError::Login(said)),
+            (Outcome::Forbidden, _) => Err(ApiError::Forbidden(said)),
+            (Outcome::Refused, _) if status == Some(StatusCode::NOT_FOUND) => Err(ApiError::NotFound(said)),
+            (Outcome::Refused, _) => Err(ApiError::Refused(said)),
+        }
+    }
+
+    /// A server may repeat what it was sent: then only the status is kept.
+    fn without_secrets(&self, said: String, body: &Bytes, presented: &HeaderValue) -> String {
+        if !body.is_empty() || self.access.authorization.is_in(&said, presented) {
+            said.split(':').next().unwrap_or_default().to_owned()
+        } else {
+            said
         }
     }
 }

@@ -1,6 +1,5 @@
-//! What a fresh list of devices says of the meters, told to where versions are made of
-//! it. Never holds up the asking: what cannot be recorded now is told again with the
-//! next list.
+//! Records the names, serial numbers and the like of an account's devices as versions of
+//! meter descriptions. Polling goes on where that fails: the next list tries again.
 
 use crate::clock::Clock;
 use crate::ingest::Entrance;
@@ -11,40 +10,47 @@ use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, Named};
 use std::collections::HashMap;
 
-/// Whose numbers a description has.
+/// The vendor in a description.
 const VENDOR: &str = "smart-me";
 
-/// Tells of an account's devices.
-#[derive(Debug)]
+/// Records the descriptions of an account's devices.
+#[derive(Debug, Clone)]
 pub struct Describer {
     /// What was described before.
     pub meters: Meters,
-    /// The account's way through the door.
+    /// The account's way to ingest.
     pub entrance: Entrance,
-    /// Where the door's waits are run.
-    pub runtime: tokio::runtime::Handle,
     /// The time.
     pub clock: Clock,
 }
 
 impl Describer {
-    /// Tells of all devices of a list; `gateways` names the gateway of those that are
-    /// behind one.
+    /// Records what changed of these devices; `gateways` names the gateway of those that
+    /// are behind one.
     ///
     /// # Errors
     /// Why it was not recorded.
-    pub(super) fn tell(
+    pub(super) async fn describe(
         &self,
         account: &str,
         devices: &[Device],
         gateways: &HashMap<MeterId, String>,
     ) -> Result<(), String> {
         let told = devices.iter().map(|device| told(device, gateways.get(&device.id).cloned().unwrap_or_default()));
-        let record = |body: &[u8]| {
-            let taken = self.runtime.block_on(self.entrance.take(PayloadFormat::Meters, body));
-            taken.map(drop).map_err(|refusal| refusal.to_string())
-        };
-        self.meters.describe(account, told, self.clock.now(), record).map_err(|error| error.to_string())
+        let told: Vec<_> = told.collect();
+        let (this, account, runtime) = (self.clone(), account.to_owned(), tokio::runtime::Handle::current());
+        // It syncs a file of its own: not on a thread that serves others.
+        let described = tokio::task::spawn_blocking(move || {
+            let record = |body: &[u8]| {
+                let taken = runtime.block_on(this.entrance.take(PayloadFormat::Meters, body));
+                taken.map(drop).map_err(|refusal| refusal.to_string())
+            };
+            this.meters.describe(&account, told, this.clock.now(), record)
+        });
+        match described.await {
+            Ok(outcome) => outcome.map(drop).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

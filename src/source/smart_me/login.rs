@@ -10,6 +10,7 @@
 
 mod browser;
 mod device;
+mod error;
 mod grant;
 mod person;
 mod redirect;
@@ -17,20 +18,21 @@ mod seal;
 mod tokens;
 
 pub use device::Prompt;
-pub use person::{LoggingIn, LoginError};
+pub use error::LoginError;
+pub use person::LoggingIn;
 
 use super::account::{Account, Login};
-use super::answer::ApiError;
-use super::carrier::Carrier;
+use super::error::ApiError;
+use crate::http::Requester;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use grant::{Application, Granted, RefreshError, Token};
+use grant::{Application, Granted, RefreshError, Token, value};
+use hyper::header::HeaderValue;
 use seal::Sealed;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokens::{Lack, Tokens, Turn};
-use ureq::http::HeaderValue;
+use tokio::sync::Mutex;
 
 /// An account's header, and how to get the next.
 #[derive(Debug)]
@@ -55,8 +57,6 @@ struct State {
     unsaved: Option<Unsaved>,
     /// What is stored, and is not accepted any more.
     ended: Option<Sealed>,
-    /// What was said last of a login that is missing.
-    said: Option<Lack>,
 }
 
 #[derive(Debug)]
@@ -93,16 +93,16 @@ impl Authorization {
 
     /// Forgets the token that was presented; true where it was one, so that another
     /// try makes sense. One that another client has fetched meanwhile stays.
-    pub(super) fn forget(&self, presented: &HeaderValue) -> bool {
-        let mut state = self.locked();
+    pub(super) async fn forget(&self, presented: &HeaderValue) -> bool {
+        let mut state = self.state.lock().await;
         if state.token.as_ref().is_some_and(|token| token.header == *presented) {
             state.token = None;
         }
         matches!(self.way, Way::Client(_) | Way::User(..))
     }
 
-    /// The header for a request now. While one client fetches a token, the others wait here.
-    pub(super) fn header(&self, carrier: &Carrier) -> Result<HeaderValue, ApiError> {
+    /// The header for a request now. While one client fetches a token, the others wait for it.
+    pub(super) async fn header(&self, requester: &Requester) -> Result<HeaderValue, ApiError> {
         let (application, tokens) = match &self.way {
             Way::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
             Way::Basic { user, password } => {
@@ -111,13 +111,13 @@ impl Authorization {
             Way::Client(application) => (application, None),
             Way::User(application, tokens) => (application, Some(tokens)),
         };
-        let mut state = self.locked();
-        if let Some(token) = state.token.as_ref().filter(|token| carrier.now() < token.renew_at) {
+        let mut state = self.state.lock().await;
+        if let Some(token) = state.token.as_ref().filter(|token| requester.now() < token.renew_at) {
             return Ok(token.header.clone());
         }
         let token = match tokens {
-            None => application.client_credentials(carrier)?.token,
-            Some(tokens) => self.renewed(&mut state, application, tokens, carrier)?,
+            None => application.client_credentials(requester).await?.token,
+            Some(tokens) => self.renewed(&mut state, application, tokens, requester).await?,
         };
         let header = token.header.clone();
         state.token = Some(token);
@@ -127,46 +127,45 @@ impl Authorization {
     /// Whether there is a login, as far as that can be told without asking.
     pub(super) fn look(&self) -> Result<(), ApiError> {
         let Way::User(_, tokens) = &self.way else { return Ok(()) };
-        tokens.read().map(drop).map_err(|lack| self.logged_out(&mut self.locked(), lack))
+        tokens.read().map(drop).map_err(|lack| self.logged_out(&lack))
     }
 
-    fn renewed(
+    async fn renewed(
         &self,
         state: &mut State,
         application: &Application,
         tokens: &Tokens,
-        carrier: &Carrier,
+        requester: &Requester,
     ) -> Result<Token, ApiError> {
-        // Where there is none, there is nothing to take turns about.
-        tokens.read().map_err(|lack| self.logged_out(state, lack))?;
-        let turn = tokens.turn(carrier)?;
-        let stored = tokens.read().map_err(|lack| self.logged_out(state, lack))?;
+        // Without a login there is nothing to take turns about.
+        self.look()?;
+        let turn = tokens.turn(requester).await?;
+        let stored = tokens.read().map_err(|lack| self.logged_out(&lack))?;
         if let Some(unsaved) = state.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {
-            return Self::saved(state, tokens, &turn, unsaved);
+            return Self::saved(state, tokens, &turn, unsaved).await;
         }
         if state.ended.as_ref() == Some(&stored.sealed) {
-            return Err(self.logged_out(state, Lack::Ended(self.account.clone())));
+            return Err(self.logged_out(&Lack::Ended(self.account.clone())));
         }
-        let Granted { token, refresh } = match application.refresh(&stored.refresh, carrier) {
+        let Granted { token, refresh } = match application.refresh(&stored.refresh, requester).await {
             Ok(granted) => granted,
             Err(RefreshError::Api(error)) => return Err(error),
             Err(RefreshError::Ended) => {
                 state.ended = Some(stored.sealed);
-                return Err(self.logged_out(state, Lack::Ended(self.account.clone())));
+                return Err(self.logged_out(&Lack::Ended(self.account.clone())));
             }
         };
-        if state.said.take().is_some() {
-            tracing::info!(account = self.account, "logged in to smart-me");
-        }
         match refresh.filter(|refresh| *refresh != stored.refresh) {
             None => Ok(token),
-            Some(refresh) => Self::saved(state, tokens, &turn, Unsaved { refresh, token, in_place_of: stored.sealed }),
+            Some(refresh) => {
+                Self::saved(state, tokens, &turn, Unsaved { refresh, token, in_place_of: stored.sealed }).await
+            }
         }
     }
 
     /// The access token, once the refresh token that came with it is on disk.
-    fn saved(state: &mut State, tokens: &Tokens, turn: &Turn, unsaved: Unsaved) -> Result<Token, ApiError> {
-        match tokens.store(turn, &unsaved.refresh) {
+    async fn saved(state: &mut State, tokens: &Tokens, turn: &Turn, unsaved: Unsaved) -> Result<Token, ApiError> {
+        match tokens.store(turn, &unsaved.refresh).await {
             Ok(()) => Ok(unsaved.token),
             Err(error) => {
                 state.unsaved = Some(unsaved);
@@ -175,24 +174,7 @@ impl Authorization {
         }
     }
 
-    /// Said once in the log, however many clients come upon it.
-    fn logged_out(&self, state: &mut State, lack: Lack) -> ApiError {
-        let sentence = format!("{lack}: run `meterline smart-me login --account {}`", self.account);
-        if state.said.as_ref() != Some(&lack) {
-            tracing::warn!("{sentence}");
-        }
-        state.said = Some(lack);
-        ApiError::LoggedOut(sentence)
+    fn logged_out(&self, lack: &Lack) -> ApiError {
+        ApiError::LoggedOut(format!("{lack}: run `meterline smart-me login --account {}`", self.account))
     }
-
-    fn locked(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn value(text: &str) -> Result<HeaderValue, ApiError> {
-    let mut value = HeaderValue::from_str(text)
-        .map_err(|_| ApiError::Login("they hold characters that no header can carry".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -7,13 +7,12 @@
 
 use super::account::Wanted;
 use super::plan::Known;
+use crate::base::file::{Rights, read_at_most, replace};
 use crate::vendor::smart_me::RegistrationId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -53,32 +52,29 @@ impl Memory {
     }
 
     /// Remembers that this one was made with the credentials wanted now.
-    pub(super) fn remember(&self, account: &str, id: RegistrationId, wanted: &Wanted) -> io::Result<()> {
+    pub(super) async fn remember(&self, account: &str, id: RegistrationId, wanted: &Wanted) -> io::Result<()> {
         let salt = Uuid::new_v4();
         let remembered = Remembered { registration: id.0, salt, credentials_sha256: digest(salt, wanted) };
         let mut accounts = self.read();
         accounts.insert(account.to_owned(), remembered);
-        self.write(&accounts)
+        self.write(accounts).await
     }
 
-    pub(super) fn forget(&self, account: &str) -> io::Result<()> {
+    pub(super) async fn forget(&self, account: &str) -> io::Result<()> {
         let mut accounts = self.read();
-        if accounts.remove(account).is_some() { self.write(&accounts) } else { Ok(()) }
+        if accounts.remove(account).is_some() { self.write(accounts).await } else { Ok(()) }
     }
 
     /// A file that cannot be read is as good as none: it is a hint.
     fn read(&self) -> Accounts {
-        let is_ours = fs::metadata(&self.0).is_ok_and(|metadata| metadata.len() <= FILE_BYTES_MAX);
-        let text = is_ours.then(|| fs::read(&self.0).ok()).flatten();
+        let text = read_at_most(&self.0, FILE_BYTES_MAX).ok().flatten();
         text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
-    fn write(&self, accounts: &Accounts) -> io::Result<()> {
-        let new = self.0.with_extension("json.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(accounts)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.0)
+    async fn write(&self, accounts: Accounts) -> io::Result<()> {
+        let (file, text) = (self.0.clone(), serde_json::to_vec_pretty(&accounts)?);
+        // A sync may take long: not on a thread that serves others.
+        tokio::task::spawn_blocking(move || replace(&file, &text, Rights::PRIVATE)).await?
     }
 }
 
@@ -97,36 +93,37 @@ fn digest(salt: Uuid, wanted: &Wanted) -> String {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+    use std::fs;
 
     fn wanted(password: &str) -> Wanted {
         let credentials = Some(("u".to_owned(), Secret::new(password)));
         Wanted { url: "https://m.example/a".to_owned(), meter: None, credentials }
     }
 
-    #[test]
-    fn what_was_registered_is_known_again_and_the_password_is_not_in_the_file() {
+    #[tokio::test]
+    async fn what_was_registered_is_known_again_and_the_password_is_not_in_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let memory = Memory::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
         assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
-        memory.remember("a", id, &wanted("hunter2")).unwrap();
+        memory.remember("a", id, &wanted("hunter2")).await.unwrap();
         assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Same);
         assert_eq!(memory.known("a", &wanted("other"))(id), Known::Changed);
         assert_eq!(memory.known("b", &wanted("hunter2"))(id), Known::Nothing);
         assert_eq!(memory.known("a", &wanted("hunter2"))(RegistrationId(Uuid::from_u128(2))), Known::Nothing);
         assert!(!fs::read_to_string(directory.path().join(FILE)).unwrap().contains("hunter2"));
-        memory.forget("a").unwrap();
+        memory.forget("a").await.unwrap();
         assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
     }
 
-    #[test]
-    fn a_damaged_file_is_as_good_as_none() {
+    #[tokio::test]
+    async fn a_damaged_file_is_as_good_as_none() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(FILE), "{").unwrap();
         let memory = Memory::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
         assert_eq!(memory.known("a", &wanted("p"))(id), Known::Nothing);
-        memory.remember("a", id, &wanted("p")).unwrap();
+        memory.remember("a", id, &wanted("p")).await.unwrap();
         assert_eq!(memory.known("a", &wanted("p"))(id), Known::Same);
     }
 }

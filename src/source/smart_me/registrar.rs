@@ -1,57 +1,48 @@
 //! Lists, makes and removes registrations of our own address.
 //!
-//! All registrars of an account share a [`Desk`]: one works at a time, with what is
-//! wanted when it begins.
+//! All registrars of an account share a [`Target`], and one of them works at a time.
 
 use super::account::{Wanted, origin};
-use super::answer::ApiError;
 use super::client::Client;
+use super::error::ApiError;
 use super::memory::Memory;
 use super::plan::{Evidence, Plan, Standing, Step, plan, standing};
 use crate::secret::Secret;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use serde::Serialize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::io;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 const PATH: &str = "/RegisterForRealtimeApi";
-/// Another's turn is waited for so often, for so long.
-const TURN_PAUSE: Duration = Duration::from_millis(50);
-const TURN_LOOKS_MAX: u32 = 600;
+/// Looks until a replaced registration is seen to be right.
+const LOOKS_MAX: u32 = 3;
 
-/// Keeps the registration of one account.
-#[derive(Debug)]
+/// Lists, makes and removes the registrations of one account.
+#[derive(Debug, Clone)]
 pub struct Registrar {
     client: Client,
-    desk: Desk,
-    /// As it was when the present work began.
-    wanted: Wanted,
+    target: Target,
     memory: Memory,
 }
 
-/// What is wanted of an account's registration, and whose turn it is. A clone is the same.
+/// The registration that an account should have. A clone is the same; whoever works at
+/// it holds its lock.
 #[derive(Debug, Clone)]
-pub struct Desk {
-    wanted: Arc<Mutex<Wanted>>,
-    turn: Arc<Mutex<()>>,
-}
+pub struct Target(Arc<Mutex<Wanted>>);
 
-impl Desk {
-    /// A desk where this is wanted.
+impl Target {
+    /// The target of an account.
     #[must_use]
     pub fn new(wanted: Wanted) -> Self {
-        Self { wanted: Arc::new(Mutex::new(wanted)), turn: Arc::default() }
+        Self(Arc::new(Mutex::new(wanted)))
     }
 
     /// From the next work on this password is wanted, with the same user name.
-    pub fn want_password(&self, password: Secret) {
-        if let Some(pair) = &mut self.wanted.lock().unwrap_or_else(PoisonError::into_inner).credentials {
+    pub async fn want_password(&self, password: Secret) {
+        if let Some(pair) = &mut self.0.lock().await.credentials {
             pair.1 = password;
         }
-    }
-
-    fn wanted(&self) -> Wanted {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -82,148 +73,143 @@ pub struct Listed {
 impl Registrar {
     /// The registrar of an account whose client this is.
     #[must_use]
-    pub fn new(client: Client, desk: Desk, memory: Memory) -> Self {
-        Self { client, wanted: desk.wanted(), desk, memory }
+    pub fn new(client: Client, target: Target, memory: Memory) -> Self {
+        Self { client, target, memory }
     }
 
     /// All registrations of the account, ours and others'.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub fn list(&mut self) -> Result<Vec<Listed>, ApiError> {
-        let turn = Arc::clone(&self.desk.turn);
-        let _turn = self.begin(&turn)?;
-        let listed = self.listed()?;
-        let known = self.memory.known(self.client.name(), &self.wanted);
+    pub async fn list(&self) -> Result<Vec<Listed>, ApiError> {
+        let wanted = self.target.0.lock().await;
+        let listed = self.listed().await?;
+        let known = self.memory.known(self.client.name(), &wanted);
         let shown = listed.iter().map(|registration| {
-            let is_ours = self.wanted.is_at(&registration.url);
-            let standing =
-                || standing(&self.wanted, registration, Evidence::default(), known(registration.id)).to_string();
+            let standing = || standing(&wanted, registration, Evidence::default(), known(registration.id)).to_string();
             Listed {
                 id: registration.id.to_string(),
                 kind: kind(registration.kind),
                 meter: registration.meter.map(|meter| meter.to_string()),
                 to: origin(&registration.url),
-                standing: is_ours.then(standing),
+                standing: wanted.is_at(&registration.url).then(standing),
             }
         });
         Ok(shown.collect())
     }
 
-    /// Brings about that exactly one registration is ours and right, or says what
-    /// that would take.
+    /// Creates or repairs the registration, so that exactly one is ours and right, or
+    /// says what that would take.
     ///
     /// # Errors
-    /// [`ApiError`]; what was done before it stays done, and the next look goes on.
-    pub fn reconcile(&mut self, evidence: Evidence, dry_run: bool) -> Result<Report, ApiError> {
-        let turn = Arc::clone(&self.desk.turn);
-        let _turn = self.begin(&turn)?;
-        let listed = self.listed()?;
-        let mut plan = self.plan(&listed, evidence);
+    /// [`ApiError`]; steps that were done before it stay done.
+    pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<Report, ApiError> {
+        let wanted = self.target.0.lock().await;
+        let listed = self.listed().await?;
+        let mut plan = plan(&wanted, &listed, evidence, self.memory.known(self.client.name(), &wanted));
         let mut report = Report { steps: Vec::new(), foreign: plan.foreign };
         if dry_run {
             report.steps = plan.steps.iter().map(|step| format!("would {step}")).collect();
             return Ok(report);
         }
         if plan.steps.contains(&Step::Create) {
-            self.create(&plan, &mut report)?;
+            let id = self.create(&wanted, &plan).await?;
+            report.steps.push(format!("{} (registration {id})", Step::Create));
             plan.steps.retain(|step| *step != Step::Create);
         }
         for step in &plan.steps {
             if let Step::Remove(id, _) = step {
-                self.remove(*id)?;
+                self.remove(*id).await?;
                 report.steps.push(step.to_string());
             }
         }
         Ok(report)
     }
 
+    /// Replaces a registration that has other credentials than the present ones, and looks
+    /// whether it is right then. Returns the steps that were done.
+    ///
+    /// # Errors
+    /// [`ApiError`]; steps that were done before it stay done.
+    pub async fn replace_credentials(&self) -> Result<Vec<String>, ApiError> {
+        let evidence = Evidence { is_rotating: true, ..Evidence::default() };
+        let mut steps = Vec::new();
+        for _ in 0..LOOKS_MAX {
+            let report = self.reconcile(evidence, false).await?;
+            if report.is_right() {
+                return Ok(steps);
+            }
+            steps.extend(report.steps);
+        }
+        Err(ApiError::Refused("the registration is still not as wanted: look at `meterline smart-me list`".to_owned()))
+    }
+
     /// Removes every registration of our address, or says which.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub fn remove_all(&mut self, dry_run: bool) -> Result<Report, ApiError> {
-        let turn = Arc::clone(&self.desk.turn);
-        let _turn = self.begin(&turn)?;
-        let listed = self.listed()?;
-        let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| self.wanted.is_at(&it.url));
+    pub async fn remove_all(&self, dry_run: bool) -> Result<Report, ApiError> {
+        let wanted = self.target.0.lock().await;
+        let listed = self.listed().await?;
+        let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| wanted.is_at(&it.url));
         let mut report = Report { steps: Vec::new(), foreign: foreign.len() };
         for registration in ours {
             if dry_run {
                 report.steps.push(format!("would remove registration {}", registration.id));
             } else {
-                self.remove(registration.id)?;
+                self.remove(registration.id).await?;
                 report.steps.push(format!("remove registration {}", registration.id));
             }
         }
-        if !dry_run && let Err(error) = self.memory.forget(self.client.name()) {
-            tracing::warn!(account = self.client.name(), %error, "what was registered cannot be forgotten");
+        if !dry_run {
+            self.noted(self.memory.forget(self.client.name()).await);
         }
         Ok(report)
     }
 
-    /// Waits for the turn and looks what is wanted then.
-    fn begin<'a>(&mut self, turn: &'a Mutex<()>) -> Result<MutexGuard<'a, ()>, ApiError> {
-        for _ in 0..TURN_LOOKS_MAX {
-            let turn = match turn.try_lock() {
-                Ok(turn) => turn,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    self.client.wait(TURN_PAUSE)?;
-                    continue;
-                }
-            };
-            self.wanted = self.desk.wanted();
-            return Ok(turn);
-        }
-        Err(ApiError::Away("the registration is being looked after all the time".to_owned()))
-    }
-
-    fn plan(&self, listed: &[Registration], evidence: Evidence) -> Plan {
-        plan(&self.wanted, listed, evidence, self.memory.known(self.client.name(), &self.wanted))
-    }
-
     /// Makes the registration, and looks whether it is there: the answer has no
     /// body, so its id is learned from the list.
-    fn create(&mut self, plan: &Plan, report: &mut Report) -> Result<(), ApiError> {
-        let before: Vec<RegistrationId> = self.ours()?;
-        match self.client.post(PATH, &self.wanted.as_new().to_json()) {
+    async fn create(&self, wanted: &Wanted, plan: &Plan) -> Result<RegistrationId, ApiError> {
+        let before: Vec<RegistrationId> = self.ours(wanted).await?;
+        match self.client.post(PATH, wanted.as_new().to_json()).await {
             // Whether one address may be registered twice is not documented.
             Err(ApiError::Refused(_)) if !before.is_empty() => {
                 for step in &plan.steps {
                     if let Step::Remove(id, _) = step {
-                        self.remove(*id)?;
+                        self.remove(*id).await?;
                     }
                 }
-                self.client.post(PATH, &self.wanted.as_new().to_json())?;
+                self.client.post(PATH, wanted.as_new().to_json()).await?;
             }
             // The list tells.
             Err(ApiError::Unknown(_)) => {}
             other => other?,
         }
-        let made = self.ours()?.into_iter().find(|id| !before.contains(id));
-        let Some(id) = made else {
-            return Err(ApiError::Refused("the registration was taken, but is not in the list".to_owned()));
-        };
-        if let Err(error) = self.memory.remember(self.client.name(), id, &self.wanted) {
-            tracing::warn!(account = self.client.name(), %error, "what was registered cannot be remembered");
+        let made = self.ours(wanted).await?.into_iter().find(|id| !before.contains(id));
+        let id =
+            made.ok_or_else(|| ApiError::Refused("the registration was accepted, but is not in the list".to_owned()))?;
+        self.noted(self.memory.remember(self.client.name(), id, wanted).await);
+        Ok(id)
+    }
+
+    /// The memory is a hint: work goes on without it.
+    fn noted(&self, outcome: io::Result<()>) {
+        if let Err(error) = outcome {
+            tracing::warn!(account = self.client.name(), %error, "the file of registrations cannot be written");
         }
-        report.steps.push(format!("{} (registration {id})", Step::Create));
-        Ok(())
     }
 
-    fn ours(&mut self) -> Result<Vec<RegistrationId>, ApiError> {
-        let listed = self.listed()?;
-        Ok(listed.iter().filter(|it| self.wanted.is_at(&it.url)).map(|it| it.id).collect())
+    async fn ours(&self, wanted: &Wanted) -> Result<Vec<RegistrationId>, ApiError> {
+        let listed = self.listed().await?;
+        Ok(listed.iter().filter(|it| wanted.is_at(&it.url)).map(|it| it.id).collect())
     }
 
-    fn listed(&mut self) -> Result<Vec<Registration>, ApiError> {
-        let answer = self.client.get(PATH)?;
-        Registration::list(&answer).map_err(|error| ApiError::Unreadable(error.to_string()))
+    async fn listed(&self) -> Result<Vec<Registration>, ApiError> {
+        Ok(Registration::list(&self.client.get(PATH).await?.body)?)
     }
 
-    fn remove(&mut self, id: RegistrationId) -> Result<(), ApiError> {
-        self.client.delete(&format!("{PATH}/{id}"))
+    async fn remove(&self, id: RegistrationId) -> Result<(), ApiError> {
+        self.client.delete(&format!("{PATH}/{id}")).await
     }
 }
 

@@ -4,8 +4,8 @@
 //! Invariant: a kill at any moment leaves every password readable that smart-me may
 //! still present. The one before is written first and removed last.
 
-use super::durable::{Rights, beside, random, replace, sync_directory_of};
-use crate::secret::Secret;
+use crate::base::file::{Rights, read_at_most, replace, sync_directory_of, with_suffix};
+use crate::secret::{Secret, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fs;
@@ -113,19 +113,25 @@ impl PasswordFile {
     }
 
     fn before(&self) -> PathBuf {
-        beside(&self.0, BEFORE)
+        with_suffix(&self.0, BEFORE)
     }
 }
+
+/// The action of a running service that reads the passwords on disk again. Its answer is
+/// how often the second pair was presented.
+pub const RELOAD_CREDENTIALS: &str = "reload-credentials";
+/// The action of a running service that replaces the registration by one with the present
+/// password. Its answer is the list of steps that were done.
+pub const REPLACE_REGISTRATION: &str = "replace-registration";
 
 /// The switch of test builds that kills the command after a step of a rotation.
 #[cfg(feature = "test-faults")]
 pub const DIES_AT: &str = "rotation-dies-at";
 
 fn read(path: &Path) -> io::Result<Secret> {
-    if fs::metadata(path).map_err(|error| named(path, &error))?.len() > FILE_BYTES_MAX {
-        return Err(named(path, &io::Error::other("it is too long for a password")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| named(path, &error))?;
+    let bytes = read_at_most(path, FILE_BYTES_MAX).and_then(|bytes| bytes.ok_or(io::ErrorKind::NotFound.into()));
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    let text = text.map_err(|error| named(path, &error))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(named(path, &io::Error::other("it is empty"))),
         password => Ok(Secret::new(password)),
@@ -188,7 +194,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_or_written_changes_nothing_and_is_named() {
         let (_directory, file) = file();
-        fs::create_dir(beside(&file.before(), ".new")).unwrap();
+        fs::create_dir(with_suffix(&file.before(), ".new")).unwrap();
         assert!(file.begin().unwrap_err().to_string().contains("password.before"));
         assert_eq!(file.read().unwrap(), Passwords { present: Secret::new("old"), before: None });
         fs::write(&file.0, "\n").unwrap();

@@ -2,25 +2,23 @@
 //!
 //! The path is looked up by its digest, and what is presented is compared with as
 //! many digests for an unknown path as for a known one; so neither the answer nor
-//! the time it takes tells whether a path exists.
+//! the time it takes tells whether a path exists. Only where no account at all has
+//! credentials there is nothing to hide: then an unknown path is 404.
 
-use super::config::{Account, CREDENTIALS_MAX};
-use super::credentials::{Credentials, Presented};
+use super::config::Account;
+use super::credentials::{Credentials, Pairs, Presented};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// Post as the account of this index.
     Account(usize),
-    /// Learn that there is nothing here, because the credentials are those of this
-    /// account and the path lies below its own.
-    NothingBelow(usize),
     /// Learn that there is nothing here, because nothing here is protected.
-    NothingHere,
+    Nothing,
     /// Learn nothing.
     Challenge,
 }
@@ -51,52 +49,16 @@ impl Knocks {
     }
 }
 
-/// The pairs of an account that are valid now; they can be changed while connections
-/// live, and the next request is judged by the new ones.
-#[derive(Debug)]
-pub struct Pairs {
-    valid: RwLock<[Credentials; CREDENTIALS_MAX]>,
-    /// Requests with the second pair alone.
-    second_used: AtomicU64,
-}
-
-impl Pairs {
-    fn new(pairs: &[Credentials]) -> Self {
-        Self { valid: RwLock::new(padded(pairs)), second_used: AtomicU64::new(0) }
-    }
-
-    /// From now on these are valid, the first two of them.
-    pub fn replace(&self, pairs: &[Credentials]) {
-        *self.valid.write().unwrap_or_else(PoisonError::into_inner) = padded(pairs);
-    }
-
-    /// How often the second pair was presented.
-    #[must_use]
-    pub fn second_used(&self) -> u64 {
-        self.second_used.load(Ordering::Relaxed)
-    }
-
-    /// Whether one of them is presented; takes as long whether or not.
-    fn has(&self, presented: &Presented) -> bool {
-        let pairs = *self.valid.read().unwrap_or_else(PoisonError::into_inner);
-        let [first, second] = pairs.map(|pair| pair.are(presented));
-        self.second_used.fetch_add(u64::from((second & !first).unwrap_u8()), Ordering::Relaxed);
-        (first | second).into()
-    }
-}
-
 /// The accounts' paths and credentials.
 pub(super) struct AccessList {
     by_path: HashMap<[u8; 32], usize>,
     entries: Vec<Entry>,
     /// Compared with where the path is unknown, and counted.
-    decoy: Pairs,
-    decoy_knocks: Knocks,
+    decoy: Entry,
     all_open: bool,
 }
 
 struct Entry {
-    path: String,
     open: bool,
     pairs: Arc<Pairs>,
     knocks: Arc<Knocks>,
@@ -104,11 +66,11 @@ struct Entry {
 
 impl AccessList {
     pub(super) fn new(accounts: &[Account]) -> Self {
+        let entry = |account: &Account| Entry::new(account.credentials.is_empty(), &account.credentials);
         Self {
             by_path: accounts.iter().enumerate().map(|(index, account)| (digest(&account.path), index)).collect(),
-            entries: accounts.iter().map(Entry::new).collect(),
-            decoy: Pairs::new(&[]),
-            decoy_knocks: Knocks::default(),
+            entries: accounts.iter().map(entry).collect(),
+            decoy: Entry::new(false, &[]),
             all_open: accounts.iter().all(|account| account.credentials.is_empty()),
         }
     }
@@ -116,12 +78,13 @@ impl AccessList {
     /// What a request to `path` may do that presents this.
     pub(super) fn of(&self, path: &str, presented: &Presented) -> Access {
         let known = self.by_path.get(&digest(path)).copied();
-        let entry = known.and_then(|index| self.entries.get(index));
-        let valid = entry.map_or(&self.decoy, |entry| &entry.pairs).has(presented);
-        entry.map_or(&self.decoy_knocks, |entry| &entry.knocks).count(valid);
-        match (known, entry) {
-            (Some(index), Some(entry)) if valid || entry.open => Access::Account(index),
-            _ => self.beside(path, presented),
+        let entry = known.and_then(|index| self.entries.get(index)).unwrap_or(&self.decoy);
+        let valid = entry.pairs.has(presented);
+        entry.knocks.count(valid);
+        match known {
+            Some(index) if valid || entry.open => Access::Account(index),
+            _ if self.all_open => Access::Nothing,
+            _ => Access::Challenge,
         }
     }
 
@@ -134,41 +97,12 @@ impl AccessList {
     pub(super) fn pairs(&self) -> impl Iterator<Item = &Arc<Pairs>> {
         self.entries.iter().map(|entry| &entry.pairs)
     }
-
-    /// The answer to whoever may not post to this path.
-    fn beside(&self, path: &str, presented: &Presented) -> Access {
-        if self.all_open {
-            return Access::NothingHere;
-        }
-        let mut owner = None;
-        for (index, entry) in self.entries.iter().enumerate() {
-            if entry.pairs.has(presented) && entry.is_above(path) {
-                owner = Some(index);
-            }
-        }
-        owner.map_or(Access::Challenge, Access::NothingBelow)
-    }
 }
 
 impl Entry {
-    fn new(account: &Account) -> Self {
-        let pairs = Arc::new(Pairs::new(&account.credentials));
-        Self { path: account.path.clone(), open: account.credentials.is_empty(), pairs, knocks: Arc::default() }
+    fn new(open: bool, pairs: &[Credentials]) -> Self {
+        Self { open, pairs: Arc::new(Pairs::new(pairs)), knocks: Arc::default() }
     }
-
-    /// Only asked for a path whose sender has this account's credentials.
-    fn is_above(&self, path: &str) -> bool {
-        let own = self.path.trim_end_matches('/');
-        path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
-    }
-}
-
-fn padded(pairs: &[Credentials]) -> [Credentials; CREDENTIALS_MAX] {
-    let mut padded = [Credentials::impossible(); CREDENTIALS_MAX];
-    for (place, pair) in padded.iter_mut().zip(pairs) {
-        *place = *pair;
-    }
-    padded
 }
 
 fn digest(path: &str) -> [u8; 32] {
@@ -179,6 +113,7 @@ fn digest(path: &str) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::ingest::SourceOptions;
+    use crate::wire::PayloadFormat;
     use base64::Engine;
     use base64::prelude::BASE64_STANDARD;
     use hyper::header::HeaderValue;
@@ -189,7 +124,7 @@ mod tests {
             path: path.to_owned(),
             credentials: pairs.iter().map(|(user, password)| Credentials::new(user, password)).collect(),
             source: SourceOptions::default(),
-            capture: 0,
+            format: PayloadFormat::SmartMe,
         }
     }
 
@@ -229,16 +164,11 @@ mod tests {
             assert_eq!(two().of(path, &basic("x", "wrong")), Access::Challenge, "{path}");
             assert_eq!(two().of(path, &Presented::new(None)), Access::Challenge, "{path}");
         }
-        for path in ["/x", "/", "/xx", "/x/z"] {
-            assert_eq!(two().of(path, &basic("y", "pass")), Access::Challenge, "{path}");
+        for (user, password, other) in [("x", "old", "/x/y"), ("y", "pass", "/x")] {
+            for path in [other, "/", "/xx", "/x/", "/x/z"] {
+                assert_eq!(two().of(path, &basic(user, password)), Access::Challenge, "{user} {path}");
+            }
         }
-    }
-
-    #[test]
-    fn below_its_own_path_an_account_cannot_tell_another_account_from_nothing() {
-        assert_eq!(two().of("/x/y", &basic("x", "old")), Access::NothingBelow(0));
-        assert_eq!(two().of("/x/z", &basic("x", "old")), Access::NothingBelow(0));
-        assert_eq!(two().of("/x/", &basic("x", "old")), Access::NothingBelow(0));
     }
 
     #[test]
@@ -255,7 +185,7 @@ mod tests {
     fn without_any_credentials_there_is_nothing_to_hide() {
         let open = AccessList::new(&[account("x", "/x", &[])]);
         assert_eq!(open.of("/x", &Presented::new(None)), Access::Account(0));
-        assert_eq!(open.of("/", &Presented::new(None)), Access::NothingHere);
+        assert_eq!(open.of("/", &Presented::new(None)), Access::Nothing);
         assert_eq!(open.of("/x", &basic("any", "thing")), Access::Account(0));
     }
 }

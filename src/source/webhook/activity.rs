@@ -6,7 +6,7 @@
 //! the connection's task looks at them a few times within every limit. A limit is
 //! therefore kept to a quarter of itself.
 
-use super::Bounds;
+use super::bounds::Bounds;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ pub(super) enum Answer {
     Safe,
     /// 401: no valid credentials for this path.
     Challenge,
-    /// 404: nothing here.
+    /// 404: nothing here, and nothing to hide.
     Nothing,
     /// 405: only POST.
     Method,

@@ -1,8 +1,7 @@
 //! Receiving a body: under a size limit, two time limits and the room in flight.
 
-use super::Bounds;
 use super::answer::Answer;
-use super::bounds::RETRY_AFTER_IN_FLIGHT;
+use super::bounds::{Bounds, RETRY_AFTER_IN_FLIGHT};
 use super::inflate::{Encoding, InflateError};
 use crate::clock::Clock;
 use bytes::Bytes;

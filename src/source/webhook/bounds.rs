@@ -47,6 +47,41 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// What of them cannot work, as sentences.
+    pub(super) fn faults(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let body = self.body_bytes_max;
+        let rules = [
+            (self.connections_max > 0, "the webhook needs connections_max of at least 1"),
+            (self.account_connections_max > 0, "the webhook needs account_connections_max of at least 1"),
+            (body > 0, "the webhook needs a largest body of at least one byte"),
+            // A compressed body and what becomes of it are in flight together.
+            (
+                self.account_in_flight_bytes_max / 2 >= body,
+                "the bytes in flight of a webhook account must hold at least twice the largest body",
+            ),
+            (
+                self.in_flight_bytes_max >= self.account_in_flight_bytes_max,
+                "the bytes in flight of the webhook must hold at least those of one account",
+            ),
+            (
+                self.in_flight_bytes_max <= IN_FLIGHT_BYTES_LIMIT,
+                "the bytes in flight of the webhook must be below 2 GiB",
+            ),
+            (!self.header_timeout.is_zero(), "the webhook's header timeout must not be zero"),
+            (
+                self.idle_timeout >= self.header_timeout,
+                "the webhook's idle timeout must not be below its header timeout",
+            ),
+            (!self.stall_timeout.is_zero(), "the webhook's stall timeout must not be zero"),
+            (self.body_timeout >= self.stall_timeout, "the webhook's body timeout must not be below its stall timeout"),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, sentence)| sentence)
+    }
+}
+
+/// Most that the bytes of all bodies in flight may be set to.
+const IN_FLIGHT_BYTES_LIMIT: usize = (1 << 31) - 1;
 /// Bytes of hyper's read buffer a connection may grow to; also bounds a request's head.
 pub(super) const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// Header fields of a request.

@@ -1,7 +1,12 @@
 //! What the webhook is told.
 
-use super::{Bounds, Credentials, Network, TlsFiles};
+use super::bounds::Bounds;
+use super::credentials::{CREDENTIALS_MAX, Credentials};
+use super::heads::HEADS_FILE;
+use super::tls::TlsFiles;
 use crate::ingest::SourceOptions;
+use crate::wire::PayloadFormat;
+use ipnet::IpNet;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,16 +20,16 @@ pub struct Config {
     /// Its certificate; without one it speaks plain HTTP.
     pub tls: Option<TlsFiles>,
     /// Networks of proxies, whose word about where a request comes from is believed.
-    pub behind_proxy: Vec<Network>,
+    pub behind_proxy: Vec<IpNet>,
     /// Who may post, and where to.
     pub accounts: Vec<Account>,
     /// The bounds.
     pub bounds: Bounds,
-    /// Where captures are kept; without it nothing is captured.
-    pub captures: Option<PathBuf>,
+    /// The file that heads of requests are noted in; without it none are.
+    pub heads: Option<PathBuf>,
 }
 
-/// A smart-me account.
+/// A sender, or an account of a vendor's cloud.
 #[derive(Clone)]
 pub struct Account {
     /// Its name: the source of all its samples.
@@ -36,12 +41,9 @@ pub struct Account {
     pub credentials: Vec<Credentials>,
     /// How its bodies are judged.
     pub source: SourceOptions,
-    /// So many of its first posts are captured; at most [`POSTS_MAX`](super::capture::POSTS_MAX).
-    pub capture: usize,
+    /// What its bodies are.
+    pub format: PayloadFormat,
 }
-
-/// Two pairs are valid while one replaces the other.
-pub(super) const CREDENTIALS_MAX: usize = 2;
 
 /// A configuration that cannot work. Never holds a path or a credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,19 +79,19 @@ impl Config {
     /// A configuration with the default bounds.
     #[must_use]
     pub fn new(listen: SocketAddr, accounts: Vec<Account>) -> Self {
-        Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default(), captures: None }
+        Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default(), heads: None }
     }
 
-    /// The same, keeping captures in that directory.
+    /// The same, noting heads of requests in that directory.
     #[must_use]
-    pub fn capturing_in(self, directory: &Path) -> Self {
-        Self { captures: Some(directory.to_owned()), ..self }
+    pub fn heads_in(self, directory: &Path) -> Self {
+        Self { heads: Some(directory.join(HEADS_FILE)), ..self }
     }
 
     /// Every fault of this configuration.
     #[must_use]
     pub fn faults(&self) -> Vec<ConfigError> {
-        let mut faults = self.bounds.faults();
+        let mut faults: Vec<_> = self.bounds.faults().map(ConfigError::Bound).collect();
         if self.accounts.is_empty() {
             faults.push(ConfigError::NoAccount);
         }
@@ -116,40 +118,6 @@ impl Config {
     }
 }
 
-impl Bounds {
-    fn faults(&self) -> Vec<ConfigError> {
-        let body = self.body_bytes_max;
-        let rules = [
-            (self.connections_max > 0, "the webhook needs connections_max of at least 1"),
-            (self.account_connections_max > 0, "the webhook needs account_connections_max of at least 1"),
-            (body > 0, "the webhook needs a largest body of at least one byte"),
-            // A compressed body and what becomes of it are in flight together.
-            (
-                self.account_in_flight_bytes_max / 2 >= body,
-                "the bytes in flight of a webhook account must hold at least twice the largest body",
-            ),
-            (
-                self.in_flight_bytes_max >= self.account_in_flight_bytes_max,
-                "the bytes in flight of the webhook must hold at least those of one account",
-            ),
-            (
-                self.in_flight_bytes_max <= IN_FLIGHT_BYTES_LIMIT,
-                "the bytes in flight of the webhook must be below 2 GiB",
-            ),
-            (!self.header_timeout.is_zero(), "the webhook's header timeout must not be zero"),
-            (
-                self.idle_timeout >= self.header_timeout,
-                "the webhook's idle timeout must not be below its header timeout",
-            ),
-            (!self.stall_timeout.is_zero(), "the webhook's stall timeout must not be zero"),
-            (self.body_timeout >= self.stall_timeout, "the webhook's body timeout must not be below its stall timeout"),
-        ];
-        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, sentence)| ConfigError::Bound(sentence)).collect()
-    }
-}
-
-const IN_FLIGHT_BYTES_LIMIT: usize = (1 << 31) - 1;
-
 fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
 }
@@ -161,7 +129,7 @@ impl fmt::Debug for Account {
             .field("name", &self.name)
             .field("credentials", &self.credentials.len())
             .field("source", &self.source)
-            .field("capture", &self.capture)
+            .field("format", &self.format)
             .finish_non_exhaustive()
     }
 }

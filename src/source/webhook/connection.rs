@@ -1,14 +1,13 @@
 //! One connection from its accept to its end.
 
-use super::activity::{Activity, Overdue, Vigil};
+use super::activity::{Activity, Vigil};
 use super::bounds::{
     CONNECTION_WINDOW_BYTES, HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, READ_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_MAX,
 };
-use super::listener::{Phase, Site};
 use super::request::{self, Context};
 use super::seats::Seat;
-use super::streams::Streams;
+use super::site::{Phase, Site};
 use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,9 +15,10 @@ use hyper_util::server::conn::auto::Builder;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Serves a connection until it is closed, by the peer, by a limit, by the need for
@@ -106,11 +106,27 @@ fn builder(streams: Streams) -> Builder<Streams> {
     builder
 }
 
-impl super::listener::ClosedCounters {
-    fn count(&self, overdue: Overdue) {
-        match overdue {
-            Overdue::Header => self.header.increment(1),
-            Overdue::Idle => self.idle.increment(1),
-        }
+/// The tasks of a connection's HTTP/2 requests; they end with the connection's at the latest.
+#[derive(Debug, Clone, Default)]
+struct Streams(Arc<Mutex<JoinSet<()>>>);
+
+impl Streams {
+    /// Waits for all of them.
+    async fn join(&self) {
+        let mut tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that ended are let go here, so that the set stays as small as the
+        // number of open requests.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
     }
 }

@@ -1,15 +1,55 @@
-//! A pair of user name and password, kept as a digest and compared in constant time.
+//! Pairs of user name and password: kept as digests, compared in constant time, and
+//! replaced while the webhook runs.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::HeaderValue;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use subtle::{Choice, ConstantTimeEq};
+
+/// Two pairs are valid while one replaces the other.
+pub(super) const CREDENTIALS_MAX: usize = 2;
 
 /// A pair of HTTP Basic credentials. Only the SHA-256 of their encoding is kept.
 #[derive(Clone, Copy)]
 pub struct Credentials(Digest);
+
+/// The pairs of an account that are valid now; they can be changed while connections
+/// live, and the next request is judged by the new ones.
+#[derive(Debug)]
+pub struct Pairs {
+    valid: RwLock<[Credentials; CREDENTIALS_MAX]>,
+    /// Requests with the second pair alone.
+    second_used: AtomicU64,
+}
+
+impl Pairs {
+    pub(super) fn new(pairs: &[Credentials]) -> Self {
+        Self { valid: RwLock::new(padded(pairs)), second_used: AtomicU64::new(0) }
+    }
+
+    /// From now on these are valid, the first two of them.
+    pub fn replace(&self, pairs: &[Credentials]) {
+        *self.valid.write().unwrap_or_else(PoisonError::into_inner) = padded(pairs);
+    }
+
+    /// How often the second pair was presented.
+    #[must_use]
+    pub fn second_used(&self) -> u64 {
+        self.second_used.load(Ordering::Relaxed)
+    }
+
+    /// Whether one of them is presented; takes as long whether or not.
+    pub(super) fn has(&self, presented: &Presented) -> bool {
+        let pairs = *self.valid.read().unwrap_or_else(PoisonError::into_inner);
+        let [first, second] = pairs.map(|pair| pair.are(presented));
+        self.second_used.fetch_add(u64::from((second & !first).unwrap_u8()), Ordering::Relaxed);
+        (first | second).into()
+    }
+}
 
 /// What a request presents, as a digest.
 #[derive(Clone, Copy)]
@@ -25,12 +65,12 @@ impl Credentials {
     }
 
     /// Whether they are what a request presents; takes as long whether or not.
-    pub(super) fn are(&self, presented: &Presented) -> Choice {
+    fn are(&self, presented: &Presented) -> Choice {
         self.0.ct_eq(&presented.0)
     }
 
     /// No pair encodes to this digest's text, since it is no base64.
-    pub(super) fn impossible() -> Self {
+    fn impossible() -> Self {
         Self(digest(b"\0no credentials"))
     }
 }
@@ -47,6 +87,14 @@ impl Presented {
 fn basic_token(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.as_bytes().split_at_checked(6)?;
     scheme.eq_ignore_ascii_case(b"basic ").then(|| token.trim_ascii())
+}
+
+fn padded(pairs: &[Credentials]) -> [Credentials; CREDENTIALS_MAX] {
+    let mut padded = [Credentials::impossible(); CREDENTIALS_MAX];
+    for (place, pair) in padded.iter_mut().zip(pairs) {
+        *place = *pair;
+    }
+    padded
 }
 
 fn digest(bytes: &[u8]) -> Digest {

@@ -6,53 +6,15 @@
 //! The address goes into logs and the failed-login budget, and decides nothing else.
 
 use hyper::HeaderMap;
+use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix_bits: u8,
-}
-
-impl FromStr for Network {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || format!("'{text}' is no network, like \"10.0.0.0/8\" or \"fd00::/8\"");
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| wanted())?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = match bits {
-            None => bits_max,
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= bits_max).ok_or_else(wanted)?,
-        };
-        Ok(Self { address, prefix_bits })
-    }
-}
-
-impl Network {
-    fn contains(&self, address: IpAddr) -> bool {
-        let bits = u32::from(self.prefix_bits);
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (own.to_bits() ^ other.to_bits()).checked_shr(32 - bits).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                (own.to_bits() ^ other.to_bits()).checked_shr(128 - bits).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-}
-
 /// The address a request comes from: going back from the peer, the first one that
 /// is no trusted proxy. What stands before that one may be invented.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut client = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let mut hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
@@ -82,7 +44,7 @@ mod tests {
         for line in lines {
             headers.append(FORWARDED_FOR, HeaderValue::from_static(line));
         }
-        let trusted = ["10.0.0.0/8", "fd00::/8", "192.0.2.7"].map(|network| network.parse().unwrap());
+        let trusted = ["10.0.0.0/8", "fd00::/8", "192.0.2.7/32"].map(|network| network.parse().unwrap());
         client(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
 
@@ -106,17 +68,5 @@ mod tests {
         assert_eq!(from("10.1.2.3", &[]), "10.1.2.3");
         assert_eq!(from("10.1.2.3", &["unknown, 10.0.0.1"]), "10.0.0.1");
         assert_eq!(from("10.1.2.3", &["10.0.0.2,10.0.0.1"]), "10.0.0.2");
-    }
-
-    #[test]
-    fn networks_are_read_with_their_length_within_bounds() {
-        for right in ["0.0.0.0/0", "::/0", "10.0.0.1", "10.0.0.1/32", "fd00::/8"] {
-            assert!(right.parse::<Network>().is_ok(), "{right}");
-        }
-        for wrong in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "example.org"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
-        }
-        assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("203.0.113.9".parse().unwrap()));
-        assert!(!"::/0".parse::<Network>().unwrap().contains("203.0.113.9".parse().unwrap()));
     }
 }

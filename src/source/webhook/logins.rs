@@ -5,13 +5,14 @@
 //! asked for a right password, so nobody can be locked out by somebody else's
 //! guesses, also not behind the same address. A request without credentials is no
 //! guess and costs nothing. Bounds: [`ADDRESSES_MAX`] addresses, of which the one
-//! that failed longest ago gives way; [`LATE_ANSWERS_MAX`] late answers at once,
+//! that failed longest ago is forgotten; [`LATE_ANSWERS_MAX`] late answers at once,
 //! beyond which they are not late: memory is dearer than a guess.
 
 use crate::metrics;
 use ::metrics::Counter;
-use std::collections::{BTreeMap, HashMap};
+use lru::LruCache;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -24,7 +25,7 @@ const REGAINED_EVERY: Duration = Duration::from_secs(6);
 const LATE: Duration = if cfg!(test) { Duration::from_secs(10) } else { Duration::from_secs(2) };
 /// Addresses that are remembered, each about 150 bytes. An IPv6 address counts with
 /// its network of 64 bits, which is what one customer has.
-const ADDRESSES_MAX: usize = if cfg!(test) { 3 } else { 4096 };
+const ADDRESSES_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(if cfg!(test) { 2 } else { 4095 });
 /// Answers that wait at once.
 const LATE_ANSWERS_MAX: usize = 512;
 
@@ -36,26 +37,21 @@ pub(super) struct FailedLogins {
     late_total: Counter,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    by_address: HashMap<IpAddr, Failures>,
-    /// Addresses by their last failure.
-    by_age: BTreeMap<u64, IpAddr>,
-    next: u64,
-}
+/// What failed of each address; the one that failed longest ago is forgotten first.
+#[derive(Debug)]
+struct Table(LruCache<IpAddr, Failures>);
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
     /// When its budget is whole again.
     whole_at: Instant,
-    age: u64,
     is_late: bool,
 }
 
 impl FailedLogins {
     pub(super) fn new() -> Self {
         Self {
-            table: Mutex::default(),
+            table: Mutex::new(Table::new()),
             waiting: Semaphore::new(LATE_ANSWERS_MAX),
             late_total: metrics::counter("meterline_webhook_logins_late_total", &[]),
         }
@@ -75,34 +71,26 @@ impl FailedLogins {
 }
 
 impl Table {
-    /// Whether this failure is beyond the address's budget.
-    fn note(&mut self, address: IpAddr, now: Instant) -> bool {
-        let key = network_of(address);
-        let known = self.by_address.remove(&key);
-        if let Some(known) = known {
-            self.by_age.remove(&known.age);
-        }
-        let fresh = Failures { whole_at: now, age: 0, is_late: false };
-        let before = known.filter(|known| known.whole_at > now).unwrap_or(fresh);
-        let whole_at = before.whole_at + REGAINED_EVERY;
-        let is_late = whole_at.saturating_duration_since(now) > REGAINED_EVERY * FAILURES_MAX;
-        if is_late && !before.is_late {
-            tracing::warn!(%address, "too many wrong passwords from this address: its wrong ones are answered late now");
-        }
-        let whole_at = if is_late { before.whole_at } else { whole_at };
-        self.remember(key, Failures { whole_at, age: self.next, is_late: is_late || before.is_late });
-        is_late
+    fn new() -> Self {
+        Self(LruCache::new(ADDRESSES_MAX))
     }
 
-    fn remember(&mut self, key: IpAddr, failures: Failures) {
-        if self.by_address.len() >= ADDRESSES_MAX
-            && let Some((_, oldest)) = self.by_age.pop_first()
-        {
-            self.by_address.remove(&oldest);
+    /// Whether this failure is beyond the address's budget.
+    fn note(&mut self, address: IpAddr, now: Instant) -> bool {
+        let fresh = Failures { whole_at: now, is_late: false };
+        let failures = self.0.get_or_insert_mut(network_of(address), || fresh);
+        if failures.whole_at <= now {
+            *failures = fresh;
         }
-        self.next += 1;
-        self.by_age.insert(failures.age, key);
-        self.by_address.insert(key, failures);
+        let whole_at = failures.whole_at + REGAINED_EVERY;
+        let is_late = whole_at.saturating_duration_since(now) > REGAINED_EVERY * FAILURES_MAX;
+        if !is_late {
+            failures.whole_at = whole_at;
+        } else if !failures.is_late {
+            failures.is_late = true;
+            tracing::warn!(%address, "too many wrong passwords from this address: its wrong ones are answered late now");
+        }
+        is_late
     }
 }
 
@@ -129,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_spent_and_comes_back_one_by_one() {
-        let (mut table, start) = (Table::default(), Clock::system().monotonic());
+        let (mut table, start) = (Table::new(), Clock::system().monotonic());
         let guesser = address("203.0.113.9");
         assert_eq!(budget(&mut table, guesser, start), FAILURES_MAX);
         assert!(table.note(guesser, start + REGAINED_EVERY / 2));
@@ -139,7 +127,7 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_and_a_network_of_64_bits_is_one() {
-        let (mut table, now) = (Table::default(), Clock::system().monotonic());
+        let (mut table, now) = (Table::new(), Clock::system().monotonic());
         assert_eq!(budget(&mut table, address("203.0.113.9"), now), FAILURES_MAX);
         assert_eq!(budget(&mut table, address("203.0.113.10"), now), FAILURES_MAX);
         assert_eq!(budget(&mut table, address("2001:db8:1:2::1"), now), FAILURES_MAX);
@@ -147,15 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_failed_longest_ago_gives_way() {
-        let (mut table, now) = (Table::default(), Clock::system().monotonic());
+    fn the_address_that_failed_longest_ago_is_forgotten() {
+        let (mut table, now) = (Table::new(), Clock::system().monotonic());
         let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"].map(address);
-        for one in &addresses[..ADDRESSES_MAX] {
+        for one in &addresses[..ADDRESSES_MAX.get()] {
             budget(&mut table, *one, now);
         }
         assert!(table.note(addresses[0], now), "and so it is the second that failed longest ago");
         assert!(!table.note(addresses[3], now));
-        assert_eq!((table.by_address.len(), table.by_age.len()), (ADDRESSES_MAX, ADDRESSES_MAX));
+        assert_eq!(table.0.len(), ADDRESSES_MAX.get());
         assert!(table.note(addresses[0], now) && table.note(addresses[2], now));
         assert!(!table.note(addresses[1], now), "it was forgotten");
     }

@@ -5,14 +5,13 @@ use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
 use super::body::{self, Room};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
-use super::capture::Pending;
 use super::credentials::Presented;
 use super::forwarded;
+use super::heads::Head;
 use super::inflate::Encoding;
-use super::listener::{Site, SiteAccount};
 use super::seats::Seat;
+use super::site::{Site, SiteAccount};
 use crate::ingest::Refusal;
-use crate::wire::PayloadFormat;
 use ::metrics::Counter;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -44,19 +43,21 @@ pub(super) async fn answer(
     let open = context.activity.begin(multiplexed);
     let (counters, answered) = serve(&context, request).await;
     counters[answered.answer.index()].increment(1);
-    if !answered.body_read {
+    let body_read = answered.body_bytes.is_some();
+    if !body_read {
         context.activity.leave_body();
     }
     // A stranger's connection is not kept. HTTP/2 has no such header.
-    let close = !multiplexed && (!answered.body_read || matches!(answered.answer, Answer::Challenge));
+    let close = !multiplexed && (!body_read || matches!(answered.answer, Answer::Challenge));
     drop(open);
     Ok(answered.answer.into_response(close))
 }
 
-/// An answer, and whether the request's body was read to its end.
+/// An answer, and how much of the request's body was read.
 struct Answered {
     answer: Answer,
-    body_read: bool,
+    /// Bytes of the body as they came; `None` where it was not read to its end.
+    body_bytes: Option<usize>,
 }
 
 /// The answer, and whose it is.
@@ -64,11 +65,10 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     let site = &*context.site;
     let (head, mut incoming) = request.into_parts();
     let presented = Presented::new(head.headers.get(AUTHORIZATION));
-    let unread = |answer| Answered { answer, body_read: incoming.is_end_stream() };
-    let (index, account) = match site.access.of(head.uri.path(), &presented) {
-        Access::Account(index) => (index, &site.accounts[index]),
-        Access::NothingBelow(index) => return (&site.accounts[index].answers, unread(Answer::Nothing)),
-        Access::NothingHere => return (&site.strangers, unread(Answer::Nothing)),
+    let unread = |answer| Answered { answer, body_bytes: incoming.is_end_stream().then_some(0) };
+    let index = match site.access.of(head.uri.path(), &presented) {
+        Access::Account(index) => index,
+        Access::Nothing => return (&site.strangers, unread(Answer::Nothing)),
         Access::Challenge => {
             if head.headers.contains_key(AUTHORIZATION) {
                 let address = forwarded::client(context.peer, &head.headers, &site.behind_proxy);
@@ -77,55 +77,45 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
             return (&site.strangers, unread(Answer::Challenge));
         }
     };
+    let account = &site.accounts[index];
     if !context.seat.is_granted(index) {
         return (&account.answers, unread(CONNECTIONS_TOO_MANY));
     }
     context.activity.trust();
     let encoding = if head.method == Method::POST { Encoding::of(&head.headers) } else { Err(Answer::Method) };
-    let client = || forwarded::client(context.peer, &head.headers, &site.behind_proxy);
-    let capture = account.capture.as_ref();
-    let mut captured = capture.map_or(Pending::none(), |it| it.begin(&head, context.peer, client, || site.clock.now()));
+    let noted = site.heads.as_ref().and_then(|log| Some((log, log.take(index, &head, site.clock.now())?)));
     drop(head);
     let answered = match encoding {
-        Ok(encoding) => take(site, account, encoding, &mut incoming, &mut captured).await,
+        Ok(encoding) => take(site, account, encoding, &mut incoming).await,
         Err(answer) => unread(answer),
     };
-    captured.answered(answered.answer.status());
+    if let Some((log, head)) = noted {
+        log.note(Head { body_bytes: answered.body_bytes, answer: answered.answer.status(), ..head });
+    }
     (&account.answers, answered)
 }
 
 /// Receives a body and brings it through the door.
-async fn take(
-    site: &Site,
-    account: &SiteAccount,
-    encoding: Encoding,
-    incoming: &mut Incoming,
-    captured: &mut Pending<'_>,
-) -> Answered {
+async fn take(site: &Site, account: &SiteAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
     let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
     let mut room = Room::new(&account.in_flight, &site.in_flight, site.bounds.in_flight_wait);
-    let gathered = body::gather(incoming, &mut room, &site.bounds, &site.clock).await;
-    let body_read = gathered.is_ok();
-    let answer = match gathered {
+    let answered = match body::gather(incoming, &mut room, &site.bounds, &site.clock).await {
         Ok(body) => {
-            captured.note_body(&body);
-            let inflated = body::inflate(body, encoding, &mut room, &site.bounds).await;
-            match inflated {
-                Ok(body) => {
-                    captured.note_inflated(body.len());
-                    store(account, &body).await
-                }
+            let body_bytes = Some(body.len());
+            let answer = match body::inflate(body, encoding, &mut room, &site.bounds).await {
+                Ok(body) => store(account, &body).await,
                 Err(answer) => answer,
-            }
+            };
+            Answered { answer, body_bytes }
         }
-        Err(answer) => answer,
+        Err(answer) => Answered { answer, body_bytes: None },
     };
     unanswered.defuse();
-    Answered { answer, body_read }
+    answered
 }
 
 async fn store(account: &SiteAccount, body: &Bytes) -> Answer {
-    match account.entrance.take(PayloadFormat::SmartMe, body).await {
+    match account.entrance.take(account.format, body).await {
         Ok(_) => Answer::Safe,
         Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),
         Err(error @ Refusal::TooLarge { .. }) => Answer::TooLarge(error.to_string()),

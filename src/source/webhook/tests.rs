@@ -2,8 +2,8 @@
 
 mod answers;
 mod bodies;
-mod captures;
 pub(super) mod compressed;
+mod heads;
 mod http2;
 mod limits;
 mod outage;
@@ -16,6 +16,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::ingest::{Door, SourceOptions};
 use crate::journal::{Journal, Options, RecordHeader, Sequence};
+use crate::wire::PayloadFormat;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use meterline_load::{Body, Reading};
@@ -65,7 +66,7 @@ fn account(name: &str, path: &str, password: &str) -> Account {
         path: path.to_owned(),
         credentials: vec![Credentials::new(USER, password)],
         source: SourceOptions::default(),
-        capture: 0,
+        format: PayloadFormat::SmartMe,
     }
 }
 

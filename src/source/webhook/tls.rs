@@ -8,12 +8,10 @@
 //! connections get the new certificate, those that live keep theirs. Knows nothing
 //! of HTTP beyond its name; never shows anything of a key file.
 
-mod expiry;
 mod pair;
 
 pub use pair::{TlsError, TlsFiles};
 
-use super::listener::Phase;
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
@@ -109,12 +107,12 @@ impl Tls {
     }
 }
 
-/// Looks at the files until the stop.
-pub(super) async fn watch(tls: Tls, mut phases: watch::Receiver<Phase>) {
+/// Looks at the files until `stop` changes.
+pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            _ = phases.changed() => return,
+            _ = stop.changed() => return,
         }
         let state = Arc::clone(&tls.state);
         // On a thread that may wait: the files can lie on a network.

@@ -7,9 +7,9 @@ use serde_json::Value;
 #[cfg(feature = "test-faults")]
 use {
     crate::support::service::ACCOUNT,
-    crate::support::stores::{assert_exactly, of_questdb, of_sqlite},
-    crate::support::stream::{Stream, counts_of},
-    crate::support::{kafka, questdb, wait},
+    crate::support::stores::assert_in_all_sinks,
+    crate::support::stream::counts_of,
+    crate::support::wait,
     meterline_load::Expected,
     meterline_load::cloud::{Cloud, CloudAccount, CloudDevice, CloudLogin, Switches},
     std::time::Duration,
@@ -94,18 +94,12 @@ const AN_HOUR_AHEAD: &str = "clock-ahead-s=3600";
 #[cfg(feature = "test-faults")]
 #[test]
 fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_sinks_once() {
-    let (store, brokers) = (questdb::Client::shared(), kafka::shared());
     let devices: Vec<_> = (1..=3).map(|number| CloudDevice::new(Uuid::from_u128(number), 100.0)).collect();
     let key = "an-api-key-that-nobody-may-see";
     let mut account = CloudAccount::new(ACCOUNT, vec![CloudLogin::ApiKey(key.to_owned())]);
     account.devices.clone_from(&devices);
     let cloud = Cloud::start(vec![account], Switches { float_noise: false, ..Switches::default() }).unwrap();
-    let mut service = Setup {
-        questdb: Some((store.url().to_owned(), "e2e_gaps".to_owned())),
-        kafka: Some((brokers.clone(), "e2e-gaps".to_owned())),
-        ..Setup::default()
-    }
-    .start();
+    let mut service = Setup::with_all_sinks("e2e_gaps").start();
     assert!(service.stop().success());
     let key_file = service.secret_file("api-key", key);
     service.append_configuration(&format!(
@@ -116,14 +110,10 @@ fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_s
 
     let last = quarter_hours_ago(0);
     let (mut sent, mut missed) = (Vec::new(), Vec::new());
-    let connection = Connection::new(&service.target());
     for back in (0..5).rev() {
-        for device in &devices {
-            let body = device.body(last - back * QUARTER_NS);
-            assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-            sent.push(body);
-        }
+        sent.extend(devices.iter().map(|device| device.body(last - back * QUARTER_NS)));
     }
+    service.post_all(&sent);
     service.wait_drained();
     service.kill();
     for device in &devices {
@@ -138,10 +128,9 @@ fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_s
     service.wait_drained();
     let all: Vec<Body> = sent.into_iter().chain(missed).collect();
     let expected = Expected::of(&all);
-    assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
-    assert_exactly("QuestDB", &expected, &of_questdb(&store, "e2e_gaps"));
-    assert!(Stream::read(&brokers, "e2e-gaps").counts() == counts_of(&all), "each once in Kafka");
-    assert_eq!(service.metric("meterline_gap_readings_fetched_total{account=\"acme\"}"), 9.0);
+    let stream = assert_in_all_sinks(&service, "e2e_gaps", &expected);
+    assert!(stream.counts() == counts_of(&all), "each once in Kafka");
+    assert_eq!(service.metric("meterline_source_readings_total{source=\"acme\",kind=\"smart-me gap repair\"}"), 9.0);
     let of_the_past = cloud.requests().iter().filter(|request| request.what.contains("Past")).count();
     assert_eq!(of_the_past, devices.len(), "one request a gap");
     assert!(service.stop().success());

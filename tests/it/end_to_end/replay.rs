@@ -5,6 +5,7 @@ use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_questdb, of_sqlite};
 use crate::support::{questdb, wait};
 use meterline_load::{Body, Connection, Expected, Script};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const TABLE: &str = "e2e_replay";
@@ -16,10 +17,7 @@ fn a_replay_restores_a_store_and_changes_nothing_that_is_there() {
     let service = Setup { questdb: Some((questdb.url().to_owned(), TABLE.to_owned())), ..Setup::default() }.start();
     let before = jiff::Timestamp::now().to_string();
     let bodies = with_a_correction();
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     let expected = Expected::of(&bodies);
     let assert_whole = || {
         assert_exactly("SQLite", &expected, &of_sqlite(&service.sqlite_file()));
@@ -43,10 +41,7 @@ fn a_replay_of_a_stopped_service_is_done_at_its_next_start() {
     let mut service = Setup::default().start();
     let before = jiff::Timestamp::now().to_string();
     let bodies = with_a_correction();
-    let connection = Connection::new(&service.target());
-    for body in &bodies {
-        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
-    }
+    service.post_all(&bodies);
     service.wait_drained();
     assert!(service.stop().success());
     empty_sqlite(&service);
@@ -54,6 +49,44 @@ fn a_replay_of_a_stopped_service_is_done_at_its_next_start() {
     service.start_again();
     service.wait_drained();
     assert_exactly("SQLite", &Expected::of(&bodies), &of_sqlite(&service.sqlite_file()));
+}
+
+#[test]
+fn a_dry_run_says_what_a_replay_would_send_and_changes_nothing() {
+    let mut service = Setup::default().start();
+    let before = jiff::Timestamp::now().to_string();
+    let connection = Connection::new(&service.target());
+    for body in &with_a_correction() {
+        assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
+    }
+    service.wait_drained();
+    let (place, samples) = (service.sink("sqlite"), service.metric("meterline_samples_total{source=\"acme\"}"));
+    let arguments = ["replay", "--sink", "sqlite", "--from", &before, "--dry-run"];
+    let estimate = |service: &Service| -> serde_json::Value {
+        serde_json::from_str(&service.text_of(&[&arguments[..], &["--json"]].concat())).unwrap()
+    };
+    let mut beside = estimate(&service)[0].clone();
+    let records = place["next_sequence"].as_u64().unwrap() - 1;
+    assert_eq!(beside["way"], serde_json::json!([1, records + 1]));
+    assert_eq!((&beside["records"], &beside["looked_at"]), (&records.into(), &records.into()));
+    assert_eq!((beside["samples"].as_f64().unwrap(), &beside["is_counted"]), (samples, &true.into()));
+    assert_eq!(service.sink("sqlite")["next_sequence"], place["next_sequence"]);
+    assert!(service.sink("sqlite")["replaying_until"].is_null());
+
+    assert!(service.stop().success());
+    let directory = service.control_socket().with_file_name("journal");
+    let files = || -> BTreeMap<_, _> {
+        let entries = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    };
+    let untouched = files();
+    let without = estimate(&service)[0].clone();
+    // Nothing was measured.
+    beside["minutes"] = serde_json::Value::Null;
+    assert_eq!(without, beside);
+    let said = service.text_of(&arguments);
+    assert!(said.contains("unknown") && said.contains("nothing is changed"), "{said}");
+    assert!(files() == untouched, "a look changed a file");
 }
 
 /// Some bodies, one of which is corrected by a later one.

@@ -1,6 +1,6 @@
 //! Users and their rights: SASL/SCRAM over TLS, rules of the broker's own authorizer.
 
-use super::driver::{Driver, Records, State, assert_complete_and_in_order, consumed};
+use super::harness::{Driver, Records, State, assert_complete_and_in_order, consumed};
 use crate::support::{kafka, ports};
 use meterline::journal::Sequence;
 use meterline::secret::Secret;
@@ -111,10 +111,19 @@ fn a_user_who_may_read_the_topic_finds_out_what_it_lost() {
     driver.run_to_a_checkpoint(&records);
     kafka::delete_topic(&guarded.broker.brokers(), "access-read");
     guarded.topic("access-read", PASSWORD);
-    kafka::fill(&guarded.broker.brokers(), "access-read", 400, &super::driver::foreign());
+    kafka::fill(&guarded.broker.brokers(), "access-read", 400, &super::harness::foreign());
     guarded.grant("access-read", &["Write", "Describe", "Read"]);
     let mut driver = driver.restart(&config);
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
     driver.run_to_end(&records);
     assert_complete_and_in_order(&consumed(&guarded.broker.brokers(), "access-read"), records.last());
+}
+
+#[test]
+fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
+    let guarded = Guarded::start();
+    let mut config = guarded.topic("access-authority", PASSWORD);
+    config.tls = Some(Tls { ca_location: None });
+    let why = blocked(&mut Driver::new(&config), &Records::in_turn(10, 2));
+    assert!(why.contains("ca_file"), "{why}");
 }

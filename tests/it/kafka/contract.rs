@@ -1,6 +1,6 @@
 //! What consumers rely on.
 
-use super::driver::{
+use super::harness::{
     Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, incompressible, meter, now, reading,
     small,
 };

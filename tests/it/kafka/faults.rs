@@ -1,14 +1,13 @@
 //! What happens when the broker or the topic does not do as it should.
 
-use super::driver::{
+use super::harness::{
     Driver, Records, State, assert_complete_and_in_order, consumed, incompressible, now, reading, small,
 };
-use crate::support::{kafka, ports};
+use crate::support::kafka;
 use meterline::deliver::Sink;
 use meterline::journal::Sequence;
 use meterline::reading::UnixNanos;
-use meterline::secret::Secret;
-use meterline::sink::kafka::{Config, Sasl, SaslMechanism, Tls, migrate};
+use meterline::sink::kafka::{Config, migrate};
 
 #[test]
 fn a_broker_that_is_killed_and_started_under_way_loses_and_reorders_nothing() {
@@ -78,6 +77,9 @@ fn nothing_passes_a_reading_that_the_topic_refuses_for_its_size() {
     });
     let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
     assert!(why.contains("max.message.bytes") && why.contains("20000") && why.contains("record 301"), "{why}");
+    // A few more attempts, each with a producer that the broker has not seen before.
+    let goal = driver.errors + 3;
+    driver.run(&records, "three more attempts", |driver| driver.errors >= goal);
     assert!(
         consumed(&config.brokers, &config.topic).iter().all(|reading| reading.sequence <= 301 && reading.index < 2)
     );
@@ -153,76 +155,4 @@ fn a_queue_that_is_full_while_the_broker_is_away_takes_nothing_more() {
     let records = Records::in_turn(50_000, 10);
     driver.run(&records, "the queue is full", |driver| driver.sink.is_full());
     assert!(driver.taken() <= Sequence(1_011), "{:?}", driver.taken());
-}
-
-#[test]
-fn wrong_credentials_and_missing_rights_block_the_sink_and_no_password_is_shown() {
-    let port = ports::free();
-    let listeners = format!(
-        "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},\
-         SASL_PLAINTEXT://127.0.0.1:{port}"
-    );
-    let broker = kafka::Broker::start_with(&[
-        &listeners,
-        &listeners
-            .replace("listeners=", "advertised.listeners=")
-            .replace("CONTROLLER://127.0.0.1:{controller_port},", ""),
-        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
-        "sasl.enabled.mechanisms=PLAIN",
-        "listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
-         required user_meterline=\"right-horse\" user_stranger=\"right-horse\";",
-        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users=User:ANONYMOUS;User:meterline",
-    ]);
-    migrate(&Config::new(broker.brokers(), "faults-sasl")).unwrap();
-    let mut config = Config::new(format!("127.0.0.1:{port}"), "faults-sasl");
-    let mut sasl = |username: &str, password| {
-        config.sasl = Some(Sasl {
-            mechanism: SaslMechanism::Plain,
-            username: username.to_owned(),
-            password: Secret::new(password),
-        });
-        config.clone()
-    };
-
-    let records = Records::in_turn(10, 2);
-    let mut driver = Driver::new(&sasl("meterline", "wrong-horse"));
-    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
-    let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
-    assert!(why.contains("credentials of user meterline") && !why.contains("horse"), "{why}");
-
-    let mut driver = Driver::new(&sasl("stranger", "right-horse"));
-    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
-    let State::Blocked(why) = &driver.state else { panic!("{:?}", driver.state) };
-    assert!(why.contains("grant Write and Describe"), "{why}");
-
-    Driver::new(&sasl("meterline", "right-horse")).run_to_end(&records);
-    assert_eq!(consumed(&broker.brokers(), "faults-sasl").len(), 10);
-}
-
-#[test]
-fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
-    let directory = tempfile::tempdir().unwrap();
-    let [keys, certificate] = kafka::broker_keys(directory.path());
-    let port = ports::free();
-    let broker = kafka::Broker::start_with(&[
-        &format!(
-            "listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},SSL://127.0.0.1:{port}"
-        ),
-        &format!("advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},SSL://127.0.0.1:{port}"),
-        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL",
-        &format!("ssl.keystore.location={}", keys.display()),
-        "ssl.keystore.password=secret",
-    ]);
-    migrate(&Config::new(broker.brokers(), "faults-tls")).unwrap();
-    let mut config = Config::new(format!("127.0.0.1:{port}"), "faults-tls");
-    config.tls = Some(Tls { ca_location: None });
-
-    let records = Records::in_turn(10, 2);
-    let mut driver = Driver::new(&config);
-    driver.run(&records, "the sink is blocked", |driver| driver.state != State::Running);
-    assert!(matches!(&driver.state, State::Blocked(why) if why.contains("ca_file")), "{:?}", driver.state);
-    config.tls = Some(Tls { ca_location: Some(certificate) });
-    Driver::new(&config).run_to_end(&records);
-    assert_eq!(consumed(&broker.brokers(), "faults-tls").len(), 10);
 }

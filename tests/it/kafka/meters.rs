@@ -1,6 +1,6 @@
 //! What is known of the meters, in a compacted topic beside the readings.
 
-use super::driver::{Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, meter, now};
+use super::harness::{Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, meter, now};
 use crate::support::kafka::{self, Broker, consume};
 use crate::support::wait;
 use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};

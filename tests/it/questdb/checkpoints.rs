@@ -1,7 +1,7 @@
 //! A server that forgets what it had confirmed: what arrives again by itself, and
 //! what only a replay brings.
 
-use super::stand::{RECEIVED_S, Stand, body, device, numbers, received};
+use super::harness::{Harness, RECEIVED_S, body, device, numbers, received};
 use super::{migrated_config, rows_once_there_are, wait_applied};
 use crate::support::questdb::{Client, Server};
 use crate::support::wait;
@@ -22,22 +22,22 @@ const MINUTE: i64 = 60 * 1_000_000_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Records that are confirmed three minutes after one another: each becomes a checkpoint.
-fn confirm_each(stand: &mut Stand, numbers: std::ops::Range<i64>) {
+fn confirm_each(harness: &mut Harness, numbers: std::ops::Range<i64>) {
     for number in numbers {
-        stand.clock.set_offset(number * 3 * MINUTE);
+        harness.clock.set_offset(number * 3 * MINUTE);
         let value = f64::from(i32::try_from(number).unwrap());
-        stand.add(vec![device(1, RECEIVED_S + number, &[value])]);
-        stand.take_from(stand.next).unwrap();
-        stand.settle_until_safe().unwrap();
+        harness.add(vec![device(1, RECEIVED_S + number, &[value])]);
+        harness.take_from(harness.next).unwrap();
+        harness.settle_until_safe().unwrap();
     }
 }
 
-/// A stand with confirmed records 0 to `count`.
-fn stand(client: &Client, test: &str, count: i64) -> Stand {
-    let mut stand = Stand::new(client, migrated_config(client, test));
-    stand.rewind().unwrap();
-    confirm_each(&mut stand, 0..count);
-    stand
+/// A harness with confirmed records 0 to `count`.
+fn harness(client: &Client, test: &str, count: i64) -> Harness {
+    let mut harness = Harness::new(client, migrated_config(client, test));
+    harness.rewind().unwrap();
+    confirm_each(&mut harness, 0..count);
+    harness
 }
 
 /// Commits of somebody else into the same table, at times of their own.
@@ -51,8 +51,8 @@ fn write_on(client: &Client, table: &str, commits: i64) {
     }
 }
 
-fn own_values(stand: &Stand) -> Vec<f64> {
-    stand.values().into_iter().filter(|value| *value >= 0.0).collect()
+fn own_values(harness: &Harness) -> Vec<f64> {
+    harness.values().into_iter().filter(|value| *value >= 0.0).collect()
 }
 
 fn lost_from(troubles: &[SinkError]) -> Vec<u64> {
@@ -67,98 +67,100 @@ fn lost_from(troubles: &[SinkError]) -> Vec<u64> {
 fn files_put_back_and_written_on_get_every_row_again() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let mut stand = stand(&client, "put_back", 2);
+    let mut harness = harness(&client, "put_back", 2);
     server.stop();
     let copy = server.copy_files();
     server.start_again();
-    stand.deliver();
-    confirm_each(&mut stand, 2..8);
-    assert_eq!(own_values(&stand), numbers(0..8));
+    harness.deliver();
+    confirm_each(&mut harness, 2..8);
+    assert_eq!(own_values(&harness), numbers(0..8));
 
     server.stop();
     server.put_back(&copy);
     server.start_again();
     write_on(&client, "samples_put_back", 20);
-    wait_applied(&client, &stand.config.table);
-    assert_eq!(own_values(&stand), numbers(0..2), "what the copy had");
-    stand.restart();
-    let troubles = stand.deliver();
-    assert_eq!(own_values(&stand), numbers(0..8));
+    wait_applied(&client, &harness.config.table);
+    assert_eq!(own_values(&harness), numbers(0..2), "what the copy had");
+    harness.restart();
+    let troubles = harness.deliver();
+    assert_eq!(own_values(&harness), numbers(0..8));
     let [from] = lost_from(&troubles)[..] else { panic!("{troubles:?}") };
     assert!(from <= 3, "record {from} is the first that was sent again");
-    confirm_each(&mut stand, 8..10);
-    assert!(stand.deliver().is_empty(), "a loss is found once");
-    assert_eq!(own_values(&stand), numbers(0..10));
+    confirm_each(&mut harness, 8..10);
+    assert!(harness.deliver().is_empty(), "a loss is found once");
+    assert_eq!(own_values(&harness), numbers(0..10));
 }
 
 #[test]
 fn files_put_back_under_a_running_sink_get_every_row_again() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let mut stand = stand(&client, "under", 2);
+    let mut harness = harness(&client, "under", 2);
     server.stop();
     let copy = server.copy_files();
     server.start_again();
-    stand.deliver();
-    confirm_each(&mut stand, 2..8);
+    harness.deliver();
+    confirm_each(&mut harness, 2..8);
     server.stop();
     server.put_back(&copy);
     server.start_again();
     write_on(&client, "samples_under", 20);
-    stand.add(vec![device(1, RECEIVED_S + 8, &[8.0])]);
-    stand.take_from(stand.next).unwrap();
-    let error = stand.settle_until_safe().unwrap_err();
+    harness.add(vec![device(1, RECEIVED_S + 8, &[8.0])]);
+    harness.take_from(harness.next).unwrap();
+    let error = harness.settle_until_safe().unwrap_err();
     assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
-    assert_eq!(lost_from(&stand.deliver()).len(), 1);
-    assert_eq!(own_values(&stand), numbers(0..9));
+    assert_eq!(lost_from(&harness.deliver()).len(), 1);
+    assert_eq!(own_values(&harness), numbers(0..9));
 }
 
 #[test]
 fn a_loss_is_found_again_until_the_sink_was_set_back() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let mut stand = stand(&client, "found_again", 1);
+    let mut harness = harness(&client, "found_again", 1);
     server.stop();
     let copy = server.copy_files();
     server.start_again();
-    stand.deliver();
-    confirm_each(&mut stand, 1..6);
+    harness.deliver();
+    confirm_each(&mut harness, 1..6);
     server.stop();
     server.put_back(&copy);
     server.start_again();
     for _ in 0..2 {
-        stand.restart();
+        harness.restart();
         for _ in 0..2 {
-            let error = stand.rewind().unwrap_err();
+            let error = harness.rewind().unwrap_err();
             assert!(matches!(error.trouble, SinkTrouble::Lost { .. }), "{error}");
         }
     }
-    stand.deliver();
-    assert_eq!(own_values(&stand), numbers(0..6));
+    harness.deliver();
+    assert_eq!(own_values(&harness), numbers(0..6));
 }
 
 #[test]
 fn a_table_dropped_and_made_again_goes_on_and_a_replay_brings_the_rest() {
     let client = Client::shared();
-    let mut stand = stand(&client, "lost_table", 3);
+    let mut harness = harness(&client, "lost_table", 3);
     client.execute("DROP TABLE samples_lost_table");
-    stand.add(vec![device(1, RECEIVED_S + 3, &[3.0])]);
-    stand.take_from(stand.next).unwrap();
-    let error = stand.settle_until_safe().unwrap_err();
+    harness.add(vec![device(1, RECEIVED_S + 3, &[3.0])]);
+    harness.take_from(harness.next).unwrap();
+    let error = harness.settle_until_safe().unwrap_err();
     assert_eq!(error.trouble, SinkTrouble::Blocked, "{error}");
 
-    let steps: Vec<String> = migrate(&stand.config, None).unwrap().iter().map(ToString::to_string).collect();
+    let steps: Vec<String> = migrate(&harness.config, None).unwrap().iter().map(ToString::to_string).collect();
     assert!(steps.iter().any(|step| step.contains("samples_lost_table_15m")), "{steps:?}");
     wait::until("table and view are as needed", LIMIT, || {
-        migrate(&stand.config, None).unwrap();
-        check(&stand.config).iter().all(|finding| finding.level != Level::Fault && !finding.message.contains("invalid"))
+        migrate(&harness.config, None).unwrap();
+        check(&harness.config)
+            .iter()
+            .all(|finding| finding.level != Level::Fault && !finding.message.contains("invalid"))
     });
-    stand.deliver();
-    confirm_each(&mut stand, 4..6);
-    assert_eq!(stand.values(), numbers(3..6), "by itself: what was not confirmed before the drop");
-    stand.next = Sequence::FIRST;
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), numbers(0..6), "by a replay: all");
+    harness.deliver();
+    confirm_each(&mut harness, 4..6);
+    assert_eq!(harness.values(), numbers(3..6), "by itself: what was not confirmed before the drop");
+    harness.next = Sequence::FIRST;
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), numbers(0..6), "by a replay: all");
     client.execute("REFRESH MATERIALIZED VIEW samples_lost_table_15m INCREMENTAL");
     rows_once_there_are(&client, 1, "SELECT DISTINCT obis FROM samples_lost_table_15m");
 }
@@ -166,38 +168,38 @@ fn a_table_dropped_and_made_again_goes_on_and_a_replay_brings_the_rest() {
 #[test]
 fn a_truncated_table_goes_on_and_a_replay_brings_the_rest() {
     let client = Client::shared();
-    let mut stand = stand(&client, "truncated", 3);
+    let mut harness = harness(&client, "truncated", 3);
     client.execute("TRUNCATE TABLE samples_truncated");
-    confirm_each(&mut stand, 3..5);
-    stand.restart();
-    assert!(stand.deliver().is_empty(), "a TRUNCATE is a transaction like any other");
-    assert_eq!(stand.values(), numbers(3..5), "by itself: what came after it");
-    stand.next = Sequence::FIRST;
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), numbers(0..5), "by a replay: all");
+    confirm_each(&mut harness, 3..5);
+    harness.restart();
+    assert!(harness.deliver().is_empty(), "a TRUNCATE is a transaction like any other");
+    assert_eq!(harness.values(), numbers(3..5), "by itself: what came after it");
+    harness.next = Sequence::FIRST;
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), numbers(0..5), "by a replay: all");
 }
 
 #[test]
 fn a_server_killed_while_the_sink_is_down_gets_the_last_five_minutes_again() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let mut stand = stand(&client, "both_down", 5);
+    let mut harness = harness(&client, "both_down", 5);
     server.kill();
     server.start_again();
-    stand.restart();
+    harness.restart();
     // Confirmed at the minutes 0, 3, 6, 9 and 12: the third is the newest that is
     // five minutes older than the last.
-    assert_eq!(lost_from(&stand.deliver()), [4]);
-    assert_eq!(stand.values(), numbers(0..5));
-    stand.restart();
-    assert!(stand.deliver().is_empty(), "a restart is answered once");
+    assert_eq!(lost_from(&harness.deliver()), [4]);
+    assert_eq!(harness.values(), numbers(0..5));
+    harness.restart();
+    assert!(harness.deliver().is_empty(), "a restart is answered once");
 }
 
 #[test]
 fn a_purged_log_is_said_once_and_holds_nothing_up() {
     let server = Server::start_with(&["cairo.default.sequencer.part.txn.count=50", "cairo.wal.purge.interval=200"]);
     let client = server.client().clone();
-    let mut stand = stand(&client, "purged", 2);
+    let mut harness = harness(&client, "purged", 2);
     write_on(&client, "samples_purged", 120);
     wait::until("the log is purged", LIMIT, || {
         let first = client.value("SELECT min(sequencerTxn) FROM wal_transactions('samples_purged')");
@@ -207,31 +209,31 @@ fn a_purged_log_is_said_once_and_holds_nothing_up() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
-        assert!(stand.deliver().is_empty());
-        assert!(stand.deliver().is_empty());
-        confirm_each(&mut stand, 2..4);
+        assert!(harness.deliver().is_empty());
+        assert!(harness.deliver().is_empty());
+        confirm_each(&mut harness, 2..4);
     });
     assert_eq!(log.text().matches("cannot be known").count(), 1, "{}", log.text());
-    stand.restart();
-    assert!(stand.deliver().is_empty());
-    assert_eq!(own_values(&stand), numbers(0..4));
+    harness.restart();
+    assert!(harness.deliver().is_empty());
+    assert_eq!(own_values(&harness), numbers(0..4));
 }
 
 #[test]
 fn a_suspended_table_loses_nothing_that_was_confirmed_before() {
     let server = Server::start_with(&["dev.mode.enabled=true"]);
     let client = server.client().clone();
-    let mut stand = stand(&client, "suspended", 2);
+    let mut harness = harness(&client, "suspended", 2);
     client.execute("ALTER TABLE samples_suspended SUSPEND WAL");
-    stand.add(vec![device(1, RECEIVED_S + 2, &[2.0])]);
-    stand.take_from(stand.next).unwrap();
-    stand.settle_until_safe().unwrap_err();
-    stand.restart();
-    stand.rewind().unwrap_err();
+    harness.add(vec![device(1, RECEIVED_S + 2, &[2.0])]);
+    harness.take_from(harness.next).unwrap();
+    harness.settle_until_safe().unwrap_err();
+    harness.restart();
+    harness.rewind().unwrap_err();
     client.execute("ALTER TABLE samples_suspended RESUME WAL");
-    let troubles = stand.deliver();
+    let troubles = harness.deliver();
     assert_eq!(lost_from(&troubles), [0; 0], "{troubles:?}");
-    assert_eq!(stand.values(), numbers(0..3));
+    assert_eq!(harness.values(), numbers(0..3));
 }
 
 #[test]

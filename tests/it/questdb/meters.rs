@@ -1,7 +1,7 @@
 //! What is known of the meters against a real server: stored once whatever comes
 //! again, safe when the sink says so, and joined with the samples.
 
-use super::stand::{JOURNAL, RECEIVED_S, SECOND, Stand, blocked, device};
+use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
 use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};
@@ -37,7 +37,7 @@ fn version(number: u64, from_s: i64, to_s: Option<i64>, name: &str) -> Version {
 }
 
 /// Hands the sink a record of descriptions, as the pump does.
-fn describe(stand: &mut Stand, sequence: u64, versions: &[Version]) -> Result<bool, SinkError> {
+fn describe(harness: &mut Harness, sequence: u64, versions: &[Version]) -> Result<bool, SinkError> {
     let header = RecordHeader {
         source: SourceId(1),
         format: PayloadFormat::Meters.number(),
@@ -46,7 +46,7 @@ fn describe(stand: &mut Stand, sequence: u64, versions: &[Version]) -> Result<bo
         received: UnixNanos(RECEIVED_S * SECOND),
     };
     let body = encode(versions);
-    stand.sink.describe(&Delivery {
+    harness.sink.describe(&Delivery {
         record: Record { journal: JOURNAL, sequence: Sequence(sequence), header, payload: &body },
         source: "home",
         limits: &Limits::DEFAULT,
@@ -65,8 +65,8 @@ fn stored(client: &Client, table: &str) -> Vec<Vec<Value>> {
 #[test]
 fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "described"));
-    stand.rewind().unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "described"));
+    harness.rewind().unwrap();
     let first = [version(1, 0, None, "Cellar"), version(2, 0, None, "Roof")];
     let changed = [version(1, 0, Some(RECEIVED_S), "Cellar"), version(1, RECEIVED_S, None, "Attic")];
     let row = |number: u64, from_s: i64, to_s: Option<i64>, name: &str| {
@@ -84,17 +84,17 @@ fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again()
             json!("home"),
         ]
     };
-    assert!(describe(&mut stand, 1, &first).unwrap());
-    assert_eq!(stand.sink.settle(false).unwrap().next_unsafe, Sequence(2));
+    assert!(describe(&mut harness, 1, &first).unwrap());
+    assert_eq!(harness.sink.settle(false).unwrap().next_unsafe, Sequence(2));
     // Not eventually: it is there at once.
     assert_eq!(stored(&client, "samples_described_meters"), [row(1, 0, None, "Cellar"), row(2, 0, None, "Roof")]);
     let expected = [row(1, 0, Some(RECEIVED_S), "Cellar"), row(1, RECEIVED_S, None, "Attic"), row(2, 0, None, "Roof")];
-    assert!(describe(&mut stand, 2, &changed).unwrap());
+    assert!(describe(&mut harness, 2, &changed).unwrap());
     assert_eq!(stored(&client, "samples_described_meters"), expected);
     for _ in 0..2 {
-        stand.rewind().unwrap();
-        describe(&mut stand, 1, &first).unwrap();
-        describe(&mut stand, 2, &changed).unwrap();
+        harness.rewind().unwrap();
+        describe(&mut harness, 1, &first).unwrap();
+        describe(&mut harness, 2, &changed).unwrap();
         assert_eq!(stored(&client, "samples_described_meters"), expected);
     }
     assert_eq!(client.count("samples_described"), 0, "no sample of it");
@@ -103,11 +103,11 @@ fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again()
 #[test]
 fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "exchange"));
+    let mut harness = Harness::new(&client, migrated_config(&client, "exchange"));
     for (number, second, value) in [(1, 0, 10.0), (1, 1, 11.0), (2, 2, 0.5), (2, 3, 1.5), (3, 3, 7.0)] {
-        stand.add(vec![device(number, RECEIVED_S + second, &[value])]);
+        harness.add(vec![device(number, RECEIVED_S + second, &[value])]);
     }
-    assert!(stand.deliver().is_empty());
+    assert!(harness.deliver().is_empty());
     let renamed = RECEIVED_S + 3;
     let elsewhere = Version { metering_point: "house-2".to_owned(), ..version(3, 0, None, "Other") };
     let versions = [
@@ -116,7 +116,7 @@ fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
         version(2, renamed, None, "Renamed"),
         elsewhere,
     ];
-    describe(&mut stand, 6, &versions).unwrap();
+    describe(&mut harness, 6, &versions).unwrap();
     // The query of the README.
     let readme = include_str!("../../../README.md");
     let sql = readme.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
@@ -132,23 +132,23 @@ fn a_missing_table_holds_up_descriptions_alone_and_says_what_to_do() {
     let client = Client::shared();
     let config = migrated_config(&client, "undescribed");
     client.execute("DROP TABLE samples_undescribed_meters");
-    let mut stand = Stand::new(&client, config);
-    stand.add(vec![device(1, RECEIVED_S, &[1.0])]);
-    assert!(stand.deliver().is_empty());
-    let refused = describe(&mut stand, 2, &[version(1, 0, None, "Cellar")]).map(drop);
+    let mut harness = Harness::new(&client, config);
+    harness.add(vec![device(1, RECEIVED_S, &[1.0])]);
+    assert!(harness.deliver().is_empty());
+    let refused = describe(&mut harness, 2, &[version(1, 0, None, "Cellar")]).map(drop);
     blocked(refused, "table samples_undescribed_meters is missing");
-    let faults: Vec<String> = check(&stand.config)
+    let faults: Vec<String> = check(&harness.config)
         .into_iter()
         .filter(|finding| finding.level == Level::Fault)
         .map(|finding| finding.message)
         .collect();
     assert!(faults.len() == 1 && faults[0].contains("samples_undescribed_meters is missing"), "{faults:?}");
-    let steps = migrate(&stand.config, None).unwrap();
+    let steps = migrate(&harness.config, None).unwrap();
     assert_eq!(
         steps.iter().map(Step::to_string).collect::<Vec<_>>(),
         ["samples_undescribed_meters: made, for what is known of the meters"]
     );
-    assert!(describe(&mut stand, 2, &[version(1, 0, None, "Cellar")]).unwrap());
+    assert!(describe(&mut harness, 2, &[version(1, 0, None, "Cellar")]).unwrap());
     assert_eq!(client.count("samples_undescribed_meters"), 1);
 }
 
@@ -170,15 +170,15 @@ fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed
     let last = steps.last().unwrap().to_string();
     assert!(last.contains("named_meters: set to keep the last row of each (valid_from, meter)"), "{steps:?}");
     assert_eq!(migrate(&config, None).unwrap(), []);
-    let mut stand = Stand::new(&client, config);
-    stand.rewind().unwrap();
+    let mut harness = Harness::new(&client, config);
+    harness.rewind().unwrap();
     for _ in 0..2 {
-        describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap();
+        describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap();
     }
     assert_eq!(stored(&client, "named_meters").len(), 1);
     client.execute("ALTER TABLE named_meters DEDUP DISABLE");
-    wait_applied(&client, stand.config.meters_table.as_ref().unwrap());
-    let refused = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).map(drop);
+    wait_applied(&client, harness.config.meters_table.as_ref().unwrap());
+    let refused = describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).map(drop);
     blocked(refused, "named_meters does not deduplicate by (valid_from, meter)");
     assert_eq!(stored(&client, "named_meters").len(), 1);
 }
@@ -187,22 +187,22 @@ fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed
 fn a_suspended_table_or_a_server_that_is_away_confirms_no_description() {
     let mut server = Server::start_with(&["dev.mode.enabled=true"]);
     let client = server.client().clone();
-    let mut stand = Stand::new(&client, migrated_config(&client, "stopped"));
-    stand.rewind().unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "stopped"));
+    harness.rewind().unwrap();
     client.execute("ALTER TABLE samples_stopped_meters SUSPEND WAL");
-    let refused = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).map(drop);
+    let refused = describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).map(drop);
     blocked(refused, "ALTER TABLE samples_stopped_meters RESUME WAL");
     client.execute("ALTER TABLE samples_stopped_meters RESUME WAL");
     server.kill();
-    let error = describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap_err();
+    let error = describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap_err();
     assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
     server.start_again();
-    stand.rewind().unwrap();
-    assert!(describe(&mut stand, 1, &[version(1, 0, None, "Cellar")]).unwrap());
+    harness.rewind().unwrap();
+    assert!(describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap());
     assert_eq!(client.count("samples_stopped_meters"), 1);
     // Dropped and made again behind an open connection: what comes next is there.
     client.execute("DROP TABLE samples_stopped_meters");
-    migrate(&stand.config, None).unwrap();
-    assert!(describe(&mut stand, 2, &[version(2, 0, None, "Roof")]).unwrap());
+    migrate(&harness.config, None).unwrap();
+    assert!(describe(&mut harness, 2, &[version(2, 0, None, "Roof")]).unwrap());
     assert_eq!(client.count("samples_stopped_meters"), 1);
 }

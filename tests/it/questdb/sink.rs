@@ -1,7 +1,7 @@
 //! The sink against a real server: whatever happens to the server, everything is
 //! there afterwards, and nothing counts as safe before.
 
-use super::stand::{JOURNAL, RECEIVED_S, SECOND, Stand, blocked, device, numbers, received};
+use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device, numbers, received};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
 use meterline::deliver::{Sink, SinkTrouble};
@@ -16,12 +16,12 @@ use std::time::Duration;
 #[test]
 fn records_become_rows() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "rows"));
+    let mut harness = Harness::new(&client, migrated_config(&client, "rows"));
     let mut precise = device(2, 0, &[0.1]);
     precise.date_time = Some(DateTime { value: 17_640_000_001_234_567, scale: TimeSpanScale::Ticks.into(), kind: 2 });
-    stand.add(vec![device(1, RECEIVED_S, &[1.5, -2.5]), precise]);
-    stand.add(vec![]);
-    assert!(stand.deliver().is_empty());
+    harness.add(vec![device(1, RECEIVED_S, &[1.5, -2.5]), precise]);
+    harness.add(vec![]);
+    assert!(harness.deliver().is_empty());
     let rows = client.query(
         "SELECT cast(ts AS LONG), meter, obis, value, source, cast(received AS LONG), flags FROM samples_rows ORDER BY ts, obis",
     );
@@ -44,15 +44,15 @@ fn a_record_larger_than_a_request_is_safe_only_as_a_whole() {
     let client = Client::shared();
     let mut config = migrated_config(&client, "large");
     config.rows_max = 5;
-    let mut stand = Stand::new(&client, config);
-    stand.add((0..4).map(|second| device(1, RECEIVED_S + second, &[1.0; 8])).collect());
-    stand.rewind().unwrap();
-    stand.take_from(Sequence::FIRST).unwrap();
-    let progress = stand.sink.settle(false).unwrap();
+    let mut harness = Harness::new(&client, config);
+    harness.add((0..4).map(|second| device(1, RECEIVED_S + second, &[1.0; 8])).collect());
+    harness.rewind().unwrap();
+    harness.take_from(Sequence::FIRST).unwrap();
+    let progress = harness.sink.settle(false).unwrap();
     assert_eq!(progress.next_unsafe, Sequence::FIRST, "two rows of it were not sent yet");
     assert!(progress.wake_at.is_some());
-    stand.settle_until_safe().unwrap();
-    assert_eq!(stand.values().len(), 32);
+    harness.settle_until_safe().unwrap();
+    assert_eq!(harness.values().len(), 32);
 }
 
 #[test]
@@ -60,141 +60,141 @@ fn rows_that_wait_for_more_are_not_safe() {
     let client = Client::shared();
     let mut config = migrated_config(&client, "linger");
     config.linger = Duration::from_secs(600);
-    let mut stand = Stand::new(&client, config);
-    stand.add_seconds(0..3);
-    stand.rewind().unwrap();
-    stand.take_from(Sequence::FIRST).unwrap();
-    let progress = stand.sink.settle(false).unwrap();
+    let mut harness = Harness::new(&client, config);
+    harness.add_seconds(0..3);
+    harness.rewind().unwrap();
+    harness.take_from(Sequence::FIRST).unwrap();
+    let progress = harness.sink.settle(false).unwrap();
     assert_eq!(progress.next_unsafe, Sequence::FIRST);
     assert!(progress.wake_at.is_some());
-    stand.settle_until_safe().unwrap();
-    assert_eq!(stand.values(), numbers(0..3));
+    harness.settle_until_safe().unwrap();
+    assert_eq!(harness.values(), numbers(0..3));
 }
 
 #[test]
 fn records_without_a_row_are_safe_at_once() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "no_rows"));
-    stand.add(vec![]);
-    stand.bodies.push((received(), b"\xff\xff\xff".to_vec()));
-    stand.rewind().unwrap();
-    stand.take_from(Sequence::FIRST).unwrap();
-    let progress = stand.sink.settle(false).unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "no_rows"));
+    harness.add(vec![]);
+    harness.bodies.push((received(), b"\xff\xff\xff".to_vec()));
+    harness.rewind().unwrap();
+    harness.take_from(Sequence::FIRST).unwrap();
+    let progress = harness.sink.settle(false).unwrap();
     assert_eq!((progress.next_unsafe, progress.wake_at), (Sequence(3), None));
 }
 
 #[test]
 fn a_correction_stands_also_when_everything_is_sent_again() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "correction"));
+    let mut harness = Harness::new(&client, migrated_config(&client, "correction"));
     for value in [1.0, 2.0, 3.0] {
-        stand.add(vec![device(1, RECEIVED_S, &[value])]);
+        harness.add(vec![device(1, RECEIVED_S, &[value])]);
     }
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), [3.0]);
-    stand.next = Sequence::FIRST;
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), [3.0]);
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), [3.0]);
+    harness.next = Sequence::FIRST;
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), [3.0]);
 }
 
 #[test]
 fn a_server_that_is_away_is_waited_for() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let mut stand = Stand::new(&client, migrated_config(&client, "away"));
-    stand.add_seconds(0..10);
-    assert!(stand.deliver().is_empty());
+    let mut harness = Harness::new(&client, migrated_config(&client, "away"));
+    harness.add_seconds(0..10);
+    assert!(harness.deliver().is_empty());
     server.stop();
-    stand.add_seconds(10..20);
-    stand.take_from(stand.next).unwrap();
-    let error = stand.settle_until_safe().unwrap_err();
+    harness.add_seconds(10..20);
+    harness.take_from(harness.next).unwrap();
+    let error = harness.settle_until_safe().unwrap_err();
     assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
-    assert_eq!(stand.rewind().unwrap_err().trouble, SinkTrouble::Waiting);
-    assert_eq!(stand.next, Sequence(11));
+    assert_eq!(harness.rewind().unwrap_err().trouble, SinkTrouble::Waiting);
+    assert_eq!(harness.next, Sequence(11));
     server.start_again();
-    stand.deliver();
-    assert_eq!(stand.values(), numbers(0..20));
+    harness.deliver();
+    assert_eq!(harness.values(), numbers(0..20));
 }
 
 #[test]
 fn a_server_killed_while_it_takes_rows_loses_none() {
     let mut server = Server::start();
     let client = server.client().clone();
-    let mut stand = Stand::new(&client, migrated_config(&client, "killed"));
-    stand.add_seconds(0..200);
-    stand.rewind().unwrap();
-    stand.take_from(Sequence::FIRST).unwrap();
-    stand.settle().unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "killed"));
+    harness.add_seconds(0..200);
+    harness.rewind().unwrap();
+    harness.take_from(Sequence::FIRST).unwrap();
+    harness.settle().unwrap();
     server.kill();
     server.start_again();
-    stand.deliver();
-    assert_eq!(stand.values(), numbers(0..200));
+    harness.deliver();
+    assert_eq!(harness.values(), numbers(0..200));
 }
 
 #[test]
 fn a_changed_type_blocks_until_it_is_mended() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "mended"));
-    stand.add_seconds(0..3);
-    assert!(stand.deliver().is_empty());
+    let mut harness = Harness::new(&client, migrated_config(&client, "mended"));
+    harness.add_seconds(0..3);
+    assert!(harness.deliver().is_empty());
     for kind in ["SYMBOL", "BOOLEAN"] {
         client.execute(&format!("ALTER TABLE samples_mended ALTER COLUMN value TYPE {kind}"));
-        wait_applied(&client, &stand.config.table);
+        wait_applied(&client, &harness.config.table);
     }
-    stand.add_seconds(3..6);
-    stand.take_from(stand.next).unwrap();
-    blocked(stand.settle_until_safe(), "column value of table samples_mended is BOOLEAN instead of DOUBLE");
-    blocked(stand.rewind(), "ALTER TABLE samples_mended ALTER COLUMN value TYPE DOUBLE");
-    assert_eq!(stand.next, Sequence(4));
+    harness.add_seconds(3..6);
+    harness.take_from(harness.next).unwrap();
+    blocked(harness.settle_until_safe(), "column value of table samples_mended is BOOLEAN instead of DOUBLE");
+    blocked(harness.rewind(), "ALTER TABLE samples_mended ALTER COLUMN value TYPE DOUBLE");
+    assert_eq!(harness.next, Sequence(4));
     client.execute("ALTER TABLE samples_mended ALTER COLUMN value TYPE DOUBLE");
-    wait_applied(&client, &stand.config.table);
+    wait_applied(&client, &harness.config.table);
     client.execute("TRUNCATE TABLE samples_mended");
-    stand.next = Sequence::FIRST;
-    stand.deliver();
-    assert_eq!(stand.values(), numbers(0..6));
+    harness.next = Sequence::FIRST;
+    harness.deliver();
+    assert_eq!(harness.values(), numbers(0..6));
 }
 
 #[test]
 fn a_missing_table_blocks_until_it_is_made() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, fresh_config(&client, "made"));
-    stand.add_seconds(0..3);
-    blocked(stand.rewind(), "run `meterline migrate`");
-    migrate(&stand.config, None).unwrap();
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), numbers(0..3));
+    let mut harness = Harness::new(&client, fresh_config(&client, "made"));
+    harness.add_seconds(0..3);
+    blocked(harness.rewind(), "run `meterline migrate`");
+    migrate(&harness.config, None).unwrap();
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), numbers(0..3));
 }
 
 #[test]
 fn a_column_that_goes_missing_blocks_until_it_is_made() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "column"));
-    stand.add_seconds(0..3);
-    stand.rewind().unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "column"));
+    harness.add_seconds(0..3);
+    harness.rewind().unwrap();
     client.execute("ALTER TABLE samples_column DROP COLUMN source");
-    wait_applied(&client, &stand.config.table);
-    stand.take_from(Sequence::FIRST).unwrap();
-    blocked(stand.settle_until_safe(), "column: source does not exist");
-    blocked(stand.rewind(), "run `meterline migrate` to add it");
-    migrate(&stand.config, None).unwrap();
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), numbers(0..3));
+    wait_applied(&client, &harness.config.table);
+    harness.take_from(Sequence::FIRST).unwrap();
+    blocked(harness.settle_until_safe(), "column: source does not exist");
+    blocked(harness.rewind(), "run `meterline migrate` to add it");
+    migrate(&harness.config, None).unwrap();
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), numbers(0..3));
 }
 
 #[test]
 fn a_row_that_can_never_be_stored_is_handed_over_and_the_rest_is_stored() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "dead"));
-    stand.add_seconds(0..2);
-    stand.add(vec![
+    let mut harness = Harness::new(&client, migrated_config(&client, "dead"));
+    harness.add_seconds(0..2);
+    harness.add(vec![
         device(1, RECEIVED_S + 2, &[2.0]),
         device(2, 9_220_000_000, &[7.0, 8.0]),
         device(3, RECEIVED_S + 3, &[3.0]),
     ]);
-    stand.add_seconds(4..6);
-    assert!(stand.deliver().is_empty());
-    assert_eq!(stand.values(), numbers(0..6));
-    let refused: Vec<RefusedRow> = stand.refused.try_iter().collect();
+    harness.add_seconds(4..6);
+    assert!(harness.deliver().is_empty());
+    assert_eq!(harness.values(), numbers(0..6));
+    let refused: Vec<RefusedRow> = harness.refused.try_iter().collect();
     let names: Vec<_> =
         refused.iter().map(|row| (row.journal, row.sequence, row.index, row.obis.to_string())).collect();
     assert_eq!(names, ["1-0:1.8.0*255", "1-0:2.8.0*255"].map(|obis| (JOURNAL, Sequence(3), 1, obis.to_owned())));
@@ -205,51 +205,51 @@ fn a_row_that_can_never_be_stored_is_handed_over_and_the_rest_is_stored() {
 #[test]
 fn a_request_full_of_such_rows_blocks_and_costs_none() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "flood"));
-    stand.add((0..101).map(|number| device(number, 9_220_000_000, &[1.0])).collect());
-    stand.rewind().unwrap();
-    stand.take_from(Sequence::FIRST).unwrap();
-    blocked(stand.settle_until_safe(), "more than 100 rows");
-    assert_eq!(stand.next, Sequence::FIRST);
-    assert_eq!(stand.refused.try_iter().count(), 0);
+    let mut harness = Harness::new(&client, migrated_config(&client, "flood"));
+    harness.add((0..101).map(|number| device(number, 9_220_000_000, &[1.0])).collect());
+    harness.rewind().unwrap();
+    harness.take_from(Sequence::FIRST).unwrap();
+    blocked(harness.settle_until_safe(), "more than 100 rows");
+    assert_eq!(harness.next, Sequence::FIRST);
+    assert_eq!(harness.refused.try_iter().count(), 0);
 }
 
 #[test]
 fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
     let client = Client::shared();
-    let mut stand = Stand::new(&client, migrated_config(&client, "again"));
-    stand.rewind().unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "again"));
+    harness.rewind().unwrap();
     // Far enough from the first checkpoint for another one.
-    stand.clock.set_offset(60 * SECOND);
-    stand.add_seconds(0..3);
-    assert!(stand.deliver().is_empty());
-    stand.add_seconds(3..6);
+    harness.clock.set_offset(60 * SECOND);
+    harness.add_seconds(0..3);
+    assert!(harness.deliver().is_empty());
+    harness.add_seconds(3..6);
     client.execute("DROP TABLE samples_again");
-    migrate(&stand.config, None).unwrap();
-    stand.take_from(stand.next).unwrap();
-    let error = stand.settle_until_safe().unwrap_err();
+    migrate(&harness.config, None).unwrap();
+    harness.take_from(harness.next).unwrap();
+    let error = harness.settle_until_safe().unwrap_err();
     assert_eq!(error.trouble, SinkTrouble::Waiting);
     assert!(error.message.contains("was dropped and made again"), "{error}");
-    stand.deliver();
-    assert_eq!(stand.values(), numbers(3..6), "what was confirmed before the drop is the operator's to replay");
+    harness.deliver();
+    assert_eq!(harness.values(), numbers(3..6), "what was confirmed before the drop is the operator's to replay");
 }
 
 #[test]
 fn a_suspended_table_confirms_nothing_and_gets_no_more_until_it_is_resumed() {
     let server = Server::start_with(&["dev.mode.enabled=true"]);
     let client = server.client().clone();
-    let mut stand = Stand::new(&client, migrated_config(&client, "resumed"));
-    stand.rewind().unwrap();
+    let mut harness = Harness::new(&client, migrated_config(&client, "resumed"));
+    harness.rewind().unwrap();
     client.execute("ALTER TABLE samples_resumed SUSPEND WAL");
-    stand.add_seconds(0..3);
-    stand.take_from(Sequence::FIRST).unwrap();
-    blocked(stand.settle_until_safe(), "ALTER TABLE samples_resumed RESUME WAL");
-    assert_eq!(stand.next, Sequence::FIRST);
+    harness.add_seconds(0..3);
+    harness.take_from(Sequence::FIRST).unwrap();
+    blocked(harness.settle_until_safe(), "ALTER TABLE samples_resumed RESUME WAL");
+    assert_eq!(harness.next, Sequence::FIRST);
     let log_end = || client.value("SELECT sequencerTxn FROM wal_tables() WHERE name = 'samples_resumed'");
     assert_eq!(log_end(), Value::from(1));
-    blocked(stand.attempt(), "is suspended");
+    blocked(harness.attempt(), "is suspended");
     assert_eq!(log_end(), Value::from(1), "nothing is sent into a suspended table again");
     client.execute("ALTER TABLE samples_resumed RESUME WAL");
-    stand.deliver();
-    assert_eq!(stand.values(), numbers(0..3));
+    harness.deliver();
+    assert_eq!(harness.values(), numbers(0..3));
 }

@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use super::{ports, wait};
-use meterline_load::Target;
+use meterline_load::{Body, Connection, Target};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -44,6 +44,14 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// All sinks, with the shared servers' table and topic of this name.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn with_all_sinks(name: &str) -> Self {
+        let questdb = Some((super::questdb::Client::shared().url().to_owned(), name.to_owned()));
+        let kafka = Some((super::kafka::shared(), name.to_owned()));
+        Self { questdb, kafka, ..Self::default() }
+    }
+
     /// Makes what the sinks need and starts the service.
     pub(crate) fn start(self) -> Service {
         let service = self.place();
@@ -123,6 +131,14 @@ impl Service {
         Target::with_credentials(self.webhook_url(), USER, PASSWORD)
     }
 
+    /// Posts bodies one after the other, each of which must be taken.
+    pub(crate) fn post_all<'a>(&self, bodies: impl IntoIterator<Item = &'a Body>) {
+        let connection = Connection::new(&self.target());
+        for body in bodies {
+            assert_eq!(connection.post(&body.bytes).unwrap().status, 200);
+        }
+    }
+
     /// Where to post for another account.
     pub(crate) fn target_of(&self, name: &str) -> Target {
         Target::with_credentials(format!("http://{}/{name}", self.webhook_address()), USER, PASSWORD)
@@ -174,6 +190,13 @@ impl Service {
         let status = self.status();
         let sinks = status["sinks"].as_array().unwrap();
         sinks.iter().find(|sink| sink["name"] == name).unwrap_or_else(|| panic!("no sink {name} in {status}")).clone()
+    }
+
+    /// What the status page shows of a source; null where there is none.
+    pub(crate) fn source(&self, name: &str, kind: &str) -> Value {
+        let status = self.status();
+        let mut sources = status["sources"].as_array().unwrap().iter();
+        sources.find(|it| it["name"] == name && it["kind"] == kind).cloned().unwrap_or_default()
     }
 
     /// The sequence of the next record.

@@ -1,6 +1,9 @@
 //! What the sinks hold, in one form, and its comparison with what they must hold.
 
 use super::questdb;
+use super::service::Service;
+#[cfg(feature = "kafka")]
+use super::{kafka, stream::Stream};
 use meterline::reading::Obis;
 use meterline_load::{Expected, SampleKey};
 use std::collections::BTreeMap;
@@ -54,6 +57,16 @@ fn key(meter: &str, obis: &str, time_ns: i64) -> SampleKey {
 pub(crate) fn assert_exactly(store: &str, expected: &Expected, actual: &Samples) {
     let expected: Samples = expected.iter().map(|(key, value)| (*key, value)).collect();
     assert_between(store, &expected, &expected, actual);
+}
+
+/// The same of every store of a service with all sinks of this name; what the topic holds.
+#[cfg(all(feature = "kafka", feature = "sqlite"))]
+pub(crate) fn assert_in_all_sinks(service: &Service, name: &str, expected: &Expected) -> Stream {
+    assert_exactly("SQLite", expected, &of_sqlite(&service.sqlite_file()));
+    assert_exactly("QuestDB", expected, &of_questdb(&questdb::Client::shared(), name));
+    let stream = Stream::read(&kafka::shared(), name);
+    assert_exactly("Kafka", expected, &stream.samples());
+    stream
 }
 
 /// Fails unless the store holds all of `least` with its values, and nothing that is

@@ -1,29 +1,38 @@
 //! The authorization code with PKCE (RFC 7636, RFC 8252): a browser is sent to the
 //! server and comes back with a code, to a port of the loopback interface.
 //!
-//! What comes there is read up to a bound of bytes and time; anything but the answer
-//! to this very login is turned away and waited past.
+//! Requests there are bounded in size and time. Anything but the answer to this very
+//! login is turned away, and the wait goes on.
 
-use super::super::answer::ApiError;
-use super::super::carrier::Carrier;
-use super::grant::{Application, Endpoints};
-use super::person::LoginError;
+use super::error::LoginError;
+use super::grant::{Application, Endpoints, fetch};
 use super::redirect;
+use crate::http::Requester;
 use crate::secret::Secret;
+use crate::source::smart_me::error::ApiError;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use oauth2::basic::BasicTokenResponse;
 use oauth2::{AuthorizationCode, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl};
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use parking_lot::Mutex;
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
-/// So long a browser is waited for.
+/// A browser is waited for so long.
 const WAIT_MAX: Duration = Duration::from_mins(10);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// A request that is not there by then is left.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-const REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// One connection may take so long.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
+const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// A browser that is on its way.
+/// A browser that was sent to the server.
 #[derive(Debug)]
 pub(super) struct Asking<'a> {
     application: &'a Application,
@@ -38,6 +47,8 @@ pub(super) struct Asking<'a> {
 #[derive(Debug)]
 pub(super) struct Listening(TcpListener);
 
+type Outcome = Result<Secret, LoginError>;
+
 impl<'a> Asking<'a> {
     pub(super) fn new(application: &'a Application, port: u16) -> Result<Self, LoginError> {
         let back = RedirectUrl::new(format!("http://127.0.0.1:{port}{}", redirect::PATH))
@@ -50,81 +61,77 @@ impl<'a> Asking<'a> {
         Ok(Self { application, endpoints, address: address.to_string(), state, verifier })
     }
 
-    /// What the browser is to open.
+    /// The address for the browser to open.
     pub(super) fn address(&self) -> &str {
         &self.address
     }
 
-    /// The code of the address that it ended at.
-    pub(super) fn code_of(&self, address: &str) -> Result<Secret, LoginError> {
-        redirect::code(address, self.state.secret(), &self.application.claims())
-    }
-
-    pub(super) fn exchange(&self, code: Secret, carrier: &Carrier) -> Result<BasicTokenResponse, LoginError> {
-        let request = |request| carrier.fetch_token(request);
+    pub(super) async fn exchange(&self, code: Secret, requester: &Requester) -> Result<BasicTokenResponse, LoginError> {
+        let send = |request| fetch(requester.clone(), request);
         let code = AuthorizationCode::new(code.expose().to_owned());
         let verifier = PkceCodeVerifier::new(self.verifier.expose().to_owned());
-        let answer = self.endpoints.exchange_code(code).set_pkce_verifier(verifier).request(&request);
+        let answer = self.endpoints.exchange_code(code).set_pkce_verifier(verifier).request_async(&send).await;
         answer.map_err(|error| LoginError::of(error, self.application))
+    }
+
+    /// The code that a request carries, if it is the answer to this login.
+    fn code_of<T>(&self, request: &Request<T>) -> Outcome {
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        if request.method() != Method::GET || request.uri().path() != redirect::PATH {
+            return Err(LoginError::OtherLogin);
+        }
+        redirect::code(target, self.state.secret(), &self.application.claims())
     }
 }
 
 impl Listening {
-    pub(super) fn start(port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.set_nonblocking(true)?;
-        Ok(Self(listener))
+    pub(super) async fn start(port: u16) -> io::Result<Self> {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map(Self)
     }
 
     /// Waits for the browser that brings this login's answer.
-    pub(super) fn wait(&self, asking: &Asking<'_>, carrier: &Carrier) -> Result<Secret, LoginError> {
-        let until = carrier.now() + WAIT_MAX;
-        while carrier.now() < until {
-            match self.0.accept() {
-                Ok((stream, _)) => match answer(stream, asking, carrier) {
-                    Ok(Err(LoginError::OtherLogin)) | Err(_) => {}
-                    Ok(outcome) => return outcome,
-                },
-                // Nobody is there, or somebody who left at once.
-                Err(_) => carrier.pause().wait(LOOK_EVERY).map_err(ApiError::from)?,
+    pub(super) async fn wait(&self, asking: &Asking<'_>) -> Outcome {
+        let answered = async {
+            loop {
+                // A connection that was closed at once is an error of accept.
+                let Ok((stream, _)) = self.0.accept().await else { continue };
+                match serve(stream, asking).await {
+                    Some(Err(LoginError::OtherLogin)) | None => {}
+                    Some(outcome) => return outcome,
+                }
             }
-        }
-        Err(LoginError::Late)
+        };
+        timeout(WAIT_MAX, answered).await.unwrap_or(Err(LoginError::Late))
     }
 }
 
-/// Reads one request and answers it for a person to see.
-fn answer(mut stream: TcpStream, asking: &Asking<'_>, carrier: &Carrier) -> io::Result<Result<Secret, LoginError>> {
-    stream.set_nonblocking(false)?;
-    let head = head(&mut stream, carrier)?;
-    let target = redirect::target(&head).filter(|target| target.starts_with(redirect::PATH));
-    let outcome = target.map_or(Err(LoginError::OtherLogin), |target| asking.code_of(target));
-    let (status, words) = match &outcome {
-        Ok(_) => ("200 OK", "Back to the terminal: meterline goes on there.".to_owned()),
-        Err(LoginError::OtherLogin) => ("404 Not Found", "Nothing is waited for here.".to_owned()),
-        Err(error) => ("200 OK", error.to_string()),
+/// Answers one request for a person to see; `None` where none came in time.
+async fn serve(stream: TcpStream, asking: &Asking<'_>) -> Option<Outcome> {
+    let brought = Mutex::new(None);
+    let service = service_fn(|request: Request<Incoming>| {
+        let outcome = asking.code_of(&request);
+        let answer = answer(&outcome);
+        *brought.lock() = Some(outcome);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(CONNECTION_TIMEOUT)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // A browser that goes away without reading the answer has brought the code all the same.
+    timeout(CONNECTION_TIMEOUT, connection).await.ok();
+    brought.into_inner()
+}
+
+fn answer(outcome: &Outcome) -> Response<String> {
+    let (status, words) = match outcome {
+        Ok(_) => (StatusCode::OK, "Go back to the terminal: meterline continues there.".to_owned()),
+        Err(LoginError::OtherLogin) => (StatusCode::NOT_FOUND, "Nothing is here.".to_owned()),
+        Err(error) => (StatusCode::OK, error.to_string()),
     };
-    let length = words.len();
-    let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {length}");
-    // Whoever goes away without reading it is logged in all the same.
-    stream.write_all(format!("{head}\r\nconnection: close\r\n\r\n{words}").as_bytes()).ok();
-    Ok(outcome)
-}
-
-fn head(stream: &mut TcpStream, carrier: &Carrier) -> io::Result<String> {
-    let until = carrier.now() + REQUEST_TIMEOUT;
-    let (mut head, mut piece) = (Vec::new(), [0; 4096]);
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < REQUEST_BYTES_MAX {
-        let left = until.saturating_duration_since(carrier.now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        stream.set_write_timeout(Some(left))?;
-        match stream.read(&mut piece)? {
-            0 => break,
-            count => head.extend_from_slice(&piece[..count]),
-        }
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
+    let mut answer = Response::new(words);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, PLAIN_TEXT);
+    answer
 }

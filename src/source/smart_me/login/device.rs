@@ -1,9 +1,9 @@
 //! The device code (RFC 8628): a machine without a browser shows a code, and asks at
 //! the server's pace until somebody has confirmed it elsewhere.
 
-use super::super::carrier::Carrier;
-use super::grant::{Application, Endpoints};
-use super::person::LoginError;
+use super::error::LoginError;
+use super::grant::{Application, Endpoints, fetch};
+use crate::http::Requester;
 use oauth2::basic::BasicTokenResponse;
 use oauth2::{StandardDeviceAuthorizationResponse, VerificationUriComplete};
 use std::time::Duration;
@@ -32,11 +32,11 @@ pub(super) struct Asked<'a> {
     details: StandardDeviceAuthorizationResponse,
 }
 
-pub(super) fn ask<'a>(application: &'a Application, carrier: &Carrier) -> Result<Asked<'a>, LoginError> {
-    let request = |request| carrier.fetch_token(request);
+pub(super) async fn ask<'a>(application: &'a Application, requester: &Requester) -> Result<Asked<'a>, LoginError> {
+    let send = |request| fetch(requester.clone(), request);
     let endpoints = application.endpoints()?;
     let asked = endpoints.exchange_device_code().add_scopes(application.scopes_of_a_login());
-    let details = asked.request(&request).map_err(|error| LoginError::of(error, application))?;
+    let details = asked.request_async(&send).await.map_err(|error| LoginError::of(error, application))?;
     Ok(Asked { application, endpoints, details })
 }
 
@@ -53,13 +53,10 @@ impl Asked<'_> {
 
     /// Asks until it is confirmed: the library keeps the pace, also when it is told to
     /// slow down, and goes on after trouble on the way.
-    pub(super) fn wait(&self, carrier: &Carrier) -> Result<BasicTokenResponse, LoginError> {
-        let request = |request| carrier.fetch_token(request);
-        let pause = |wait| {
-            carrier.pause().wait(wait).ok();
-        };
-        let answer =
-            self.endpoints.exchange_device_access_token(&self.details).request(&request, pause, Some(self.lasts()));
+    pub(super) async fn wait(&self, requester: &Requester) -> Result<BasicTokenResponse, LoginError> {
+        let send = |request| fetch(requester.clone(), request);
+        let asked = self.endpoints.exchange_device_access_token(&self.details);
+        let answer = asked.request_async(&send, tokio::time::sleep, Some(self.lasts())).await;
         answer.map_err(|error| LoginError::of(error, self.application))
     }
 

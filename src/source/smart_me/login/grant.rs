@@ -4,18 +4,18 @@
 //! (authorization code with PKCE); the end points as the vendor's document names them,
 //! below the configured address.
 
-use super::super::answer::ApiError;
-use super::super::carrier::{Carrier, Failed};
-use super::value;
+use crate::http::{self, Outcome, Requester};
 use crate::secret::Secret;
+use crate::source::smart_me::error::ApiError;
+use bytes::Bytes;
+use hyper::header::HeaderValue;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::url::ParseError;
 use oauth2::{
-    AuthUrl, ClientId, ClientSecret, DeviceAuthorizationUrl, EndpointNotSet, EndpointSet, RefreshToken,
-    RequestTokenError, Scope, TokenResponse, TokenUrl,
+    AuthUrl, ClientId, ClientSecret, DeviceAuthorizationUrl, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl,
 };
 use std::time::{Duration, Instant};
-use ureq::http::HeaderValue;
 
 /// A token is renewed so long before its end, so that none ends on the way.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
@@ -44,12 +44,36 @@ pub(super) struct Token {
     pub(super) renew_at: Instant,
 }
 
-/// What a grant gave.
+/// The tokens of a grant.
 #[derive(Debug)]
 pub(super) struct Granted {
     pub(super) token: Token,
     /// The next refresh token, where one was given.
     pub(super) refresh: Option<Secret>,
+}
+
+/// A request for a token that was not answered, which the library cannot know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotAnswered(pub(super) ApiError);
+
+/// Sends a request of the OAuth library. It reads itself how the server refuses one.
+pub(super) async fn fetch(requester: Requester, request: HttpRequest) -> Result<HttpResponse, NotAnswered> {
+    let (head, body) = request.into_parts();
+    let request = hyper::Request::from_parts(head, Bytes::from(body).into());
+    let exchange = requester.send(request).await.map_err(|stopped| NotAnswered(stopped.into()))?;
+    match (exchange.outcome, exchange.answer) {
+        (Outcome::Later(_) | Outcome::Uncertain, answer) => {
+            Err(NotAnswered(ApiError::Away(http::described(&answer.map(without_body)))))
+        }
+        (_, Ok(answer)) => Ok(answer.map(Vec::from)),
+        (_, Err(error)) => Err(NotAnswered(ApiError::Away(error.to_string()))),
+    }
+}
+
+/// The body of a token's answer may hold a token.
+fn without_body(answer: http::Response) -> http::Response {
+    answer.map(|_| Bytes::new())
 }
 
 /// Why a refresh token gave nothing.
@@ -70,24 +94,24 @@ impl Application {
         self.secret.as_ref()
     }
 
-    pub(super) fn client_credentials(&self, carrier: &Carrier) -> Result<Granted, ApiError> {
-        let request = |request| carrier.fetch_token(request);
+    pub(super) async fn client_credentials(&self, requester: &Requester) -> Result<Granted, ApiError> {
+        let send = |request| fetch(requester.clone(), request);
         let client = self.endpoints()?;
         let asked = client.exchange_client_credentials().add_scopes(self.scopes());
-        granted(&asked.request(&request).map_err(refused)?, carrier.now())
+        granted(&asked.request_async(&send).await.map_err(refused)?, requester.now())
     }
 
-    pub(super) fn refresh(&self, token: &Secret, carrier: &Carrier) -> Result<Granted, RefreshError> {
-        let request = |request| carrier.fetch_token(request);
+    pub(super) async fn refresh(&self, token: &Secret, requester: &Requester) -> Result<Granted, RefreshError> {
+        let send = |request| fetch(requester.clone(), request);
         let token = RefreshToken::new(token.expose().to_owned());
         let client = self.endpoints().map_err(RefreshError::Api)?;
-        let answer = client.exchange_refresh_token(&token).request(&request).map_err(|error| match error {
+        let answer = client.exchange_refresh_token(&token).request_async(&send).await.map_err(|error| match error {
             RequestTokenError::ServerResponse(said) if *said.error() == BasicErrorResponseType::InvalidGrant => {
                 RefreshError::Ended
             }
             other => RefreshError::Api(refused(other)),
         })?;
-        granted(&answer, carrier.now()).map_err(RefreshError::Api)
+        granted(&answer, requester.now()).map_err(RefreshError::Api)
     }
 
     pub(super) fn endpoints(&self) -> Result<Endpoints, ApiError> {
@@ -127,13 +151,21 @@ pub(super) fn granted(answer: &BasicTokenResponse, now: Instant) -> Result<Grant
     Ok(Granted { token, refresh: answer.refresh_token().map(|token| Secret::new(token.secret().clone())) })
 }
 
-fn refused(error: RequestTokenError<Failed, BasicErrorResponse>) -> ApiError {
+fn refused(error: RequestTokenError<NotAnswered, BasicErrorResponse>) -> ApiError {
     match error {
         RequestTokenError::ServerResponse(said) => ApiError::Login(said.error().to_string()),
-        RequestTokenError::Request(Failed(error)) => error,
+        RequestTokenError::Request(NotAnswered(error)) => error,
         // Its text may hold the answer, and that a token.
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             ApiError::Unreadable("the token's answer is not what OAuth 2.0 says".to_owned())
         }
     }
+}
+
+/// A value of the Authorization header, marked as sensitive.
+pub(super) fn value(text: &str) -> Result<HeaderValue, ApiError> {
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| ApiError::Login("they hold characters that no header can carry".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -5,15 +5,15 @@
 //! (RFC 5869, SHA-256) derives from a key file and a random salt. The account's name
 //! is bound to the text, so that nobody can put one account's into another's place.
 
-use super::super::durable::{random, sync_directory_of};
-use crate::secret::Secret;
+use crate::base::file::{read_at_most, sync_directory_of};
+use crate::secret::{Secret, random};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::error::Unspecified;
 use ring::hkdf::{HKDF_SHA256, Salt};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -39,11 +39,8 @@ pub(super) struct Sealed {
 impl Key {
     /// Reads a key file: 32 bytes in base64.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        if fs::metadata(path)?.len() > KEY_FILE_BYTES_MAX {
-            return Err(io::Error::other("it is too long for a key"));
-        }
-        let text = fs::read_to_string(path)?;
-        let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+        let text = read_at_most(path, KEY_FILE_BYTES_MAX)?.ok_or(io::ErrorKind::NotFound)?;
+        let bytes = STANDARD.decode(text.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or_else(|| io::Error::other("it does not hold 32 bytes in base64"))
     }
 
@@ -91,6 +88,7 @@ impl Key {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     const TOKEN: &str = "hunter2-refresh";

@@ -6,13 +6,13 @@
 //! reads the file anew before a renewal. Invariant: the file is always whole, the one
 //! before until the new one is synced.
 
-use super::super::answer::ApiError;
-use super::super::carrier::Carrier;
-use super::super::durable::{Rights, replace};
 use super::seal::{Key, Sealed};
+use crate::base::file::{Rights, read_at_most, replace};
+use crate::http::Requester;
 use crate::secret::Secret;
+use crate::source::smart_me::error::ApiError;
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ const TURN_PAUSE: Duration = Duration::from_millis(100);
 const TURN_LOOKS_MAX: u32 = 1200;
 
 /// One account's place in the file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tokens {
     directory: PathBuf,
     key_file: PathBuf,
@@ -47,7 +47,7 @@ pub(super) struct Stored {
 #[derive(Debug)]
 pub(super) struct Turn(#[expect(dead_code, reason = "the lock goes with it")] File);
 
-/// Why there is no token to be had.
+/// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lack {
     #[error("nobody has logged in to smart-me for account '{0}' yet")]
@@ -91,7 +91,7 @@ impl Tokens {
     }
 
     /// Waits until it is our turn.
-    pub(super) fn turn(&self, carrier: &Carrier) -> Result<Turn, ApiError> {
+    pub(super) async fn turn(&self, requester: &Requester) -> Result<Turn, ApiError> {
         let unusable =
             |error: io::Error| ApiError::Storage(format!("{}: {error}", self.directory.join(LOCK).display()));
         let mut options = OpenOptions::new();
@@ -100,7 +100,7 @@ impl Tokens {
         for _ in 0..TURN_LOOKS_MAX {
             match file.try_lock() {
                 Ok(()) => return Ok(Turn(file)),
-                Err(TryLockError::WouldBlock) => carrier.pause().wait(TURN_PAUSE)?,
+                Err(TryLockError::WouldBlock) => requester.stop().sleep(TURN_PAUSE).await?,
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
         }
@@ -115,7 +115,13 @@ impl Tokens {
     }
 
     /// Stores a token; it is on disk when this returns.
-    pub(super) fn store(&self, _: &Turn, refresh: &Secret) -> io::Result<()> {
+    pub(super) async fn store(&self, _: &Turn, refresh: &Secret) -> io::Result<()> {
+        let (tokens, refresh) = (self.clone(), refresh.clone());
+        // A sync may take long: not on a thread that serves others.
+        tokio::task::spawn_blocking(move || tokens.write(&refresh)).await?
+    }
+
+    fn write(&self, refresh: &Secret) -> io::Result<()> {
         let key = Key::read(&self.key_file)?;
         let sealed = key.seal(&self.account, refresh)?;
         let mut accounts = match self.accounts() {
@@ -132,25 +138,21 @@ impl Tokens {
     }
 
     fn accounts(&self) -> io::Result<Accounts> {
-        let is_ours = match fs::metadata(self.file()) {
-            Ok(metadata) => metadata.len() <= FILE_BYTES_MAX,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Accounts::new()),
-            Err(error) => return Err(error),
-        };
-        let text = if is_ours { fs::read(self.file())? } else { Vec::new() };
+        let Some(text) = read_at_most(&self.file(), FILE_BYTES_MAX)? else { return Ok(Accounts::new()) };
         serde_json::from_slice(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{budget::Budget, pause::Pause};
     use super::*;
+    use crate::base::Stop;
     use crate::clock::Clock;
+    use crate::http::{Bounds, Budget, Client};
     use proptest::prelude::*;
+    use std::fs;
     use std::num::NonZeroUsize;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Arc;
     use tempfile::TempDir;
 
     fn tokens(directory: &TempDir, account: &str) -> Tokens {
@@ -159,12 +161,13 @@ mod tests {
         tokens
     }
 
-    fn carrier() -> Carrier {
-        Carrier::new("a", Budget::new(NonZeroUsize::MIN), Arc::new(Pause::default()), Clock::system())
+    fn requester(stop: Stop) -> Requester {
+        let client = Client::new(Bounds { timeout: Duration::ZERO, answer_bytes_max: 0 });
+        Requester::new("a", client, Budget::new(NonZeroUsize::MIN), stop, Clock::system())
     }
 
     fn store(tokens: &Tokens, refresh: &str) {
-        tokens.store(&tokens.turn(&carrier()).unwrap(), &Secret::new(refresh)).unwrap();
+        tokens.write(&Secret::new(refresh)).unwrap();
     }
 
     #[test]
@@ -209,16 +212,17 @@ mod tests {
         assert_eq!(a.read().unwrap_err(), Lack::Sealed("a".to_owned()));
     }
 
-    #[test]
-    fn one_has_the_turn_and_a_stop_ends_the_wait_for_it() {
+    #[tokio::test]
+    async fn one_has_the_turn_and_a_stop_ends_the_wait_for_it() {
         let directory = tempfile::tempdir().unwrap();
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
-        let turn = a.turn(&carrier()).unwrap();
-        let stopped = carrier();
-        stopped.pause().end();
-        assert_eq!(b.turn(&stopped).unwrap_err(), ApiError::Stopped);
+        let stop = Stop::default();
+        let requester = requester(stop.clone());
+        let turn = a.turn(&requester).await.unwrap();
+        stop.by(requester.now());
+        assert_eq!(b.turn(&requester).await.unwrap_err(), ApiError::Stopped);
         drop(turn);
-        assert!(b.turn(&stopped).is_ok());
+        assert!(b.turn(&requester).await.is_ok());
     }
 
     proptest! {

@@ -3,10 +3,10 @@
 use super::*;
 use crate::coverage::{Coverage, Seen};
 use crate::dead_letters::DeadLetters;
-use crate::deliver::WebhookCounters;
 use crate::ingest::{Door, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, Limits, MeterId, Sample, UnixNanos};
+use crate::source::smart_me::WebhookCounters;
 use crate::source::smart_me::{PollMode, PollParts, PollState, PollStatus, Polling, ValuesOf, Way, Worker, poll};
 use crate::wire::{self, Judged, PayloadFormat};
 use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::journal::Verdict;
+use crate::reading::{Flags, MeterId, Obis, Sample};
+use crate::wire::batch;
 
 #[tokio::test]
 async fn a_posted_body_is_on_disk_when_the_empty_200_comes() {
@@ -13,6 +15,31 @@ async fn a_posted_body_is_on_disk_when_the_empty_200_comes() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].1, body);
     assert_eq!(records[0].0.verdict, Verdict::Deliverable);
+}
+
+#[tokio::test]
+async fn an_accounts_bodies_are_read_and_journaled_in_its_format() {
+    let site = site_with(|config| {
+        config.accounts.push(Account { format: PayloadFormat::ReadingBatch, ..account("ours", "/ours", PASSWORD) });
+    })
+    .await;
+    let smart_me = site.body(1.0);
+    let sample = Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 2.0 };
+    let reading = (MeterId::from_bcl_guid(1, 2), site.clock.now(), Flags::NONE, [sample]);
+    let batch = batch::encode([reading], batch::Original::default());
+    for (path, body) in [(PATH, &smart_me), ("/ours", &batch)] {
+        let mut request = head("POST", path, &format!("Content-Length: {}\r\n", body.len()));
+        request.extend_from_slice(body);
+        assert_eq!(site.ask(&request).await.status, 200, "{path}");
+    }
+    let kept: Vec<_> = site.records().into_iter().map(|(head, body)| (head.format, head.verdict, body)).collect();
+    assert_eq!(
+        kept,
+        [
+            (PayloadFormat::SmartMe.number(), Verdict::Deliverable, smart_me),
+            (PayloadFormat::ReadingBatch.number(), Verdict::Deliverable, batch),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -62,7 +89,9 @@ async fn unknown_path_wrong_password_and_no_credentials_get_the_same_bytes() {
     assert_eq!(ask(PATH, "").await, wrong);
     assert_eq!(ask("/", "").await, wrong);
     assert_eq!(ask(PATH, "Authorization: Bearer abc\r\n").await, wrong);
-    assert_eq!(ask(&format!("{PATH}x"), &authorization(PASSWORD)).await, wrong);
+    for path in [format!("{PATH}x"), format!("{PATH}/below")] {
+        assert_eq!(ask(&path, &authorization(PASSWORD)).await, wrong, "{path}");
+    }
     assert_eq!(site.records().len(), 0);
 }
 
@@ -118,12 +147,6 @@ async fn another_method_on_the_path_is_405_with_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn below_its_own_path_an_account_is_told_404() {
-    let site = site().await;
-    assert_eq!(site.ask(&head("POST", &format!("{PATH}/more"), "Content-Length: 0\r\n")).await.status, 404);
-}
-
-#[tokio::test]
 async fn a_query_does_not_change_the_path() {
     let site = site().await;
     let body = site.body(1.0);
@@ -163,7 +186,7 @@ async fn an_account_open_to_the_network_is_refused_at_start() {
             account("a", "/a", ""),
             account("b", "b", ""),
         ],
-        captures: None,
+        heads: None,
         bounds: Bounds { body_bytes_max: 1 << 30, ..Bounds::default() },
     }
     .faults();

@@ -1,6 +1,5 @@
 //! A certificate chain and its key, from two PEM files.
 
-use super::expiry;
 use crate::reading::UnixNanos;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +10,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 /// Longest of the two files, so that a wrong path does not read a disk into memory.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -99,12 +100,18 @@ impl TlsFiles {
             .collect::<Result<_, _>>()
             .map_err(|_| no_certificate())?;
         let leaf = chain.first().ok_or_else(no_certificate)?;
-        let expires = expiry::not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
+        let expires = not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| TlsError::NoKey(self.key.clone()))?;
         let certified = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|error| TlsError::Unusable(self.certificate.clone(), self.key.clone(), error))?;
         Ok(Pair { key: Arc::new(certified), expires })
     }
+}
+
+/// The end of a certificate's validity; far ahead where that is beyond our range.
+fn not_after(der: &[u8]) -> Option<UnixNanos> {
+    let end = Certificate::from_der(der).ok()?.tbs_certificate().validity().not_after.to_unix_duration();
+    Some(UnixNanos(i64::try_from(end.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
@@ -114,4 +121,24 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_found_and_a_cut_one_is_not_read() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        for (year, nanos) in [(2031, Some("2031-05-06T00:00:00Z")), (2100, Some("2100-05-06T00:00:00Z")), (9999, None)]
+        {
+            let mut parameters = rcgen::CertificateParams::new(vec!["meterline.test".to_owned()]).unwrap();
+            parameters.not_after = rcgen::date_time_ymd(year, 5, 6);
+            let certificate = parameters.self_signed(&key).unwrap();
+            let der = certificate.der();
+            let end = not_after(der).unwrap();
+            assert_eq!(nanos.map_or(UnixNanos(i64::MAX).to_string(), str::to_owned), end.to_string());
+            assert!((0..der.len()).all(|end| not_after(&der[..end]).is_none()));
+        }
+    }
 }

@@ -1,0 +1,65 @@
+//! Builds and starts every configured source. The one place that knows them by type.
+
+mod smart_me;
+
+use crate::clock::Clock;
+use crate::config::{Config, Source};
+use crate::coverage::Coverage;
+use crate::ingest::{Door, Entrance, SourceOptions};
+use crate::journal::Journal;
+use crate::meters::Meters;
+use crate::source::smart_me::WebhookCounters;
+use crate::source::webhook::Webhook;
+use crate::source::{Sources, State};
+use tokio::runtime::Handle;
+
+/// The kind of a webhook account.
+const WEBHOOK: &str = "webhook";
+
+/// The parts that sources work with.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) sources: &'a Sources,
+    pub(super) webhook: &'a Webhook,
+    pub(super) door: &'a Door,
+    pub(super) journal: &'a Journal,
+    pub(super) coverage: &'a Coverage,
+    pub(super) meters: &'a Meters,
+    pub(super) counters: &'a WebhookCounters,
+    pub(super) runtime: &'a Handle,
+    pub(super) clock: &'a Clock,
+}
+
+impl Parts<'_> {
+    /// Starts all sources. The webhook listens already.
+    pub(super) fn start(&self) -> Result<(), String> {
+        for account in &self.config.webhook.accounts {
+            self.sources.reporter(&account.name, WEBHOOK).report(State::Running, None);
+        }
+        for source in &self.config.sources {
+            match source {
+                Source::SmartMe(account) => self.start_smart_me(account)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The way to ingest of the source `name`.
+    fn entrance(&self, name: &str) -> Result<Entrance, String> {
+        let options = options(self.config).into_iter().find(|(source, _)| source == name);
+        let options = options.map_or_else(SourceOptions::default, |(_, options)| options);
+        self.door.source(name, options).map_err(|error| error.to_string())
+    }
+}
+
+/// How the readings of each source are judged, by its name; webhook accounts first.
+pub(super) fn options(config: &Config) -> Vec<(String, SourceOptions)> {
+    let mut options: Vec<_> =
+        config.webhook.accounts.iter().map(|account| (account.name.clone(), account.source)).collect();
+    for source in config.sources.iter().filter(|source| source.brings_readings()) {
+        if options.iter().all(|(name, _)| name != source.name()) {
+            options.push((source.name().to_owned(), SourceOptions::default()));
+        }
+    }
+    options
+}

@@ -1,0 +1,36 @@
+//! The journal and its records, as the commands read them beside a running service.
+
+use super::failure::Failure;
+use crate::config::Config;
+use crate::journal::inspect::{self, Inspection};
+use crate::journal::{Record, Sequence};
+use std::ops::ControlFlow;
+
+/// The journal of the data directory.
+pub(super) fn open_journal(config: &Config) -> Result<Inspection, Failure> {
+    let directory = config.journal_directory();
+    if !directory.is_dir() {
+        return Err(Failure::failed(format!(
+            "{} holds no journal; name the data directory with --data",
+            directory.display()
+        )));
+    }
+    inspect::open(&directory).map_err(Failure::failed)
+}
+
+/// Shows every record of a source to `visit`, from a number on until it breaks off.
+pub(super) fn each_of(
+    journal: &Inspection,
+    source: &str,
+    from: Sequence,
+    mut visit: impl FnMut(&Record<'_>) -> ControlFlow<()>,
+) -> Result<(), Failure> {
+    let mut reader = journal.view().reader(from).map_err(Failure::failed)?;
+    while let Some(record) = reader.read().map_err(Failure::failed)? {
+        let is_of_source = journal.view().source_name(record.header.source).is_some_and(|name| *name == *source);
+        if is_of_source && visit(&record).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}

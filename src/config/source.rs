@@ -1,0 +1,50 @@
+//! The sources beside the webhook's accounts, in the order of the file.
+
+use crate::base::{Finding, Stop};
+use crate::clock::Clock;
+use crate::source::smart_me::{self, Access, PollMode};
+use std::path::Path;
+
+/// A configured source.
+#[derive(Debug)]
+pub enum Source {
+    /// `[[smart_me]]`: an account at smart-me's REST API.
+    SmartMe(smart_me::Account),
+}
+
+impl Source {
+    /// Its name: the readings it brings carry it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::SmartMe(account) => &account.name,
+        }
+    }
+
+    /// Its table in the configuration.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::SmartMe(_) => "smart_me",
+        }
+    }
+
+    /// Whether it brings readings by itself.
+    #[must_use]
+    pub fn brings_readings(&self) -> bool {
+        match self {
+            Self::SmartMe(account) => account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store),
+        }
+    }
+
+    /// What an operator should know of it, as far as that can be told without a request.
+    #[must_use]
+    pub fn findings(&self, data_directory: &Path) -> Vec<Finding> {
+        match self {
+            Self::SmartMe(account) => {
+                let access = Access::new(account, data_directory, Stop::default(), Clock::system());
+                account.findings(&access, data_directory)
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! How much a replay would send, found out without sending anything.
+//!
+//! The records on its way are decoded and judged as the pump would. Bounded: of a long
+//! way the beginnings of segments are read, evenly spread, and the rest is taken to be
+//! like them; [`Estimate::is_counted`] says whether that was so.
+
+use super::records::{CurrentRules, Known, Reading};
+use super::replay::{Replay, Rewind, Rewound, Span};
+use crate::journal::{Sequence, Verdict, View};
+
+/// Records that are read.
+const RECORDS_MAX: u64 = if cfg!(test) { 64 } else { 65_536 };
+/// Bytes of records that are read, to within a record a segment.
+const BYTES_MAX: u64 = 64 << 20;
+/// Segments that are looked into.
+const SEGMENTS_MAX: usize = if cfg!(test) { 4 } else { 64 };
+
+/// What a replay would send to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// The records that it is about.
+    pub way: Rewound,
+    /// Records of them that have something for a store.
+    pub records: u64,
+    /// Readings in those.
+    pub readings: u64,
+    /// Samples in those.
+    pub samples: u64,
+    /// Records that were read to find that out.
+    pub looked_at: u64,
+}
+
+/// Why a replay cannot be estimated.
+#[derive(Debug, thiserror::Error)]
+#[error("what the replay would send cannot be counted: {0}")]
+pub struct EstimateError(String);
+
+/// What a rewind would send to a store that has everything below `safe`; `None` where
+/// the store has not come that far yet.
+///
+/// # Errors
+/// Records that cannot be read.
+pub fn estimate(
+    journal: &View,
+    rewind: &Rewind,
+    safe: Sequence,
+    rules: &CurrentRules,
+) -> Result<Option<Estimate>, EstimateError> {
+    let Some(plan) = rewind.plan(journal.oldest(), journal.next(), safe) else { return Ok(None) };
+    let Rewound { from, until } = plan.rewound;
+    let stretches = stretches(journal, Span { from, until });
+    let share = stretches.len().max(1) as u64;
+    let mut estimate = Estimate { way: plan.rewound, records: 0, readings: 0, samples: 0, looked_at: 0 };
+    let (mut stood_for, mut known) = (0, Known::default());
+    for span in stretches {
+        let found =
+            Counted::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut known)?;
+        let stands_for = span.until.0 - span.from.0;
+        estimate.records += scaled(found.records, stands_for, found.looked_at);
+        estimate.readings += scaled(found.readings, stands_for, found.looked_at);
+        estimate.samples += scaled(found.samples, stands_for, found.looked_at);
+        estimate.looked_at += found.looked_at;
+        stood_for += stands_for;
+    }
+    let all = until.0 - from.0;
+    estimate.records = scaled(estimate.records, all, stood_for);
+    estimate.readings = scaled(estimate.readings, all, stood_for);
+    estimate.samples = scaled(estimate.samples, all, stood_for);
+    Ok(Some(estimate))
+}
+
+impl Estimate {
+    /// Whether every record was read, and nothing taken to be like others.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.looked_at == self.way.until.0 - self.way.from.0
+    }
+}
+
+/// The way, segment by segment; of many segments some, evenly spread. A reader finds
+/// the beginning of a segment at once, and any other place only by reading up to it.
+fn stretches(journal: &View, way: Span) -> Vec<Span> {
+    let within = |first: Sequence, next: Sequence| Span { from: first.max(way.from), until: next.min(way.until) };
+    let all: Vec<Span> = journal
+        .segments()
+        .into_iter()
+        .map(|segment| within(segment.name.first, segment.next))
+        .filter(|span| span.from < span.until)
+        .collect();
+    match all.len() {
+        count if count <= SEGMENTS_MAX => all,
+        count => (0..SEGMENTS_MAX).filter_map(|number| all.get(number * count / SEGMENTS_MAX).copied()).collect(),
+    }
+}
+
+/// What was found in some records.
+#[derive(Debug, Default)]
+struct Counted {
+    looked_at: u64,
+    records: u64,
+    readings: u64,
+    samples: u64,
+}
+
+impl Counted {
+    /// Of the first records of a stretch, up to so many and so many bytes of them.
+    fn of(
+        journal: &View,
+        span: Span,
+        replay: &Replay,
+        rules: &CurrentRules,
+        (records_max, bytes_max): (u64, u64),
+        known: &mut Known,
+    ) -> Result<Self, EstimateError> {
+        let failed = |error: String| EstimateError(error);
+        let mut reader = journal.reader(span.from).map_err(|error| failed(error.to_string()))?;
+        let (mut counted, mut bytes) = (Self::default(), 0);
+        while counted.looked_at < records_max && bytes < bytes_max {
+            let record = reader.read().map_err(|error| failed(error.to_string()))?;
+            let Some(record) = record.filter(|record| span.contains(record.sequence)) else { break };
+            counted.looked_at += 1;
+            bytes += record.payload.len() as u64;
+            let header = record.header;
+            if replay.leaves_out(record.sequence, header.source) || header.verdict == Verdict::Lost {
+                continue;
+            }
+            let (source, limits) = known.look_up(journal, &record).map_err(|trouble| failed(trouble.message))?;
+            let reading = Reading::of(&record, &source, limits, Some(replay), rules);
+            let Some(delivery) = reading.delivery(record, &source) else { continue };
+            counted.records += 1;
+            for reading in delivery.readings() {
+                counted.readings += 1;
+                counted.samples += reading.samples().count() as u64;
+            }
+        }
+        Ok(counted)
+    }
+}
+
+/// As many of `all` as there were `found` of `looked_at`.
+fn scaled(found: u64, all: u64, looked_at: u64) -> u64 {
+    let scaled = u128::from(found) * u128::from(all) / u128::from(looked_at.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,79 @@
+//! How fast a sink takes readings while there are more than it takes: what a replay's
+//! time is estimated from. While it has caught up, nothing is measured.
+
+use std::time::{Duration, Instant};
+
+/// Less says nothing.
+const MEASURED_MIN: Duration = Duration::from_secs(1);
+/// After so long what was measured before counts half.
+const MEASURED_MAX: Duration = Duration::from_mins(5);
+
+/// Readings, and the time that they took with more of them waiting.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    readings: f64,
+    time: Duration,
+    /// When there were more to send at the end of a lap, and how many had been sent.
+    last: Option<(Instant, u64)>,
+}
+
+impl Pace {
+    /// A lap has ended, with so many readings sent since the start, and more to send or not.
+    pub(super) fn note(&mut self, now: Instant, sent: u64, has_more: bool) {
+        let before = self.last.take();
+        if !has_more {
+            return;
+        }
+        self.last = Some((now, sent));
+        let Some((since, sent_then)) = before else { return };
+        self.readings += sent.saturating_sub(sent_then) as f64;
+        self.time += now.saturating_duration_since(since);
+        if self.time > MEASURED_MAX {
+            (self.readings, self.time) = (self.readings / 2.0, self.time / 2);
+        }
+    }
+
+    /// A failure is no lap.
+    pub(super) fn interrupt(&mut self) {
+        self.last = None;
+    }
+
+    /// `None` until there was something to be measured.
+    pub(super) fn readings_per_second(&self) -> Option<f64> {
+        let is_measured = self.time >= MEASURED_MIN && self.readings > 0.0;
+        is_measured.then(|| self.readings / self.time.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn only_time_with_more_to_send_counts() {
+        let (mut pace, start) = (Pace::default(), Clock::system().monotonic());
+        let at = |tenths: u64| start + Duration::from_millis(100 * tenths);
+        pace.note(at(0), 1_000, true);
+        pace.note(at(5), 1_500, true);
+        assert_eq!(pace.readings_per_second(), None, "too short");
+        pace.note(at(6), 1_600, false);
+        pace.note(at(100), 1_700, true);
+        pace.note(at(105), 2_200, true);
+        assert_eq!(pace.readings_per_second(), Some(1_000.0));
+        pace.interrupt();
+        pace.note(at(500), 2_200, true);
+        assert_eq!(pace.readings_per_second(), Some(1_000.0));
+    }
+
+    #[test]
+    fn what_is_newer_counts_more() {
+        let (mut pace, start) = (Pace::default(), Clock::system().monotonic());
+        for minute in 0..=20_u64 {
+            let sent = if minute <= 10 { minute * 60 } else { 600 + (minute - 10) * 6_000 };
+            pace.note(start + Duration::from_secs(60 * minute), sent, true);
+        }
+        let rate = pace.readings_per_second().unwrap();
+        assert!(rate > 75.0 && rate < 100.0, "{rate}");
+    }
+}

@@ -1,0 +1,112 @@
+//! How a record is read on its way to a store: who brought it, which limits judge it,
+//! and what a replay asks otherwise. Knows no sink.
+
+use super::replay::Replay;
+use super::sink::Delivery;
+use super::trouble::Trouble;
+use crate::journal::{Record, RuleVersion, SourceId, Verdict, View};
+use crate::reading::{Limits, UnixNanos};
+use crate::wire::PayloadFormat;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The limits that are configured now, by source.
+#[derive(Debug, Clone, Default)]
+pub struct CurrentRules(Arc<HashMap<String, Limits>>);
+
+impl CurrentRules {
+    /// Of these sources; any other has the standard limits.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = (String, Limits)>) -> Self {
+        Self(Arc::new(rules.into_iter().collect()))
+    }
+
+    fn of(&self, source: &str) -> Limits {
+        self.0.get(source).copied().unwrap_or(Limits::DEFAULT)
+    }
+}
+
+/// What the last records had in common, so that it is not looked up for each, and how
+/// much they were.
+#[derive(Default)]
+pub(super) struct Known {
+    source: Option<(SourceId, Arc<str>)>,
+    limits: Option<(RuleVersion, Limits)>,
+    records: u64,
+    bytes: u64,
+}
+
+impl Known {
+    /// Who brought the record, and the limits that judged it.
+    pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), Trouble> {
+        self.records += 1;
+        self.bytes += record.payload.len() as u64;
+        let header = &record.header;
+        let source = match &self.source {
+            Some((id, name)) if *id == header.source => Arc::clone(name),
+            _ => {
+                let name = journal.source_name(header.source);
+                let name = name.ok_or_else(|| not_listed(record, "source", header.source.0))?;
+                self.source = Some((header.source, Arc::clone(&name)));
+                name
+            }
+        };
+        let limits = match self.limits {
+            Some((version, limits)) if version == header.rule => limits,
+            _ => {
+                let limits = journal.limits(header.rule);
+                let limits = limits.ok_or_else(|| not_listed(record, "rule", header.rule.0))?;
+                self.limits = Some((header.rule, limits));
+                limits
+            }
+        };
+        Ok((source, limits))
+    }
+
+    pub(super) fn record_bytes_mean(&self) -> u64 {
+        self.bytes.checked_div(self.records).unwrap_or(0)
+    }
+}
+
+fn not_listed(record: &Record<'_>, what: &str, number: u32) -> Trouble {
+    Trouble::blocked(format!(
+        "record {} names {what} {number}, which the journal's list of {what}s does not have: the list was put back \
+         from an older copy; put the right one back",
+        record.sequence
+    ))
+}
+
+/// How one record is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    redecode: bool,
+    limits: Limits,
+    judged_at: UnixNanos,
+}
+
+impl Reading {
+    /// As ingest did, or as the replay asks that goes over the record. `limits` are
+    /// those of the record's own rule.
+    pub(super) fn of(
+        record: &Record<'_>,
+        source: &str,
+        limits: Limits,
+        replay: Option<&Replay>,
+        rules: &CurrentRules,
+    ) -> Self {
+        let over_it = replay.filter(|replay| replay.rereads(record.sequence));
+        let reread = over_it.map(|replay| replay.reread).unwrap_or_default();
+        Self {
+            redecode: reread.redecode,
+            limits: if reread.current_rule { rules.of(source) } else { limits },
+            judged_at: reread.judged_at.unwrap_or(record.header.received),
+        }
+    }
+
+    /// The record as it goes to a store; `None` where there is nothing in it for one.
+    pub(super) fn delivery<'a>(&'a self, record: Record<'a>, source: &'a str) -> Option<Delivery<'a>> {
+        let is_read = record.header.verdict != Verdict::Undecodable || self.redecode;
+        let format = PayloadFormat::from_number(record.header.format).filter(|_| is_read)?;
+        Some(Delivery { record, source, limits: &self.limits, judged_at: self.judged_at, format })
+    }
+}

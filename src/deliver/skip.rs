@@ -1,0 +1,57 @@
+//! Going on behind records that retention took before the sink had them. What it will
+//! not get is noted durably first; what it had before a replay is none of that.
+
+use super::state::Run;
+use super::trouble::Trouble;
+use crate::journal::{Gap, GapReason, Sequence};
+
+impl Run {
+    /// Goes on at the oldest record where retention took some before the sink had
+    /// them. Nothing is in flight when this is called.
+    pub(super) fn skip_what_is_gone(&mut self) -> Result<(), Trouble> {
+        let Some(from) = self.place.as_ref().map(|place| place.safe) else { return Ok(()) };
+        let oldest = self.shared.journal.oldest().next;
+        if from >= oldest {
+            return Ok(());
+        }
+        let missing_from = self.replay.map_or(from, |replay| replay.first_not_safe(from)).min(oldest);
+        if from < missing_from {
+            let sink = self.shared.name.as_str();
+            tracing::warn!(
+                sink,
+                from = from.0,
+                until = missing_from.0,
+                "retention took records that a replay was to send again"
+            );
+        }
+        if missing_from < oldest {
+            self.note_gap(missing_from, oldest)?;
+        }
+        if let Some(place) = &mut self.place {
+            place.go_to(oldest);
+        }
+        if let Some(failed) = &mut self.failed {
+            failed.waiting = oldest;
+        }
+        let mut view = self.shared.view();
+        (view.safe, view.waiting) = (oldest, oldest);
+        drop(view);
+        self.cursor.follow(&self.shared, oldest, self.replay);
+        Ok(())
+    }
+
+    /// Makes durable that the sink will not get these records.
+    pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), Trouble> {
+        let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
+        let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
+        self.shared.journal.gaps().add(gap.clone()).map_err(|error| Trouble::waiting(error.to_string()))?;
+        self.metrics.gap_records.increment(gap.records());
+        tracing::error!(
+            sink = gap.sink,
+            from = from.0,
+            until = until.0,
+            "retention took records before the sink had them; it goes on at the oldest"
+        );
+        Ok(())
+    }
+}

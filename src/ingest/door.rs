@@ -1,0 +1,106 @@
+//! The door itself: makes entrances, and says whether it is open and what came in lately.
+
+use super::entrance::{Entrance, SourceOptions};
+use super::meters::RecentReading;
+use super::shared::Shared;
+use super::source_counters::{SourceActivity, SourceCounters};
+use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
+use crate::journal::{Journal, LedgerError};
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+
+/// The door; a clone is the same door.
+#[derive(Clone)]
+pub struct Door(Arc<Shared>);
+
+/// Whether the door takes bodies just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Open,
+    /// It would answer "not now", for this reason.
+    Shut(String),
+}
+
+/// What came in lately, for the status page.
+#[derive(Debug, Clone)]
+pub struct Recent {
+    /// Every source, in the order they were made known.
+    pub sources: Vec<SourceActivity>,
+    /// The newest readings of the meters heard last, heard last first.
+    pub meters: Vec<RecentReading>,
+    /// Times the wall clock jumped since the start.
+    pub clock_jumps: u64,
+}
+
+impl Door {
+    /// The door into this journal; bodies that are refused for what they are go to
+    /// the letters, where there are some.
+    #[must_use]
+    pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
+        Self(Arc::new(Shared::new(journal, letters, clock)))
+    }
+
+    /// The entrance of one source; entrances of the same name count together. Its
+    /// name and limits are synced to the journal's lists here, before any record
+    /// can name them.
+    ///
+    /// # Errors
+    /// When those lists cannot be written.
+    pub fn source(&self, name: &str, options: SourceOptions) -> Result<Entrance, LedgerError> {
+        Entrance::new(Arc::clone(&self.0), options, self.counters(name))
+    }
+
+    fn counters(&self, name: &str) -> Arc<SourceCounters> {
+        let mut sources = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = sources.iter().find(|source| &*source.name == name) {
+            return Arc::clone(known);
+        }
+        let counters = Arc::new(SourceCounters::new(name));
+        sources.push(Arc::clone(&counters));
+        counters
+    }
+
+    /// Whether a body would be taken just now, and if not, why.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.look();
+        match self.0.why_shut() {
+            Some(reason) => Health::Shut(reason),
+            None => Health::Open,
+        }
+    }
+
+    /// Looks at the clock and at how fast the journal drains. To be called every
+    /// second or so also when nothing comes in.
+    pub fn look(&self) {
+        let now = self.0.clock.monotonic();
+        self.0.clock_watch.look(now, self.0.clock.now());
+        self.0.drain.look(&self.0.journal, now);
+    }
+
+    /// Whether the wall clock can be the present, so that times can be judged by it.
+    #[must_use]
+    pub fn clock_is_set(&self) -> bool {
+        self.0.clock_watch.can_judge(self.0.clock.now())
+    }
+
+    /// What came in lately.
+    #[must_use]
+    pub fn recent(&self) -> Recent {
+        let elapsed = self.0.clock.elapsed(self.0.opened);
+        let sources = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        Recent {
+            sources: sources.iter().map(|source| source.activity(elapsed)).collect(),
+            meters: self.0.meters.newest(),
+            clock_jumps: self.0.clock_watch.jumps(),
+        }
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Door")
+    }
+}

@@ -1,0 +1,94 @@
+//! What all entrances of a door share, and how it refuses a body.
+
+use super::clock_watch::{self, ClockWatch};
+use super::drain::{Drain, RETRY_AFTER_MIN};
+use super::meters::Meters;
+use super::refusal::{Outage, Refusal, RefusalCounters};
+use super::source_counters::SourceCounters;
+use crate::clock::Clock;
+use crate::dead_letters::DeadLetters;
+use crate::journal::{AppendError, Journal};
+use metrics::Histogram;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Setting a clock is a matter of a minute.
+const RETRY_AFTER_CLOCK: Duration = Duration::from_secs(60);
+
+/// What all entrances of a door share.
+pub(super) struct Shared {
+    pub(super) journal: Journal,
+    /// Where refused bodies go.
+    pub(super) letters: Option<DeadLetters>,
+    pub(super) clock: Clock,
+    pub(super) opened: Instant,
+    pub(super) sources: Mutex<Vec<Arc<SourceCounters>>>,
+    pub(super) clock_watch: ClockWatch,
+    pub(super) drain: Drain,
+    pub(super) outage: Outage,
+    pub(super) meters: Meters,
+    pub(super) decode_seconds: Histogram,
+    pub(super) refused: RefusalCounters,
+}
+
+impl Shared {
+    pub(super) fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
+        let opened = clock.monotonic();
+        Self {
+            clock_watch: ClockWatch::new(&clock),
+            journal,
+            letters,
+            clock,
+            opened,
+            sources: Mutex::default(),
+            drain: Drain::default(),
+            outage: Outage::default(),
+            meters: Meters::default(),
+            decode_seconds: crate::metrics::histogram("meterline_decode_duration_seconds", &[]),
+            refused: RefusalCounters::new(),
+        }
+    }
+
+    /// Why a body would be refused just now.
+    pub(super) fn why_shut(&self) -> Option<String> {
+        if !self.clock_watch.can_judge(self.clock.now()) {
+            return Some(clock_watch::UNSET.to_owned());
+        }
+        self.outage.why(self.clock.monotonic())
+    }
+
+    #[cold]
+    pub(super) fn clock_unset(&self) -> Refusal {
+        self.refused.clock();
+        let reason = "this service's clock is not set, so it can judge no times; send again later";
+        Refusal::Unavailable { reason, retry_after: RETRY_AFTER_CLOCK }
+    }
+
+    #[cold]
+    pub(super) fn refusal(&self, error: &AppendError) -> Refusal {
+        self.refused.journal(error);
+        let now = self.clock.monotonic();
+        let (reason, retry_after) = match *error {
+            AppendError::TooLarge { bytes, bytes_max } => return Refusal::TooLarge { bytes, bytes_max },
+            AppendError::Full { .. } => {
+                ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
+            }
+            // Others are taken: the door is not shut.
+            AppendError::ShareFull { .. } => {
+                let reason = "this account holds its share of the journal until it is delivered; send again later";
+                return Refusal::Unavailable { reason, retry_after: self.drain.retry_after(&self.journal, now) };
+            }
+            AppendError::DiskFull { .. } => {
+                ("the journal's disk is full; send again later", self.drain.retry_after(&self.journal, now))
+            }
+            // The next record tries anew.
+            AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
+            AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
+        };
+        if !self.outage.is_known() {
+            tracing::error!(%error, "the journal cannot take bodies; they are answered 503 until it can");
+        }
+        self.outage.begin(error.to_string(), now + retry_after);
+        Refusal::Unavailable { reason, retry_after }
+    }
+}

@@ -1,0 +1,168 @@
+//! The newest counters that came by the webhook, so that its unit can be checked
+//! against what smart-me's API says of the same meter at the same time.
+//!
+//! Fed by the pump that notes what came, so the door has no work of it; of the accounts
+//! alone that are compared. Bounds: [`METERS_MAX`] meters; of more the first to come are
+//! compared and the rest are not. Nothing of it is stored: it is there again minutes
+//! after a start.
+
+use crate::deliver::Delivery;
+use crate::reading::{MeterId, Obis, UnixNanos};
+use crate::wire::{Judged, PayloadFormat};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Meters remembered.
+const METERS_MAX: usize = 20_000;
+/// Import and export.
+const CODES: [Obis; 2] = [Obis([1, 0, 1, 8, 0, 255]), Obis([1, 0, 2, 8, 0, 255])];
+/// A value so close in time is the same.
+const SAME_NS: i64 = 5_000_000_000;
+/// Values further apart say nothing of what is between them.
+const APART_NS_MAX: i64 = 30 * 60 * 1_000_000_000;
+
+/// The newest counters; a clone is the same.
+#[derive(Debug, Clone)]
+pub struct WebhookCounters(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    accounts: Vec<String>,
+    meters: Mutex<HashMap<MeterId, Points>>,
+}
+
+/// The two newest, older first.
+#[derive(Debug, Clone, Copy)]
+struct Points([Point; 2]);
+
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    at: UnixNanos,
+    values: [Option<f64>; 2],
+}
+
+impl WebhookCounters {
+    /// Of these accounts.
+    #[must_use]
+    pub fn of(accounts: impl IntoIterator<Item = String>) -> Self {
+        Self(Arc::new(Inner { accounts: accounts.into_iter().collect(), meters: Mutex::default() }))
+    }
+
+    /// Whether this register is remembered.
+    #[must_use]
+    pub fn has(obis: Obis) -> bool {
+        CODES.contains(&obis)
+    }
+
+    /// Notes what came by the webhook, of the accounts that are compared.
+    pub fn observe(&self, delivery: &Delivery<'_>) {
+        let is_compared = self.0.accounts.iter().any(|compared| compared == delivery.source);
+        // The body is decoded for it once more, so only where somebody compares.
+        if delivery.format == PayloadFormat::SmartMe && is_compared {
+            self.note(delivery.readings());
+        }
+    }
+
+    /// Notes readings that came by the webhook.
+    pub fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
+        let mut meters = self.meters();
+        readings.filter_map(|reading| Some((reading.meter, Point::of(&reading)?))).for_each(|(meter, point)| {
+            Self::insert(&mut meters, meter, point);
+        });
+    }
+
+    fn meters(&self) -> MutexGuard<'_, HashMap<MeterId, Points>> {
+        // Nothing is left half-done under this lock.
+        self.0.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(meters: &mut HashMap<MeterId, Points>, meter: MeterId, point: Point) {
+        let is_full = meters.len() >= METERS_MAX;
+        match meters.get_mut(&meter) {
+            Some(Points([older, newer])) if point.at > newer.at => (*older, *newer) = (*newer, point),
+            None if !is_full => drop(meters.insert(meter, Points([point, point]))),
+            Some(_) | None => {}
+        }
+    }
+
+    /// What the webhook says of a register about then: a value of the same time, or the
+    /// line between those on both sides.
+    #[must_use]
+    pub fn value(&self, meter: MeterId, obis: Obis, at: UnixNanos) -> Option<f64> {
+        let place = CODES.iter().position(|code| *code == obis)?;
+        let Points([older, newer]) = *self.meters().get(&meter)?;
+        for point in [newer, older] {
+            if point.at.since(at).saturating_abs() <= SAME_NS {
+                return point.values[place];
+            }
+        }
+        let apart = newer.at.since(older.at);
+        let is_between = older.at < at && at < newer.at && apart <= APART_NS_MAX;
+        let (from, to) = (older.values[place]?, newer.values[place]?);
+        is_between.then(|| from + (to - from) * seconds(at.since(older.at)) / seconds(apart))
+    }
+}
+
+impl Point {
+    /// `None` where none of the registers is there.
+    fn of(reading: &Judged<'_>) -> Option<Self> {
+        let mut values = [None; 2];
+        for sample in reading.samples() {
+            if let Some(place) = CODES.iter().position(|code| *code == sample.obis) {
+                values[place] = Some(sample.value);
+            }
+        }
+        (values != [None; 2]).then_some(Self { at: reading.at, values })
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "half an hour in nanoseconds is far below 2^53")]
+fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const METER: Uuid = Uuid::from_u128(7 << 64);
+    const SECOND: i64 = 1_000_000_000;
+
+    fn at(second: i64) -> UnixNanos {
+        UnixNanos(second * SECOND)
+    }
+
+    fn noted(points: &[(i64, f64)]) -> WebhookCounters {
+        let counters = WebhookCounters::of([]);
+        for (second, value) in points {
+            WebhookCounters::insert(
+                &mut counters.meters(),
+                METER.into(),
+                Point { at: at(*second), values: [Some(*value), None] },
+            );
+        }
+        counters
+    }
+
+    #[test]
+    fn a_value_of_the_same_time_or_between_two_is_found() {
+        let counters = noted(&[(0, 1.0), (100, 10.0), (200, 30.0), (150, 99.0)]);
+        let value = |second| counters.value(METER.into(), CODES[0], at(second));
+        assert_eq!([value(203), value(97), value(150)], [Some(30.0), Some(10.0), Some(20.0)]);
+        assert_eq!([value(206), value(94), value(0)], [None; 3]);
+        assert_eq!(counters.value(METER.into(), CODES[1], at(200)), None);
+        assert_eq!(noted(&[(0, 1.0), (2000, 2.0)]).value(METER.into(), CODES[0], at(1000)), None);
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_remembered() {
+        let counters = noted(&[(0, 1.0)]);
+        for number in 0..METERS_MAX as u128 + 10 {
+            let point = Point { at: at(1), values: [Some(1.0), None] };
+            WebhookCounters::insert(&mut counters.meters(), MeterId::from(Uuid::from_u128(number + 1)), point);
+        }
+        assert_eq!(counters.meters().len(), METERS_MAX);
+        assert!(counters.value(METER.into(), CODES[0], at(0)).is_some());
+    }
+}

@@ -1,0 +1,261 @@
+//! An account's devices: how fresh they are, and the values they measured last.
+//!
+//! One call gives all devices. The age of a value is the answer's own date minus the
+//! value's, never our clock. Where the webhook brings an account's readings this only
+//! watches, unless configured otherwise; where nothing else does, new values are taken.
+//! Invariants: no sample of a value whose time did not change; none of a meter from which
+//! something as new came already, so that a polled value (coarser, with the noise of a
+//! float) never replaces a webhook value; nothing is written to smart-me. Known limits: a
+//! webhook value that comes in the milliseconds between the look and the append is
+//! followed by the polled one; of more meters than `coverage` follows, those heard least
+//! recently are not known to have come.
+
+mod factor;
+mod freshness;
+mod gateways;
+mod options;
+
+pub use options::{PollMode, Polling, ValuesOf};
+
+use super::account::Reach;
+use super::client::{Client, Dated};
+use super::counters::WebhookCounters;
+use super::describe::Describer;
+use super::error::ApiError;
+use super::noted::Noted;
+use crate::base::Stop;
+use crate::clock::Clock;
+use crate::coverage::METERS_MAX;
+use crate::reading::{Flags, MeterId, UnixNanos};
+use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
+use crate::vendor::Reading;
+use crate::vendor::smart_me::{Device, Values};
+use crate::wire::batch::Original;
+use factor::UnitFactor;
+use gateways::Gateway;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+/// The waits after a failure.
+const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// Gateways are looked at so often: they are changed by hand, not by the minute.
+const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
+/// A larger answer is not kept beside its readings.
+const ORIGINAL_BYTES_MAX: usize = 256 << 10;
+/// No older value is taken: the slowest readout is once a day, and a device that is gone
+/// shows its last value, or zero, for ever.
+const AGE_NS_MAX: i64 = 2 * 86_400 * 1_000_000_000;
+/// Texts of unknown units that are logged, each once.
+const UNITS_LOGGED_MAX: usize = 100;
+
+/// The parts that it works with.
+#[derive(Debug)]
+pub struct DevicesParts {
+    /// How devices are polled.
+    pub polling: Polling,
+    /// Where new values go; `None` to watch.
+    pub store: Option<(Noted, Inlet)>,
+    /// Who records the devices' names, where that is wanted.
+    pub describer: Option<Describer>,
+    /// The newest counters that the webhook brought.
+    pub counters: WebhookCounters,
+    /// The signal that ends its waits.
+    pub stop: Stop,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The source that polls the devices of one account.
+#[derive(Debug)]
+pub struct Devices {
+    client: Client,
+    parts: DevicesParts,
+    /// When the gateways are looked at next; `None` for never.
+    gateways_at: Option<Instant>,
+    /// The gateways' names, by the devices behind them.
+    gateways: HashMap<MeterId, String>,
+    unit_factor: Option<UnitFactor>,
+    units_logged: BTreeSet<String>,
+    units_unknown: usize,
+    /// Why the devices could not be described last.
+    not_described: Option<String>,
+}
+
+impl Devices {
+    /// Its kind.
+    pub const KIND: &str = "smart-me devices";
+
+    /// Polls the devices of this client's account.
+    #[must_use]
+    pub fn new(client: Client, parts: DevicesParts) -> Self {
+        Self {
+            gateways_at: parts.polling.gateways.then(|| parts.clock.monotonic()),
+            client,
+            parts,
+            gateways: HashMap::new(),
+            unit_factor: None,
+            units_logged: BTreeSet::new(),
+            units_unknown: 0,
+            not_described: None,
+        }
+    }
+
+    /// When turns come.
+    #[must_use]
+    pub fn schedule(every: Duration) -> Schedule {
+        Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) }
+    }
+
+    /// The devices of an answer, and where it came from.
+    async fn listed(&self) -> Result<(Vec<Device>, Dated, &'static str), SourceError> {
+        let path = match self.client.reach() {
+            Reach::Own => "/Devices",
+            Reach::Partner => "/PartnerAllDevices",
+        };
+        let answer = self.client.get(path).await?;
+        let mut devices = Device::list(&answer.body).map_err(ApiError::from)?;
+        devices.retain(|device| self.parts.polling.only.is_none_or(|only| device.id == only));
+        if devices.len() > METERS_MAX {
+            tracing::warn!(account = self.client.name(), devices = devices.len(), "only {METERS_MAX} of them are read");
+            devices.truncate(METERS_MAX);
+        }
+        Ok((devices, answer, path))
+    }
+
+    /// Reports what a fresh list of all devices tells, `at` by the server's clock.
+    fn report(&mut self, reporter: &mut Reporter, devices: &[Device], at: Option<UnixNanos>) {
+        reporter.set("mode", self.parts.polling.mode.label());
+        if let Some(at) = at {
+            let fresh = freshness::freshness(devices, at, self.parts.polling.stale_after);
+            reporter.set("answered_at", at);
+            reporter.set("meters", fresh.meters);
+            reporter.set("meters_stale", fresh.stale);
+            reporter.set("oldest_value_seconds", fresh.oldest.as_secs_f64());
+        }
+        for unit in devices.iter().flat_map(|device| &device.unknown_units) {
+            self.units_unknown += 1;
+            if self.units_logged.len() < UNITS_LOGGED_MAX && self.units_logged.insert(unit.clone()) {
+                tracing::warn!(
+                    account = self.client.name(),
+                    unit,
+                    "smart-me uses a unit that is not known; its value is left out"
+                );
+            }
+        }
+        reporter.set("values_with_unknown_unit", self.units_unknown);
+        let expected = self.parts.polling.unit_factor_expected;
+        if let Some(factor) = factor::compare(devices, &self.parts.counters, expected) {
+            reporter.set("unit_factor", factor.factor);
+            reporter.set("unit_factor_meters", factor.meters);
+            reporter.set("unit_factor_meters_differing", factor.differing);
+            factor.log_change(self.client.name(), self.unit_factor.replace(factor), expected);
+        }
+    }
+
+    /// Journals new values.
+    async fn store(&mut self, devices: &[Device], date: UnixNanos, original: Original<'_>) -> Result<(), SourceError> {
+        let Some((noted, inlet)) = &mut self.parts.store else { return Ok(()) };
+        let mut readings = Vec::new();
+        for device in devices {
+            let Some(at) = device.value_date.filter(|at| device.measures() && date.since(*at) <= AGE_NS_MAX) else {
+                continue;
+            };
+            if inlet.admits(device.id, at) {
+                readings.push(reading(&self.client, &self.parts.polling.values, device, at).await?);
+            }
+        }
+        if readings.is_empty() {
+            return Ok(());
+        }
+        // What is under way in the journal may be the webhook's of the same time.
+        if !noted.all_until_now(&self.parts.stop).await? {
+            return Err(SourceError::Failing(
+                "new values are not stored, because gap detection is behind; they are taken when it has caught up"
+                    .to_owned(),
+            ));
+        }
+        readings.retain(|reading| {
+            let is_newer = noted.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
+            let is_wanted = !reading.samples.is_empty() && is_newer;
+            if !is_wanted {
+                inlet.pass_over(reading.meter, reading.at);
+            }
+            is_wanted
+        });
+        inlet.take(&readings, Flags::NONE, original).await
+    }
+
+    async fn look_at_gateways(
+        &mut self,
+        reporter: &mut Reporter,
+        devices: &[Device],
+        date: Option<UnixNanos>,
+    ) -> Result<(), SourceError> {
+        let now = self.parts.clock.monotonic();
+        if self.gateways_at.is_none_or(|at| now < at) {
+            return Ok(());
+        }
+        match gateways::gateways(&self.client, devices, date).await {
+            Ok(found) => {
+                let names = found.iter().flat_map(|it| it.devices.iter().map(|id| (*id, it.name.clone())));
+                self.gateways = names.collect();
+                Gateway::report(&found, reporter);
+            }
+            Err(ApiError::Refused(said) | ApiError::Forbidden(said) | ApiError::NotFound(said)) => {
+                tracing::info!(
+                    account = self.client.name(),
+                    said,
+                    "smart-me does not show the account's M-Bus gateways"
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.gateways_at = Some(now + GATEWAYS_EVERY);
+        Ok(())
+    }
+
+    /// Records names and serial numbers. Where that fails, the next list tries again.
+    async fn describe(&mut self, devices: &[Device]) {
+        let Some(describer) = &self.parts.describer else { return };
+        let outcome = describer.describe(self.client.name(), devices, &self.gateways).await.err();
+        if let Some(why) = outcome.as_ref().filter(|_| outcome != self.not_described) {
+            tracing::warn!(
+                account = self.client.name(),
+                why,
+                "the account's devices cannot be described; it is tried again"
+            );
+        }
+        self.not_described = outcome;
+    }
+}
+
+impl Polled for Devices {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let (devices, answer, path) = self.listed().await?;
+        self.report(reporter, &devices, answer.date);
+        let bytes = if answer.body.len() <= ORIGINAL_BYTES_MAX { &*answer.body } else { &[] };
+        let original = Original { bytes, content_type: "application/json", origin: path };
+        let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
+        self.store(&devices, date, original).await?;
+        self.look_at_gateways(reporter, &devices, answer.date).await?;
+        self.describe(&devices).await;
+        Ok(())
+    }
+}
+
+/// The values of a device from the list or, where that is configured, by registers.
+async fn reading(client: &Client, values: &ValuesOf, device: &Device, at: UnixNanos) -> Result<Reading, SourceError> {
+    let listed = Reading { meter: device.id, at, samples: device.samples.clone() };
+    if !values.has(device.id) {
+        return Ok(listed);
+    }
+    let answer = match client.get(&format!("/Values/{}", device.id)).await {
+        // Gone since it was listed, or without such values.
+        Err(ApiError::NotFound(_)) => return Ok(listed),
+        other => other?.body,
+    };
+    let read = Values::read(&answer).map_err(ApiError::from)?;
+    let own = read.into_iter().find(|values| values.meter.is_none_or(|meter| meter == device.id));
+    Ok(own.map_or(listed, |values| Reading { meter: device.id, at: values.at.unwrap_or(at), samples: values.samples }))
+}

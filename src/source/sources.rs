@@ -1,0 +1,111 @@
+//! All running sources: started, described, asked for actions, stopped and joined here.
+
+use super::description::{Description, LoggedFaults, Published, Reporter};
+use super::runner::{Connected, Polled, Schedule, run_connected, run_polled};
+use crate::base::{Stop, Tasks};
+use crate::clock::Clock;
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// Something that a command may ask a source to do. It blocks; the answer is for the
+/// command that asked, an error is a sentence.
+pub type Action = Arc<dyn Fn() -> Result<Value, String> + Send + Sync>;
+
+/// The running sources.
+pub struct Sources {
+    tasks: Tasks,
+    stop: Stop,
+    clock: Clock,
+    published: Mutex<Vec<Published>>,
+    logged: LoggedFaults,
+    actions: Mutex<Vec<(String, &'static str, Action)>>,
+}
+
+impl Sources {
+    /// An owner whose sources run on this runtime.
+    #[must_use]
+    pub fn new(runtime: Handle, clock: Clock) -> Self {
+        Self {
+            tasks: Tasks::new(runtime),
+            stop: Stop::default(),
+            clock,
+            published: Mutex::default(),
+            logged: LoggedFaults::default(),
+            actions: Mutex::default(),
+        }
+    }
+
+    /// The signal that ends the waits of all sources.
+    #[must_use]
+    pub fn stop_signal(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Starts a source that polls.
+    pub fn start_polled(&self, name: &str, kind: &'static str, schedule: Schedule, source: impl Polled) {
+        let reporter = self.reporter(name, kind);
+        let run = run_polled(source, schedule, reporter, self.stop.clone(), self.clock.clone());
+        self.tasks.spawn(format!("{name} ({kind})"), run);
+    }
+
+    /// Starts a source that connects.
+    pub fn start_connected(&self, name: &str, kind: &'static str, schedule: Schedule, source: impl Connected) {
+        let reporter = self.reporter(name, kind);
+        let run = run_connected(source, schedule, reporter, self.stop.clone(), self.clock.clone());
+        self.tasks.spawn(format!("{name} ({kind})"), run);
+    }
+
+    /// The reporter of a source whose task is started elsewhere, like a webhook account's.
+    pub fn reporter(&self, name: &str, kind: &'static str) -> Reporter {
+        let reporter = Reporter::new(name, kind, self.clock.clone(), Arc::clone(&self.logged));
+        self.published.lock().push(reporter.published());
+        reporter
+    }
+
+    /// Lets commands ask the source `name` for something.
+    pub fn offer(&self, name: &str, action: &'static str, act: Action) {
+        self.actions.lock().push((name.to_owned(), action, act));
+    }
+
+    /// Asks the source `name` for something that it offers.
+    ///
+    /// # Errors
+    /// A sentence: no such source or action, or why it was not done.
+    pub fn act(&self, name: &str, action: &str) -> Result<Value, String> {
+        let act = {
+            let actions = self.actions.lock();
+            let found = actions.iter().find(|(source, offered, _)| source == name && *offered == action);
+            found.map(|(.., act)| Arc::clone(act))
+        };
+        let act = act.ok_or_else(|| format!("the running service has no source '{name}' that offers '{action}'"))?;
+        act()
+    }
+
+    /// What every source tells of itself, in the order they were started.
+    #[must_use]
+    pub fn descriptions(&self) -> Vec<Arc<Description>> {
+        self.published.lock().iter().map(|published| published.load_full()).collect()
+    }
+
+    /// Asks all sources to end by `deadline`. Their waits end now.
+    pub fn stop(&self, deadline: Instant) {
+        self.stop.by(deadline);
+    }
+
+    /// Waits for their ends until `deadline`; what is left then is cancelled and logged.
+    pub async fn join(&self, deadline: Instant) {
+        for task in self.tasks.join(deadline).await {
+            tracing::warn!(task, "the source was in the middle of a request at the deadline; the request is cancelled");
+        }
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.descriptions()).finish()
+    }
+}

@@ -1,0 +1,282 @@
+//! The newest heads of requests with valid credentials, by account, in one small file
+//! for its owner alone.
+//!
+//! The journal keeps every body, but not what stood in the head. So one head of an
+//! account in [`HEAD_EVERY`] is noted: always, since nobody knows beforehand when a
+//! vendor changes something, and seldom, so that most requests cost one look at the
+//! clock. Credentials, cookies and the path are hidden. A request never waits for it:
+//! a head that finds the queue full, is too long or cannot be written is dropped and
+//! counted. The file is diagnostic: it is not synced, and a torn line is skipped.
+
+use crate::metrics;
+use crate::reading::UnixNanos;
+use ::metrics::Counter;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// The file's name in the data directory.
+pub const HEADS_FILE: &str = "webhook-heads.jsonl";
+/// One head of an account is noted in so long.
+const HEAD_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of the file; full, it is written again with the newest heads, half as large.
+const FILE_BYTES_MAX: usize = 256 << 10;
+/// Heads of an account that are kept then.
+const HEADS_KEPT_MAX: usize = 20;
+/// Bytes of a head in the file; a longer one is dropped.
+const LINE_BYTES_MAX: usize = 16 << 10;
+/// Heads on their way to the file.
+const QUEUE_HEADS_MAX: usize = 64;
+/// In place of a value.
+const HIDDEN: &str = "(hidden)";
+/// Parts of names of headers that may hold a credential, or the path with it.
+const TELLING: &str = "auth cookie token key secret passw session sign credential jwt cert uri url path referer csrf";
+
+/// A request's head, and what was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The account whose path and credentials it had.
+    pub account: String,
+    /// When it was there, in nanoseconds since 1970 UTC.
+    pub received_ns: i64,
+    /// `POST`, or what else it was.
+    pub method: String,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// Names and values; a value that may let somebody in is hidden.
+    pub headers: Vec<(String, String)>,
+    /// Bytes of the body as they came; `None` where it was not read to its end.
+    pub body_bytes: Option<usize>,
+    /// The status of the answer.
+    pub answer: u16,
+}
+
+/// The way of heads to the file.
+#[derive(Debug)]
+pub(super) struct HeadLog {
+    /// Names of the accounts, and when a head of each was noted last.
+    accounts: Vec<(String, AtomicI64)>,
+    queue: mpsc::Sender<Head>,
+    dropped: Counter,
+}
+
+impl HeadLog {
+    /// Begins to write heads of these accounts to that file; the task ends when the log
+    /// is dropped and all is written.
+    pub(super) fn start(file: PathBuf, accounts: impl Iterator<Item = String>) -> (Self, JoinHandle<()>) {
+        let (queue, heads) = mpsc::channel(QUEUE_HEADS_MAX);
+        let dropped = metrics::counter("meterline_webhook_heads_dropped_total", &[]);
+        let writer = tokio::spawn(write(heads, file, dropped.clone()));
+        (Self { accounts: accounts.map(|name| (name, AtomicI64::new(0))).collect(), queue, dropped }, writer)
+    }
+
+    /// The head of a request of an account, if one is due.
+    pub(super) fn take(&self, account: usize, head: &Parts, now: UnixNanos) -> Option<Head> {
+        let (name, noted) = self.accounts.get(account)?;
+        let before = noted.load(Ordering::Relaxed);
+        let is_due = u128::from(now.0.abs_diff(before)) >= HEAD_EVERY.as_nanos();
+        if !is_due || noted.compare_exchange(before, now.0, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return None;
+        }
+        Some(Head {
+            account: name.clone(),
+            received_ns: now.0,
+            method: head.method.to_string(),
+            version: format!("{:?}", head.version),
+            headers: shown(&head.headers, head.uri.path()),
+            body_bytes: None,
+            answer: 0,
+        })
+    }
+
+    /// Sends a head to the file, if there is room on the way.
+    pub(super) fn note(&self, head: Head) {
+        if self.queue.try_send(head).is_err() {
+            self.dropped.increment(1);
+        }
+    }
+}
+
+/// The heads in a file, in the order they were answered; none where there is no file.
+///
+/// # Errors
+/// When there is one that cannot be read.
+pub fn read_heads(file: &Path) -> io::Result<Vec<Head>> {
+    let mut bytes = Vec::new();
+    match File::open(file) {
+        Ok(opened) => opened.take(FILE_BYTES_MAX as u64).read_to_end(&mut bytes)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error),
+    };
+    Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+async fn write(mut heads: mpsc::Receiver<Head>, file: PathBuf, dropped: Counter) {
+    let mut waiting = Vec::new();
+    while heads.recv_many(&mut waiting, QUEUE_HEADS_MAX).await > 0 {
+        let (heads, file) = (std::mem::take(&mut waiting), file.clone());
+        let count = heads.len() as u64;
+        let written = move || heads.iter().map(|head| u64::from(append(&file, head).is_ok())).sum();
+        let written: u64 = tokio::task::spawn_blocking(written).await.unwrap_or_default();
+        dropped.increment(count - written);
+    }
+}
+
+fn append(file: &Path, head: &Head) -> io::Result<()> {
+    // The break comes first: so it ends a line that a full disk tore.
+    let line = format!("\n{}", serde_json::to_string(head)?);
+    if line.len() > LINE_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let room = (FILE_BYTES_MAX - line.len()) as u64;
+    if fs::metadata(file).is_ok_and(|metadata| metadata.len() > room) {
+        let kept = newest(&read_heads(file)?)?;
+        let beside = file.with_extension("new");
+        owned(OpenOptions::new().write(true).truncate(true)).open(&beside)?.write_all(kept.as_bytes())?;
+        fs::rename(&beside, file)?;
+    }
+    owned(OpenOptions::new().append(true)).open(file)?.write_all(line.as_bytes())
+}
+
+/// A file that is made for its owner alone.
+fn owned(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.create(true).mode(0o600)
+}
+
+/// The lines that are kept of a full file: the newest of each account.
+fn newest(heads: &[Head]) -> io::Result<String> {
+    let (mut kept, mut by_account) = (String::new(), HashMap::<&str, usize>::new());
+    for head in heads.iter().rev() {
+        let count = by_account.entry(&head.account).or_default();
+        *count += 1;
+        let line = format!("\n{}", serde_json::to_string(head)?);
+        if *count <= HEADS_KEPT_MAX && kept.len() + line.len() <= FILE_BYTES_MAX / 2 {
+            kept.insert_str(0, &line);
+        }
+    }
+    Ok(kept)
+}
+
+/// Names and values of a head that may be written down.
+fn shown(headers: &HeaderMap, path: &str) -> Vec<(String, String)> {
+    let secrets = secrets(headers, path);
+    let lines = headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let is_secret = TELLING.split(' ').any(|part| name.as_str().contains(part))
+            || secrets.iter().any(|secret| value.contains(secret));
+        (name.to_string(), if is_secret { HIDDEN.to_owned() } else { value.into_owned() })
+    });
+    lines.collect()
+}
+
+/// What no value may hold: the path, and what the request presents.
+fn secrets(headers: &HeaderMap, path: &str) -> Vec<String> {
+    // The bare root is in every address and every type of content.
+    let mut secrets = if path.len() > 1 { vec![path.to_owned()] } else { Vec::new() };
+    for value in headers.get_all(AUTHORIZATION) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let token = text.split_once(' ').map_or(&*text, |(_, token)| token.trim());
+        if let Ok(pair) = BASE64_STANDARD.decode(token) {
+            secrets.extend(String::from_utf8_lossy(&pair).split_once(':').map(|(_, password)| password.to_owned()));
+        }
+        secrets.push(token.to_owned());
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    fn head(account: &str, received_ns: i64, header: usize) -> Head {
+        Head {
+            account: account.to_owned(),
+            received_ns,
+            method: "POST".to_owned(),
+            version: "HTTP/1.1".to_owned(),
+            headers: vec![("x".to_owned(), "y".repeat(header))],
+            body_bytes: Some(1),
+            answer: 200,
+        }
+    }
+
+    #[test]
+    fn a_full_file_keeps_the_newest_of_each_account_and_never_passes_its_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(HEADS_FILE);
+        append(&file, &head("quiet", 0, 1000)).unwrap();
+        let mut sizes = Vec::new();
+        for number in 1..=700 {
+            append(&file, &head("loud", number, 1000)).unwrap();
+            sizes.push(fs::metadata(&file).unwrap().len());
+        }
+        assert!(sizes.iter().all(|size| *size <= FILE_BYTES_MAX as u64), "{sizes:?}");
+        assert!(sizes.windows(2).any(|pair| pair[1] < pair[0]), "it was written again");
+        let heads = read_heads(&file).unwrap();
+        assert_eq!(heads[0], head("quiet", 0, 1000));
+        let loud: Vec<i64> = heads[1..].iter().map(|head| head.received_ns).collect();
+        assert_eq!(loud, (1..=700).skip(700 - loud.len()).collect::<Vec<_>>());
+        let kept = newest(&heads).unwrap();
+        assert_eq!(kept.matches("\"loud\"").count(), 20);
+        assert_eq!(kept.matches("\"quiet\"").count(), 1);
+    }
+
+    #[test]
+    fn a_head_that_is_too_long_is_refused_and_a_torn_line_is_skipped() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(HEADS_FILE);
+        append(&file, &head("a", 1, 10)).unwrap();
+        assert!(append(&file, &head("a", 2, LINE_BYTES_MAX)).is_err());
+        let whole = fs::read(&file).unwrap();
+        fs::write(&file, [&whole[..], &whole[..20]].concat()).unwrap();
+        append(&file, &head("a", 3, 10)).unwrap();
+        assert_eq!(read_heads(&file).unwrap(), [head("a", 1, 10), head("a", 3, 10)]);
+    }
+
+    #[test]
+    fn what_is_called_like_a_credential_or_holds_one_is_hidden_and_nothing_else() {
+        let token = BASE64_STANDARD.encode("meter:correct horse");
+        let lines = [
+            ("authorization", format!("Basic {token}"), true),
+            ("cookie", "a=b".to_owned(), true),
+            ("x-api-key", "abc".to_owned(), true),
+            ("x-original-url", "/other".to_owned(), true),
+            ("x-note", "to /hook/4f1c please".to_owned(), true),
+            ("x-copy", format!("<{token}>"), true),
+            ("x-clear", "it is correct horse".to_owned(), true),
+            ("content-type", "application/octet-stream".to_owned(), false),
+            ("user-agent", "Dart/3 (dart:io)".to_owned(), false),
+            ("x-forwarded-for", "203.0.113.9".to_owned(), false),
+        ];
+        let mut headers = HeaderMap::new();
+        for (name, value, _) in &lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        for (name, value) in shown(&headers, "/hook/4f1c") {
+            let (_, original, is_hidden) = lines.iter().find(|line| line.0 == name).unwrap();
+            assert_eq!(value, if *is_hidden { HIDDEN } else { original }, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_nothing_and_a_pair_of_nothing_hide_nothing() {
+        let mut headers = HeaderMap::new();
+        headers.append("content-type", HeaderValue::from_static("a/b"));
+        headers.append("authorization", HeaderValue::from_static("Basic Og=="));
+        assert_eq!(shown(&headers, "/")[0], ("content-type".to_owned(), "a/b".to_owned()));
+    }
+}

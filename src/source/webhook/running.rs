@@ -1,0 +1,120 @@
+//! The running webhook: its start, what others may ask of it, its stop.
+
+use super::access::Knocks;
+use super::config::Config;
+use super::credentials::Pairs;
+use super::heads::HeadLog;
+use super::listener::listen;
+use super::site::{Phase, Site, StartError};
+use super::tls::{self, Tls};
+use crate::clock::Clock;
+use crate::ingest::Door;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The running webhook. Dropping it cuts all connections; [`Webhook::stop`] does it in order.
+#[derive(Debug)]
+pub struct Webhook {
+    local_addr: SocketAddr,
+    tls: Option<Tls>,
+    knocks: HashMap<String, Arc<Knocks>>,
+    pairs: HashMap<String, Arc<Pairs>>,
+    phase: watch::Sender<Phase>,
+    task: JoinHandle<()>,
+    /// Looks after the certificate.
+    watcher: Option<JoinHandle<()>>,
+    /// Writes heads, until the site is gone.
+    head_writer: Option<JoinHandle<()>>,
+    clock: Clock,
+}
+
+impl Webhook {
+    /// Binds the listener and serves it, on the tokio runtime that it is called on.
+    ///
+    /// # Errors
+    /// When the configuration cannot work, the address cannot be had, or the
+    /// journal cannot list an account's name.
+    pub async fn start(config: Config, door: &Door, clock: Clock) -> Result<Self, StartError> {
+        if let Some(fault) = config.faults().into_iter().next() {
+            return Err(fault.into());
+        }
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+        let failed = |error| StartError::Listen(config.listen, error);
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let local_addr = listener.local_addr().map_err(failed)?;
+        let names = || config.accounts.iter().map(|account| account.name.clone());
+        let (heads, head_writer) = config.heads.clone().map(|file| HeadLog::start(file, names())).unzip();
+        let site = Arc::new(Site::new(&config, tls.clone(), heads, door, clock.clone())?);
+        let knocks = names().zip(site.access.knocks().map(Arc::clone)).collect();
+        let pairs = names().zip(site.access.pairs().map(Arc::clone)).collect();
+        let (phase, phases) = watch::channel(Phase::Serve);
+        let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
+        let task = tokio::spawn(listen(listener, site, phases));
+        Ok(Self { local_addr, tls, knocks, pairs, phase, task, watcher, head_writer, clock })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// How often an account's path was asked for.
+    #[must_use]
+    pub fn knocks(&self, account: &str) -> Option<Arc<Knocks>> {
+        self.knocks.get(account).map(Arc::clone)
+    }
+
+    /// The pairs of an account that are valid, to be changed.
+    #[must_use]
+    pub fn pairs(&self, account: &str) -> Option<Arc<Pairs>> {
+        self.pairs.get(account).map(Arc::clone)
+    }
+
+    /// Its certificate; `None` where it speaks plain HTTP.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Why nothing is taken any more, if the listener's task ended by itself.
+    #[must_use]
+    pub fn died(&self) -> Option<String> {
+        self.task
+            .is_finished()
+            .then(|| format!("the webhook's listener on {} ended by itself; look for its panic above", self.local_addr))
+    }
+
+    /// Accepts no more, closes what is idle, receives and answers what is open;
+    /// after `deadline` cuts what is left. Returns whether everything was answered.
+    pub async fn stop(mut self, deadline: Duration) -> bool {
+        let begun = self.clock.monotonic();
+        self.phase.send_replace(Phase::Finish);
+        if let Some(watcher) = self.watcher.take()
+            && let Err(error) = watcher.await
+        {
+            tracing::error!(%error, "the watch on the webhook's certificate ended badly");
+        }
+        let ended = tokio::time::timeout(deadline, &mut self.task).await;
+        if ended.is_err() {
+            self.phase.send_replace(Phase::Cut);
+            if let Err(error) = (&mut self.task).await {
+                tracing::error!(%error, "the webhook's listener ended badly");
+            }
+        }
+        // The site is gone, so the writer ends when its queue is empty.
+        if let Some(writer) = &mut self.head_writer {
+            let left = deadline.saturating_sub(self.clock.elapsed(begun));
+            if tokio::time::timeout(left, &mut *writer).await.is_err() {
+                writer.abort();
+                tracing::warn!("the disk is slow: the last heads of requests are not noted");
+            }
+        }
+        ended.is_ok_and(|ended| ended.is_ok())
+    }
+}

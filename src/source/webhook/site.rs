@@ -1,0 +1,170 @@
+//! What all connections of the listener share: accounts, bounds, counters, certificate.
+//!
+//! It serves nothing by itself: the listener, the connections and the requests use it.
+
+use super::access::AccessList;
+use super::activity::Overdue;
+use super::answer::LABELS;
+use super::bounds::Bounds;
+use super::config::{Account, Config, ConfigError};
+use super::heads::HeadLog;
+use super::logins::FailedLogins;
+use super::seats::Seats;
+use super::tls::{Tls, TlsError};
+use crate::clock::Clock;
+use crate::ingest::{Door, Entrance};
+use crate::journal::LedgerError;
+use crate::metrics;
+use crate::wire::PayloadFormat;
+use ::metrics::{Counter, Gauge};
+use ipnet::IpNet;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What all connections share.
+pub(super) struct Site {
+    pub(super) access: AccessList,
+    pub(super) accounts: Vec<SiteAccount>,
+    /// Answers to requests without valid credentials.
+    pub(super) strangers: [Counter; LABELS.len()],
+    pub(super) in_flight: Semaphore,
+    pub(super) bounds: Bounds,
+    pub(super) clock: Clock,
+    pub(super) closed: ClosedCounters,
+    pub(super) accept_errors: Counter,
+    pub(super) tls: Option<Tls>,
+    pub(super) behind_proxy: Vec<IpNet>,
+    pub(super) failed_logins: FailedLogins,
+    pub(super) seats: Arc<Seats>,
+    pub(super) heads: Option<HeadLog>,
+    door: Door,
+    connections: Gauge,
+    in_flight_bytes: Gauge,
+}
+
+/// An account with its way in.
+pub(super) struct SiteAccount {
+    pub(super) entrance: Entrance,
+    pub(super) format: PayloadFormat,
+    pub(super) answers: [Counter; LABELS.len()],
+    pub(super) in_flight: Semaphore,
+}
+
+/// Connections that ended otherwise than by the peer's wish, by reason.
+pub(super) struct ClosedCounters {
+    pub(super) handshake: Counter,
+    pub(super) header: Counter,
+    pub(super) idle: Counter,
+    pub(super) protocol: Counter,
+    pub(super) displaced: Counter,
+}
+
+/// How far the stop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Requests are taken.
+    Serve,
+    /// Open requests are finished, no new ones are taken.
+    Finish,
+    /// Everything is dropped.
+    Cut,
+}
+
+/// Why the webhook does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot work.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// Another program has the address, or it is not this machine's.
+    #[error("the webhook cannot listen on {0}: {1}; is something else running there?")]
+    Listen(SocketAddr, io::Error),
+    /// An account's name or limits cannot be listed in the journal.
+    #[error("webhook account '{0}' cannot be entered into the journal: {1}")]
+    Ledger(String, LedgerError),
+    /// The certificate or its key cannot be used.
+    #[error("the webhook cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
+}
+
+impl Site {
+    /// A site of these accounts; `heads` notes their heads, where it is wanted.
+    pub(super) fn new(
+        config: &Config,
+        tls: Option<Tls>,
+        heads: Option<HeadLog>,
+        door: &Door,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let enter = |account: &Account| {
+            let entrance = door.source(&account.name, account.source);
+            let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
+            let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
+            Ok(SiteAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
+        };
+        Ok(Self {
+            access: AccessList::new(&config.accounts),
+            accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
+            strangers: answers(""),
+            in_flight: Semaphore::new(config.bounds.in_flight_bytes_max),
+            bounds: config.bounds,
+            clock,
+            closed: ClosedCounters::new(),
+            accept_errors: metrics::counter("meterline_webhook_accept_errors_total", &[]),
+            tls,
+            behind_proxy: config.behind_proxy.clone(),
+            failed_logins: FailedLogins::new(),
+            seats: Arc::new(Seats::new(config.accounts.len(), config.bounds.account_connections_max)),
+            heads,
+            door: door.clone(),
+            connections: metrics::gauge("meterline_webhook_connections", &[]),
+            in_flight_bytes: metrics::gauge("meterline_webhook_bytes_in_flight", &[]),
+        })
+    }
+
+    /// Shows what the gauges show.
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+    pub(super) fn look(&self, connections: usize) {
+        self.door.look();
+        self.connections.set(connections as f64);
+        self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
+    }
+}
+
+impl ClosedCounters {
+    fn new() -> Self {
+        let counter = |reason: &str| {
+            metrics::counter("meterline_webhook_connections_closed_total", &[("reason", reason.to_owned())])
+        };
+        Self {
+            handshake: counter("handshake"),
+            header: counter("header"),
+            idle: counter("idle"),
+            protocol: counter("protocol"),
+            displaced: counter("displaced"),
+        }
+    }
+
+    pub(super) fn count(&self, overdue: Overdue) {
+        match overdue {
+            Overdue::Header => self.header.increment(1),
+            Overdue::Idle => self.idle.increment(1),
+        }
+    }
+}
+
+fn answers(account: &str) -> [Counter; LABELS.len()] {
+    LABELS.map(|answer| {
+        let labels = [("account", account.to_owned()), ("answer", answer.to_owned())];
+        metrics::counter("meterline_webhook_requests_total", &labels)
+    })
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Site")
+    }
+}

@@ -1,0 +1,119 @@
+//! Replays that read records in another way than the door did: with a newer decoder,
+//! with other limits, by a clock that was set right.
+
+use crate::support::load::now_ns;
+use crate::support::service::{Service, Setup};
+use crate::support::stores::assert_in_all_sinks;
+use crate::support::stream::Stream;
+use meterline_load::{Body, Connection, Expected, Reading};
+
+const DAY_NS: i64 = 86_400_000_000_000;
+/// What only the decoder of a test build knows, once it has learned.
+const ENVELOPE: &[u8] = b"\xff\xffenvelope:";
+const TWO_YEARS: &str = "clock-ahead-s=63244800";
+
+/// A service with all three sinks, and their table and topic.
+struct Replayed {
+    service: Service,
+    name: &'static str,
+    before: String,
+}
+
+impl Replayed {
+    fn new(name: &'static str, account: &'static str) -> Self {
+        let setup = Setup { account, ..Setup::with_all_sinks(name) };
+        let before = jiff::Timestamp::now().to_string();
+        Self { service: setup.start(), name, before }
+    }
+
+    fn post(&self, bytes: &[u8]) {
+        let answer = Connection::new(&self.service.target()).post(bytes).unwrap();
+        assert_eq!(answer.status, 200);
+    }
+
+    /// Replays everything into all sinks, read as `options` say.
+    fn replay(&self, options: &[&str]) -> String {
+        let mut arguments = vec!["replay", "--sink", "all", "--from", &self.before];
+        arguments.extend(options);
+        self.service.text_of(&arguments)
+    }
+
+    fn assert_all_have(&self, bodies: &[Body]) -> Stream {
+        self.service.wait_drained();
+        assert_in_all_sinks(&self.service, self.name, &Expected::of(bodies))
+    }
+}
+
+/// One value; the wire's times are exact to 100 ns.
+fn body(meter: u8, time_ns: i64, value: f64) -> Body {
+    let time_ns = time_ns - time_ns % 100;
+    Body::new(0, vec![Reading { meter: [meter; 16], time_ns, values: vec![([1, 0, 1, 8, 0, 255], value)] }])
+}
+
+#[test]
+fn a_decoder_that_has_learned_delivers_what_it_could_not_read_to_all_sinks() {
+    let mut replayed = Replayed::new("e2e_redecode", "");
+    let (plain, enveloped) = (body(1, now_ns(), 1.0), body(2, now_ns(), 2.0));
+    replayed.post(&plain.bytes);
+    replayed.post(&[ENVELOPE, &enveloped.bytes].concat());
+    replayed.assert_all_have(std::slice::from_ref(&plain));
+    assert_eq!(replayed.service.metric("meterline_dead_letters{kind=\"undecodable\"}"), 1.0);
+    replayed.replay(&["--redecode"]);
+    replayed.assert_all_have(std::slice::from_ref(&plain));
+
+    replayed.service.restart_with("decoder-knows-envelope");
+    replayed.assert_all_have(std::slice::from_ref(&plain));
+    assert!(replayed.replay(&["--redecode"]).contains("letters about what is delivered now stay open"));
+    let stream = replayed.assert_all_have(&[plain, enveloped]);
+    let learned = stream.first.iter().find(|reading| reading.meter == [2; 16]).unwrap();
+    let identity = (learned.sequence, learned.index, learned.part, learned.decode_revision);
+    assert_eq!(identity, (2, 0, 0, 2), "its record's, with the revision of the decoder that could");
+    let letter = replayed.service.text_of(&["dead-letters", "show", "1"]);
+    assert!(letter.contains("undecodable"), "{letter}");
+    replayed.service.text_of(&["dead-letters", "drop", "1"]);
+    assert_eq!(replayed.service.metric("meterline_dead_letters{kind=\"undecodable\"}"), 0.0);
+}
+
+#[test]
+fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_the_door() {
+    let mut replayed = Replayed::new("e2e_limits", "accept_age = \"400d\"");
+    // All sinks are behind when the limit changes: they are set back to the first record.
+    let (old, refused, live) =
+        (body(1, now_ns() - 30 * DAY_NS, 1.0), body(2, now_ns() - 30 * DAY_NS, 2.0), body(3, now_ns(), 3.0));
+    replayed.post(&old.bytes);
+    replayed.service.wait_drained();
+    replayed.service.kill();
+    replayed.service.reconfigure("accept_age = \"400d\"", "accept_age = \"1d\"");
+    for name in ["sqlite", "questdb", "kafka"] {
+        replayed.service.text_of(&["replay", "--sink", name, "--from", &replayed.before]);
+    }
+    replayed.service.start_again();
+    replayed.post(&refused.bytes);
+    replayed.post(&live.bytes);
+    replayed.assert_all_have(&[old.clone(), live.clone()]);
+    replayed.replay(&[]);
+    replayed.assert_all_have(&[old.clone(), live.clone()]);
+
+    assert!(replayed.service.stop().success());
+    replayed.service.reconfigure("accept_age = \"1d\"", "accept_age = \"60d\"");
+    replayed.service.start_again();
+    replayed.assert_all_have(&[old.clone(), live.clone()]);
+    replayed.replay(&["--rule", "current"]);
+    replayed.assert_all_have(&[old, refused, live]);
+}
+
+#[test]
+fn what_a_clock_that_was_two_years_ahead_set_aside_is_delivered_by_the_clock_of_now() {
+    let mut replayed = Replayed::new("e2e_at_now", "");
+    let (before, during, after) = (body(1, now_ns(), 1.0), body(2, now_ns(), 2.0), body(3, now_ns(), 3.0));
+    replayed.post(&before.bytes);
+    replayed.service.restart_with(TWO_YEARS);
+    replayed.post(&during.bytes);
+    let too_old = "meterline_samples_set_aside_total{source=\"acme\",reason=\"time_too_old\"}";
+    assert_eq!(replayed.service.metric(too_old), 1.0, "{}", replayed.service.page("/metrics").unwrap().1);
+    replayed.service.restart_with("");
+    replayed.post(&after.bytes);
+    replayed.assert_all_have(&[before.clone(), after.clone()]);
+    replayed.replay(&["--at-now"]);
+    replayed.assert_all_have(&[before, during, after]);
+}
