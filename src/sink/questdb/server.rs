@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn no_answer_says_why_and_whether_somebody_has_to_mend_something() {
-        let silent = served("http", |stream| std::mem::forget(stream));
+        let silent = served("http", |mut stream| drop(std::io::copy(&mut stream, &mut std::io::sink())));
         let closing = served("http", drop);
         let plain = served("https", |mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
         let nobody = Server::new(&Config::new(ServerUrl::parse("http://127.0.0.1:1").unwrap()));

@@ -18,11 +18,6 @@ proptest! {
         let expected = if is_named && is_timed { vec![meter] } else { Vec::new() };
         prop_assert_eq!(read.iter().map(Version::to_message).collect::<Vec<_>>(), expected);
     }
-
-    #[test]
-    fn no_bytes_make_it_panic(body: Vec<u8>) {
-        let _ = versions(&body);
-    }
 }
 
 #[test]
