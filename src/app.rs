@@ -13,6 +13,7 @@ mod journal;
 mod mend;
 mod migrate;
 mod offline;
+mod parts;
 mod replay;
 mod service;
 mod sinks;

@@ -1,39 +1,35 @@
 //! What the control socket's commands do in the running service.
 
-use super::replay;
+use super::parts::Parts;
+use super::{replay, sinks, sources};
 use crate::admin::Status;
-use crate::clock::Clock;
+use crate::config::Config;
 use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
-use crate::dead_letters::{DeadLetters, LetterId, Settlement};
+use crate::dead_letters::{LetterId, Settlement};
 use crate::deliver::{CurrentRules, PumpHandle};
-use crate::ingest::{Door, Entrance, SourceOptions, Taken};
-use crate::journal::Journal;
-use crate::source::Sources;
+use crate::ingest::{Entrance, SourceOptions, Taken};
 use crate::wire::PayloadFormat;
 use serde::Serialize;
 use std::fmt::Display;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 
 /// What the commands act on.
 #[derive(Debug)]
 pub(super) struct Commands {
-    pub(super) clock: Clock,
-    pub(super) journal: Journal,
-    pub(super) door: Door,
-    /// How each source's bodies are judged, by its name.
-    pub(super) options: Vec<(String, SourceOptions)>,
-    pub(super) sources: Arc<Sources>,
+    parts: Parts,
+    /// How the readings of each source are judged, by its name.
+    options: Vec<(String, SourceOptions)>,
     /// The limits that are configured now.
-    pub(super) rules: CurrentRules,
-    pub(super) pumps: Arc<Vec<PumpHandle>>,
-    pub(super) dead_letters: DeadLetters,
-    pub(super) runtime: Handle,
+    rules: CurrentRules,
 }
 
 type Outcome = Result<Vec<String>, String>;
 
 impl Commands {
+    pub(super) fn new(config: &Config, parts: Parts) -> Self {
+        Self { parts, options: sources::options(config), rules: sinks::current_rules(config) }
+    }
+
     pub(super) fn handler(self, status: Arc<dyn Fn() -> Status + Send + Sync>) -> Handler {
         Arc::new(move |command| match command {
             Command::Status => data(Ok(status())),
@@ -41,35 +37,35 @@ impl Commands {
             Command::EstimateReplay(asked) => data(self.estimate(&asked)),
             Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
             Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
-            Command::Source { source, action } => data(self.sources.act(&source, &action)),
+            Command::Source { source, action } => data(self.parts.sources.act(&source, &action)),
         })
     }
 
     fn replay(&self, asked: &Replay) -> Outcome {
-        let rewind = replay::rewind(self.journal.view(), &self.clock, asked)?;
+        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, asked)?;
         let mut lines = Vec::new();
         for pump in self.wanted(asked.sink.as_deref())? {
             let name = pump.name();
             let rewound = pump.rewind(rewind).map_err(|error| format!("{name}: {error}"))?;
             lines.push(format!("{name}: sends again from record {} up to now", rewound.from));
         }
-        lines.extend(replay::remarks(self.journal.view(), &rewind));
+        lines.extend(replay::remarks(self.parts.journal.view(), &rewind));
         Ok(lines)
     }
 
     fn estimate(&self, asked: &Replay) -> Result<Vec<ReplayEstimate>, String> {
-        let rewind = replay::rewind(self.journal.view(), &self.clock, asked)?;
+        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, asked)?;
         let sinks = self.wanted(asked.sink.as_deref())?.into_iter().map(|pump| {
             let status = pump.status();
             replay::Candidate { name: status.name, safe: status.next, readings_per_second: status.catch_up_rate }
         });
-        replay::estimate(self.journal.view(), &rewind, &self.rules, sinks)
+        replay::estimate(self.parts.journal.view(), &rewind, &self.rules, sinks)
     }
 
     fn wanted(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {
-        let wanted: Vec<_> = self.pumps.iter().filter(|pump| replay::is_wanted(pump.name(), sink)).collect();
+        let wanted: Vec<_> = self.parts.pumps.iter().filter(|pump| replay::is_wanted(pump.name(), sink)).collect();
         if wanted.is_empty() {
-            let names: Vec<_> = self.pumps.iter().map(PumpHandle::name).collect();
+            let names: Vec<_> = self.parts.pumps.iter().map(PumpHandle::name).collect();
             return Err(format!("there is no such sink; running are: {}", names.join(", ")));
         }
         Ok(wanted)
@@ -77,15 +73,16 @@ impl Commands {
 
     /// As if the sender had sent the body again now.
     fn resubmit(&self, id: LetterId) -> Outcome {
-        let letter = self.dead_letters.get(id).map_err(sentence)?;
+        let letter = self.parts.dead_letters.get(id).map_err(sentence)?;
         let format = PayloadFormat::from_number(letter.format).ok_or_else(|| {
             format!("letter {id} has payload format {}, which this program does not know", letter.format)
         })?;
         let taken = self
+            .parts
             .runtime
             .block_on(self.entrance(&letter.source)?.take(format, &letter.body))
             .map_err(|refusal| format!("the door refused it: {refusal}"))?;
-        self.dead_letters.settle(id, Settlement::Resubmitted).map_err(sentence)?;
+        self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(sentence)?;
         Ok(vec![match taken {
             Taken::Empty => format!("letter {id} holds no reading; it is settled"),
             Taken::Safe { sequence, verdict } => {
@@ -98,13 +95,13 @@ impl Commands {
     }
 
     fn drop_letter(&self, id: LetterId) -> Outcome {
-        self.dead_letters.settle(id, Settlement::Dropped).map_err(sentence)?;
+        self.parts.dead_letters.settle(id, Settlement::Dropped).map_err(sentence)?;
         Ok(vec![format!("letter {id} is dropped")])
     }
 
     fn entrance(&self, source: &str) -> Result<Entrance, String> {
         let options = self.options.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
-        self.door.source(source, options.unwrap_or_default()).map_err(sentence)
+        self.parts.door.source(source, options.unwrap_or_default()).map_err(sentence)
     }
 }
 

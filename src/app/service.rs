@@ -1,6 +1,7 @@
 //! The running service: started part by part, stopped in the data's order.
 
 use super::error::StartError;
+use super::parts::Parts;
 use super::{commands, journal, sinks, sources, status, upkeep};
 use crate::admin::{Admin, Views};
 use crate::base::{Stop, Tasks};
@@ -9,26 +10,23 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{CoverageSink, PumpHandle};
+use crate::deliver::CoverageSink;
 use crate::ingest::Door;
-use crate::journal::{Journal, Sequence};
+use crate::journal::Sequence;
 use crate::meters::Meters;
 use crate::source::Sources;
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// The running service.
 #[derive(Debug)]
 pub struct Service {
-    clock: Clock,
+    parts: Parts,
     runtime: tokio::runtime::Runtime,
-    journal: Journal,
-    coverage: Coverage,
-    pumps: Arc<Vec<PumpHandle>>,
     webhook: Webhook,
-    sources: Arc<Sources>,
     account_paths: Vec<(String, String)>,
     control: Control,
     tasks: Tasks,
@@ -45,80 +43,28 @@ impl Service {
         let started = clock.now();
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
-        let journal = journal::open(&config, &clock)?;
-        let dead_letters =
-            DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
-        let coverage = Coverage::open(&config.data_directory);
-        let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
         let observer = sources::Observer::of(&config);
-        let watching = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
-        let pumps = Arc::new(sinks::start_pumps(&config, &journal, &dead_letters, watching, &clock)?);
-        let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
-        let account_paths =
-            config.webhook.accounts.iter().map(|account| (account.name.clone(), account.path.clone())).collect();
-        let webhook = runtime
-            .block_on(Webhook::start(config.webhook.clone().heads_in(&config.data_directory), &door, clock.clone()))
-            .map_err(StartError::because)?;
-        let sources = Arc::new(Sources::new(runtime.handle().clone(), clock.clone()));
-        let parts = sources::Parts {
-            config: &config,
-            sources: &sources,
-            webhook: &webhook,
-            door: &door,
-            journal: &journal,
-            coverage: &coverage,
-            meters: &meters,
-            observer: &observer,
-            runtime: runtime.handle(),
-            clock: &clock,
-        };
-        parts.start().map_err(StartError::because)?;
-        let commands = commands::Commands {
-            clock: clock.clone(),
-            journal: journal.clone(),
-            door: door.clone(),
-            options: sources::options(&config),
-            sources: Arc::clone(&sources),
-            rules: sinks::current_rules(&config),
-            pumps: Arc::clone(&pumps),
-            dead_letters: dead_letters.clone(),
-            runtime: runtime.handle().clone(),
-        };
-        let snapshot = status::Snapshot {
-            clock: clock.clone(),
-            started,
-            journal: journal.clone(),
-            door: door.clone(),
-            dead_letters,
-            coverage: coverage.clone(),
-            tls: webhook.tls().cloned(),
-            sources: Arc::clone(&sources),
-        };
-        let views = views(&snapshot, &pumps, &metrics);
+        let parts = data_path(&config, &observer, runtime.handle(), clock)?;
+        let webhook = config.webhook.clone().heads_in(&config.data_directory);
+        let webhook = runtime.block_on(Webhook::start(webhook, &parts.door, parts.clock.clone()));
+        let webhook = webhook.map_err(StartError::because)?;
+        let building = sources::Building { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
+        building.start().map_err(StartError::because)?;
+        let snapshot = status::Snapshot { parts: parts.clone(), started, tls: webhook.tls().cloned() };
+        let views = views(&snapshot, &metrics);
+        let commands = commands::Commands::new(&config, parts.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
-        tasks.spawn("upkeep", upkeep::keep_up(metrics, door, journal.clone(), stop.clone()));
+        tasks.spawn("upkeep", upkeep::keep_up(metrics, parts.door.clone(), parts.journal.clone(), stop.clone()));
         let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
         tracing::info!(
             webhook = %webhook.local_addr(), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
             "taking data"
         );
-        Ok(Self {
-            clock,
-            runtime,
-            journal,
-            coverage,
-            pumps,
-            webhook,
-            sources,
-            account_paths,
-            control,
-            tasks,
-            stop,
-            admin,
-        })
+        let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
+        Ok(Self { parts, runtime, webhook, account_paths: paths.collect(), control, tasks, stop, admin })
     }
 
     /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
@@ -126,7 +72,7 @@ impl Service {
     ///
     /// Returns the reason where a part died without which nothing can be promised.
     pub fn wait_for_signal(&self, lasts: Option<Duration>, pace: Duration, mut each: impl FnMut()) -> Option<String> {
-        let start = self.clock.monotonic();
+        let start = self.parts.clock.monotonic();
         self.runtime.block_on(async {
             let mut signals = match Signals::new() {
                 Ok(signals) => signals,
@@ -142,7 +88,7 @@ impl Service {
                     () = tokio::time::sleep(pace) => {}
                 }
                 each();
-                if lasts.is_some_and(|lasts| self.clock.elapsed(start) >= lasts) {
+                if lasts.is_some_and(|lasts| self.parts.clock.elapsed(start) >= lasts) {
                     return None;
                 }
                 if let Some(why) = self.died() {
@@ -155,34 +101,34 @@ impl Service {
 
     /// Stops every part, in the data's order, within `deadline`.
     pub fn stop(self, deadline: Duration) {
-        let until = self.clock.monotonic() + deadline;
+        let until = self.parts.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
-        self.sources.stop(until);
-        if !self.runtime.block_on(self.webhook.stop(left(&self.clock))) {
+        self.parts.sources.stop(until);
+        if !self.runtime.block_on(self.webhook.stop(left(&self.parts.clock))) {
             tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
         }
-        for pump in self.pumps.iter() {
+        for pump in self.parts.pumps.iter() {
             pump.stop(until);
         }
-        for pump in self.pumps.iter() {
+        for pump in self.parts.pumps.iter() {
             pump.join();
         }
-        self.runtime.block_on(self.sources.join(until));
-        self.journal.close();
+        self.runtime.block_on(self.parts.sources.join(until));
+        self.parts.journal.close();
         self.control.stop();
         self.stop.by(until);
         for task in self.runtime.block_on(self.tasks.join(until)) {
             tracing::warn!(task, "the task was busy at the deadline and is cancelled");
         }
         self.admin.stop();
-        self.runtime.shutdown_timeout(left(&self.clock).min(Duration::from_secs(1)));
+        self.runtime.shutdown_timeout(left(&self.parts.clock).min(Duration::from_secs(1)));
         tracing::info!("stopped");
     }
 
     /// The clock everything runs by.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.parts.clock
     }
 
     /// Where the admin listener listens.
@@ -202,24 +148,24 @@ impl Service {
     /// The journal's end: every record below it is safe on this machine.
     #[must_use]
     pub fn journal_end(&self) -> Sequence {
-        self.journal.next()
+        self.parts.journal.next()
     }
 
     /// Every record below it is safe in all stores.
     #[must_use]
     pub fn stored_below(&self) -> Sequence {
-        let stores = self.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
-        stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.journal.next())
+        let stores = self.parts.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
+        stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.parts.journal.next())
     }
 
     /// What is missing of the meters' readings, and what became of it.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        self.coverage.gaps().into_iter().map(|(gap, _)| gap).collect()
+        self.parts.coverage.gaps().into_iter().map(|(gap, _)| gap).collect()
     }
 
     fn died(&self) -> Option<String> {
-        self.webhook.died().or_else(|| self.journal.died())
+        self.webhook.died().or_else(|| self.parts.journal.died())
     }
 }
 
@@ -228,13 +174,31 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ingest").build()
 }
 
-fn views(snapshot: &status::Snapshot, pumps: &Arc<Vec<PumpHandle>>, metrics: &upkeep::Recorder) -> Views {
-    let (for_ready, for_status, pumps, metrics) =
-        (snapshot.clone(), snapshot.clone(), Arc::clone(pumps), metrics.clone());
+/// From the journal to the sinks, and ingest before it: what works without any source.
+fn data_path(
+    config: &Config,
+    observer: &sources::Observer,
+    runtime: &Handle,
+    clock: Clock,
+) -> Result<Parts, StartError> {
+    let journal = journal::open(config, &clock)?;
+    let dead_letters =
+        DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
+    let coverage = Coverage::open(&config.data_directory);
+    let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
+    let watching = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
+    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, watching, &clock)?);
+    let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
+    let sources = Arc::new(Sources::new(runtime.clone(), clock.clone()));
+    Ok(Parts { clock, runtime: runtime.clone(), journal, dead_letters, coverage, meters, door, pumps, sources })
+}
+
+fn views(snapshot: &status::Snapshot, metrics: &upkeep::Recorder) -> Views {
+    let (for_ready, for_status, metrics) = (snapshot.clone(), snapshot.clone(), metrics.clone());
     Views {
         metrics: Arc::new(move || metrics.render()),
         ready: Arc::new(move || for_ready.ready()),
-        status: Arc::new(move || for_status.status(&pumps.iter().map(PumpHandle::status).collect::<Vec<_>>())),
+        status: Arc::new(move || for_status.status()),
     }
 }
 

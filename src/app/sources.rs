@@ -2,17 +2,13 @@
 
 mod smart_me;
 
-use crate::clock::Clock;
+use super::parts::Parts;
 use crate::config::{Config, Source};
-use crate::coverage::Coverage;
 use crate::deliver::Delivery;
-use crate::ingest::{Door, Entrance, SourceOptions};
-use crate::journal::Journal;
-use crate::meters::Meters;
+use crate::ingest::{Entrance, SourceOptions};
+use crate::source::State;
 use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
-use crate::source::{Sources, State};
-use tokio::runtime::Handle;
 
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
@@ -33,25 +29,19 @@ impl Observer {
     }
 }
 
-/// The parts that sources work with.
-pub(super) struct Parts<'a> {
+/// What the configured sources are built from.
+pub(super) struct Building<'a> {
     pub(super) config: &'a Config,
-    pub(super) sources: &'a Sources,
+    pub(super) parts: &'a Parts,
     pub(super) webhook: &'a Webhook,
-    pub(super) door: &'a Door,
-    pub(super) journal: &'a Journal,
-    pub(super) coverage: &'a Coverage,
-    pub(super) meters: &'a Meters,
     pub(super) observer: &'a Observer,
-    pub(super) runtime: &'a Handle,
-    pub(super) clock: &'a Clock,
 }
 
-impl Parts<'_> {
+impl Building<'_> {
     /// Starts all sources. The webhook listens already.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {
-            self.sources.reporter(&account.name, WEBHOOK).report(State::Running, None);
+            self.parts.sources.reporter(&account.name, WEBHOOK).report(State::Running, None);
         }
         for source in &self.config.sources {
             match source {
@@ -65,7 +55,7 @@ impl Parts<'_> {
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
         let options = options(self.config).into_iter().find(|(source, _)| source == name);
         let options = options.map_or_else(SourceOptions::default, |(_, options)| options);
-        self.door.source(name, options).map_err(|error| error.to_string())
+        self.parts.door.source(name, options).map_err(|error| error.to_string())
     }
 }
 

@@ -1,19 +1,16 @@
 //! The status page's data, read from the running parts.
 
+use super::parts::Parts;
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
     MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
 };
-use crate::clock::Clock;
-use crate::coverage::{Coverage, Gap as MeasurementGap};
-use crate::dead_letters::DeadLetters;
+use crate::coverage::Gap as MeasurementGap;
 use crate::deliver::PumpStatus;
-use crate::ingest::{Door, Health, METERS_MAX, RecentReading, SourceActivity};
-use crate::journal::{Gap, Journal, Share};
+use crate::ingest::{Health, METERS_MAX, RecentReading, SourceActivity};
+use crate::journal::{Gap, Share};
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::Sources;
 use crate::source::webhook::{self, Tls};
-use std::sync::Arc;
 
 /// Meters on the page; the door remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
@@ -24,40 +21,35 @@ const GAPS_SHOWN_MAX: usize = 20;
 /// What a snapshot is read from.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
-    pub(super) clock: Clock,
+    pub(super) parts: Parts,
     pub(super) started: UnixNanos,
-    pub(super) journal: Journal,
-    pub(super) door: Door,
-    pub(super) dead_letters: DeadLetters,
-    pub(super) coverage: Coverage,
     pub(super) tls: Option<Tls>,
-    pub(super) sources: Arc<Sources>,
 }
 
 impl Snapshot {
     pub(super) fn ready(&self) -> Result<(), String> {
-        match self.door.health() {
+        match self.parts.door.health() {
             Health::Open => Ok(()),
             Health::Shut(why) => Err(why),
         }
     }
 
-    pub(super) fn status(&self, pumps: &[PumpStatus]) -> Status {
-        let recent = self.door.recent();
+    pub(super) fn status(&self) -> Status {
+        let recent = self.parts.door.recent();
         let not_ready = self.ready().err();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.to_string(),
-            now: self.clock.now().to_string(),
-            clock: ClockStatus { ok: self.door.clock_is_set(), jumps: recent.clock_jumps },
+            now: self.parts.clock.now().to_string(),
+            clock: ClockStatus { ok: self.parts.door.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
-            sources: self.sources.descriptions(),
+            sources: self.parts.sources.descriptions(),
             ingest: self.ingest_status(&recent.sources),
             journal: self.journal_status(),
-            sinks: pumps.iter().map(sink_status).collect(),
+            sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
             missing: self.missing_status(),
-            dead_letters: DeadLetterStatus { open: self.dead_letters.open_by_kind() },
+            dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
             meters: MetersStatus {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
                 newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
@@ -66,13 +58,13 @@ impl Snapshot {
     }
 
     fn ingest_status(&self, sources: &[SourceActivity]) -> Vec<IngestStatus> {
-        let shares = self.journal.shares();
+        let shares = self.parts.journal.shares();
         let share = |source: &SourceActivity| shares.iter().find(|share| share.source == source.name);
         sources.iter().map(|source| ingest_status(source, share(source))).collect()
     }
 
     fn missing_status(&self) -> MissingStatus {
-        let gaps = self.coverage.gaps();
+        let gaps = self.parts.coverage.gaps();
         let open = || gaps.iter().filter(|(gap, _)| gap.is_open());
         let newest = gaps.iter().rev().take(GAPS_SHOWN_MAX);
         MissingStatus {
@@ -83,7 +75,7 @@ impl Snapshot {
     }
 
     fn journal_status(&self) -> JournalStatus {
-        let (usage, known) = (self.journal.usage(), self.journal.gaps());
+        let (usage, known) = (self.parts.journal.usage(), self.parts.journal.gaps());
         let gaps = known.list();
         JournalStatus {
             bytes: usage.bytes,

@@ -1,7 +1,7 @@
 //! An account at smart-me: three tasks with one budget and one login, and the actions
 //! that commands may ask for.
 
-use super::Parts;
+use super::Building;
 use crate::source::smart_me::{
     Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Memory, Noted, PollMode,
     REGISTRATION, RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, registration_schedule,
@@ -18,10 +18,10 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// And while a command waits for the answer.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 
-impl Parts<'_> {
+impl Building<'_> {
     pub(super) fn start_smart_me(&self, account: &Account) -> Result<(), String> {
-        let stop = self.sources.stop_signal().clone();
-        let access = Access::new(account, &self.config.data_directory, stop, self.clock.clone());
+        let stop = self.parts.sources.stop_signal().clone();
+        let access = Access::new(account, &self.config.data_directory, stop, self.parts.clock.clone());
         for finding in account.findings(&access, &self.config.data_directory) {
             tracing::info!(account = account.name, "{finding}");
         }
@@ -32,7 +32,7 @@ impl Parts<'_> {
             let client = Client::new(account.clone(), access.clone(), COMMAND_PATIENCE);
             let registrar = Registrar::new(client, target.clone(), memory);
             let rotation =
-                Rotation { account: account.clone(), target, pairs, registrar, runtime: self.runtime.clone() };
+                Rotation { account: account.clone(), target, pairs, registrar, runtime: self.parts.runtime.clone() };
             self.offer(Arc::new(rotation));
         }
         let brings_readings = super::options(self.config).iter().any(|(name, _)| *name == account.name);
@@ -42,10 +42,10 @@ impl Parts<'_> {
                 client.clone(),
                 self.noted(),
                 inlet,
-                self.sources.stop_signal().clone(),
-                self.clock.clone(),
+                self.parts.sources.stop_signal().clone(),
+                self.parts.clock.clone(),
             );
-            self.sources.start_polled(&account.name, GapRepair::KIND, GapRepair::SCHEDULE, repair);
+            self.parts.sources.start_polled(&account.name, GapRepair::KIND, GapRepair::SCHEDULE, repair);
         }
         self.poll_devices(account, client, brings_readings)
     }
@@ -53,8 +53,8 @@ impl Parts<'_> {
     fn keep_registration(&self, account: &Account, registrar: Registrar) {
         let Some(every) = account.reconcile_every else { return };
         let evidence = evidence_of(self.webhook.knocks(&account.name));
-        let registration = Registration::new(registrar, evidence, self.clock.clone());
-        self.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
+        let registration = Registration::new(registrar, evidence, self.parts.clock.clone());
+        self.parts.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
     }
 
     fn poll_devices(&self, account: &Account, client: Client, brings_readings: bool) -> Result<(), String> {
@@ -66,7 +66,7 @@ impl Parts<'_> {
         };
         let describer = if brings_readings {
             let entrance = self.entrance(&account.name)?;
-            Some(Describer { meters: self.meters.clone(), entrance, clock: self.clock.clone() })
+            Some(Describer { meters: self.parts.meters.clone(), entrance, clock: self.parts.clock.clone() })
         } else {
             None
         };
@@ -75,17 +75,21 @@ impl Parts<'_> {
             store,
             describer,
             counters: self.observer.0.clone(),
-            stop: self.sources.stop_signal().clone(),
-            clock: self.clock.clone(),
+            stop: self.parts.sources.stop_signal().clone(),
+            clock: self.parts.clock.clone(),
         };
-        self.sources.start_polled(&account.name, Devices::KIND, schedule, Devices::new(client, parts));
+        self.parts.sources.start_polled(&account.name, Devices::KIND, schedule, Devices::new(client, parts));
         Ok(())
     }
 
     fn offer(&self, rotation: Arc<Rotation>) {
         let (name, reload) = (rotation.account.name.clone(), Arc::clone(&rotation));
-        self.sources.offer(&name, RELOAD_CREDENTIALS, Arc::new(move || reload.reload_credentials().map(Value::from)));
-        self.sources.offer(
+        self.parts.sources.offer(
+            &name,
+            RELOAD_CREDENTIALS,
+            Arc::new(move || reload.reload_credentials().map(Value::from)),
+        );
+        self.parts.sources.offer(
             &name,
             REPLACE_REGISTRATION,
             Arc::new(move || rotation.replace_registration().map(Value::from)),
@@ -93,7 +97,7 @@ impl Parts<'_> {
     }
 
     fn noted(&self) -> Noted {
-        Noted::new(self.coverage.clone(), self.journal.clone())
+        Noted::new(self.parts.coverage.clone(), self.parts.journal.clone())
     }
 
     fn inlet(&self, account: &Account, kind: &'static str) -> Result<Inlet, String> {

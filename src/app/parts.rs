@@ -1,0 +1,26 @@
+//! The parts of the running service that sources, commands and pages work with.
+
+use crate::clock::Clock;
+use crate::coverage::Coverage;
+use crate::dead_letters::DeadLetters;
+use crate::deliver::PumpHandle;
+use crate::ingest::Door;
+use crate::journal::Journal;
+use crate::meters::Meters;
+use crate::source::Sources;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// The running parts. A clone is the same parts.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    pub(super) clock: Clock,
+    pub(super) runtime: Handle,
+    pub(super) journal: Journal,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) coverage: Coverage,
+    pub(super) meters: Meters,
+    pub(super) door: Door,
+    pub(super) pumps: Arc<Vec<PumpHandle>>,
+    pub(super) sources: Arc<Sources>,
+}
