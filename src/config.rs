@@ -5,6 +5,7 @@
 //! or variables that the configuration names and are never shown.
 
 mod fault;
+mod journal;
 mod metering_points;
 mod secrets;
 mod section;
@@ -17,6 +18,7 @@ mod value;
 mod webhook;
 
 pub use fault::{Fault, Faults};
+pub use journal::Journal;
 #[cfg(feature = "questdb")]
 pub use sinks::QuestDb;
 pub use sinks::Sinks;
@@ -28,7 +30,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
-use value::{Bytes, Kept};
 
 /// A complete commented configuration; a test holds it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
@@ -65,19 +66,6 @@ pub struct Log {
     pub level: tracing::Level,
     /// One JSON object a line instead of text.
     pub json: bool,
-}
-
-/// The journal's bounds.
-#[derive(Debug, Clone, Copy)]
-pub struct Journal {
-    /// All segments together, in bytes.
-    pub cap_bytes: u64,
-    /// One segment file, in bytes.
-    pub segment_bytes: u64,
-    /// Kept for replay beyond what the sinks need, in bytes; the most there is for ever.
-    pub retain_bytes: u64,
-    /// And not longer than that; the most there is for ever.
-    pub retain_age: Duration,
 }
 
 impl Config {
@@ -161,7 +149,7 @@ fn read(mut root: Section<'_>) -> Config {
     if !metering_points.is_empty() && accounts.iter().all(|account| account.polling.is_none()) {
         root.fault("metering_point", "needs a [[smart_me]] table whose poll is not \"off\": it tells of the meters");
     }
-    let journal = journal(root.section("journal"));
+    let journal = journal::journal(root.section("journal"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     admin.finish();
@@ -180,30 +168,6 @@ fn log(mut section: Section<'_>) -> Log {
     let json = section.choice("format", &[("text", false), ("json", true)], false);
     section.finish();
     Log { level, json }
-}
-
-fn journal(mut section: Section<'_>) -> Journal {
-    const MIB: u64 = 1 << 20;
-    let journal = Journal {
-        cap_bytes: section.get_or("cap", Bytes(8192 * MIB)).0,
-        segment_bytes: section.get_or("segment", Bytes(64 * MIB)).0,
-        retain_bytes: match section.get_or("retain", Kept::UpTo(Bytes(2048 * MIB))) {
-            Kept::UpTo(Bytes(bytes)) => bytes,
-            Kept::Forever => u64::MAX,
-        },
-        retain_age: match section.get_or("retain_age", Kept::UpTo(Duration::from_hours(7 * 24))) {
-            Kept::UpTo(age) => age,
-            Kept::Forever => Duration::MAX,
-        },
-    };
-    if !(32 * MIB..=256 * MIB).contains(&journal.segment_bytes) {
-        section.fault("segment", "must be between 32MiB, for the largest record, and 256MiB");
-    }
-    if journal.cap_bytes < journal.segment_bytes.saturating_mul(4) {
-        section.fault("cap", "must be at least four segments, so that there is room to write while sinks catch up");
-    }
-    section.finish();
-    journal
 }
 
 /// Reads a time span as the configuration writes it: `250ms`, `30s`, `24h`, `400d`.

@@ -28,10 +28,11 @@ pub use slot::{SLOT_NS, Slot, Stretch};
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use known::Known;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is missing; a clone is the same.
 #[derive(Debug, Clone)]
@@ -66,12 +67,12 @@ impl Coverage {
     /// Everything before it has been noted, as of the last [`Coverage::store`].
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        self.locked().position
+        self.0.state.lock().position
     }
 
     /// Notes readings of one source that were received then.
     pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = Seen>) {
-        let mut known = self.locked();
+        let mut known = self.0.state.lock();
         readings.for_each(|seen| known.note(source, seen, received));
     }
 
@@ -91,7 +92,7 @@ impl Coverage {
     /// Looks what is missing by now. Only to be called when everything that came
     /// until now has been noted.
     pub fn judge(&self, now: UnixNanos) {
-        self.locked().judge(now);
+        self.0.state.lock().judge(now);
     }
 
     /// Stores all, with everything before `position` noted; synced on return. Does
@@ -101,7 +102,7 @@ impl Coverage {
     /// A failing disk; what was stored before is whole.
     pub fn store(&self, position: Position) -> Result<(), CoverageError> {
         let bytes = {
-            let mut known = self.locked();
+            let mut known = self.0.state.lock();
             if !known.has_changed && known.position == Some(position) {
                 return Ok(());
             }
@@ -109,7 +110,7 @@ impl Coverage {
             file::to_bytes(&known, position)
         };
         let stored = file::write(&self.0.file, &bytes);
-        let mut known = self.locked();
+        let mut known = self.0.state.lock();
         match stored {
             Ok(()) => known.position = Some(position),
             Err(_) => known.has_changed = true,
@@ -121,37 +122,37 @@ impl Coverage {
     /// has come, at most `slots_max` quarter-hours of it.
     #[must_use]
     pub fn wanted(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<Wanted> {
-        self.locked().wanted(source, now, slots_max)
+        self.0.state.lock().wanted(source, now, slots_max)
     }
 
     /// The newest time that something of a meter was measured at and came, by whatever way.
     #[must_use]
     pub fn heard(&self, meter: MeterId) -> Option<UnixNanos> {
-        self.locked().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
+        self.0.state.lock().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
     }
 
     /// What is missing of a meter at an instant.
     #[must_use]
     pub fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {
-        self.locked().lacks(wanted, at)
+        self.0.state.lock().lacks(wanted, at)
     }
 
     /// The source was asked for it and gave what it had.
     pub fn asked(&self, wanted: &Wanted, now: UnixNanos) {
-        self.locked().asked(wanted, now);
+        self.0.state.lock().asked(wanted, now);
     }
 
     /// All gaps, oldest number first, with how many quarter-hours are missing still.
     #[must_use]
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
-        let known = self.locked();
+        let known = self.0.state.lock();
         known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
     }
 
     /// How much is missing, by source.
     #[must_use]
     pub fn summaries(&self) -> BTreeMap<String, Summary> {
-        let known = self.locked();
+        let known = self.0.state.lock();
         let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
         for meter in known.meters.values() {
             if !summaries.contains_key(&meter.source) {
@@ -169,11 +170,6 @@ impl Coverage {
     /// The gaps that closed since this was asked last, by source.
     #[must_use]
     pub fn take_closed(&self) -> Vec<(String, State)> {
-        std::mem::take(&mut self.locked().closed)
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Known> {
-        // Nothing is left half-done under this lock.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut self.0.state.lock().closed)
     }
 }

@@ -43,7 +43,6 @@ mod identity;
 pub mod inspect;
 mod ledger;
 mod lock;
-mod locked;
 mod options;
 mod outcome;
 mod pending;

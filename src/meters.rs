@@ -25,9 +25,10 @@ pub use points::Points;
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, encode};
 use known::Known;
+use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Versions of one record.
 const BATCH_VERSIONS_MAX: usize = 1000;
@@ -84,7 +85,7 @@ impl Meters {
         now: UnixNanos,
         mut record: impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), DescribeError> {
-        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.known.lock();
         self.record(&mut known, &mut record)?;
         known.compare(source, told, &self.0.points, now);
         self.record(&mut known, &mut record)

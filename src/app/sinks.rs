@@ -1,6 +1,6 @@
 //! Every configured sink behind its pump, and the keeper behind one of its own.
 
-use super::StartError;
+use super::error::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;

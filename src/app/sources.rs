@@ -5,6 +5,7 @@ mod smart_me;
 use crate::clock::Clock;
 use crate::config::{Config, Source};
 use crate::coverage::Coverage;
+use crate::deliver::Delivery;
 use crate::ingest::{Door, Entrance, SourceOptions};
 use crate::journal::Journal;
 use crate::meters::Meters;
@@ -16,6 +17,22 @@ use tokio::runtime::Handle;
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
 
+/// What sources want to see of the readings that arrive, by whatever way.
+pub(super) struct Observer(WebhookCounters);
+
+impl Observer {
+    pub(super) fn of(config: &Config) -> Self {
+        let polled = config.smart_me().filter(|account| account.polling.is_some());
+        Self(WebhookCounters::of(polled.map(|account| account.name.clone())))
+    }
+
+    /// To be called with every delivery.
+    pub(super) fn callback(&self) -> Box<dyn FnMut(&Delivery<'_>) + Send> {
+        let counters = self.0.clone();
+        Box::new(move |delivery| counters.observe(delivery))
+    }
+}
+
 /// The parts that sources work with.
 pub(super) struct Parts<'a> {
     pub(super) config: &'a Config,
@@ -25,7 +42,7 @@ pub(super) struct Parts<'a> {
     pub(super) journal: &'a Journal,
     pub(super) coverage: &'a Coverage,
     pub(super) meters: &'a Meters,
-    pub(super) counters: &'a WebhookCounters,
+    pub(super) observer: &'a Observer,
     pub(super) runtime: &'a Handle,
     pub(super) clock: &'a Clock,
 }

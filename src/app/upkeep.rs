@@ -1,6 +1,7 @@
 //! What has to happen every few seconds though nobody asks: metric upkeep, the
 //! journal's gauges, the watch on the clock.
 
+use super::error::StartError;
 use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -21,10 +22,10 @@ const PACE: Duration = Duration::from_secs(1);
 pub(super) type Recorder = PrometheusHandle;
 
 /// The recorder; the first service of the process installs it.
-pub(super) fn recorder() -> Result<Recorder, super::StartError> {
+pub(super) fn recorder() -> Result<Recorder, StartError> {
     static RECORDER: OnceLock<Result<Recorder, String>> = OnceLock::new();
     let recorder = RECORDER.get_or_init(|| metrics::install().map_err(|error| error.to_string()));
-    recorder.clone().map_err(super::StartError::because)
+    recorder.clone().map_err(StartError::because)
 }
 
 /// The journal as configured, its commits counted.

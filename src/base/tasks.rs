@@ -3,8 +3,8 @@
 //! Invariant: no task outlives [`Tasks::join`]: what has not ended by the deadline is
 //! cancelled and named.
 
+use parking_lot::Mutex;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -26,13 +26,13 @@ impl Tasks {
     /// Starts a task.
     pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) {
         let started = (name.into(), self.runtime.spawn(task));
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(started);
+        self.running.lock().push(started);
     }
 
     /// Waits for the end of all tasks until `deadline`, then cancels the rest.
     /// Returns the names of those that were cancelled.
     pub async fn join(&self, deadline: Instant) -> Vec<String> {
-        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let running = std::mem::take(&mut *self.running.lock());
         let mut cancelled = Vec::new();
         for (name, mut task) in running {
             match tokio::time::timeout_at(deadline.into(), &mut task).await {

@@ -1,5 +1,6 @@
 //! `meterline smart-me`: logins and webhook registrations of accounts at smart-me.
 
+mod accounts;
 mod login;
 mod report;
 mod rotate;
@@ -7,17 +8,10 @@ mod rotate;
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, table};
-use crate::base::Stop;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::source::smart_me::{Access, Account, ApiError, Client, Evidence, Memory, Registrar, Report, Target};
+use crate::source::smart_me::{ApiError, Evidence, Registrar, Report};
+use accounts::for_each;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::future::Future;
-use std::time::Duration;
-
-/// How long one request may wait for a server that is away, while a person waits.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Look after the accounts at smart-me: logins and webhook registrations
 ///
@@ -145,63 +139,4 @@ fn apply(change: &Change, work: impl AsyncFn(&Registrar) -> Result<Report, ApiEr
         }
     }
     Ok(())
-}
-
-/// Does something with the registrations of the wanted accounts, one after the other; of
-/// all that have a webhook where none is named.
-fn for_each<T>(
-    config: &Config,
-    wanted: Option<&str>,
-    work: impl AsyncFn(&Registrar) -> Result<T, ApiError>,
-) -> Result<Vec<(String, T)>, Failure> {
-    let accounts = match wanted {
-        Some(name) => vec![named(config, name)?],
-        None => config.smart_me().filter(|account| has_webhook(config, &account.name)).collect(),
-    };
-    if accounts.is_empty() {
-        return Err(Failure::failed(
-            "the configuration has no [[smart_me]] table for a webhook account: `meterline config --example` shows one",
-        ));
-    }
-    let mut done = Vec::new();
-    for account in accounts {
-        let registrar = registrar(config, account)?;
-        let outcome = block_on(work(&registrar))?;
-        done.push((account.name.clone(), outcome.map_err(|error| failed(account, error))?));
-    }
-    Ok(done)
-}
-
-fn has_webhook(config: &Config, name: &str) -> bool {
-    config.webhook.accounts.iter().any(|sender| sender.name == name)
-}
-
-/// The [[smart_me]] table of an account.
-fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Account, Failure> {
-    let account = config.smart_me().find(|account| account.name == name);
-    account.ok_or_else(|| {
-        Failure::Failed(format!("there is no [[smart_me]] table for account '{name}' in the configuration"))
-    })
-}
-
-fn access(config: &Config, account: &Account) -> Access {
-    Access::new(account, &config.data_directory, Stop::default(), Clock::system())
-}
-
-fn registrar(config: &Config, account: &Account) -> Result<Registrar, Failure> {
-    let wanted = account.wanted.clone().ok_or_else(|| {
-        failed(account, "[[smart_me]] needs public_url, the address under which smart-me reaches the webhook")
-    })?;
-    let client = Client::new(account.clone(), access(config, account), PATIENCE);
-    Ok(Registrar::new(client, Target::new(wanted), Memory::in_directory(&config.data_directory)))
-}
-
-fn failed(account: &Account, why: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("{}: {why}", account.name))
-}
-
-/// Runs a command's requests on this thread.
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(work))
 }

@@ -1,6 +1,6 @@
 //! `[sink.*]`: where the samples go. Without any, the embedded store.
 
-use super::Journal;
+use super::journal::Journal;
 #[cfg(any(feature = "questdb", feature = "kafka"))]
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;

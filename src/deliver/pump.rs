@@ -7,8 +7,9 @@ use super::state::{PumpOptions, Run};
 use super::status::PumpStatus;
 use crate::clock::Clock;
 use crate::journal::Journal;
+use parking_lot::Mutex;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -90,7 +91,7 @@ impl PumpHandle {
             tracing::warn!(sink, "the sink is still busy at the deadline; it is left as it is, its cursor remembers");
             return;
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!(sink, "the pump's thread had died; its cursor is as it was stored last");
         }

@@ -6,8 +6,8 @@ use super::status::{PumpStatus, SinkState};
 use crate::clock::Clock;
 use crate::journal::{Journal, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const NANOS_PER_SECOND: f64 = 1e9;
@@ -71,7 +71,7 @@ impl Shared {
     }
 
     pub(super) fn view(&self) -> MutexGuard<'_, View> {
-        locked(&self.view)
+        self.view.lock()
     }
 
     pub(super) fn status(&self) -> PumpStatus {
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     pub(super) fn take_rewind(&self) -> Option<(Rewind, SyncSender<RewindAnswer>)> {
-        locked(&self.inbox).rewind.take()
+        self.inbox.lock().rewind.take()
     }
 
     pub(super) fn stop_by(&self, deadline: Instant) {
@@ -121,7 +121,7 @@ impl Shared {
     }
 
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
-        locked(&self.inbox).stop_by
+        self.inbox.lock().stop_by
     }
 
     pub(super) fn ended(&self) {
@@ -138,31 +138,26 @@ impl Shared {
     pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
         let now = self.clock.monotonic();
         let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
-        let waited = self.rung.wait_timeout_while(locked(&self.inbox), limit, |inbox| !inbox.has_ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
+        let mut inbox = self.inbox.lock();
+        self.rung.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
+        inbox.has_ended
     }
 
     pub(super) fn rings(&self) -> u64 {
-        locked(&self.inbox).rings
+        self.inbox.lock().rings
     }
 
     /// Waits for `duration`, or until a command came after the `seen`th.
     pub(super) fn pause(&self, seen: u64, duration: Duration) {
-        let waited = self.rung.wait_timeout_while(locked(&self.inbox), duration, |inbox| inbox.rings == seen);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.rung.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.rings == seen, duration);
     }
 
     fn ring(&self, change: impl FnOnce(&mut Inbox)) {
-        let mut inbox = locked(&self.inbox);
+        let mut inbox = self.inbox.lock();
         change(&mut inbox);
         inbox.rings += 1;
         drop(inbox);
         self.rung.notify_all();
         self.journal.wake();
     }
-}
-
-/// The lock's contents, also after a panic elsewhere: nothing is left half-done under these locks.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,9 +4,10 @@
 //! that however long it was on the way, the server never sees more than the number
 //! in any minute. Knows no clock.
 
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The span that the number is for.
@@ -40,7 +41,7 @@ impl Budget {
     /// # Errors
     /// The time to wait.
     pub fn begin(&self, now: Instant) -> Result<(), Duration> {
-        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.0.lock();
         while requests.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
             requests.answered.pop_front();
         }
@@ -59,13 +60,13 @@ impl Budget {
 
     /// No request before `until`: the server asked for a wait.
     pub fn hold(&self, until: Instant) {
-        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.0.lock();
         requests.not_before = requests.not_before.max(Some(until));
     }
 
     /// Ends a request whose answer came now, or that was given up.
     pub fn end(&self, now: Instant) {
-        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.0.lock();
         requests.under_way = requests.under_way.saturating_sub(1);
         requests.answered.push_back(now);
     }

@@ -93,14 +93,10 @@ impl Client {
     /// A client with these bounds for each request.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        let provider = rustls::crypto::ring::default_provider();
-        let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider);
-        // The provider is compiled in with the protocol versions that it is asked for here.
-        #[expect(clippy::expect_used, reason = "fails for no input; every test of this module would fail")]
-        let tls = tls.expect("ring supports the default TLS versions");
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        let tls = HttpsConnectorBuilder::new().with_webpki_roots();
         let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
         let connections = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

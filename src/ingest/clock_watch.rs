@@ -8,8 +8,8 @@ use crate::clock::Clock;
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Why the door is shut while the clock is not set.
@@ -61,7 +61,7 @@ impl ClockWatch {
         }
         self.next_look_ns.store(since_start + nanos(LOOK_EVERY), Ordering::Relaxed);
         self.ok.set(if self.can_judge(wall) { 1.0 } else { 0.0 });
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         let moved = jump(*last, (monotonic, wall));
         // Two bodies may race for this look; the later pair stays.
         if monotonic >= last.0 {

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{Journal, LedgerError};
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// The door; a clone is the same door.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Door {
     }
 
     fn counters(&self, name: &str) -> Arc<SourceCounters> {
-        let mut sources = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.0.sources.lock();
         if let Some(known) = sources.iter().find(|source| &*source.name == name) {
             return Arc::clone(known);
         }
@@ -90,7 +90,7 @@ impl Door {
     #[must_use]
     pub fn recent(&self) -> Recent {
         let elapsed = self.0.clock.elapsed(self.0.opened);
-        let sources = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = self.0.sources.lock();
         Recent {
             sources: sources.iter().map(|source| source.activity(elapsed)).collect(),
             meters: self.0.meters.newest(),

@@ -4,7 +4,7 @@
 //! the time; space comes back when it has left the oldest segment.
 
 use crate::journal::{Journal, Sequence, Usage};
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 /// No sender is asked to come back sooner or later than this.
@@ -33,7 +33,7 @@ impl Drain {
     /// Measures how far the slowest cursor came; does nothing within a second of
     /// the last look.
     pub(super) fn look(&self, journal: &Journal, now: Instant) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if seen.is_some_and(|seen| now.saturating_duration_since(seen.at) < LOOK_EVERY) {
             return;
         }
@@ -43,7 +43,7 @@ impl Drain {
     /// How long a refused sender should wait.
     pub(super) fn retry_after(&self, journal: &Journal, now: Instant) -> Duration {
         self.look(journal, now);
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *self.seen.lock();
         seen.map_or(RETRY_AFTER_STANDSTILL, |seen| wait(seen, &journal.usage()))
     }
 }

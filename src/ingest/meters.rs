@@ -8,7 +8,8 @@
 
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 use crate::wire::Judged;
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// Meters remembered at most.
 pub const METERS_MAX: usize = SETS * WAYS;
@@ -55,7 +56,7 @@ impl Default for Meters {
 impl Meters {
     /// Remembers the readings of a body.
     pub(super) fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>, source: &Arc<str>, received: UnixNanos) {
-        let Ok(mut places) = self.places.try_lock() else { return };
+        let Some(mut places) = self.places.try_lock() else { return };
         for reading in readings {
             note(&mut places, &reading, source, received);
         }
@@ -63,7 +64,7 @@ impl Meters {
 
     /// What is remembered, heard last first.
     pub(super) fn newest(&self) -> Vec<RecentReading> {
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places.lock();
         let mut readings: Vec<_> = places.iter().flatten().cloned().collect();
         drop(places);
         readings.sort_by_key(|reading| (std::cmp::Reverse(reading.received), reading.meter));

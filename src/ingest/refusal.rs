@@ -8,8 +8,8 @@ use crate::journal::AppendError;
 use crate::metrics;
 use crate::wire::DecodeError;
 use ::metrics::Counter;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Why a body was not taken. Nothing of it is kept.
@@ -93,14 +93,14 @@ pub(super) struct Outage {
 impl Outage {
     /// The journal refused for `reason`; the sender may come again at `until`.
     pub(super) fn begin(&self, reason: String, until: Instant) {
-        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some((reason, until));
+        *self.why.lock() = Some((reason, until));
         self.known.store(true, Ordering::Release);
     }
 
     /// The journal took a body.
     pub(super) fn end(&self) {
         if self.is_known() && self.known.swap(false, Ordering::AcqRel) {
-            *self.why.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.why.lock() = None;
             tracing::info!("the journal takes bodies again");
         }
     }
@@ -115,7 +115,7 @@ impl Outage {
         if !self.is_known() {
             return None;
         }
-        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = self.why.lock();
         why.as_ref().filter(|(_, until)| now < *until).map(|(reason, _)| reason.clone())
     }
 }

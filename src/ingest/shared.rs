@@ -9,7 +9,8 @@ use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{AppendError, Journal};
 use metrics::Histogram;
-use std::sync::{Arc, Mutex};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Setting a clock is a matter of a minute.

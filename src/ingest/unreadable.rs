@@ -12,8 +12,9 @@ use crate::metrics;
 use crate::reading::UnixNanos;
 use crate::wire::{DecodeError, PayloadFormat};
 use ::metrics::Counter;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -47,7 +48,7 @@ impl Quota {
         }
         let cost = u128::from(bytes) * DAY.as_nanos() / u128::from(self.bytes_max.max(1));
         let cost = Duration::from_nanos(u64::try_from(cost).unwrap_or(u64::MAX));
-        let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut whole_at = self.whole_at.lock();
         let then = whole_at.filter(|whole_at| *whole_at > now).unwrap_or(now) + cost;
         if then.saturating_duration_since(now) > DAY {
             return false;

@@ -9,12 +9,12 @@
 //! rest; and the writer looks after every group once more, so that a task that
 //! is woken but not run cannot keep others asleep for long.
 
-use super::locked::locked;
 use super::{AppendError, Sequence};
+use parking_lot::{Condvar, Mutex};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 /// Everybody who waits for one group.
@@ -38,7 +38,7 @@ struct Waiting {
 impl Waiters {
     /// Sets the outcome and wakes all threads and one task, outside the lock.
     pub(super) fn resolve(&self, outcome: Result<Sequence, AppendError>) {
-        let mut waiting = locked(&self.waiting);
+        let mut waiting = self.waiting.lock();
         if self.outcome.set(outcome).is_err() {
             return;
         }
@@ -62,7 +62,7 @@ impl Waiters {
     /// Wakes whoever is left, once.
     pub(super) fn wake_rest(&self) {
         if self.has_rest() && self.has_rest.swap(false, Ordering::AcqRel) {
-            let wakers = std::mem::take(&mut locked(&self.waiting).wakers);
+            let wakers = std::mem::take(&mut self.waiting.lock().wakers);
             wakers.into_iter().flatten().for_each(Waker::wake);
         }
     }
@@ -91,14 +91,14 @@ impl Append {
     /// # Errors
     /// When the record could not be made safe.
     pub fn wait(self) -> Result<Sequence, AppendError> {
-        let mut waiting = locked(&self.group.waiting);
+        let mut waiting = self.group.waiting.lock();
         waiting.threads += 1;
         loop {
             if let Some(outcome) = self.outcome() {
                 drop(waiting);
                 return outcome;
             }
-            waiting = self.group.done.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            self.group.done.wait(&mut waiting);
         }
     }
 
@@ -116,7 +116,7 @@ impl Future for Append {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.group.outcome.get().is_none() {
-            let mut waiting = locked(&this.group.waiting);
+            let mut waiting = this.group.waiting.lock();
             // Looked at again under the lock under which it is set, so that it cannot slip in between.
             if this.group.outcome.get().is_none() {
                 match this.waker.and_then(|place| waiting.wakers.get_mut(place)) {
@@ -138,7 +138,7 @@ impl Future for Append {
 impl Drop for Append {
     fn drop(&mut self) {
         let Some(place) = self.waker else { return };
-        let mut waiting = locked(&self.group.waiting);
+        let mut waiting = self.group.waiting.lock();
         if self.group.outcome.get().is_some() {
             drop(waiting);
             self.group.wake_rest();

@@ -6,13 +6,13 @@
 
 use super::block::BLOCK;
 use super::disk::{DiskFile, SharedDisk};
-use super::locked::locked;
 use super::segment_header::{HeaderFault, SegmentHeader};
 use super::{JournalId, ReadError, SegmentName, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::{Condvar, Mutex};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A segment file that exists.
@@ -81,34 +81,34 @@ impl Catalog {
     }
 
     pub(super) fn next(&self) -> Sequence {
-        locked(&self.state).next
+        self.state.lock().next
     }
 
     /// The first record that can still be read; `next` where there is none.
     pub(super) fn oldest(&self) -> Sequence {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         state.segments.first().map_or(state.next, |segment| segment.name.first)
     }
 
     pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
-        locked(&self.state).segments.clone()
+        self.state.lock().segments.clone()
     }
 
     /// Bytes of all segments.
     pub(super) fn bytes(&self) -> u64 {
-        locked(&self.state).segments.iter().map(|segment| segment.bytes()).sum()
+        self.state.lock().segments.iter().map(|segment| segment.bytes()).sum()
     }
 
     /// Bytes of the segments that hold records from `sequence` on, and of the last.
     pub(super) fn bytes_from(&self, sequence: Sequence) -> u64 {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         let after = state.segments.partition_point(|segment| segment.name.first <= sequence);
         state.segments.iter().skip(after.saturating_sub(1)).map(|segment| segment.bytes()).sum()
     }
 
     /// The first record of the newest segments that together take at most so many bytes.
     pub(super) fn newest_within(&self, bytes_max: u64) -> Sequence {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         let mut bytes = 0_u64;
         let within = state.segments.iter().rev().take_while(|segment| {
             bytes = bytes.saturating_add(segment.bytes());
@@ -118,7 +118,7 @@ impl Catalog {
     }
 
     pub(super) fn locate(&self, sequence: Sequence) -> Located {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         if sequence >= state.next {
             return Located::NotYet;
         }
@@ -132,14 +132,14 @@ impl Catalog {
 
     /// Adds a segment that holds nothing yet.
     pub(super) fn begin(&self, segment: Arc<Segment>) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         state.segments.push(segment);
         state.readable_bytes = BLOCK;
     }
 
     /// Everything before `next`, up to `readable_bytes` of the last segment, is synced.
     pub(super) fn advance(&self, next: Sequence, readable_bytes: u64) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         state.next = next;
         state.readable_bytes = readable_bytes;
         drop(state);
@@ -147,21 +147,18 @@ impl Catalog {
     }
 
     pub(super) fn forget(&self, name: SegmentName) {
-        locked(&self.state).segments.retain(|segment| segment.name != name);
+        self.state.lock().segments.retain(|segment| segment.name != name);
     }
 
     pub(super) fn wait_beyond(&self, next: Sequence, timeout: Duration) -> bool {
-        let state = locked(&self.state);
+        let mut state = self.state.lock();
         let wakes = state.wakes;
-        let (state, _) = self
-            .moved
-            .wait_timeout_while(state, timeout, |state| state.next <= next && state.wakes == wakes)
-            .unwrap_or_else(PoisonError::into_inner);
+        self.moved.wait_while_for(&mut state, |state| state.next <= next && state.wakes == wakes, timeout);
         state.next > next
     }
 
     pub(super) fn wake(&self) {
-        locked(&self.state).wakes += 1;
+        self.state.lock().wakes += 1;
         self.moved.notify_all();
     }
 

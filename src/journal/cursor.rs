@@ -7,12 +7,11 @@
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
-use super::locked::locked;
 use super::{CursorError, JournalId, Position, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Mutex;
 
 const FILE_PREFIX: &str = "cursor-";
 const NAME_BYTES_MAX: usize = 64;
@@ -82,7 +81,7 @@ impl Cursors {
     /// # Errors
     /// [`CursorError::Damaged`] where its file is not what was written.
     pub fn load(&self, name: &str) -> Result<Option<Cursor>, CursorError> {
-        match locked(&self.known).get(name) {
+        match self.known.lock().get(name) {
             None => Ok(None),
             Some(Some(cursor)) => Ok(Some(cursor.clone())),
             Some(None) => {
@@ -101,10 +100,10 @@ impl Cursors {
         if !is_name(&cursor.name) {
             return Err(CursorError::Name { name: cursor.name.clone(), bytes_max: NAME_BYTES_MAX });
         }
-        let _writing = locked(&self.writing);
+        let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{}", cursor.name);
         disk::replace(&*self.disk, &file, cursor.to_text().as_bytes()).map_err(|error| self.io(&file, &error))?;
-        locked(&self.known).insert(cursor.name.clone(), Some(cursor.clone()));
+        self.known.lock().insert(cursor.name.clone(), Some(cursor.clone()));
         Ok(())
     }
 
@@ -114,27 +113,27 @@ impl Cursors {
     /// # Errors
     /// A failing disk.
     pub fn forget(&self, name: &str) -> Result<bool, CursorError> {
-        if !locked(&self.known).contains_key(name) {
+        if !self.known.lock().contains_key(name) {
             return Ok(false);
         }
-        let _writing = locked(&self.writing);
+        let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{name}");
         let checkpoints = format!("{}{name}", super::checkpoints::FILE_PREFIX);
         disk::remove_quietly(&*self.disk, &checkpoints);
         let removed = self.disk.remove(&file).and_then(|()| self.disk.sync_names());
         removed.map_err(|error| self.io(&file, &error))?;
-        locked(&self.known).remove(name);
+        self.known.lock().remove(name);
         Ok(true)
     }
 
     /// Every cursor by name; `None` where its file is damaged.
     #[must_use]
     pub fn list(&self) -> Vec<(String, Option<Cursor>)> {
-        locked(&self.known).iter().map(|(name, cursor)| (name.clone(), cursor.clone())).collect()
+        self.known.lock().iter().map(|(name, cursor)| (name.clone(), cursor.clone())).collect()
     }
 
     pub(super) fn damaged(&self) -> Vec<String> {
-        locked(&self.known).iter().filter(|(_, cursor)| cursor.is_none()).map(|(name, _)| name.clone()).collect()
+        self.known.lock().iter().filter(|(_, cursor)| cursor.is_none()).map(|(name, _)| name.clone()).collect()
     }
 
     fn io(&self, file: &str, error: &io::Error) -> CursorError {

@@ -9,10 +9,9 @@
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
-use super::locked::locked;
 use super::{GapError, Sequence};
 use crate::reading::UnixNanos;
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 const FILE: &str = "gaps";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -162,7 +161,7 @@ impl Gaps {
         if gap.records() == 0 {
             return Ok(());
         }
-        let mut list = locked(&self.list);
+        let mut list = self.list.lock();
         let longer = list.with(gap);
         disk::replace(&*self.disk, FILE, longer.to_text().as_bytes())
             .map_err(|error| GapError { directory: self.disk.path().to_owned(), detail: error.to_string() })?;
@@ -173,18 +172,18 @@ impl Gaps {
     /// Every gap that is kept, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Gap> {
-        locked(&self.list).gaps.clone()
+        self.list.lock().gaps.clone()
     }
 
     /// How many older ones are not kept any more.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        locked(&self.list).dropped
+        self.list.lock().dropped
     }
 
     /// When a sink's newest gap became certain.
     #[must_use]
     pub fn newest_at(&self, sink: &str) -> Option<UnixNanos> {
-        locked(&self.list).gaps.iter().filter(|gap| gap.sink == sink).map(|gap| gap.at).max()
+        self.list.lock().gaps.iter().filter(|gap| gap.sink == sink).map(|gap| gap.at).max()
     }
 }

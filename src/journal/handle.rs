@@ -15,7 +15,6 @@ use super::gaps::Gaps;
 use super::identity::{self, Resolved};
 use super::ledger::{Ledger, SourceName};
 use super::lock::Lock;
-use super::locked::locked;
 use super::options::Options;
 use super::outcome::{Opening, Usage};
 use super::pending::Pending;
@@ -27,8 +26,9 @@ use super::share::{Share, Shares};
 use super::view::{SegmentSummary, View};
 use super::writer::Writer;
 use crate::reading::Limits;
+use parking_lot::Mutex;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -281,7 +281,7 @@ impl Journal {
     /// Why nothing can be appended any more, if the writer's thread ended by itself.
     #[must_use]
     pub fn died(&self) -> Option<String> {
-        let running = locked(&self.inner.running);
+        let running = self.inner.running.lock();
         let ended = running.as_ref().is_some_and(|(writer, _)| writer.is_finished());
         ended.then(|| "the journal's writer ended by itself; look for its panic above".to_owned())
     }
@@ -296,7 +296,7 @@ impl Journal {
 impl Inner {
     fn close(&self) {
         self.pending.close();
-        let running = locked(&self.running).take();
+        let running = self.running.lock().take();
         if let Some((writer, lock)) = running {
             if writer.join().is_err() {
                 tracing::error!("the journal's writer died; what it had not answered was not acknowledged");

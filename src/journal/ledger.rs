@@ -7,12 +7,11 @@
 //! A line that is not as it was written therefore is damage, and refused.
 
 use super::disk::{self, SharedDisk};
-use super::locked::locked;
 use super::{LedgerError, RuleVersion, SourceId};
 use crate::reading::{Limits, UnixNanos};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Mutex;
 
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const SOURCE_NAME_BYTES_MAX: usize = 256;
@@ -64,7 +63,7 @@ impl<E: Entry> Ledger<E> {
 
     /// The entry's number; a new one is durable before this returns.
     pub(super) fn number_of(&self, entry: &E) -> Result<u32, LedgerError> {
-        let mut list = locked(&self.list);
+        let mut list = self.list.lock();
         if let Some(number) = list.numbers.get(entry) {
             return Ok(*number);
         }
@@ -75,7 +74,7 @@ impl<E: Entry> Ledger<E> {
 
     pub(super) fn get(&self, number: u32) -> Option<E> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
-        locked(&self.list).entries.get(index).cloned()
+        self.list.lock().entries.get(index).cloned()
     }
 }
 

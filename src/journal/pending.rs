@@ -8,12 +8,12 @@ use super::append::{Append, Waiters};
 use super::block::{BLOCK_LEN, on_disk, round_up};
 use super::frame::{FRAME_HEADER_LEN, number_frames};
 use super::group::{GROUP_HEADER_LEN, GroupHeader};
-use super::locked::locked;
 use super::share::{self, Tally};
 use super::{AppendError, RecordHeader, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Buffers kept for the next groups: one is filled while the other is written.
@@ -159,7 +159,7 @@ impl Pending {
         payload: &[u8],
         header: &RecordHeader,
     ) -> Result<Append, AppendError> {
-        let mut queue = locked(&self.queue);
+        let mut queue = self.queue.lock();
         if queue.closed {
             return Err(AppendError::Closed);
         }
@@ -178,7 +178,7 @@ impl Pending {
 
     /// The oldest group, or what the lack of one means.
     pub(super) fn next_work(&self, idle_after: Duration) -> Work {
-        let mut queue = locked(&self.queue);
+        let mut queue = self.queue.lock();
         loop {
             if let Some(group) = queue.groups.pop_front() {
                 queue.writer_sleeps = false;
@@ -188,8 +188,7 @@ impl Pending {
                 return Work::Closed;
             }
             queue.writer_sleeps = true;
-            let (woken, wait) = self.work.wait_timeout(queue, idle_after).unwrap_or_else(PoisonError::into_inner);
-            queue = woken;
+            let wait = self.work.wait_for(&mut queue, idle_after);
             if wait.timed_out() && queue.groups.is_empty() && !queue.closed {
                 return Work::Idle;
             }
@@ -199,7 +198,7 @@ impl Pending {
     /// Gives a buffer back after its commit.
     pub(super) fn recycle(&self, group: GroupBuffer) {
         if group.bytes.capacity() <= self.group_bytes_max.next_multiple_of(BLOCK_LEN) * 2 {
-            let mut queue = locked(&self.queue);
+            let mut queue = self.queue.lock();
             if queue.spare.len() < SPARE_BUFFERS_MAX {
                 queue.spare.push(group.bytes);
             }
@@ -208,13 +207,13 @@ impl Pending {
 
     /// Takes nothing more; the writer finishes what is there.
     pub(super) fn close(&self) {
-        locked(&self.queue).closed = true;
+        self.queue.lock().closed = true;
         self.work.notify_all();
     }
 
     /// Takes nothing more and fails what is there: for when the writer is gone.
     pub(super) fn abort(&self) {
-        let mut queue = locked(&self.queue);
+        let mut queue = self.queue.lock();
         queue.closed = true;
         let groups = std::mem::take(&mut queue.groups);
         drop(queue);

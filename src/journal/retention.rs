@@ -8,12 +8,12 @@
 
 use super::catalog::{Catalog, Segment};
 use super::identity::{Resolved, resolve};
-use super::locked::locked;
 use super::share::Fill;
 use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence};
 use crate::reading::UnixNanos;
+use parking_lot::Mutex;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Deletes what is not needed any more.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ struct Pin {
 impl Keeper {
     /// Makes sure that `bytes` more stay under the cap.
     pub(super) fn make_room(&self, bytes: u64) -> Result<(), AppendError> {
-        let mut unsynced = locked(&self.unsynced);
+        let mut unsynced = self.unsynced.lock();
         let cap_bytes = self.options.cap_bytes;
         loop {
             let used_bytes = self.catalog.bytes();
@@ -51,7 +51,7 @@ impl Keeper {
 
     /// Removes the oldest segment where that is allowed, for a volume without room.
     pub(super) fn give_some_way(&self) -> Result<bool, AppendError> {
-        self.give_way(&mut locked(&self.unsynced)).map(|given| given.is_ok())
+        self.give_way(&mut self.unsynced.lock()).map(|given| given.is_ok())
     }
 
     /// Removes the oldest segment unless a required cursor pins it: that one is the error.
@@ -76,7 +76,7 @@ impl Keeper {
 
     /// Deletes what is beyond the bounds for replay.
     pub(super) fn expire(&self) {
-        let mut unsynced = locked(&self.unsynced);
+        let mut unsynced = self.unsynced.lock();
         let pin = self.pin(true);
         let now = self.options.clock.now();
         while let Some(segment) = self.removable(&pin) {

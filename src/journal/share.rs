@@ -13,11 +13,11 @@
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{Ledger, SourceName, checked_line, with_checksum};
-use super::locked::locked;
 use super::{AppendError, Options, Sequence, SourceId};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A source may hold so many times what is free.
@@ -151,7 +151,7 @@ impl Shares {
         if !self.any_held_back.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let state = locked(&self.state);
+        let state = self.state.lock();
         if !state.held_back.contains(&source) {
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl Shares {
 
     /// Counts a group that was committed; `next` is the record after it.
     pub(super) fn note(&self, tally: &Tally, bytes_on_disk: u64, next: Sequence) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         let is_complete = state.stretches.back().is_none_or(|last| last.total() >= self.cap_bytes / STRETCHES);
         let to_store = is_complete.then(|| text(&state.stretches));
         if is_complete {
@@ -182,14 +182,14 @@ impl Shares {
 
     /// Whether it is time to look who holds how much.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         let is_long_ago = state.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_EVERY);
         state.unlooked_bytes >= self.cap_bytes / LOOKS || (is_long_ago && !state.held_back.is_empty())
     }
 
     /// Looks who holds how much of what is not delivered, and who has to wait for it.
     pub(super) fn look(&self, fill: &Fill, now: Instant) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         let gone = state.stretches.iter().take_while(|stretch| stretch.until <= fill.oldest).count();
         state.stretches.drain(..gone);
         state.held = held(&state.stretches, fill.delivered);
@@ -214,13 +214,13 @@ impl Shares {
 
     /// Stores what is known, for the next start.
     pub(super) fn close(&self) {
-        let text = text(&locked(&self.state).stretches);
+        let text = text(&self.state.lock().stretches);
         self.store(&text);
     }
 
     /// What every source holds, as of the last look.
     pub(super) fn list(&self) -> Vec<Share> {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         let share = |&(source, held_bytes): &(SourceId, u64)| {
             let SourceName(name) = self.names.get(source.0)?;
             Some(Share { source: name, held_bytes, is_held_back: state.held_back.contains(&source) })

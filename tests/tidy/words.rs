@@ -29,7 +29,7 @@ const NOWHERE: [(&str, &str); 5] = [
 const EXCEPTIONS: [(&str, &str, &str); 6] = [
     ("println!", "src/cli", "commands print their results"),
     ("process::exit", "src/app", "the second signal ends at once"),
-    ("tokio::spawn(", "src/app.rs", "the wait for the second signal ends with the process"),
+    ("tokio::spawn(", "src/app/service.rs", "the wait for the second signal ends with the process"),
     ("mpsc::channel()", "src/app/upkeep.rs", "nothing is sent: dropping the sender says stop"),
     ("panic!(", "src/ingest/clock_watch.rs", "it stops the build, not the service"),
     ("thread::sleep", "src/sink/kafka/migrate.rs", "a command that Ctrl-C ends"),

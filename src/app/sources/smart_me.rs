@@ -74,7 +74,7 @@ impl Parts<'_> {
             polling,
             store,
             describer,
-            counters: self.counters.clone(),
+            counters: self.observer.0.clone(),
             stop: self.sources.stop_signal().clone(),
             clock: self.clock.clone(),
         };

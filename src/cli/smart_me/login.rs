@@ -1,6 +1,8 @@
 //! `meterline smart-me login`: a person logs in, once.
 
-use super::{DataPlace, Failure, access, block_on, named};
+use super::accounts::{access, block_on, named};
+use crate::cli::failure::Failure;
+use crate::cli::place::DataPlace;
 use crate::cli::table::print;
 use crate::source::smart_me::{LoggingIn, Prompt};
 use clap::Args;

@@ -7,7 +7,9 @@
 //! Invariant: a password is forgotten only once the registration has another and nobody
 //! has presented it for [`QUIET`].
 
-use super::{DataPlace, Failure, block_on, failed, named, registrar};
+use super::accounts::{block_on, failed, named, registrar};
+use crate::cli::failure::Failure;
+use crate::cli::place::DataPlace;
 use crate::cli::table::print;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -126,7 +128,7 @@ impl Rotation<'_> {
             if clock.elapsed(began) > USED_MAX {
                 return Err(Failure::failed("somebody still posts with the old password"));
             }
-            std::thread::sleep(LOOK_EVERY);
+            block_on(tokio::time::sleep(LOOK_EVERY))?;
             let now = self.reload()?.unwrap_or(used);
             if now != used {
                 (used, used_at) = (now, clock.monotonic());

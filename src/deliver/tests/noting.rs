@@ -3,7 +3,8 @@
 use super::*;
 use crate::clock::Clock;
 use crate::coverage::Coverage;
-use std::sync::{Arc, Mutex};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 fn noting(feed: &Feed, coverage: &Coverage, observe: impl FnMut(&Delivery<'_>) + Send + 'static) -> PumpHandle {
     let sink = CoverageSink::new(coverage.clone(), Box::new(observe), feed.journal.clone(), Clock::system());

@@ -3,8 +3,9 @@
 
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{Journal, Position, Sequence};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// How it fails at a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Recorder {
     }
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.script.lock()
     }
 
     pub(crate) fn boxed(&self) -> Box<dyn Sink> {

@@ -3,11 +3,12 @@
 //! sync forgets what it should have written, operations fail when told to.
 
 use super::{Disk, DiskFile};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod image;
 mod state;
@@ -145,7 +146,7 @@ impl FaultyDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn handle(&self, inode: u64) -> Box<dyn DiskFile> {

@@ -7,12 +7,12 @@ use super::in_flight::{InFlight, Ticket};
 use super::tops::{State, Tops, WentBack};
 use crate::clock::Clock;
 use crate::journal::Sequence;
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
 use rdkafka::{ClientContext, Statistics};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// What is known of one producer.
@@ -94,7 +94,7 @@ impl Context {
 
     /// What was reported.
     pub(super) fn reports(&self) -> MutexGuard<'_, Reports> {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reports.lock()
     }
 }
 

@@ -9,8 +9,9 @@
 use crate::deliver::Delivery;
 use crate::reading::{MeterId, Obis, UnixNanos};
 use crate::wire::{Judged, PayloadFormat};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Meters remembered.
 const METERS_MAX: usize = 20_000;
@@ -73,7 +74,7 @@ impl WebhookCounters {
 
     fn meters(&self) -> MutexGuard<'_, HashMap<MeterId, Points>> {
         // Nothing is left half-done under this lock.
-        self.0.meters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.meters.lock()
     }
 
     fn insert(meters: &mut HashMap<MeterId, Points>, meter: MeterId, point: Point) {

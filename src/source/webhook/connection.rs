@@ -12,10 +12,11 @@ use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -113,7 +114,7 @@ struct Streams(Arc<Mutex<JoinSet<()>>>);
 impl Streams {
     /// Waits for all of them.
     async fn join(&self) {
-        let mut tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(&mut *self.0.lock());
         while tasks.join_next().await.is_some() {}
     }
 }
@@ -123,7 +124,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.0.lock();
         // Those that ended are let go here, so that the set stays as small as the
         // number of open requests.
         while tasks.try_join_next().is_some() {}

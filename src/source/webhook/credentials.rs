@@ -4,10 +4,10 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::HeaderValue;
+use parking_lot::RwLock;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 use subtle::{Choice, ConstantTimeEq};
 
 /// Two pairs are valid while one replaces the other.
@@ -33,7 +33,7 @@ impl Pairs {
 
     /// From now on these are valid, the first two of them.
     pub fn replace(&self, pairs: &[Credentials]) {
-        *self.valid.write().unwrap_or_else(PoisonError::into_inner) = padded(pairs);
+        *self.valid.write() = padded(pairs);
     }
 
     /// How often the second pair was presented.
@@ -44,7 +44,7 @@ impl Pairs {
 
     /// Whether one of them is presented; takes as long whether or not.
     pub(super) fn has(&self, presented: &Presented) -> bool {
-        let pairs = *self.valid.read().unwrap_or_else(PoisonError::into_inner);
+        let pairs = *self.valid.read();
         let [first, second] = pairs.map(|pair| pair.are(presented));
         self.second_used.fetch_add(u64::from((second & !first).unwrap_u8()), Ordering::Relaxed);
         (first | second).into()

@@ -11,9 +11,9 @@
 use crate::metrics;
 use ::metrics::Counter;
 use lru::LruCache;
+use parking_lot::Mutex;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -59,7 +59,7 @@ impl FailedLogins {
 
     /// Notes a wrong password, and returns when it may be answered.
     pub(super) async fn failed(&self, address: IpAddr, now: Instant) {
-        let is_late = self.table.lock().unwrap_or_else(PoisonError::into_inner).note(address, now);
+        let is_late = self.table.lock().note(address, now);
         if !is_late {
             return;
         }

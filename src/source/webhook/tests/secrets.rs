@@ -2,8 +2,9 @@
 
 use super::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use parking_lot::Mutex;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]

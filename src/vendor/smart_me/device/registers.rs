@@ -5,8 +5,8 @@
 //! stored as import; a number whose unit is not known is no sample; each register is
 //! there once.
 
+use super::kinds::{EnergyType, SubType};
 use super::units::{Quantity, unit};
-use super::{EnergyType, SubType};
 use crate::reading::{Obis, Sample};
 use crate::vendor::smart_me::Fields;
 

@@ -1,0 +1,71 @@
+//! The [[smart_me]] tables as the commands use them: access, registrar, errors.
+
+use crate::base::Stop;
+use crate::cli::failure::Failure;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::source::smart_me::{Access, Account, ApiError, Client, Memory, Registrar, Target};
+use std::future::Future;
+use std::time::Duration;
+
+/// How long one request may wait for a server that is away, while a person waits.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Does something with the registrations of the wanted accounts, one after the other; of
+/// all that have a webhook where none is named.
+pub(super) fn for_each<T>(
+    config: &Config,
+    wanted: Option<&str>,
+    work: impl AsyncFn(&Registrar) -> Result<T, ApiError>,
+) -> Result<Vec<(String, T)>, Failure> {
+    let accounts = match wanted {
+        Some(name) => vec![named(config, name)?],
+        None => config.smart_me().filter(|account| has_webhook(config, &account.name)).collect(),
+    };
+    if accounts.is_empty() {
+        return Err(Failure::failed(
+            "the configuration has no [[smart_me]] table for a webhook account: `meterline config --example` shows one",
+        ));
+    }
+    let mut done = Vec::new();
+    for account in accounts {
+        let registrar = registrar(config, account)?;
+        let outcome = block_on(work(&registrar))?;
+        done.push((account.name.clone(), outcome.map_err(|error| failed(account, error))?));
+    }
+    Ok(done)
+}
+
+fn has_webhook(config: &Config, name: &str) -> bool {
+    config.webhook.accounts.iter().any(|sender| sender.name == name)
+}
+
+/// The [[smart_me]] table of an account.
+pub(super) fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Account, Failure> {
+    let account = config.smart_me().find(|account| account.name == name);
+    account.ok_or_else(|| {
+        Failure::Failed(format!("there is no [[smart_me]] table for account '{name}' in the configuration"))
+    })
+}
+
+pub(super) fn access(config: &Config, account: &Account) -> Access {
+    Access::new(account, &config.data_directory, Stop::default(), Clock::system())
+}
+
+pub(super) fn registrar(config: &Config, account: &Account) -> Result<Registrar, Failure> {
+    let wanted = account.wanted.clone().ok_or_else(|| {
+        failed(account, "[[smart_me]] needs public_url, the address under which smart-me reaches the webhook")
+    })?;
+    let client = Client::new(account.clone(), access(config, account), PATIENCE);
+    Ok(Registrar::new(client, Target::new(wanted), Memory::in_directory(&config.data_directory)))
+}
+
+pub(super) fn failed(account: &Account, why: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!("{}: {why}", account.name))
+}
+
+/// Runs a command's requests on this thread.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(work))
+}
