@@ -9,6 +9,7 @@
 mod check;
 mod commands;
 mod error;
+mod journal;
 mod mend;
 mod migrate;
 mod offline;

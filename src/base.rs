@@ -14,4 +14,4 @@ mod tasks;
 pub use backoff::{Backoff, BackoffError};
 pub use finding::{Finding, Level};
 pub use stop::{Stop, Stopped};
-pub use tasks::Tasks;
+pub use tasks::{Tasks, panic_message};

@@ -10,6 +10,8 @@ mod description;
 mod inlet;
 pub mod runner;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub mod smart_me;
 pub mod webhook;

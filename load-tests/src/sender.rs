@@ -2,15 +2,14 @@
 //! credentials sent unasked. Bodies of a lane stay in order on one connection.
 
 use crate::body::Body;
+use crate::http::{Http, SendError};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use hyper::Request;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long one POST may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where to post, and as whom.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl fmt::Debug for Target {
 #[derive(Debug)]
 pub struct Connection {
     target: Target,
-    agent: ureq::Agent,
+    http: Result<Http, SendError>,
 }
 
 /// The receiver's answer to a body.
@@ -65,31 +64,11 @@ impl Answer {
     }
 }
 
-/// There was no answer: the receiver may or may not have the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SendError(pub String);
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer: {}", self.0)
-    }
-}
-
-impl std::error::Error for SendError {}
-
 impl Connection {
     /// A connection that is opened at the first body.
     #[must_use]
     pub fn new(target: &Target) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .max_idle_connections(1)
-            .max_idle_connections_per_host(1)
-            .max_idle_age(TIMEOUT)
-            .build()
-            .new_agent();
-        Self { target: target.clone(), agent }
+        Self { target: target.clone(), http: Http::new() }
     }
 
     /// Posts a body and waits for the answer.
@@ -98,14 +77,13 @@ impl Connection {
     /// When there is none.
     pub fn post(&self, body: &[u8]) -> Result<Answer, SendError> {
         let start = now();
-        let mut request = self.agent.post(&self.target.url).header("Content-Type", "application/octet-stream");
+        let http = self.http.as_ref().map_err(Clone::clone)?;
+        let mut request = Request::post(&self.target.url).header("Content-Type", "application/octet-stream");
         if let Some(authorization) = &self.target.authorization {
             request = request.header("Authorization", authorization);
         }
-        let mut response = request.send(body).map_err(|error| SendError(error.to_string()))?;
-        // The connection is free for the next body only once the answer is read.
-        response.body_mut().read_to_vec().map_err(|error| SendError(error.to_string()))?;
-        Ok(Answer { status: response.status().as_u16(), latency: start.elapsed() })
+        let answer = http.send(request, body.to_vec())?;
+        Ok(Answer { status: answer.status().as_u16(), latency: start.elapsed() })
     }
 }
 

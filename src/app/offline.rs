@@ -65,8 +65,7 @@ fn answer_of_the_service(config: &Config, command: &Command) -> Result<Option<An
 /// Stores lower cursors; the pumps begin there at the next start.
 fn replay_stored(config: &Config, asked: &Replay) -> Result<Vec<String>, String> {
     let clock = Clock::system();
-    let (journal, _) =
-        Journal::open(super::upkeep::journal_options(config, &clock)).map_err(|error| error.to_string())?;
+    let (journal, _) = Journal::open(super::journal::options(config, &clock)).map_err(|error| error.to_string())?;
     let rewind = replay::rewind(journal.view(), &clock, asked)?;
     let wanted = |name: &String| replay::is_wanted(name, asked.sink.as_deref());
     let mut lines = Vec::new();
@@ -118,7 +117,7 @@ pub fn forget_cursor(config: &Config, name: &str) -> Result<String, String> {
         return Err(format!("{name} is configured: take it out of the configuration first"));
     }
     let (journal, _) =
-        Journal::open(super::upkeep::journal_options(config, &Clock::system())).map_err(|error| error.to_string())?;
+        Journal::open(super::journal::options(config, &Clock::system())).map_err(|error| error.to_string())?;
     let was_there = journal.cursors().forget(name).map_err(|error| error.to_string())?;
     journal.close();
     if was_there {

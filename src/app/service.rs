@@ -1,9 +1,9 @@
 //! The running service: started part by part, stopped in the data's order.
 
 use super::error::StartError;
-use super::upkeep::{self, Upkeep};
-use super::{commands, sinks, sources, status};
+use super::{commands, journal, sinks, sources, status, upkeep};
 use crate::admin::{Admin, Views};
+use crate::base::{Stop, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
@@ -16,7 +16,6 @@ use crate::meters::Meters;
 use crate::source::Sources;
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,8 @@ pub struct Service {
     sources: Arc<Sources>,
     account_paths: Vec<(String, String)>,
     control: Control,
-    upkeep: Upkeep,
+    tasks: Tasks,
+    stop: Stop,
     admin: Admin,
 }
 
@@ -45,7 +45,7 @@ impl Service {
         let started = clock.now();
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
-        let journal = open_journal(&config, &clock)?;
+        let journal = journal::open(&config, &clock)?;
         let dead_letters =
             DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
         let coverage = Coverage::open(&config.data_directory);
@@ -97,14 +97,28 @@ impl Service {
         let views = views(&snapshot, &pumps, &metrics);
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
-        let upkeep = Upkeep::start(metrics, door, journal.clone()).map_err(StartError::because)?;
+        let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
+        tasks.spawn("upkeep", upkeep::keep_up(metrics, door, journal.clone(), stop.clone()));
         let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
         tracing::info!(
             webhook = %webhook.local_addr(), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
             "taking data"
         );
-        Ok(Self { clock, runtime, journal, coverage, pumps, webhook, sources, account_paths, control, upkeep, admin })
+        Ok(Self {
+            clock,
+            runtime,
+            journal,
+            coverage,
+            pumps,
+            webhook,
+            sources,
+            account_paths,
+            control,
+            tasks,
+            stop,
+            admin,
+        })
     }
 
     /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
@@ -156,7 +170,10 @@ impl Service {
         self.runtime.block_on(self.sources.join(until));
         self.journal.close();
         self.control.stop();
-        self.upkeep.stop();
+        self.stop.by(until);
+        for task in self.runtime.block_on(self.tasks.join(until)) {
+            tracing::warn!(task, "the task was busy at the deadline and is cancelled");
+        }
         self.admin.stop();
         self.runtime.shutdown_timeout(left(&self.clock).min(Duration::from_secs(1)));
         tracing::info!("stopped");
@@ -209,18 +226,6 @@ impl Service {
 /// Runs the webhook, ingest and all other sources.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ingest").build()
-}
-
-fn open_journal(config: &Config, clock: &Clock) -> Result<Journal, StartError> {
-    let options = upkeep::journal_options(config, clock);
-    // Where it is made here, it is for its owner alone, like the control socket in it.
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_directory);
-    made.map_err(|error| {
-        StartError(format!("the data directory {} cannot be made: {error}", config.data_directory.display()))
-    })?;
-    let (journal, opening) = Journal::open(options).map_err(StartError::because)?;
-    tracing::info!(%opening, "journal open");
-    Ok(journal)
 }
 
 fn views(snapshot: &status::Snapshot, pumps: &Arc<Vec<PumpHandle>>, metrics: &upkeep::Recorder) -> Views {

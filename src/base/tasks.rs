@@ -4,6 +4,7 @@
 //! cancelled and named.
 
 use parking_lot::Mutex;
+use std::any::Any;
 use std::future::Future;
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -46,6 +47,13 @@ impl Tasks {
         }
         cancelled
     }
+}
+
+/// The text that a panic was raised with.
+#[must_use]
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use super::Failure;
 use super::place::DataPlace;
 use super::records::open_journal;
-use super::table::{print, print_json, size, table};
+use super::table::{print, print_json, table};
 use crate::app::{forget_cursor, repair_segment, restore_journal};
+use crate::base::human;
 use crate::journal::inspect::Inspection;
 use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
@@ -203,7 +204,7 @@ fn print_overview(overview: &Overview) -> Result<(), Failure> {
         "records {} to {}, {} in {} segments",
         overview.oldest_sequence,
         overview.next_sequence.saturating_sub(1),
-        size(overview.bytes),
+        human::bytes(overview.bytes),
         overview.segments.len()
     ))?;
     let mut segments = table(&["segment", "first", "last", "size", "journal"]);
@@ -212,7 +213,7 @@ fn print_overview(overview: &Overview) -> Result<(), Failure> {
             segment.file.clone(),
             segment.first_sequence.to_string(),
             segment.next_sequence.saturating_sub(1).to_string(),
-            size(segment.bytes),
+            human::bytes(segment.bytes),
             segment.journal.clone().unwrap_or_else(|| "unreadable".to_owned()),
         ]);
     }

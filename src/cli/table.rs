@@ -29,8 +29,3 @@ fn unless_closed(result: std::io::Result<()>) -> Result<(), Failure> {
         other => Ok(other?),
     }
 }
-
-/// Bytes as a person reads them.
-pub(super) fn size(bytes: u64) -> String {
-    indicatif::BinaryBytes(bytes).to_string()
-}

@@ -1,12 +1,10 @@
 //! `[[smart_me]]`: what may be asked of smart-me's REST API, by account.
 
-mod polling;
-
 use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::Texts;
 use super::webhook::{NAME_WANTED, Sender, is_name};
-use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Wanted};
+use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, Wanted};
 use crate::wire::PayloadFormat;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -19,6 +17,19 @@ const RECONCILE_EVERY: Duration = Duration::from_mins(15);
 const RECONCILE_EVERY_MIN: Duration = Duration::from_secs(1);
 /// The least rights that the service needs.
 const SCOPES: [&str; 2] = ["device.read", "realtimeapi.readwrite"];
+
+/// Where the webhook brings the readings: often enough to see what is silent.
+const WATCH_EVERY: Duration = Duration::from_mins(5);
+/// Where nothing else does.
+const STORE_EVERY: Duration = Duration::from_mins(1);
+/// Below it the budget would go into nothing else.
+const EVERY_MIN: Duration = Duration::from_secs(1);
+/// The vendor calls a device offline after it.
+const STALE_AFTER: Duration = Duration::from_mins(15);
+/// Microwatt-hours; beyond it nobody counts.
+const FACTOR_MAX: usize = 1_000_000;
+/// In place of ids: everybody's values.
+const ALL: &str = "all";
 
 pub(super) fn smart_me(sections: Vec<Section<'_>>, senders: &[Sender]) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
@@ -41,8 +52,8 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
     let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
     let meter = meter(&mut section);
     let wanted = wanted(&mut section, sender, meter);
-    let mut polling = polling::polling(&mut section, sender.is_some(), meter);
-    let reach = polling::reach(&mut section, polling.as_mut());
+    let mut polling = polling(&mut section, sender.is_some(), meter);
+    let reach = reach(&mut section, polling.as_mut());
     if let (Some(name), None) = (&name, sender) {
         without_webhook(&section, name, polling.as_ref());
     }
@@ -166,4 +177,55 @@ fn reconcile(section: &mut Section<'_>) -> Option<Duration> {
         section.fault("reconcile", "needs public_url: the address under which smart-me reaches the webhook");
     }
     is_wanted.then_some(every)
+}
+
+/// How an account is asked; it watches where a webhook brings its readings, and stores
+/// where none does.
+fn polling(section: &mut Section<'_>, has_webhook: bool, only: Option<Uuid>) -> Option<Polling> {
+    let default = if has_webhook { PollMode::Watch } else { PollMode::Store };
+    let modes = [("off", None), ("watch", Some(PollMode::Watch)), ("store", Some(PollMode::Store))];
+    let mode = section.choice("poll", &modes, Some(default));
+    let every = section.get_or("poll_every", if mode == Some(PollMode::Store) { STORE_EVERY } else { WATCH_EVERY });
+    if every < EVERY_MIN {
+        section.fault("poll_every", "must be at least a second");
+    }
+    let values = values(section);
+    if values != ValuesOf::None && mode != Some(PollMode::Store) {
+        section.fault("poll_values", "needs poll = \"store\": otherwise nobody would look at them");
+    }
+    let stale_after = section.get_or("stale_after", STALE_AFTER);
+    let gateways = section.get_or("mbus_gateways", true);
+    let factor = section.number_between("unit_factor_expected", 1, 1..=FACTOR_MAX);
+    let unit_factor_expected = u32::try_from(factor).map_or(1.0, f64::from);
+    let only = only.map(Into::into);
+    Some(Polling { mode: mode?, every, only, values, stale_after, gateways, unit_factor_expected })
+}
+
+fn values(section: &mut Section<'_>) -> ValuesOf {
+    let Texts(ids) = section.get_or("poll_values", Texts(Vec::new()));
+    if ids.is_empty() {
+        return ValuesOf::None;
+    }
+    if ids == [ALL] {
+        return ValuesOf::All;
+    }
+    let read = |id: &String| {
+        let read = id.parse::<Uuid>();
+        read.map_err(|_| section.fault("poll_values", format!("'{id}' is no id of a device at smart-me"))).ok()
+    };
+    ValuesOf::Some(ids.iter().filter_map(read).map(Into::into).collect())
+}
+
+/// Whose devices the account sees. A partner's calls are few.
+fn reach(section: &mut Section<'_>, polling: Option<&mut Polling>) -> Reach {
+    if !section.get_or("partner", false) {
+        return Reach::Own;
+    }
+    if let Some(polling) = polling {
+        if polling.values != ValuesOf::None {
+            section.fault("poll_values", "is not for a partner's account: smart-me lists no such call");
+        }
+        polling.gateways = false;
+    }
+    Reach::Partner
 }

@@ -9,6 +9,7 @@
 use super::refused_rows::letter_of;
 use super::shared::Shared;
 use super::trouble::Trouble;
+use crate::base::panic_message;
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
 use std::any::Any;
@@ -83,7 +84,7 @@ impl Deaths {
             ));
         }
         match (at_hand, letters) {
-            (Some(poison), Some(letters)) => self.set_aside(poison, shared, letters, &message),
+            (Some(poison), Some(letters)) => self.set_aside(poison, shared, letters, message),
             _ => Trouble::blocked(format!(
                 "the code of sink {name} failed {deaths} times at record {sequence} or after it: {message}; this is a \
                  fault of the program: look at `meterline journal --records` there, and report it"
@@ -118,9 +119,4 @@ impl Deaths {
             Err(trouble) => trouble,
         }
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
 }

@@ -276,7 +276,7 @@ fn meters_and_versions_and_texts_are_bounded_and_who_was_not_listed_for_a_month_
         let name = minute.to_string();
         stand.tell("acme", &[(1, &name, "63")], minutes(minute));
     }
-    let known = stand.meters.0.known.lock().unwrap().meters[&id(1)].versions.len();
+    let known = stand.meters.0.known.lock().meters[&id(1)].versions.len();
     assert_eq!(known, VERSIONS_MAX);
     let month_later = after(known::FORGOTTEN_AFTER + Duration::from_mins(5));
     let new = stand.tell("acme", &[(99, "One more", "63")], month_later);
@@ -299,7 +299,7 @@ proptest! {
         let mut stand = Stand::new();
         for (minute, (meter, name, is_refused, is_restart)) in (0..).zip(steps) {
             let told: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
-            let is_refused = is_refused && !stand.meters.0.known.lock().unwrap().meters.is_empty();
+            let is_refused = is_refused && !stand.meters.0.known.lock().meters.is_empty();
             let describe = |stand: &Stand, taken: bool| {
                 let mut new = Vec::new();
                 let record = |body: &[u8]| {

@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Meters of one source whose last times are remembered.
-const METERS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(if cfg!(test) { 2 } else { 19_999 });
+pub(super) const METERS_MAX: usize = 20_000;
 /// Readings of one record.
 const READINGS_MAX: usize = 250;
 
@@ -61,7 +61,7 @@ impl Inlet {
         Self {
             entrance,
             keep,
-            last: LruCache::new(METERS_MAX),
+            last: LruCache::new(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),

@@ -6,9 +6,8 @@
 //! at once and turns by its deadline.
 
 use super::description::{Reporter, State};
-use crate::base::{Backoff, Stop, Stopped};
+use crate::base::{Backoff, Stop, Stopped, panic_message};
 use crate::clock::Clock;
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -160,9 +159,4 @@ async fn unless_panicked(turn: impl Future<Output = Result<(), SourceError>>) ->
         )))),
     })
     .await
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

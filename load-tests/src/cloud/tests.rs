@@ -1,6 +1,9 @@
 //! The cloud over real sockets.
 
 use super::*;
+use crate::http::{Http, SendError};
+use hyper::http::request::Builder;
+use hyper::{Request, Response};
 use uuid::Uuid;
 
 const KEY: &str = "ApiKey k";
@@ -10,21 +13,21 @@ fn cloud(switches: Switches) -> Cloud {
     Cloud::start(vec![CloudAccount::new("a", logins)], switches).unwrap()
 }
 
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+fn send(request: Builder, body: &'static str) -> Result<Response<String>, SendError> {
+    Http::new()?.send(request, body)
 }
 
 fn get(cloud: &Cloud, path: &str, authorization: &str) -> (u16, String) {
-    let mut answer =
-        agent().get(format!("{}{path}", cloud.url())).header("authorization", authorization).call().unwrap();
-    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    let request = Request::get(format!("{}{path}", cloud.url())).header("authorization", authorization);
+    let answer = send(request, "").unwrap();
+    (answer.status().as_u16(), answer.into_body())
 }
 
 fn register(cloud: &Cloud) -> (u16, String) {
     let body = r#"{"registrationType":2,"apiUrl":"https://m.example/a","basicAuthPassword":"p"}"#;
-    let request = agent().post(format!("{}/RegisterForRealtimeApi", cloud.url())).header("authorization", KEY);
-    let mut answer = request.send(body).unwrap();
-    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    let request = Request::post(format!("{}/RegisterForRealtimeApi", cloud.url())).header("authorization", KEY);
+    let answer = send(request, body).unwrap();
+    (answer.status().as_u16(), answer.into_body())
 }
 
 #[test]
@@ -36,8 +39,8 @@ fn a_registration_is_taken_without_a_word_and_listed() {
     assert!(listed.contains("\"ApiUrl\":\"https://m.example/a\"") && !listed.contains("Password"), "{listed}");
     let id = cloud.registrations("a")[0].id;
     let url = format!("{}/RegisterForRealtimeApi/{id}", cloud.url());
-    assert_eq!(agent().delete(&url).header("authorization", KEY).call().unwrap().status(), 200);
-    assert_eq!(agent().delete(&url).header("authorization", KEY).call().unwrap().status(), 404);
+    assert_eq!(send(Request::delete(&url).header("authorization", KEY), "").unwrap().status(), 200);
+    assert_eq!(send(Request::delete(&url).header("authorization", KEY), "").unwrap().status(), 404);
     assert_eq!(cloud.requests().len(), 4);
 }
 
@@ -69,13 +72,9 @@ fn tokens_end_and_can_be_revoked() {
     let cloud = cloud(Switches::default());
     let fetch = || {
         let form = "grant_type=client_credentials&client_id=id&client_secret=secret&scope=device.read";
-        let mut answer = agent()
-            .post(format!("{}/oauth/token", cloud.url()))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .send(form)
-            .unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
-        let token: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let request = Request::post(format!("{}/oauth/token", cloud.url()))
+            .header("content-type", "application/x-www-form-urlencoded");
+        let token: serde_json::Value = serde_json::from_str(send(request, form).unwrap().body()).unwrap();
         format!("Bearer {}", token["access_token"].as_str().unwrap())
     };
     let token = fetch();
@@ -97,16 +96,15 @@ fn with_application(login: LoginSwitches) -> Cloud {
 }
 
 fn token(cloud: &Cloud, form: &str) -> serde_json::Value {
-    let mut answer = agent().post(format!("{}/api/oauth/token/", cloud.url())).send(form).unwrap();
-    serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+    let request = Request::post(format!("{}/api/oauth/token/", cloud.url()));
+    serde_json::from_str(Http::new().unwrap().send(request, form.to_owned()).unwrap().body()).unwrap()
 }
 
 /// The code that a browser comes back with, its challenge from RFC 7636, appendix B.
 fn code(cloud: &Cloud) -> String {
-    let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
     let query = "response_type=code&client_id=app&state=s&scope=offline_access&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fb\
                  &code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    let answer = agent.get(format!("{}/oauth/authorize?{query}", cloud.url())).call().unwrap();
+    let answer = send(Request::get(format!("{}/oauth/authorize?{query}", cloud.url())), "").unwrap();
     let back = answer.headers()["location"].to_str().unwrap().to_owned();
     let code = back.strip_prefix("http://127.0.0.1:1/b?code=").and_then(|rest| rest.strip_suffix("&state=s"));
     code.unwrap_or_else(|| panic!("{back}")).to_owned()
@@ -135,9 +133,9 @@ fn a_refresh_token_stays_ends_at_once_or_when_the_next_is_used() {
     ] {
         let cloud =
             with_application(LoginSwitches { rotation, device_interval: Duration::ZERO, ..LoginSwitches::default() });
-        let mut device =
-            agent().post(format!("{}/oauth/device", cloud.url())).send("client_id=app&scope=offline_access").unwrap();
-        let device: serde_json::Value = serde_json::from_str(&device.body_mut().read_to_string().unwrap()).unwrap();
+        let request = Request::post(format!("{}/oauth/device", cloud.url()));
+        let device = send(request, "client_id=app&scope=offline_access").unwrap();
+        let device: serde_json::Value = serde_json::from_str(device.body()).unwrap();
         let code = device["device_code"].as_str().unwrap();
         let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&client_id=app";
         let ask = || token(&cloud, &format!("{grant}&device_code={code}"));
@@ -164,9 +162,10 @@ fn faults_come_in_their_order_and_then_no_more() {
     let cloud = cloud(Switches::default());
     cloud.fail_next(1, Fault::Status(429, Some(7)));
     cloud.fail_next(1, Fault::Cut);
-    let first = agent().get(format!("{}/x", cloud.url())).call().unwrap();
+    let ask = || send(Request::get(format!("{}/x", cloud.url())), "");
+    let first = ask().unwrap();
     assert_eq!((first.status().as_u16(), first.headers()["retry-after"].to_str().unwrap()), (429, "7"));
-    assert!(agent().get(format!("{}/x", cloud.url())).call().is_err());
+    assert!(ask().is_err());
     assert_eq!(get(&cloud, "/RegisterForRealtimeApi", KEY).0, 200);
 }
 
@@ -186,7 +185,7 @@ fn devices_are_listed_with_net_counters_and_the_clouds_own_date() {
         ];
     });
     cloud.set_now(Some(8_000_000_000_000));
-    let answer = agent().get(format!("{}/Devices", cloud.url())).header("authorization", KEY).call().unwrap();
+    let answer = send(Request::get(format!("{}/Devices", cloud.url())).header("authorization", KEY), "").unwrap();
     assert_eq!(answer.headers()["date"].to_str().unwrap(), "Thu, 01 Jan 1970 02:13:20 GMT");
     let devices: serde_json::Value = serde_json::from_str(&get(&cloud, "/Devices", KEY).1).unwrap();
     let number = |name: &str| devices[0][name].as_f64().unwrap();

@@ -40,9 +40,9 @@ fn whoever_observes_sees_every_record_that_is_noted() {
     feed.append_as("acme", Verdict::Undecodable, 1, b"\xff");
     feed.append_readings("other", 1);
     let _pump = noting(&feed, &coverage, move |delivery| {
-        note.lock().unwrap().push((delivery.source.to_owned(), delivery.record.sequence.0));
+        note.lock().push((delivery.source.to_owned(), delivery.record.sequence.0));
     });
     until("all is noted", || coverage.has_noted(Sequence(5)));
     let wanted = [("acme".to_owned(), 1), ("acme".to_owned(), 2), ("other".to_owned(), 4)];
-    assert_eq!(*seen.lock().unwrap(), wanted);
+    assert_eq!(*seen.lock(), wanted);
 }

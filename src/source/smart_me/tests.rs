@@ -1,18 +1,28 @@
 //! The client and the registrar against a cloud over real sockets.
 
 use super::*;
+use crate::base::Stop;
 use crate::clock::Clock;
 use crate::secret::Secret;
+use bytes::Bytes;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudLogin, CloudRegistration, Fault, Switches};
+use std::future::Future;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 
 mod logged_in;
 mod poll;
 mod reconcile;
 mod repair;
+mod site;
+
+/// One for all tests: a client's connections live on the runtime that they were made on.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().enable_all().worker_threads(2).build().unwrap());
 
 const ADDRESS: &str = "https://meter.example/secret-path";
 const KEY: &str = "hunter2-key";
@@ -48,10 +58,33 @@ fn account(cloud: &Cloud, login: Login) -> Account {
 }
 
 fn client(cloud: &Cloud, login: Login) -> Client {
-    let account = account(cloud, login);
+    client_of(account(cloud, login), Stop::default())
+}
+
+fn client_of(account: Account, stop: Stop) -> Client {
     // Nothing of these logins is kept on disk.
-    let access = Access::new(&account, Path::new(""));
-    Client::new(account, access, Duration::from_mins(1), Arc::default(), Clock::system())
+    let access = Access::new(&account, Path::new(""), stop, Clock::system());
+    Client::new(account, access, Duration::from_mins(1))
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(work)
+}
+
+/// Asks for the list of registrations.
+fn get(client: &Client) -> Result<Bytes, ApiError> {
+    run(client.get(LIST)).map(|answer| answer.body)
+}
+
+/// Waits until something holds.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..2_000 {
+        if holds() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not within 20 s: {what}");
 }
 
 fn key() -> Login {
@@ -70,7 +103,7 @@ fn every_way_to_log_in_is_accepted() {
     let cloud = cloud(Switches::default());
     let basic = Login::Basic { user: "portal".to_owned(), password: Secret::new(PASSWORD) };
     for login in [key(), basic, oauth("hunter2-secret")] {
-        assert_eq!(client(&cloud, login).get(LIST).unwrap(), b"[]");
+        assert_eq!(get(&client(&cloud, login)).unwrap(), "[]");
     }
 }
 
@@ -78,11 +111,11 @@ fn every_way_to_log_in_is_accepted() {
 fn a_wrong_key_secret_or_claim_is_named_and_not_repeated() {
     let cloud = cloud(Switches::default());
     for login in [Login::ApiKey(Secret::new("hunter2-wrong")), oauth("hunter2-wrong")] {
-        let error = client(&cloud, login).get(LIST).unwrap_err();
+        let error = get(&client(&cloud, login)).unwrap_err();
         assert!(matches!(error, ApiError::Login(_)), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
-    let error = client(&cloud, Login::ApiKey(Secret::new("reader"))).get(LIST).unwrap_err();
+    let error = get(&client(&cloud, Login::ApiKey(Secret::new("reader")))).unwrap_err();
     assert!(matches!(&error, ApiError::Forbidden(_)) && error.to_string().contains("realtimeapi"), "{error}");
     assert_eq!(cloud.requests().len(), 3, "each was asked once");
 }
@@ -90,19 +123,19 @@ fn a_wrong_key_secret_or_claim_is_named_and_not_repeated() {
 #[test]
 fn a_token_is_used_until_shortly_before_its_end_and_renewed_when_it_is_refused() {
     let cloud = cloud(Switches::default());
-    let mut client = client(&cloud, oauth("hunter2-secret"));
+    let client = client(&cloud, oauth("hunter2-secret"));
     let tokens = || cloud.requests().iter().filter(|request| request.what.ends_with("/oauth/token")).count();
-    client.get(LIST).unwrap();
-    client.get(LIST).unwrap();
+    get(&client).unwrap();
+    get(&client).unwrap();
     assert_eq!(tokens(), 1);
     cloud.revoke_tokens();
-    client.get(LIST).unwrap();
+    get(&client).unwrap();
     assert_eq!(tokens(), 2, "in the middle of a page of work");
     // One that ends within the minute is never used twice.
     cloud.set_token_lifetime(Duration::from_secs(59));
     cloud.revoke_tokens();
-    client.get(LIST).unwrap();
-    client.get(LIST).unwrap();
+    get(&client).unwrap();
+    get(&client).unwrap();
     assert_eq!(tokens(), 4);
 }
 
@@ -111,7 +144,7 @@ fn what_is_asked_is_repeated_after_trouble_and_waits_as_long_as_it_is_told() {
     let cloud = cloud(Switches::default());
     for fault in [Fault::Status(429, Some(2)), Fault::Status(524, None), Fault::Cut] {
         cloud.fail_next(1, fault);
-        assert_eq!(client(&cloud, key()).get(LIST).unwrap(), b"[]", "{fault:?}");
+        assert_eq!(get(&client(&cloud, key())).unwrap(), "[]", "{fault:?}");
     }
     let requests = cloud.requests();
     let told = requests.windows(2).find(|pair| pair[0].status == 429).unwrap();
@@ -123,8 +156,8 @@ fn what_is_asked_is_repeated_after_trouble_and_waits_as_long_as_it_is_told() {
 fn trouble_that_lasts_longer_than_the_patience_is_an_error_and_not_a_storm() {
     let cloud = cloud(Switches::default());
     cloud.fail_next(1000, Fault::Status(429, Some(120)));
-    let error = client(&cloud, key()).get(LIST).unwrap_err();
-    assert!(matches!(error, ApiError::Busy(_)), "{error}");
+    let error = get(&client(&cloud, key())).unwrap_err();
+    assert!(matches!(error, ApiError::Away(_)), "{error}");
     assert_eq!(cloud.requests().len(), 1, "two minutes are beyond a patience of one");
 }
 
@@ -132,18 +165,14 @@ fn trouble_that_lasts_longer_than_the_patience_is_an_error_and_not_a_storm() {
 fn a_stop_ends_the_wait() {
     let cloud = cloud(Switches::default());
     cloud.fail_next(1000, Fault::Status(503, Some(30)));
-    let pause = Arc::new(Pause::default());
-    let mut client = {
-        let account = account(&cloud, key());
-        let access = Access::new(&account, Path::new(""));
-        Client::new(account, access, Duration::from_mins(10), Arc::clone(&pause), Clock::system())
-    };
-    let waiting = std::thread::spawn(move || client.get(LIST));
-    while cloud.requests().is_empty() {
-        std::thread::yield_now();
-    }
-    pause.end();
-    assert_eq!(waiting.join().unwrap(), Err(ApiError::Stopped));
+    let stop = Stop::default();
+    let account = account(&cloud, key());
+    let access = Access::new(&account, Path::new(""), stop.clone(), Clock::system());
+    let client = Client::new(account, access, Duration::from_mins(10));
+    let waiting = RUNTIME.spawn(async move { client.get(LIST).await });
+    until("it is asked", || !cloud.requests().is_empty());
+    stop.by(Clock::system().monotonic());
+    assert_eq!(run(waiting).unwrap(), Err(ApiError::Stopped));
 }
 
 #[test]
@@ -152,7 +181,7 @@ fn what_is_made_is_not_made_twice() {
     let body = wanted();
     for (fault, error) in [(Fault::DoneAndCut, "not known"), (Fault::Status(524, None), "not known")] {
         cloud.fail_next(1, fault);
-        let said = client(&cloud, key()).post(LIST, &body.as_new().to_json()).unwrap_err().to_string();
+        let said = run(client(&cloud, key()).post(LIST, body.as_new().to_json())).unwrap_err().to_string();
         assert!(said.contains(error) && !said.contains("hunter2") && !said.contains("secret-path"), "{said}");
     }
     assert_eq!(cloud.registrations("a").len(), 1, "the one that was done before the cut");
@@ -161,9 +190,9 @@ fn what_is_made_is_not_made_twice() {
 #[test]
 fn a_server_that_repeats_what_it_was_sent_puts_no_secret_into_an_error() {
     let cloud = cloud(Switches { allows_duplicates: false, ..Switches::default() });
-    let mut client = client(&cloud, key());
-    client.post(LIST, &wanted().as_new().to_json()).unwrap();
-    let error = client.post(LIST, &wanted().as_new().to_json()).unwrap_err();
+    let client = client(&cloud, key());
+    run(client.post(LIST, wanted().as_new().to_json())).unwrap();
+    let error = run(client.post(LIST, wanted().as_new().to_json())).unwrap_err();
     assert!(matches!(error, ApiError::Refused(_)), "{error}");
     assert!(!error.to_string().contains("hunter2") && !error.to_string().contains("secret-path"), "{error}");
     let shown = format!("{client:?}");

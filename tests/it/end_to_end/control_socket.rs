@@ -4,7 +4,7 @@ use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::{assert_exactly, of_sqlite};
 use crate::support::wait;
-use meterline_load::{Connection, Expected, Script};
+use meterline_load::{Expected, Script};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;

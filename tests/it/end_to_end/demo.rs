@@ -3,7 +3,7 @@
 use crate::support::process::Process;
 use crate::support::stores::of_sqlite;
 use crate::support::wait;
-use meterline_load::SampleKey;
+use meterline_load::{SampleKey, http};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -35,7 +35,7 @@ fn the_demo_registers_itself_loses_quarter_hours_and_fetches_every_one() {
     });
     wait::until("what was lost is fetched", LIMIT, || {
         assert!(demo.ended().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
-        let text = ureq::get(format!("{page}status.json")).call().unwrap().body_mut().read_to_string().unwrap();
+        let text = http::get(&format!("{page}status.json")).unwrap().1;
         let status: Value = serde_json::from_str(&text).unwrap();
         let gaps = status["missing"]["newest"].as_array().unwrap().clone();
         gaps.iter().filter(|gap| gap["state"] == "repaired").count() == LOSING

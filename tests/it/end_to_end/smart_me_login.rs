@@ -3,8 +3,10 @@
 use crate::support::ports;
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
 use crate::support::wait;
+use hyper::Request;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudLogin, LoginSwitches, Switches};
-use std::io::{BufRead, BufReader, Read, Write};
+use meterline_load::http::{self, Http};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::time::Duration;
 
@@ -80,8 +82,8 @@ impl LoggingIn {
 
 /// Where a browser that opens this address is sent back to.
 fn browse(address: &str) -> String {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-    agent.get(address).call().unwrap().headers()["location"].to_str().unwrap().to_owned()
+    let answer = Http::new().unwrap().send(Request::get(address), "").unwrap();
+    answer.headers()["location"].to_str().unwrap().to_owned()
 }
 
 fn wait_for_state(service: &Service, state: &str) {
@@ -121,7 +123,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_said_once_and_ma
     let port = ports::free().to_string();
     let mut login = LoggingIn::start(&service, &["--browser", "--port", &port]);
     let back = browse(&login.line_with("http://"));
-    assert_eq!(ureq::get(back).call().unwrap().status(), 200);
+    assert_eq!(http::get(&back).unwrap().0, 200);
     shown.push(login.end());
     wait_for_state(&service, "running");
     tokens.extend(cloud.refresh_tokens());

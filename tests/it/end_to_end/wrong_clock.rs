@@ -8,7 +8,7 @@ use meterline::app::{Service, command};
 use meterline::clock::Clock;
 use meterline::config::{Config, parse};
 use meterline::control::{Command, Replay, Reread};
-use meterline_load::{Connection, Script, Target};
+use meterline_load::{Connection, Script, Target, http};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,9 +40,7 @@ impl InProcess {
     }
 
     fn page(&self, path: &str) -> (u16, String) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut answer = agent.get(format!("http://{}{path}", self.service.admin_address())).call().unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+        http::get(&format!("http://{}{path}", self.service.admin_address())).unwrap()
     }
 
     fn jumps(&self) -> u64 {

@@ -3,6 +3,8 @@
 
 use super::{fresh_config, migrated_config, rows_once_there_are, wait_applied};
 use crate::support::questdb::{Client, Server};
+use hyper::Request;
+use meterline_load::http::Http;
 use questdb::ingress::{Buffer, ProtocolVersion, TimestampNanos};
 use serde_json::{Value, json};
 
@@ -13,21 +15,20 @@ const TOO_LATE: i64 = 9_220_000_000_000_000_000;
 
 /// A connection that is kept from request to request.
 struct Writer {
-    agent: ureq::Agent,
+    http: Http,
     url: String,
 }
 
 impl Writer {
     fn new(client: &Client) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections(1);
-        Self { agent: config.build().into(), url: client.url().to_owned() }
+        Self { http: Http::new().unwrap(), url: client.url().to_owned() }
     }
 
     /// Status and JSON of the answer.
     fn write(&self, rows: &[u8]) -> (u16, Value) {
-        let mut answer = self.agent.post(format!("{}/write?precision=n", self.url)).send(rows).unwrap();
-        let body = answer.body_mut().read_to_string().unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null))
+        let request = Request::post(format!("{}/write?precision=n", self.url));
+        let answer = self.http.send(request, rows.to_vec()).unwrap();
+        (answer.status().as_u16(), serde_json::from_str(answer.body()).unwrap_or(Value::Null))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::process::{Process, server_script};
 use super::{from_environment, ports};
+use meterline_load::http;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -9,13 +10,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 
 /// Asks a server by SQL.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     url: String,
-    agent: ureq::Agent,
 }
 
 impl Client {
@@ -26,8 +25,7 @@ impl Client {
 
     /// A client of the server at `url`.
     pub(crate) fn new(url: &str) -> Self {
-        let config = ureq::Agent::config_builder().timeout_global(Some(REQUEST_LIMIT)).http_status_as_error(false);
-        Self { url: url.to_owned(), agent: config.build().into() }
+        Self { url: url.to_owned() }
     }
 
     /// Where the server is, as the configuration wants it.
@@ -62,13 +60,11 @@ impl Client {
 
     /// The rows of a query, or what went wrong.
     pub(crate) fn try_query(&self, sql: &str) -> Result<Vec<Vec<Value>>, String> {
-        let url = format!("{}/exec", self.url);
-        let mut answer =
-            self.agent.get(url).query("query", sql).query("nm", "true").call().map_err(|error| error.to_string())?;
-        let body =
-            answer.body_mut().with_config().limit(u64::MAX).read_to_string().map_err(|error| error.to_string())?;
-        if !answer.status().is_success() {
-            return Err(format!("{}: {body}", answer.status()));
+        let encoded: String = sql.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let url = format!("{}/exec?nm=true&query={encoded}", self.url);
+        let (status, body) = http::get(&url).map_err(|error| error.to_string())?;
+        if status != 200 {
+            return Err(format!("{status}: {body}"));
         }
         let json: Value = serde_json::from_str(&body).map_err(|error| format!("{error} in {body}"))?;
         Ok(json["dataset"].as_array().into_iter().flatten().map(|row| row.as_array().unwrap().clone()).collect())
@@ -76,7 +72,7 @@ impl Client {
 
     /// Whether the server answers.
     pub(crate) fn is_up(&self) -> bool {
-        self.agent.get(format!("{}/ping", self.url)).call().is_ok_and(|answer| answer.status() == 204)
+        http::get(&format!("{}/ping", self.url)).is_ok_and(|(status, _)| status == 204)
     }
 }
 

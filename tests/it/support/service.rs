@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use super::{ports, wait};
-use meterline_load::{Body, Connection, Target};
+use meterline_load::{Body, Connection, Target, http};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -171,11 +171,7 @@ impl Service {
 
     /// Status and text of a page of the admin listener; `None` while it does not answer.
     pub(crate) fn page(&self, path: &str) -> Option<(u16, String)> {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(START_LIMIT));
-        let agent: ureq::Agent = config.build().into();
-        let mut answer = agent.get(format!("http://127.0.0.1:{}{path}", self.admin_port)).call().ok()?;
-        let text = answer.body_mut().read_to_string().ok()?;
-        Some((answer.status().as_u16(), text))
+        http::get(&format!("http://127.0.0.1:{}{path}", self.admin_port)).ok()
     }
 
     /// What the status page says, as data.

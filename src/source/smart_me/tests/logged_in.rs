@@ -1,11 +1,13 @@
 //! Logins of persons, against a cloud over real sockets.
 
 use super::*;
+use crate::http::{self, Bounds};
+use hyper::StatusCode;
 use meterline_load::cloud::{LoginSwitches, Rotation};
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 const APPLICATION: &str = "application";
 const SECRET: &str = "hunter2-secret";
@@ -42,11 +44,34 @@ impl Scene {
     }
 
     fn logging_in(&self) -> LoggingIn {
-        LoggingIn::new(&self.account, &self.data(), Clock::system()).unwrap()
+        LoggingIn::new(&self.account, self.access(), &self.data()).unwrap()
     }
 
     fn log_in(&self) -> Result<(), LoginError> {
-        self.logging_in().by_device(|prompt| assert!(self.cloud.confirm(&prompt.code)))
+        run(self.logging_in().by_device(|prompt| assert!(self.cloud.confirm(&prompt.code))))
+    }
+
+    /// Logs in with a browser of this machine.
+    fn browse(&self) -> Result<(), LoginError> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (show, shown) = oneshot::channel();
+        let browser = async {
+            let address: String = shown.await.unwrap();
+            // Anyone else who comes there is turned away, and the wait goes on.
+            for other in ["/favicon.ico", "/smart-me-login?code=x&state=x"] {
+                assert_eq!(visit(&format!("http://127.0.0.1:{port}{other}")).await.status(), StatusCode::NOT_FOUND);
+            }
+            let answer = visit(&address).await;
+            let back = answer.headers()["location"].to_str().unwrap();
+            assert_eq!(visit(back).await.status(), StatusCode::OK);
+        };
+        let logging_in = self.logging_in();
+        let login = logging_in.by_browser(port, |address| show.send(address.to_owned()).unwrap());
+        run(async { tokio::join!(login, browser) }).0
+    }
+
+    fn access(&self) -> Access {
+        Access::new(&self.account, &self.data(), Stop::default(), Clock::system())
     }
 
     fn data(&self) -> PathBuf {
@@ -54,13 +79,12 @@ impl Scene {
     }
 
     fn client(&self, access: &Access) -> Client {
-        let patience = Duration::from_mins(1);
-        Client::new(self.account.clone(), access.clone(), patience, Arc::default(), Clock::system())
+        Client::new(self.account.clone(), access.clone(), Duration::from_mins(1))
     }
 
     /// A client as it is after a start.
     fn started(&self) -> Client {
-        self.client(&Access::new(&self.account, &self.data()))
+        self.client(&self.access())
     }
 
     fn token_requests(&self) -> usize {
@@ -68,17 +92,13 @@ impl Scene {
     }
 }
 
-type Way<'a> = &'a dyn Fn(&Scene) -> Result<(), LoginError>;
-
 fn quick() -> LoginSwitches {
     LoginSwitches { told_interval: Duration::ZERO, device_interval: Duration::ZERO, ..LoginSwitches::default() }
 }
 
-/// A browser that follows the address to where it is sent back to.
-fn browse(address: &str) -> String {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-    let answer = agent.get(address).call().unwrap();
-    answer.headers()["location"].to_str().unwrap().to_owned()
+async fn visit(address: &str) -> http::Response {
+    let client = http::Client::new(Bounds { timeout: Duration::from_secs(20), answer_bytes_max: 1024 });
+    client.send(hyper::Request::get(address).body(Bytes::new().into()).unwrap()).await.unwrap()
 }
 
 #[test]
@@ -86,28 +106,9 @@ fn every_way_a_person_logs_in_gives_a_login_that_is_used_and_no_token_is_on_disk
     for secret in [Some(SECRET), None] {
         let scene = Scene::new(secret, quick());
         scene.cloud.sign_in("a");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let device = |scene: &Scene| scene.log_in();
-        let pasted = |scene: &Scene| {
-            let address = std::cell::RefCell::new(String::new());
-            let read = || Ok(browse(&address.borrow()));
-            scene.logging_in().by_pasting(port, |shown| shown.clone_into(&mut address.borrow_mut()), read)
-        };
-        let browser = |scene: &Scene| {
-            scene.logging_in().by_browser(port, |shown| {
-                let shown = shown.to_owned();
-                thread::spawn(move || {
-                    // Whoever else knocks there is waited past.
-                    ureq::get(format!("http://127.0.0.1:{port}/favicon.ico")).call().unwrap_err();
-                    ureq::get(format!("http://127.0.0.1:{port}/smart-me-login?code=x&state=x")).call().unwrap_err();
-                    ureq::get(browse(&shown)).call().unwrap()
-                });
-            })
-        };
-        let ways: [Way<'_>; 3] = [&device, &pasted, &browser];
-        for way in ways {
+        for way in [Scene::log_in, Scene::browse] {
             way(&scene).unwrap();
-            assert_eq!(scene.started().get(LIST).unwrap(), b"[]");
+            assert_eq!(get(&scene.started()).unwrap(), "[]");
             let tokens = scene.cloud.refresh_tokens();
             assert!(!tokens.is_empty());
             for entry in fs::read_dir(scene.data()).unwrap() {
@@ -123,18 +124,15 @@ fn a_code_is_asked_for_at_the_servers_pace_and_slower_when_it_says_so() {
     let pace = Duration::from_secs(1);
     let switches = LoginSwitches { told_interval: Duration::ZERO, device_interval: pace, ..LoginSwitches::default() };
     let scene = Scene::new(Some(SECRET), switches);
-    thread::scope(|scope| {
-        let logging_in = scene.logging_in();
-        let (shown, code) = std::sync::mpsc::sync_channel(1);
-        let login = scope.spawn(move || logging_in.by_device(|prompt| shown.send(prompt.code.clone()).unwrap()));
-        let code = code.recv().unwrap();
-        // The first is too early, the second too soon after it.
-        while scene.token_requests() < 2 {
-            thread::yield_now();
-        }
-        assert!(scene.cloud.confirm(&code));
-        login.join().unwrap().unwrap();
-    });
+    let logging_in = scene.logging_in();
+    let (show, shown) = oneshot::channel();
+    let login =
+        RUNTIME.spawn(async move { logging_in.by_device(|prompt| show.send(prompt.code.clone()).unwrap()).await });
+    let code = run(shown).unwrap();
+    // The first is too early, the second too soon after it.
+    until("it is asked twice", || scene.token_requests() == 2);
+    assert!(scene.cloud.confirm(&code));
+    run(login).unwrap().unwrap();
     let asked: Vec<_> = scene.cloud.requests().into_iter().filter(|it| it.what.ends_with("/oauth/token")).collect();
     assert_eq!(asked.len(), 3);
     assert!(asked[2].at - asked[1].at >= pace, "it was told to slow down");
@@ -143,8 +141,8 @@ fn a_code_is_asked_for_at_the_servers_pace_and_slower_when_it_says_so() {
 #[test]
 fn a_login_that_is_refused_late_or_unknown_is_one_sentence_that_says_what_to_do() {
     let scene = Scene::new(Some(SECRET), quick());
-    let refused = scene.logging_in().by_device(|prompt| assert!(scene.cloud.deny(&prompt.code)));
-    assert!(refused.unwrap_err().to_string().contains("refused at smart-me"));
+    let refused = run(scene.logging_in().by_device(|prompt| assert!(scene.cloud.deny(&prompt.code))));
+    assert!(refused.unwrap_err().to_string().contains("at smart-me refused the login"));
     let late = Scene::new(Some(SECRET), LoginSwitches { code_lasts: Duration::ZERO, ..quick() });
     assert!(late.log_in().unwrap_err().to_string().contains("run the command again"));
     let change = |change: &dyn Fn(&mut Login)| {
@@ -165,7 +163,7 @@ fn a_login_that_is_refused_late_or_unknown_is_one_sentence_that_says_what_to_do(
     });
     assert!(claims.contains("partner.write"), "{claims}");
     let other = Scene { account: account(&scene.cloud, key()), ..Scene::new(None, quick()) };
-    let error = LoggingIn::new(&other.account, &other.data(), Clock::system()).unwrap_err().to_string();
+    let error = LoggingIn::new(&other.account, other.access(), &other.data()).unwrap_err().to_string();
     assert!(error.contains("token_key_file"), "{error}");
 }
 
@@ -173,15 +171,16 @@ fn a_login_that_is_refused_late_or_unknown_is_one_sentence_that_says_what_to_do(
 fn a_token_that_ends_in_the_middle_is_renewed_once_for_all_clients_of_the_account() {
     for rotation in ROTATIONS {
         let scene = Scene::logged_in(rotation);
-        let access = Access::new(&scene.account, &scene.data());
+        let access = scene.access();
         let work = |pages: usize| {
             let before = scene.token_requests();
-            thread::scope(|scope| {
-                for _ in 0..4 {
-                    let mut client = scene.client(&access);
-                    scope.spawn(move || (0..pages).for_each(|_| drop(client.get(LIST).unwrap())));
+            let work = |client: Client| async move {
+                for _ in 0..pages {
+                    client.get(LIST).await.unwrap();
                 }
-            });
+            };
+            let clients = [(); 4].map(|()| RUNTIME.spawn(work(scene.client(&access))));
+            clients.into_iter().for_each(|client| run(client).unwrap());
             scene.token_requests() - before
         };
         assert_eq!(work(3), 1, "{rotation:?}");
@@ -197,13 +196,13 @@ fn a_login_outlasts_kills_whether_or_not_its_token_is_replaced() {
         let scene = Scene::logged_in(rotation);
         for _ in 0..4 {
             // Nothing is left of it but what is on disk.
-            scene.started().get(LIST).unwrap();
+            get(&scene.started()).unwrap();
         }
-        let (mut one, mut other) = (scene.started(), scene.started());
+        let (one, other) = (scene.started(), scene.started());
         for _ in 0..3 {
             scene.cloud.revoke_tokens();
-            one.get(LIST).unwrap();
-            other.get(LIST).unwrap();
+            get(&one).unwrap();
+            get(&other).unwrap();
         }
         assert_eq!(
             scene.token_requests(),
@@ -218,12 +217,12 @@ fn an_answer_that_got_lost_on_the_way_ends_a_login_only_where_its_token_is_good_
     for rotation in ROTATIONS {
         let scene = Scene::logged_in(rotation);
         scene.cloud.fail_next_token(Fault::DoneAndCut);
-        let outcome = scene.started().get(LIST);
+        let outcome = get(&scene.started());
         if rotation == Rotation::AtOnce {
             let error = outcome.unwrap_err();
             assert!(matches!(error, ApiError::LoggedOut(_)), "{error}");
         } else {
-            assert_eq!(outcome.unwrap(), b"[]", "{rotation:?}");
+            assert_eq!(outcome.unwrap(), "[]", "{rotation:?}");
         }
     }
 }
@@ -231,25 +230,25 @@ fn an_answer_that_got_lost_on_the_way_ends_a_login_only_where_its_token_is_good_
 #[test]
 fn a_revoked_login_names_the_command_and_the_next_one_is_used_without_a_restart() {
     let scene = Scene::logged_in(Rotation::AtOnce);
-    let access = Access::new(&scene.account, &scene.data());
-    let (mut client, mut second) = (scene.client(&access), scene.client(&access));
-    client.get(LIST).unwrap();
+    let access = scene.access();
+    let (client, second) = (scene.client(&access), scene.client(&access));
+    get(&client).unwrap();
     scene.cloud.end_logins("a");
     let before = scene.token_requests();
     for is_second in [false, true, false] {
-        let error = if is_second { &mut second } else { &mut client }.get(LIST).unwrap_err().to_string();
+        let error = get(if is_second { &second } else { &client }).unwrap_err().to_string();
         assert!(error.contains("revoked") && error.contains("`meterline smart-me login --account a`"), "{error}");
     }
     assert_eq!(scene.token_requests() - before, 1, "what is refused is not asked for again");
     scene.log_in().unwrap();
-    assert_eq!(client.get(LIST).unwrap(), b"[]");
-    assert_eq!(second.get(LIST).unwrap(), b"[]");
+    assert_eq!(get(&client).unwrap(), "[]");
+    assert_eq!(get(&second).unwrap(), "[]");
 }
 
 #[test]
 fn before_anybody_has_logged_in_nothing_is_asked_and_the_command_is_named() {
     let scene = Scene::new(Some(SECRET), quick());
-    let error = scene.started().get(LIST).unwrap_err().to_string();
+    let error = get(&scene.started()).unwrap_err().to_string();
     assert!(error.contains("nobody has logged in") && error.contains("smart-me login --account a"), "{error}");
     assert_eq!(scene.cloud.requests().len(), 0);
 }
@@ -259,22 +258,22 @@ fn what_is_given_in_a_tokens_place_is_stored_before_it_is_used_also_when_that_fa
     let scene = Scene::logged_in(Rotation::AtOnce);
     let obstacle = scene.data().join("smart-me-tokens.json.new");
     fs::create_dir(&obstacle).unwrap();
-    let mut client = scene.started();
+    let client = scene.started();
     let before = scene.cloud.requests().len();
-    let error = client.get(LIST).unwrap_err();
+    let error = get(&client).unwrap_err();
     assert!(matches!(error, ApiError::Storage(_)), "{error}");
     assert_eq!(scene.cloud.requests().len() - before, 1, "the access token is not used");
     fs::remove_dir(&obstacle).unwrap();
-    assert_eq!(client.get(LIST).unwrap(), b"[]");
+    assert_eq!(get(&client).unwrap(), "[]");
     assert_eq!(scene.token_requests(), 2, "and is not lost");
-    assert_eq!(scene.started().get(LIST).unwrap(), b"[]");
+    assert_eq!(get(&scene.started()).unwrap(), "[]");
 }
 
 #[test]
 fn a_login_shows_no_secret_in_its_debug_text() {
     let scene = Scene::logged_in(Rotation::AtOnce);
-    let mut client = scene.started();
-    client.get(LIST).unwrap();
+    let client = scene.started();
+    get(&client).unwrap();
     let shown = format!("{client:?} {:?} {:?}", scene.logging_in(), scene.account);
     for secret in ["hunter2", "refresh-", "access-"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");

@@ -1,16 +1,12 @@
 //! Devices, asked for at a cloud over real sockets.
 
+use super::site::Site;
 use super::*;
-use crate::coverage::{Coverage, Seen};
-use crate::dead_letters::DeadLetters;
-use crate::ingest::{Door, SourceOptions};
-use crate::journal::{Journal, Options, Sequence};
-use crate::reading::{Flags, Limits, MeterId, Sample, UnixNanos};
-use crate::source::smart_me::WebhookCounters;
-use crate::source::smart_me::{PollMode, PollParts, PollState, PollStatus, Polling, ValuesOf, Way, Worker, poll};
+use crate::coverage::Seen;
+use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
+use crate::source::State;
 use crate::wire::{self, Judged, PayloadFormat};
 use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};
-use std::thread;
 use uuid::Uuid;
 
 const METER: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
@@ -37,14 +33,10 @@ fn polling(mode: PollMode) -> Polling {
 }
 
 struct Scene {
+    site: Site,
     cloud: Cloud,
-    coverage: Coverage,
     counters: WebhookCounters,
-    journal: Journal,
-    poll: Worker<PollStatus>,
     now: i64,
-    _runtime: tokio::runtime::Runtime,
-    _directory: tempfile::TempDir,
 }
 
 /// How a scene differs from the usual one.
@@ -62,69 +54,34 @@ impl Setting {
 }
 
 impl Scene {
-    fn new(setting: Setting, devices: Vec<CloudDevice>, before: impl FnOnce(&Cloud, &Coverage, i64)) -> Self {
-        let cloud = cloud(setting.switches);
-        let now = present();
+    fn new(setting: Setting, devices: Vec<CloudDevice>, before: impl FnOnce(&Cloud, &Site, i64)) -> Self {
+        let (cloud, site, now) = (cloud(setting.switches), Site::new(), present());
         cloud.set_now(Some(now));
         cloud.change_account("a", |account| {
             account.devices = devices;
             account.is_partner = setting.reach == Reach::Partner;
         });
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
-        let coverage = Coverage::open(directory.path());
-        before(&cloud, &coverage, now);
-        let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
-        let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
-        let door = Door::new(journal.clone(), Some(letters), clock.clone());
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
-        let pause = Arc::new(Pause::default());
+        before(&cloud, &site, now);
         let requests_per_minute = NonZeroUsize::new(setting.per_minute).unwrap();
-        let account = Account { reach: setting.reach, requests_per_minute, ..account(&cloud, key()) };
-        let access = Access::new(&account, Path::new(""));
-        let client = Client::new(account, access, Duration::from_secs(20), Arc::clone(&pause), clock.clone());
-        let way = (setting.polling.mode == PollMode::Store).then(|| Way {
-            coverage: coverage.clone(),
-            is_caught_up: Box::new(|| true),
-            entrance: door.source("a", SourceOptions::default()).unwrap(),
-            runtime: runtime.handle().clone(),
-            clock: clock.clone(),
-        });
+        let client = site.client(Account { reach: setting.reach, requests_per_minute, ..account(&cloud, key()) });
         let counters = WebhookCounters::of(["a".to_owned()]);
-        let parts = PollParts { polling: setting.polling, way, describer: None, counters: counters.clone(), clock };
-        let poll = poll(client, parts, pause).unwrap();
-        Self { cloud, coverage, counters, journal, poll, now, _runtime: runtime, _directory: directory }
-    }
-
-    /// What came through the door.
-    fn stored(&self) -> Vec<(MeterId, UnixNanos, Vec<Sample>)> {
-        let mut stored = Vec::new();
-        let mut reader = self.journal.reader(Sequence::FIRST).unwrap();
-        while let Some(record) = reader.read().unwrap() {
-            assert_eq!(PayloadFormat::from_number(record.header.format), Some(PayloadFormat::ReadingBatch));
-            for reading in wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap() {
-                assert_eq!(reading.flags, Flags::NONE);
-                let samples = reading.values.filter_map(Result::ok).collect();
-                stored.push((reading.meter.unwrap(), reading.at.unwrap(), samples));
-            }
-        }
-        stored
+        let schedule = Devices::schedule(setting.polling.every);
+        let parts = DevicesParts {
+            store: (setting.polling.mode == PollMode::Store).then(|| (site.noted(), site.inlet(Devices::KIND))),
+            polling: setting.polling,
+            describer: None,
+            counters: counters.clone(),
+            stop: site.stop(),
+            clock: site.clock.clone(),
+        };
+        site.sources.start_polled("a", Devices::KIND, schedule, Devices::new(client, parts));
+        Self { site, cloud, counters, now }
     }
 
     /// When something of a device came through the door.
     fn times(&self, device: Uuid) -> Vec<i64> {
-        let of_it = self.stored().into_iter().filter(|(meter, ..)| *meter == device.into());
+        let of_it = self.site.stored(Flags::NONE).into_iter().filter(|(meter, ..)| *meter == device.into());
         of_it.map(|(_, at, _)| at.0).collect()
-    }
-
-    fn wait(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        for _ in 0..2_000 {
-            if holds(self) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("not within 20 s: {what}; {:?}, {:?}", self.poll.status(), self.cloud.requests());
     }
 
     /// Waits until the list was asked for so many times more.
@@ -134,14 +91,7 @@ impl Scene {
         };
         let before = lists(self);
         // One may be under way.
-        self.wait("it is asked again", |scene| lists(scene) > before + more);
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        self.poll.stop();
-        self.poll.join(Duration::from_secs(10));
+        until("it is asked again", || lists(self) > before + more);
     }
 }
 
@@ -156,14 +106,14 @@ fn what_is_new_is_stored_once_and_an_unchanged_time_gives_nothing() {
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::of(DeviceKind::Telstar, OTHER, 500.0)];
         let scene = Scene::new(Setting { switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
         scene.wait_for_lists(3);
-        let stored = scene.stored();
+        let stored = scene.site.stored(Flags::NONE);
         assert_eq!((scene.times(METER), scene.times(OTHER)), (vec![scene.now], vec![scene.now]));
         let import = CloudDevice::new(METER, 900.0).values(scene.now)[0].1;
         assert!((value(&stored[0].2, "1.8.0").unwrap() - import).abs() < 1e-3);
         assert_eq!(value(&stored[0].2, "16.8.0"), None, "net beside import is not stored");
         assert!(value(&stored[1].2, "16.7.0").unwrap() < 0.0, "power that is exported");
         scene.cloud.set_now(Some(scene.now + 12 * SECOND));
-        scene.wait("the next is there", |scene| scene.times(METER).len() == 2);
+        until("the next is there", || scene.times(METER).len() == 2);
         assert_eq!(scene.times(METER)[1], scene.now + 10 * SECOND);
     }
 }
@@ -176,36 +126,37 @@ fn a_dead_meter_is_stale_and_gives_no_sample() {
     let scene = Scene::new(Setting::of(PollMode::Store), vec![dead, alive], |_, _, _| {});
     scene.wait_for_lists(2);
     assert_eq!((scene.times(METER), scene.times(OTHER).len()), (Vec::new(), 1));
-    let fresh = scene.poll.status().freshness.unwrap();
-    assert_eq!((fresh.meters, fresh.stale, fresh.oldest.as_secs() / 86_400), (2, 1, 96));
+    assert_eq!((scene.site.number("meters"), scene.site.number("meters_stale")), (Some(2.0), Some(1.0)));
+    let days = scene.site.number("oldest_value_seconds").unwrap() / 86_400.0;
+    assert!((96.0..97.0).contains(&days), "{days}");
 }
 
 #[test]
 fn how_fresh_it_is_goes_by_the_servers_clock() {
     let scene = Scene::new(Setting::of(PollMode::Watch), vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.cloud.set_now(Some(scene.now + 300 * DAY + 7 * SECOND));
-    scene.wait_for_lists(1);
-    let status = scene.poll.status();
-    assert_eq!(status.freshness.map(|fresh| (fresh.stale, fresh.oldest.as_secs())), Some((0, 7)));
+    until("it is told", || scene.site.number("oldest_value_seconds") == Some(7.0));
+    assert_eq!(scene.site.number("meters_stale"), Some(0.0));
     let without = Switches { dates: false, ..Switches::default() };
     let setting = Setting { switches: without, ..Setting::of(PollMode::Watch) };
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
-    assert_eq!(scene.poll.status().freshness, None, "our clock says nothing of it");
+    assert_eq!(scene.site.state(), State::Running);
+    assert_eq!(scene.site.number("oldest_value_seconds"), None, "our clock says nothing of it");
 }
 
 #[test]
 fn a_polled_value_takes_no_place_of_one_that_came() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
-    let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, coverage, now| {
+    let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, site, now| {
         let seen = Seen { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
-        coverage.note("a", UnixNanos(now), [seen].into_iter());
+        site.coverage.note("a", UnixNanos(now), [seen].into_iter());
     });
     scene.wait_for_lists(2);
     assert_eq!((scene.times(METER), scene.times(OTHER)), (Vec::new(), vec![scene.now]));
-    assert_eq!(scene.coverage.heard(METER.into()), Some(UnixNanos(scene.now)));
+    assert_eq!(scene.site.coverage.heard(METER.into()), Some(UnixNanos(scene.now)));
     scene.cloud.set_now(Some(scene.now + 10 * SECOND));
-    scene.wait("what did not come is taken", |scene| scene.times(METER) == [scene.now + 10 * SECOND]);
+    until("what did not come is taken", || scene.times(METER) == [scene.now + 10 * SECOND]);
 }
 
 #[test]
@@ -221,10 +172,10 @@ fn a_storm_loses_nothing_repeats_nothing_and_waits_as_long_as_it_was_told() {
     let scene = Scene::new(Setting::of(PollMode::Store), vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
         trouble.iter().for_each(|fault| cloud.fail_next(1, *fault));
     });
-    scene.wait("it was taken after all", |scene| !scene.times(METER).is_empty());
+    until("it was taken after all", || !scene.times(METER).is_empty());
     scene.wait_for_lists(2);
     assert_eq!(scene.times(METER), [scene.now]);
-    assert_eq!(scene.poll.status().state, PollState::Working);
+    assert_eq!(scene.site.state(), State::Running);
     let requests = scene.cloud.requests();
     for (number, wait) in [(4, 2), (5, 1)] {
         assert_eq!(requests[number].status, 429);
@@ -238,7 +189,7 @@ fn the_budget_holds_however_often_it_is_to_be_asked() {
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
         cloud.fail_next(2, Fault::Status(524, None));
     });
-    scene.wait("all that may be asked was asked", |scene| scene.cloud.requests().len() == 7);
+    until("all that may be asked was asked", || scene.cloud.requests().len() == 7);
     thread::sleep(Duration::from_millis(300));
     assert_eq!(scene.cloud.requests().len(), 7);
 }
@@ -269,7 +220,7 @@ fn values_are_asked_for_where_that_is_wished_and_only_when_there_is_something_ne
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
         let scene = Scene::new(Setting { polling, switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
         scene.wait_for_lists(3);
-        let stored = scene.stored();
+        let stored = scene.site.stored(Flags::NONE);
         let power = value(&stored[0].2, "1.7.0").expect("a register that the list does not have");
         assert!((power - 900.0).abs() < 1e-6);
         assert_eq!(value(&stored[1].2, "1.7.0"), None);
@@ -304,14 +255,12 @@ fn gateways_say_how_their_meters_are_read() {
             ..Setting::of(PollMode::Store)
         };
         let scene = Scene::new(setting, devices, |_, _, _| {});
-        scene.wait("the gateway is known", |scene| !scene.poll.status().gateways.is_empty());
-        let shown = scene.poll.status().gateways.remove(0);
-        assert_eq!(
-            (shown.state.as_str(), shown.interval.as_str(), shown.has_failed),
-            ("meters failed", "15 min", true)
-        );
-        assert_eq!((shown.meters, shown.failed, shown.unread), (3, 2, 1));
-        let stored = scene.stored();
+        until("the gateway is known", || scene.site.number("gateways") == Some(1.0));
+        assert_eq!(scene.site.number("gateways_failed"), Some(1.0));
+        assert_eq!(scene.site.number("gateway_meters_unread"), Some(1.0));
+        let shown = scene.site.text(&format!("gateway {}", CloudDevice::new(GATEWAY, 0.0).name)).unwrap();
+        assert_eq!(shown, "meters failed; reads every 15 min; 3 meters, 2 failed, 1 not read for a day");
+        let stored = scene.site.stored(Flags::NONE);
         assert!(value(&stored[0].2, "8-0:1.0.0").unwrap() > 0.0);
         assert!((value(&stored[1].2, "6-0:1.0.0").unwrap(), value(&stored[1].2, "0-0:128.1.0")) > (0.0, Some(60.0)));
         scene.wait_for_lists(2);
@@ -332,19 +281,19 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
             |_, _, _| {},
         );
         scene.wait_for_lists(1);
-        assert_eq!(scene.poll.status().unit_factor, None, "the webhook brought nothing yet");
+        assert_eq!(scene.site.state(), State::Running);
+        assert_eq!(scene.site.number("unit_factor"), None, "the webhook brought nothing yet");
         let values = CloudDevice::new(METER, 900.0).values(scene.now);
-        let samples: Vec<Sample> = values
-            .into_iter()
-            .map(|(code, value)| Sample { obis: crate::reading::Obis(code), value: value * sent })
-            .collect();
+        let samples: Vec<Sample> =
+            values.into_iter().map(|(code, value)| Sample { obis: Obis(code), value: value * sent }).collect();
         let at = UnixNanos(scene.now);
         let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], wire::batch::Original::default());
         let readings = wire::readings(PayloadFormat::ReadingBatch, &body).unwrap();
         scene.counters.note(readings.map(|reading| Judged::new(reading, &Limits::DEFAULT, at).unwrap()));
-        scene.wait("it is compared", |scene| scene.poll.status().unit_factor.is_some());
-        let found = scene.poll.status().unit_factor.unwrap();
-        assert_eq!((found.factor, found.meters, found.is_expected()), (sent, 1, is_expected));
+        until("it is compared", || scene.site.number("unit_factor").is_some());
+        let found = ["unit_factor", "unit_factor_meters", "unit_factor_meters_differing"];
+        let differing = if is_expected { 0.0 } else { 1.0 };
+        assert_eq!(found.map(|fact| scene.site.number(fact)), [Some(sent), Some(1.0), Some(differing)]);
     }
 }
 
@@ -353,7 +302,7 @@ fn a_wrong_key_is_named_without_showing_it() {
     let scene = Scene::new(Setting::of(PollMode::Watch), Vec::new(), |cloud, _, _| {
         cloud.change_account("a", |account| account.logins.clear());
     });
-    scene.wait("it fails", |scene| matches!(scene.poll.status().state, PollState::Failing(_)));
-    let shown = format!("{:?} {:?}", scene.poll, scene.poll.status());
+    until("it is refused", || scene.site.state() == State::Misconfigured);
+    let shown = format!("{:?}", scene.site.sources);
     assert!(shown.contains("credentials") && !shown.contains("hunter2"), "{shown}");
 }

@@ -1,6 +1,8 @@
 //! A registration that went wrong in every way there is, put right.
 
+use super::site::Site;
 use super::*;
+use crate::source::State;
 use uuid::Uuid;
 
 /// A cloud, and a registrar that remembers in a directory of its own.
@@ -15,12 +17,12 @@ impl Scene {
         let cloud = cloud(switches);
         let directory = tempfile::tempdir().unwrap();
         let registrar =
-            Registrar::new(client(&cloud, key()), Desk::new(wanted()), Memory::in_directory(directory.path()));
+            Registrar::new(client(&cloud, key()), Target::new(wanted()), Memory::in_directory(directory.path()));
         Self { cloud, registrar, _directory: directory }
     }
 
-    fn reconcile(&mut self) -> Report {
-        self.registrar.reconcile(Evidence::default(), false).unwrap()
+    fn reconcile(&self) -> Report {
+        run(self.registrar.reconcile(Evidence::default(), false)).unwrap()
     }
 
     fn ours(&self) -> Vec<CloudRegistration> {
@@ -51,7 +53,7 @@ fn every_switch() -> impl Iterator<Item = Switches> {
 #[test]
 fn it_is_made_once_and_left_alone_when_it_is_right() {
     for switches in every_switch() {
-        let mut scene = Scene::new(switches);
+        let scene = Scene::new(switches);
         assert!(scene.reconcile().steps[0].starts_with("register our address"));
         scene.assert_right("made");
         let before = scene.cloud.requests().len();
@@ -81,7 +83,7 @@ fn removed_disabled_duplicated_or_pointed_elsewhere_it_is_right_after_one_look()
     ];
     for switches in every_switch() {
         for (name, change) in changes {
-            let mut scene = Scene::new(switches);
+            let scene = Scene::new(switches);
             let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
             let kept = foreign.clone();
             scene.cloud.change_registrations(|all| all.push(foreign));
@@ -99,12 +101,12 @@ fn removed_disabled_duplicated_or_pointed_elsewhere_it_is_right_after_one_look()
 #[test]
 fn a_password_changed_at_the_vendors_side_is_found_out_also_where_it_is_not_shown() {
     for switches in every_switch() {
-        let mut scene = Scene::new(switches);
+        let scene = Scene::new(switches);
         scene.reconcile();
         scene.cloud.change_registrations(|all| all[0].password = Some("another".into()));
         // The webhook sees what the list may not show.
         let seen = Evidence { challenged: 12, ..Evidence::default() };
-        let report = scene.registrar.reconcile(seen, false).unwrap();
+        let report = run(scene.registrar.reconcile(seen, false)).unwrap();
         assert!(report.steps.iter().any(|step| step.contains("other credentials")), "{report:?}");
         scene.assert_right("password changed");
     }
@@ -118,11 +120,11 @@ fn a_password_changed_in_our_configuration_is_brought_to_the_vendor() {
         let with = |password: &str| {
             let credentials = Some(("u".to_owned(), Secret::new(password)));
             let memory = Memory::in_directory(directory.path());
-            Registrar::new(client(&cloud, key()), Desk::new(Wanted { credentials, ..wanted() }), memory)
+            Registrar::new(client(&cloud, key()), Target::new(Wanted { credentials, ..wanted() }), memory)
         };
-        with("first").reconcile(Evidence::default(), false).unwrap();
-        assert!(with("first").reconcile(Evidence::default(), false).unwrap().is_right(), "after a restart");
-        with("second").reconcile(Evidence::default(), false).unwrap();
+        run(with("first").reconcile(Evidence::default(), false)).unwrap();
+        assert!(run(with("first").reconcile(Evidence::default(), false)).unwrap().is_right(), "after a restart");
+        run(with("second").reconcile(Evidence::default(), false)).unwrap();
         let passwords: Vec<_> = cloud.registrations("a").into_iter().map(|it| it.password).collect();
         assert_eq!(passwords, [Some("second".to_owned())]);
     }
@@ -131,8 +133,8 @@ fn a_password_changed_in_our_configuration_is_brought_to_the_vendor() {
 #[test]
 fn an_answer_that_got_lost_makes_no_second_registration() {
     for fault in [Fault::DoneAndCut, Fault::Cut] {
-        let mut scene = Scene::new(Switches::default());
-        scene.registrar.list().unwrap();
+        let scene = Scene::new(Switches::default());
+        run(scene.registrar.list()).unwrap();
         // Before the POST come the list of the plan and the list of what was there.
         let mut tries = 0;
         while scene.ours().is_empty() {
@@ -141,7 +143,7 @@ fn an_answer_that_got_lost_makes_no_second_registration() {
                 scene.cloud.fail_next(1, Fault::None);
             }
             scene.cloud.fail_next(u32::from(tries == 0), fault);
-            scene.registrar.reconcile(Evidence::default(), false).ok();
+            run(scene.registrar.reconcile(Evidence::default(), false)).ok();
             tries += 1;
             assert!(tries < 4, "{fault:?}");
         }
@@ -153,25 +155,25 @@ fn an_answer_that_got_lost_makes_no_second_registration() {
 
 #[test]
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
-    let mut scene = Scene::new(Switches::default());
-    let report = scene.registrar.reconcile(Evidence::default(), true).unwrap();
+    let scene = Scene::new(Switches::default());
+    let report = run(scene.registrar.reconcile(Evidence::default(), true)).unwrap();
     assert_eq!(report.steps, ["would register our address"]);
     assert_eq!(scene.cloud.registrations("a"), []);
     scene.reconcile();
-    let report = scene.registrar.remove_all(true).unwrap();
+    let report = run(scene.registrar.remove_all(true)).unwrap();
     assert!(report.steps[0].starts_with("would remove registration"));
     scene.assert_right("dry run");
 }
 
 #[test]
 fn removing_takes_ours_alone() {
-    let mut scene = Scene::new(Switches::default());
+    let scene = Scene::new(Switches::default());
     let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
     let other_account = CloudRegistration::for_all("b", ADDRESS);
     let kept = [foreign.clone(), other_account.clone()];
     scene.cloud.change_registrations(|all| all.extend([foreign, other_account]));
     scene.reconcile();
-    let report = scene.registrar.remove_all(false).unwrap();
+    let report = run(scene.registrar.remove_all(false)).unwrap();
     assert_eq!((report.steps.len(), report.foreign), (1, 1));
     assert_eq!(scene.cloud.registrations("a"), kept[..1]);
     assert_eq!(scene.cloud.registrations("b"), kept[1..]);
@@ -179,11 +181,11 @@ fn removing_takes_ours_alone() {
 
 #[test]
 fn the_list_says_how_ours_is_and_shows_no_path() {
-    let mut scene = Scene::new(Switches::default());
+    let scene = Scene::new(Switches::default());
     scene.reconcile();
     let foreign = CloudRegistration::for_all("a", "https://other.example/secret-hook");
     scene.cloud.change_registrations(|all| all.push(foreign));
-    let listed = scene.registrar.list().unwrap();
+    let listed = run(scene.registrar.list()).unwrap();
     assert_eq!(listed.iter().filter(|it| it.is_right()).count(), 1);
     assert_eq!(listed[1].standing, None);
     let shown = format!("{listed:?} {}", serde_json::to_string(&listed).unwrap());
@@ -192,11 +194,31 @@ fn the_list_says_how_ours_is_and_shows_no_path() {
 
 #[test]
 fn a_list_that_cannot_be_read_changes_nothing() {
-    let mut scene = Scene::new(Switches::default());
+    let scene = Scene::new(Switches::default());
     scene.reconcile();
     scene.cloud.change_registrations(|all| all[0].kind = 0);
     scene.cloud.fail_next(1, Fault::Garbled);
-    let error = scene.registrar.reconcile(Evidence::default(), false).unwrap_err();
+    let error = run(scene.registrar.reconcile(Evidence::default(), false)).unwrap_err();
     assert!(matches!(error, ApiError::Unreadable(_)), "{error}");
     assert_eq!(scene.ours().len(), 1);
+}
+
+#[test]
+fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
+    let (scene, site) = (Scene::new(Switches::default()), Site::new());
+    let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
+    scene.cloud.change_registrations(|all| all.push(foreign));
+    let registration = Registration::new(scene.registrar.clone(), Evidence::default, site.clock.clone());
+    site.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
+    until("it is made", || site.number("changes") == Some(1.0));
+    assert_eq!((site.state(), site.number("registrations_of_others")), (State::Running, Some(1.0)));
+    scene.cloud.change_registrations(|all| all.retain(|it| it.url != ADDRESS));
+    until("it is made again", || site.number("changes") == Some(2.0));
+    scene.assert_right("removed");
+    assert!(site.text("last_change").unwrap().contains("register our address"));
+    let right_at = site.text("right_at");
+    until("it is looked at again", || site.text("right_at") != right_at);
+    scene.cloud.change_account("a", |account| account.logins.clear());
+    until("it is refused", || site.state() == State::Misconfigured);
+    assert!(site.description().why.as_ref().unwrap().contains("credentials"));
 }

@@ -12,7 +12,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -63,7 +63,7 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     debugged += &format!("{:?} {:?} {:?}", site.webhook, site.door, site.door.recent());
     site.webhook.stop(PATIENCE).await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(log.0.lock().clone()).unwrap();
     let metrics = recorder.handle().render();
     assert!(log.contains("cannot be read"), "the log is captured: {log}");
     assert!(metrics.contains(r#"meterline_webhook_requests_total{account="building",answer="200"} 2"#), "{metrics}");

@@ -1,0 +1,139 @@
+//! Which readings are journaled, on a real journal.
+
+use super::*;
+use crate::dead_letters::DeadLetters;
+use crate::ingest::{Door, SourceOptions};
+use crate::journal::{Journal, Options, Sequence};
+use crate::reading::{Flags, MeterId, Obis, Sample, UnixNanos};
+use crate::source::inlet::METERS_MAX;
+use crate::vendor::Reading;
+use crate::wire::batch::Original;
+use crate::wire::{self, PayloadFormat};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const SECOND_NS: i64 = 1_000_000_000;
+const LETTER: &[u8] = b"{\"as\": \"it came\"}";
+
+struct Site {
+    inlet: Inlet,
+    journal: Journal,
+    clock: Clock,
+    metrics: PrometheusHandle,
+    /// A whole minute.
+    now: UnixNanos,
+    _directory: TempDir,
+}
+
+fn site(keep: Keep) -> Site {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
+    let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
+    let door = Door::new(journal.clone(), Some(letters), clock.clone());
+    let entrance = door.source("a", SourceOptions::default()).unwrap();
+    let (inlet, metrics) = measured(|| Inlet::new("a", "played", entrance, keep));
+    let now = UnixNanos(clock.now().0 / (60 * SECOND_NS) * 60 * SECOND_NS);
+    Site { inlet, journal, clock, metrics, now, _directory: directory }
+}
+
+fn meter(number: usize) -> MeterId {
+    MeterId::from(Uuid::from_u128((number as u128 + 1) << 64))
+}
+
+impl Site {
+    fn reading(&self, number: usize, second: i64) -> Reading {
+        let samples = vec![Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 1.0 }];
+        Reading { meter: meter(number), at: self.now.saturating_add(second * SECOND_NS), samples }
+    }
+
+    /// Journals what is wanted of these readings, as a source does.
+    async fn offer(&mut self, readings: Vec<Reading>) -> Result<(), SourceError> {
+        let wanted: Vec<_> = readings.into_iter().filter(|it| self.inlet.admits(it.meter, it.at)).collect();
+        let original = Original { bytes: LETTER, content_type: "application/json", origin: "/devices" };
+        self.inlet.take(&wanted, Flags::NONE, original).await
+    }
+
+    /// The records of the journal: their readings' seconds, and whether the message is beside them.
+    fn records(&self) -> Vec<(Vec<i64>, bool)> {
+        let mut records = Vec::new();
+        let mut reader = self.journal.reader(Sequence::FIRST).unwrap();
+        while let Some(record) = reader.read().unwrap() {
+            let readings = wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap();
+            let seconds = readings.map(|reading| reading.at.unwrap().since(self.now) / SECOND_NS).collect();
+            let has_letter = record.payload.windows(LETTER.len()).any(|bytes| bytes == LETTER);
+            records.push((seconds, has_letter));
+        }
+        records
+    }
+
+    fn seconds(&self) -> Vec<i64> {
+        self.records().into_iter().flat_map(|(seconds, _)| seconds).collect()
+    }
+
+    fn assert_left_out(&self, reason: &str, count: usize) {
+        let labels = format!(r#"{{source="a",kind="played",reason="{reason}"}}"#);
+        assert_has_line(&self.metrics, &format!("meterline_source_readings_left_out_total{labels} {count}"));
+    }
+}
+
+#[tokio::test]
+async fn a_reading_of_the_same_meter_and_time_is_journaled_once_and_its_repeats_are_counted() {
+    let mut site = site(Keep::All);
+    for _ in 0..3 {
+        site.offer(vec![site.reading(1, 0), site.reading(2, 0)]).await.unwrap();
+    }
+    site.offer(vec![site.reading(1, 10), site.reading(2, 0)]).await.unwrap();
+    assert_eq!(site.records(), [(vec![0, 0], true), (vec![10], true)]);
+    site.assert_left_out("repeated", 5);
+    assert_has_line(&site.metrics, r#"meterline_source_readings_total{source="a",kind="played"} 3"#);
+}
+
+#[tokio::test]
+async fn of_a_fast_meter_the_first_reading_of_each_interval_is_journaled() {
+    let mut site = site(Keep::FirstOfEach(MINUTE));
+    for second in [5, 15, 59, 59, 5, 60, 61, 180] {
+        site.offer(vec![site.reading(1, second)]).await.unwrap();
+    }
+    // Of another meter.
+    site.offer(vec![site.reading(2, 20)]).await.unwrap();
+    assert_eq!(site.seconds(), [5, 60, 180, 20]);
+    site.assert_left_out("thinned", 3);
+    site.assert_left_out("repeated", 2);
+}
+
+#[tokio::test]
+async fn what_ingest_refuses_is_an_error_and_is_taken_the_next_time() {
+    let mut site = site(Keep::FirstOfEach(MINUTE));
+    // A clock that is not set can judge no times.
+    site.clock.set_offset(-site.now.0);
+    let error = site.offer(vec![site.reading(1, 0)]).await.unwrap_err();
+    assert!(matches!(&error, SourceError::Failing(why) if why.contains("clock is not set")), "{error}");
+    site.clock.set_offset(0);
+    for _ in 0..2 {
+        site.offer(vec![site.reading(1, 0)]).await.unwrap();
+    }
+    assert_eq!(site.seconds(), [0]);
+}
+
+#[tokio::test]
+async fn of_more_meters_than_are_remembered_the_one_heard_least_recently_is_forgotten() {
+    let mut site = site(Keep::All);
+    let at = site.now;
+    (0..METERS_MAX).for_each(|number| site.inlet.pass_over(meter(number), at));
+    assert!(!site.inlet.admits(meter(0), at), "as many are remembered, and this one was heard now");
+    site.inlet.pass_over(meter(METERS_MAX), at);
+    assert!(site.inlet.admits(meter(1), at), "it was forgotten");
+    for number in [0, 2, METERS_MAX] {
+        assert!(!site.inlet.admits(meter(number), at), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn many_readings_are_several_records_with_the_message_beside_the_first() {
+    let mut site = site(Keep::All);
+    site.offer((0..251).map(|number| site.reading(number, 0)).collect()).await.unwrap();
+    let records: Vec<_> = site.records().into_iter().map(|(seconds, has_letter)| (seconds.len(), has_letter)).collect();
+    assert_eq!(records, [(250, true), (1, false)]);
+}

@@ -1,0 +1,306 @@
+//! When turns come, what follows when one fails, and how a stop ends all.
+
+use super::*;
+use crate::base::Stopped;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// What the test lets a turn do.
+#[derive(Debug)]
+enum Move {
+    /// The connection delivers.
+    Delivers,
+    Ends(Result<(), SourceError>),
+    Panics,
+}
+
+/// A source that does what it is told and waits for that within its turn.
+struct Played {
+    moves: UnboundedReceiver<Move>,
+    begun: Arc<AtomicUsize>,
+    in_turn: Arc<AtomicUsize>,
+}
+
+/// The test's side of it.
+struct Player<'a> {
+    sources: &'a Sources,
+    name: &'static str,
+    moves: UnboundedSender<Move>,
+    begun: Arc<AtomicUsize>,
+    in_turn: Arc<AtomicUsize>,
+}
+
+/// Counts the turn as ended, however it ends.
+struct InTurn(Arc<AtomicUsize>);
+
+impl Drop for InTurn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Played {
+    async fn turn(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.in_turn.fetch_add(1, Ordering::SeqCst);
+        let _in_turn = InTurn(Arc::clone(&self.in_turn));
+        loop {
+            match self.moves.recv().await {
+                Some(Move::Delivers) => reporter.report(State::Running, None),
+                Some(Move::Ends(outcome)) => return outcome,
+                Some(Move::Panics) => panic!("on purpose"),
+                // The player has gone.
+                None => return Err(Stopped.into()),
+            }
+        }
+    }
+}
+
+impl Polled for Played {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        self.turn(reporter).await
+    }
+}
+
+impl Connected for Played {
+    async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        self.turn(reporter).await
+    }
+}
+
+impl<'a> Player<'a> {
+    fn new(sources: &'a Sources, name: &'static str) -> (Self, Played) {
+        let (moves, told) = unbounded_channel();
+        let (begun, in_turn) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let played = Played { moves: told, begun: Arc::clone(&begun), in_turn: Arc::clone(&in_turn) };
+        (Self { sources, name, moves, begun, in_turn }, played)
+    }
+
+    fn polled(sources: &'a Sources, name: &'static str, schedule: Schedule) -> Self {
+        let (player, played) = Self::new(sources, name);
+        sources.start_polled(name, "played", schedule, played);
+        player
+    }
+
+    fn connected(sources: &'a Sources, name: &'static str, schedule: Schedule) -> Self {
+        let (player, played) = Self::new(sources, name);
+        sources.start_connected(name, "played", schedule, played);
+        player
+    }
+
+    fn tell(&self, next: Move) {
+        self.moves.send(next).unwrap();
+    }
+
+    fn end(&self) {
+        self.tell(Move::Ends(Ok(())));
+    }
+
+    fn fail(&self, why: &str) {
+        self.tell(Move::Ends(Err(SourceError::Failing(why.to_owned()))));
+    }
+
+    fn misconfigured(&self, why: &str, retry_in: Duration) {
+        self.tell(Move::Ends(Err(SourceError::Misconfigured { why: why.to_owned(), retry_in: Some(retry_in) })));
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    fn is_in_turn(&self) -> bool {
+        self.in_turn.load(Ordering::SeqCst) == 1
+    }
+
+    fn state(&self) -> (State, Option<String>) {
+        let all = self.sources.descriptions();
+        let own = all.iter().find(|description| description.name == self.name).unwrap();
+        (own.state, own.why.clone())
+    }
+
+    async fn until_turn(&self, number: usize) {
+        until(&format!("turn {number} of {}", self.name), || self.begun() == number && self.is_in_turn()).await;
+    }
+
+    async fn until_state(&self, state: State, why: &str) {
+        let wanted = (state, (!why.is_empty()).then(|| why.to_owned()));
+        until(&format!("{wanted:?}"), || self.state() == wanted).await;
+    }
+}
+
+/// Turns that follow each other at once, and a back-off without end.
+const STEADY: Schedule =
+    Schedule { every: Duration::from_millis(1), first_within: Duration::ZERO, backoff: (LONG, LONG) };
+/// One turn, unless it fails.
+const RARE: Schedule = Schedule {
+    every: LONG,
+    first_within: Duration::ZERO,
+    backoff: (Duration::from_millis(1), Duration::from_millis(2)),
+};
+
+fn far_away() -> Instant {
+    Clock::system().monotonic() + LONG
+}
+
+/// Everything has ended long before its deadline.
+async fn stopped(sources: &Sources) {
+    let deadline = far_away();
+    sources.stop(deadline);
+    tokio::time::timeout(SOON, sources.join(deadline)).await.expect("all waits ended");
+}
+
+/// Ends also those that are in the middle of a turn.
+async fn stopped_in_turn<const N: usize>(sources: &Sources, players: [&Player<'_>; N]) {
+    let now = Clock::system().monotonic();
+    sources.stop(now);
+    sources.join(now).await;
+    until("no turn goes on", || !players.iter().any(|player| player.is_in_turn())).await;
+}
+
+/// Another source has several turns: whoever waits does so for a time.
+async fn meanwhile(sources: &Sources) {
+    let other = Player::polled(sources, "meanwhile", STEADY);
+    for number in 1..20 {
+        other.until_turn(number).await;
+        other.end();
+    }
+}
+
+#[tokio::test]
+async fn a_source_waits_until_its_first_turn_is_done_and_runs_then() {
+    let sources = sources();
+    let later = Player::polled(&sources, "later", Schedule { first_within: LONG, ..STEADY });
+    let source = Player::polled(&sources, "a", STEADY);
+    assert_eq!(source.state(), (State::Waiting, None));
+    source.until_turn(1).await;
+    assert_eq!(source.state(), (State::Waiting, None));
+    source.end();
+    source.until_turn(2).await;
+    assert_eq!(source.state(), (State::Running, None));
+    assert_eq!((later.state(), later.begun()), ((State::Waiting, None), 0));
+    stopped_in_turn(&sources, [&source]).await;
+}
+
+#[tokio::test]
+async fn a_turn_that_fails_is_tried_again_after_the_back_off_and_its_reason_is_told() {
+    let sources = sources();
+    let source = Player::polled(&sources, "a", RARE);
+    for number in 1..4 {
+        source.until_turn(number).await;
+        source.fail(&format!("no answer {number}"));
+        source.until_state(State::Failing, &format!("no answer {number}")).await;
+    }
+    source.until_turn(4).await;
+    source.end();
+    source.until_state(State::Running, "").await;
+    // The next turn is far away, and so is that of one whose back-off is as long.
+    let slow = Player::polled(&sources, "slow", STEADY);
+    slow.fail("no answer");
+    slow.until_state(State::Failing, "no answer").await;
+    meanwhile(&sources).await;
+    assert_eq!((source.begun(), slow.begun()), (4, 1));
+    stopped(&sources).await;
+}
+
+#[tokio::test]
+async fn what_is_misconfigured_is_tried_again_when_its_error_says_so() {
+    let sources = sources();
+    let source = Player::polled(&sources, "a", Schedule { every: LONG, ..STEADY });
+    source.misconfigured("log in", Duration::from_millis(1));
+    source.until_state(State::Misconfigured, "log in").await;
+    source.until_turn(2).await;
+    source.misconfigured("log in", LONG);
+    let connected = Player::connected(&sources, "b", RARE);
+    connected.misconfigured("no such address", LONG);
+    connected.until_state(State::Misconfigured, "no such address").await;
+    meanwhile(&sources).await;
+    assert_eq!((source.begun(), connected.begun()), (2, 1));
+    assert_eq!(source.state(), (State::Misconfigured, Some("log in".to_owned())));
+    stopped(&sources).await;
+}
+
+#[tokio::test]
+async fn a_panic_is_told_and_harms_neither_its_source_nor_another() {
+    let sources = sources();
+    let (polled, connected) = (Player::polled(&sources, "a", RARE), Player::connected(&sources, "b", RARE));
+    let other = Player::polled(&sources, "other", STEADY);
+    other.until_turn(1).await;
+    for faulty in [&polled, &connected] {
+        faulty.until_turn(1).await;
+        faulty.tell(Move::Panics);
+        until("it is told", || faulty.state().0 == State::Failing).await;
+        let why = faulty.state().1.unwrap();
+        assert!(why.contains("on purpose") && why.contains("fault of the program"), "{why}");
+        faulty.until_turn(2).await;
+        faulty.tell(Move::Delivers);
+        faulty.until_state(State::Running, "").await;
+    }
+    other.end();
+    other.until_turn(2).await;
+    other.until_state(State::Running, "").await;
+    polled.end();
+    stopped_in_turn(&sources, [&polled, &connected, &other]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_in_good_order_is_made_again_after_the_back_off() {
+    let sources = sources();
+    let source = Player::connected(&sources, "a", RARE);
+    source.until_turn(1).await;
+    source.tell(Move::Delivers);
+    source.until_state(State::Running, "").await;
+    source.end();
+    source.until_state(State::Failing, "the connection was closed").await;
+    source.until_turn(2).await;
+    source.fail("refused");
+    source.until_state(State::Failing, "refused").await;
+    source.until_turn(3).await;
+    source.tell(Move::Delivers);
+    source.until_state(State::Running, "").await;
+    // With a long back-off, a server that closes every connection is not called in a loop.
+    let slow = Player::connected(&sources, "slow", STEADY);
+    slow.end();
+    slow.until_state(State::Failing, "the connection was closed").await;
+    meanwhile(&sources).await;
+    assert_eq!(slow.begun(), 1);
+    stopped(&sources).await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_waits_and_connections_at_once() {
+    let sources = sources();
+    let first = Player::polled(&sources, "first", Schedule { first_within: LONG, ..RARE });
+    let done = Player::polled(&sources, "done", RARE);
+    let failed = Player::polled(&sources, "failed", STEADY);
+    let misconfigured = Player::polled(&sources, "misconfigured", STEADY);
+    let connected = Player::connected(&sources, "connected", RARE);
+    done.end();
+    done.until_state(State::Running, "").await;
+    failed.fail("no answer");
+    failed.until_state(State::Failing, "no answer").await;
+    misconfigured.misconfigured("log in", LONG);
+    misconfigured.until_state(State::Misconfigured, "log in").await;
+    connected.until_turn(1).await;
+    stopped(&sources).await;
+    assert_eq!([&first, &done, &failed, &misconfigured].map(Player::begun), [0, 1, 1, 1]);
+    assert!(!connected.is_in_turn());
+}
+
+#[tokio::test]
+async fn a_turn_may_be_done_until_the_deadline_and_is_ended_then() {
+    let sources = sources();
+    let source = Player::polled(&sources, "a", STEADY);
+    source.until_turn(1).await;
+    sources.stop(far_away());
+    source.end();
+    stopped(&sources).await;
+    assert_eq!((source.state().0, source.begun()), (State::Running, 1));
+
+    let sources = self::sources();
+    let endless = Player::polled(&sources, "endless", STEADY);
+    endless.until_turn(1).await;
+    stopped_in_turn(&sources, [&endless]).await;
+    assert_eq!((endless.state().0, endless.begun()), (State::Waiting, 1));
+}
