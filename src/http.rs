@@ -14,7 +14,7 @@ mod outcome;
 mod requester;
 
 pub use budget::Budget;
-pub use client::{Bounds, Client, HttpError, Request, Response, web_address};
+pub use client::{Bounds, Client, HttpError, Request, Response, basic_authorization, no_body, web_address};
 pub use outcome::{Outcome, date, described, outcome};
 pub use requester::{Exchange, Requester};
 

@@ -49,6 +49,21 @@ impl Value for bool {
     }
 }
 
+impl Value for f64 {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let number: Option<Self> = text.parse().ok();
+        number.filter(|number| number.is_finite()).ok_or_else(|| format!("'{text}' is not a number"))
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::Integer(integer) => Self::from_text(integer.as_str()),
+            DeValue::Float(float) => Self::from_text(float.as_str()),
+            other => Err(format!("is a {}, but a number is wanted", other.type_str())),
+        }
+    }
+}
+
 impl Value for u64 {
     fn from_text(text: &str) -> Result<Self, String> {
         text.replace('_', "").parse().map_err(|_| format!("'{text}' is no whole number of at least 0"))

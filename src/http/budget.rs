@@ -36,6 +36,12 @@ impl Budget {
         Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new(), not_before: None })))
     }
 
+    /// A budget for a server that does not limit how often it is asked.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self::new(NonZeroUsize::MAX)
+    }
+
     /// Begins a request, or says how long to wait before asking again.
     ///
     /// # Errors

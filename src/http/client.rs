@@ -4,6 +4,9 @@
 //! HTTP: an answer of HTTP/1.0 without a length ends with the connection, header lines
 //! that are not valid are passed over, and no content type is required.
 
+use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::header::{HeaderValue, USER_AGENT};
@@ -109,6 +112,12 @@ impl Client {
         Self { connections, bounds }
     }
 
+    /// The same connections with other bounds.
+    #[must_use]
+    pub fn with_bounds(&self, bounds: Bounds) -> Self {
+        Self { connections: self.connections.clone(), bounds }
+    }
+
     /// Sends a request and reads the whole answer. A redirect is an answer like any other.
     ///
     /// # Errors
@@ -176,6 +185,22 @@ fn origin(uri: &Uri) -> String {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
     }
+}
+
+/// The body of a request that has none.
+#[must_use]
+pub fn no_body() -> Full<Bytes> {
+    Full::default()
+}
+
+/// The Authorization header of the Basic scheme, marked as sensitive; `None` where a
+/// header cannot carry it.
+#[must_use]
+pub fn basic_authorization(user: &str, password: &Secret) -> Option<HeaderValue> {
+    let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Reads an http or https address without user information; `None` for anything else.

@@ -19,7 +19,17 @@ pub struct Sample {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MeterId(Uuid);
 
+/// The namespace of meters whose vendor has no UUIDs. It never changes.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_7465_726c_5e6e_8d65_76e2_9f3a_41c7);
+
 impl MeterId {
+    /// The id of a meter that its vendor names otherwise: `UUIDv5` of `vendor:native`,
+    /// where `native` is the vendor's own id, with a channel where it has some.
+    #[must_use]
+    pub fn named(vendor: &str, native: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("{vendor}:{native}").as_bytes()))
+    }
+
     /// The id of a .NET `Guid` as protobuf-net's `bcl.Guid` carries it: the first
     /// three groups little-endian, the last eight bytes in order.
     #[must_use]

@@ -4,22 +4,27 @@ use super::description::{Description, LoggedFaults, Published, Reporter};
 use super::runner::{Connected, Polled, Schedule, run_connected, run_polled};
 use crate::base::{Stop, Tasks};
 use crate::clock::Clock;
+use crate::http::{Bounds, Budget, Client, Requester};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Something that a command may ask a source to do. It blocks; the answer is for the
 /// command that asked, an error is a sentence.
 pub type Action = Arc<dyn Fn() -> Result<Value, String> + Send + Sync>;
 
+/// Each source brings its own bounds.
+const NO_ANSWER: Bounds = Bounds { timeout: Duration::ZERO, answer_bytes_max: 0 };
+
 /// The running sources.
 pub struct Sources {
     tasks: Tasks,
     stop: Stop,
     clock: Clock,
+    http: Client,
     published: Mutex<Vec<Published>>,
     logged: LoggedFaults,
     actions: Mutex<Vec<(String, &'static str, Action)>>,
@@ -33,6 +38,7 @@ impl Sources {
             tasks: Tasks::new(runtime),
             stop: Stop::default(),
             clock,
+            http: Client::new(NO_ANSWER),
             published: Mutex::default(),
             logged: LoggedFaults::default(),
             actions: Mutex::default(),
@@ -43,6 +49,13 @@ impl Sources {
     #[must_use]
     pub fn stop_signal(&self) -> &Stop {
         &self.stop
+    }
+
+    /// Sends the requests of the source `name` within this budget. All sources share their
+    /// connections.
+    #[must_use]
+    pub fn requester(&self, name: &str, bounds: Bounds, budget: Budget) -> Requester {
+        Requester::new(name, self.http.with_bounds(bounds), budget, self.stop.clone(), self.clock.clone())
     }
 
     /// Starts a source that polls.
