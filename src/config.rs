@@ -6,6 +6,7 @@
 
 mod fault;
 mod journal;
+mod json;
 mod metering_points;
 mod secrets;
 mod section;
@@ -78,8 +79,9 @@ impl Config {
 
     /// The accounts at smart-me.
     pub fn smart_me(&self) -> impl Iterator<Item = &crate::source::smart_me::Account> {
-        self.sources.iter().map(|source| match source {
-            Source::SmartMe(account) => account,
+        self.sources.iter().filter_map(|source| match source {
+            Source::SmartMe(account) => Some(account),
+            Source::Json(_) => None,
         })
     }
 
@@ -145,8 +147,12 @@ fn read(mut root: Section<'_>) -> Config {
     let log = log(root.section("log"));
     let (webhook, senders) = webhook::webhook(root.section("webhook"));
     let accounts = smart_me::smart_me(root.sections("smart_me"), &senders);
+    let names = senders.iter().map(|sender| &sender.name).chain(accounts.iter().map(|account| &account.name));
+    let devices = json::json(root.sections("json"), names.cloned().collect());
+    let has_descriptions = accounts.iter().any(|account| account.polling.is_some());
+    let sources = accounts.into_iter().map(Source::SmartMe).chain(devices.into_iter().map(Source::Json)).collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
-    if !metering_points.is_empty() && accounts.iter().all(|account| account.polling.is_none()) {
+    if !metering_points.is_empty() && !has_descriptions {
         root.fault("metering_point", "needs a [[smart_me]] table whose poll is not \"off\": it tells of the meters");
     }
     let journal = journal::journal(root.section("journal"));
@@ -155,7 +161,6 @@ fn read(mut root: Section<'_>) -> Config {
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    let sources = accounts.into_iter().map(Source::SmartMe).collect();
     Config { data_directory, log, webhook, sources, metering_points, journal, admin_listen, sinks }
 }
 

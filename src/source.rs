@@ -13,6 +13,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub mod json;
 pub mod smart_me;
 pub mod webhook;
 

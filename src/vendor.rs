@@ -2,6 +2,7 @@
 //!
 //! Pure: no transport, no clock, no credentials of ours but as values to write.
 
+pub mod json;
 pub mod smart_me;
 
 use crate::reading::{MeterId, Sample, UnixNanos};

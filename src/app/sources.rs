@@ -46,6 +46,9 @@ impl Building<'_> {
         for source in &self.config.sources {
             match source {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
+                Source::Json(device) => {
+                    device.start(&self.parts.sources, &self.entrance(&device.name)?, &self.parts.clock)
+                }
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::base::{Finding, Stop};
 use crate::clock::Clock;
+use crate::source::json;
 use crate::source::smart_me::{self, Access, PollMode};
 use std::path::Path;
 
@@ -10,6 +11,8 @@ use std::path::Path;
 pub enum Source {
     /// `[[smart_me]]`: an account at smart-me's REST API.
     SmartMe(smart_me::Account),
+    /// `[[json]]`: a device with JSON documents.
+    Json(json::Device),
 }
 
 impl Source {
@@ -18,6 +21,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::SmartMe(account) => &account.name,
+            Self::Json(device) => &device.name,
         }
     }
 
@@ -26,6 +30,7 @@ impl Source {
     pub fn table(&self) -> &'static str {
         match self {
             Self::SmartMe(_) => "smart_me",
+            Self::Json(_) => "json",
         }
     }
 
@@ -34,6 +39,7 @@ impl Source {
     pub fn brings_readings(&self) -> bool {
         match self {
             Self::SmartMe(account) => account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store),
+            Self::Json(_) => true,
         }
     }
 
@@ -45,6 +51,7 @@ impl Source {
                 let access = Access::new(account, data_directory, Stop::default(), Clock::system());
                 account.findings(&access, data_directory)
             }
+            Self::Json(_) => Vec::new(),
         }
     }
 }

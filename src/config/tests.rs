@@ -351,7 +351,8 @@ fn whole_example(secrets: &Path) -> String {
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn the_example_is_right_and_complete() {
     let directory = tempfile::tempdir().unwrap();
-    let passwords = ["building-a.password", "building-a.next-password", "questdb.password", "kafka.password"];
+    let passwords =
+        ["building-a.password", "building-a.next-password", "cellar.password", "questdb.password", "kafka.password"];
     for name in passwords.into_iter().chain(["building-a.api-key"]) {
         std::fs::write(directory.path().join(name), "hunter2").unwrap();
     }

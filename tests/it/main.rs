@@ -25,6 +25,7 @@ mod end_to_end {
     mod disk_full;
     mod gaps;
     mod journal_repair;
+    mod json_devices;
     mod kafka_loss;
     mod metering_points;
     mod monitoring;

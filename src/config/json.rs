@@ -1,0 +1,98 @@
+//! `[[json]]`: devices that answer with JSON documents, or send them.
+
+use super::secrets::{PASSWORD, secret};
+use super::section::Section;
+use super::value::Kept;
+use super::webhook::{NAME_WANTED, is_name};
+use crate::http::{basic_authorization, web_address};
+use crate::reading::registry::{self, Unit};
+use crate::reading::{MeterId, Obis};
+use crate::source::Keep;
+use crate::source::json::{Address, Device};
+use crate::vendor::json::{Mapping, Register, Time, factor};
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_secs(10);
+/// A device that is asked more often has no time for anything else.
+const EVERY_MIN: Duration = Duration::from_secs(1);
+const MILLISECOND_NS: i64 = 1_000_000;
+
+/// The devices; `taken` are the names of other sources.
+pub(super) fn json(sections: Vec<Section<'_>>, mut taken: Vec<String>) -> Vec<Device> {
+    sections.into_iter().filter_map(|section| device(section, &mut taken)).collect()
+}
+
+fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
+    let name = section.required::<String>("name", "\"cellar\"");
+    match &name {
+        Some(name) if !is_name(name) => section.fault("name", NAME_WANTED),
+        Some(name) if taken.contains(name) => section.fault("name", format!("another source is called '{name}'")),
+        other => taken.extend(other.clone()),
+    }
+    let address = address(&mut section);
+    let every = section.get_or("every", EVERY);
+    if every < EVERY_MIN {
+        section.fault("every", "must be at least a second");
+    }
+    let keep = match section.get_or("keep", Kept::UpTo(EVERY)) {
+        Kept::UpTo(interval) => Keep::FirstOfEach(interval),
+        Kept::Forever => Keep::All,
+    };
+    let time: Option<String> = section.get("time");
+    let unit_ns =
+        section.choice("time_unit", &[("s", 1000 * MILLISECOND_NS), ("ms", MILLISECOND_NS)], 1000 * MILLISECOND_NS);
+    let time = time.map(|pointer| Time { pointer, unit_ns });
+    let values = section.sections("value");
+    if values.is_empty() {
+        section.fault("value", "is missing: a [[json.value]] table for each register");
+    }
+    let values = values.into_iter().filter_map(register).collect();
+    section.finish();
+    let name = name?;
+    let mapping = Mapping { meter: MeterId::named("json", &name), time, values };
+    Some(Device { name, address: address?, every, keep, mapping })
+}
+
+fn address(section: &mut Section<'_>) -> Option<Address> {
+    let url = section.required::<String>("url", "\"http://192.168.1.20/status\"");
+    let user: Option<String> = section.get("username");
+    let password = secret(section, PASSWORD);
+    let authorization = match (user, password) {
+        (Some(user), Some(password)) => basic_authorization(&user, &password),
+        (None, None) => None,
+        _ => {
+            section.fault("username", "give username and password_file, or none of them");
+            None
+        }
+    };
+    let url = url?;
+    let address = match url.strip_prefix("tcp://") {
+        Some(host) => host.parse().ok().map(Address::Tcp),
+        None => web_address(&url).map(|uri| Address::Http(uri, authorization)),
+    };
+    if address.is_none() {
+        section.fault("url", "must be like \"http://192.168.1.20/status\" or \"tcp://192.168.1.20:8880\"");
+    }
+    address
+}
+
+fn register(mut section: Section<'_>) -> Option<Register> {
+    let pointer = section.required::<String>("pointer", "\"/total/kwh\"");
+    let obis = section.required::<String>("obis", "\"1-0:1.8.0*255\"");
+    let unit = section.required::<String>("unit", "\"kWh\"");
+    let own_factor = section.get_or("factor", 1.0);
+    if pointer.as_deref().is_some_and(|pointer| !pointer.starts_with('/')) {
+        section.fault("pointer", "is a JSON pointer and begins with '/', like \"/total/kwh\"");
+    }
+    let obis =
+        obis.and_then(|text| text.parse::<Obis>().map_err(|error| section.fault("obis", error.to_string())).ok());
+    let unit_factor = obis.zip(unit).and_then(|(obis, unit)| match registry::entry(obis).map(|entry| entry.unit) {
+        None | Some(Unit::Unknown) => Some(1.0),
+        Some(base) => factor(&unit, base).or_else(|| {
+            section.fault("unit", format!("'{unit}' is no unit of {obis}, which is stored in {}", base.symbol()));
+            None
+        }),
+    });
+    section.finish();
+    Some(Register { pointer: pointer?, obis: obis?, factor: unit_factor? * own_factor })
+}

@@ -1,0 +1,151 @@
+//! A device that answers with a JSON document over HTTP, or sends one in each line over a
+//! TCP connection.
+//!
+//! Knows the transport and not the document: that is `vendor/json`'s. One device is one
+//! meter. Read-only: a GET, or nothing at all.
+
+mod stream;
+
+use stream::JsonStream;
+
+use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use crate::clock::Clock;
+use crate::http::{self, Bounds, Budget, Outcome, Requester};
+use crate::ingest::Entrance;
+use crate::reading::{Flags, UnixNanos};
+use crate::vendor::Reading;
+use crate::vendor::json::{Mapping, read};
+use crate::wire::batch::Original;
+use hyper::Uri;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The kinds of its sources.
+const KIND: &str = "json";
+const STREAM_KIND: &str = "json stream";
+/// A document at most.
+const DOCUMENT_BYTES_MAX: usize = 64 << 10;
+/// One request at most.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: DOCUMENT_BYTES_MAX };
+/// Devices begin within this time, by chance, so that many do not begin at once.
+const FIRST_WITHIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
+/// The waits after a failure.
+const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// A configured device.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Its name: the source's, and the meter's native id.
+    pub name: String,
+    /// Where it is.
+    pub address: Address,
+    /// How often it is asked.
+    pub every: Duration,
+    /// Which readings are journaled.
+    pub keep: Keep,
+    /// What the document holds.
+    pub mapping: Mapping,
+}
+
+/// Where a device is.
+#[derive(Debug, Clone)]
+pub enum Address {
+    /// It is asked by GET; with the Authorization header where it wants one.
+    Http(Uri, Option<HeaderValue>),
+    /// It sends a document a line.
+    Tcp(SocketAddr),
+}
+
+impl Device {
+    /// Starts to ask it, or to listen to it.
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+        let schedule = Schedule {
+            every: self.every,
+            first_within: FIRST_WITHIN.min(self.every),
+            backoff: (FIRST_WAIT, LONGEST_WAIT),
+        };
+        let intake = |kind| Intake {
+            mapping: self.mapping.clone(),
+            inlet: Inlet::new(&self.name, kind, entrance.clone(), self.keep),
+            clock: clock.clone(),
+        };
+        match &self.address {
+            Address::Http(uri, authorization) => {
+                let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+                let (uri, authorization) = (uri.clone(), authorization.clone());
+                let json = Json { uri, authorization, requester, intake: intake(KIND) };
+                sources.start_polled(&self.name, KIND, schedule, json);
+            }
+            Address::Tcp(address) => {
+                let stream = JsonStream::new(*address, intake(STREAM_KIND));
+                sources.start_connected(&self.name, STREAM_KIND, schedule, stream);
+            }
+        }
+    }
+}
+
+/// A device that is asked over HTTP.
+#[derive(Debug)]
+struct Json {
+    uri: Uri,
+    authorization: Option<HeaderValue>,
+    requester: Requester,
+    intake: Intake,
+}
+
+impl Polled for Json {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let mut request = hyper::Request::get(self.uri.clone());
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
+        let exchange = self.requester.send(request).await?;
+        match (exchange.outcome, exchange.answer) {
+            (Outcome::Done, Ok(answer)) => self.intake.take(answer.body(), self.uri.path(), reporter).await,
+            (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
+                why: "the device does not accept the credentials: check username and password_file".to_owned(),
+                retry_in: None,
+            }),
+            // Its words may repeat what it was sent.
+            (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answers {}", answer.status()))),
+            (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
+        }
+    }
+}
+
+/// From a document to ingest.
+#[derive(Debug)]
+struct Intake {
+    mapping: Mapping,
+    inlet: Inlet,
+    clock: Clock,
+}
+
+impl Intake {
+    async fn take(&mut self, bytes: &[u8], origin: &str, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let document = read(&self.mapping, bytes).map_err(|error| SourceError::Failing(error.to_string()))?;
+        let (at, flags) = match document.at {
+            Some(at) => (at, Flags::NONE),
+            None => (self.clock.now(), Flags::TIME_IS_RECEIVE_TIME),
+        };
+        report(reporter, at, document.samples.len(), document.absent);
+        if document.samples.is_empty() || !self.inlet.admits(self.mapping.meter, at) {
+            return Ok(());
+        }
+        let reading = Reading { meter: self.mapping.meter, at, samples: document.samples };
+        let original = Original { bytes, content_type: "application/json", origin };
+        self.inlet.take(&[reading], flags, original).await
+    }
+}
+
+fn report(reporter: &mut Reporter, at: UnixNanos, values: usize, absent: usize) {
+    reporter.set("last_reading", at);
+    reporter.set("values", values);
+    reporter.set("values_absent", absent);
+}
+
+#[cfg(test)]
+mod tests;

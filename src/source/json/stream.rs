@@ -1,0 +1,70 @@
+//! A device that sends one JSON document in each line over a TCP connection.
+//!
+//! Invariants: a line is bounded, and a device that falls silent is connected to again.
+
+use super::{DOCUMENT_BYTES_MAX, Intake};
+use crate::source::{Connected, Reporter, SourceError, State};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A connection is made within this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection without a line for so long is taken for broken.
+const SILENCE_MAX: Duration = Duration::from_mins(5);
+
+/// A device that sends.
+#[derive(Debug)]
+pub(super) struct JsonStream {
+    address: SocketAddr,
+    intake: Intake,
+}
+
+impl JsonStream {
+    /// Connects to this address.
+    pub(super) fn new(address: SocketAddr, intake: Intake) -> Self {
+        Self { address, intake }
+    }
+}
+
+impl Connected for JsonStream {
+    async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
+        let stream = stream.map_err(|_| failing("the device does not answer"))?;
+        let mut lines = BufReader::new(stream.map_err(|error| failing(format!("cannot connect: {error}")))?);
+        let origin = self.address.to_string();
+        loop {
+            let line = timeout(SILENCE_MAX, next_line(&mut lines)).await;
+            let line = line.map_err(|_| failing(format!("no line came for {SILENCE_MAX:?}")))?;
+            let Some(line) = line.map_err(|error| failing(format!("the connection broke: {error}")))? else {
+                return Ok(());
+            };
+            self.intake.take(&line, &origin, reporter).await?;
+            reporter.report(State::Running, None);
+        }
+    }
+}
+
+/// The next line that is not blank; `None` at the end.
+async fn next_line(lines: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
+    loop {
+        let mut line = Vec::new();
+        let bytes_max = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX);
+        let read = lines.take(bytes_max + 1).read_until(b'\n', &mut line).await?;
+        if read > DOCUMENT_BYTES_MAX {
+            return Err(io::Error::other(format!("a line is longer than {DOCUMENT_BYTES_MAX} bytes")));
+        }
+        match line.trim_ascii() {
+            [] if read == 0 => return Ok(None),
+            [] => {}
+            text => return Ok(Some(text.to_vec())),
+        }
+    }
+}
+
+fn failing(why: impl Into<String>) -> SourceError {
+    SourceError::Failing(why.into())
+}

@@ -1,0 +1,147 @@
+//! Devices that answer or send over real sockets, into a real journal.
+
+use super::*;
+use crate::dead_letters::DeadLetters;
+use crate::ingest::{Door, SourceOptions};
+use crate::journal::{Journal, Options, Sequence};
+use crate::reading::MeterId;
+use crate::source::State;
+use crate::vendor::json::{Register, Time};
+use crate::wire::{self, PayloadFormat};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+struct Site {
+    journal: Journal,
+    door: Door,
+    sources: Sources,
+    _directory: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
+        let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
+        let door = Door::new(journal.clone(), Some(letters), clock.clone());
+        let sources = Sources::new(Handle::current(), clock);
+        Self { journal, door, sources, _directory: directory }
+    }
+
+    fn start(&self, address: Address) {
+        let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
+        let time = Some(Time { pointer: "/at".to_owned(), unit_ns: 1_000_000_000 });
+        let mapping = Mapping { meter: MeterId::named("json", "cellar"), time, values: vec![register] };
+        let device =
+            Device { name: "cellar".to_owned(), address, every: Duration::from_millis(10), keep: Keep::All, mapping };
+        let entrance = self.door.source("cellar", SourceOptions::default()).unwrap();
+        device.start(&self.sources, &entrance, &Clock::system());
+    }
+
+    /// Every journaled value, with its time in seconds.
+    fn stored(&self) -> Vec<(i64, f64)> {
+        let mut stored = Vec::new();
+        let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
+        while let Some(record) = reader.read().unwrap() {
+            for reading in wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap() {
+                let seconds = reading.at.unwrap().0 / 1_000_000_000;
+                stored.extend(reading.values.filter_map(Result::ok).map(|sample| (seconds, sample.value)));
+            }
+        }
+        stored
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..4000 {
+            if holds(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("not within 20 s: {what}; {:?}, {:?}", self.sources, self.stored());
+    }
+
+    fn state(&self) -> State {
+        self.sources.descriptions()[0].state
+    }
+}
+
+fn present() -> i64 {
+    Clock::system().now().0 / 1_000_000_000
+}
+
+fn document(at: i64, kwh: f64) -> String {
+    format!("{{\"at\":{at},\"kwh\":{kwh}}}")
+}
+
+/// Serves each of these to one connection after the other, the last one for ever. Gives
+/// the heads of the requests that came.
+fn serve(answers: Vec<String>) -> (Address, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/status?pin=hunter2", listener.local_addr().unwrap()).parse().unwrap();
+    let (heads, received) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut answers = answers.into_iter().peekable();
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut head = [0; 2048];
+            let read = stream.read(&mut head).unwrap_or_default();
+            let answer = if answers.len() > 1 { answers.next() } else { answers.peek().cloned() };
+            stream.write_all(answer.unwrap().as_bytes()).ok();
+            if heads.send(String::from_utf8_lossy(&head[..read]).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    let authorization = crate::http::basic_authorization("u", &crate::secret::Secret::new("hunter2"));
+    (Address::Http(uri, authorization), received)
+}
+
+fn ok(body: &str) -> String {
+    // As small devices do: without a length.
+    format!("HTTP/1.0 200 OK\r\n\r\n{body}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_asked_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
+    let (site, now) = (Site::new(), present());
+    let (address, heads) =
+        serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);
+    site.start(address);
+    site.until("both readings are there", |site| site.stored() == [(now, 1500.0), (now + 1, 1600.0)]).await;
+    site.until("it is running again", |site| site.state() == State::Running).await;
+    let head = heads.recv().unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
+    let shown = format!("{:?}", site.sources);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothing() {
+    let site = Site::new();
+    let (address, _heads) = serve(vec!["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nhunter2".to_owned()]);
+    site.start(address);
+    site.until("it is misconfigured", |site| site.state() == State::Misconfigured).await;
+    assert_eq!(site.stored(), []);
+    let description = site.sources.descriptions()[0].clone();
+    assert!(description.why.as_ref().is_some_and(|why| why.contains("password_file") && !why.contains("hunter2")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end_and_after_a_line_too_long() {
+    let (site, now) = (Site::new(), present());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    site.start(Address::Tcp(listener.local_addr().unwrap()));
+    for (number, bytes) in [
+        (1, format!("\r\n{}\r\n{}\n", document(now, 1.0), document(now, 1.0))),
+        (2, format!("{}\n{}\n", document(now + 1, 2.0), "x".repeat(DOCUMENT_BYTES_MAX))),
+        (3, format!("{}\n", document(now + 2, 3.0))),
+    ] {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(bytes.as_bytes()).ok();
+        site.until("its readings are there", |site| site.stored().len() == number).await;
+    }
+    assert_eq!(site.stored(), [(now, 1000.0), (now + 1, 2000.0), (now + 2, 3000.0)]);
+}
