@@ -1,7 +1,7 @@
 //! Every metric's name, meaning and labels, in one place.
 //!
 //! Parts take typed handles from here at their start and count batches, not
-//! samples. The README's table is checked against [`FAMILIES`]. Histograms have
+//! samples. `docs/metrics.md` is checked against [`FAMILIES`]. Histograms have
 //! fixed buckets, so their memory does not depend on how often they are scraped.
 
 use metrics::{Counter, Gauge, Histogram, Unit};

@@ -10,12 +10,15 @@ const TABLE_BEGIN: &str = "<!-- metrics:begin -->";
 const TABLE_END: &str = "<!-- metrics:end -->";
 
 #[test]
-fn the_readme_lists_every_metric() {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
-    let (_, rest) = readme.split_once(TABLE_BEGIN).expect("README.md has the mark that begins the table of metrics");
-    let (table, _) = rest.split_once(TABLE_END).expect("README.md has the mark that ends the table of metrics");
+fn the_page_of_metrics_lists_every_metric() {
+    let page = std::fs::read_to_string(root().join("docs/metrics.md")).expect("docs/metrics.md");
+    let (_, rest) = page.split_once(TABLE_BEGIN).expect("docs/metrics.md has the mark that begins the table");
+    let (table, _) = rest.split_once(TABLE_END).expect("docs/metrics.md has the mark that ends the table");
     let wanted = metrics_table();
-    assert!(table.trim() == wanted.trim(), "README.md: put this between {TABLE_BEGIN} and {TABLE_END}:\n\n{wanted}");
+    assert!(
+        table.trim() == wanted.trim(),
+        "docs/metrics.md: put this between {TABLE_BEGIN} and {TABLE_END}:\n\n{wanted}"
+    );
 }
 
 #[test]
