@@ -2,7 +2,7 @@
 //! device with 8 values) and W2 (50 devices with 8 values each).
 //!
 //! - `ours/check`: the walk that finds every fault of the framing
-//! - `ours/door`: check and count by the rule, as the door does for each body
+//! - `ours/door`: check and count by the rule, as ingest does for each body
 //! - `ours/pump`: check and iterate over every judged sample, as each sink does
 //! - `ours/unusual`: as `ours/door`, for a body that is not laid out as usual
 //! - `prost/decode`: decode into messages; judges nothing
@@ -39,7 +39,7 @@ fn unusual(body: &Bytes) -> Bytes {
     bytes.into()
 }
 
-fn door(body: &[u8]) -> Tally {
+fn ingest(body: &[u8]) -> Tally {
     Tally::of(wire::readings(PayloadFormat::SmartMe, body).unwrap(), &Limits::DEFAULT, NOW)
 }
 
@@ -86,10 +86,10 @@ fn decode(criterion: &mut Criterion) {
         group.bench_function("ours/check", |bencher| {
             bencher.iter(|| wire::readings(PayloadFormat::SmartMe, black_box(&body)).unwrap());
         });
-        group.bench_function("ours/door", |bencher| bencher.iter(|| door(black_box(&body))));
+        group.bench_function("ours/door", |bencher| bencher.iter(|| ingest(black_box(&body))));
         group.bench_function("ours/pump", |bencher| bencher.iter(|| pump(black_box(&body))));
         let unusual = unusual(&body);
-        group.bench_function("ours/unusual", |bencher| bencher.iter(|| door(black_box(&unusual))));
+        group.bench_function("ours/unusual", |bencher| bencher.iter(|| ingest(black_box(&unusual))));
         group.bench_function("prost/decode", |bencher| {
             bencher.iter(|| DeviceDataArray::decode(black_box(&body).clone()).unwrap());
         });

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub struct Views {
     /// The Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// `Err` with the reason while the door would answer 503.
+    /// `Err` with the reason while ingest would answer 503.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Everything on the status page.
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,

@@ -82,11 +82,11 @@ pub struct ReplayEstimate {
     pub minutes: Option<f64>,
 }
 
-/// How a replay reads records, where not as the door did.
+/// How a replay reads records, where not as ingest did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Reread {
-    /// Decode also what the door could not decode.
+    /// Decode also what ingest could not decode.
     #[serde(default)]
     pub redecode: bool,
     /// Judge by the limits that are configured now.

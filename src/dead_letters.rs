@@ -7,7 +7,7 @@
 //! `open` pins the oldest letter that nobody has decided about.
 //!
 //! **Re-submitting** is as if the sender had sent the body again now: it goes
-//! through the door, is judged by today's rule and stands at the journal's end,
+//! through ingest, is judged by today's rule and stands at the journal's end,
 //! where the later value of a key wins. So a letter that is older than a correction
 //! of the same keys should be looked at before (`show`) and dropped instead. The
 //! other way, a delivery into the middle of what was sent already, would need a
@@ -16,7 +16,7 @@
 //! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open letters. When
 //! they are reached, the oldest open letters give way, counted and logged, as long
 //! as they are of a kind that may ([`Kind::gives_way`]): else a single meter with a
-//! wrong clock would stop the keeper, the journal behind it, and the door. An older
+//! wrong clock would stop the keeper, the journal behind it, and ingest. An older
 //! letter that may not give way holds the room of all after it; then a new one is
 //! an error for whoever writes it, who stops and says so.
 //!

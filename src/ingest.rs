@@ -1,6 +1,6 @@
-//! The one door into the journal: whoever brings data, it comes through here.
+//! Ingest into the journal: whoever brings data, it comes through here.
 //!
-//! A source hands over bytes and waits. The door stamps the receive time once,
+//! A source hands over bytes and waits. Ingest stamps the receive time once,
 //! decodes and judges the bytes where they lie, copies them into the journal's
 //! pending group and answers when that group is synced. So [`Taken`] means "on
 //! this machine's disk", and a [`Refusal`] that nothing of the body was kept.
@@ -11,9 +11,9 @@
 //! while anything waits; what is kept for the status page has a fixed size.
 
 mod clock_watch;
-mod door;
 mod drain;
 mod entrance;
+mod handle;
 mod meters;
 mod rate;
 mod refusal;
@@ -23,8 +23,8 @@ mod source_counters;
 mod tests;
 mod unreadable;
 
-pub use door::{Door, Health, Recent};
 pub use entrance::{Entrance, OnUndecodable, SourceOptions, Taken};
+pub use handle::{Health, Ingest, Recent};
 pub use meters::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;
 pub use source_counters::SourceActivity;

@@ -21,7 +21,7 @@
 //! | 3 | [`dead_letters`] | what could not be delivered, kept until somebody decides |
 //! | 3 | [`coverage`] | what is missing of the meters' readings |
 //! | 3 | [`meters`] | versions of what is known of the meters themselves |
-//! | 4 | [`ingest`] | the one door into the journal |
+//! | 4 | [`ingest`] | ingest into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
 //! | 5 | [`query`] | what pages and commands read back from the embedded store |
 //! | 5 | [`source`] | the webhook, the client of smart-me's REST API |

@@ -15,7 +15,7 @@ pub struct Status {
     pub started: String,
     /// When this snapshot was taken.
     pub now: String,
-    /// Why the door would answer 503, if it would.
+    /// Why ingest would answer 503, if it would.
     pub not_ready: Option<String>,
     /// The wall clock.
     pub clock: ClockStatus,

@@ -81,7 +81,7 @@ impl Commands {
             .parts
             .runtime
             .block_on(self.entrance(&letter.source)?.take(format, &letter.body))
-            .map_err(|refusal| format!("the door refused it: {refusal}"))?;
+            .map_err(|refusal| format!("ingest refused it: {refusal}"))?;
         self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(sentence)?;
         Ok(vec![match taken {
             Taken::Empty => format!("letter {id} holds no reading; it is settled"),
@@ -101,7 +101,7 @@ impl Commands {
 
     fn entrance(&self, source: &str) -> Result<Entrance, String> {
         let options = self.options.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
-        self.parts.door.source(source, options.unwrap_or_default()).map_err(sentence)
+        self.parts.ingest.source(source, options.unwrap_or_default()).map_err(sentence)
     }
 }
 

@@ -27,7 +27,7 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
         Command::Replay(asked) => replay_stored(config, &asked),
         Command::Drop { letter } => drop_letter(config, LetterId(letter)),
         Command::Resubmit { .. } => {
-            Err("re-submitting goes through the door: start the service with `meterline run` first".to_owned())
+            Err("re-submitting goes through ingest: start the service with `meterline run` first".to_owned())
         }
         Command::EstimateReplay(_) | Command::Source { .. } | Command::Status => {
             Err("no service is running in this data directory".to_owned())

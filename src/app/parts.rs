@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpHandle;
-use crate::ingest::Door;
+use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::meters::Meters;
 use crate::source::Sources;
@@ -20,7 +20,7 @@ pub(super) struct Parts {
     pub(super) dead_letters: DeadLetters,
     pub(super) coverage: Coverage,
     pub(super) meters: Meters,
-    pub(super) door: Door,
+    pub(super) ingest: Ingest,
     pub(super) pumps: Arc<Vec<PumpHandle>>,
     pub(super) sources: Arc<Sources>,
 }

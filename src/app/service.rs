@@ -11,7 +11,7 @@ use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
 use crate::deliver::CoverageSink;
-use crate::ingest::Door;
+use crate::ingest::Ingest;
 use crate::journal::Sequence;
 use crate::meters::Meters;
 use crate::source::Sources;
@@ -46,7 +46,7 @@ impl Service {
         let observer = sources::Observer::of(&config);
         let parts = data_path(&config, &observer, runtime.handle(), clock)?;
         let webhook = config.webhook.clone().heads_in(&config.data_directory);
-        let webhook = runtime.block_on(Webhook::start(webhook, &parts.door, parts.clock.clone()));
+        let webhook = runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
         let webhook = webhook.map_err(StartError::because)?;
         let building = sources::Building { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
         building.start().map_err(StartError::because)?;
@@ -56,7 +56,7 @@ impl Service {
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
-        tasks.spawn("upkeep", upkeep::keep_up(metrics, parts.door.clone(), parts.journal.clone(), stop.clone()));
+        tasks.spawn("upkeep", upkeep::keep_up(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
         let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
         tracing::info!(
             webhook = %webhook.local_addr(), admin = %admin.address(),
@@ -188,9 +188,9 @@ fn data_path(
     let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
     let watching = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
     let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, watching, &clock)?);
-    let door = Door::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
+    let ingest = Ingest::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
     let sources = Arc::new(Sources::new(runtime.clone(), clock.clone()));
-    Ok(Parts { clock, runtime: runtime.clone(), journal, dead_letters, coverage, meters, door, pumps, sources })
+    Ok(Parts { clock, runtime: runtime.clone(), journal, dead_letters, coverage, meters, ingest, pumps, sources })
 }
 
 fn views(snapshot: &status::Snapshot, metrics: &upkeep::Recorder) -> Views {

@@ -58,7 +58,7 @@ impl Building<'_> {
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
         let options = options(self.config).into_iter().find(|(source, _)| source == name);
         let options = options.map_or_else(SourceOptions::default, |(_, options)| options);
-        self.parts.door.source(name, options).map_err(|error| error.to_string())
+        self.parts.ingest.source(name, options).map_err(|error| error.to_string())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::journal::{Gap, Share};
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Tls};
 
-/// Meters on the page; the door remembers up to [`METERS_MAX`].
+/// Meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
 
 /// Gaps on the page; `meterline journal` lists all that are kept.
@@ -28,20 +28,20 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn ready(&self) -> Result<(), String> {
-        match self.parts.door.health() {
+        match self.parts.ingest.health() {
             Health::Open => Ok(()),
             Health::Shut(why) => Err(why),
         }
     }
 
     pub(super) fn status(&self) -> Status {
-        let recent = self.parts.door.recent();
+        let recent = self.parts.ingest.recent();
         let not_ready = self.ready().err();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.to_string(),
             now: self.parts.clock.now().to_string(),
-            clock: ClockStatus { ok: self.parts.door.clock_is_set(), jumps: recent.clock_jumps },
+            clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
             sources: self.parts.sources.descriptions(),

@@ -3,7 +3,7 @@
 
 use super::error::StartError;
 use crate::base::Stop;
-use crate::ingest::Door;
+use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::metrics;
 use ::metrics::Gauge;
@@ -26,13 +26,13 @@ pub(super) fn recorder() -> Result<Recorder, StartError> {
 }
 
 /// Runs until a stop.
-pub(super) async fn keep_up(recorder: Recorder, door: Door, journal: Journal, stop: Stop) {
+pub(super) async fn keep_up(recorder: Recorder, ingest: Ingest, journal: Journal, stop: Stop) {
     let mut gauges = JournalGauges::new();
     let process = Collector::default();
     process.describe();
     while stop.sleep(PACE).await.is_ok() {
         recorder.run_upkeep();
-        door.look();
+        ingest.look();
         gauges.set(&journal);
         process.collect();
     }

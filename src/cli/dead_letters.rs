@@ -59,7 +59,7 @@ enum Verb {
         #[arg(long)]
         raw: bool,
     },
-    /// Send the bodies of letters through the door again, after what was wrong is mended
+    /// Send the bodies of letters through ingest again, after what was wrong is mended
     ///
     /// It is as if the sender sent it again now: judged by today's rule, and its
     /// values become the latest of their keys. Look first, with `show`, whether a

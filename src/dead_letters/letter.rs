@@ -73,7 +73,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Settlement {
-    /// Its body went through the door again.
+    /// Its body went through ingest again.
     Resubmitted,
     /// Nobody needs it.
     Dropped,

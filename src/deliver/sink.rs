@@ -6,7 +6,7 @@ use crate::wire::meters::Version;
 use crate::wire::{self, Judged, PayloadFormat};
 use std::time::Instant;
 
-/// A record on its way to a sink: decoded by the pump, judged as at the door, or as
+/// A record on its way to a sink: decoded by the pump, judged as at ingest, or as
 /// a replay asks. Borrowed for the length of one [`Sink::take`].
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {

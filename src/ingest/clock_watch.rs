@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Why the door is shut while the clock is not set.
+/// Why ingest is shut while the clock is not set.
 pub(super) const UNSET: &str = "this machine's clock is before the date this program was built, so no measurement \
      time can be judged; set the clock (NTP) and bodies are taken again at once";
 

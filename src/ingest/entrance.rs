@@ -1,4 +1,4 @@
-//! A source's way through the door: judge, append, wait for the sync, count.
+//! A source's way through ingest: judge, append, wait for the sync, count.
 
 use super::refusal::Refusal;
 use super::shared::Shared;
@@ -51,7 +51,7 @@ pub enum Taken {
     Safe {
         /// Its place in the journal.
         sequence: Sequence,
-        /// What the door found.
+        /// What ingest found.
         verdict: Verdict,
     },
 }
@@ -61,7 +61,7 @@ pub enum Taken {
 pub struct Entrance(Arc<State>);
 
 struct State {
-    door: Arc<Shared>,
+    ingest: Arc<Shared>,
     source: SourceId,
     rule: RuleVersion,
     options: SourceOptions,
@@ -70,7 +70,7 @@ struct State {
     refused: RefusedBodies,
 }
 
-/// What the door found in a body.
+/// What ingest found in a body.
 struct Judgement {
     verdict: Verdict,
     tally: Tally,
@@ -79,15 +79,15 @@ struct Judgement {
 
 impl Entrance {
     pub(super) fn new(
-        door: Arc<Shared>,
+        ingest: Arc<Shared>,
         options: SourceOptions,
         counters: Arc<SourceCounters>,
     ) -> Result<Self, LedgerError> {
-        let source = door.journal.source_id(&counters.name)?;
-        let rule = door.journal.rule_version(&options.limits)?;
+        let source = ingest.journal.source_id(&counters.name)?;
+        let rule = ingest.journal.rule_version(&options.limits)?;
         let undecodable = Quota::new(options.undecodable_bytes_max);
-        let refused = RefusedBodies::new(&counters.name, door.letters.clone(), options.undecodable_bytes_max);
-        Ok(Self(Arc::new(State { door, source, rule, options, counters, undecodable, refused })))
+        let refused = RefusedBodies::new(&counters.name, ingest.letters.clone(), options.undecodable_bytes_max);
+        Ok(Self(Arc::new(State { ingest, source, rule, options, counters, undecodable, refused })))
     }
 
     /// Takes a body: returns once it is synced to this machine's disk.
@@ -110,7 +110,7 @@ impl Entrance {
             judged => judged?,
         };
         let header = state.header(format, &judgement);
-        let synced = match state.door.journal.append(header, body) {
+        let synced = match state.ingest.journal.append(header, body) {
             Ok(append) => append.await,
             Err(error) => Err(error),
         };
@@ -119,22 +119,22 @@ impl Entrance {
                 state.count(format, body, &judgement);
                 Ok(Taken::Safe { sequence, verdict: judgement.verdict })
             }
-            Err(error) => Err(state.door.refusal(&error)),
+            Err(error) => Err(state.ingest.refusal(&error)),
         }
     }
 }
 
 impl State {
     fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Judgement, Refusal> {
-        let door = &*self.door;
-        let begun = door.clock.monotonic();
-        let received = door.clock.now();
-        door.clock_watch.look(begun, received);
-        if !door.clock_watch.can_judge(received) {
-            return Err(door.clock_unset());
+        let ingest = &*self.ingest;
+        let begun = ingest.clock.monotonic();
+        let received = ingest.clock.now();
+        ingest.clock_watch.look(begun, received);
+        if !ingest.clock_watch.can_judge(received) {
+            return Err(ingest.clock_unset());
         }
         let judged = self.verdict(format, body, received);
-        door.decode_seconds.record(door.clock.elapsed(begun));
+        ingest.decode_seconds.record(ingest.clock.elapsed(begun));
         let (verdict, tally) = match judged {
             Ok(found) => found,
             Err(error) => (self.undecodable(error, body.len() as u64, begun)?, Tally::default()),
@@ -167,7 +167,7 @@ impl State {
     }
 
     async fn keep_refused(&self, format: PayloadFormat, bytes: &[u8], error: DecodeError) {
-        let clock = &self.door.clock;
+        let clock = &self.ingest.clock;
         let refused = Refused { source: &self.counters.name, format, received: clock.now(), error, bytes };
         self.refused.keep(refused, clock.monotonic()).await;
     }
@@ -185,21 +185,21 @@ impl State {
     /// Counts a body that is safe, and remembers its readings for the status page.
     fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) {
         let Judgement { verdict, tally, received } = judgement;
-        let door = &*self.door;
-        door.outage.end();
+        let ingest = &*self.ingest;
+        ingest.outage.end();
         if format == PayloadFormat::Meters {
             // Nothing that a meter sent: who is silent stays silent.
             let versions = wire::meters::versions(body).map_or(0, |versions| versions.len());
             return self.counters.count_described(versions as u64);
         }
-        let elapsed = door.clock.elapsed(door.opened);
+        let elapsed = ingest.clock.elapsed(ingest.opened);
         self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
         if let (true, Ok(readings)) = (tally.samples > 0, wire::readings(format, body)) {
             let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
             if tally.flagged > 0 {
                 self.counters.count_flags(judged.clone());
             }
-            door.meters.note(judged, &self.counters.name, *received);
+            ingest.meters.note(judged, &self.counters.name, *received);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A table of fixed size: a meter may stand in the four places of its set, and a
 //! new one takes the place of the one heard least recently there. Nothing is
 //! allocated after the start. A body that finds the table locked (by another body
-//! or by somebody who looks) is left out: the page may miss a reading, the door
+//! or by somebody who looks) is left out: the page may miss a reading, ingest
 //! never waits.
 
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};

@@ -1,6 +1,6 @@
-//! What the door answers when it does not take a body, and what it remembers of it.
+//! What ingest answers when it does not take a body, and what it remembers of it.
 //!
-//! `/readyz` must fail while the door would refuse, but nobody may have to send a body
+//! `/readyz` must fail while ingest would refuse, but nobody may have to send a body
 //! to a node that is out of rotation for it to come back: so a refusal of the journal
 //! is remembered only as long as the sender was told to stay away.
 

@@ -74,7 +74,7 @@ impl Shared {
             AppendError::Full { .. } => {
                 ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
             }
-            // Others are taken: the door is not shut.
+            // Others are taken: ingest is not shut.
             AppendError::ShareFull { .. } => {
                 let reason = "this account holds its share of the journal until it is delivered; send again later";
                 return Refusal::Unavailable { reason, retry_after: self.drain.retry_after(&self.journal, now) };

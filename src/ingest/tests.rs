@@ -1,4 +1,4 @@
-//! The door as its users see it: bytes in, verdicts and counts out, on a real journal.
+//! Ingest as its users see it: bytes in, verdicts and counts out, on a real journal.
 
 use super::*;
 use crate::clock::Clock;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 
 struct Site {
-    door: Door,
+    ingest: Ingest,
     journal: Journal,
     letters: DeadLetters,
     clock: Clock,
@@ -29,15 +29,16 @@ fn site() -> Site {
     let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
-    let door =
-        ::metrics::with_local_recorder(&recorder, || Door::new(journal.clone(), Some(letters.clone()), clock.clone()));
-    Site { door, journal, letters, clock, metrics, _directory: directory }
+    let ingest = ::metrics::with_local_recorder(&recorder, || {
+        Ingest::new(journal.clone(), Some(letters.clone()), clock.clone())
+    });
+    Site { ingest, journal, letters, clock, metrics, _directory: directory }
 }
 
 impl Site {
     fn entrance(&self, options: SourceOptions) -> Entrance {
         let recorder = PrometheusBuilder::new().build_recorder();
-        ::metrics::with_local_recorder(&recorder, || self.door.source("building", options).unwrap())
+        ::metrics::with_local_recorder(&recorder, || self.ingest.source("building", options).unwrap())
     }
 
     fn now_ticks(&self) -> i64 {
@@ -90,7 +91,7 @@ async fn what_makes_no_sense_is_kept_and_marked() {
     assert_eq!(verdict(entrance.take(SmartMe, &old).await), Verdict::PartlySetAside);
     let not_finite = site.body(1, Duration::ZERO, f64::NAN);
     assert_eq!(verdict(entrance.take(SmartMe, &not_finite).await), Verdict::PartlySetAside);
-    let source = &site.door.recent().sources[0];
+    let source = &site.ingest.recent().sources[0];
     assert_eq!((source.bodies, source.samples, source.set_aside), (2, 0, 2));
 }
 
@@ -103,7 +104,7 @@ async fn a_body_that_cannot_be_read_is_kept_unless_its_source_wants_it_refused()
     let refusal = refuse.take(SmartMe, b"\x0a\xff").await.unwrap_err();
     assert!(refusal.to_string().contains("byte"), "says where: {refusal}");
     assert_eq!(site.journal.next(), Sequence(2), "only the kept one");
-    assert_eq!(site.door.recent().sources[0].undecodable, 2);
+    assert_eq!(site.ingest.recent().sources[0].undecodable, 2);
 }
 
 #[tokio::test]
@@ -126,7 +127,7 @@ async fn beyond_its_quota_a_source_has_nothing_unreadable_kept_and_another_sourc
     let recorder = PrometheusBuilder::new().build_recorder();
     let source = |name: &str, on_undecodable, undecodable_bytes_max| {
         let options = SourceOptions { on_undecodable, undecodable_bytes_max, ..SourceOptions::default() };
-        ::metrics::with_local_recorder(&recorder, || site.door.source(name, options).unwrap())
+        ::metrics::with_local_recorder(&recorder, || site.ingest.source(name, options).unwrap())
     };
     let keep = source("keep", OnUndecodable::Keep, 5);
     for _ in 0..2 {
@@ -161,11 +162,11 @@ async fn before_its_build_date_the_clock_cannot_judge_and_the_door_is_shut_until
     let refusal = entrance.take(SmartMe, &body).await.unwrap_err();
     let Refusal::Unavailable { retry_after, .. } = refusal else { panic!("{refusal}") };
     assert_eq!(retry_after, Duration::from_secs(60));
-    assert!(matches!(site.door.health(), Health::Shut(why) if why.contains("clock")));
-    assert!(!site.door.clock_is_set());
+    assert!(matches!(site.ingest.health(), Health::Shut(why) if why.contains("clock")));
+    assert!(!site.ingest.clock_is_set());
     site.clock.set_offset(0);
     assert_eq!(verdict(entrance.take(SmartMe, &body).await), Verdict::Deliverable);
-    assert_eq!(site.door.health(), Health::Open);
+    assert_eq!(site.ingest.health(), Health::Open);
 }
 
 #[tokio::test]
@@ -175,13 +176,13 @@ async fn a_jump_of_the_clock_is_counted_and_nothing_is_refused_for_it() {
     site.clock.set_offset(3_600_000_000_000);
     // The next look is due within a second of the first.
     let looked = async {
-        while site.door.recent().clock_jumps == 0 {
+        while site.ingest.recent().clock_jumps == 0 {
             entrance.take(SmartMe, &site.body(1, Duration::ZERO, 1.0)).await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap();
-    assert_eq!(site.door.recent().clock_jumps, 1);
+    assert_eq!(site.ingest.recent().clock_jumps, 1);
     assert!(site.metrics.render().contains("meterline_clock_jumps_total 1"));
 }
 
@@ -190,7 +191,7 @@ async fn every_reading_sample_and_flag_is_counted_once_by_source() {
     let site = site();
     let recorder = PrometheusBuilder::new().build_recorder();
     let entrance =
-        ::metrics::with_local_recorder(&recorder, || site.door.source("b", SourceOptions::default()).unwrap());
+        ::metrics::with_local_recorder(&recorder, || site.ingest.source("b", SourceOptions::default()).unwrap());
     let time_ns = site.now_ticks();
     let good = Reading { meter: [1; 16], time_ns, values: vec![(ENERGY, 1.0), (ENERGY, f64::INFINITY)] };
     let none = Reading { meter: [0; 16], time_ns, values: vec![(ENERGY, 1.0), (ENERGY, 1.0)] };
@@ -216,7 +217,7 @@ async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_
     let site = site();
     let recorder = PrometheusBuilder::new().build_recorder();
     let entrance =
-        ::metrics::with_local_recorder(&recorder, || site.door.source("b", SourceOptions::default()).unwrap());
+        ::metrics::with_local_recorder(&recorder, || site.ingest.source("b", SourceOptions::default()).unwrap());
     let version = crate::wire::meters::Version {
         meter: MeterId::from(uuid::Uuid::from_u128(7)),
         metering_point: "house-1".to_owned(),
@@ -234,7 +235,7 @@ async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_
     let metrics = recorder.handle().render();
     assert!(metrics.contains(r#"meterline_meter_versions_total{source="b"} 2"#), "{metrics}");
     assert!(metrics.contains(r#"meterline_bodies_total{source="b",verdict="deliverable"} 0"#), "{metrics}");
-    let recent = site.door.recent();
+    let recent = site.ingest.recent();
     assert_eq!((recent.sources[0].bodies, recent.sources[0].last_received, recent.meters.len()), (0, None, 0));
 }
 
@@ -258,7 +259,7 @@ async fn the_newest_reading_of_a_meter_is_remembered_and_late_ones_do_not_hide_i
     let newest = site.body(7, Duration::ZERO, 70.0);
     entrance.take(SmartMe, &newest).await.unwrap();
     entrance.take(SmartMe, &site.body(7, Duration::from_secs(3_600), 60.0)).await.unwrap();
-    let recent = site.door.recent();
+    let recent = site.ingest.recent();
     assert_eq!(recent.meters.len(), 1);
     assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_bytes([7; 16])));
     assert_eq!(recent.meters[0].samples().map(|sample| sample.value).collect::<Vec<_>>(), [70.0]);
@@ -275,7 +276,7 @@ async fn the_meters_remembered_stay_within_their_bound() {
     let many = Body::new(0, (1..5_000).map(reading).collect());
     entrance.take(SmartMe, &many.bytes).await.unwrap();
     entrance.take(SmartMe, &Body::new(0, vec![reading(9_999)]).bytes).await.unwrap();
-    let recent = site.door.recent();
+    let recent = site.ingest.recent();
     assert!(recent.meters.len() > METERS_MAX * 9 / 10 && recent.meters.len() <= METERS_MAX, "{}", recent.meters.len());
     assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_u128(9_999 << 64 | 5)), "heard last comes first");
 }

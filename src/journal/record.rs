@@ -51,7 +51,7 @@ pub struct SourceId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleVersion(pub u32);
 
-/// What the door found. Numbers are stored and never reused.
+/// What ingest found. Numbers are stored and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Verdict {
@@ -98,7 +98,7 @@ pub struct RecordHeader {
     pub source: SourceId,
     /// Payload format number; the journal does not know what it means.
     pub format: u16,
-    /// The door's verdict.
+    /// Ingest's verdict.
     pub verdict: Verdict,
     /// The limits that judged it.
     pub rule: RuleVersion,

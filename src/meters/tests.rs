@@ -70,7 +70,7 @@ impl Stand {
         new
     }
 
-    /// The same, but the door takes nothing.
+    /// The same, but ingest takes nothing.
     fn tell_in_vain(&mut self, told: &[(u128, &str, &str)], now: UnixNanos) {
         let refused =
             self.meters.describe("acme", told_of(told), now, |_| Err("the journal is full".to_owned())).unwrap_err();

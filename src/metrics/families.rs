@@ -51,7 +51,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_source_requests_total", Counter, &["source", "outcome"], "Requests of a source to its server: done, later (the server asked for a wait), failed (no answer, or the server is in trouble), refused."),
     family("meterline_source_readings_total", Counter, &["source", "kind"], "Readings that the source fetched and that are in the journal."),
     family("meterline_source_readings_left_out_total", Counter, &["source", "kind", "reason"], "Readings that the source fetched and did not journal: repeated (same meter and time as before) or thinned (more often than `keep`)."),
-    family("meterline_bodies_total", Counter, &["source", "verdict"], "Bodies taken, by the door's verdict."),
+    family("meterline_bodies_total", Counter, &["source", "verdict"], "Bodies taken, by ingest's verdict."),
     family("meterline_body_bytes_total", Counter, &["source"], "Bytes of bodies taken, after inflation."),
     family("meterline_bodies_empty_total", Counter, &["source"], "Bodies without any device: answered, not journaled."),
     family("meterline_bodies_refused_total", Counter, &["source", "kept"], "Bodies answered 400 because they cannot be read, where the account wants that or has used up its quota; kept: yes (a dead letter) or no."),

@@ -32,7 +32,7 @@ pub use describe::Describer;
 pub use devices::{Devices, DevicesParts, PollMode, Polling, ValuesOf};
 pub use error::ApiError;
 pub use login::{LoggingIn, LoginError, Prompt};
-pub use memory::Memory;
+pub use memory::RegistrationFile;
 pub use noted::Noted;
 pub use plan::{Evidence, Standing, Step};
 pub use registrar::{Listed, Registrar, Report, Target};

@@ -2,7 +2,7 @@
 //!
 //! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port, with TLS or in the
 //! clear; one path an account, HTTP Basic. What its bodies are is the account's
-//! configuration. It knows the door and no sink. Everything is bounded by
+//! configuration. It knows ingest and no sink. Everything is bounded by
 //! [`Bounds`]: connections and bytes of bodies in flight, in total and for each
 //! account; handshake, header, idle and body times; a body's size before and after
 //! inflation. Who has no valid credentials gives way and, when guessing, waits.
@@ -45,7 +45,7 @@ mod tests;
 mod tls;
 mod transport;
 
-pub use access::Knocks;
+pub use access::AuthCounts;
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};
 pub use credentials::{Credentials, Pairs};

@@ -76,7 +76,7 @@ impl Iterator for JudgedSamples<'_> {
     }
 }
 
-/// What a body holds, counted by the door alone.
+/// What a body holds, counted by ingest alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Readings, set aside or not.

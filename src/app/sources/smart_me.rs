@@ -3,10 +3,10 @@
 
 use super::Building;
 use crate::source::smart_me::{
-    Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Memory, Noted, PollMode,
-    REGISTRATION, RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, registration_schedule,
+    Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Noted, PollMode, REGISTRATION,
+    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
 };
-use crate::source::webhook::{Credentials, Knocks, Pairs};
+use crate::source::webhook::{AuthCounts, Credentials, Pairs};
 use crate::source::{Inlet, Keep};
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,7 +27,8 @@ impl Building<'_> {
         }
         let client = Client::new(account.clone(), access.clone(), PATIENCE);
         if let (Some(wanted), Some(pairs)) = (&account.wanted, self.webhook.pairs(&account.name)) {
-            let (target, memory) = (Target::new(wanted.clone()), Memory::in_directory(&self.config.data_directory));
+            let (target, memory) =
+                (Target::new(wanted.clone()), RegistrationFile::in_directory(&self.config.data_directory));
             self.keep_registration(account, Registrar::new(client.clone(), target.clone(), memory.clone()));
             let client = Client::new(account.clone(), access.clone(), COMMAND_PATIENCE);
             let registrar = Registrar::new(client, target.clone(), memory);
@@ -52,7 +53,7 @@ impl Building<'_> {
 
     fn keep_registration(&self, account: &Account, registrar: Registrar) {
         let Some(every) = account.reconcile_every else { return };
-        let evidence = evidence_of(self.webhook.knocks(&account.name));
+        let evidence = evidence_of(self.webhook.auth_counts(&account.name));
         let registration = Registration::new(registrar, evidence, self.parts.clock.clone());
         self.parts.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
     }
@@ -106,12 +107,12 @@ impl Building<'_> {
 }
 
 /// What the webhook has seen of the account since the last look.
-fn evidence_of(knocks: Option<Arc<Knocks>>) -> impl FnMut() -> Evidence + Send + 'static {
+fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl FnMut() -> Evidence + Send + 'static {
     let mut before = Evidence::default();
     move || {
-        let now = knocks.as_ref().map_or(before, |knocks| Evidence {
-            accepted: knocks.accepted(),
-            challenged: knocks.challenged(),
+        let now = auth_counts.as_ref().map_or(before, |auth_counts| Evidence {
+            accepted: auth_counts.accepted(),
+            challenged: auth_counts.challenged(),
             ..before
         });
         let (accepted, challenged) = (now.accepted - before.accepted, now.challenged - before.challenged);

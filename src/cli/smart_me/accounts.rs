@@ -4,7 +4,7 @@ use crate::base::Stop;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::source::smart_me::{Access, Account, ApiError, Client, Memory, Registrar, Target};
+use crate::source::smart_me::{Access, Account, ApiError, Client, Registrar, RegistrationFile, Target};
 use std::future::Future;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(super) fn registrar(config: &Config, account: &Account) -> Result<Registrar,
         failed(account, "[[smart_me]] needs public_url, the address under which smart-me reaches the webhook")
     })?;
     let client = Client::new(account.clone(), access(config, account), PATIENCE);
-    Ok(Registrar::new(client, Target::new(wanted), Memory::in_directory(&config.data_directory)))
+    Ok(Registrar::new(client, Target::new(wanted), RegistrationFile::in_directory(&config.data_directory)))
 }
 
 pub(super) fn failed(account: &Account, why: impl std::fmt::Display) -> Failure {

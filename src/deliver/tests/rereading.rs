@@ -31,7 +31,7 @@ fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 1);
-    // What the door could not read and this decoder can.
+    // What ingest could not read and this decoder can.
     feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 5, 2.0).bytes);
     feed.append_as("acme", Verdict::Undecodable, 1, b"\xff\xff");
     let pump = started(&feed, &sink);

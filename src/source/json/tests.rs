@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dead_letters::DeadLetters;
-use crate::ingest::{Door, SourceOptions};
+use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::MeterId;
 use crate::source::State;
@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 struct Site {
     journal: Journal,
-    door: Door,
+    ingest: Ingest,
     sources: Sources,
     _directory: TempDir,
 }
@@ -26,9 +26,9 @@ impl Site {
         let clock = Clock::system();
         let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
         let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
-        let door = Door::new(journal.clone(), Some(letters), clock.clone());
+        let ingest = Ingest::new(journal.clone(), Some(letters), clock.clone());
         let sources = Sources::new(Handle::current(), clock);
-        Self { journal, door, sources, _directory: directory }
+        Self { journal, ingest, sources, _directory: directory }
     }
 
     fn start(&self, address: Address) {
@@ -37,7 +37,7 @@ impl Site {
         let mapping = Mapping { meter: MeterId::named("json", "cellar"), time, values: vec![register] };
         let device =
             Device { name: "cellar".to_owned(), address, every: Duration::from_millis(10), keep: Keep::All, mapping };
-        let entrance = self.door.source("cellar", SourceOptions::default()).unwrap();
+        let entrance = self.ingest.source("cellar", SourceOptions::default()).unwrap();
         device.start(&self.sources, &entrance, &Clock::system());
     }
 

@@ -1,7 +1,7 @@
 //! The newest counters that came by the webhook, so that its unit can be checked
 //! against what smart-me's API says of the same meter at the same time.
 //!
-//! Fed by the pump that notes what came, so the door has no work of it; of the accounts
+//! Fed by the pump that notes what came, so ingest has no work of it; of the accounts
 //! alone that are compared. Bounds: [`METERS_MAX`] meters; of more the first to come are
 //! compared and the rest are not. Nothing of it is stored: it is there again minutes
 //! after a start.

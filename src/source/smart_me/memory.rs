@@ -23,7 +23,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The file.
 #[derive(Debug, Clone)]
-pub struct Memory(PathBuf);
+pub struct RegistrationFile(PathBuf);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Remembered {
@@ -34,7 +34,7 @@ struct Remembered {
 
 type Accounts = BTreeMap<String, Remembered>;
 
-impl Memory {
+impl RegistrationFile {
     /// The memory in a data directory.
     #[must_use]
     pub fn in_directory(data_directory: &std::path::Path) -> Self {
@@ -103,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_registered_is_known_again_and_the_password_is_not_in_the_file() {
         let directory = tempfile::tempdir().unwrap();
-        let memory = Memory::in_directory(directory.path());
+        let memory = RegistrationFile::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
         assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
         memory.remember("a", id, &wanted("hunter2")).await.unwrap();
@@ -120,7 +120,7 @@ mod tests {
     async fn a_damaged_file_is_as_good_as_none() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(FILE), "{").unwrap();
-        let memory = Memory::in_directory(directory.path());
+        let memory = RegistrationFile::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
         assert_eq!(memory.known("a", &wanted("p"))(id), Known::Nothing);
         memory.remember("a", id, &wanted("p")).await.unwrap();

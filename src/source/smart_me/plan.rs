@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(of(quiet, Known::Nothing), Standing::Right);
         assert_eq!(of(quiet, Known::Changed), Standing::OtherCredentials);
         assert_eq!(of(knocking, Known::Same), Standing::OtherCredentials);
-        assert_eq!(of(Evidence { accepted: 1, ..knocking }, Known::Same), Standing::Right, "a stranger knocks");
+        assert_eq!(of(Evidence { accepted: 1, ..knocking }, Known::Same), Standing::Right, "a stranger auth_counts");
         let rotating = Evidence { is_rotating: true, ..Evidence::default() };
         assert_eq!(of(rotating, Known::Nothing), Standing::OtherCredentials, "made by hand with the ones before");
         assert_eq!(of(rotating, Known::Same), Standing::Right);

@@ -5,7 +5,7 @@
 use super::account::{Wanted, origin};
 use super::client::Client;
 use super::error::ApiError;
-use super::memory::Memory;
+use super::memory::RegistrationFile;
 use super::plan::{Evidence, Plan, Standing, Step, plan, standing};
 use crate::secret::Secret;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
@@ -23,7 +23,7 @@ const LOOKS_MAX: u32 = 3;
 pub struct Registrar {
     client: Client,
     target: Target,
-    memory: Memory,
+    memory: RegistrationFile,
 }
 
 /// The registration that an account should have. A clone is the same; whoever works at
@@ -73,7 +73,7 @@ pub struct Listed {
 impl Registrar {
     /// The registrar of an account whose client this is.
     #[must_use]
-    pub fn new(client: Client, target: Target, memory: Memory) -> Self {
+    pub fn new(client: Client, target: Target, memory: RegistrationFile) -> Self {
         Self { client, target, memory }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dead_letters::DeadLetters;
-use crate::ingest::{Door, SourceOptions};
+use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Obis, Sample, UnixNanos};
 use crate::source::inlet::METERS_MAX;
@@ -31,8 +31,8 @@ fn site(keep: Keep) -> Site {
     let clock = Clock::system();
     let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
     let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
-    let door = Door::new(journal.clone(), Some(letters), clock.clone());
-    let entrance = door.source("a", SourceOptions::default()).unwrap();
+    let ingest = Ingest::new(journal.clone(), Some(letters), clock.clone());
+    let entrance = ingest.source("a", SourceOptions::default()).unwrap();
     let (inlet, metrics) = measured(|| Inlet::new("a", "played", entrance, keep));
     let now = UnixNanos(clock.now().0 / (60 * SECOND_NS) * 60 * SECOND_NS);
     Site { inlet, journal, clock, metrics, now, _directory: directory }

@@ -25,12 +25,12 @@ pub(super) enum Access {
 
 /// How often an account's path was asked for.
 #[derive(Debug, Default)]
-pub struct Knocks {
+pub struct AuthCounts {
     accepted: AtomicU64,
     challenged: AtomicU64,
 }
 
-impl Knocks {
+impl AuthCounts {
     /// With credentials that are valid.
     #[must_use]
     pub fn accepted(&self) -> u64 {
@@ -61,7 +61,7 @@ pub(super) struct AccessList {
 struct Entry {
     open: bool,
     pairs: Arc<Pairs>,
-    knocks: Arc<Knocks>,
+    auth_counts: Arc<AuthCounts>,
 }
 
 impl AccessList {
@@ -80,7 +80,7 @@ impl AccessList {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index)).unwrap_or(&self.decoy);
         let valid = entry.pairs.has(presented);
-        entry.knocks.count(valid);
+        entry.auth_counts.count(valid);
         match known {
             Some(index) if valid || entry.open => Access::Account(index),
             _ if self.all_open => Access::Nothing,
@@ -89,8 +89,8 @@ impl AccessList {
     }
 
     /// How often each account's path was asked for, in the accounts' order.
-    pub(super) fn knocks(&self) -> impl Iterator<Item = &Arc<Knocks>> {
-        self.entries.iter().map(|entry| &entry.knocks)
+    pub(super) fn auth_counts(&self) -> impl Iterator<Item = &Arc<AuthCounts>> {
+        self.entries.iter().map(|entry| &entry.auth_counts)
     }
 
     /// Each account's pairs, in the accounts' order.
@@ -101,7 +101,7 @@ impl AccessList {
 
 impl Entry {
     fn new(open: bool, pairs: &[Credentials]) -> Self {
-        Self { open, pairs: Arc::new(Pairs::new(pairs)), knocks: Arc::default() }
+        Self { open, pairs: Arc::new(Pairs::new(pairs)), auth_counts: Arc::default() }
     }
 }
 
@@ -177,7 +177,8 @@ mod tests {
         for (path, presented) in [("/x", basic("x", "old")), ("/x", basic("x", "wrong")), ("/z", basic("x", "old"))] {
             list.of(path, &presented);
         }
-        let counted: Vec<_> = list.knocks().map(|knocks| (knocks.accepted(), knocks.challenged())).collect();
+        let counted: Vec<_> =
+            list.auth_counts().map(|auth_counts| (auth_counts.accepted(), auth_counts.challenged())).collect();
         assert_eq!(counted, [(1, 1), (0, 0)]);
     }
 

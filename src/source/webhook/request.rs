@@ -95,7 +95,7 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     (&account.answers, answered)
 }
 
-/// Receives a body and brings it through the door.
+/// Receives a body and brings it through ingest.
 async fn take(site: &Site, account: &SiteAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
     let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
     let mut room = Room::new(&account.in_flight, &site.in_flight, site.bounds.in_flight_wait);

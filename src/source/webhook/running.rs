@@ -1,6 +1,6 @@
 //! The running webhook: its start, what others may ask of it, its stop.
 
-use super::access::Knocks;
+use super::access::AuthCounts;
 use super::config::Config;
 use super::credentials::Pairs;
 use super::heads::HeadLog;
@@ -8,7 +8,7 @@ use super::listener::listen;
 use super::site::{Phase, Site, StartError};
 use super::tls::{self, Tls};
 use crate::clock::Clock;
-use crate::ingest::Door;
+use crate::ingest::Ingest;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 pub struct Webhook {
     local_addr: SocketAddr,
     tls: Option<Tls>,
-    knocks: HashMap<String, Arc<Knocks>>,
+    auth_counts: HashMap<String, Arc<AuthCounts>>,
     pairs: HashMap<String, Arc<Pairs>>,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
@@ -39,7 +39,7 @@ impl Webhook {
     /// # Errors
     /// When the configuration cannot work, the address cannot be had, or the
     /// journal cannot list an account's name.
-    pub async fn start(config: Config, door: &Door, clock: Clock) -> Result<Self, StartError> {
+    pub async fn start(config: Config, ingest: &Ingest, clock: Clock) -> Result<Self, StartError> {
         if let Some(fault) = config.faults().into_iter().next() {
             return Err(fault.into());
         }
@@ -49,13 +49,13 @@ impl Webhook {
         let local_addr = listener.local_addr().map_err(failed)?;
         let names = || config.accounts.iter().map(|account| account.name.clone());
         let (heads, head_writer) = config.heads.clone().map(|file| HeadLog::start(file, names())).unzip();
-        let site = Arc::new(Site::new(&config, tls.clone(), heads, door, clock.clone())?);
-        let knocks = names().zip(site.access.knocks().map(Arc::clone)).collect();
+        let site = Arc::new(Site::new(&config, tls.clone(), heads, ingest, clock.clone())?);
+        let auth_counts = names().zip(site.access.auth_counts().map(Arc::clone)).collect();
         let pairs = names().zip(site.access.pairs().map(Arc::clone)).collect();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, site, phases));
-        Ok(Self { local_addr, tls, knocks, pairs, phase, task, watcher, head_writer, clock })
+        Ok(Self { local_addr, tls, auth_counts, pairs, phase, task, watcher, head_writer, clock })
     }
 
     /// Where it listens.
@@ -66,8 +66,8 @@ impl Webhook {
 
     /// How often an account's path was asked for.
     #[must_use]
-    pub fn knocks(&self, account: &str) -> Option<Arc<Knocks>> {
-        self.knocks.get(account).map(Arc::clone)
+    pub fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
+        self.auth_counts.get(account).map(Arc::clone)
     }
 
     /// The pairs of an account that are valid, to be changed.

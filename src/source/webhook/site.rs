@@ -12,7 +12,7 @@ use super::logins::FailedLogins;
 use super::seats::Seats;
 use super::tls::{Tls, TlsError};
 use crate::clock::Clock;
-use crate::ingest::{Door, Entrance};
+use crate::ingest::{Entrance, Ingest};
 use crate::journal::LedgerError;
 use crate::metrics;
 use crate::wire::PayloadFormat;
@@ -40,7 +40,7 @@ pub(super) struct Site {
     pub(super) failed_logins: FailedLogins,
     pub(super) seats: Arc<Seats>,
     pub(super) heads: Option<HeadLog>,
-    door: Door,
+    ingest: Ingest,
     connections: Gauge,
     in_flight_bytes: Gauge,
 }
@@ -96,11 +96,11 @@ impl Site {
         config: &Config,
         tls: Option<Tls>,
         heads: Option<HeadLog>,
-        door: &Door,
+        ingest: &Ingest,
         clock: Clock,
     ) -> Result<Self, StartError> {
         let enter = |account: &Account| {
-            let entrance = door.source(&account.name, account.source);
+            let entrance = ingest.source(&account.name, account.source);
             let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
             let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
             Ok(SiteAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
@@ -119,7 +119,7 @@ impl Site {
             failed_logins: FailedLogins::new(),
             seats: Arc::new(Seats::new(config.accounts.len(), config.bounds.account_connections_max)),
             heads,
-            door: door.clone(),
+            ingest: ingest.clone(),
             connections: metrics::gauge("meterline_webhook_connections", &[]),
             in_flight_bytes: metrics::gauge("meterline_webhook_bytes_in_flight", &[]),
         })
@@ -128,7 +128,7 @@ impl Site {
     /// Shows what the gauges show.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
     pub(super) fn look(&self, connections: usize) {
-        self.door.look();
+        self.ingest.look();
         self.connections.set(connections as f64);
         self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
     }

@@ -14,7 +14,7 @@ mod tls;
 
 use super::*;
 use crate::clock::Clock;
-use crate::ingest::{Door, SourceOptions};
+use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, RecordHeader, Sequence};
 use crate::wire::PayloadFormat;
 use base64::Engine;
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Site {
     webhook: Webhook,
-    door: Door,
+    ingest: Ingest,
     journal: Journal,
     clock: Clock,
     _directory: TempDir,
@@ -49,11 +49,11 @@ async fn site_with(change: impl FnOnce(&mut Config)) -> Site {
 
 async fn site_on(journal: Journal, directory: TempDir, change: impl FnOnce(&mut Config)) -> Site {
     let clock = Clock::system();
-    let door = Door::new(journal.clone(), None, clock.clone());
+    let ingest = Ingest::new(journal.clone(), None, clock.clone());
     let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), vec![account("building", PATH, PASSWORD)]);
     change(&mut config);
-    let webhook = Webhook::start(config, &door, clock.clone()).await.unwrap();
-    Site { webhook, door, journal, clock, _directory: directory }
+    let webhook = Webhook::start(config, &ingest, clock.clone()).await.unwrap();
+    Site { webhook, ingest, journal, clock, _directory: directory }
 }
 
 async fn site() -> Site {

@@ -24,7 +24,7 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
     service.wait_drained();
     assert!(service.stop().success());
 
-    // Sealed: the door goes on, only the sink that comes there is blocked.
+    // Sealed: ingest goes on, only the sink that comes there is blocked.
     damage(&service, 1, 5);
     service.start_again();
     service.text_of(&["replay", "--sink", "sqlite", "--from", &start]);

@@ -1,4 +1,4 @@
-//! Replays that read records in another way than the door did: with a newer decoder,
+//! Replays that read records in another way than ingest did: with a newer decoder,
 //! with other limits, by a clock that was set right.
 
 use crate::support::load::now_ns;

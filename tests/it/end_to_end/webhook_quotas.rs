@@ -1,4 +1,4 @@
-//! What the door answers on the real program, to those who send what it cannot read
+//! What ingest answers on the real program, to those who send what it cannot read
 //! and to those who send too much.
 
 use crate::support::load::now_ns;
@@ -238,7 +238,7 @@ fn while_a_sink_is_away_one_account_fills_its_share_of_the_journal_and_another_i
     assert!(refused_at > 200, "an account alone gets most of it: {refused_at}");
     let status = service.status();
     assert_eq!(status["ingest"][0]["held_back"], true, "{status}");
-    assert_eq!(status["not_ready"], serde_json::Value::Null, "the door is open for others");
+    assert_eq!(status["not_ready"], serde_json::Value::Null, "ingest is open for others");
     for number in 1..=BODIES {
         let body = body(number, now_ns());
         let answer = Connection::new(&service.target_of("other")).post(&body.bytes);

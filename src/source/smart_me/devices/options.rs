@@ -28,7 +28,7 @@ pub struct Polling {
 pub enum PollMode {
     /// Nothing: how fresh it is is shown.
     Watch,
-    /// It goes through the door.
+    /// It goes through ingest.
     Store,
 }
 

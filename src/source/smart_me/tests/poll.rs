@@ -78,7 +78,7 @@ impl Scene {
         Self { site, cloud, counters, now }
     }
 
-    /// When something of a device came through the door.
+    /// When something of a device came through ingest.
     fn times(&self, device: Uuid) -> Vec<i64> {
         let of_it = self.site.stored(Flags::NONE).into_iter().filter(|(meter, ..)| *meter == device.into());
         of_it.map(|(_, at, _)| at.0).collect()

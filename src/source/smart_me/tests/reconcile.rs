@@ -16,8 +16,11 @@ impl Scene {
     fn new(switches: Switches) -> Self {
         let cloud = cloud(switches);
         let directory = tempfile::tempdir().unwrap();
-        let registrar =
-            Registrar::new(client(&cloud, key()), Target::new(wanted()), Memory::in_directory(directory.path()));
+        let registrar = Registrar::new(
+            client(&cloud, key()),
+            Target::new(wanted()),
+            RegistrationFile::in_directory(directory.path()),
+        );
         Self { cloud, registrar, _directory: directory }
     }
 
@@ -119,7 +122,7 @@ fn a_password_changed_in_our_configuration_is_brought_to_the_vendor() {
         let directory = tempfile::tempdir().unwrap();
         let with = |password: &str| {
             let credentials = Some(("u".to_owned(), Secret::new(password)));
-            let memory = Memory::in_directory(directory.path());
+            let memory = RegistrationFile::in_directory(directory.path());
             Registrar::new(client(&cloud, key()), Target::new(Wanted { credentials, ..wanted() }), memory)
         };
         run(with("first").reconcile(Evidence::default(), false)).unwrap();

@@ -4,7 +4,7 @@
 use super::*;
 use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
-use crate::ingest::{Door, SourceOptions};
+use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 use crate::source::{Description, Fact, Inlet, Keep, Sources, State};
@@ -20,7 +20,7 @@ pub(super) struct Site {
     pub(super) journal: Journal,
     pub(super) clock: Clock,
     pub(super) sources: Sources,
-    door: Door,
+    ingest: Ingest,
     _directory: TempDir,
 }
 
@@ -31,9 +31,9 @@ impl Site {
         let coverage = Coverage::open(directory.path());
         let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
         let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
-        let door = Door::new(journal.clone(), Some(letters), clock.clone());
+        let ingest = Ingest::new(journal.clone(), Some(letters), clock.clone());
         let sources = Sources::new(RUNTIME.handle().clone(), clock.clone());
-        Self { coverage, journal, clock, sources, door, _directory: directory }
+        Self { coverage, journal, clock, sources, ingest, _directory: directory }
     }
 
     /// A client whose waits end when the sources stop.
@@ -47,7 +47,7 @@ impl Site {
     }
 
     pub(super) fn inlet(&self, kind: &'static str) -> Inlet {
-        Inlet::new("a", kind, self.door.source("a", SourceOptions::default()).unwrap(), Keep::All)
+        Inlet::new("a", kind, self.ingest.source("a", SourceOptions::default()).unwrap(), Keep::All)
     }
 
     /// Gap detection that is never behind: all that will ever be journaled is noted.

@@ -25,7 +25,7 @@ async fn site_on_faulty_disk() -> (Site, FaultyDisk) {
     (site_on(journal, directory, |_| {}).await, disk)
 }
 
-/// While it lasts bodies are 503 and the door is shut; afterwards it goes on by
+/// While it lasts bodies are 503 and ingest is shut; afterwards it goes on by
 /// itself, on the same connection.
 async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&FaultyDisk), says: &str) {
     let (site, disk) = site_on_faulty_disk().await;
@@ -40,11 +40,11 @@ async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&Faulty
     let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((5..=300).contains(&seconds), "{seconds}");
     assert!(reply.sentence().contains(says), "{}", reply.sentence());
-    assert!(matches!(site.door.health(), Health::Shut(_)));
+    assert!(matches!(site.ingest.health(), Health::Shut(_)));
     end(&disk);
     client.send(&post(&after, "")).await;
     assert_eq!(client.reply().await.status, 200);
-    assert_eq!(site.door.health(), Health::Open);
+    assert_eq!(site.ingest.health(), Health::Open);
     let payloads: Vec<_> = site.records().into_iter().map(|(_, payload)| payload).collect();
     assert_eq!(payloads, [before, after]);
 }
@@ -100,14 +100,14 @@ async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
     };
     assert_eq!((refusal.status, refusal.header("retry-after")), (503, Some("60")), "nothing drains");
     assert!(refusal.sentence().contains("the journal is full"), "{}", refusal.sentence());
-    let Health::Shut(why) = site.door.health() else { panic!("the door is shut") };
+    let Health::Shut(why) = site.ingest.health() else { panic!("ingest is shut") };
     assert!(why.contains("slow"), "it names who holds it up: {why}");
 
     let safe = site.journal.next();
     site.journal.cursors().store(&pin(safe)).unwrap();
     client.send(&post(&site.body(1.0), "")).await;
     assert_eq!(client.reply().await.status, 200);
-    assert_eq!(site.door.health(), Health::Open);
+    assert_eq!(site.ingest.health(), Health::Open);
 }
 
 /// Many times the cap is taken while what `change` says holds; returns the site.
@@ -127,7 +127,7 @@ async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
         assert_eq!(client.reply().await.status, 200);
         site.journal.cursors().store(&pin("quick", site.journal.next())).unwrap();
     }
-    assert_eq!(site.door.health(), Health::Open);
+    assert_eq!(site.ingest.health(), Health::Open);
     site
 }
 

@@ -60,7 +60,7 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     let mut broken = site.connect().await;
     broken.send(format!("POST {PATH} HTTP/9\r\n{}\r\n", authorization(PASSWORD)).as_bytes()).await;
     broken.closed().await;
-    debugged += &format!("{:?} {:?} {:?}", site.webhook, site.door, site.door.recent());
+    debugged += &format!("{:?} {:?} {:?}", site.webhook, site.ingest, site.ingest.recent());
     site.webhook.stop(PATIENCE).await;
 
     let log = String::from_utf8(log.0.lock().clone()).unwrap();

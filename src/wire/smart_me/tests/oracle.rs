@@ -76,7 +76,7 @@ fn meaning(index: u32, device: &DeviceData) -> Meaning {
     }
 }
 
-/// The door's counts, by the rules in plain terms.
+/// Ingest's counts, by the rules in plain terms.
 fn tally(meanings: &[Meaning]) -> Tally {
     let mut tally = Tally::default();
     for meaning in meanings {

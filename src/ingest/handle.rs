@@ -1,4 +1,4 @@
-//! The door itself: makes entrances, and says whether it is open and what came in lately.
+//! Ingest itself: makes entrances, and says whether it is open and what came in lately.
 
 use super::entrance::{Entrance, SourceOptions};
 use super::meters::RecentReading;
@@ -10,11 +10,11 @@ use crate::journal::{Journal, LedgerError};
 use std::fmt;
 use std::sync::Arc;
 
-/// The door; a clone is the same door.
+/// Ingest; a clone is the same door.
 #[derive(Clone)]
-pub struct Door(Arc<Shared>);
+pub struct Ingest(Arc<Shared>);
 
-/// Whether the door takes bodies just now.
+/// Whether ingest takes bodies just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     /// It does.
@@ -34,8 +34,8 @@ pub struct Recent {
     pub clock_jumps: u64,
 }
 
-impl Door {
-    /// The door into this journal; bodies that are refused for what they are go to
+impl Ingest {
+    /// Ingest into this journal; bodies that are refused for what they are go to
     /// the letters, where there are some.
     #[must_use]
     pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
@@ -99,8 +99,8 @@ impl Door {
     }
 }
 
-impl fmt::Debug for Door {
+impl fmt::Debug for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Door")
+        f.write_str("Ingest")
     }
 }
