@@ -17,7 +17,7 @@ pub mod json;
 pub mod smart_me;
 pub mod webhook;
 
-pub use description::{Description, Fact, Reporter, State};
+pub use description::{Description, Fact, Reporter, SourceState};
 pub use inlet::{Inlet, Keep};
 pub use runner::{Connected, Polled, Schedule, SourceError};
 pub use sources::{Action, Sources};

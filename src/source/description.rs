@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The state of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum SourceState {
     /// It has not finished its first turn, or the server asked it to wait.
     Waiting,
     /// Its last turn was done, or its connection delivers.
@@ -26,7 +26,7 @@ pub enum State {
     Misconfigured,
 }
 
-impl State {
+impl SourceState {
     const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Failing, Self::Misconfigured];
 
     /// As page, JSON and metrics write it.
@@ -41,7 +41,7 @@ impl State {
     }
 }
 
-impl Serialize for State {
+impl Serialize for SourceState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.label())
     }
@@ -96,7 +96,7 @@ pub struct Description {
     /// What it does there: `webhook`, `smart-me devices`, `json`.
     pub kind: &'static str,
     /// Its state.
-    pub state: State,
+    pub state: SourceState,
     /// When it came into this state.
     #[serde(serialize_with = "as_text")]
     pub since: UnixNanos,
@@ -124,7 +124,7 @@ pub struct Reporter {
     published: Published,
     logged: LoggedFaults,
     clock: Clock,
-    states: [Gauge; State::ALL.len()],
+    states: [Gauge; SourceState::ALL.len()],
     numbers: BTreeMap<String, Gauge>,
 }
 
@@ -134,12 +134,12 @@ impl Reporter {
         let description = Description {
             name: name.to_owned(),
             kind,
-            state: State::Waiting,
+            state: SourceState::Waiting,
             since: clock.now(),
             why: None,
             facts: BTreeMap::new(),
         };
-        let states = State::ALL.map(|state| {
+        let states = SourceState::ALL.map(|state| {
             let labels = [("source", name.to_owned()), ("kind", kind.to_owned()), ("state", state.label().to_owned())];
             metrics::gauge("meterline_source_state", &labels)
         });
@@ -178,7 +178,7 @@ impl Reporter {
     }
 
     /// Takes over a state and publishes everything. One log line where the state changes.
-    pub fn report(&mut self, state: State, why: Option<String>) {
+    pub fn report(&mut self, state: SourceState, why: Option<String>) {
         let before = (self.description.state, self.description.why.clone());
         if before.0 != state {
             self.description.since = self.clock.now();
@@ -190,7 +190,7 @@ impl Reporter {
         }
     }
 
-    fn log_change(&self, (state, why): (State, Option<String>)) {
+    fn log_change(&self, (state, why): (SourceState, Option<String>)) {
         let (source, kind) = (self.description.name.as_str(), self.description.kind);
         let fault = |why: &Option<String>| why.as_ref().map(|why| (source.to_owned(), why.clone()));
         let mut logged = self.logged.lock();
@@ -201,11 +201,11 @@ impl Reporter {
         drop(logged);
         let why = self.description.why.as_deref().unwrap_or_default();
         match self.description.state {
-            State::Failing if is_new => tracing::warn!(source, kind, why, "the source is failing; it is tried again"),
-            State::Misconfigured if is_new => {
+            SourceState::Failing if is_new => tracing::warn!(source, kind, why, "the source is failing; it is tried again"),
+            SourceState::Misconfigured if is_new => {
                 tracing::warn!(source, kind, why, "the source cannot work as it is configured");
             }
-            State::Running if state != State::Waiting => tracing::info!(source, kind, "the source is running again"),
+            SourceState::Running if state != SourceState::Waiting => tracing::info!(source, kind, "the source is running again"),
             _ => {
                 tracing::debug!(source, kind, why, state = self.description.state.label(), "the source's state changed")
             }
@@ -213,7 +213,7 @@ impl Reporter {
     }
 
     fn publish(&self) {
-        for (state, gauge) in State::ALL.into_iter().zip(&self.states) {
+        for (state, gauge) in SourceState::ALL.into_iter().zip(&self.states) {
             gauge.set(if state == self.description.state { 1.0 } else { 0.0 });
         }
         self.published.store(Arc::new(self.description.clone()));

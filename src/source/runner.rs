@@ -5,7 +5,7 @@
 //! with a cap, also after a connection that was closed in good order; a stop ends waits
 //! at once and turns by its deadline.
 
-use super::description::{Reporter, State};
+use super::description::{Reporter, SourceState};
 use crate::base::{Backoff, Stop, Stopped, panic_message};
 use crate::clock::Clock;
 use std::future::{Future, poll_fn};
@@ -49,7 +49,7 @@ pub trait Polled: Send + 'static {
 
 /// A source that connects and is sent data.
 pub trait Connected: Send + 'static {
-    /// Connects and takes what comes until the connection ends. Reports [`State::Running`]
+    /// Connects and takes what comes until the connection ends. Reports [`SourceState::Running`]
     /// once the connection delivers.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ pub(super) async fn run_polled(
         wait = match outcome {
             Ok(()) => {
                 backoff.reset();
-                reporter.report(State::Running, None);
+                reporter.report(SourceState::Running, None);
                 schedule.next_wait(clock.elapsed(begun))
             }
             Err(error) => match wait_after(error, &mut backoff, &mut reporter) {
@@ -138,11 +138,11 @@ fn wait_after(error: SourceError, backoff: &mut Backoff, reporter: &mut Reporter
     match error {
         SourceError::Stopped(stopped) => Err(stopped),
         SourceError::Failing(why) => {
-            reporter.report(State::Failing, Some(why));
+            reporter.report(SourceState::Failing, Some(why));
             Ok(backoff.next_wait())
         }
         SourceError::Misconfigured { why, retry_in } => {
-            reporter.report(State::Misconfigured, Some(why));
+            reporter.report(SourceState::Misconfigured, Some(why));
             Ok(retry_in.unwrap_or_else(|| backoff.next_wait()))
         }
     }

@@ -3,7 +3,7 @@
 //! Invariants: a line is bounded, and a device that falls silent is connected to again.
 
 use super::{DOCUMENT_BYTES_MAX, Intake};
-use crate::source::{Connected, Reporter, SourceError, State};
+use crate::source::{Connected, Reporter, SourceError, SourceState};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Connected for JsonStream {
                 return Ok(());
             };
             self.intake.take(&line, &origin, reporter).await?;
-            reporter.report(State::Running, None);
+            reporter.report(SourceState::Running, None);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::MeterId;
-use crate::source::State;
+use crate::source::SourceState;
 use crate::vendor::json::{Register, Time};
 use crate::wire::{self, PayloadFormat};
 use std::io::{Read as _, Write as _};
@@ -64,7 +64,7 @@ impl Site {
         panic!("not within 20 s: {what}; {:?}, {:?}", self.sources, self.stored());
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> SourceState {
         self.sources.descriptions()[0].state
     }
 }
@@ -111,7 +111,7 @@ async fn a_device_is_asked_with_its_credentials_and_an_unchanged_reading_is_jour
         serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);
     site.start(address);
     site.until("both readings are there", |site| site.stored() == [(now, 1500.0), (now + 1, 1600.0)]).await;
-    site.until("it is running again", |site| site.state() == State::Running).await;
+    site.until("it is running again", |site| site.state() == SourceState::Running).await;
     let head = heads.recv().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
     let shown = format!("{:?}", site.sources);
@@ -123,7 +123,7 @@ async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothi
     let site = Site::new();
     let (address, _heads) = serve(vec!["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nhunter2".to_owned()]);
     site.start(address);
-    site.until("it is misconfigured", |site| site.state() == State::Misconfigured).await;
+    site.until("it is misconfigured", |site| site.state() == SourceState::Misconfigured).await;
     assert_eq!(site.stored(), []);
     let description = site.sources.descriptions()[0].clone();
     assert!(description.why.as_ref().is_some_and(|why| why.contains("password_file") && !why.contains("hunter2")));

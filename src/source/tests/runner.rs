@@ -48,7 +48,7 @@ impl Played {
         let _in_turn = InTurn(Arc::clone(&self.in_turn));
         loop {
             match self.moves.recv().await {
-                Some(Move::Delivers) => reporter.report(State::Running, None),
+                Some(Move::Delivers) => reporter.report(SourceState::Running, None),
                 Some(Move::Ends(outcome)) => return outcome,
                 Some(Move::Panics) => panic!("on purpose"),
                 // The player has gone.
@@ -114,7 +114,7 @@ impl<'a> Player<'a> {
         self.in_turn.load(Ordering::SeqCst) == 1
     }
 
-    fn state(&self) -> (State, Option<String>) {
+    fn state(&self) -> (SourceState, Option<String>) {
         let all = self.sources.descriptions();
         let own = all.iter().find(|description| description.name == self.name).unwrap();
         (own.state, own.why.clone())
@@ -124,7 +124,7 @@ impl<'a> Player<'a> {
         until(&format!("turn {number} of {}", self.name), || self.begun() == number && self.is_in_turn()).await;
     }
 
-    async fn until_state(&self, state: State, why: &str) {
+    async fn until_state(&self, state: SourceState, why: &str) {
         let wanted = (state, (!why.is_empty()).then(|| why.to_owned()));
         until(&format!("{wanted:?}"), || self.state() == wanted).await;
     }
@@ -173,13 +173,13 @@ async fn a_source_waits_until_its_first_turn_is_done_and_runs_then() {
     let sources = sources();
     let later = Player::polled(&sources, "later", Schedule { first_within: LONG, ..STEADY });
     let source = Player::polled(&sources, "a", STEADY);
-    assert_eq!(source.state(), (State::Waiting, None));
+    assert_eq!(source.state(), (SourceState::Waiting, None));
     source.until_turn(1).await;
-    assert_eq!(source.state(), (State::Waiting, None));
+    assert_eq!(source.state(), (SourceState::Waiting, None));
     source.end();
     source.until_turn(2).await;
-    assert_eq!(source.state(), (State::Running, None));
-    assert_eq!((later.state(), later.begun()), ((State::Waiting, None), 0));
+    assert_eq!(source.state(), (SourceState::Running, None));
+    assert_eq!((later.state(), later.begun()), ((SourceState::Waiting, None), 0));
     stopped_in_turn(&sources, [&source]).await;
 }
 
@@ -190,15 +190,15 @@ async fn a_turn_that_fails_is_tried_again_after_the_back_off_and_its_reason_is_t
     for number in 1..4 {
         source.until_turn(number).await;
         source.fail(&format!("no answer {number}"));
-        source.until_state(State::Failing, &format!("no answer {number}")).await;
+        source.until_state(SourceState::Failing, &format!("no answer {number}")).await;
     }
     source.until_turn(4).await;
     source.end();
-    source.until_state(State::Running, "").await;
+    source.until_state(SourceState::Running, "").await;
     // The next turn is far away, and so is that of one whose back-off is as long.
     let slow = Player::polled(&sources, "slow", STEADY);
     slow.fail("no answer");
-    slow.until_state(State::Failing, "no answer").await;
+    slow.until_state(SourceState::Failing, "no answer").await;
     meanwhile(&sources).await;
     assert_eq!((source.begun(), slow.begun()), (4, 1));
     stopped(&sources).await;
@@ -209,15 +209,15 @@ async fn what_is_misconfigured_is_tried_again_when_its_error_says_so() {
     let sources = sources();
     let source = Player::polled(&sources, "a", Schedule { every: LONG, ..STEADY });
     source.misconfigured("log in", Duration::from_millis(1));
-    source.until_state(State::Misconfigured, "log in").await;
+    source.until_state(SourceState::Misconfigured, "log in").await;
     source.until_turn(2).await;
     source.misconfigured("log in", LONG);
     let connected = Player::connected(&sources, "b", RARE);
     connected.misconfigured("no such address", LONG);
-    connected.until_state(State::Misconfigured, "no such address").await;
+    connected.until_state(SourceState::Misconfigured, "no such address").await;
     meanwhile(&sources).await;
     assert_eq!((source.begun(), connected.begun()), (2, 1));
-    assert_eq!(source.state(), (State::Misconfigured, Some("log in".to_owned())));
+    assert_eq!(source.state(), (SourceState::Misconfigured, Some("log in".to_owned())));
     stopped(&sources).await;
 }
 
@@ -230,16 +230,16 @@ async fn a_panic_is_told_and_harms_neither_its_source_nor_another() {
     for faulty in [&polled, &connected] {
         faulty.until_turn(1).await;
         faulty.tell(Move::Panics);
-        until("it is told", || faulty.state().0 == State::Failing).await;
+        until("it is told", || faulty.state().0 == SourceState::Failing).await;
         let why = faulty.state().1.unwrap();
         assert!(why.contains("on purpose") && why.contains("fault of the program"), "{why}");
         faulty.until_turn(2).await;
         faulty.tell(Move::Delivers);
-        faulty.until_state(State::Running, "").await;
+        faulty.until_state(SourceState::Running, "").await;
     }
     other.end();
     other.until_turn(2).await;
-    other.until_state(State::Running, "").await;
+    other.until_state(SourceState::Running, "").await;
     polled.end();
     stopped_in_turn(&sources, [&polled, &connected, &other]).await;
 }
@@ -250,19 +250,19 @@ async fn a_connection_that_was_closed_in_good_order_is_made_again_after_the_back
     let source = Player::connected(&sources, "a", RARE);
     source.until_turn(1).await;
     source.tell(Move::Delivers);
-    source.until_state(State::Running, "").await;
+    source.until_state(SourceState::Running, "").await;
     source.end();
-    source.until_state(State::Failing, "the connection was closed").await;
+    source.until_state(SourceState::Failing, "the connection was closed").await;
     source.until_turn(2).await;
     source.fail("refused");
-    source.until_state(State::Failing, "refused").await;
+    source.until_state(SourceState::Failing, "refused").await;
     source.until_turn(3).await;
     source.tell(Move::Delivers);
-    source.until_state(State::Running, "").await;
+    source.until_state(SourceState::Running, "").await;
     // With a long back-off, a server that closes every connection is not called in a loop.
     let slow = Player::connected(&sources, "slow", STEADY);
     slow.end();
-    slow.until_state(State::Failing, "the connection was closed").await;
+    slow.until_state(SourceState::Failing, "the connection was closed").await;
     meanwhile(&sources).await;
     assert_eq!(slow.begun(), 1);
     stopped(&sources).await;
@@ -277,11 +277,11 @@ async fn a_stop_ends_waits_and_connections_at_once() {
     let misconfigured = Player::polled(&sources, "misconfigured", STEADY);
     let connected = Player::connected(&sources, "connected", RARE);
     done.end();
-    done.until_state(State::Running, "").await;
+    done.until_state(SourceState::Running, "").await;
     failed.fail("no answer");
-    failed.until_state(State::Failing, "no answer").await;
+    failed.until_state(SourceState::Failing, "no answer").await;
     misconfigured.misconfigured("log in", LONG);
-    misconfigured.until_state(State::Misconfigured, "log in").await;
+    misconfigured.until_state(SourceState::Misconfigured, "log in").await;
     connected.until_turn(1).await;
     stopped(&sources).await;
     assert_eq!([&first, &done, &failed, &misconfigured].map(Player::begun), [0, 1, 1, 1]);
@@ -296,11 +296,11 @@ async fn a_turn_may_be_done_until_the_deadline_and_is_ended_then() {
     sources.stop(far_away());
     source.end();
     stopped(&sources).await;
-    assert_eq!((source.state().0, source.begun()), (State::Running, 1));
+    assert_eq!((source.state().0, source.begun()), (SourceState::Running, 1));
 
     let sources = self::sources();
     let endless = Player::polled(&sources, "endless", STEADY);
     endless.until_turn(1).await;
     stopped_in_turn(&sources, [&endless]).await;
-    assert_eq!((endless.state().0, endless.begun()), (State::Waiting, 1));
+    assert_eq!((endless.state().0, endless.begun()), (SourceState::Waiting, 1));
 }

@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::*;
-use crate::source::State;
+use crate::source::SourceState;
 use uuid::Uuid;
 
 /// A cloud, and a registrar that remembers in a directory of its own.
@@ -214,7 +214,7 @@ fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
     let registration = Registration::new(scene.registrar.clone(), Evidence::default, site.clock.clone());
     site.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
     until("it is made", || site.number("changes") == Some(1.0));
-    assert_eq!((site.state(), site.number("registrations_of_others")), (State::Running, Some(1.0)));
+    assert_eq!((site.state(), site.number("registrations_of_others")), (SourceState::Running, Some(1.0)));
     scene.cloud.change_registrations(|all| all.retain(|it| it.url != ADDRESS));
     until("it is made again", || site.number("changes") == Some(2.0));
     scene.assert_right("removed");
@@ -222,6 +222,6 @@ fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
     let right_at = site.text("right_at");
     until("it is looked at again", || site.text("right_at") != right_at);
     scene.cloud.change_account("a", |account| account.logins.clear());
-    until("it is refused", || site.state() == State::Misconfigured);
+    until("it is refused", || site.state() == SourceState::Misconfigured);
     assert!(site.description().why.as_ref().unwrap().contains("credentials"));
 }

@@ -7,7 +7,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
-use crate::source::{Description, Fact, Inlet, Keep, Sources, State};
+use crate::source::{Description, Fact, Inlet, Keep, Sources, SourceState};
 use crate::wire::{self, PayloadFormat};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ impl Site {
         self.sources.descriptions().remove(0)
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> SourceState {
         self.description().state
     }
 
