@@ -39,7 +39,7 @@ mod logins;
 mod request;
 mod running;
 mod seats;
-mod site;
+mod server_state;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -51,5 +51,5 @@ pub use config::{Account, Config, ConfigError};
 pub use credentials::{Credentials, Pairs};
 pub use heads::{HEADS_FILE, Head, read_heads};
 pub use running::Webhook;
-pub use site::StartError;
+pub use server_state::StartError;
 pub use tls::{CertificateStatus, Tls, TlsError, TlsFiles};

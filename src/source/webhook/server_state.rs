@@ -25,9 +25,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// What all connections share.
-pub(super) struct Site {
+pub(super) struct ServerState {
     pub(super) access: AccessList,
-    pub(super) accounts: Vec<SiteAccount>,
+    pub(super) accounts: Vec<ServerAccount>,
     /// Answers to requests without valid credentials.
     pub(super) strangers: [Counter; LABELS.len()],
     pub(super) in_flight: Semaphore,
@@ -46,7 +46,7 @@ pub(super) struct Site {
 }
 
 /// An account with its way in.
-pub(super) struct SiteAccount {
+pub(super) struct ServerAccount {
     pub(super) entrance: Entrance,
     pub(super) format: PayloadFormat,
     pub(super) answers: [Counter; LABELS.len()],
@@ -90,8 +90,8 @@ pub enum StartError {
     Tls(#[from] TlsError),
 }
 
-impl Site {
-    /// A site of these accounts; `heads` notes their heads, where it is wanted.
+impl ServerState {
+    /// A server of these accounts; `heads` notes their heads, where it is wanted.
     pub(super) fn new(
         config: &Config,
         tls: Option<Tls>,
@@ -103,7 +103,7 @@ impl Site {
             let entrance = ingest.source(&account.name, account.source);
             let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
             let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
-            Ok(SiteAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
+            Ok(ServerAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
         };
         Ok(Self {
             access: AccessList::new(&config.accounts),
@@ -163,8 +163,8 @@ fn answers(account: &str) -> [Counter; LABELS.len()] {
     })
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for ServerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Site")
+        f.write_str("ServerState")
     }
 }
