@@ -38,7 +38,7 @@ mod listener;
 mod logins;
 mod request;
 mod running;
-mod seats;
+mod permits;
 mod server_state;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::bounds::{
     STREAMS_MAX,
 };
 use super::request::{self, Context};
-use super::seats::Seat;
+use super::permits::ConnectionPermit;
 use super::server_state::{Phase, ServerState};
 use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
@@ -27,7 +27,7 @@ use tokio::time::{MissedTickBehavior, interval};
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
-    seat: Seat,
+    permit: ConnectionPermit,
     server: Arc<ServerState>,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -36,12 +36,12 @@ pub(super) async fn serve(
     }
     let greeted = tokio::select! {
         greeted = greet(socket, &server) => greeted,
-        () = seat.asked_to_leave() => return server.closed.displaced.increment(1),
+        () = permit.displaced() => return server.closed.displaced.increment(1),
         // Nothing was asked yet, so nothing is cut off.
         _ = phase.changed() => return,
     };
     match greeted {
-        Ok(socket) => serve_http(socket, peer, seat, server, phase).await,
+        Ok(socket) => serve_http(socket, peer, permit, server, phase).await,
         Err(error) => {
             server.closed.handshake.increment(1);
             tracing::debug!(%peer, %error, "a webhook connection ended in its TLS handshake");
@@ -58,10 +58,10 @@ async fn greet(socket: TcpStream, server: &ServerState) -> io::Result<Socket> {
     }
 }
 
-async fn serve_http(socket: Socket, peer: SocketAddr, seat: Seat, server: Arc<ServerState>, mut phase: watch::Receiver<Phase>) {
+async fn serve_http(socket: Socket, peer: SocketAddr, permit: ConnectionPermit, server: Arc<ServerState>, mut phase: watch::Receiver<Phase>) {
     let activity = Arc::new(Activity::default());
     let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
-    let context = Arc::new(Context { server: Arc::clone(&server), activity: Arc::clone(&activity), peer: peer.ip(), seat });
+    let context = Arc::new(Context { server: Arc::clone(&server), activity: Arc::clone(&activity), peer: peer.ip(), permit });
     let shared = Arc::clone(&context);
     let streams = Streams::default();
     let builder = builder(streams.clone());
@@ -81,7 +81,7 @@ async fn serve_http(socket: Socket, peer: SocketAddr, seat: Seat, server: Arc<Se
                 }
                 break;
             }
-            () = context.seat.asked_to_leave() => return server.closed.displaced.increment(1),
+            () = context.permit.displaced() => return server.closed.displaced.increment(1),
             _ = looks.tick() => if let Some(overdue) = vigil.look(&activity, server.clock.monotonic()) {
                 server.closed.count(overdue);
                 return;

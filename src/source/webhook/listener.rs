@@ -43,17 +43,17 @@ async fn accept_all(
     loop {
         let now = server.clock.monotonic();
         // Where all connections are taken, the next one waits until somebody gives way.
-        let room_at = if connections.len() < server.bounds.connections_max { Some(now) } else { server.seats.room_at() };
+        let room_at = if connections.len() < server.bounds.connections_max { Some(now) } else { server.permits.room_at() };
         let has_room = room_at.is_some_and(|room_at| room_at <= now);
         tokio::select! {
             accepted = accept(&listener, not_before), if has_room => match accepted {
                 Ok((socket, peer)) => {
                     pause = Duration::ZERO;
                     if connections.len() >= server.bounds.connections_max {
-                        server.seats.make_room();
+                        server.permits.make_room();
                     }
-                    let seat = server.seats.take(server.clock.monotonic());
-                    connections.spawn(connection::serve(socket, peer, seat, Arc::clone(server), phases.clone()));
+                    let permit = server.permits.acquire(server.clock.monotonic());
+                    connections.spawn(connection::serve(socket, peer, permit, Arc::clone(server), phases.clone()));
                 }
                 Err(error) => {
                     pause = (pause * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);

@@ -9,7 +9,7 @@ use super::credentials::Presented;
 use super::forwarded;
 use super::heads::Head;
 use super::inflate::Encoding;
-use super::seats::Seat;
+use super::permits::ConnectionPermit;
 use super::server_state::{ServerState, ServerAccount};
 use crate::ingest::Refusal;
 use ::metrics::Counter;
@@ -31,7 +31,7 @@ pub(super) struct Context {
     pub(super) server: Arc<ServerState>,
     pub(super) activity: Arc<Activity>,
     pub(super) peer: IpAddr,
-    pub(super) seat: Seat,
+    pub(super) permit: ConnectionPermit,
 }
 
 /// Answers a request.
@@ -47,7 +47,7 @@ pub(super) async fn answer(
     if !body_read {
         context.activity.leave_body();
     }
-    // A stranger's connection is not kept. HTTP/2 has no such header.
+    // A unauthenticated's connection is not kept. HTTP/2 has no such header.
     let close = !multiplexed && (!body_read || matches!(answered.answer, Answer::Challenge));
     drop(open);
     Ok(answered.answer.into_response(close))
@@ -68,17 +68,17 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     let unread = |answer| Answered { answer, body_bytes: incoming.is_end_stream().then_some(0) };
     let index = match server.access.of(head.uri.path(), &presented) {
         Access::Account(index) => index,
-        Access::Nothing => return (&server.strangers, unread(Answer::Nothing)),
+        Access::Nothing => return (&server.unauthenticated, unread(Answer::Nothing)),
         Access::Challenge => {
             if head.headers.contains_key(AUTHORIZATION) {
                 let address = forwarded::client(context.peer, &head.headers, &server.behind_proxy);
                 server.failed_logins.failed(address, server.clock.monotonic()).await;
             }
-            return (&server.strangers, unread(Answer::Challenge));
+            return (&server.unauthenticated, unread(Answer::Challenge));
         }
     };
     let account = &server.accounts[index];
-    if !context.seat.is_granted(index) {
+    if !context.permit.assign(index) {
         return (&account.answers, unread(CONNECTIONS_TOO_MANY));
     }
     context.activity.trust();

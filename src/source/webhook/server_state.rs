@@ -9,7 +9,7 @@ use super::bounds::Bounds;
 use super::config::{Account, Config, ConfigError};
 use super::heads::HeadLog;
 use super::logins::FailedLogins;
-use super::seats::Seats;
+use super::permits::ConnectionPermits;
 use super::tls::{Tls, TlsError};
 use crate::clock::Clock;
 use crate::ingest::{Entrance, Ingest};
@@ -29,7 +29,7 @@ pub(super) struct ServerState {
     pub(super) access: AccessList,
     pub(super) accounts: Vec<ServerAccount>,
     /// Answers to requests without valid credentials.
-    pub(super) strangers: [Counter; LABELS.len()],
+    pub(super) unauthenticated: [Counter; LABELS.len()],
     pub(super) in_flight: Semaphore,
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
@@ -38,7 +38,7 @@ pub(super) struct ServerState {
     pub(super) tls: Option<Tls>,
     pub(super) behind_proxy: Vec<IpNet>,
     pub(super) failed_logins: FailedLogins,
-    pub(super) seats: Arc<Seats>,
+    pub(super) permits: Arc<ConnectionPermits>,
     pub(super) heads: Option<HeadLog>,
     ingest: Ingest,
     connections: Gauge,
@@ -108,7 +108,7 @@ impl ServerState {
         Ok(Self {
             access: AccessList::new(&config.accounts),
             accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
-            strangers: answers(""),
+            unauthenticated: answers(""),
             in_flight: Semaphore::new(config.bounds.in_flight_bytes_max),
             bounds: config.bounds,
             clock,
@@ -117,7 +117,7 @@ impl ServerState {
             tls,
             behind_proxy: config.behind_proxy.clone(),
             failed_logins: FailedLogins::new(),
-            seats: Arc::new(Seats::new(config.accounts.len(), config.bounds.account_connections_max)),
+            permits: Arc::new(ConnectionPermits::new(config.accounts.len(), config.bounds.account_connections_max)),
             heads,
             ingest: ingest.clone(),
             connections: metrics::gauge("meterline_webhook_connections", &[]),

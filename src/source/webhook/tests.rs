@@ -9,7 +9,7 @@ mod limits;
 mod outage;
 mod secrets;
 mod stop;
-mod strangers;
+mod unauthenticated;
 mod tls;
 
 use super::*;
