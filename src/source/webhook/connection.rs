@@ -1,6 +1,6 @@
 //! One connection from its accept to its end.
 
-use super::activity::{Activity, Vigil};
+use super::activity::{Activity, IdleTimer};
 use super::bounds::{
     CONNECTION_WINDOW_BYTES, HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, READ_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_MAX,
@@ -34,13 +34,13 @@ pub(super) async fn serve(
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a webhook connection sends its answers late");
     }
-    let greeted = tokio::select! {
-        greeted = greet(socket, &server) => greeted,
+    let accepted = tokio::select! {
+        accepted = handshake(socket, &server) => accepted,
         () = permit.displaced() => return server.closed.displaced.increment(1),
         // Nothing was asked yet, so nothing is cut off.
         _ = phase.changed() => return,
     };
-    match greeted {
+    match accepted {
         Ok(socket) => serve_http(socket, peer, permit, server, phase).await,
         Err(error) => {
             server.closed.handshake.increment(1);
@@ -50,10 +50,10 @@ pub(super) async fn serve(
 }
 
 /// Makes TLS of a connection where the site has it, within the time of a head.
-async fn greet(socket: TcpStream, server: &ServerState) -> io::Result<Socket> {
+async fn handshake(socket: TcpStream, server: &ServerState) -> io::Result<Socket> {
     let Some(tls) = &server.tls else { return Ok(Socket::Plain(socket)) };
     match tokio::time::timeout(server.bounds.header_timeout, tls.accept(socket)).await {
-        Ok(greeted) => Ok(Socket::Tls(Box::new(greeted?))),
+        Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
     }
 }
@@ -67,9 +67,9 @@ async fn serve_http(socket: Socket, peer: SocketAddr, permit: ConnectionPermit, 
     let builder = builder(streams.clone());
     let service = service_fn(move |request| request::answer(Arc::clone(&shared), request));
     let mut connection = pin!(builder.serve_connection(transport, service));
-    let mut vigil = Vigil::new(&server.bounds, server.clock.monotonic());
-    let mut looks = interval(Vigil::period(&server.bounds));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut idle_timer = IdleTimer::new(&server.bounds, server.clock.monotonic());
+    let mut ticks = interval(IdleTimer::period(&server.bounds));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {
         tokio::select! {
@@ -82,8 +82,8 @@ async fn serve_http(socket: Socket, peer: SocketAddr, permit: ConnectionPermit, 
                 break;
             }
             () = context.permit.displaced() => return server.closed.displaced.increment(1),
-            _ = looks.tick() => if let Some(overdue) = vigil.look(&activity, server.clock.monotonic()) {
-                server.closed.count(overdue);
+            _ = ticks.tick() => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
+                server.closed.count(timed_out);
                 return;
             },
             _ = phase.changed(), if !stopping => {

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-/// Time between two looks at what the gauges show.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time between two ticks at what the gauges show.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
 /// Accepts until told to stop, then waits for the connections.
 pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut phases: watch::Receiver<Phase>) {
@@ -27,7 +27,7 @@ pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut 
         }
     }
     connections.shutdown().await;
-    server.look(0);
+    server.update_gauges(0);
 }
 
 async fn accept_all(
@@ -36,8 +36,8 @@ async fn accept_all(
     phases: &mut watch::Receiver<Phase>,
     connections: &mut JoinSet<()>,
 ) {
-    let mut looks = interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = interval(GAUGES_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pause = Duration::ZERO;
     let mut not_before = server.clock.monotonic();
     loop {
@@ -66,7 +66,7 @@ async fn accept_all(
             Some(ended) = connections.join_next() => if let Err(error) = ended {
                 tracing::error!(%error, "a webhook connection's task failed");
             },
-            _ = looks.tick() => server.look(connections.len()),
+            _ = ticks.tick() => server.update_gauges(connections.len()),
             _ = phases.changed() => return,
         }
     }

@@ -3,7 +3,7 @@
 //! It serves nothing by itself: the listener, the connections and the requests use it.
 
 use super::access::AccessList;
-use super::activity::Overdue;
+use super::activity::TimedOut;
 use super::answer::LABELS;
 use super::bounds::Bounds;
 use super::config::{Account, Config, ConfigError};
@@ -127,7 +127,7 @@ impl ServerState {
 
     /// Shows what the gauges show.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-    pub(super) fn look(&self, connections: usize) {
+    pub(super) fn update_gauges(&self, connections: usize) {
         self.ingest.look();
         self.connections.set(connections as f64);
         self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
@@ -148,10 +148,10 @@ impl ClosedCounters {
         }
     }
 
-    pub(super) fn count(&self, overdue: Overdue) {
-        match overdue {
-            Overdue::Header => self.header.increment(1),
-            Overdue::Idle => self.idle.increment(1),
+    pub(super) fn count(&self, timed_out: TimedOut) {
+        match timed_out {
+            TimedOut::Header => self.header.increment(1),
+            TimedOut::Idle => self.idle.increment(1),
         }
     }
 }
