@@ -1,9 +1,9 @@
 //! From one request to its answer.
 
-use super::access::Access;
+use super::access::Decision;
 use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
-use super::body::{self, Room};
+use super::body::{self, InFlightPermits};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
 use super::credentials::Presented;
 use super::forwarded;
@@ -67,9 +67,9 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     let presented = Presented::new(head.headers.get(AUTHORIZATION));
     let unread = |answer| Answered { answer, body_bytes: incoming.is_end_stream().then_some(0) };
     let index = match server.access.of(head.uri.path(), &presented) {
-        Access::Account(index) => index,
-        Access::Nothing => return (&server.unauthenticated, unread(Answer::Nothing)),
-        Access::Challenge => {
+        Decision::Account(index) => index,
+        Decision::NotFound => return (&server.unauthenticated, unread(Answer::NotFound)),
+        Decision::Challenge => {
             if head.headers.contains_key(AUTHORIZATION) {
                 let address = forwarded::client(context.peer, &head.headers, &server.behind_proxy);
                 server.failed_logins.failed(address, server.clock.monotonic()).await;
@@ -98,11 +98,11 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
 /// Receives a body and brings it through ingest.
 async fn take(server: &ServerState, account: &ServerAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
     let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
-    let mut room = Room::new(&account.in_flight, &server.in_flight, server.bounds.in_flight_wait);
-    let answered = match body::gather(incoming, &mut room, &server.bounds, &server.clock).await {
+    let mut in_flight = InFlightPermits::new(&account.in_flight, &server.in_flight, server.bounds.in_flight_wait);
+    let answered = match body::gather(incoming, &mut in_flight, &server.bounds, &server.clock).await {
         Ok(body) => {
             let body_bytes = Some(body.len());
-            let answer = match body::inflate(body, encoding, &mut room, &server.bounds).await {
+            let answer = match body::inflate(body, encoding, &mut in_flight, &server.bounds).await {
                 Ok(body) => store(account, &body).await,
                 Err(answer) => answer,
             };
