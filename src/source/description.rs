@@ -201,11 +201,15 @@ impl Reporter {
         drop(logged);
         let why = self.description.why.as_deref().unwrap_or_default();
         match self.description.state {
-            SourceState::Failing if is_new => tracing::warn!(source, kind, why, "the source is failing; it is tried again"),
+            SourceState::Failing if is_new => {
+                tracing::warn!(source, kind, why, "the source is failing; it is tried again")
+            }
             SourceState::Misconfigured if is_new => {
                 tracing::warn!(source, kind, why, "the source cannot work as it is configured");
             }
-            SourceState::Running if state != SourceState::Waiting => tracing::info!(source, kind, "the source is running again"),
+            SourceState::Running if state != SourceState::Waiting => {
+                tracing::info!(source, kind, "the source is running again")
+            }
             _ => {
                 tracing::debug!(source, kind, why, state = self.description.state.label(), "the source's state changed")
             }

@@ -31,7 +31,7 @@ pub use counters::WebhookCounters;
 pub use describe::Describer;
 pub use devices::{Devices, DevicesParts, PollMode, Polling, ValuesOf};
 pub use error::ApiError;
-pub use login::{LoggingIn, LoginError, Prompt};
+pub use login::{LoginError, PersonLogin, Prompt};
 pub use memory::RegistrationFile;
 pub use noted::Noted;
 pub use plan::{Evidence, Standing, Step};

@@ -36,9 +36,9 @@ mod heads;
 mod inflate;
 mod listener;
 mod logins;
+mod permits;
 mod request;
 mod running;
-mod permits;
 mod server_state;
 #[cfg(test)]
 mod tests;

@@ -53,8 +53,8 @@ impl Access {
     ///
     /// # Errors
     /// [`ApiError::LoggedOut`].
-    pub fn look(&self) -> Result<(), ApiError> {
-        self.authorization.look()
+    pub fn check_login(&self) -> Result<(), ApiError> {
+        self.authorization.check_login()
     }
 }
 

@@ -45,7 +45,7 @@ impl Account {
                      exposes the login: put it elsewhere"
                 ),
             )),
-            Login::User { .. } => Some(match access.look() {
+            Login::User { .. } => Some(match access.check_login() {
                 Ok(()) => Finding::new(Level::Good, format!("account '{name}' is logged in")),
                 Err(error) => Finding::new(Level::Warning, error.to_string()),
             }),

@@ -19,7 +19,7 @@ mod tokens;
 
 pub use device::Prompt;
 pub use error::LoginError;
-pub use person::LoggingIn;
+pub use person::PersonLogin;
 
 use super::account::{Account, Login};
 use super::error::ApiError;
@@ -31,32 +31,32 @@ use grant::{Application, Granted, RefreshError, Token, value};
 use hyper::header::HeaderValue;
 use seal::Sealed;
 use std::path::Path;
-use tokens::{Lack, Tokens, Turn};
+use tokens::{TokenError, TokenLock, TokenStore};
 use tokio::sync::Mutex;
 
 /// An account's header, and how to get the next.
 #[derive(Debug)]
 pub(super) struct Authorization {
     account: String,
-    way: Way,
-    state: Mutex<State>,
+    source: LoginSource,
+    state: Mutex<TokenState>,
 }
 
 #[derive(Debug)]
-enum Way {
+enum LoginSource {
     ApiKey(Secret),
     Basic { user: String, password: Secret },
     Client(Application),
-    User(Application, Tokens),
+    User(Application, TokenStore),
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TokenState {
     token: Option<Token>,
     /// What was given in the place of what is stored, and could not be stored yet.
     unsaved: Option<Unsaved>,
     /// What is stored, and is not accepted any more.
-    ended: Option<Sealed>,
+    rejected: Option<Sealed>,
 }
 
 #[derive(Debug)]
@@ -69,23 +69,25 @@ struct Unsaved {
 impl Authorization {
     pub(super) fn new(account: &Account, data_directory: &Path) -> Self {
         let api = || account.api.to_string();
-        let way = match &account.login {
-            Login::ApiKey(key) => Way::ApiKey(key.clone()),
-            Login::Basic { user, password } => Way::Basic { user: user.clone(), password: password.clone() },
-            Login::Client { id, secret, scopes } => Way::Client(Application::new(id, Some(secret), scopes, api())),
-            Login::User { id, secret, scopes, key_file } => Way::User(
+        let source = match &account.login {
+            Login::ApiKey(key) => LoginSource::ApiKey(key.clone()),
+            Login::Basic { user, password } => LoginSource::Basic { user: user.clone(), password: password.clone() },
+            Login::Client { id, secret, scopes } => {
+                LoginSource::Client(Application::new(id, Some(secret), scopes, api()))
+            }
+            Login::User { id, secret, scopes, key_file } => LoginSource::User(
                 Application::new(id, secret.as_ref(), scopes, api()),
-                Tokens::new(data_directory, key_file, &account.name),
+                TokenStore::new(data_directory, key_file, &account.name),
             ),
         };
-        Self { account: account.name.clone(), way, state: Mutex::default() }
+        Self { account: account.name.clone(), source, state: Mutex::default() }
     }
 
     /// Whether this text repeats a secret, or what was presented.
     pub(super) fn is_in(&self, text: &str, presented: &HeaderValue) -> bool {
-        let secret = match &self.way {
-            Way::ApiKey(secret) | Way::Basic { password: secret, .. } => Some(secret),
-            Way::Client(application) | Way::User(application, _) => application.secret(),
+        let secret = match &self.source {
+            LoginSource::ApiKey(secret) | LoginSource::Basic { password: secret, .. } => Some(secret),
+            LoginSource::Client(application) | LoginSource::User(application, _) => application.secret(),
         };
         let presented = presented.to_str().unwrap_or_default().split(' ').next_back();
         [secret.map(Secret::expose), presented].into_iter().flatten().any(|secret| text.contains(secret))
@@ -98,18 +100,18 @@ impl Authorization {
         if state.token.as_ref().is_some_and(|token| token.header == *presented) {
             state.token = None;
         }
-        matches!(self.way, Way::Client(_) | Way::User(..))
+        matches!(self.source, LoginSource::Client(_) | LoginSource::User(..))
     }
 
     /// The header for a request now. While one client fetches a token, the others wait for it.
     pub(super) async fn header(&self, requester: &Requester) -> Result<HeaderValue, ApiError> {
-        let (application, tokens) = match &self.way {
-            Way::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
-            Way::Basic { user, password } => {
+        let (application, tokens) = match &self.source {
+            LoginSource::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
+            LoginSource::Basic { user, password } => {
                 return value(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))));
             }
-            Way::Client(application) => (application, None),
-            Way::User(application, tokens) => (application, Some(tokens)),
+            LoginSource::Client(application) => (application, None),
+            LoginSource::User(application, tokens) => (application, Some(tokens)),
         };
         let mut state = self.state.lock().await;
         if let Some(token) = state.token.as_ref().filter(|token| requester.now() < token.renew_at) {
@@ -124,48 +126,53 @@ impl Authorization {
         Ok(header)
     }
 
-    /// Whether there is a login, as far as that can be told without asking.
-    pub(super) fn look(&self) -> Result<(), ApiError> {
-        let Way::User(_, tokens) = &self.way else { return Ok(()) };
-        tokens.read().map(drop).map_err(|lack| self.logged_out(&lack))
+    /// Whether there is a login, as far as that can be told without browser_login.
+    pub(super) fn check_login(&self) -> Result<(), ApiError> {
+        let LoginSource::User(_, tokens) = &self.source else { return Ok(()) };
+        tokens.read().map(drop).map_err(|error| self.logged_out(&error))
     }
 
     async fn renewed(
         &self,
-        state: &mut State,
+        state: &mut TokenState,
         application: &Application,
-        tokens: &Tokens,
+        tokens: &TokenStore,
         requester: &Requester,
     ) -> Result<Token, ApiError> {
         // Without a login there is nothing to take turns about.
-        self.look()?;
-        let turn = tokens.turn(requester).await?;
-        let stored = tokens.read().map_err(|lack| self.logged_out(&lack))?;
+        self.check_login()?;
+        let lock = tokens.lock(requester).await?;
+        let stored = tokens.read().map_err(|error| self.logged_out(&error))?;
         if let Some(unsaved) = state.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {
-            return Self::saved(state, tokens, &turn, unsaved).await;
+            return Self::saved(state, tokens, &lock, unsaved).await;
         }
-        if state.ended.as_ref() == Some(&stored.sealed) {
-            return Err(self.logged_out(&Lack::Ended(self.account.clone())));
+        if state.rejected.as_ref() == Some(&stored.sealed) {
+            return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
         }
         let Granted { token, refresh } = match application.refresh(&stored.refresh, requester).await {
             Ok(granted) => granted,
             Err(RefreshError::Api(error)) => return Err(error),
-            Err(RefreshError::Ended) => {
-                state.ended = Some(stored.sealed);
-                return Err(self.logged_out(&Lack::Ended(self.account.clone())));
+            Err(RefreshError::Rejected) => {
+                state.rejected = Some(stored.sealed);
+                return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
             }
         };
         match refresh.filter(|refresh| *refresh != stored.refresh) {
             None => Ok(token),
             Some(refresh) => {
-                Self::saved(state, tokens, &turn, Unsaved { refresh, token, in_place_of: stored.sealed }).await
+                Self::saved(state, tokens, &lock, Unsaved { refresh, token, in_place_of: stored.sealed }).await
             }
         }
     }
 
     /// The access token, once the refresh token that came with it is on disk.
-    async fn saved(state: &mut State, tokens: &Tokens, turn: &Turn, unsaved: Unsaved) -> Result<Token, ApiError> {
-        match tokens.store(turn, &unsaved.refresh).await {
+    async fn saved(
+        state: &mut TokenState,
+        tokens: &TokenStore,
+        lock: &TokenLock,
+        unsaved: Unsaved,
+    ) -> Result<Token, ApiError> {
+        match tokens.store(lock, &unsaved.refresh).await {
             Ok(()) => Ok(unsaved.token),
             Err(error) => {
                 state.unsaved = Some(unsaved);
@@ -174,7 +181,7 @@ impl Authorization {
         }
     }
 
-    fn logged_out(&self, lack: &Lack) -> ApiError {
-        ApiError::LoggedOut(format!("{lack}: run `meterline smart-me login --account {}`", self.account))
+    fn logged_out(&self, error: &TokenError) -> ApiError {
+        ApiError::LoggedOut(format!("{error}: run `meterline smart-me login --account {}`", self.account))
     }
 }

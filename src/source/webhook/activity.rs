@@ -110,7 +110,8 @@ impl IdleTimer {
             return None;
         }
         if !activity.trusted.load(Ordering::Relaxed) {
-            return (now.saturating_duration_since(self.quiet_since) >= self.header_timeout).then_some(TimedOut::Header);
+            return (now.saturating_duration_since(self.quiet_since) >= self.header_timeout)
+                .then_some(TimedOut::Header);
         }
         let in_head = activity.head_begun.load(Ordering::Relaxed) && !activity.multiplexed.load(Ordering::Relaxed);
         self.head_since = in_head.then(|| self.head_since.unwrap_or(now));

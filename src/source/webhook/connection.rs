@@ -5,8 +5,8 @@ use super::bounds::{
     CONNECTION_WINDOW_BYTES, HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, READ_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_MAX,
 };
-use super::request::{self, Context};
 use super::permits::ConnectionPermit;
+use super::request::{self, Context};
 use super::server_state::{Phase, ServerState};
 use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
@@ -58,10 +58,17 @@ async fn handshake(socket: TcpStream, server: &ServerState) -> io::Result<Socket
     }
 }
 
-async fn serve_http(socket: Socket, peer: SocketAddr, permit: ConnectionPermit, server: Arc<ServerState>, mut phase: watch::Receiver<Phase>) {
+async fn serve_http(
+    socket: Socket,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    server: Arc<ServerState>,
+    mut phase: watch::Receiver<Phase>,
+) {
     let activity = Arc::new(Activity::default());
     let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
-    let context = Arc::new(Context { server: Arc::clone(&server), activity: Arc::clone(&activity), peer: peer.ip(), permit });
+    let context =
+        Arc::new(Context { server: Arc::clone(&server), activity: Arc::clone(&activity), peer: peer.ip(), permit });
     let shared = Arc::clone(&context);
     let streams = Streams::default();
     let builder = builder(streams.clone());

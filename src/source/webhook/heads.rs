@@ -42,7 +42,8 @@ const QUEUE_HEADS_MAX: usize = 64;
 /// In place of a value.
 const HIDDEN: &str = "(hidden)";
 /// Parts of names of headers that may hold a credential, or the path with it.
-const SECRET_NAME_PARTS: &str = "auth cookie token key secret passw session sign credential jwt cert uri url path referer csrf";
+const SECRET_NAME_PARTS: &str =
+    "auth cookie token key secret passw session sign credential jwt cert uri url path referer csrf";
 
 /// A request's head, and what was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

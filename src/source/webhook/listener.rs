@@ -43,7 +43,8 @@ async fn accept_all(
     loop {
         let now = server.clock.monotonic();
         // Where all connections are taken, the next one waits until somebody gives way.
-        let room_at = if connections.len() < server.bounds.connections_max { Some(now) } else { server.permits.room_at() };
+        let room_at =
+            if connections.len() < server.bounds.connections_max { Some(now) } else { server.permits.room_at() };
         let has_room = room_at.is_some_and(|room_at| room_at <= now);
         tokio::select! {
             accepted = accept(&listener, not_before), if has_room => match accepted {

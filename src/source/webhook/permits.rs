@@ -63,7 +63,9 @@ impl ConnectionPermits {
         let mut unauthenticated = self.unauthenticated();
         let number = unauthenticated.next;
         unauthenticated.next += 1;
-        unauthenticated.by_age.insert(number, Displaceable { displaceable_at: now + GRACE, displace: Arc::clone(&displace) });
+        unauthenticated
+            .by_age
+            .insert(number, Displaceable { displaceable_at: now + GRACE, displace: Arc::clone(&displace) });
         drop(unauthenticated);
         ConnectionPermit { permits: Arc::clone(self), number, account: AtomicUsize::new(NO_ACCOUNT), displace }
     }

@@ -10,7 +10,7 @@ use super::forwarded;
 use super::heads::Head;
 use super::inflate::Encoding;
 use super::permits::ConnectionPermit;
-use super::server_state::{ServerState, ServerAccount};
+use super::server_state::{ServerAccount, ServerState};
 use crate::ingest::Refusal;
 use ::metrics::Counter;
 use bytes::Bytes;

@@ -34,7 +34,7 @@ const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=ut
 
 /// A browser that was sent to the server.
 #[derive(Debug)]
-pub(super) struct Asking<'a> {
+pub(super) struct BrowserLogin<'a> {
     application: &'a Application,
     endpoints: Endpoints,
     address: String,
@@ -45,11 +45,11 @@ pub(super) struct Asking<'a> {
 
 /// The port it comes back to.
 #[derive(Debug)]
-pub(super) struct Listening(TcpListener);
+pub(super) struct RedirectListener(TcpListener);
 
 type Outcome = Result<Secret, LoginError>;
 
-impl<'a> Asking<'a> {
+impl<'a> BrowserLogin<'a> {
     pub(super) fn new(application: &'a Application, port: u16) -> Result<Self, LoginError> {
         let back = RedirectUrl::new(format!("http://127.0.0.1:{port}{}", redirect::PATH))
             .map_err(|error| ApiError::Unreadable(error.to_string()))?;
@@ -84,32 +84,32 @@ impl<'a> Asking<'a> {
     }
 }
 
-impl Listening {
+impl RedirectListener {
     pub(super) async fn start(port: u16) -> io::Result<Self> {
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map(Self)
     }
 
     /// Waits for the browser that brings this login's answer.
-    pub(super) async fn wait(&self, asking: &Asking<'_>) -> Outcome {
+    pub(super) async fn wait(&self, browser_login: &BrowserLogin<'_>) -> Outcome {
         let answered = async {
             loop {
                 // A connection that was closed at once is an error of accept.
                 let Ok((stream, _)) = self.0.accept().await else { continue };
-                match serve(stream, asking).await {
+                match serve(stream, browser_login).await {
                     Some(Err(LoginError::OtherLogin)) | None => {}
                     Some(outcome) => return outcome,
                 }
             }
         };
-        timeout(WAIT_MAX, answered).await.unwrap_or(Err(LoginError::Late))
+        timeout(WAIT_MAX, answered).await.unwrap_or(Err(LoginError::TimedOut))
     }
 }
 
 /// Answers one request for a person to see; `None` where none came in time.
-async fn serve(stream: TcpStream, asking: &Asking<'_>) -> Option<Outcome> {
+async fn serve(stream: TcpStream, browser_login: &BrowserLogin<'_>) -> Option<Outcome> {
     let brought = Mutex::new(None);
     let service = service_fn(|request: Request<Incoming>| {
-        let outcome = asking.code_of(&request);
+        let outcome = browser_login.code_of(&request);
         let answer = answer(&outcome);
         *brought.lock() = Some(outcome);
         async { Ok::<_, Infallible>(answer) }

@@ -26,21 +26,24 @@ pub struct Prompt {
 
 /// A code that was asked for.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct DeviceLogin<'a> {
     application: &'a Application,
     endpoints: Endpoints,
     details: StandardDeviceAuthorizationResponse,
 }
 
-pub(super) async fn ask<'a>(application: &'a Application, requester: &Requester) -> Result<Asked<'a>, LoginError> {
+pub(super) async fn request_code<'a>(
+    application: &'a Application,
+    requester: &Requester,
+) -> Result<DeviceLogin<'a>, LoginError> {
     let send = |request| fetch(requester.clone(), request);
     let endpoints = application.endpoints()?;
     let asked = endpoints.exchange_device_code().add_scopes(application.scopes_of_a_login());
     let details = asked.request_async(&send).await.map_err(|error| LoginError::of(error, application))?;
-    Ok(Asked { application, endpoints, details })
+    Ok(DeviceLogin { application, endpoints, details })
 }
 
-impl Asked<'_> {
+impl DeviceLogin<'_> {
     pub(super) fn prompt(&self) -> Prompt {
         let complete = self.details.verification_uri_complete();
         Prompt {

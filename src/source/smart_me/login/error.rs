@@ -16,13 +16,13 @@ pub enum LoginError {
     NotForPersons(String),
     /// The refresh token has no place on disk.
     #[error("the login could not be stored: {0}")]
-    Place(io::Error),
+    Storage(io::Error),
     /// `access_denied`.
     #[error("the person who was asked at smart-me refused the login")]
     Denied,
     /// `expired_token`, or our own limit.
     #[error("nobody confirmed the login in time: run the command again")]
-    Late,
+    TimedOut,
     /// `invalid_client`.
     #[error("smart-me does not know this application: check client_id and client_secret_file")]
     Client,
@@ -57,7 +57,7 @@ impl LoginError {
     pub(super) fn of_code(code: &str, claims: &str) -> Self {
         match code {
             "access_denied" => Self::Denied,
-            "expired_token" => Self::Late,
+            "expired_token" => Self::TimedOut,
             "invalid_client" => Self::Client,
             "invalid_scope" | "invalid_request" => Self::Claims(claims.to_owned()),
             "unauthorized_client" | "unsupported_grant_type" | "unsupported_response_type" => Self::Method,

@@ -80,7 +80,7 @@ fn without_body(answer: http::Response) -> http::Response {
 #[derive(Debug)]
 pub(super) enum RefreshError {
     /// It is not accepted any more: `invalid_grant`.
-    Ended,
+    Rejected,
     Api(ApiError),
 }
 
@@ -107,7 +107,7 @@ impl Application {
         let client = self.endpoints().map_err(RefreshError::Api)?;
         let answer = client.exchange_refresh_token(&token).request_async(&send).await.map_err(|error| match error {
             RequestTokenError::ServerResponse(said) if *said.error() == BasicErrorResponseType::InvalidGrant => {
-                RefreshError::Ended
+                RefreshError::Rejected
             }
             other => RefreshError::Api(refused(other)),
         })?;

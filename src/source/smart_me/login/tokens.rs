@@ -2,7 +2,7 @@
 //! directory.
 //!
 //! The service and commands beside it share it. Whoever renews or replaces a token
-//! holds the [`Turn`], so that a token that may be used once is used by one; everybody
+//! holds the [`TokenLock`], so that a token that may be used once is used by one; everybody
 //! reads the file anew before a renewal. Invariant: the file is always whole, the one
 //! before until the new one is synced.
 
@@ -24,12 +24,12 @@ const LOCK: &str = "smart-me-tokens.lock";
 /// A longer file is not ours.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The turn is looked for so often, for so long: another's request may take that.
-const TURN_PAUSE: Duration = Duration::from_millis(100);
-const TURN_LOOKS_MAX: u32 = 1200;
+const LOCK_RETRY: Duration = Duration::from_millis(100);
+const LOCK_ATTEMPTS_MAX: u32 = 1200;
 
 /// One account's place in the file.
 #[derive(Debug, Clone)]
-pub(super) struct Tokens {
+pub(super) struct TokenStore {
     directory: PathBuf,
     key_file: PathBuf,
     account: String,
@@ -45,13 +45,13 @@ pub(super) struct Stored {
 
 /// The right to use and replace tokens.
 #[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "the lock goes with it")] File);
+pub(super) struct TokenLock(#[expect(dead_code, reason = "the lock goes with it")] File);
 
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Lack {
+pub(super) enum TokenError {
     #[error("nobody has logged in to smart-me for account '{0}' yet")]
-    Nobody(String),
+    NotLoggedIn(String),
     #[error(
         "the login at smart-me of account '{account}' cannot be opened: token_key_file {file} cannot be read ({why})"
     )]
@@ -59,48 +59,48 @@ pub(super) enum Lack {
     #[error(
         "the login at smart-me of account '{0}' cannot be opened: its token_key_file is another one than it was sealed with, or it is damaged"
     )]
-    Sealed(String),
+    Unseal(String),
     #[error("the login at smart-me of account '{account}' cannot be read: {file}: {why}")]
     File { account: String, file: String, why: String },
     #[error("smart-me does not accept the login of account '{0}' any more: it was revoked, or has ended")]
-    Ended(String),
+    Rejected(String),
 }
 
 type Accounts = BTreeMap<String, Sealed>;
 
-impl Tokens {
+impl TokenStore {
     pub(super) fn new(directory: &Path, key_file: &Path, account: &str) -> Self {
         Self { directory: directory.to_owned(), key_file: key_file.to_owned(), account: account.to_owned() }
     }
 
     /// The token.
-    pub(super) fn read(&self) -> Result<Stored, Lack> {
+    pub(super) fn read(&self) -> Result<Stored, TokenError> {
         let (account, file) = (self.account.clone(), self.file().display().to_string());
         let accounts = match self.accounts() {
             Ok(accounts) => accounts,
-            Err(error) => return Err(Lack::File { account, file, why: error.to_string() }),
+            Err(error) => return Err(TokenError::File { account, file, why: error.to_string() }),
         };
-        let Some(sealed) = accounts.get(&account).cloned() else { return Err(Lack::Nobody(account)) };
-        let key = Key::read(&self.key_file).map_err(|error| Lack::Key {
+        let Some(sealed) = accounts.get(&account).cloned() else { return Err(TokenError::NotLoggedIn(account)) };
+        let key = Key::read(&self.key_file).map_err(|error| TokenError::Key {
             account: account.clone(),
             file: self.key_file.display().to_string(),
             why: error.to_string(),
         })?;
-        let refresh = key.open(&account, &sealed).ok_or(Lack::Sealed(account))?;
+        let refresh = key.open(&account, &sealed).ok_or(TokenError::Unseal(account))?;
         Ok(Stored { refresh, sealed })
     }
 
     /// Waits until it is our turn.
-    pub(super) async fn turn(&self, requester: &Requester) -> Result<Turn, ApiError> {
+    pub(super) async fn lock(&self, requester: &Requester) -> Result<TokenLock, ApiError> {
         let unusable =
             |error: io::Error| ApiError::Storage(format!("{}: {error}", self.directory.join(LOCK).display()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(self.directory.join(LOCK)).map_err(unusable)?;
-        for _ in 0..TURN_LOOKS_MAX {
+        for _ in 0..LOCK_ATTEMPTS_MAX {
             match file.try_lock() {
-                Ok(()) => return Ok(Turn(file)),
-                Err(TryLockError::WouldBlock) => requester.stop().sleep(TURN_PAUSE).await?,
+                Ok(()) => return Ok(TokenLock(file)),
+                Err(TryLockError::WouldBlock) => requester.stop().sleep(LOCK_RETRY).await?,
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
         }
@@ -115,7 +115,7 @@ impl Tokens {
     }
 
     /// Stores a token; it is on disk when this returns.
-    pub(super) async fn store(&self, _: &Turn, refresh: &Secret) -> io::Result<()> {
+    pub(super) async fn store(&self, _: &TokenLock, refresh: &Secret) -> io::Result<()> {
         let (tokens, refresh) = (self.clone(), refresh.clone());
         // A sync may take long: not on a thread that serves others.
         tokio::task::spawn_blocking(move || tokens.write(&refresh)).await?
@@ -155,8 +155,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
 
-    fn tokens(directory: &TempDir, account: &str) -> Tokens {
-        let tokens = Tokens::new(&directory.path().join("data"), &directory.path().join("key"), account);
+    fn tokens(directory: &TempDir, account: &str) -> TokenStore {
+        let tokens = TokenStore::new(&directory.path().join("data"), &directory.path().join("key"), account);
         tokens.prepare().unwrap();
         tokens
     }
@@ -166,7 +166,7 @@ mod tests {
         Requester::new("a", client, Budget::new(NonZeroUsize::MIN), stop, Clock::system())
     }
 
-    fn store(tokens: &Tokens, refresh: &str) {
+    fn store(tokens: &TokenStore, refresh: &str) {
         tokens.write(&Secret::new(refresh)).unwrap();
     }
 
@@ -174,7 +174,7 @@ mod tests {
     fn each_account_has_its_own_and_no_clear_text_is_on_disk() {
         let directory = tempfile::tempdir().unwrap();
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
-        assert_eq!(a.read().unwrap_err(), Lack::Nobody("a".to_owned()));
+        assert_eq!(a.read().unwrap_err(), TokenError::NotLoggedIn("a".to_owned()));
         store(&a, "hunter2-a");
         store(&b, "hunter2-b");
         store(&a, "hunter2-c");
@@ -187,7 +187,7 @@ mod tests {
         let mut accounts = a.accounts().unwrap();
         accounts.insert("b".to_owned(), accounts["a"].clone());
         fs::write(a.file(), serde_json::to_vec(&accounts).unwrap()).unwrap();
-        assert_eq!(b.read().unwrap_err(), Lack::Sealed("b".to_owned()));
+        assert_eq!(b.read().unwrap_err(), TokenError::Unseal("b".to_owned()));
     }
 
     #[test]
@@ -207,9 +207,9 @@ mod tests {
         let a = tokens(&directory, "a");
         store(&a, "hunter2");
         fs::remove_file(directory.path().join("key")).unwrap();
-        assert!(matches!(a.read().unwrap_err(), Lack::Key { .. }));
+        assert!(matches!(a.read().unwrap_err(), TokenError::Key { .. }));
         a.prepare().unwrap();
-        assert_eq!(a.read().unwrap_err(), Lack::Sealed("a".to_owned()));
+        assert_eq!(a.read().unwrap_err(), TokenError::Unseal("a".to_owned()));
     }
 
     #[tokio::test]
@@ -218,11 +218,11 @@ mod tests {
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
         let stop = Stop::default();
         let requester = requester(stop.clone());
-        let turn = a.turn(&requester).await.unwrap();
+        let lock = a.lock(&requester).await.unwrap();
         stop.by(requester.now());
-        assert_eq!(b.turn(&requester).await.unwrap_err(), ApiError::Stopped);
-        drop(turn);
-        assert!(b.turn(&requester).await.is_ok());
+        assert_eq!(b.lock(&requester).await.unwrap_err(), ApiError::Stopped);
+        drop(lock);
+        assert!(b.lock(&requester).await.is_ok());
     }
 
     proptest! {
