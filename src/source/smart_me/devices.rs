@@ -22,7 +22,7 @@ use super::client::{Client, Dated};
 use super::counters::WebhookCounters;
 use super::describe::Describer;
 use super::error::ApiError;
-use super::noted::Noted;
+use super::arrivals::Arrivals;
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::METERS_MAX;
@@ -55,7 +55,7 @@ pub struct DevicesParts {
     /// How devices are polled.
     pub polling: Polling,
     /// Where new values go; `None` to watch.
-    pub store: Option<(Noted, Inlet)>,
+    pub store: Option<(Arrivals, Inlet)>,
     /// Who records the devices' names, where that is wanted.
     pub describer: Option<Describer>,
     /// The newest counters that the webhook brought.
@@ -155,7 +155,7 @@ impl Devices {
 
     /// Journals new values.
     async fn store(&mut self, devices: &[Device], date: UnixNanos, original: Original<'_>) -> Result<(), SourceError> {
-        let Some((noted, inlet)) = &mut self.parts.store else { return Ok(()) };
+        let Some((arrivals, inlet)) = &mut self.parts.store else { return Ok(()) };
         let mut readings = Vec::new();
         for device in devices {
             let Some(at) = device.value_date.filter(|at| device.measures() && date.since(*at) <= AGE_NS_MAX) else {
@@ -169,14 +169,14 @@ impl Devices {
             return Ok(());
         }
         // What is under way in the journal may be the webhook's of the same time.
-        if !noted.all_until_now(&self.parts.stop).await? {
+        if !arrivals.catch_up(&self.parts.stop).await? {
             return Err(SourceError::Failing(
                 "new values are not stored, because gap detection is behind; they are taken when it has caught up"
                     .to_owned(),
             ));
         }
         readings.retain(|reading| {
-            let is_newer = noted.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
+            let is_newer = arrivals.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
             let is_wanted = !reading.samples.is_empty() && is_newer;
             if !is_wanted {
                 inlet.pass_over(reading.meter, reading.at);

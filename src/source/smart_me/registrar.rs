@@ -5,7 +5,7 @@
 use super::account::{Wanted, origin};
 use super::client::Client;
 use super::error::ApiError;
-use super::memory::RegistrationFile;
+use super::registration_file::RegistrationFile;
 use super::plan::{Evidence, Plan, Standing, Step, plan, standing};
 use crate::secret::Secret;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};

@@ -11,7 +11,7 @@
 use super::account::Reach;
 use super::client::Client;
 use super::error::ApiError;
-use super::noted::Noted;
+use super::arrivals::Arrivals;
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::{Lacks, Wanted};
@@ -39,7 +39,7 @@ const ORIGINAL_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub struct GapRepair {
     client: Client,
-    noted: Noted,
+    arrivals: Arrivals,
     inlet: Inlet,
     stop: Stop,
     clock: Clock,
@@ -54,8 +54,8 @@ impl GapRepair {
 
     /// Repairs the gaps of this client's account.
     #[must_use]
-    pub fn new(client: Client, noted: Noted, inlet: Inlet, stop: Stop, clock: Clock) -> Self {
-        Self { client, noted, inlet, stop, clock }
+    pub fn new(client: Client, arrivals: Arrivals, inlet: Inlet, stop: Stop, clock: Clock) -> Self {
+        Self { client, arrivals, inlet, stop, clock }
     }
 
     async fn repair(&mut self, wanted: &Wanted) -> Result<(), SourceError> {
@@ -88,7 +88,7 @@ impl GapRepair {
             return None;
         }
         let mut samples = values.samples;
-        match self.noted.coverage().lacks(wanted, at) {
+        match self.arrivals.coverage().lacks(wanted, at) {
             Lacks::Nothing => return None,
             Lacks::Counters => samples.retain(is_counter),
             Lacks::All => {}
@@ -102,13 +102,13 @@ impl Polled for GapRepair {
     async fn poll(&mut self, _: &mut Reporter) -> Result<(), SourceError> {
         loop {
             // What is under way in the journal may be what is missing.
-            if !self.noted.all_until_now(&self.stop).await? {
+            if !self.arrivals.catch_up(&self.stop).await? {
                 return Ok(());
             }
             let now = self.clock.now();
-            let Some(wanted) = self.noted.coverage().wanted(self.client.name(), now, SLOTS_MAX) else { return Ok(()) };
+            let Some(wanted) = self.arrivals.coverage().wanted(self.client.name(), now, SLOTS_MAX) else { return Ok(()) };
             self.repair(&wanted).await?;
-            self.noted.coverage().asked(&wanted, now);
+            self.arrivals.coverage().asked(&wanted, now);
         }
     }
 }

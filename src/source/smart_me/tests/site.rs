@@ -50,10 +50,10 @@ impl Site {
         Inlet::new("a", kind, self.ingest.source("a", SourceOptions::default()).unwrap(), Keep::All)
     }
 
-    /// Gap detection that is never behind: all that will ever be journaled is noted.
-    pub(super) fn noted(&self) -> Noted {
+    /// Gap detection that is never behind: all that will ever be journaled is arrivals.
+    pub(super) fn arrivals(&self) -> Arrivals {
         self.coverage.reached(Sequence(u64::MAX));
-        Noted::new(self.coverage.clone(), self.journal.clone())
+        Arrivals::new(self.coverage.clone(), self.journal.clone())
     }
 
     /// The only source's description as of its last turn.

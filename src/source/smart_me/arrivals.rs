@@ -7,17 +7,17 @@ use crate::journal::Journal;
 use std::time::Duration;
 
 /// The wait for what is under way in the journal: so often, so long.
-const LOOKS: u32 = 50;
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const CHECKS_MAX: u32 = 50;
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// What has been noted.
+/// What has been arrivals.
 #[derive(Debug, Clone)]
-pub struct Noted {
+pub struct Arrivals {
     coverage: Coverage,
     journal: Journal,
 }
 
-impl Noted {
+impl Arrivals {
     /// What `coverage` has noted of this journal.
     #[must_use]
     pub fn new(coverage: Coverage, journal: Journal) -> Self {
@@ -30,13 +30,13 @@ impl Noted {
 
     /// Waits until everything that was in the journal when this was called is noted; false
     /// where that takes longer than a few seconds.
-    pub(super) async fn all_until_now(&self, stop: &Stop) -> Result<bool, Stopped> {
+    pub(super) async fn catch_up(&self, stop: &Stop) -> Result<bool, Stopped> {
         let end = self.journal.next();
-        for _ in 0..LOOKS {
+        for _ in 0..CHECKS_MAX {
             if self.coverage.has_noted(end) {
                 return Ok(true);
             }
-            stop.sleep(LOOK_EVERY).await?;
+            stop.sleep(CHECK_EVERY).await?;
         }
         Ok(false)
     }
