@@ -76,13 +76,13 @@ impl fmt::Display for Step {
 
 /// What is known of a registration that the list does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum CredentialsMatch {
     /// Made by us, with the credentials that are wanted now.
     Same,
     /// Made by us, with others.
     Changed,
     /// Not made by us, or so long ago that nobody remembers.
-    Nothing,
+    Unknown,
 }
 
 /// The list as it stands, and what to do about it.
@@ -100,12 +100,12 @@ pub(super) fn plan(
     wanted: &Wanted,
     listed: &[Registration],
     evidence: Evidence,
-    known: impl Fn(RegistrationId) -> Known,
+    credentials: impl Fn(RegistrationId) -> CredentialsMatch,
 ) -> Plan {
     let mut right = None;
     let mut removals = Vec::new();
     for registration in listed.iter().filter(|registration| wanted.is_at(&registration.url)) {
-        match standing(wanted, registration, evidence, known(registration.id)) {
+        match standing(wanted, registration, evidence, credentials(registration.id)) {
             Standing::Right if right.is_none() => right = Some(registration.id),
             Standing::Right => removals.push(Step::Remove(registration.id, Standing::Duplicate)),
             wrong => removals.push(Step::Remove(registration.id, wrong)),
@@ -117,7 +117,7 @@ pub(super) fn plan(
 }
 
 /// How one at our address is.
-pub(super) fn standing(wanted: &Wanted, registration: &Registration, evidence: Evidence, known: Known) -> Standing {
+pub(super) fn standing(wanted: &Wanted, registration: &Registration, evidence: Evidence, credentials: CredentialsMatch) -> Standing {
     let is_wanted_kind = match (registration.kind, wanted.meter) {
         (RegistrationKind::Disabled, _) => return Standing::Disabled,
         (RegistrationKind::User, None) => true,
@@ -132,11 +132,11 @@ pub(super) fn standing(wanted: &Wanted, registration: &Registration, evidence: E
         return Standing::Right;
     };
     let other_user = registration.username.as_ref().is_some_and(|listed| listed != user);
-    let other_password = match (&registration.password, known) {
+    let other_password = match (&registration.password, credentials) {
         (Some(listed), _) => listed != password,
-        (None, Known::Changed) => true,
-        (None, Known::Nothing) if evidence.is_rotating => true,
-        (None, Known::Same | Known::Nothing) => evidence.says_wrong_password(),
+        (None, CredentialsMatch::Changed) => true,
+        (None, CredentialsMatch::Unknown) if evidence.is_rotating => true,
+        (None, CredentialsMatch::Same | CredentialsMatch::Unknown) => evidence.says_wrong_password(),
     };
     if other_user || other_password { Standing::OtherCredentials } else { Standing::Right }
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn steps(listed: &[Registration]) -> Vec<Step> {
-        plan(&wanted(), listed, Evidence::default(), |_| Known::Nothing).steps
+        plan(&wanted(), listed, Evidence::default(), |_| CredentialsMatch::Unknown).steps
     }
 
     fn remove(id: u128, why: Standing) -> Step {
@@ -195,15 +195,15 @@ mod tests {
     #[test]
     fn a_password_that_is_not_shown_is_judged_by_what_is_remembered_and_seen() {
         let hidden = Registration { password: None, ..listed(1) };
-        let of = |evidence, known| standing(&wanted(), &hidden, evidence, known);
-        let (quiet, knocking) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });
-        assert_eq!(of(quiet, Known::Nothing), Standing::Right);
-        assert_eq!(of(quiet, Known::Changed), Standing::OtherCredentials);
-        assert_eq!(of(knocking, Known::Same), Standing::OtherCredentials);
-        assert_eq!(of(Evidence { accepted: 1, ..knocking }, Known::Same), Standing::Right, "a stranger auth_counts");
+        let of = |evidence, credentials| standing(&wanted(), &hidden, evidence, credentials);
+        let (quiet, challenged) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });
+        assert_eq!(of(quiet, CredentialsMatch::Unknown), Standing::Right);
+        assert_eq!(of(quiet, CredentialsMatch::Changed), Standing::OtherCredentials);
+        assert_eq!(of(challenged, CredentialsMatch::Same), Standing::OtherCredentials);
+        assert_eq!(of(Evidence { accepted: 1, ..challenged }, CredentialsMatch::Same), Standing::Right, "another sender uses wrong credentials");
         let rotating = Evidence { is_rotating: true, ..Evidence::default() };
-        assert_eq!(of(rotating, Known::Nothing), Standing::OtherCredentials, "made by hand with the ones before");
-        assert_eq!(of(rotating, Known::Same), Standing::Right);
+        assert_eq!(of(rotating, CredentialsMatch::Unknown), Standing::OtherCredentials, "made by hand with the ones before");
+        assert_eq!(of(rotating, CredentialsMatch::Same), Standing::Right);
     }
 
     proptest! {
@@ -217,7 +217,7 @@ mod tests {
                 password: Some(Secret::new(if *right { "p" } else { "q" })),
                 ..listed(index as u128 + 1)
             }).collect();
-            let plan = plan(&wanted(), &list, Evidence::default(), |_| Known::Nothing);
+            let plan = plan(&wanted(), &list, Evidence::default(), |_| CredentialsMatch::Unknown);
             let mut left = list.clone();
             for step in &plan.steps {
                 match step {
@@ -230,7 +230,7 @@ mod tests {
             }
             let ours: Vec<_> = left.iter().filter(|registration| registration.url == OURS).collect();
             prop_assert_eq!(ours.len(), 1);
-            prop_assert_eq!(standing(&wanted(), ours[0], Evidence::default(), Known::Nothing), Standing::Right);
+            prop_assert_eq!(standing(&wanted(), ours[0], Evidence::default(), CredentialsMatch::Unknown), Standing::Right);
             prop_assert_eq!(plan.foreign, list.len() - list.iter().filter(|it| it.url == OURS).count());
         }
     }

@@ -23,7 +23,7 @@ const LOOKS_MAX: u32 = 3;
 pub struct Registrar {
     client: Client,
     target: Target,
-    memory: RegistrationFile,
+    file: RegistrationFile,
 }
 
 /// The registration that an account should have. A clone is the same; whoever works at
@@ -73,8 +73,8 @@ pub struct Listed {
 impl Registrar {
     /// The registrar of an account whose client this is.
     #[must_use]
-    pub fn new(client: Client, target: Target, memory: RegistrationFile) -> Self {
-        Self { client, target, memory }
+    pub fn new(client: Client, target: Target, file: RegistrationFile) -> Self {
+        Self { client, target, file }
     }
 
     /// All registrations of the account, ours and others'.
@@ -84,9 +84,9 @@ impl Registrar {
     pub async fn list(&self) -> Result<Vec<Listed>, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
-        let known = self.memory.known(self.client.name(), &wanted);
+        let credentials = self.file.credentials(self.client.name(), &wanted);
         let shown = listed.iter().map(|registration| {
-            let standing = || standing(&wanted, registration, Evidence::default(), known(registration.id)).to_string();
+            let standing = || standing(&wanted, registration, Evidence::default(), credentials(registration.id)).to_string();
             Listed {
                 id: registration.id.to_string(),
                 kind: kind(registration.kind),
@@ -106,7 +106,7 @@ impl Registrar {
     pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<Report, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
-        let mut plan = plan(&wanted, &listed, evidence, self.memory.known(self.client.name(), &wanted));
+        let mut plan = plan(&wanted, &listed, evidence, self.file.credentials(self.client.name(), &wanted));
         let mut report = Report { steps: Vec::new(), foreign: plan.foreign };
         if dry_run {
             report.steps = plan.steps.iter().map(|step| format!("would {step}")).collect();
@@ -162,7 +162,7 @@ impl Registrar {
             }
         }
         if !dry_run {
-            self.noted(self.memory.forget(self.client.name()).await);
+            self.log_write_failure(self.file.forget(self.client.name()).await);
         }
         Ok(report)
     }
@@ -188,12 +188,12 @@ impl Registrar {
         let made = self.ours(wanted).await?.into_iter().find(|id| !before.contains(id));
         let id =
             made.ok_or_else(|| ApiError::Refused("the registration was accepted, but is not in the list".to_owned()))?;
-        self.noted(self.memory.remember(self.client.name(), id, wanted).await);
+        self.log_write_failure(self.file.remember(self.client.name(), id, wanted).await);
         Ok(id)
     }
 
     /// The memory is a hint: work goes on without it.
-    fn noted(&self, outcome: io::Result<()>) {
+    fn log_write_failure(&self, outcome: io::Result<()>) {
         if let Err(error) = outcome {
             tracing::warn!(account = self.client.name(), %error, "the file of registrations cannot be written");
         }

@@ -6,7 +6,7 @@
 //! is trusted until the webhook sees wrong credentials.
 
 use super::account::Wanted;
-use super::plan::Known;
+use super::plan::CredentialsMatch;
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::vendor::smart_me::RegistrationId;
 use serde::{Deserialize, Serialize};
@@ -26,37 +26,37 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub struct RegistrationFile(PathBuf);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Remembered {
+struct Entry {
     registration: Uuid,
     salt: Uuid,
     credentials_sha256: String,
 }
 
-type Accounts = BTreeMap<String, Remembered>;
+type Accounts = BTreeMap<String, Entry>;
 
 impl RegistrationFile {
-    /// The memory in a data directory.
+    /// The file in a data directory.
     #[must_use]
     pub fn in_directory(data_directory: &std::path::Path) -> Self {
         Self(data_directory.join(FILE))
     }
 
-    pub(super) fn known(&self, account: &str, wanted: &Wanted) -> impl Fn(RegistrationId) -> Known {
-        let remembered = self.read().remove(account);
-        let is_same = remembered.as_ref().map(|it| it.credentials_sha256 == digest(it.salt, wanted));
-        move |id| match (&remembered, is_same) {
-            (Some(it), Some(true)) if it.registration == id.0 => Known::Same,
-            (Some(it), Some(false)) if it.registration == id.0 => Known::Changed,
-            _ => Known::Nothing,
+    pub(super) fn credentials(&self, account: &str, wanted: &Wanted) -> impl Fn(RegistrationId) -> CredentialsMatch {
+        let entry = self.read().remove(account);
+        let is_same = entry.as_ref().map(|it| it.credentials_sha256 == digest(it.salt, wanted));
+        move |id| match (&entry, is_same) {
+            (Some(it), Some(true)) if it.registration == id.0 => CredentialsMatch::Same,
+            (Some(it), Some(false)) if it.registration == id.0 => CredentialsMatch::Changed,
+            _ => CredentialsMatch::Unknown,
         }
     }
 
     /// Remembers that this one was made with the credentials wanted now.
     pub(super) async fn remember(&self, account: &str, id: RegistrationId, wanted: &Wanted) -> io::Result<()> {
         let salt = Uuid::new_v4();
-        let remembered = Remembered { registration: id.0, salt, credentials_sha256: digest(salt, wanted) };
+        let entry = Entry { registration: id.0, salt, credentials_sha256: digest(salt, wanted) };
         let mut accounts = self.read();
-        accounts.insert(account.to_owned(), remembered);
+        accounts.insert(account.to_owned(), entry);
         self.write(accounts).await
     }
 
@@ -103,27 +103,27 @@ mod tests {
     #[tokio::test]
     async fn what_was_registered_is_known_again_and_the_password_is_not_in_the_file() {
         let directory = tempfile::tempdir().unwrap();
-        let memory = RegistrationFile::in_directory(directory.path());
+        let file = RegistrationFile::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
-        assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
-        memory.remember("a", id, &wanted("hunter2")).await.unwrap();
-        assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Same);
-        assert_eq!(memory.known("a", &wanted("other"))(id), Known::Changed);
-        assert_eq!(memory.known("b", &wanted("hunter2"))(id), Known::Nothing);
-        assert_eq!(memory.known("a", &wanted("hunter2"))(RegistrationId(Uuid::from_u128(2))), Known::Nothing);
+        assert_eq!(file.credentials("a", &wanted("hunter2"))(id), CredentialsMatch::Unknown);
+        file.remember("a", id, &wanted("hunter2")).await.unwrap();
+        assert_eq!(file.credentials("a", &wanted("hunter2"))(id), CredentialsMatch::Same);
+        assert_eq!(file.credentials("a", &wanted("other"))(id), CredentialsMatch::Changed);
+        assert_eq!(file.credentials("b", &wanted("hunter2"))(id), CredentialsMatch::Unknown);
+        assert_eq!(file.credentials("a", &wanted("hunter2"))(RegistrationId(Uuid::from_u128(2))), CredentialsMatch::Unknown);
         assert!(!fs::read_to_string(directory.path().join(FILE)).unwrap().contains("hunter2"));
-        memory.forget("a").await.unwrap();
-        assert_eq!(memory.known("a", &wanted("hunter2"))(id), Known::Nothing);
+        file.forget("a").await.unwrap();
+        assert_eq!(file.credentials("a", &wanted("hunter2"))(id), CredentialsMatch::Unknown);
     }
 
     #[tokio::test]
     async fn a_damaged_file_is_as_good_as_none() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(FILE), "{").unwrap();
-        let memory = RegistrationFile::in_directory(directory.path());
+        let file = RegistrationFile::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
-        assert_eq!(memory.known("a", &wanted("p"))(id), Known::Nothing);
-        memory.remember("a", id, &wanted("p")).await.unwrap();
-        assert_eq!(memory.known("a", &wanted("p"))(id), Known::Same);
+        assert_eq!(file.credentials("a", &wanted("p"))(id), CredentialsMatch::Unknown);
+        file.remember("a", id, &wanted("p")).await.unwrap();
+        assert_eq!(file.credentials("a", &wanted("p"))(id), CredentialsMatch::Same);
     }
 }

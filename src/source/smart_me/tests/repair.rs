@@ -38,7 +38,7 @@ impl Scene {
         site.coverage.judge(site.clock.now());
         let client = site.client(Account { reach, ..account(&cloud, key()) });
         let inlet = site.inlet(GapRepair::KIND);
-        let repair = GapRepair::new(client, site.noted(), inlet, site.stop(), site.clock.clone());
+        let repair = GapRepair::new(client, site.arrivals(), inlet, site.stop(), site.clock.clone());
         site.sources.start_polled("a", GapRepair::KIND, GapRepair::SCHEDULE, repair);
         Self { site, cloud, now }
     }
