@@ -3,7 +3,7 @@
 
 use super::Building;
 use crate::source::smart_me::{
-    Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Arrivals, PollMode, REGISTRATION,
+    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
     RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};

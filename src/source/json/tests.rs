@@ -77,8 +77,8 @@ fn document(at: i64, kwh: f64) -> String {
     format!("{{\"at\":{at},\"kwh\":{kwh}}}")
 }
 
-/// Serves each of these to one connection after the other, the last one for ever. Gives
-/// the heads of the requests that came.
+/// Serves one answer per connection, the last one repeatedly. Returns the heads of the
+/// requests.
 fn serve(answers: Vec<String>) -> (Address, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/status?pin=hunter2", listener.local_addr().unwrap()).parse().unwrap();
@@ -100,12 +100,12 @@ fn serve(answers: Vec<String>) -> (Address, std::sync::mpsc::Receiver<String>) {
 }
 
 fn ok(body: &str) -> String {
-    // As small devices do: without a length.
+    // Without a length, like small devices.
     format!("HTTP/1.0 200 OK\r\n\r\n{body}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_is_asked_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
+async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
     let (site, now) = (Site::new(), present());
     let (address, heads) =
         serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);

@@ -2,11 +2,11 @@
 //!
 //! All registrars of an account share a [`Target`], and one of them works at a time.
 
-use super::account::{Wanted, origin};
+use super::account::{WantedRegistration, origin};
 use super::client::Client;
 use super::error::ApiError;
+use super::plan::{Evidence, Plan, RegistrationState, Step, plan, state_of};
 use super::registration_file::RegistrationFile;
-use super::plan::{Evidence, Plan, Standing, Step, plan, standing};
 use crate::secret::Secret;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 const PATH: &str = "/RegisterForRealtimeApi";
 /// Looks until a replaced registration is seen to be right.
-const LOOKS_MAX: u32 = 3;
+const CHECKS_MAX: u32 = 3;
 
 /// Lists, makes and removes the registrations of one account.
 #[derive(Debug, Clone)]
@@ -29,12 +29,12 @@ pub struct Registrar {
 /// The registration that an account should have. A clone is the same; whoever works at
 /// it holds its lock.
 #[derive(Debug, Clone)]
-pub struct Target(Arc<Mutex<Wanted>>);
+pub struct Target(Arc<Mutex<WantedRegistration>>);
 
 impl Target {
     /// The target of an account.
     #[must_use]
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: WantedRegistration) -> Self {
         Self(Arc::new(Mutex::new(wanted)))
     }
 
@@ -48,7 +48,7 @@ impl Target {
 
 /// What was done, or would be, in sentences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct RegistrationReport {
     /// One a step.
     pub steps: Vec<String>,
     /// Registrations of other programs, which are left alone.
@@ -57,7 +57,7 @@ pub struct Report {
 
 /// A registration as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
+pub struct ListedRegistration {
     /// Its id at smart-me.
     pub id: String,
     /// user, meter, disabled, or the number of another kind.
@@ -67,7 +67,7 @@ pub struct Listed {
     /// Where it posts to, without the path, which may be a secret.
     pub to: String,
     /// How it is, where it is ours; `None` for another program's.
-    pub standing: Option<String>,
+    pub state: Option<String>,
 }
 
 impl Registrar {
@@ -81,18 +81,19 @@ impl Registrar {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn list(&self) -> Result<Vec<Listed>, ApiError> {
+    pub async fn list(&self) -> Result<Vec<ListedRegistration>, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
         let credentials = self.file.credentials(self.client.name(), &wanted);
         let shown = listed.iter().map(|registration| {
-            let standing = || standing(&wanted, registration, Evidence::default(), credentials(registration.id)).to_string();
-            Listed {
+            let state =
+                || state_of(&wanted, registration, Evidence::default(), credentials(registration.id)).to_string();
+            ListedRegistration {
                 id: registration.id.to_string(),
                 kind: kind(registration.kind),
                 meter: registration.meter.map(|meter| meter.to_string()),
                 to: origin(&registration.url),
-                standing: wanted.is_at(&registration.url).then(standing),
+                state: wanted.is_at(&registration.url).then(state),
             }
         });
         Ok(shown.collect())
@@ -103,11 +104,11 @@ impl Registrar {
     ///
     /// # Errors
     /// [`ApiError`]; steps that were done before it stay done.
-    pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<Report, ApiError> {
+    pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
         let mut plan = plan(&wanted, &listed, evidence, self.file.credentials(self.client.name(), &wanted));
-        let mut report = Report { steps: Vec::new(), foreign: plan.foreign };
+        let mut report = RegistrationReport { steps: Vec::new(), foreign: plan.foreign };
         if dry_run {
             report.steps = plan.steps.iter().map(|step| format!("would {step}")).collect();
             return Ok(report);
@@ -134,9 +135,9 @@ impl Registrar {
     pub async fn replace_credentials(&self) -> Result<Vec<String>, ApiError> {
         let evidence = Evidence { is_rotating: true, ..Evidence::default() };
         let mut steps = Vec::new();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..CHECKS_MAX {
             let report = self.reconcile(evidence, false).await?;
-            if report.is_right() {
+            if report.is_unchanged() {
                 return Ok(steps);
             }
             steps.extend(report.steps);
@@ -148,11 +149,11 @@ impl Registrar {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn remove_all(&self, dry_run: bool) -> Result<Report, ApiError> {
+    pub async fn remove_all(&self, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
         let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| wanted.is_at(&it.url));
-        let mut report = Report { steps: Vec::new(), foreign: foreign.len() };
+        let mut report = RegistrationReport { steps: Vec::new(), foreign: foreign.len() };
         for registration in ours {
             if dry_run {
                 report.steps.push(format!("would remove registration {}", registration.id));
@@ -169,7 +170,7 @@ impl Registrar {
 
     /// Makes the registration, and looks whether it is there: the answer has no
     /// body, so its id is learned from the list.
-    async fn create(&self, wanted: &Wanted, plan: &Plan) -> Result<RegistrationId, ApiError> {
+    async fn create(&self, wanted: &WantedRegistration, plan: &Plan) -> Result<RegistrationId, ApiError> {
         let before: Vec<RegistrationId> = self.ours(wanted).await?;
         match self.client.post(PATH, wanted.as_new().to_json()).await {
             // Whether one address may be registered twice is not documented.
@@ -199,7 +200,7 @@ impl Registrar {
         }
     }
 
-    async fn ours(&self, wanted: &Wanted) -> Result<Vec<RegistrationId>, ApiError> {
+    async fn ours(&self, wanted: &WantedRegistration) -> Result<Vec<RegistrationId>, ApiError> {
         let listed = self.listed().await?;
         Ok(listed.iter().filter(|it| wanted.is_at(&it.url)).map(|it| it.id).collect())
     }
@@ -222,18 +223,18 @@ fn kind(kind: RegistrationKind) -> String {
     }
 }
 
-impl Report {
+impl RegistrationReport {
     /// Whether there was nothing to do.
     #[must_use]
-    pub fn is_right(&self) -> bool {
+    pub fn is_unchanged(&self) -> bool {
         self.steps.is_empty()
     }
 }
 
-impl Listed {
+impl ListedRegistration {
     /// Whether it is ours and right.
     #[must_use]
-    pub fn is_right(&self) -> bool {
-        self.standing.as_ref().is_some_and(|standing| *standing == Standing::Right.to_string())
+    pub fn is_correct(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| *state == RegistrationState::Correct.to_string())
     }
 }

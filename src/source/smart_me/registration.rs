@@ -44,7 +44,7 @@ impl<E: FnMut() -> Evidence + Send + 'static> Polled for Registration<E> {
             tracing::info!(account = reporter.name(), did = step, "the registration at smart-me was repaired");
         }
         let now = self.clock.now();
-        if !report.is_right() {
+        if !report.is_unchanged() {
             self.changes += report.steps.len();
             reporter.set("last_change", format!("{now}: {}", report.steps.join("; ")));
         }

@@ -5,7 +5,7 @@
 //! credentials it holds a salted digest. It is a hint: without it a registration
 //! is trusted until the webhook sees wrong credentials.
 
-use super::account::Wanted;
+use super::account::WantedRegistration;
 use super::plan::CredentialsMatch;
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::vendor::smart_me::RegistrationId;
@@ -41,7 +41,11 @@ impl RegistrationFile {
         Self(data_directory.join(FILE))
     }
 
-    pub(super) fn credentials(&self, account: &str, wanted: &Wanted) -> impl Fn(RegistrationId) -> CredentialsMatch {
+    pub(super) fn credentials(
+        &self,
+        account: &str,
+        wanted: &WantedRegistration,
+    ) -> impl Fn(RegistrationId) -> CredentialsMatch {
         let entry = self.read().remove(account);
         let is_same = entry.as_ref().map(|it| it.credentials_sha256 == digest(it.salt, wanted));
         move |id| match (&entry, is_same) {
@@ -52,7 +56,12 @@ impl RegistrationFile {
     }
 
     /// Remembers that this one was made with the credentials wanted now.
-    pub(super) async fn remember(&self, account: &str, id: RegistrationId, wanted: &Wanted) -> io::Result<()> {
+    pub(super) async fn remember(
+        &self,
+        account: &str,
+        id: RegistrationId,
+        wanted: &WantedRegistration,
+    ) -> io::Result<()> {
         let salt = Uuid::new_v4();
         let entry = Entry { registration: id.0, salt, credentials_sha256: digest(salt, wanted) };
         let mut accounts = self.read();
@@ -78,7 +87,7 @@ impl RegistrationFile {
     }
 }
 
-fn digest(salt: Uuid, wanted: &Wanted) -> String {
+fn digest(salt: Uuid, wanted: &WantedRegistration) -> String {
     let mut hash = Sha256::new();
     hash.update(salt.as_bytes());
     if let Some((user, password)) = &wanted.credentials {
@@ -95,9 +104,9 @@ mod tests {
     use crate::secret::Secret;
     use std::fs;
 
-    fn wanted(password: &str) -> Wanted {
+    fn wanted(password: &str) -> WantedRegistration {
         let credentials = Some(("u".to_owned(), Secret::new(password)));
-        Wanted { url: "https://m.example/a".to_owned(), meter: None, credentials }
+        WantedRegistration { url: "https://m.example/a".to_owned(), meter: None, credentials }
     }
 
     #[tokio::test]
@@ -110,7 +119,10 @@ mod tests {
         assert_eq!(file.credentials("a", &wanted("hunter2"))(id), CredentialsMatch::Same);
         assert_eq!(file.credentials("a", &wanted("other"))(id), CredentialsMatch::Changed);
         assert_eq!(file.credentials("b", &wanted("hunter2"))(id), CredentialsMatch::Unknown);
-        assert_eq!(file.credentials("a", &wanted("hunter2"))(RegistrationId(Uuid::from_u128(2))), CredentialsMatch::Unknown);
+        assert_eq!(
+            file.credentials("a", &wanted("hunter2"))(RegistrationId(Uuid::from_u128(2))),
+            CredentialsMatch::Unknown
+        );
         assert!(!fs::read_to_string(directory.path().join(FILE)).unwrap().contains("hunter2"));
         file.forget("a").await.unwrap();
         assert_eq!(file.credentials("a", &wanted("hunter2"))(id), CredentialsMatch::Unknown);

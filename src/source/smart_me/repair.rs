@@ -9,9 +9,9 @@
 //! the append is followed by the fetched one.
 
 use super::account::Reach;
+use super::arrivals::Arrivals;
 use super::client::Client;
 use super::error::ApiError;
-use super::arrivals::Arrivals;
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::{Lacks, Wanted};
@@ -106,7 +106,9 @@ impl Polled for GapRepair {
                 return Ok(());
             }
             let now = self.clock.now();
-            let Some(wanted) = self.arrivals.coverage().wanted(self.client.name(), now, SLOTS_MAX) else { return Ok(()) };
+            let Some(wanted) = self.arrivals.coverage().wanted(self.client.name(), now, SLOTS_MAX) else {
+                return Ok(());
+            };
             self.repair(&wanted).await?;
             self.arrivals.coverage().asked(&wanted, now);
         }

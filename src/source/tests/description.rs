@@ -1,4 +1,4 @@
-//! What a source tells of itself, as JSON and as metrics.
+//! The description of a source as JSON and as metrics.
 
 use super::*;
 use crate::reading::UnixNanos;
@@ -10,7 +10,7 @@ fn description(sources: &Sources) -> Arc<Description> {
 }
 
 #[tokio::test]
-async fn facts_are_told_as_json_at_the_end_of_a_turn() {
+async fn facts_are_published_as_json_at_the_end_of_a_run() {
     let sources = sources();
     let mut reporter = sources.reporter("house", "played");
     reporter.set("meters", 3_usize);
@@ -18,7 +18,7 @@ async fn facts_are_told_as_json_at_the_end_of_a_turn() {
     reporter.set("mode", "watch");
     reporter.set("heard_at", UnixNanos(0));
     let before = description(&sources);
-    assert!(before.facts.is_empty(), "the turn goes on: {before:?}");
+    assert!(before.facts.is_empty(), "the run goes on: {before:?}");
     reporter.report(SourceState::Failing, Some("no answer".to_owned()));
     let told = description(&sources);
     let expected = json!({
@@ -33,7 +33,7 @@ async fn facts_are_told_as_json_at_the_end_of_a_turn() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_told_anew_replaces_the_texts_before_it_alone() {
+async fn a_list_that_is_reported_again_replaces_only_its_own_texts() {
     let sources = sources();
     let mut reporter = sources.reporter("house", "played");
     for name in ["gateway cellar", "gateway roof", "mode"] {

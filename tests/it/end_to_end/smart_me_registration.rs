@@ -103,7 +103,7 @@ fn the_commands_list_register_and_remove() {
     assert!(is_right(&cloud));
     assert!(service.text_of(&["smart-me", "register"]).contains("nothing to do"));
     let listed: Value = serde_json::from_str(&service.text_of(&["smart-me", "list", "--json"])).unwrap();
-    assert_eq!(listed[0]["registrations"][0]["standing"], "right");
+    assert_eq!(listed[0]["registrations"][0]["state"], "correct");
     assert!(!listed.to_string().contains(PATH), "{listed}");
     assert!(service.text_of(&["smart-me", "remove"]).contains("remove registration"));
     assert_eq!(ours(&cloud), []);

@@ -60,7 +60,7 @@ fn it_is_made_once_and_left_alone_when_it_is_right() {
         assert!(scene.reconcile().steps[0].starts_with("register our address"));
         scene.assert_right("made");
         let before = scene.cloud.requests().len();
-        assert!(scene.reconcile().is_right());
+        assert!(scene.reconcile().is_unchanged());
         assert_eq!(scene.cloud.requests().len(), before + 1, "a look is one request");
     }
 }
@@ -93,10 +93,10 @@ fn removed_disabled_duplicated_or_pointed_elsewhere_it_is_right_after_one_look()
             scene.reconcile();
             scene.cloud.change_registrations(change);
             let report = scene.reconcile();
-            assert!(!report.is_right(), "{name}");
+            assert!(!report.is_unchanged(), "{name}");
             scene.assert_right(name);
             assert!(scene.cloud.registrations("a").contains(&kept), "{name}: another program's is untouched");
-            assert!(scene.reconcile().is_right(), "{name}: and then it is quiet");
+            assert!(scene.reconcile().is_unchanged(), "{name}: and then it is quiet");
         }
     }
 }
@@ -123,10 +123,10 @@ fn a_password_changed_in_our_configuration_is_brought_to_the_vendor() {
         let with = |password: &str| {
             let credentials = Some(("u".to_owned(), Secret::new(password)));
             let memory = RegistrationFile::in_directory(directory.path());
-            Registrar::new(client(&cloud, key()), Target::new(Wanted { credentials, ..wanted() }), memory)
+            Registrar::new(client(&cloud, key()), Target::new(WantedRegistration { credentials, ..wanted() }), memory)
         };
         run(with("first").reconcile(Evidence::default(), false)).unwrap();
-        assert!(run(with("first").reconcile(Evidence::default(), false)).unwrap().is_right(), "after a restart");
+        assert!(run(with("first").reconcile(Evidence::default(), false)).unwrap().is_unchanged(), "after a restart");
         run(with("second").reconcile(Evidence::default(), false)).unwrap();
         let passwords: Vec<_> = cloud.registrations("a").into_iter().map(|it| it.password).collect();
         assert_eq!(passwords, [Some("second".to_owned())]);
@@ -189,8 +189,8 @@ fn the_list_says_how_ours_is_and_shows_no_path() {
     let foreign = CloudRegistration::for_all("a", "https://other.example/secret-hook");
     scene.cloud.change_registrations(|all| all.push(foreign));
     let listed = run(scene.registrar.list()).unwrap();
-    assert_eq!(listed.iter().filter(|it| it.is_right()).count(), 1);
-    assert_eq!(listed[1].standing, None);
+    assert_eq!(listed.iter().filter(|it| it.is_correct()).count(), 1);
+    assert_eq!(listed[1].state, None);
     let shown = format!("{listed:?} {}", serde_json::to_string(&listed).unwrap());
     assert!(!shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
 }
