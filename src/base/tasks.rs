@@ -38,7 +38,9 @@ impl Tasks {
         for (name, mut task) in running {
             match tokio::time::timeout_at(deadline.into(), &mut task).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(task = name, %error, "a task panicked; this is a bug, please report it"),
+                Ok(Err(error)) => {
+                    tracing::error!(task = name, %error, "a task panicked; this is a bug, please report it")
+                }
                 Err(_) => {
                     task.abort();
                     cancelled.push(name);

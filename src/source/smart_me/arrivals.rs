@@ -1,16 +1,16 @@
-//! What has arrived of the meters, as gap detection has noted it, for sources that must
-//! not replace or repeat it.
+//! The arrived readings as gap detection has recorded them, for sources that must not
+//! replace or repeat them.
 
 use crate::base::{Stop, Stopped};
 use crate::coverage::Coverage;
 use crate::journal::Journal;
 use std::time::Duration;
 
-/// The wait for what is under way in the journal: so often, so long.
+/// The wait for gap detection: number of checks and interval.
 const CHECKS_MAX: u32 = 50;
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// What has been arrivals.
+/// The arrived readings.
 #[derive(Debug, Clone)]
 pub struct Arrivals {
     coverage: Coverage,
@@ -18,7 +18,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// What `coverage` has noted of this journal.
+    /// Creates a view of `coverage`, which reads this journal.
     #[must_use]
     pub fn new(coverage: Coverage, journal: Journal) -> Self {
         Self { coverage, journal }
@@ -28,8 +28,8 @@ impl Arrivals {
         &self.coverage
     }
 
-    /// Waits until everything that was in the journal when this was called is noted; false
-    /// where that takes longer than a few seconds.
+    /// Waits until coverage has recorded everything that is in the journal now; false after a
+    /// few seconds.
     pub(super) async fn catch_up(&self, stop: &Stop) -> Result<bool, Stopped> {
         let end = self.journal.next();
         for _ in 0..CHECKS_MAX {

@@ -117,7 +117,11 @@ impl Devices {
         let mut devices = Device::list(&answer.body).map_err(ApiError::from)?;
         devices.retain(|device| self.parts.polling.only.is_none_or(|only| device.id == only));
         if devices.len() > METERS_MAX {
-            tracing::warn!(account = self.client.name(), devices = devices.len(), "the account has too many devices; only the first {METERS_MAX} are read");
+            tracing::warn!(
+                account = self.client.name(),
+                devices = devices.len(),
+                "the account has too many devices; only the first {METERS_MAX} are read"
+            );
             devices.truncate(METERS_MAX);
         }
         Ok((devices, answer, path))

@@ -34,7 +34,9 @@ pub enum ApiError {
     #[error("smart-me refuses the request ({0})")]
     Refused(String),
     /// The request may have been executed.
-    #[error("the request to smart-me failed ({0}), so it is not known whether the change was made; check with `meterline smart-me list`")]
+    #[error(
+        "the request to smart-me failed ({0}), so it is not known whether the change was made; check with `meterline smart-me list`"
+    )]
     Unknown(String),
     /// The answer violates the API's description.
     #[error("smart-me's answer cannot be read: {0}")]

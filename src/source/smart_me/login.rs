@@ -1,12 +1,11 @@
-//! The Authorization header: a key, a password, or a token that is fetched and
-//! renewed before it ends.
+//! The Authorization header: a key, a password, or a token that is fetched and renewed
+//! before it expires.
 //!
-//! All clients of an account share one [`Authorization`]: one renews, the others wait
-//! for it. Where a person has logged in, the refresh token lies sealed in the data
-//! directory ([`tokens`]); it is read there before every renewal, and anew whenever it
-//! is not accepted, so that a login made beside a running service is used without a
-//! restart. Invariants: a header value is marked sensitive; a refresh token that took
-//! another's place is on disk before the access token that came with it is used.
+//! All clients of an account share one [`Authorization`]: one renews, the others wait. A
+//! person's refresh token is sealed in the data directory ([`tokens`]). It is read before
+//! every renewal and after every rejection, so that a running service uses a new login
+//! without a restart. Invariants: a header value is marked sensitive; a new refresh token
+//! is on disk before its access token is used.
 
 mod browser;
 mod device;
@@ -34,7 +33,7 @@ use std::path::Path;
 use tokens::{TokenError, TokenLock, TokenStore};
 use tokio::sync::Mutex;
 
-/// An account's header, and how to get the next.
+/// The Authorization header of an account, and its login source.
 #[derive(Debug)]
 pub(super) struct Authorization {
     account: String,
@@ -53,9 +52,9 @@ enum LoginSource {
 #[derive(Debug, Default)]
 struct TokenState {
     token: Option<Token>,
-    /// What was given in the place of what is stored, and could not be stored yet.
+    /// A new refresh token that could not be stored yet.
     unsaved: Option<Unsaved>,
-    /// What is stored, and is not accepted any more.
+    /// The stored token that the server rejected.
     rejected: Option<Sealed>,
 }
 
@@ -83,7 +82,7 @@ impl Authorization {
         Self { account: account.name.clone(), source, state: Mutex::default() }
     }
 
-    /// Whether this text repeats a secret, or what was presented.
+    /// Whether this text contains a secret or the presented header.
     pub(super) fn is_in(&self, text: &str, presented: &HeaderValue) -> bool {
         let secret = match &self.source {
             LoginSource::ApiKey(secret) | LoginSource::Basic { password: secret, .. } => Some(secret),
@@ -93,8 +92,8 @@ impl Authorization {
         [secret.map(Secret::expose), presented].into_iter().flatten().any(|secret| text.contains(secret))
     }
 
-    /// Forgets the token that was presented; true where it was one, so that another
-    /// try makes sense. One that another client has fetched meanwhile stays.
+    /// Forgets the presented token, but keeps one that another client has fetched since.
+    /// Returns whether the login uses tokens, so that a retry makes sense.
     pub(super) async fn forget(&self, presented: &HeaderValue) -> bool {
         let mut state = self.state.lock().await;
         if state.token.as_ref().is_some_and(|token| token.header == *presented) {
@@ -103,7 +102,7 @@ impl Authorization {
         matches!(self.source, LoginSource::Client(_) | LoginSource::User(..))
     }
 
-    /// The header for a request now. While one client fetches a token, the others wait for it.
+    /// The header for a request. While one client fetches a token, the others wait.
     pub(super) async fn header(&self, requester: &Requester) -> Result<HeaderValue, ApiError> {
         let (application, tokens) = match &self.source {
             LoginSource::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
@@ -126,7 +125,7 @@ impl Authorization {
         Ok(header)
     }
 
-    /// Whether there is a login, as far as that can be told without browser_login.
+    /// Checks without a request that there is a login.
     pub(super) fn check_login(&self) -> Result<(), ApiError> {
         let LoginSource::User(_, tokens) = &self.source else { return Ok(()) };
         tokens.read().map(drop).map_err(|error| self.logged_out(&error))
@@ -139,7 +138,7 @@ impl Authorization {
         tokens: &TokenStore,
         requester: &Requester,
     ) -> Result<Token, ApiError> {
-        // Without a login there is nothing to take turns about.
+        // Without a login there is no need for the lock.
         self.check_login()?;
         let lock = tokens.lock(requester).await?;
         let stored = tokens.read().map_err(|error| self.logged_out(&error))?;
@@ -165,7 +164,7 @@ impl Authorization {
         }
     }
 
-    /// The access token, once the refresh token that came with it is on disk.
+    /// Stores the refresh token and then returns its access token.
     async fn saved(
         state: &mut TokenState,
         tokens: &TokenStore,

@@ -1,46 +1,46 @@
-//! What has to be done so that exactly one registration is ours and right. Pure.
+//! Plans the steps to exactly one correct registration of our URL. Pure.
 //!
-//! Ours is what posts to our address, whoever made it; everything else is another
-//! program's and is never touched. What is wrong is replaced, not changed: the API
-//! knows no change. Invariant: nothing is removed before the right one stands,
-//! except where the server wants it that way.
+//! A registration is ours if it posts to our URL, whoever created it; all others belong to
+//! other programs and are never touched. A wrong registration is replaced, because the API
+//! cannot change one. Invariant: nothing is removed before the correct one exists, except
+//! where the server refuses duplicates.
 
 use super::account::WantedRegistration;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use std::fmt;
 
-/// What the webhook has seen of the account since the last look.
+/// The webhook's requests of the account since the last check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Requests that were let in.
+    /// Requests with valid credentials.
     pub accepted: u64,
-    /// Requests to the account's path whose credentials were wrong.
+    /// Requests to the account's path with wrong credentials.
     pub challenged: u64,
-    /// The credentials are being replaced: a registration that nobody remembers, and
-    /// whose password is not shown, has the ones before.
+    /// A rotation is in progress: a registration that is not in the file and shows no
+    /// password has the previous credentials.
     pub is_rotating: bool,
 }
 
 impl Evidence {
-    /// Somebody posts with wrong credentials, and nobody with right ones: where the
-    /// list does not show the password, that is how a wrong one is found out.
+    /// Whether all requests had wrong credentials: reveals a wrong password that the list
+    /// does not show.
     fn says_wrong_password(self) -> bool {
         self.challenged > 0 && self.accepted == 0
     }
 }
 
-/// How a registration of ours is.
+/// The state of a registration of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationState {
-    /// As wanted, as far as can be seen.
+    /// As wanted, as far as the list shows.
     Correct,
     /// Stored, but switched off.
     Disabled,
-    /// For another meter, or one meter instead of all, or the other way round.
+    /// For another meter, for one meter instead of all, or for all instead of one.
     OtherDevices,
-    /// With a user name or password that is not ours.
+    /// With another user name or password.
     OtherCredentials,
-    /// One more than is needed.
+    /// A second correct registration.
     Duplicate,
 }
 
@@ -49,53 +49,53 @@ impl fmt::Display for RegistrationState {
         f.write_str(match self {
             Self::Correct => "correct",
             Self::Disabled => "switched off at smart-me",
-            Self::OtherDevices => "for other devices than wanted",
-            Self::OtherCredentials => "with other credentials than ours",
+            Self::OtherDevices => "for other devices than configured",
+            Self::OtherCredentials => "with other credentials than configured",
             Self::Duplicate => "a duplicate",
         })
     }
 }
 
-/// One thing to do.
+/// One step of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Make the registration.
+    /// Create the registration.
     Create,
-    /// Remove one of ours, and why.
+    /// Remove a registration of ours, with the reason.
     Remove(RegistrationId, RegistrationState),
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create => f.write_str("register our address"),
+            Self::Create => f.write_str("register our URL"),
             Self::Remove(id, why) => write!(f, "remove registration {id}: {why}"),
         }
     }
 }
 
-/// What is known of a registration that the list does not tell.
+/// Whether a registration has the wanted credentials, according to the registration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CredentialsMatch {
-    /// Made by us, with the credentials that are wanted now.
+    /// Created by us with the wanted credentials.
     Same,
-    /// Made by us, with others.
+    /// Created by us with other credentials.
     Changed,
-    /// Not made by us, or so long ago that nobody remembers.
+    /// Not in the file.
     Unknown,
 }
 
-/// The list as it stands, and what to do about it.
+/// The steps for a list of registrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
-    /// The right one, where there is one.
+    /// The correct registration, if any.
     pub(super) correct: Option<RegistrationId>,
-    /// Registrations of others.
+    /// Number of registrations of other programs.
     pub(super) foreign: usize,
 }
 
-/// What to do about a list.
+/// Plans the steps for a list.
 pub(super) fn plan(
     wanted: &WantedRegistration,
     listed: &[Registration],
@@ -116,7 +116,7 @@ pub(super) fn plan(
     Plan { steps, correct, foreign }
 }
 
-/// How one at our address is.
+/// The state of a registration of our URL.
 pub(super) fn state_of(
     wanted: &WantedRegistration,
     registration: &Registration,
@@ -133,7 +133,7 @@ pub(super) fn state_of(
         return RegistrationState::OtherDevices;
     }
     let Some((user, password)) = &wanted.credentials else {
-        // An open path takes any.
+        // An open path accepts any credentials.
         return RegistrationState::Correct;
     };
     let other_user = registration.username.as_ref().is_some_and(|listed| listed != user);
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(
             of(rotating, CredentialsMatch::Unknown),
             RegistrationState::OtherCredentials,
-            "made by hand with the ones before"
+            "created by hand with the previous credentials"
         );
         assert_eq!(of(rotating, CredentialsMatch::Same), RegistrationState::Correct);
     }

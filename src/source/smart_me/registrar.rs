@@ -1,6 +1,6 @@
-//! Lists, makes and removes registrations of our own address.
+//! Lists, creates and removes registrations of our own URL.
 //!
-//! All registrars of an account share a [`Target`], and one of them works at a time.
+//! All registrars of an account share a [`Target`], whose lock lets one of them work at a time.
 
 use super::account::{WantedRegistration, origin};
 use super::client::Client;
@@ -15,10 +15,10 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 const PATH: &str = "/RegisterForRealtimeApi";
-/// Looks until a replaced registration is seen to be right.
+/// Checks of a replaced registration.
 const CHECKS_MAX: u32 = 3;
 
-/// Lists, makes and removes the registrations of one account.
+/// Manages the registrations of one account.
 #[derive(Debug, Clone)]
 pub struct Registrar {
     client: Client,
@@ -26,19 +26,18 @@ pub struct Registrar {
     file: RegistrationFile,
 }
 
-/// The registration that an account should have. A clone is the same; whoever works at
-/// it holds its lock.
+/// The registration that an account should have. Clones share it and its lock.
 #[derive(Debug, Clone)]
 pub struct Target(Arc<Mutex<WantedRegistration>>);
 
 impl Target {
-    /// The target of an account.
+    /// Creates the target of an account.
     #[must_use]
     pub fn new(wanted: WantedRegistration) -> Self {
         Self(Arc::new(Mutex::new(wanted)))
     }
 
-    /// From the next work on this password is wanted, with the same user name.
+    /// Sets the wanted password and keeps the user name.
     pub async fn want_password(&self, password: Secret) {
         if let Some(pair) = &mut self.0.lock().await.credentials {
             pair.1 = password;
@@ -46,38 +45,38 @@ impl Target {
     }
 }
 
-/// What was done, or would be, in sentences.
+/// The steps done, or planned in a dry run, as sentences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RegistrationReport {
-    /// One a step.
+    /// One sentence per step.
     pub steps: Vec<String>,
-    /// Registrations of other programs, which are left alone.
+    /// Number of registrations of other programs, which stay untouched.
     pub foreign: usize,
 }
 
-/// A registration as it is shown.
+/// A registration for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedRegistration {
-    /// Its id at smart-me.
+    /// The id at smart-me.
     pub id: String,
-    /// user, meter, disabled, or the number of another kind.
+    /// `user`, `meter`, `disabled`, or the number of another kind.
     pub kind: String,
-    /// The meter, where it is for one.
+    /// The meter, if it covers only one.
     pub meter: Option<String>,
-    /// Where it posts to, without the path, which may be a secret.
+    /// The URL that it posts to, without the path, which may be a secret.
     pub to: String,
-    /// How it is, where it is ours; `None` for another program's.
+    /// Its state; `None` for another program's registration.
     pub state: Option<String>,
 }
 
 impl Registrar {
-    /// The registrar of an account whose client this is.
+    /// Creates the registrar of this client's account.
     #[must_use]
     pub fn new(client: Client, target: Target, file: RegistrationFile) -> Self {
         Self { client, target, file }
     }
 
-    /// All registrations of the account, ours and others'.
+    /// All registrations of the account, also those of other programs.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -99,11 +98,10 @@ impl Registrar {
         Ok(shown.collect())
     }
 
-    /// Creates or repairs the registration, so that exactly one is ours and right, or
-    /// says what that would take.
+    /// Creates or repairs the registration; a dry run only reports the steps.
     ///
     /// # Errors
-    /// [`ApiError`]; steps that were done before it stay done.
+    /// [`ApiError`]; earlier steps stay done.
     pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
@@ -127,11 +125,11 @@ impl Registrar {
         Ok(report)
     }
 
-    /// Replaces a registration that has other credentials than the present ones, and looks
-    /// whether it is right then. Returns the steps that were done.
+    /// Replaces a registration with other credentials and checks the result. Returns the
+    /// steps done.
     ///
     /// # Errors
-    /// [`ApiError`]; steps that were done before it stay done.
+    /// [`ApiError`]; earlier steps stay done.
     pub async fn replace_credentials(&self) -> Result<Vec<String>, ApiError> {
         let evidence = Evidence { is_rotating: true, ..Evidence::default() };
         let mut steps = Vec::new();
@@ -142,10 +140,10 @@ impl Registrar {
             }
             steps.extend(report.steps);
         }
-        Err(ApiError::Refused("the registration is still not as wanted: look at `meterline smart-me list`".to_owned()))
+        Err(ApiError::Refused("the registration is still not correct: check `meterline smart-me list`".to_owned()))
     }
 
-    /// Removes every registration of our address, or says which.
+    /// Removes every registration of our URL; a dry run only reports them.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -168,12 +166,11 @@ impl Registrar {
         Ok(report)
     }
 
-    /// Makes the registration, and looks whether it is there: the answer has no
-    /// body, so its id is learned from the list.
+    /// Creates the registration and finds its id in the list: the answer has no body.
     async fn create(&self, wanted: &WantedRegistration, plan: &Plan) -> Result<RegistrationId, ApiError> {
         let before: Vec<RegistrationId> = self.ours(wanted).await?;
         match self.client.post(PATH, wanted.as_new().to_json()).await {
-            // Whether one address may be registered twice is not documented.
+            // smart-me does not document whether one URL may be registered twice.
             Err(ApiError::Refused(_)) if !before.is_empty() => {
                 for step in &plan.steps {
                     if let Step::Remove(id, _) = step {
@@ -182,7 +179,7 @@ impl Registrar {
                 }
                 self.client.post(PATH, wanted.as_new().to_json()).await?;
             }
-            // The list tells.
+            // The list shows whether it was created.
             Err(ApiError::Unknown(_)) => {}
             other => other?,
         }
@@ -193,7 +190,7 @@ impl Registrar {
         Ok(id)
     }
 
-    /// The memory is a hint: work goes on without it.
+    /// The file is a hint, so a failed write is only logged.
     fn log_write_failure(&self, outcome: io::Result<()>) {
         if let Err(error) = outcome {
             tracing::warn!(account = self.client.name(), %error, "the file of registrations cannot be written");
@@ -232,7 +229,7 @@ impl RegistrationReport {
 }
 
 impl ListedRegistration {
-    /// Whether it is ours and right.
+    /// Whether it is ours and correct.
     #[must_use]
     pub fn is_correct(&self) -> bool {
         self.state.as_ref().is_some_and(|state| *state == RegistrationState::Correct.to_string())

@@ -1,9 +1,9 @@
-//! What was registered, remembered over restarts: a list of the server's may not
-//! show the password, so that nobody else can tell whether it is still ours.
+//! Remembers over restarts which credentials each registration was created with: smart-me's
+//! list may not show the password.
 //!
-//! One small file for all accounts, read and written as a whole; of the
-//! credentials it holds a salted digest. It is a hint: without it a registration
-//! is trusted until the webhook sees wrong credentials.
+//! One small file for all accounts, read and written as a whole; it holds a salted digest
+//! of the credentials. It is a hint: without it a registration is trusted until the
+//! webhook sees wrong credentials.
 
 use super::account::WantedRegistration;
 use super::plan::CredentialsMatch;
@@ -18,10 +18,10 @@ use uuid::Uuid;
 
 /// The file's name in the data directory.
 const FILE: &str = "smart-me-registrations.json";
-/// A longer file is not ours.
+/// A longer file is not valid.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The file.
+/// The file of created registrations.
 #[derive(Debug, Clone)]
 pub struct RegistrationFile(PathBuf);
 
@@ -35,7 +35,7 @@ struct Entry {
 type Accounts = BTreeMap<String, Entry>;
 
 impl RegistrationFile {
-    /// The file in a data directory.
+    /// The file in this data directory.
     #[must_use]
     pub fn in_directory(data_directory: &std::path::Path) -> Self {
         Self(data_directory.join(FILE))
@@ -55,7 +55,7 @@ impl RegistrationFile {
         }
     }
 
-    /// Remembers that this one was made with the credentials wanted now.
+    /// Records that this registration was created with the wanted credentials.
     pub(super) async fn remember(
         &self,
         account: &str,
@@ -74,7 +74,7 @@ impl RegistrationFile {
         if accounts.remove(account).is_some() { self.write(accounts).await } else { Ok(()) }
     }
 
-    /// A file that cannot be read is as good as none: it is a hint.
+    /// The file is a hint, so an unreadable file counts as empty.
     fn read(&self) -> Accounts {
         let text = read_at_most(&self.0, FILE_BYTES_MAX).ok().flatten();
         text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
@@ -82,7 +82,7 @@ impl RegistrationFile {
 
     async fn write(&self, accounts: Accounts) -> io::Result<()> {
         let (file, text) = (self.0.clone(), serde_json::to_vec_pretty(&accounts)?);
-        // A sync may take long: not on a thread that serves others.
+        // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || replace(&file, &text, Rights::PRIVATE)).await?
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_registered_is_known_again_and_the_password_is_not_in_the_file() {
+    async fn a_registration_is_remembered_and_the_password_is_not_in_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let file = RegistrationFile::in_directory(directory.path());
         let id = RegistrationId(Uuid::from_u128(1));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_damaged_file_is_as_good_as_none() {
+    async fn a_damaged_file_counts_as_empty() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(FILE), "{").unwrap();
         let file = RegistrationFile::in_directory(directory.path());

@@ -1,5 +1,5 @@
-//! A person logs in, once: by a code that is confirmed on any machine, or in a browser of
-//! this machine. The result is the account's refresh token, sealed on disk.
+//! The one-time login of a person: with a code that is confirmed on any device, or in a
+//! browser on this machine. The result is the account's refresh token, sealed on disk.
 
 use super::browser::{BrowserLogin, RedirectListener};
 use super::device::{self, Prompt};
@@ -12,7 +12,7 @@ use crate::source::smart_me::client::Access;
 use oauth2::basic::BasicTokenResponse;
 use std::path::Path;
 
-/// One login of one account.
+/// A person's login for one account.
 #[derive(Debug)]
 pub struct PersonLogin {
     application: Application,
@@ -21,7 +21,7 @@ pub struct PersonLogin {
 }
 
 impl PersonLogin {
-    /// A login of this account, and a place for its refresh token.
+    /// Prepares a login of this account and the storage of its refresh token.
     ///
     /// # Errors
     /// [`LoginError::NotForPersons`], [`LoginError::Storage`].
@@ -35,7 +35,8 @@ impl PersonLogin {
         Ok(Self { application, tokens, access })
     }
 
-    /// By a code that `show` gives to the person who confirms it in a browser anywhere.
+    /// Logs in with a device code; `show` displays it to the person who confirms it in any
+    /// browser.
     ///
     /// # Errors
     /// [`LoginError`].
@@ -45,8 +46,8 @@ impl PersonLogin {
         self.keep(&device_login.wait(self.access.requester()).await?).await
     }
 
-    /// By a browser on this machine that opens the address `show` gives; it comes back
-    /// to a port of the loopback interface.
+    /// Logs in with a browser on this machine; `show` displays the URL to open. The server
+    /// redirects the browser to a port of the loopback interface.
     ///
     /// # Errors
     /// [`LoginError`].

@@ -1,10 +1,8 @@
-//! The refresh tokens on disk, sealed: one small file for all accounts, in the data
-//! directory.
+//! The sealed refresh tokens on disk: one small file for all accounts, in the data directory.
 //!
-//! The service and commands beside it share it. Whoever renews or replaces a token
-//! holds the [`TokenLock`], so that a token that may be used once is used by one; everybody
-//! reads the file anew before a renewal. Invariant: the file is always whole, the one
-//! before until the new one is synced.
+//! The service and commands share it. Renewing or replacing a token requires the
+//! [`TokenLock`], so that a one-time token is used once; the file is read again before each
+//! renewal. Invariant: the file is always complete, also after a crash.
 
 use super::seal::{Key, Sealed};
 use crate::base::file::{Rights, read_at_most, replace};
@@ -18,16 +16,16 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The names in the data directory.
+/// The file names in the data directory.
 const FILE: &str = "smart-me-tokens.json";
 const LOCK: &str = "smart-me-tokens.lock";
-/// A longer file is not ours.
+/// A longer file is not valid.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The turn is looked for so often, for so long: another's request may take that.
+/// Interval and number of attempts to lock: another process may hold it during a request.
 const LOCK_RETRY: Duration = Duration::from_millis(100);
 const LOCK_ATTEMPTS_MAX: u32 = 1200;
 
-/// One account's place in the file.
+/// The stored token of one account.
 #[derive(Debug, Clone)]
 pub(super) struct TokenStore {
     directory: PathBuf,
@@ -35,34 +33,34 @@ pub(super) struct TokenStore {
     account: String,
 }
 
-/// A token as it was read.
+/// A token read from the file.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) refresh: Secret,
-    /// What it was read from, to tell it from another.
+    /// Its sealed form, to compare it with another.
     pub(super) sealed: Sealed,
 }
 
-/// The right to use and replace tokens.
+/// The lock that allows to use and replace tokens.
 #[derive(Debug)]
-pub(super) struct TokenLock(#[expect(dead_code, reason = "the lock goes with it")] File);
+pub(super) struct TokenLock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
 
-/// Why there is no token.
+/// Why there is no usable token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
-    #[error("nobody has logged in to smart-me for account '{0}' yet")]
+    #[error("account '{0}' is not logged in at smart-me")]
     NotLoggedIn(String),
     #[error(
-        "the login at smart-me of account '{account}' cannot be opened: token_key_file {file} cannot be read ({why})"
+        "the login at smart-me of account '{account}' cannot be decrypted: token_key_file {file} cannot be read ({why})"
     )]
     Key { account: String, file: String, why: String },
     #[error(
-        "the login at smart-me of account '{0}' cannot be opened: its token_key_file is another one than it was sealed with, or it is damaged"
+        "the login at smart-me of account '{0}' cannot be decrypted: token_key_file has changed, or the login is damaged"
     )]
     Unseal(String),
     #[error("the login at smart-me of account '{account}' cannot be read: {file}: {why}")]
     File { account: String, file: String, why: String },
-    #[error("smart-me does not accept the login of account '{0}' any more: it was revoked, or has ended")]
+    #[error("smart-me no longer accepts the login of account '{0}': it was revoked or has expired")]
     Rejected(String),
 }
 
@@ -73,7 +71,7 @@ impl TokenStore {
         Self { directory: directory.to_owned(), key_file: key_file.to_owned(), account: account.to_owned() }
     }
 
-    /// The token.
+    /// Reads the token.
     pub(super) fn read(&self) -> Result<Stored, TokenError> {
         let (account, file) = (self.account.clone(), self.file().display().to_string());
         let accounts = match self.accounts() {
@@ -90,7 +88,7 @@ impl TokenStore {
         Ok(Stored { refresh, sealed })
     }
 
-    /// Waits until it is our turn.
+    /// Waits for the lock.
     pub(super) async fn lock(&self, requester: &Requester) -> Result<TokenLock, ApiError> {
         let unusable =
             |error: io::Error| ApiError::Storage(format!("{}: {error}", self.directory.join(LOCK).display()));
@@ -104,20 +102,20 @@ impl TokenStore {
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
         }
-        Err(ApiError::Away("another meterline renews a login all the time".to_owned()))
+        Err(ApiError::Away("another meterline process holds the login lock for too long".to_owned()))
     }
 
-    /// Makes the data directory and the key file where they are missing.
+    /// Creates the data directory and the key file if they do not exist.
     pub(super) fn prepare(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         let key = Key::read_or_make(&self.key_file);
         key.map(drop).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.key_file.display())))
     }
 
-    /// Stores a token; it is on disk when this returns.
+    /// Stores a token and syncs it.
     pub(super) async fn store(&self, _: &TokenLock, refresh: &Secret) -> io::Result<()> {
         let (tokens, refresh) = (self.clone(), refresh.clone());
-        // A sync may take long: not on a thread that serves others.
+        // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || tokens.write(&refresh)).await?
     }
 
@@ -125,7 +123,7 @@ impl TokenStore {
         let key = Key::read(&self.key_file)?;
         let sealed = key.seal(&self.account, refresh)?;
         let mut accounts = match self.accounts() {
-            // What cannot be read is no login of anybody any more.
+            // A damaged file holds no valid login.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Accounts::new(),
             other => other?,
         };

@@ -24,7 +24,7 @@ impl Scene {
         Self { cloud, registrar, _directory: directory }
     }
 
-    fn reconcile(&self) -> Report {
+    fn reconcile(&self) -> RegistrationReport {
         run(self.registrar.reconcile(Evidence::default(), false)).unwrap()
     }
 
@@ -57,7 +57,7 @@ fn every_switch() -> impl Iterator<Item = Switches> {
 fn it_is_made_once_and_left_alone_when_it_is_right() {
     for switches in every_switch() {
         let scene = Scene::new(switches);
-        assert!(scene.reconcile().steps[0].starts_with("register our address"));
+        assert!(scene.reconcile().steps[0].starts_with("register our URL"));
         scene.assert_right("made");
         let before = scene.cloud.requests().len();
         assert!(scene.reconcile().is_unchanged());
@@ -160,7 +160,7 @@ fn an_answer_that_got_lost_makes_no_second_registration() {
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let scene = Scene::new(Switches::default());
     let report = run(scene.registrar.reconcile(Evidence::default(), true)).unwrap();
-    assert_eq!(report.steps, ["would register our address"]);
+    assert_eq!(report.steps, ["would register our URL"]);
     assert_eq!(scene.cloud.registrations("a"), []);
     scene.reconcile();
     let report = run(scene.registrar.remove_all(true)).unwrap();
@@ -218,7 +218,7 @@ fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
     scene.cloud.change_registrations(|all| all.retain(|it| it.url != ADDRESS));
     until("it is made again", || site.number("changes") == Some(2.0));
     scene.assert_right("removed");
-    assert!(site.text("last_change").unwrap().contains("register our address"));
+    assert!(site.text("last_change").unwrap().contains("register our URL"));
     let right_at = site.text("right_at");
     until("it is looked at again", || site.text("right_at") != right_at);
     scene.cloud.change_account("a", |account| account.logins.clear());

@@ -50,13 +50,13 @@ impl Site {
         Inlet::new("a", kind, self.ingest.source("a", SourceOptions::default()).unwrap(), Keep::All)
     }
 
-    /// Gap detection that is never behind: all that will ever be journaled is arrivals.
+    /// Gap detection that is never behind: all future records count as noted.
     pub(super) fn arrivals(&self) -> Arrivals {
         self.coverage.reached(Sequence(u64::MAX));
         Arrivals::new(self.coverage.clone(), self.journal.clone())
     }
 
-    /// The only source's description as of its last turn.
+    /// The only source's description after its last run.
     pub(super) fn description(&self) -> Arc<Description> {
         self.sources.descriptions().remove(0)
     }
