@@ -13,21 +13,21 @@
 
 mod file;
 mod gap;
-mod known;
+mod tracker;
 mod meter;
 mod slot;
 #[cfg(test)]
 mod tests;
 
 pub use file::{CoverageError, FILE, read};
-pub use gap::{Extent, Gap, GapId, State, Wanted};
-pub use known::{GAPS_MAX, METERS_MAX};
+pub use gap::{Extent, Gap, GapId, GapState, Wanted};
+pub use tracker::{GAPS_MAX, METERS_MAX};
 pub use meter::{Lacks, Seen};
 pub use slot::{SLOT_NS, Slot, Stretch};
 
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
-use known::Known;
+use tracker::GapTracker;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct Coverage(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     file: PathBuf,
-    state: Mutex<Known>,
+    state: Mutex<GapTracker>,
     /// Every record below it has been noted since the start, or before.
     noted_below: AtomicU64,
 }
@@ -169,7 +169,7 @@ impl Coverage {
 
     /// The gaps that closed since this was asked last, by source.
     #[must_use]
-    pub fn take_closed(&self) -> Vec<(String, State)> {
+    pub fn take_closed(&self) -> Vec<(String, GapState)> {
         std::mem::take(&mut self.0.state.lock().closed)
     }
 }

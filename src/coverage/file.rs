@@ -4,8 +4,8 @@
 //! be read is said and begun anew: then what is missing of the time before is not
 //! known any more, but nothing else is lost.
 
-use super::gap::{Extent, Gap, GapId, State};
-use super::known::Known;
+use super::gap::{Extent, Gap, GapId, GapState};
+use super::tracker::GapTracker;
 use super::meter::Meter;
 use super::slot::{Slot, Stretch};
 use crate::journal::{JournalId, Position, Sequence};
@@ -99,7 +99,7 @@ impl StoredGap {
             source: self.source,
             extent,
             found: UnixNanos(self.found),
-            state: State::ALL.into_iter().find(|state| state.label() == self.state)?,
+            state: GapState::ALL.into_iter().find(|state| state.label() == self.state)?,
             changed: UnixNanos(self.changed),
             late: self.late,
             repaired: self.repaired,
@@ -112,7 +112,7 @@ impl StoredGap {
 }
 
 /// All of it, with everything before `position` noted.
-pub(super) fn to_bytes(known: &Known, position: Position) -> Vec<u8> {
+pub(super) fn to_bytes(known: &GapTracker, position: Position) -> Vec<u8> {
     let stored = Stored {
         journal: position.journal.0,
         next: position.next.0,
@@ -124,7 +124,7 @@ pub(super) fn to_bytes(known: &Known, position: Position) -> Vec<u8> {
     serde_json::to_vec(&stored).unwrap_or_default()
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<Known, String> {
+fn from_bytes(bytes: &[u8]) -> Result<GapTracker, String> {
     let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let gaps = stored.gaps.into_iter().map(|gap| gap.gap().map(|gap| (gap.id, gap)));
     let gaps: BTreeMap<GapId, Gap> = gaps.collect::<Option<_>>().ok_or("a gap in it says nothing")?;
@@ -132,7 +132,7 @@ fn from_bytes(bytes: &[u8]) -> Result<Known, String> {
     for gap in gaps.values().filter(|gap| gap.is_open()) {
         open.entry(gap.meter).or_default().push(gap.id);
     }
-    Ok(Known {
+    Ok(GapTracker {
         position: Some(Position { journal: JournalId(stored.journal), next: Sequence(stored.next) }),
         meters: stored.meters.into_iter().map(|(id, meter)| (MeterId::from(id), meter)).collect(),
         gaps,
@@ -144,12 +144,12 @@ fn from_bytes(bytes: &[u8]) -> Result<Known, String> {
 }
 
 /// What is stored, or nothing where that cannot be read.
-pub(super) fn read_or_begin_anew(file: &Path) -> Known {
+pub(super) fn read_or_begin_anew(file: &Path) -> GapTracker {
     match load(file) {
         Ok(known) => known.unwrap_or_default(),
         Err(error) => {
             tracing::warn!(%error, "what is missing of the meters' readings is found out anew, from the oldest record kept");
-            Known::default()
+            GapTracker::default()
         }
     }
 }
@@ -164,7 +164,7 @@ pub fn read(data_directory: &Path) -> Result<Vec<(Gap, u64)>, CoverageError> {
     Ok(known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect())
 }
 
-fn load(file: &Path) -> Result<Option<Known>, CoverageError> {
+fn load(file: &Path) -> Result<Option<GapTracker>, CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "read", source };
     let metadata = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -55,7 +55,7 @@ impl Extent {
 
 /// What became of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum GapState {
     /// Something is missing.
     Open,
     /// It came by itself, late.
@@ -68,7 +68,7 @@ pub enum State {
     Gone,
 }
 
-impl State {
+impl GapState {
     /// Every state.
     pub const ALL: [Self; 5] = [Self::Open, Self::Late, Self::Repaired, Self::NotAtSource, Self::Gone];
 
@@ -99,7 +99,7 @@ pub struct Gap {
     /// When it was found.
     pub found: UnixNanos,
     /// What became of it.
-    pub state: State,
+    pub state: GapState,
     /// When that was certain; of an open one when it was found.
     pub changed: UnixNanos,
     /// Readings that came late by themselves.
@@ -124,7 +124,7 @@ impl Gap {
             source: source.to_owned(),
             extent,
             found: now,
-            state: State::Open,
+            state: GapState::Open,
             changed: now,
             late: 0,
             repaired: 0,
@@ -138,7 +138,7 @@ impl Gap {
     /// Whether something is missing.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == State::Open
+        self.state == GapState::Open
     }
 
     /// Whether quarter-hours are missing, and not whatever a silence left out.
@@ -154,7 +154,7 @@ impl Gap {
         }
     }
 
-    pub(super) fn close(&mut self, state: State, now: UnixNanos) {
+    pub(super) fn close(&mut self, state: GapState, now: UnixNanos) {
         self.state = state;
         self.changed = now;
         self.asked_until = None;

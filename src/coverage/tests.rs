@@ -50,7 +50,7 @@ impl Site {
         open.map(|(gap, missing)| (gap.extent.from(), gap.extent.until(), missing)).collect()
     }
 
-    fn states(&self) -> Vec<State> {
+    fn states(&self) -> Vec<GapState> {
         self.coverage.gaps().iter().map(|(gap, _)| gap.state).collect()
     }
 
@@ -95,11 +95,11 @@ fn a_gap_closes_when_all_of_it_has_come_and_says_how() {
     site.sends(5);
     site.sends(4);
     site.fetches(8);
-    assert_eq!(site.states(), [State::Late, State::Open]);
+    assert_eq!(site.states(), [GapState::Late, GapState::Open]);
     site.fetches(7);
-    assert_eq!(site.states(), [State::Late, State::Repaired]);
+    assert_eq!(site.states(), [GapState::Late, GapState::Repaired]);
     let closed = site.coverage.take_closed();
-    assert_eq!(closed, [("home".to_owned(), State::Late), ("home".to_owned(), State::Repaired)]);
+    assert_eq!(closed, [("home".to_owned(), GapState::Late), ("home".to_owned(), GapState::Repaired)]);
     assert_eq!(site.coverage.take_closed(), []);
 }
 
@@ -170,7 +170,7 @@ fn what_the_source_does_not_have_after_days_is_closed_as_that() {
         asked += 1;
         now = now.saturating_add(4 * 96 * SLOT_NS);
     }
-    assert_eq!((asked, site.states()), (6, vec![State::NotAtSource]));
+    assert_eq!((asked, site.states()), (6, vec![GapState::NotAtSource]));
     assert_eq!(site.coverage.summaries()["home"], Summary::default());
 }
 
@@ -202,10 +202,10 @@ fn what_was_fetched_of_a_silence_closes_it() {
     let wanted = site.wanted(now).unwrap();
     site.coverage.asked(&wanted, now);
     site.coverage.judge(now);
-    assert_eq!(site.states(), [State::Open]);
+    assert_eq!(site.states(), [GapState::Open]);
     site.fetches(3);
     site.coverage.judge(now);
-    assert_eq!(site.states(), [State::Repaired]);
+    assert_eq!(site.states(), [GapState::Repaired]);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_meter_that_is_gone_for_good_is_not_missed_for_ever() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     (1..=41).for_each(|day| site.coverage.judge(slot(day * 96)));
-    assert_eq!(site.states(), [State::Gone]);
+    assert_eq!(site.states(), [GapState::Gone]);
     site.coverage.judge(slot(50 * 96));
     assert_eq!(site.open(), []);
 }

@@ -104,7 +104,7 @@ fn what_the_source_lacks_stays_missing() {
     until("it was asked for", || scene.gap().asked == 1);
     assert!(scene.fetched().keys().all(|at| *at < before(scene.now, 15) || *at >= before(scene.now, 10)));
     let gap = scene.gap();
-    assert_eq!(gap.state, coverage::State::Open);
+    assert_eq!(gap.state, coverage::GapState::Open);
     assert!(gap.ask_at > scene.site.clock.now(), "it is asked for again, later");
 }
 

@@ -1,6 +1,6 @@
 //! All that is known, and how it changes: pure, without files and locks.
 
-use super::gap::{Extent, Gap, GapId, State, Wanted};
+use super::gap::{Extent, Gap, GapId, GapState, Wanted};
 use super::meter::{Finding, Lacks, Meter, Seen};
 use super::slot::{SLOT_NS, Slot, Stretch};
 use crate::journal::Position;
@@ -20,7 +20,7 @@ const AHEAD_NS_MAX: i64 = SLOT_NS;
 
 /// All that is known.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct GapTracker {
     /// Everything before it has been noted.
     pub(super) position: Option<Position>,
     pub(super) meters: HashMap<MeterId, Meter>,
@@ -29,11 +29,11 @@ pub(super) struct Known {
     pub(super) open: HashMap<MeterId, Vec<GapId>>,
     pub(super) next_gap: u64,
     /// Gaps that closed since they were counted last.
-    pub(super) closed: Vec<(String, State)>,
+    pub(super) closed: Vec<(String, GapState)>,
     pub(super) has_changed: bool,
 }
 
-impl Known {
+impl GapTracker {
     pub(super) fn note(&mut self, source: &str, seen: Seen, received: UnixNanos) {
         let Seen { meter: id, is_repair, .. } = seen;
         if seen.at.since(received) > AHEAD_NS_MAX {
@@ -82,7 +82,7 @@ impl Known {
         // What a silence held in all is not known: what the source gave is what there was.
         let fetched = self.gaps.values().filter(|gap| gap.is_open() && gap.slots().is_none() && gap.repaired > 0);
         for id in fetched.map(|gap| gap.id).collect::<Vec<_>>() {
-            self.close(id, State::Repaired, now);
+            self.close(id, GapState::Repaired, now);
         }
     }
 
@@ -116,7 +116,7 @@ impl Known {
         }
         let gap = gap.clone();
         if self.slots_missing(&gap) == 0 {
-            let state = if gap.repaired > 0 { State::Repaired } else { State::Late };
+            let state = if gap.repaired > 0 { GapState::Repaired } else { GapState::Late };
             self.close(gap.id, state, now);
         }
     }
@@ -144,7 +144,7 @@ impl Known {
         self.gaps.get_mut(&found)
     }
 
-    fn close(&mut self, id: GapId, state: State, now: UnixNanos) {
+    fn close(&mut self, id: GapId, state: GapState, now: UnixNanos) {
         let Some(gap) = self.gaps.get_mut(&id) else { return };
         gap.close(state, now);
         let meter = gap.meter;
@@ -208,7 +208,7 @@ impl Known {
             return;
         }
         let (id, meter, slots) = (gap.id, gap.meter, gap.slots());
-        let state = if gap.repaired > 0 && slots.is_none() { State::Repaired } else { State::NotAtSource };
+        let state = if gap.repaired > 0 && slots.is_none() { GapState::Repaired } else { GapState::NotAtSource };
         if let (Some(slots), Some(meter)) = (slots, self.meters.get_mut(&meter)) {
             meter.give_up(slots);
         }
@@ -218,7 +218,7 @@ impl Known {
     fn forget(&mut self, id: MeterId, now: UnixNanos) {
         self.meters.remove(&id);
         for gap in self.open.get(&id).cloned().unwrap_or_default() {
-            self.close(gap, State::Gone, now);
+            self.close(gap, GapState::Gone, now);
         }
     }
 
