@@ -20,9 +20,9 @@ mod slot;
 mod tests;
 
 pub use file::{CoverageError, FILE, read};
-pub use gap::{Extent, Gap, GapId, GapState, Wanted};
+pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
 pub use tracker::{GAPS_MAX, METERS_MAX};
-pub use meter::{Lacks, Seen};
+pub use meter::{MissingValues, Seen};
 pub use slot::{SLOT_NS, Slot, Stretch};
 
 use crate::journal::{Position, Sequence};
@@ -121,8 +121,8 @@ impl Coverage {
     /// What is to be asked for next of a source's meters: the oldest gap whose time
     /// has come, at most `slots_max` quarter-hours of it.
     #[must_use]
-    pub fn wanted(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<Wanted> {
-        self.0.state.lock().wanted(source, now, slots_max)
+    pub fn next_request(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<RepairRequest> {
+        self.0.state.lock().next_request(source, now, slots_max)
     }
 
     /// The newest time that something of a meter was measured at and came, by whatever way.
@@ -133,13 +133,13 @@ impl Coverage {
 
     /// What is missing of a meter at an instant.
     #[must_use]
-    pub fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {
-        self.0.state.lock().lacks(wanted, at)
+    pub fn missing_values(&self, request: &RepairRequest, at: UnixNanos) -> MissingValues {
+        self.0.state.lock().missing_values(request, at)
     }
 
     /// The source was asked for it and gave what it had.
-    pub fn asked(&self, wanted: &Wanted, now: UnixNanos) {
-        self.0.state.lock().asked(wanted, now);
+    pub fn requested(&self, request: &RepairRequest, now: UnixNanos) {
+        self.0.state.lock().requested(request, now);
     }
 
     /// All gaps, oldest number first, with how many quarter-hours are missing still.

@@ -173,7 +173,7 @@ impl Gap {
 
 /// What is to be asked for: quarter-hours or times of one meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RepairRequest {
     /// The gap.
     pub gap: GapId,
     /// Whose readings.

@@ -84,7 +84,7 @@ pub(super) enum Finding {
 
 /// What is missing at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lacks {
+pub enum MissingValues {
     /// Nothing: what is there stays.
     Nothing,
     /// Counters; other registers are there.
@@ -159,16 +159,16 @@ impl Meter {
         }
     }
 
-    pub(super) fn lacks(&self, slot: Slot) -> Lacks {
+    pub(super) fn missing_values(&self, slot: Slot) -> MissingValues {
         match &self.grid {
             Grid::On { missing, partly, .. } if missing.contains(slot) => {
                 if partly.contains(&slot) {
-                    Lacks::Counters
+                    MissingValues::Counters
                 } else {
-                    Lacks::All
+                    MissingValues::All
                 }
             }
-            _ => Lacks::Nothing,
+            _ => MissingValues::Nothing,
         }
     }
 

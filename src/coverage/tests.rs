@@ -60,8 +60,8 @@ impl Site {
         Self { coverage: Coverage::open(self.directory.path()), directory: self.directory }
     }
 
-    fn wanted(&self, now: UnixNanos) -> Option<Wanted> {
-        self.coverage.wanted("home", now, 1000)
+    fn next_request(&self, now: UnixNanos) -> Option<RepairRequest> {
+        self.coverage.next_request("home", now, 1000)
     }
 }
 
@@ -130,11 +130,11 @@ fn what_is_there_is_never_asked_for_and_without_a_counter_only_that() {
     (0..4).for_each(|number| site.sends(number));
     site.at(slot(5), false);
     site.sends(7);
-    let wanted = site.wanted(slot(8)).unwrap();
-    assert_eq!((wanted.from, wanted.until), (slot(4), slot(6)));
-    let lacks = [3, 4, 5, 6, 7].map(|number| site.coverage.lacks(&wanted, slot(number)));
-    assert_eq!(lacks, [Lacks::Nothing, Lacks::All, Lacks::Counters, Lacks::All, Lacks::Nothing]);
-    assert_eq!(site.coverage.lacks(&wanted, slot(4).saturating_add(1)), Lacks::Nothing, "between the quarter-hours");
+    let request = site.next_request(slot(8)).unwrap();
+    assert_eq!((request.from, request.until), (slot(4), slot(6)));
+    let missing_values = [3, 4, 5, 6, 7].map(|number| site.coverage.missing_values(&request, slot(number)));
+    assert_eq!(missing_values, [MissingValues::Nothing, MissingValues::All, MissingValues::Counters, MissingValues::All, MissingValues::Nothing]);
+    assert_eq!(site.coverage.missing_values(&request, slot(4).saturating_add(1)), MissingValues::Nothing, "between the quarter-hours");
 }
 
 #[test]
@@ -144,18 +144,18 @@ fn the_oldest_gap_is_asked_for_first_in_parts_and_again_later_while_something_is
     site.sends(30);
     site.sends(32);
     let now = slot(33);
-    let first = site.coverage.wanted("home", now, 20).unwrap();
+    let first = site.coverage.next_request("home", now, 20).unwrap();
     assert_eq!((first.from, first.until), (slot(4), slot(23)));
-    site.coverage.asked(&first, now);
-    let second = site.coverage.wanted("home", now, 20).unwrap();
+    site.coverage.requested(&first, now);
+    let second = site.coverage.next_request("home", now, 20).unwrap();
     assert_eq!((second.from, second.until), (slot(24), slot(29)));
-    site.coverage.asked(&second, now);
-    let third = site.wanted(now).unwrap();
+    site.coverage.requested(&second, now);
+    let third = site.next_request(now).unwrap();
     assert_eq!((third.from, third.until), (slot(31), slot(31)), "the next gap");
-    site.coverage.asked(&third, now);
-    assert_eq!(site.wanted(now), None, "all of it was asked for");
-    assert_eq!(site.coverage.wanted("elsewhere", slot(99), 20), None);
-    let again = site.wanted(slot(34)).unwrap();
+    site.coverage.requested(&third, now);
+    assert_eq!(site.next_request(now), None, "all of it was asked for");
+    assert_eq!(site.coverage.next_request("elsewhere", slot(99), 20), None);
+    let again = site.next_request(slot(34)).unwrap();
     assert_eq!((again.from, again.until), (slot(4), slot(29)), "a quarter-hour later, from the start");
 }
 
@@ -165,8 +165,8 @@ fn what_the_source_does_not_have_after_days_is_closed_as_that() {
     (0..4).for_each(|number| site.sends(number));
     site.sends(6);
     let (mut now, mut asked) = (slot(7), 0);
-    while let Some(wanted) = site.wanted(now) {
-        site.coverage.asked(&wanted, now);
+    while let Some(request) = site.next_request(now) {
+        site.coverage.requested(&request, now);
         asked += 1;
         now = now.saturating_add(4 * 96 * SLOT_NS);
     }
@@ -181,15 +181,15 @@ fn a_meter_that_is_back_is_asked_about_at_once_and_once() {
     site.coverage.judge(slot(6));
     for wait in [0, 1, 5] {
         let now = slot(6 + wait);
-        let wanted = site.wanted(now).unwrap();
-        site.coverage.asked(&wanted, now);
+        let request = site.next_request(now).unwrap();
+        site.coverage.requested(&request, now);
     }
-    assert_eq!(site.wanted(slot(12)), None);
+    assert_eq!(site.next_request(slot(12)), None);
     site.at(slot(12).saturating_add(1), true);
-    let wanted = site.wanted(slot(13)).unwrap();
-    site.coverage.asked(&wanted, slot(13));
+    let request = site.next_request(slot(13)).unwrap();
+    site.coverage.requested(&request, slot(13));
     site.at(slot(13).saturating_add(1), true);
-    assert_eq!(site.wanted(slot(14)), None);
+    assert_eq!(site.next_request(slot(14)), None);
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn what_was_fetched_of_a_silence_closes_it() {
     times.iter().for_each(|at| site.at(*at, false));
     site.at(times[19].saturating_add(60 * MINUTE_NS), false);
     let now = times[19].saturating_add(61 * MINUTE_NS);
-    let wanted = site.wanted(now).unwrap();
-    site.coverage.asked(&wanted, now);
+    let request = site.next_request(now).unwrap();
+    site.coverage.requested(&request, now);
     site.coverage.judge(now);
     assert_eq!(site.states(), [GapState::Open]);
     site.fetches(3);

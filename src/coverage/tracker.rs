@@ -1,7 +1,7 @@
 //! All that is known, and how it changes: pure, without files and locks.
 
-use super::gap::{Extent, Gap, GapId, GapState, Wanted};
-use super::meter::{Finding, Lacks, Meter, Seen};
+use super::gap::{Extent, Gap, GapId, GapState, RepairRequest};
+use super::meter::{Finding, MissingValues, Meter, Seen};
 use super::slot::{SLOT_NS, Slot, Stretch};
 use crate::journal::Position;
 use crate::reading::{MeterId, UnixNanos};
@@ -162,7 +162,7 @@ impl GapTracker {
         }
     }
 
-    pub(super) fn wanted(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<Wanted> {
+    pub(super) fn next_request(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<RepairRequest> {
         let due = self.gaps.values().filter(|gap| gap.is_open() && gap.source == source && gap.ask_at <= now);
         let gap = due.min_by_key(|gap| gap.extent.from())?;
         let (from, until) = match gap.extent {
@@ -175,24 +175,24 @@ impl GapTracker {
                 (from.time(), last.min(from.plus(i64::from(slots_max) - 1)).time())
             }
         };
-        Some(Wanted { gap: gap.id, meter: gap.meter, from, until })
+        Some(RepairRequest { gap: gap.id, meter: gap.meter, from, until })
     }
 
-    pub(super) fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {
-        let Some(gap) = self.gaps.get(&wanted.gap).filter(|gap| gap.is_open()) else { return Lacks::Nothing };
+    pub(super) fn missing_values(&self, request: &RepairRequest, at: UnixNanos) -> MissingValues {
+        let Some(gap) = self.gaps.get(&request.gap).filter(|gap| gap.is_open()) else { return MissingValues::Nothing };
         match (gap.extent, Slot::exactly(at)) {
-            (Extent::Silence { from, until }, _) if from < at && at < until => Lacks::All,
+            (Extent::Silence { from, until }, _) if from < at && at < until => MissingValues::All,
             (Extent::Slots(_), Some(slot)) => {
-                self.meters.get(&gap.meter).map_or(Lacks::Nothing, |meter| meter.lacks(slot))
+                self.meters.get(&gap.meter).map_or(MissingValues::Nothing, |meter| meter.missing_values(slot))
             }
-            _ => Lacks::Nothing,
+            _ => MissingValues::Nothing,
         }
     }
 
-    pub(super) fn asked(&mut self, wanted: &Wanted, now: UnixNanos) {
+    pub(super) fn requested(&mut self, request: &RepairRequest, now: UnixNanos) {
         self.has_changed = true;
-        let Some(gap) = self.gaps.get_mut(&wanted.gap).filter(|gap| gap.is_open()) else { return };
-        let reached = Slot::at_or_before(wanted.until).next();
+        let Some(gap) = self.gaps.get_mut(&request.gap).filter(|gap| gap.is_open()) else { return };
+        let reached = Slot::at_or_before(request.until).next();
         let is_partly = gap.slots().is_some_and(|slots| reached < slots.1);
         if is_partly {
             gap.asked_until = Some(reached);
@@ -203,7 +203,7 @@ impl GapTracker {
                 return;
             }
         }
-        let Some(gap) = self.gaps.get_mut(&wanted.gap) else { return };
+        let Some(gap) = self.gaps.get_mut(&request.gap) else { return };
         if gap.was_asked(now) {
             return;
         }
