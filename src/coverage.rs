@@ -22,8 +22,8 @@ mod tests;
 pub use file::{CoverageError, FILE, read};
 pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
 pub use tracker::{GAPS_MAX, METERS_MAX};
-pub use meter::{MissingValues, Seen};
-pub use slot::{SLOT_NS, Slot, Stretch};
+pub use meter::{MissingValues, SeenReading};
+pub use slot::{SLOT_NS, Slot, SlotRange};
 
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
@@ -60,7 +60,7 @@ impl Coverage {
     #[must_use]
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
-        let state = file::read_or_begin_anew(&file);
+        let state = file::read_or_start_empty(&file);
         Self(Arc::new(Inner { file, state: Mutex::new(state), noted_below: AtomicU64::new(0) }))
     }
 
@@ -71,7 +71,7 @@ impl Coverage {
     }
 
     /// Notes readings of one source that were received then.
-    pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = Seen>) {
+    pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = SeenReading>) {
         let mut known = self.0.state.lock();
         readings.for_each(|seen| known.note(source, seen, received));
     }
@@ -127,7 +127,7 @@ impl Coverage {
 
     /// The newest time that something of a meter was measured at and came, by whatever way.
     #[must_use]
-    pub fn heard(&self, meter: MeterId) -> Option<UnixNanos> {
+    pub fn newest_measurement(&self, meter: MeterId) -> Option<UnixNanos> {
         self.0.state.lock().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
     }
 

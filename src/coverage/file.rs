@@ -7,7 +7,7 @@
 use super::gap::{Extent, Gap, GapId, GapState};
 use super::tracker::GapTracker;
 use super::meter::Meter;
-use super::slot::{Slot, Stretch};
+use super::slot::{Slot, SlotRange};
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ struct StoredGap {
     meter: Uuid,
     source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    slots: Option<Stretch>,
+    slots: Option<SlotRange>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     silence: Option<(i64, i64)>,
     found: i64,
@@ -144,7 +144,7 @@ fn from_bytes(bytes: &[u8]) -> Result<GapTracker, String> {
 }
 
 /// What is stored, or nothing where that cannot be read.
-pub(super) fn read_or_begin_anew(file: &Path) -> GapTracker {
+pub(super) fn read_or_start_empty(file: &Path) -> GapTracker {
     match load(file) {
         Ok(known) => known.unwrap_or_default(),
         Err(error) => {

@@ -1,13 +1,13 @@
 //! A gap: what is missing of one meter, since when that is known, and what became of it.
 
-use super::slot::{Slot, Stretch};
+use super::slot::{Slot, SlotRange};
 use crate::reading::{MeterId, UnixNanos};
 use std::time::Duration;
 
 /// Waits after each look that found nothing; after the last the source has nothing.
 /// A device that was offline itself sends its stored values when it is back, which
 /// may take days.
-const LOOK_AGAIN: [Duration; 5] = [
+const RETRY_DELAYS: [Duration; 5] = [
     Duration::from_mins(15),
     Duration::from_hours(1),
     Duration::from_hours(6),
@@ -23,7 +23,7 @@ pub struct GapId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// Quarter-hours; some of them may have come since.
-    Slots(Stretch),
+    Slots(SlotRange),
     /// Whatever the meter would have sent between two readings that are there.
     Silence {
         /// The reading before.
@@ -38,7 +38,7 @@ impl Extent {
     #[must_use]
     pub fn from(self) -> UnixNanos {
         match self {
-            Self::Slots(Stretch(from, _)) => from.time(),
+            Self::Slots(SlotRange(from, _)) => from.time(),
             Self::Silence { from, .. } => from,
         }
     }
@@ -47,7 +47,7 @@ impl Extent {
     #[must_use]
     pub fn until(self) -> UnixNanos {
         match self {
-            Self::Slots(Stretch(_, until)) => until.plus(-1).time(),
+            Self::Slots(SlotRange(_, until)) => until.plus(-1).time(),
             Self::Silence { until, .. } => until,
         }
     }
@@ -147,9 +147,9 @@ impl Gap {
         self.slots().is_some()
     }
 
-    pub(super) fn slots(&self) -> Option<Stretch> {
+    pub(super) fn slots(&self) -> Option<SlotRange> {
         match self.extent {
-            Extent::Slots(stretch) => Some(stretch),
+            Extent::Slots(range) => Some(range),
             Extent::Silence { .. } => None,
         }
     }
@@ -161,9 +161,9 @@ impl Gap {
     }
 
     /// All of it was asked for. Whether it is to be asked for again.
-    pub(super) fn was_asked(&mut self, now: UnixNanos) -> bool {
+    pub(super) fn finish_attempt(&mut self, now: UnixNanos) -> bool {
         self.asked_until = None;
-        let wait = LOOK_AGAIN.get(self.asked).copied();
+        let wait = RETRY_DELAYS.get(self.asked).copied();
         self.asked += 1;
         let wait_ns = wait.map(|wait| i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
         self.ask_at = now.saturating_add(wait_ns.unwrap_or_default());

@@ -4,7 +4,7 @@
 //! from then on each quarter-hour is expected with a counter. Of any other the usual
 //! distance of its readings is learned, and a silence of four times that is a gap.
 
-use super::slot::{Missing, SLOT_NS, Slot, Stretch};
+use super::slot::{MissingSlots, SLOT_NS, Slot, SlotRange};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -23,9 +23,9 @@ const SILENT_NS_MIN: i64 = SLOT_NS;
 const NEWEST_PART: i64 = 8;
 /// A longer gap is known by its newest part: devices keep a month.
 const SLOTS_BACK_MAX: i64 = 40 * 96;
-/// Missing stretches remembered of one meter; of more the oldest are let go.
-const STRETCHES_MAX: usize = 1000;
-/// Missing quarter-hours of which a reading without a counter is there.
+/// MissingSlots ranges remembered of one meter; of more the oldest are let go.
+const RANGES_MAX: usize = 1000;
+/// MissingSlots quarter-hours of which a reading without a counter is there.
 const PARTLY_MAX: usize = 1000;
 
 /// One meter.
@@ -52,15 +52,15 @@ pub(super) enum Grid {
     On {
         /// The first that was not looked for yet.
         next: Slot,
-        missing: Missing,
-        /// Missing ones of which a reading without a counter is there.
+        missing: MissingSlots,
+        /// MissingSlots ones of which a reading without a counter is there.
         partly: BTreeSet<Slot>,
     },
 }
 
 /// A reading, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenReading {
     /// Whose it is.
     pub meter: MeterId,
     /// When it was measured.
@@ -75,9 +75,9 @@ pub struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finding {
     /// Quarter-hours are missing.
-    Missing(Stretch),
+    Missing(SlotRange),
     /// A missing quarter-hour came.
-    Came(Slot),
+    Arrived(Slot),
     /// Nothing came between these two times, and then something did.
     Silence { from: UnixNanos, until: UnixNanos },
 }
@@ -94,7 +94,7 @@ pub enum MissingValues {
 }
 
 impl Meter {
-    pub(super) fn new(source: &str, seen: Seen) -> Self {
+    pub(super) fn new(source: &str, seen: SeenReading) -> Self {
         let mut meter = Self {
             source: source.to_owned(),
             heard: seen.at.0,
@@ -107,7 +107,7 @@ impl Meter {
     }
 
     /// Notes a reading.
-    pub(super) fn note(&mut self, seen: Seen) -> Option<Finding> {
+    pub(super) fn note(&mut self, seen: SeenReading) -> Option<Finding> {
         let silence = self.note_distance(seen.at);
         match Slot::exactly(seen.at) {
             Some(slot) if self.is_on_grid() => self.note_slot(slot, seen.has_counter),
@@ -125,11 +125,11 @@ impl Meter {
         if judged < *next {
             return None;
         }
-        let stretch = Stretch((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
-        missing.push(stretch);
+        let range = SlotRange((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
+        missing.push(range);
         *next = judged.next();
-        self.let_old_ones_go();
-        Some(Finding::Missing(stretch))
+        self.drop_oldest();
+        Some(Finding::Missing(range))
     }
 
     pub(super) fn is_on_grid(&self) -> bool {
@@ -141,19 +141,19 @@ impl Meter {
         (self.distances >= LEARNED_AFTER).then_some(self.interval_ns)
     }
 
-    pub(super) fn missing_within(&self, stretch: Stretch) -> Vec<Stretch> {
+    pub(super) fn missing_within(&self, range: SlotRange) -> Vec<SlotRange> {
         match &self.grid {
-            Grid::On { missing, .. } => missing.within(stretch).collect(),
+            Grid::On { missing, .. } => missing.within(range).collect(),
             Grid::Learning { .. } => Vec::new(),
         }
     }
 
     /// Looks for them no longer.
-    pub(super) fn give_up(&mut self, stretch: Stretch) -> u64 {
+    pub(super) fn stop_expecting(&mut self, range: SlotRange) -> u64 {
         match &mut self.grid {
             Grid::On { missing, partly, .. } => {
-                partly.retain(|slot| *slot < stretch.0 || *slot >= stretch.1);
-                missing.remove(stretch)
+                partly.retain(|slot| *slot < range.0 || *slot >= range.1);
+                missing.remove(range)
             }
             Grid::Learning { .. } => 0,
         }
@@ -191,7 +191,7 @@ impl Meter {
         None
     }
 
-    fn learn(&mut self, seen: Seen) {
+    fn learn(&mut self, seen: SeenReading) {
         let (Some(slot), Grid::Learning { newest, hits }) = (Slot::exactly(seen.at), &mut self.grid) else { return };
         if !seen.has_counter || newest.is_some_and(|newest| slot <= newest) {
             return;
@@ -200,7 +200,7 @@ impl Meter {
         *hits = if is_close { *hits + 1 } else { 1 };
         *newest = Some(slot);
         if *hits >= GRID_AFTER {
-            self.grid = Grid::On { next: slot.next(), missing: Missing::default(), partly: BTreeSet::new() };
+            self.grid = Grid::On { next: slot.next(), missing: MissingSlots::default(), partly: BTreeSet::new() };
         }
     }
 
@@ -214,25 +214,25 @@ impl Meter {
         }
         partly.remove(&slot);
         if slot < *next {
-            return (missing.remove(Stretch(slot, slot.next())) > 0).then_some(Finding::Came(slot));
+            return (missing.remove(SlotRange(slot, slot.next())) > 0).then_some(Finding::Arrived(slot));
         }
-        let skipped = Stretch((*next).max(slot.plus(-SLOTS_BACK_MAX)), slot);
+        let skipped = SlotRange((*next).max(slot.plus(-SLOTS_BACK_MAX)), slot);
         *next = slot.next();
         if skipped.slots() == 0 {
             return None;
         }
         missing.push(skipped);
-        self.let_old_ones_go();
+        self.drop_oldest();
         Some(Finding::Missing(skipped))
     }
 
-    fn let_old_ones_go(&mut self) {
+    fn drop_oldest(&mut self) {
         let Grid::On { missing, partly, next } = &mut self.grid else { return };
-        while missing.len() > STRETCHES_MAX {
+        while missing.len() > RANGES_MAX {
             let Some(oldest) = missing.first() else { return };
             missing.remove(oldest);
         }
-        let oldest = missing.first().map_or(*next, |stretch| stretch.0);
+        let oldest = missing.first().map_or(*next, |range| range.0);
         partly.retain(|slot| *slot >= oldest);
     }
 }

@@ -43,9 +43,9 @@ impl Slot {
 
 /// Quarter-hours from the first to before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch(pub Slot, pub Slot);
+pub struct SlotRange(pub Slot, pub Slot);
 
-impl Stretch {
+impl SlotRange {
     /// How many they are.
     #[must_use]
     pub fn slots(self) -> u64 {
@@ -58,32 +58,32 @@ impl Stretch {
     }
 }
 
-/// Missing quarter-hours, as stretches in order that do not touch.
+/// MissingSlots quarter-hours, as ranges in order that do not touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Missing(Vec<Stretch>);
+pub(super) struct MissingSlots(Vec<SlotRange>);
 
-impl Missing {
-    /// Adds a stretch that begins where all others have ended, or later.
-    pub(super) fn push(&mut self, stretch: Stretch) {
+impl MissingSlots {
+    /// Adds a range that begins where all others have ended, or later.
+    pub(super) fn push(&mut self, range: SlotRange) {
         match self.0.last_mut() {
-            Some(last) if last.1 == stretch.0 => last.1 = stretch.1,
-            _ => self.0.push(stretch),
+            Some(last) if last.1 == range.0 => last.1 = range.1,
+            _ => self.0.push(range),
         }
     }
 
     pub(super) fn contains(&self, slot: Slot) -> bool {
-        let after = self.0.partition_point(|stretch| stretch.0 <= slot);
-        after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|stretch| slot < stretch.1)
+        let after = self.0.partition_point(|range| range.0 <= slot);
+        after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|range| slot < range.1)
     }
 
-    /// Takes a stretch out, and says how many of it were missing.
-    pub(super) fn remove(&mut self, gone: Stretch) -> u64 {
-        let removed = self.within(gone).map(Stretch::slots).sum();
+    /// Takes a range out, and says how many of it were missing.
+    pub(super) fn remove(&mut self, gone: SlotRange) -> u64 {
+        let removed = self.within(gone).map(SlotRange::slots).sum();
         if removed > 0 {
-            let rests = |stretch: &Stretch| {
-                let before = Stretch(stretch.0, stretch.1.min(gone.0));
-                let after = Stretch(stretch.0.max(gone.1), stretch.1);
+            let rests = |range: &SlotRange| {
+                let before = SlotRange(range.0, range.1.min(gone.0));
+                let after = SlotRange(range.0.max(gone.1), range.1);
                 [before, after].into_iter().filter(|rest| rest.0 < rest.1)
             };
             self.0 = self.0.iter().flat_map(rests).collect();
@@ -91,18 +91,18 @@ impl Missing {
         removed
     }
 
-    /// What of this stretch is missing.
-    pub(super) fn within(&self, wanted: Stretch) -> impl Iterator<Item = Stretch> + '_ {
-        self.0.iter().filter_map(move |stretch| stretch.within(wanted))
+    /// What of this range is missing.
+    pub(super) fn within(&self, wanted: SlotRange) -> impl Iterator<Item = SlotRange> + '_ {
+        self.0.iter().filter_map(move |range| range.within(wanted))
     }
 
-    /// How many stretches.
+    /// How many ranges.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The oldest stretch.
-    pub(super) fn first(&self) -> Option<Stretch> {
+    /// The oldest range.
+    pub(super) fn first(&self) -> Option<SlotRange> {
         self.0.first().copied()
     }
 }
@@ -120,23 +120,23 @@ mod tests {
             pushes in proptest::collection::vec((0_i64..4, 1_i64..6), 0..8),
             removals in proptest::collection::vec((0_i64..60, 0_i64..8), 0..12),
         ) {
-            let (mut missing, mut model, mut end) = (Missing::default(), BTreeSet::new(), 0);
+            let (mut missing, mut model, mut end) = (MissingSlots::default(), BTreeSet::new(), 0);
             for (skipped, slots) in pushes {
                 let from = end + skipped;
                 end = from + slots;
-                missing.push(Stretch(Slot(from), Slot(end)));
+                missing.push(SlotRange(Slot(from), Slot(end)));
                 model.extend(from..end);
             }
             for (from, slots) in removals {
                 let count = model.iter().filter(|slot| (from..from + slots).contains(*slot)).count();
-                prop_assert_eq!(missing.remove(Stretch(Slot(from), Slot(from + slots))), count as u64);
+                prop_assert_eq!(missing.remove(SlotRange(Slot(from), Slot(from + slots))), count as u64);
                 model.retain(|slot| !(from..from + slots).contains(slot));
             }
             for slot in 0..70 {
                 prop_assert_eq!(missing.contains(Slot(slot)), model.contains(&slot));
             }
-            let all = Stretch(Slot(0), Slot(100));
-            prop_assert_eq!(missing.within(all).map(Stretch::slots).sum::<u64>(), model.len() as u64);
+            let all = SlotRange(Slot(0), Slot(100));
+            prop_assert_eq!(missing.within(all).map(SlotRange::slots).sum::<u64>(), model.len() as u64);
             let touching = missing.0.windows(2).any(|pair| pair[0].1 >= pair[1].0);
             prop_assert!(!touching);
         }

@@ -34,12 +34,12 @@ impl Site {
     }
 
     fn at(&self, at: UnixNanos, has_counter: bool) {
-        let seen = Seen { meter: meter(1), at, has_counter, is_repair: false };
+        let seen = SeenReading { meter: meter(1), at, has_counter, is_repair: false };
         self.coverage.note("home", at.saturating_add(MINUTE_NS), [seen].into_iter());
     }
 
     fn fetches(&self, number: i64) {
-        let seen = Seen { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
+        let seen = SeenReading { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
         self.coverage.note("home", slot(number + 50), [seen].into_iter());
     }
 
@@ -222,7 +222,7 @@ fn a_meter_that_is_gone_for_good_is_not_missed_for_ever() {
 fn a_time_in_the_future_says_nothing() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
-    let seen = Seen { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
+    let seen = SeenReading { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
     site.coverage.note("home", slot(4), [seen].into_iter());
     site.sends(4);
     assert_eq!(site.open(), []);

@@ -1,8 +1,8 @@
 //! All that is known, and how it changes: pure, without files and locks.
 
 use super::gap::{Extent, Gap, GapId, GapState, RepairRequest};
-use super::meter::{Finding, MissingValues, Meter, Seen};
-use super::slot::{SLOT_NS, Slot, Stretch};
+use super::meter::{Finding, MissingValues, Meter, SeenReading};
+use super::slot::{SLOT_NS, Slot, SlotRange};
 use crate::journal::Position;
 use crate::reading::{MeterId, UnixNanos};
 use std::collections::{BTreeMap, HashMap};
@@ -34,14 +34,14 @@ pub(super) struct GapTracker {
 }
 
 impl GapTracker {
-    pub(super) fn note(&mut self, source: &str, seen: Seen, received: UnixNanos) {
-        let Seen { meter: id, is_repair, .. } = seen;
+    pub(super) fn note(&mut self, source: &str, seen: SeenReading, received: UnixNanos) {
+        let SeenReading { meter: id, is_repair, .. } = seen;
         if seen.at.since(received) > AHEAD_NS_MAX {
             return;
         }
         self.has_changed = true;
         let Some(meter) = self.meters.get_mut(&id) else {
-            self.make_room_for_a_meter();
+            self.make_room_for_meter();
             self.meters.insert(id, Meter::new(source, seen));
             return;
         };
@@ -50,14 +50,14 @@ impl GapTracker {
         }
         match meter.note(seen) {
             None => {}
-            Some(Finding::Missing(stretch)) => self.found(id, Extent::Slots(stretch), received),
+            Some(Finding::Missing(range)) => self.found(id, Extent::Slots(range), received),
             Some(Finding::Silence { from, until }) => self.found(id, Extent::Silence { from, until }, received),
-            Some(Finding::Came(slot)) => self.came(id, slot, received, is_repair),
+            Some(Finding::Arrived(slot)) => self.arrived(id, slot, received, is_repair),
         }
         if is_repair {
             self.fetched(id, seen.at);
         } else {
-            self.heard_again(id, seen.at, received);
+            self.note_return(id, seen.at, received);
         }
     }
 
@@ -66,8 +66,8 @@ impl GapTracker {
         let findings: Vec<_> =
             self.meters.iter_mut().filter_map(|(id, meter)| Some((*id, meter.judge(judged)?))).collect();
         for (id, finding) in findings {
-            if let Finding::Missing(stretch) = finding {
-                self.found(id, Extent::Slots(stretch), now);
+            if let Finding::Missing(range) = finding {
+                self.found(id, Extent::Slots(range), now);
             }
         }
         let gone: Vec<MeterId> = self
@@ -90,15 +90,15 @@ impl GapTracker {
     fn found(&mut self, id: MeterId, extent: Extent, now: UnixNanos) {
         self.has_changed = true;
         let source = self.meters.get(&id).map(|meter| meter.source.clone()).unwrap_or_default();
-        if let Extent::Slots(stretch) = extent {
+        if let Extent::Slots(range) = extent {
             let last = self.open.get(&id).and_then(|open| open.last()).copied();
             let last = last.and_then(|last| self.gaps.get_mut(&last));
-            if let Some(gap) = last.filter(|gap| gap.slots().is_some_and(|slots| slots.1 == stretch.0)) {
-                gap.extent = Extent::Slots(Stretch(gap.slots().map_or(stretch.0, |slots| slots.0), stretch.1));
+            if let Some(gap) = last.filter(|gap| gap.slots().is_some_and(|slots| slots.1 == range.0)) {
+                gap.extent = Extent::Slots(SlotRange(gap.slots().map_or(range.0, |slots| slots.0), range.1));
                 return;
             }
         }
-        self.make_room_for_a_gap();
+        self.make_room_for_gap();
         let gap = GapId(self.next_gap);
         self.next_gap += 1;
         self.gaps.insert(gap, Gap::new(gap, id, &source, extent, now));
@@ -106,9 +106,9 @@ impl GapTracker {
     }
 
     /// A quarter-hour that was missing is there.
-    fn came(&mut self, id: MeterId, slot: Slot, now: UnixNanos, is_repair: bool) {
+    fn arrived(&mut self, id: MeterId, slot: Slot, now: UnixNanos, is_repair: bool) {
         let holds = |gap: &Gap| gap.slots().is_some_and(|slots| (slots.0..slots.1).contains(&slot));
-        let Some(gap) = self.open_gap(id, holds) else { return };
+        let Some(gap) = self.find_open_gap(id, holds) else { return };
         if is_repair {
             gap.repaired += 1;
         } else {
@@ -124,21 +124,21 @@ impl GapTracker {
     /// A fetched reading fell into a silence.
     fn fetched(&mut self, id: MeterId, at: UnixNanos) {
         let is_within = |gap: &Gap| matches!(gap.extent, Extent::Silence { from, until } if from < at && at < until);
-        if let Some(gap) = self.open_gap(id, is_within) {
+        if let Some(gap) = self.find_open_gap(id, is_within) {
             gap.repaired += 1;
         }
     }
 
     /// A meter that is back may have sent what it had stored: worth a look at once.
-    fn heard_again(&mut self, id: MeterId, at: UnixNanos, now: UnixNanos) {
+    fn note_return(&mut self, id: MeterId, at: UnixNanos, now: UnixNanos) {
         let is_back = |gap: &Gap| gap.asked > 0 && !gap.is_back && at > gap.extent.until();
-        if let Some(gap) = self.open_gap(id, is_back) {
+        if let Some(gap) = self.find_open_gap(id, is_back) {
             gap.is_back = true;
             gap.ask_at = gap.ask_at.min(now);
         }
     }
 
-    fn open_gap(&mut self, id: MeterId, is_it: impl Fn(&Gap) -> bool) -> Option<&mut Gap> {
+    fn find_open_gap(&mut self, id: MeterId, is_it: impl Fn(&Gap) -> bool) -> Option<&mut Gap> {
         let open = self.open.get(&id)?;
         let found = open.iter().find(|gap| self.gaps.get(gap).is_some_and(&is_it)).copied()?;
         self.gaps.get_mut(&found)
@@ -167,10 +167,10 @@ impl GapTracker {
         let gap = due.min_by_key(|gap| gap.extent.from())?;
         let (from, until) = match gap.extent {
             Extent::Silence { from, until } => (from, until),
-            Extent::Slots(stretch) => {
-                let rest = Stretch(gap.asked_until.unwrap_or(stretch.0).max(stretch.0), stretch.1);
+            Extent::Slots(range) => {
+                let rest = SlotRange(gap.asked_until.unwrap_or(range.0).max(range.0), range.1);
                 let missing = self.meters.get(&gap.meter)?.missing_within(rest);
-                let from = missing.first().map_or(stretch.0, |first| first.0);
+                let from = missing.first().map_or(range.0, |first| first.0);
                 let last = missing.last().map_or(from, |last| last.1.plus(-1));
                 (from.time(), last.min(from.plus(i64::from(slots_max) - 1)).time())
             }
@@ -196,7 +196,7 @@ impl GapTracker {
         let is_partly = gap.slots().is_some_and(|slots| reached < slots.1);
         if is_partly {
             gap.asked_until = Some(reached);
-            let rest = Stretch(reached, gap.slots().map_or(reached, |slots| slots.1));
+            let rest = SlotRange(reached, gap.slots().map_or(reached, |slots| slots.1));
             let gap = (gap.id, gap.meter);
             let has_rest = self.meters.get(&gap.1).is_some_and(|meter| !meter.missing_within(rest).is_empty());
             if has_rest {
@@ -204,13 +204,13 @@ impl GapTracker {
             }
         }
         let Some(gap) = self.gaps.get_mut(&request.gap) else { return };
-        if gap.was_asked(now) {
+        if gap.finish_attempt(now) {
             return;
         }
         let (id, meter, slots) = (gap.id, gap.meter, gap.slots());
         let state = if gap.repaired > 0 && slots.is_none() { GapState::Repaired } else { GapState::NotAtSource };
         if let (Some(slots), Some(meter)) = (slots, self.meters.get_mut(&meter)) {
-            meter.give_up(slots);
+            meter.stop_expecting(slots);
         }
         self.close(id, state, now);
     }
@@ -224,10 +224,10 @@ impl GapTracker {
 
     pub(super) fn slots_missing(&self, gap: &Gap) -> u64 {
         let Some(slots) = gap.slots().filter(|_| gap.is_open()) else { return 0 };
-        self.meters.get(&gap.meter).map_or(0, |meter| meter.missing_within(slots).into_iter().map(Stretch::slots).sum())
+        self.meters.get(&gap.meter).map_or(0, |meter| meter.missing_within(slots).into_iter().map(SlotRange::slots).sum())
     }
 
-    fn make_room_for_a_meter(&mut self) {
+    fn make_room_for_meter(&mut self) {
         if self.meters.len() < METERS_MAX {
             return;
         }
@@ -237,7 +237,7 @@ impl GapTracker {
         }
     }
 
-    fn make_room_for_a_gap(&mut self) {
+    fn make_room_for_gap(&mut self) {
         if self.gaps.len() < GAPS_MAX {
             return;
         }

@@ -176,7 +176,7 @@ impl Devices {
             ));
         }
         readings.retain(|reading| {
-            let is_newer = noted.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
+            let is_newer = noted.coverage().newest_measurement(reading.meter).is_none_or(|newest| newest < reading.at);
             let is_wanted = !reading.samples.is_empty() && is_newer;
             if !is_wanted {
                 inlet.pass_over(reading.meter, reading.at);
