@@ -14,17 +14,17 @@
 //!   times, so all versions that are remembered get another one.
 
 mod file;
-mod known;
+mod history;
 mod points;
 #[cfg(test)]
 mod tests;
 
-pub use known::TEXT_CHARS_MAX;
+pub use history::TEXT_CHARS_MAX;
 pub use points::Points;
 
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, encode};
-use known::Known;
+use history::VersionHistory;
 use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -49,14 +49,14 @@ pub enum DescribeError {
     NotTaken(String),
 }
 
-/// What is known of all meters; a clone is the same.
+/// What is history of all meters; a clone is the same.
 #[derive(Clone)]
-pub struct Meters(Arc<State>);
+pub struct Meters(Arc<MetersInner>);
 
-struct State {
+struct MetersInner {
     file: PathBuf,
     points: Points,
-    known: Mutex<Known>,
+    history: Mutex<VersionHistory>,
 }
 
 impl Meters {
@@ -66,9 +66,9 @@ impl Meters {
     #[must_use]
     pub fn open(data_directory: &Path, points: Points, now: UnixNanos) -> Self {
         let file = data_directory.join(file::FILE);
-        let mut known = file::read_or_begin_anew(&file, now);
-        known.begin(&points);
-        Self(Arc::new(State { file, points, known: Mutex::new(known) }))
+        let mut history = file::read_or_start_empty(&file, now);
+        history.begin(&points);
+        Self(Arc::new(MetersInner { file, points, history: Mutex::new(history) }))
     }
 
     /// Compares what `source` tells of meters with what was described last, and hands
@@ -85,27 +85,27 @@ impl Meters {
         now: UnixNanos,
         mut record: impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), DescribeError> {
-        let mut known = self.0.known.lock();
-        self.record(&mut known, &mut record)?;
-        known.compare(source, told, &self.0.points, now);
-        self.record(&mut known, &mut record)
+        let mut history = self.0.history.lock();
+        self.record(&mut history, &mut record)?;
+        history.compare(source, told, &self.0.points, now);
+        self.record(&mut history, &mut record)
     }
 
     fn record(
         &self,
-        known: &mut Known,
+        history: &mut VersionHistory,
         record: &mut impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), DescribeError> {
-        let versions = known.waiting();
+        let versions = history.waiting();
         if versions.is_empty() {
             return Ok(());
         }
         let file = &self.0.file;
-        file::write(file, known).map_err(|error| DescribeError::File { file: file.clone(), error })?;
+        file::write(file, history).map_err(|error| DescribeError::File { file: file.clone(), error })?;
         for batch in versions.chunks(BATCH_VERSIONS_MAX) {
             record(&encode(batch.iter().copied())).map_err(DescribeError::NotTaken)?;
         }
-        known.recorded();
+        history.recorded();
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! `meters.json.damaged` and begun anew, but not as on a first start: what the stores
 //! have of the time before stands, and every meter gets a version from now on.
 
-use super::known::{Known, Meter};
+use super::history::{VersionHistory, Meter};
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};
@@ -62,52 +62,52 @@ impl StoredVersion {
     }
 }
 
-fn to_bytes(known: &Known) -> Vec<u8> {
+fn to_bytes(history: &VersionHistory) -> Vec<u8> {
     let versions = |meter: &Meter| meter.versions.iter().map(StoredVersion::of).collect();
-    let meters = known.meters.iter().map(|(id, meter)| (id.uuid(), versions(meter))).collect();
+    let meters = history.meters.iter().map(|(id, meter)| (id.uuid(), versions(meter))).collect();
     // Only maps with keys that are no text could fail, and there are none.
-    serde_json::to_vec(&Stored { unknown_from: known.unknown_from.0, meters }).unwrap_or_default()
+    serde_json::to_vec(&Stored { unknown_from: history.unknown_from.0, meters }).unwrap_or_default()
 }
 
-fn from_bytes(bytes: &[u8], now: UnixNanos) -> io::Result<Known> {
+fn from_bytes(bytes: &[u8], now: UnixNanos) -> io::Result<VersionHistory> {
     let stored: Stored = serde_json::from_slice(bytes)?;
-    let mut known = Known::new(UnixNanos(stored.unknown_from));
+    let mut history = VersionHistory::new(UnixNanos(stored.unknown_from));
     for (id, versions) in stored.meters {
         if versions.is_empty() {
             return Err(io::Error::other("a meter in it has no version"));
         }
         let versions = versions.into_iter().map(|version| version.version(id)).collect();
-        known.meters.insert(MeterId::from(id), Meter { named: now, versions });
+        history.meters.insert(MeterId::from(id), Meter { named: now, versions });
     }
-    Ok(known)
+    Ok(history)
 }
 
 /// What is stored; nothing on a first start, and what follows from its loss where it
 /// cannot be read.
-pub(super) fn read_or_begin_anew(file: &Path, now: UnixNanos) -> Known {
+pub(super) fn read_or_start_empty(file: &Path, now: UnixNanos) -> VersionHistory {
     let error = match load(file, now) {
-        Ok(known) => return known.unwrap_or_else(|| Known::new(UnixNanos(0))),
+        Ok(history) => return history.unwrap_or_else(|| VersionHistory::new(UnixNanos(0))),
         Err(error) => error,
     };
     tracing::warn!(
         file = %file.display(), %error,
         "what was described of the meters cannot be read; it is kept beside, and they are described anew from now on"
     );
-    let known = Known::new(now);
+    let history = VersionHistory::new(now);
     // The copy first: at no moment is the file missing, which would be a first start.
-    let begun = fs::copy(file, file.with_extension("json.damaged")).and_then(|_| write(file, &known));
+    let begun = fs::copy(file, file.with_extension("json.damaged")).and_then(|_| write(file, &history));
     if let Err(error) = begun {
         tracing::warn!(file = %file.display(), %error, "that cannot be stored yet; it is tried again");
     }
-    known
+    history
 }
 
-fn load(file: &Path, now: UnixNanos) -> io::Result<Option<Known>> {
+fn load(file: &Path, now: UnixNanos) -> io::Result<Option<VersionHistory>> {
     let bytes = read_at_most(file, FILE_BYTES_MAX)?;
     bytes.map(|bytes| from_bytes(&bytes, now)).transpose()
 }
 
 /// Replaces the file. When this returns it is on disk.
-pub(super) fn write(file: &Path, known: &Known) -> io::Result<()> {
-    replace(file, &to_bytes(known), Rights::PRIVATE)
+pub(super) fn write(file: &Path, history: &VersionHistory) -> io::Result<()> {
+    replace(file, &to_bytes(history), Rights::PRIVATE)
 }

@@ -1,8 +1,8 @@
 //! Versions: what makes one, what does not, and what a kill at any moment leaves.
 
-use super::known::{METERS_MAX, VERSIONS_MAX};
+use super::history::{METERS_MAX, VERSIONS_MAX};
 use super::*;
-use crate::wire::meters::{Named, Version, versions};
+use crate::wire::meters::{VendorCode, Version, versions};
 use proptest::prelude::*;
 use std::fs;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn description(name: &str, serial: &str) -> Description {
         name: name.to_owned(),
         serial: serial.to_owned(),
         vendor: "smart-me".to_owned(),
-        family: Named { number: 12, name: "three-phase".to_owned() },
+        family: VendorCode { number: 12, name: "three-phase".to_owned() },
         ..Description::default()
     }
 }
@@ -276,13 +276,13 @@ fn meters_and_versions_and_texts_are_bounded_and_who_was_not_listed_for_a_month_
         let name = minute.to_string();
         stand.tell("acme", &[(1, &name, "63")], minutes(minute));
     }
-    let known = stand.meters.0.known.lock().meters[&id(1)].versions.len();
-    assert_eq!(known, VERSIONS_MAX);
-    let month_later = after(known::FORGOTTEN_AFTER + Duration::from_mins(5));
+    let history = stand.meters.0.history.lock().meters[&id(1)].versions.len();
+    assert_eq!(history, VERSIONS_MAX);
+    let month_later = after(history::FORGOTTEN_AFTER + Duration::from_mins(5));
     let new = stand.tell("acme", &[(99, "One more", "63")], month_later);
     assert_eq!(outline(&new), [(0, None, "One more")]);
     // Who was forgotten has versions in the stores already, which must stand.
-    let new = stand.tell("acme", &[(2, "Back", "63")], after(known::FORGOTTEN_AFTER * 2));
+    let new = stand.tell("acme", &[(2, "Back", "63")], after(history::FORGOTTEN_AFTER * 2));
     assert_eq!(outline(&new), [(month_later.0, None, "Back")]);
 }
 
@@ -299,7 +299,7 @@ proptest! {
         let mut stand = Stand::new();
         for (minute, (meter, name, is_refused, is_restart)) in (0..).zip(steps) {
             let told: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
-            let is_refused = is_refused && !stand.meters.0.known.lock().meters.is_empty();
+            let is_refused = is_refused && !stand.meters.0.history.lock().meters.is_empty();
             let describe = |stand: &Stand, taken: bool| {
                 let mut new = Vec::new();
                 let record = |body: &[u8]| {

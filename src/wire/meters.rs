@@ -28,11 +28,11 @@ pub struct Description {
     /// Whose numbers these are.
     pub vendor: String,
     /// The make of the device.
-    pub family: Named,
+    pub family: VendorCode,
     /// What is measured.
-    pub energy_type: Named,
+    pub energy_type: VendorCode,
     /// The kind within that.
-    pub sub_type: Named,
+    pub sub_type: VendorCode,
     /// The gateway that reads it.
     pub gateway: String,
     /// The unit of its main counter, as the vendor writes it.
@@ -42,7 +42,7 @@ pub struct Description {
 /// A number of the vendor's, kept even where its word is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Named {
+pub struct VendorCode {
     /// The vendor's number.
     pub number: i64,
     /// Its word; empty where it is not known.
@@ -122,9 +122,9 @@ impl Version {
                 serial: message.serial,
                 meter_serial: message.meter_serial,
                 vendor: message.vendor,
-                family: Named { number: message.family, name: message.family_name },
-                energy_type: Named { number: message.energy_type, name: message.energy_type_name },
-                sub_type: Named { number: message.sub_type, name: message.sub_type_name },
+                family: VendorCode { number: message.family, name: message.family_name },
+                energy_type: VendorCode { number: message.energy_type, name: message.energy_type_name },
+                sub_type: VendorCode { number: message.sub_type, name: message.sub_type_name },
                 gateway: message.gateway,
                 unit: message.unit,
             },

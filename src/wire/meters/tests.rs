@@ -22,7 +22,7 @@ proptest! {
 
 #[test]
 fn what_was_encoded_is_read_again() {
-    let named = |number, name: &str| Named { number, name: name.to_owned() };
+    let named = |number, name: &str| VendorCode { number, name: name.to_owned() };
     let version = Version {
         meter: MeterId::from(Uuid::from_u128(7)),
         metering_point: "house-1".to_owned(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A meter that two accounts see is described by one of them, until that one has not
 /// named it for so long.
-const HELD_FOR: Duration = Duration::from_hours(24);
+const OWNER_TIMEOUT: Duration = Duration::from_hours(24);
 /// Meters remembered.
 pub(super) const METERS_MAX: usize = if cfg!(test) { 4 } else { 100_000 };
 /// Versions remembered of a meter; older ones stay in the stores as they are.
@@ -24,7 +24,7 @@ pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// What was described.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct VersionHistory {
     pub(super) meters: BTreeMap<MeterId, Meter>,
     /// From when on the first version of a meter holds that is not known.
     pub(super) unknown_from: UnixNanos,
@@ -43,7 +43,7 @@ pub(super) struct Meter {
     pub(super) versions: Vec<Version>,
 }
 
-impl Known {
+impl VersionHistory {
     /// No meter yet. The first version of each will hold from `unknown_from`: 1970, or
     /// later where descriptions of before that were made and are lost.
     pub(super) fn new(unknown_from: UnixNanos) -> Self {
@@ -109,7 +109,7 @@ impl Known {
     }
 
     fn add(&mut self, version: Version, now: UnixNanos) {
-        if self.meters.len() >= METERS_MAX && !self.makes_room(now) {
+        if self.meters.len() >= METERS_MAX && !self.make_room(now) {
             return;
         }
         self.waiting.insert((version.meter, version.valid_from));
@@ -117,7 +117,7 @@ impl Known {
     }
 
     /// Forgets who may be forgotten, looked for once a list. Whether there is room now.
-    fn makes_room(&mut self, now: UnixNanos) -> bool {
+    fn make_room(&mut self, now: UnixNanos) -> bool {
         if self.full_at == Some(now) {
             return false;
         }
@@ -138,7 +138,7 @@ impl Meter {
         let Some(open) = self.versions.last_mut() else { return };
         let is_silent = open.description == Description::default();
         let is_others = open.source != new.source;
-        if is_others && !is_silent && !is_past(self.named, HELD_FOR, now) {
+        if is_others && !is_silent && !is_past(self.named, OWNER_TIMEOUT, now) {
             return;
         }
         self.named = now;
