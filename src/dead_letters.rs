@@ -15,7 +15,7 @@
 //!
 //! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open letters. When
 //! they are reached, the oldest open letters give way, counted and logged, as long
-//! as they are of a kind that may ([`Kind::gives_way`]): else a single meter with a
+//! as they are of a kind that may ([`Kind::is_evictable`]): else a single meter with a
 //! wrong clock would stop the keeper, the journal behind it, and ingest. An older
 //! letter that may not give way holds the room of all after it; then a new one is
 //! an error for whoever writes it, who stops and says so.
@@ -24,12 +24,12 @@
 
 mod index;
 mod letter;
-mod look;
+mod read;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Kind, Letter, LetterId, Listed, ListedRow, Row, Settlement};
-pub use look::{Found, read_all, read_one};
+pub use letter::{Kind, DeadLetter, LetterId, LetterSummary, RowSummary, Row, Settlement};
+pub use read::{StoredLetter, read_all, read_one};
 
 use crate::clock::Clock;
 use crate::journal::{
@@ -51,7 +51,7 @@ pub const OPEN_LETTERS_MAX: usize = if cfg!(test) { 8 } else { 20_000 };
 
 const SEGMENT_BYTES: u64 = 20 << 20;
 /// Many at once, so that a full house is not cleared letter by letter.
-const EVICTED_AT_ONCE: usize = if cfg!(test) { 2 } else { 500 };
+const EVICTION_BATCH: usize = if cfg!(test) { 2 } else { 500 };
 const OPEN_CURSOR: &str = "open";
 /// Formats of this journal's records; numbers are stored and never reused.
 const FORMAT_LETTER: u16 = 1;
@@ -103,7 +103,7 @@ pub enum DeadLetterError {
     Settled(LetterId),
     /// The record is not what this program writes.
     #[error("dead letter {0} cannot be understood: {1}")]
-    Unclear(LetterId, String),
+    Invalid(LetterId, String),
 }
 
 /// The letters' journal, as it is opened.
@@ -131,7 +131,7 @@ impl DeadLetters {
         while let Some(record) = reader.read()? {
             let id = LetterId(record.sequence.0);
             match record.header.format {
-                FORMAT_LETTER => match Letter::decode(record.payload) {
+                FORMAT_LETTER => match DeadLetter::decode(record.payload) {
                     Ok(letter) => index.add(id, &letter),
                     Err(why) => tracing::error!(letter = id.0, why, "a dead letter cannot be understood"),
                 },
@@ -144,7 +144,7 @@ impl DeadLetters {
             }
         }
         let letters = Self { journal, clock, source, rule, index: Arc::new(Mutex::new(index)) };
-        letters.show_counts(&letters.index());
+        letters.set_gauges(&letters.index());
         letters.store_cursor(&mut letters.index())?;
         Ok(letters)
     }
@@ -154,7 +154,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When there is no room, or the disk fails: the caller must not go on.
-    pub fn add(&self, letter: &Letter) -> Result<LetterId, DeadLetterError> {
+    pub fn add(&self, letter: &DeadLetter) -> Result<LetterId, DeadLetterError> {
         let mut index = self.index();
         if let Some(id) = index.find(letter) {
             return Ok(id);
@@ -164,7 +164,7 @@ impl DeadLetters {
         let id = self.append_letter(&mut index, letter)?;
         index.add(id, letter);
         metrics::counter("meterline_dead_letters_total", &[("kind", letter.kind.label().to_owned())]).increment(1);
-        self.show_counts(&index);
+        self.set_gauges(&index);
         Ok(id)
     }
 
@@ -172,11 +172,11 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When there is none of that number, or it cannot be read.
-    pub fn get(&self, id: LetterId) -> Result<Letter, DeadLetterError> {
+    pub fn get(&self, id: LetterId) -> Result<DeadLetter, DeadLetterError> {
         let mut reader = self.journal.reader(Sequence(id.0)).map_err(|_| DeadLetterError::Unknown(id))?;
         match reader.read()? {
             Some(record) if record.header.format == FORMAT_LETTER => {
-                Letter::decode(record.payload).map_err(|why| DeadLetterError::Unclear(id, why))
+                DeadLetter::decode(record.payload).map_err(|why| DeadLetterError::Invalid(id, why))
             }
             _ => Err(DeadLetterError::Unknown(id)),
         }
@@ -195,7 +195,7 @@ impl DeadLetters {
         }
         self.append(FORMAT_SETTLED, &letter::encode_settlement(id, how))?;
         index.settle(id);
-        self.show_counts(&index);
+        self.set_gauges(&index);
         self.store_cursor(&mut index)
     }
 
@@ -218,7 +218,7 @@ impl DeadLetters {
     }
 
     /// Appends a letter, after others have given way if need be.
-    fn append_letter(&self, index: &mut Index, letter: &Letter) -> Result<LetterId, DeadLetterError> {
+    fn append_letter(&self, index: &mut Index, letter: &DeadLetter) -> Result<LetterId, DeadLetterError> {
         let payload = letter.encode();
         while index.len() >= OPEN_LETTERS_MAX {
             self.evict(index)?;
@@ -236,8 +236,8 @@ impl DeadLetters {
     /// The oldest open letters give way.
     fn evict(&self, index: &mut Index) -> Result<(), DeadLetterError> {
         let mut evicted = Vec::new();
-        while let Some((id, kind)) = index.oldest().filter(|(_, kind)| kind.gives_way()) {
-            if evicted.len() >= EVICTED_AT_ONCE {
+        while let Some((id, kind)) = index.oldest().filter(|(_, kind)| kind.is_evictable()) {
+            if evicted.len() >= EVICTION_BATCH {
                 break;
             }
             index.settle(id);
@@ -254,13 +254,13 @@ impl DeadLetters {
         );
         // The room is free only once the cursor has let go of it.
         self.store_cursor(index)?;
-        evicted.into_iter().for_each(|(id, kind)| self.note_evicted(id, kind));
+        evicted.into_iter().for_each(|(id, kind)| self.record_eviction(id, kind));
         Ok(())
     }
 
     /// So that it does not come back as open after a restart. Where even that finds
     /// no room it does, for as long as its segment is there.
-    fn note_evicted(&self, id: LetterId, kind: Kind) {
+    fn record_eviction(&self, id: LetterId, kind: Kind) {
         metrics::counter("meterline_dead_letters_evicted_total", &[("kind", kind.label().to_owned())]).increment(1);
         let settlement = letter::encode_settlement(id, Settlement::Evicted);
         if let Err(error) = self.begin_append(FORMAT_SETTLED, &settlement) {
@@ -296,7 +296,7 @@ impl DeadLetters {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]
-    fn show_counts(&self, index: &Index) {
+    fn set_gauges(&self, index: &Index) {
         for kind in Kind::ALL {
             let gauge = metrics::gauge("meterline_dead_letters", &[("kind", kind.label().to_owned())]);
             gauge.set(index.count(kind) as f64);

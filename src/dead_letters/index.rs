@@ -1,6 +1,6 @@
 //! Which letters are open, by number and by what they are about.
 
-use super::letter::{Kind, Letter, LetterId, Row};
+use super::letter::{Kind, DeadLetter, LetterId, Row};
 use crate::journal::{JournalId, Sequence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,7 +15,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(letter: &Letter) -> Self {
+    fn of(letter: &DeadLetter) -> Self {
         Self {
             kind: letter.kind,
             journal: letter.journal,
@@ -38,7 +38,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn add(&mut self, id: LetterId, letter: &Letter) {
+    pub(super) fn add(&mut self, id: LetterId, letter: &DeadLetter) {
         let subject = Subject::of(letter);
         self.counts[letter.kind.index()] += 1;
         self.by_subject.insert(subject.clone(), id);
@@ -52,7 +52,7 @@ impl Index {
         }
     }
 
-    pub(super) fn find(&self, letter: &Letter) -> Option<LetterId> {
+    pub(super) fn find(&self, letter: &DeadLetter) -> Option<LetterId> {
         self.by_subject.get(&Subject::of(letter)).copied()
     }
 

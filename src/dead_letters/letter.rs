@@ -49,7 +49,7 @@ impl Kind {
     /// What a sender sends must never stop the service. What a sink could not store
     /// had been promised to be stored: that sink stops until somebody decides.
     #[must_use]
-    pub fn gives_way(self) -> bool {
+    pub fn is_evictable(self) -> bool {
         match self {
             Self::Undecodable | Self::SetAside | Self::RefusedBody => true,
             Self::RefusedRow | Self::Poison => false,
@@ -96,7 +96,7 @@ pub struct Row {
 
 /// Something that could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Why.
     pub kind: Kind,
     /// Who brought the record.
@@ -119,9 +119,9 @@ pub struct Letter {
     pub body: Vec<u8>,
 }
 
-/// A letter as it is listed: everything but the body.
+/// A letter as it is summary: everything but the body.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Listed {
+pub struct LetterSummary {
     /// Why.
     pub kind: Kind,
     /// Who brought the record.
@@ -139,14 +139,14 @@ pub struct Listed {
     pub sink: Option<String>,
     /// The row.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub row: Option<ListedRow>,
+    pub row: Option<RowSummary>,
     /// What happened.
     pub reason: String,
 }
 
-/// A row as it is listed.
+/// A row as it is summary.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ListedRow {
+pub struct RowSummary {
     /// The reading's place in the record.
     pub index: u32,
     /// Whose.
@@ -157,11 +157,11 @@ pub struct ListedRow {
     pub at_ns: i64,
 }
 
-impl Letter {
+impl DeadLetter {
     /// The letter without its body.
     #[must_use]
-    pub fn listed(&self) -> Listed {
-        Listed {
+    pub fn summary(&self) -> LetterSummary {
+        LetterSummary {
             kind: self.kind,
             source: self.source.clone(),
             received_ns: self.received.0,
@@ -169,7 +169,7 @@ impl Letter {
             sequence: self.sequence.0,
             format: self.format,
             sink: self.sink.clone(),
-            row: self.row.map(|row| ListedRow {
+            row: self.row.map(|row| RowSummary {
                 index: row.index,
                 meter: row.meter.uuid(),
                 obis: row.obis.to_string(),
@@ -181,7 +181,7 @@ impl Letter {
 
     /// The letter as it is written.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(&self.listed()).unwrap_or_default();
+        let mut bytes = serde_json::to_vec(&self.summary()).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.body);
         bytes
@@ -194,27 +194,27 @@ impl Letter {
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let line = bytes.iter().position(|&byte| byte == b'\n').ok_or("its first line has no end")?;
         let (head, body) = bytes.split_at(line);
-        let listed: Listed = serde_json::from_slice(head).map_err(|error| error.to_string())?;
-        let row = listed.row.map(Row::try_from).transpose()?;
+        let summary: LetterSummary = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+        let row = summary.row.map(Row::try_from).transpose()?;
         Ok(Self {
-            kind: listed.kind,
-            source: listed.source,
-            received: UnixNanos(listed.received_ns),
-            journal: JournalId(listed.journal),
-            sequence: Sequence(listed.sequence),
-            format: listed.format,
-            sink: listed.sink,
+            kind: summary.kind,
+            source: summary.source,
+            received: UnixNanos(summary.received_ns),
+            journal: JournalId(summary.journal),
+            sequence: Sequence(summary.sequence),
+            format: summary.format,
+            sink: summary.sink,
             row,
-            reason: listed.reason,
+            reason: summary.reason,
             body: body.get(1..).unwrap_or_default().to_vec(),
         })
     }
 }
 
-impl TryFrom<ListedRow> for Row {
+impl TryFrom<RowSummary> for Row {
     type Error = String;
 
-    fn try_from(row: ListedRow) -> Result<Self, String> {
+    fn try_from(row: RowSummary) -> Result<Self, String> {
         let obis = row.obis.parse().map_err(|error| format!("{error}"))?;
         Ok(Self { index: row.index, meter: MeterId::from(row.meter), obis, at: UnixNanos(row.at_ns) })
     }

@@ -5,8 +5,8 @@ use crate::journal::JournalId;
 use crate::reading::{MeterId, Obis, UnixNanos};
 use uuid::Uuid;
 
-fn letter(kind: Kind, sequence: u64) -> Letter {
-    Letter {
+fn letter(kind: Kind, sequence: u64) -> DeadLetter {
+    DeadLetter {
         kind,
         source: "building-a".to_owned(),
         received: UnixNanos(1_795_266_907_250_000_000),

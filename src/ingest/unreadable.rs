@@ -6,7 +6,7 @@
 //! again after a restart. Beyond it such a body is refused and not kept; both are
 //! counted.
 
-use crate::dead_letters::{DeadLetters, Kind, Letter};
+use crate::dead_letters::{DeadLetters, Kind, DeadLetter};
 use crate::journal::{JournalId, Sequence};
 use crate::metrics;
 use crate::reading::UnixNanos;
@@ -102,7 +102,7 @@ impl RefusedBodies {
         if is_kept { self.kept.increment(1) } else { self.not_kept.increment(1) }
     }
 
-    async fn write(&self, letters: DeadLetters, letter: Letter) -> bool {
+    async fn write(&self, letters: DeadLetters, letter: DeadLetter) -> bool {
         let Ok(_turn) = self.turn.acquire().await else { return false };
         let source = letter.source.clone();
         // It waits for a sync.
@@ -134,10 +134,10 @@ pub(super) struct Refused<'a> {
 impl Refused<'_> {
     /// There is no record that it is about, so its digest names it: the same body sent
     /// again is the same letter.
-    fn letter(&self) -> Letter {
+    fn letter(&self) -> DeadLetter {
         let digest: [u8; 32] = Sha256::digest(self.bytes).into();
         let (id, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        Letter {
+        DeadLetter {
             kind: Kind::RefusedBody,
             source: self.source.to_string(),
             received: self.received,

@@ -1,6 +1,6 @@
 //! Reading the letters without a lock, beside a running service.
 
-use super::letter::{self, Letter, LetterId, Settlement};
+use super::letter::{self, DeadLetter, LetterId, Settlement};
 use super::{DeadLetterError, FORMAT_LETTER, FORMAT_SETTLED};
 use crate::journal::{Sequence, inspect};
 use std::collections::BTreeMap;
@@ -8,11 +8,11 @@ use std::path::Path;
 
 /// A letter and what was decided about it.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct StoredLetter {
     /// Its number.
     pub id: LetterId,
     /// The letter.
-    pub letter: Letter,
+    pub letter: DeadLetter,
     /// What was decided; `None` while it is open.
     pub settled: Option<Settlement>,
 }
@@ -22,7 +22,7 @@ pub struct Found {
 ///
 /// # Errors
 /// When the directory cannot be read or is damaged.
-pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<Vec<Found>, DeadLetterError> {
+pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<Vec<StoredLetter>, DeadLetterError> {
     let inspection = inspect::open(directory)?;
     let mut found = BTreeMap::new();
     let mut reader = inspection.view().reader(inspection.view().oldest())?;
@@ -30,15 +30,15 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
         let id = LetterId(record.sequence.0);
         match record.header.format {
             FORMAT_LETTER => {
-                let mut letter = Letter::decode(record.payload).map_err(|why| DeadLetterError::Unclear(id, why))?;
+                let mut letter = DeadLetter::decode(record.payload).map_err(|why| DeadLetterError::Invalid(id, why))?;
                 if !wanted(id) {
                     letter.body = Vec::new();
                 }
-                found.insert(id, Found { id, letter, settled: None });
+                found.insert(id, StoredLetter { id, letter, settled: None });
             }
             FORMAT_SETTLED => {
                 let (id, how) = letter::decode_settlement(record.payload)
-                    .map_err(|why| DeadLetterError::Unclear(LetterId(record.sequence.0), why))?;
+                    .map_err(|why| DeadLetterError::Invalid(LetterId(record.sequence.0), why))?;
                 if let Some(found) = found.get_mut(&id) {
                     found.settled = Some(how);
                 }
@@ -53,7 +53,7 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
 ///
 /// # Errors
 /// When there is none of that number, or the directory cannot be read.
-pub fn read_one(directory: &Path, id: LetterId) -> Result<Found, DeadLetterError> {
+pub fn read_one(directory: &Path, id: LetterId) -> Result<StoredLetter, DeadLetterError> {
     let inspection = inspect::open(directory)?;
     if !(inspection.view().oldest()..inspection.view().next()).contains(&Sequence(id.0)) {
         return Err(DeadLetterError::Unknown(id));
