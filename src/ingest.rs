@@ -2,7 +2,7 @@
 //!
 //! A source hands over bytes and waits. Ingest stamps the receive time once,
 //! decodes and judges the bytes where they lie, copies them into the journal's
-//! pending group and answers when that group is synced. So [`Taken`] means "on
+//! pending group and answers when that group is synced. So [`Receipt`] means "on
 //! this machine's disk", and a [`Refusal`] that nothing of the body was kept.
 //!
 //! It knows the journal and the wire formats, and neither which source called nor
@@ -23,7 +23,7 @@ mod source_counters;
 mod tests;
 mod unreadable;
 
-pub use entrance::{Entrance, OnUndecodable, SourceOptions, Taken};
+pub use entrance::{Entrance, OnUndecodable, SourceOptions, Receipt};
 pub use handle::{Health, Ingest, Recent};
 pub use meters::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;

@@ -44,11 +44,11 @@ pub enum OnUndecodable {
 
 /// A body that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum Receipt {
     /// There was nothing in it; it is counted and not journaled.
     Empty,
     /// It is on this machine's disk.
-    Safe {
+    Stored {
         /// Its place in the journal.
         sequence: Sequence,
         /// What ingest found.
@@ -96,11 +96,11 @@ impl Entrance {
     ///
     /// # Errors
     /// Why nothing of it was kept.
-    pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Taken, Refusal> {
+    pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Receipt, Refusal> {
         let state = &*self.0;
         if body.is_empty() {
             state.counters.count_empty();
-            return Ok(Taken::Empty);
+            return Ok(Receipt::Empty);
         }
         let judgement = match state.judge(format, body) {
             Err(Refusal::Undecodable(error)) => {
@@ -117,7 +117,7 @@ impl Entrance {
         match synced {
             Ok(sequence) => {
                 state.count(format, body, &judgement);
-                Ok(Taken::Safe { sequence, verdict: judgement.verdict })
+                Ok(Receipt::Stored { sequence, verdict: judgement.verdict })
             }
             Err(error) => Err(state.ingest.refusal(&error)),
         }

@@ -51,10 +51,10 @@ impl Site {
     }
 }
 
-fn verdict(taken: Result<Taken, Refusal>) -> Verdict {
+fn verdict(taken: Result<Receipt, Refusal>) -> Verdict {
     match taken.unwrap() {
-        Taken::Safe { verdict, .. } => verdict,
-        Taken::Empty => panic!("not empty"),
+        Receipt::Stored { verdict, .. } => verdict,
+        Receipt::Empty => panic!("not empty"),
     }
 }
 
@@ -65,7 +65,7 @@ async fn a_taken_body_is_in_the_journal_as_it_came_with_what_the_door_found() {
     let body = site.body(1, Duration::ZERO, 5.0);
     let before = site.clock.now();
     let taken = entrance.take(SmartMe, &body).await.unwrap();
-    assert_eq!(taken, Taken::Safe { sequence: Sequence::FIRST, verdict: Verdict::Deliverable });
+    assert_eq!(taken, Receipt::Stored { sequence: Sequence::FIRST, verdict: Verdict::Deliverable });
     let mut reader = site.journal.reader(Sequence::FIRST).unwrap();
     let record = reader.read().unwrap().unwrap();
     assert_eq!(record.payload, body);
@@ -79,7 +79,7 @@ async fn a_taken_body_is_in_the_journal_as_it_came_with_what_the_door_found() {
 async fn an_empty_body_is_counted_and_not_journaled() {
     let site = site();
     let taken = site.entrance(SourceOptions::default()).take(SmartMe, b"").await.unwrap();
-    assert_eq!(taken, Taken::Empty);
+    assert_eq!(taken, Receipt::Empty);
     assert_eq!(site.journal.next(), Sequence::FIRST);
 }
 
