@@ -14,17 +14,17 @@ mod clock_watch;
 mod drain;
 mod entrance;
 mod handle;
-mod meters;
+mod recent_readings;
 mod rate;
 mod refusal;
-mod shared;
+mod state;
 mod source_counters;
 #[cfg(test)]
 mod tests;
-mod unreadable;
+mod undecodable;
 
 pub use entrance::{Entrance, OnUndecodable, SourceOptions, Receipt};
-pub use handle::{Health, Ingest, Recent};
-pub use meters::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
+pub use handle::{Health, Ingest, RecentActivity};
+pub use recent_readings::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;
 pub use source_counters::SourceActivity;

@@ -21,12 +21,12 @@ const JUMP_NS_MIN: u64 = 1_000_000_000;
 /// and by one part in this many of the time passed, because NTP may slew it.
 const SLEW_PARTS: u64 = 1_000;
 /// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct ClockWatch {
     start: Instant,
-    next_look_ns: AtomicU64,
+    next_check_ns: AtomicU64,
     last: Mutex<(Instant, UnixNanos)>,
     jumps: AtomicU64,
     jumps_total: Counter,
@@ -38,13 +38,13 @@ impl ClockWatch {
         let start = clock.monotonic();
         let watch = Self {
             start,
-            next_look_ns: AtomicU64::new(0),
+            next_check_ns: AtomicU64::new(0),
             last: Mutex::new((start, clock.now())),
             jumps: AtomicU64::new(0),
             jumps_total: metrics::counter("meterline_clock_jumps_total", &[]),
             ok: metrics::gauge("meterline_clock_ok", &[]),
         };
-        watch.look(start, clock.now());
+        watch.check(start, clock.now());
         watch
     }
 
@@ -54,12 +54,12 @@ impl ClockWatch {
     }
 
     /// Compares both clocks with the last look; does nothing within a second of it.
-    pub(super) fn look(&self, monotonic: Instant, wall: UnixNanos) {
+    pub(super) fn check(&self, monotonic: Instant, wall: UnixNanos) {
         let since_start = nanos(monotonic.saturating_duration_since(self.start));
-        if since_start < self.next_look_ns.load(Ordering::Relaxed) {
+        if since_start < self.next_check_ns.load(Ordering::Relaxed) {
             return;
         }
-        self.next_look_ns.store(since_start + nanos(LOOK_EVERY), Ordering::Relaxed);
+        self.next_check_ns.store(since_start + nanos(CHECK_EVERY), Ordering::Relaxed);
         self.ok.set(if self.can_judge(wall) { 1.0 } else { 0.0 });
         let mut last = self.last.lock();
         let moved = jump(*last, (monotonic, wall));

@@ -1,9 +1,9 @@
 //! A source's way through ingest: judge, append, wait for the sync, count.
 
 use super::refusal::Refusal;
-use super::shared::Shared;
+use super::state::IngestState;
 use super::source_counters::SourceCounters;
-use super::unreadable::{Quota, Refused, RefusedBodies, UNDECODABLE_BYTES_MAX};
+use super::undecodable::{Quota, RefusedBody, RefusedBodies, UNDECODABLE_BYTES_MAX};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
@@ -58,10 +58,10 @@ pub enum Receipt {
 
 /// A source's entrance; a clone is the same entrance.
 #[derive(Clone)]
-pub struct Entrance(Arc<State>);
+pub struct Entrance(Arc<EntranceInner>);
 
-struct State {
-    ingest: Arc<Shared>,
+struct EntranceInner {
+    ingest: Arc<IngestState>,
     source: SourceId,
     rule: RuleVersion,
     options: SourceOptions,
@@ -79,7 +79,7 @@ struct Judgement {
 
 impl Entrance {
     pub(super) fn new(
-        ingest: Arc<Shared>,
+        ingest: Arc<IngestState>,
         options: SourceOptions,
         counters: Arc<SourceCounters>,
     ) -> Result<Self, LedgerError> {
@@ -87,7 +87,7 @@ impl Entrance {
         let rule = ingest.journal.rule_version(&options.limits)?;
         let undecodable = Quota::new(options.undecodable_bytes_max);
         let refused = RefusedBodies::new(&counters.name, ingest.letters.clone(), options.undecodable_bytes_max);
-        Ok(Self(Arc::new(State { ingest, source, rule, options, counters, undecodable, refused })))
+        Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused })))
     }
 
     /// Takes a body: returns once it is synced to this machine's disk.
@@ -124,12 +124,12 @@ impl Entrance {
     }
 }
 
-impl State {
+impl EntranceInner {
     fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Judgement, Refusal> {
         let ingest = &*self.ingest;
         let begun = ingest.clock.monotonic();
         let received = ingest.clock.now();
-        ingest.clock_watch.look(begun, received);
+        ingest.clock_watch.check(begun, received);
         if !ingest.clock_watch.can_judge(received) {
             return Err(ingest.clock_unset());
         }
@@ -168,7 +168,7 @@ impl State {
 
     async fn keep_refused(&self, format: PayloadFormat, bytes: &[u8], error: DecodeError) {
         let clock = &self.ingest.clock;
-        let refused = Refused { source: &self.counters.name, format, received: clock.now(), error, bytes };
+        let refused = RefusedBody { source: &self.counters.name, format, received: clock.now(), error, bytes };
         self.refused.keep(refused, clock.monotonic()).await;
     }
 

@@ -1,8 +1,8 @@
 //! Ingest itself: makes entrances, and says whether it is open and what came in lately.
 
 use super::entrance::{Entrance, SourceOptions};
-use super::meters::RecentReading;
-use super::shared::Shared;
+use super::recent_readings::RecentReading;
+use super::state::IngestState;
 use super::source_counters::{SourceActivity, SourceCounters};
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Ingest; a clone is the same door.
 #[derive(Clone)]
-pub struct Ingest(Arc<Shared>);
+pub struct Ingest(Arc<IngestState>);
 
 /// Whether ingest takes bodies just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub enum Health {
     /// It does.
     Open,
     /// It would answer "not now", for this reason.
-    Shut(String),
+    Closed(String),
 }
 
 /// What came in lately, for the status page.
 #[derive(Debug, Clone)]
-pub struct Recent {
+pub struct RecentActivity {
     /// Every source, in the order they were made known.
     pub sources: Vec<SourceActivity>,
     /// The newest readings of the meters heard last, heard last first.
@@ -39,7 +39,7 @@ impl Ingest {
     /// the letters, where there are some.
     #[must_use]
     pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
-        Self(Arc::new(Shared::new(journal, letters, clock)))
+        Self(Arc::new(IngestState::new(journal, letters, clock)))
     }
 
     /// The entrance of one source; entrances of the same name count together. Its
@@ -65,19 +65,19 @@ impl Ingest {
     /// Whether a body would be taken just now, and if not, why.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.look();
-        match self.0.why_shut() {
-            Some(reason) => Health::Shut(reason),
+        self.check();
+        match self.0.closed_reason() {
+            Some(reason) => Health::Closed(reason),
             None => Health::Open,
         }
     }
 
     /// Looks at the clock and at how fast the journal drains. To be called every
     /// second or so also when nothing comes in.
-    pub fn look(&self) {
+    pub fn check(&self) {
         let now = self.0.clock.monotonic();
-        self.0.clock_watch.look(now, self.0.clock.now());
-        self.0.drain.look(&self.0.journal, now);
+        self.0.clock_watch.check(now, self.0.clock.now());
+        self.0.drain.measure(&self.0.journal, now);
     }
 
     /// Whether the wall clock can be the present, so that times can be judged by it.
@@ -88,10 +88,10 @@ impl Ingest {
 
     /// What came in lately.
     #[must_use]
-    pub fn recent(&self) -> Recent {
+    pub fn recent(&self) -> RecentActivity {
         let elapsed = self.0.clock.elapsed(self.0.opened);
         let sources = self.0.sources.lock();
-        Recent {
+        RecentActivity {
             sources: sources.iter().map(|source| source.activity(elapsed)).collect(),
             meters: self.0.meters.newest(),
             clock_jumps: self.0.clock_watch.jumps(),

@@ -84,13 +84,13 @@ impl RefusalCounters {
 
 /// What the journal said when it could last not take a body.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
+pub(super) struct JournalOutage {
     /// Read for every body, so that no lock is taken while all is well.
     known: AtomicBool,
     why: Mutex<Option<(String, Instant)>>,
 }
 
-impl Outage {
+impl JournalOutage {
     /// The journal refused for `reason`; the sender may come again at `until`.
     pub(super) fn begin(&self, reason: String, until: Instant) {
         *self.why.lock() = Some((reason, until));
@@ -99,20 +99,20 @@ impl Outage {
 
     /// The journal took a body.
     pub(super) fn end(&self) {
-        if self.is_known() && self.known.swap(false, Ordering::AcqRel) {
+        if self.is_active() && self.known.swap(false, Ordering::AcqRel) {
             *self.why.lock() = None;
             tracing::info!("the journal takes bodies again");
         }
     }
 
     /// Whether bodies go in, by the last that was tried.
-    pub(super) fn is_known(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.known.load(Ordering::Relaxed)
     }
 
     /// The reason, while it holds.
-    pub(super) fn why(&self, now: Instant) -> Option<String> {
-        if !self.is_known() {
+    pub(super) fn reason(&self, now: Instant) -> Option<String> {
+        if !self.is_active() {
             return None;
         }
         let why = self.why.lock();

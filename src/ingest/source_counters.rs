@@ -45,12 +45,12 @@ pub(super) struct SourceCounters {
     set_aside: [Counter; SetAside::ALL.len()],
     flagged: [Counter; Flags::NAMED.len()],
     described: Counter,
-    shown: Shown,
+    totals: SourceTotals,
 }
 
 /// The figures of the status page, since the start.
 #[derive(Debug)]
-struct Shown {
+struct SourceTotals {
     bodies: AtomicU64,
     readings: AtomicU64,
     samples: AtomicU64,
@@ -84,7 +84,7 @@ impl SourceCounters {
                 metrics::counter("meterline_readings_flagged_total", &[source(), ("flag", name.to_owned())])
             }),
             described: of("meterline_meter_versions_total"),
-            shown: Shown::new(),
+            totals: SourceTotals::new(),
         }
     }
 
@@ -117,7 +117,7 @@ impl SourceCounters {
                 set_aside += count;
             }
         }
-        self.shown.add(tally, set_aside, received, elapsed);
+        self.totals.add(tally, set_aside, received, elapsed);
     }
 
     /// Counts the unusual marks of the readings of a body; only called where the
@@ -135,29 +135,29 @@ impl SourceCounters {
     /// that changed its format may send thousands a second.
     #[cold]
     pub(super) fn report_undecodable(&self, error: &DecodeError) {
-        let so_far = self.shown.undecodable.fetch_add(1, Ordering::Relaxed) + 1;
+        let so_far = self.totals.undecodable.fetch_add(1, Ordering::Relaxed) + 1;
         if so_far.is_power_of_two() {
             tracing::warn!(source = &*self.name, so_far, %error, "a body cannot be read");
         }
     }
 
     pub(super) fn activity(&self, elapsed: Duration) -> SourceActivity {
-        let shown = &self.shown;
-        let last_received = shown.last_received.load(Ordering::Relaxed);
+        let totals = &self.totals;
+        let last_received = totals.last_received.load(Ordering::Relaxed);
         SourceActivity {
             name: Arc::clone(&self.name),
-            bodies: shown.bodies.load(Ordering::Relaxed),
-            readings: shown.readings.load(Ordering::Relaxed),
-            samples: shown.samples.load(Ordering::Relaxed),
-            set_aside: shown.set_aside.load(Ordering::Relaxed),
-            undecodable: shown.undecodable.load(Ordering::Relaxed),
-            readings_per_second: shown.readings_rate.per_second(elapsed),
+            bodies: totals.bodies.load(Ordering::Relaxed),
+            readings: totals.readings.load(Ordering::Relaxed),
+            samples: totals.samples.load(Ordering::Relaxed),
+            set_aside: totals.set_aside.load(Ordering::Relaxed),
+            undecodable: totals.undecodable.load(Ordering::Relaxed),
+            readings_per_second: totals.readings_rate.per_second(elapsed),
             last_received: (last_received != NEVER).then_some(UnixNanos(last_received)),
         }
     }
 }
 
-impl Shown {
+impl SourceTotals {
     fn new() -> Self {
         Self {
             bodies: AtomicU64::new(0),

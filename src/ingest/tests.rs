@@ -162,7 +162,7 @@ async fn before_its_build_date_the_clock_cannot_judge_and_the_door_is_shut_until
     let refusal = entrance.take(SmartMe, &body).await.unwrap_err();
     let Refusal::Unavailable { retry_after, .. } = refusal else { panic!("{refusal}") };
     assert_eq!(retry_after, Duration::from_secs(60));
-    assert!(matches!(site.ingest.health(), Health::Shut(why) if why.contains("clock")));
+    assert!(matches!(site.ingest.health(), Health::Closed(why) if why.contains("clock")));
     assert!(!site.ingest.clock_is_set());
     site.clock.set_offset(0);
     assert_eq!(verdict(entrance.take(SmartMe, &body).await), Verdict::Deliverable);

@@ -40,7 +40,7 @@ async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&Faulty
     let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((5..=300).contains(&seconds), "{seconds}");
     assert!(reply.sentence().contains(says), "{}", reply.sentence());
-    assert!(matches!(site.ingest.health(), Health::Shut(_)));
+    assert!(matches!(site.ingest.health(), Health::Closed(_)));
     end(&disk);
     client.send(&post(&after, "")).await;
     assert_eq!(client.reply().await.status, 200);
@@ -100,7 +100,7 @@ async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
     };
     assert_eq!((refusal.status, refusal.header("retry-after")), (503, Some("60")), "nothing drains");
     assert!(refusal.sentence().contains("the journal is full"), "{}", refusal.sentence());
-    let Health::Shut(why) = site.ingest.health() else { panic!("ingest is shut") };
+    let Health::Closed(why) = site.ingest.health() else { panic!("ingest is shut") };
     assert!(why.contains("slow"), "it names who holds it up: {why}");
 
     let safe = site.journal.next();

@@ -11,9 +11,9 @@ use crate::wire::Judged;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Meters remembered at most.
+/// RecentReadings remembered at most.
 pub const METERS_MAX: usize = SETS * WAYS;
-/// Samples shown of a reading at most.
+/// Samples totals of a reading at most.
 pub const SAMPLES_SHOWN_MAX: usize = 8;
 
 const SETS: usize = 64;
@@ -43,17 +43,17 @@ impl RecentReading {
 }
 
 #[derive(Debug)]
-pub(super) struct Meters {
+pub(super) struct RecentReadings {
     places: Mutex<Vec<Option<RecentReading>>>,
 }
 
-impl Default for Meters {
+impl Default for RecentReadings {
     fn default() -> Self {
         Self { places: Mutex::new(vec![None; METERS_MAX]) }
     }
 }
 
-impl Meters {
+impl RecentReadings {
     /// Remembers the readings of a body.
     pub(super) fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>, source: &Arc<str>, received: UnixNanos) {
         let Some(mut places) = self.places.try_lock() else { return };

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 /// What a source may have kept in a day, where nothing else is configured.
 pub(super) const UNDECODABLE_BYTES_MAX: u64 = 256 << 20;
-/// Refused bodies take the room of all dead letters, so a source has less of it a day,
+/// RefusedBody bodies take the room of all dead letters, so a source has less of it a day,
 const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 64 << 10 } else { 16 << 20 };
 /// and a small body counts as so many bytes: at most 1024 letters of a source a day.
 const LETTER_BYTES_MIN: u64 = 16 << 10;
@@ -64,7 +64,7 @@ pub(super) struct RefusedBodies {
     letters: Option<DeadLetters>,
     quota: Quota,
     /// One at a time, so that a flood of them occupies one thread.
-    turn: Semaphore,
+    permit: Semaphore,
     kept: Counter,
     not_kept: Counter,
 }
@@ -80,7 +80,7 @@ impl RefusedBodies {
         Self {
             letters,
             quota: Quota::new(bytes_max.min(LETTERS_BYTES_MAX)),
-            turn: Semaphore::new(1),
+            permit: Semaphore::new(1),
             kept: counter("yes"),
             not_kept: counter("no"),
         }
@@ -92,7 +92,7 @@ impl RefusedBodies {
     }
 
     /// Keeps a refused body as a letter, within the quota.
-    pub(super) async fn keep(&self, body: Refused<'_>, now: Instant) {
+    pub(super) async fn keep(&self, body: RefusedBody<'_>, now: Instant) {
         let is_kept = match &self.letters {
             Some(letters) if self.quota.spend((body.bytes.len() as u64).max(LETTER_BYTES_MIN), now) => {
                 self.write(letters.clone(), body.letter()).await
@@ -103,7 +103,7 @@ impl RefusedBodies {
     }
 
     async fn write(&self, letters: DeadLetters, letter: DeadLetter) -> bool {
-        let Ok(_turn) = self.turn.acquire().await else { return false };
+        let Ok(_permit) = self.permit.acquire().await else { return false };
         let source = letter.source.clone();
         // It waits for a sync.
         let written = tokio::task::spawn_blocking(move || letters.add(&letter)).await;
@@ -123,7 +123,7 @@ impl RefusedBodies {
 
 /// A body that is refused.
 #[derive(Debug)]
-pub(super) struct Refused<'a> {
+pub(super) struct RefusedBody<'a> {
     pub(super) source: &'a Arc<str>,
     pub(super) format: PayloadFormat,
     pub(super) received: UnixNanos,
@@ -131,7 +131,7 @@ pub(super) struct Refused<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-impl Refused<'_> {
+impl RefusedBody<'_> {
     /// There is no record that it is about, so its digest names it: the same body sent
     /// again is the same letter.
     fn letter(&self) -> DeadLetter {

@@ -2,8 +2,8 @@
 
 use super::clock_watch::{self, ClockWatch};
 use super::drain::{Drain, RETRY_AFTER_MIN};
-use super::meters::Meters;
-use super::refusal::{Outage, Refusal, RefusalCounters};
+use super::recent_readings::RecentReadings;
+use super::refusal::{JournalOutage, Refusal, RefusalCounters};
 use super::source_counters::SourceCounters;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const RETRY_AFTER_CLOCK: Duration = Duration::from_secs(60);
 
 /// What all entrances of a door share.
-pub(super) struct Shared {
+pub(super) struct IngestState {
     pub(super) journal: Journal,
     /// Where refused bodies go.
     pub(super) letters: Option<DeadLetters>,
@@ -26,13 +26,13 @@ pub(super) struct Shared {
     pub(super) sources: Mutex<Vec<Arc<SourceCounters>>>,
     pub(super) clock_watch: ClockWatch,
     pub(super) drain: Drain,
-    pub(super) outage: Outage,
-    pub(super) meters: Meters,
+    pub(super) outage: JournalOutage,
+    pub(super) meters: RecentReadings,
     pub(super) decode_seconds: Histogram,
     pub(super) refused: RefusalCounters,
 }
 
-impl Shared {
+impl IngestState {
     pub(super) fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
         let opened = clock.monotonic();
         Self {
@@ -43,19 +43,19 @@ impl Shared {
             opened,
             sources: Mutex::default(),
             drain: Drain::default(),
-            outage: Outage::default(),
-            meters: Meters::default(),
+            outage: JournalOutage::default(),
+            meters: RecentReadings::default(),
             decode_seconds: crate::metrics::histogram("meterline_decode_duration_seconds", &[]),
             refused: RefusalCounters::new(),
         }
     }
 
     /// Why a body would be refused just now.
-    pub(super) fn why_shut(&self) -> Option<String> {
+    pub(super) fn closed_reason(&self) -> Option<String> {
         if !self.clock_watch.can_judge(self.clock.now()) {
             return Some(clock_watch::UNSET.to_owned());
         }
-        self.outage.why(self.clock.monotonic())
+        self.outage.reason(self.clock.monotonic())
     }
 
     #[cold]
@@ -86,7 +86,7 @@ impl Shared {
             AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
             AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
         };
-        if !self.outage.is_known() {
+        if !self.outage.is_active() {
             tracing::error!(%error, "the journal cannot take bodies; they are answered 503 until it can");
         }
         self.outage.begin(error.to_string(), now + retry_after);
