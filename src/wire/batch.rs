@@ -6,7 +6,7 @@
 //! units already.
 
 use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
-use super::field::{Content, Cursor, DEPTH_MAX, Field, Names, in_field, unexpected};
+use super::field::{Content, FieldReader, DEPTH_MAX, Field, Names, in_field, unexpected};
 use super::reading::{self, Decoded};
 use crate::proto::v1;
 use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
@@ -42,7 +42,7 @@ const VALUE: [(&str, Type); 2] = [("obis", Type::Bytes), ("value", Type::Fixed64
 /// The readings of a checked body.
 #[derive(Debug, Clone)]
 pub struct Readings<'a> {
-    items: Cursor<'a>,
+    items: FieldReader<'a>,
     index: u32,
 }
 
@@ -52,13 +52,13 @@ pub struct Readings<'a> {
 /// Where and why the framing fails.
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     check(body).or_else(|Malformed| check::<DecodeError>(body))?;
-    Ok(Readings { items: Cursor::new(body), index: 0 })
+    Ok(Readings { items: FieldReader::new(body), index: 0 })
 }
 
 impl Readings<'_> {
     /// The readings of a body that holds something else.
     pub(super) fn none() -> Self {
-        Self { items: Cursor::new(&[]), index: 0 }
+        Self { items: FieldReader::new(&[]), index: 0 }
     }
 }
 
@@ -80,7 +80,7 @@ impl<'a> Iterator for Readings<'a> {
 /// The last of each field counts, as protobuf has it.
 fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut time_ns, mut flags): (&[u8], _, _) = (&[], 0, 0);
-    let mut fields = Cursor::new(bytes);
+    let mut fields = FieldReader::new(bytes);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(id)) => meter = id,
@@ -94,13 +94,13 @@ fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
         meter: reading::meter_id(meter).ok_or(SetAside::MeterMissing),
         at: if time_ns == 0 { Err(SetAside::TimeMissing) } else { Ok(UnixNanos(time_ns)) },
         flags: Flags::of_bits(flags),
-        values: Values(Cursor::new(bytes)),
+        values: Values(FieldReader::new(bytes)),
     }
 }
 
 /// The values of a reading, each a sample or the reason why it is none.
 #[derive(Debug, Clone)]
-pub struct Values<'a>(Cursor<'a>);
+pub struct Values<'a>(FieldReader<'a>);
 
 impl Iterator for Values<'_> {
     type Item = Result<Sample, SetAside>;
@@ -118,7 +118,7 @@ impl Iterator for Values<'_> {
 
 fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
     let (mut obis, mut value): (&[u8], f64) = (&[], 0.0);
-    let mut fields = Cursor::new(bytes);
+    let mut fields = FieldReader::new(bytes);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(code)) => obis = code,
@@ -132,7 +132,7 @@ fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
 fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&BATCH, number);
     let mut readings = 0;
-    let mut fields = Cursor::new(body);
+    let mut fields = FieldReader::new(body);
     while let Some(field) = fields.next(DEPTH_MAX, names)? {
         check_type(&field, &BATCH, fields.offset(), names)?;
         if let (1, Content::Bytes(bytes)) = (field.number, field.content) {
@@ -147,7 +147,7 @@ fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
 fn check_reading<F: Fault>(reading: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&READING, number);
     let mut values = 0;
-    let mut fields = Cursor::new(reading);
+    let mut fields = FieldReader::new(reading);
     while let Some(field) = fields.next(DEPTH_MAX - 1, names)? {
         check_type(&field, &READING, fields.offset(), names)?;
         if let (11, Content::Bytes(bytes)) = (field.number, field.content) {
@@ -161,7 +161,7 @@ fn check_reading<F: Fault>(reading: &[u8]) -> Result<(), F> {
 
 fn check_value<F: Fault>(value: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&VALUE, number);
-    let mut fields = Cursor::new(value);
+    let mut fields = FieldReader::new(value);
     while let Some(field) = fields.next(DEPTH_MAX - 2, names)? {
         check_type(&field, &VALUE, fields.offset(), names)?;
     }

@@ -56,12 +56,12 @@ pub(super) fn unexpected<F: Fault>(field: &Field<'_>, expected: WireType, names:
 
 /// Reads a message field by field.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(super) struct FieldReader<'a> {
     rest: &'a [u8],
     len: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> FieldReader<'a> {
     pub(super) fn new(message: &'a [u8]) -> Self {
         Self { rest: message, len: message.len() }
     }

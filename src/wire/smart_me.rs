@@ -14,7 +14,7 @@ mod usual;
 pub use form::{Form, TimeForm, form};
 
 use super::error::{DecodeError, Malformed};
-use super::field::{Content, Cursor};
+use super::field::{Content, FieldReader};
 use super::reading::{self, Decoded};
 use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
 use check::Layout;
@@ -23,7 +23,7 @@ use message::{Guid, Instant, Value};
 /// The readings of a checked body.
 #[derive(Debug, Clone)]
 pub struct Readings<'a> {
-    items: Cursor<'a>,
+    items: FieldReader<'a>,
     index: u32,
     layout: Layout,
 }
@@ -35,7 +35,7 @@ pub struct Readings<'a> {
 #[inline]
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     let layout = check::layout(body).or_else(|Malformed| check::layout::<DecodeError>(body))?;
-    Ok(Readings { items: Cursor::new(body), index: 0, layout })
+    Ok(Readings { items: FieldReader::new(body), index: 0, layout })
 }
 
 impl<'a> Iterator for Readings<'a> {
@@ -68,7 +68,7 @@ fn any_reading(index: u32, device: &[u8], layout: Layout) -> Decoded<Values<'_>>
 #[inline(never)]
 fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut at) = (Guid::default(), None::<Instant>);
-    let mut fields = Cursor::new(device);
+    let mut fields = FieldReader::new(device);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(bytes)) => drop(meter.merge::<Malformed>(bytes)),
@@ -76,7 +76,7 @@ fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
             _ => {}
         }
     }
-    assemble(index, meter, at, Run::Any(Cursor::new(device)))
+    assemble(index, meter, at, Run::Any(FieldReader::new(device)))
 }
 
 #[inline(always)]
@@ -101,7 +101,7 @@ pub struct Values<'a>(Run<'a>);
 #[derive(Debug, Clone)]
 enum Run<'a> {
     Usual(std::slice::Iter<'a, usual::ValueBytes>),
-    Any(Cursor<'a>),
+    Any(FieldReader<'a>),
 }
 
 impl Values<'_> {
@@ -149,7 +149,7 @@ impl Iterator for Values<'_> {
 }
 
 #[inline(never)]
-fn next_value(fields: &mut Cursor<'_>) -> Option<Result<Sample, SetAside>> {
+fn next_value(fields: &mut FieldReader<'_>) -> Option<Result<Sample, SetAside>> {
     while let Some(field) = fields.next_checked() {
         if let (3, Content::Bytes(bytes)) = (field.number, field.content) {
             return Some(usual::content(bytes).map_or_else(|| merged_sample(bytes), Ok));

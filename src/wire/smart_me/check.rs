@@ -3,7 +3,7 @@
 use super::message::{Guid, Instant, Value};
 use super::usual;
 use crate::wire::error::{Fault, Step, WireType};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, unexpected};
+use crate::wire::field::{Content, FieldReader, DEPTH_MAX, unexpected};
 
 /// What the check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Layout {
 pub(super) fn layout<F: Fault>(body: &[u8]) -> Result<Layout, F> {
     let mut layout = Layout::Usual;
     let mut items = 0;
-    let mut fields = Cursor::new(body);
+    let mut fields = FieldReader::new(body);
     while let Some(field) = fields.next(DEPTH_MAX, array_name)? {
         match (field.number, field.content) {
             (1, Content::Bytes(device)) => {
@@ -40,7 +40,7 @@ pub(super) fn layout<F: Fault>(body: &[u8]) -> Result<Layout, F> {
 
 fn check_device<F: Fault>(device: &[u8]) -> Result<(), F> {
     let mut values = 0;
-    let mut fields = Cursor::new(device);
+    let mut fields = FieldReader::new(device);
     while let Some(field) = fields.next(DEPTH_MAX - 1, device_name)? {
         let (step, checked, bytes) = match (field.number, field.content) {
             (1, Content::Bytes(bytes)) => (Step::Field("DeviceId"), Guid::default().merge(bytes), bytes),

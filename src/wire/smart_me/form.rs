@@ -5,7 +5,7 @@
 
 use super::check;
 use crate::wire::error::DecodeError;
-use crate::wire::field::{Content, Cursor};
+use crate::wire::field::{Content, FieldReader};
 use std::collections::BTreeMap;
 
 /// Unknown fields told apart; beyond them the body is no such message at all.
@@ -38,7 +38,7 @@ pub struct TimeForm {
 pub fn form(body: &[u8]) -> Result<Form, DecodeError> {
     check::layout::<DecodeError>(body)?;
     let mut form = Form::default();
-    let mut items = Cursor::new(body);
+    let mut items = FieldReader::new(body);
     while let Some(field) = items.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(device)) => {
@@ -54,7 +54,7 @@ pub fn form(body: &[u8]) -> Result<Form, DecodeError> {
 impl Form {
     fn device(&mut self, device: &[u8]) -> TimeForm {
         let mut time = TimeForm::default();
-        let mut fields = Cursor::new(device);
+        let mut fields = FieldReader::new(device);
         while let Some(field) = fields.next_checked() {
             match (field.number, field.content) {
                 (1, Content::Bytes(id)) => self.only(id, "Guid", 2),
@@ -68,7 +68,7 @@ impl Form {
 
     fn time(&mut self, at: &[u8], time: &mut TimeForm) {
         time.scale = time.scale.or(Some(0));
-        let mut fields = Cursor::new(at);
+        let mut fields = FieldReader::new(at);
         while let Some(field) = fields.next_checked() {
             match (field.number, field.content) {
                 (1, _) => {}
@@ -81,7 +81,7 @@ impl Form {
 
     /// A message of which only the fields up to that number are known.
     fn only(&mut self, message: &[u8], name: &'static str, known: u32) {
-        let mut fields = Cursor::new(message);
+        let mut fields = FieldReader::new(message);
         while let Some(field) = fields.next_checked() {
             if field.number > known {
                 self.note_unknown(name, field.number);

@@ -3,7 +3,7 @@
 
 use crate::reading::SetAside;
 use crate::wire::error::{Fault, WireType};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, unexpected};
+use crate::wire::field::{Content, FieldReader, DEPTH_MAX, unexpected};
 
 /// What the body, the array and the device around have used of the nesting.
 const DEPTH: u8 = DEPTH_MAX - 2;
@@ -17,7 +17,7 @@ pub(super) struct Guid {
 
 impl Guid {
     pub(super) fn merge<F: Fault>(&mut self, bytes: &[u8]) -> Result<(), F> {
-        let mut fields = Cursor::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Fixed64(lo)) => self.lo = lo,
@@ -51,7 +51,7 @@ impl Instant {
 
     #[inline]
     pub(super) fn merge<F: Fault>(&mut self, bytes: &[u8]) -> Result<(), F> {
-        let mut fields = Cursor::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Varint(value)) => self.value = zigzag(value),
@@ -102,7 +102,7 @@ pub(super) struct Value<'a> {
 impl<'a> Value<'a> {
     #[inline]
     pub(super) fn merge<F: Fault>(&mut self, bytes: &'a [u8]) -> Result<(), F> {
-        let mut fields = Cursor::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Bytes(obis)) => self.obis = obis,
