@@ -7,11 +7,11 @@
 //! any order and merges repeated ones as prost does.
 
 mod check;
-mod form;
+mod encoding;
 mod message;
-mod usual;
+mod vendor_layout;
 
-pub use form::{Form, TimeForm, form};
+pub use encoding::{Encoding, TimeEncoding, encoding};
 
 use super::error::{DecodeError, Malformed};
 use super::field::{Content, FieldReader};
@@ -56,9 +56,9 @@ impl<'a> Iterator for Readings<'a> {
 
 #[inline(always)]
 fn any_reading(index: u32, device: &[u8], layout: Layout) -> Decoded<Values<'_>> {
-    match usual::split(device) {
-        Some(device) if layout == Layout::Usual => {
-            assemble(index, device.meter, Some(device.at), Run::Usual(device.values.iter()))
+    match vendor_layout::split(device) {
+        Some(device) if layout == Layout::Vendor => {
+            assemble(index, device.meter, Some(device.at), RawValues::Vendor(device.values.iter()))
         }
         _ => merged_reading(index, device),
     }
@@ -76,11 +76,11 @@ fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
             _ => {}
         }
     }
-    assemble(index, meter, at, Run::Any(FieldReader::new(device)))
+    assemble(index, meter, at, RawValues::General(FieldReader::new(device)))
 }
 
 #[inline(always)]
-fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Decoded<Values<'_>> {
+fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: RawValues<'_>) -> Decoded<Values<'_>> {
     Decoded {
         index,
         meter: if meter == Guid::default() {
@@ -90,18 +90,18 @@ fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Decod
         },
         at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
         flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
-        values: Values(run),
+        values: Values(values),
     }
 }
 
 /// The values of a reading, each a sample or the reason why it is none.
 #[derive(Debug, Clone)]
-pub struct Values<'a>(Run<'a>);
+pub struct Values<'a>(RawValues<'a>);
 
 #[derive(Debug, Clone)]
-enum Run<'a> {
-    Usual(std::slice::Iter<'a, usual::ValueBytes>),
-    Any(FieldReader<'a>),
+enum RawValues<'a> {
+    Vendor(std::slice::Iter<'a, vendor_layout::ValueBytes>),
+    General(FieldReader<'a>),
 }
 
 impl Values<'_> {
@@ -109,8 +109,8 @@ impl Values<'_> {
     #[inline(always)]
     pub(super) fn all_finite(&self) -> Option<usize> {
         match &self.0 {
-            Run::Usual(values) => Some(values.len()),
-            Run::Any(_) => None,
+            RawValues::Vendor(values) => Some(values.len()),
+            RawValues::General(_) => None,
         }
     }
 }
@@ -121,9 +121,9 @@ impl Iterator for Values<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Run::Usual(values) => values.next().map(|value| Ok(usual::sample(value))),
+            RawValues::Vendor(values) => values.next().map(|value| Ok(vendor_layout::sample(value))),
             // Taken apart and put together again so that it stays in registers.
-            Run::Any(fields) => match next_value(fields)? {
+            RawValues::General(fields) => match next_value(fields)? {
                 Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }) => {
                     Some(Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }))
                 }
@@ -136,8 +136,8 @@ impl Iterator for Values<'_> {
     #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, mut f: F) -> B {
         match self.0 {
-            Run::Usual(values) => values.fold(initial, |folded, value| f(folded, Ok(usual::sample(value)))),
-            Run::Any(mut fields) => {
+            RawValues::Vendor(values) => values.fold(initial, |folded, value| f(folded, Ok(vendor_layout::sample(value)))),
+            RawValues::General(mut fields) => {
                 let mut folded = initial;
                 while let Some(value) = next_value(&mut fields) {
                     folded = f(folded, value);
@@ -152,7 +152,7 @@ impl Iterator for Values<'_> {
 fn next_value(fields: &mut FieldReader<'_>) -> Option<Result<Sample, SetAside>> {
     while let Some(field) = fields.next_checked() {
         if let (3, Content::Bytes(bytes)) = (field.number, field.content) {
-            return Some(usual::content(bytes).map_or_else(|| merged_sample(bytes), Ok));
+            return Some(vendor_layout::content(bytes).map_or_else(|| merged_sample(bytes), Ok));
         }
     }
     None

@@ -74,15 +74,15 @@ fn seven_bit_groups(bytes: u64) -> u64 {
 
 /// Whether the device is laid out so throughout, and every value is finite.
 #[inline(always)]
-pub(super) fn is_usual(device: &[u8]) -> bool {
-    split(device).is_some_and(|device| device.values.iter().all(is_usual_value))
+pub(super) fn matches(device: &[u8]) -> bool {
+    split(device).is_some_and(|device| device.values.iter().all(is_vendor_value))
 }
 
 #[inline(always)]
-fn is_usual_value(value: &ValueBytes) -> bool {
+fn is_vendor_value(value: &ValueBytes) -> bool {
     let &[k0, k1, k2, k3, _, _, _, _, _, _, k10, ..] = value;
-    let is_laid_out_so = u32::from_le_bytes([k0, k1, k2, k3]) == u32::from_le_bytes([0x1a, 0x11, 0x0a, 0x06]);
-    is_laid_out_so & (k10 == 0x11) & sample(value).value.is_finite()
+    let is_laid_out = u32::from_le_bytes([k0, k1, k2, k3]) == u32::from_le_bytes([0x1a, 0x11, 0x0a, 0x06]);
+    is_laid_out & (k10 == 0x11) & sample(value).value.is_finite()
 }
 
 /// The sample of a value laid out so.

@@ -13,9 +13,9 @@ const UNKNOWN_MAX: usize = 64;
 
 /// How a body was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Form {
+pub struct Encoding {
     /// The time of each reading, in the readings' order.
-    pub times: Vec<TimeForm>,
+    pub times: Vec<TimeEncoding>,
     /// How often a field occurs that the description does not have, by its message
     /// and number.
     pub unknown: BTreeMap<(&'static str, u32), u64>,
@@ -23,7 +23,7 @@ pub struct Form {
 
 /// How a reading's time was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TimeForm {
+pub struct TimeEncoding {
     /// The number of its scale: 0 days to 5 ticks; none written is 0. `None` without
     /// any time.
     pub scale: Option<u64>,
@@ -35,25 +35,25 @@ pub struct TimeForm {
 ///
 /// # Errors
 /// Where and why its framing fails.
-pub fn form(body: &[u8]) -> Result<Form, DecodeError> {
+pub fn encoding(body: &[u8]) -> Result<Encoding, DecodeError> {
     check::layout::<DecodeError>(body)?;
-    let mut form = Form::default();
+    let mut encoding = Encoding::default();
     let mut items = FieldReader::new(body);
     while let Some(field) = items.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(device)) => {
-                let time = form.device(device);
-                form.times.push(time);
+                let time = encoding.device(device);
+                encoding.times.push(time);
             }
-            (number, _) => form.note_unknown("DeviceDataArray", number),
+            (number, _) => encoding.note_unknown("DeviceDataArray", number),
         }
     }
-    Ok(form)
+    Ok(encoding)
 }
 
-impl Form {
-    fn device(&mut self, device: &[u8]) -> TimeForm {
-        let mut time = TimeForm::default();
+impl Encoding {
+    fn device(&mut self, device: &[u8]) -> TimeEncoding {
+        let mut time = TimeEncoding::default();
         let mut fields = FieldReader::new(device);
         while let Some(field) = fields.next_checked() {
             match (field.number, field.content) {
@@ -66,7 +66,7 @@ impl Form {
         time
     }
 
-    fn time(&mut self, at: &[u8], time: &mut TimeForm) {
+    fn time(&mut self, at: &[u8], time: &mut TimeEncoding) {
         time.scale = time.scale.or(Some(0));
         let mut fields = FieldReader::new(at);
         while let Some(field) = fields.next_checked() {
@@ -113,19 +113,19 @@ mod tests {
             &[0x0a, 2, 0x12, 0, 0x28, 1],
         ]
         .concat();
-        let form = form(&body).unwrap();
-        let times = [TimeForm { scale: Some(1), kind: Some(1) }, TimeForm { scale: Some(0), kind: None }];
-        assert_eq!(form.times, times);
-        let unknown: Vec<_> = form.unknown.into_iter().collect();
+        let encoding = encoding(&body).unwrap();
+        let times = [TimeEncoding { scale: Some(1), kind: Some(1) }, TimeEncoding { scale: Some(0), kind: None }];
+        assert_eq!(encoding.times, times);
+        let unknown: Vec<_> = encoding.unknown.into_iter().collect();
         assert_eq!(unknown, [(("DeviceDataArray", 5), 1), (("DeviceValue", 4), 1), (("Guid", 7), 1)]);
     }
 
     proptest! {
         #[test]
         fn any_bytes_have_as_many_times_as_readings_or_are_refused(body in proptest::collection::vec(any::<u8>(), 0..80)) {
-            match (form(&body), readings(&body)) {
-                (Ok(form), Ok(readings)) => prop_assert_eq!(form.times.len(), readings.count()),
-                (form, readings) => prop_assert_eq!(form.err(), readings.err()),
+            match (encoding(&body), readings(&body)) {
+                (Ok(encoding), Ok(readings)) => prop_assert_eq!(encoding.times.len(), readings.count()),
+                (encoding, readings) => prop_assert_eq!(encoding.err(), readings.err()),
             }
         }
     }
