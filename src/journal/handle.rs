@@ -21,7 +21,7 @@ use super::pending::Pending;
 use super::reader::Reader;
 use super::record::{JournalId, Position, RecordHeader, RuleVersion, Sequence, SourceId};
 use super::recover;
-use super::retention::Keeper;
+use super::retention::SegmentRemover;
 use super::share::{Share, Shares};
 use super::view::{SegmentSummary, View};
 use super::writer::Writer;
@@ -39,7 +39,7 @@ pub struct Journal {
 }
 
 struct Inner {
-    keeper: Arc<Keeper>,
+    remover: Arc<SegmentRemover>,
     view: View,
     cursors: Arc<Cursors>,
     pending: Arc<Pending>,
@@ -80,7 +80,7 @@ impl Journal {
         let segments = recovered.segments.clone();
         let catalog = Arc::new(Catalog::new(Arc::clone(&disk), segments, recovered.next, recovered.readable_bytes));
         let shares = Arc::new(Shares::read(disk, Arc::clone(&sources), &options, recovered.next, catalog.bytes()));
-        let keeper = Arc::new(Keeper {
+        let remover = Arc::new(SegmentRemover {
             catalog: Arc::clone(&catalog),
             cursors: Arc::new(cursors),
             gaps,
@@ -90,12 +90,12 @@ impl Journal {
         });
         let rewrite = recovered.rewrite.take();
         let torn = recovered.torn;
-        let mut writer = Writer::new(Arc::clone(&keeper), Arc::clone(&shares), recovered);
+        let mut writer = Writer::new(Arc::clone(&remover), Arc::clone(&shares), recovered);
         let rewritten = rewrite.as_ref().map_or(0, |group| u64::from(group.count()));
         if let Some(group) = rewrite {
             writer.rewrite(group).map_err(OpenError::Rewrite)?;
         }
-        keeper.expire();
+        remover.expire();
         writer.look_at_shares();
         let opening = Opening {
             oldest: catalog.oldest(),
@@ -104,37 +104,37 @@ impl Journal {
             rewritten,
             torn,
             is_new_journal: lock.is_new_journal,
-            damaged_cursors: keeper.cursors.damaged(),
+            damaged_cursors: remover.cursors.damaged(),
         };
-        Self::start(keeper, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
+        Self::start(remover, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
     }
 
     fn start(
-        keeper: Arc<Keeper>,
+        remover: Arc<SegmentRemover>,
         writer: Writer,
         (sources, rules, shares): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>),
         lock: Lock,
     ) -> Result<Self, OpenError> {
-        let pending = Arc::new(Pending::new(keeper.options.group_bytes_max));
+        let pending = Arc::new(Pending::new(remover.options.group_bytes_max));
         let journal = lock.journal;
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn({
             let pending = Arc::clone(&pending);
             move || writer.run(&pending)
         });
         let thread = thread.map_err(|source| OpenError::Io {
-            directory: keeper.options.directory.clone(),
+            directory: remover.options.directory.clone(),
             what: "its writer's thread cannot be started".to_owned(),
             source,
         })?;
         let inner = Inner {
-            view: View { catalog: Arc::clone(&keeper.catalog), sources, rules },
-            cursors: Arc::clone(&keeper.cursors),
+            view: View { catalog: Arc::clone(&remover.catalog), sources, rules },
+            cursors: Arc::clone(&remover.cursors),
             pending,
             shares,
             journal,
-            record_bytes_max: keeper.options.record_bytes_max,
+            record_bytes_max: remover.options.record_bytes_max,
             running: Mutex::new(Some((thread, lock))),
-            keeper,
+            remover,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -236,7 +236,7 @@ impl Journal {
     /// What sinks will not get any more.
     #[must_use]
     pub fn gaps(&self) -> &Gaps {
-        &self.inner.keeper.gaps
+        &self.inner.remover.gaps
     }
 
     /// What a sink's store has confirmed so far, as far as it was noted.
@@ -259,7 +259,7 @@ impl Journal {
         let catalog = &self.inner.view.catalog;
         Usage {
             bytes: catalog.bytes(),
-            cap_bytes: self.inner.keeper.options.cap_bytes,
+            cap_bytes: self.inner.remover.options.cap_bytes,
             segments: catalog.segments().len(),
             oldest: catalog.oldest(),
             next: catalog.next(),

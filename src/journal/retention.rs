@@ -8,7 +8,7 @@
 
 use super::catalog::{Catalog, Segment};
 use super::identity::{Resolved, resolve};
-use super::share::Fill;
+use super::share::FillLevel;
 use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence};
 use crate::reading::UnixNanos;
 use parking_lot::Mutex;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Deletes what is not needed any more.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct SegmentRemover {
     pub(super) catalog: Arc<Catalog>,
     pub(super) cursors: Arc<Cursors>,
     pub(super) gaps: Gaps,
@@ -33,7 +33,7 @@ struct Pin {
     name: String,
 }
 
-impl Keeper {
+impl SegmentRemover {
     /// Makes sure that `bytes` more stay under the cap.
     pub(super) fn make_room(&self, bytes: u64) -> Result<(), AppendError> {
         let mut unsynced = self.unsynced.lock();
@@ -43,19 +43,19 @@ impl Keeper {
             if used_bytes.saturating_add(bytes) <= cap_bytes {
                 return Ok(());
             }
-            if let Err(pin) = self.give_way(&mut unsynced)? {
+            if let Err(pin) = self.remove_oldest(&mut unsynced)? {
                 return Err(AppendError::Full { used_bytes, cap_bytes, slowest: pin.name });
             }
         }
     }
 
     /// Removes the oldest segment where that is allowed, for a volume without room.
-    pub(super) fn give_some_way(&self) -> Result<bool, AppendError> {
-        self.give_way(&mut self.unsynced.lock()).map(|given| given.is_ok())
+    pub(super) fn try_remove_oldest(&self) -> Result<bool, AppendError> {
+        self.remove_oldest(&mut self.unsynced.lock()).map(|given| given.is_ok())
     }
 
     /// Removes the oldest segment unless a required cursor pins it: that one is the error.
-    fn give_way(&self, unsynced: &mut bool) -> Result<Result<(), Pin>, AppendError> {
+    fn remove_oldest(&self, unsynced: &mut bool) -> Result<Result<(), Pin>, AppendError> {
         let required = self.pin(false);
         let Some(segment) = self.removable(&self.pin(true)).or_else(|| self.removable(&required)) else {
             return Ok(Err(required));
@@ -68,10 +68,10 @@ impl Keeper {
     }
 
     /// How full it is of what cannot give way.
-    pub(super) fn fill(&self) -> Fill {
+    pub(super) fn fill(&self) -> FillLevel {
         let Pin { next: delivered, name: slowest } = self.pin(false);
         let undelivered_bytes = self.catalog.bytes_from(delivered);
-        Fill { oldest: self.catalog.oldest(), delivered, undelivered_bytes, slowest }
+        FillLevel { oldest: self.catalog.oldest(), delivered, undelivered_bytes, slowest }
     }
 
     /// Deletes what is beyond the bounds for replay.

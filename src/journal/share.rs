@@ -59,7 +59,7 @@ pub struct Share {
 
 /// How full the journal is of what cannot give way.
 #[derive(Debug)]
-pub(super) struct Fill {
+pub(super) struct FillLevel {
     pub(super) oldest: Sequence,
     /// Every required cursor is beyond what comes before this.
     pub(super) delivered: Sequence,
@@ -188,7 +188,7 @@ impl Shares {
     }
 
     /// Looks who holds how much of what is not delivered, and who has to wait for it.
-    pub(super) fn look(&self, fill: &Fill, now: Instant) {
+    pub(super) fn look(&self, fill: &FillLevel, now: Instant) {
         let mut state = self.state.lock();
         let gone = state.stretches.iter().take_while(|stretch| stretch.until <= fill.oldest).count();
         state.stretches.drain(..gone);

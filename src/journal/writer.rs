@@ -13,7 +13,7 @@ use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
 use super::options::{SEGMENT_BYTES_LEAST, segment_bytes_for};
 use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
 use super::recover::Recovered;
-use super::retention::Keeper;
+use super::retention::SegmentRemover;
 use super::segment_header::{ENDS_MAX, SegmentEnd, SegmentHeader};
 use super::share::Shares;
 use super::{AppendError, CommitOutcome, JournalId, SegmentName, Sequence};
@@ -33,7 +33,7 @@ const ASLEEP_MAX: Duration = Duration::from_millis(10);
 /// Writes the journal.
 #[derive(Debug)]
 pub(super) struct Writer {
-    keeper: Arc<Keeper>,
+    remover: Arc<SegmentRemover>,
     catalog: Arc<Catalog>,
     shares: Arc<Shares>,
     active: Option<Active>,
@@ -61,17 +61,17 @@ struct Active {
 }
 
 impl Writer {
-    pub(super) fn new(keeper: Arc<Keeper>, shares: Arc<Shares>, recovered: Recovered) -> Self {
+    pub(super) fn new(remover: Arc<SegmentRemover>, shares: Arc<Shares>, recovered: Recovered) -> Self {
         Self {
             shares,
-            catalog: Arc::clone(&keeper.catalog),
+            catalog: Arc::clone(&remover.catalog),
             active: None,
             next: recovered.next,
             next_segment_id: recovered.next_segment_id,
-            last_journal: recovered.last_journal.unwrap_or(keeper.journal),
+            last_journal: recovered.last_journal.unwrap_or(remover.journal),
             ends: recovered.ends,
             empty: recovered.empty,
-            keeper,
+            remover,
         }
     }
 
@@ -80,7 +80,7 @@ impl Writer {
     /// would end the old one before a group that is nowhere else.
     pub(super) fn rewrite(&mut self, mut group: GroupBuffer) -> Result<(), AppendError> {
         let bytes = segment_bytes_for(group.bytes_on_disk());
-        if let Err(error) = self.keeper.make_room(bytes) {
+        if let Err(error) = self.remover.make_room(bytes) {
             // These records were acknowledged or may have been: they come before the cap, by a group at most.
             tracing::warn!(%error, "the last records of the previous run are written again beyond the cap");
         }
@@ -103,14 +103,14 @@ impl Writer {
                     answered.wake_rest();
                     answered = Arc::clone(group.waiters());
                     pending.recycle(group);
-                    if self.shares.is_due(self.keeper.options.clock.monotonic()) {
+                    if self.shares.is_due(self.remover.options.clock.monotonic()) {
                         self.look_at_shares();
                     }
                 }
                 Work::Idle if is_watching => answered.wake_rest(),
                 Work::Idle => {
                     self.close_group();
-                    self.keeper.expire();
+                    self.remover.expire();
                     self.look_at_shares();
                 }
                 Work::Closed => {
@@ -123,13 +123,13 @@ impl Writer {
     }
 
     fn commit_and_answer(&mut self, group: &mut GroupBuffer) {
-        let started = self.keeper.options.clock.monotonic();
+        let started = self.remover.options.clock.monotonic();
         let mut failed_writes = 0;
         let outcome = self.commit(group, &mut failed_writes);
-        (self.keeper.options.observe)(&CommitOutcome {
+        (self.remover.options.observe)(&CommitOutcome {
             records: group.count(),
             bytes: group.bytes_on_disk(),
-            duration: self.keeper.options.clock.elapsed(started),
+            duration: self.remover.options.clock.elapsed(started),
             failed_writes,
             ok: outcome.is_ok(),
         });
@@ -171,7 +171,7 @@ impl Writer {
 
     /// Looks who holds how much of the journal.
     pub(super) fn look_at_shares(&self) {
-        self.shares.look(&self.keeper.fill(), self.keeper.options.clock.monotonic());
+        self.shares.look(&self.remover.fill(), self.remover.options.clock.monotonic());
     }
 
     /// Proves the last group, so that a start needs not write it again.
@@ -190,13 +190,13 @@ impl Writer {
         if self.active.as_ref().is_some_and(|active| active.has_room(group_bytes)) {
             return Ok(());
         }
-        let bytes = self.keeper.options.segment_bytes;
-        self.keeper.make_room(bytes)?;
+        let bytes = self.remover.options.segment_bytes;
+        self.remover.make_room(bytes)?;
         self.end_active();
         let least = bytes.min(segment_bytes_for(round_up(group_bytes)).max(SEGMENT_BYTES_LEAST));
         let active = self.create(bytes, least, None, failed_writes)?;
         self.take_over(active, 0);
-        self.keeper.expire();
+        self.remover.expire();
         Ok(())
     }
 
@@ -258,7 +258,7 @@ impl Writer {
                 tracing::warn!(%error, "a segment could not be begun; it is tried once more");
             } else if size > least {
                 size = round_up(size / 2).max(least);
-            } else if self.keeper.give_some_way()? {
+            } else if self.remover.try_remove_oldest()? {
                 size = bytes;
             } else {
                 return Err(self.failed(&error));
@@ -306,7 +306,7 @@ impl Writer {
         debug_assert!(self.ends.len() <= ENDS_MAX);
         SegmentHeader {
             name,
-            journal: self.keeper.journal,
+            journal: self.remover.journal,
             previous_journal: self.last_journal,
             salt: Uuid::new_v4().as_u64_pair().0,
             ends: self.ends.clone(),
@@ -314,7 +314,7 @@ impl Writer {
     }
 
     fn failed(&self, error: &io::Error) -> AppendError {
-        let directory = self.keeper.options.directory.clone();
+        let directory = self.remover.options.directory.clone();
         let detail = error.to_string();
         if is_full(error) {
             AppendError::DiskFull { directory, detail }
