@@ -47,12 +47,12 @@ impl Segment {
 #[derive(Debug)]
 pub(super) struct Catalog {
     pub(super) disk: SharedDisk,
-    state: Mutex<State>,
+    state: Mutex<CatalogState>,
     moved: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct CatalogState {
     /// By id, and so by first sequence.
     segments: Vec<Arc<Segment>>,
     /// The first sequence that is not synced.
@@ -76,7 +76,7 @@ pub(super) enum Located {
 
 impl Catalog {
     pub(super) fn new(disk: SharedDisk, segments: Vec<Arc<Segment>>, next: Sequence, readable_bytes: u64) -> Self {
-        let state = State { segments, next, readable_bytes, wakes: 0 };
+        let state = CatalogState { segments, next, readable_bytes, wakes: 0 };
         Self { disk, state: Mutex::new(state), moved: Condvar::new() }
     }
 

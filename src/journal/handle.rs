@@ -96,7 +96,7 @@ impl Journal {
             writer.rewrite(group).map_err(OpenError::Rewrite)?;
         }
         remover.expire();
-        writer.look_at_shares();
+        writer.update_shares();
         let opening = Opening {
             oldest: catalog.oldest(),
             next: catalog.next(),

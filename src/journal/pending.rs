@@ -8,7 +8,7 @@ use super::append::{Append, Waiters};
 use super::block::{BLOCK_LEN, on_disk, round_up};
 use super::frame::{FRAME_HEADER_LEN, number_frames};
 use super::group::{GROUP_HEADER_LEN, GroupHeader};
-use super::share::{self, Tally};
+use super::share::{self, BytesBySource};
 use super::{AppendError, RecordHeader, Sequence};
 use crate::reading::UnixNanos;
 use parking_lot::{Condvar, Mutex};
@@ -28,7 +28,7 @@ pub(super) struct GroupBuffer {
     count: u32,
     newest_received: UnixNanos,
     /// Bytes by source.
-    tally: Tally,
+    tally: BytesBySource,
     waiters: Arc<Waiters>,
 }
 
@@ -41,14 +41,14 @@ impl GroupBuffer {
             frames_end: GROUP_HEADER_LEN,
             count: 0,
             newest_received: UnixNanos(i64::MIN),
-            tally: Tally::new(),
+            tally: BytesBySource::new(),
             waiters: Arc::default(),
         }
     }
 
     /// A group as it was read from a segment (header and frames), to be written again.
     pub(super) fn recovered(bytes: Vec<u8>, count: u32, newest_received: UnixNanos) -> Self {
-        Self { frames_end: bytes.len(), bytes, count, newest_received, tally: Tally::new(), waiters: Arc::default() }
+        Self { frames_end: bytes.len(), bytes, count, newest_received, tally: BytesBySource::new(), waiters: Arc::default() }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -59,7 +59,7 @@ impl GroupBuffer {
         self.newest_received
     }
 
-    pub(super) fn tally(&self) -> &Tally {
+    pub(super) fn tally(&self) -> &BytesBySource {
         &self.tally
     }
 

@@ -25,21 +25,21 @@ const TIMES_FREE: u64 = 7;
 /// The journal in stretches.
 const STRETCHES: u64 = 64;
 /// So often it is looked, in bytes, as a part of the journal.
-const LOOKS: u64 = 256;
+const CHECKS: u64 = 256;
 /// So often it is looked while somebody is held back.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// In a journal of fewer no segment is kept back.
 const SEGMENTS_LEAST: u64 = 4;
 /// Before the first source: what nobody is known to have brought.
-const NOBODY: SourceId = SourceId(0);
+const UNKNOWN_SOURCE: SourceId = SourceId(0);
 const FILE: &str = "shares";
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Bytes by source, in the order of their first record.
-pub(super) type Tally = Vec<(SourceId, u64)>;
+pub(super) type BytesBySource = Vec<(SourceId, u64)>;
 
 /// Adds to a tally.
-pub(super) fn add(tally: &mut Tally, source: SourceId, bytes: u64) {
+pub(super) fn add(tally: &mut BytesBySource, source: SourceId, bytes: u64) {
     match tally.iter_mut().find(|(known, _)| *known == source) {
         Some((_, so_far)) => *so_far += bytes,
         None => tally.push((source, bytes)),
@@ -79,13 +79,13 @@ pub(super) struct Shares {
     is_limited: bool,
     /// Read for every record, so that no lock is taken while nobody is held back.
     any_held_back: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<ShareState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ShareState {
     stretches: VecDeque<Stretch>,
-    held: Tally,
+    held: BytesBySource,
     held_back: Vec<SourceId>,
     unlooked_bytes: u64,
     looked: Option<Instant>,
@@ -96,7 +96,7 @@ struct State {
 struct Stretch {
     /// The record after its last.
     until: Sequence,
-    bytes: Tally,
+    bytes: BytesBySource,
 }
 
 impl Stretch {
@@ -116,7 +116,7 @@ impl Stretch {
             let (source, bytes) = word.split_once(':')?;
             Some((SourceId(source.parse().ok()?), bytes.parse().ok()?))
         };
-        let bytes = words.map(share).collect::<Option<Tally>>()?;
+        let bytes = words.map(share).collect::<Option<BytesBySource>>()?;
         Some(Self { until, bytes })
     }
 }
@@ -134,7 +134,7 @@ impl Shares {
         stretches.retain(|stretch| stretch.until <= next);
         let known: u64 = stretches.iter().map(Stretch::total).sum();
         let unknown = stored_bytes.saturating_sub(known);
-        stretches.push_back(Stretch { until: next, bytes: vec![(NOBODY, unknown)] });
+        stretches.push_back(Stretch { until: next, bytes: vec![(UNKNOWN_SOURCE, unknown)] });
         Self {
             disk,
             names,
@@ -142,7 +142,7 @@ impl Shares {
             segment_bytes: options.segment_bytes,
             is_limited: options.is_shared,
             any_held_back: AtomicBool::new(false),
-            state: Mutex::new(State { stretches, ..State::default() }),
+            state: Mutex::new(ShareState { stretches, ..ShareState::default() }),
         }
     }
 
@@ -160,12 +160,12 @@ impl Shares {
     }
 
     /// Counts a group that was committed; `next` is the record after it.
-    pub(super) fn note(&self, tally: &Tally, bytes_on_disk: u64, next: Sequence) {
+    pub(super) fn note(&self, tally: &BytesBySource, bytes_on_disk: u64, next: Sequence) {
         let mut state = self.state.lock();
         let is_complete = state.stretches.back().is_none_or(|last| last.total() >= self.cap_bytes / STRETCHES);
         let to_store = is_complete.then(|| text(&state.stretches));
         if is_complete {
-            state.stretches.push_back(Stretch { until: next, bytes: Tally::new() });
+            state.stretches.push_back(Stretch { until: next, bytes: BytesBySource::new() });
         }
         if let Some(last) = state.stretches.back_mut() {
             last.until = next;
@@ -183,19 +183,19 @@ impl Shares {
     /// Whether it is time to look who holds how much.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let state = self.state.lock();
-        let is_long_ago = state.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_EVERY);
-        state.unlooked_bytes >= self.cap_bytes / LOOKS || (is_long_ago && !state.held_back.is_empty())
+        let is_long_ago = state.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= CHECK_EVERY);
+        state.unlooked_bytes >= self.cap_bytes / CHECKS || (is_long_ago && !state.held_back.is_empty())
     }
 
     /// Looks who holds how much of what is not delivered, and who has to wait for it.
-    pub(super) fn look(&self, fill: &FillLevel, now: Instant) {
+    pub(super) fn update(&self, fill: &FillLevel, now: Instant) {
         let mut state = self.state.lock();
         let gone = state.stretches.iter().take_while(|stretch| stretch.until <= fill.oldest).count();
         state.stretches.drain(..gone);
         state.held = held(&state.stretches, fill.delivered);
         let free = self.free_bytes(fill.undelivered_bytes);
         let is_over = |bytes: u64| self.is_limited && bytes > free.saturating_mul(TIMES_FREE);
-        let over = state.held.iter().filter(|(source, bytes)| *source != NOBODY && is_over(*bytes));
+        let over = state.held.iter().filter(|(source, bytes)| *source != UNKNOWN_SOURCE && is_over(*bytes));
         let held_back: Vec<SourceId> = over.map(|(source, _)| *source).collect();
         self.report(&state.held_back, &held_back, &fill.slowest);
         self.any_held_back.store(!held_back.is_empty(), Ordering::Relaxed);
@@ -262,9 +262,9 @@ fn stored(disk: &SharedDisk) -> VecDeque<Stretch> {
 }
 
 /// What a group took on disk, by who brought how much of it.
-fn parts(tally: &Tally, bytes_on_disk: u64) -> impl Iterator<Item = (SourceId, u64)> + '_ {
+fn parts(tally: &BytesBySource, bytes_on_disk: u64) -> impl Iterator<Item = (SourceId, u64)> + '_ {
     let total: u64 = tally.iter().map(|(_, bytes)| bytes).sum();
-    let nobodys = (total == 0).then_some((NOBODY, bytes_on_disk));
+    let nobodys = (total == 0).then_some((UNKNOWN_SOURCE, bytes_on_disk));
     let part = move |&(source, bytes): &(SourceId, u64)| {
         let part = u128::from(bytes_on_disk) * u128::from(bytes) / u128::from(total.max(1));
         (source, u64::try_from(part).unwrap_or(u64::MAX))
@@ -272,8 +272,8 @@ fn parts(tally: &Tally, bytes_on_disk: u64) -> impl Iterator<Item = (SourceId, u
     tally.iter().map(part).chain(nobodys)
 }
 
-fn held(stretches: &VecDeque<Stretch>, delivered: Sequence) -> Tally {
-    let mut held = Tally::new();
+fn held(stretches: &VecDeque<Stretch>, delivered: Sequence) -> BytesBySource {
+    let mut held = BytesBySource::new();
     for stretch in stretches.iter().filter(|stretch| stretch.until > delivered) {
         for &(source, bytes) in &stretch.bytes {
             add(&mut held, source, bytes);

@@ -104,14 +104,14 @@ impl Writer {
                     answered = Arc::clone(group.waiters());
                     pending.recycle(group);
                     if self.shares.is_due(self.remover.options.clock.monotonic()) {
-                        self.look_at_shares();
+                        self.update_shares();
                     }
                 }
                 Work::Idle if is_watching => answered.wake_rest(),
                 Work::Idle => {
                     self.close_group();
                     self.remover.expire();
-                    self.look_at_shares();
+                    self.update_shares();
                 }
                 Work::Closed => {
                     answered.wake_rest();
@@ -170,8 +170,8 @@ impl Writer {
     }
 
     /// Looks who holds how much of the journal.
-    pub(super) fn look_at_shares(&self) {
-        self.shares.look(&self.remover.fill(), self.remover.options.clock.monotonic());
+    pub(super) fn update_shares(&self) {
+        self.shares.update(&self.remover.fill(), self.remover.options.clock.monotonic());
     }
 
     /// Proves the last group, so that a start needs not write it again.

@@ -14,7 +14,7 @@ mod image;
 mod state;
 
 use image::Image;
-use state::{Failing, Fate, File, NameChange, State, fault};
+use state::{Failing, Fate, File, NameChange, FaultyState, fault};
 
 /// The unit that is written as a whole or not at all.
 const SECTOR: usize = 512;
@@ -35,12 +35,12 @@ pub(crate) enum Operation {
 /// A disk that tests break. Clones are the same disk.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultyDisk {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FaultyState>>,
 }
 
 impl FaultyDisk {
     pub(crate) fn new(seed: u64) -> Self {
-        let state = State {
+        let state = FaultyState {
             device: 1,
             live: BTreeMap::new(),
             durable: BTreeMap::new(),
@@ -145,7 +145,7 @@ impl FaultyDisk {
         (state.opens, state.reads)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FaultyState> {
         self.state.lock()
     }
 
@@ -251,7 +251,7 @@ impl Drop for Handle {
 
 impl Handle {
     /// The state, unless the process that had this handle is gone.
-    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn state(&self) -> io::Result<MutexGuard<'_, FaultyState>> {
         let state = self.disk.state();
         state.check_alive()?;
         if state.run == self.run { Ok(state) } else { Err(io::Error::other("a handle of an earlier run")) }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct FaultyState {
     pub(super) device: u64,
     /// What processes see, and what a power cut would leave for certain.
     pub(super) live: BTreeMap<String, u64>,
@@ -83,7 +83,7 @@ impl NameChange {
     }
 }
 
-impl State {
+impl FaultyState {
     pub(super) fn revive(&mut self) {
         self.run += 1;
         self.is_dead = false;
