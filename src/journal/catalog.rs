@@ -65,7 +65,7 @@ struct CatalogState {
 
 /// Where a record is.
 #[derive(Debug)]
-pub(super) enum Located {
+pub(super) enum RecordLocation {
     /// Not synced yet.
     NotYet,
     /// Gone.
@@ -117,17 +117,17 @@ impl Catalog {
         within.last().map_or(state.next, |segment| segment.name.first)
     }
 
-    pub(super) fn locate(&self, sequence: Sequence) -> Located {
+    pub(super) fn locate(&self, sequence: Sequence) -> RecordLocation {
         let state = self.state.lock();
         if sequence >= state.next {
-            return Located::NotYet;
+            return RecordLocation::NotYet;
         }
         let after = state.segments.partition_point(|segment| segment.name.first <= sequence);
         let Some(segment) = after.checked_sub(1).and_then(|index| state.segments.get(index)) else {
-            return Located::Retained { oldest: state.segments.first().map_or(state.next, |it| it.name.first) };
+            return RecordLocation::Retained { oldest: state.segments.first().map_or(state.next, |it| it.name.first) };
         };
         let readable_bytes = if after == state.segments.len() { state.readable_bytes } else { u64::MAX };
-        Located::In { segment: Arc::clone(segment), readable_bytes }
+        RecordLocation::In { segment: Arc::clone(segment), readable_bytes }
     }
 
     /// Adds a segment that holds nothing yet.

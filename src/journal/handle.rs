@@ -12,11 +12,11 @@ use super::disk::{RealDisk, SharedDisk};
 use super::error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 use super::frame;
 use super::gaps::Gaps;
-use super::identity::{self, Resolved};
+use super::identity::{self, ResolvedCursor};
 use super::ledger::{Ledger, SourceName};
 use super::lock::Lock;
 use super::options::Options;
-use super::outcome::{Opening, Usage};
+use super::outcome::{OpenReport, Usage};
 use super::pending::Pending;
 use super::reader::Reader;
 use super::record::{JournalId, Position, RecordHeader, RuleVersion, Sequence, SourceId};
@@ -55,7 +55,7 @@ impl Journal {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(options: Options) -> Result<(Self, Opening), OpenError> {
+    pub fn open(options: Options) -> Result<(Self, OpenReport), OpenError> {
         let directory = options.directory.clone();
         let disk = RealDisk::create(&directory).map_err(|source| OpenError::Io {
             directory,
@@ -66,7 +66,7 @@ impl Journal {
     }
 
     /// Opens the journal on a disk.
-    pub(crate) fn open_on(disk: SharedDisk, options: Options) -> Result<(Self, Opening), OpenError> {
+    pub(crate) fn open_on(disk: SharedDisk, options: Options) -> Result<(Self, OpenReport), OpenError> {
         options.check()?;
         let io =
             |what: &str, source| OpenError::Io { directory: options.directory.clone(), what: what.to_owned(), source };
@@ -97,7 +97,7 @@ impl Journal {
         }
         remover.expire();
         writer.update_shares();
-        let opening = Opening {
+        let opening = OpenReport {
             oldest: catalog.oldest(),
             next: catalog.next(),
             segments: catalog.segments().len(),
@@ -249,7 +249,7 @@ impl Journal {
 
     /// Where a reader whose cursor stands at this position begins.
     #[must_use]
-    pub fn resolve(&self, wanted: Position) -> Resolved {
+    pub fn resolve(&self, wanted: Position) -> ResolvedCursor {
         identity::resolve(&self.inner.view.catalog, self.inner.journal, wanted)
     }
 

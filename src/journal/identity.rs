@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Where a reader with a stored cursor begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resolved {
+pub enum ResolvedCursor {
     /// Where the cursor says.
     At(Position),
     /// Retention took what the cursor names next: from the oldest record, with a gap.
@@ -24,7 +24,7 @@ pub enum Resolved {
     },
 }
 
-impl Resolved {
+impl ResolvedCursor {
     /// The position, unless refused.
     #[must_use]
     pub fn position(self) -> Option<Position> {
@@ -58,29 +58,29 @@ fn journal_near(catalog: &Catalog, segments: &[Arc<Segment>], segment: &Segment)
 }
 
 /// Where a cursor at this position begins.
-pub(super) fn resolve(catalog: &Catalog, current: JournalId, wanted: Position) -> Resolved {
+pub(super) fn resolve(catalog: &Catalog, current: JournalId, wanted: Position) -> ResolvedCursor {
     let oldest = position(catalog, current, catalog.oldest());
     let end = position(catalog, current, catalog.next());
     if wanted.next > end.next {
         return match fork(catalog, current, wanted.journal) {
-            Fork::Open => Resolved::BeyondEnd { cursor: wanted.next, end },
-            Fork::At(position) => Resolved::UnknownJournal(position),
-            Fork::Unknown => Resolved::UnknownJournal(oldest),
+            Fork::Open => ResolvedCursor::BeyondEnd { cursor: wanted.next, end },
+            Fork::At(position) => ResolvedCursor::UnknownJournal(position),
+            Fork::Unknown => ResolvedCursor::UnknownJournal(oldest),
         };
     }
     if wanted.next < oldest.next {
         return match fork(catalog, current, wanted.journal) {
-            Fork::Unknown => Resolved::UnknownJournal(oldest),
-            Fork::Open | Fork::At(_) => Resolved::Retained(oldest),
+            Fork::Unknown => ResolvedCursor::UnknownJournal(oldest),
+            Fork::Open | Fork::At(_) => ResolvedCursor::Retained(oldest),
         };
     }
     if position(catalog, current, wanted.next).journal == wanted.journal || before_oldest(catalog, &wanted) {
-        return Resolved::At(wanted);
+        return ResolvedCursor::At(wanted);
     }
     match fork(catalog, current, wanted.journal) {
         // Another journal wrote on at the end of the one that the cursor names.
-        Fork::At(position) if position.next < wanted.next => Resolved::UnknownJournal(position),
-        _ => Resolved::UnknownJournal(oldest),
+        Fork::At(position) if position.next < wanted.next => ResolvedCursor::UnknownJournal(position),
+        _ => ResolvedCursor::UnknownJournal(oldest),
     }
 }
 

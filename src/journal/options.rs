@@ -32,7 +32,7 @@ pub struct Retention {
 /// A cursor that may be left behind: it pins what it needs only within a bound, and
 /// gives way altogether before an append is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Optional {
+pub struct OptionalCursor {
     /// The cursor's name.
     pub cursor: String,
     /// Of the journal's newest bytes, so many are held for it (whole segments that
@@ -53,7 +53,7 @@ pub struct Options {
     /// What is kept for replay.
     pub retain: Retention,
     /// The cursors that may be left behind.
-    pub optional: Vec<Optional>,
+    pub optional: Vec<OptionalCursor>,
     /// Whether several sources share it, so that none may fill it (see `share`).
     pub is_shared: bool,
     /// The largest payload.
@@ -63,7 +63,7 @@ pub struct Options {
     /// The time.
     pub clock: Clock,
     /// Told of every commit, on the writer's thread: must be quick.
-    pub observe: Arc<dyn Fn(&CommitOutcome) + Send + Sync>,
+    pub on_commit: Arc<dyn Fn(&CommitOutcome) + Send + Sync>,
 }
 
 impl Options {
@@ -80,7 +80,7 @@ impl Options {
             record_bytes_max: RECORD_BYTES_MAX,
             group_bytes_max: 4 * 1024 * 1024,
             clock: Clock::system(),
-            observe: Arc::new(|_| {}),
+            on_commit: Arc::new(|_| {}),
         }
     }
 

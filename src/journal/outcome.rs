@@ -4,7 +4,7 @@ use super::{SegmentName, Sequence};
 use std::fmt;
 use std::time::Duration;
 
-/// What a commit was, told to [`super::Options::observe`].
+/// What a commit was, told to [`super::Options::on_commit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitOutcome {
     /// Records of the group.
@@ -21,7 +21,7 @@ pub struct CommitOutcome {
 
 /// What an open found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
+pub struct OpenReport {
     /// The oldest record that can be read.
     pub oldest: Sequence,
     /// The next record.
@@ -38,7 +38,7 @@ pub struct Opening {
     pub damaged_cursors: Vec<String>,
 }
 
-impl fmt::Display for Opening {
+impl fmt::Display for OpenReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { oldest, next, segments, rewritten, .. } = self;
         write!(f, "{segments} segments, records {oldest} to before {next}")?;

@@ -74,7 +74,7 @@ impl GroupBuffer {
 
     /// The group as it is written at that place: numbered, headed and padded.
     /// May be called again for another place.
-    pub(super) fn seal(&mut self, place: &GroupPlace) -> &[u8] {
+    pub(super) fn seal(&mut self, place: &GroupLocation) -> &[u8] {
         let header = GroupHeader {
             salt: place.salt,
             segment_id: place.segment_id,
@@ -113,7 +113,7 @@ impl GroupBuffer {
 
 /// Where a group is about to be written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct GroupPlace {
+pub(super) struct GroupLocation {
     pub(super) salt: u64,
     pub(super) segment_id: u64,
     pub(super) offset: u64,

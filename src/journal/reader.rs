@@ -4,7 +4,7 @@
 //! where it was: the next read tries the same record again.
 
 use super::block::{BLOCK, in_memory, on_disk};
-use super::catalog::{Catalog, Located, Segment};
+use super::catalog::{Catalog, RecordLocation, Segment};
 use super::disk::DiskFile;
 use super::frame::{FRAME_HEADER_LEN, parse_frame, payload_len};
 use super::group::{GROUP_HEADER_BYTES, GROUP_HEADER_LEN, GroupHeader};
@@ -23,13 +23,13 @@ const CHUNK_BYTES: usize = 256 * 1024;
 pub struct Reader {
     catalog: Arc<Catalog>,
     next: Sequence,
-    place: Option<Place>,
+    place: Option<ReadPosition>,
     window: Window,
 }
 
 /// Where the reader stands in a segment.
 #[derive(Debug)]
-struct Place {
+struct ReadPosition {
     segment: Arc<Segment>,
     header: Arc<SegmentHeader>,
     file: Box<dyn DiskFile>,
@@ -43,7 +43,7 @@ struct Place {
 
 /// A checked frame in the window.
 #[derive(Debug)]
-struct Found {
+struct FoundFrame {
     sequence: Sequence,
     header: RecordHeader,
     payload: Range<usize>,
@@ -89,7 +89,7 @@ impl Reader {
         }
     }
 
-    fn find_next(&mut self) -> Result<Option<(super::JournalId, Found)>, ReadError> {
+    fn find_next(&mut self) -> Result<Option<(super::JournalId, FoundFrame)>, ReadError> {
         loop {
             if self.place.as_ref().is_none_or(|place| place.group.is_none()) && !self.step_to_group()? {
                 return Ok(None);
@@ -107,9 +107,9 @@ impl Reader {
     /// Enters the next group, or passes over one that holds nothing wanted. False where none is synced.
     fn step_to_group(&mut self) -> Result<bool, ReadError> {
         let (segment, readable_bytes) = match self.catalog.locate(self.next) {
-            Located::NotYet => return Ok(false),
-            Located::Retained { oldest } => return Err(ReadError::Retained { wanted: self.next, oldest }),
-            Located::In { segment, readable_bytes } => (segment, readable_bytes),
+            RecordLocation::NotYet => return Ok(false),
+            RecordLocation::Retained { oldest } => return Err(ReadError::Retained { wanted: self.next, oldest }),
+            RecordLocation::In { segment, readable_bytes } => (segment, readable_bytes),
         };
         if self.place.as_ref().is_none_or(|place| place.segment.name != segment.name) {
             self.window.forget();
@@ -121,22 +121,22 @@ impl Reader {
         Ok(true)
     }
 
-    fn open(&self, segment: Arc<Segment>) -> Result<Place, ReadError> {
+    fn open(&self, segment: Arc<Segment>) -> Result<ReadPosition, ReadError> {
         match self.catalog.open(&segment) {
             Ok((file, header)) => {
                 let sequence = segment.name.first;
-                Ok(Place { segment, header, file, offset: BLOCK, sequence, group: None })
+                Ok(ReadPosition { segment, header, file, offset: BLOCK, sequence, group: None })
             }
             Err(error) => match self.catalog.locate(self.next) {
                 // Retention took the file between the look-up and the open.
-                Located::Retained { oldest } => Err(ReadError::Retained { wanted: self.next, oldest }),
+                RecordLocation::Retained { oldest } => Err(ReadError::Retained { wanted: self.next, oldest }),
                 _ => Err(error),
             },
         }
     }
 }
 
-impl Place {
+impl ReadPosition {
     fn read_group_header(
         &mut self,
         window: &mut Window,
@@ -165,7 +165,7 @@ impl Place {
     }
 
     /// Reads the frame at hand and steps behind it.
-    fn read_frame(&mut self, window: &mut Window, catalog: &Catalog) -> Result<Found, ReadError> {
+    fn read_frame(&mut self, window: &mut Window, catalog: &Catalog) -> Result<FoundFrame, ReadError> {
         let damaged = || catalog.damaged(self.segment.name, self.offset, self.sequence);
         let io = |source| catalog.io_error(self.segment.name, source);
         let group = self.group.ok_or_else(damaged)?;
@@ -176,7 +176,7 @@ impl Place {
         let range = window.read(&*self.file, self.offset, frame_len, frames_end).map_err(io)?.ok_or_else(damaged)?;
         let frame = parse_frame(&window.bytes[range.clone()], self.sequence).ok_or_else(damaged)?;
         let found =
-            Found { sequence: self.sequence, header: frame.header, payload: range.start + FRAME_HEADER_LEN..range.end };
+            FoundFrame { sequence: self.sequence, header: frame.header, payload: range.start + FRAME_HEADER_LEN..range.end };
         self.offset += on_disk(frame_len);
         self.sequence = self.sequence.next();
         if self.sequence >= group.next() {

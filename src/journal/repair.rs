@@ -11,9 +11,9 @@ use super::block::{BLOCK, on_disk};
 use super::disk::{Disk, DiskFile, RealDisk, SharedDisk, TEMPORARY_SUFFIX};
 use super::frame::frame_header;
 use super::lock::Lock;
-use super::pending::{GroupBuffer, GroupPlace};
+use super::pending::{GroupBuffer, GroupLocation};
 use super::recover::segment_names;
-use super::salvage::{Piece, Salvage, records_max};
+use super::salvage::{SalvagedRecord, SalvageScan, records_max};
 use super::scan::scan;
 use super::segment_header::{HeaderFault, SegmentHeader};
 use super::{
@@ -120,7 +120,7 @@ pub(super) fn repair_on(
     let place = place.ok_or_else(|| RepairError::Missing(segment_id, directory.clone()))?;
     let name = names[place];
     let file = disk.open(&name.to_string()).map_err(io)?;
-    let salvage = Salvage::of(&*file, name).map_err(io)?;
+    let salvage = SalvageScan::of(&*file, name).map_err(io)?;
     if let Err(HeaderFault::TooNew { format_version }) = salvage.header {
         return Err(OpenError::TooNew { directory, segment: name, format_version }.into());
     }
@@ -149,11 +149,11 @@ pub(super) fn repair_on(
 }
 
 impl Repair {
-    fn note(&mut self, sequence: Sequence, piece: Piece<'_>) {
+    fn note(&mut self, sequence: Sequence, piece: SalvagedRecord<'_>) {
         match (piece, self.lost.last_mut()) {
-            (Piece::Whole(_), _) => self.kept += 1,
-            (Piece::Lost, Some(last)) if last.end == sequence.0 => last.end += 1,
-            (Piece::Lost, _) => self.lost.push(sequence.0..sequence.0 + 1),
+            (SalvagedRecord::Whole(_), _) => self.kept += 1,
+            (SalvagedRecord::Lost, Some(last)) if last.end == sequence.0 => last.end += 1,
+            (SalvagedRecord::Lost, _) => self.lost.push(sequence.0..sequence.0 + 1),
         }
     }
 }
@@ -181,7 +181,7 @@ fn note_gaps(disk: &SharedDisk, lost: &[Range<u64>], now: UnixNanos) -> Result<(
 /// The damaged header's, or what the neighbours say; with a salt of its own.
 fn new_header(
     disk: &dyn Disk,
-    salvage: &Salvage<'_>,
+    salvage: &SalvageScan<'_>,
     names: &[SegmentName],
     place: usize,
     current: JournalId,
@@ -201,7 +201,7 @@ fn new_header(
 }
 
 /// Writes the segment anew and puts it in place; the name of the damaged file.
-fn rebuild(disk: &dyn Disk, salvage: &Salvage<'_>, header: &SegmentHeader, until: Sequence) -> io::Result<String> {
+fn rebuild(disk: &dyn Disk, salvage: &SalvageScan<'_>, header: &SegmentHeader, until: Sequence) -> io::Result<String> {
     let name = header.name.to_string();
     let temporary = format!("{name}{TEMPORARY_SUFFIX}");
     let file = disk.open_or_create(&temporary)?;
@@ -232,7 +232,7 @@ fn set_aside(disk: &dyn Disk, name: &str) -> io::Result<String> {
 /// The new file while it is filled.
 struct Rebuilt<'a> {
     file: &'a dyn DiskFile,
-    place: GroupPlace,
+    place: GroupLocation,
     group: GroupBuffer,
     newest: UnixNanos,
 }
@@ -240,14 +240,14 @@ struct Rebuilt<'a> {
 impl<'a> Rebuilt<'a> {
     fn new(file: &'a dyn DiskFile, header: &SegmentHeader) -> Self {
         let place =
-            GroupPlace { salt: header.salt, segment_id: header.name.id, offset: BLOCK, first: header.name.first };
+            GroupLocation { salt: header.salt, segment_id: header.name.id, offset: BLOCK, first: header.name.first };
         Self { file, place, group: GroupBuffer::empty(Vec::new()), newest: UnixNanos(i64::MIN) }
     }
 
-    fn push(&mut self, piece: Piece<'_>) -> io::Result<()> {
+    fn push(&mut self, piece: SalvagedRecord<'_>) -> io::Result<()> {
         let (header, payload) = match piece {
-            Piece::Whole(frame) => (frame.header, frame.payload),
-            Piece::Lost => (lost_header(self.newest), [].as_slice()),
+            SalvagedRecord::Whole(frame) => (frame.header, frame.payload),
+            SalvagedRecord::Lost => (lost_header(self.newest), [].as_slice()),
         };
         self.newest = self.newest.max(header.received);
         if self.group.count() > 0 && self.group.bytes_on_disk() + on_disk(payload.len()) > GROUP_BYTES {

@@ -7,7 +7,7 @@
 //! so a full disk cannot prevent it.
 
 use super::catalog::{Catalog, Segment};
-use super::identity::{Resolved, resolve};
+use super::identity::{ResolvedCursor, resolve};
 use super::share::FillLevel;
 use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence};
 use crate::reading::UnixNanos;
@@ -110,7 +110,7 @@ impl SegmentRemover {
     /// The lowest record that a cursor needs.
     fn needs(&self, cursor: Option<&Cursor>) -> Sequence {
         match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor.position)) {
-            Some(Resolved::BeyondEnd { end, .. }) => end.next,
+            Some(ResolvedCursor::BeyondEnd { end, .. }) => end.next,
             Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
             // A damaged cursor file: its sink starts at the oldest record.
             None => Sequence(0),

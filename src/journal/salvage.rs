@@ -15,7 +15,7 @@ use std::io;
 
 /// One record of the segment.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Piece<'a> {
+pub(super) enum SalvagedRecord<'a> {
     /// It is whole.
     Whole(Frame<'a>),
     /// It cannot be read.
@@ -24,7 +24,7 @@ pub(super) enum Piece<'a> {
 
 /// A segment that is looked through.
 #[derive(Debug)]
-pub(super) struct Salvage<'a> {
+pub(super) struct SalvageScan<'a> {
     file: &'a dyn DiskFile,
     name: SegmentName,
     /// What its first block says, where that can be read.
@@ -32,7 +32,7 @@ pub(super) struct Salvage<'a> {
     groups: Vec<GroupHeader>,
 }
 
-impl<'a> Salvage<'a> {
+impl<'a> SalvageScan<'a> {
     /// Finds the segment's groups.
     pub(super) fn of(file: &'a dyn DiskFile, name: SegmentName) -> io::Result<Self> {
         // A first block that the disk cannot read is as good as a damaged one.
@@ -64,7 +64,7 @@ impl<'a> Salvage<'a> {
     pub(super) fn walk(
         &self,
         until: Sequence,
-        mut take: impl FnMut(Sequence, Piece<'_>) -> io::Result<()>,
+        mut take: impl FnMut(Sequence, SalvagedRecord<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut next = self.name.first;
         for group in self.groups.iter().filter(|group| group.first < until) {
@@ -100,13 +100,13 @@ impl<'a> Salvage<'a> {
 
 /// The frame at the front and what is behind it. A damaged one is passed over where
 /// what is behind its length proves that length right.
-fn first_frame(bytes: &[u8], sequence: Sequence) -> Option<(Piece<'_>, &[u8])> {
+fn first_frame(bytes: &[u8], sequence: Sequence) -> Option<(SalvagedRecord<'_>, &[u8])> {
     let (frame, behind) = split_frame(bytes)?;
     if let Some(frame) = parse_frame(frame, sequence) {
-        return Some((Piece::Whole(frame), behind));
+        return Some((SalvagedRecord::Whole(frame), behind));
     }
     let (next, _) = split_frame(behind)?;
-    parse_frame(next, sequence.next()).map(|_| (Piece::Lost, behind))
+    parse_frame(next, sequence.next()).map(|_| (SalvagedRecord::Lost, behind))
 }
 
 fn split_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -117,10 +117,10 @@ fn split_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 fn lost(
     next: &mut Sequence,
     until: Sequence,
-    take: &mut impl FnMut(Sequence, Piece<'_>) -> io::Result<()>,
+    take: &mut impl FnMut(Sequence, SalvagedRecord<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     while *next < until {
-        take(*next, Piece::Lost)?;
+        take(*next, SalvagedRecord::Lost)?;
         *next = next.next();
     }
     Ok(())

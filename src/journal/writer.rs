@@ -11,7 +11,7 @@ use super::block::{BLOCK, round_up};
 use super::catalog::{Catalog, Segment};
 use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
 use super::options::{SEGMENT_BYTES_LEAST, segment_bytes_for};
-use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
+use super::pending::{GroupBuffer, GroupLocation, Pending, Work};
 use super::recover::Recovered;
 use super::retention::SegmentRemover;
 use super::segment_header::{ENDS_MAX, SegmentEnd, SegmentHeader};
@@ -126,7 +126,7 @@ impl Writer {
         let started = self.remover.options.clock.monotonic();
         let mut failed_writes = 0;
         let outcome = self.commit(group, &mut failed_writes);
-        (self.remover.options.observe)(&CommitOutcome {
+        (self.remover.options.on_commit)(&CommitOutcome {
             records: group.count(),
             bytes: group.bytes_on_disk(),
             duration: self.remover.options.clock.elapsed(started),
@@ -329,9 +329,9 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 impl Active {
-    fn place(&self, first: Sequence) -> GroupPlace {
+    fn place(&self, first: Sequence) -> GroupLocation {
         let header = &self.header;
-        GroupPlace { salt: header.salt, segment_id: header.name.id, offset: self.offset, first }
+        GroupLocation { salt: header.salt, segment_id: header.name.id, offset: self.offset, first }
     }
 
     fn has_room(&self, group_bytes: u64) -> bool {

@@ -58,5 +58,5 @@ fn a_damaged_lock_file_costs_a_journal_id_and_nothing_else() {
     append_each(&journal, 3);
     assert_eq!(read_from(&journal, 1), expected(1..=6));
     let cursor = journal.cursors().load("kafka").unwrap().unwrap();
-    assert_eq!(journal.resolve(cursor.position), Resolved::At(cursor.position));
+    assert_eq!(journal.resolve(cursor.position), ResolvedCursor::At(cursor.position));
 }

@@ -55,7 +55,7 @@ fn a_stored_cursor_is_loaded_and_resolved_after_an_open() {
     journal.close();
     let (journal, _) = Journal::open(small(directory.path())).unwrap();
     assert_eq!(journal.cursors().load("sqlite").unwrap(), Some(cursor.clone()));
-    assert_eq!(journal.resolve(cursor.position), Resolved::At(cursor.position));
+    assert_eq!(journal.resolve(cursor.position), ResolvedCursor::At(cursor.position));
 }
 
 #[test]

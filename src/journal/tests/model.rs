@@ -84,7 +84,7 @@ impl Model {
         if let Some(stored) = self.journal().cursors().load("sink").unwrap() {
             self.cursor = stored.position.next.0;
             let resolved = self.journal().resolve(stored.position);
-            assert_eq!(resolved, Resolved::At(stored.position));
+            assert_eq!(resolved, ResolvedCursor::At(stored.position));
         }
         self.read();
     }

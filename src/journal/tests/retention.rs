@@ -132,7 +132,7 @@ fn a_reader_behind_retention_is_told_the_oldest_and_one_beyond_the_end_the_next(
     let beyond = Sequence(10 * PER_SEGMENT + 2);
     assert!(matches!(journal.reader(beyond), Err(ReadError::Beyond { .. })));
     let (wanted, oldest) = (journal.position(Sequence(1)), journal.oldest());
-    assert_eq!(journal.resolve(wanted), Resolved::Retained(oldest));
+    assert_eq!(journal.resolve(wanted), ResolvedCursor::Retained(oldest));
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn segments_are_removed_on_a_full_volume() {
     append_each(&journal, PER_SEGMENT);
 }
 
-fn optional(cursor: &str, segments: u64) -> Vec<Optional> {
-    vec![Optional { cursor: cursor.to_owned(), lag_bytes_max: segments.saturating_mul(SEGMENT_BYTES) }]
+fn optional(cursor: &str, segments: u64) -> Vec<OptionalCursor> {
+    vec![OptionalCursor { cursor: cursor.to_owned(), lag_bytes_max: segments.saturating_mul(SEGMENT_BYTES) }]
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn shared(disk: &FaultyDisk) -> SharedDisk {
     Arc::new(disk.clone())
 }
 
-pub(super) fn open(disk: &FaultyDisk) -> (Journal, Opening) {
+pub(super) fn open(disk: &FaultyDisk) -> (Journal, OpenReport) {
     Journal::open_on(shared(disk), small("faulty")).unwrap()
 }
 

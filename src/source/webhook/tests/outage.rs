@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ingest::Health;
-use crate::journal::{Cursor, FaultyDisk, Operation, Optional, Retention};
+use crate::journal::{Cursor, FaultyDisk, Operation, OptionalCursor, Retention};
 use std::sync::Arc;
 
 /// Two small segments are the cap.
@@ -133,14 +133,14 @@ async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
 
 #[tokio::test]
 async fn an_optional_sink_that_is_down_for_good_is_never_a_503() {
-    let optional = Optional { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
+    let optional = OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
     never_refused_with(|options| options.optional = vec![optional]).await;
 }
 
 #[tokio::test]
 async fn what_is_kept_for_replay_for_ever_gives_way_before_a_503() {
     let site = never_refused_with(|options| {
-        options.optional = vec![Optional { cursor: "away".to_owned(), lag_bytes_max: 0 }];
+        options.optional = vec![OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: 0 }];
     });
     let site = site.await;
     assert!(site.journal.oldest().next > Sequence::FIRST, "kept as long as there was room");
