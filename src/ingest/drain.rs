@@ -1,20 +1,20 @@
-//! How fast the journal drains, and so when a refused sender may come again.
+//! The speed at which the journal drains, and the `Retry-After` computed from it.
 //!
-//! What holds the journal full is the slowest cursor. Its speed is measured all
-//! the time; space comes back when it has left the oldest segment.
+//! The slowest cursor keeps the journal full. Its speed is measured continuously;
+//! space is free again when it has left the oldest segment.
 
 use crate::journal::{Journal, Sequence, Usage};
 use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
-/// No sender is asked to come back sooner or later than this.
+/// The shortest and longest `Retry-After`.
 pub(super) const RETRY_AFTER_MIN: Duration = Duration::from_secs(5);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
-/// While nothing drains there is nothing to compute from.
+/// The `Retry-After` while nothing drains, so no speed is known.
 const RETRY_AFTER_STANDSTILL: Duration = Duration::from_secs(60);
 /// Time between two measurements.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Weight of the newest measurement in the running mean.
+/// The newest measurement's weight in the running mean.
 const NEWEST_WEIGHT: f64 = 0.2;
 
 #[derive(Debug, Default)]
@@ -30,8 +30,8 @@ struct Progress {
 }
 
 impl Drain {
-    /// Measures how far the slowest cursor came; does nothing within a second of
-    /// the last look.
+    /// Measures the progress of the slowest cursor; does nothing within a second of
+    /// the last measurement.
     pub(super) fn measure(&self, journal: &Journal, now: Instant) {
         let mut progress = self.progress.lock();
         if progress.is_some_and(|progress| now.saturating_duration_since(progress.at) < CHECK_EVERY) {
@@ -40,7 +40,7 @@ impl Drain {
         *progress = slowest_cursor(journal).map(|slowest| measured(*progress, slowest, now));
     }
 
-    /// How long a refused sender should wait.
+    /// The time a refused sender should wait.
     pub(super) fn retry_after(&self, journal: &Journal, now: Instant) -> Duration {
         self.measure(journal, now);
         let progress = *self.progress.lock();
@@ -56,19 +56,19 @@ fn slowest_cursor(journal: &Journal) -> Option<Sequence> {
 fn measured(before: Option<Progress>, slowest: Sequence, now: Instant) -> Progress {
     let Some(before) = before else { return Progress { at: now, slowest, records_per_second: 0.0 } };
     let seconds = now.saturating_duration_since(before.at).as_secs_f64();
-    // A cursor that went back (a replay) drains nothing.
+    // A cursor that went back (a replay) counts as no progress.
     let newest = records(before.slowest, slowest) / seconds.max(f64::MIN_POSITIVE);
     let mean = before.records_per_second.mul_add(1.0 - NEWEST_WEIGHT, newest * NEWEST_WEIGHT);
     Progress { at: now, slowest, records_per_second: mean }
 }
 
-/// Time until the slowest cursor has left the oldest segment, all segments taken
-/// to be alike.
+/// Time until the slowest cursor has left the oldest segment, assuming segments of
+/// equal size.
 fn wait(progress: Progress, usage: &Usage) -> Duration {
     let segment_records =
         records(usage.oldest, usage.next) / f64::from(u32::try_from(usage.segments.max(1)).unwrap_or(u32::MAX));
     let missing = (segment_records - records(usage.oldest, progress.slowest)).max(0.0);
-    // Less than a record a minute is a standstill.
+    // Less than one record a minute counts as a standstill.
     if progress.records_per_second * 60.0 < 1.0 {
         return RETRY_AFTER_STANDSTILL;
     }
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_standstill_asks_for_a_minute() {
+    fn a_standstill_waits_a_minute() {
         assert_eq!(wait(progress(500, 0.0), &USAGE), Duration::from_secs(60));
     }
 
     #[test]
-    fn the_wait_is_what_the_slowest_cursor_needs_to_leave_the_oldest_segment() {
+    fn the_wait_is_the_time_until_the_slowest_cursor_leaves_the_oldest_segment() {
         assert_eq!(wait(progress(501, 10.0), &USAGE), Duration::from_secs(50));
     }
 

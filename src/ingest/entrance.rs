@@ -1,4 +1,4 @@
-//! A source's way through ingest: judge, append, wait for the sync, count.
+//! The entrance of a source: judge a body, append it, wait for the sync, count it.
 
 use super::refusal::Refusal;
 use super::state::IngestState;
@@ -14,11 +14,11 @@ use std::time::Instant;
 /// How a source's bodies are judged.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceOptions {
-    /// What is plausible.
+    /// The limits of the rule.
     pub limits: Limits,
-    /// What becomes of a body that cannot be read.
+    /// The handling of an undecodable body.
     pub on_undecodable: OnUndecodable,
-    /// Bytes of bodies that cannot be read, kept in a day; beyond it they are refused.
+    /// Bytes of undecodable bodies kept per day; beyond it they are refused.
     pub undecodable_bytes_max: u64,
 }
 
@@ -32,26 +32,26 @@ impl Default for SourceOptions {
     }
 }
 
-/// What becomes of a body whose framing fails.
+/// The handling of an undecodable body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUndecodable {
-    /// It is journaled with that verdict; a later decoder may read it.
+    /// Keep it in the journal with that verdict; a later decoder may read it.
     #[default]
     Keep,
-    /// It is refused with the place and the reason, and kept as a dead letter.
+    /// Refuse it with the offset and the reason, and keep it as a dead letter.
     Refuse,
 }
 
-/// A body that was taken.
+/// The receipt of an accepted body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
-    /// There was nothing in it; it is counted and not journaled.
+    /// The body was empty: counted and not stored.
     Empty,
     /// It is on this machine's disk.
     Stored {
-        /// Its place in the journal.
+        /// Its number in the journal.
         sequence: Sequence,
-        /// What ingest found.
+        /// The verdict of ingest.
         verdict: Verdict,
     },
 }
@@ -90,12 +90,12 @@ impl Entrance {
         Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused })))
     }
 
-    /// Takes a body: returns once it is synced to this machine's disk.
+    /// Accepts a body: returns once it is synced to this machine's disk.
     ///
-    /// Dropping the future takes nothing back: the body may be journaled all the same.
+    /// Dropping the future cancels nothing: the body may still be stored.
     ///
     /// # Errors
-    /// Why nothing of it was kept.
+    /// See [`Refusal`].
     pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Receipt, Refusal> {
         let state = &*self.0;
         if body.is_empty() {
@@ -182,13 +182,13 @@ impl EntranceInner {
         }
     }
 
-    /// Counts a body that is safe, and remembers its readings for the status page.
+    /// Counts a body that is on disk, and stores its readings for the status page.
     fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) {
         let Judgement { verdict, tally, received } = judgement;
         let ingest = &*self.ingest;
         ingest.outage.end();
         if format == PayloadFormat::Meters {
-            // Nothing that a meter sent: who is silent stays silent.
+            // No meter sent this: a silent meter stays silent.
             let versions = wire::meters::versions(body).map_or(0, |versions| versions.len());
             return self.counters.count_described(versions as u64);
         }

@@ -180,11 +180,11 @@ fn a_header_is_read_back_as_it_was_given() {
 }
 
 #[test]
-fn the_observer_hears_of_every_commit() {
+fn on_commit_is_called_for_every_commit() {
     let directory = tempfile::tempdir().unwrap();
     let (told, hear) = mpsc::channel();
-    let observe = Arc::new(move |outcome: &CommitOutcome| told.send(*outcome).unwrap());
-    let (journal, _) = Journal::open(Options { observe, ..small(directory.path()) }).unwrap();
+    let on_commit = Arc::new(move |outcome: &CommitOutcome| told.send(*outcome).unwrap());
+    let (journal, _) = Journal::open(Options { on_commit, ..small(directory.path()) }).unwrap();
     journal.append(header(), b"x").unwrap().wait().unwrap();
     let outcome = hear.recv().unwrap();
     assert_eq!((outcome.records, outcome.bytes, outcome.ok), (1, 4096, true));

@@ -19,11 +19,11 @@ fn a_failed_write_or_sync_is_repaired_in_a_new_segment_before_the_answer() {
 }
 
 #[test]
-fn the_observer_hears_of_failed_writes_also_where_the_group_was_saved() {
+fn on_commit_counts_failed_writes_also_where_the_group_was_saved() {
     let disk = FaultyDisk::new(5);
     let (told, hear) = std::sync::mpsc::channel();
-    let observe = Arc::new(move |outcome: &CommitOutcome| told.send((outcome.failed_writes, outcome.ok)).unwrap());
-    let (journal, _) = Journal::open_on(shared(&disk), Options { observe, ..small("faulty") }).unwrap();
+    let on_commit = Arc::new(move |outcome: &CommitOutcome| told.send((outcome.failed_writes, outcome.ok)).unwrap());
+    let (journal, _) = Journal::open_on(shared(&disk), Options { on_commit, ..small("faulty") }).unwrap();
     append_each(&journal, 1);
     disk.fail(Operation::Sync, 1);
     append_each(&journal, 1);
