@@ -1,93 +1,93 @@
-//! What is expected of one meter: quarter-hours, or else its own cadence.
+//! The expected readings of one meter: quarter-hours, or else its own cadence.
 //!
 //! A meter that has sent at three quarter-hours close to each other is on the grid:
-//! from then on each quarter-hour is expected with a counter. Of any other the usual
-//! distance of its readings is learned, and a silence of four times that is a gap.
+//! from then on a counter value is expected at each quarter-hour. For any other meter
+//! the mean interval of its readings is learned; a silence of four times that is a gap.
 
 use super::slot::{MissingSlots, SLOT_NS, Slot, SlotRange};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// After so many quarter-hours close to each other a meter is on the grid.
+/// Quarter-hours close to each other that put a meter on the grid.
 const GRID_AFTER: u8 = 3;
-/// Close to each other: at most so far.
+/// The maximum distance of quarter-hours that are close to each other.
 const CLOSE_SLOTS: i64 = 2;
-/// Readings after which the cadence is known.
+/// Intervals after which the cadence is known.
 const LEARNED_AFTER: u8 = 10;
-/// Silent for so many times the usual distance is a gap.
+/// A silence of this many mean intervals is a gap.
 const SILENT_INTERVALS: i64 = 4;
-/// A shorter silence is none: devices count as offline after it (vendor, "Zähler offline").
+/// The shortest silence: devices count as offline after it (vendor, "Zähler offline").
 const SILENT_NS_MIN: i64 = SLOT_NS;
-/// Weight of the newest distance in the usual one, as one part of so many.
+/// Weight of the newest interval in the mean, as one part of this many.
 const NEWEST_PART: i64 = 8;
-/// A longer gap is known by its newest part: devices keep a month.
+/// The maximum length of a gap, its newest part: devices store a month.
 const SLOTS_BACK_MAX: i64 = 40 * 96;
-/// MissingSlots ranges remembered of one meter; of more the oldest are let go.
+/// The maximum number of missing ranges of one meter; the oldest are dropped first.
 const RANGES_MAX: usize = 1000;
-/// MissingSlots quarter-hours of which a reading without a counter is there.
+/// The maximum number of missing quarter-hours with a reading without a counter.
 const PARTLY_MAX: usize = 1000;
 
-/// One meter.
+/// The expectations of one meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Meter {
-    /// Who brings it.
+    /// The source of its readings.
     pub(super) source: String,
-    /// The newest time it has measured at.
+    /// Its newest measurement time.
     pub(super) heard: i64,
-    /// The usual distance of its readings.
+    /// The mean interval of its readings.
     interval_ns: i64,
-    /// Distances seen, up to what is needed.
+    /// Intervals counted, up to [`LEARNED_AFTER`].
     distances: u8,
     pub(super) grid: Grid,
 }
 
-/// Whether quarter-hours are expected.
+/// The state of the quarter-hour grid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Grid {
-    /// Not yet known.
+    /// Not on the grid yet.
     Learning { newest: Option<Slot>, hits: u8 },
-    /// They are.
+    /// Quarter-hours are expected.
     On {
-        /// The first that was not looked for yet.
+        /// The first quarter-hour not checked yet.
         next: Slot,
         missing: MissingSlots,
-        /// MissingSlots ones of which a reading without a counter is there.
+        /// Missing quarter-hours that have a reading without a counter.
         partly: BTreeSet<Slot>,
     },
 }
 
-/// A reading, as far as it matters here.
+/// The properties of a reading that coverage needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenReading {
-    /// Whose it is.
+    /// The meter.
     pub meter: MeterId,
     /// When it was measured.
     pub at: UnixNanos,
     /// Whether one of its registers is a counter.
     pub has_counter: bool,
-    /// Whether it was fetched because it was missing.
+    /// Whether it was fetched by gap repair.
     pub is_repair: bool,
 }
 
-/// What a reading or the time brought about.
+/// A change found in the readings of a meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finding {
     /// Quarter-hours are missing.
     Missing(SlotRange),
-    /// A missing quarter-hour came.
+    /// A missing quarter-hour arrived.
     Arrived(Slot),
-    /// Nothing came between these two times, and then something did.
+    /// No reading arrived between these two.
     Silence { from: UnixNanos, until: UnixNanos },
 }
 
-/// What is missing at one instant.
+/// The values missing at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingValues {
-    /// Nothing: what is there stays.
+    /// Nothing: existing values stay.
     Nothing,
-    /// Counters; other registers are there.
+    /// Counters; other registers exist.
     Counters,
     /// Everything.
     All,
@@ -119,7 +119,7 @@ impl Meter {
         }
     }
 
-    /// What is missing by now; `judged` is the last quarter-hour that would be there.
+    /// Finds the missing quarter-hours up to `judged`, the last one due.
     pub(super) fn judge(&mut self, judged: Slot) -> Option<Finding> {
         let Grid::On { next, missing, .. } = &mut self.grid else { return None };
         if judged < *next {
@@ -136,7 +136,7 @@ impl Meter {
         matches!(self.grid, Grid::On { .. })
     }
 
-    /// The usual distance of its readings, once it is known.
+    /// The mean interval of its readings, once known.
     pub(super) fn cadence_ns(&self) -> Option<i64> {
         (self.distances >= LEARNED_AFTER).then_some(self.interval_ns)
     }
@@ -148,7 +148,7 @@ impl Meter {
         }
     }
 
-    /// Looks for them no longer.
+    /// Stops expecting the quarter-hours of this range.
     pub(super) fn stop_expecting(&mut self, range: SlotRange) -> u64 {
         match &mut self.grid {
             Grid::On { missing, partly, .. } => {

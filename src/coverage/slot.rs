@@ -1,4 +1,4 @@
-//! Quarter-hours, and which of them are missing.
+//! Quarter-hours, ranges of them, and the set of missing ones.
 
 use crate::reading::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -12,25 +12,25 @@ pub const SLOT_NS: i64 = 900 * 1_000_000_000;
 pub struct Slot(pub(super) i64);
 
 impl Slot {
-    /// The quarter-hour that is this instant, if it is one.
+    /// The quarter-hour at exactly this instant, if there is one.
     #[must_use]
     pub fn exactly(at: UnixNanos) -> Option<Self> {
         (at.0.rem_euclid(SLOT_NS) == 0).then(|| Self::at_or_before(at))
     }
 
-    /// The last quarter-hour that is not after this instant.
+    /// The last quarter-hour not after this instant.
     #[must_use]
     pub fn at_or_before(at: UnixNanos) -> Self {
         Self(at.0.div_euclid(SLOT_NS))
     }
 
-    /// The instant.
+    /// Its instant.
     #[must_use]
     pub fn time(self) -> UnixNanos {
         UnixNanos(self.0.saturating_mul(SLOT_NS))
     }
 
-    /// The one after it.
+    /// The next quarter-hour.
     #[must_use]
     pub fn next(self) -> Self {
         self.plus(1)
@@ -41,12 +41,12 @@ impl Slot {
     }
 }
 
-/// Quarter-hours from the first to before the second.
+/// The quarter-hours from the first up to, but not including, the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotRange(pub Slot, pub Slot);
 
 impl SlotRange {
-    /// How many they are.
+    /// The number of quarter-hours.
     #[must_use]
     pub fn slots(self) -> u64 {
         u64::try_from(self.1.0 - self.0.0).unwrap_or(0)
@@ -58,13 +58,13 @@ impl SlotRange {
     }
 }
 
-/// MissingSlots quarter-hours, as ranges in order that do not touch.
+/// Missing quarter-hours, as sorted ranges that do not touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct MissingSlots(Vec<SlotRange>);
 
 impl MissingSlots {
-    /// Adds a range that begins where all others have ended, or later.
+    /// Adds a range that begins at or after the end of all others.
     pub(super) fn push(&mut self, range: SlotRange) {
         match self.0.last_mut() {
             Some(last) if last.1 == range.0 => last.1 = range.1,
@@ -77,7 +77,7 @@ impl MissingSlots {
         after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|range| slot < range.1)
     }
 
-    /// Takes a range out, and says how many of it were missing.
+    /// Removes a range, and returns how many of its quarter-hours were missing.
     pub(super) fn remove(&mut self, gone: SlotRange) -> u64 {
         let removed = self.within(gone).map(SlotRange::slots).sum();
         if removed > 0 {
@@ -91,12 +91,12 @@ impl MissingSlots {
         removed
     }
 
-    /// What of this range is missing.
+    /// The missing parts of a range.
     pub(super) fn within(&self, wanted: SlotRange) -> impl Iterator<Item = SlotRange> + '_ {
         self.0.iter().filter_map(move |range| range.within(wanted))
     }
 
-    /// How many ranges.
+    /// The number of ranges.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -114,9 +114,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     proptest! {
-        /// Against a set of single slots.
+        /// Compares with a set of single slots.
         #[test]
-        fn stretches_say_what_a_set_of_slots_says(
+        fn ranges_agree_with_a_set_of_slots(
             pushes in proptest::collection::vec((0_i64..4, 1_i64..6), 0..8),
             removals in proptest::collection::vec((0_i64..60, 0_i64..8), 0..12),
         ) {

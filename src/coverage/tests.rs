@@ -1,4 +1,4 @@
-//! What is missing, as its users see it.
+//! Gaps as the users of coverage see them.
 
 use super::*;
 use crate::journal::{JournalId, Sequence};
@@ -28,7 +28,7 @@ fn site() -> Site {
 }
 
 impl Site {
-    /// A counter's value at a quarter-hour, received in time.
+    /// Notes a counter value at a quarter-hour, received in time.
     fn sends(&self, number: i64) {
         self.at(slot(number), true);
     }
@@ -43,7 +43,7 @@ impl Site {
         self.coverage.note("home", slot(number + 50), [seen].into_iter());
     }
 
-    /// What is open: first and last instant, and how much of it is missing.
+    /// The open gaps: first and last instant, and quarter-hours missing.
     fn open(&self) -> Vec<(UnixNanos, UnixNanos, u64)> {
         let gaps = self.coverage.gaps();
         let open = gaps.into_iter().filter(|(gap, _)| gap.is_open());
@@ -54,7 +54,7 @@ impl Site {
         self.coverage.gaps().iter().map(|(gap, _)| gap.state).collect()
     }
 
-    /// Stored and opened again.
+    /// Stores and opens the coverage again.
     fn again(self) -> Self {
         self.coverage.store(Position { journal: JournalId(Uuid::nil()), next: Sequence(7) }).unwrap();
         Self { coverage: Coverage::open(self.directory.path()), directory: self.directory }
@@ -75,7 +75,7 @@ fn a_meter_on_the_grid_is_expected_at_every_quarter_hour() {
 }
 
 #[test]
-fn what_has_not_come_a_quarter_hour_later_is_missing_also_while_nothing_comes() {
+fn a_reading_is_missing_a_quarter_hour_later_also_while_nothing_arrives() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.coverage.judge(slot(5).saturating_add(-1));
@@ -87,7 +87,7 @@ fn what_has_not_come_a_quarter_hour_later_is_missing_also_while_nothing_comes() 
 }
 
 #[test]
-fn a_gap_closes_when_all_of_it_has_come_and_says_how() {
+fn a_complete_gap_closes_as_late_or_repaired() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.sends(6);
@@ -125,7 +125,7 @@ fn a_silence_that_is_usual_for_a_meter_is_no_gap() {
 }
 
 #[test]
-fn what_is_there_is_never_asked_for_and_without_a_counter_only_that() {
+fn existing_values_are_never_requested_and_a_missing_counter_is() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.at(slot(5), false);
@@ -160,7 +160,7 @@ fn the_oldest_gap_is_asked_for_first_in_parts_and_again_later_while_something_is
 }
 
 #[test]
-fn what_the_source_does_not_have_after_days_is_closed_as_that() {
+fn a_gap_that_the_source_does_not_have_after_days_is_closed_as_not_at_source() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.sends(6);
@@ -193,7 +193,7 @@ fn a_meter_that_is_back_is_asked_about_at_once_and_once() {
 }
 
 #[test]
-fn what_was_fetched_of_a_silence_closes_it() {
+fn a_fetched_reading_closes_a_silence() {
     let site = site();
     let times: Vec<_> = (0..20).map(|number| slot(0).saturating_add(MINUTE_NS * number + 1)).collect();
     times.iter().for_each(|at| site.at(*at, false));
@@ -209,7 +209,7 @@ fn what_was_fetched_of_a_silence_closes_it() {
 }
 
 #[test]
-fn a_meter_that_is_gone_for_good_is_not_missed_for_ever() {
+fn a_meter_that_is_gone_is_not_expected_for_ever() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     (1..=41).for_each(|day| site.coverage.judge(slot(day * 96)));
@@ -219,7 +219,7 @@ fn a_meter_that_is_gone_for_good_is_not_missed_for_ever() {
 }
 
 #[test]
-fn a_time_in_the_future_says_nothing() {
+fn a_time_in_the_future_is_ignored() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     let seen = SeenReading { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
@@ -229,7 +229,7 @@ fn a_time_in_the_future_says_nothing() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_begins_anew() {
+fn an_unreadable_file_is_replaced_by_an_empty_one() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     let site = site.again();
@@ -238,7 +238,7 @@ fn a_file_that_cannot_be_read_begins_anew() {
     assert!(read(site.directory.path()).unwrap_err().to_string().contains(FILE));
 }
 
-/// What happens to a meter.
+/// An event of the property test.
 #[derive(Debug, Clone)]
 enum Event {
     Sends(i64),
@@ -259,10 +259,10 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
-    /// In whatever order it comes, with restarts and repeats between: missing is what
-    /// was due and never came.
+    /// In any order, with restarts and repeats: a slot is missing if it was due and never
+    /// arrived.
     #[test]
-    fn missing_is_what_was_due_and_did_not_come(events in proptest::collection::vec(event(), 0..60)) {
+    fn a_slot_is_missing_if_it_was_due_and_did_not_arrive(events in proptest::collection::vec(event(), 0..60)) {
         let mut site = site();
         (-3..0).for_each(|number| site.sends(number));
         let (mut due, mut came) = (0, BTreeSet::new());

@@ -1,4 +1,4 @@
-//! All that is known, and how it changes: pure, without files and locks.
+//! The gap tracker: all meters and gaps, and their changes. Pure: no files, no locks.
 
 use super::gap::{Extent, Gap, GapId, GapState, RepairRequest};
 use super::meter::{Finding, MissingValues, Meter, SeenReading};
@@ -7,28 +7,28 @@ use crate::journal::Position;
 use crate::reading::{MeterId, UnixNanos};
 use std::collections::{BTreeMap, HashMap};
 
-/// Meters that are followed.
+/// The maximum number of meters followed.
 pub const METERS_MAX: usize = 20_000;
-/// Gaps that are remembered, closed ones included.
+/// The maximum number of gaps kept, closed ones included.
 pub const GAPS_MAX: usize = 10_000;
-/// A quarter-hour is missing when it has not come a quarter-hour later.
+/// A quarter-hour is missing if it has not arrived a quarter-hour later.
 const LATE_NS: i64 = SLOT_NS;
-/// A meter that was not heard for so long is not followed any more.
+/// A meter silent for this long is no longer followed.
 const GONE_NS: i64 = 40 * 96 * SLOT_NS;
-/// A device's clock may be ahead by so much; readings further ahead say nothing here.
+/// The tolerated advance of a device's clock; readings further ahead are ignored here.
 const AHEAD_NS_MAX: i64 = SLOT_NS;
 
-/// All that is known.
+/// All meters and gaps.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct GapTracker {
-    /// Everything before it has been noted.
+    /// Every record before it has been noted.
     pub(super) position: Option<Position>,
     pub(super) meters: HashMap<MeterId, Meter>,
     pub(super) gaps: BTreeMap<GapId, Gap>,
-    /// The open ones of them, by meter.
+    /// The open gaps by meter.
     pub(super) open: HashMap<MeterId, Vec<GapId>>,
     pub(super) next_gap: u64,
-    /// Gaps that closed since they were counted last.
+    /// Gaps closed since the last count.
     pub(super) closed: Vec<(String, GapState)>,
     pub(super) has_changed: bool,
 }
@@ -50,8 +50,8 @@ impl GapTracker {
         }
         match meter.note(seen) {
             None => {}
-            Some(Finding::Missing(range)) => self.found(id, Extent::Slots(range), received),
-            Some(Finding::Silence { from, until }) => self.found(id, Extent::Silence { from, until }, received),
+            Some(Finding::Missing(range)) => self.add_gap(id, Extent::Slots(range), received),
+            Some(Finding::Silence { from, until }) => self.add_gap(id, Extent::Silence { from, until }, received),
             Some(Finding::Arrived(slot)) => self.arrived(id, slot, received, is_repair),
         }
         if is_repair {
@@ -67,7 +67,7 @@ impl GapTracker {
             self.meters.iter_mut().filter_map(|(id, meter)| Some((*id, meter.judge(judged)?))).collect();
         for (id, finding) in findings {
             if let Finding::Missing(range) = finding {
-                self.found(id, Extent::Slots(range), now);
+                self.add_gap(id, Extent::Slots(range), now);
             }
         }
         let gone: Vec<MeterId> = self
@@ -79,15 +79,15 @@ impl GapTracker {
         for id in gone {
             self.forget(id, now);
         }
-        // What a silence held in all is not known: what the source gave is what there was.
+        // The number of readings in a silence is unknown, so any fetched reading closes it.
         let fetched = self.gaps.values().filter(|gap| gap.is_open() && gap.slots().is_none() && gap.repaired > 0);
         for id in fetched.map(|gap| gap.id).collect::<Vec<_>>() {
             self.close(id, GapState::Repaired, now);
         }
     }
 
-    /// A gap of its own, or the last one of this meter made longer.
-    fn found(&mut self, id: MeterId, extent: Extent, now: UnixNanos) {
+    /// Adds a gap, or extends the last one of this meter.
+    fn add_gap(&mut self, id: MeterId, extent: Extent, now: UnixNanos) {
         self.has_changed = true;
         let source = self.meters.get(&id).map(|meter| meter.source.clone()).unwrap_or_default();
         if let Extent::Slots(range) = extent {
@@ -105,7 +105,7 @@ impl GapTracker {
         self.open.entry(id).or_default().push(gap);
     }
 
-    /// A quarter-hour that was missing is there.
+    /// Records that a missing quarter-hour arrived.
     fn arrived(&mut self, id: MeterId, slot: Slot, now: UnixNanos, is_repair: bool) {
         let holds = |gap: &Gap| gap.slots().is_some_and(|slots| (slots.0..slots.1).contains(&slot));
         let Some(gap) = self.find_open_gap(id, holds) else { return };
@@ -121,7 +121,7 @@ impl GapTracker {
         }
     }
 
-    /// A fetched reading fell into a silence.
+    /// Records a fetched reading within a silence.
     fn fetched(&mut self, id: MeterId, at: UnixNanos) {
         let is_within = |gap: &Gap| matches!(gap.extent, Extent::Silence { from, until } if from < at && at < until);
         if let Some(gap) = self.find_open_gap(id, is_within) {
@@ -129,7 +129,7 @@ impl GapTracker {
         }
     }
 
-    /// A meter that is back may have sent what it had stored: worth a look at once.
+    /// Makes an attempt due at once: a meter that is back may have sent its stored values.
     fn note_return(&mut self, id: MeterId, at: UnixNanos, now: UnixNanos) {
         let is_back = |gap: &Gap| gap.asked > 0 && !gap.is_back && at > gap.extent.until();
         if let Some(gap) = self.find_open_gap(id, is_back) {

@@ -1,4 +1,4 @@
-//! Reading the letters without a lock, beside a running service.
+//! Reads dead letters without a lock, beside a running service.
 
 use super::letter::{self, DeadLetter, LetterId, Settlement};
 use super::{DeadLetterError, FORMAT_LETTER, FORMAT_SETTLED};
@@ -6,19 +6,19 @@ use crate::journal::{Sequence, inspect};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A letter and what was decided about it.
+/// A dead letter and the decision about it.
 #[derive(Debug, Clone)]
 pub struct StoredLetter {
     /// Its number.
     pub id: LetterId,
-    /// The letter.
+    /// The dead letter.
     pub letter: DeadLetter,
-    /// What was decided; `None` while it is open.
+    /// The decision; `None` while it is open.
     pub settled: Option<Settlement>,
 }
 
-/// Every letter of a directory that retention has not taken, oldest first; the
-/// bodies of those that `wanted` does not want are left empty.
+/// All dead letters of a directory that retention has not deleted, oldest first. Bodies
+/// are read only of those that `wanted` accepts.
 ///
 /// # Errors
 /// When the directory cannot be read or is damaged.
@@ -49,10 +49,10 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
     Ok(found.into_values().collect())
 }
 
-/// One letter of a directory.
+/// One dead letter of a directory.
 ///
 /// # Errors
-/// When there is none of that number, or the directory cannot be read.
+/// When there is no such dead letter, or the directory cannot be read.
 pub fn read_one(directory: &Path, id: LetterId) -> Result<StoredLetter, DeadLetterError> {
     let inspection = inspect::open(directory)?;
     if !(inspection.view().oldest()..inspection.view().next()).contains(&Sequence(id.0)) {

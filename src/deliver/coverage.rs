@@ -109,7 +109,7 @@ impl Sink for CoverageSink {
 
     fn reached(&mut self, next: Sequence) {
         self.next = next;
-        self.coverage.reached(next);
+        self.coverage.noted_below(next);
     }
 
     fn is_full(&self) -> bool {

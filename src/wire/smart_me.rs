@@ -1,10 +1,9 @@
 //! smart-me's `DeviceDataArray` (`proto/smart_me/smart_me.proto`).
 //!
-//! [`readings`] walks the body once and finds every fault of its framing; the
-//! iterators after it cannot fail. Devices laid out as the vendor's library
-//! writes them are recognised during that walk (see `usual`); one device laid
-//! out otherwise makes the whole body go the general way, which reads fields in
-//! any order and merges repeated ones as prost does.
+//! [`readings`] walks the body once and finds every framing fault; the iterators after
+//! it cannot fail. That walk recognises devices in the layout of the vendor's library
+//! (see `vendor_layout`). One device in another layout makes the whole body take the
+//! general path, which reads fields in any order and merges repeated ones as prost does.
 
 mod check;
 mod encoding;
@@ -31,7 +30,7 @@ pub struct Readings<'a> {
 /// Checks the body and returns its readings.
 ///
 /// # Errors
-/// Where and why the framing fails.
+/// Where and why the framing is broken.
 #[inline]
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     let layout = check::layout(body).or_else(|Malformed| check::layout::<DecodeError>(body))?;
@@ -64,7 +63,7 @@ fn any_reading(index: u32, device: &[u8], layout: Layout) -> Decoded<Values<'_>>
     }
 }
 
-/// The reading of a device laid out in any way.
+/// The reading of a device in any layout.
 #[inline(never)]
 fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut at) = (Guid::default(), None::<Instant>);
@@ -94,7 +93,7 @@ fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: RawValues<'_>)
     }
 }
 
-/// The values of a reading, each a sample or the reason why it is none.
+/// The values of a reading, each a sample or the reason why it is set aside.
 #[derive(Debug, Clone)]
 pub struct Values<'a>(RawValues<'a>);
 
@@ -105,7 +104,7 @@ enum RawValues<'a> {
 }
 
 impl Values<'_> {
-    /// How many there are, where the check found that each is a finite sample.
+    /// The number of values, if the check found only finite samples.
     #[inline(always)]
     pub(super) fn all_finite(&self) -> Option<usize> {
         match &self.0 {
@@ -122,7 +121,7 @@ impl Iterator for Values<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             RawValues::Vendor(values) => values.next().map(|value| Ok(vendor_layout::sample(value))),
-            // Taken apart and put together again so that it stays in registers.
+            // Destructured and rebuilt so that it stays in registers.
             RawValues::General(fields) => match next_value(fields)? {
                 Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }) => {
                     Some(Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }))
@@ -132,7 +131,7 @@ impl Iterator for Values<'_> {
         }
     }
 
-    /// The loop inside the choice of layout, not the choice inside the loop.
+    /// Chooses the layout once, outside the loop.
     #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, mut f: F) -> B {
         match self.0 {
@@ -158,7 +157,7 @@ fn next_value(fields: &mut FieldReader<'_>) -> Option<Result<Sample, SetAside>> 
     None
 }
 
-/// The sample of a value written in any way.
+/// The sample of a value in any layout.
 fn merged_sample(bytes: &[u8]) -> Result<Sample, SetAside> {
     let mut value = Value::default();
     value.merge::<Malformed>(bytes).ok();

@@ -1,20 +1,20 @@
-//! The one walk over a body that finds every fault of its framing.
+//! The walk over a body that finds every framing fault.
 
 use super::message::{Guid, Instant, Value};
 use super::vendor_layout;
 use crate::wire::error::{Fault, Step, WireType};
 use crate::wire::field::{Content, FieldReader, DEPTH_MAX, unexpected};
 
-/// What the check found.
+/// The layout of a checked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Every device is as the vendor's library writes it, every value finite.
+    /// Every device has the vendor library's layout, every value is finite.
     Vendor,
-    /// At least one is not.
+    /// At least one device has not.
     General,
 }
 
-/// Checks the whole body and says how its devices are laid out.
+/// Checks the whole body and returns its layout.
 #[inline]
 pub(super) fn layout<F: Fault>(body: &[u8]) -> Result<Layout, F> {
     let mut layout = Layout::Vendor;

@@ -1,40 +1,38 @@
-//! How a body was written, as far as its readings no longer say it: scales and kinds
-//! of its times, fields that the vendor's description does not have.
+//! Details of a body's encoding that its readings do not carry: scales and kinds of its
+//! times, and fields that are not in the vendor's description.
 //!
-//! For a look at what a sender does, not for the way of a sample: it allocates.
+//! For diagnosis of a sender, not for the path of a sample: it allocates.
 
 use super::check;
 use crate::wire::error::DecodeError;
 use crate::wire::field::{Content, FieldReader};
 use std::collections::BTreeMap;
 
-/// Unknown fields told apart; beyond them the body is no such message at all.
+/// Distinct unknown fields that are counted; more of them mean another kind of message.
 const UNKNOWN_MAX: usize = 64;
 
-/// How a body was written.
+/// The encoding of a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoding {
     /// The time of each reading, in the readings' order.
     pub times: Vec<TimeEncoding>,
-    /// How often a field occurs that the description does not have, by its message
-    /// and number.
+    /// Occurrences of unknown fields, by message name and field number.
     pub unknown: BTreeMap<(&'static str, u32), u64>,
 }
 
-/// How a reading's time was written.
+/// The encoding of a reading's time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeEncoding {
-    /// The number of its scale: 0 days to 5 ticks; none written is 0. `None` without
-    /// any time.
+    /// The number of its scale: 0 days to 5 ticks, 0 if absent. `None` without a time.
     pub scale: Option<u64>,
-    /// The number of its kind (0 unspecified, 1 UTC, 2 local) where one is written.
+    /// The number of its kind (0 unspecified, 1 UTC, 2 local), if present.
     pub kind: Option<u64>,
 }
 
-/// Looks how a body was written.
+/// Returns the encoding of a body.
 ///
 /// # Errors
-/// Where and why its framing fails.
+/// Where and why its framing is broken.
 pub fn encoding(body: &[u8]) -> Result<Encoding, DecodeError> {
     check::layout::<DecodeError>(body)?;
     let mut encoding = Encoding::default();
@@ -57,9 +55,9 @@ impl Encoding {
         let mut fields = FieldReader::new(device);
         while let Some(field) = fields.next_checked() {
             match (field.number, field.content) {
-                (1, Content::Bytes(id)) => self.only(id, "Guid", 2),
+                (1, Content::Bytes(id)) => self.count_above(id, "Guid", 2),
                 (2, Content::Bytes(at)) => self.time(at, &mut time),
-                (3, Content::Bytes(value)) => self.only(value, "DeviceValue", 2),
+                (3, Content::Bytes(value)) => self.count_above(value, "DeviceValue", 2),
                 (number, _) => self.note_unknown("DeviceData", number),
             }
         }
@@ -79,8 +77,8 @@ impl Encoding {
         }
     }
 
-    /// A message of which only the fields up to that number are known.
-    fn only(&mut self, message: &[u8], name: &'static str, known: u32) {
+    /// Counts the fields of a message above number `known`.
+    fn count_above(&mut self, message: &[u8], name: &'static str, known: u32) {
         let mut fields = FieldReader::new(message);
         while let Some(field) = fields.next_checked() {
             if field.number > known {
@@ -104,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn scales_kinds_and_unknown_fields_are_seen() {
+    fn scales_kinds_and_unknown_fields_are_found() {
         let body = [
             // An id with a field 7; a time of hours and UTC; a value with a field 4.
             &[0x0a, 33, 0x0a, 11, 0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x38, 1][..],

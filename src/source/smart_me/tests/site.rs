@@ -52,7 +52,7 @@ impl Site {
 
     /// Gap detection that is never behind: all that will ever be journaled is noted.
     pub(super) fn noted(&self) -> Noted {
-        self.coverage.reached(Sequence(u64::MAX));
+        self.coverage.noted_below(Sequence(u64::MAX));
         Noted::new(self.coverage.clone(), self.journal.clone())
     }
 

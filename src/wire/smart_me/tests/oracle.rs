@@ -1,5 +1,4 @@
-//! prost's decoder as the oracle: the same verdict on any bytes, and the same
-//! meaning of whatever both accept.
+//! Comparison with prost's decoder: same verdict on any bytes, same readings.
 
 use super::bytes::{any_time, body, device_id, field, fixed, number, zigzag};
 use super::*;
@@ -14,7 +13,7 @@ use prost::Message as _;
 /// Shortly after the time of [`vendor_body`].
 const RECEIVED: UnixNanos = UnixNanos(1_795_266_910_000_000_000);
 
-/// What a reading means, in terms of equality.
+/// A reading in a form that can be compared.
 #[derive(Debug, PartialEq)]
 struct Meaning {
     index: u32,
@@ -122,7 +121,7 @@ fn judged_by_fold(readings: Readings<'_>) -> Vec<Sample> {
         .collect()
 }
 
-/// Both decoders on the same bytes; whether they accepted them.
+/// Runs both decoders on the same bytes; returns whether they accepted them.
 fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
     let Some((readings, message)) = both(body, readings(body), DeviceDataArray::decode(body))? else {
         return Ok(false);
