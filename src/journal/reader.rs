@@ -1,7 +1,7 @@
-//! Reading records in order, through all segments, up to the synced mark.
+//! Reads records in order, through all segments, up to the synced mark.
 //!
-//! Every byte handed out was checked against its CRC. A fault leaves the reader
-//! where it was: the next read tries the same record again.
+//! All returned bytes were checked against their CRC. After an error the next read tries
+//! the same record again.
 
 use super::block::{BLOCK, in_memory, on_disk};
 use super::catalog::{Catalog, RecordLocation, Segment};
@@ -14,11 +14,11 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What is read at once, where that much may be read. The buffer is larger only
-/// while a larger record passes through it.
+/// The size of a read, if that much is readable. The buffer is larger only for a larger
+/// record.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Reads records, oldest first. Sees nothing that is not synced.
+/// Reads records, oldest first; only synced ones.
 #[derive(Debug)]
 pub struct Reader {
     catalog: Arc<Catalog>,
@@ -27,17 +27,17 @@ pub struct Reader {
     window: Window,
 }
 
-/// Where the reader stands in a segment.
+/// The reader's position in a segment.
 #[derive(Debug)]
 struct ReadPosition {
     segment: Arc<Segment>,
     header: Arc<SegmentHeader>,
     file: Box<dyn DiskFile>,
-    /// The next group, or inside a group the next frame.
+    /// The offset of the next group, or of the next frame inside a group.
     offset: u64,
-    /// The record that begins there.
+    /// The record at that offset.
     sequence: Sequence,
-    /// The group it stands in, while frames are left.
+    /// The current group, while frames are left.
     group: Option<GroupHeader>,
 }
 
@@ -50,7 +50,7 @@ struct FoundFrame {
 }
 
 impl Reader {
-    /// A reader whose first record is `from`, if there is or will be such a record.
+    /// A reader that starts at `from`, which must exist or be the next record.
     pub(super) fn within(catalog: &Arc<Catalog>, from: Sequence) -> Result<Self, ReadError> {
         let (oldest, next) = (catalog.oldest(), catalog.next());
         if from < oldest {
@@ -62,16 +62,16 @@ impl Reader {
         }
     }
 
-    /// The record that the next [`Reader::read`] gives.
+    /// The record that the next [`Reader::read`] returns.
     #[must_use]
     pub fn next_sequence(&self) -> Sequence {
         self.next
     }
 
-    /// The next record; `None` where no more are synced yet.
+    /// The next record; `None` if no more are synced yet.
     ///
     /// # Errors
-    /// Damage, a record that retention took, a failing disk.
+    /// Damage, a record deleted by retention, or a failing disk.
     pub fn read(&mut self) -> Result<Option<Record<'_>>, ReadError> {
         match self.find_next() {
             Ok(None) => Ok(None),
@@ -104,7 +104,7 @@ impl Reader {
         }
     }
 
-    /// Enters the next group, or passes over one that holds nothing wanted. False where none is synced.
+    /// Enters the next group, or skips one before the wanted record. False if none is synced.
     fn step_to_group(&mut self) -> Result<bool, ReadError> {
         let (segment, readable_bytes) = match self.catalog.locate(self.next) {
             RecordLocation::NotYet => return Ok(false),
@@ -128,7 +128,7 @@ impl Reader {
                 Ok(ReadPosition { segment, header, file, offset: BLOCK, sequence, group: None })
             }
             Err(error) => match self.catalog.locate(self.next) {
-                // Retention took the file between the look-up and the open.
+                // Retention deleted the file between the look-up and the open.
                 RecordLocation::Retained { oldest } => Err(ReadError::Retained { wanted: self.next, oldest }),
                 _ => Err(error),
             },
@@ -164,7 +164,7 @@ impl ReadPosition {
         Ok(())
     }
 
-    /// Reads the frame at hand and steps behind it.
+    /// Reads the current frame and moves past it.
     fn read_frame(&mut self, window: &mut Window, catalog: &Catalog) -> Result<FoundFrame, ReadError> {
         let damaged = || catalog.damaged(self.segment.name, self.offset, self.sequence);
         let io = |source| catalog.io_error(self.segment.name, source);
@@ -187,13 +187,13 @@ impl ReadPosition {
     }
 }
 
-/// A piece of the file in memory.
+/// The part of the file that is in memory.
 #[derive(Debug, Default)]
 struct Window {
     bytes: Vec<u8>,
-    /// How many of the bytes were read.
+    /// The number of bytes read.
     filled: usize,
-    /// Where in the file they begin.
+    /// Their offset in the file.
     offset: u64,
 }
 
@@ -202,7 +202,7 @@ impl Window {
         self.filled = 0;
     }
 
-    /// Where in `bytes` the wanted piece is; `None` where the file, or what may be read of it, ends before.
+    /// The range in `bytes` of the requested part; `None` if the file, or its readable part, ends before.
     fn read(
         &mut self,
         file: &dyn DiskFile,
@@ -217,7 +217,7 @@ impl Window {
         if let Some(range) = self.range_of(offset, len) {
             return Ok(Some(range));
         }
-        // More than the frame at hand is read ahead only as far as it is known to be synced.
+        // Beyond the current frame, only bytes known to be synced are read ahead.
         let wanted = len.max(CHUNK_BYTES.min(readable));
         if self.bytes.len() < wanted || self.bytes.len() > CHUNK_BYTES.max(wanted) {
             self.bytes = vec![0; wanted.max(CHUNK_BYTES)];

@@ -1,5 +1,4 @@
-//! The contents of a file: as processes see them, as a power cut would leave
-//! them, and everything in between.
+//! The contents of a file: as processes see them, and as a power cut may leave them.
 
 use super::SECTOR;
 use std::collections::BTreeMap;
