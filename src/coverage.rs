@@ -13,26 +13,26 @@
 
 mod file;
 mod gap;
-mod tracker;
 mod meter;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod tracker;
 
 pub use file::{CoverageError, FILE, read};
 pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
-pub use tracker::{GAPS_MAX, METERS_MAX};
 pub use meter::{MissingValues, SeenReading};
 pub use slot::{SLOT_NS, Slot, SlotRange};
+pub use tracker::{GAPS_MAX, METERS_MAX};
 
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
-use tracker::GapTracker;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tracker::GapTracker;
 
 /// The coverage of all meters. A clone is the same coverage.
 #[derive(Debug, Clone)]

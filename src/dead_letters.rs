@@ -27,7 +27,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Kind, DeadLetter, LetterId, LetterSummary, RowSummary, Row, Settlement};
+pub use letter::{DeadLetter, Kind, LetterId, LetterSummary, Row, RowSummary, Settlement};
 pub use read::{StoredLetter, read_all, read_one};
 
 use crate::clock::Clock;

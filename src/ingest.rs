@@ -15,16 +15,16 @@ mod clock_watch;
 mod drain;
 mod entrance;
 mod handle;
-mod recent_readings;
 mod rate;
+mod recent_readings;
 mod refusal;
-mod state;
 mod source_counters;
+mod state;
 #[cfg(test)]
 mod tests;
 mod undecodable;
 
-pub use entrance::{Entrance, OnUndecodable, SourceOptions, Receipt};
+pub use entrance::{Entrance, OnUndecodable, Receipt, SourceOptions};
 pub use handle::{Health, Ingest, RecentActivity};
 pub use recent_readings::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
 use crate::dead_letters::{LetterId, Settlement};
 use crate::deliver::{CurrentRules, PumpHandle};
-use crate::ingest::{Entrance, SourceOptions, Receipt};
+use crate::ingest::{Entrance, Receipt, SourceOptions};
 use crate::wire::PayloadFormat;
 use serde::Serialize;
 use std::fmt::Display;

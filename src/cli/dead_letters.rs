@@ -5,7 +5,7 @@ use super::place::DataPlace;
 use super::table::{print, print_json, table};
 use crate::app::command;
 use crate::control::Command;
-use crate::dead_letters::{StoredLetter, LetterId, LetterSummary, Settlement, read_all, read_one};
+use crate::dead_letters::{LetterId, LetterSummary, Settlement, StoredLetter, read_all, read_one};
 use crate::reading::UnixNanos;
 use crate::wire::{self, PayloadFormat};
 use clap::{Args, Subcommand};

@@ -5,9 +5,9 @@
 //! unknown, but no data is lost.
 
 use super::gap::{Extent, Gap, GapId, GapState};
-use super::tracker::GapTracker;
 use super::meter::Meter;
 use super::slot::{Slot, SlotRange};
+use super::tracker::GapTracker;
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,8 @@ pub(super) fn to_bytes(known: &GapTracker, position: Position) -> Vec<u8> {
 fn from_bytes(bytes: &[u8]) -> Result<GapTracker, String> {
     let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let gaps = stored.gaps.into_iter().map(|gap| gap.gap().map(|gap| (gap.id, gap)));
-    let gaps: BTreeMap<GapId, Gap> = gaps.collect::<Option<_>>().ok_or("it has a gap without extent or with an unknown state")?;
+    let gaps: BTreeMap<GapId, Gap> =
+        gaps.collect::<Option<_>>().ok_or("it has a gap without extent or with an unknown state")?;
     let mut open: HashMap<MeterId, Vec<GapId>> = HashMap::new();
     for gap in gaps.values().filter(|gap| gap.is_open()) {
         open.entry(gap.meter).or_default().push(gap.id);

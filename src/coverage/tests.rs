@@ -133,8 +133,21 @@ fn existing_values_are_never_requested_and_a_missing_counter_is() {
     let request = site.next_request(slot(8)).unwrap();
     assert_eq!((request.from, request.until), (slot(4), slot(6)));
     let missing_values = [3, 4, 5, 6, 7].map(|number| site.coverage.missing_values(&request, slot(number)));
-    assert_eq!(missing_values, [MissingValues::Nothing, MissingValues::All, MissingValues::Counters, MissingValues::All, MissingValues::Nothing]);
-    assert_eq!(site.coverage.missing_values(&request, slot(4).saturating_add(1)), MissingValues::Nothing, "between the quarter-hours");
+    assert_eq!(
+        missing_values,
+        [
+            MissingValues::Nothing,
+            MissingValues::All,
+            MissingValues::Counters,
+            MissingValues::All,
+            MissingValues::Nothing
+        ]
+    );
+    assert_eq!(
+        site.coverage.missing_values(&request, slot(4).saturating_add(1)),
+        MissingValues::Nothing,
+        "between the quarter-hours"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The gap tracker: all meters and gaps, and their changes. Pure: no files, no locks.
 
 use super::gap::{Extent, Gap, GapId, GapState, RepairRequest};
-use super::meter::{Finding, MissingValues, Meter, SeenReading};
+use super::meter::{Finding, Meter, MissingValues, SeenReading};
 use super::slot::{SLOT_NS, Slot, SlotRange};
 use crate::journal::Position;
 use crate::reading::{MeterId, UnixNanos};
@@ -224,7 +224,9 @@ impl GapTracker {
 
     pub(super) fn slots_missing(&self, gap: &Gap) -> u64 {
         let Some(slots) = gap.slots().filter(|_| gap.is_open()) else { return 0 };
-        self.meters.get(&gap.meter).map_or(0, |meter| meter.missing_within(slots).into_iter().map(SlotRange::slots).sum())
+        self.meters
+            .get(&gap.meter)
+            .map_or(0, |meter| meter.missing_within(slots).into_iter().map(SlotRange::slots).sum())
     }
 
     fn make_room_for_meter(&mut self) {

@@ -1,6 +1,6 @@
 //! The index of open dead letters, by number and by subject.
 
-use super::letter::{Kind, DeadLetter, LetterId, Row};
+use super::letter::{DeadLetter, Kind, LetterId, Row};
 use crate::journal::{JournalId, Sequence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

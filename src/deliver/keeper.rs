@@ -4,7 +4,7 @@
 //! again is not kept twice while its letter is open.
 
 use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
-use crate::dead_letters::{DeadLetters, Kind, DeadLetter};
+use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{Position, Sequence, Verdict};
 use crate::reading::SetAside;
 use crate::wire::{self, PayloadFormat, Tally};

@@ -2,7 +2,7 @@
 //! before the sink's cursor may pass their record.
 
 use super::sink::SinkError;
-use crate::dead_letters::{DeadLetters, Kind, DeadLetter, Row};
+use crate::dead_letters::{DeadLetter, DeadLetters, Kind, Row};
 use crate::journal::{Journal, Sequence};
 
 /// Keeps a sink's refused rows.

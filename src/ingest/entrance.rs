@@ -1,9 +1,9 @@
 //! The entrance of a source: judge a body, append it, wait for the sync, count it.
 
 use super::refusal::Refusal;
-use super::state::IngestState;
 use super::source_counters::SourceCounters;
-use super::undecodable::{Quota, RefusedBody, RefusedBodies, UNDECODABLE_BYTES_MAX};
+use super::state::IngestState;
+use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};

@@ -2,8 +2,8 @@
 
 use super::entrance::{Entrance, SourceOptions};
 use super::recent_readings::RecentReading;
-use super::state::IngestState;
 use super::source_counters::{SourceActivity, SourceCounters};
+use super::state::IngestState;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{Journal, LedgerError};

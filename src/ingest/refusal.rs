@@ -20,7 +20,9 @@ pub enum Refusal {
     #[error("the body is undecodable: {0}")]
     Undecodable(DecodeError),
     /// It is undecodable, and its source has used up its daily quota of such bodies.
-    #[error("the body is undecodable: {0}; this account's daily quota of undecodable bodies is used up, so it was not kept")]
+    #[error(
+        "the body is undecodable: {0}; this account's daily quota of undecodable bodies is used up, so it was not kept"
+    )]
     QuotaSpent(DecodeError),
     /// It is larger than the largest record.
     #[error("the body has {bytes} bytes, the limit is {bytes_max}")]

@@ -76,7 +76,8 @@ impl IngestState {
             }
             // Other sources are still accepted, so this is no outage.
             AppendError::ShareFull { .. } => {
-                let reason = "this account's share of the journal is full until the sinks have received it; send again later";
+                let reason =
+                    "this account's share of the journal is full until the sinks have received it; send again later";
                 return Refusal::Unavailable { reason, retry_after: self.drain.retry_after(&self.journal, now) };
             }
             AppendError::DiskFull { .. } => {

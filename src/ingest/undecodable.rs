@@ -5,7 +5,7 @@
 //! undecodable bodies. The quota refills evenly over the day, and is full after a
 //! restart. Beyond it such a body is refused and not kept; both are counted.
 
-use crate::dead_letters::{DeadLetters, Kind, DeadLetter};
+use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{JournalId, Sequence};
 use crate::metrics;
 use crate::reading::UnixNanos;

@@ -32,7 +32,9 @@ pub enum AppendError {
         slowest: String,
     },
     /// The volume is full.
-    #[error("the volume of {directory} has no room for the journal ({detail}); free some space, then it continues automatically")]
+    #[error(
+        "the volume of {directory} has no room for the journal ({detail}); free some space, then it continues automatically"
+    )]
     DiskFull {
         /// The journal's directory.
         directory: PathBuf,

@@ -5,7 +5,7 @@
 //! outside any lock. The sequence is filled in when the group is taken for its
 //! commit; a reader compares it with the one that must come next.
 
-use super::block::{Fields, Filling};
+use super::block::{BlockWriter, Fields};
 use super::{RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::UnixNanos;
 
@@ -17,7 +17,7 @@ const SEQUENCE_AT: usize = 8;
 /// The header of a frame, ready to be copied into a group.
 pub(super) fn frame_header(header: &RecordHeader, payload: &[u8]) -> [u8; FRAME_HEADER_LEN] {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let fields = Filling::<FIELDS_LEN>::new()
+    let fields = BlockWriter::<FIELDS_LEN>::new()
         .put(header.received.0.to_le_bytes())
         .put(header.source.0.to_le_bytes())
         .put(header.rule.0.to_le_bytes())

@@ -6,7 +6,7 @@
 //! before that offset.
 
 use super::Sequence;
-use super::block::{Fields, BlockWriter, is_sealed, round_up};
+use super::block::{BlockWriter, Fields, is_sealed, round_up};
 
 const MAGIC: [u8; 8] = *b"MTRLGRP\x01";
 /// Bytes of the header.

@@ -48,7 +48,14 @@ impl GroupBuffer {
 
     /// A group read from a segment (header and frames), to be written again.
     pub(super) fn recovered(bytes: Vec<u8>, count: u32, newest_received: UnixNanos) -> Self {
-        Self { frames_end: bytes.len(), bytes, count, newest_received, tally: BytesBySource::new(), waiters: Arc::default() }
+        Self {
+            frames_end: bytes.len(),
+            bytes,
+            count,
+            newest_received,
+            tally: BytesBySource::new(),
+            waiters: Arc::default(),
+        }
     }
 
     pub(super) fn count(&self) -> u32 {

@@ -175,8 +175,11 @@ impl ReadPosition {
         let frame_len = payload_len(&frame_header).saturating_add(FRAME_HEADER_LEN);
         let range = window.read(&*self.file, self.offset, frame_len, frames_end).map_err(io)?.ok_or_else(damaged)?;
         let frame = parse_frame(&window.bytes[range.clone()], self.sequence).ok_or_else(damaged)?;
-        let found =
-            FoundFrame { sequence: self.sequence, header: frame.header, payload: range.start + FRAME_HEADER_LEN..range.end };
+        let found = FoundFrame {
+            sequence: self.sequence,
+            header: frame.header,
+            payload: range.start + FRAME_HEADER_LEN..range.end,
+        };
         self.offset += on_disk(frame_len);
         self.sequence = self.sequence.next();
         if self.sequence >= group.next() {

@@ -12,7 +12,7 @@ use super::frame::frame_header;
 use super::lock::Lock;
 use super::pending::{GroupBuffer, GroupLocation};
 use super::recover::segment_names;
-use super::salvage::{SalvagedRecord, SalvageScan, records_max};
+use super::salvage::{SalvageScan, SalvagedRecord, records_max};
 use super::scan::scan;
 use super::segment_header::{HeaderFault, SegmentHeader};
 use super::{

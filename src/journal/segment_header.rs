@@ -4,7 +4,7 @@
 //! Written once, synced before the segment gets its final name, never changed. The CRC is
 //! the block's last four bytes.
 
-use super::block::{BLOCK_LEN, Fields, BlockWriter, is_sealed};
+use super::block::{BLOCK_LEN, BlockWriter, Fields, is_sealed};
 use super::{JournalId, SegmentName, Sequence};
 use crate::reading::UnixNanos;
 use uuid::Uuid;

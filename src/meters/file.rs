@@ -4,7 +4,7 @@
 //! `meters.json.damaged` and replaced. Unlike after a first start, the versions that the
 //! stores already hold stay, and every meter gets a version from now on.
 
-use super::history::{VersionHistory, Meter};
+use super::history::{Meter, VersionHistory};
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};

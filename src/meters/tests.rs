@@ -72,8 +72,10 @@ impl Setup {
 
     /// The same, but ingest refuses the record.
     fn describe_refused(&mut self, list: &[(u128, &str, &str)], now: UnixNanos) {
-        let refused =
-            self.meters.describe("acme", descriptions(list), now, |_| Err("the journal is full".to_owned())).unwrap_err();
+        let refused = self
+            .meters
+            .describe("acme", descriptions(list), now, |_| Err("the journal is full".to_owned()))
+            .unwrap_err();
         assert!(refused.to_string().contains("the journal is full"), "{refused}");
     }
 

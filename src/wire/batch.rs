@@ -5,7 +5,7 @@
 //! after it cannot fail. [`encode`] makes such a body. Values are already in base units.
 
 use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
-use super::field::{Content, FieldReader, DEPTH_MAX, Field, Names, in_field, unexpected};
+use super::field::{Content, DEPTH_MAX, Field, FieldReader, Names, in_field, unexpected};
 use super::reading::{self, Decoded};
 use crate::proto::v1;
 use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};

@@ -135,7 +135,9 @@ impl Iterator for Values<'_> {
     #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, mut f: F) -> B {
         match self.0 {
-            RawValues::Vendor(values) => values.fold(initial, |folded, value| f(folded, Ok(vendor_layout::sample(value)))),
+            RawValues::Vendor(values) => {
+                values.fold(initial, |folded, value| f(folded, Ok(vendor_layout::sample(value))))
+            }
             RawValues::General(mut fields) => {
                 let mut folded = initial;
                 while let Some(value) = next_value(&mut fields) {

@@ -14,7 +14,7 @@ mod image;
 mod state;
 
 use image::Image;
-use state::{Failing, Fate, File, NameChange, FaultyState, fault};
+use state::{Failing, Fate, FaultyState, File, NameChange, fault};
 
 /// The unit of an atomic write.
 const SECTOR: usize = 512;

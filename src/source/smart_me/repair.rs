@@ -106,7 +106,9 @@ impl Polled for GapRepair {
                 return Ok(());
             }
             let now = self.clock.now();
-            let Some(request) = self.noted.coverage().next_request(self.client.name(), now, SLOTS_MAX) else { return Ok(()) };
+            let Some(request) = self.noted.coverage().next_request(self.client.name(), now, SLOTS_MAX) else {
+                return Ok(());
+            };
             self.repair(&request).await?;
             self.noted.coverage().requested(&request, now);
         }

@@ -3,7 +3,7 @@
 use super::message::{Guid, Instant, Value};
 use super::vendor_layout;
 use crate::wire::error::{Fault, Step, WireType};
-use crate::wire::field::{Content, FieldReader, DEPTH_MAX, unexpected};
+use crate::wire::field::{Content, DEPTH_MAX, FieldReader, unexpected};
 
 /// The layout of a checked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,8 @@ fn check_device<F: Fault>(device: &[u8]) -> Result<(), F> {
             (3, Content::Bytes(bytes)) => {
                 let step = Step::Item("DeviceValues", values);
                 values = values.saturating_add(1);
-                let checked = if vendor_layout::content(bytes).is_some() { Ok(()) } else { Value::default().merge(bytes) };
+                let checked =
+                    if vendor_layout::content(bytes).is_some() { Ok(()) } else { Value::default().merge(bytes) };
                 (step, checked, bytes)
             }
             (1..=3, _) => return Err(unexpected(&field, WireType::Bytes, device_name)),

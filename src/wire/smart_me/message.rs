@@ -3,7 +3,7 @@
 
 use crate::reading::SetAside;
 use crate::wire::error::{Fault, WireType};
-use crate::wire::field::{Content, FieldReader, DEPTH_MAX, unexpected};
+use crate::wire::field::{Content, DEPTH_MAX, FieldReader, unexpected};
 
 /// The nesting left inside the body, the array and the device.
 const DEPTH: u8 = DEPTH_MAX - 2;
