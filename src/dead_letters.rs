@@ -8,8 +8,8 @@
 //!
 //! **Re-submit** works as if the sender had sent the body again now: it passes ingest,
 //! is judged by the current rule and is appended at the journal's end, where the later
-//! value of a key wins. So look at a dead letter that is older than a correction of the
-//! same keys (`show`), and drop it instead. A delivery into the middle of the sent data
+//! value of a key wins. So a dead letter that is older than a correction of the same keys
+//! should be shown first (`show`) and dropped. A delivery into the middle of the sent data
 //! would need a second writer beside the pumps, which would break their order.
 //!
 //! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open dead letters. At

@@ -70,7 +70,7 @@ struct EntranceInner {
     refused: RefusedBodies,
 }
 
-/// What ingest found in a body.
+/// The judgement of a body.
 struct Judgement {
     verdict: Verdict,
     tally: Tally,

@@ -175,13 +175,13 @@ async fn a_jump_of_the_clock_is_counted_and_nothing_is_refused_for_it() {
     let entrance = setup.entrance(SourceOptions::default());
     setup.clock.set_offset(3_600_000_000_000);
     // The next check is due within a second of the first.
-    let looked = async {
+    let checked = async {
         while setup.ingest.recent().clock_jumps == 0 {
             entrance.take(SmartMe, &setup.body(1, Duration::ZERO, 1.0)).await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), checked).await.unwrap();
     assert_eq!(setup.ingest.recent().clock_jumps, 1);
     assert!(setup.metrics.render().contains("meterline_clock_jumps_total 1"));
 }

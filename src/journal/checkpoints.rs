@@ -19,11 +19,11 @@ const MARK_BYTES_MAX: usize = 8192;
 const SECOND_NS: i64 = 1_000_000_000;
 /// The distance of the newest checkpoints.
 const FINE_EVERY_NS: i64 = 5 * SECOND_NS;
-/// How long they keep that distance.
+/// The age up to which they keep that distance.
 const FINE_FOR_NS: i64 = 10 * 60 * SECOND_NS;
 /// The distance of older checkpoints.
 const COARSE_EVERY_NS: i64 = 10 * 60 * SECOND_NS;
-/// How long those are kept; the oldest one stays until another one replaces it.
+/// The maximum age of those; the oldest one stays until another one replaces it.
 const COARSE_FOR_NS: i64 = 24 * 3600 * SECOND_NS;
 /// The maximum number of checkpoints, whatever the clock does.
 const CHECKPOINTS_MAX: usize = 400;

@@ -34,15 +34,15 @@ pub struct Inspection {
 /// not errors but [`Inspection::faults`].
 pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
     let disk: SharedDisk = Arc::new(RealDisk::read_only(directory));
-    let mut looks = 1;
+    let mut attempts = 1;
     let (catalog, faults) = loop {
         match read(&disk) {
             // A segment was deleted, or a group added, between two reads.
-            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && looks < ATTEMPTS_MAX => {}
-            Ok((_, faults)) if !faults.is_empty() && looks < ATTEMPTS_MAX => {}
+            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS_MAX => {}
+            Ok((_, faults)) if !faults.is_empty() && attempts < ATTEMPTS_MAX => {}
             found => break found?,
         }
-        looks += 1;
+        attempts += 1;
     };
     let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its cursors", source))?;
     let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its gap list", source))?;

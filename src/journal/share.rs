@@ -89,8 +89,8 @@ struct ShareState {
     stretches: VecDeque<Stretch>,
     held: BytesBySource,
     held_back: Vec<SourceId>,
-    unlooked_bytes: u64,
-    looked: Option<Instant>,
+    bytes_since_update: u64,
+    updated: Option<Instant>,
     slowest: String,
 }
 
@@ -176,7 +176,7 @@ impl Shares {
                 add(&mut last.bytes, source, bytes);
             }
         }
-        state.unlooked_bytes += bytes_on_disk;
+        state.bytes_since_update += bytes_on_disk;
         drop(state);
         if let Some(text) = to_store {
             self.store(&text);
@@ -186,8 +186,8 @@ impl Shares {
     /// Whether an update is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let state = self.state.lock();
-        let is_long_ago = state.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= CHECK_EVERY);
-        state.unlooked_bytes >= self.cap_bytes / CHECKS || (is_long_ago && !state.held_back.is_empty())
+        let is_overdue = state.updated.is_none_or(|updated| now.saturating_duration_since(updated) >= CHECK_EVERY);
+        state.bytes_since_update >= self.cap_bytes / CHECKS || (is_overdue && !state.held_back.is_empty())
     }
 
     /// Updates the undelivered bytes of each source, and the sources held back.
@@ -204,8 +204,8 @@ impl Shares {
         self.any_held_back.store(!held_back.is_empty(), Ordering::Relaxed);
         state.held_back = held_back;
         fill.slowest.clone_into(&mut state.slowest);
-        state.unlooked_bytes = 0;
-        state.looked = Some(now);
+        state.bytes_since_update = 0;
+        state.updated = Some(now);
     }
 
     /// The free bytes: whole segments, minus one reserved for quiet sources.
@@ -267,12 +267,12 @@ fn stored(disk: &SharedDisk) -> VecDeque<Stretch> {
 /// The bytes of a group on disk, divided by source.
 fn parts(tally: &BytesBySource, bytes_on_disk: u64) -> impl Iterator<Item = (SourceId, u64)> + '_ {
     let total: u64 = tally.iter().map(|(_, bytes)| bytes).sum();
-    let nobodys = (total == 0).then_some((UNKNOWN_SOURCE, bytes_on_disk));
+    let unknown = (total == 0).then_some((UNKNOWN_SOURCE, bytes_on_disk));
     let part = move |&(source, bytes): &(SourceId, u64)| {
         let part = u128::from(bytes_on_disk) * u128::from(bytes) / u128::from(total.max(1));
         (source, u64::try_from(part).unwrap_or(u64::MAX))
     };
-    tally.iter().map(part).chain(nobodys)
+    tally.iter().map(part).chain(unknown)
 }
 
 fn held(stretches: &VecDeque<Stretch>, delivered: Sequence) -> BytesBySource {

@@ -1,4 +1,4 @@
-//! Where a cursor begins, in its own journal, in a copy, and after losses.
+//! The start of a cursor in its own journal, in a copy, and after losses.
 
 use super::super::*;
 use super::support::*;
@@ -8,7 +8,7 @@ fn cursor(journal: &Journal, next: u64) -> Position {
 }
 
 #[test]
-fn a_cursor_of_the_journal_begins_where_it_says() {
+fn a_cursor_of_the_journal_begins_at_its_position() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     let before_any = cursor(&journal, 1);
@@ -45,7 +45,7 @@ fn a_cursor_of_a_journal_that_is_not_in_the_chain_begins_at_the_oldest() {
 }
 
 #[test]
-fn a_copied_directory_writes_on_under_another_id_and_its_cursors_follow_the_chain() {
+fn a_copied_directory_continues_under_another_id_and_its_cursors_follow_the_chain() {
     let disk = FaultyDisk::new(1);
     let (original, _) = open(&disk);
     append_each(&original, 8);
@@ -59,10 +59,10 @@ fn a_copied_directory_writes_on_under_another_id_and_its_cursors_follow_the_chai
     let (old, new) = (original.position(Sequence(13)).journal, copy.position(Sequence(13)).journal);
     assert_ne!(old, new);
     assert_eq!(original.position(Sequence(8)).journal, copy.position(Sequence(8)).journal);
-    // Of before the copy: both know them.
+    // Before the copy: both journals have these records.
     assert_eq!(copy.resolve(cursor(&original, 5)), ResolvedCursor::At(Position { journal: old, next: Sequence(5) }));
     assert_eq!(copy.resolve(cursor(&original, 9)), ResolvedCursor::At(Position { journal: old, next: Sequence(9) }));
-    // Of after the copy: what the copy has there is not what the cursor saw.
+    // After the copy: the copy has other records there than the cursor saw.
     let fork = Position { journal: old, next: Sequence(9) };
     assert_eq!(copy.resolve(cursor(&original, 11)), ResolvedCursor::UnknownJournal(fork));
     assert_eq!(original.resolve(cursor(&copy, 11)), ResolvedCursor::UnknownJournal(original.oldest()));
@@ -86,7 +86,7 @@ fn a_copy_keeps_its_new_id_when_it_is_opened_again_before_it_wrote() {
 }
 
 #[test]
-fn a_damaged_cursor_file_is_said_pins_everything_and_is_mended_by_a_store() {
+fn a_damaged_cursor_file_is_reported_pins_everything_and_is_repaired_by_a_store() {
     for at in [0, 12, 50] {
         let disk = FaultyDisk::new(1);
         let (journal, _) = open(&disk);
@@ -130,7 +130,7 @@ fn a_name_that_cannot_be_a_file_is_refused() {
 }
 
 #[test]
-fn a_directory_that_was_put_back_in_place_gets_a_new_id_by_restore_and_sinks_that_saw_more_go_on() {
+fn a_directory_that_was_put_back_in_place_gets_a_new_id_by_restore_and_sinks_that_saw_more_continue() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     append_each(&journal, 8);

@@ -1,4 +1,4 @@
-//! What everybody relies on, on the real disk.
+//! The basic functions, on the real disk.
 
 use super::super::*;
 use super::support::*;
@@ -6,7 +6,7 @@ use crate::reading::Limits;
 use std::sync::mpsc;
 
 #[test]
-fn what_was_appended_is_read_in_order_across_segments_and_opens() {
+fn appended_records_are_read_in_order_across_segments_and_opens() {
     let directory = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
     for _ in 0..3 {
@@ -218,7 +218,7 @@ fn the_search_by_receive_time_finds_the_first_in_order_of_sequence() {
 }
 
 #[test]
-fn sizes_that_do_not_fit_together_are_refused_with_what_would_fit() {
+fn sizes_that_do_not_fit_together_are_refused_with_the_size_needed() {
     let directory = tempfile::tempdir().unwrap();
     let tight = Options { segment_bytes: 16 * 1024, ..small(directory.path()) };
     let refused = Journal::open(tight).unwrap_err().to_string();
