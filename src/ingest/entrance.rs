@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How a source's bodies are judged.
+/// The options of a source's entrance.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceOptions {
     /// The limits of the rule.

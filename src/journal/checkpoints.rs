@@ -14,7 +14,7 @@ use crate::reading::UnixNanos;
 
 pub(super) const FILE_PREFIX: &str = "checkpoints-";
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Room for an offset and a checksum of each of 256 partitions, and a topic's name.
+/// The maximum length of a mark: room for an offset and a checksum of each of 256 partitions, and a topic's name.
 const MARK_BYTES_MAX: usize = 8192;
 const SECOND_NS: i64 = 1_000_000_000;
 /// The distance of the newest checkpoints.

@@ -38,7 +38,8 @@ pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
     let (catalog, faults) = loop {
         match read(&disk) {
             // A segment was deleted, or a group added, between two reads.
-            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS_MAX => {}
+            Err(OpenError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS_MAX => {}
             Ok((_, faults)) if !faults.is_empty() && attempts < ATTEMPTS_MAX => {}
             found => break found?,
         }

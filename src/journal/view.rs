@@ -9,7 +9,7 @@ use super::segment_name::SegmentName;
 use crate::reading::{Limits, UnixNanos};
 use std::sync::Arc;
 
-/// A segment, as listings show it.
+/// A segment in a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentSummary {
     /// Its id and first record.

@@ -13,7 +13,7 @@ pub const RULE_CODE_REVISION: u16 = 1;
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// The limits in force for a source.
+/// The limits of the rule for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Revision of the rule's code that these limits belong to.

@@ -30,7 +30,7 @@ struct Quantity {
     integral: Option<(&'static str, Unit)>,
 }
 
-/// How a quantity is measured.
+/// The kind of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
     At(&'static str, Kind),

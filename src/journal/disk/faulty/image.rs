@@ -43,7 +43,7 @@ impl Image {
         self.lens.push(len);
     }
 
-    /// A failed sync makes some of it durable and forgets that the rest is not:
+    /// A failed sync makes some of it durable and drops the rest:
     /// the next sync succeeds without writing it.
     pub(super) fn sync(&mut self, succeeds: bool, random: &mut fastrand::Rng) {
         if succeeds {
