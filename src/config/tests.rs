@@ -374,3 +374,22 @@ fn the_example_is_right_and_complete() {
         .collect();
     assert!(missing.is_empty(), "keys that the example does not show: {missing:?}");
 }
+
+#[test]
+fn a_device_that_can_only_fail_is_a_fault() {
+    let device = |lines: &str| {
+        format!(
+            "[[json]]\nname = \"a\"\n{lines}\n[[json.value]]\npointer = \"/kwh\"\nobis = \"1.8.0\"\nunit = \"kWh\"\n"
+        )
+    };
+    assert_eq!(config(&device("url = \"tcp://127.0.0.1:8880\"")).sources.len(), 1);
+    for (lines, says) in [
+        ("url = \"http://a/status\"\ntime = \"at\"", "begins with '/'"),
+        ("url = \"tcp://127.0.0.1:1\"\nusername = \"u\"\npassword_env = \"SECRET\"", "has no login"),
+        ("url = \"ftp://a/status\"", "must be like"),
+        ("url = \"http://a/status\"\nevery = \"10ms\"", "at least a second"),
+    ] {
+        let found = faults(&device(lines));
+        assert!(found.iter().any(|fault| fault.contains(says)), "{lines}: {found:#?}");
+    }
+}

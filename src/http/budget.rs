@@ -137,8 +137,12 @@ mod tests {
         let budget = Budget::new(NonZeroUsize::new(2).unwrap());
         let now = Clock::system().monotonic();
         assert_eq!((budget.begin(now), budget.clone().begin(now)), (Ok(()), Ok(())));
-        assert!(budget.begin(now + WINDOW * 2).is_err());
+        assert!(budget.begin(now + WINDOW * 2).is_err() && budget.wait(now + WINDOW * 2).is_some());
         budget.end(now);
         assert_eq!(budget.begin(now), Err(WINDOW));
+        // To look at the wait takes no request.
+        let later = now + WINDOW;
+        assert_eq!((budget.wait(now), budget.wait(later), budget.wait(later)), (Some(WINDOW), None, None));
+        assert_eq!(budget.begin(later), Ok(()));
     }
 }

@@ -95,10 +95,14 @@ async fn a_wait_that_the_server_asks_for_is_kept_and_a_stop_ends_it() {
     let exchange = requester.send(get(&address)).await.unwrap();
     assert_eq!(exchange.outcome, Outcome::Later(Some(Duration::from_secs(600))));
     assert!(budget.begin(requester.now()).is_err(), "for all that share the budget");
-    let waiting = tokio::spawn(async move { requester.send(get(&address)).await.map(|it| it.outcome) });
+    let second = requester.clone();
+    let waiting =
+        tokio::spawn(async move { second.ready().await.and(second.send(get(&address)).await.map(|it| it.outcome)) });
     tokio::task::yield_now().await;
     stop.by(Clock::system().monotonic());
     assert_eq!(waiting.await.unwrap(), Err(Stopped));
+    let free = Requester::new("a", Client::new(BOUNDS), Budget::unlimited(), stop, Clock::system());
+    assert!(free.send(get("http://127.0.0.1:9")).await.is_err(), "nothing is sent after a stop");
 }
 
 #[test]

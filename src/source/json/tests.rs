@@ -5,7 +5,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::MeterId;
-use crate::source::SourceState;
+use crate::source::{Fact, SourceState};
 use crate::vendor::json::{Register, Time};
 use crate::wire::{self, PayloadFormat};
 use std::io::{Read as _, Write as _};
@@ -17,6 +17,7 @@ struct Site {
     journal: Journal,
     ingest: Ingest,
     sources: Sources,
+    clock: Clock,
     _directory: TempDir,
 }
 
@@ -27,8 +28,8 @@ impl Site {
         let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
         let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
         let ingest = Ingest::new(journal.clone(), Some(letters), clock.clone());
-        let sources = Sources::new(Handle::current(), clock);
-        Self { journal, ingest, sources, _directory: directory }
+        let sources = Sources::new(Handle::current(), clock.clone());
+        Self { journal, ingest, sources, clock, _directory: directory }
     }
 
     fn start(&self, address: Address) {
@@ -38,7 +39,7 @@ impl Site {
         let device =
             Device { name: "cellar".to_owned(), address, every: Duration::from_millis(10), keep: Keep::All, mapping };
         let entrance = self.ingest.source("cellar", SourceOptions::default()).unwrap();
-        device.start(&self.sources, &entrance, &Clock::system());
+        device.start(&self.sources, &entrance, &self.clock);
     }
 
     /// Every journaled value, with its time in seconds.
@@ -62,6 +63,10 @@ impl Site {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("not within 20 s: {what}; {:?}, {:?}", self.sources, self.stored());
+    }
+
+    fn fact(&self, name: &str) -> Option<Fact> {
+        self.sources.descriptions()[0].facts.get(name).cloned()
     }
 
     fn state(&self) -> SourceState {
@@ -144,4 +149,34 @@ async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end
         site.until("its readings are there", |site| site.stored().len() == number).await;
     }
     assert_eq!(site.stored(), [(now, 1000.0), (now + 1, 2000.0), (now + 2, 3000.0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that_ingest_refused() {
+    let (site, now) = (Site::new(), present());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    site.start(Address::Tcp(listener.local_addr().unwrap()));
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"nonsense\n{\"other\":1}\n").unwrap();
+    site.until("both are counted", |site| site.fact("lines_skipped") == Some(Fact::Number(2.0))).await;
+    assert_eq!(site.state(), SourceState::Failing);
+    // A clock that is not set can judge no times.
+    site.clock.set_offset(-Clock::system().now().0);
+    stream.write_all(format!("{}\n", document(now, 1.0)).as_bytes()).unwrap();
+    let is_refused = |site: &Site| site.sources.descriptions()[0].why.as_ref().is_some_and(|it| it.contains("clock"));
+    site.until("it is refused", is_refused).await;
+    assert_eq!(site.stored(), []);
+    site.clock.set_offset(0);
+    site.until("it is there", |site| site.stored() == [(now, 1000.0)]).await;
+    site.until("it is running", |site| site.state() == SourceState::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_without_a_configured_value_is_a_failure_that_says_so() {
+    let site = Site::new();
+    let (address, _heads) = serve(vec![ok(&format!("{{\"at\":{},\"other\":1}}", present()))]);
+    assert!(!format!("{address:?}").contains("hunter2"));
+    site.start(address);
+    site.until("it is failing", |site| site.state() == SourceState::Failing).await;
+    assert!(site.sources.descriptions()[0].why.as_ref().is_some_and(|why| why.contains("check the pointers")));
 }

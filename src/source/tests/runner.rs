@@ -245,7 +245,7 @@ async fn a_panic_is_reported_and_harms_neither_its_source_nor_another() {
 }
 
 #[tokio::test]
-async fn a_closed_connection_is_made_again_after_the_back_off() {
+async fn a_closed_connection_is_made_again_after_the_back_off_which_a_delivery_resets() {
     let sources = sources();
     let source = Player::connected(&sources, "a", RARE);
     source.until_run(1).await;
@@ -259,6 +259,14 @@ async fn a_closed_connection_is_made_again_after_the_back_off() {
     source.until_run(3).await;
     source.tell(Move::Delivers);
     source.until_state(SourceState::Running, "").await;
+    // Every failure without a delivery before it would double the wait, up to hours.
+    let schedule = Schedule { backoff: (Duration::from_millis(1), LONG), ..RARE };
+    let short = Player::connected(&sources, "short", schedule);
+    for number in 1..=40 {
+        short.until_run(number).await;
+        short.tell(Move::Delivers);
+        short.end();
+    }
     // With a long back-off, a server that closes every connection is not called in a loop.
     let slow = Player::connected(&sources, "slow", STEADY);
     slow.end();
