@@ -1,9 +1,8 @@
-//! Where a request comes from: its peer, or, where the peer is a trusted proxy, the
-//! address that the proxy forwards.
+//! The client address of a request: the peer, or the address that a trusted proxy forwards.
 //!
-//! Only `X-Forwarded-For` is read. A proxy that sets it passes `Forwarded` on as the
-//! client wrote it, and the other way round; who believes both believes the client.
-//! The address goes into logs and the failed-login budget, and decides nothing else.
+//! Only `X-Forwarded-For` is read. A proxy that sets one of `X-Forwarded-For` and
+//! `Forwarded` passes the other on as the client wrote it, so trusting both would trust the
+//! client. The address is used only in logs and for the failed-login budget.
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
@@ -11,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address a request comes from: going back from the peer, the first one that
-/// is no trusted proxy. What stands before that one may be invented.
+/// The client address of a request: going back from the peer, the first address that is not
+/// a trusted proxy. Addresses before it may be forged.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut client = peer.to_canonical();
@@ -27,7 +26,7 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     client
 }
 
-/// Some proxies add the port.
+/// Parses a hop; some proxies add the port.
 fn address_of(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let address = hop.parse::<IpAddr>().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()))?;

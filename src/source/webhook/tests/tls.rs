@@ -135,7 +135,8 @@ async fn a_pair_that_cannot_be_used_leaves_the_one_before_and_is_said_and_counte
     let status = site.looked(|status| status.fault.is_some()).await;
     assert_eq!(status.expires.to_string(), "2090-01-01T00:00:00Z");
     put(&files.certificate, "-----BEGIN CERTIFICATE-----\nhalf");
-    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no certificate chain"))).await;
+    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no readable certificate chain")))
+        .await;
     std::fs::remove_file(&files.certificate).unwrap();
     site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("cannot be read"))).await;
     site.greet(&first.0, &[]).await.unwrap();
@@ -203,10 +204,10 @@ fn a_pair_that_cannot_be_used_is_refused_in_a_sentence_without_the_key() {
     let marked = first.1.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY");
     let cases = [
         (first.0.clone(), second.1, "cannot be used together"),
-        (first.1.clone(), first.1.clone(), "no certificate chain"),
-        (first.0.clone(), first.0.clone(), "no private key"),
-        (first.0.clone(), marked, "no private key"),
-        (String::new(), first.1.clone(), "no certificate chain"),
+        (first.1.clone(), first.1.clone(), "no readable certificate chain"),
+        (first.0.clone(), first.0.clone(), "no readable private key"),
+        (first.0.clone(), marked, "no readable private key"),
+        (String::new(), first.1.clone(), "no readable certificate chain"),
         (first.0.clone(), "x".repeat((1 << 20) + 1), "larger than"),
     ];
     for (certificate, key, sentence) in cases {
