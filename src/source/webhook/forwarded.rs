@@ -48,13 +48,13 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_no_proxy_speaks_for_itself() {
+    fn a_peer_that_is_no_proxy_is_the_client() {
         assert_eq!(from("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(from("192.0.2.8", &["198.51.100.1"]), "192.0.2.8");
     }
 
     #[test]
-    fn the_last_hop_that_is_no_proxy_is_the_client_and_what_it_wrote_is_not_believed() {
+    fn the_last_hop_that_is_no_proxy_is_the_client_and_its_own_header_is_not_trusted() {
         assert_eq!(from("10.1.2.3", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(from("10.1.2.3", &["1.1.1.1, 198.51.100.1, 192.0.2.7"]), "198.51.100.1");
         assert_eq!(from("10.1.2.3", &["1.1.1.1", "198.51.100.1:4711,10.9.9.9"]), "198.51.100.1");
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_readable_hop_the_nearest_proxy_stands_for_it() {
+    fn without_a_readable_hop_the_nearest_proxy_is_the_client() {
         assert_eq!(from("10.1.2.3", &[]), "10.1.2.3");
         assert_eq!(from("10.1.2.3", &["unknown, 10.0.0.1"]), "10.0.0.1");
         assert_eq!(from("10.1.2.3", &["10.0.0.2,10.0.0.1"]), "10.0.0.2");

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_like_a_credential_or_holds_one_is_hidden_and_nothing_else() {
+    fn only_values_that_are_named_like_a_credential_or_hold_one_are_hidden() {
         let token = BASE64_STANDARD.encode("meter:correct horse");
         let lines = [
             ("authorization", format!("Basic {token}"), true),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_nothing_and_a_pair_of_nothing_hide_nothing() {
+    fn an_empty_path_and_an_empty_pair_hide_nothing() {
         let mut headers = HeaderMap::new();
         headers.append("content-type", HeaderValue::from_static("a/b"));
         headers.append("authorization", HeaderValue::from_static("Basic Og=="));

@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_deflated_comes_back(body in prop::collection::vec(any::<u8>(), 0..20_000)) {
+        fn a_deflated_body_is_restored(body in prop::collection::vec(any::<u8>(), 0..20_000)) {
             prop_assert_eq!(Encoding::Gzip.inflate(&gzip(&body), 20_000), Ok(body.clone()));
             prop_assert_eq!(Encoding::Deflate.inflate(&zlib(&body), 20_000), Ok(body.clone()));
         }

@@ -1,4 +1,4 @@
-//! TLS: who is greeted how, and certificates that change while connections live.
+//! TLS: handshakes, and certificates that change while connections are open.
 
 use super::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 const NAME: &str = "meterline.test";
 const SHORT: Duration = Duration::from_millis(200);
 
-/// A certificate that ends in this year, signed by itself, and its key, in PEM form.
+/// A certificate that ends in this year, self-signed, and its key, in PEM form.
 fn pair(year: i32) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
@@ -70,7 +70,7 @@ impl Site {
         tokio::time::timeout(PATIENCE, used).await.unwrap();
     }
 
-    /// Waits until the look at the files has found them as wished.
+    /// Waits until the check of the files has the wanted result.
     async fn looked(&self, wish: impl Fn(&CertificateStatus) -> bool) -> CertificateStatus {
         let looked = async {
             loop {
@@ -167,7 +167,7 @@ async fn a_handshake_that_is_not_made_in_time_is_closed() {
 }
 
 #[tokio::test]
-async fn slow_handshakes_give_way_to_whoever_comes_next() {
+async fn slow_handshakes_are_displaced_by_the_next_connection() {
     let first = pair(2090);
     let (site, _) = site_of(&first, |config| {
         config.bounds.connections_max = 2;
