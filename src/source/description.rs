@@ -212,7 +212,7 @@ impl Reporter {
                 tracing::info!(source, kind, "the source is running again")
             }
             _ => {
-                tracing::debug!(source, kind, why, state = self.description.state.label(), "the source's state changed")
+                tracing::debug!(source, kind, state = self.description.state.label(), "the source's state changed")
             }
         }
     }
