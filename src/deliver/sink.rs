@@ -166,14 +166,14 @@ pub trait Sink: Send {
 #[error("{message}")]
 pub struct SinkError {
     /// What it takes to go on.
-    pub trouble: SinkTrouble,
+    pub kind: SinkErrorKind,
     /// What happened, where, and what to do. Never holds a secret.
     pub message: String,
 }
 
 /// What it takes for a sink to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SinkTrouble {
+pub enum SinkErrorKind {
     /// It will probably come back by itself (unreachable, busy, restarting).
     Waiting,
     /// Somebody has to mend something (missing table, wrong credentials, full disk).
@@ -190,18 +190,18 @@ impl SinkError {
     /// A fault that will probably pass by itself.
     #[must_use]
     pub fn waiting(message: impl Into<String>) -> Self {
-        Self { trouble: SinkTrouble::Waiting, message: message.into() }
+        Self { kind: SinkErrorKind::Waiting, message: message.into() }
     }
 
     /// A fault that somebody has to mend.
     #[must_use]
     pub fn blocked(message: impl Into<String>) -> Self {
-        Self { trouble: SinkTrouble::Blocked, message: message.into() }
+        Self { kind: SinkErrorKind::Blocked, message: message.into() }
     }
 
     /// The store forgot what it had confirmed.
     #[must_use]
     pub fn lost(back_to: Sequence, message: impl Into<String>) -> Self {
-        Self { trouble: SinkTrouble::Lost { back_to }, message: message.into() }
+        Self { kind: SinkErrorKind::Lost { back_to }, message: message.into() }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a pump cannot go on: a sink's error, a journal's, its own.
 
-use super::sink::{SinkError, SinkTrouble};
+use super::sink::{SinkError, SinkErrorKind};
 use super::status::SinkState;
 use crate::journal::{ReadError, Sequence};
 
@@ -25,14 +25,14 @@ impl Trouble {
 
 impl From<SinkError> for Trouble {
     fn from(error: SinkError) -> Self {
-        let state = match error.trouble {
-            SinkTrouble::Waiting => SinkState::Waiting,
-            SinkTrouble::Blocked => SinkState::Blocked,
-            SinkTrouble::Lost { .. } => SinkState::Waiting,
+        let state = match error.kind {
+            SinkErrorKind::Waiting => SinkState::Waiting,
+            SinkErrorKind::Blocked => SinkState::Blocked,
+            SinkErrorKind::Lost { .. } => SinkState::Waiting,
         };
-        let back_to = match error.trouble {
-            SinkTrouble::Lost { back_to } => Some(back_to),
-            SinkTrouble::Waiting | SinkTrouble::Blocked => None,
+        let back_to = match error.kind {
+            SinkErrorKind::Lost { back_to } => Some(back_to),
+            SinkErrorKind::Waiting | SinkErrorKind::Blocked => None,
         };
         Self { state, message: error.message, back_to }
     }

@@ -114,7 +114,7 @@ fn a_sink_whose_refused_row_finds_no_room_blocks_and_says_so() {
     let meter = MeterId::from(Uuid::from_bytes([8; 16]));
     let row = Row { index: 0, meter, obis: Obis([1, 0, 1, 8, 0, 255]), at: UnixNanos(1) };
     let error = refused.keep(sequence, row, "designated timestamp overflow").unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert_eq!(error.kind, SinkErrorKind::Blocked);
     assert!(error.message.contains("the dead letters are full"), "{error}");
     letters.settle(LetterId(1), Settlement::Dropped).unwrap();
     refused.keep(sequence, row, "designated timestamp overflow").unwrap();

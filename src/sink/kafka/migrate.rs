@@ -10,7 +10,7 @@ use super::connection::{self, Partition};
 use super::context::Context;
 use super::fault;
 use crate::clock::Clock;
-use crate::deliver::{SinkError, SinkTrouble};
+use crate::deliver::{SinkError, SinkErrorKind};
 use crate::journal::Sequence;
 use crate::sink::Step;
 use rdkafka::producer::BaseProducer;
@@ -129,7 +129,7 @@ fn wait_until_visible(config: &Config) -> Result<(Vec<Partition>, Settings), Sin
     for _ in 0..VISIBLE_LOOKS_MAX {
         match look(config) {
             Ok(Topic::Present { partitions, settings }) => return Ok((partitions, settings)),
-            Err(error) if error.trouble == SinkTrouble::Blocked => return Err(error),
+            Err(error) if error.kind == SinkErrorKind::Blocked => return Err(error),
             Ok(Topic::Absent) | Err(_) => std::thread::sleep(VISIBLE_LOOK_EVERY),
         }
     }

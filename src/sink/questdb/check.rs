@@ -9,7 +9,7 @@ use super::migrate::{View, view_name, view_state};
 use super::schema;
 use super::server::Server;
 use crate::base::{Finding, Level};
-use crate::deliver::SinkTrouble;
+use crate::deliver::SinkErrorKind;
 use crate::sink::findings::Findings;
 
 /// The ILP version the encoder writes.
@@ -73,7 +73,7 @@ fn look_at_meters(server: &Server, findings: &mut Findings) -> Result<(), crate:
 fn check_commit_mode(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     let asked = server.execute("SELECT value FROM (SHOW PARAMETERS) WHERE property_path = 'cairo.commit.mode'");
     let answer = match asked {
-        Err(error) if error.trouble == SinkTrouble::Blocked => return Ok(()),
+        Err(error) if error.kind == SinkErrorKind::Blocked => return Ok(()),
         asked => asked?,
     };
     if let Some(mode) = answer.rows().next().map(|row| row.text("value")).filter(|mode| *mode != "sync") {

@@ -107,7 +107,7 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::SinkTrouble;
+    use crate::deliver::SinkErrorKind;
     use proptest::prelude::*;
 
     fn verdict(status: u16, body: &str) -> Fault {
@@ -148,7 +148,7 @@ mod tests {
         ] {
             match verdict(400, &refused(1, why)) {
                 Fault::Sink(error) => {
-                    assert_eq!(error.trouble, SinkTrouble::Blocked, "{why}");
+                    assert_eq!(error.kind, SinkErrorKind::Blocked, "{why}");
                     assert!(error.message.contains(remedy) && error.message.contains(why), "{}", error.message);
                 }
                 row @ Fault::Row { .. } => panic!("{why}: {row:?}"),
@@ -159,19 +159,19 @@ mod tests {
     #[test]
     fn a_status_says_whether_to_wait_or_to_block() {
         for (status, trouble) in [
-            (400, SinkTrouble::Blocked),
-            (401, SinkTrouble::Blocked),
-            (403, SinkTrouble::Blocked),
-            (404, SinkTrouble::Blocked),
-            (302, SinkTrouble::Blocked),
-            (413, SinkTrouble::Blocked),
-            (408, SinkTrouble::Waiting),
-            (429, SinkTrouble::Waiting),
-            (500, SinkTrouble::Waiting),
-            (503, SinkTrouble::Waiting),
+            (400, SinkErrorKind::Blocked),
+            (401, SinkErrorKind::Blocked),
+            (403, SinkErrorKind::Blocked),
+            (404, SinkErrorKind::Blocked),
+            (302, SinkErrorKind::Blocked),
+            (413, SinkErrorKind::Blocked),
+            (408, SinkErrorKind::Waiting),
+            (429, SinkErrorKind::Waiting),
+            (500, SinkErrorKind::Waiting),
+            (503, SinkErrorKind::Waiting),
         ] {
             match verdict(status, "words") {
-                Fault::Sink(error) => assert_eq!(error.trouble, trouble, "{status}"),
+                Fault::Sink(error) => assert_eq!(error.kind, trouble, "{status}"),
                 row @ Fault::Row { .. } => panic!("{status}: {row:?}"),
             }
         }

@@ -191,7 +191,7 @@ fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::SinkTrouble;
+    use crate::deliver::SinkErrorKind;
     use crate::secret::Secret;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
@@ -231,13 +231,13 @@ mod tests {
         let plain = served("https", |mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
         let nobody = Server::new(&Config::new(ServerUrl::parse("http://127.0.0.1:1").unwrap()));
         for (server, trouble, words) in [
-            (silent, SinkTrouble::Waiting, "did not answer within 1 s"),
-            (closing, SinkTrouble::Waiting, "cannot be reached"),
-            (plain, SinkTrouble::Blocked, "offers no trusted TLS"),
-            (nobody, SinkTrouble::Waiting, "cannot be reached (Connection refused"),
+            (silent, SinkErrorKind::Waiting, "did not answer within 1 s"),
+            (closing, SinkErrorKind::Waiting, "cannot be reached"),
+            (plain, SinkErrorKind::Blocked, "offers no trusted TLS"),
+            (nobody, SinkErrorKind::Waiting, "cannot be reached (Connection refused"),
         ] {
             let error = server.execute("SELECT 1").unwrap_err();
-            assert!(error.trouble == trouble && error.message.contains(words), "{error:?}");
+            assert!(error.kind == trouble && error.message.contains(words), "{error:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::support::wait;
 use meterline::clock::Clock;
-use meterline::deliver::{Delivery, Sink, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Sink, SinkError, SinkErrorKind};
 use meterline::journal::{Journal, JournalId, Options, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::proto::v1;
 use meterline::reading::{Limits, UnixNanos};
@@ -185,14 +185,14 @@ impl Driver {
                 if self.troubles.last() != Some(&error.message) {
                     self.troubles.push(error.message.clone());
                 }
-                if let SinkTrouble::Lost { back_to } = error.trouble {
+                if let SinkErrorKind::Lost { back_to } = error.kind {
                     assert!(back_to < self.safe, "{back_to} is no way back from {}", self.safe);
                     self.safe = back_to;
                     self.losses.push(back_to);
                 }
-                self.state = match error.trouble {
-                    SinkTrouble::Waiting | SinkTrouble::Lost { .. } => State::Waiting(error.message),
-                    SinkTrouble::Blocked => State::Blocked(error.message),
+                self.state = match error.kind {
+                    SinkErrorKind::Waiting | SinkErrorKind::Lost { .. } => State::Waiting(error.message),
+                    SinkErrorKind::Blocked => State::Blocked(error.message),
                 };
                 std::thread::sleep(AFTER_AN_ERROR);
             }

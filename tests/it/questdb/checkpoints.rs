@@ -7,7 +7,7 @@ use crate::support::questdb::{Client, Server};
 use crate::support::wait;
 use meterline::base::Backoff;
 use meterline::clock::Clock;
-use meterline::deliver::{PumpHandle, PumpOptions, SinkError, SinkTrouble};
+use meterline::deliver::{PumpHandle, PumpOptions, SinkError, SinkErrorKind};
 use meterline::journal::{Journal, Options, RecordHeader, Retention, Sequence, Verdict};
 use meterline::reading::Limits;
 use meterline::sink::Level;
@@ -56,8 +56,8 @@ fn own_values(harness: &Harness) -> Vec<f64> {
 }
 
 fn lost_from(troubles: &[SinkError]) -> Vec<u64> {
-    let lost = troubles.iter().filter_map(|error| match error.trouble {
-        SinkTrouble::Lost { back_to } => Some(back_to.0),
+    let lost = troubles.iter().filter_map(|error| match error.kind {
+        SinkErrorKind::Lost { back_to } => Some(back_to.0),
         _ => None,
     });
     lost.collect()
@@ -108,7 +108,7 @@ fn files_put_back_under_a_running_sink_get_every_row_again() {
     harness.add(vec![device(1, RECEIVED_S + 8, &[8.0])]);
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
     assert_eq!(lost_from(&harness.deliver()).len(), 1);
     assert_eq!(own_values(&harness), numbers(0..9));
 }
@@ -130,7 +130,7 @@ fn a_loss_is_found_again_until_the_sink_was_set_back() {
         harness.restart();
         for _ in 0..2 {
             let error = harness.rewind().unwrap_err();
-            assert!(matches!(error.trouble, SinkTrouble::Lost { .. }), "{error}");
+            assert!(matches!(error.kind, SinkErrorKind::Lost { .. }), "{error}");
         }
     }
     harness.deliver();
@@ -145,7 +145,7 @@ fn a_table_dropped_and_made_again_goes_on_and_a_replay_brings_the_rest() {
     harness.add(vec![device(1, RECEIVED_S + 3, &[3.0])]);
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Blocked, "{error}");
 
     let steps: Vec<String> = migrate(&harness.config, None).unwrap().iter().map(ToString::to_string).collect();
     assert!(steps.iter().any(|step| step.contains("samples_lost_table_15m")), "{steps:?}");

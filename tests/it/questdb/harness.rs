@@ -3,7 +3,7 @@
 use crate::support::questdb::Client;
 use crate::support::wait;
 use meterline::clock::Clock;
-use meterline::deliver::{Delivery, Progress, Sink, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Progress, Sink, SinkError, SinkErrorKind};
 use meterline::journal::{
     Journal, JournalId, Options, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict,
 };
@@ -156,7 +156,7 @@ impl Harness {
         wait::until("an attempt without trouble", LIMIT, || match self.attempt() {
             Ok(()) => true,
             Err(error) => {
-                if let SinkTrouble::Lost { back_to } = error.trouble {
+                if let SinkErrorKind::Lost { back_to } = error.kind {
                     self.next = self.next.min(back_to);
                 }
                 troubles.push(error);
@@ -206,6 +206,6 @@ pub(super) fn numbers(range: Range<i32>) -> Vec<f64> {
 
 pub(super) fn blocked(result: Result<(), SinkError>, words: &str) {
     let error = result.unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Blocked, "{error}");
     assert!(error.message.contains(words), "{words}: {error}");
 }

@@ -4,7 +4,7 @@
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
-use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Sink as _, SinkError, SinkErrorKind};
 use meterline::journal::{Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::reading::{Limits, MeterId, UnixNanos};
 use meterline::sink::questdb::{TableName, check, migrate};
@@ -195,7 +195,7 @@ fn a_suspended_table_or_a_server_that_is_away_confirms_no_description() {
     client.execute("ALTER TABLE samples_stopped_meters RESUME WAL");
     server.kill();
     let error = describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
     server.start_again();
     harness.rewind().unwrap();
     assert!(describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap());

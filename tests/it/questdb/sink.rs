@@ -4,7 +4,7 @@
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device, numbers, received};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
-use meterline::deliver::{Sink, SinkTrouble};
+use meterline::deliver::{Sink, SinkErrorKind};
 use meterline::journal::Sequence;
 use meterline::reading::UnixNanos;
 use meterline::sink::questdb::{RefusedRow, migrate};
@@ -108,8 +108,8 @@ fn a_server_that_is_away_is_waited_for() {
     harness.add_seconds(10..20);
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
-    assert_eq!(harness.rewind().unwrap_err().trouble, SinkTrouble::Waiting);
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
+    assert_eq!(harness.rewind().unwrap_err().kind, SinkErrorKind::Waiting);
     assert_eq!(harness.next, Sequence(11));
     server.start_again();
     harness.deliver();
@@ -228,7 +228,7 @@ fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
     migrate(&harness.config, None).unwrap();
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting);
+    assert_eq!(error.kind, SinkErrorKind::Waiting);
     assert!(error.message.contains("was dropped and made again"), "{error}");
     harness.deliver();
     assert_eq!(harness.values(), numbers(3..6), "what was confirmed before the drop is the operator's to replay");
