@@ -34,7 +34,7 @@ mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
-mod trouble;
+mod error;
 
 pub use coverage::CoverageSink;
 pub use estimate::{Estimate, EstimateError, estimate};

@@ -124,7 +124,7 @@ impl Counted {
             if replay.leaves_out(record.sequence, header.source) || header.verdict == Verdict::Lost {
                 continue;
             }
-            let (source, limits) = known.look_up(journal, &record).map_err(|trouble| failed(trouble.message))?;
+            let (source, limits) = known.look_up(journal, &record).map_err(|trouble| failed(error.message))?;
             let reading = Reading::of(&record, &source, limits, Some(replay), rules);
             let Some(delivery) = reading.delivery(record, &source) else { continue };
             counted.records += 1;

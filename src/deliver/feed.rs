@@ -4,7 +4,7 @@
 use super::records::Reading;
 use super::sink::{Exception, Sink, SinkError, Takes};
 use super::state::Run;
-use super::trouble::Trouble;
+use super::error::PumpError;
 use crate::journal::{Record, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
@@ -27,7 +27,7 @@ pub(super) enum Fed {
 
 impl Run {
     /// Reads and hands over until a bound of a lap, of the sink or of the journal.
-    pub(super) fn feed(&mut self) -> Result<Fed, Trouble> {
+    pub(super) fn feed(&mut self) -> Result<Fed, PumpError> {
         let Some(place) = &mut self.place else { return Ok(Fed::Tail) };
         let Some(mut reader) = place.reader.take() else { return Ok(Fed::Tail) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());

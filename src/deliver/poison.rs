@@ -8,7 +8,7 @@
 
 use super::refused_rows::letter_of;
 use super::shared::Shared;
-use super::trouble::Trouble;
+use super::error::PumpError;
 use crate::base::panic_message;
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
@@ -72,33 +72,33 @@ impl Deaths {
         safe: Sequence,
         shared: &Shared,
         letters: Option<&DeadLetters>,
-    ) -> Trouble {
+    ) -> PumpError {
         let message = panic_message(panic);
         let at_hand = self.at_hand;
         let sequence = at_hand.unwrap_or(safe);
         let deaths = self.count(sequence);
         let name = &shared.name;
         if deaths < DEATHS_MAX {
-            return Trouble::waiting(format!(
+            return PumpError::waiting(format!(
                 "the code of sink {name} failed at record {sequence}, {deaths} of {DEATHS_MAX} times: {message}"
             ));
         }
         match (at_hand, letters) {
             (Some(poison), Some(letters)) => self.set_aside(poison, shared, letters, message),
-            _ => Trouble::blocked(format!(
+            _ => PumpError::blocked(format!(
                 "the code of sink {name} failed {deaths} times at record {sequence} or after it: {message}; this is a \
                  fault of the program: look at `meterline journal --records` there, and report it"
             )),
         }
     }
 
-    fn set_aside(&mut self, poison: Sequence, shared: &Shared, letters: &DeadLetters, message: &str) -> Trouble {
+    fn set_aside(&mut self, poison: Sequence, shared: &Shared, letters: &DeadLetters, message: &str) -> PumpError {
         let name = &shared.name;
         let reason = format!("the sink's code failed at it: {message}");
-        let letter = letter_of(&shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
+        let letter = letter_of(&shared.journal, poison, Kind::Poison, name, None, &reason).map_err(PumpError::from);
         let added = letter.and_then(|letter| {
             let not_kept = |error| {
-                Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"))
+                PumpError::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"))
             };
             letters.add(&letter).map_err(not_kept)
         });
@@ -112,11 +112,11 @@ impl Deaths {
                     letter = id.0,
                     "a record that kills the sink's code was set aside"
                 );
-                Trouble::waiting(format!(
+                PumpError::waiting(format!(
                     "the code of sink {name} failed {DEATHS_MAX} times at record {poison}, which is dead letter {id} now: {message}"
                 ))
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         }
     }
 }

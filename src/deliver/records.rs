@@ -3,7 +3,7 @@
 
 use super::replay::Replay;
 use super::sink::Delivery;
-use super::trouble::Trouble;
+use super::error::PumpError;
 use crate::journal::{Record, RuleVersion, SourceId, Verdict, View};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::PayloadFormat;
@@ -38,7 +38,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Who brought the record, and the limits that judged it.
-    pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), Trouble> {
+    pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), PumpError> {
         self.records += 1;
         self.bytes += record.payload.len() as u64;
         let header = &record.header;
@@ -68,8 +68,8 @@ impl Known {
     }
 }
 
-fn not_listed(record: &Record<'_>, what: &str, number: u32) -> Trouble {
-    Trouble::blocked(format!(
+fn not_listed(record: &Record<'_>, what: &str, number: u32) -> PumpError {
+    PumpError::blocked(format!(
         "record {} names {what} {number}, which the journal's list of {what}s does not have: the list was put back \
          from an older copy; put the right one back",
         record.sequence

@@ -8,7 +8,7 @@ use super::sink::Progress;
 use super::start::start;
 use super::state::{Failed, Run};
 use super::status::SinkState;
-use super::trouble::Trouble;
+use super::error::PumpError;
 use crate::journal::{Reader, Sequence};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,13 +29,13 @@ enum Lap {
 impl Run {
     pub(super) fn run(mut self) {
         loop {
-            let trouble = match catch_unwind(AssertUnwindSafe(|| self.lap())) {
+            let error = match catch_unwind(AssertUnwindSafe(|| self.lap())) {
                 Ok(Ok(Lap::Done)) => continue,
                 Ok(Ok(Lap::Ended)) => break,
-                Ok(Err(trouble)) => trouble,
+                Ok(Err(error)) => error,
                 Err(panic) => self.died(&*panic),
             };
-            self.fail(trouble);
+            self.fail(error);
             if !self.wait_for_next_try() {
                 break;
             }
@@ -47,7 +47,7 @@ impl Run {
         self.shared.ended();
     }
 
-    fn lap(&mut self) -> Result<Lap, Trouble> {
+    fn lap(&mut self) -> Result<Lap, PumpError> {
         self.rings_seen = self.shared.rings();
         let begun = self.begin();
         self.attend();
@@ -73,7 +73,7 @@ impl Run {
     }
 
     /// Finds the place to begin at, once.
-    fn begin(&mut self) -> Result<(), Trouble> {
+    fn begin(&mut self) -> Result<(), PumpError> {
         if self.place.is_some() {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl Run {
         // Stored before anything is read: from here on it pins what it needs.
         self.cursor
             .store(&self.shared, start.next, start.replay)
-            .map_err(|error| Trouble::waiting(error.to_string()))?;
+            .map_err(|error| PumpError::waiting(error.to_string()))?;
         self.deaths.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (start.next, start.next);
@@ -97,7 +97,7 @@ impl Run {
     }
 
     /// Rewinds the sink to the lowest unsafe record, after a start, a failure, a rewind.
-    fn make_ready(&mut self) -> Result<(), Trouble> {
+    fn make_ready(&mut self) -> Result<(), PumpError> {
         if self.place.as_ref().is_none_or(|place| place.reader.is_some()) {
             return Ok(());
         }
@@ -172,25 +172,25 @@ impl Run {
     }
 
     /// What follows from a panic in the sink's code.
-    fn died(&mut self, panic: &(dyn Any + Send)) -> Trouble {
+    fn died(&mut self, panic: &(dyn Any + Send)) -> PumpError {
         self.metrics.restarts.increment(1);
         let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
         self.deaths.after(panic, safe, &self.shared, self.options.dead_letters.as_ref())
     }
 
-    fn fail(&mut self, trouble: Trouble) {
+    fn fail(&mut self, error: PumpError) {
         self.metrics.errors.increment(1);
         self.pace.interrupt();
         self.stumble = self.deaths.end().or(self.stumble);
         let now = self.shared.clock.monotonic();
-        let waiting = self.go_back(trouble.back_to);
+        let waiting = self.go_back(error.back_to);
         self.failed = Some(Failed { waiting, tried: now });
         {
             let mut view = self.shared.view();
-            view.last_error = Some((self.shared.clock.now(), trouble.message.clone()));
+            view.last_error = Some((self.shared.clock.now(), error.message.clone()));
             view.next_try = Some(now + self.options.backoff.next_wait());
         }
-        self.set_state(trouble.state, Some(trouble.message));
+        self.set_state(error.state, Some(error.message));
         self.refresh();
     }
 
@@ -202,10 +202,10 @@ impl Run {
                 break;
             }
             self.shared.pause(self.rings_seen, left.min(REFRESH_EVERY));
-            if let Err(trouble) = self.skip_what_is_gone() {
+            if let Err(error) = self.skip_what_is_gone() {
                 tracing::warn!(
                     sink = self.shared.name,
-                    why = trouble.message,
+                    why = error.message,
                     "a gap cannot be noted; it is tried again"
                 );
             }

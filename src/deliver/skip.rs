@@ -2,13 +2,13 @@
 //! not get is noted durably first; what it had before a replay is none of that.
 
 use super::state::Run;
-use super::trouble::Trouble;
+use super::error::PumpError;
 use crate::journal::{Gap, GapReason, Sequence};
 
 impl Run {
     /// Goes on at the oldest record where retention took some before the sink had
     /// them. Nothing is in flight when this is called.
-    pub(super) fn skip_what_is_gone(&mut self) -> Result<(), Trouble> {
+    pub(super) fn skip_what_is_gone(&mut self) -> Result<(), PumpError> {
         let Some(from) = self.place.as_ref().map(|place| place.safe) else { return Ok(()) };
         let oldest = self.shared.journal.oldest().next;
         if from >= oldest {
@@ -41,10 +41,10 @@ impl Run {
     }
 
     /// Makes durable that the sink will not get these records.
-    pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), Trouble> {
+    pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), PumpError> {
         let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
         let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
-        self.shared.journal.gaps().add(gap.clone()).map_err(|error| Trouble::waiting(error.to_string()))?;
+        self.shared.journal.gaps().add(gap.clone()).map_err(|error| PumpError::waiting(error.to_string()))?;
         self.metrics.gap_records.increment(gap.records());
         tracing::error!(
             sink = gap.sink,

@@ -9,7 +9,7 @@
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
-use super::trouble::Trouble;
+use super::error::PumpError;
 use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ pub(super) struct Start {
     pub(super) replay: Option<Replay>,
 }
 
-pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Trouble> {
+pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpError> {
     let cursor = stored_cursor(shared)?;
     let store = sink.stored_position()?;
     let from_file = cursor.as_ref().map(|cursor| resolve(shared, cursor.position, "the cursor")).transpose()?;
@@ -46,14 +46,14 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Troub
     })
 }
 
-fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, Trouble> {
+fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, PumpError> {
     match shared.journal.cursors().load(&shared.name) {
         Ok(cursor) => Ok(cursor),
         Err(error @ CursorError::Damaged { .. }) => {
             tracing::warn!(sink = shared.name, %error, "starting at the oldest retained record");
             Ok(None)
         }
-        Err(error) => Err(Trouble::waiting(error.to_string())),
+        Err(error) => Err(PumpError::waiting(error.to_string())),
     }
 }
 
@@ -64,7 +64,7 @@ struct Found {
     gap_from: Option<Sequence>,
 }
 
-fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trouble> {
+fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, PumpError> {
     match shared.journal.resolve(position) {
         Resolved::At(found) => Ok(Found { next: found.next, gap_from: None }),
         Resolved::Retained(found) => {
@@ -85,7 +85,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trou
             }
             Ok(Found { next: found.next, gap_from: None })
         }
-        Resolved::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
+        Resolved::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \
              fed from (was its directory put back from a copy?); put the right one back, or start the sink anew with \
              `meterline journal forget {}`",

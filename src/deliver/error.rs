@@ -6,14 +6,14 @@ use crate::journal::{ReadError, Sequence};
 
 /// Why a lap could not be done.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct PumpError {
     pub(super) state: SinkState,
     pub(super) message: String,
     /// Where the sink's store forgot what was safe: from where on.
     pub(super) back_to: Option<Sequence>,
 }
 
-impl Trouble {
+impl PumpError {
     pub(super) fn waiting(message: impl Into<String>) -> Self {
         Self { state: SinkState::Waiting, message: message.into(), back_to: None }
     }
@@ -23,7 +23,7 @@ impl Trouble {
     }
 }
 
-impl From<SinkError> for Trouble {
+impl From<SinkError> for PumpError {
     fn from(error: SinkError) -> Self {
         let state = match error.kind {
             SinkErrorKind::Waiting => SinkState::Waiting,
@@ -38,7 +38,7 @@ impl From<SinkError> for Trouble {
     }
 }
 
-impl From<ReadError> for Trouble {
+impl From<ReadError> for PumpError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Damaged { .. } | ReadError::TooNew { .. } | ReadError::Beyond { .. } => {
