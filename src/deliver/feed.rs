@@ -10,39 +10,39 @@ use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 
 /// Records handed over before the sink is settled and commands are looked at.
-const LAP_RECORDS_MAX: usize = 512;
+const ITERATION_RECORDS_MAX: usize = 512;
 
 /// How a lap of reading ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fed {
+pub(super) enum FeedEnd {
     /// There is more to read.
-    Room,
+    MoreToRead,
     /// The sink has no room.
-    Full,
+    SinkFull,
     /// Everything that is synced was read.
-    Tail,
+    CaughtUp,
     /// The next record could not be handed over before, and not all before it is safe.
-    Stumble,
+    FailedRecord,
 }
 
 impl Run {
     /// Reads and hands over until a bound of a lap, of the sink or of the journal.
-    pub(super) fn feed(&mut self) -> Result<Fed, PumpError> {
-        let Some(place) = &mut self.place else { return Ok(Fed::Tail) };
-        let Some(mut reader) = place.reader.take() else { return Ok(Fed::Tail) };
+    pub(super) fn feed(&mut self) -> Result<FeedEnd, PumpError> {
+        let Some(place) = &mut self.place else { return Ok(FeedEnd::CaughtUp) };
+        let Some(mut reader) = place.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
-        let mut fed = Fed::Room;
-        for count in 0..LAP_RECORDS_MAX {
+        let mut fed = FeedEnd::MoreToRead;
+        for count in 0..ITERATION_RECORDS_MAX {
             if self.sink.is_full() {
-                fed = Fed::Full;
+                fed = FeedEnd::SinkFull;
                 break;
             }
             if self.stumble.is_some_and(|stumble| stumble == reader.next_sequence() && place.safe < stumble) {
-                fed = Fed::Stumble;
+                fed = FeedEnd::FailedRecord;
                 break;
             }
             let Some(record) = reader.read()? else {
-                fed = Fed::Tail;
+                fed = FeedEnd::CaughtUp;
                 break;
             };
             let (sequence, header) = (record.sequence, record.header);

@@ -1,7 +1,7 @@
 //! The pump's own thread: read, hand over, settle, advance, rest; and what
 //! happens when that fails.
 
-use super::feed::Fed;
+use super::feed::FeedEnd;
 use super::place::Place;
 use super::replay::Replay;
 use super::sink::Progress;
@@ -21,7 +21,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// A sink that has nothing to send counts as recovered after so long without an error.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
-enum Lap {
+enum Iteration {
     Done,
     Ended,
 }
@@ -29,9 +29,9 @@ enum Lap {
 impl Run {
     pub(super) fn run(mut self) {
         loop {
-            let error = match catch_unwind(AssertUnwindSafe(|| self.lap())) {
-                Ok(Ok(Lap::Done)) => continue,
-                Ok(Ok(Lap::Ended)) => break,
+            let error = match catch_unwind(AssertUnwindSafe(|| self.iterate())) {
+                Ok(Ok(Iteration::Done)) => continue,
+                Ok(Ok(Iteration::Ended)) => break,
                 Ok(Err(error)) => error,
                 Err(panic) => self.died(&*panic),
             };
@@ -47,29 +47,29 @@ impl Run {
         self.shared.ended();
     }
 
-    fn lap(&mut self) -> Result<Lap, PumpError> {
+    fn iterate(&mut self) -> Result<Iteration, PumpError> {
         self.rings_seen = self.shared.rings();
         let begun = self.begin();
         self.attend();
         begun?;
         let stop_by = self.shared.stop_deadline();
         if stop_by.is_some_and(|deadline| self.shared.clock.monotonic() >= deadline) {
-            return Ok(Lap::Ended);
+            return Ok(Iteration::Ended);
         }
         self.make_ready()?;
         let fed = self.feed()?;
-        let is_drained = stop_by.is_some() && fed == Fed::Tail;
-        let progress = self.sink.settle(is_drained || fed == Fed::Stumble)?;
+        let is_drained = stop_by.is_some() && fed == FeedEnd::CaughtUp;
+        let progress = self.sink.settle(is_drained || fed == FeedEnd::FailedRecord)?;
         let next = self.note(progress);
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
         }
         if is_drained && self.place.as_ref().is_some_and(|place| place.safe == next) {
-            return Ok(Lap::Ended);
+            return Ok(Iteration::Ended);
         }
-        self.pace.note(self.shared.clock.monotonic(), self.readings, matches!(fed, Fed::Room | Fed::Full));
+        self.pace.note(self.shared.clock.monotonic(), self.readings, matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull));
         self.rest(fed, next, progress.wake_at);
-        Ok(Lap::Done)
+        Ok(Iteration::Done)
     }
 
     /// Finds the place to begin at, once.
@@ -151,18 +151,18 @@ impl Run {
     }
 
     /// Waits until there is something to do.
-    fn rest(&self, fed: Fed, next: Sequence, wake_at: Option<Instant>) {
+    fn rest(&self, fed: FeedEnd, next: Sequence, wake_at: Option<Instant>) {
         let clock = &self.shared.clock;
         let until_due = wake_at.map_or(REFRESH_EVERY, |at| at.saturating_duration_since(clock.monotonic()));
         let stopping = self.shared.stop_deadline().is_some();
         match fed {
-            Fed::Room => {}
-            Fed::Full if !self.sink.is_full() => {}
-            Fed::Full => self.shared.pause(self.rings_seen, FULL_PAUSE),
-            Fed::Stumble => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
-            Fed::Tail if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
-            Fed::Tail if self.shared.rings() != self.rings_seen => {}
-            Fed::Tail => {
+            FeedEnd::MoreToRead => {}
+            FeedEnd::SinkFull if !self.sink.is_full() => {}
+            FeedEnd::SinkFull => self.shared.pause(self.rings_seen, FULL_PAUSE),
+            FeedEnd::FailedRecord => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
+            FeedEnd::CaughtUp if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
+            FeedEnd::CaughtUp if self.shared.rings() != self.rings_seen => {}
+            FeedEnd::CaughtUp => {
                 // A few records more a lap cost less than a lap a record.
                 if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
                     self.shared.pause(self.rings_seen, until_due.min(self.options.linger));
