@@ -37,7 +37,7 @@ impl Run {
                 fed = FeedEnd::SinkFull;
                 break;
             }
-            if self.stumble.is_some_and(|stumble| stumble == reader.next_sequence() && place.safe < stumble) {
+            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && place.safe < failed_at) {
                 fed = FeedEnd::FailedRecord;
                 break;
             }

@@ -28,7 +28,7 @@ impl Run {
         self.cursor.store(&self.shared, next, Some(replay))?;
         self.replay = Some(replay);
         place.go_to(next);
-        self.stumble = None;
+        self.failed_at = None;
         if let Some(failed) = &mut self.failed {
             failed.waiting = next;
         }

@@ -129,7 +129,7 @@ impl Run {
         }
         self.deaths.forget_below(safe);
         self.cursor.follow(&self.shared, safe, self.replay);
-        self.stumble = self.stumble.filter(|stumble| *stumble >= safe);
+        self.failed_at = self.failed_at.filter(|failed_at| *failed_at >= safe);
         {
             let mut view = self.shared.view();
             (view.safe, view.waiting) = (safe, waiting);
@@ -181,7 +181,7 @@ impl Run {
     fn fail(&mut self, error: PumpError) {
         self.metrics.errors.increment(1);
         self.pace.interrupt();
-        self.stumble = self.deaths.end().or(self.stumble);
+        self.failed_at = self.deaths.end().or(self.failed_at);
         let now = self.shared.clock.monotonic();
         let waiting = self.go_back(error.back_to);
         self.failed = Some(Failed { waiting, tried: now });

@@ -67,7 +67,7 @@ pub(super) struct Run {
     pub(super) deaths: Deaths,
     /// The record that could not be handed over: everything before it is made safe
     /// first, so that what is wrong with it holds nothing else up.
-    pub(super) stumble: Option<Sequence>,
+    pub(super) failed_at: Option<Sequence>,
     pub(super) cursor: StoredCursor,
     pub(super) failed: Option<Failed>,
     pub(super) refreshed: Option<Instant>,
@@ -88,7 +88,7 @@ impl Run {
             readings: 0,
             pace: Pace::default(),
             deaths: Deaths::default(),
-            stumble: None,
+            failed_at: None,
             failed: None,
             refreshed: None,
             rings_seen: 0,
