@@ -50,17 +50,17 @@ impl Run {
                 place.mark(sequence, header.received);
             }
             let is_left_out = replay.is_some_and(|replay| replay.leaves_out(sequence, header.source));
-            if is_left_out || header.verdict == Verdict::Lost || self.deaths.is_poison(sequence) {
+            if is_left_out || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
                 continue;
             }
             let (source, limits) = self.known.look_up(self.shared.journal.view(), &record)?;
             let reading = Reading::of(&record, &source, limits, replay, &self.options.rules);
-            self.deaths.begin(sequence);
+            self.panics.begin(sequence);
             let readings = match self.sink.takes() {
                 Takes::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
                 Takes::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
             };
-            self.deaths.end();
+            self.panics.end();
             if let Some(readings) = readings {
                 self.readings += readings;
                 place.last_taken = Some(sequence);

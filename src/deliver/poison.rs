@@ -15,28 +15,28 @@ use crate::journal::Sequence;
 use std::any::Any;
 use std::collections::BTreeSet;
 
-/// So many deaths at one record make it poison.
-const DEATHS_MAX: u32 = 3;
+/// So many panics at one record make it poison.
+const PANICS_MAX: u32 = 3;
 
 /// What a sink's code died of.
 #[derive(Default)]
-pub(super) struct Deaths {
-    at_hand: Option<Sequence>,
+pub(super) struct PanicLog {
+    current: Option<Sequence>,
     /// Where it died last, and how often in a row.
     last: Option<(Sequence, u32)>,
     poisoned: BTreeSet<Sequence>,
     restarts: u64,
 }
 
-impl Deaths {
+impl PanicLog {
     /// A record is being handed over.
     pub(super) fn begin(&mut self, sequence: Sequence) {
-        self.at_hand = Some(sequence);
+        self.current = Some(sequence);
     }
 
     /// It was; or it could not be, then this is the record.
     pub(super) fn end(&mut self) -> Option<Sequence> {
-        self.at_hand.take()
+        self.current.take()
     }
 
     pub(super) fn is_poison(&self, sequence: Sequence) -> bool {
@@ -66,7 +66,7 @@ impl Deaths {
     }
 
     /// What follows from a panic in the sink's code, with everything below `safe` safe.
-    pub(super) fn after(
+    pub(super) fn record(
         &mut self,
         panic: &(dyn Any + Send),
         safe: Sequence,
@@ -74,19 +74,19 @@ impl Deaths {
         letters: Option<&DeadLetters>,
     ) -> PumpError {
         let message = panic_message(panic);
-        let at_hand = self.at_hand;
-        let sequence = at_hand.unwrap_or(safe);
-        let deaths = self.count(sequence);
+        let current = self.current;
+        let sequence = current.unwrap_or(safe);
+        let panics = self.count(sequence);
         let name = &shared.name;
-        if deaths < DEATHS_MAX {
+        if panics < PANICS_MAX {
             return PumpError::waiting(format!(
-                "the code of sink {name} failed at record {sequence}, {deaths} of {DEATHS_MAX} times: {message}"
+                "the code of sink {name} failed at record {sequence}, {panics} of {PANICS_MAX} times: {message}"
             ));
         }
-        match (at_hand, letters) {
+        match (current, letters) {
             (Some(poison), Some(letters)) => self.set_aside(poison, shared, letters, message),
             _ => PumpError::blocked(format!(
-                "the code of sink {name} failed {deaths} times at record {sequence} or after it: {message}; this is a \
+                "the code of sink {name} failed {panics} times at record {sequence} or after it: {message}; this is a \
                  fault of the program: look at `meterline journal --records` there, and report it"
             )),
         }
@@ -113,7 +113,7 @@ impl Deaths {
                     "a record that kills the sink's code was set aside"
                 );
                 PumpError::waiting(format!(
-                    "the code of sink {name} failed {DEATHS_MAX} times at record {poison}, which is dead letter {id} now: {message}"
+                    "the code of sink {name} failed {PANICS_MAX} times at record {poison}, which is dead letter {id} now: {message}"
                 ))
             }
             Err(error) => error,

@@ -32,7 +32,7 @@ impl Run {
         if let Some(failed) = &mut self.failed {
             failed.waiting = next;
         }
-        self.deaths.load(self.options.dead_letters.as_ref(), &self.shared.name);
+        self.panics.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (next, next);
         view.replaying_until = Some(replay.end());

@@ -33,7 +33,7 @@ impl Run {
                 Ok(Ok(Iteration::Done)) => continue,
                 Ok(Ok(Iteration::Ended)) => break,
                 Ok(Err(error)) => error,
-                Err(panic) => self.died(&*panic),
+                Err(panic) => self.panicked(&*panic),
             };
             self.fail(error);
             if !self.wait_for_next_try() {
@@ -85,7 +85,7 @@ impl Run {
         self.cursor
             .store(&self.shared, start.next, start.replay)
             .map_err(|error| PumpError::waiting(error.to_string()))?;
-        self.deaths.load(self.options.dead_letters.as_ref(), &self.shared.name);
+        self.panics.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (start.next, start.next);
         drop(view);
@@ -127,7 +127,7 @@ impl Run {
             self.replay = None;
             tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
         }
-        self.deaths.forget_below(safe);
+        self.panics.forget_below(safe);
         self.cursor.follow(&self.shared, safe, self.replay);
         self.failed_at = self.failed_at.filter(|failed_at| *failed_at >= safe);
         {
@@ -172,16 +172,16 @@ impl Run {
     }
 
     /// What follows from a panic in the sink's code.
-    fn died(&mut self, panic: &(dyn Any + Send)) -> PumpError {
+    fn panicked(&mut self, panic: &(dyn Any + Send)) -> PumpError {
         self.metrics.restarts.increment(1);
         let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
-        self.deaths.after(panic, safe, &self.shared, self.options.dead_letters.as_ref())
+        self.panics.record(panic, safe, &self.shared, self.options.dead_letters.as_ref())
     }
 
     fn fail(&mut self, error: PumpError) {
         self.metrics.errors.increment(1);
         self.pace.interrupt();
-        self.failed_at = self.deaths.end().or(self.failed_at);
+        self.failed_at = self.panics.end().or(self.failed_at);
         let now = self.shared.clock.monotonic();
         let waiting = self.go_back(error.back_to);
         self.failed = Some(Failed { waiting, tried: now });

@@ -5,7 +5,7 @@ use super::cursor::StoredCursor;
 use super::metrics::Metrics;
 use super::pace::Pace;
 use super::place::Place;
-use super::poison::Deaths;
+use super::poison::PanicLog;
 use super::records::{CurrentRules, Known};
 use super::replay::Replay;
 use super::shared::Shared;
@@ -64,7 +64,7 @@ pub(super) struct Run {
     /// Readings handed over since the start.
     pub(super) readings: u64,
     pub(super) pace: Pace,
-    pub(super) deaths: Deaths,
+    pub(super) panics: PanicLog,
     /// The record that could not be handed over: everything before it is made safe
     /// first, so that what is wrong with it holds nothing else up.
     pub(super) failed_at: Option<Sequence>,
@@ -87,7 +87,7 @@ impl Run {
             known: Known::default(),
             readings: 0,
             pace: Pace::default(),
-            deaths: Deaths::default(),
+            panics: PanicLog::default(),
             failed_at: None,
             failed: None,
             refreshed: None,
@@ -126,7 +126,7 @@ impl Run {
             view.oldest_unsafe_received = received;
             view.record_bytes_mean = self.known.record_bytes_mean();
             view.catch_up_rate = self.pace.readings_per_second();
-            view.restarts = self.deaths.restarts();
+            view.restarts = self.panics.restarts();
         }
         self.metrics.show(&self.shared.status());
         if let Some(at) = self.shared.journal.gaps().newest_at(&self.shared.name) {
