@@ -48,7 +48,7 @@ impl Run {
     }
 
     fn iterate(&mut self) -> Result<Iteration, PumpError> {
-        self.rings_seen = self.shared.rings();
+        self.commands_seen = self.shared.commands();
         let begun = self.begin();
         self.attend();
         begun?;
@@ -158,14 +158,14 @@ impl Run {
         match fed {
             FeedEnd::MoreToRead => {}
             FeedEnd::SinkFull if !self.sink.is_full() => {}
-            FeedEnd::SinkFull => self.shared.pause(self.rings_seen, FULL_PAUSE),
-            FeedEnd::FailedRecord => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
-            FeedEnd::CaughtUp if stopping => self.shared.pause(self.rings_seen, until_due.min(FULL_PAUSE)),
-            FeedEnd::CaughtUp if self.shared.rings() != self.rings_seen => {}
+            FeedEnd::SinkFull => self.shared.pause(self.commands_seen, FULL_PAUSE),
+            FeedEnd::FailedRecord => self.shared.pause(self.commands_seen, until_due.min(FULL_PAUSE)),
+            FeedEnd::CaughtUp if stopping => self.shared.pause(self.commands_seen, until_due.min(FULL_PAUSE)),
+            FeedEnd::CaughtUp if self.shared.commands() != self.commands_seen => {}
             FeedEnd::CaughtUp => {
                 // A few records more a lap cost less than a lap a record.
                 if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
-                    self.shared.pause(self.rings_seen, until_due.min(self.options.linger));
+                    self.shared.pause(self.commands_seen, until_due.min(self.options.linger));
                 }
             }
         }
@@ -198,10 +198,10 @@ impl Run {
     fn wait_for_next_try(&mut self) -> bool {
         let next_try = self.shared.view().next_try;
         while let Some(left) = next_try.and_then(|at| at.checked_duration_since(self.shared.clock.monotonic())) {
-            if self.shared.rings() != self.rings_seen || left.is_zero() {
+            if self.shared.commands() != self.commands_seen || left.is_zero() {
                 break;
             }
-            self.shared.pause(self.rings_seen, left.min(REFRESH_EVERY));
+            self.shared.pause(self.commands_seen, left.min(REFRESH_EVERY));
             if let Err(error) = self.skip_what_is_gone() {
                 tracing::warn!(
                     sink = self.shared.name,

@@ -19,14 +19,14 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) clock: Clock,
     inbox: Mutex<Inbox>,
-    rung: Condvar,
+    changed: Condvar,
     view: Mutex<View>,
 }
 
 #[derive(Default)]
 struct Inbox {
     /// Counts commands, so that none is slept through.
-    rings: u64,
+    commands: u64,
     rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
     stop_by: Option<Instant>,
     has_ended: bool,
@@ -67,7 +67,7 @@ impl Shared {
             restarts: 0,
             last_error: None,
         };
-        Self { name, journal, clock, inbox: Mutex::default(), rung: Condvar::new(), view: Mutex::new(view) }
+        Self { name, journal, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
     }
 
     pub(super) fn view(&self) -> MutexGuard<'_, View> {
@@ -102,7 +102,7 @@ impl Shared {
     /// before and not answered yet is replaced, and told that it is.
     pub(super) fn ask(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
         let (sender, receiver) = sync_channel(1);
-        self.ring(|inbox| {
+        self.command(|inbox| {
             if inbox.has_ended || inbox.stop_by.is_some() {
                 sender.try_send(Err(RewindError::Stopped)).ok();
             } else if let Some((_, replaced)) = inbox.rewind.replace((rewind, sender)) {
@@ -117,7 +117,7 @@ impl Shared {
     }
 
     pub(super) fn stop_by(&self, deadline: Instant) {
-        self.ring(|inbox| inbox.stop_by = Some(deadline));
+        self.command(|inbox| inbox.stop_by = Some(deadline));
     }
 
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
@@ -125,7 +125,7 @@ impl Shared {
     }
 
     pub(super) fn ended(&self) {
-        self.ring(|inbox| {
+        self.command(|inbox| {
             inbox.has_ended = true;
             if let Some((_, asked)) = inbox.rewind.take() {
                 asked.try_send(Err(RewindError::Stopped)).ok();
@@ -139,25 +139,25 @@ impl Shared {
         let now = self.clock.monotonic();
         let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
         let mut inbox = self.inbox.lock();
-        self.rung.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
+        self.changed.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
         inbox.has_ended
     }
 
-    pub(super) fn rings(&self) -> u64 {
+    pub(super) fn commands(&self) -> u64 {
         self.inbox.lock().rings
     }
 
     /// Waits for `duration`, or until a command came after the `seen`th.
     pub(super) fn pause(&self, seen: u64, duration: Duration) {
-        self.rung.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.rings == seen, duration);
+        self.changed.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.commands == seen, duration);
     }
 
-    fn ring(&self, change: impl FnOnce(&mut Inbox)) {
+    fn command(&self, change: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox.lock();
         change(&mut inbox);
-        inbox.rings += 1;
+        inbox.commands += 1;
         drop(inbox);
-        self.rung.notify_all();
+        self.changed.notify_all();
         self.journal.wake();
     }
 }

@@ -71,7 +71,7 @@ pub(super) struct Run {
     pub(super) cursor: StoredCursor,
     pub(super) failed: Option<Failed>,
     pub(super) refreshed: Option<Instant>,
-    pub(super) rings_seen: u64,
+    pub(super) commands_seen: u64,
 }
 
 impl Run {
@@ -91,7 +91,7 @@ impl Run {
             failed_at: None,
             failed: None,
             refreshed: None,
-            rings_seen: 0,
+            commands_seen: 0,
         }
     }
 
