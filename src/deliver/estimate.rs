@@ -4,7 +4,7 @@
 //! way the beginnings of segments are read, evenly spread, and the rest is taken to be
 //! like them; [`Estimate::is_counted`] says whether that was so.
 
-use super::records::{CurrentRules, Known, Reading};
+use super::records::{CurrentRules, LookupCache, ReadMode};
 use super::replay::{Replay, Rewind, Rewound, Span};
 use crate::journal::{Sequence, Verdict, View};
 
@@ -51,10 +51,10 @@ pub fn estimate(
     let stretches = stretches(journal, Span { from, until });
     let share = stretches.len().max(1) as u64;
     let mut estimate = Estimate { way: plan.rewound, records: 0, readings: 0, samples: 0, looked_at: 0 };
-    let (mut stood_for, mut known) = (0, Known::default());
+    let (mut stood_for, mut lookups) = (0, LookupCache::default());
     for span in stretches {
         let found =
-            Counted::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut known)?;
+            Counted::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut lookups)?;
         let stands_for = span.until.0 - span.from.0;
         estimate.records += scaled(found.records, stands_for, found.looked_at);
         estimate.readings += scaled(found.readings, stands_for, found.looked_at);
@@ -110,7 +110,7 @@ impl Counted {
         replay: &Replay,
         rules: &CurrentRules,
         (records_max, bytes_max): (u64, u64),
-        known: &mut Known,
+        lookups: &mut LookupCache,
     ) -> Result<Self, EstimateError> {
         let failed = |error: String| EstimateError(error);
         let mut reader = journal.reader(span.from).map_err(|error| failed(error.to_string()))?;
@@ -124,8 +124,8 @@ impl Counted {
             if replay.leaves_out(record.sequence, header.source) || header.verdict == Verdict::Lost {
                 continue;
             }
-            let (source, limits) = known.look_up(journal, &record).map_err(|trouble| failed(error.message))?;
-            let reading = Reading::of(&record, &source, limits, Some(replay), rules);
+            let (source, limits) = lookups.look_up(journal, &record).map_err(|trouble| failed(error.message))?;
+            let reading = ReadMode::of(&record, &source, limits, Some(replay), rules);
             let Some(delivery) = reading.delivery(record, &source) else { continue };
             counted.records += 1;
             for reading in delivery.readings() {

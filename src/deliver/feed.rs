@@ -1,7 +1,7 @@
 //! From the journal's reader to the sink: which records are for it, and what goes with
 //! them.
 
-use super::records::Reading;
+use super::records::ReadMode;
 use super::sink::{Exception, Sink, SinkError, Takes};
 use super::state::Run;
 use super::error::PumpError;
@@ -53,8 +53,8 @@ impl Run {
             if is_left_out || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
                 continue;
             }
-            let (source, limits) = self.known.look_up(self.shared.journal.view(), &record)?;
-            let reading = Reading::of(&record, &source, limits, replay, &self.options.rules);
+            let (source, limits) = self.lookups.look_up(self.shared.journal.view(), &record)?;
+            let reading = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
             self.panics.begin(sequence);
             let readings = match self.sink.takes() {
                 Takes::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
@@ -74,7 +74,7 @@ impl Run {
 }
 
 /// Gives a store what is deliverable of the record; how many readings, if it took it.
-fn take(record: &Record<'_>, source: &str, reading: &Reading, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
+fn take(record: &Record<'_>, source: &str, reading: &ReadMode, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
     if delivery.format == PayloadFormat::Meters {
         return Ok(sink.describe(&delivery)?.then_some(0));

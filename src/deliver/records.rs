@@ -29,14 +29,14 @@ impl CurrentRules {
 /// What the last records had in common, so that it is not looked up for each, and how
 /// much they were.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct LookupCache {
     source: Option<(SourceId, Arc<str>)>,
     limits: Option<(RuleVersion, Limits)>,
     records: u64,
     bytes: u64,
 }
 
-impl Known {
+impl LookupCache {
     /// Who brought the record, and the limits that judged it.
     pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), PumpError> {
         self.records += 1;
@@ -78,13 +78,13 @@ fn not_listed(record: &Record<'_>, what: &str, number: u32) -> PumpError {
 
 /// How one record is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub(super) struct ReadMode {
     redecode: bool,
     limits: Limits,
     judged_at: UnixNanos,
 }
 
-impl Reading {
+impl ReadMode {
     /// As ingest did, or as the replay asks that goes over the record. `limits` are
     /// those of the record's own rule.
     pub(super) fn of(

@@ -6,7 +6,7 @@ use super::metrics::Metrics;
 use super::pace::Pace;
 use super::place::Place;
 use super::poison::PanicLog;
-use super::records::{CurrentRules, Known};
+use super::records::{CurrentRules, LookupCache};
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
@@ -60,7 +60,7 @@ pub(super) struct Run {
     pub(super) place: Option<Place>,
     /// The replay that is under way.
     pub(super) replay: Option<Replay>,
-    pub(super) known: Known,
+    pub(super) lookups: LookupCache,
     /// Readings handed over since the start.
     pub(super) readings: u64,
     pub(super) pace: Pace,
@@ -84,7 +84,7 @@ impl Run {
             options,
             place: None,
             replay: None,
-            known: Known::default(),
+            lookups: LookupCache::default(),
             readings: 0,
             pace: Pace::default(),
             panics: PanicLog::default(),
@@ -124,7 +124,7 @@ impl Run {
         {
             let mut view = self.shared.view();
             view.oldest_unsafe_received = received;
-            view.record_bytes_mean = self.known.record_bytes_mean();
+            view.record_bytes_mean = self.lookups.record_bytes_mean();
             view.catch_up_rate = self.pace.readings_per_second();
             view.restarts = self.panics.restarts();
         }
