@@ -29,8 +29,8 @@ impl Run {
         self.replay = Some(replay);
         place.go_to(next);
         self.failed_at = None;
-        if let Some(failed) = &mut self.failed {
-            failed.waiting = next;
+        if let Some(retry) = &mut self.retry {
+            retry.waiting = next;
         }
         self.panics.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();

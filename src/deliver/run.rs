@@ -6,7 +6,7 @@ use super::place::Place;
 use super::replay::Replay;
 use super::sink::Progress;
 use super::start::start;
-use super::state::{Failed, Run};
+use super::state::{RetryState, Run};
 use super::status::SinkState;
 use super::error::PumpError;
 use crate::journal::{Reader, Sequence};
@@ -141,9 +141,9 @@ impl Run {
     }
 
     fn note_recovery(&mut self, waiting: Sequence, is_idle: bool) {
-        let Some(failed) = &self.failed else { return };
-        if waiting > failed.waiting || (is_idle && self.shared.clock.elapsed(failed.tried) >= RECOVERED_AFTER) {
-            self.failed = None;
+        let Some(retry) = &self.retry else { return };
+        if waiting > retry.waiting || (is_idle && self.shared.clock.elapsed(retry.tried) >= RECOVERED_AFTER) {
+            self.retry = None;
             self.options.backoff.reset();
             self.set_state(SinkState::Running, None);
             self.refresh();
@@ -184,7 +184,7 @@ impl Run {
         self.failed_at = self.panics.end().or(self.failed_at);
         let now = self.shared.clock.monotonic();
         let waiting = self.go_back(error.back_to);
-        self.failed = Some(Failed { waiting, tried: now });
+        self.retry = Some(RetryState { waiting, tried: now });
         {
             let mut view = self.shared.view();
             view.last_error = Some((self.shared.clock.now(), error.message.clone()));
@@ -216,8 +216,8 @@ impl Run {
             return false;
         }
         self.metrics.retries.increment(1);
-        if let Some(failed) = &mut self.failed {
-            failed.tried = self.shared.clock.monotonic();
+        if let Some(retry) = &mut self.retry {
+            retry.tried = self.shared.clock.monotonic();
         }
         true
     }

@@ -30,8 +30,8 @@ impl Run {
         if let Some(place) = &mut self.place {
             place.go_to(oldest);
         }
-        if let Some(failed) = &mut self.failed {
-            failed.waiting = oldest;
+        if let Some(retry) = &mut self.retry {
+            retry.waiting = oldest;
         }
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (oldest, oldest);

@@ -47,7 +47,7 @@ impl Default for PumpOptions {
 }
 
 /// The last failure, until the sink has recovered from it.
-pub(super) struct Failed {
+pub(super) struct RetryState {
     pub(super) waiting: Sequence,
     pub(super) tried: Instant,
 }
@@ -69,7 +69,7 @@ pub(super) struct Run {
     /// first, so that what is wrong with it holds nothing else up.
     pub(super) failed_at: Option<Sequence>,
     pub(super) cursor: StoredCursor,
-    pub(super) failed: Option<Failed>,
+    pub(super) retry: Option<RetryState>,
     pub(super) refreshed: Option<Instant>,
     pub(super) commands_seen: u64,
 }
@@ -89,7 +89,7 @@ impl Run {
             pace: Pace::default(),
             panics: PanicLog::default(),
             failed_at: None,
-            failed: None,
+            retry: None,
             refreshed: None,
             commands_seen: 0,
         }
