@@ -18,7 +18,7 @@ mod feed;
 mod keeper;
 mod metrics;
 mod pace;
-mod place;
+mod position;
 mod poison;
 mod pump;
 mod records;

@@ -28,8 +28,8 @@ pub(super) enum FeedEnd {
 impl Run {
     /// Reads and hands over until a bound of a lap, of the sink or of the journal.
     pub(super) fn feed(&mut self) -> Result<FeedEnd, PumpError> {
-        let Some(place) = &mut self.place else { return Ok(FeedEnd::CaughtUp) };
-        let Some(mut reader) = place.reader.take() else { return Ok(FeedEnd::CaughtUp) };
+        let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
+        let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
         let mut fed = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
@@ -37,7 +37,7 @@ impl Run {
                 fed = FeedEnd::SinkFull;
                 break;
             }
-            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && place.safe < failed_at) {
+            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at) {
                 fed = FeedEnd::FailedRecord;
                 break;
             }
@@ -47,7 +47,7 @@ impl Run {
             };
             let (sequence, header) = (record.sequence, record.header);
             if count == 0 {
-                place.mark(sequence, header.received);
+                position.probe_delay(sequence, header.received);
             }
             let is_left_out = replay.is_some_and(|replay| replay.leaves_out(sequence, header.source));
             if is_left_out || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
@@ -63,11 +63,11 @@ impl Run {
             self.panics.end();
             if let Some(readings) = readings {
                 self.readings += readings;
-                place.last_taken = Some(sequence);
+                position.last_taken = Some(sequence);
             }
         }
         self.sink.reached(reader.next_sequence());
-        place.reader = Some(reader);
+        position.reader = Some(reader);
         self.metrics.readings.increment(self.readings - readings_before);
         Ok(fed)
     }

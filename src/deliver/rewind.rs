@@ -16,18 +16,18 @@ impl Run {
     }
 
     fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
-        let Some(place) = &mut self.place else {
+        let Some(position) = &mut self.position else {
             let why = self.shared.view().why.clone();
             return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is just starting".to_owned())));
         };
-        let (journal, safe) = (&self.shared.journal, place.safe);
+        let (journal, safe) = (&self.shared.journal, position.safe);
         let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else {
             return Ok(Rewound { from: safe, until: safe });
         };
         let (next, replay) = (plan.next, plan.replay.joined_to(self.replay));
         self.cursor.store(&self.shared, next, Some(replay))?;
         self.replay = Some(replay);
-        place.go_to(next);
+        position.reset_to(next);
         self.failed_at = None;
         if let Some(retry) = &mut self.retry {
             retry.waiting = next;
@@ -48,8 +48,8 @@ impl Run {
     ///
     /// The record that has to become safe before the sink has recovered.
     pub(super) fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
-        let Some(place) = &mut self.place else { return Sequence(0) };
-        let (mut from, mut waiting) = (place.safe, place.waiting);
+        let Some(position) = &mut self.position else { return Sequence(0) };
+        let (mut from, mut waiting) = (position.safe, position.waiting);
         if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
             let replay = self.replay.map(|replay| Replay::after_a_loss(replay, lost_from));
             match self.cursor.store(&self.shared, lost_from, replay) {
@@ -69,7 +69,7 @@ impl Run {
                 }
             }
         }
-        place.go_to(from);
+        position.reset_to(from);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (from, from);
         waiting

@@ -2,7 +2,7 @@
 //! happens when that fails.
 
 use super::feed::FeedEnd;
-use super::place::Place;
+use super::position::PumpPosition;
 use super::replay::Replay;
 use super::sink::Progress;
 use super::start::start;
@@ -40,8 +40,8 @@ impl Run {
                 break;
             }
         }
-        if let Some(place) = &self.place {
-            self.cursor.finish(&self.shared, place.safe, self.replay);
+        if let Some(position) = &self.position {
+            self.cursor.finish(&self.shared, position.safe, self.replay);
         }
         self.refresh();
         self.shared.ended();
@@ -64,7 +64,7 @@ impl Run {
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
         }
-        if is_drained && self.place.as_ref().is_some_and(|place| place.safe == next) {
+        if is_drained && self.position.as_ref().is_some_and(|position| position.safe == next) {
             return Ok(Iteration::Ended);
         }
         self.pace.note(self.shared.clock.monotonic(), self.readings, matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull));
@@ -74,7 +74,7 @@ impl Run {
 
     /// Finds the place to begin at, once.
     fn begin(&mut self) -> Result<(), PumpError> {
-        if self.place.is_some() {
+        if self.position.is_some() {
             return Ok(());
         }
         let start = start(&self.shared, self.sink.as_mut())?;
@@ -91,35 +91,35 @@ impl Run {
         drop(view);
         self.shared.view().replaying_until = start.replay.as_ref().map(Replay::end);
         self.replay = start.replay;
-        self.place = Some(Place::at(start.next));
+        self.position = Some(PumpPosition::at(start.next));
         tracing::info!(sink = self.shared.name, next = start.next.0, "the sink starts");
         Ok(())
     }
 
     /// Rewinds the sink to the lowest unsafe record, after a start, a failure, a rewind.
     fn make_ready(&mut self) -> Result<(), PumpError> {
-        if self.place.as_ref().is_none_or(|place| place.reader.is_some()) {
+        if self.position.as_ref().is_none_or(|position| position.reader.is_some()) {
             return Ok(());
         }
         self.skip_what_is_gone()?;
-        let Some(place) = &mut self.place else { return Ok(()) };
-        let reader = self.shared.journal.reader(place.safe)?;
-        self.sink.rewind(self.shared.journal.position(place.safe))?;
-        place.reader = Some(reader);
+        let Some(position) = &mut self.position else { return Ok(()) };
+        let reader = self.shared.journal.reader(position.safe)?;
+        self.sink.rewind(self.shared.journal.position(position.safe))?;
+        position.reader = Some(reader);
         Ok(())
     }
 
     /// Takes over how far the sink is; the record that is read next.
     fn note(&mut self, progress: Progress) -> Sequence {
-        let Some(place) = &mut self.place else { return progress.next_unsafe };
-        let next = place.reader.as_ref().map_or(place.safe, Reader::next_sequence);
+        let Some(position) = &mut self.position else { return progress.next_unsafe };
+        let next = position.reader.as_ref().map_or(position.safe, Reader::next_sequence);
         // With nothing in flight, what was skipped since the last record is safe too.
-        let is_idle = place.last_taken.is_none_or(|taken| progress.next_unsafe > taken);
+        let is_idle = position.last_taken.is_none_or(|taken| progress.next_unsafe > taken);
         let safe = if is_idle { next } else { progress.next_unsafe.min(next) };
-        let is_waiting_for_none = place.last_taken.is_none_or(|taken| progress.next_waiting > taken);
+        let is_waiting_for_none = position.last_taken.is_none_or(|taken| progress.next_waiting > taken);
         let waiting = if is_waiting_for_none { next } else { progress.next_waiting.min(next) };
-        (place.safe, place.waiting) = (safe, waiting);
-        if let Some(received) = place.take_marks_below(waiting) {
+        (position.safe, position.waiting) = (safe, waiting);
+        if let Some(received) = position.take_delay_probes_below(waiting) {
             let delay_ns = self.shared.clock.now().since(received).max(0);
             self.metrics.delay_seconds.record(Duration::from_nanos(delay_ns.unsigned_abs()).as_secs_f64());
         }
@@ -174,7 +174,7 @@ impl Run {
     /// What follows from a panic in the sink's code.
     fn panicked(&mut self, panic: &(dyn Any + Send)) -> PumpError {
         self.metrics.restarts.increment(1);
-        let safe = self.place.as_ref().map_or(Sequence::FIRST, |place| place.safe);
+        let safe = self.position.as_ref().map_or(Sequence::FIRST, |position| position.safe);
         self.panics.record(panic, safe, &self.shared, self.options.dead_letters.as_ref())
     }
 

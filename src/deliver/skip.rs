@@ -9,7 +9,7 @@ impl Run {
     /// Goes on at the oldest record where retention took some before the sink had
     /// them. Nothing is in flight when this is called.
     pub(super) fn skip_what_is_gone(&mut self) -> Result<(), PumpError> {
-        let Some(from) = self.place.as_ref().map(|place| place.safe) else { return Ok(()) };
+        let Some(from) = self.position.as_ref().map(|position| position.safe) else { return Ok(()) };
         let oldest = self.shared.journal.oldest().next;
         if from >= oldest {
             return Ok(());
@@ -27,8 +27,8 @@ impl Run {
         if missing_from < oldest {
             self.note_gap(missing_from, oldest)?;
         }
-        if let Some(place) = &mut self.place {
-            place.go_to(oldest);
+        if let Some(position) = &mut self.position {
+            position.reset_to(oldest);
         }
         if let Some(retry) = &mut self.retry {
             retry.waiting = oldest;

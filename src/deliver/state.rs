@@ -4,7 +4,7 @@
 use super::cursor::StoredCursor;
 use super::metrics::Metrics;
 use super::pace::Pace;
-use super::place::Place;
+use super::position::PumpPosition;
 use super::poison::PanicLog;
 use super::records::{CurrentRules, LookupCache};
 use super::replay::Replay;
@@ -57,7 +57,7 @@ pub(super) struct Run {
     pub(super) sink: Box<dyn Sink>,
     pub(super) options: PumpOptions,
     pub(super) metrics: Metrics,
-    pub(super) place: Option<Place>,
+    pub(super) position: Option<PumpPosition>,
     /// The replay that is under way.
     pub(super) replay: Option<Replay>,
     pub(super) lookups: LookupCache,
@@ -82,7 +82,7 @@ impl Run {
             shared,
             sink,
             options,
-            place: None,
+            position: None,
             replay: None,
             lookups: LookupCache::default(),
             readings: 0,
@@ -117,8 +117,8 @@ impl Run {
     /// Brings lag and gauges up to date.
     pub(super) fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
-        let received = self.place.as_ref().and_then(|place| {
-            let mut reader = self.shared.journal.reader(place.waiting).ok()?;
+        let received = self.position.as_ref().and_then(|position| {
+            let mut reader = self.shared.journal.reader(position.waiting).ok()?;
             reader.read().ok()?.map(|record| record.header.received)
         });
         {

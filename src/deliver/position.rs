@@ -5,10 +5,10 @@ use crate::reading::UnixNanos;
 use std::collections::VecDeque;
 
 /// Laps whose delay can be measured at once; with more in flight some go unmeasured.
-const MARKS_MAX: usize = 4096;
+const DELAY_PROBES_MAX: usize = 4096;
 
 /// Where the pump is.
-pub(super) struct Place {
+pub(super) struct PumpPosition {
     /// The lowest record that is not safe.
     pub(super) safe: Sequence,
     /// The lowest record that is not safe and not held back by the sink.
@@ -18,35 +18,35 @@ pub(super) struct Place {
     /// The last record handed over since the rewind.
     pub(super) last_taken: Option<Sequence>,
     /// First record of a lap, and when it was received.
-    marks: VecDeque<(Sequence, UnixNanos)>,
+    delay_probes: VecDeque<(Sequence, UnixNanos)>,
 }
 
-impl Place {
+impl PumpPosition {
     pub(super) fn at(safe: Sequence) -> Self {
-        Self { safe, waiting: safe, reader: None, last_taken: None, marks: VecDeque::new() }
+        Self { safe, waiting: safe, reader: None, last_taken: None, delay_probes: VecDeque::new() }
     }
 
     /// Everything from `next` on is to be sent, whatever was sent before.
-    pub(super) fn go_to(&mut self, next: Sequence) {
+    pub(super) fn reset_to(&mut self, next: Sequence) {
         self.safe = next;
         self.waiting = next;
         self.reader = None;
         self.last_taken = None;
-        self.marks.clear();
+        self.delay_probes.clear();
     }
 
-    pub(super) fn mark(&mut self, first: Sequence, received: UnixNanos) {
-        if self.marks.len() < MARKS_MAX {
-            self.marks.push_back((first, received));
+    pub(super) fn probe_delay(&mut self, first: Sequence, received: UnixNanos) {
+        if self.delay_probes.len() < DELAY_PROBES_MAX {
+            self.delay_probes.push_back((first, received));
         }
     }
 
     /// When the oldest of the laps below `next` was received.
-    pub(super) fn take_marks_below(&mut self, next: Sequence) -> Option<UnixNanos> {
+    pub(super) fn take_delay_probes_below(&mut self, next: Sequence) -> Option<UnixNanos> {
         let mut oldest = None;
-        while let Some((_, received)) = self.marks.front().filter(|(first, _)| *first < next) {
+        while let Some((_, received)) = self.delay_probes.front().filter(|(first, _)| *first < next) {
             oldest = oldest.or(Some(*received));
-            self.marks.pop_front();
+            self.delay_probes.pop_front();
         }
         oldest
     }
