@@ -121,7 +121,7 @@ impl Counted {
             counted.looked_at += 1;
             bytes += record.payload.len() as u64;
             let header = record.header;
-            if replay.leaves_out(record.sequence, header.source) || header.verdict == Verdict::Lost {
+            if replay.skips(record.sequence, header.source) || header.verdict == Verdict::Lost {
                 continue;
             }
             let (source, limits) = lookups.look_up(journal, &record).map_err(|trouble| failed(error.message))?;

@@ -3,7 +3,7 @@
 
 use super::records::ReadMode;
 use super::sink::{Exception, Sink, SinkError, Takes};
-use super::state::Run;
+use super::state::Pump;
 use super::error::PumpError;
 use crate::journal::{Record, Verdict};
 use crate::reading::Limits;
@@ -25,7 +25,7 @@ pub(super) enum FeedEnd {
     FailedRecord,
 }
 
-impl Run {
+impl Pump {
     /// Reads and hands over until a bound of a lap, of the sink or of the journal.
     pub(super) fn feed(&mut self) -> Result<FeedEnd, PumpError> {
         let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
@@ -49,7 +49,7 @@ impl Run {
             if count == 0 {
                 position.probe_delay(sequence, header.received);
             }
-            let is_left_out = replay.is_some_and(|replay| replay.leaves_out(sequence, header.source));
+            let is_left_out = replay.is_some_and(|replay| replay.skips(sequence, header.source));
             if is_left_out || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
                 continue;
             }

@@ -3,7 +3,7 @@
 use super::replay::{Rewind, RewindError, Rewound};
 use super::shared::Shared;
 use super::sink::Sink;
-use super::state::{PumpOptions, Run};
+use super::state::{PumpOptions, Pump};
 use super::status::PumpStatus;
 use crate::clock::Clock;
 use crate::journal::Journal;
@@ -49,8 +49,8 @@ impl PumpHandle {
         options: PumpOptions,
     ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared::new(name.into(), journal, clock));
-        let run = Run::new(Arc::clone(&shared), sink, options);
-        let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || run.run());
+        let pump = Pump::new(Arc::clone(&shared), sink, options);
+        let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || pump.run());
         let thread = thread.map_err(|source| StartError { sink: shared.name.clone(), source })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }

@@ -163,7 +163,7 @@ impl Replay {
         self.reread_in.contains(sequence)
     }
 
-    pub(super) fn leaves_out(&self, sequence: Sequence, source: SourceId) -> bool {
+    pub(super) fn skips(&self, sequence: Sequence, source: SourceId) -> bool {
         sequence < self.until && self.source.is_some_and(|only| only != source)
     }
 
@@ -174,7 +174,7 @@ impl Replay {
 
     /// Both at once, where one was asked for while the other was under way: nothing
     /// that either wanted is left out.
-    pub(super) fn joined_to(self, before: Option<Self>) -> Self {
+    pub(super) fn merged_with(self, before: Option<Self>) -> Self {
         let Some(before) = before else { return self };
         let (now, then) = (self.reread, before.reread);
         let is_one = self.was_safe.touches(before.was_safe);
@@ -192,7 +192,7 @@ impl Replay {
     }
 
     /// The same, after the sink's store lost what it had had from a record on.
-    pub(super) fn after_a_loss(self, lost_from: Sequence) -> Self {
+    pub(super) fn after_loss(self, lost_from: Sequence) -> Self {
         let was_safe = Span { until: self.was_safe.until.min(lost_from), ..self.was_safe };
         Self { source: None, was_safe, ..self }
     }
@@ -255,7 +255,7 @@ pub fn rewind_stored(
     let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else { return Ok(None) };
     let before = Replay::from_note(&cursor.note).filter(|before| before.end() > safe);
     let mut cursor = Cursor::at(sink, journal.position(plan.next), now);
-    cursor.note = plan.replay.joined_to(before).to_note();
+    cursor.note = plan.replay.merged_with(before).to_note();
     journal.cursors().store(&cursor)?;
     Ok(Some(plan.rewound))
 }
@@ -298,11 +298,11 @@ mod tests {
         let first_not_safe = |replay: Replay, from| replay.first_not_safe(Sequence(from)).0;
         let replay = rewind(3, 10);
         assert_eq!([2, 3, 9, 10].map(|from| first_not_safe(replay, from)), [2, 10, 10, 10]);
-        let lost = replay.after_a_loss(Sequence(7));
+        let lost = replay.after_loss(Sequence(7));
         assert_eq!([3, 6, 7, 9].map(|from| first_not_safe(lost, from)), [7, 7, 7, 9]);
-        assert_eq!(first_not_safe(replay.after_a_loss(Sequence(1)), 3), 3);
+        assert_eq!(first_not_safe(replay.after_loss(Sequence(1)), 3), 3);
         // A second one while the first is at 5: what lies before the first's end is there.
-        assert_eq!(first_not_safe(rewind(1, 5).joined_to(Some(replay)), 1), 10);
-        assert_eq!(first_not_safe(rewind(7, 9).joined_to(Some(rewind(2, 4))), 2), 2);
+        assert_eq!(first_not_safe(rewind(1, 5).merged_with(Some(replay)), 1), 10);
+        assert_eq!(first_not_safe(rewind(7, 9).merged_with(Some(rewind(2, 4))), 2), 2);
     }
 }

@@ -2,12 +2,12 @@
 //! store forgot what it had confirmed. The lower cursor is durable first.
 
 use super::replay::{Replay, Rewind, RewindError, Rewound};
-use super::state::Run;
+use super::state::Pump;
 use crate::journal::Sequence;
 
-impl Run {
+impl Pump {
     /// Carries out what was asked for, if anything.
-    pub(super) fn attend(&mut self) {
+    pub(super) fn handle_rewind(&mut self) {
         if let Some((rewind, asked)) = self.shared.take_rewind() {
             let done = self.rewind(rewind);
             // Who asked may have given up waiting.
@@ -24,7 +24,7 @@ impl Run {
         let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else {
             return Ok(Rewound { from: safe, until: safe });
         };
-        let (next, replay) = (plan.next, plan.replay.joined_to(self.replay));
+        let (next, replay) = (plan.next, plan.replay.merged_with(self.replay));
         self.cursor.store(&self.shared, next, Some(replay))?;
         self.replay = Some(replay);
         position.reset_to(next);
@@ -51,7 +51,7 @@ impl Run {
         let Some(position) = &mut self.position else { return Sequence(0) };
         let (mut from, mut waiting) = (position.safe, position.waiting);
         if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
-            let replay = self.replay.map(|replay| Replay::after_a_loss(replay, lost_from));
+            let replay = self.replay.map(|replay| Replay::after_loss(replay, lost_from));
             match self.cursor.store(&self.shared, lost_from, replay) {
                 Ok(()) => {
                     tracing::warn!(

@@ -6,7 +6,7 @@ use super::position::PumpPosition;
 use super::replay::Replay;
 use super::sink::Progress;
 use super::start::start;
-use super::state::{RetryState, Run};
+use super::state::{RetryState, Pump};
 use super::status::SinkState;
 use super::error::PumpError;
 use crate::journal::{Reader, Sequence};
@@ -26,7 +26,7 @@ enum Iteration {
     Ended,
 }
 
-impl Run {
+impl Pump {
     pub(super) fn run(mut self) {
         loop {
             let error = match catch_unwind(AssertUnwindSafe(|| self.iterate())) {
@@ -49,8 +49,8 @@ impl Run {
 
     fn iterate(&mut self) -> Result<Iteration, PumpError> {
         self.commands_seen = self.shared.commands();
-        let begun = self.begin();
-        self.attend();
+        let begun = self.find_start();
+        self.handle_rewind();
         begun?;
         let stop_by = self.shared.stop_deadline();
         if stop_by.is_some_and(|deadline| self.shared.clock.monotonic() >= deadline) {
@@ -60,7 +60,7 @@ impl Run {
         let fed = self.feed()?;
         let is_drained = stop_by.is_some() && fed == FeedEnd::CaughtUp;
         let progress = self.sink.settle(is_drained || fed == FeedEnd::FailedRecord)?;
-        let next = self.note(progress);
+        let next = self.apply(progress);
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
         }
@@ -68,12 +68,12 @@ impl Run {
             return Ok(Iteration::Ended);
         }
         self.pace.note(self.shared.clock.monotonic(), self.readings, matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull));
-        self.rest(fed, next, progress.wake_at);
+        self.wait_for_work(fed, next, progress.wake_at);
         Ok(Iteration::Done)
     }
 
     /// Finds the place to begin at, once.
-    fn begin(&mut self) -> Result<(), PumpError> {
+    fn find_start(&mut self) -> Result<(), PumpError> {
         if self.position.is_some() {
             return Ok(());
         }
@@ -101,7 +101,7 @@ impl Run {
         if self.position.as_ref().is_none_or(|position| position.reader.is_some()) {
             return Ok(());
         }
-        self.skip_what_is_gone()?;
+        self.skip_expired()?;
         let Some(position) = &mut self.position else { return Ok(()) };
         let reader = self.shared.journal.reader(position.safe)?;
         self.sink.rewind(self.shared.journal.position(position.safe))?;
@@ -110,7 +110,7 @@ impl Run {
     }
 
     /// Takes over how far the sink is; the record that is read next.
-    fn note(&mut self, progress: Progress) -> Sequence {
+    fn apply(&mut self, progress: Progress) -> Sequence {
         let Some(position) = &mut self.position else { return progress.next_unsafe };
         let next = position.reader.as_ref().map_or(position.safe, Reader::next_sequence);
         // With nothing in flight, what was skipped since the last record is safe too.
@@ -136,11 +136,11 @@ impl Run {
             view.readings = self.readings;
             view.replaying_until = self.replay.as_ref().map(Replay::end);
         }
-        self.note_recovery(waiting, is_waiting_for_none);
+        self.check_recovery(waiting, is_waiting_for_none);
         next
     }
 
-    fn note_recovery(&mut self, waiting: Sequence, is_idle: bool) {
+    fn check_recovery(&mut self, waiting: Sequence, is_idle: bool) {
         let Some(retry) = &self.retry else { return };
         if waiting > retry.waiting || (is_idle && self.shared.clock.elapsed(retry.tried) >= RECOVERED_AFTER) {
             self.retry = None;
@@ -151,7 +151,7 @@ impl Run {
     }
 
     /// Waits until there is something to do.
-    fn rest(&self, fed: FeedEnd, next: Sequence, wake_at: Option<Instant>) {
+    fn wait_for_work(&self, fed: FeedEnd, next: Sequence, wake_at: Option<Instant>) {
         let clock = &self.shared.clock;
         let until_due = wake_at.map_or(REFRESH_EVERY, |at| at.saturating_duration_since(clock.monotonic()));
         let stopping = self.shared.stop_deadline().is_some();
@@ -202,7 +202,7 @@ impl Run {
                 break;
             }
             self.shared.pause(self.commands_seen, left.min(REFRESH_EVERY));
-            if let Err(error) = self.skip_what_is_gone() {
+            if let Err(error) = self.skip_expired() {
                 tracing::warn!(
                     sink = self.shared.name,
                     why = error.message,

@@ -1,14 +1,14 @@
 //! Going on behind records that retention took before the sink had them. What it will
 //! not get is noted durably first; what it had before a replay is none of that.
 
-use super::state::Run;
+use super::state::Pump;
 use super::error::PumpError;
 use crate::journal::{Gap, GapReason, Sequence};
 
-impl Run {
+impl Pump {
     /// Goes on at the oldest record where retention took some before the sink had
     /// them. Nothing is in flight when this is called.
-    pub(super) fn skip_what_is_gone(&mut self) -> Result<(), PumpError> {
+    pub(super) fn skip_expired(&mut self) -> Result<(), PumpError> {
         let Some(from) = self.position.as_ref().map(|position| position.safe) else { return Ok(()) };
         let oldest = self.shared.journal.oldest().next;
         if from >= oldest {

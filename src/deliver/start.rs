@@ -34,7 +34,7 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
     // A store that is behind where a replay began was put back: it forgot something.
     let replay = replay.map(|replay| match wanted {
-        Some(wanted) if replay.began_after(wanted) => replay.after_a_loss(wanted),
+        Some(wanted) if replay.began_after(wanted) => replay.after_loss(wanted),
         _ => replay,
     });
     let gap_from = found().filter_map(|found| found.gap_from).min();

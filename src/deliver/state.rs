@@ -52,7 +52,7 @@ pub(super) struct RetryState {
     pub(super) tried: Instant,
 }
 
-pub(super) struct Run {
+pub(super) struct Pump {
     pub(super) shared: Arc<Shared>,
     pub(super) sink: Box<dyn Sink>,
     pub(super) options: PumpOptions,
@@ -74,7 +74,7 @@ pub(super) struct Run {
     pub(super) commands_seen: u64,
 }
 
-impl Run {
+impl Pump {
     pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn Sink>, options: PumpOptions) -> Self {
         Self {
             metrics: Metrics::new(&shared.name),
