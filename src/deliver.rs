@@ -17,7 +17,7 @@ mod estimate;
 mod feed;
 mod keeper;
 mod metrics;
-mod pace;
+mod catch_up_rate;
 mod position;
 mod poison;
 mod pump;

@@ -67,7 +67,7 @@ impl Pump {
         if is_drained && self.position.as_ref().is_some_and(|position| position.safe == next) {
             return Ok(Iteration::Ended);
         }
-        self.pace.note(self.shared.clock.monotonic(), self.readings, matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull));
+        self.catch_up_rate.note(self.shared.clock.monotonic(), self.readings, matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull));
         self.wait_for_work(fed, next, progress.wake_at);
         Ok(Iteration::Done)
     }
@@ -180,7 +180,7 @@ impl Pump {
 
     fn fail(&mut self, error: PumpError) {
         self.metrics.errors.increment(1);
-        self.pace.interrupt();
+        self.catch_up_rate.interrupt();
         self.failed_at = self.panics.end().or(self.failed_at);
         let now = self.shared.clock.monotonic();
         let waiting = self.go_back(error.back_to);

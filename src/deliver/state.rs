@@ -3,7 +3,7 @@
 
 use super::cursor::StoredCursor;
 use super::metrics::Metrics;
-use super::pace::Pace;
+use super::catch_up_rate::CatchUpRate;
 use super::position::PumpPosition;
 use super::poison::PanicLog;
 use super::records::{CurrentRules, LookupCache};
@@ -63,7 +63,7 @@ pub(super) struct Pump {
     pub(super) lookups: LookupCache,
     /// Readings handed over since the start.
     pub(super) readings: u64,
-    pub(super) pace: Pace,
+    pub(super) catch_up_rate: CatchUpRate,
     pub(super) panics: PanicLog,
     /// The record that could not be handed over: everything before it is made safe
     /// first, so that what is wrong with it holds nothing else up.
@@ -86,7 +86,7 @@ impl Pump {
             replay: None,
             lookups: LookupCache::default(),
             readings: 0,
-            pace: Pace::default(),
+            catch_up_rate: CatchUpRate::default(),
             panics: PanicLog::default(),
             failed_at: None,
             retry: None,
@@ -125,7 +125,7 @@ impl Pump {
             let mut view = self.shared.view();
             view.oldest_unsafe_received = received;
             view.record_bytes_mean = self.lookups.record_bytes_mean();
-            view.catch_up_rate = self.pace.readings_per_second();
+            view.catch_up_rate = self.catch_up_rate.readings_per_second();
             view.restarts = self.panics.restarts();
         }
         self.metrics.show(&self.shared.status());

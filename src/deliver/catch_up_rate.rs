@@ -10,14 +10,14 @@ const MEASURED_MAX: Duration = Duration::from_mins(5);
 
 /// Readings, and the time that they took with more of them waiting.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct CatchUpRate {
     readings: f64,
     time: Duration,
     /// When there were more to send at the end of a lap, and how many had been sent.
     last: Option<(Instant, u64)>,
 }
 
-impl Pace {
+impl CatchUpRate {
     /// A lap has ended, with so many readings sent since the start, and more to send or not.
     pub(super) fn note(&mut self, now: Instant, sent: u64, has_more: bool) {
         let before = self.last.take();
@@ -52,28 +52,28 @@ mod tests {
 
     #[test]
     fn only_time_with_more_to_send_counts() {
-        let (mut pace, start) = (Pace::default(), Clock::system().monotonic());
+        let (mut rate, start) = (CatchUpRate::default(), Clock::system().monotonic());
         let at = |tenths: u64| start + Duration::from_millis(100 * tenths);
-        pace.note(at(0), 1_000, true);
-        pace.note(at(5), 1_500, true);
-        assert_eq!(pace.readings_per_second(), None, "too short");
-        pace.note(at(6), 1_600, false);
-        pace.note(at(100), 1_700, true);
-        pace.note(at(105), 2_200, true);
-        assert_eq!(pace.readings_per_second(), Some(1_000.0));
-        pace.interrupt();
-        pace.note(at(500), 2_200, true);
-        assert_eq!(pace.readings_per_second(), Some(1_000.0));
+        rate.note(at(0), 1_000, true);
+        rate.note(at(5), 1_500, true);
+        assert_eq!(rate.readings_per_second(), None, "too short");
+        rate.note(at(6), 1_600, false);
+        rate.note(at(100), 1_700, true);
+        rate.note(at(105), 2_200, true);
+        assert_eq!(rate.readings_per_second(), Some(1_000.0));
+        rate.interrupt();
+        rate.note(at(500), 2_200, true);
+        assert_eq!(rate.readings_per_second(), Some(1_000.0));
     }
 
     #[test]
     fn what_is_newer_counts_more() {
-        let (mut pace, start) = (Pace::default(), Clock::system().monotonic());
+        let (mut rate, start) = (CatchUpRate::default(), Clock::system().monotonic());
         for minute in 0..=20_u64 {
             let sent = if minute <= 10 { minute * 60 } else { 600 + (minute - 10) * 6_000 };
-            pace.note(start + Duration::from_secs(60 * minute), sent, true);
+            rate.note(start + Duration::from_secs(60 * minute), sent, true);
         }
-        let rate = pace.readings_per_second().unwrap();
+        let rate = rate.readings_per_second().unwrap();
         assert!(rate > 75.0 && rate < 100.0, "{rate}");
     }
 }
