@@ -43,6 +43,6 @@ pub use pump::{PumpHandle, StartError};
 pub use records::CurrentRules;
 pub use refused_rows::RefusedRows;
 pub use replay::{Reread, Rewind, RewindError, Rewound, rewind_stored};
-pub use sink::{Delivery, Exception, Progress, Sink, SinkError, SinkErrorKind, Takes};
+pub use sink::{Delivery, Exception, Progress, Sink, SinkError, SinkErrorKind, RecordFilter};
 pub use state::PumpOptions;
 pub use status::{PumpStatus, SinkState};

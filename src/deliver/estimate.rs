@@ -2,7 +2,7 @@
 //!
 //! The records on its way are decoded and judged as the pump would. Bounded: of a long
 //! way the beginnings of segments are read, evenly spread, and the rest is taken to be
-//! like them; [`Estimate::is_counted`] says whether that was so.
+//! like them; [`Estimate::is_exact`] says whether that was so.
 
 use super::records::{CurrentRules, LookupCache, ReadMode};
 use super::replay::{Replay, Rewind, Rewound, Span};
@@ -19,7 +19,7 @@ const SEGMENTS_MAX: usize = if cfg!(test) { 4 } else { 64 };
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
     /// The records that it is about.
-    pub way: Rewound,
+    pub range: Rewound,
     /// Records of them that have something for a store.
     pub records: u64,
     /// Readings in those.
@@ -27,7 +27,7 @@ pub struct Estimate {
     /// Samples in those.
     pub samples: u64,
     /// Records that were read to find that out.
-    pub looked_at: u64,
+    pub records_read: u64,
 }
 
 /// Why a replay cannot be estimated.
@@ -48,18 +48,18 @@ pub fn estimate(
 ) -> Result<Option<Estimate>, EstimateError> {
     let Some(plan) = rewind.plan(journal.oldest(), journal.next(), safe) else { return Ok(None) };
     let Rewound { from, until } = plan.rewound;
-    let stretches = stretches(journal, Span { from, until });
-    let share = stretches.len().max(1) as u64;
-    let mut estimate = Estimate { way: plan.rewound, records: 0, readings: 0, samples: 0, looked_at: 0 };
+    let spans = spans(journal, Span { from, until });
+    let share = spans.len().max(1) as u64;
+    let mut estimate = Estimate { range: plan.rewound, records: 0, readings: 0, samples: 0, records_read: 0 };
     let (mut stood_for, mut lookups) = (0, LookupCache::default());
-    for span in stretches {
+    for span in spans {
         let found =
-            Counted::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut lookups)?;
+            SpanCounts::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut lookups)?;
         let stands_for = span.until.0 - span.from.0;
-        estimate.records += scaled(found.records, stands_for, found.looked_at);
-        estimate.readings += scaled(found.readings, stands_for, found.looked_at);
-        estimate.samples += scaled(found.samples, stands_for, found.looked_at);
-        estimate.looked_at += found.looked_at;
+        estimate.records += scaled(found.records, stands_for, found.records_read);
+        estimate.readings += scaled(found.readings, stands_for, found.records_read);
+        estimate.samples += scaled(found.samples, stands_for, found.records_read);
+        estimate.records_read += found.records_read;
         stood_for += stands_for;
     }
     let all = until.0 - from.0;
@@ -72,15 +72,15 @@ pub fn estimate(
 impl Estimate {
     /// Whether every record was read, and nothing taken to be like others.
     #[must_use]
-    pub fn is_counted(&self) -> bool {
-        self.looked_at == self.way.until.0 - self.way.from.0
+    pub fn is_exact(&self) -> bool {
+        self.records_read == self.range.until.0 - self.range.from.0
     }
 }
 
 /// The way, segment by segment; of many segments some, evenly spread. A reader finds
 /// the beginning of a segment at once, and any other place only by reading up to it.
-fn stretches(journal: &View, way: Span) -> Vec<Span> {
-    let within = |first: Sequence, next: Sequence| Span { from: first.max(way.from), until: next.min(way.until) };
+fn spans(journal: &View, range: Span) -> Vec<Span> {
+    let within = |first: Sequence, next: Sequence| Span { from: first.max(range.from), until: next.min(range.until) };
     let all: Vec<Span> = journal
         .segments()
         .into_iter()
@@ -95,14 +95,14 @@ fn stretches(journal: &View, way: Span) -> Vec<Span> {
 
 /// What was found in some records.
 #[derive(Debug, Default)]
-struct Counted {
-    looked_at: u64,
+struct SpanCounts {
+    records_read: u64,
     records: u64,
     readings: u64,
     samples: u64,
 }
 
-impl Counted {
+impl SpanCounts {
     /// Of the first records of a stretch, up to so many and so many bytes of them.
     fn of(
         journal: &View,
@@ -115,10 +115,10 @@ impl Counted {
         let failed = |error: String| EstimateError(error);
         let mut reader = journal.reader(span.from).map_err(|error| failed(error.to_string()))?;
         let (mut counted, mut bytes) = (Self::default(), 0);
-        while counted.looked_at < records_max && bytes < bytes_max {
+        while counted.records_read < records_max && bytes < bytes_max {
             let record = reader.read().map_err(|error| failed(error.to_string()))?;
             let Some(record) = record.filter(|record| span.contains(record.sequence)) else { break };
-            counted.looked_at += 1;
+            counted.records_read += 1;
             bytes += record.payload.len() as u64;
             let header = record.header;
             if replay.skips(record.sequence, header.source) || header.verdict == Verdict::Lost {
@@ -137,8 +137,8 @@ impl Counted {
     }
 }
 
-/// As many of `all` as there were `found` of `looked_at`.
-fn scaled(found: u64, all: u64, looked_at: u64) -> u64 {
-    let scaled = u128::from(found) * u128::from(all) / u128::from(looked_at.max(1));
+/// As many of `all` as there were `found` of `records_read`.
+fn scaled(found: u64, all: u64, records_read: u64) -> u64 {
+    let scaled = u128::from(found) * u128::from(all) / u128::from(records_read.max(1));
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }

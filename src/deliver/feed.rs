@@ -2,7 +2,7 @@
 //! them.
 
 use super::records::ReadMode;
-use super::sink::{Exception, Sink, SinkError, Takes};
+use super::sink::{Exception, Sink, SinkError, RecordFilter};
 use super::state::Pump;
 use super::error::PumpError;
 use crate::journal::{Record, Verdict};
@@ -56,9 +56,9 @@ impl Pump {
             let (source, limits) = self.lookups.look_up(self.shared.journal.view(), &record)?;
             let reading = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
             self.panics.begin(sequence);
-            let readings = match self.sink.takes() {
-                Takes::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
-                Takes::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
+            let readings = match self.sink.record_filter() {
+                RecordFilter::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
+                RecordFilter::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
             };
             self.panics.end();
             if let Some(readings) = readings {

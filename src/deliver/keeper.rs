@@ -3,7 +3,7 @@
 //! may take it. Its cursor pins the journal like any sink's. A record that comes
 //! again is not kept twice while its letter is open.
 
-use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
+use super::sink::{Delivery, Exception, Progress, Sink, SinkError, RecordFilter};
 use crate::dead_letters::{DeadLetters, Kind, Letter};
 use crate::journal::{Position, Sequence, Verdict};
 use crate::reading::SetAside;
@@ -29,8 +29,8 @@ impl Sink for Keeper {
         Ok(None)
     }
 
-    fn takes(&self) -> Takes {
-        Takes::Exceptions
+    fn record_filter(&self) -> RecordFilter {
+        RecordFilter::Exceptions
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {

@@ -43,7 +43,7 @@ impl PanicLog {
         !self.poisoned.is_empty() && self.poisoned.contains(&sequence)
     }
 
-    /// Takes over which records are dead letters of this sink now.
+    /// RecordFilter over which records are dead letters of this sink now.
     pub(super) fn load(&mut self, letters: Option<&DeadLetters>, sink: &str) {
         if let Some(letters) = letters {
             self.poisoned = letters.poisoned(sink);

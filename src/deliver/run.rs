@@ -109,7 +109,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Takes over how far the sink is; the record that is read next.
+    /// RecordFilter over how far the sink is; the record that is read next.
     fn apply(&mut self, progress: Progress) -> Sequence {
         let Some(position) = &mut self.position else { return progress.next_unsafe };
         let next = position.reader.as_ref().map_or(position.safe, Reader::next_sequence);

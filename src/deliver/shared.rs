@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     inbox: Mutex<Inbox>,
     changed: Condvar,
-    view: Mutex<View>,
+    view: Mutex<SharedStatus>,
 }
 
 #[derive(Default)]
@@ -33,7 +33,7 @@ struct Inbox {
 }
 
 /// What the pump shows, beside what follows from the journal's end.
-pub(super) struct View {
+pub(super) struct SharedStatus {
     pub(super) state: SinkState,
     pub(super) why: Option<String>,
     pub(super) since: UnixNanos,
@@ -52,7 +52,7 @@ pub(super) struct View {
 
 impl Shared {
     pub(super) fn new(name: String, journal: Journal, clock: Clock) -> Self {
-        let view = View {
+        let view = SharedStatus {
             state: SinkState::Running,
             why: None,
             since: clock.now(),
@@ -70,7 +70,7 @@ impl Shared {
         Self { name, journal, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
     }
 
-    pub(super) fn view(&self) -> MutexGuard<'_, View> {
+    pub(super) fn view(&self) -> MutexGuard<'_, SharedStatus> {
         self.view.lock()
     }
 

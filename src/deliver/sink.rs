@@ -61,7 +61,7 @@ pub struct Exception<'a> {
 
 /// Which records a sink is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Takes {
+pub enum RecordFilter {
     /// Those with something to deliver: they come to [`Sink::take`].
     Deliverable,
     /// Those with something that is not delivered: they come to [`Sink::keep`].
@@ -106,14 +106,14 @@ pub trait Sink: Send {
     /// When the store cannot be asked.
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
 
-    /// Takes one record. May send when its buffers are full. How many readings were
+    /// RecordFilter one record. May send when its buffers are full. How many readings were
     /// deliverable: said by the sink, so that none is decoded only to be counted.
     ///
     /// # Errors
     /// When sending failed; nothing of this record counts as taken.
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError>;
 
-    /// Takes one record of [`PayloadFormat::Meters`], in its place among the others and
+    /// RecordFilter one record of [`PayloadFormat::Meters`], in its place among the others and
     /// by the same rules. Whether it did: what it does not take is passed over.
     ///
     /// # Errors
@@ -123,11 +123,11 @@ pub trait Sink: Send {
     }
 
     /// Which records it is for.
-    fn takes(&self) -> Takes {
-        Takes::Deliverable
+    fn record_filter(&self) -> RecordFilter {
+        RecordFilter::Deliverable
     }
 
-    /// Takes a record that is an exception; only called where [`Sink::takes`] asks
+    /// RecordFilter a record that is an exception; only called where [`Sink::record_filter`] asks
     /// for them. What it kept must be safe when [`Sink::settle`] returns.
     ///
     /// # Errors

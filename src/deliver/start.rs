@@ -59,14 +59,14 @@ fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, PumpError> {
 
 /// Where a position leads.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct StartPoint {
     next: Sequence,
     gap_from: Option<Sequence>,
 }
 
-fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, PumpError> {
+fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint, PumpError> {
     match shared.journal.resolve(position) {
-        Resolved::At(found) => Ok(Found { next: found.next, gap_from: None }),
+        Resolved::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
         Resolved::Retained(found) => {
             tracing::warn!(
                 sink = shared.name,
@@ -74,7 +74,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Pump
                 oldest = found.next.0,
                 "{who} names a record that is not retained any more; starting at the oldest"
             );
-            Ok(Found { next: found.next, gap_from: Some(position.next) })
+            Ok(StartPoint { next: found.next, gap_from: Some(position.next) })
         }
         Resolved::UnknownJournal(found) => {
             if position.journal.0 != Uuid::nil() {
@@ -83,7 +83,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Pump
                     "{who} names a journal that these records are not of; starting at the oldest record it cannot have seen"
                 );
             }
-            Ok(Found { next: found.next, gap_from: None })
+            Ok(StartPoint { next: found.next, gap_from: None })
         }
         Resolved::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \

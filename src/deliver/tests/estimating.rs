@@ -26,7 +26,7 @@ fn what_is_counted_is_what_the_replay_sends() {
     for (rewind, wanted) in rewinds {
         let found = of(&feed, &rewind, 8).unwrap();
         assert_eq!((found.records, found.samples, found.readings), (wanted.0, wanted.1, wanted.1));
-        assert!(found.is_counted());
+        assert!(found.is_exact());
         sink.script().samples.clear();
         pump.rewind(rewind).unwrap();
         wait_for(&pump, 8);
@@ -45,5 +45,5 @@ fn of_a_long_way_a_part_is_read_and_the_rest_taken_to_be_like_it() {
     feed.append_readings("acme", 200);
     let found = of(&feed, &Rewind::to(Sequence(1)), 201).unwrap();
     assert_eq!((found.records, found.samples), (200, 200));
-    assert!(!found.is_counted() && found.looked_at <= 64, "{found:?}");
+    assert!(!found.is_exact() && found.records_read <= 64, "{found:?}");
 }
