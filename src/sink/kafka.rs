@@ -38,7 +38,7 @@ mod in_flight;
 mod migrate;
 mod opened;
 mod read_back;
-mod tops;
+mod acked_offsets;
 
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};

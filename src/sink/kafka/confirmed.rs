@@ -8,7 +8,7 @@
 
 use super::config::Config;
 use super::read_back::ReadBack;
-use super::tops::{Seen, State, Tops, Verdict, verdict};
+use super::acked_offsets::{Seen, State, AckedOffsets, Verdict, verdict};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -54,26 +54,26 @@ impl Confirmed {
     /// a crash more is repeated, no more.
     pub(super) fn add(&mut self, state: &State, topic: &str, now: UnixNanos) {
         let position = self.journal.position(state.next);
-        let mark = format!("{} {topic}", state.tops);
+        let mark = format!("{} {topic}", state.acked);
         if let Err(error) = self.checkpoints.add(Checkpoint { position, confirmed: now, mark }) {
             tracing::warn!(%error, "the Kafka sink's checkpoint cannot be stored; it is tried again");
         }
     }
 
     /// Finds out whether the topic still has what was confirmed below `next`, and with
-    /// which tops a new producer begins.
+    /// which acked a new producer begins.
     ///
     /// # Errors
     /// Where it has not: to be called again with the lower record that is named, once
     /// that is the durable cursor. Or where it cannot be found out now.
-    pub(super) fn recover(&mut self, next: Sequence, config: &Config, clock: &Clock) -> Result<Tops, SinkError> {
+    pub(super) fn recover(&mut self, next: Sequence, config: &Config, clock: &Clock) -> Result<AckedOffsets, SinkError> {
         self.forget_above(next)?;
         let states = self.states(&config.topic)?;
         let suspects = states.len() - self.last.len().max(1).min(states.len());
         let mut look = Look::new(config, clock);
         let mut lost = None;
         for (index, suspect) in states.iter().enumerate().skip(suspects) {
-            if let Some(why) = self.judge(&mut look, &suspect.tops)? {
+            if let Some(why) = self.judge(&mut look, &suspect.acked)? {
                 lost = Some((index, why));
                 break;
             }
@@ -81,7 +81,7 @@ impl Confirmed {
         let kept = match lost {
             None => states.len(),
             Some((index, why)) => {
-                let kept = newest_kept(&states[..index], |state| Ok(look.lost(&state.tops)?.is_some()))?;
+                let kept = newest_kept(&states[..index], |state| Ok(look.lost(&state.acked)?.is_some()))?;
                 let back_to = states[kept.saturating_sub(1)].next;
                 if back_to < next {
                     return Err(SinkError::lost(back_to, lost_message(&why, back_to, kept == 0)));
@@ -91,12 +91,12 @@ impl Confirmed {
             }
         };
         self.keep(kept)?;
-        let tops = kept.checked_sub(1).map(|newest| states[newest].tops.clone()).unwrap_or_default();
+        let acked = kept.checked_sub(1).map(|newest| states[newest].acked.clone()).unwrap_or_default();
         if self.checkpoints.all().is_empty() {
             // Nothing is known of what is below: the place to go back to at most.
-            self.add(&State { next, tops: tops.clone() }, &config.topic, clock.now());
+            self.add(&State { next, acked: acked.clone() }, &config.topic, clock.now());
         }
-        Ok(tops)
+        Ok(acked)
     }
 
     /// Whether the topic still has what it had in this state; the sentence where not.
@@ -109,11 +109,11 @@ impl Confirmed {
         config: &Config,
         clock: &Clock,
     ) -> Result<Option<String>, SinkError> {
-        self.judge(&mut Look::new(config, clock), &state.tops)
+        self.judge(&mut Look::new(config, clock), &state.acked)
     }
 
-    fn judge(&mut self, look: &mut Look<'_>, tops: &Tops) -> Result<Option<String>, SinkError> {
-        let lost = look.lost(tops)?;
+    fn judge(&mut self, look: &mut Look<'_>, acked: &AckedOffsets) -> Result<Option<String>, SinkError> {
+        let lost = look.lost(acked)?;
         if let Some(unknown) = look.unknown.take().filter(|_| lost.is_none() && !self.has_warned) {
             self.has_warned = true;
             tracing::warn!("{unknown}; so it is not known whether the topic lost something before now");
@@ -124,7 +124,7 @@ impl Confirmed {
     /// All states, oldest first: the checkpoints' and the last producer's.
     fn states(&mut self, topic: &str) -> Result<Vec<State>, SinkError> {
         let of = |checkpoint: &Checkpoint| {
-            Some(State { next: checkpoint.position.next, tops: parse(&checkpoint.mark, topic)? })
+            Some(State { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)? })
         };
         let durable: Option<Vec<State>> = self.checkpoints.all().iter().map(of).collect();
         let mut states = if let Some(durable) = durable {
@@ -157,9 +157,9 @@ impl Confirmed {
     }
 }
 
-fn parse(mark: &str, topic: &str) -> Option<Tops> {
-    let (tops, marked) = mark.split_once(' ')?;
-    if marked == topic { Tops::parse(tops) } else { None }
+fn parse(mark: &str, topic: &str) -> Option<AckedOffsets> {
+    let (acked, marked) = mark.split_once(' ')?;
+    if marked == topic { AckedOffsets::parse(acked) } else { None }
 }
 
 /// How many of these states the topic still has whole, oldest first. What it lost of
@@ -202,21 +202,21 @@ impl<'a> Look<'a> {
     }
 
     /// Why some of this is lost; `None` where it is there, or nobody can know.
-    fn lost(&mut self, tops: &Tops) -> Result<Option<String>, SinkError> {
+    fn lost(&mut self, acked: &AckedOffsets) -> Result<Option<String>, SinkError> {
         self.unknown = None;
-        if tops.is_empty() {
+        if acked.is_empty() {
             return Ok(None);
         }
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => none.insert(ReadBack::open(self.config, self.clock)?),
         };
-        for (partition, top, seen) in reader.look(tops)? {
+        for (partition, acked_offset, seen) in reader.look(acked)? {
             let said = || {
                 let at = format!("partition {partition} of topic {} {}", self.config.topic, describe(seen));
-                format!("{at}, where offset {} was acknowledged", top.offset)
+                format!("{at}, where offset {} was acknowledged", acked_offset.offset)
             };
-            match verdict(top, seen) {
+            match verdict(acked_offset, seen) {
                 Verdict::Same => {}
                 Verdict::Unknown => self.unknown = Some(said()),
                 Verdict::Lost => return Ok(Some(said())),

@@ -4,7 +4,7 @@
 //! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
 
 use super::in_flight::{InFlight, Ticket};
-use super::tops::{State, Tops, WentBack};
+use super::acked_offsets::{State, AckedOffsets, WentBack};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
@@ -27,7 +27,7 @@ pub(super) struct Reports {
     /// Errors of connections since the last acknowledgement.
     pub(super) suspicion: Option<Suspicion>,
     /// The highest acknowledged records, of earlier producers too.
-    pub(super) tops: Tops,
+    pub(super) acked: AckedOffsets,
     /// What was confirmed when connections failed first since the brokers were asked
     /// whether they still have it.
     pub(super) interrupted: Option<State>,
@@ -70,7 +70,7 @@ pub(super) struct Suspicion {
 #[derive(Debug)]
 pub(super) struct Context {
     clock: Clock,
-    /// The topic of readings: the tops are its own.
+    /// The topic of readings: the acked are its own.
     topic: String,
     reports: Mutex<Reports>,
 }
@@ -84,7 +84,7 @@ impl Context {
             acknowledged: 0,
             failure: None,
             suspicion: None,
-            tops: Tops::default(),
+            acked: AckedOffsets::default(),
             interrupted: None,
             went_back: None,
             events: 0,
@@ -114,7 +114,7 @@ impl ProducerContext for Context {
                     return;
                 }
                 let value = message.payload().unwrap_or_default();
-                if let Err(went_back) = reports.tops.note(message.partition(), message.offset(), value) {
+                if let Err(went_back) = reports.acked.note(message.partition(), message.offset(), value) {
                     reports.went_back.get_or_insert(went_back);
                 }
             }
@@ -129,7 +129,7 @@ impl ProducerContext for Context {
 impl Reports {
     /// What is confirmed now.
     pub(super) fn confirmed(&self) -> State {
-        State { next: self.in_flight.next_unsafe(), tops: self.tops.clone() }
+        State { next: self.in_flight.next_unsafe(), acked: self.acked.clone() }
     }
 
     /// Keeps the cause, whichever order it and its consequences come in.

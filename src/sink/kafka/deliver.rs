@@ -310,7 +310,7 @@ impl Sink for Kafka {
         }
         self.meters.in_flight.set(0.0);
         let connection = Connection::open(&self.config, &self.clock, position.next)?;
-        connection.producer.context().reports().tops =
+        connection.producer.context().reports().acked =
             self.confirmed.recover(position.next, &self.config, &self.clock)?;
         self.connection = Some(connection);
         if position.next < self.front.0 {

@@ -6,7 +6,7 @@
 
 use super::config::{Config, MESSAGE_BYTES_MAX};
 use super::context::{Failure, Suspicion};
-use super::tops::WentBack;
+use super::acked_offsets::WentBack;
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
@@ -145,9 +145,9 @@ pub(super) fn of_silence(config: &Config, partition: i32, offset: i64, after: Du
 
 /// A log became shorter under a running producer.
 pub(super) fn of_going_back(config: &Config, went_back: WentBack) -> SinkError {
-    let WentBack { partition, offset, top } = went_back;
+    let WentBack { partition, offset, acked_offset } = went_back;
     SinkError::waiting(format!(
-        "partition {partition} of topic {} acknowledged offset {offset} after offset {top}: the topic was made again, \
+        "partition {partition} of topic {} acknowledged offset {offset} after offset {acked_offset}: the topic was made again, \
          or its log was put back; what it still has is compared",
         config.topic
     ))

@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use super::fault;
-use super::tops::{Seen, Top, Tops, checksum};
+use super::acked_offsets::{Seen, AckedOffset, AckedOffsets, checksum};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -41,24 +41,24 @@ impl<'a> ReadBack<'a> {
         Ok(Self { consumer, config, clock })
     }
 
-    /// What is there now at each partition's top, in the order of the tops.
+    /// What is there now at each partition's acked_offset, in the order of the acked.
     ///
     /// # Errors
     /// When it cannot be found out now.
-    pub(super) fn look(&self, tops: &Tops) -> Result<Vec<(i32, Top, Seen)>, SinkError> {
+    pub(super) fn look(&self, acked: &AckedOffsets) -> Result<Vec<(i32, AckedOffset, Seen)>, SinkError> {
         let partitions = self.partitions()?;
         let mut seen = BTreeMap::new();
         let mut open = Vec::new();
-        for (partition, top) in tops.iter() {
-            match if partition < partitions { self.beyond_the_log(partition, top)? } else { Some(Seen::NoPartition) } {
+        for (partition, acked_offset) in acked.iter() {
+            match if partition < partitions { self.beyond_the_log(partition, acked_offset)? } else { Some(Seen::NoPartition) } {
                 Some(found) => drop(seen.insert(partition, found)),
-                None => open.push((partition, top.offset)),
+                None => open.push((partition, acked_offset.offset)),
             }
         }
         if !open.is_empty() {
             self.read(&open, &mut seen)?;
         }
-        Ok(tops.iter().filter_map(|(partition, top)| Some((partition, top, *seen.get(&partition)?))).collect())
+        Ok(acked.iter().filter_map(|(partition, acked_offset)| Some((partition, acked_offset, *seen.get(&partition)?))).collect())
     }
 
     fn partitions(&self) -> Result<i32, SinkError> {
@@ -71,11 +71,11 @@ impl<'a> ReadBack<'a> {
         Ok(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
     }
 
-    /// What is found where the log does not reach to the top; `None` where it does.
-    fn beyond_the_log(&self, partition: i32, top: Top) -> Result<Option<Seen>, SinkError> {
+    /// What is found where the log does not reach to the acked_offset; `None` where it does.
+    fn beyond_the_log(&self, partition: i32, acked_offset: AckedOffset) -> Result<Option<Seen>, SinkError> {
         let ends = self.consumer.fetch_watermarks(&self.config.topic, partition, ENDS_TIMEOUT);
         let (begin, end) = ends.map_err(|error| self.failed(&error))?;
-        Ok(match top.offset {
+        Ok(match acked_offset.offset {
             offset if offset >= end => Some(Seen::Ends { end }),
             offset if offset < begin => Some(Seen::Expired),
             _ => None,

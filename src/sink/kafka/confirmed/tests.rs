@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 const TOPIC: &str = "readings";
 
-/// A sink's memory in a journal of its own. No broker: states without tops need none.
+/// A sink's memory in a journal of its own. No broker: states without acked need none.
 fn memory() -> (TempDir, Journal, Confirmed) {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
@@ -13,18 +13,18 @@ fn memory() -> (TempDir, Journal, Confirmed) {
     (directory, journal, confirmed)
 }
 
-fn recover(confirmed: &mut Confirmed, next: u64) -> Tops {
+fn recover(confirmed: &mut Confirmed, next: u64) -> AckedOffsets {
     recover_in(confirmed, next, TOPIC)
 }
 
-fn recover_in(confirmed: &mut Confirmed, next: u64, topic: &str) -> Tops {
+fn recover_in(confirmed: &mut Confirmed, next: u64, topic: &str) -> AckedOffsets {
     // Nobody listens there, so a look would fail.
     let config = Config::new("127.0.0.1:1", topic);
     confirmed.recover(Sequence(next), &config, &Clock::system()).unwrap()
 }
 
 fn at(next: u64) -> State {
-    State { next: Sequence(next), tops: Tops::default() }
+    State { next: Sequence(next), acked: AckedOffsets::default() }
 }
 
 fn checkpoints(confirmed: &Confirmed) -> Vec<u64> {
@@ -113,10 +113,10 @@ fn the_newest_state_that_is_whole_is_found() {
 
 #[test]
 fn a_mark_is_one_word_and_the_topic() {
-    let mut tops = Tops::default();
-    tops.note(1, 77, b"value").unwrap();
-    let mark = format!("{tops} {TOPIC}");
-    assert_eq!(parse(&mark, TOPIC), Some(tops));
+    let mut acked = AckedOffsets::default();
+    acked.note(1, 77, b"value").unwrap();
+    let mark = format!("{acked} {TOPIC}");
+    assert_eq!(parse(&mark, TOPIC), Some(acked));
     assert_eq!(parse(&mark, "another"), None);
     assert_eq!(parse("nothing", TOPIC), None);
 }

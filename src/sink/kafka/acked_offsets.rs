@@ -2,7 +2,7 @@
 //! acknowledged and a checksum of what was stored there, and what follows from
 //! looking there again.
 //!
-//! Knows no client. Invariants: an offset only grows; the text of all tops is one
+//! Knows no client. Invariants: an offset only grows; the text of all acked is one
 //! line without spaces of at most [`TEXT_BYTES_MAX`] bytes. The checksum is over the whole
 //! value, so over its identity too (journal, sequence, index, part, revision).
 
@@ -13,16 +13,16 @@ use std::fmt::Write as _;
 /// Partitions that are watched; what brokers forget of higher ones is not noticed.
 pub(super) const PARTITIONS_MAX: usize = 256;
 
-/// The longest text of all tops: 16 and 8 digits and two signs for each.
+/// The longest text of all acked: 16 and 8 digits and two signs for each.
 #[cfg(test)]
 const TEXT_BYTES_MAX: usize = 26 * PARTITIONS_MAX;
 
 /// Stands for a partition where nothing was acknowledged.
-const NO_TOP: &str = "-";
+const NO_ACK: &str = "-";
 
 /// The highest acknowledged record of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Top {
+pub(super) struct AckedOffset {
     pub(super) offset: i64,
     /// CRC-32C of the record's value.
     pub(super) checksum: u32,
@@ -34,19 +34,19 @@ pub(super) struct WentBack {
     pub(super) partition: usize,
     pub(super) offset: i64,
     /// The highest before.
-    pub(super) top: i64,
+    pub(super) acked_offset: i64,
 }
 
-/// The tops of a topic, by partition.
+/// The acked of a topic, by partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tops(Vec<Option<Top>>);
+pub(super) struct AckedOffsets(Vec<Option<AckedOffset>>);
 
-impl Tops {
+impl AckedOffsets {
     /// A record with this value was acknowledged. One without an offset says nothing:
     /// the broker had it from an earlier attempt.
     ///
     /// # Errors
-    /// Where the offset is not above all before; the tops are then as they were.
+    /// Where the offset is not above all before; the acked are then as they were.
     pub(super) fn note(&mut self, partition: i32, offset: i64, value: &[u8]) -> Result<(), WentBack> {
         let Some(partition) = usize::try_from(partition).ok().filter(|&number| number < PARTITIONS_MAX) else {
             return Ok(());
@@ -58,17 +58,17 @@ impl Tops {
             self.0.resize(partition + 1, None);
         }
         match &mut self.0[partition] {
-            Some(top) if top.offset >= offset => Err(WentBack { partition, offset, top: top.offset }),
+            Some(acked_offset) if acked_offset.offset >= offset => Err(WentBack { partition, offset, acked_offset: acked_offset.offset }),
             slot => {
-                *slot = Some(Top { offset, checksum: checksum(value) });
+                *slot = Some(AckedOffset { offset, checksum: checksum(value) });
                 Ok(())
             }
         }
     }
 
-    /// Partitions with a top, and it.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i32, Top)> {
-        (0..).zip(&self.0).filter_map(|(partition, top)| Some((partition, (*top)?)))
+    /// Partitions with a acked_offset, and it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (i32, AckedOffset)> {
+        (0..).zip(&self.0).filter_map(|(partition, acked_offset)| Some((partition, (*acked_offset)?)))
     }
 
     /// Whether nothing was acknowledged anywhere.
@@ -78,28 +78,28 @@ impl Tops {
 
     /// Reads what [`fmt::Display`] wrote.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let top = |part: &str| {
+        let acked_offset = |part: &str| {
             let (offset, checksum) = part.split_once('.')?;
             let offset = i64::from_str_radix(offset, 16).ok()?;
-            Some(Top { offset, checksum: u32::from_str_radix(checksum, 16).ok()? })
+            Some(AckedOffset { offset, checksum: u32::from_str_radix(checksum, 16).ok()? })
         };
-        let slot = |part: &str| if part == NO_TOP { Some(None) } else { top(part).map(Some) };
-        if text == NO_TOP { Some(Self::default()) } else { text.split(',').map(slot).collect::<Option<_>>().map(Self) }
+        let slot = |part: &str| if part == NO_ACK { Some(None) } else { acked_offset(part).map(Some) };
+        if text == NO_ACK { Some(Self::default()) } else { text.split(',').map(slot).collect::<Option<_>>().map(Self) }
     }
 }
 
-impl fmt::Display for Tops {
+impl fmt::Display for AckedOffsets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str(NO_TOP);
+            return f.write_str(NO_ACK);
         }
-        for (index, top) in self.0.iter().enumerate() {
+        for (index, acked_offset) in self.0.iter().enumerate() {
             if index > 0 {
                 f.write_char(',')?;
             }
-            match top {
-                Some(Top { offset, checksum }) => write!(f, "{offset:x}.{checksum:x}")?,
-                None => f.write_str(NO_TOP)?,
+            match acked_offset {
+                Some(AckedOffset { offset, checksum }) => write!(f, "{offset:x}.{checksum:x}")?,
+                None => f.write_str(NO_ACK)?,
             }
         }
         Ok(())
@@ -110,15 +110,15 @@ impl fmt::Display for Tops {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) next: Sequence,
-    pub(super) tops: Tops,
+    pub(super) acked: AckedOffsets,
 }
 
-/// What a top remembers of a record.
+/// What a acked_offset remembers of a record.
 pub(super) fn checksum(value: &[u8]) -> u32 {
     crc32c::crc32c(value)
 }
 
-/// What is found at a top's offset now.
+/// What is found at a acked_offset's offset now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
     /// The topic has no such partition.
@@ -150,10 +150,10 @@ pub(super) enum Verdict {
 }
 
 /// Judges one partition.
-pub(super) fn verdict(top: Top, seen: Seen) -> Verdict {
+pub(super) fn verdict(acked_offset: AckedOffset, seen: Seen) -> Verdict {
     match seen {
         Seen::NoPartition | Seen::Ends { .. } => Verdict::Lost,
-        Seen::Record(checksum) if checksum == top.checksum => Verdict::Same,
+        Seen::Record(checksum) if checksum == acked_offset.checksum => Verdict::Same,
         Seen::Record(_) => Verdict::Lost,
         Seen::Expired | Seen::Nothing | Seen::Forbidden => Verdict::Unknown,
     }
