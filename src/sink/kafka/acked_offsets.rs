@@ -30,11 +30,11 @@ pub(super) struct AckedOffset {
 
 /// A record was acknowledged at an offset where, or below where, another was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WentBack {
+pub(super) struct OffsetRegression {
     pub(super) partition: usize,
     pub(super) offset: i64,
     /// The highest before.
-    pub(super) acked_offset: i64,
+    pub(super) highest: i64,
 }
 
 /// The acked of a topic, by partition.
@@ -47,7 +47,7 @@ impl AckedOffsets {
     ///
     /// # Errors
     /// Where the offset is not above all before; the acked are then as they were.
-    pub(super) fn note(&mut self, partition: i32, offset: i64, value: &[u8]) -> Result<(), WentBack> {
+    pub(super) fn note(&mut self, partition: i32, offset: i64, value: &[u8]) -> Result<(), OffsetRegression> {
         let Some(partition) = usize::try_from(partition).ok().filter(|&number| number < PARTITIONS_MAX) else {
             return Ok(());
         };
@@ -58,7 +58,7 @@ impl AckedOffsets {
             self.0.resize(partition + 1, None);
         }
         match &mut self.0[partition] {
-            Some(acked_offset) if acked_offset.offset >= offset => Err(WentBack { partition, offset, acked_offset: acked_offset.offset }),
+            Some(acked_offset) if acked_offset.offset >= offset => Err(OffsetRegression { partition, offset, highest: acked_offset.offset }),
             slot => {
                 *slot = Some(AckedOffset { offset, checksum: checksum(value) });
                 Ok(())

@@ -4,7 +4,7 @@
 //! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
 
 use super::in_flight::{InFlight, Ticket};
-use super::acked_offsets::{State, AckedOffsets, WentBack};
+use super::acked_offsets::{State, AckedOffsets, OffsetRegression};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
@@ -32,7 +32,7 @@ pub(super) struct Reports {
     /// whether they still have it.
     pub(super) interrupted: Option<State>,
     /// An acknowledgement that says that a log became shorter.
-    pub(super) went_back: Option<WentBack>,
+    pub(super) regression: Option<OffsetRegression>,
     /// Whatever came from the library: tells an empty poll from a full one.
     pub(super) events: u64,
 }
@@ -86,7 +86,7 @@ impl Context {
             suspicion: None,
             acked: AckedOffsets::default(),
             interrupted: None,
-            went_back: None,
+            regression: None,
             events: 0,
         };
         Self { clock, topic: topic.to_owned(), reports: Mutex::new(reports) }
@@ -114,8 +114,8 @@ impl ProducerContext for Context {
                     return;
                 }
                 let value = message.payload().unwrap_or_default();
-                if let Err(went_back) = reports.acked.note(message.partition(), message.offset(), value) {
-                    reports.went_back.get_or_insert(went_back);
+                if let Err(regression) = reports.acked.note(message.partition(), message.offset(), value) {
+                    reports.regression.get_or_insert(regression);
                 }
             }
             Err((error, message)) => {

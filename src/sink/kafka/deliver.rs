@@ -138,15 +138,15 @@ impl Kafka {
         let is_fatal = suspicion.is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
         let is_suspected = suspicion.is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
         let has_failed = reports.failure.is_some();
-        let went_back = reports.went_back;
+        let regression = reports.regression;
         let front = reports.in_flight.next_unsafe();
         if front != self.front.0 || reports.in_flight.records() == 0 {
             self.front = (front, now);
         }
         drop(reports);
-        if let Some(went_back) = went_back {
+        if let Some(regression) = regression {
             self.end(RDKafkaErrorCode::PurgeQueue);
-            return Err(fault::of_going_back(&self.config, went_back));
+            return Err(fault::of_offset_regression(&self.config, regression));
         }
         if has_failed || is_fatal {
             return Err(self.end(RDKafkaErrorCode::Fatal));

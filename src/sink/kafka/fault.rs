@@ -6,7 +6,7 @@
 
 use super::config::{Config, MESSAGE_BYTES_MAX};
 use super::context::{Failure, Suspicion};
-use super::acked_offsets::WentBack;
+use super::acked_offsets::OffsetRegression;
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
@@ -144,10 +144,10 @@ pub(super) fn of_silence(config: &Config, partition: i32, offset: i64, after: Du
 }
 
 /// A log became shorter under a running producer.
-pub(super) fn of_going_back(config: &Config, went_back: WentBack) -> SinkError {
-    let WentBack { partition, offset, acked_offset } = went_back;
+pub(super) fn of_offset_regression(config: &Config, regression: OffsetRegression) -> SinkError {
+    let OffsetRegression { partition, offset, highest } = regression;
     SinkError::waiting(format!(
-        "partition {partition} of topic {} acknowledged offset {offset} after offset {acked_offset}: the topic was made again, \
+        "partition {partition} of topic {} acknowledged offset {offset} after offset {highest}: the topic was made again, \
          or its log was put back; what it still has is compared",
         config.topic
     ))

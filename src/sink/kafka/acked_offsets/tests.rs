@@ -8,7 +8,7 @@ fn an_offset_that_is_not_above_the_last_is_told_and_changes_nothing() {
     acked.note(2, 12, b"b").unwrap();
     let before = acked.clone();
     for offset in [0, 11, 12] {
-        assert_eq!(acked.note(2, offset, b"c"), Err(WentBack { partition: 2, offset, acked_offset: 12 }));
+        assert_eq!(acked.note(2, offset, b"c"), Err(OffsetRegression { partition: 2, offset, highest: 12 }));
     }
     assert_eq!(acked, before);
     // Another partition has offsets of its own.
