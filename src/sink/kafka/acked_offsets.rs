@@ -120,11 +120,11 @@ pub(super) fn checksum(value: &[u8]) -> u32 {
 
 /// What is found at a acked_offset's offset now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum ReadBackResult {
     /// The topic has no such partition.
     NoPartition,
     /// The log ends at or below it.
-    Ends {
+    LogEnded {
         /// The offset that the next record will have.
         end: i64,
     },
@@ -133,16 +133,16 @@ pub(super) enum Seen {
     /// A record with a value of this checksum.
     Record(u32),
     /// None, though the log has lower and higher ones: the topic was compacted.
-    Nothing,
+    NoRecord,
     /// This user may not read it.
     Forbidden,
 }
 
 /// What that says of everything acknowledged up to there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum AckStatus {
     /// It is still there.
-    Same,
+    Kept,
     /// It cannot be known.
     Unknown,
     /// It is not, or not all of it.
@@ -150,12 +150,12 @@ pub(super) enum Verdict {
 }
 
 /// Judges one partition.
-pub(super) fn verdict(acked_offset: AckedOffset, seen: Seen) -> Verdict {
+pub(super) fn ack_status(acked_offset: AckedOffset, seen: ReadBackResult) -> AckStatus {
     match seen {
-        Seen::NoPartition | Seen::Ends { .. } => Verdict::Lost,
-        Seen::Record(checksum) if checksum == acked_offset.checksum => Verdict::Same,
-        Seen::Record(_) => Verdict::Lost,
-        Seen::Expired | Seen::Nothing | Seen::Forbidden => Verdict::Unknown,
+        ReadBackResult::NoPartition | ReadBackResult::LogEnded { .. } => AckStatus::Lost,
+        ReadBackResult::Record(checksum) if checksum == acked_offset.checksum => AckStatus::Kept,
+        ReadBackResult::Record(_) => AckStatus::Lost,
+        ReadBackResult::Expired | ReadBackResult::NoRecord | ReadBackResult::Forbidden => AckStatus::Unknown,
     }
 }
 

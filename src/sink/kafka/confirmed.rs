@@ -8,7 +8,7 @@
 
 use super::config::Config;
 use super::read_back::ReadBack;
-use super::acked_offsets::{Seen, State, AckedOffsets, Verdict, verdict};
+use super::acked_offsets::{ReadBackResult, State, AckedOffsets, AckStatus, ack_status};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -216,24 +216,24 @@ impl<'a> Look<'a> {
                 let at = format!("partition {partition} of topic {} {}", self.config.topic, describe(seen));
                 format!("{at}, where offset {} was acknowledged", acked_offset.offset)
             };
-            match verdict(acked_offset, seen) {
-                Verdict::Same => {}
-                Verdict::Unknown => self.unknown = Some(said()),
-                Verdict::Lost => return Ok(Some(said())),
+            match ack_status(acked_offset, seen) {
+                AckStatus::Kept => {}
+                AckStatus::Unknown => self.unknown = Some(said()),
+                AckStatus::Lost => return Ok(Some(said())),
             }
         }
         Ok(None)
     }
 }
 
-fn describe(seen: Seen) -> String {
+fn describe(seen: ReadBackResult) -> String {
     match seen {
-        Seen::NoPartition => "is not there any more".to_owned(),
-        Seen::Ends { end } => format!("ends before offset {end}"),
-        Seen::Expired => "begins later".to_owned(),
-        Seen::Record(_) => "holds another record".to_owned(),
-        Seen::Nothing => "holds no record".to_owned(),
-        Seen::Forbidden => "may not be read by this user (grant Read on it)".to_owned(),
+        ReadBackResult::NoPartition => "is not there any more".to_owned(),
+        ReadBackResult::LogEnded { end } => format!("ends before offset {end}"),
+        ReadBackResult::Expired => "begins later".to_owned(),
+        ReadBackResult::Record(_) => "holds another record".to_owned(),
+        ReadBackResult::NoRecord => "holds no record".to_owned(),
+        ReadBackResult::Forbidden => "may not be read by this user (grant Read on it)".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use super::fault;
-use super::acked_offsets::{Seen, AckedOffset, AckedOffsets, checksum};
+use super::acked_offsets::{ReadBackResult, AckedOffset, AckedOffsets, checksum};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -45,12 +45,12 @@ impl<'a> ReadBack<'a> {
     ///
     /// # Errors
     /// When it cannot be found out now.
-    pub(super) fn look(&self, acked: &AckedOffsets) -> Result<Vec<(i32, AckedOffset, Seen)>, SinkError> {
+    pub(super) fn look(&self, acked: &AckedOffsets) -> Result<Vec<(i32, AckedOffset, ReadBackResult)>, SinkError> {
         let partitions = self.partitions()?;
         let mut seen = BTreeMap::new();
         let mut open = Vec::new();
         for (partition, acked_offset) in acked.iter() {
-            match if partition < partitions { self.beyond_the_log(partition, acked_offset)? } else { Some(Seen::NoPartition) } {
+            match if partition < partitions { self.beyond_the_log(partition, acked_offset)? } else { Some(ReadBackResult::NoPartition) } {
                 Some(found) => drop(seen.insert(partition, found)),
                 None => open.push((partition, acked_offset.offset)),
             }
@@ -72,18 +72,18 @@ impl<'a> ReadBack<'a> {
     }
 
     /// What is found where the log does not reach to the acked_offset; `None` where it does.
-    fn beyond_the_log(&self, partition: i32, acked_offset: AckedOffset) -> Result<Option<Seen>, SinkError> {
+    fn beyond_the_log(&self, partition: i32, acked_offset: AckedOffset) -> Result<Option<ReadBackResult>, SinkError> {
         let ends = self.consumer.fetch_watermarks(&self.config.topic, partition, ENDS_TIMEOUT);
         let (begin, end) = ends.map_err(|error| self.failed(&error))?;
         Ok(match acked_offset.offset {
-            offset if offset >= end => Some(Seen::Ends { end }),
-            offset if offset < begin => Some(Seen::Expired),
+            offset if offset >= end => Some(ReadBackResult::LogEnded { end }),
+            offset if offset < begin => Some(ReadBackResult::Expired),
             _ => None,
         })
     }
 
     /// Reads the first record at or after each of these offsets.
-    fn read(&self, places: &[(i32, i64)], seen: &mut BTreeMap<i32, Seen>) -> Result<(), SinkError> {
+    fn read(&self, places: &[(i32, i64)], seen: &mut BTreeMap<i32, ReadBackResult>) -> Result<(), SinkError> {
         let mut assignment = TopicPartitionList::new();
         for &(partition, offset) in places {
             let added = assignment.add_partition_offset(&self.config.topic, partition, Offset::Offset(offset));
@@ -91,7 +91,7 @@ impl<'a> ReadBack<'a> {
         }
         self.consumer.assign(&assignment).map_err(|error| self.failed(&error))?;
         let begun = self.clock.monotonic();
-        let is_missing = |seen: &BTreeMap<i32, Seen>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
+        let is_missing = |seen: &BTreeMap<i32, ReadBackResult>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
         while let Some((partition, offset)) = is_missing(seen) {
             if self.clock.elapsed(begun) > RECORDS_TIMEOUT {
                 return Err(fault::of_silence(self.config, partition, offset, RECORDS_TIMEOUT));
@@ -102,18 +102,18 @@ impl<'a> ReadBack<'a> {
                     let wanted = places.iter().find(|(partition, _)| *partition == record.partition());
                     let is_it = wanted.is_some_and(|(_, offset)| *offset == record.offset());
                     let found = if is_it {
-                        Seen::Record(checksum(record.payload().unwrap_or_default()))
+                        ReadBackResult::Record(checksum(record.payload().unwrap_or_default()))
                     } else {
-                        Seen::Nothing
+                        ReadBackResult::NoRecord
                     };
                     seen.entry(record.partition()).or_insert(found);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    seen.entry(partition).or_insert(Seen::Nothing);
+                    seen.entry(partition).or_insert(ReadBackResult::NoRecord);
                 }
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     for (partition, _) in places {
-                        seen.entry(*partition).or_insert(Seen::Forbidden);
+                        seen.entry(*partition).or_insert(ReadBackResult::Forbidden);
                     }
                 }
                 // Whatever else: it is tried again by the client until the time is up.

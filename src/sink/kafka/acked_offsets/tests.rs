@@ -53,16 +53,16 @@ fn a_text_of_another_kind_is_none() {
 fn what_is_found_at_the_offset_decides() {
     let acked_offset = acked_offset(10, b"ours");
     for (seen, judged) in [
-        (Seen::Record(checksum(b"ours")), Verdict::Same),
-        (Seen::Record(checksum(b"another")), Verdict::Lost),
-        (Seen::Ends { end: 10 }, Verdict::Lost),
-        (Seen::Ends { end: 0 }, Verdict::Lost),
-        (Seen::NoPartition, Verdict::Lost),
-        (Seen::Expired, Verdict::Unknown),
-        (Seen::Nothing, Verdict::Unknown),
-        (Seen::Forbidden, Verdict::Unknown),
+        (ReadBackResult::Record(checksum(b"ours")), AckStatus::Kept),
+        (ReadBackResult::Record(checksum(b"another")), AckStatus::Lost),
+        (ReadBackResult::LogEnded { end: 10 }, AckStatus::Lost),
+        (ReadBackResult::LogEnded { end: 0 }, AckStatus::Lost),
+        (ReadBackResult::NoPartition, AckStatus::Lost),
+        (ReadBackResult::Expired, AckStatus::Unknown),
+        (ReadBackResult::NoRecord, AckStatus::Unknown),
+        (ReadBackResult::Forbidden, AckStatus::Unknown),
     ] {
-        assert_eq!(verdict(acked_offset, seen), judged, "{seen:?}");
+        assert_eq!(ack_status(acked_offset, seen), judged, "{seen:?}");
     }
 }
 
