@@ -36,7 +36,7 @@ mod encode;
 mod fault;
 mod in_flight;
 mod migrate;
-mod opened;
+mod acked_partitions;
 mod read_back;
 mod acked_offsets;
 

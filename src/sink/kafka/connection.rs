@@ -4,7 +4,7 @@ use super::admin::Admin;
 use super::config::{Config, LOG_APPEND_TIME, MAX_MESSAGE_BYTES, TIMESTAMP_TYPE};
 use super::context::Context;
 use super::fault;
-use super::opened::Opened;
+use super::acked_partitions::AckedPartitions;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
@@ -30,9 +30,9 @@ pub(super) struct Connection {
     /// The topic's `max.message.bytes`, where this user may read it.
     pub(super) topic_bytes_max: Option<u32>,
     /// Where it was acknowledged.
-    pub(super) opened: Opened,
+    pub(super) acked_partitions: AckedPartitions,
     /// The same of the topic of meters; `None` until that was looked at.
-    pub(super) opened_of_meters: Option<Opened>,
+    pub(super) acked_meter_partitions: Option<AckedPartitions>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -50,9 +50,9 @@ impl Connection {
     pub(super) fn open(config: &Config, clock: &Clock, next: Sequence) -> Result<Self, SinkError> {
         let partitions = look(&producer(config, None, clock, next)?, config)?;
         let topic_bytes_max = topic_bytes_max(config)?;
-        let opened = Opened::none_of(partitions.len(), clock.monotonic());
+        let acked_partitions = AckedPartitions::none_of(partitions.len(), clock.monotonic());
         let producer = producer(config, topic_bytes_max, clock, next)?;
-        Ok(Self { producer, topic_bytes_max, opened, opened_of_meters: None })
+        Ok(Self { producer, topic_bytes_max, acked_partitions, acked_meter_partitions: None })
     }
 
     /// Looks at the topic of meters, of which `config` is, before the first is sent to it.
@@ -60,18 +60,18 @@ impl Connection {
     /// # Errors
     /// When it is not there or not writable now.
     pub(super) fn look_at_meters(&mut self, config: &Config, now: Instant) -> Result<(), SinkError> {
-        if self.opened_of_meters.is_none() {
+        if self.acked_meter_partitions.is_none() {
             let partitions = look(&self.producer, config)?;
-            self.opened_of_meters = Some(Opened::none_of(partitions.len(), now));
+            self.acked_meter_partitions = Some(AckedPartitions::none_of(partitions.len(), now));
         }
         Ok(())
     }
 
     /// The partitions of the topic.
-    pub(super) fn opened(&mut self, to: To) -> Option<&mut Opened> {
+    pub(super) fn acked_partitions(&mut self, to: To) -> Option<&mut AckedPartitions> {
         match to {
-            To::Readings => Some(&mut self.opened),
-            To::Meters => self.opened_of_meters.as_mut(),
+            To::Readings => Some(&mut self.acked_partitions),
+            To::Meters => self.acked_meter_partitions.as_mut(),
         }
     }
 

@@ -92,7 +92,7 @@ impl Kafka {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
                     self.meters.bytes.increment(bytes as u64);
-                    return self.open_partition(to, key);
+                    return self.await_first_ack(to, key);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
@@ -107,16 +107,16 @@ impl Kafka {
 
     /// Where the message that was just sent is the producer's first on its partition,
     /// waits until it is acknowledged.
-    fn open_partition(&mut self, to: To, key: &str) -> Result<(), SinkError> {
+    fn await_first_ack(&mut self, to: To, key: &str) -> Result<(), SinkError> {
         let now = self.clock.monotonic();
-        let opened = self.connection.as_mut().and_then(|connection| connection.opened(to));
-        if !opened.is_some_and(|opened| opened.lacks(key, now)) {
+        let acked_partitions = self.connection.as_mut().and_then(|connection| connection.acked_partitions(to));
+        if !acked_partitions.is_some_and(|acked_partitions| acked_partitions.needs_first_ack(key, now)) {
             return Ok(());
         }
         while let Some(connection) = &mut self.connection {
             if connection.producer.context().reports().in_flight.messages() == 0 {
-                if let Some(opened) = connection.opened(to) {
-                    opened.add(key);
+                if let Some(acked_partitions) = connection.acked_partitions(to) {
+                    acked_partitions.add(key);
                 }
                 return Ok(());
             }

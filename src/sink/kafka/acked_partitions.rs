@@ -16,19 +16,19 @@ const REMEMBERED_FOR: Duration = Duration::from_hours(1);
 
 /// A producer's partitions.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct AckedPartitions {
     partitions: Vec<bool>,
     since: Instant,
 }
 
-impl Opened {
+impl AckedPartitions {
     /// None of so many partitions.
     pub(super) fn none_of(partitions: usize, now: Instant) -> Self {
         Self { partitions: vec![false; partitions.max(1)], since: now }
     }
 
     /// Whether a message of this key goes where nothing was acknowledged.
-    pub(super) fn lacks(&mut self, key: &str, now: Instant) -> bool {
+    pub(super) fn needs_first_ack(&mut self, key: &str, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= REMEMBERED_FOR {
             self.partitions.fill(false);
             self.since = now;
@@ -82,10 +82,10 @@ mod tests {
     #[test]
     fn a_partition_is_lacking_until_a_message_there_was_acknowledged_and_again_after_an_hour() {
         let start = crate::clock::Clock::system().monotonic();
-        let mut opened = Opened::none_of(1, start);
-        assert!(opened.lacks("a", start));
-        opened.add("a");
-        assert!(!opened.lacks("b", start + Duration::from_mins(59)));
-        assert!(opened.lacks("b", start + Duration::from_mins(61)));
+        let mut acked_partitions = AckedPartitions::none_of(1, start);
+        assert!(acked_partitions.needs_first_ack("a", start));
+        acked_partitions.add("a");
+        assert!(!acked_partitions.needs_first_ack("b", start + Duration::from_mins(59)));
+        assert!(acked_partitions.needs_first_ack("b", start + Duration::from_mins(61)));
     }
 }
