@@ -36,9 +36,9 @@ pub(super) struct Setting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Creation {
     /// It was made as wanted.
-    Made,
+    Created,
     /// It was there already, as somebody else made it.
-    WasThere,
+    Existed,
 }
 
 /// The topic's settings by name.
@@ -77,8 +77,8 @@ impl<'a> Admin<'a> {
         }
         let answer = self.wait(self.client.create_topics([&new], &options()))?;
         match answer.into_iter().find_map(Result::err) {
-            None => Ok(Creation::Made),
-            Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::WasThere),
+            None => Ok(Creation::Created),
+            Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::Existed),
             Some((_, code)) => Err(self.refused("made", code)),
         }
     }

@@ -6,7 +6,7 @@
 use super::admin::Settings;
 use super::config::{Config, MAX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, RETENTION_MS};
 use super::connection::Partition;
-use super::migrate::{Topic, differences, look, partition_difference};
+use super::migrate::{Topic, differences, partition_difference, topic_state};
 use crate::base::{Finding, Level};
 use crate::sink::findings::Findings;
 
@@ -16,7 +16,7 @@ const MIN_IN_SYNC: &str = "min.insync.replicas";
 #[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
-    match look(config) {
+    match topic_state(config) {
         Err(error) => {
             findings.add(Level::Fault, error.message);
             return findings.0;
@@ -60,7 +60,7 @@ impl Findings {
     /// readings' topic already.
     fn meters(&mut self, config: &Config) {
         let topic = &config.topic;
-        match look(config) {
+        match topic_state(config) {
             Err(error) => self.add(Level::Fault, error.message),
             Ok(Topic::Absent) => {
                 let message = format!("topic {topic} does not exist; run `meterline migrate`, which makes it");

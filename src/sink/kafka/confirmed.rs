@@ -70,10 +70,10 @@ impl Confirmed {
         self.forget_above(next)?;
         let states = self.states(&config.topic)?;
         let suspects = states.len() - self.last.len().max(1).min(states.len());
-        let mut look = Look::new(config, clock);
+        let mut check = LossCheck::new(config, clock);
         let mut lost = None;
         for (index, suspect) in states.iter().enumerate().skip(suspects) {
-            if let Some(why) = self.judge(&mut look, &suspect.acked)? {
+            if let Some(why) = self.judge(&mut check, &suspect.acked)? {
                 lost = Some((index, why));
                 break;
             }
@@ -81,7 +81,7 @@ impl Confirmed {
         let kept = match lost {
             None => states.len(),
             Some((index, why)) => {
-                let kept = newest_kept(&states[..index], |state| Ok(look.lost(&state.acked)?.is_some()))?;
+                let kept = newest_kept(&states[..index], |state| Ok(check.lost(&state.acked)?.is_some()))?;
                 let back_to = states[kept.saturating_sub(1)].next;
                 if back_to < next {
                     return Err(SinkError::lost(back_to, lost_message(&why, back_to, kept == 0)));
@@ -109,12 +109,12 @@ impl Confirmed {
         config: &Config,
         clock: &Clock,
     ) -> Result<Option<String>, SinkError> {
-        self.judge(&mut Look::new(config, clock), &state.acked)
+        self.judge(&mut LossCheck::new(config, clock), &state.acked)
     }
 
-    fn judge(&mut self, look: &mut Look<'_>, acked: &AckedOffsets) -> Result<Option<String>, SinkError> {
-        let lost = look.lost(acked)?;
-        if let Some(unknown) = look.unknown.take().filter(|_| lost.is_none() && !self.has_warned) {
+    fn judge(&mut self, check: &mut LossCheck<'_>, acked: &AckedOffsets) -> Result<Option<String>, SinkError> {
+        let lost = check.lost(acked)?;
+        if let Some(unknown) = check.unknown.take().filter(|_| lost.is_none() && !self.has_warned) {
             self.has_warned = true;
             tracing::warn!("{unknown}; so it is not known whether the topic lost something before now");
         }
@@ -188,7 +188,7 @@ fn lost_message(why: &str, back_to: Sequence, is_all: bool) -> String {
 }
 
 /// Looks at the topic, with one client for all looks.
-struct Look<'a> {
+struct LossCheck<'a> {
     config: &'a Config,
     clock: &'a Clock,
     reader: Option<ReadBack<'a>>,
@@ -196,7 +196,7 @@ struct Look<'a> {
     unknown: Option<String>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> LossCheck<'a> {
     fn new(config: &'a Config, clock: &'a Clock) -> Self {
         Self { config, clock, reader: None, unknown: None }
     }
@@ -211,7 +211,7 @@ impl<'a> Look<'a> {
             Some(reader) => reader,
             none => none.insert(ReadBack::open(self.config, self.clock)?),
         };
-        for (partition, acked_offset, seen) in reader.look(acked)? {
+        for (partition, acked_offset, seen) in reader.read_acked(acked)? {
             let said = || {
                 let at = format!("partition {partition} of topic {} {}", self.config.topic, describe(seen));
                 format!("{at}, where offset {} was acknowledged", acked_offset.offset)

@@ -48,7 +48,7 @@ impl Connection {
     /// When no broker answers, the topic is not there or not writable now, or the
     /// credentials or settings are not good.
     pub(super) fn open(config: &Config, clock: &Clock, next: Sequence) -> Result<Self, SinkError> {
-        let partitions = look(&producer(config, None, clock, next)?, config)?;
+        let partitions = writable_partitions(&producer(config, None, clock, next)?, config)?;
         let topic_bytes_max = topic_bytes_max(config)?;
         let acked_partitions = AckedPartitions::none_of(partitions.len(), clock.monotonic());
         let producer = producer(config, topic_bytes_max, clock, next)?;
@@ -59,9 +59,9 @@ impl Connection {
     ///
     /// # Errors
     /// When it is not there or not writable now.
-    pub(super) fn look_at_meters(&mut self, config: &Config, now: Instant) -> Result<(), SinkError> {
+    pub(super) fn check_meters_topic(&mut self, config: &Config, now: Instant) -> Result<(), SinkError> {
         if self.acked_meter_partitions.is_none() {
-            let partitions = look(&self.producer, config)?;
+            let partitions = writable_partitions(&self.producer, config)?;
             self.acked_meter_partitions = Some(AckedPartitions::none_of(partitions.len(), now));
         }
         Ok(())
@@ -111,7 +111,7 @@ fn producer(
 ///
 /// # Errors
 /// Why not.
-pub(super) fn look(producer: &BaseProducer<Context>, config: &Config) -> Result<Vec<Partition>, SinkError> {
+pub(super) fn writable_partitions(producer: &BaseProducer<Context>, config: &Config) -> Result<Vec<Partition>, SinkError> {
     partitions(producer, config)?.ok_or_else(|| fault::of_missing_topic(config))
 }
 

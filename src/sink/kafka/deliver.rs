@@ -96,7 +96,7 @@ impl Kafka {
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
-                    self.look()?;
+                    self.check_reports()?;
                 }
                 Err((error, _)) => {
                     return Err(self.end(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
@@ -122,13 +122,13 @@ impl Kafka {
             }
             connection.producer.flush(POLL_EVERY).ok();
             connection.serve();
-            self.look()?;
+            self.check_reports()?;
         }
         Err(not_connected())
     }
 
     /// Takes note of what was reported, and says whether it can go on.
-    fn look(&mut self) -> Result<(), SinkError> {
+    fn check_reports(&mut self) -> Result<(), SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let now = self.clock.monotonic();
         let context = connection.producer.context();
@@ -152,7 +152,7 @@ impl Kafka {
             return Err(self.end(RDKafkaErrorCode::Fatal));
         }
         if is_suspected {
-            connection::look(&connection.producer, &self.config)?;
+            connection::writable_partitions(&connection.producer, &self.config)?;
             context.reports().suspicion = None;
         }
         if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
@@ -272,7 +272,7 @@ impl Sink for Kafka {
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
         let Some(config) = &self.meters_config else { return Ok(false) };
         let Some(connection) = &mut self.connection else { return Err(not_connected()) };
-        connection.look_at_meters(config, self.clock.monotonic())?;
+        connection.check_meters_topic(config, self.clock.monotonic())?;
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
         for version in delivery.versions() {
             let value = version.to_message().encode_to_vec();
@@ -296,7 +296,7 @@ impl Sink for Kafka {
             connection.producer.poll(POLL_EVERY);
         }
         connection.serve();
-        self.look()?;
+        self.check_reports()?;
         self.confirm(drain)?;
         self.progress()
     }

@@ -124,7 +124,7 @@ pub(super) fn of_stall(config: &Config, after: Duration) -> SinkError {
 }
 
 /// What was acknowledged cannot be looked at again.
-pub(super) fn of_look(config: &Config, code: RDKafkaErrorCode) -> SinkError {
+pub(super) fn of_read_back(config: &Config, code: RDKafkaErrorCode) -> SinkError {
     SinkError::waiting(format!(
         "the brokers at {} do not say what topic {} holds ({code}), so it is not known yet whether it still has what \
          it acknowledged",
@@ -133,7 +133,7 @@ pub(super) fn of_look(config: &Config, code: RDKafkaErrorCode) -> SinkError {
 }
 
 /// A record that is there does not come.
-pub(super) fn of_silence(config: &Config, partition: i32, offset: i64, after: Duration) -> SinkError {
+pub(super) fn of_read_back_timeout(config: &Config, partition: i32, offset: i64, after: Duration) -> SinkError {
     SinkError::waiting(format!(
         "topic {} did not give back the record at offset {offset} of partition {partition} within {} s, so it is not \
          known yet whether it still has what it acknowledged; may this client fetch from {}?",

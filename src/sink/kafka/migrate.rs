@@ -19,8 +19,8 @@ use std::fmt;
 use std::time::Duration;
 
 /// The brokers know a new topic a moment after it was made.
-const VISIBLE_LOOKS_MAX: u32 = 50;
-const VISIBLE_LOOK_EVERY: Duration = Duration::from_millis(200);
+const VISIBLE_TRIES_MAX: u32 = 50;
+const VISIBLE_TRY_EVERY: Duration = Duration::from_millis(200);
 
 /// Why the topic is not as needed.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
     let topics: Vec<Config> = [Some(config.clone()), config.of_meters()].into_iter().flatten().collect();
     let mut refusals = Vec::new();
     for topic in &topics {
-        if let Topic::Present { partitions, .. } = look(topic)? {
+        if let Topic::Present { partitions, .. } = topic_state(topic)? {
             refusals.extend(partition_difference(topic, &partitions));
         }
     }
@@ -64,23 +64,23 @@ pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
     }
     let mut steps = Vec::new();
     for topic in &topics {
-        steps.extend(bring(topic)?);
+        steps.extend(migrate_topic(topic)?);
     }
     Ok(steps)
 }
 
 /// Makes one topic, or gives it the settings it needs.
-fn bring(config: &Config) -> Result<Option<Step>, MigrateError> {
+fn migrate_topic(config: &Config) -> Result<Option<Step>, MigrateError> {
     let admin = Admin::connect(config)?;
-    let (partitions, settings) = match look(config)? {
+    let (partitions, settings) = match topic_state(config)? {
         Topic::Present { partitions, settings } => (partitions, settings),
         Topic::Absent => match admin.create()? {
-            Creation::Made => {
+            Creation::Created => {
                 wait_until_visible(config)?;
                 return Ok(Some(made(config)));
             }
             // Another node was quicker, or the brokers did not show it yet.
-            Creation::WasThere => wait_until_visible(config)?,
+            Creation::Existed => wait_until_visible(config)?,
         },
     };
     if let Some(difference) = partition_difference(config, &partitions) {
@@ -90,7 +90,7 @@ fn bring(config: &Config) -> Result<Option<Step>, MigrateError> {
 }
 
 /// Looks at the topic.
-pub(super) fn look(config: &Config) -> Result<Topic, SinkError> {
+pub(super) fn topic_state(config: &Config) -> Result<Topic, SinkError> {
     let producer: BaseProducer<Context> = config
         .client()
         .create_with_context(Context::new(Clock::system(), &config.topic, Sequence::FIRST))
@@ -126,11 +126,11 @@ fn made(config: &Config) -> Step {
 }
 
 fn wait_until_visible(config: &Config) -> Result<(Vec<Partition>, Settings), SinkError> {
-    for _ in 0..VISIBLE_LOOKS_MAX {
-        match look(config) {
+    for _ in 0..VISIBLE_TRIES_MAX {
+        match topic_state(config) {
             Ok(Topic::Present { partitions, settings }) => return Ok((partitions, settings)),
             Err(error) if error.kind == SinkErrorKind::Blocked => return Err(error),
-            Ok(Topic::Absent) | Err(_) => std::thread::sleep(VISIBLE_LOOK_EVERY),
+            Ok(Topic::Absent) | Err(_) => std::thread::sleep(VISIBLE_TRY_EVERY),
         }
     }
     Err(SinkError::waiting(format!(

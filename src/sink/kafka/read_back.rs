@@ -45,7 +45,7 @@ impl<'a> ReadBack<'a> {
     ///
     /// # Errors
     /// When it cannot be found out now.
-    pub(super) fn look(&self, acked: &AckedOffsets) -> Result<Vec<(i32, AckedOffset, ReadBackResult)>, SinkError> {
+    pub(super) fn read_acked(&self, acked: &AckedOffsets) -> Result<Vec<(i32, AckedOffset, ReadBackResult)>, SinkError> {
         let partitions = self.partitions()?;
         let mut seen = BTreeMap::new();
         let mut open = Vec::new();
@@ -94,7 +94,7 @@ impl<'a> ReadBack<'a> {
         let is_missing = |seen: &BTreeMap<i32, ReadBackResult>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
         while let Some((partition, offset)) = is_missing(seen) {
             if self.clock.elapsed(begun) > RECORDS_TIMEOUT {
-                return Err(fault::of_silence(self.config, partition, offset, RECORDS_TIMEOUT));
+                return Err(fault::of_read_back_timeout(self.config, partition, offset, RECORDS_TIMEOUT));
             }
             match self.consumer.poll(POLL_EVERY) {
                 None => {}
@@ -126,6 +126,6 @@ impl<'a> ReadBack<'a> {
 
     fn failed(&self, error: &KafkaError) -> SinkError {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-        fault::of_topic(code, self.config).unwrap_or_else(|| fault::of_look(self.config, code))
+        fault::of_topic(code, self.config).unwrap_or_else(|| fault::of_read_back(self.config, code))
     }
 }
