@@ -108,7 +108,7 @@ impl fmt::Display for AckedOffsets {
 
 /// Everything below `next` was acknowledged when these were the highest records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct ConfirmedState {
     pub(super) next: Sequence,
     pub(super) acked: AckedOffsets,
 }

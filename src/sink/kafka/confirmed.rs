@@ -4,11 +4,11 @@
 //! A state says: everything below `next` was acknowledged, and these were the
 //! highest records then. The durable ones are the journal's checkpoints; beside
 //! them stand those of the last producer, which are newer. Invariants: no state is above where the sink goes on;
-//! checkpoints are cut only in [`Confirmed::recover`], before anything is sent.
+//! checkpoints are cut only in [`ConfirmedStates::recover`], before anything is sent.
 
 use super::config::Config;
 use super::read_back::ReadBack;
-use super::acked_offsets::{ReadBackResult, State, AckedOffsets, AckStatus, ack_status};
+use super::acked_offsets::{ReadBackResult, ConfirmedState, AckedOffsets, AckStatus, ack_status};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -16,15 +16,15 @@ use crate::reading::UnixNanos;
 
 /// All that was confirmed.
 #[derive(Debug)]
-pub(super) struct Confirmed {
+pub(super) struct ConfirmedStates {
     journal: Journal,
     checkpoints: Checkpoints,
     /// Of the last producer: before its connections were interrupted, and at its end.
-    last: Vec<State>,
+    last: Vec<ConfirmedState>,
     has_warned: bool,
 }
 
-impl Confirmed {
+impl ConfirmedStates {
     /// Reads the checkpoints of a sink.
     pub(super) fn read(journal: Journal, sink: &str) -> Result<Self, CursorError> {
         let checkpoints = journal.checkpoints(sink)?;
@@ -40,7 +40,7 @@ impl Confirmed {
     }
 
     /// What the producer that just ended knew, in the order of time.
-    pub(super) fn remember(&mut self, states: impl IntoIterator<Item = State>) {
+    pub(super) fn remember(&mut self, states: impl IntoIterator<Item = ConfirmedState>) {
         self.last = states.into_iter().collect();
     }
 
@@ -52,7 +52,7 @@ impl Confirmed {
 
     /// Makes a checkpoint. One that cannot be stored does not hold the sink up: after
     /// a crash more is repeated, no more.
-    pub(super) fn add(&mut self, state: &State, topic: &str, now: UnixNanos) {
+    pub(super) fn add(&mut self, state: &ConfirmedState, topic: &str, now: UnixNanos) {
         let position = self.journal.position(state.next);
         let mark = format!("{} {topic}", state.acked);
         if let Err(error) = self.checkpoints.add(Checkpoint { position, confirmed: now, mark }) {
@@ -94,7 +94,7 @@ impl Confirmed {
         let acked = kept.checked_sub(1).map(|newest| states[newest].acked.clone()).unwrap_or_default();
         if self.checkpoints.all().is_empty() {
             // Nothing is known of what is below: the place to go back to at most.
-            self.add(&State { next, acked: acked.clone() }, &config.topic, clock.now());
+            self.add(&ConfirmedState { next, acked: acked.clone() }, &config.topic, clock.now());
         }
         Ok(acked)
     }
@@ -105,7 +105,7 @@ impl Confirmed {
     /// Where it cannot be found out now.
     pub(super) fn lost_since(
         &mut self,
-        state: &State,
+        state: &ConfirmedState,
         config: &Config,
         clock: &Clock,
     ) -> Result<Option<String>, SinkError> {
@@ -122,11 +122,11 @@ impl Confirmed {
     }
 
     /// All states, oldest first: the checkpoints' and the last producer's.
-    fn states(&mut self, topic: &str) -> Result<Vec<State>, SinkError> {
+    fn states(&mut self, topic: &str) -> Result<Vec<ConfirmedState>, SinkError> {
         let of = |checkpoint: &Checkpoint| {
-            Some(State { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)? })
+            Some(ConfirmedState { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)? })
         };
-        let durable: Option<Vec<State>> = self.checkpoints.all().iter().map(of).collect();
+        let durable: Option<Vec<ConfirmedState>> = self.checkpoints.all().iter().map(of).collect();
         let mut states = if let Some(durable) = durable {
             durable
         } else {
@@ -165,8 +165,8 @@ fn parse(mark: &str, topic: &str) -> Option<AckedOffsets> {
 /// How many of these states the topic still has whole, oldest first. What it lost of
 /// one it lost of all later ones, so a few looks are enough.
 fn newest_kept(
-    states: &[State],
-    mut is_lost: impl FnMut(&State) -> Result<bool, SinkError>,
+    states: &[ConfirmedState],
+    mut is_lost: impl FnMut(&ConfirmedState) -> Result<bool, SinkError>,
 ) -> Result<usize, SinkError> {
     let (mut kept, mut lost) = (0, states.len());
     while kept < lost {

@@ -17,7 +17,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which topic a message goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum To {
+pub(super) enum Target {
     /// The readings'.
     Readings,
     /// The compacted one of what is known of the meters.
@@ -68,10 +68,10 @@ impl Connection {
     }
 
     /// The partitions of the topic.
-    pub(super) fn acked_partitions(&mut self, to: To) -> Option<&mut AckedPartitions> {
-        match to {
-            To::Readings => Some(&mut self.acked_partitions),
-            To::Meters => self.acked_meter_partitions.as_mut(),
+    pub(super) fn acked_partitions(&mut self, target: Target) -> Option<&mut AckedPartitions> {
+        match target {
+            Target::Readings => Some(&mut self.acked_partitions),
+            Target::Meters => self.acked_meter_partitions.as_mut(),
         }
     }
 
@@ -128,11 +128,11 @@ pub(super) fn partitions(
         Err(error) => {
             // Why no broker answered was reported aside.
             serve(producer);
-            let suspicion = producer.context().reports().suspicion.clone();
+            let connection_error = producer.context().reports().connection_error.clone();
             return Err(error
                 .rdkafka_error_code()
                 .and_then(|code| fault::of_topic(code, config))
-                .unwrap_or_else(|| fault::of_connection(suspicion.as_ref(), config)));
+                .unwrap_or_else(|| fault::of_connection(connection_error.as_ref(), config)));
         }
     };
     let topic = metadata.topics().first().ok_or_else(|| fault::of_connection(None, config))?;

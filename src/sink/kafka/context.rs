@@ -4,7 +4,7 @@
 //! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
 
 use super::in_flight::{InFlight, Ticket};
-use super::acked_offsets::{State, AckedOffsets, OffsetRegression};
+use super::acked_offsets::{ConfirmedState, AckedOffsets, OffsetRegression};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
@@ -25,12 +25,12 @@ pub(super) struct Reports {
     /// The first message that failed for good, and why.
     pub(super) failure: Option<Failure>,
     /// Errors of connections since the last acknowledgement.
-    pub(super) suspicion: Option<Suspicion>,
+    pub(super) connection_error: Option<ConnectionError>,
     /// The highest acknowledged records, of earlier producers too.
     pub(super) acked: AckedOffsets,
     /// What was confirmed when connections failed first since the brokers were asked
     /// whether they still have it.
-    pub(super) interrupted: Option<State>,
+    pub(super) interrupted: Option<ConfirmedState>,
     /// An acknowledgement that says that a log became shorter.
     pub(super) regression: Option<OffsetRegression>,
     /// Whatever came from the library: tells an empty poll from a full one.
@@ -45,7 +45,7 @@ pub(super) struct Failure {
     /// The lowest record whose message failed for that reason.
     pub(super) lowest: Option<Sequence>,
     /// Whether it was one to the topic of meters.
-    pub(super) is_of_meters: bool,
+    pub(super) is_meters_topic: bool,
 }
 
 impl Failure {
@@ -57,7 +57,7 @@ impl Failure {
 
 /// Errors of connections, not (yet) of messages.
 #[derive(Debug, Clone)]
-pub(super) struct Suspicion {
+pub(super) struct ConnectionError {
     /// When the first came.
     pub(super) since: Instant,
     /// The most telling one.
@@ -83,7 +83,7 @@ impl Context {
             in_flight,
             acknowledged: 0,
             failure: None,
-            suspicion: None,
+            connection_error: None,
             acked: AckedOffsets::default(),
             interrupted: None,
             regression: None,
@@ -109,7 +109,7 @@ impl ProducerContext for Context {
                 let bytes = message.payload_len() + message.key_len();
                 reports.in_flight.acknowledged(ticket, bytes);
                 reports.acknowledged += 1;
-                reports.suspicion = None;
+                reports.connection_error = None;
                 if message.topic() != self.topic {
                     return;
                 }
@@ -128,16 +128,16 @@ impl ProducerContext for Context {
 
 impl Reports {
     /// What is confirmed now.
-    pub(super) fn confirmed(&self) -> State {
-        State { next: self.in_flight.next_unsafe(), acked: self.acked.clone() }
+    pub(super) fn confirmed(&self) -> ConfirmedState {
+        ConfirmedState { next: self.in_flight.next_unsafe(), acked: self.acked.clone() }
     }
 
     /// Keeps the cause, whichever order it and its consequences come in.
-    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode, is_of_meters: bool) {
+    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode, is_meters_topic: bool) {
         let sequence = self.in_flight.sequence(ticket);
-        let failure = self.failure.get_or_insert(Failure { code, lowest: None, is_of_meters });
+        let failure = self.failure.get_or_insert(Failure { code, lowest: None, is_meters_topic });
         if failure.is_consequence() && !is_consequence(code) {
-            *failure = Failure { code, lowest: None, is_of_meters };
+            *failure = Failure { code, lowest: None, is_meters_topic };
         }
         if failure.code == code {
             failure.lowest = lower(failure.lowest, sequence);
@@ -185,10 +185,10 @@ impl ClientContext for Context {
         if reports.interrupted.is_none() {
             reports.interrupted = Some(reports.confirmed());
         }
-        let suspicion = reports.suspicion.get_or_insert_with(|| Suspicion { since, code, reason: reason.to_owned() });
-        if tells_more(code, suspicion.code) {
-            suspicion.code = code;
-            reason.clone_into(&mut suspicion.reason);
+        let connection_error = reports.connection_error.get_or_insert_with(|| ConnectionError { since, code, reason: reason.to_owned() });
+        if tells_more(code, connection_error.code) {
+            connection_error.code = code;
+            reason.clone_into(&mut connection_error.reason);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The sink itself: what the pump sees.
 
 use super::config::Config;
-use super::confirmed::Confirmed;
-use super::connection::{self, Connection, To};
+use super::confirmed::ConfirmedStates;
+use super::connection::{self, Connection, Target};
 use super::context::{Failure, Reports};
 use super::encode::Encoder;
 use super::fault;
@@ -23,16 +23,16 @@ const POLL_EVERY: Duration = Duration::from_millis(10);
 const IDLE_POLL_EVERY: Duration = Duration::from_secs(1);
 /// How long a broker may be away before the sink says so: a restart of one takes
 /// less, and the client bridges it without a repeat.
-const SUSPICION_MAX: Duration = Duration::from_secs(3);
+const UNREACHABLE_MAX: Duration = Duration::from_secs(3);
 /// How long the oldest record may make no progress while brokers answer.
 const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long one draining `settle` waits for acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often the brokers are asked, while all goes well again, what they still have.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const RECHECK_EVERY: Duration = Duration::from_secs(5);
 /// Records in flight at most until those are past that failed before: bounds what
 /// is repeated with every attempt while the topic refuses one of them.
-const CAREFUL_RECORDS_MAX: usize = 64;
+const THROTTLED_RECORDS_MAX: usize = 64;
 
 /// The Kafka sink.
 #[derive(Debug)]
@@ -43,14 +43,14 @@ pub struct Kafka {
     clock: Clock,
     encoder: Encoder,
     connection: Option<Connection>,
-    confirmed: Confirmed,
+    confirmed: ConfirmedStates,
     /// When the brokers were last asked, under way, what they still have.
-    asked: Option<Instant>,
+    rechecked: Option<Instant>,
     /// The oldest unsafe record and since when it is that.
     front: (Sequence, Instant),
     /// The highest record taken when a message failed for good.
-    careful_until: Option<Sequence>,
-    meters: Meters,
+    throttled_until: Option<Sequence>,
+    counts: Counts,
 }
 
 impl Kafka {
@@ -61,29 +61,29 @@ impl Kafka {
     /// When that cannot be read.
     pub fn new(name: &str, config: &Config, clock: Clock, journal: &Journal) -> Result<Self, CursorError> {
         Ok(Self {
-            confirmed: Confirmed::read(journal.clone(), name)?,
-            asked: None,
+            confirmed: ConfirmedStates::read(journal.clone(), name)?,
+            rechecked: None,
             front: (Sequence::FIRST, clock.monotonic()),
             config: config.clone(),
             meters_config: config.of_meters(),
             clock,
             encoder: Encoder::default(),
             connection: None,
-            careful_until: None,
-            meters: Meters::new(name),
+            throttled_until: None,
+            counts: Counts::new(name),
         })
     }
 
-    fn topic(&self, to: To) -> &str {
-        let of_meters = self.meters_config.as_ref().filter(|_| to == To::Meters);
+    fn topic(&self, target: Target) -> &str {
+        let of_meters = self.meters_config.as_ref().filter(|_| target == Target::Meters);
         &of_meters.unwrap_or(&self.config).topic
     }
 
     /// Hands one message to the client; waits for room where there is none.
-    fn send(&mut self, to: To, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
+    fn send(&mut self, target: Target, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
         loop {
             let Some(connection) = &self.connection else { return Err(not_connected()) };
-            let record = BaseRecord::with_opaque_to(self.topic(to), ticket)
+            let record = BaseRecord::with_opaque_to(self.topic(target), ticket)
                 .key(key)
                 .payload(value)
                 .timestamp(received.0.div_euclid(1_000_000));
@@ -91,15 +91,15 @@ impl Kafka {
                 Ok(()) => {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
-                    self.meters.bytes.increment(bytes as u64);
-                    return self.await_first_ack(to, key);
+                    self.counts.bytes.increment(bytes as u64);
+                    return self.await_first_ack(target, key);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
                     self.check_reports()?;
                 }
                 Err((error, _)) => {
-                    return Err(self.end(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+                    return Err(self.end_producer(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
                 }
             }
         }
@@ -107,15 +107,15 @@ impl Kafka {
 
     /// Where the message that was just sent is the producer's first on its partition,
     /// waits until it is acknowledged.
-    fn await_first_ack(&mut self, to: To, key: &str) -> Result<(), SinkError> {
+    fn await_first_ack(&mut self, target: Target, key: &str) -> Result<(), SinkError> {
         let now = self.clock.monotonic();
-        let acked_partitions = self.connection.as_mut().and_then(|connection| connection.acked_partitions(to));
+        let acked_partitions = self.connection.as_mut().and_then(|connection| connection.acked_partitions(target));
         if !acked_partitions.is_some_and(|acked_partitions| acked_partitions.needs_first_ack(key, now)) {
             return Ok(());
         }
         while let Some(connection) = &mut self.connection {
             if connection.producer.context().reports().in_flight.messages() == 0 {
-                if let Some(acked_partitions) = connection.acked_partitions(to) {
+                if let Some(acked_partitions) = connection.acked_partitions(target) {
                     acked_partitions.add(key);
                 }
                 return Ok(());
@@ -133,10 +133,10 @@ impl Kafka {
         let now = self.clock.monotonic();
         let context = connection.producer.context();
         let mut reports = context.reports();
-        self.meters.count(&mut reports);
-        let suspicion = reports.suspicion.as_ref();
-        let is_fatal = suspicion.is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
-        let is_suspected = suspicion.is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
+        self.counts.count(&mut reports);
+        let connection_error = reports.connection_error.as_ref();
+        let is_fatal = connection_error.is_some_and(|connection_error| connection_error.code == RDKafkaErrorCode::Fatal);
+        let is_unreachable = connection_error.is_some_and(|connection_error| now - connection_error.since > UNREACHABLE_MAX);
         let has_failed = reports.failure.is_some();
         let regression = reports.regression;
         let front = reports.in_flight.next_unsafe();
@@ -145,37 +145,37 @@ impl Kafka {
         }
         drop(reports);
         if let Some(regression) = regression {
-            self.end(RDKafkaErrorCode::PurgeQueue);
+            self.end_producer(RDKafkaErrorCode::PurgeQueue);
             return Err(fault::of_offset_regression(&self.config, regression));
         }
         if has_failed || is_fatal {
-            return Err(self.end(RDKafkaErrorCode::Fatal));
+            return Err(self.end_producer(RDKafkaErrorCode::Fatal));
         }
-        if is_suspected {
+        if is_unreachable {
             connection::writable_partitions(&connection.producer, &self.config)?;
-            context.reports().suspicion = None;
+            context.reports().connection_error = None;
         }
         if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
     }
 
     /// Ends the producer's work after a failure for good and says why. The cause may
     /// be reported after its consequences, so everything is heard first.
-    fn end(&mut self, code: RDKafkaErrorCode) -> SinkError {
+    fn end_producer(&mut self, code: RDKafkaErrorCode) -> SinkError {
         let Some(connection) = &self.connection else { return not_connected() };
         let producer = &connection.producer;
         producer.purge(PurgeConfig::default().queue().inflight());
         producer.flush(FLUSH_TIMEOUT).ok();
         connection.serve();
         let mut reports = producer.context().reports();
-        self.meters.count(&mut reports);
-        self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
+        self.counts.count(&mut reports);
+        self.throttled_until = self.throttled_until.max(Some(reports.in_flight.next()));
         let fatal =
-            || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None, is_of_meters: false });
+            || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None, is_meters_topic: false });
         let failure = match reports.failure {
             Some(failure) if !failure.is_consequence() => failure,
-            other => fatal().or(other).unwrap_or(Failure { code, lowest: None, is_of_meters: false }),
+            other => fatal().or(other).unwrap_or(Failure { code, lowest: None, is_meters_topic: false }),
         };
-        match self.meters_config.as_ref().filter(|_| failure.is_of_meters) {
+        match self.meters_config.as_ref().filter(|_| failure.is_meters_topic) {
             Some(of_meters) => fault::of_delivery(&failure, of_meters, None),
             None => fault::of_delivery(&failure, &self.config, connection.topic_bytes_max),
         }
@@ -184,21 +184,21 @@ impl Kafka {
     /// Makes a checkpoint where one is due. After an interruption the brokers are asked
     /// first whether they still have what was confirmed before it: another checkpoint
     /// would hide that.
-    fn confirm(&mut self, is_ending: bool) -> Result<(), SinkError> {
+    fn checkpoint_if_due(&mut self, is_ending: bool) -> Result<(), SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let now = self.clock.now();
         let reports = connection.producer.context().reports();
         let is_ending = is_ending && reports.in_flight.records() == 0;
-        if reports.suspicion.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending) {
+        if reports.connection_error.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending) {
             return Ok(());
         }
         let (state, interrupted) = (reports.confirmed(), reports.interrupted.clone());
         drop(reports);
         if let Some(before) = interrupted {
-            if self.asked.is_some_and(|asked| self.clock.elapsed(asked) < ASK_EVERY) {
+            if self.rechecked.is_some_and(|at| self.clock.elapsed(at) < RECHECK_EVERY) {
                 return Ok(());
             }
-            self.asked = Some(self.clock.monotonic());
+            self.rechecked = Some(self.clock.monotonic());
             match self.confirmed.lost_since(&before, &self.config, &self.clock) {
                 Ok(None) => connection.producer.context().reports().interrupted = None,
                 Ok(Some(why)) => return Err(SinkError::waiting(format!("{why}; what it still has is compared"))),
@@ -223,8 +223,8 @@ impl Kafka {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let reports = connection.producer.context().reports();
         let next_unsafe = reports.in_flight.next_unsafe();
-        if self.careful_until.is_some_and(|until| next_unsafe > until) {
-            self.careful_until = None;
+        if self.throttled_until.is_some_and(|until| next_unsafe > until) {
+            self.throttled_until = None;
         }
         let every = if reports.in_flight.records() == 0 { IDLE_POLL_EVERY } else { POLL_EVERY };
         Ok(Progress::new(next_unsafe, Some(self.clock.monotonic() + every)))
@@ -235,8 +235,8 @@ impl Kafka {
     fn has_no_room(&self, reports: &Reports) -> bool {
         let in_flight = &reports.in_flight;
         let (messages_max, bytes_max) = (self.config.queue_messages(), self.config.queue_bytes());
-        let records_max = match self.careful_until {
-            Some(_) => CAREFUL_RECORDS_MAX,
+        let records_max = match self.throttled_until {
+            Some(_) => THROTTLED_RECORDS_MAX,
             None => usize::try_from(messages_max).unwrap_or(usize::MAX),
         };
         in_flight.records() >= records_max
@@ -260,7 +260,7 @@ impl Sink for Kafka {
         let mut key = uuid::Uuid::encode_buffer();
         let sent = delivery.readings().try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
-            encoder.parts(&reading, |value| self.send(To::Readings, key, value, received, ticket))?;
+            encoder.parts(&reading, |value| self.send(Target::Readings, key, value, received, ticket))?;
             Ok(readings + 1)
         });
         self.encoder = encoder;
@@ -276,7 +276,7 @@ impl Sink for Kafka {
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
         for version in delivery.versions() {
             let value = version.to_message().encode_to_vec();
-            self.send(To::Meters, &version.meter.to_string(), &value, delivery.record.header.received, ticket)?;
+            self.send(Target::Meters, &version.meter.to_string(), &value, delivery.record.header.received, ticket)?;
         }
         self.close();
         Ok(true)
@@ -297,7 +297,7 @@ impl Sink for Kafka {
         }
         connection.serve();
         self.check_reports()?;
-        self.confirm(drain)?;
+        self.checkpoint_if_due(drain)?;
         self.progress()
     }
 
@@ -308,14 +308,14 @@ impl Sink for Kafka {
             let before = reports.interrupted.take();
             self.confirmed.remember(before.into_iter().chain([reports.confirmed()]));
         }
-        self.meters.in_flight.set(0.0);
+        self.counts.in_flight.set(0.0);
         let connection = Connection::open(&self.config, &self.clock, position.next)?;
         connection.producer.context().reports().acked =
             self.confirmed.recover(position.next, &self.config, &self.clock)?;
         self.connection = Some(connection);
         if position.next < self.front.0 {
             // Not after a failure: the topic lost something, or somebody replays.
-            self.careful_until = None;
+            self.throttled_until = None;
         }
         self.front = (position.next, self.clock.monotonic());
         Ok(())
@@ -328,13 +328,13 @@ fn not_connected() -> SinkError {
 
 /// The sink's metrics.
 #[derive(Debug)]
-struct Meters {
+struct Counts {
     rows: Counter,
     bytes: Counter,
     in_flight: Gauge,
 }
 
-impl Meters {
+impl Counts {
     fn new(sink: &str) -> Self {
         let labels = [("sink", sink.to_owned())];
         Self {

@@ -5,7 +5,7 @@
 //! only where they cannot hold a configured value.
 
 use super::config::{Config, MESSAGE_BYTES_MAX};
-use super::context::{Failure, Suspicion};
+use super::context::{Failure, ConnectionError};
 use super::acked_offsets::OffsetRegression;
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -92,9 +92,9 @@ pub(super) fn of_topic(code: RDKafkaErrorCode, config: &Config) -> Option<SinkEr
 }
 
 /// No broker can be used.
-pub(super) fn of_connection(suspicion: Option<&Suspicion>, config: &Config) -> SinkError {
+pub(super) fn of_connection(connection_error: Option<&ConnectionError>, config: &Config) -> SinkError {
     let brokers = &config.brokers;
-    let Some(Suspicion { code, reason, .. }) = suspicion else {
+    let Some(ConnectionError { code, reason, .. }) = connection_error else {
         return SinkError::waiting(format!(
             "no Kafka broker at {brokers} answers; is it running and reachable from here?"
         ));

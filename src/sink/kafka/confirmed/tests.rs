@@ -6,32 +6,32 @@ use tempfile::TempDir;
 const TOPIC: &str = "readings";
 
 /// A sink's memory in a journal of its own. No broker: states without acked need none.
-fn memory() -> (TempDir, Journal, Confirmed) {
+fn memory() -> (TempDir, Journal, ConfirmedStates) {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
-    let confirmed = Confirmed::read(journal.clone(), "kafka").unwrap();
+    let confirmed = ConfirmedStates::read(journal.clone(), "kafka").unwrap();
     (directory, journal, confirmed)
 }
 
-fn recover(confirmed: &mut Confirmed, next: u64) -> AckedOffsets {
+fn recover(confirmed: &mut ConfirmedStates, next: u64) -> AckedOffsets {
     recover_in(confirmed, next, TOPIC)
 }
 
-fn recover_in(confirmed: &mut Confirmed, next: u64, topic: &str) -> AckedOffsets {
+fn recover_in(confirmed: &mut ConfirmedStates, next: u64, topic: &str) -> AckedOffsets {
     // Nobody listens there, so a look would fail.
     let config = Config::new("127.0.0.1:1", topic);
     confirmed.recover(Sequence(next), &config, &Clock::system()).unwrap()
 }
 
-fn at(next: u64) -> State {
-    State { next: Sequence(next), acked: AckedOffsets::default() }
+fn at(next: u64) -> ConfirmedState {
+    ConfirmedState { next: Sequence(next), acked: AckedOffsets::default() }
 }
 
-fn checkpoints(confirmed: &Confirmed) -> Vec<u64> {
+fn checkpoints(confirmed: &ConfirmedStates) -> Vec<u64> {
     confirmed.checkpoints.all().iter().map(|checkpoint| checkpoint.position.next.0).collect()
 }
 
-fn add(confirmed: &mut Confirmed, nexts: &[u64]) {
+fn add(confirmed: &mut ConfirmedStates, nexts: &[u64]) {
     for (second, &next) in (0..).zip(nexts) {
         confirmed.add(&at(next), TOPIC, UnixNanos(1_800_000_000_000_000_000 + second * 10_000_000_000));
     }
@@ -44,7 +44,7 @@ fn a_sink_without_checkpoints_begins_with_one_that_it_can_always_go_back_to() {
     assert!(recover(&mut confirmed, 7).is_empty());
     assert_eq!(checkpoints(&confirmed), [7]);
     assert_eq!(confirmed.position(TOPIC), Some(journal.position(Sequence(7))));
-    assert_eq!(checkpoints(&Confirmed::read(journal, "kafka").unwrap()), [7]);
+    assert_eq!(checkpoints(&ConfirmedStates::read(journal, "kafka").unwrap()), [7]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn checkpoints_above_where_the_sink_goes_on_are_cut_durably() {
     recover(&mut confirmed, 8);
     assert_eq!(checkpoints(&confirmed), [3, 5]);
     assert_eq!(confirmed.last, [at(8)]);
-    assert_eq!(checkpoints(&Confirmed::read(journal, "kafka").unwrap()), [3, 5]);
+    assert_eq!(checkpoints(&ConfirmedStates::read(journal, "kafka").unwrap()), [3, 5]);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_start_does_not_go_back_to_what_is_retained_no_more() {
     (options.segment_bytes, options.cap_bytes) = (64 << 10, 256 << 10);
     (options.record_bytes_max, options.group_bytes_max, options.retain.bytes) = (8 << 10, 16 << 10, 0);
     let (journal, _) = Journal::open(options).unwrap();
-    let mut confirmed = Confirmed::read(journal.clone(), "kafka").unwrap();
+    let mut confirmed = ConfirmedStates::read(journal.clone(), "kafka").unwrap();
     add(&mut confirmed, &[1]);
     assert_eq!(confirmed.position(TOPIC).map(|position| position.next), Some(Sequence(1)));
     let source = journal.source_id("acme").unwrap();
@@ -102,9 +102,9 @@ fn a_checkpoint_is_due_where_something_is_new_and_at_the_end_at_once() {
 
 #[test]
 fn the_newest_state_that_is_whole_is_found() {
-    let states: Vec<State> = (1..=6).map(at).collect();
+    let states: Vec<ConfirmedState> = (1..=6).map(at).collect();
     for first_lost in 0..=6 {
-        let is_lost = |state: &State| Ok(state.next.0 > first_lost);
+        let is_lost = |state: &ConfirmedState| Ok(state.next.0 > first_lost);
         assert_eq!(newest_kept(&states, is_lost).unwrap(), usize::try_from(first_lost).unwrap());
     }
     let unknown = newest_kept(&states, |_| Err(SinkError::waiting("nobody answers")));
