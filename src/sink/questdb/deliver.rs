@@ -9,9 +9,9 @@
 use super::config::Config;
 use super::confirm::{TableState, table_state};
 use super::encode::RefusedRows;
-use super::lanes::Lanes;
+use super::row_sender::Lanes;
 use super::meters::MetersTable;
-use super::ring::Ring;
+use super::checkpoints::Ring;
 use super::schema;
 use super::server::Server;
 use crate::clock::Clock;

@@ -9,7 +9,7 @@
 //! as it is now becomes the newest checkpoint, so that nothing is found twice.
 
 use super::confirm::TableState;
-use super::mark::{Confirmed, Mark, Transaction, Verdict, verdict};
+use super::fingerprint::{CheckpointState, Fingerprint, Transaction, Comparison, compare};
 use super::server::Server;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -54,17 +54,17 @@ impl Ring {
         now: UnixNanos,
     ) -> Result<(), SinkError> {
         let (url, table) = (server.url(), server.table());
-        let (back_to, kept, what) = match self.verdict(server, state)? {
-            Verdict::GoOn => return self.begin(server, state, position, now),
-            Verdict::CannotBeKnown => {
+        let (back_to, kept, what) = match self.compare(server, state)? {
+            Comparison::Intact => return self.begin(server, state, position, now),
+            Comparison::Unknown => {
                 self.warn_of_purge(server);
                 return Ok(());
             }
-            Verdict::Lost { back_to } => {
+            Comparison::Lost { back_to } => {
                 (back_to, back_to + 1, "lost transactions that it had confirmed, as after a restored copy".to_owned())
             }
-            Verdict::OtherTable => (self.checkpoints.all().len().saturating_sub(1), 0, "was made again".to_owned()),
-            Verdict::Restarted { back_to } => {
+            Comparison::OtherTable => (self.checkpoints.all().len().saturating_sub(1), 0, "was made again".to_owned()),
+            Comparison::Restarted { back_to } => {
                 (back_to, back_to + 1, format!("is on a server that was started anew {}", since(state, now)))
             }
         };
@@ -133,7 +133,7 @@ impl Ring {
         now: UnixNanos,
     ) -> Result<(), SinkError> {
         let logged = transaction(server, state.id, state.writer_txn)?;
-        let mark = Mark::new(state, logged).to_string();
+        let mark = Fingerprint::new(state, logged).to_string();
         let added = self.checkpoints.add(Checkpoint { position, confirmed: now, mark });
         if let (Err(error), false) = (&added, self.is_failing) {
             tracing::warn!(%error, "QuestDB's checkpoint cannot be stored; it is tried again, the sink goes on");
@@ -142,12 +142,12 @@ impl Ring {
         Ok(())
     }
 
-    fn verdict(&self, server: &Server, state: &TableState) -> Result<Verdict, SinkError> {
+    fn compare(&self, server: &Server, state: &TableState) -> Result<Comparison, SinkError> {
         let ring: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
-        let Some(newest) = ring.last().and_then(|newest| newest.mark) else { return Ok(verdict(&ring, state, &[])) };
+        let Some(newest) = ring.last().and_then(|newest| newest.mark) else { return Ok(compare(&ring, state, &[])) };
         let log = transaction(server, state.id, newest.number)?;
-        match verdict(&ring, state, log.as_slice()) {
-            Verdict::Lost { .. } => Ok(verdict(&ring, state, &transactions(server, state.id, &ring)?)),
+        match compare(&ring, state, log.as_slice()) {
+            Comparison::Lost { .. } => Ok(compare(&ring, state, &transactions(server, state.id, &ring)?)),
             other => Ok(other),
         }
     }
@@ -164,8 +164,8 @@ impl Ring {
     }
 }
 
-fn confirmed(checkpoint: &Checkpoint) -> Confirmed {
-    Confirmed { at: checkpoint.confirmed, mark: Mark::parse(&checkpoint.mark) }
+fn confirmed(checkpoint: &Checkpoint) -> CheckpointState {
+    CheckpointState { at: checkpoint.confirmed, mark: Fingerprint::parse(&checkpoint.mark) }
 }
 
 fn since(state: &TableState, now: UnixNanos) -> String {
@@ -192,7 +192,7 @@ fn transaction(server: &Server, table_id: i64, number: i64) -> Result<Option<Tra
 }
 
 /// What the log says of all transactions that checkpoints name.
-fn transactions(server: &Server, table_id: i64, ring: &[Confirmed]) -> Result<Vec<Transaction>, SinkError> {
+fn transactions(server: &Server, table_id: i64, ring: &[CheckpointState]) -> Result<Vec<Transaction>, SinkError> {
     let numbers: Vec<_> = ring.iter().filter_map(|one| one.mark).map(|mark| mark.number.to_string()).collect();
     select(server, table_id, &format!("WHERE sequencerTxn IN ({})", numbers.join(",")))
 }

@@ -17,7 +17,7 @@ use super::config::Config;
 use super::confirm::{Lane, TableState, Unconfirmed};
 use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
 use super::fault::Fault;
-use super::held::Held;
+use super::held_rows::Held;
 use super::schema::PartitionUnit;
 use super::server::Server;
 use crate::clock::Clock;

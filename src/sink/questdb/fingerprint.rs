@@ -29,7 +29,7 @@ pub(super) struct Transaction {
 
 /// The table when everything below a checkpoint was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct Fingerprint {
     pub(super) table_id: i64,
     /// The last transaction that was applied; 0 for none.
     pub(super) number: i64,
@@ -39,7 +39,7 @@ pub(super) struct Mark {
     pub(super) started_us: i64,
 }
 
-impl Mark {
+impl Fingerprint {
     /// The mark of a table whose applied end the log describes like this.
     pub(super) fn new(state: &TableState, logged: Option<Transaction>) -> Self {
         Self {
@@ -62,21 +62,21 @@ impl Mark {
         Some(Self { table_id, number, logged, started_us: value("start")?.parse().ok()? })
     }
 
-    fn compared(&self, now: &TableState, log: &[Transaction]) -> Compared {
+    fn check(&self, now: &TableState, log: &[Transaction]) -> TransactionCheck {
         if self.number > now.sequencer_txn {
-            return Compared::Lost;
+            return TransactionCheck::Lost;
         }
         let there = log.iter().find(|transaction| transaction.number == self.number);
         match (self.logged, there) {
-            _ if self.number == 0 => Compared::Same,
-            (Some(logged), Some(there)) if logged == (there.at_us, there.wal) => Compared::Same,
-            (Some(_), Some(_)) => Compared::Lost,
-            _ => Compared::Purged,
+            _ if self.number == 0 => TransactionCheck::Same,
+            (Some(logged), Some(there)) if logged == (there.at_us, there.wal) => TransactionCheck::Same,
+            (Some(_), Some(_)) => TransactionCheck::Lost,
+            _ => TransactionCheck::Purged,
         }
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { table_id, number, logged, started_us } = self;
         match logged {
@@ -87,7 +87,7 @@ impl fmt::Display for Mark {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compared {
+enum TransactionCheck {
     Same,
     Lost,
     Purged,
@@ -95,20 +95,20 @@ enum Compared {
 
 /// One checkpoint as far as it matters here.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Confirmed {
+pub(super) struct CheckpointState {
     pub(super) at: UnixNanos,
     /// `None` where another version of the program wrote something else.
-    pub(super) mark: Option<Mark>,
+    pub(super) fingerprint: Option<Fingerprint>,
 }
 
 /// What follows from the checkpoints. The numbers are those of checkpoints, the
 /// oldest is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Comparison {
     /// The table has all that it had confirmed.
-    GoOn,
+    Intact,
     /// The server does not keep its log long enough to tell.
-    CannotBeKnown,
+    Unknown,
     /// A confirmed transaction is gone: back to the newest checkpoint that is still
     /// true, or to the oldest.
     Lost { back_to: usize },
@@ -120,33 +120,33 @@ pub(super) enum Verdict {
 
 /// Compares checkpoints, oldest first, with the table as it is `now`. `log` holds
 /// the transactions of the log that checkpoints name; for a verdict other than
-/// [`Verdict::Lost`] the newest one's is enough.
-pub(super) fn verdict(ring: &[Confirmed], now: &TableState, log: &[Transaction]) -> Verdict {
-    let Some(newest) = ring.last() else { return Verdict::GoOn };
-    let Some(mark) = newest.mark else { return Verdict::CannotBeKnown };
-    if mark.table_id != now.id {
-        return Verdict::OtherTable;
+/// [`Comparison::Lost`] the newest one's is enough.
+pub(super) fn compare(checkpoints: &[CheckpointState], now: &TableState, log: &[Transaction]) -> Comparison {
+    let Some(newest) = checkpoints.last() else { return Comparison::Intact };
+    let Some(fingerprint) = newest.fingerprint else { return Comparison::Unknown };
+    if fingerprint.table_id != now.id {
+        return Comparison::OtherTable;
     }
-    let is_restarted = mark.started_us != now.started_us;
-    match mark.compared(now, log) {
-        Compared::Lost => {
-            let is_true = |one: &Confirmed| {
-                one.mark.is_some_and(|mark| mark.table_id == now.id && mark.compared(now, log) == Compared::Same)
+    let is_restarted = fingerprint.started_us != now.started_us;
+    match fingerprint.check(now, log) {
+        TransactionCheck::Lost => {
+            let is_true = |one: &CheckpointState| {
+                one.fingerprint.is_some_and(|fingerprint| fingerprint.table_id == now.id && fingerprint.check(now, log) == TransactionCheck::Same)
             };
-            let back_to = ring.iter().rposition(is_true).unwrap_or(0);
-            Verdict::Lost { back_to: if is_restarted { back_to.min(surely_synced(ring, newest.at)) } else { back_to } }
+            let back_to = checkpoints.iter().rposition(is_true).unwrap_or(0);
+            Comparison::Lost { back_to: if is_restarted { back_to.min(surely_synced(checkpoints, newest.at)) } else { back_to } }
         }
-        Compared::Same | Compared::Purged if is_restarted => {
-            Verdict::Restarted { back_to: surely_synced(ring, newest.at) }
+        TransactionCheck::Same | TransactionCheck::Purged if is_restarted => {
+            Comparison::Restarted { back_to: surely_synced(checkpoints, newest.at) }
         }
-        Compared::Same => Verdict::GoOn,
-        Compared::Purged => Verdict::CannotBeKnown,
+        TransactionCheck::Same => Comparison::Intact,
+        TransactionCheck::Purged => Comparison::Unknown,
     }
 }
 
 /// The newest checkpoint that the server's machine must have written by `last`.
-fn surely_synced(ring: &[Confirmed], last: UnixNanos) -> usize {
-    ring.iter().rposition(|one| last.since(one.at) >= UNSYNCED_NS).unwrap_or(0)
+fn surely_synced(checkpoints: &[CheckpointState], last: UnixNanos) -> usize {
+    checkpoints.iter().rposition(|one| last.since(one.at) >= UNSYNCED_NS).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -165,9 +165,9 @@ mod tests {
     }
 
     /// Checkpoints of table 6 a minute apart, at the transactions 10, 20, 30 ...
-    fn ring(count: i64) -> Vec<Confirmed> {
-        let mark = |n: i64| Mark { table_id: 6, number: n * 10, logged: Some((n * 1000, 1)), started_us: 77 };
-        (1..=count).map(|n| Confirmed { at: UnixNanos(n * MINUTE), mark: Some(mark(n)) }).collect()
+    fn checkpoints(count: i64) -> Vec<CheckpointState> {
+        let fingerprint = |n: i64| Fingerprint { table_id: 6, number: n * 10, logged: Some((n * 1000, 1)), started_us: 77 };
+        (1..=count).map(|n| CheckpointState { at: UnixNanos(n * MINUTE), fingerprint: Some(fingerprint(n)) }).collect()
     }
 
     /// The log that these checkpoints were made from.
@@ -177,28 +177,28 @@ mod tests {
 
     #[test]
     fn without_checkpoints_there_is_nothing_to_compare() {
-        assert_eq!(verdict(&[], &state(6, 0, 77), &[]), Verdict::GoOn);
+        assert_eq!(compare(&[], &state(6, 0, 77), &[]), Comparison::Intact);
     }
 
     #[test]
     fn a_table_that_has_the_newest_goes_on_also_when_others_wrote_more() {
-        assert_eq!(verdict(&ring(9), &state(6, 95, 77), &log(9)[8..]), Verdict::GoOn);
+        assert_eq!(compare(&checkpoints(9), &state(6, 95, 77), &log(9)[8..]), Comparison::Intact);
     }
 
     #[test]
     fn a_purged_log_cannot_tell() {
-        assert_eq!(verdict(&ring(9), &state(6, 95, 77), &[]), Verdict::CannotBeKnown);
-        let mut early = ring(9);
-        early[8].mark.as_mut().unwrap().logged = None;
-        assert_eq!(verdict(&early, &state(6, 95, 77), &log(9)), Verdict::CannotBeKnown);
-        early[8].mark = None;
-        assert_eq!(verdict(&early, &state(6, 95, 77), &log(9)), Verdict::CannotBeKnown);
+        assert_eq!(compare(&checkpoints(9), &state(6, 95, 77), &[]), Comparison::Unknown);
+        let mut early = checkpoints(9);
+        early[8].fingerprint.as_mut().unwrap().logged = None;
+        assert_eq!(compare(&early, &state(6, 95, 77), &log(9)), Comparison::Unknown);
+        early[8].fingerprint = None;
+        assert_eq!(compare(&early, &state(6, 95, 77), &log(9)), Comparison::Unknown);
     }
 
     #[test]
     fn a_log_that_ends_before_the_newest_goes_back_to_the_newest_it_has() {
-        assert_eq!(verdict(&ring(9), &state(6, 75, 77), &log(7)), Verdict::Lost { back_to: 6 });
-        assert_eq!(verdict(&ring(9), &state(6, 5, 77), &[]), Verdict::Lost { back_to: 0 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 75, 77), &log(7)), Comparison::Lost { back_to: 6 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 5, 77), &[]), Comparison::Lost { back_to: 0 });
     }
 
     #[test]
@@ -207,44 +207,44 @@ mod tests {
         for transaction in &mut other[6..] {
             transaction.at_us += 1;
         }
-        assert_eq!(verdict(&ring(9), &state(6, 500, 77), &other), Verdict::Lost { back_to: 5 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 500, 77), &other), Comparison::Lost { back_to: 5 });
         let mut other = log(9);
         other[8].wal = 2;
-        assert_eq!(verdict(&ring(9), &state(6, 500, 77), &other), Verdict::Lost { back_to: 7 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 500, 77), &other), Comparison::Lost { back_to: 7 });
     }
 
     #[test]
     fn an_empty_table_has_all_of_a_checkpoint_of_nothing() {
-        let mut ring = ring(2);
-        ring[0].mark = Some(Mark { table_id: 6, number: 0, logged: None, started_us: 77 });
-        assert_eq!(verdict(&ring[..1], &state(6, 0, 77), &[]), Verdict::GoOn);
-        assert_eq!(verdict(&ring, &state(6, 3, 77), &[]), Verdict::Lost { back_to: 0 });
+        let mut checkpoints = checkpoints(2);
+        checkpoints[0].fingerprint = Some(Fingerprint { table_id: 6, number: 0, logged: None, started_us: 77 });
+        assert_eq!(compare(&checkpoints[..1], &state(6, 0, 77), &[]), Comparison::Intact);
+        assert_eq!(compare(&checkpoints, &state(6, 3, 77), &[]), Comparison::Lost { back_to: 0 });
     }
 
     #[test]
     fn another_table_goes_on_from_the_newest() {
-        assert_eq!(verdict(&ring(9), &state(7, 500, 77), &log(9)), Verdict::OtherTable);
-        assert_eq!(verdict(&ring(9), &state(7, 0, 78), &[]), Verdict::OtherTable);
+        assert_eq!(compare(&checkpoints(9), &state(7, 500, 77), &log(9)), Comparison::OtherTable);
+        assert_eq!(compare(&checkpoints(9), &state(7, 0, 78), &[]), Comparison::OtherTable);
     }
 
     #[test]
     fn checkpoints_of_the_table_before_are_not_true() {
-        let mut ring = ring(3);
-        ring[0].mark.as_mut().unwrap().table_id = 5;
-        assert_eq!(verdict(&ring, &state(6, 15, 77), &log(3)[..1]), Verdict::Lost { back_to: 0 });
+        let mut checkpoints = checkpoints(3);
+        checkpoints[0].fingerprint.as_mut().unwrap().table_id = 5;
+        assert_eq!(compare(&checkpoints, &state(6, 15, 77), &log(3)[..1]), Comparison::Lost { back_to: 0 });
     }
 
     #[test]
     fn a_restart_goes_back_five_minutes_before_the_last_confirmation() {
-        assert_eq!(verdict(&ring(9), &state(6, 95, 78), &log(9)), Verdict::Restarted { back_to: 3 });
-        assert_eq!(verdict(&ring(9), &state(6, 95, 78), &[]), Verdict::Restarted { back_to: 3 });
-        assert_eq!(verdict(&ring(3), &state(6, 95, 78), &log(9)), Verdict::Restarted { back_to: 0 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 95, 78), &log(9)), Comparison::Restarted { back_to: 3 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 95, 78), &[]), Comparison::Restarted { back_to: 3 });
+        assert_eq!(compare(&checkpoints(3), &state(6, 95, 78), &log(9)), Comparison::Restarted { back_to: 0 });
     }
 
     #[test]
     fn a_restart_that_also_lost_some_goes_back_the_further_of_both() {
-        assert_eq!(verdict(&ring(9), &state(6, 85, 78), &log(8)), Verdict::Lost { back_to: 3 });
-        assert_eq!(verdict(&ring(9), &state(6, 25, 78), &log(2)), Verdict::Lost { back_to: 1 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 85, 78), &log(8)), Comparison::Lost { back_to: 3 });
+        assert_eq!(compare(&checkpoints(9), &state(6, 25, 78), &log(2)), Comparison::Lost { back_to: 1 });
     }
 
     proptest! {
@@ -252,30 +252,30 @@ mod tests {
         fn a_mark_is_read_as_it_was_written(
             table_id: i64, number: i64, logged in proptest::option::of((any::<i64>(), any::<i64>())), started_us: i64
         ) {
-            let mark = Mark { table_id, number, logged, started_us };
-            prop_assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
+            let fingerprint = Fingerprint { table_id, number, logged, started_us };
+            prop_assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
         }
 
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*") {
-            let _ = Mark::parse(&text);
+            let _ = Fingerprint::parse(&text);
         }
 
         /// Whatever part of the history is lost, what is not sent again is there.
         #[test]
         fn what_was_lost_is_sent_again(count in 1_i64..30, lost_from in 1_i64..400, written in 0_i64..400, restarted: bool) {
-            let ring = ring(count);
+            let checkpoints = checkpoints(count);
             let old = log(count).into_iter().filter(|transaction| transaction.number < lost_from);
             let written_on = (lost_from..lost_from + written).map(|number| logged(number, 1_000_000 + number));
             let log: Vec<_> = old.chain(written_on).collect();
             let now = state(6, lost_from + written - 1, if restarted { 78 } else { 77 });
-            let back_to = match verdict(&ring, &now, &log) {
-                Verdict::GoOn => ring.len() - 1,
-                Verdict::Lost { back_to } | Verdict::Restarted { back_to } => back_to,
+            let back_to = match compare(&checkpoints, &now, &log) {
+                Comparison::Intact => checkpoints.len() - 1,
+                Comparison::Lost { back_to } | Comparison::Restarted { back_to } => back_to,
                 other => return Err(TestCaseError::fail(format!("{other:?}"))),
             };
-            let mark = ring[back_to].mark.unwrap();
-            prop_assert!(mark.number < lost_from || back_to == 0, "{back_to} of {count}, lost from {lost_from}");
+            let fingerprint = checkpoints[back_to].fingerprint.unwrap();
+            prop_assert!(fingerprint.number < lost_from || back_to == 0, "{back_to} of {count}, lost from {lost_from}");
         }
     }
 }
