@@ -19,7 +19,7 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// The checkpoints, and what was said of them.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(super) struct TableCheckpoints {
     checkpoints: Checkpoints,
     journal: Journal,
     /// Where sending again had to begin when a loss was reported last.
@@ -30,7 +30,7 @@ pub(super) struct Ring {
     is_failing: bool,
 }
 
-impl Ring {
+impl TableCheckpoints {
     /// The checkpoints of the sink called `name`.
     ///
     /// # Errors
@@ -143,11 +143,11 @@ impl Ring {
     }
 
     fn compare(&self, server: &Server, state: &TableState) -> Result<Comparison, SinkError> {
-        let ring: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
-        let Some(newest) = ring.last().and_then(|newest| newest.mark) else { return Ok(compare(&ring, state, &[])) };
+        let checkpoints: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
+        let Some(newest) = checkpoints.last().and_then(|newest| newest.fingerprint) else { return Ok(compare(&checkpoints, state, &[])) };
         let log = transaction(server, state.id, newest.number)?;
-        match compare(&ring, state, log.as_slice()) {
-            Comparison::Lost { .. } => Ok(compare(&ring, state, &transactions(server, state.id, &ring)?)),
+        match compare(&checkpoints, state, log.as_slice()) {
+            Comparison::Lost { .. } => Ok(compare(&checkpoints, state, &transactions(server, state.id, &checkpoints)?)),
             other => Ok(other),
         }
     }
@@ -192,8 +192,8 @@ fn transaction(server: &Server, table_id: i64, number: i64) -> Result<Option<Tra
 }
 
 /// What the log says of all transactions that checkpoints name.
-fn transactions(server: &Server, table_id: i64, ring: &[CheckpointState]) -> Result<Vec<Transaction>, SinkError> {
-    let numbers: Vec<_> = ring.iter().filter_map(|one| one.mark).map(|mark| mark.number.to_string()).collect();
+fn transactions(server: &Server, table_id: i64, checkpoints: &[CheckpointState]) -> Result<Vec<Transaction>, SinkError> {
+    let numbers: Vec<_> = checkpoints.iter().filter_map(|one| one.fingerprint).map(|fingerprint| fingerprint.number.to_string()).collect();
     select(server, table_id, &format!("WHERE sequencerTxn IN ({})", numbers.join(",")))
 }
 

@@ -11,7 +11,7 @@ use super::confirm::{TableState, table_state};
 use super::encode::RefusedRows;
 use super::row_sender::Lanes;
 use super::meters::MetersTable;
-use super::checkpoints::Ring;
+use super::checkpoints::TableCheckpoints;
 use super::schema;
 use super::server::Server;
 use crate::clock::Clock;
@@ -30,7 +30,7 @@ pub struct QuestDb {
     meters: MetersTable,
     clock: Clock,
     lanes: Lanes,
-    ring: Ring,
+    checkpoints: TableCheckpoints,
     /// The last look since the rewind; `None` until the table was found ready.
     table: Option<TableState>,
     next_look: Option<Instant>,
@@ -59,7 +59,7 @@ impl QuestDb {
             meters: MetersTable::new(config),
             lanes: Lanes::new(name, config, clock.clone(), refused),
             clock,
-            ring: Ring::open(journal, name)?,
+            checkpoints: TableCheckpoints::open(journal, name)?,
             table: None,
             next_look: None,
             journal: JournalId(Uuid::nil()),
@@ -71,7 +71,7 @@ impl QuestDb {
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
         self.lanes.cut_by(schema::check_ready(&self.server, &schema::SAMPLES)?);
-        self.ring.check(&self.server, &state, self.position(self.next), self.clock.now())?;
+        self.checkpoints.check(&self.server, &state, self.position(self.next), self.clock.now())?;
         self.table = Some(state);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl QuestDb {
         self.lanes.looked(&state);
         self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);
         let confirmed = self.position(self.progress().next_unsafe);
-        self.ring.note(&self.server, &state, confirmed, self.clock.now())
+        self.checkpoints.note(&self.server, &state, confirmed, self.clock.now())
     }
 
     /// Whether the table is the one that was written to, with all that was written.
