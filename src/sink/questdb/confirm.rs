@@ -17,7 +17,7 @@ use crate::journal::Sequence;
 use std::collections::VecDeque;
 
 /// Looks whose requests are not confirmed yet; beyond it the last two become one.
-const MARKS_MAX: usize = 1024;
+const PENDING_MAX: usize = 1024;
 
 /// What the server says of the table at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn suspended(server: &Server, row: &Row<'_>) -> SinkError {
 
 /// Which way rows went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(super) enum RowKind {
     /// As they came.
     Live,
     /// Held back and sent apart.
@@ -89,13 +89,13 @@ pub(super) enum Lane {
 #[derive(Debug, Default)]
 pub(super) struct Unconfirmed {
     /// Requests since the last look.
-    fresh: Option<Sent>,
+    since_poll: Option<SentRows>,
     /// Requests by the look that followed them.
-    marks: VecDeque<Mark>,
+    pending: VecDeque<PendingCommit>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Sent {
+struct SentRows {
     /// The lowest record with a live row in them.
     live: Option<Sequence>,
     /// The same of late rows.
@@ -103,7 +103,7 @@ struct Sent {
     rows: usize,
 }
 
-impl Sent {
+impl SentRows {
     fn and(self, other: Self) -> Self {
         let lowest = |one: Option<Sequence>, other| one.into_iter().chain(other).min();
         Self { live: lowest(self.live, other.live), late: lowest(self.late, other.late), rows: self.rows + other.rows }
@@ -111,35 +111,35 @@ impl Sent {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Mark {
-    sent: Sent,
+struct PendingCommit {
+    sent: SentRows,
     /// Where the table's log stood at the look.
     txn: i64,
 }
 
 impl Unconfirmed {
     /// Notes an acknowledged request, whose lowest row is of record `first`.
-    pub(super) fn sent(&mut self, lane: Lane, first: Sequence, rows: usize) {
-        let sent = match lane {
-            Lane::Live => Sent { live: Some(first), late: None, rows },
-            Lane::Late => Sent { live: None, late: Some(first), rows },
+    pub(super) fn sent(&mut self, kind: RowKind, first: Sequence, rows: usize) {
+        let sent = match kind {
+            RowKind::Live => SentRows { live: Some(first), late: None, rows },
+            RowKind::Late => SentRows { live: None, late: Some(first), rows },
         };
-        self.fresh = Some(self.fresh.map_or(sent, |before| before.and(sent)));
+        self.since_poll = Some(self.since_poll.map_or(sent, |before| before.and(sent)));
     }
 
     /// Whether a request was acknowledged since the last look.
-    pub(super) fn sent_since_look(&self) -> bool {
-        self.fresh.is_some()
+    pub(super) fn sent_since_poll(&self) -> bool {
+        self.since_poll.is_some()
     }
 
     /// Takes a look into account: it numbers what was sent before it, and confirms
     /// what the server has applied.
-    pub(super) fn looked(&mut self, state: &TableState) {
-        if let Some(sent) = self.fresh.take() {
-            self.add(Mark { sent, txn: state.sequencer_txn });
+    pub(super) fn poll_result(&mut self, state: &TableState) {
+        if let Some(sent) = self.since_poll.take() {
+            self.add(PendingCommit { sent, txn: state.sequencer_txn });
         }
-        while self.marks.front().is_some_and(|mark| mark.txn <= state.writer_txn) {
-            self.marks.pop_front();
+        while self.pending.front().is_some_and(|commit| commit.txn <= state.writer_txn) {
+            self.pending.pop_front();
         }
     }
 
@@ -163,8 +163,8 @@ impl Unconfirmed {
         self.all().map(|sent| sent.rows).sum()
     }
 
-    fn all(&self) -> impl Iterator<Item = Sent> {
-        self.marks.iter().map(|mark| mark.sent).chain(self.fresh)
+    fn all(&self) -> impl Iterator<Item = SentRows> {
+        self.pending.iter().map(|commit| commit.sent).chain(self.since_poll)
     }
 
     /// Forgets all of it.
@@ -172,14 +172,14 @@ impl Unconfirmed {
         *self = Self::default();
     }
 
-    fn add(&mut self, mark: Mark) {
-        let is_full = self.marks.len() >= MARKS_MAX;
-        match self.marks.back_mut() {
+    fn add(&mut self, commit: PendingCommit) {
+        let is_full = self.pending.len() >= PENDING_MAX;
+        match self.pending.back_mut() {
             Some(last) if is_full => {
-                last.txn = mark.txn;
-                last.sent = last.sent.and(mark.sent);
+                last.txn = commit.txn;
+                last.sent = last.sent.and(commit.sent);
             }
-            _ => self.marks.push_back(mark),
+            _ => self.pending.push_back(commit),
         }
     }
 }
@@ -195,54 +195,54 @@ mod tests {
     #[test]
     fn nothing_is_confirmed_before_the_log_is_applied_up_to_where_a_look_after_it_saw_it() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Lane::Live, Sequence(10), 8);
-        unconfirmed.sent(Lane::Live, Sequence(12), 8);
+        unconfirmed.sent(RowKind::Live, Sequence(10), 8);
+        unconfirmed.sent(RowKind::Live, Sequence(12), 8);
         assert_eq!(unconfirmed.first(), Some(Sequence(10)));
-        unconfirmed.looked(&state(4, 6));
+        unconfirmed.poll_result(&state(4, 6));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(10)), 16));
-        unconfirmed.sent(Lane::Live, Sequence(20), 1);
-        unconfirmed.looked(&state(5, 7));
+        unconfirmed.sent(RowKind::Live, Sequence(20), 1);
+        unconfirmed.poll_result(&state(5, 7));
         assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both looks");
-        unconfirmed.looked(&state(6, 9));
+        unconfirmed.poll_result(&state(6, 9));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(20)), 1), "6 was the first look");
-        unconfirmed.looked(&state(7, 9));
+        unconfirmed.poll_result(&state(7, 9));
         assert_eq!(unconfirmed.first(), None);
     }
 
     #[test]
     fn a_look_that_finds_everything_applied_confirms_what_was_sent_before_it() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Lane::Live, Sequence(10), 8);
-        unconfirmed.looked(&state(6, 6));
+        unconfirmed.sent(RowKind::Live, Sequence(10), 8);
+        unconfirmed.poll_result(&state(6, 6));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (None, 0));
     }
 
     #[test]
     fn a_server_that_never_applies_costs_no_memory_and_confirms_nothing_early() {
         let mut unconfirmed = Unconfirmed::default();
-        let looks = 3 * i64::try_from(MARKS_MAX).unwrap();
+        let looks = 3 * i64::try_from(PENDING_MAX).unwrap();
         for txn in 1..=looks {
-            unconfirmed.sent(Lane::Live, Sequence(u64::try_from(txn).unwrap()), 1);
-            unconfirmed.looked(&state(0, txn));
+            unconfirmed.sent(RowKind::Live, Sequence(u64::try_from(txn).unwrap()), 1);
+            unconfirmed.poll_result(&state(0, txn));
         }
-        assert_eq!(unconfirmed.marks.len(), MARKS_MAX);
-        assert_eq!(unconfirmed.rows(), 3 * MARKS_MAX);
-        unconfirmed.looked(&state(looks - 1, looks));
-        assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(MARKS_MAX).unwrap())));
-        unconfirmed.looked(&state(looks, looks));
+        assert_eq!(unconfirmed.pending.len(), PENDING_MAX);
+        assert_eq!(unconfirmed.rows(), 3 * PENDING_MAX);
+        unconfirmed.poll_result(&state(looks - 1, looks));
+        assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(PENDING_MAX).unwrap())));
+        unconfirmed.poll_result(&state(looks, looks));
         assert_eq!(unconfirmed.first(), None);
     }
 
     #[test]
     fn a_late_request_pins_its_records_and_is_not_waiting() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Lane::Live, Sequence(20), 8);
-        unconfirmed.looked(&state(4, 6));
-        unconfirmed.sent(Lane::Late, Sequence(3), 2);
+        unconfirmed.sent(RowKind::Live, Sequence(20), 8);
+        unconfirmed.poll_result(&state(4, 6));
+        unconfirmed.sent(RowKind::Late, Sequence(3), 2);
         assert_eq!((unconfirmed.first(), unconfirmed.first_live()), (Some(Sequence(3)), Some(Sequence(20))));
-        unconfirmed.looked(&state(6, 7));
+        unconfirmed.poll_result(&state(6, 7));
         assert_eq!((unconfirmed.first(), unconfirmed.first_live()), (Some(Sequence(3)), None));
-        unconfirmed.looked(&state(7, 7));
+        unconfirmed.poll_result(&state(7, 7));
         assert_eq!(unconfirmed.first(), None);
     }
 }

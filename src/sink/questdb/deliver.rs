@@ -9,7 +9,7 @@
 use super::config::Config;
 use super::confirm::{TableState, table_state};
 use super::encode::RefusedRows;
-use super::row_sender::Lanes;
+use super::row_sender::RowSender;
 use super::meters::MetersTable;
 use super::checkpoints::TableCheckpoints;
 use super::schema;
@@ -22,18 +22,18 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How often the server is asked for confirmation while something waits for it.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_EVERY: Duration = Duration::from_millis(250);
 
 /// Delivers into one table of a QuestDB server.
 pub struct QuestDb {
     server: Server,
     meters: MetersTable,
     clock: Clock,
-    lanes: Lanes,
+    sender: RowSender,
     checkpoints: TableCheckpoints,
     /// The last look since the rewind; `None` until the table was found ready.
     table: Option<TableState>,
-    next_look: Option<Instant>,
+    next_poll: Option<Instant>,
     /// The journal of the record after the last one taken.
     journal: JournalId,
     /// The record after the last one taken.
@@ -57,11 +57,11 @@ impl QuestDb {
         Ok(Self {
             server: Server::new(config),
             meters: MetersTable::new(config),
-            lanes: Lanes::new(name, config, clock.clone(), refused),
+            sender: RowSender::new(name, config, clock.clone(), refused),
             clock,
             checkpoints: TableCheckpoints::open(journal, name)?,
             table: None,
-            next_look: None,
+            next_poll: None,
             journal: JournalId(Uuid::nil()),
             next: Sequence::FIRST,
         })
@@ -70,7 +70,7 @@ impl QuestDb {
     /// Looks at the table before anything is sent to it, after every rewind.
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
-        self.lanes.cut_by(schema::check_ready(&self.server, &schema::SAMPLES)?);
+        self.sender.set_partition_unit(schema::check_ready(&self.server, &schema::SAMPLES)?);
         self.checkpoints.check(&self.server, &state, self.position(self.next), self.clock.now())?;
         self.table = Some(state);
         Ok(())
@@ -81,19 +81,19 @@ impl QuestDb {
     }
 
     /// Asks how far the table is, and confirms what it has applied.
-    fn look(&mut self) -> Result<(), SinkError> {
+    fn poll(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
         if let Some(before) = self.table {
             self.compare(before, state)?;
         }
         // A column whose type was changed takes the next request of an open
         // connection and converts it without a word.
-        if self.lanes.sent_since_look() {
+        if self.sender.sent_since_poll() {
             schema::check_ready(&self.server, &schema::SAMPLES)?;
         }
         self.table = Some(state);
-        self.lanes.looked(&state);
-        self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);
+        self.sender.poll_result(&state);
+        self.next_poll = Some(self.clock.monotonic() + POLL_EVERY);
         let confirmed = self.position(self.progress().next_unsafe);
         self.checkpoints.note(&self.server, &state, confirmed, self.clock.now())
     }
@@ -107,7 +107,7 @@ impl QuestDb {
             "is on a server that was started anew".to_owned()
         } else if now.sequencer_txn < before.sequencer_txn {
             format!("lost transactions (its log went back from {} to {})", before.sequencer_txn, now.sequencer_txn)
-        } else if self.lanes.sent_since_look() && now.sequencer_txn == before.sequencer_txn {
+        } else if self.sender.sent_since_poll() && now.sequencer_txn == before.sequencer_txn {
             format!("did not keep an acknowledged request (its log still ends at {})", now.sequencer_txn)
         } else {
             return Ok(());
@@ -119,7 +119,7 @@ impl QuestDb {
     }
 
     fn progress(&self) -> Progress {
-        self.lanes.progress(self.next, self.next_look)
+        self.sender.progress(self.next, self.next_poll)
     }
 }
 
@@ -129,7 +129,7 @@ impl Sink for QuestDb {
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
-        let readings = self.lanes.take(&self.server, delivery)?;
+        let readings = self.sender.take(&self.server, delivery)?;
         self.next = delivery.record.sequence.next();
         Ok(readings)
     }
@@ -141,19 +141,19 @@ impl Sink for QuestDb {
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
-        self.lanes.send_due(&self.server, drain)?;
-        let is_look_due = self.next_look.is_none_or(|look| self.clock.monotonic() >= look);
-        if self.lanes.is_unconfirmed() && is_look_due {
-            self.look()?;
+        self.sender.send_due(&self.server, drain)?;
+        let is_poll_due = self.next_poll.is_none_or(|at| self.clock.monotonic() >= at);
+        if self.sender.is_unconfirmed() && is_poll_due {
+            self.poll()?;
         }
-        self.lanes.show();
+        self.sender.update_metrics();
         Ok(self.progress())
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        self.lanes.clear();
+        self.sender.clear();
         self.table = None;
-        self.next_look = None;
+        self.next_poll = None;
         self.journal = position.journal;
         self.next = position.next;
         self.server.disconnect();

@@ -31,7 +31,7 @@ const LATE_AFTER_NS: i64 = 600 * 1_000_000_000;
 
 /// The late rows that were not sent yet.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldRows {
     rows_max: usize,
     rows: Vec<Row>,
     readings: Vec<Reading>,
@@ -43,7 +43,7 @@ pub(super) struct Held {
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    /// Its place in [`Held::readings`].
+    /// Its place in [`HeldRows::readings`].
     reading: usize,
     sample: Sample,
 }
@@ -51,7 +51,7 @@ struct Row {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Reading {
     origin: Origin,
-    /// Its place in [`Held::sources`].
+    /// Its place in [`HeldRows::sources`].
     source: usize,
     received: UnixNanos,
     flags: Flags,
@@ -60,7 +60,7 @@ struct Reading {
 /// What a row costs at most: itself, and a reading of its own.
 const _: () = assert!(size_of::<Row>() + size_of::<Reading>() <= 128, "the configuration says under 128 bytes a row");
 
-impl Held {
+impl HeldRows {
     /// At most so many rows.
     pub(super) fn new(rows_max: usize) -> Self {
         Self { rows_max: rows_max.max(1), ..Self::default() }

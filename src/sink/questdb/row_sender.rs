@@ -6,7 +6,7 @@
 //! same); the live rows go before the held ones; one request at a time; a refused row
 //! is durably kept before its request counts as sent.
 //!
-//! Held rows pin the cursor at the lowest of their records. They go out when they
+//! HeldRows rows pin the cursor at the lowest of their records. They go out when they
 //! were held for so long, when they are full, and when everything is asked for: at a
 //! stop, too, which costs one rewritten partition each and spares the next start all
 //! records since. Where they cannot be sent, the error stops the pump and they are
@@ -14,10 +14,10 @@
 //! again and again do not put them off for good.
 
 use super::config::Config;
-use super::confirm::{Lane, TableState, Unconfirmed};
+use super::confirm::{RowKind, TableState, Unconfirmed};
 use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
 use super::fault::Fault;
-use super::held_rows::Held;
+use super::held_rows::HeldRows;
 use super::schema::PartitionUnit;
 use super::server::Server;
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Rows that are not safe yet.
-pub(super) struct Lanes {
+pub(super) struct RowSender {
     linger: Duration,
     late_flush: Duration,
     clock: Clock,
@@ -38,7 +38,7 @@ pub(super) struct Lanes {
     rows: Rows,
     /// When the rows must go out; `None` while there are none.
     due: Option<Instant>,
-    held: Held,
+    held: HeldRows,
     /// Since when something is held that is not confirmed; it stands over a rewind.
     held_since: Option<Instant>,
     /// How the table is cut into partitions.
@@ -46,7 +46,7 @@ pub(super) struct Lanes {
     unconfirmed: Unconfirmed,
 }
 
-impl Lanes {
+impl RowSender {
     /// Both empty; metrics are those of the sink called `name`.
     pub(super) fn new(name: &str, config: &Config, clock: Clock, refused: RefusedRows) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Lanes {
             count: Counts::new(name),
             rows: Rows::new(config.table.clone(), config.rows_max),
             due: None,
-            held: Held::new(config.late_rows_max),
+            held: HeldRows::new(config.late_rows_max),
             held_since: None,
             unit: PartitionUnit::Day,
             unconfirmed: Unconfirmed::default(),
@@ -73,7 +73,7 @@ impl Lanes {
     }
 
     /// Rows from now on are for a table that is cut so.
-    pub(super) fn cut_by(&mut self, unit: PartitionUnit) {
+    pub(super) fn set_partition_unit(&mut self, unit: PartitionUnit) {
         self.unit = unit;
     }
 
@@ -96,11 +96,11 @@ impl Lanes {
         Ok(readings)
     }
 
-    /// Puts a row into its lane, and sends what is full.
+    /// Puts a row into its kind, and sends what is full.
     fn push(&mut self, server: &Server, rows_of_it: &ReadingRows<'_>, sample: Sample) -> Result<(), SinkError> {
         if self.held.is_late(rows_of_it.origin.at, rows_of_it.received, self.unit) {
             self.count.late_rows.increment(1);
-            self.rows.try_out(rows_of_it, sample);
+            self.rows.check_encodes(rows_of_it, sample);
             self.held.push(rows_of_it, sample, self.unit);
         } else {
             self.rows.push(rows_of_it, sample);
@@ -108,7 +108,7 @@ impl Lanes {
         if self.held.is_full() {
             self.send_all(server)
         } else if self.rows.is_full() {
-            self.send(server, Lane::Live)
+            self.send(server, RowKind::Live)
         } else {
             Ok(())
         }
@@ -120,7 +120,7 @@ impl Lanes {
         if everything || self.late_due().is_some_and(|due| now >= due) {
             self.send_all(server)
         } else if self.due.is_some_and(|due| now >= due) {
-            self.send(server, Lane::Live)
+            self.send(server, RowKind::Live)
         } else {
             Ok(())
         }
@@ -132,38 +132,38 @@ impl Lanes {
     }
 
     /// Whether a request was acknowledged since the last look.
-    pub(super) fn sent_since_look(&self) -> bool {
-        self.unconfirmed.sent_since_look()
+    pub(super) fn sent_since_poll(&self) -> bool {
+        self.unconfirmed.sent_since_poll()
     }
 
     /// Takes a look at the table into account.
-    pub(super) fn looked(&mut self, state: &TableState) {
+    pub(super) fn poll_result(&mut self, state: &TableState) {
         let had_late = self.unconfirmed.first_late().is_some();
-        self.unconfirmed.looked(state);
+        self.unconfirmed.poll_result(state);
         if had_late && self.unconfirmed.first_late().is_none() {
-            self.hold_anew();
+            self.restart_held_timer();
         }
     }
 
     /// How far everything is safe, where `next` is the record after the last one taken.
-    pub(super) fn progress(&self, next: Sequence, next_look: Option<Instant>) -> Progress {
+    pub(super) fn progress(&self, next: Sequence, next_poll: Option<Instant>) -> Progress {
         let lowest = |of: &[Option<Sequence>]| of.iter().flatten().copied().min().unwrap_or(next);
-        let look = next_look.filter(|_| self.is_unconfirmed());
+        let poll = next_poll.filter(|_| self.is_unconfirmed());
         Progress {
             next_unsafe: lowest(&[self.unconfirmed.first(), self.rows.first(), self.held.first()]),
             next_waiting: lowest(&[self.unconfirmed.first_live(), self.rows.first()]),
-            wake_at: [self.due, self.late_due(), look].into_iter().flatten().min(),
+            wake_at: [self.due, self.late_due(), poll].into_iter().flatten().min(),
         }
     }
 
     /// Shows how much is under way and held.
-    pub(super) fn show(&self) {
+    pub(super) fn update_metrics(&self) {
         let held_for = self.held_since.map_or(Duration::ZERO, |since| self.clock.elapsed(since));
         self.count.show(self.rows.len() + self.unconfirmed.rows(), self.held.len(), held_for);
     }
 
     /// What is held now is held from now on.
-    fn hold_anew(&mut self) {
+    fn restart_held_timer(&mut self) {
         self.held_since = self.held.first().map(|_| self.clock.monotonic());
     }
 
@@ -179,33 +179,33 @@ impl Lanes {
     /// Sends the live rows and after them the held ones, a request or more for each
     /// partition.
     fn send_all(&mut self, server: &Server) -> Result<(), SinkError> {
-        self.send(server, Lane::Live)?;
+        self.send(server, RowKind::Live)?;
         let mut held = std::mem::take(&mut self.held);
         held.sort();
         let sent = self.send_late(server, &held);
         held.clear();
         self.held = held;
         if self.unconfirmed.first_late().is_none() {
-            self.hold_anew();
+            self.restart_held_timer();
         }
         sent
     }
 
-    fn send_late(&mut self, server: &Server, held: &Held) -> Result<(), SinkError> {
+    fn send_late(&mut self, server: &Server, held: &HeldRows) -> Result<(), SinkError> {
         let mut partition = None;
         for (rows_of_it, sample) in held.rows() {
             let start = Some(self.unit.start_of(rows_of_it.origin.at));
             if self.rows.is_full() || partition != start {
-                self.send(server, Lane::Late)?;
+                self.send(server, RowKind::Late)?;
             }
             partition = start;
             self.rows.push(&rows_of_it, sample);
         }
-        self.send(server, Lane::Late)
+        self.send(server, RowKind::Late)
     }
 
     /// Sends the rows, without those that are refused for their own values.
-    fn send(&mut self, server: &Server, lane: Lane) -> Result<(), SinkError> {
+    fn send(&mut self, server: &Server, kind: RowKind) -> Result<(), SinkError> {
         let Some(first) = self.rows.first() else { return Ok(()) };
         let mut refused = self.rows.refused().to_vec();
         let left_out = self.post(server, &mut refused)?;
@@ -213,7 +213,7 @@ impl Lanes {
         self.count.rows.increment(sent as u64);
         self.keep(refused)?;
         if sent > 0 {
-            self.unconfirmed.sent(lane, first, sent);
+            self.unconfirmed.sent(kind, first, sent);
         }
         self.rows.clear();
         self.due = None;
