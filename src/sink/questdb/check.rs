@@ -20,15 +20,15 @@ const PROTOCOL: u32 = 2;
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     // A sentence of the server's is the last finding: nothing behind it can be asked.
-    let looked = look(&Server::new(config), &mut findings)
-        .and_then(|()| look_at_meters(&Server::new(&config.of_meters()), &mut findings));
+    let looked = check_samples(&Server::new(config), &mut findings)
+        .and_then(|()| check_meters(&Server::new(&config.of_meters()), &mut findings));
     if let Err(error) = looked {
         findings.add(Level::Fault, error.message);
     }
     findings.0
 }
 
-fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+fn check_samples(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     let (url, table) = (server.url(), server.table());
     let settings = server.settings()?;
     if settings.protocols.contains(&PROTOCOL) {
@@ -60,7 +60,7 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
 }
 
 /// The table of meters.
-fn look_at_meters(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+fn check_meters(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     schema::check_ready(server, &schema::METERS)?;
     confirm::table_state(server)?;
     let table = server.table();

@@ -14,11 +14,11 @@ use crate::sink::Step;
 const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql");
 const METERS_SQL: &str = include_str!("../../../migrations/questdb/meters.sql");
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
-const LEDGER_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
-const LEDGER: &str = "meterline_migrations";
+const HISTORY_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
+const HISTORY: &str = "meterline_migrations";
 
 /// Looks at a view whose state the server does not tell.
-const VIEW_LOOKS_MAX: usize = 50;
+const VIEW_TRIES_MAX: usize = 50;
 
 /// Why the server is not as needed.
 #[derive(Debug, thiserror::Error)]
@@ -86,21 +86,21 @@ impl Migration<'_> {
         let actual_meters = schema::actual(self.meters, &schema::METERS)?;
         let view = view_state(self.server)?;
         let mut refusals = self.refusals(&table, actual.as_ref(), &view);
-        refusals.extend(actual_meters.iter().flat_map(|actual| final_differences(&meters, actual)));
+        refusals.extend(actual_meters.iter().flat_map(|actual| unalterable_differences(&meters, actual)));
         if !refusals.is_empty() {
             return Err(Stop::Refused(refusals));
         }
         match actual {
-            None => self.make_table(&table)?,
-            Some(actual) => self.mend_table(self.server, &actual)?,
+            None => self.create_table(&table)?,
+            Some(actual) => self.alter_table(self.server, &actual)?,
         }
-        self.bring_view(&table, view)?;
+        self.migrate_view(&table, view)?;
         match actual_meters {
             None => {
                 let sql = METERS_SQL.replace("{table}", table.as_str()).replace("{meters}", meters.as_str());
                 self.run_step(&sql, meters.as_str(), "made, for what is known of the meters".to_owned())?;
             }
-            Some(actual) => self.mend_table(self.meters, &actual)?,
+            Some(actual) => self.alter_table(self.meters, &actual)?,
         }
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Migration<'_> {
     fn refusals(&self, table: &TableName, actual: Option<&Actual>, view: &View) -> Vec<String> {
         let mut refusals = Vec::new();
         if let Some(actual) = actual {
-            refusals.extend(final_differences(table, actual));
+            refusals.extend(unalterable_differences(table, actual));
             refusals.extend(self.refused_partition(table, &actual.partitioned_by));
         }
         if let View::Other { why } = view {
@@ -131,7 +131,7 @@ impl Migration<'_> {
         })
     }
 
-    fn make_table(&mut self, table: &TableName) -> Result<(), SinkError> {
+    fn create_table(&mut self, table: &TableName) -> Result<(), SinkError> {
         let unit = self.partition.unwrap_or(PartitionUnit::Day);
         let sql = SAMPLES_SQL.replace("{table}", table.as_str()).replace("{unit}", unit.sql());
         let advice = match (self.partition, unit) {
@@ -141,7 +141,7 @@ impl Migration<'_> {
         self.run_step(&sql, table.as_str(), format!("made, partitioned by {}{advice}", unit.sql()))
     }
 
-    fn mend_table(&mut self, server: &Server, actual: &Actual) -> Result<(), SinkError> {
+    fn alter_table(&mut self, server: &Server, actual: &Actual) -> Result<(), SinkError> {
         let table = server.table();
         let differences = actual.differences();
         for difference in &differences {
@@ -162,7 +162,7 @@ impl Migration<'_> {
         if differences.is_empty() { Ok(()) } else { wait_applied(server) }
     }
 
-    fn bring_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
+    fn migrate_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
         let name = view_name(table);
         match view {
             View::Missing => {
@@ -187,10 +187,10 @@ impl Migration<'_> {
 
     /// Writes a step into the ledger, which it makes when it is missing.
     fn note(&self, step: &Step) -> Result<(), SinkError> {
-        self.server.execute(LEDGER_SQL)?;
+        self.server.execute(HISTORY_SQL)?;
         let (object, did) = (quoted(&step.object), quoted(&step.did));
         let version = env!("CARGO_PKG_VERSION");
-        self.server.execute(&format!("INSERT INTO {LEDGER} VALUES (now(), {object}, {did}, '{version}')"))?;
+        self.server.execute(&format!("INSERT INTO {HISTORY} VALUES (now(), {object}, {did}, '{version}')"))?;
         Ok(())
     }
 }
@@ -204,10 +204,10 @@ fn wait_applied(server: &Server) -> Result<(), SinkError> {
 }
 
 /// What no statement can mend of a table.
-fn final_differences(table: &TableName, actual: &Actual) -> Vec<String> {
+fn unalterable_differences(table: &TableName, actual: &Actual) -> Vec<String> {
     let differences = actual.differences();
-    let final_ones = differences.iter().filter(|difference| !difference.can_be_mended());
-    final_ones.map(|difference| difference.sentence(table)).collect()
+    let unalterable = differences.iter().filter(|difference| !difference.can_be_altered());
+    unalterable.map(|difference| difference.sentence(table)).collect()
 }
 
 /// A text as SQL writes it.
@@ -231,7 +231,7 @@ pub(super) fn view_name(table: &TableName) -> String {
 /// Looks at the quarter-hour view.
 pub(super) fn view_state(server: &Server) -> Result<View, SinkError> {
     let name = view_name(server.table());
-    for _ in 0..VIEW_LOOKS_MAX {
+    for _ in 0..VIEW_TRIES_MAX {
         if let Some(view) = listed_view(server, &name)? {
             return Ok(view);
         }

@@ -135,7 +135,7 @@ pub(super) enum Difference {
 
 impl Difference {
     /// Whether a statement can mend it without touching what is stored.
-    pub(super) fn can_be_mended(&self) -> bool {
+    pub(super) fn can_be_altered(&self) -> bool {
         matches!(self, Self::Missing(_) | Self::Key(_))
     }
 
@@ -328,14 +328,14 @@ mod tests {
             (|table| column_of(table, "source").in_key = true, "does not deduplicate", true),
             (|table| table.has_wal = false, "SET TYPE WAL", false),
         ];
-        for (change, words, can_be_mended) in changes {
+        for (change, words, can_be_altered) in changes {
             let mut actual = wanted();
             change(&mut actual);
             let differences = actual.differences();
             let [difference] = differences.as_slice() else { panic!("{words}: {differences:?}") };
             let sentence = difference.sentence(&"samples");
             assert!(sentence.contains(words), "{sentence}");
-            assert_eq!(difference.can_be_mended(), can_be_mended, "{sentence}");
+            assert_eq!(difference.can_be_altered(), can_be_altered, "{sentence}");
         }
     }
 
