@@ -3,7 +3,7 @@
 //! Invariant: the progress is the cursor of the last commit. Nothing else moves it.
 
 use super::batch::Batch;
-use super::file::{self, trouble};
+use super::file::{self, sink_error};
 use super::write::{Dictionaries, commit, read_cursor};
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
@@ -55,7 +55,7 @@ impl Sqlite {
     fn commit(&mut self) -> Result<(), SinkError> {
         let Some(store) = &mut self.store else { return Err(SinkError::waiting("the store is not open yet")) };
         let committed = commit(store, &mut self.dictionaries, &mut self.batch, self.taken)
-            .map_err(|error| trouble(&self.file, &error))?;
+            .map_err(|error| sink_error(&self.file, &error))?;
         self.committed = self.taken.next;
         self.batch.clear();
         self.due = None;
@@ -65,7 +65,7 @@ impl Sqlite {
         Ok(())
     }
 
-    fn took(&mut self, delivery: &Delivery<'_>) {
+    fn advance(&mut self, delivery: &Delivery<'_>) {
         self.taken = Position { journal: delivery.record.journal, next: delivery.record.sequence.next() };
         if self.due.is_none() {
             self.due = Some(self.clock.monotonic() + TRANSACTION_AGE_MAX);
@@ -83,20 +83,20 @@ impl Sink for Sqlite {
             Some(store) => store,
             None => file::open(&self.file)?,
         };
-        let position = read_cursor(&store).map_err(|error| trouble(&self.file, &error))?;
+        let position = read_cursor(&store).map_err(|error| sink_error(&self.file, &error))?;
         self.store = Some(store);
         Ok(Some(position))
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let readings = self.batch.push(delivery);
-        self.took(delivery);
+        self.advance(delivery);
         Ok(readings)
     }
 
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
         self.batch.describe(delivery);
-        self.took(delivery);
+        self.advance(delivery);
         Ok(true)
     }
 

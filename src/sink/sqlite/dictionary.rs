@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Entries remembered; beyond it the memory begins anew, which costs look-ups only.
-const REMEMBERED_MAX: usize = if cfg!(test) { 4 } else { 65_536 };
+const CACHED_MAX: usize = if cfg!(test) { 4 } else { 65_536 };
 
 /// Numbers of one dictionary table that were asked for lately.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl<Key: Eq + Hash> Dictionary<Key> {
             Some(number) => number,
             None => one(store.prepare_cached(self.insert)?, &text)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
         };
-        if self.numbers.len() >= REMEMBERED_MAX {
+        if self.numbers.len() >= CACHED_MAX {
             self.numbers.clear();
         }
         self.numbers.insert(key, number);

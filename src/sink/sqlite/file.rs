@@ -22,13 +22,13 @@ const STATEMENTS_CACHED: usize = 16;
 
 /// Opens the store, made where it does not exist, at the newest schema.
 pub(super) fn open(file: &Path) -> Result<Connection, SinkError> {
-    make(file).map_err(|error| {
+    create(file).map_err(|error| {
         SinkError::blocked(format!(
             "the store {} cannot be made or opened ({error}); give the file and its directory to the service's user",
             file.display()
         ))
     })?;
-    let store = Connection::open(file).and_then(prepare).map_err(|error| trouble(file, &error))?;
+    let store = Connection::open(file).and_then(prepare).map_err(|error| sink_error(file, &error))?;
     migrate(&store, file)?;
     Ok(store)
 }
@@ -46,7 +46,7 @@ fn prepare(store: Connection) -> rusqlite::Result<Connection> {
 
 /// SQLite would make the file readable for everybody, and gives the files beside it
 /// the same permissions. Its name is synced before anything in it counts as safe.
-fn make(file: &Path) -> io::Result<()> {
+fn create(file: &Path) -> io::Result<()> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
     match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(file) {
@@ -58,7 +58,7 @@ fn make(file: &Path) -> io::Result<()> {
 }
 
 fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
-    let failed = |error| trouble(file, &error);
+    let failed = |error| sink_error(file, &error);
     let version: i64 = store.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     if version > MIGRATIONS.len() {
@@ -85,7 +85,7 @@ fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<(
 }
 
 /// What an error means for the sink.
-pub(super) fn trouble(file: &Path, error: &Error) -> SinkError {
+pub(super) fn sink_error(file: &Path, error: &Error) -> SinkError {
     let file = file.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => SinkError::blocked(format!(

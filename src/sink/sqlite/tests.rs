@@ -280,7 +280,7 @@ fn a_full_volume_blocks_and_says_so() {
     let pages: i64 = store.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     store.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     let error = store.execute("INSERT INTO sources (name) VALUES (hex(zeroblob(100000)))", []).unwrap_err();
-    let trouble = file::trouble(&file(&feed), &error);
+    let trouble = file::sink_error(&file(&feed), &error);
     assert_eq!(trouble.kind, SinkErrorKind::Blocked);
     assert!(trouble.message.contains("has no room"), "{trouble}");
 }
