@@ -15,7 +15,7 @@ FROM samples GROUP BY meter, obis ORDER BY meter, obis LIMIT 10";
 
 /// The result of a query, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct QueryResult {
     /// The columns' names.
     pub columns: Vec<String>,
     /// The rows, with a cell for each column.
@@ -36,17 +36,17 @@ pub struct QueryError {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn example(file: &Path) -> Result<Found, QueryError> {
+pub fn example(file: &Path) -> Result<QueryResult, QueryError> {
     let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    store.and_then(|store| found(&store)).map_err(|source| QueryError { file: file.to_owned(), source })
+    store.and_then(|store| run_example(&store)).map_err(|source| QueryError { file: file.to_owned(), source })
 }
 
-fn found(store: &Connection) -> rusqlite::Result<Found> {
+fn run_example(store: &Connection) -> rusqlite::Result<QueryResult> {
     let mut statement = store.prepare(EXAMPLE)?;
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let row = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|column| row.get_ref(column).map(cell)).collect();
     let rows = statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Found { columns, rows })
+    Ok(QueryResult { columns, rows })
 }
 
 fn cell(value: ValueRef<'_>) -> String {
