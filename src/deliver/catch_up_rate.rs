@@ -1,24 +1,24 @@
-//! How fast a sink takes readings while there are more than it takes: what a replay's
-//! time is estimated from. While it has caught up, nothing is measured.
+//! The rate at which a sink takes readings while it is behind. The duration of a replay
+//! is estimated from it. Nothing is measured while the sink has caught up.
 
 use std::time::{Duration, Instant};
 
-/// Less says nothing.
+/// The shortest time that gives a rate.
 const MEASURED_MIN: Duration = Duration::from_secs(1);
-/// After so long what was measured before counts half.
+/// Beyond this time, older measurements count half.
 const MEASURED_MAX: Duration = Duration::from_mins(5);
 
-/// Readings, and the time that they took with more of them waiting.
+/// Readings, and the time they took while more were waiting.
 #[derive(Debug, Default)]
 pub(super) struct CatchUpRate {
     readings: f64,
     time: Duration,
-    /// When there were more to send at the end of a lap, and how many had been sent.
+    /// The end of the last iteration that left more to send, and the readings sent by then.
     last: Option<(Instant, u64)>,
 }
 
 impl CatchUpRate {
-    /// A lap has ended, with so many readings sent since the start, and more to send or not.
+    /// Notes the end of an iteration: the readings sent since the start and whether more wait.
     pub(super) fn note(&mut self, now: Instant, sent: u64, has_more: bool) {
         let before = self.last.take();
         if !has_more {
@@ -33,12 +33,12 @@ impl CatchUpRate {
         }
     }
 
-    /// A failure is no lap.
+    /// Drops the current interval after a failure.
     pub(super) fn interrupt(&mut self) {
         self.last = None;
     }
 
-    /// `None` until there was something to be measured.
+    /// Readings a second; `None` until enough was measured.
     pub(super) fn readings_per_second(&self) -> Option<f64> {
         let is_measured = self.time >= MEASURED_MIN && self.readings > 0.0;
         is_measured.then(|| self.readings / self.time.as_secs_f64())

@@ -1,15 +1,15 @@
-//! Why a pump cannot go on: a sink's error, a journal's, its own.
+//! The error of a pump: from its sink, from the journal, or its own.
 
 use super::sink::{SinkError, SinkErrorKind};
 use super::status::SinkState;
 use crate::journal::{ReadError, Sequence};
 
-/// Why a lap could not be done.
+/// Why an iteration failed.
 #[derive(Debug)]
 pub(super) struct PumpError {
     pub(super) state: SinkState,
     pub(super) message: String,
-    /// Where the sink's store forgot what was safe: from where on.
+    /// The first record that the sink's store lost, if any.
     pub(super) back_to: Option<Sequence>,
 }
 

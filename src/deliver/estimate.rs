@@ -1,42 +1,42 @@
-//! How much a replay would send, found out without sending anything.
+//! Estimates how much a replay would send, without sending anything.
 //!
-//! The records on its way are decoded and judged as the pump would. Bounded: of a long
-//! way the beginnings of segments are read, evenly spread, and the rest is taken to be
-//! like them; [`Estimate::is_exact`] says whether that was so.
+//! The records are decoded and judged as the pump would. The work is bounded: for a long
+//! range, only the first records of evenly spread segments are read and the rest is
+//! extrapolated. [`Estimate::is_exact`] tells the two cases apart.
 
 use super::records::{CurrentRules, LookupCache, ReadMode};
 use super::replay::{Replay, Rewind, Rewound, Span};
 use crate::journal::{Sequence, Verdict, View};
 
-/// Records that are read.
+/// Records read at most.
 const RECORDS_MAX: u64 = if cfg!(test) { 64 } else { 65_536 };
-/// Bytes of records that are read, to within a record a segment.
+/// Bytes of records read at most, plus one record per segment.
 const BYTES_MAX: u64 = 64 << 20;
-/// Segments that are looked into.
+/// Segments read at most.
 const SEGMENTS_MAX: usize = if cfg!(test) { 4 } else { 64 };
 
-/// What a replay would send to a store.
+/// The estimated size of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// The records that it is about.
+    /// The range of records to replay.
     pub range: Rewound,
-    /// Records of them that have something for a store.
+    /// Records in the range with data for a store.
     pub records: u64,
     /// Readings in those.
     pub readings: u64,
     /// Samples in those.
     pub samples: u64,
-    /// Records that were read to find that out.
+    /// Records that were read for the estimate.
     pub records_read: u64,
 }
 
-/// Why a replay cannot be estimated.
+/// A replay cannot be estimated.
 #[derive(Debug, thiserror::Error)]
-#[error("what the replay would send cannot be counted: {0}")]
+#[error("the size of the replay cannot be estimated: {0}")]
 pub struct EstimateError(String);
 
-/// What a rewind would send to a store that has everything below `safe`; `None` where
-/// the store has not come that far yet.
+/// Estimates a rewind of a store that has everything below `safe`; `None` where the store
+/// has not reached the first record yet.
 ///
 /// # Errors
 /// Records that cannot be read.
@@ -70,15 +70,15 @@ pub fn estimate(
 }
 
 impl Estimate {
-    /// Whether every record was read, and nothing taken to be like others.
+    /// Whether every record was read and nothing extrapolated.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.records_read == self.range.until.0 - self.range.from.0
     }
 }
 
-/// The way, segment by segment; of many segments some, evenly spread. A reader finds
-/// the beginning of a segment at once, and any other place only by reading up to it.
+/// The range by segments; of many segments an evenly spread sample. A reader finds the
+/// first record of a segment at once, and any other only by reading up to it.
 fn spans(journal: &View, range: Span) -> Vec<Span> {
     let within = |first: Sequence, next: Sequence| Span { from: first.max(range.from), until: next.min(range.until) };
     let all: Vec<Span> = journal
@@ -93,7 +93,7 @@ fn spans(journal: &View, range: Span) -> Vec<Span> {
     }
 }
 
-/// What was found in some records.
+/// Counts of the records of one span.
 #[derive(Debug, Default)]
 struct SpanCounts {
     records_read: u64,
@@ -103,7 +103,7 @@ struct SpanCounts {
 }
 
 impl SpanCounts {
-    /// Of the first records of a stretch, up to so many and so many bytes of them.
+    /// Counts the first records of a span, up to `records_max` and `bytes_max`.
     fn of(
         journal: &View,
         span: Span,
@@ -124,7 +124,7 @@ impl SpanCounts {
             if replay.skips(record.sequence, header.source) || header.verdict == Verdict::Lost {
                 continue;
             }
-            let (source, limits) = lookups.look_up(journal, &record).map_err(|trouble| failed(error.message))?;
+            let (source, limits) = lookups.look_up(journal, &record).map_err(|error| failed(error.message))?;
             let reading = ReadMode::of(&record, &source, limits, Some(replay), rules);
             let Some(delivery) = reading.delivery(record, &source) else { continue };
             counted.records += 1;
@@ -137,7 +137,7 @@ impl SpanCounts {
     }
 }
 
-/// As many of `all` as there were `found` of `records_read`.
+/// `found` of `records_read`, extrapolated to `all`.
 fn scaled(found: u64, all: u64, records_read: u64) -> u64 {
     let scaled = u128::from(found) * u128::from(all) / u128::from(records_read.max(1));
     u64::try_from(scaled).unwrap_or(u64::MAX)

@@ -1,32 +1,31 @@
-//! From the journal's reader to the sink: which records are for it, and what goes with
-//! them.
+//! Feeds records from the journal's reader to the sink, without those that are not for it.
 
-use super::records::ReadMode;
-use super::sink::{Exception, Sink, SinkError, RecordFilter};
-use super::state::Pump;
 use super::error::PumpError;
+use super::records::ReadMode;
+use super::sink::{Exception, RecordFilter, Sink, SinkError};
+use super::state::Pump;
 use crate::journal::{Record, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 
-/// Records handed over before the sink is settled and commands are looked at.
+/// Records handed over before the sink is settled and commands are handled.
 const ITERATION_RECORDS_MAX: usize = 512;
 
-/// How a lap of reading ended.
+/// Why one iteration stopped reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FeedEnd {
     /// There is more to read.
     MoreToRead,
-    /// The sink has no room.
+    /// The sink has no room for more.
     SinkFull,
-    /// Everything that is synced was read.
+    /// Everything synced was read.
     CaughtUp,
-    /// The next record could not be handed over before, and not all before it is safe.
+    /// The next record failed before, and not everything before it is safe yet.
     FailedRecord,
 }
 
 impl Pump {
-    /// Reads and hands over until a bound of a lap, of the sink or of the journal.
+    /// Reads and hands over records until the iteration, the sink or the journal ends it.
     pub(super) fn feed(&mut self) -> Result<FeedEnd, PumpError> {
         let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
         let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
@@ -37,7 +36,8 @@ impl Pump {
                 fed = FeedEnd::SinkFull;
                 break;
             }
-            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at) {
+            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at)
+            {
                 fed = FeedEnd::FailedRecord;
                 break;
             }
@@ -73,7 +73,8 @@ impl Pump {
     }
 }
 
-/// Gives a store what is deliverable of the record; how many readings, if it took it.
+/// Gives a store the deliverable part of a record. Returns the number of readings; `None`
+/// if the store did not take it.
 fn take(record: &Record<'_>, source: &str, reading: &ReadMode, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
     if delivery.format == PayloadFormat::Meters {
@@ -82,8 +83,8 @@ fn take(record: &Record<'_>, source: &str, reading: &ReadMode, sink: &mut dyn Si
     sink.take(&delivery).map(Some)
 }
 
-/// Gives the keeper a record that is not, or not wholly, for the stores. That is
-/// nothing that it holds up.
+/// Gives the keeper a record that is not, or not wholly, for the stores. It never counts
+/// as taken, because nothing of it is in flight afterwards.
 fn keep(record: &Record<'_>, source: &str, limits: &Limits, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let format = PayloadFormat::from_number(record.header.format);
     if format.is_none() || record.header.verdict != Verdict::Deliverable {

@@ -1,13 +1,13 @@
-//! Where a pump is between the journal and its sink.
+//! The position of a pump between the journal and its sink.
 
 use crate::journal::{Reader, Sequence};
 use crate::reading::UnixNanos;
 use std::collections::VecDeque;
 
-/// Laps whose delay can be measured at once; with more in flight some go unmeasured.
+/// Iterations whose delay is measured at once; with more in flight some are not measured.
 const DELAY_PROBES_MAX: usize = 4096;
 
-/// Where the pump is.
+/// The position of a pump.
 pub(super) struct PumpPosition {
     /// The lowest record that is not safe.
     pub(super) safe: Sequence,
@@ -17,7 +17,7 @@ pub(super) struct PumpPosition {
     pub(super) reader: Option<Reader>,
     /// The last record handed over since the rewind.
     pub(super) last_taken: Option<Sequence>,
-    /// First record of a lap, and when it was received.
+    /// The first record of an iteration, and its receive time.
     delay_probes: VecDeque<(Sequence, UnixNanos)>,
 }
 
@@ -26,7 +26,7 @@ impl PumpPosition {
         Self { safe, waiting: safe, reader: None, last_taken: None, delay_probes: VecDeque::new() }
     }
 
-    /// Everything from `next` on is to be sent, whatever was sent before.
+    /// Restarts at `next`: everything from there on is sent again.
     pub(super) fn reset_to(&mut self, next: Sequence) {
         self.safe = next;
         self.waiting = next;
@@ -41,7 +41,7 @@ impl PumpPosition {
         }
     }
 
-    /// When the oldest of the laps below `next` was received.
+    /// Removes the probes below `next` and returns the oldest receive time among them.
     pub(super) fn take_delay_probes_below(&mut self, next: Sequence) -> Option<UnixNanos> {
         let mut oldest = None;
         while let Some((_, received)) = self.delay_probes.front().filter(|(first, _)| *first < next) {

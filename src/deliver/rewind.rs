@@ -1,16 +1,16 @@
-//! Setting a running pump back: because a replay was asked for, or because the sink's
-//! store forgot what it had confirmed. The lower cursor is durable first.
+//! Rewinds a running pump: for a replay, or because the sink's store lost confirmed data.
+//! The lower cursor is made durable first.
 
 use super::replay::{Replay, Rewind, RewindError, Rewound};
 use super::state::Pump;
 use crate::journal::Sequence;
 
 impl Pump {
-    /// Carries out what was asked for, if anything.
+    /// Makes the requested rewind, if any, and answers the request.
     pub(super) fn handle_rewind(&mut self) {
         if let Some((rewind, asked)) = self.shared.take_rewind() {
             let done = self.rewind(rewind);
-            // Who asked may have given up waiting.
+            // The requester may have stopped waiting.
             asked.try_send(done).ok();
         }
     }
@@ -18,7 +18,7 @@ impl Pump {
     fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
         let Some(position) = &mut self.position else {
             let why = self.shared.view().why.clone();
-            return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is just starting".to_owned())));
+            return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is still starting".to_owned())));
         };
         let (journal, safe) = (&self.shared.journal, position.safe);
         let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else {
@@ -42,11 +42,11 @@ impl Pump {
         Ok(plan.rewound)
     }
 
-    /// Everything that is not safe is to be sent again; and where the store forgot
-    /// what was safe, that too, once the lower cursor is durable. Until it is, the
-    /// sink finds the loss anew at every try.
+    /// Goes back to the lowest unsafe record, or to `lost_from` where the store lost
+    /// confirmed data, once the lower cursor is durable. Until it is, the sink finds the
+    /// loss again at every attempt.
     ///
-    /// The record that has to become safe before the sink has recovered.
+    /// Returns the record that must become safe before the sink counts as recovered.
     pub(super) fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
         let Some(position) = &mut self.position else { return Sequence(0) };
         let (mut from, mut waiting) = (position.safe, position.waiting);
@@ -58,14 +58,14 @@ impl Pump {
                         sink = self.shared.name,
                         from = lost_from.0,
                         until = from.0,
-                        "the store forgot what it had confirmed; it is sent again"
+                        "the store lost data it had confirmed; sending it again"
                     );
                     self.metrics.went_back.increment(1);
                     self.replay = replay;
                     (from, waiting) = (lost_from, lost_from);
                 }
                 Err(error) => {
-                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be set back; it is tried again");
+                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be rewound; retrying");
                 }
             }
         }

@@ -1,24 +1,24 @@
-//! The pump's own thread: read, hand over, settle, advance, rest; and what
-//! happens when that fails.
+//! The loop of the pump's thread: read, hand over, settle, advance, wait; after a failure
+//! go back and retry.
 
+use super::error::PumpError;
 use super::feed::FeedEnd;
 use super::position::PumpPosition;
 use super::replay::Replay;
 use super::sink::Progress;
 use super::start::start;
-use super::state::{RetryState, Pump};
+use super::state::{Pump, RetryState};
 use super::status::SinkState;
-use super::error::PumpError;
 use crate::journal::{Reader, Sequence};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// How often lag and gauges are brought up to date, whatever happens.
+/// Interval at which lag and gauges are updated.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
-/// The pause while a sink has no room.
+/// How long to wait while a sink has no room.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
-/// A sink that has nothing to send counts as recovered after so long without an error.
+/// Time without an error after which a sink with nothing to send counts as recovered.
 const RECOVERED_AFTER: Duration = Duration::from_secs(5);
 
 enum Iteration {
@@ -67,12 +67,16 @@ impl Pump {
         if is_drained && self.position.as_ref().is_some_and(|position| position.safe == next) {
             return Ok(Iteration::Ended);
         }
-        self.catch_up_rate.note(self.shared.clock.monotonic(), self.readings, matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull));
+        self.catch_up_rate.note(
+            self.shared.clock.monotonic(),
+            self.readings,
+            matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull),
+        );
         self.wait_for_work(fed, next, progress.wake_at);
         Ok(Iteration::Done)
     }
 
-    /// Finds the place to begin at, once.
+    /// Finds the first position, once.
     fn find_start(&mut self) -> Result<(), PumpError> {
         if self.position.is_some() {
             return Ok(());
@@ -81,7 +85,7 @@ impl Pump {
         if let Some(from) = start.gap_from {
             self.note_gap(from, start.next)?;
         }
-        // Stored before anything is read: from here on it pins what it needs.
+        // Stored before anything is read, so that it pins the records from here on.
         self.cursor
             .store(&self.shared, start.next, start.replay)
             .map_err(|error| PumpError::waiting(error.to_string()))?;
@@ -109,7 +113,7 @@ impl Pump {
         Ok(())
     }
 
-    /// RecordFilter over how far the sink is; the record that is read next.
+    /// Applies the sink's progress. Returns the record to read next.
     fn apply(&mut self, progress: Progress) -> Sequence {
         let Some(position) = &mut self.position else { return progress.next_unsafe };
         let next = position.reader.as_ref().map_or(position.safe, Reader::next_sequence);
@@ -150,7 +154,7 @@ impl Pump {
         }
     }
 
-    /// Waits until there is something to do.
+    /// Waits for new records, a command or the sink's timer.
     fn wait_for_work(&self, fed: FeedEnd, next: Sequence, wake_at: Option<Instant>) {
         let clock = &self.shared.clock;
         let until_due = wake_at.map_or(REFRESH_EVERY, |at| at.saturating_duration_since(clock.monotonic()));
@@ -163,7 +167,7 @@ impl Pump {
             FeedEnd::CaughtUp if stopping => self.shared.pause(self.commands_seen, until_due.min(FULL_PAUSE)),
             FeedEnd::CaughtUp if self.shared.commands() != self.commands_seen => {}
             FeedEnd::CaughtUp => {
-                // A few records more a lap cost less than a lap a record.
+                // One iteration over several records costs less than one for each.
                 if self.shared.journal.wait_beyond(next, until_due.min(REFRESH_EVERY)) {
                     self.shared.pause(self.commands_seen, until_due.min(self.options.linger));
                 }
@@ -171,7 +175,7 @@ impl Pump {
         }
     }
 
-    /// What follows from a panic in the sink's code.
+    /// The error that a panic in the sink's code becomes.
     fn panicked(&mut self, panic: &(dyn Any + Send)) -> PumpError {
         self.metrics.restarts.increment(1);
         let safe = self.position.as_ref().map_or(Sequence::FIRST, |position| position.safe);
@@ -194,7 +198,7 @@ impl Pump {
         self.refresh();
     }
 
-    /// False where it is to end instead: what failed is not tried again at a stop.
+    /// Waits out the backoff. False at a stop, when nothing is retried.
     fn wait_for_next_try(&mut self) -> bool {
         let next_try = self.shared.view().next_try;
         while let Some(left) = next_try.and_then(|at| at.checked_duration_since(self.shared.clock.monotonic())) {
@@ -203,11 +207,7 @@ impl Pump {
             }
             self.shared.pause(self.commands_seen, left.min(REFRESH_EVERY));
             if let Err(error) = self.skip_expired() {
-                tracing::warn!(
-                    sink = self.shared.name,
-                    why = error.message,
-                    "a gap cannot be noted; it is tried again"
-                );
+                tracing::warn!(sink = self.shared.name, why = error.message, "a gap record cannot be stored; retrying");
             }
             self.refresh();
         }

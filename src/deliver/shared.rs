@@ -1,5 +1,5 @@
-//! What a pump's thread and its handle share: commands one way, the status the
-//! other. Locks are held for moments, never across I/O.
+//! The state shared by a pump's thread and its handle: commands one way, status the
+//! other. Locks are held only briefly, never across I/O.
 
 use super::replay::{Rewind, RewindError, Rewound};
 use super::status::{PumpStatus, SinkState};
@@ -25,21 +25,21 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Inbox {
-    /// Counts commands, so that none is slept through.
+    /// Counts commands, so that a waiting thread misses none.
     commands: u64,
     rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
     stop_by: Option<Instant>,
     has_ended: bool,
 }
 
-/// What the pump shows, beside what follows from the journal's end.
+/// The pump's part of its status; the rest follows from the journal's end.
 pub(super) struct SharedStatus {
     pub(super) state: SinkState,
     pub(super) why: Option<String>,
     pub(super) since: UnixNanos,
     pub(super) next_try: Option<Instant>,
     pub(super) safe: Sequence,
-    /// Where the lag begins.
+    /// The record at which the lag begins.
     pub(super) waiting: Sequence,
     pub(super) oldest_unsafe_received: Option<UnixNanos>,
     pub(super) record_bytes_mean: u64,
@@ -98,8 +98,8 @@ impl Shared {
         }
     }
 
-    /// Asks for a rewind; the answer comes when it is durable. One that was asked for
-    /// before and not answered yet is replaced, and told that it is.
+    /// Requests a rewind; the answer comes when it is durable. An earlier unanswered request
+    /// is replaced and answered with [`RewindError::Busy`].
     pub(super) fn ask(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
         let (sender, receiver) = sync_channel(1);
         self.command(|inbox| {
@@ -133,8 +133,8 @@ impl Shared {
         });
     }
 
-    /// Waits until the thread has ended, at most until `grace` after the deadline of
-    /// the stop. True if it has.
+    /// Waits for the thread's end, at most until `grace` after the stop's deadline. Whether
+    /// it has ended.
     pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
         let now = self.clock.monotonic();
         let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
@@ -144,10 +144,10 @@ impl Shared {
     }
 
     pub(super) fn commands(&self) -> u64 {
-        self.inbox.lock().rings
+        self.inbox.lock().commands
     }
 
-    /// Waits for `duration`, or until a command came after the `seen`th.
+    /// Waits for `duration`, or until a command arrives after the `seen`th.
     pub(super) fn pause(&self, seen: u64, duration: Duration) {
         self.changed.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.commands == seen, duration);
     }

@@ -1,12 +1,12 @@
-//! Going on behind records that retention took before the sink had them. What it will
-//! not get is noted durably first; what it had before a replay is none of that.
+//! Skips records that retention deleted before the sink had them. A gap record is stored
+//! first; records that the sink had before a replay are not part of it.
 
-use super::state::Pump;
 use super::error::PumpError;
+use super::state::Pump;
 use crate::journal::{Gap, GapReason, Sequence};
 
 impl Pump {
-    /// Goes on at the oldest record where retention took some before the sink had
+    /// Continues at the oldest record where retention deleted some before the sink had
     /// them. Nothing is in flight when this is called.
     pub(super) fn skip_expired(&mut self) -> Result<(), PumpError> {
         let Some(from) = self.position.as_ref().map(|position| position.safe) else { return Ok(()) };
@@ -21,7 +21,7 @@ impl Pump {
                 sink,
                 from = from.0,
                 until = missing_from.0,
-                "retention took records that a replay was to send again"
+                "retention deleted records of the running replay"
             );
         }
         if missing_from < oldest {
@@ -40,7 +40,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Makes durable that the sink will not get these records.
+    /// Stores a gap record: the sink will not get these records.
     pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), PumpError> {
         let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
         let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
@@ -50,7 +50,7 @@ impl Pump {
             sink = gap.sink,
             from = from.0,
             until = until.0,
-            "retention took records before the sink had them; it goes on at the oldest"
+            "retention deleted records before the sink had them; it continues at the oldest"
         );
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! What a pump's thread holds, and how it shows itself. What it does with it is in
-//! `run`, `feed`, `rewind` and `skip`.
+//! The state of a pump's thread, and its publication as status and metrics. The steps of
+//! the pump are in `run`, `feed`, `rewind` and `skip`.
 
+use super::catch_up_rate::CatchUpRate;
 use super::cursor::StoredCursor;
 use super::metrics::Metrics;
-use super::catch_up_rate::CatchUpRate;
-use super::position::PumpPosition;
 use super::poison::PanicLog;
+use super::position::PumpPosition;
 use super::records::{CurrentRules, LookupCache};
 use super::replay::Replay;
 use super::shared::Shared;
@@ -17,24 +17,25 @@ use crate::journal::Sequence;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How a pump paces itself.
+/// The settings of a pump.
 #[derive(Debug, Clone)]
 pub struct PumpOptions {
-    /// After catching up, how long it lets records gather before it reads again.
+    /// How long records may gather before the next read, once the pump has caught up.
     pub linger: Duration,
-    /// How often the cursor is stored at most.
+    /// The shortest time between two stores of the cursor.
     pub cursor_every: Duration,
-    /// The waits after failures.
+    /// The waits between retries.
     pub backoff: Backoff,
-    /// Where a record goes that kills the sink's code three times; without it, such
-    /// a record blocks the sink.
+    /// The dead letters for records at which the sink's code panics three times; without
+    /// them, such a record blocks the sink.
     pub dead_letters: Option<DeadLetters>,
-    /// The limits that are configured now, for replays that ask for them.
+    /// The current limits, for replays that ask for them.
     pub rules: CurrentRules,
 }
 
 impl Default for PumpOptions {
-    /// 20 ms, one second, 100 ms to 30 s, nowhere, the standard limits.
+    /// Linger 20 ms, cursor every second, backoff 100 ms to 30 s, no dead letters, standard
+    /// limits.
     fn default() -> Self {
         Self {
             linger: Duration::from_millis(20),
@@ -46,7 +47,7 @@ impl Default for PumpOptions {
     }
 }
 
-/// The last failure, until the sink has recovered from it.
+/// The retries after a failure, until the sink has recovered.
 pub(super) struct RetryState {
     pub(super) waiting: Sequence,
     pub(super) tried: Instant,
@@ -58,15 +59,15 @@ pub(super) struct Pump {
     pub(super) options: PumpOptions,
     pub(super) metrics: Metrics,
     pub(super) position: Option<PumpPosition>,
-    /// The replay that is under way.
+    /// The running replay.
     pub(super) replay: Option<Replay>,
     pub(super) lookups: LookupCache,
     /// Readings handed over since the start.
     pub(super) readings: u64,
     pub(super) catch_up_rate: CatchUpRate,
     pub(super) panics: PanicLog,
-    /// The record that could not be handed over: everything before it is made safe
-    /// first, so that what is wrong with it holds nothing else up.
+    /// The record whose handover failed. Everything before it is made safe first, so that
+    /// it holds back nothing else.
     pub(super) failed_at: Option<Sequence>,
     pub(super) cursor: StoredCursor,
     pub(super) retry: Option<RetryState>,
@@ -95,7 +96,7 @@ impl Pump {
         }
     }
 
-    /// One log line where the state changes; retries say nothing.
+    /// Sets the state and logs a change; retries are logged at debug level.
     pub(super) fn set_state(&self, state: SinkState, why: Option<String>) {
         let mut view = self.shared.view();
         let has_changed = view.state != state;
@@ -107,14 +108,14 @@ impl Pump {
         drop(view);
         let (sink, why) = (self.shared.name.as_str(), why.unwrap_or_default());
         match state {
-            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was tried again"),
+            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was retried"),
             SinkState::Running => tracing::info!(sink, "the sink is running"),
             SinkState::Waiting => tracing::warn!(sink, why, "the sink is waiting"),
             SinkState::Blocked => tracing::error!(sink, why, "the sink is blocked"),
         }
     }
 
-    /// Brings lag and gauges up to date.
+    /// Updates lag and gauges.
     pub(super) fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
         let received = self.position.as_ref().and_then(|position| {

@@ -25,6 +25,8 @@
 //! - While no broker is reachable the sink is not running: it reports the trouble
 //!   after a few seconds and its queue is given up, so an outage holds no memory.
 
+mod acked_offsets;
+mod acked_partitions;
 mod admin;
 mod check;
 mod config;
@@ -36,9 +38,7 @@ mod encode;
 mod fault;
 mod in_flight;
 mod migrate;
-mod acked_partitions;
 mod read_back;
-mod acked_offsets;
 
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};

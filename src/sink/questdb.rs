@@ -19,17 +19,17 @@
 //! sent within the same seconds.
 
 mod check;
+mod checkpoints;
 mod config;
 mod confirm;
 mod deliver;
 mod encode;
 mod fault;
-mod held_rows;
-mod row_sender;
 mod fingerprint;
+mod held_rows;
 mod meters;
 mod migrate;
-mod checkpoints;
+mod row_sender;
 mod schema;
 mod server;
 mod sql;

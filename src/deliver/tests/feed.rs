@@ -130,7 +130,7 @@ pub(crate) fn reading(meter: u8, second: i64, value: f64) -> Reading {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < WAIT_MAX, "in vain: {what}");
+        assert!(start.elapsed() < WAIT_MAX, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -58,7 +58,9 @@ impl AckedOffsets {
             self.0.resize(partition + 1, None);
         }
         match &mut self.0[partition] {
-            Some(acked_offset) if acked_offset.offset >= offset => Err(OffsetRegression { partition, offset, highest: acked_offset.offset }),
+            Some(acked_offset) if acked_offset.offset >= offset => {
+                Err(OffsetRegression { partition, offset, highest: acked_offset.offset })
+            }
             slot => {
                 *slot = Some(AckedOffset { offset, checksum: checksum(value) });
                 Ok(())

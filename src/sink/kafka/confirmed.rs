@@ -6,9 +6,9 @@
 //! them stand those of the last producer, which are newer. Invariants: no state is above where the sink goes on;
 //! checkpoints are cut only in [`ConfirmedStates::recover`], before anything is sent.
 
+use super::acked_offsets::{AckStatus, AckedOffsets, ConfirmedState, ReadBackResult, ack_status};
 use super::config::Config;
 use super::read_back::ReadBack;
-use super::acked_offsets::{ReadBackResult, ConfirmedState, AckedOffsets, AckStatus, ack_status};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -66,7 +66,12 @@ impl ConfirmedStates {
     /// # Errors
     /// Where it has not: to be called again with the lower record that is named, once
     /// that is the durable cursor. Or where it cannot be found out now.
-    pub(super) fn recover(&mut self, next: Sequence, config: &Config, clock: &Clock) -> Result<AckedOffsets, SinkError> {
+    pub(super) fn recover(
+        &mut self,
+        next: Sequence,
+        config: &Config,
+        clock: &Clock,
+    ) -> Result<AckedOffsets, SinkError> {
         self.forget_above(next)?;
         let states = self.states(&config.topic)?;
         let suspects = states.len() - self.last.len().max(1).min(states.len());

@@ -1,10 +1,10 @@
 //! One producer, from the look at its topic to its end.
 
+use super::acked_partitions::AckedPartitions;
 use super::admin::Admin;
 use super::config::{Config, LOG_APPEND_TIME, MAX_MESSAGE_BYTES, TIMESTAMP_TYPE};
 use super::context::Context;
 use super::fault;
-use super::acked_partitions::AckedPartitions;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
@@ -111,7 +111,10 @@ fn producer(
 ///
 /// # Errors
 /// Why not.
-pub(super) fn writable_partitions(producer: &BaseProducer<Context>, config: &Config) -> Result<Vec<Partition>, SinkError> {
+pub(super) fn writable_partitions(
+    producer: &BaseProducer<Context>,
+    config: &Config,
+) -> Result<Vec<Partition>, SinkError> {
     partitions(producer, config)?.ok_or_else(|| fault::of_missing_topic(config))
 }
 

@@ -3,8 +3,8 @@
 //! Knows what happened, not what it means (see `fault`). The library calls from
 //! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
 
+use super::acked_offsets::{AckedOffsets, ConfirmedState, OffsetRegression};
 use super::in_flight::{InFlight, Ticket};
-use super::acked_offsets::{ConfirmedState, AckedOffsets, OffsetRegression};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
@@ -185,7 +185,8 @@ impl ClientContext for Context {
         if reports.interrupted.is_none() {
             reports.interrupted = Some(reports.confirmed());
         }
-        let connection_error = reports.connection_error.get_or_insert_with(|| ConnectionError { since, code, reason: reason.to_owned() });
+        let connection_error =
+            reports.connection_error.get_or_insert_with(|| ConnectionError { since, code, reason: reason.to_owned() });
         if tells_more(code, connection_error.code) {
             connection_error.code = code;
             reason.clone_into(&mut connection_error.reason);

@@ -80,7 +80,14 @@ impl Kafka {
     }
 
     /// Hands one message to the client; waits for room where there is none.
-    fn send(&mut self, target: Target, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
+    fn send(
+        &mut self,
+        target: Target,
+        key: &str,
+        value: &[u8],
+        received: UnixNanos,
+        ticket: Ticket,
+    ) -> Result<(), SinkError> {
         loop {
             let Some(connection) = &self.connection else { return Err(not_connected()) };
             let record = BaseRecord::with_opaque_to(self.topic(target), ticket)
@@ -135,8 +142,10 @@ impl Kafka {
         let mut reports = context.reports();
         self.counts.count(&mut reports);
         let connection_error = reports.connection_error.as_ref();
-        let is_fatal = connection_error.is_some_and(|connection_error| connection_error.code == RDKafkaErrorCode::Fatal);
-        let is_unreachable = connection_error.is_some_and(|connection_error| now - connection_error.since > UNREACHABLE_MAX);
+        let is_fatal =
+            connection_error.is_some_and(|connection_error| connection_error.code == RDKafkaErrorCode::Fatal);
+        let is_unreachable =
+            connection_error.is_some_and(|connection_error| now - connection_error.since > UNREACHABLE_MAX);
         let has_failed = reports.failure.is_some();
         let regression = reports.regression;
         let front = reports.in_flight.next_unsafe();
@@ -189,7 +198,8 @@ impl Kafka {
         let now = self.clock.now();
         let reports = connection.producer.context().reports();
         let is_ending = is_ending && reports.in_flight.records() == 0;
-        if reports.connection_error.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending) {
+        if reports.connection_error.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending)
+        {
             return Ok(());
         }
         let (state, interrupted) = (reports.confirmed(), reports.interrupted.clone());

@@ -4,9 +4,9 @@
 //! Invariant: no sentence holds a secret. The library's own messages are shown
 //! only where they cannot hold a configured value.
 
-use super::config::{Config, MESSAGE_BYTES_MAX};
-use super::context::{Failure, ConnectionError};
 use super::acked_offsets::OffsetRegression;
+use super::config::{Config, MESSAGE_BYTES_MAX};
+use super::context::{ConnectionError, Failure};
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;

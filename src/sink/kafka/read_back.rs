@@ -4,9 +4,9 @@
 //! question is bounded in time; an answer that does not come is an error, not a
 //! verdict.
 
+use super::acked_offsets::{AckedOffset, AckedOffsets, ReadBackResult, checksum};
 use super::config::Config;
 use super::fault;
-use super::acked_offsets::{ReadBackResult, AckedOffset, AckedOffsets, checksum};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -45,12 +45,19 @@ impl<'a> ReadBack<'a> {
     ///
     /// # Errors
     /// When it cannot be found out now.
-    pub(super) fn read_acked(&self, acked: &AckedOffsets) -> Result<Vec<(i32, AckedOffset, ReadBackResult)>, SinkError> {
+    pub(super) fn read_acked(
+        &self,
+        acked: &AckedOffsets,
+    ) -> Result<Vec<(i32, AckedOffset, ReadBackResult)>, SinkError> {
         let partitions = self.partitions()?;
         let mut seen = BTreeMap::new();
         let mut open = Vec::new();
         for (partition, acked_offset) in acked.iter() {
-            match if partition < partitions { self.beyond_the_log(partition, acked_offset)? } else { Some(ReadBackResult::NoPartition) } {
+            match if partition < partitions {
+                self.beyond_the_log(partition, acked_offset)?
+            } else {
+                Some(ReadBackResult::NoPartition)
+            } {
                 Some(found) => drop(seen.insert(partition, found)),
                 None => open.push((partition, acked_offset.offset)),
             }
@@ -58,7 +65,10 @@ impl<'a> ReadBack<'a> {
         if !open.is_empty() {
             self.read(&open, &mut seen)?;
         }
-        Ok(acked.iter().filter_map(|(partition, acked_offset)| Some((partition, acked_offset, *seen.get(&partition)?))).collect())
+        Ok(acked
+            .iter()
+            .filter_map(|(partition, acked_offset)| Some((partition, acked_offset, *seen.get(&partition)?)))
+            .collect())
     }
 
     fn partitions(&self) -> Result<i32, SinkError> {
@@ -91,7 +101,8 @@ impl<'a> ReadBack<'a> {
         }
         self.consumer.assign(&assignment).map_err(|error| self.failed(&error))?;
         let begun = self.clock.monotonic();
-        let is_missing = |seen: &BTreeMap<i32, ReadBackResult>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
+        let is_missing =
+            |seen: &BTreeMap<i32, ReadBackResult>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
         while let Some((partition, offset)) = is_missing(seen) {
             if self.clock.elapsed(begun) > RECORDS_TIMEOUT {
                 return Err(fault::of_read_back_timeout(self.config, partition, offset, RECORDS_TIMEOUT));

@@ -9,7 +9,7 @@
 //! as it is now becomes the newest checkpoint, so that nothing is found twice.
 
 use super::confirm::TableState;
-use super::fingerprint::{CheckpointState, Fingerprint, Transaction, Comparison, compare};
+use super::fingerprint::{CheckpointState, Comparison, Fingerprint, Transaction, compare};
 use super::server::Server;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -144,7 +144,9 @@ impl TableCheckpoints {
 
     fn compare(&self, server: &Server, state: &TableState) -> Result<Comparison, SinkError> {
         let checkpoints: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
-        let Some(newest) = checkpoints.last().and_then(|newest| newest.fingerprint) else { return Ok(compare(&checkpoints, state, &[])) };
+        let Some(newest) = checkpoints.last().and_then(|newest| newest.fingerprint) else {
+            return Ok(compare(&checkpoints, state, &[]));
+        };
         let log = transaction(server, state.id, newest.number)?;
         match compare(&checkpoints, state, log.as_slice()) {
             Comparison::Lost { .. } => Ok(compare(&checkpoints, state, &transactions(server, state.id, &checkpoints)?)),
@@ -165,7 +167,7 @@ impl TableCheckpoints {
 }
 
 fn confirmed(checkpoint: &Checkpoint) -> CheckpointState {
-    CheckpointState { at: checkpoint.confirmed, mark: Fingerprint::parse(&checkpoint.mark) }
+    CheckpointState { at: checkpoint.confirmed, fingerprint: Fingerprint::parse(&checkpoint.mark) }
 }
 
 fn since(state: &TableState, now: UnixNanos) -> String {
@@ -192,8 +194,16 @@ fn transaction(server: &Server, table_id: i64, number: i64) -> Result<Option<Tra
 }
 
 /// What the log says of all transactions that checkpoints name.
-fn transactions(server: &Server, table_id: i64, checkpoints: &[CheckpointState]) -> Result<Vec<Transaction>, SinkError> {
-    let numbers: Vec<_> = checkpoints.iter().filter_map(|one| one.fingerprint).map(|fingerprint| fingerprint.number.to_string()).collect();
+fn transactions(
+    server: &Server,
+    table_id: i64,
+    checkpoints: &[CheckpointState],
+) -> Result<Vec<Transaction>, SinkError> {
+    let numbers: Vec<_> = checkpoints
+        .iter()
+        .filter_map(|one| one.fingerprint)
+        .map(|fingerprint| fingerprint.number.to_string())
+        .collect();
     select(server, table_id, &format!("WHERE sequencerTxn IN ({})", numbers.join(",")))
 }
 

@@ -6,12 +6,12 @@
 //! ends in an error, after which the pump rewinds and the rows since the last confirmed
 //! record are sent again, which the table's keys make harmless.
 
+use super::checkpoints::TableCheckpoints;
 use super::config::Config;
 use super::confirm::{TableState, table_state};
 use super::encode::RefusedRows;
-use super::row_sender::RowSender;
 use super::meters::MetersTable;
-use super::checkpoints::TableCheckpoints;
+use super::row_sender::RowSender;
 use super::schema;
 use super::server::Server;
 use crate::clock::Clock;

@@ -163,7 +163,7 @@ impl Rows {
 
     /// Encodes a row that is pushed later, so that one that makes the encoder fail does
     /// so while its record is at hand.
-    pub(super) fn try_out(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
+    pub(super) fn check_encodes(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
         let end = self.buffer.len();
         // A refusal comes again when the row is pushed.
         if self.encode(reading, sample).is_ok() && self.buffer.len() > end {

@@ -131,10 +131,14 @@ pub(super) fn compare(checkpoints: &[CheckpointState], now: &TableState, log: &[
     match fingerprint.check(now, log) {
         TransactionCheck::Lost => {
             let is_true = |one: &CheckpointState| {
-                one.fingerprint.is_some_and(|fingerprint| fingerprint.table_id == now.id && fingerprint.check(now, log) == TransactionCheck::Same)
+                one.fingerprint.is_some_and(|fingerprint| {
+                    fingerprint.table_id == now.id && fingerprint.check(now, log) == TransactionCheck::Same
+                })
             };
             let back_to = checkpoints.iter().rposition(is_true).unwrap_or(0);
-            Comparison::Lost { back_to: if is_restarted { back_to.min(surely_synced(checkpoints, newest.at)) } else { back_to } }
+            Comparison::Lost {
+                back_to: if is_restarted { back_to.min(surely_synced(checkpoints, newest.at)) } else { back_to },
+            }
         }
         TransactionCheck::Same | TransactionCheck::Purged if is_restarted => {
             Comparison::Restarted { back_to: surely_synced(checkpoints, newest.at) }
@@ -166,7 +170,8 @@ mod tests {
 
     /// Checkpoints of table 6 a minute apart, at the transactions 10, 20, 30 ...
     fn checkpoints(count: i64) -> Vec<CheckpointState> {
-        let fingerprint = |n: i64| Fingerprint { table_id: 6, number: n * 10, logged: Some((n * 1000, 1)), started_us: 77 };
+        let fingerprint =
+            |n: i64| Fingerprint { table_id: 6, number: n * 10, logged: Some((n * 1000, 1)), started_us: 77 };
         (1..=count).map(|n| CheckpointState { at: UnixNanos(n * MINUTE), fingerprint: Some(fingerprint(n)) }).collect()
     }
 

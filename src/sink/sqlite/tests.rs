@@ -6,7 +6,7 @@ use super::*;
 use crate::base::Backoff;
 use crate::clock::Clock;
 use crate::deliver::tests::feed::{Feed, NOW_NS, body, reading, until};
-use crate::deliver::{PumpHandle, PumpOptions, Rewind, Sink, SinkState, SinkErrorKind};
+use crate::deliver::{PumpHandle, PumpOptions, Rewind, Sink, SinkErrorKind, SinkState};
 use crate::journal::{Sequence, Verdict};
 use meterline_load::{Body, Expected, Fleet, FleetOptions, SampleKey, Script};
 use rusqlite::Connection;

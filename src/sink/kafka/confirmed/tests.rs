@@ -1,5 +1,5 @@
 use super::*;
-use crate::journal::{Options, RecordHeader, AckStatus};
+use crate::journal::{Options, RecordHeader, Verdict};
 use crate::reading::Limits;
 use tempfile::TempDir;
 
@@ -71,7 +71,7 @@ fn a_start_does_not_go_back_to_what_is_retained_no_more() {
     let source = journal.source_id("acme").unwrap();
     let rule = journal.rule_version(&Limits::DEFAULT).unwrap();
     let received = UnixNanos(1_800_000_000_000_000_000);
-    let header = RecordHeader { source, format: 1, verdict: AckStatus::Deliverable, rule, received };
+    let header = RecordHeader { source, format: 1, verdict: Verdict::Deliverable, rule, received };
     // Nobody's cursor keeps it, so retention takes what is older than the last segments.
     while journal.oldest().next == Sequence(1) {
         journal.append(header, &[0; 4 << 10]).unwrap().wait().unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::journal::{JournalId, RecordHeader, RuleVersion, Sequence, SourceId, AckStatus};
+use crate::journal::{JournalId, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, PayloadFormat};
 use meterline_load::{Body, Reading};
@@ -88,7 +88,7 @@ fn encode_with(encoder: &mut Encoder, readings: &[Reading]) -> Vec<v1::Reading> 
     let header = RecordHeader {
         source: SourceId(1),
         format: PayloadFormat::SmartMe.number(),
-        verdict: AckStatus::Deliverable,
+        verdict: Verdict::Deliverable,
         rule: RuleVersion(1),
         received: RECEIVED,
     };
