@@ -1,6 +1,6 @@
-//! Kafka: one record a reading, idempotent, in journal order for every meter.
+//! The Kafka sink: one record per reading, idempotent, in journal order for every meter.
 //!
-//! Knows nothing of sources, of the pump or of other sinks.
+//! Does not know sources, the pump or other sinks.
 //!
 //! - A record's key is the meter's UUID as text, its partition Java's murmur2 of
 //!   that key, its value `meterline.v1.Reading`, its timestamp the receive time.

@@ -1,23 +1,22 @@
-//! What the topic is known to hold: for each partition the highest offset that was
-//! acknowledged and a checksum of what was stored there, and what follows from
-//! looking there again.
+//! The highest acknowledged offset of each partition with a checksum of its record, and
+//! the comparison with the record that the topic holds there now.
 //!
-//! Knows no client. Invariants: an offset only grows; the text of all acked is one
-//! line without spaces of at most [`TEXT_BYTES_MAX`] bytes. The checksum is over the whole
-//! value, so over its identity too (journal, sequence, index, part, revision).
+//! Knows no client. Invariants: an offset only grows; the text of all offsets is one line
+//! without spaces of at most [`TEXT_BYTES_MAX`] bytes. The checksum covers the whole value,
+//! with its identity (journal, sequence, index, part, revision).
 
 use crate::journal::Sequence;
 use std::fmt;
 use std::fmt::Write as _;
 
-/// Partitions that are watched; what brokers forget of higher ones is not noticed.
+/// Partitions that are checked; losses in higher ones are not detected.
 pub(super) const PARTITIONS_MAX: usize = 256;
 
-/// The longest text of all acked: 16 and 8 digits and two signs for each.
+/// The longest text of all offsets: 16 and 8 digits and two signs for each partition.
 #[cfg(test)]
 const TEXT_BYTES_MAX: usize = 26 * PARTITIONS_MAX;
 
-/// Stands for a partition where nothing was acknowledged.
+/// The text of a partition where nothing was acknowledged.
 const NO_ACK: &str = "-";
 
 /// The highest acknowledged record of a partition.
@@ -28,25 +27,25 @@ pub(super) struct AckedOffset {
     pub(super) checksum: u32,
 }
 
-/// A record was acknowledged at an offset where, or below where, another was before.
+/// An acknowledged offset that is not above an earlier one of the same partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OffsetRegression {
     pub(super) partition: usize,
     pub(super) offset: i64,
-    /// The highest before.
+    /// The highest offset before.
     pub(super) highest: i64,
 }
 
-/// The acked of a topic, by partition.
+/// The highest acknowledged records of a topic, by partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct AckedOffsets(Vec<Option<AckedOffset>>);
 
 impl AckedOffsets {
-    /// A record with this value was acknowledged. One without an offset says nothing:
-    /// the broker had it from an earlier attempt.
+    /// Notes an acknowledged record. One without an offset (below 0) is ignored: the broker
+    /// had it from an earlier attempt.
     ///
     /// # Errors
-    /// Where the offset is not above all before; the acked are then as they were.
+    /// When the offset is not above all earlier ones; nothing is noted then.
     pub(super) fn note(&mut self, partition: i32, offset: i64, value: &[u8]) -> Result<(), OffsetRegression> {
         let Some(partition) = usize::try_from(partition).ok().filter(|&number| number < PARTITIONS_MAX) else {
             return Ok(());
@@ -68,7 +67,7 @@ impl AckedOffsets {
         }
     }
 
-    /// Partitions with a acked_offset, and it.
+    /// The partitions with an acknowledged record, and that record.
     pub(super) fn iter(&self) -> impl Iterator<Item = (i32, AckedOffset)> {
         (0..).zip(&self.0).filter_map(|(partition, acked_offset)| Some((partition, (*acked_offset)?)))
     }
@@ -78,7 +77,7 @@ impl AckedOffsets {
         self.iter().next().is_none()
     }
 
-    /// Reads what [`fmt::Display`] wrote.
+    /// Parses the text of [`fmt::Display`].
     pub(super) fn parse(text: &str) -> Option<Self> {
         let acked_offset = |part: &str| {
             let (offset, checksum) = part.split_once('.')?;
@@ -108,50 +107,51 @@ impl fmt::Display for AckedOffsets {
     }
 }
 
-/// Everything below `next` was acknowledged when these were the highest records.
+/// A point in time: everything below `next` was acknowledged, and `acked` were the highest
+/// records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfirmedState {
     pub(super) next: Sequence,
     pub(super) acked: AckedOffsets,
 }
 
-/// What a acked_offset remembers of a record.
+/// The checksum of a record's value.
 pub(super) fn checksum(value: &[u8]) -> u32 {
     crc32c::crc32c(value)
 }
 
-/// What is found at a acked_offset's offset now.
+/// The topic's current content at an acknowledged offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadBackResult {
     /// The topic has no such partition.
     NoPartition,
-    /// The log ends at or below it.
+    /// The log ends at or below the offset.
     LogEnded {
         /// The offset that the next record will have.
         end: i64,
     },
-    /// The log begins above it: retention took it, or somebody deleted records.
+    /// The log begins above the offset: retention or a user deleted the record.
     Expired,
     /// A record with a value of this checksum.
     Record(u32),
-    /// None, though the log has lower and higher ones: the topic was compacted.
+    /// No record, between lower and higher ones: the topic was compacted.
     NoRecord,
-    /// This user may not read it.
+    /// This user may not read the topic.
     Forbidden,
 }
 
-/// What that says of everything acknowledged up to there.
+/// The state of everything acknowledged up to an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AckStatus {
-    /// It is still there.
+    /// All of it is still there.
     Kept,
-    /// It cannot be known.
+    /// It cannot be determined.
     Unknown,
-    /// It is not, or not all of it.
+    /// Some or all of it is lost.
     Lost,
 }
 
-/// Judges one partition.
+/// The state of one partition.
 pub(super) fn ack_status(acked_offset: AckedOffset, seen: ReadBackResult) -> AckStatus {
     match seen {
         ReadBackResult::NoPartition | ReadBackResult::LogEnded { .. } => AckStatus::Lost,

@@ -1,4 +1,4 @@
-//! The sink itself: what the pump sees.
+//! The sink itself: its implementation of [`Sink`].
 
 use super::config::Config;
 use super::confirmed::ConfirmedStates;
@@ -17,48 +17,48 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
 
-/// How soon acknowledgements are looked for while something is in flight.
+/// Interval between polls while messages are in flight.
 const POLL_EVERY: Duration = Duration::from_millis(10);
-/// How soon errors are looked for while nothing is.
+/// Interval between polls for errors while none are.
 const IDLE_POLL_EVERY: Duration = Duration::from_secs(1);
-/// How long a broker may be away before the sink says so: a restart of one takes
-/// less, and the client bridges it without a repeat.
+/// How long brokers may be unreachable before the sink reports it. A broker's restart
+/// takes less, and the client bridges it without repeats.
 const UNREACHABLE_MAX: Duration = Duration::from_secs(3);
 /// How long the oldest record may make no progress while brokers answer.
 const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long one draining `settle` waits for acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often the brokers are asked, while all goes well again, what they still have.
+/// Interval between loss checks after an interruption.
 const RECHECK_EVERY: Duration = Duration::from_secs(5);
-/// Records in flight at most until those are past that failed before: bounds what
-/// is repeated with every attempt while the topic refuses one of them.
+/// Records in flight at most until the failed ones are acknowledged. It bounds the
+/// repeats of every attempt while the topic refuses one of them.
 const THROTTLED_RECORDS_MAX: usize = 64;
 
 /// The Kafka sink.
 #[derive(Debug)]
 pub struct Kafka {
     config: Config,
-    /// The same of the topic of meters, where there is one.
+    /// The configuration for the topic of meters, if there is one.
     meters_config: Option<Config>,
     clock: Clock,
     encoder: Encoder,
     connection: Option<Connection>,
     confirmed: ConfirmedStates,
-    /// When the brokers were last asked, under way, what they still have.
+    /// The last loss check while the producer runs.
     rechecked: Option<Instant>,
-    /// The oldest unsafe record and since when it is that.
+    /// The oldest unsafe record, and the time it became the oldest.
     front: (Sequence, Instant),
-    /// The highest record taken when a message failed for good.
+    /// The highest record taken at the last permanent failure.
     throttled_until: Option<Sequence>,
     counts: Counts,
 }
 
 impl Kafka {
-    /// A sink that connects with its first `rewind`. What it has confirmed is kept
-    /// beside the journal's cursor of that name.
+    /// A sink that connects with its first `rewind`. Its checkpoints are in the journal
+    /// under `name`.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// When the checkpoints cannot be read.
     pub fn new(name: &str, config: &Config, clock: Clock, journal: &Journal) -> Result<Self, CursorError> {
         Ok(Self {
             confirmed: ConfirmedStates::read(journal.clone(), name)?,
@@ -79,7 +79,7 @@ impl Kafka {
         &of_meters.unwrap_or(&self.config).topic
     }
 
-    /// Hands one message to the client; waits for room where there is none.
+    /// Hands one message to the client; waits while the queue is full.
     fn send(
         &mut self,
         target: Target,
@@ -112,8 +112,8 @@ impl Kafka {
         }
     }
 
-    /// Where the message that was just sent is the producer's first on its partition,
-    /// waits until it is acknowledged.
+    /// Waits for the acknowledgement if the last message was the producer's first on its
+    /// partition.
     fn await_first_ack(&mut self, target: Target, key: &str) -> Result<(), SinkError> {
         let now = self.clock.monotonic();
         let acked_partitions = self.connection.as_mut().and_then(|connection| connection.acked_partitions(target));
@@ -134,7 +134,10 @@ impl Kafka {
         Err(not_connected())
     }
 
-    /// Takes note of what was reported, and says whether it can go on.
+    /// Handles the client's reports.
+    ///
+    /// # Errors
+    /// When delivery cannot continue.
     fn check_reports(&mut self) -> Result<(), SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let now = self.clock.monotonic();
@@ -167,8 +170,8 @@ impl Kafka {
         if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
     }
 
-    /// Ends the producer's work after a failure for good and says why. The cause may
-    /// be reported after its consequences, so everything is heard first.
+    /// Ends the producer after a permanent failure and returns the cause. The cause may be
+    /// reported after its consequences, so all reports are handled first.
     fn end_producer(&mut self, code: RDKafkaErrorCode) -> SinkError {
         let Some(connection) = &self.connection else { return not_connected() };
         let producer = &connection.producer;
@@ -190,9 +193,8 @@ impl Kafka {
         }
     }
 
-    /// Makes a checkpoint where one is due. After an interruption the brokers are asked
-    /// first whether they still have what was confirmed before it: another checkpoint
-    /// would hide that.
+    /// Makes a checkpoint if one is due. After an interruption a loss check comes first: a
+    /// new checkpoint would hide a loss.
     fn checkpoint_if_due(&mut self, is_ending: bool) -> Result<(), SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let now = self.clock.now();
@@ -211,7 +213,9 @@ impl Kafka {
             self.rechecked = Some(self.clock.monotonic());
             match self.confirmed.lost_since(&before, &self.config, &self.clock) {
                 Ok(None) => connection.producer.context().reports().interrupted = None,
-                Ok(Some(why)) => return Err(SinkError::waiting(format!("{why}; what it still has is compared"))),
+                Ok(Some(why)) => {
+                    return Err(SinkError::waiting(format!("{why}; comparing the topic with the checkpoints")));
+                }
                 Err(error) => {
                     tracing::debug!(%error, "no checkpoint yet");
                     return Ok(());
@@ -222,7 +226,7 @@ impl Kafka {
         Ok(())
     }
 
-    /// The record that was opened last is with the client as a whole.
+    /// Notes that the client has all messages of the last record.
     fn close(&self) {
         if let Some(connection) = &self.connection {
             connection.producer.context().reports().in_flight.close();
@@ -240,8 +244,8 @@ impl Kafka {
         Ok(Progress::new(next_unsafe, Some(self.clock.monotonic() + every)))
     }
 
-    /// Whether so much is in flight that the pump should not read on. A quarter of
-    /// the client's queue is left for the readings of one more record.
+    /// Whether the pump should read no further. A quarter of the client's queue is reserved
+    /// for the readings of one more record.
     fn has_no_room(&self, reports: &Reports) -> bool {
         let in_flight = &reports.in_flight;
         let (messages_max, bytes_max) = (self.config.queue_messages(), self.config.queue_bytes());
@@ -264,7 +268,7 @@ impl Sink for Kafka {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
         let received = delivery.record.header.received;
-        // Out of `self`, so that its bytes may be borrowed while `self` sends them.
+        // Taken out of `self`, so that its bytes can be borrowed while `self` sends them.
         let mut encoder = std::mem::take(&mut self.encoder);
         encoder.begin(&delivery.record, delivery.source);
         let mut key = uuid::Uuid::encode_buffer();
@@ -300,7 +304,7 @@ impl Sink for Kafka {
         let is_full = self.is_full();
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         if drain {
-            // What is not acknowledged by then, the progress says.
+            // A timeout is no error: the progress shows the missing acknowledgements.
             connection.producer.flush(FLUSH_TIMEOUT).ok();
         } else if is_full {
             connection.producer.poll(POLL_EVERY);
@@ -312,7 +316,7 @@ impl Sink for Kafka {
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        // The old producer ends, and gives up what it holds, before the new one begins.
+        // The old producer ends and drops its queue before the new one starts.
         if let Some(ended) = self.connection.take() {
             let mut reports = ended.producer.context().reports();
             let before = reports.interrupted.take();
@@ -324,7 +328,7 @@ impl Sink for Kafka {
             self.confirmed.recover(position.next, &self.config, &self.clock)?;
         self.connection = Some(connection);
         if position.next < self.front.0 {
-            // Not after a failure: the topic lost something, or somebody replays.
+            // A loss or a replay, not a failure.
             self.throttled_until = None;
         }
         self.front = (position.next, self.clock.monotonic());

@@ -1,8 +1,7 @@
-//! Looks at what the topic holds now where something was acknowledged.
+//! Reads records back from the topic at acknowledged offsets.
 //!
-//! Reads single records, commits nothing, takes no part in a group's work. Every
-//! question is bounded in time; an answer that does not come is an error, not a
-//! verdict.
+//! Reads single records, commits nothing and joins no consumer group. Every request is
+//! bounded in time; a missing answer is an error, not a loss.
 
 use super::acked_offsets::{AckedOffset, AckedOffsets, ReadBackResult, checksum};
 use super::config::Config;
@@ -15,13 +14,13 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a broker may take to say where a partition begins and ends.
+/// How long a broker may take to report the first and the end offset of a partition.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long all the records asked for at once may take to come.
+/// How long the requested records may take together.
 const RECORDS_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// A consumer of one topic.
+/// A consumer that reads single records of one topic.
 pub(super) struct ReadBack<'a> {
     consumer: BaseConsumer,
     config: &'a Config,
@@ -35,16 +34,16 @@ impl std::fmt::Debug for ReadBack<'_> {
 }
 
 impl<'a> ReadBack<'a> {
-    /// Makes a client; nothing is asked yet.
+    /// Creates a client; it sends nothing yet.
     pub(super) fn open(config: &'a Config, clock: &'a Clock) -> Result<Self, SinkError> {
         let consumer = config.reader().create().map_err(|error| fault::of_client(&error))?;
         Ok(Self { consumer, config, clock })
     }
 
-    /// What is there now at each partition's acked_offset, in the order of the acked.
+    /// The records that the topic holds now at these offsets, in their order.
     ///
     /// # Errors
-    /// When it cannot be found out now.
+    /// When the brokers do not answer.
     pub(super) fn read_acked(
         &self,
         acked: &AckedOffsets,
@@ -81,7 +80,7 @@ impl<'a> ReadBack<'a> {
         Ok(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
     }
 
-    /// What is found where the log does not reach to the acked_offset; `None` where it does.
+    /// The result where the offset is outside the partition's log; `None` where it is inside.
     fn beyond_the_log(&self, partition: i32, acked_offset: AckedOffset) -> Result<Option<ReadBackResult>, SinkError> {
         let ends = self.consumer.fetch_watermarks(&self.config.topic, partition, ENDS_TIMEOUT);
         let (begin, end) = ends.map_err(|error| self.failed(&error))?;
@@ -127,11 +126,11 @@ impl<'a> ReadBack<'a> {
                         seen.entry(*partition).or_insert(ReadBackResult::Forbidden);
                     }
                 }
-                // Whatever else: it is tried again by the client until the time is up.
+                // The client retries any other error until the time is up.
                 Some(Err(error)) => tracing::debug!(%error, "reading back"),
             }
         }
-        // Nothing more is fetched meanwhile.
+        // Stops fetching.
         self.consumer.unassign().map_err(|error| self.failed(&error))
     }
 
