@@ -216,14 +216,14 @@ impl<'a> LossCheck<'a> {
             none => none.insert(ReadBack::open(self.config, self.clock)?),
         };
         for (partition, acked_offset, seen) in reader.read_acked(acked)? {
-            let said = || {
+            let sentence = || {
                 let at = format!("partition {partition} of topic {} {}", self.config.topic, describe(seen));
                 format!("{at}, where offset {} was acknowledged", acked_offset.offset)
             };
             match ack_status(acked_offset, seen) {
                 AckStatus::Kept => {}
-                AckStatus::Unknown => self.unknown = Some(said()),
-                AckStatus::Lost => return Ok(Some(said())),
+                AckStatus::Unknown => self.unknown = Some(sentence()),
+                AckStatus::Lost => return Ok(Some(sentence())),
             }
         }
         Ok(None)

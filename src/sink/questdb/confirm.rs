@@ -1,14 +1,14 @@
-//! From acknowledged to confirmed: what the server's own books say of the table.
+//! Confirms acknowledged rows by polling the server's table state.
 //!
-//! A 204 can be lost: the table was dropped under the connection, its files were
-//! put back to an older copy, or it was suspended and the operator skipped
-//! transactions. So after requests the sink reads how far the table's log reaches
-//! (`sequencerTxn`) and how far it was applied (`writerTxn`); what was sent before
-//! the look is confirmed once the log is applied up to what the look saw.
+//! Acknowledged (204) rows can be lost: the table was dropped under the connection, its
+//! files were restored from an older copy, or it was suspended and the operator skipped
+//! transactions. So after requests the sink polls the end of the table's log
+//! (`sequencerTxn`) and its applied part (`writerTxn`); rows sent before a poll are
+//! confirmed once the log is applied up to the end that the poll saw.
 //!
-//! Knows nothing of HTTP or rows. Invariants: marks stand in the order of their
-//! transactions; their number is bounded whatever the
-//! server does, because a mark may be taken back into a later one.
+//! Does not know HTTP or rows. Invariants: pending commits are in the order of their
+//! transactions; their number is bounded whatever the server does, because one may be
+//! merged into a later one.
 
 use super::server::Server;
 use super::sql::Row;
@@ -16,27 +16,27 @@ use crate::deliver::SinkError;
 use crate::journal::Sequence;
 use std::collections::VecDeque;
 
-/// Looks whose requests are not confirmed yet; beyond it the last two become one.
+/// Polls with unconfirmed requests at most; beyond it the last two are merged.
 const PENDING_MAX: usize = 1024;
 
-/// What the server says of the table at one moment.
+/// The server's state of the table at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TableState {
-    /// Another one when the table was dropped and made again.
+    /// The table's id; a recreated table has another one.
     pub(super) id: i64,
     /// The last transaction in the table's log.
     pub(super) sequencer_txn: i64,
-    /// The last transaction that was applied to the table.
+    /// The last applied transaction.
     pub(super) writer_txn: i64,
-    /// When the server was started, in microseconds since 1970.
+    /// The server's start time, in microseconds since 1970.
     pub(super) started_us: i64,
 }
 
 /// Reads the state of the sink's table.
 ///
 /// # Errors
-/// When the server cannot be asked, and when nothing can be delivered into the
-/// table as it is: missing, without a log, suspended.
+/// When the server fails, and when the table cannot take rows: missing, without a WAL,
+/// suspended.
 pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
     let (url, table) = (server.url(), server.table());
     let answer = server.execute(&format!(
@@ -46,7 +46,7 @@ pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
     ))?;
     let Some(row) = answer.rows().next() else {
         return Err(SinkError::blocked(format!(
-            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to make it"
+            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to create it"
         )));
     };
     if row.is_true("suspended") {
@@ -58,7 +58,7 @@ pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
             Ok(TableState { id, sequencer_txn, writer_txn, started_us })
         }
         _ => Err(SinkError::blocked(format!(
-            "table {table} in QuestDB at {url} is no WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart \
+            "table {table} in QuestDB at {url} is not a WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart \
              QuestDB, or drop it and run `meterline migrate`"
         ))),
     }
@@ -71,26 +71,26 @@ fn suspended(server: &Server, row: &Row<'_>) -> SinkError {
         (tag, message) => format!("{tag}: {message}"),
     };
     SinkError::blocked(format!(
-        "table {table} in QuestDB at {url} is suspended ({reason}): mend the cause (often a full disk), then run \
+        "table {table} in QuestDB at {url} is suspended ({reason}): fix the cause (often a full disk), then run \
          `ALTER TABLE {table} RESUME WAL`"
     ))
 }
 
-/// Which way rows went.
+/// The kind of rows in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowKind {
-    /// As they came.
+    /// Rows sent as they came.
     Live,
-    /// Held back and sent apart.
+    /// Rows held back and sent separately.
     Late,
 }
 
-/// What was acknowledged and is not confirmed yet.
+/// The acknowledged requests that are not confirmed yet.
 #[derive(Debug, Default)]
 pub(super) struct Unconfirmed {
-    /// Requests since the last look.
+    /// Requests since the last poll.
     since_poll: Option<SentRows>,
-    /// Requests by the look that followed them.
+    /// Earlier requests, by the poll that followed them.
     pending: VecDeque<PendingCommit>,
 }
 
@@ -98,7 +98,7 @@ pub(super) struct Unconfirmed {
 struct SentRows {
     /// The lowest record with a live row in them.
     live: Option<Sequence>,
-    /// The same of late rows.
+    /// The lowest record with a late row in them.
     late: Option<Sequence>,
     rows: usize,
 }
@@ -113,12 +113,12 @@ impl SentRows {
 #[derive(Debug, Clone, Copy)]
 struct PendingCommit {
     sent: SentRows,
-    /// Where the table's log stood at the look.
+    /// The end of the table's log at the poll.
     txn: i64,
 }
 
 impl Unconfirmed {
-    /// Notes an acknowledged request, whose lowest row is of record `first`.
+    /// Notes an acknowledged request whose lowest record is `first`.
     pub(super) fn sent(&mut self, kind: RowKind, first: Sequence, rows: usize) {
         let sent = match kind {
             RowKind::Live => SentRows { live: Some(first), late: None, rows },
@@ -127,13 +127,13 @@ impl Unconfirmed {
         self.since_poll = Some(self.since_poll.map_or(sent, |before| before.and(sent)));
     }
 
-    /// Whether a request was acknowledged since the last look.
+    /// Whether a request was acknowledged since the last poll.
     pub(super) fn sent_since_poll(&self) -> bool {
         self.since_poll.is_some()
     }
 
-    /// Takes a look into account: it numbers what was sent before it, and confirms
-    /// what the server has applied.
+    /// Applies a polled state: it gives the requests since the last poll a transaction and
+    /// confirms the applied ones.
     pub(super) fn poll_result(&mut self, state: &TableState) {
         if let Some(sent) = self.since_poll.take() {
             self.add(PendingCommit { sent, txn: state.sequencer_txn });
@@ -143,22 +143,22 @@ impl Unconfirmed {
         }
     }
 
-    /// The first record that has a row waiting for confirmation.
+    /// The lowest record with an unconfirmed row.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first_live().into_iter().chain(self.first_late()).min()
     }
 
-    /// The same of live rows.
+    /// The lowest record with an unconfirmed live row.
     pub(super) fn first_live(&self) -> Option<Sequence> {
         self.all().filter_map(|sent| sent.live).min()
     }
 
-    /// The same of late rows.
+    /// The lowest record with an unconfirmed late row.
     pub(super) fn first_late(&self) -> Option<Sequence> {
         self.all().filter_map(|sent| sent.late).min()
     }
 
-    /// Rows waiting for confirmation.
+    /// The number of unconfirmed rows.
     pub(super) fn rows(&self) -> usize {
         self.all().map(|sent| sent.rows).sum()
     }
@@ -167,7 +167,7 @@ impl Unconfirmed {
         self.pending.iter().map(|commit| commit.sent).chain(self.since_poll)
     }
 
-    /// Forgets all of it.
+    /// Drops all requests.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_confirmed_before_the_log_is_applied_up_to_where_a_look_after_it_saw_it() {
+    fn nothing_is_confirmed_before_the_log_is_applied_up_to_the_end_at_a_later_poll() {
         let mut unconfirmed = Unconfirmed::default();
         unconfirmed.sent(RowKind::Live, Sequence(10), 8);
         unconfirmed.sent(RowKind::Live, Sequence(12), 8);
@@ -202,15 +202,15 @@ mod tests {
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(10)), 16));
         unconfirmed.sent(RowKind::Live, Sequence(20), 1);
         unconfirmed.poll_result(&state(5, 7));
-        assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both looks");
+        assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both polls");
         unconfirmed.poll_result(&state(6, 9));
-        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(20)), 1), "6 was the first look");
+        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(20)), 1), "6 was the first poll");
         unconfirmed.poll_result(&state(7, 9));
         assert_eq!(unconfirmed.first(), None);
     }
 
     #[test]
-    fn a_look_that_finds_everything_applied_confirms_what_was_sent_before_it() {
+    fn a_poll_that_finds_everything_applied_confirms_all_earlier_requests() {
         let mut unconfirmed = Unconfirmed::default();
         unconfirmed.sent(RowKind::Live, Sequence(10), 8);
         unconfirmed.poll_result(&state(6, 6));
@@ -220,16 +220,16 @@ mod tests {
     #[test]
     fn a_server_that_never_applies_costs_no_memory_and_confirms_nothing_early() {
         let mut unconfirmed = Unconfirmed::default();
-        let looks = 3 * i64::try_from(PENDING_MAX).unwrap();
-        for txn in 1..=looks {
+        let polls = 3 * i64::try_from(PENDING_MAX).unwrap();
+        for txn in 1..=polls {
             unconfirmed.sent(RowKind::Live, Sequence(u64::try_from(txn).unwrap()), 1);
             unconfirmed.poll_result(&state(0, txn));
         }
         assert_eq!(unconfirmed.pending.len(), PENDING_MAX);
         assert_eq!(unconfirmed.rows(), 3 * PENDING_MAX);
-        unconfirmed.poll_result(&state(looks - 1, looks));
+        unconfirmed.poll_result(&state(polls - 1, polls));
         assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(PENDING_MAX).unwrap())));
-        unconfirmed.poll_result(&state(looks, looks));
+        unconfirmed.poll_result(&state(polls, polls));
         assert_eq!(unconfirmed.first(), None);
     }
 

@@ -1,10 +1,9 @@
 //! The sink: from the pump's records to confirmed rows.
 //!
-//! Knows nothing of encoding or HTTP; how rows leave is up to `lanes`. Invariants:
-//! nothing is sent before a look at the table found it able to take rows, over
-//! connections younger than the last rewind; and any doubt about what the table holds
-//! ends in an error, after which the pump rewinds and the rows since the last confirmed
-//! record are sent again, which the table's keys make harmless.
+//! Does not know encoding or HTTP; `row_sender` sends the rows. Invariants: nothing is sent
+//! before the table was checked after the last rewind, over new connections; any doubt
+//! about the table's content is an error, after which the pump rewinds and the rows since
+//! the last confirmed record are sent again, which the table's keys make harmless.
 
 use super::checkpoints::TableCheckpoints;
 use super::config::Config;
@@ -21,17 +20,17 @@ use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How often the server is asked for confirmation while something waits for it.
+/// Interval between polls of the table state while rows wait for confirmation.
 const POLL_EVERY: Duration = Duration::from_millis(250);
 
-/// Delivers into one table of a QuestDB server.
+/// The QuestDB sink.
 pub struct QuestDb {
     server: Server,
     meters: MetersTable,
     clock: Clock,
     sender: RowSender,
     checkpoints: TableCheckpoints,
-    /// The last look since the rewind; `None` until the table was found ready.
+    /// The last table state since the rewind; `None` until the table was checked.
     table: Option<TableState>,
     next_poll: Option<Instant>,
     /// The journal of the record after the last one taken.
@@ -41,9 +40,9 @@ pub struct QuestDb {
 }
 
 impl QuestDb {
-    /// A sink called `name`; it connects when the pump first rewinds it. Rows the
-    /// server can never store go to `refused`; what it confirmed is noted in the
-    /// journal's checkpoints of that name.
+    /// A sink called `name`; it connects when the pump first rewinds it. Rows that the
+    /// server can never store go to `refused`. Its checkpoints are in the journal under
+    /// `name`.
     ///
     /// # Errors
     /// When the checkpoints cannot be read.
@@ -67,7 +66,7 @@ impl QuestDb {
         })
     }
 
-    /// Looks at the table before anything is sent to it, after every rewind.
+    /// Checks the table after every rewind, before anything is sent.
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
         self.sender.set_partition_unit(schema::check_ready(&self.server, &schema::SAMPLES)?);
@@ -80,14 +79,14 @@ impl QuestDb {
         Position { journal: self.journal, next }
     }
 
-    /// Asks how far the table is, and confirms what it has applied.
+    /// Polls the table state and confirms the applied rows.
     fn poll(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
         if let Some(before) = self.table {
             self.compare(before, state)?;
         }
-        // A column whose type was changed takes the next request of an open
-        // connection and converts it without a word.
+        // A column whose type was changed silently converts the rows of an open
+        // connection's next request.
         if self.sender.sent_since_poll() {
             schema::check_ready(&self.server, &schema::SAMPLES)?;
         }
@@ -98,13 +97,13 @@ impl QuestDb {
         self.checkpoints.note(&self.server, &state, confirmed, self.clock.now())
     }
 
-    /// Whether the table is the one that was written to, with all that was written.
+    /// Checks that the table is still the one that was written to, with all its rows.
     fn compare(&self, before: TableState, now: TableState) -> Result<(), SinkError> {
         let (url, table) = (self.server.url(), self.server.table());
         let what = if before.id != now.id {
-            format!("was dropped and made again (id {} became {})", before.id, now.id)
+            format!("was dropped and recreated (id {} became {})", before.id, now.id)
         } else if before.started_us != now.started_us {
-            "is on a server that was started anew".to_owned()
+            "is on a server that was restarted".to_owned()
         } else if now.sequencer_txn < before.sequencer_txn {
             format!("lost transactions (its log went back from {} to {})", before.sequencer_txn, now.sequencer_txn)
         } else if self.sender.sent_since_poll() && now.sequencer_txn == before.sequencer_txn {
@@ -113,8 +112,8 @@ impl QuestDb {
             return Ok(());
         };
         Err(SinkError::waiting(format!(
-            "table {table} in QuestDB at {url} {what}: sending again from the last confirmed record, or from where its \
-             log is found unchanged"
+            "table {table} in QuestDB at {url} {what}: sending again from the last confirmed record, or from the end of \
+             the unchanged part of its log"
         )))
     }
 

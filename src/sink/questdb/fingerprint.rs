@@ -1,46 +1,46 @@
-//! What a checkpoint says of the table, and what follows when it is read again.
+//! The table's fingerprint in a checkpoint, and its comparison with the table later.
 //!
-//! A confirmed transaction can vanish: the table was dropped, the server's files
-//! were put back to an older copy, or its machine lost power before the system had
-//! written what the server never synced. The table's id and the length of its log
-//! do not tell: after new commits both look as before. What tells is the time and
-//! the writer of one old transaction, and whether the server was started anew.
+//! A confirmed transaction can vanish: the table was dropped, the server's files were
+//! restored from an older copy, or the machine lost power before it had written unsynced
+//! data. The table's id and the length of its log do not show that: after new commits both
+//! look as before. The time and the writer of one old transaction show it, and the
+//! server's start time.
 //!
-//! Pure: knows neither the server nor the journal. Invariant: any doubt goes back
+//! Pure: knows neither the server nor the journal. Invariant: in doubt the sink goes back
 //! further, never less far, because sending again is harmless.
 
 use super::confirm::TableState;
 use crate::reading::UnixNanos;
 use std::fmt;
 
-/// A server that starts anew may have lost what its machine had not written yet:
-/// as far before the last confirmation as no system keeps data unwritten.
+/// A restarted server may have lost unsynced data. No system keeps data unwritten for
+/// longer than this before the last confirmation.
 const UNSYNCED_NS: i64 = 5 * 60 * 1_000_000_000;
 
-/// One transaction of the table's log, as `wal_transactions` has it.
+/// One transaction of the table's log, from `wal_transactions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Transaction {
     pub(super) number: i64,
     /// Microseconds since 1970, by the server's clock.
     pub(super) at_us: i64,
-    /// The writer; another one for each connection.
+    /// The writer; each connection has its own.
     pub(super) wal: i64,
 }
 
-/// The table when everything below a checkpoint was confirmed.
+/// The table's state at a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) table_id: i64,
-    /// The last transaction that was applied; 0 for none.
+    /// The last applied transaction; 0 for none.
     pub(super) number: i64,
-    /// What the log said of it; `None` where the log was purged already.
+    /// Its time in microseconds and its writer; `None` where the log was purged already.
     pub(super) logged: Option<(i64, i64)>,
-    /// When the server was started, in microseconds since 1970.
+    /// The server's start time, in microseconds since 1970.
     pub(super) started_us: i64,
 }
 
 impl Fingerprint {
-    /// The mark of a table whose applied end the log describes like this.
+    /// The fingerprint of a table in this state, whose last applied transaction is `logged`.
     pub(super) fn new(state: &TableState, logged: Option<Transaction>) -> Self {
         Self {
             table_id: state.id,
@@ -50,7 +50,7 @@ impl Fingerprint {
         }
     }
 
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the text of [`fmt::Display`].
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let mut value = |key| words.next()?.strip_prefix(key)?.strip_prefix('=');
@@ -93,34 +93,34 @@ enum TransactionCheck {
     Purged,
 }
 
-/// One checkpoint as far as it matters here.
+/// One checkpoint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CheckpointState {
     pub(super) at: UnixNanos,
-    /// `None` where another version of the program wrote something else.
+    /// `None` where another version wrote a different format.
     pub(super) fingerprint: Option<Fingerprint>,
 }
 
-/// What follows from the checkpoints. The numbers are those of checkpoints, the
-/// oldest is 0.
+/// The result of comparing checkpoints with the table. `back_to` is the index of a
+/// checkpoint; the oldest is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// The table has all that it had confirmed.
+    /// The table has everything it confirmed.
     Intact,
-    /// The server does not keep its log long enough to tell.
+    /// The server purged the part of its log that would tell.
     Unknown,
-    /// A confirmed transaction is gone: back to the newest checkpoint that is still
-    /// true, or to the oldest.
+    /// A confirmed transaction is lost: back to the newest valid checkpoint, or to the
+    /// oldest.
     Lost { back_to: usize },
-    /// The table was dropped and made again: on from the newest checkpoint.
+    /// The table was dropped and recreated: continue from the newest checkpoint.
     OtherTable,
-    /// The server was started anew and may have lost what it had not synced.
+    /// The server was restarted and may have lost unsynced data.
     Restarted { back_to: usize },
 }
 
-/// Compares checkpoints, oldest first, with the table as it is `now`. `log` holds
-/// the transactions of the log that checkpoints name; for a verdict other than
-/// [`Comparison::Lost`] the newest one's is enough.
+/// Compares checkpoints, oldest first, with the table's state `now`. `log` holds the
+/// transactions that the checkpoints name; for any result other than
+/// [`Comparison::Lost`] the newest checkpoint's is enough.
 pub(super) fn compare(checkpoints: &[CheckpointState], now: &TableState, log: &[Transaction]) -> Comparison {
     let Some(newest) = checkpoints.last() else { return Comparison::Intact };
     let Some(fingerprint) = newest.fingerprint else { return Comparison::Unknown };
@@ -130,12 +130,12 @@ pub(super) fn compare(checkpoints: &[CheckpointState], now: &TableState, log: &[
     let is_restarted = fingerprint.started_us != now.started_us;
     match fingerprint.check(now, log) {
         TransactionCheck::Lost => {
-            let is_true = |one: &CheckpointState| {
+            let is_valid = |one: &CheckpointState| {
                 one.fingerprint.is_some_and(|fingerprint| {
                     fingerprint.table_id == now.id && fingerprint.check(now, log) == TransactionCheck::Same
                 })
             };
-            let back_to = checkpoints.iter().rposition(is_true).unwrap_or(0);
+            let back_to = checkpoints.iter().rposition(is_valid).unwrap_or(0);
             Comparison::Lost {
                 back_to: if is_restarted { back_to.min(surely_synced(checkpoints, newest.at)) } else { back_to },
             }
@@ -148,7 +148,7 @@ pub(super) fn compare(checkpoints: &[CheckpointState], now: &TableState, log: &[
     }
 }
 
-/// The newest checkpoint that the server's machine must have written by `last`.
+/// The newest checkpoint that the server's machine must have synced by `last`.
 fn surely_synced(checkpoints: &[CheckpointState], last: UnixNanos) -> usize {
     checkpoints.iter().rposition(|one| last.since(one.at) >= UNSYNCED_NS).unwrap_or(0)
 }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_written_on_from_an_older_copy_is_told_by_time_and_writer() {
+    fn a_log_continued_from_an_older_copy_is_detected_by_time_and_writer() {
         let mut other = log(9);
         for transaction in &mut other[6..] {
             transaction.at_us += 1;
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn checkpoints_of_the_table_before_are_not_true() {
+    fn checkpoints_of_an_earlier_table_are_not_valid() {
         let mut checkpoints = checkpoints(3);
         checkpoints[0].fingerprint.as_mut().unwrap().table_id = 5;
         assert_eq!(compare(&checkpoints, &state(6, 15, 77), &log(3)[..1]), Comparison::Lost { back_to: 0 });
@@ -254,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mark_is_read_as_it_was_written(
+        fn a_fingerprint_is_read_as_it_was_written(
             table_id: i64, number: i64, logged in proptest::option::of((any::<i64>(), any::<i64>())), started_us: i64
         ) {
             let fingerprint = Fingerprint { table_id, number, logged, started_us };

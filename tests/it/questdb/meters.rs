@@ -146,7 +146,7 @@ fn a_missing_table_holds_up_descriptions_alone_and_says_what_to_do() {
     let steps = migrate(&harness.config, None).unwrap();
     assert_eq!(
         steps.iter().map(Step::to_string).collect::<Vec<_>>(),
-        ["samples_undescribed_meters: made, for what is known of the meters"]
+        ["samples_undescribed_meters: created, for meter descriptions"]
     );
     assert!(describe(&mut harness, 2, &[version(1, 0, None, "Cellar")]).unwrap());
     assert_eq!(client.count("samples_undescribed_meters"), 1);
@@ -200,7 +200,7 @@ fn a_suspended_table_or_a_server_that_is_away_confirms_no_description() {
     harness.rewind().unwrap();
     assert!(describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap());
     assert_eq!(client.count("samples_stopped_meters"), 1);
-    // Dropped and made again behind an open connection: what comes next is there.
+    // Dropped and recreated behind an open connection: what comes next is there.
     client.execute("DROP TABLE samples_stopped_meters");
     migrate(&harness.config, None).unwrap();
     assert!(describe(&mut harness, 2, &[version(2, 0, None, "Roof")]).unwrap());

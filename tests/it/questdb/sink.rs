@@ -229,7 +229,7 @@ fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
     assert_eq!(error.kind, SinkErrorKind::Waiting);
-    assert!(error.message.contains("was dropped and made again"), "{error}");
+    assert!(error.message.contains("was dropped and recreated"), "{error}");
     harness.deliver();
     assert_eq!(harness.values(), numbers(3..6), "what was confirmed before the drop is the operator's to replay");
 }
