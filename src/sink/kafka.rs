@@ -24,6 +24,8 @@
 //! - While no broker is reachable the sink is not running: it reports the failure after a
 //!   few seconds and drops its queue, so an outage holds no memory.
 
+mod acked_offsets;
+mod acked_partitions;
 mod admin;
 mod check;
 mod config;

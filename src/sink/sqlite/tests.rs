@@ -91,7 +91,7 @@ fn a_mixed_load_is_stored_exactly() {
 }
 
 #[test]
-fn a_row_says_who_brought_it_when_and_what_is_unusual() {
+fn a_row_has_its_source_receive_time_and_flags() {
     let feed = Feed::new();
     feed.append_as("building-a", Verdict::Deliverable, 1, &body(3, 1, 2.5).bytes);
     let before = feed.clock.now();

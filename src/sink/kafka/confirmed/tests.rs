@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 const TOPIC: &str = "readings";
 
-/// A sink's memory in a journal of its own. No broker: states without acked need none.
+/// A sink's confirmed states in a journal of its own. States without offsets need no broker.
 fn memory() -> (TempDir, Journal, ConfirmedStates) {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
