@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newer_counts_more() {
+    fn newer_measurements_count_more() {
         let (mut rate, start) = (CatchUpRate::default(), Clock::system().monotonic());
         for minute in 0..=20_u64 {
             let sent = if minute <= 10 { minute * 60 } else { 600 + (minute - 10) * 6_000 };

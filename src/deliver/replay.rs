@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_store_had_before_a_replay_counts_as_had_until_it_loses_it() {
+    fn records_stored_before_a_replay_count_as_stored_until_the_store_loses_them() {
         let first_not_safe = |replay: Replay, from| replay.first_not_safe(Sequence(from)).0;
         let replay = rewind(3, 10);
         assert_eq!([2, 3, 9, 10].map(|from| first_not_safe(replay, from)), [2, 10, 10, 10]);

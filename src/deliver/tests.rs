@@ -191,7 +191,7 @@ fn a_blocked_sink_does_not_hold_another_up() {
 }
 
 #[test]
-fn what_comes_before_a_record_that_fails_becomes_safe() {
+fn records_before_a_failing_record_become_safe() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     sink.fail_at(3, Fault::Blocked, u32::MAX);

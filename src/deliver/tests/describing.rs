@@ -20,7 +20,7 @@ fn describe(feed: &Feed) {
 }
 
 #[test]
-fn a_sink_that_takes_no_descriptions_goes_past_them() {
+fn a_sink_that_takes_no_descriptions_skips_them() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 2);

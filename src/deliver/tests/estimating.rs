@@ -8,7 +8,7 @@ fn of(feed: &Feed, rewind: &Rewind, safe: u64) -> Option<Estimate> {
 }
 
 #[test]
-fn what_is_counted_is_what_the_replay_sends() {
+fn an_exact_estimate_is_what_the_replay_sends() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 3);
@@ -37,7 +37,7 @@ fn what_is_counted_is_what_the_replay_sends() {
 }
 
 #[test]
-fn of_a_long_way_a_part_is_read_and_the_rest_taken_to_be_like_it() {
+fn a_long_range_is_sampled_and_extrapolated() {
     let feed = Feed::with(|options| {
         (options.record_bytes_max, options.group_bytes_max) = (16 << 10, 16 << 10);
         (options.segment_bytes, options.cap_bytes) = (64 << 10, 16 << 20);

@@ -12,7 +12,7 @@ fn keeper(feed: &Feed, letters: &DeadLetters) -> PumpHandle {
 }
 
 #[test]
-fn the_keeper_keeps_what_is_not_delivered_once_and_nothing_else() {
+fn the_keeper_keeps_undelivered_data_once_and_nothing_else() {
     let feed = Feed::new();
     let letters = feed.letters();
     feed.append_readings("acme", 1);
@@ -105,7 +105,7 @@ fn retention_takes_no_record_that_the_keeper_has_not_copied() {
 }
 
 #[test]
-fn a_sink_whose_refused_row_finds_no_room_blocks_and_says_so() {
+fn a_sink_without_room_for_a_refused_row_blocks_and_says_so() {
     let feed = Feed::new();
     let letters = feed.letters();
     let sequence = feed.append(&feed::body(9, 5, 1.5));

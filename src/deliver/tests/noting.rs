@@ -31,7 +31,7 @@ fn a_position_counts_as_noted_once_everything_below_it_was_or_was_passed_over() 
 }
 
 #[test]
-fn whoever_observes_sees_every_record_that_is_noted() {
+fn the_observer_sees_every_noted_record() {
     let feed = Feed::new();
     let coverage = Coverage::open(feed.directory.path());
     let seen = Arc::new(Mutex::new(Vec::new()));

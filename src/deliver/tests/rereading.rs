@@ -27,7 +27,7 @@ fn with_rules(feed: &Feed, sink: &Recorder, limits: Limits) -> PumpHandle {
 }
 
 #[test]
-fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
+fn undecodable_records_go_to_the_sink_when_a_replay_decodes_again() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 1);
@@ -48,7 +48,7 @@ fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
 }
 
 #[test]
-fn a_sink_that_lags_reads_otherwise_too_what_had_come_when_it_was_asked() {
+fn a_replay_of_a_lagging_sink_also_rereads_records_it_had_not_had() {
     for asked_from in [1, 4] {
         let feed = Feed::new();
         let sink = Recorder::new("sink", &feed.journal);
@@ -75,7 +75,7 @@ fn a_sink_that_lags_reads_otherwise_too_what_had_come_when_it_was_asked() {
 }
 
 #[test]
-fn every_record_is_judged_by_the_limits_of_its_day_also_by_a_pump_that_lags() {
+fn every_record_is_judged_by_its_own_rule_also_by_a_lagging_pump() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     sink.fail_at(1, Fault::Blocked, u32::MAX);
@@ -93,7 +93,7 @@ fn every_record_is_judged_by_the_limits_of_its_day_also_by_a_pump_that_lags() {
 }
 
 #[test]
-fn a_replay_by_the_current_rule_delivers_what_the_rule_of_its_day_set_aside() {
+fn a_replay_by_the_current_rule_delivers_samples_set_aside_by_an_older_rule() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     append_measured(&feed, -2 * HOUR, &accepting(HOUR));
@@ -107,7 +107,7 @@ fn a_replay_by_the_current_rule_delivers_what_the_rule_of_its_day_set_aside() {
 }
 
 #[test]
-fn a_replay_at_now_delivers_what_a_wrong_clock_set_aside() {
+fn a_replay_at_now_delivers_samples_set_aside_by_a_wrong_clock() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     let right = feed.clock.clone();

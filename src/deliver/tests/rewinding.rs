@@ -54,7 +54,7 @@ fn a_rewind_of_a_sink_that_is_not_so_far_does_nothing() {
 }
 
 #[test]
-fn a_rewind_of_one_source_leaves_the_others_out_until_where_it_began() {
+fn a_rewind_of_one_source_skips_the_others_up_to_its_end() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 2);
@@ -71,7 +71,7 @@ fn a_rewind_of_one_source_leaves_the_others_out_until_where_it_began() {
 }
 
 #[test]
-fn what_was_not_safe_before_a_rewind_is_sent_whoever_brought_it() {
+fn records_not_safe_before_a_rewind_are_sent_from_every_source() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 1);
@@ -114,7 +114,7 @@ fn a_pump_that_stopped_says_so() {
 }
 
 #[test]
-fn what_the_store_forgot_is_sent_again_once_the_lower_cursor_is_durable() {
+fn records_lost_by_the_store_are_sent_again_once_the_lower_cursor_is_durable() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 4);

@@ -268,7 +268,7 @@ mod tests {
 
         /// Whatever part of the history is lost, what is not sent again is there.
         #[test]
-        fn what_was_lost_is_sent_again(count in 1_i64..30, lost_from in 1_i64..400, written in 0_i64..400, restarted: bool) {
+        fn lost_rows_are_sent_again(count in 1_i64..30, lost_from in 1_i64..400, written in 0_i64..400, restarted: bool) {
             let checkpoints = checkpoints(count);
             let old = log(count).into_iter().filter(|transaction| transaction.number < lost_from);
             let written_on = (lost_from..lost_from + written).map(|number| logged(number, 1_000_000 + number));

@@ -71,7 +71,7 @@ fn migrate_never_changes_a_partition_count() {
 }
 
 #[test]
-fn check_says_what_is_missing() {
+fn check_names_missing_settings() {
     let config = Config::new(kafka::shared(), "topic-missing");
     let findings = check(&config);
     assert!(

@@ -64,7 +64,7 @@ fn lost_from(troubles: &[SinkError]) -> Vec<u64> {
 }
 
 #[test]
-fn files_put_back_and_written_on_get_every_row_again() {
+fn restored_and_continued_files_get_every_row_again() {
     let mut server = Server::start();
     let client = server.client().clone();
     let mut harness = harness(&client, "put_back", 2);
@@ -196,7 +196,7 @@ fn a_server_killed_while_the_sink_is_down_gets_the_last_five_minutes_again() {
 }
 
 #[test]
-fn a_purged_log_is_said_once_and_holds_nothing_up() {
+fn a_purged_log_is_warned_of_once_and_delivery_continues() {
     let server = Server::start_with(&["cairo.default.sequencer.part.txn.count=50", "cairo.wal.purge.interval=200"]);
     let client = server.client().clone();
     let mut harness = harness(&client, "purged", 2);
@@ -237,7 +237,7 @@ fn a_suspended_table_loses_nothing_that_was_confirmed_before() {
 }
 
 #[test]
-fn what_retention_took_before_the_loss_was_found_stays_lost_and_the_rest_comes() {
+fn records_deleted_before_the_loss_was_found_stay_lost_and_the_rest_comes() {
     let mut server = Server::start();
     let client = server.client().clone();
     let mut config = migrated_config(&client, "retained");

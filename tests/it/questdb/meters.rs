@@ -153,7 +153,7 @@ fn a_missing_table_holds_up_descriptions_alone_and_says_what_to_do() {
 }
 
 #[test]
-fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed() {
+fn a_wrong_table_is_altered_or_refused_before_anything_is_changed() {
     let client = Client::shared();
     let mut config = fresh_config(&client, "meters_mend");
     config.meters_table = Some(TableName::parse("named_meters").unwrap());

@@ -121,7 +121,7 @@ fn a_suspended_table_is_not_called_migrated() {
 }
 
 #[test]
-fn what_cannot_be_changed_is_refused_before_anything_is_done() {
+fn unalterable_differences_are_refused_before_anything_is_done() {
     let client = Client::shared();
     let config = fresh_config(&client, "final");
     client.execute(

@@ -132,7 +132,7 @@ fn a_server_killed_while_it_takes_rows_loses_none() {
 }
 
 #[test]
-fn a_changed_type_blocks_until_it_is_mended() {
+fn a_changed_type_blocks_until_it_is_fixed() {
     let client = Client::shared();
     let mut harness = Harness::new(&client, migrated_config(&client, "mended"));
     harness.add_seconds(0..3);
@@ -215,7 +215,7 @@ fn a_request_full_of_such_rows_blocks_and_costs_none() {
 }
 
 #[test]
-fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
+fn a_table_recreated_between_two_requests_gets_the_unconfirmed_rows() {
     let client = Client::shared();
     let mut harness = Harness::new(&client, migrated_config(&client, "again"));
     harness.rewind().unwrap();

@@ -50,7 +50,7 @@ fn a_text_of_another_kind_is_none() {
 }
 
 #[test]
-fn what_is_found_at_the_offset_decides() {
+fn the_record_at_the_offset_decides() {
     let acked_offset = acked_offset(10, b"ours");
     for (seen, judged) in [
         (ReadBackResult::Record(checksum(b"ours")), AckStatus::Kept),

@@ -59,7 +59,7 @@ fn checkpoints_above_where_the_sink_goes_on_are_cut_durably() {
 }
 
 #[test]
-fn a_start_does_not_go_back_to_what_is_retained_no_more() {
+fn a_start_does_not_go_back_below_the_oldest_record() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = Options::new(directory.path());
     (options.segment_bytes, options.cap_bytes) = (64 << 10, 256 << 10);
