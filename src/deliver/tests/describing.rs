@@ -1,5 +1,4 @@
-//! Records that describe meters: in their place to a sink that takes them, passed over
-//! by one that does not.
+//! Meter descriptions: delivered in journal order, and skipped by a sink that takes none.
 
 use super::*;
 use crate::reading::{MeterId, UnixNanos};

@@ -1,4 +1,4 @@
-//! What a replay would send is found out without sending anything.
+//! Estimates of replays, compared with real ones.
 
 use super::*;
 use crate::deliver::{Estimate, estimate};

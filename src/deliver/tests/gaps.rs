@@ -1,4 +1,4 @@
-//! What a sink will not get is noted before the sink goes on behind it.
+//! Gap records: stored before a sink skips deleted records.
 
 use super::*;
 use crate::journal::{Gap, GapReason, Optional, RecordHeader, Retention, RuleVersion, SourceId};
@@ -35,7 +35,7 @@ fn a_sink_that_is_away_too_long_is_skipped_forward_with_one_gap_and_goes_on() {
     wait_for(&pump, 3);
     wait_for_state(&pump, SinkState::Waiting);
     let first = outrun(&feed, 3);
-    // Found out while it is away, not only when it is back.
+    // Detected while the sink is away, not only when it is back.
     until("the gap is noted", || gaps(&feed) == [("sink".to_owned(), 3, first)]);
     let second = outrun(&feed, first);
     wait_for(&pump, second);
@@ -85,7 +85,7 @@ fn records_of_a_replay_that_retention_deletes_are_no_gap() {
     pump.rewind(Rewind::to(Sequence(2))).unwrap();
     wait_for_state(&pump, SinkState::Waiting);
     let first = outrun(&feed, 6);
-    until("what it had not had is a gap", || gaps(&feed) == [("sink".to_owned(), 6, first)]);
+    until("undelivered records are a gap", || gaps(&feed) == [("sink".to_owned(), 6, first)]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn records_lost_by_the_store_during_a_replay_are_a_gap_once_retention_deletes_th
     (1..1_000).for_each(|record| sink.fail_at(record, Fault::Waiting, u32::MAX));
     sink.script().is_full = false;
     let first = outrun(&feed, 9);
-    until("from what it forgot on", || gaps(&feed) == [("sink".to_owned(), 4, first)]);
+    until("the gap starts at the first lost record", || gaps(&feed) == [("sink".to_owned(), 4, first)]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The keeper and the refused rows: what is not delivered is not lost.
+//! The keeper and the refused rows: undelivered data is not lost.
 
 use super::*;
 use crate::dead_letters::{DeadLetters, OPEN_LETTERS_MAX, Row, Settlement};
@@ -57,7 +57,7 @@ fn a_refused_row_is_kept_once_with_the_record_it_came_in() {
     assert!(letters.get(LetterId(2)).is_err());
 }
 
-/// So many letters that may not give way that there is no room for another.
+/// Fills the dead letters with letters that are never evicted.
 fn fill(letters: &DeadLetters, feed: &Feed) {
     let refused = RefusedRows::new("questdb", feed.journal.clone(), letters.clone());
     let meter = MeterId::from(Uuid::from_bytes([9; 16]));
@@ -98,7 +98,7 @@ fn retention_takes_no_record_that_the_keeper_has_not_copied() {
     letters.settle(LetterId(1), Settlement::Dropped).unwrap();
     wait_for(&pump, feed.journal.next().0);
     assert_eq!(letters.open_by_kind()["undecodable"], 1);
-    until("retention takes what nobody needs", || {
+    until("retention deletes unneeded records", || {
         append_large(&feed);
         feed.journal.oldest().next > Sequence(2)
     });

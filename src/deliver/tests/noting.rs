@@ -1,4 +1,4 @@
-//! What came is noted, also past records that hold nothing to be noted.
+//! The coverage sink notes arrived readings, also past records without any.
 
 use super::*;
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ fn a_position_counts_as_noted_once_everything_below_it_was_or_was_passed_over() 
 
     let again = Coverage::open(feed.directory.path());
     let _pump = noting(&feed, &again, |_| {});
-    until("a start knows it from what was stored", || again.has_noted(end));
+    until("a start loads the stored state", || again.has_noted(end));
 }
 
 #[test]

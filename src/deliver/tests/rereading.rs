@@ -1,4 +1,4 @@
-//! Replays that read otherwise than ingest did, and restarts in the middle of one.
+//! Replays that read records differently from ingest, and restarts in the middle of one.
 
 use super::*;
 use crate::journal::Cursor;
@@ -8,7 +8,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const SECOND_NS: i64 = 1_000_000_000;
 
-/// No measurement older than so many seconds.
+/// Limits that refuse measurements older than `seconds`.
 fn accepting(age_seconds: i64) -> Limits {
     Limits { age_ns_max: age_seconds * SECOND_NS, ..Limits::DEFAULT }
 }
@@ -31,7 +31,7 @@ fn undecodable_records_go_to_the_sink_when_a_replay_decodes_again() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 1);
-    // What ingest could not read and this decoder can.
+    // Undecodable for ingest, decodable now.
     feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 5, 2.0).bytes);
     feed.append_as("acme", Verdict::Undecodable, 1, b"\xff\xff");
     let pump = started(&feed, &sink);
@@ -149,7 +149,7 @@ fn a_restart_in_the_middle_of_a_replay_reads_on_in_its_way_and_ends_where_it_wou
     let pump = started(&feed, &sink);
     wait_for(&pump, 6);
     assert!(sink.taken().ends_with(&[3, 4]), "without the last, which came later: {:?}", sink.taken());
-    until("the cursor says no more of it", || {
+    until("the cursor has no replay note", || {
         feed.journal.cursors().load("sink").unwrap().is_some_and(|cursor| cursor.note.is_empty())
     });
     assert_eq!(pump.status().replaying_until, None);

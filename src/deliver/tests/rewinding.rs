@@ -1,4 +1,4 @@
-//! Replay: what a rewind sends again, and that it is durable.
+//! Rewinds: the records sent again, and durability.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn a_rewind_is_stored_before_its_first_record_is_sent_and_survives_a_restart() {
     until("the sink is rewound", || sink.script().rewinds.contains(&(2, Some(2))));
     stop(&feed, &first);
     sink.script().faults.clear();
-    // The sink's own store may be ahead: it was not told.
+    // The sink's own store may be ahead: the rewind did not reach it.
     sink.script().stored = Some(feed.journal.position(Sequence(5)));
     let second = started(&feed, &sink);
     wait_for(&second, 5);

@@ -91,7 +91,7 @@ pub(crate) fn incompressible(count: usize) -> Vec<f64> {
     (0..count).map(|_| random.f64()).collect()
 }
 
-/// What the pump would show.
+/// The state that the pump would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     Running,
@@ -139,8 +139,8 @@ impl Driver {
         }
     }
 
-    /// What a kill and a start do: another sink, at the cursor or where the sink's own
-    /// store says, whichever is lower.
+    /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
+    /// position.
     pub(crate) fn restart(self, config: &Config) -> Self {
         let mut sink = Kafka::new("kafka", config, Clock::system(), &self.journal).unwrap();
         let stored = sink.stored_position().unwrap().map_or(self.safe, |position| position.next);

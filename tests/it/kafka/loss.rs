@@ -1,4 +1,4 @@
-//! What the brokers had acknowledged and do not have any more is found and sent again.
+//! Losses of acknowledged records: detected and sent again.
 
 use super::harness::{
     Driver, Records, State, assert_complete_and_in_order, assert_complete_and_in_order_again, consumed, foreign,

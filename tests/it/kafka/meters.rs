@@ -1,4 +1,4 @@
-//! What is known of the meters, in a compacted topic beside the readings.
+//! Meter descriptions in a compacted topic beside the readings.
 
 use super::harness::{Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, meter, now};
 use crate::support::kafka::{self, Broker, consume};

@@ -1,4 +1,4 @@
-//! A sink driven as the pump drives it, over records that the test writes.
+//! A sink that a test drives like the pump, with the test's own records.
 
 use crate::support::questdb::Client;
 use crate::support::wait;
@@ -62,7 +62,7 @@ impl Harness {
         Self { client, config, clock, sink, refused, bodies, next, journal, _directory: directory }
     }
 
-    /// What a restart of the program does: a new sink over the same checkpoints.
+    /// Restarts the sink over the same checkpoints, as the program does.
     pub(super) fn restart(&mut self) {
         (self.sink, self.refused) = sink(&self.config, &self.clock, &self.journal);
     }

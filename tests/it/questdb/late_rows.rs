@@ -1,4 +1,4 @@
-//! Late rows: held back, sent together, and never lost or put over a later value.
+//! Late rows: held back, sent together, never lost, and never stored over a later value.
 
 use super::harness::{Harness, RECEIVED_S, device, numbers};
 use super::{fresh_config, migrated_config, wait_applied};

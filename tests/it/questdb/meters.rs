@@ -1,5 +1,5 @@
-//! What is known of the meters against a real server: stored once whatever comes
-//! again, safe when the sink says so, and joined with the samples.
+//! Meter descriptions on a real server: stored once despite repeats, safe when reported, and
+//! joined with the samples.
 
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device};
 use super::{fresh_config, migrated_config, wait_applied};

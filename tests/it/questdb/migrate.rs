@@ -20,7 +20,7 @@ fn refused(config: &Config, partition: Option<PartitionUnit>) -> String {
     }
 }
 
-/// What a server with default settings is warned of, whatever its tables are.
+/// The warning about a server with default settings, independent of its tables.
 const UNSYNCED: &str = "does not sync its commits";
 
 /// The messages of the findings that are not good, but for that.
@@ -78,12 +78,12 @@ fn the_partition_unit_is_chosen_once() {
 #[test]
 fn a_missing_column_and_a_missing_key_are_added_and_the_rows_stay() {
     let client = Client::shared();
-    let config = fresh_config(&client, "mend");
+    let config = fresh_config(&client, "alter");
     client.execute(
-        "CREATE TABLE samples_mend (ts TIMESTAMP_NS, meter UUID, obis SYMBOL, value DOUBLE, mine INT) TIMESTAMP(ts) \
+        "CREATE TABLE samples_alter (ts TIMESTAMP_NS, meter UUID, obis SYMBOL, value DOUBLE, mine INT) TIMESTAMP(ts) \
          PARTITION BY DAY WAL",
     );
-    client.execute("INSERT INTO samples_mend (ts, value) VALUES ('2026-01-01T00:00:00Z', 7.5)");
+    client.execute("INSERT INTO samples_alter (ts, value) VALUES ('2026-01-01T00:00:00Z', 7.5)");
     let found = complaints(&config);
     assert!(found.iter().any(|message| message.contains("column flags SHORT is missing")), "{found:?}");
     assert!(found.iter().any(|message| message.contains("does not deduplicate")), "{found:?}");
@@ -91,12 +91,12 @@ fn a_missing_column_and_a_missing_key_are_added_and_the_rows_stay() {
     assert_eq!(
         steps[..3],
         ["source SYMBOL", "received TIMESTAMP_NS", "flags SHORT"]
-            .map(|column| format!("samples_mend: added column {column}"))
+            .map(|column| format!("samples_alter: added column {column}"))
     );
     assert!(steps[3].contains("keep the last row"), "{steps:?}");
     assert_eq!(migrate(&config, None).unwrap(), []);
     assert_eq!(complaints(&config), [""; 0]);
-    assert_eq!(rows_once_there_are(&client, 1, "SELECT value, flags FROM samples_mend"), [[json!(7.5), json!(0)]]);
+    assert_eq!(rows_once_there_are(&client, 1, "SELECT value, flags FROM samples_alter"), [[json!(7.5), json!(0)]]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn recover(confirmed: &mut ConfirmedStates, next: u64) -> AckedOffsets {
 }
 
 fn recover_in(confirmed: &mut ConfirmedStates, next: u64, topic: &str) -> AckedOffsets {
-    // Nobody listens there, so a look would fail.
+    // No broker listens there, so a check would fail.
     let config = Config::new("127.0.0.1:1", topic);
     confirmed.recover(Sequence(next), &config, &Clock::system()).unwrap()
 }
@@ -72,7 +72,7 @@ fn a_start_does_not_go_back_below_the_oldest_record() {
     let rule = journal.rule_version(&Limits::DEFAULT).unwrap();
     let received = UnixNanos(1_800_000_000_000_000_000);
     let header = RecordHeader { source, format: 1, verdict: Verdict::Deliverable, rule, received };
-    // Nobody's cursor keeps it, so retention takes what is older than the last segments.
+    // No cursor holds it, so retention deletes all but the last segments.
     while journal.oldest().next == Sequence(1) {
         journal.append(header, &[0; 4 << 10]).unwrap().wait().unwrap();
     }
@@ -107,7 +107,7 @@ fn the_newest_state_that_is_whole_is_found() {
         let is_lost = |state: &ConfirmedState| Ok(state.next.0 > first_lost);
         assert_eq!(newest_kept(&states, is_lost).unwrap(), usize::try_from(first_lost).unwrap());
     }
-    let unknown = newest_kept(&states, |_| Err(SinkError::waiting("nobody answers")));
+    let unknown = newest_kept(&states, |_| Err(SinkError::waiting("no broker answers")));
     assert!(unknown.is_err());
 }
 

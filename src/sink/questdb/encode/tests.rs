@@ -1,4 +1,4 @@
-//! What the rows of a request look like, byte by byte.
+//! The bytes of a request's rows.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What is late, and that the last value stands whatever is held and sent again.
+//! Late rows: the bound, and that the last value wins however rows are held and repeated.
 
 use super::*;
 use crate::journal::JournalId;
@@ -75,13 +75,13 @@ struct Record {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Take,
-    /// The live rows go out.
+    /// The live rows are sent.
     Send,
-    /// Both lanes go out, and are confirmed.
+    /// Live and held rows are sent and confirmed.
     SendAll,
-    /// Live rows go out and their answer is lost; everything unsafe comes again.
+    /// Live rows are sent and their answer is lost; everything unsafe is repeated.
     Rewind,
-    /// The operator sets the sink back.
+    /// The operator rewinds the sink.
     Replay(usize),
 }
 
@@ -96,7 +96,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
-/// The sink in small: two lanes in front of a store that keeps the last row of a key.
+/// A small model of the sink: live and held rows, and a store that keeps the last row of a key.
 struct Small {
     held: HeldRows,
     live: Vec<(i64, f64)>,
