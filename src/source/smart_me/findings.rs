@@ -30,7 +30,7 @@ impl Account {
     /// Whether a person has logged in, where the account needs that.
     #[must_use]
     pub fn login_state(&self, access: &Access) -> Option<Finding> {
-        matches!(self.login, Login::User { .. }).then(|| match access.look() {
+        matches!(self.login, Login::User { .. }).then(|| match access.check_login() {
             Ok(()) => Finding::new(Level::Good, format!("account '{}' is logged in", self.name)),
             Err(error) => Finding::new(Level::Warning, error.to_string()),
         })
