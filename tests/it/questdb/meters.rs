@@ -117,9 +117,9 @@ fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
         elsewhere,
     ];
     describe(&mut harness, 6, &versions).unwrap();
-    // The query of the README.
-    let readme = include_str!("../../../README.md");
-    let sql = readme.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
+    // The query of docs/smart-me.md.
+    let page = include_str!("../../../docs/smart-me.md");
+    let sql = page.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
     let sql = sql.replace("samples", "samples_exchange");
     let series: Vec<(Value, Value)> =
         client.query(&sql).into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();
