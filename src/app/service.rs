@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
+/// The time that the last tasks get after the sources, also beyond the deadline.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
 /// The running service.
 #[derive(Debug)]
 pub struct Service {
@@ -48,8 +51,7 @@ impl Service {
         let webhook = config.webhook.clone().heads_in(&config.data_directory);
         let webhook = runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
         let webhook = webhook.map_err(StartError::because)?;
-        let building = sources::Building { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
-        building.start().map_err(StartError::because)?;
+        sources::Building::new(&config, &parts, &webhook, &observer).start().map_err(StartError::because)?;
         let snapshot = status::Snapshot { parts: parts.clone(), started, tls: webhook.tls().cloned() };
         let views = views(&snapshot, &metrics);
         let commands = commands::Commands::new(&config, parts.clone());
@@ -117,6 +119,7 @@ impl Service {
         self.parts.journal.close();
         self.control.stop();
         self.stop.by(until);
+        let until = until.max(self.parts.clock.monotonic() + LAST_TASKS);
         for task in self.runtime.block_on(self.tasks.join(until)) {
             tracing::warn!(task, "the task was busy at the deadline and is cancelled");
         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 /// The same as on the status page. A source is a webhook account, a task at a
 /// [[smart_me]] account, or a [[json]] device.
 #[derive(Debug, Args)]
-#[command(after_help = "States: waiting (not begun, or its server asked for a wait), running, failing (it is tried \
+#[command(after_help = "States: waiting (its first run has not ended), running, failing (it is tried \
     again), misconfigured (somebody has to change something; the reason says what).\n\n\
     Exit codes: 0 all sources are running or waiting, 1 one is not or no service runs, 3 configuration at fault.")]
 pub(super) struct SourcesArgs {

@@ -9,7 +9,7 @@ use super::error::PumpError;
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
-use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
+use crate::journal::{Cursor, CursorError, Position, ResolvedCursor, Sequence};
 use uuid::Uuid;
 
 /// The start position of a pump.
@@ -65,8 +65,8 @@ struct StartPoint {
 
 fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint, PumpError> {
     match shared.journal.resolve(position) {
-        Resolved::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
-        Resolved::Retained(found) => {
+        ResolvedCursor::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
+        ResolvedCursor::Retained(found) => {
             tracing::warn!(
                 sink = shared.name,
                 wanted = position.next.0,
@@ -75,7 +75,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint,
             );
             Ok(StartPoint { next: found.next, gap_from: Some(position.next) })
         }
-        Resolved::UnknownJournal(found) => {
+        ResolvedCursor::UnknownJournal(found) => {
             if position.journal.0 != Uuid::nil() {
                 tracing::warn!(
                     sink = shared.name, journal = %position.journal, start = found.next.0,
@@ -84,7 +84,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint,
             }
             Ok(StartPoint { next: found.next, gap_from: None })
         }
-        Resolved::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
+        ResolvedCursor::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal that \
              fed it (was its directory restored from a copy?); restore the right one, or reset the sink with \
              `meterline journal forget {}`",
