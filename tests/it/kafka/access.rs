@@ -10,8 +10,8 @@ use tempfile::TempDir;
 const USER: &str = "meterline";
 const PASSWORD: &str = "right-horse";
 
-/// A broker that lets everybody do everything without TLS, and a user with TLS and
-/// a password only what was granted.
+/// A broker that allows everything without TLS; a user with TLS and a password may only do
+/// what was granted.
 struct Guarded {
     broker: kafka::Broker,
     port: u16,
@@ -42,7 +42,7 @@ impl Guarded {
         Self { broker, port, keys }
     }
 
-    /// The topic, made by somebody who may, and what the user is configured with.
+    /// The topic, created by an administrator, and the user's configuration.
     fn topic(&self, topic: &str, password: &str) -> Config {
         migrate(&Config::new(self.broker.brokers(), topic)).unwrap();
         let mut config = Config::new(format!("127.0.0.1:{}", self.port), topic);

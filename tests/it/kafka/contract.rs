@@ -1,4 +1,4 @@
-//! What consumers rely on.
+//! The contract with consumers.
 
 use super::harness::{
     Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, incompressible, meter, now, reading,

@@ -13,9 +13,9 @@ fn migrate_makes_the_topic_and_a_second_run_does_nothing() {
     assert_eq!(
         steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            "topic topic-made: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
+            "topic topic-made: created with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
           retention.ms=604800000, cleanup.policy=delete",
-            "topic topic-made-meters: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
+            "topic topic-made-meters: created with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
           cleanup.policy=compact"
         ]
     );
@@ -71,7 +71,7 @@ fn migrate_never_changes_a_partition_count() {
 }
 
 #[test]
-fn check_says_what_is_missing() {
+fn check_names_a_missing_topic_and_missing_brokers() {
     let config = Config::new(kafka::shared(), "topic-missing");
     let findings = check(&config);
     assert!(
