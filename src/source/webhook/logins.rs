@@ -53,7 +53,7 @@ impl FailedLogins {
         Self {
             table: Mutex::new(Table::new()),
             waiting: Semaphore::new(LATE_ANSWERS_MAX),
-            late_total: metrics::counter("meterline_webhook_logins_late_total", &[]),
+            late_total: metrics::counter("meterline_webhook_logins_delayed_total", &[]),
         }
     }
 
