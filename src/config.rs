@@ -145,9 +145,12 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
 fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let (webhook, senders) = webhook::webhook(root.section("webhook"));
-    let accounts = smart_me::smart_me(root.sections("smart_me"), &senders);
-    let names = senders.iter().map(|sender| &sender.name).chain(accounts.iter().map(|account| &account.name));
+    let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"));
+    let accounts = smart_me::smart_me(root.sections("smart_me"), &webhook_accounts);
+    let names = webhook_accounts
+        .iter()
+        .map(|webhook_account| &webhook_account.name)
+        .chain(accounts.iter().map(|account| &account.name));
     let devices = json::json(root.sections("json"), names.cloned().collect());
     let has_descriptions = accounts.iter().any(|account| account.polling.is_some());
     let sources = accounts.into_iter().map(Source::SmartMe).chain(devices.into_iter().map(Source::Json)).collect();

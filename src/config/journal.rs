@@ -1,7 +1,7 @@
 //! `[journal]`: the journal's bounds.
 
 use super::section::Section;
-use super::value::{Bytes, Kept};
+use super::value::{Bytes, KeepLimit};
 use std::time::Duration;
 
 /// The journal's bounds.
@@ -22,13 +22,13 @@ pub(super) fn journal(mut section: Section<'_>) -> Journal {
     let journal = Journal {
         cap_bytes: section.get_or("cap", Bytes(8192 * MIB)).0,
         segment_bytes: section.get_or("segment", Bytes(64 * MIB)).0,
-        retain_bytes: match section.get_or("retain", Kept::UpTo(Bytes(2048 * MIB))) {
-            Kept::UpTo(Bytes(bytes)) => bytes,
-            Kept::Forever => u64::MAX,
+        retain_bytes: match section.get_or("retain", KeepLimit::UpTo(Bytes(2048 * MIB))) {
+            KeepLimit::UpTo(Bytes(bytes)) => bytes,
+            KeepLimit::Forever => u64::MAX,
         },
-        retain_age: match section.get_or("retain_age", Kept::UpTo(Duration::from_hours(7 * 24))) {
-            Kept::UpTo(age) => age,
-            Kept::Forever => Duration::MAX,
+        retain_age: match section.get_or("retain_age", KeepLimit::UpTo(Duration::from_hours(7 * 24))) {
+            KeepLimit::UpTo(age) => age,
+            KeepLimit::Forever => Duration::MAX,
         },
     };
     if !(32 * MIB..=256 * MIB).contains(&journal.segment_bytes) {

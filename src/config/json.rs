@@ -2,8 +2,8 @@
 
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
-use super::value::Kept;
-use super::webhook::{NAME_WANTED, is_name};
+use super::value::KeepLimit;
+use super::webhook::{NAME_RULE, is_name};
 use crate::http::{basic_authorization, web_address};
 use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis};
@@ -25,7 +25,7 @@ pub(super) fn json(sections: Vec<Section<'_>>, mut taken: Vec<String>) -> Vec<De
 fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let name = section.required::<String>("name", "\"cellar\"");
     match &name {
-        Some(name) if !is_name(name) => section.fault("name", NAME_WANTED),
+        Some(name) if !is_name(name) => section.fault("name", NAME_RULE),
         Some(name) if taken.contains(name) => section.fault("name", format!("another source is called '{name}'")),
         other => taken.extend(other.clone()),
     }
@@ -34,9 +34,9 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     if every < EVERY_MIN {
         section.fault("every", "must be at least a second");
     }
-    let keep = match section.get_or("keep", Kept::UpTo(EVERY)) {
-        Kept::UpTo(interval) => Keep::FirstOfEach(interval),
-        Kept::Forever => Keep::All,
+    let keep = match section.get_or("keep", KeepLimit::UpTo(EVERY)) {
+        KeepLimit::UpTo(interval) => Keep::FirstOfEach(interval),
+        KeepLimit::Forever => Keep::All,
     };
     let time: Option<String> = section.get("time");
     let unit_ns =

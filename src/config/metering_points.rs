@@ -1,7 +1,7 @@
 //! `[[metering_point]]`: which meters measure at the same place, one after the other.
 
 use super::section::Section;
-use super::value::Texts;
+use super::value::StringList;
 use crate::meters::{Points, TEXT_CHARS_MAX};
 use crate::reading::MeterId;
 use uuid::Uuid;
@@ -11,8 +11,8 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
     let mut names: Vec<String> = Vec::new();
     for mut section in sections {
         let name = section.required::<String>("name", "\"house-1\"");
-        let meters = section.required::<Texts>("meters", "[\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]");
-        let (Some(name), Some(Texts(meters))) = (name, meters) else {
+        let meters = section.required::<StringList>("meters", "[\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]");
+        let (Some(name), Some(StringList(meters))) = (name, meters) else {
             section.finish();
             continue;
         };

@@ -2,8 +2,8 @@
 
 use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
-use super::value::Texts;
-use super::webhook::{NAME_WANTED, Sender, is_name};
+use super::value::StringList;
+use super::webhook::{NAME_RULE, WebhookAccount, is_name};
 use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, Wanted};
 use crate::wire::PayloadFormat;
 use std::num::NonZeroUsize;
@@ -31,18 +31,18 @@ const FACTOR_MAX: usize = 1_000_000;
 /// In place of ids: everybody's values.
 const ALL: &str = "all";
 
-pub(super) fn smart_me(sections: Vec<Section<'_>>, senders: &[Sender]) -> Vec<Account> {
+pub(super) fn smart_me(sections: Vec<Section<'_>>, webhook_accounts: &[WebhookAccount]) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
     for section in sections {
         let taken: Vec<String> = accounts.iter().map(|account| account.name.clone()).collect();
-        accounts.extend(account(section, senders, &taken));
+        accounts.extend(account(section, webhook_accounts, &taken));
     }
     accounts
 }
 
-fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Option<Account> {
+fn account(mut section: Section<'_>, webhook_accounts: &[WebhookAccount], taken: &[String]) -> Option<Account> {
     let name = section.required::<String>("account", "\"building-a\"");
-    let sender = name.as_ref().and_then(|name| senders.iter().find(|sender| sender.name == *name));
+    let webhook_account = name.as_ref().and_then(|name| webhook_accounts.iter().find(|it| it.name == *name));
     if name.as_ref().is_some_and(|name| taken.contains(name)) {
         section.fault("account", "has a [[smart_me]] table already; one is enough");
     }
@@ -51,10 +51,10 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
     let login = login(&mut section);
     let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
     let meter = meter(&mut section);
-    let wanted = wanted(&mut section, sender, meter);
-    let mut polling = polling(&mut section, sender.is_some(), meter);
+    let wanted = wanted(&mut section, webhook_account, meter);
+    let mut polling = polling(&mut section, webhook_account.is_some(), meter);
     let reach = reach(&mut section, polling.as_mut());
-    if let (Some(name), None) = (&name, sender) {
+    if let (Some(name), None) = (&name, webhook_account) {
         without_webhook(&section, name, polling.as_ref());
     }
     let reconcile_every = reconcile(&mut section);
@@ -68,7 +68,7 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
         wanted,
         reach,
         polling,
-        password: sender.map_or(Err(NotRotatable::NoWebhook), |sender| sender.password.clone()),
+        password: webhook_account.map_or(Err(NotRotatable::NoWebhook), |it| it.password.clone()),
         repair,
         reconcile_every,
     })
@@ -106,7 +106,7 @@ fn client(section: &mut Section<'_>) -> Option<Login> {
     let id: Option<String> = section.get("client_id");
     let secret = secret(section, CLIENT_SECRET);
     let key_file: Option<PathBuf> = section.get("token_key_file");
-    let Texts(scopes) = section.get_or("scopes", Texts(SCOPES.map(str::to_owned).to_vec()));
+    let StringList(scopes) = section.get_or("scopes", StringList(SCOPES.map(str::to_owned).to_vec()));
     let is_secret_named = ["client_secret_file", "client_secret_env"].iter().any(|key| section.has(key));
     match (id, secret, key_file) {
         // What is wrong with the secret is said already.
@@ -130,7 +130,7 @@ fn client(section: &mut Section<'_>) -> Option<Login> {
 /// was meant to be a webhook account's too.
 fn without_webhook(section: &Section<'_>, name: &str, polling: Option<&Polling>) {
     if !is_name(name) {
-        section.fault("account", NAME_WANTED);
+        section.fault("account", NAME_RULE);
     }
     let is_stored = polling.is_some_and(|polling| polling.mode == PollMode::Store);
     if !is_stored || section.has("public_url") {
@@ -150,20 +150,20 @@ fn meter(section: &mut Section<'_>) -> Option<Uuid> {
     read.map_err(|_| section.fault("meter", format!("'{text}' is no id of a device at smart-me"))).ok()
 }
 
-fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid>) -> Option<Wanted> {
+fn wanted(section: &mut Section<'_>, webhook_account: Option<&WebhookAccount>, meter: Option<Uuid>) -> Option<Wanted> {
     let public: Option<String> = section.get("public_url");
     let public = public?;
     if let Err(why) = ApiUrl::parse(&public) {
         section.fault("public_url", format!("'{public}' {why}: the address under which smart-me reaches the webhook"));
     }
-    let sender = sender?;
-    if sender.format != PayloadFormat::SmartMe {
+    let webhook_account = webhook_account?;
+    if webhook_account.format != PayloadFormat::SmartMe {
         section.fault("public_url", "smart-me's bodies cannot be read here: the webhook account has another format");
     }
     Some(Wanted {
-        url: format!("{}{}", public.trim_end_matches('/'), sender.path),
+        url: format!("{}{}", public.trim_end_matches('/'), webhook_account.path),
         meter,
-        credentials: sender.credentials.clone(),
+        credentials: webhook_account.credentials.clone(),
     })
 }
 
@@ -202,7 +202,7 @@ fn polling(section: &mut Section<'_>, has_webhook: bool, only: Option<Uuid>) -> 
 }
 
 fn values(section: &mut Section<'_>) -> ValuesOf {
-    let Texts(ids) = section.get_or("poll_values", Texts(Vec::new()));
+    let StringList(ids) = section.get_or("poll_values", StringList(Vec::new()));
     if ids.is_empty() {
         return ValuesOf::None;
     }

@@ -125,14 +125,14 @@ impl Value for Duration {
 
 /// A bound on what is kept, or the word `forever`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept<T> {
+pub(super) enum KeepLimit<T> {
     /// Not more or longer than that.
     UpTo(T),
     /// As long as there is room.
     Forever,
 }
 
-impl<T: Value> Value for Kept<T> {
+impl<T: Value> Value for KeepLimit<T> {
     fn from_text(text: &str) -> Result<Self, String> {
         if text.trim() == "forever" {
             return Ok(Self::Forever);
@@ -150,9 +150,9 @@ impl<T: Value> Value for Kept<T> {
 
 /// A list of strings; in an environment variable separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Texts(pub(super) Vec<String>);
+pub(super) struct StringList(pub(super) Vec<String>);
 
-impl Value for Texts {
+impl Value for StringList {
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(Self(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()))
     }

@@ -2,7 +2,7 @@
 
 use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret_and_file};
 use super::section::Section;
-use super::value::{Bytes, Texts};
+use super::value::{Bytes, StringList};
 use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
@@ -22,7 +22,7 @@ const OPEN_PATH: &str = "/smart-me";
 const CONNECTIONS_LIMIT: usize = 1_000_000;
 
 /// What smart-me is to be told of an account, where that is for us to do.
-pub(super) struct Sender {
+pub(super) struct WebhookAccount {
     pub(super) name: String,
     pub(super) path: String,
     /// What its bodies are.
@@ -40,9 +40,9 @@ struct Pair {
     file: Option<PathBuf>,
 }
 
-pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
+pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<WebhookAccount>) {
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    let Texts(networks) = section.get_or("behind_proxy", Texts(Vec::new()));
+    let StringList(networks) = section.get_or("behind_proxy", StringList(Vec::new()));
     let behind_proxy = networks.iter().filter_map(|text| network(&section, text)).collect();
     let tls = tls(section.section("tls"));
     if tls.is_none() && networks.is_empty() && !listen.ip().is_loopback() {
@@ -57,12 +57,18 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
     }
     let bounds = bounds(&mut section);
     let read = section.sections("account").into_iter().filter_map(account);
-    let (mut accounts, mut senders): (Vec<Account>, Vec<Sender>) = read.unzip();
+    let (mut accounts, mut webhook_accounts): (Vec<Account>, Vec<WebhookAccount>) = read.unzip();
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
         let (name, path) = (OPEN_ACCOUNT.to_owned(), OPEN_PATH.to_owned());
         let format = PayloadFormat::SmartMe;
-        senders.push(Sender { name, path, format, credentials: None, password: Err(NotRotatable::Open) });
+        webhook_accounts.push(WebhookAccount {
+            name,
+            path,
+            format,
+            credentials: None,
+            password: Err(NotRotatable::Open),
+        });
     }
     let config = Config { listen, tls, behind_proxy, accounts, bounds, heads: None };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
@@ -72,7 +78,7 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
         section.fault("", fault.to_string());
     }
     section.finish();
-    (config, senders)
+    (config, webhook_accounts)
 }
 
 /// A range of addresses or one address.
@@ -127,16 +133,16 @@ fn open_account() -> Account {
 }
 
 /// What a source may be called.
-pub(super) const NAME_WANTED: &str = "must have 1 to 64 characters and no control characters";
+pub(super) const NAME_RULE: &str = "must have 1 to 64 characters and no control characters";
 
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && !name.chars().any(char::is_control)
 }
 
-fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
+fn account(mut section: Section<'_>) -> Option<(Account, WebhookAccount)> {
     let name = section.required::<String>("name", "\"building-a\"");
     if name.as_deref().is_some_and(|name| !is_name(name)) {
-        section.fault("name", NAME_WANTED);
+        section.fault("name", NAME_RULE);
     }
     let path = section.required::<String>("path", "\"/smart-me/4f1c9a6e5f7d\"");
     let first = pair(&mut section, "username", PASSWORD);
@@ -163,9 +169,14 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
         .collect();
     let source = SourceOptions { limits, on_undecodable, undecodable_bytes_max };
     let credentials_at_smart_me = first.map(|pair| (pair.user, pair.password));
-    let sender =
-        Sender { name: name.clone(), path: path.clone(), format, credentials: credentials_at_smart_me, password };
-    Some((Account { name, path, credentials, source, format }, sender))
+    let webhook_account = WebhookAccount {
+        name: name.clone(),
+        path: path.clone(),
+        format,
+        credentials: credentials_at_smart_me,
+        password,
+    };
+    Some((Account { name, path, credentials, source, format }, webhook_account))
 }
 
 fn rotatable(first: Option<&Pair>, second: Option<&Pair>) -> Result<PasswordFile, NotRotatable> {
