@@ -1,6 +1,6 @@
 //! What `check` finds beyond the configuration file itself.
 
-mod bridge;
+mod outage;
 
 use crate::base::{self, Level};
 use crate::clock::Clock;
@@ -34,7 +34,7 @@ impl Finding {
 pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.push(data_directory(&config.data_directory));
-    found.extend(bridge::bridge(config).map(|(level, said)| Finding::new("journal", level, said)));
+    found.extend(outage::outage(config).map(|(level, said)| Finding::new("journal", level, said)));
     found.extend(config.webhook.tls.as_ref().map(certificate));
     found.extend(sources(config));
     if connect {

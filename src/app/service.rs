@@ -43,13 +43,13 @@ impl Service {
         let started = clock.now();
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
-        let observer = sources::Observer::of(&config);
+        let observer = sources::DeliveryObserver::of(&config);
         let parts = data_path(&config, &observer, runtime.handle(), clock)?;
         let webhook = config.webhook.clone().heads_in(&config.data_directory);
         let webhook = runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
         let webhook = webhook.map_err(StartError::because)?;
-        let building = sources::Building { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
-        building.start().map_err(StartError::because)?;
+        let starter = sources::SourceStarter { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
+        starter.start().map_err(StartError::because)?;
         let snapshot = status::Snapshot { parts: parts.clone(), started, tls: webhook.tls().cloned() };
         let views = views(&snapshot, &metrics);
         let commands = commands::Commands::new(&config, parts.clone());
@@ -177,7 +177,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// From the journal to the sinks, and ingest before it: what works without any source.
 fn data_path(
     config: &Config,
-    observer: &sources::Observer,
+    observer: &sources::DeliveryObserver,
     runtime: &Handle,
     clock: Clock,
 ) -> Result<Parts, StartError> {

@@ -14,9 +14,9 @@ use crate::source::webhook::Webhook;
 const WEBHOOK: &str = "webhook";
 
 /// What sources want to see of the readings that arrive, by whatever way.
-pub(super) struct Observer(WebhookCounters);
+pub(super) struct DeliveryObserver(WebhookCounters);
 
-impl Observer {
+impl DeliveryObserver {
     pub(super) fn of(config: &Config) -> Self {
         let polled = config.smart_me().filter(|account| account.polling.is_some());
         Self(WebhookCounters::of(polled.map(|account| account.name.clone())))
@@ -30,14 +30,14 @@ impl Observer {
 }
 
 /// What the configured sources are built from.
-pub(super) struct Building<'a> {
+pub(super) struct SourceStarter<'a> {
     pub(super) config: &'a Config,
     pub(super) parts: &'a Parts,
     pub(super) webhook: &'a Webhook,
-    pub(super) observer: &'a Observer,
+    pub(super) observer: &'a DeliveryObserver,
 }
 
-impl Building<'_> {
+impl SourceStarter<'_> {
     /// Starts all sources. The webhook listens already.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {

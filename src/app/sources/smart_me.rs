@@ -1,7 +1,7 @@
 //! An account at smart-me: three tasks with one budget and one login, and the actions
 //! that commands may ask for.
 
-use super::Building;
+use super::SourceStarter;
 use crate::source::smart_me::{
     Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Noted, PollMode, REGISTRATION,
     RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// And while a command waits for the answer.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 
-impl Building<'_> {
+impl SourceStarter<'_> {
     pub(super) fn start_smart_me(&self, account: &Account) -> Result<(), String> {
         let stop = self.parts.sources.stop_signal().clone();
         let access = Access::new(account, &self.config.data_directory, stop, self.parts.clock.clone());

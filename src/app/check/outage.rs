@@ -12,7 +12,7 @@ const MIB: f64 = 1_048_576.0;
 const HOURS_MIN: f64 = 12.0;
 
 /// What can be said; `None` where nothing was written yet.
-pub(super) fn bridge(config: &Config) -> Option<(Level, String)> {
+pub(super) fn outage(config: &Config) -> Option<(Level, String)> {
     let directory = config.journal_directory();
     if !directory.is_dir() {
         return None;
