@@ -1,7 +1,7 @@
 //! `meterline check`: everything that is wrong with a configuration.
 
 use super::Failure;
-use super::place::ConfigPlace;
+use super::location::ConfigLocation;
 use super::table::{print, print_json};
 use crate::app::{Finding, findings};
 use crate::base::Level;
@@ -12,7 +12,7 @@ use clap::Args;
 #[command(after_help = "Exit code 0: good, perhaps with warnings; 3: faults.")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    place: ConfigPlace,
+    location: ConfigLocation,
     /// Also ask every sink: reachable, its table or topic as wanted, its credentials good
     #[arg(long)]
     connect: bool,
@@ -22,7 +22,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let found = findings(&config, arguments.connect);
     if arguments.json {
         print_json(&found)?;

@@ -1,7 +1,7 @@
 //! `meterline dead-letters`: what could not be delivered.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::app::command;
 use crate::control::Command;
@@ -23,15 +23,15 @@ use std::str::FromStr;
 #[derive(Debug, Args)]
 pub(super) struct DeadLettersArgs {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
+enum Action {
     /// List the open letters
     List {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// Also the settled ones
         #[arg(long)]
         all: bool,
@@ -42,7 +42,7 @@ enum Verb {
     /// Show one letter and what can be read from its body
     Show {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The letter's number
         letter: u64,
         /// Print JSON
@@ -52,7 +52,7 @@ enum Verb {
     /// Write a letter's body to standard output
     Export {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The letter's number
         letter: u64,
         /// The bytes themselves instead of hexadecimal digits
@@ -66,39 +66,39 @@ enum Verb {
     /// correction has come since.
     Resubmit {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// Their numbers, or ranges like 3-17 of which the open ones are meant
         #[arg(required = true)]
-        letters: Vec<Letters>,
+        letters: Vec<LetterSelection>,
     },
     /// Settle letters that nobody needs
     Drop {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// Their numbers, or ranges like 3-17 of which the open ones are meant
         #[arg(required = true)]
-        letters: Vec<Letters>,
+        letters: Vec<LetterSelection>,
     },
 }
 
 pub(super) fn run(arguments: &DeadLettersArgs) -> Result<(), Failure> {
     match &arguments.verb {
-        Verb::List { place, all, json } => list(place, *all, *json),
-        Verb::Show { place, letter, json } => show(place, LetterId(*letter), *json),
-        Verb::Export { place, letter, raw } => export(place, LetterId(*letter), *raw),
-        Verb::Resubmit { place, letters } => settle(place, letters, |letter| Command::Resubmit { letter }),
-        Verb::Drop { place, letters } => settle(place, letters, |letter| Command::Drop { letter }),
+        Action::List { location, all, json } => list(location, *all, *json),
+        Action::Show { location, letter, json } => show(location, LetterId(*letter), *json),
+        Action::Export { location, letter, raw } => export(location, LetterId(*letter), *raw),
+        Action::Resubmit { location, letters } => settle(location, letters, |letter| Command::Resubmit { letter }),
+        Action::Drop { location, letters } => settle(location, letters, |letter| Command::Drop { letter }),
     }
 }
 
 /// One letter, or all open ones of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Letters {
+enum LetterSelection {
     One(u64),
     Range(RangeInclusive<u64>),
 }
 
-impl FromStr for Letters {
+impl FromStr for LetterSelection {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -111,15 +111,15 @@ impl FromStr for Letters {
 }
 
 /// The numbers that are meant, each once, lowest first.
-fn numbers(directory: &Path, letters: &[Letters]) -> Result<BTreeSet<u64>, Failure> {
+fn numbers(directory: &Path, letters: &[LetterSelection]) -> Result<BTreeSet<u64>, Failure> {
     let mut numbers = BTreeSet::new();
     let mut open = None;
     for letters in letters {
         match letters {
-            Letters::One(number) => {
+            LetterSelection::One(number) => {
                 numbers.insert(*number);
             }
-            Letters::Range(range) => {
+            LetterSelection::Range(range) => {
                 let open = match &open {
                     Some(open) => open,
                     None => open.insert(read_all(directory, |_| false).map_err(Failure::failed)?),
@@ -141,8 +141,8 @@ struct Line {
     body_bytes: Option<usize>,
 }
 
-fn list(place: &DataPlace, all: bool, json: bool) -> Result<(), Failure> {
-    let directory = place.load()?.dead_letters_directory();
+fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
+    let directory = location.load()?.dead_letters_directory();
     let found = if directory.is_dir() { read_all(&directory, |_| false).map_err(Failure::failed)? } else { Vec::new() };
     let shown: Vec<_> = found.iter().filter(|found| all || found.settled.is_none()).collect();
     if json {
@@ -181,12 +181,12 @@ fn state(found: &Found) -> String {
     }
 }
 
-fn find(place: &DataPlace, letter: LetterId) -> Result<Found, Failure> {
-    read_one(&place.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
+fn find(location: &DataLocation, letter: LetterId) -> Result<Found, Failure> {
+    read_one(&location.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
 }
 
-fn show(place: &DataPlace, letter: LetterId, json: bool) -> Result<(), Failure> {
-    let found = find(place, letter)?;
+fn show(location: &DataLocation, letter: LetterId, json: bool) -> Result<(), Failure> {
+    let found = find(location, letter)?;
     if json {
         return print_json(&Line {
             letter: found.id,
@@ -249,8 +249,8 @@ fn described(body: &[u8]) -> String {
     versions.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure> {
-    let body = find(place, letter)?.letter.body;
+fn export(location: &DataLocation, letter: LetterId, raw: bool) -> Result<(), Failure> {
+    let body = find(location, letter)?.letter.body;
     if raw {
         std::io::stdout().write_all(&body)?;
         return Ok(());
@@ -258,8 +258,8 @@ fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure>
     print(hex::encode(body))
 }
 
-fn settle(place: &DataPlace, letters: &[Letters], verb: impl Fn(u64) -> Command) -> Result<(), Failure> {
-    let config = place.load()?;
+fn settle(location: &DataLocation, letters: &[LetterSelection], verb: impl Fn(u64) -> Command) -> Result<(), Failure> {
+    let config = location.load()?;
     let numbers = numbers(&config.dead_letters_directory(), letters)?;
     if numbers.is_empty() {
         return print("no open dead letters there");

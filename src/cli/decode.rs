@@ -3,17 +3,17 @@
 //! Reads the body as the service does, so what it shows is what would be stored.
 
 mod input;
-mod kept;
+mod recorded;
 mod view;
 
 use super::failure::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, PayloadFormat};
 use clap::{Args, ValueEnum};
 use input::{Encoding, InputError};
-use kept::Records;
+use recorded::RecordArgs;
 use std::path::PathBuf;
 use view::Body;
 
@@ -48,9 +48,9 @@ pub(super) struct DecodeArgs {
     #[arg(long, requires = "source", conflicts_with_all = ["file", "input", "format", "received"])]
     journal: bool,
     #[command(flatten)]
-    records: Records,
+    records: RecordArgs,
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -82,7 +82,7 @@ enum ShowError {
 /// When it cannot be read or its framing is broken.
 pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
     if let Some(source) = &arguments.records.source {
-        let records = kept::records(&arguments.place.load()?, source, &arguments.records)?;
+        let records = recorded::records(&arguments.location.load()?, source, &arguments.records)?;
         return if arguments.json { print_json(&records) } else { records.iter().try_for_each(print) };
     }
     let bytes = input::bytes(arguments.file.as_deref(), arguments.input).map_err(Failure::failed)?;

@@ -1,7 +1,7 @@
 //! `meterline gaps`: what is missing of the meters' readings.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::coverage::{self, Gap};
 use clap::Args;
@@ -19,7 +19,7 @@ use serde_json::json;
     Exit codes: 0 done (also where something is missing), 1 failed, 3 configuration at fault.")]
 pub(super) struct GapsArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// Only of this account
     #[arg(long, short, value_name = "NAME")]
     account: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct GapsArgs {
 }
 
 pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let mut gaps = coverage::read(&config.data_directory).map_err(|error| Failure::Failed(error.to_string()))?;
     gaps.retain(|(gap, _)| {
         (arguments.all || gap.is_open()) && arguments.account.as_ref().is_none_or(|account| gap.source == *account)

@@ -1,7 +1,7 @@
 //! `meterline journal`: a look into the journal.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::records::open_journal;
 use super::table::{print, print_json, table};
 use crate::app::{forget_cursor, repair_segment, restore_journal};
@@ -24,9 +24,9 @@ use serde::Serialize;
 )]
 pub(super) struct JournalArgs {
     #[command(subcommand)]
-    verb: Option<Verb>,
+    verb: Option<Action>,
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// List records instead
     #[arg(long)]
     records: bool,
@@ -42,18 +42,18 @@ pub(super) struct JournalArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
+enum Action {
     /// Give up what a sink that is configured no more has not had
     ///
     /// Removes its cursor, so that the journal may let its records go. The service
     /// must not be running.
     Forget {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The sink's name, as `meterline journal` shows it
         name: String,
     },
-    /// Say that the data directory was put back in place from a copy or a snapshot
+    /// Say that the data directory was put back in location from a copy or a snapshot
     ///
     /// What is written from then on gets a journal id of its own, so that it cannot
     /// pass for the records that came after the copy was made; sinks that have seen
@@ -61,7 +61,7 @@ enum Verb {
     /// service must not be running.
     Restore {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
     },
     /// Replace a damaged segment by what can be read of it
     ///
@@ -70,7 +70,7 @@ enum Verb {
     /// sink that had not had it. The service must not be running.
     Repair {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The segment's number, as the message about the damage names it
         #[arg(long, value_name = "NUMBER")]
         segment: u64,
@@ -86,17 +86,19 @@ enum Verb {
 pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
     match &arguments.verb {
         None => look(arguments),
-        Some(Verb::Forget { place, name }) => print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?),
-        Some(Verb::Restore { place }) => print(restore_journal(&place.load()?).map_err(Failure::failed)?),
-        Some(Verb::Repair { place, segment, dead_letters, yes }) => {
-            let lines = repair_segment(&place.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
+        Some(Action::Forget { location, name }) => {
+            print(forget_cursor(&location.load()?, name).map_err(Failure::failed)?)
+        }
+        Some(Action::Restore { location }) => print(restore_journal(&location.load()?).map_err(Failure::failed)?),
+        Some(Action::Repair { location, segment, dead_letters, yes }) => {
+            let lines = repair_segment(&location.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
             print(lines.join("\n"))
         }
     }
 }
 
 fn look(arguments: &JournalArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let journal = open_journal(&config)?;
     if arguments.records {
         return list_records(arguments, &journal);

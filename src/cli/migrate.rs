@@ -1,7 +1,7 @@
 //! `meterline migrate`: brings the sinks' schemas to the needed state.
 
 use super::Failure;
-use super::place::ConfigPlace;
+use super::location::ConfigLocation;
 use super::table::{print, print_json};
 use crate::app::{Migrated, migrate};
 use clap::Args;
@@ -13,7 +13,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
     #[command(flatten)]
-    place: ConfigPlace,
+    location: ConfigLocation,
     /// Rows expected a day in QuestDB: from 5 million on a new table is partitioned by hour.
     /// Cannot be changed later; sink.questdb.partition says it directly
     #[arg(long, value_name = "NUMBER")]
@@ -24,7 +24,7 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) fn run(arguments: &MigrateArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let done = migrate(&config, arguments.rows_per_day);
     if arguments.json {
         print_json(&done)?;

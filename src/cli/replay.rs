@@ -1,7 +1,7 @@
 //! `meterline replay`: deliver again by rewinding a sink.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::app::{command, estimate_replay};
 use crate::control::{Command, Replay, ReplayEstimate, Reread};
@@ -25,7 +25,7 @@ use clap::{Args, ValueEnum};
     Samples that a replay with --redecode, --rule or --at-now does not bring any more stay in the stores.")]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// The sink: sqlite, questdb or kafka; all for every one
     #[arg(long, value_name = "NAME")]
     sink: String,
@@ -62,7 +62,7 @@ enum Rule {
 }
 
 pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let asked = Replay {
         sink: (arguments.sink != "all").then(|| arguments.sink.clone()),
         from: arguments.from.clone(),

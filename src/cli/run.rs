@@ -1,7 +1,7 @@
 //! `meterline run`: the service.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use clap::Args;
@@ -19,14 +19,14 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// How long an orderly stop may take
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = crate::config::parse_duration)]
     stop_within: Duration,
 }
 
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let format = if config.log.json { telemetry::Format::Json } else { telemetry::Format::Text };
     telemetry::install(config.log.level, format);
     let service = Service::start(config, Clock::system()).map_err(Failure::failed)?;

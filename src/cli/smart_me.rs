@@ -6,7 +6,7 @@ mod report;
 mod rotate;
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::source::smart_me::{ApiError, Evidence, Registrar, Report};
 use accounts::for_each;
@@ -30,11 +30,11 @@ pub(super) struct SmartMeArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the registrations, ours and others'
-    List(Which),
+    List(AccountArgs),
     /// Create or repair the registration
-    Register(Change),
+    Register(ChangeArgs),
     /// Remove every registration of our address
-    Remove(Change),
+    Remove(ChangeArgs),
     /// Say what the posts of an account tell of what smart-me does not publish
     Report(report::ReportArgs),
     /// Log in as a person, once, for a table with client_id and token_key_file
@@ -44,9 +44,9 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct AccountArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// Only this account; all of them by default
     #[arg(long, short, value_name = "NAME")]
     account: Option<String>,
@@ -56,9 +56,9 @@ struct Which {
 }
 
 #[derive(Debug, Args)]
-struct Change {
+struct ChangeArgs {
     #[command(flatten)]
-    which: Which,
+    accounts: AccountArgs,
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -66,7 +66,7 @@ struct Change {
 
 pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
     match &arguments.command {
-        Command::List(which) => list(which),
+        Command::List(arguments) => list(arguments),
         Command::Register(change) => {
             apply(change, async |registrar| registrar.reconcile(Evidence::default(), change.dry_run).await)
         }
@@ -77,10 +77,10 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
     }
 }
 
-fn list(which: &Which) -> Result<(), Failure> {
-    let config = which.place.load()?;
-    let accounts = for_each(&config, which.account.as_deref(), async |registrar| registrar.list().await)?;
-    if which.json {
+fn list(arguments: &AccountArgs) -> Result<(), Failure> {
+    let config = arguments.location.load()?;
+    let accounts = for_each(&config, arguments.account.as_deref(), async |registrar| registrar.list().await)?;
+    if arguments.json {
         let shown: Vec<_> = accounts
             .iter()
             .map(|(account, registrations)| json!({ "account": account, "registrations": registrations }))
@@ -116,11 +116,11 @@ fn list(which: &Which) -> Result<(), Failure> {
     )))
 }
 
-fn apply(change: &Change, work: impl AsyncFn(&Registrar) -> Result<Report, ApiError>) -> Result<(), Failure> {
-    let which = &change.which;
-    let config = which.place.load()?;
-    let done = for_each(&config, which.account.as_deref(), work)?;
-    if which.json {
+fn apply(change: &ChangeArgs, work: impl AsyncFn(&Registrar) -> Result<Report, ApiError>) -> Result<(), Failure> {
+    let arguments = &change.accounts;
+    let config = arguments.location.load()?;
+    let done = for_each(&config, arguments.account.as_deref(), work)?;
+    if arguments.json {
         let shown: Vec<_> = done
             .iter()
             .map(|(account, report)| json!({ "account": account, "steps": report.steps, "foreign": report.foreign }))

@@ -11,11 +11,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Marks that wait for their records to be stored; older ones are forgotten first.
-const MARKS_MAX: usize = 1024;
+const POSITIONS_MAX: usize = 1024;
 
 /// A moment: everything answered before it lies below the journal's end of then.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct TimedPosition {
     at: Instant,
     answered_readings: u64,
     journal_end: Sequence,
@@ -25,7 +25,7 @@ struct Mark {
 #[derive(Debug)]
 pub(super) struct Line {
     bar: ProgressBar,
-    marks: VecDeque<Mark>,
+    positions: VecDeque<TimedPosition>,
     delay: Option<Duration>,
     stored: u64,
 }
@@ -36,22 +36,22 @@ impl Line {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, marks: VecDeque::new(), delay: None, stored: 0 }
+        Self { bar, positions: VecDeque::new(), delay: None, stored: 0 }
     }
 
     pub(super) fn update(&mut self, service: &Service, sent: &Sent, gaps: Gaps) {
         let now = service.clock().monotonic();
         let stored_below = service.stored_below();
-        while let Some(mark) = self.marks.front().filter(|mark| mark.journal_end <= stored_below) {
-            self.delay = Some(now.saturating_duration_since(mark.at));
-            self.stored = mark.answered_readings;
-            self.marks.pop_front();
+        while let Some(position) = self.positions.front().filter(|position| position.journal_end <= stored_below) {
+            self.delay = Some(now.saturating_duration_since(position.at));
+            self.stored = position.answered_readings;
+            self.positions.pop_front();
         }
-        if self.marks.len() == MARKS_MAX {
-            self.marks.pop_front();
+        if self.positions.len() == POSITIONS_MAX {
+            self.positions.pop_front();
         }
         let answered_readings = sent.readings_taken;
-        self.marks.push_back(Mark { at: now, answered_readings, journal_end: service.journal_end() });
+        self.positions.push_back(TimedPosition { at: now, answered_readings, journal_end: service.journal_end() });
         self.bar.set_message(self.text(sent, gaps));
         self.bar.tick();
     }

@@ -2,7 +2,7 @@
 
 use super::accounts::{access, block_on, named};
 use crate::cli::failure::Failure;
-use crate::cli::place::DataPlace;
+use crate::cli::location::DataLocation;
 use crate::cli::table::print;
 use crate::source::smart_me::{LoggingIn, Prompt};
 use clap::Args;
@@ -18,7 +18,7 @@ use clap::Args;
 #[command(after_help = "Exit codes: 0 logged in, 1 not, 3 configuration at fault.")]
 pub(super) struct LoginArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// The account
     #[arg(long, short, value_name = "NAME")]
     account: String,
@@ -31,7 +31,7 @@ pub(super) struct LoginArgs {
 }
 
 pub(super) fn run(arguments: &LoginArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let account = named(&config, &arguments.account)?;
     let login = LoggingIn::new(account, access(&config, account), &config.data_directory).map_err(Failure::failed)?;
     let outcome = block_on(async {

@@ -2,7 +2,7 @@
 //! not publish. Bodies are those of the journal, heads those of the log of heads.
 
 use crate::cli::failure::Failure;
-use crate::cli::place::DataPlace;
+use crate::cli::location::DataLocation;
 use crate::cli::records::{each_of, open_journal};
 use crate::cli::table::{print, print_json, table};
 use crate::journal::{Record, Sequence};
@@ -32,7 +32,7 @@ const UNKNOWN: &str = "not known: no such reading in these records";
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// Whose posts
     #[arg(long, short, value_name = "NAME")]
     account: String,
@@ -83,7 +83,7 @@ struct Spread {
 }
 
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let journal = open_journal(&config)?;
     let from = journal.view().oldest().max(Sequence(journal.view().next().0.saturating_sub(arguments.records)));
     let mut report = Report::default();

@@ -9,7 +9,7 @@
 
 use super::accounts::{block_on, failed, named, registrar};
 use crate::cli::failure::Failure;
-use crate::cli::place::DataPlace;
+use crate::cli::location::DataLocation;
 use crate::cli::table::print;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -37,14 +37,14 @@ const USED_MAX: Duration = Duration::from_mins(2);
 #[command(after_help = "Exit codes: 0 done, 1 not (the old password stays valid), 3 configuration at fault.")]
 pub(super) struct RotateArgs {
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// The account
     #[arg(long, short, value_name = "NAME")]
     account: String,
 }
 
 pub(super) fn run(arguments: &RotateArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let account = named(&config, &arguments.account)?;
     let file = account.password.as_ref().map_err(|why| failed(account, why))?;
     let rotation = Rotation { config: &config, account, file };

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 /// Names the configuration.
 #[derive(Debug, Clone, Args)]
-pub(super) struct ConfigPlace {
+pub(super) struct ConfigLocation {
     /// The configuration file; without one the embedded defaults are used
     #[arg(long, short, value_name = "FILE", env = "METERLINE_CONFIG")]
     pub(super) config: Option<PathBuf>,
 }
 
-impl ConfigPlace {
+impl ConfigLocation {
     pub(super) fn load(&self) -> Result<Config, Failure> {
         Ok(config::load(self.config.as_deref())?)
     }
@@ -21,15 +21,15 @@ impl ConfigPlace {
 
 /// Names the data directory, directly or by the configuration.
 #[derive(Debug, Clone, Args)]
-pub(super) struct DataPlace {
+pub(super) struct DataLocation {
     #[command(flatten)]
-    config: ConfigPlace,
+    config: ConfigLocation,
     /// The data directory; by default the configuration's
     #[arg(long, short, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
-impl DataPlace {
+impl DataLocation {
     pub(super) fn load(&self) -> Result<Config, Failure> {
         let mut config = self.config.load()?;
         if let Some(data) = &self.data {

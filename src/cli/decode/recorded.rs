@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 /// Which records of the journal are shown.
 #[derive(Debug, Args)]
-pub(super) struct Records {
+pub(super) struct RecordArgs {
     /// Whose records: the name of a webhook account or of another source
     #[arg(long, value_name = "NAME", requires = "journal")]
     pub(super) source: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct Records {
 
 /// A record and what is in it.
 #[derive(Debug, Serialize)]
-pub(super) struct Kept {
+pub(super) struct DecodedRecord {
     sequence: u64,
     received: String,
     #[serde(flatten)]
@@ -44,26 +44,26 @@ enum Content {
 }
 
 /// The records of a source that are wanted, as they were judged at their receipt.
-pub(super) fn records(config: &Config, source: &str, wanted: &Records) -> Result<Vec<Kept>, Failure> {
+pub(super) fn records(config: &Config, source: &str, wanted: &RecordArgs) -> Result<Vec<DecodedRecord>, Failure> {
     let journal = open_journal(config)?;
     let from = wanted.from.map_or_else(|| journal.view().oldest(), Sequence);
-    let mut kept = Vec::new();
+    let mut recorded = Vec::new();
     each_of(&journal, source, from, |record| {
-        if kept.len() == wanted.limit {
+        if recorded.len() == wanted.limit {
             return ControlFlow::Break(());
         }
-        kept.push(Kept::of(record, &journal));
+        recorded.push(DecodedRecord::of(record, &journal));
         ControlFlow::Continue(())
     })?;
-    if kept.is_empty() {
+    if recorded.is_empty() {
         return Err(Failure::failed(format!(
             "the journal holds no record of '{source}' from number {from} on; `meterline journal --records` lists the sources"
         )));
     }
-    Ok(kept)
+    Ok(recorded)
 }
 
-impl Kept {
+impl DecodedRecord {
     fn of(record: &Record<'_>, journal: &Inspection) -> Self {
         let header = &record.header;
         let limits = journal.view().limits(header.rule).unwrap_or(Limits::DEFAULT);
@@ -76,7 +76,7 @@ impl Kept {
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for DecodedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "record {}, received {}", self.sequence, self.received)?;
         match &self.content {
