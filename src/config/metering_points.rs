@@ -1,4 +1,4 @@
-//! `[[metering_point]]`: which meters measure at the same place, one after the other.
+//! `[[metering_point]]`: the meters of a metering point, one after the other.
 
 use super::section::Section;
 use super::value::StringList;
@@ -21,14 +21,17 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
         }
         if names.contains(&name) {
             section
-                .fault("name", format!("'{name}' has a [[metering_point]] table already; list all its meters there"));
+                .fault("name", format!("'{name}' already has a [[metering_point]] table; list all its meters there"));
         }
         for text in meters {
             match text.parse::<Uuid>() {
-                Err(_) => section.fault("meters", format!("'{text}' is no id of a meter")),
+                Err(_) => section.fault("meters", format!("'{text}' is not the id of a meter (a UUID)")),
                 Ok(id) => {
-                    if let Err(there) = points.put(MeterId::from(id), &name) {
-                        section.fault("meters", format!("{id} is at '{there}' already; a meter is at one point"));
+                    if let Err(other) = points.put(MeterId::from(id), &name) {
+                        section.fault(
+                            "meters",
+                            format!("{id} is already at '{other}'; a meter belongs to one metering point"),
+                        );
                     }
                 }
             }
