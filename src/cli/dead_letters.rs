@@ -1,4 +1,4 @@
-//! `meterline dead-letters`: what could not be delivered.
+//! `meterline dead-letters`: lists, shows and settles undelivered data.
 
 use super::Failure;
 use super::location::DataLocation;
@@ -16,11 +16,17 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Shows and settles what could not be delivered
+/// List, show, export, re-submit or drop undelivered data
 ///
-/// Kept are bodies that could not be decoded, records with samples that were set
-/// aside, and rows that a sink refused for their own content.
+/// A dead letter keeps data that was received and could not be delivered: a body that
+/// could not be decoded, a record with implausible samples (set aside), or a row that a
+/// sink refused because of its content. It stays open until you re-submit or drop it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    meterline dead-letters list\n  \
+    meterline dead-letters show 17\n  \
+    meterline dead-letters resubmit 3-17 21\n\n\
+    Exit codes: 0 success, 1 failure, 3 error in the configuration.")]
 pub(super) struct DeadLettersArgs {
     #[command(subcommand)]
     verb: Action,
@@ -28,18 +34,18 @@ pub(super) struct DeadLettersArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List the open letters
+    /// List the open dead letters
     List {
         #[command(flatten)]
         location: DataLocation,
-        /// Also the settled ones
+        /// Include letters that are settled: re-submitted, dropped or evicted
         #[arg(long)]
         all: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show one letter and what can be read from its body
+    /// Show one letter and its decoded body
     Show {
         #[command(flatten)]
         location: DataLocation,
@@ -55,27 +61,30 @@ enum Action {
         location: DataLocation,
         /// The letter's number
         letter: u64,
-        /// The bytes themselves instead of hexadecimal digits
+        /// Write the raw bytes instead of hexadecimal digits
         #[arg(long)]
         raw: bool,
     },
-    /// Send the bodies of letters through ingest again, after what was wrong is mended
+    /// Send the bodies of letters through ingest again
     ///
-    /// It is as if the sender sent it again now: judged by today's rule, and its
-    /// values become the latest of their keys. Look first, with `show`, whether a
-    /// correction has come since.
+    /// Use it when the cause is repaired. The body is taken as if it were received now:
+    /// the current limits apply, and its values replace earlier values of the same meter,
+    /// register and time. First check with `show` that no newer value was received. The
+    /// service must be running.
     Resubmit {
         #[command(flatten)]
         location: DataLocation,
-        /// Their numbers, or ranges like 3-17 of which the open ones are meant
+        /// Numbers of letters, or ranges such as 3-17 (all open letters in the range)
         #[arg(required = true)]
         letters: Vec<LetterSelection>,
     },
-    /// Settle letters that nobody needs
+    /// Settle letters without delivering them
+    ///
+    /// The data of the letters is not delivered. The service may be running or not.
     Drop {
         #[command(flatten)]
         location: DataLocation,
-        /// Their numbers, or ranges like 3-17 of which the open ones are meant
+        /// Numbers of letters, or ranges such as 3-17 (all open letters in the range)
         #[arg(required = true)]
         letters: Vec<LetterSelection>,
     },
@@ -91,7 +100,7 @@ pub(super) fn run(arguments: &DeadLettersArgs) -> Result<(), Failure> {
     }
 }
 
-/// One letter, or all open ones of a range.
+/// One letter, or all open letters of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum LetterSelection {
     One(u64),
@@ -102,7 +111,10 @@ impl FromStr for LetterSelection {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().map_err(|_| format!("'{text}' is no letter's number"));
+        let number = |text: &str| {
+            text.parse()
+                .map_err(|_| format!("'{text}' is not the number of a letter; give a number (17) or a range (3-17)"))
+        };
         match text.split_once('-') {
             None => Ok(Self::One(number(text)?)),
             Some((first, last)) => Ok(Self::Range(number(first)?..=number(last)?)),
@@ -110,12 +122,12 @@ impl FromStr for LetterSelection {
     }
 }
 
-/// The numbers that are meant, each once, lowest first.
-fn numbers(directory: &Path, letters: &[LetterSelection]) -> Result<BTreeSet<u64>, Failure> {
+/// Returns the selected numbers, each once, lowest first.
+fn selected_numbers(directory: &Path, selections: &[LetterSelection]) -> Result<BTreeSet<u64>, Failure> {
     let mut numbers = BTreeSet::new();
     let mut open = None;
-    for letters in letters {
-        match letters {
+    for selection in selections {
+        match selection {
             LetterSelection::One(number) => {
                 numbers.insert(*number);
             }
@@ -124,8 +136,8 @@ fn numbers(directory: &Path, letters: &[LetterSelection]) -> Result<BTreeSet<u64
                     Some(open) => open,
                     None => open.insert(read_all(directory, |_| false).map_err(Failure::failed)?),
                 };
-                let is_meant = |found: &&Found| found.settled.is_none() && range.contains(&found.id.0);
-                numbers.extend(open.iter().filter(is_meant).map(|found| found.id.0));
+                let is_selected = |found: &&Found| found.settled.is_none() && range.contains(&found.id.0);
+                numbers.extend(open.iter().filter(is_selected).map(|found| found.id.0));
             }
         }
     }
@@ -161,7 +173,7 @@ fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
     for found in shown {
         letters.add_row([
             found.id.to_string(),
-            state(found),
+            state_label(found),
             found.letter.source.clone(),
             found.letter.received.to_string(),
             found.letter.sequence.to_string(),
@@ -172,12 +184,12 @@ fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
     print(letters)
 }
 
-fn state(found: &Found) -> String {
+fn state_label(found: &Found) -> String {
     match found.settled {
         None => found.letter.kind.label().to_owned(),
         Some(Settlement::Resubmitted) => format!("{}, re-submitted", found.letter.kind.label()),
         Some(Settlement::Dropped) => format!("{}, dropped", found.letter.kind.label()),
-        Some(Settlement::Evicted) => format!("{}, gave way to newer ones", found.letter.kind.label()),
+        Some(Settlement::Evicted) => format!("{}, evicted for newer ones", found.letter.kind.label()),
     }
 }
 
@@ -199,7 +211,7 @@ fn show(location: &DataLocation, letter: LetterId, json: bool) -> Result<(), Fai
     print(format!(
         "letter {}: {}\nsource {}, received {}\nrecord {} of journal {}\nreason: {}",
         found.id,
-        state(&found),
+        state_label(&found),
         letter.source,
         letter.received,
         letter.sequence,
@@ -217,10 +229,10 @@ fn show(location: &DataLocation, letter: LetterId, json: bool) -> Result<(), Fai
 
 fn contents(format: u16, body: &[u8]) -> String {
     let Some(format) = PayloadFormat::from_number(format) else {
-        return format!("payload format {format} is not known to this program");
+        return format!("unknown payload format {format}; a newer version of meterline may decode it");
     };
     if format == PayloadFormat::Meters {
-        return described(body);
+        return meter_descriptions(body);
     }
     let readings = match wire::readings(format, body) {
         Ok(readings) => readings,
@@ -239,7 +251,7 @@ fn contents(format: u16, body: &[u8]) -> String {
     lines.join("\n")
 }
 
-fn described(body: &[u8]) -> String {
+fn meter_descriptions(body: &[u8]) -> String {
     let versions = match wire::meters::versions(body) {
         Ok(versions) => versions,
         Err(error) => return format!("cannot be decoded: {error}"),
@@ -258,14 +270,18 @@ fn export(location: &DataLocation, letter: LetterId, raw: bool) -> Result<(), Fa
     print(hex::encode(body))
 }
 
-fn settle(location: &DataLocation, letters: &[LetterSelection], verb: impl Fn(u64) -> Command) -> Result<(), Failure> {
+fn settle(
+    location: &DataLocation,
+    selections: &[LetterSelection],
+    to_command: impl Fn(u64) -> Command,
+) -> Result<(), Failure> {
     let config = location.load()?;
-    let numbers = numbers(&config.dead_letters_directory(), letters)?;
+    let numbers = selected_numbers(&config.dead_letters_directory(), selections)?;
     if numbers.is_empty() {
-        return print("no open dead letters there");
+        return print("no open dead letters in this range");
     }
     for number in numbers {
-        print(command(&config, verb(number)).map_err(Failure::failed)?.join("\n"))?;
+        print(command(&config, to_command(number)).map_err(Failure::failed)?.join("\n"))?;
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! Where the configuration and the data are: shared options of the commands.
+//! The options `--config` and `--data`, shared by the commands.
 
 use super::Failure;
 use crate::config::{self, Config};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Names the configuration.
+/// The location of the configuration.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConfigLocation {
-    /// The configuration file; without one the embedded defaults are used
+    /// The configuration file; without one the defaults apply
     #[arg(long, short, value_name = "FILE", env = "METERLINE_CONFIG")]
     pub(super) config: Option<PathBuf>,
 }
@@ -19,12 +19,12 @@ impl ConfigLocation {
     }
 }
 
-/// Names the data directory, directly or by the configuration.
+/// The location of the data directory: given directly or by the configuration.
 #[derive(Debug, Clone, Args)]
 pub(super) struct DataLocation {
     #[command(flatten)]
     config: ConfigLocation,
-    /// The data directory; by default the configuration's
+    /// The data directory; by default the one in the configuration
     #[arg(long, short, value_name = "DIR")]
     data: Option<PathBuf>,
 }

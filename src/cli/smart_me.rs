@@ -1,4 +1,4 @@
-//! `meterline smart-me`: logins and webhook registrations of accounts at smart-me.
+//! `meterline smart-me`: manages logins and webhook registrations at smart-me.
 
 mod accounts;
 mod login;
@@ -13,14 +13,15 @@ use accounts::for_each;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-/// Look after the accounts at smart-me: logins and webhook registrations
+/// Manage logins and webhook registrations at smart-me
 ///
-/// Each [[smart_me]] table of the configuration names an account, how to log in,
-/// and the public address of the webhook. Registrations of other programs are
-/// shown and never touched.
+/// Each [[smart_me]] table of the configuration names an account, its login and the
+/// public address of the webhook. Registrations of other programs are listed and never
+/// changed.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 done (list: every account has its registration), 1 not, 3 configuration at fault."
+    after_help = "Exit codes: 0 success (list: each account has exactly one correct registration), 1 failure, 3 error\n\
+    in the configuration."
 )]
 pub(super) struct SmartMeArgs {
     #[command(subcommand)]
@@ -29,17 +30,17 @@ pub(super) struct SmartMeArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the registrations, ours and others'
+    /// List the registrations of this service and of other programs
     List(AccountArgs),
     /// Create or repair the registration
     Register(ChangeArgs),
-    /// Remove every registration of our address
+    /// Remove all registrations of this service's address
     Remove(ChangeArgs),
-    /// Say what the posts of an account tell of what smart-me does not publish
+    /// Report undocumented properties of an account's posts, such as time scales and intervals
     Report(report::ReportArgs),
-    /// Log in as a person, once, for a table with client_id and token_key_file
+    /// Log in as a user, once, for a [[smart_me]] table with client_id and token_key_file
     Login(login::LoginArgs),
-    /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
+    /// Replace the webhook password, here and at smart-me, without refusing a reading
     Rotate(rotate::RotateArgs),
 }
 
@@ -47,10 +48,10 @@ enum Command {
 struct AccountArgs {
     #[command(flatten)]
     location: DataLocation,
-    /// Only this account; all of them by default
+    /// Only this account; by default all accounts
     #[arg(long, short, value_name = "NAME")]
     account: Option<String>,
-    /// Print as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +60,7 @@ struct AccountArgs {
 struct ChangeArgs {
     #[command(flatten)]
     accounts: AccountArgs,
-    /// Only say what would be done
+    /// Only print the steps; change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -87,7 +88,7 @@ fn list(arguments: &AccountArgs) -> Result<(), Failure> {
             .collect();
         print_json(&shown)?;
     } else {
-        let mut rows = table(&["account", "registration", "kind", "meter", "posts to", "is"]);
+        let mut rows = table(&["account", "registration", "kind", "meter", "posts to", "state"]);
         for (account, registration) in
             accounts.iter().flat_map(|(account, all)| all.iter().map(move |registration| (account, registration)))
         {
@@ -102,17 +103,17 @@ fn list(arguments: &AccountArgs) -> Result<(), Failure> {
         }
         print(rows)?;
     }
-    let lacking: Vec<&str> = accounts
+    let incorrect: Vec<&str> = accounts
         .iter()
         .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_right()).count() != 1)
         .map(|(account, _)| account.as_str())
         .collect();
-    if lacking.is_empty() {
+    if incorrect.is_empty() {
         return Ok(());
     }
     Err(Failure::Failed(format!(
-        "not exactly one right registration: {}; `meterline smart-me register` mends that",
-        lacking.join(", ")
+        "not exactly one correct registration: {}; run `meterline smart-me register` to repair it",
+        incorrect.join(", ")
     )))
 }
 
@@ -135,7 +136,7 @@ fn apply(change: &ChangeArgs, work: impl AsyncFn(&Registrar) -> Result<Report, A
             print(format!("{account}: nothing to do"))?;
         }
         if report.foreign > 0 {
-            print(format!("{account}: registrations of other programs, left alone: {}", report.foreign))?;
+            print(format!("{account}: registrations of other programs (unchanged): {}", report.foreign))?;
         }
     }
     Ok(())

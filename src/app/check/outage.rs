@@ -1,5 +1,5 @@
-//! How long an outage of the sinks the journal's cap bridges, at the rate that was
-//! measured: what the whole segments took, over the time in which they came.
+//! The longest outage of the sinks that the journal can hold, at the measured rate: bytes
+//! of the complete segments, divided by the time in which they were received.
 
 use crate::base::Level;
 use crate::config::Config;
@@ -8,42 +8,42 @@ use crate::reading::UnixNanos;
 
 const NANOS_PER_HOUR: f64 = 3_600e9;
 const MIB: f64 = 1_048_576.0;
-/// Shorter than a night with nobody awake.
+/// Less than a night without an operator is a warning.
 const HOURS_MIN: f64 = 12.0;
 
-/// What can be said; `None` where nothing was written yet.
-pub(super) fn outage(config: &Config) -> Option<(Level, String)> {
+/// Returns the finding; `None` if no journal exists yet.
+pub(super) fn finding(config: &Config) -> Option<(Level, String)> {
     let directory = config.journal_directory();
     if !directory.is_dir() {
         return None;
     }
-    let looked = inspect::open(&directory).map_err(|error| error.to_string());
-    match looked.and_then(|journal| rate(journal.view()).map_err(|error| error.to_string())) {
-        Ok(Some(rate)) => Some(sentence(config.journal.cap_bytes, &rate)),
+    let inspection = inspect::open(&directory).map_err(|error| error.to_string());
+    match inspection.and_then(|journal| rate(journal.view()).map_err(|error| error.to_string())) {
+        Ok(Some(rate)) => Some(judge(config.journal.cap_bytes, &rate)),
         Ok(None) => Some((
             Level::Good,
-            "how long an outage the journal's cap bridges cannot be said before its first segment is whole".to_owned(),
+            "the longest outage that the journal can hold is unknown until its first segment is complete".to_owned(),
         )),
         Err(error) => Some((Level::Fault, error)),
     }
 }
 
-/// Bytes, and the hours in which they came.
+/// Bytes, and the hours in which they were received.
 struct Rate {
     bytes: f64,
     hours: f64,
 }
 
-/// Of all segments that are whole; `None` where there are too few.
+/// Returns the rate of all complete segments; `None` if there are too few.
 fn rate(journal: &View) -> Result<Option<Rate>, ReadError> {
     let segments = journal.segments();
-    let [whole @ .., last] = segments.as_slice() else { return Ok(None) };
-    let Some(first) = whole.first() else { return Ok(None) };
-    let (Some(begun), Some(ended)) = (received(journal, first.name.first)?, received(journal, last.name.first)?) else {
+    let [complete @ .., last] = segments.as_slice() else { return Ok(None) };
+    let Some(first) = complete.first() else { return Ok(None) };
+    let (Some(start), Some(end)) = (received(journal, first.name.first)?, received(journal, last.name.first)?) else {
         return Ok(None);
     };
-    let hours = ended.since(begun) as f64 / NANOS_PER_HOUR;
-    let bytes = bytes(whole);
+    let hours = end.since(start) as f64 / NANOS_PER_HOUR;
+    let bytes = bytes(complete);
     Ok((hours > 0.0 && bytes > 0.0).then_some(Rate { bytes, hours }))
 }
 
@@ -58,18 +58,18 @@ fn received(journal: &View, sequence: Sequence) -> Result<Option<UnixNanos>, Rea
     Ok(journal.reader(sequence)?.read()?.map(|record| record.header.received))
 }
 
-fn sentence(cap_bytes: u64, rate: &Rate) -> (Level, String) {
-    let an_hour = rate.bytes / rate.hours;
-    let hours = cap_bytes as f64 / an_hour;
+fn judge(cap_bytes: u64, rate: &Rate) -> (Level, String) {
+    let bytes_per_hour = rate.bytes / rate.hours;
+    let hours = cap_bytes as f64 / bytes_per_hour;
     let (level, advice) = if hours < HOURS_MIN { (Level::Warning, "; raise journal.cap") } else { (Level::Good, "") };
-    let said = format!(
-        "the journal's cap of {:.0} MiB bridges about {hours:.0} hours of an outage at {:.1} MiB an hour, measured over \
-         {:.1} hours{advice}",
+    let message = format!(
+        "the journal (cap {:.0} MiB) holds about {hours:.0} hours of data at {:.1} MiB per hour, measured over {:.1} \
+         hours{advice}",
         cap_bytes as f64 / MIB,
-        an_hour / MIB,
+        bytes_per_hour / MIB,
         rate.hours
     );
-    (level, said)
+    (level, message)
 }
 
 #[cfg(test)]
@@ -79,16 +79,16 @@ mod tests {
     use crate::journal::Verdict;
 
     #[test]
-    fn the_rate_is_that_of_the_whole_segments() {
+    fn the_rate_is_measured_over_the_complete_segments() {
         let feed = Feed::new();
         let second = feed.clock.now();
-        assert!(rate(look(&feed).view()).unwrap().is_none(), "nothing is there");
+        assert!(rate(inspection(&feed).view()).unwrap().is_none(), "the journal is empty");
         let noise = vec![0x7a; 1_000_000];
         for _ in 0..9 {
             feed.append_as("acme", Verdict::Undecodable, 1, &noise);
         }
-        // Two segments of four records are whole; the clock stood still meanwhile, but for what this took.
-        let found = rate(look(&feed).view()).unwrap().unwrap();
+        // Two segments of four records are complete. The clock stood still, except for the test's own run time.
+        let found = rate(inspection(&feed).view()).unwrap().unwrap();
         let took_ns = feed.clock.now().since(second) as f64;
         assert!(found.hours * NANOS_PER_HOUR <= took_ns);
         assert!((4e6..12.6e6).contains(&found.bytes), "{}", found.bytes);
@@ -96,21 +96,21 @@ mod tests {
 
     #[test]
     fn less_than_a_night_is_a_warning() {
-        let (level, said) = sentence(100 << 20, &Rate { bytes: 50.0 * MIB, hours: 5.0 });
+        let (level, message) = judge(100 << 20, &Rate { bytes: 50.0 * MIB, hours: 5.0 });
         assert_eq!(
-            (level, said.as_str()),
+            (level, message.as_str()),
             (
                 Level::Warning,
-                "the journal's cap of 100 MiB bridges about 10 hours of an outage at 10.0 MiB an hour, measured over 5.0 \
-                 hours; raise journal.cap"
+                "the journal (cap 100 MiB) holds about 10 hours of data at 10.0 MiB per hour, measured over 5.0 hours; \
+                 raise journal.cap"
             )
         );
-        let (level, said) = sentence(8 << 30, &Rate { bytes: 10.0 * MIB, hours: 100.0 });
+        let (level, message) = judge(8 << 30, &Rate { bytes: 10.0 * MIB, hours: 100.0 });
         assert_eq!(level, Level::Good);
-        assert!(said.contains("about 81920 hours"), "{said}");
+        assert!(message.contains("about 81920 hours"), "{message}");
     }
 
-    fn look(feed: &Feed) -> inspect::Inspection {
+    fn inspection(feed: &Feed) -> inspect::Inspection {
         inspect::open(&feed.directory.path().join("journal")).unwrap()
     }
 }

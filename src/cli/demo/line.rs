@@ -1,7 +1,7 @@
-//! The demo's one live line: readings received, readings stored, how long from the
-//! answer to stored, and what was missing.
+//! The demo's status line: readings received, readings stored, the time from answer to
+//! store, and gaps.
 
-use super::cloud::trouble;
+use super::cloud::send_failures;
 use super::gaps::Gaps;
 use crate::app::Service;
 use crate::journal::Sequence;
@@ -10,10 +10,10 @@ use meterline_load::cloud::Sent;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Marks that wait for their records to be stored; older ones are forgotten first.
+/// Positions whose records are not stored yet; the oldest are dropped first.
 const POSITIONS_MAX: usize = 1024;
 
-/// A moment: everything answered before it lies below the journal's end of then.
+/// The end of the journal at a time: every record answered before is below it.
 #[derive(Debug, Clone, Copy)]
 struct TimedPosition {
     at: Instant,
@@ -21,7 +21,7 @@ struct TimedPosition {
     journal_end: Sequence,
 }
 
-/// The live line, on a terminal; on anything else it is silent until the end.
+/// The status line. On a terminal it is updated; elsewhere it is printed once at the end.
 #[derive(Debug)]
 pub(super) struct Line {
     bar: ProgressBar,
@@ -67,9 +67,9 @@ impl Line {
             Some(delay) => format!("{} ms", delay.as_millis()),
             None => "not measured yet".to_owned(),
         };
-        let trouble = trouble(sent).map(|trouble| format!(" · {trouble}")).unwrap_or_default();
+        let failures = send_failures(sent).map(|failures| format!(" · {failures}")).unwrap_or_default();
         format!(
-            "{} readings received · {} stored · answer to stored about {delay}{gaps}{trouble}",
+            "{} readings received · {} stored · answer to stored about {delay}{gaps}{failures}",
             HumanCount(sent.readings_taken),
             HumanCount(self.stored),
         )
