@@ -56,7 +56,7 @@ pub struct Replay {
     pub from: String,
     /// Restricts the replay to the records of this source.
     pub source: Option<String>,
-    /// The way of reading the records again.
+    /// The differences to the reading at receipt.
     #[serde(default)]
     pub reread: Reread,
 }

@@ -37,7 +37,7 @@ pub struct Admin {
 
 /// The error of a failed start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} for the admin page (admin.listen): {source}")]
+#[error("cannot listen on {address}: {source}; change admin.listen, or stop the program that uses the port")]
 pub struct StartError {
     address: SocketAddr,
     source: std::io::Error,

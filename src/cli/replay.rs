@@ -9,11 +9,12 @@ use clap::{Args, ValueEnum};
 
 /// Deliver records again, from a given time on
 ///
-/// Use it when a store lost data, or after you changed limits or metering points. The
-/// sink's cursor goes back to the first record received at or after the given time. The
-/// sink then gets all records from there on, up to now, in journal order. Data that the
-/// store already has is not duplicated. A replay cannot be stopped, not even by a restart
-/// of the service: use --dry-run first to see its size. The service may be running or not.
+/// Use it when a store lost data, or to apply corrected limits to recorded data. The sink's
+/// cursor goes back to the first record received at or after the given time. The sink then
+/// gets all records from there on, up to now, in journal order. QuestDB and SQLite do not
+/// store a sample twice; Kafka gets the messages again. A replay cannot be stopped, not even
+/// by a restart of the service: use --dry-run first to see its size. The service may be
+/// running or not.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline replay --config meterline.toml --sink questdb --from 2026-11-22T00:00:00Z\n  \

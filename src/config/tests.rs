@@ -317,7 +317,7 @@ fn invalid_toml_is_one_fault_with_its_line() {
     assert!(found[0].starts_with("m.toml:2: syntax: invalid TOML"), "{found:?}");
 }
 
-/// The example with every commented key switched on, its secrets in a directory.
+/// The example with all commented keys enabled and its secrets in a directory.
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn whole_example(secrets: &Path) -> String {
     let mut text = String::new();
@@ -328,17 +328,17 @@ fn whole_example(secrets: &Path) -> String {
         });
         let line = key.unwrap_or(line);
         if line.starts_with("token_file") {
-            continue; // a token stands instead of a user name and password
+            continue; // a token excludes a user name and password
         }
         if line.starts_with("client_") || line.starts_with("token_key_file") {
-            continue; // a key stands instead of a client
+            continue; // an API key excludes a client
         }
         if line.starts_with("required = ") {
-            text.push_str("required = false\n"); // what the lag below it needs
+            text.push_str("required = false\n"); // max_lag needs it
             continue;
         }
         if line.starts_with("security = ") {
-            text.push_str("security = \"sasl_tls\"\n"); // what the user name below it needs
+            text.push_str("security = \"sasl_tls\"\n"); // the user name needs it
             continue;
         }
         text.push_str(&line.replace("/etc/meterline", &secrets.display().to_string()));

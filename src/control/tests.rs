@@ -80,7 +80,7 @@ fn a_command_whose_client_dies_is_carried_out_and_an_incomplete_one_is_not() {
     });
     connect(&directory).write_all(b"{\"command\":\"drop\",\"letter\":7}\n").unwrap();
     connect(&directory).write_all(b"{\"command\":\"drop\",\"letter\":7").unwrap();
-    // It comes after both, and is still answered.
+    // This command is sent after both and is answered.
     ask(directory.path(), &Command::Status).unwrap();
     assert_eq!(carried_out.load(Ordering::SeqCst), 1);
     control.stop();

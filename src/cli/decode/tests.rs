@@ -57,7 +57,7 @@ fn json_holds_the_same_with_nanoseconds() {
 }
 
 #[test]
-fn what_would_be_set_aside_says_why() {
+fn a_value_that_would_be_set_aside_has_a_reason() {
     let text = shown(ODD, None).unwrap().to_string();
     assert_eq!(
         text,
@@ -88,7 +88,7 @@ fn raw_bytes_and_digits_with_blanks_are_the_same_body() {
 }
 
 #[test]
-fn a_fault_is_a_sentence_with_its_place() {
+fn an_error_names_its_location() {
     let cut = &OFFICIAL[..OFFICIAL.len() - 2];
     assert_eq!(
         shown(cut, None).unwrap_err().to_string(),

@@ -60,7 +60,7 @@ struct Report {
     time_kinds: BTreeMap<String, usize>,
     unknown_fields: BTreeMap<String, usize>,
     devices_per_post: Option<Spread>,
-    pace_ms: Option<Spread>,
+    interval_ms: Option<Spread>,
     repeats_same_values: usize,
     repeats_other_values: usize,
     codes: BTreeMap<String, usize>,
@@ -167,7 +167,7 @@ impl Report {
         let intervals = observed.values.values().flat_map(|times| {
             times.keys().zip(times.keys().skip(1)).map(|(before, after)| after.since(*before) / 1_000_000)
         });
-        self.pace_ms = Spread::of(intervals.collect());
+        self.interval_ms = Spread::of(intervals.collect());
         self.devices_per_post = Spread::of(observed.devices);
     }
 }
@@ -201,11 +201,11 @@ fn show(report: &Report, account: &str, from: Sequence) -> Result<(), Failure> {
     rows.add_row(["readings", &report.readings.to_string()]);
     rows.add_row(["bodies that cannot be decoded", &report.undecodable.to_string()]);
     rows.add_row(["devices per post", &spread(report.devices_per_post)]);
-    rows.add_row(["send interval of a meter in ms", &spread(report.pace_ms)]);
+    rows.add_row(["send interval of a meter in ms", &spread(report.interval_ms)]);
     rows.add_row(["repeats with the same values", &report.repeats_same_values.to_string()]);
     rows.add_row(["repeats with other values", &report.repeats_other_values.to_string()]);
     rows.add_row(["time scales", &listed(&report.time_scales)]);
-    rows.add_row(["kinds of time", &listed(&report.time_kinds)]);
+    rows.add_row(["time kinds", &listed(&report.time_kinds)]);
     rows.add_row(["unknown fields", &listed(&report.unknown_fields)]);
     rows.add_row(["OBIS codes", &listed(&report.codes)]);
     rows.add_row(["requests in the header log", &report.heads.to_string()]);
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(report.codes["1-0:1.8.0*255 active energy import"], 6);
         assert_eq!(report.codes["1-0:250.99.7*255 not in the registry"], 6);
         assert_eq!(report.devices_per_post, Some(Spread { least: 0, median: 1, greatest: 2 }));
-        assert_eq!(report.pace_ms, Some(Spread { least: 900_000, median: 900_000, greatest: 900_000 }));
+        assert_eq!(report.interval_ms, Some(Spread { least: 900_000, median: 900_000, greatest: 900_000 }));
         assert_eq!((report.repeats_same_values, report.repeats_other_values), (2, 1));
     }
 
@@ -266,7 +266,7 @@ mod tests {
     fn without_readings_the_spreads_are_unknown() {
         let mut report = Report::default();
         report.finish();
-        assert_eq!((report.pace_ms, report.devices_per_post), (None, None));
+        assert_eq!((report.interval_ms, report.devices_per_post), (None, None));
         assert_eq!(listed(&report.codes), "none");
     }
 }
