@@ -38,7 +38,10 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     }
     let faults = found.iter().filter(|finding| finding.level == Level::Fault).count();
     if faults > 0 {
-        return Err(Failure::Configuration(format!("{faults} of {} findings are faults; correct them and run the check again", found.len())));
+        return Err(Failure::Configuration(format!(
+            "{faults} of {} findings are faults; correct them and run the check again",
+            found.len()
+        )));
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ impl Reporter {
             }
             State::Running if state != State::Waiting => tracing::info!(source, kind, "the source is running again"),
             _ => {
-                tracing::debug!(source, kind, why, state = self.description.state.label(), "the source's state changed")
+                tracing::debug!(source, kind, state = self.description.state.label(), "the source's state changed")
             }
         }
     }

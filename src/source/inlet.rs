@@ -61,7 +61,7 @@ impl Inlet {
         Self {
             entrance,
             keep,
-            last: LruCache::new(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
+            last: LruCache::sparse(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),

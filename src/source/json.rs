@@ -17,7 +17,7 @@ use crate::vendor::Reading;
 use crate::vendor::json::{Mapping, read};
 use crate::wire::batch::Original;
 use hyper::Uri;
-use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -97,7 +97,8 @@ struct Json {
 
 impl Polled for Json {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let mut request = hyper::Request::get(self.uri.clone());
+        // Small devices have few sockets: none is kept open between turns.
+        let mut request = hyper::Request::get(self.uri.clone()).header(CONNECTION, "close");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }

@@ -22,8 +22,8 @@ impl SourceStarter<'_> {
     pub(super) fn start_smart_me(&self, account: &Account) -> Result<(), String> {
         let stop = self.parts.sources.stop_signal().clone();
         let access = Access::new(account, &self.config.data_directory, stop, self.parts.clock.clone());
-        for finding in account.findings(&access, &self.config.data_directory) {
-            tracing::info!(account = account.name, "{finding}");
+        for warning in account.warnings(&self.config.data_directory) {
+            tracing::warn!(account = account.name, "{warning}");
         }
         let client = Client::new(account.clone(), access.clone(), REQUEST_WAIT_MAX);
         if let (Some(wanted), Some(pairs)) = (&account.wanted, self.webhook.pairs(&account.name)) {

@@ -95,8 +95,8 @@ fn an_error_names_its_location() {
         "not a valid body of this format (--format selects it): byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"
     );
     let error = |text: &str| input::decode(text.into(), Encoding::Hex).unwrap_err().to_string();
-    assert!(error("0a 5x").starts_with("the input is not hexadecimal: Invalid character 'x' at position 3; give"));
-    assert!(error("0a5").starts_with("the input is not hexadecimal: Odd number of digits; give"));
+    assert!(error("0a 5x").starts_with("the input is not hexadecimal: Invalid character 'x' at position 3; use"));
+    assert!(error("0a5").starts_with("the input is not hexadecimal: Odd number of digits; use"));
     let missing = input::bytes(Some(std::path::Path::new("/nowhere/body.bin")), Encoding::Auto).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read /nowhere/body.bin: "));
 }

@@ -131,7 +131,7 @@ impl Rotation<'_> {
             if clock.elapsed(began) > WAIT_MAX {
                 return Err(Failure::failed("a sender still uses the old password"));
             }
-            block_on(tokio::time::sleep(POLL_INTERVAL))?;
+            block_on(async { tokio::time::sleep(POLL_INTERVAL).await })?;
             let now = self.reload()?.unwrap_or(used);
             if now != used {
                 (used, used_at) = (now, clock.monotonic());

@@ -7,9 +7,9 @@ use crate::base::{Finding, Level};
 use std::path::Path;
 
 impl Account {
-    /// What an operator should know of this account.
+    /// Warnings about this account's configuration and an unfinished rotation.
     #[must_use]
-    pub fn findings(&self, access: &Access, data_directory: &Path) -> Vec<Finding> {
+    pub fn warnings(&self, data_directory: &Path) -> Vec<Finding> {
         let rotation = self.is_rotating().then(|| {
             Finding::new(
                 Level::Warning,
@@ -20,17 +20,25 @@ impl Account {
                 ),
             )
         });
-        rotation.into_iter().chain(self.login_finding(access, data_directory)).collect()
+        rotation.into_iter().chain(self.login_warning(data_directory)).collect()
     }
 
     fn is_rotating(&self) -> bool {
         self.password.as_ref().is_ok_and(PasswordFile::is_rotating)
     }
 
-    fn login_finding(&self, access: &Access, data_directory: &Path) -> Option<Finding> {
+    /// Whether a person has logged in, where the account needs that.
+    #[must_use]
+    pub fn login_state(&self, access: &Access) -> Option<Finding> {
+        matches!(self.login, Login::User { .. }).then(|| match access.look() {
+            Ok(()) => Finding::new(Level::Good, format!("account '{}' is logged in", self.name)),
+            Err(error) => Finding::new(Level::Warning, error.to_string()),
+        })
+    }
+
+    fn login_warning(&self, data_directory: &Path) -> Option<Finding> {
         let name = &self.name;
         match &self.login {
-            Login::ApiKey(_) | Login::Client { .. } => None,
             Login::Basic { .. } => Some(Finding::new(
                 Level::Warning,
                 format!(
@@ -45,10 +53,7 @@ impl Account {
                      exposes the login: put it elsewhere"
                 ),
             )),
-            Login::User { .. } => Some(match access.look() {
-                Ok(()) => Finding::new(Level::Good, format!("account '{name}' is logged in")),
-                Err(error) => Finding::new(Level::Warning, error.to_string()),
-            }),
+            Login::ApiKey(_) | Login::Client { .. } | Login::User { .. } => None,
         }
     }
 }
