@@ -43,32 +43,21 @@ struct Arguments {
     command: Command,
 }
 
+/// The commands. Their help texts are at their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service until SIGINT or SIGTERM.
     Run(run::RunArgs),
-    /// Run the service with a simulated fleet of meters.
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
-    /// Check a configuration and report all errors at once.
     Check(check::CheckArgs),
-    /// Create or update the tables in QuestDB and the topics in Kafka.
     Migrate(migrate::MigrateArgs),
-    /// Print a commented example configuration.
     Config(configuration::ConfigArgs),
-    /// Decode a body from a file, or the recorded bodies of a source.
     Decode(decode::DecodeArgs),
-    /// Inspect and repair the journal: segments, cursors, records.
     Journal(journal::JournalArgs),
-    /// List gaps: missing readings of the meters.
     Gaps(gaps::GapsArgs),
-    /// List, show, export, re-submit or drop undelivered data.
     DeadLetters(dead_letters::DeadLettersArgs),
-    /// Deliver records again, from a given time on.
     Replay(replay::ReplayArgs),
-    /// Manage logins and webhook registrations at smart-me.
     SmartMe(smart_me::SmartMeArgs),
-    /// Show the state of every source of the running service.
     Sources(sources::SourcesArgs),
 }
 

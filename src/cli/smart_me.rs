@@ -36,11 +36,8 @@ enum Command {
     Register(ChangeArgs),
     /// Remove all registrations of this service's address
     Remove(ChangeArgs),
-    /// Report undocumented properties of an account's posts, such as time scales and intervals
     Report(report::ReportArgs),
-    /// Log in as a user, once, for a [[smart_me]] table with client_id and token_key_file
     Login(login::LoginArgs),
-    /// Replace the webhook password, here and at smart-me, without refusing a reading
     Rotate(rotate::RotateArgs),
 }
 
