@@ -8,7 +8,7 @@ mod rotate;
 use super::Failure;
 use super::location::DataLocation;
 use super::table::{print, print_json, table};
-use crate::source::smart_me::{ApiError, Evidence, Registrar, Report};
+use crate::source::smart_me::{ApiError, Evidence, Registrar, RegistrationReport};
 use accounts::for_each;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -95,14 +95,14 @@ fn list(arguments: &AccountArgs) -> Result<(), Failure> {
                 &registration.kind,
                 registration.meter.as_deref().unwrap_or("all"),
                 &registration.to,
-                registration.standing.as_deref().unwrap_or("another program's"),
+                registration.state.as_deref().unwrap_or("another program's"),
             ]);
         }
         print(rows)?;
     }
     let incorrect: Vec<&str> = accounts
         .iter()
-        .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_right()).count() != 1)
+        .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_correct()).count() != 1)
         .map(|(account, _)| account.as_str())
         .collect();
     if incorrect.is_empty() {
@@ -114,7 +114,10 @@ fn list(arguments: &AccountArgs) -> Result<(), Failure> {
     )))
 }
 
-fn apply(change: &ChangeArgs, work: impl AsyncFn(&Registrar) -> Result<Report, ApiError>) -> Result<(), Failure> {
+fn apply(
+    change: &ChangeArgs,
+    work: impl AsyncFn(&Registrar) -> Result<RegistrationReport, ApiError>,
+) -> Result<(), Failure> {
     let arguments = &change.accounts;
     let config = arguments.location.load()?;
     let done = for_each(&config, arguments.account.as_deref(), work)?;
@@ -129,7 +132,7 @@ fn apply(change: &ChangeArgs, work: impl AsyncFn(&Registrar) -> Result<Report, A
         for step in &report.steps {
             print(format!("{account}: {step}"))?;
         }
-        if report.is_right() {
+        if report.is_unchanged() {
             print(format!("{account}: nothing to do"))?;
         }
         if report.foreign > 0 {

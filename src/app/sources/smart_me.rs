@@ -3,7 +3,7 @@
 
 use super::SourceStarter;
 use crate::source::smart_me::{
-    Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Noted, PollMode, REGISTRATION,
+    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
     RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
@@ -41,7 +41,7 @@ impl SourceStarter<'_> {
             let inlet = self.inlet(account, GapRepair::KIND)?;
             let repair = GapRepair::new(
                 client.clone(),
-                self.noted(),
+                self.arrivals(),
                 inlet,
                 self.parts.sources.stop_signal().clone(),
                 self.parts.clock.clone(),
@@ -62,7 +62,7 @@ impl SourceStarter<'_> {
         let Some(polling) = account.polling.clone() else { return Ok(()) };
         let schedule = Devices::schedule(polling.every);
         let store = match polling.mode {
-            PollMode::Store => Some((self.noted(), self.inlet(account, Devices::KIND)?)),
+            PollMode::Store => Some((self.arrivals(), self.inlet(account, Devices::KIND)?)),
             PollMode::Watch => None,
         };
         let describer = if brings_readings {
@@ -97,8 +97,8 @@ impl SourceStarter<'_> {
         );
     }
 
-    fn noted(&self) -> Noted {
-        Noted::new(self.parts.coverage.clone(), self.parts.journal.clone())
+    fn arrivals(&self) -> Arrivals {
+        Arrivals::new(self.parts.coverage.clone(), self.parts.journal.clone())
     }
 
     fn inlet(&self, account: &Account, kind: &'static str) -> Result<Inlet, String> {
