@@ -12,12 +12,13 @@ use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{self, Bounds, Budget, Outcome, Requester};
 use crate::ingest::Entrance;
-use crate::reading::{Flags, UnixNanos};
+use crate::reading::Flags;
 use crate::vendor::Reading;
 use crate::vendor::json::{Mapping, read};
 use crate::wire::batch::Original;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -50,12 +51,22 @@ pub struct Device {
 }
 
 /// The address of a device.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Address {
     /// Polled by GET, with this Authorization header if it needs one.
     Http(Uri, Option<HeaderValue>),
     /// Sends one document per line.
     Tcp(SocketAddr),
+}
+
+impl fmt::Debug for Address {
+    /// Shows no path and no query, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(uri, _) => write!(f, "Http({:?})", uri.authority()),
+            Self::Tcp(address) => write!(f, "Tcp({address})"),
+        }
+    }
 }
 
 impl Device {
@@ -79,7 +90,7 @@ impl Device {
                 sources.start_polled(&self.name, KIND, schedule, json);
             }
             Address::Tcp(address) => {
-                let stream = JsonStream::new(*address, intake(STREAM_KIND));
+                let stream = JsonStream::new(*address, self.every, intake(STREAM_KIND));
                 sources.start_connected(&self.name, STREAM_KIND, schedule, stream);
             }
         }
@@ -87,7 +98,6 @@ impl Device {
 }
 
 /// A device that is polled over HTTP.
-#[derive(Debug)]
 struct Json {
     uri: Uri,
     authorization: Option<HeaderValue>,
@@ -105,7 +115,10 @@ impl Polled for Json {
         let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
         let exchange = self.requester.send(request).await?;
         match (exchange.outcome, exchange.answer) {
-            (Outcome::Done, Ok(answer)) => self.intake.take(answer.body(), self.uri.path(), reporter).await,
+            (Outcome::Done, Ok(answer)) => {
+                let document = self.intake.decode(answer.body()).map_err(SourceError::Failing)?;
+                self.intake.store(&document, answer.body(), reporter).await
+            }
             (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
                 why: "the device rejects the credentials: check username and password_file".to_owned(),
                 retry_in: None,
@@ -125,27 +138,42 @@ struct Intake {
     clock: Clock,
 }
 
+/// A decoded document.
+#[derive(Debug)]
+struct Decoded {
+    reading: Reading,
+    flags: Flags,
+    absent: usize,
+}
+
 impl Intake {
-    async fn take(&mut self, bytes: &[u8], origin: &str, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let document = read(&self.mapping, bytes).map_err(|error| SourceError::Failing(error.to_string()))?;
+    /// Decodes a document. The error is a sentence.
+    fn decode(&self, bytes: &[u8]) -> Result<Decoded, String> {
+        let document = read(&self.mapping, bytes).map_err(|error| error.to_string())?;
+        if document.samples.is_empty() {
+            return Err("the document holds none of the configured values: check the pointers".to_owned());
+        }
         let (at, flags) = match document.at {
             Some(at) => (at, Flags::NONE),
             None => (self.clock.now(), Flags::TIME_IS_RECEIVE_TIME),
         };
-        report(reporter, at, document.samples.len(), document.absent);
-        if document.samples.is_empty() || !self.inlet.admits(self.mapping.meter, at) {
-            return Ok(());
-        }
         let reading = Reading { meter: self.mapping.meter, at, samples: document.samples };
-        let original = Original { bytes, content_type: "application/json", origin };
-        self.inlet.take(&[reading], flags, original).await
+        Ok(Decoded { reading, flags, absent: document.absent })
     }
-}
 
-fn report(reporter: &mut Reporter, at: UnixNanos, values: usize, absent: usize) {
-    reporter.set("last_reading", at);
-    reporter.set("values", values);
-    reporter.set("values_absent", absent);
+    /// Journals a new reading with its document, and reports it.
+    async fn store(&mut self, decoded: &Decoded, bytes: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
+        let Decoded { reading, flags, absent } = decoded;
+        if self.inlet.admits(reading.meter, reading.at) {
+            // The origin stays empty: the path of a device's URL may hold a token.
+            let original = Original { bytes, content_type: "application/json", origin: "" };
+            self.inlet.take(std::slice::from_ref(reading), *flags, original).await?;
+        }
+        reporter.set("last_reading", reading.at);
+        reporter.set("values", reading.samples.len());
+        reporter.set("values_absent", *absent);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
