@@ -31,7 +31,7 @@ pub(super) async fn run(recorder: Recorder, ingest: Ingest, journal: Journal, st
     process.describe();
     while stop.sleep(INTERVAL).await.is_ok() {
         recorder.run_upkeep();
-        ingest.look();
+        ingest.check();
         gauges.set(&journal);
         process.collect();
     }

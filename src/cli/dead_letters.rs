@@ -5,7 +5,7 @@ use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::app::command;
 use crate::control::Command;
-use crate::dead_letters::{Found, LetterId, Listed, Settlement, read_all, read_one};
+use crate::dead_letters::{LetterId, LetterSummary, Settlement, StoredLetter, read_all, read_one};
 use crate::reading::UnixNanos;
 use crate::wire::{self, PayloadFormat};
 use clap::{Args, Subcommand};
@@ -136,7 +136,7 @@ fn selected_numbers(directory: &Path, selections: &[LetterSelection]) -> Result<
                     Some(open) => open,
                     None => open.insert(read_all(directory, |_| false).map_err(Failure::failed)?),
                 };
-                let is_selected = |found: &&Found| found.settled.is_none() && range.contains(&found.id.0);
+                let is_selected = |found: &&StoredLetter| found.settled.is_none() && range.contains(&found.id.0);
                 numbers.extend(open.iter().filter(is_selected).map(|found| found.id.0));
             }
         }
@@ -149,7 +149,7 @@ struct Line {
     letter: LetterId,
     settled: Option<Settlement>,
     #[serde(flatten)]
-    listed: Listed,
+    listed: LetterSummary,
     body_bytes: Option<usize>,
 }
 
@@ -161,7 +161,7 @@ fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
         let lines = shown.iter().map(|found| Line {
             letter: found.id,
             settled: found.settled,
-            listed: found.letter.listed(),
+            listed: found.letter.summary(),
             body_bytes: None,
         });
         return print_json(&lines.collect::<Vec<_>>());
@@ -184,7 +184,7 @@ fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
     print(letters)
 }
 
-fn state_label(found: &Found) -> String {
+fn state_label(found: &StoredLetter) -> String {
     match found.settled {
         None => found.letter.kind.label().to_owned(),
         Some(Settlement::Resubmitted) => format!("{}, re-submitted", found.letter.kind.label()),
@@ -193,7 +193,7 @@ fn state_label(found: &Found) -> String {
     }
 }
 
-fn find(location: &DataLocation, letter: LetterId) -> Result<Found, Failure> {
+fn find(location: &DataLocation, letter: LetterId) -> Result<StoredLetter, Failure> {
     read_one(&location.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
 }
 
@@ -203,7 +203,7 @@ fn show(location: &DataLocation, letter: LetterId, json: bool) -> Result<(), Fai
         return print_json(&Line {
             letter: found.id,
             settled: found.settled,
-            listed: found.letter.listed(),
+            listed: found.letter.summary(),
             body_bytes: Some(found.letter.body.len()),
         });
     }

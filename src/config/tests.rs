@@ -135,7 +135,7 @@ fn records_may_be_retained_forever() {
 #[cfg(feature = "sqlite")]
 fn a_sink_is_required_by_default_and_only_an_optional_one_has_a_maximum_lag() {
     assert_eq!(config("[sink.sqlite]\n").sinks.optional, []);
-    let optional = |lag_bytes_max| crate::journal::Optional { cursor: "sqlite".to_owned(), lag_bytes_max };
+    let optional = |lag_bytes_max| crate::journal::OptionalCursor { cursor: "sqlite".to_owned(), lag_bytes_max };
     assert_eq!(config("[sink.sqlite]\nrequired = false\n").sinks.optional, [optional(u64::MAX)]);
     let bounded = config("[sink.sqlite]\nrequired = false\nmax_lag = \"1GiB\"\n");
     assert_eq!(bounded.sinks.optional, [optional(1 << 30)]);

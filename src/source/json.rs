@@ -4,18 +4,17 @@
 //! Knows the transport; `vendor/json` decodes the document. One device is one meter.
 //! Read-only: it sends a GET or nothing at all.
 
+mod intake;
 mod stream;
 
+use intake::{DOCUMENT_BYTES_MAX, Intake};
 use stream::JsonStream;
 
 use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{self, Bounds, Budget, Outcome, Requester};
 use crate::ingest::Entrance;
-use crate::reading::Flags;
-use crate::vendor::Reading;
-use crate::vendor::json::{Mapping, read};
-use crate::wire::batch::Original;
+use crate::vendor::json::Mapping;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use std::fmt;
@@ -25,8 +24,6 @@ use std::time::Duration;
 /// The source kinds.
 const KIND: &str = "json";
 const STREAM_KIND: &str = "json stream";
-/// Largest document.
-const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 /// The limits of one request.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: DOCUMENT_BYTES_MAX };
 /// Devices start at a random time within this period, so that many do not start at once.
@@ -77,10 +74,9 @@ impl Device {
             first_within: FIRST_WITHIN.min(self.every),
             backoff: (FIRST_WAIT, LONGEST_WAIT),
         };
-        let intake = |kind| Intake {
-            mapping: self.mapping.clone(),
-            inlet: Inlet::new(&self.name, kind, entrance.clone(), self.keep),
-            clock: clock.clone(),
+        let intake = |kind| {
+            let inlet = Inlet::new(&self.name, kind, entrance.clone(), self.keep);
+            Intake::new(self.mapping.clone(), inlet, clock.clone())
         };
         match &self.address {
             Address::Http(uri, authorization) => {
@@ -127,52 +123,6 @@ impl Polled for Json {
             (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answered {}", answer.status()))),
             (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
         }
-    }
-}
-
-/// Decodes documents and passes their readings to ingest.
-#[derive(Debug)]
-struct Intake {
-    mapping: Mapping,
-    inlet: Inlet,
-    clock: Clock,
-}
-
-/// A decoded document.
-#[derive(Debug)]
-struct Decoded {
-    reading: Reading,
-    flags: Flags,
-    absent: usize,
-}
-
-impl Intake {
-    /// Decodes a document. The error is a sentence.
-    fn decode(&self, bytes: &[u8]) -> Result<Decoded, String> {
-        let document = read(&self.mapping, bytes).map_err(|error| error.to_string())?;
-        if document.samples.is_empty() {
-            return Err("the document holds none of the configured values: check the pointers".to_owned());
-        }
-        let (at, flags) = match document.at {
-            Some(at) => (at, Flags::NONE),
-            None => (self.clock.now(), Flags::TIME_IS_RECEIVE_TIME),
-        };
-        let reading = Reading { meter: self.mapping.meter, at, samples: document.samples };
-        Ok(Decoded { reading, flags, absent: document.absent })
-    }
-
-    /// Journals a new reading with its document, and reports it.
-    async fn store(&mut self, decoded: &Decoded, bytes: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
-        let Decoded { reading, flags, absent } = decoded;
-        if self.inlet.admits(reading.meter, reading.at) {
-            // The origin stays empty: the path of a device's URL may hold a token.
-            let original = Original { bytes, content_type: "application/json", origin: "" };
-            self.inlet.take(std::slice::from_ref(reading), *flags, original).await?;
-        }
-        reporter.set("last_reading", reading.at);
-        reporter.set("values", reading.samples.len());
-        reporter.set("values_absent", *absent);
-        Ok(())
     }
 }
 

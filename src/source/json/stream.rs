@@ -4,7 +4,7 @@
 //! skipped. A reading that ingest refuses is tried again before the next line is read. A
 //! silent device is reconnected.
 
-use super::{DOCUMENT_BYTES_MAX, Intake};
+use super::intake::{DOCUMENT_BYTES_MAX, Intake};
 use crate::source::{Connected, Reporter, SourceError, SourceState};
 use std::io;
 use std::net::SocketAddr;

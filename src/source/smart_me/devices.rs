@@ -186,8 +186,8 @@ impl Devices {
             ));
         }
         readings.retain(|reading| {
-            let is_newer = arrivals.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
-            !reading.samples.is_empty() && is_newer
+            let newest = arrivals.coverage().newest_measurement(reading.meter);
+            !reading.samples.is_empty() && newest.is_none_or(|newest| newest < reading.at)
         });
         inlet.take(&readings, Flags::NONE, original).await?;
         // The listed time, because the registers of a device can have another one.

@@ -128,7 +128,7 @@ impl ServerState {
     /// Shows what the gauges show.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
     pub(super) fn update_gauges(&self, connections: usize) {
-        self.ingest.look();
+        self.ingest.check();
         self.connections.set(connections as f64);
         self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
     }
