@@ -1,4 +1,4 @@
-//! Builds and starts every configured source. The one place that knows them by type.
+//! Builds and starts every configured source. Only this module knows the types of sources.
 
 mod smart_me;
 
@@ -15,30 +15,30 @@ use std::time::Duration;
 
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
-/// How often its description is renewed.
+/// The schedule of its report.
 const WEBHOOK_SCHEDULE: Schedule = Schedule {
     every: Duration::from_secs(5),
     first_within: Duration::ZERO,
     backoff: (Duration::from_secs(5), Duration::from_secs(5)),
 };
 
-/// What sources want to see of the readings that arrive, by whatever way.
-pub(super) struct Observer(WebhookCounters);
+/// Passes all delivered readings to the sources that observe them.
+pub(super) struct DeliveryObserver(WebhookCounters);
 
-impl Observer {
+impl DeliveryObserver {
     pub(super) fn of(config: &Config) -> Self {
         let polled = config.smart_me().filter(|account| account.polling.is_some());
         Self(WebhookCounters::of(polled.map(|account| account.name.clone())))
     }
 
-    /// To be called with every delivery.
+    /// Returns the callback for every delivery.
     pub(super) fn callback(&self) -> Box<dyn FnMut(&Delivery<'_>) + Send> {
         let counters = self.0.clone();
         Box::new(move |delivery| counters.observe(delivery))
     }
 }
 
-/// Reports the requests of a webhook account.
+/// Reports the request counts of a webhook account.
 struct WebhookReport(Arc<AuthCounts>);
 
 impl Polled for WebhookReport {
@@ -50,19 +50,24 @@ impl Polled for WebhookReport {
     }
 }
 
-/// What the configured sources are built from.
-pub(super) struct Building<'a> {
+/// Starts the configured sources.
+pub(super) struct SourceStarter<'a> {
     config: &'a Config,
     parts: &'a Parts,
     webhook: &'a Webhook,
-    observer: &'a Observer,
+    observer: &'a DeliveryObserver,
     options: HashMap<String, SourceOptions>,
-    /// One for all accounts, which share its lock.
+    /// Shared by all accounts, because it has one lock.
     registration_file: RegistrationFile,
 }
 
-impl<'a> Building<'a> {
-    pub(super) fn new(config: &'a Config, parts: &'a Parts, webhook: &'a Webhook, observer: &'a Observer) -> Self {
+impl<'a> SourceStarter<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        parts: &'a Parts,
+        webhook: &'a Webhook,
+        observer: &'a DeliveryObserver,
+    ) -> Self {
         Self {
             config,
             parts,
@@ -73,7 +78,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// Starts all sources. The webhook listens already.
+    /// Starts all sources. The webhook must be listening.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {
             self.report_webhook(&account.name);
@@ -89,20 +94,20 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// Describes a webhook account by its requests.
+    /// Starts the report of a webhook account's request counts.
     fn report_webhook(&self, account: &str) {
         let Some(auth_counts) = self.webhook.auth_counts(account) else { return };
         self.parts.sources.start_polled(account, WEBHOOK, WEBHOOK_SCHEDULE, WebhookReport(auth_counts));
     }
 
-    /// The way to ingest of the source `name`.
+    /// Returns the entrance of the source `name` into ingest.
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
         let options = self.options.get(name).copied().unwrap_or_default();
         self.parts.ingest.source(name, options).map_err(|error| error.to_string())
     }
 }
 
-/// How the readings of each source are judged, by its name; webhook accounts first.
+/// Returns the options of each source with readings, by its name; webhook accounts first.
 pub(super) fn options(config: &Config) -> Vec<(String, SourceOptions)> {
     let mut options: Vec<_> =
         config.webhook.accounts.iter().map(|account| (account.name.clone(), account.source)).collect();
