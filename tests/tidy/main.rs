@@ -7,6 +7,7 @@ mod agreement;
 mod budgets;
 mod cycles;
 mod dependencies;
+mod language;
 mod paths;
 mod ranks;
 mod source;

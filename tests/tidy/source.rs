@@ -81,6 +81,18 @@ pub(crate) fn everywhere() -> Vec<Source> {
     rust_files(&["src", "tests", "benches", "load-tests", "fuzz"])
 }
 
+/// Every text of the tree, code and documents, with its path.
+pub(crate) fn texts() -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    for folder in ["src", "tests", "benches", "load-tests", "fuzz", "deploy", "docs", "migrations", "proto", ".ci"] {
+        collect(&root().join(folder), &mut paths);
+    }
+    paths.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "test"].map(|name| root().join(name)));
+    paths.sort();
+    let name = |path: &Path| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    paths.iter().filter_map(|path| Some((name(path), fs::read_to_string(path).ok()?))).collect()
+}
+
 fn rust_files(folders: &[&str]) -> Vec<Source> {
     let mut paths = Vec::new();
     for folder in folders {

@@ -1,7 +1,7 @@
 //! Words that are not written, each with what to write instead.
 
 use crate::assert_none;
-use crate::source::{Source, collect, everywhere, of_the_service, root};
+use crate::source::{Source, everywhere, of_the_service, texts};
 
 /// In the service's code, tests left out.
 const NOT_IN_THE_SERVICE: [(&str, &str); 9] = [
@@ -134,17 +134,11 @@ fn a_dropped_task_is_told_from_a_kept_one() {
 fn no_path_of_a_developers_machine_is_written_down() {
     // In two parts, so that this file does not name what it forbids.
     let forbidden = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/")];
-    let mut paths = Vec::new();
-    for folder in ["src", "tests", "benches", "load-tests", "fuzz", "deploy", "docs", "migrations", "proto", ".ci"] {
-        collect(&root().join(folder), &mut paths);
-    }
-    paths.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "test"].map(|name| root().join(name)));
     let mut faults = Vec::new();
-    for path in paths {
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+    for (path, text) in texts() {
         for (line, content) in (1..).zip(text.lines()) {
             for word in forbidden.iter().filter(|word| content.contains(**word)) {
-                faults.push(format!("{}:{line}: `{word}`", path.strip_prefix(root()).unwrap().display()));
+                faults.push(format!("{path}:{line}: `{word}`"));
             }
         }
     }
