@@ -14,7 +14,7 @@ Usage: load-tests/compare.sh BEFORE AFTER [--data DIR] [--seconds S] [--rounds N
   --seconds S    of each measurement (5)
   --rounds N     measurements of each program with each body (12)
 
-256 keep-alive connections, the sink unreachable, as in door.sh. Prints one JSON line
+256 keep-alive connections, the sink unreachable, as in ingest.sh. Prints one JSON line
 a measurement (the process's CPU a request), then the medians and their ratio. Needs
 wrk (Debian: wrk) and a release build of this tree.
 HELP

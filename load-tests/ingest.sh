@@ -3,7 +3,7 @@
 # nothing, in one run: W1 (one device, 8 values) and W2 (50 devices of 8 values),
 # 256 keep-alive connections, the sink unreachable. Needs wrk (Debian: wrk) and
 # release builds: cargo build --release --workspace
-# usage: load-tests/door.sh [SECONDS_EACH] [ROUNDS]
+# usage: load-tests/ingest.sh [SECONDS_EACH] [ROUNDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-10}
