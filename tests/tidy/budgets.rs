@@ -108,7 +108,7 @@ fn body_end(lines: &[&str]) -> Option<usize> {
 }
 
 #[test]
-fn lengths_are_those_of_bodies() {
+fn only_lengths_of_bodies_count() {
     let code = "fn a(x: [u8; 2]) {\n  b();\n}\ntrait T {\n  fn c();\n  fn d() { e() }\n}\n";
     assert_eq!(function_lengths(code), [(1, 3), (6, 1)]);
 }

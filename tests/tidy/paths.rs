@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_told_by_their_braces() {
+    fn modules_are_recognised_by_their_braces() {
         let scope = scan("mod a;\npub(crate) mod b { fn f() { G::h(); } mod c; }\nmod d;\nI::j();");
         assert_eq!(scope.declared, ["a", "d"]);
         assert_eq!(scope.inline["b"].declared, ["c"]);

@@ -118,7 +118,7 @@ fn is_dropped_statement(code: &str, at: usize) -> bool {
 }
 
 #[test]
-fn a_dropped_task_is_told_from_a_kept_one() {
+fn dropped_tasks_are_distinguished_from_kept_ones() {
     for (code, dropped) in [
         ("\n  tokio::spawn(f(x));", true),
         ("\n  std::tokio::spawn(async {\n g();\n });", true),

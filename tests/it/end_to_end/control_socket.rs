@@ -33,7 +33,7 @@ fn wait_for_readings(service: &Service, count: f64) {
 }
 
 #[test]
-fn the_socket_and_the_directory_it_lies_in_are_the_owners_alone() {
+fn the_socket_and_its_directory_are_the_owners_alone() {
     let service = Setup::default().start();
     let socket = service.control_socket();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -75,7 +75,7 @@ fn a_decoder_that_has_learned_delivers_what_it_could_not_read_to_all_sinks() {
 }
 
 #[test]
-fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_the_door() {
+fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_ingest() {
     let mut replayed = Replayed::new("e2e_limits", "accept_age = \"400d\"");
     // All sinks are behind when the limit changes: they are set back to the first record.
     let (old, refused, live) =

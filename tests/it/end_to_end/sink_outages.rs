@@ -108,7 +108,7 @@ fn a_row_that_questdb_refuses_is_kept_as_a_dead_letter_and_the_rest_is_stored() 
 }
 
 #[test]
-fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_everywhere() {
+fn an_optional_sink_that_is_down_permanently_costs_no_503_and_its_gap_is_shown_everywhere() {
     // Nothing listens on port 1.
     let mut service = Setup {
         tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n\
@@ -140,7 +140,7 @@ fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_ever
 }
 
 #[test]
-fn sinks_that_are_down_or_never_answer_do_not_hold_the_door_up_at_a_start() {
+fn sinks_that_are_down_or_never_answer_do_not_delay_the_webhook_at_a_start() {
     // One port refuses, the other takes connections and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let questdb = format!("http://{}", silent.local_addr().unwrap());

@@ -97,7 +97,7 @@ fn times(text: &str, part: &str) -> usize {
 }
 
 #[test]
-fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_said_once_and_made_again() {
+fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_made_again() {
     let cloud = cloud();
     let mut service = service(&cloud);
     let mut shown = Vec::new();

@@ -41,7 +41,7 @@ fn is_right(cloud: &Cloud) -> bool {
 }
 
 #[test]
-fn a_registration_that_is_to_be_kept_is_right_after_whatever_happens_to_it() {
+fn a_reconciled_registration_is_right_after_any_change_to_it() {
     let cloud = cloud();
     let foreign = CloudRegistration::for_all(ACCOUNT, "https://other.example/hook");
     let kept = foreign.clone();

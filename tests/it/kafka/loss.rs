@@ -89,7 +89,7 @@ fn a_log_put_back_and_written_on_by_another_gets_what_followed_the_newest_checkp
 }
 
 #[test]
-fn a_producer_that_the_broker_refuses_for_good_is_replaced_and_what_is_missing_is_sent_again() {
+fn a_producer_that_the_broker_refuses_permanently_is_replaced_and_missing_readings_are_sent_again() {
     let mut broker = kafka::Broker::start();
     let config = config(broker.brokers(), "lost-fatal");
     let mut driver = Driver::new(&config);

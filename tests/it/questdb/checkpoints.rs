@@ -196,7 +196,7 @@ fn a_server_killed_while_the_sink_is_down_gets_the_last_five_minutes_again() {
 }
 
 #[test]
-fn a_purged_log_is_said_once_and_holds_nothing_up() {
+fn a_purged_log_is_logged_once_and_blocks_nothing() {
     let server = Server::start_with(&["cairo.default.sequencer.part.txn.count=50", "cairo.wal.purge.interval=200"]);
     let client = server.client().clone();
     let mut harness = harness(&client, "purged", 2);

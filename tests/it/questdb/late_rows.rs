@@ -53,7 +53,7 @@ fn late_rows_wait_while_live_and_future_ones_are_sent() {
 }
 
 #[test]
-fn late_rows_are_sent_when_they_were_held_for_so_long() {
+fn late_rows_are_sent_after_the_configured_time() {
     let client = Client::shared();
     let mut harness = harness(&client, "flushed", Duration::from_millis(300));
     add_mixed(&mut harness);
