@@ -1,4 +1,4 @@
-//! What the sender posts, by a clock of the test's own.
+//! The sender's posts, by a clock of the test's own.
 
 use super::super::{Cloud, CloudAccount, Switches};
 use super::*;
@@ -43,7 +43,7 @@ impl Stand {
         self.cloud.change_account("a", |account| account.devices[0].is_offline = is_offline);
     }
 
-    /// Lets so many quarter-hours pass.
+    /// Lets `count` quarter-hours pass.
     fn pass(&self, slots: i64) {
         self.clock.fetch_add(slots * SLOT_NS, Ordering::SeqCst);
         self.turn();
