@@ -1,7 +1,6 @@
-//! The QuestDB sink against a real server: what the server does (`contract`), what
-//! `migrate` and `check` make of it (`migrate`), the sink itself (`sink`), and what
-//! becomes of a server that forgets (`checkpoints`), of late rows (`late_rows`) and of what
-//! is known of the meters (`meters`).
+//! The QuestDB sink against a real server: the server's behaviour (`contract`), `migrate`
+//! and `check` (`migrate`), the sink itself (`sink`), a server that loses rows
+//! (`checkpoints`), late rows (`late_rows`) and meter descriptions (`meters`).
 
 mod checkpoints;
 mod contract;
@@ -17,10 +16,10 @@ use meterline::sink::questdb::{Config, ServerUrl, TableName};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long the server may take to apply what it took.
+/// Time limit for the server to apply accepted rows.
 const APPLY_LIMIT: Duration = Duration::from_secs(30);
 
-/// A configuration for a table that no other test uses and no run before left.
+/// A configuration for a table that no other test uses and no earlier run left behind.
 fn fresh_config(client: &Client, test: &str) -> Config {
     let table = format!("samples_{test}");
     client.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS {table}_15m"));
@@ -31,7 +30,7 @@ fn fresh_config(client: &Client, test: &str) -> Config {
     config
 }
 
-/// The same with the table made as `migrate` makes it.
+/// The same with the table that `migrate` creates.
 fn migrated_config(client: &Client, test: &str) -> Config {
     let config = fresh_config(client, test);
     meterline::sink::questdb::migrate(&config, None).unwrap();

@@ -37,7 +37,7 @@ fn every_listed_metric_is_used() {
 }
 
 #[test]
-fn what_is_deployed_asks_for_metrics_that_exist() {
+fn deployed_queries_use_metrics_that_exist() {
     let known: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
     let mut paths = Vec::new();
     collect(&root().join("deploy"), &mut paths);

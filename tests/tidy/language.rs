@@ -1,11 +1,11 @@
-//! The language of this tree: phrases that are not written, in names, comments,
-//! messages or documents, each with the plain alternative. A phrase is found across
-//! line ends. Messages of other servers are quoted as they are (`QUOTES`).
+//! The language of this tree: banned phrases of names, comments, messages and documents,
+//! each with the plain alternative. A phrase is found across line ends. Quoted messages of
+//! other programs are exempt (`QUOTES`).
 
 use crate::assert_none;
 use crate::source::{root, texts};
 
-/// Phrases, variants separated by `|`, and what to write instead.
+/// Phrases, with variants separated by `|`, and their alternative.
 const BANNED: [(&str, &str); 27] = [
     ("whoever", "the role: the operator, the caller, the sender"),
     ("nobody|somebody|no one|someone", "the role: no sink, no caller, an operator"),

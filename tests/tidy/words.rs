@@ -1,4 +1,4 @@
-//! Words that are not written, each with what to write instead.
+//! Banned words of code, each with its alternative.
 
 use crate::assert_none;
 use crate::source::{Source, everywhere, of_the_service, texts};
@@ -25,7 +25,7 @@ const NOWHERE: [(&str, &str); 5] = [
     ("unsafe {", "safe code"),
 ];
 
-/// Where such a word is right: word, beginning of the path, reason.
+/// Places where such a word is allowed: word, beginning of the path, reason.
 const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("println!", "src/cli", "commands print their results"),
     ("process::exit", "src/app", "the second signal ends at once"),
@@ -39,7 +39,7 @@ fn is_excepted(word: &str, source: &Source) -> bool {
 }
 
 #[test]
-fn the_service_does_without_certain_words() {
+fn the_service_avoids_banned_words() {
     let mut faults = Vec::new();
     for source in of_the_service() {
         for (line, code) in source.numbered_code() {
@@ -50,7 +50,7 @@ fn the_service_does_without_certain_words() {
             }
         }
     }
-    assert_none("the service does without these words", &faults);
+    assert_none("the service avoids these words", &faults);
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn dropped_tasks_are_distinguished_from_kept_ones() {
 }
 
 #[test]
-fn no_path_of_a_developers_machine_is_written_down() {
-    // In two parts, so that this file does not name what it forbids.
+fn no_path_of_a_developers_machine_is_in_the_tree() {
+    // In two parts, so that this file does not contain the forbidden paths.
     let forbidden = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/")];
     let mut faults = Vec::new();
     for (path, text) in texts() {

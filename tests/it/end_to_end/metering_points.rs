@@ -1,4 +1,4 @@
-//! A meter is renamed and exchanged at its place, on the built program.
+//! A meter is renamed and exchanged at its metering point, on the built program.
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
-const KEY: &str = "an-api-key-that-nobody-may-see";
+const KEY: &str = "an-api-key-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 const SECOND: i64 = 1_000_000_000;
 const BY_REST: &str = "by-rest";
 const OLD: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
 const NEW: Uuid = Uuid::from_u128(0x1f0c_5f0e_5d0f_4f6e_8a55_3c9c_5d6b_7a22);
-/// Of the README, over SQLite and QuestDB.
+/// Queries of docs/smart-me.md, over SQLite and QuestDB.
 const POINT: &str = "metering_point = 'house-1' AND";
 
 fn device(id: Uuid, name: &str, serial: i64) -> CloudDevice {
@@ -38,16 +38,16 @@ fn rows(service: &Service, sql: &str) -> Vec<Vec<String>> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-/// The statement of the README that contains these words.
-fn of_readme(words: &str) -> &'static str {
-    let statements = include_str!("../../../README.md").split("```sql").skip(1);
+/// The statement of docs/smart-me.md that contains these words.
+fn documented_query(words: &str) -> &'static str {
+    let statements = include_str!("../../../docs/smart-me.md").split("```sql").skip(1);
     let mut found = statements.filter_map(|text| text.split("```").next()).filter(|sql| sql.contains(words));
     found.find(|sql| sql.contains(POINT) || sql.contains("m.metering_point = 'house-1'")).unwrap()
 }
 
 /// Name and value along the metering point in SQLite.
 fn series(service: &Service) -> Vec<(String, f64)> {
-    let rows = rows(service, of_readme("samples_by_point"));
+    let rows = rows(service, documented_query("samples_by_point"));
     rows.into_iter().map(|row| (row[1].clone(), row[2].parse().unwrap())).collect()
 }
 
@@ -99,7 +99,7 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     for ((_, value), at) in found.iter().zip([now, now + 10 * SECOND]) {
         assert!((value - counted(at)).abs() < 1e-3, "{value} at {at}");
     }
-    let sql = of_readme("ASOF JOIN").replace("samples", "e2e_exchange");
+    let sql = documented_query("ASOF JOIN").replace("samples", "e2e_exchange");
     let in_questdb: Vec<(Value, Value)> =
         store.query(&sql).into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();
     assert_eq!(in_questdb, found.iter().map(|(name, value)| (json!(name), json!(value))).collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-const KEY: &str = "an-api-key-that-nobody-may-see";
+const KEY: &str = "an-api-key-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 const ROTATE: [&str; 4] = ["smart-me", "rotate", "--account", ACCOUNT];
 
@@ -34,7 +34,7 @@ impl Scene {
             service.webhook_address()
         ));
         service.start_again();
-        // By hand, so that nobody remembers with which password.
+        // By hand, so that the password is recorded nowhere.
         let mut made = CloudRegistration::for_all(ACCOUNT, &service.webhook_url());
         (made.username, made.password) = (Some(USER.to_owned()), Some(PASSWORD.to_owned()));
         cloud.change_registrations(|all| all.push(made));
@@ -62,8 +62,8 @@ impl Scene {
         post(&self.service.webhook_url(), password)
     }
 
-    /// Posts with whatever is registered, each post so long on its way, until it is told
-    /// to stop; how often.
+    /// Posts with the registered password, each post with a delay of `on_the_way`, until
+    /// `stop` is set; returns the number of posts.
     fn post_as_registered(&self, on_the_way: Duration, stop: &AtomicBool) -> usize {
         let mut posted = 0;
         while !stop.load(Ordering::Relaxed) {

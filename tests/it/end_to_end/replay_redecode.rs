@@ -1,5 +1,5 @@
 //! Replays that read records in another way than ingest did: with a newer decoder,
-//! with other limits, by a clock that was set right.
+//! with other limits, by a corrected clock.
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
@@ -8,7 +8,7 @@ use crate::support::stream::Stream;
 use meterline_load::{Body, Connection, Expected, Reading};
 
 const DAY_NS: i64 = 86_400_000_000_000;
-/// What only the decoder of a test build knows, once it has learned.
+/// A body that only the extended decoder of a test build can read.
 const ENVELOPE: &[u8] = b"\xff\xffenvelope:";
 const TWO_YEARS: &str = "clock-ahead-s=63244800";
 

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 const USER: &str = "meterline";
 const PASSWORD: &str = "right-horse";
 
-/// A broker that lets everybody do everything without TLS, and a user with TLS and
-/// a password only what was granted.
+/// A broker that allows everything without TLS, and a user with TLS and a password only
+/// the granted operations.
 struct Guarded {
     broker: kafka::Broker,
     port: u16,
@@ -42,7 +42,7 @@ impl Guarded {
         Self { broker, port, keys }
     }
 
-    /// The topic, made by somebody who may, and what the user is configured with.
+    /// Creates the topic with full rights; the user's configuration.
     fn topic(&self, topic: &str, password: &str) -> Config {
         migrate(&Config::new(self.broker.brokers(), topic)).unwrap();
         let mut config = Config::new(format!("127.0.0.1:{}", self.port), topic);
@@ -64,7 +64,7 @@ impl Guarded {
     }
 }
 
-/// Waits until the sink is blocked; why.
+/// Waits until the sink is blocked; returns the reason.
 fn blocked(driver: &mut Driver, records: &Records) -> String {
     driver.run(records, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
     let State::Blocked(why) = &driver.state else { unreachable!() };
@@ -96,7 +96,7 @@ fn a_wrong_password_and_missing_rights_block_the_sink_until_they_are_right_and_l
     assert!(driver.safe >= Sequence(301), "{}", driver.safe);
     guarded.grant("access", &["Write"]);
     driver.run_to_end(&more);
-    // What the user may not read cannot be looked up, which is no loss.
+    // A topic without the right to read cannot be checked, which is not a loss.
     assert_eq!(driver.losses, []);
     assert_complete_and_in_order(&consumed(&guarded.broker.brokers(), "access"), more.last());
 }

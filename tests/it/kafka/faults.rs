@@ -1,4 +1,4 @@
-//! What happens when the broker or the topic does not do as it should.
+//! Faults of the broker or the topic.
 
 use super::harness::{
     Driver, Records, State, assert_complete_and_in_order, consumed, incompressible, now, reading, small,

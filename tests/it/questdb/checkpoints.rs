@@ -1,5 +1,5 @@
-//! A server that forgets what it had confirmed: what arrives again by itself, and
-//! what only a replay brings.
+//! A server that loses confirmed rows: rows that are sent again automatically, and rows
+//! that need a replay.
 
 use super::harness::{Harness, RECEIVED_S, body, device, numbers, received};
 use super::{migrated_config, rows_once_there_are, wait_applied};
@@ -40,7 +40,7 @@ fn harness(client: &Client, test: &str, count: i64) -> Harness {
     harness
 }
 
-/// Commits of somebody else into the same table, at times of their own.
+/// Commits of another program into the same table, at times of their own.
 fn write_on(client: &Client, table: &str, commits: i64) {
     for number in 0..commits {
         let at = format!("dateadd('s', {number}, '2020-01-01T00:00:00Z')");
@@ -157,7 +157,7 @@ fn a_table_dropped_and_made_again_goes_on_and_a_replay_brings_the_rest() {
     });
     harness.deliver();
     confirm_each(&mut harness, 4..6);
-    assert_eq!(harness.values(), numbers(3..6), "by itself: what was not confirmed before the drop");
+    assert_eq!(harness.values(), numbers(3..6), "automatically: rows not confirmed before the drop");
     harness.next = Sequence::FIRST;
     assert!(harness.deliver().is_empty());
     assert_eq!(harness.values(), numbers(0..6), "by a replay: all");
@@ -173,7 +173,7 @@ fn a_truncated_table_goes_on_and_a_replay_brings_the_rest() {
     confirm_each(&mut harness, 3..5);
     harness.restart();
     assert!(harness.deliver().is_empty(), "a TRUNCATE is a transaction like any other");
-    assert_eq!(harness.values(), numbers(3..5), "by itself: what came after it");
+    assert_eq!(harness.values(), numbers(3..5), "automatically: rows after it");
     harness.next = Sequence::FIRST;
     assert!(harness.deliver().is_empty());
     assert_eq!(harness.values(), numbers(0..5), "by a replay: all");
@@ -313,7 +313,7 @@ impl Line {
     }
 }
 
-/// What was logged.
+/// The log.
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Late rows: held back, sent together, and never lost or put over a later value.
+//! Late rows: held back, sent together, never lost, never stored over a later value.
 
 use super::harness::{Harness, RECEIVED_S, device, numbers};
 use super::{fresh_config, migrated_config, wait_applied};
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Longer than a test.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// A harness that holds late rows for so long.
+/// A harness with this `late_flush`.
 fn harness(client: &Client, test: &str, late_flush: Duration) -> Harness {
     let mut config = migrated_config(client, test);
     config.linger = Duration::from_millis(10);
@@ -25,7 +25,7 @@ fn harness(client: &Client, test: &str, late_flush: Duration) -> Harness {
     harness
 }
 
-/// A device measured so many seconds after the usual receive time.
+/// A device measured `seconds` after the usual receive time.
 fn at(seconds: i64, value: f64) -> DeviceData {
     device(1, RECEIVED_S + seconds, &[value])
 }

@@ -1,5 +1,5 @@
-//! What is known of the meters against a real server: stored once whatever comes
-//! again, safe when the sink says so, and joined with the samples.
+//! Meter descriptions against a real server: stored once in spite of repeats, safe when
+//! the sink confirms them, and joined with the samples.
 
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device};
 use super::{fresh_config, migrated_config, wait_applied};
@@ -86,7 +86,7 @@ fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again()
     };
     assert!(describe(&mut harness, 1, &first).unwrap());
     assert_eq!(harness.sink.settle(false).unwrap().next_unsafe, Sequence(2));
-    // Not eventually: it is there at once.
+    // It is there at once, not eventually.
     assert_eq!(stored(&client, "samples_described_meters"), [row(1, 0, None, "Cellar"), row(2, 0, None, "Roof")]);
     let expected = [row(1, 0, Some(RECEIVED_S), "Cellar"), row(1, RECEIVED_S, None, "Attic"), row(2, 0, None, "Roof")];
     assert!(describe(&mut harness, 2, &changed).unwrap());
@@ -117,8 +117,8 @@ fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
         elsewhere,
     ];
     describe(&mut harness, 6, &versions).unwrap();
-    // The query of the README.
-    let readme = include_str!("../../../README.md");
+    // The query of docs/smart-me.md.
+    let readme = include_str!("../../../docs/smart-me.md");
     let sql = readme.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
     let sql = sql.replace("samples", "samples_exchange");
     let series: Vec<(Value, Value)> =

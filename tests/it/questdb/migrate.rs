@@ -20,10 +20,10 @@ fn refused(config: &Config, partition: Option<PartitionUnit>) -> String {
     }
 }
 
-/// What a server with default settings is warned of, whatever its tables are.
+/// The warning about a server with default settings.
 const UNSYNCED: &str = "does not sync its commits";
 
-/// The messages of the findings that are not good, but for that.
+/// The messages of the findings that are not good, except that warning.
 fn complaints(config: &Config) -> Vec<String> {
     let findings = check(config);
     assert!(!findings.is_empty());

@@ -1,5 +1,5 @@
-//! The sink against a real server: whatever happens to the server, everything is
-//! there afterwards, and nothing counts as safe before.
+//! The sink against a real server: after any fault of the server everything is stored,
+//! and nothing counts as safe before.
 
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device, numbers, received};
 use super::{fresh_config, migrated_config, wait_applied};

@@ -89,10 +89,10 @@ fn time_ns(item: &crate::proto::smart_me::DeviceData) -> i64 {
 }
 
 #[test]
-fn stored_quarter_hours_come_first_then_each_once_and_those_of_a_pause_never() {
+fn stored_quarter_hours_come_first_then_each_once_and_none_of_a_pause() {
     let stand = stand(Sending { stored: 3, ..Sending::default() }, "200 OK");
     stand.turn();
-    assert_eq!(stand.posts(), Vec::<Vec<_>>::new(), "nobody is registered");
+    assert_eq!(stand.posts(), Vec::<Vec<_>>::new(), "no registration yet");
     stand.register(|_| {});
     stand.turn();
     assert_eq!(stand.quarter_hours(), [-2, -1, 0]);
