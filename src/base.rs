@@ -1,7 +1,7 @@
-//! Building blocks that every part may use and that know no part: back-off, a stop
-//! signal, owned tasks, replacement of small files, sizes and time spans in words.
+//! Building blocks that every module may use: back-off, a stop signal, owned tasks,
+//! atomic replacement of small files, sizes and durations as text.
 //!
-//! Nothing here knows meters, the journal, a vendor or a server.
+//! Nothing here knows another module: no meters, no journal, no vendor, no server.
 
 pub mod file;
 pub mod human;

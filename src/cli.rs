@@ -19,6 +19,7 @@ mod records;
 mod replay;
 mod run;
 mod smart_me;
+mod sources;
 mod table;
 
 pub use failure::Failure;
@@ -67,6 +68,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// The accounts at smart-me: log in; list, register, remove the webhook's registration.
     SmartMe(smart_me::SmartMeArgs),
+    /// Show the state of every source of the running service.
+    Sources(sources::SourcesArgs),
 }
 
 fn start_here() -> String {
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::SmartMe(arguments) => smart_me::run(&arguments),
+        Command::Sources(arguments) => sources::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,8 @@
 //! The project's one HTTP client, for sources and sinks.
 //!
 //! [`Client`] sends one request and reads its answer within bounds of time and size.
-//! [`Requester`] does the same within a request budget, for servers that limit how often
-//! they are asked. [`Outcome`] says whether a request may be repeated.
+//! [`Requester`] also keeps a request budget, for servers with a rate limit. [`Outcome`]
+//! says whether a request may be repeated.
 //!
 //! It knows no vendor and no server. Invariants: redirects are not followed, so that
 //! credentials never go to another host; no error, log line or `Debug` holds a header

@@ -1,19 +1,19 @@
-//! What the vendors' documents look like, as types: bytes in, typed values out.
+//! The vendors' documents as types: bytes in, typed values out.
 //!
-//! Pure: no transport, no clock, no credentials of ours but as values to write.
+//! Pure: no transport, no clock; our credentials appear only as values to write.
 
 pub mod json;
 pub mod smart_me;
 
 use crate::reading::{MeterId, Sample, UnixNanos};
 
-/// One meter at one instant, as a vendor's decoder yields it.
+/// One meter at one instant, as a vendor's decoder returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// Whose.
+    /// The meter.
     pub meter: MeterId,
-    /// When it was measured.
+    /// The time of measurement.
     pub at: UnixNanos,
-    /// Registers and values in base units, each register once.
+    /// Registers and values in base units, each register at most once.
     pub samples: Vec<Sample>,
 }

@@ -3,7 +3,7 @@
 
 use super::status::{JournalStatus, MeterStatus, MissingStatus, SinkStatus, Status};
 use crate::base::human;
-use crate::source::{Description, Fact, State};
+use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2733;background:#fff}\
@@ -84,9 +84,9 @@ fn sources(html: &mut String, status: &Status) {
 
 fn source_row(html: &mut String, source: &Description) {
     let class = match source.state {
-        State::Running => "ok",
-        State::Waiting => "wait",
-        State::Failing | State::Misconfigured => "bad",
+        SourceState::Running => "ok",
+        SourceState::Waiting => "wait",
+        SourceState::Failing | SourceState::Misconfigured => "bad",
     };
     let why = source.why.as_deref().map(|why| format!(" since {}: {}", source.since, escaped(why)));
     push(

@@ -106,3 +106,30 @@ fn sinks(config: &Config) -> Vec<Finding> {
     };
     looked.into_iter().flat_map(named).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_login_that_is_obsolete_missing_or_exposed_is_a_warning_that_says_what_to_do() {
+        for (lines, says) in [
+            ("username = \"u\"\npassword_env = \"SECRET\"", "announced to remove"),
+            ("client_id = \"c\"\ntoken_key_file = \"/data/key\"", "put it elsewhere"),
+            ("client_id = \"c\"\ntoken_key_file = \"/elsewhere/key\"", "`meterline smart-me login --account a`"),
+        ] {
+            let text = format!(
+                "data_directory = \"/data\"\n[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n\
+                 [[smart_me]]\naccount = \"a\"\n{lines}"
+            );
+            let environment = BTreeMap::from([("SECRET".to_owned(), "hunter2".to_owned())]);
+            let found = sources(&parse("m.toml", &text, &environment).unwrap());
+            let said =
+                found.iter().find(|it| it.message.contains(says)).unwrap_or_else(|| panic!("{lines}: {found:?}"));
+            assert_eq!(said.level, Level::Warning);
+            assert!(!format!("{found:?}").contains("hunter2"));
+        }
+    }
+}

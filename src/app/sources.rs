@@ -6,7 +6,7 @@ use super::parts::Parts;
 use crate::config::{Config, Source};
 use crate::deliver::Delivery;
 use crate::ingest::{Entrance, SourceOptions};
-use crate::source::State;
+use crate::source::SourceState;
 use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
 
@@ -41,7 +41,7 @@ impl Building<'_> {
     /// Starts all sources. The webhook listens already.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {
-            self.parts.sources.reporter(&account.name, WEBHOOK).report(State::Running, None);
+            self.parts.sources.reporter(&account.name, WEBHOOK).report(SourceState::Running, None);
         }
         for source in &self.config.sources {
             match source {

@@ -1,10 +1,10 @@
-//! How long to wait after a failure: twice as long as the last time, with jitter
-//! over the whole range, so that many clients of one server do not come back at
-//! once. Knows no clock and sleeps nowhere.
+//! Exponential back-off: each failure doubles the longest wait. Jitter covers the whole
+//! range, so that many clients of one server do not return at once. Knows no clock and
+//! never sleeps.
 
 use std::time::Duration;
 
-/// Growing waits. Invariant: `0 < first <= max`, and no wait is outside of them.
+/// An exponential back-off. Invariant: `0 < first <= max`, and every wait is between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,
@@ -12,24 +12,24 @@ pub struct Backoff {
     failures: u32,
 }
 
-/// Bounds that make no back-off.
+/// Bounds that are not valid for a back-off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the first wait ({first:?}) must be above zero and not above the longest ({max:?})")]
 pub struct BackoffError {
     /// The first wait.
     pub first: Duration,
-    /// The longest.
+    /// The longest wait.
     pub max: Duration,
 }
 
 impl Backoff {
-    /// From 100 ms to 30 s.
+    /// A back-off from 100 ms to 30 s.
     pub const STANDARD: Self = Self { first: Duration::from_millis(100), max: Duration::from_secs(30), failures: 0 };
 
-    /// Waits between `first` and `max`.
+    /// A back-off with waits between `first` and `max`.
     ///
     /// # Errors
-    /// When the bounds are zero or the wrong way round.
+    /// When `first` is zero or above `max`.
     pub fn new(first: Duration, max: Duration) -> Result<Self, BackoffError> {
         if first.is_zero() || first > max {
             Err(BackoffError { first, max })
@@ -38,19 +38,19 @@ impl Backoff {
         }
     }
 
-    /// The wait after one more failure.
+    /// Counts a failure and returns the wait after it.
     pub fn next_wait(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let span = self.ceiling().saturating_sub(self.first);
         self.first + span.mul_f64(fastrand::f64())
     }
 
-    /// After a success: the next wait is a short one again.
+    /// Forgets the failures, so that the next wait is short again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// The longest wait after this many failures.
+    /// The longest wait after the failures so far.
     fn ceiling(&self) -> Duration {
         let factor = 2_u32.checked_pow(self.failures).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.max)
@@ -80,7 +80,7 @@ mod tests {
         }
 
         #[test]
-        fn bounds_that_make_no_sense_are_refused(first_ms in 0_u64..100, max_ms in 0_u64..100) {
+        fn invalid_bounds_are_refused(first_ms in 0_u64..100, max_ms in 0_u64..100) {
             let made = Backoff::new(Duration::from_millis(first_ms), Duration::from_millis(max_ms));
             prop_assert_eq!(made.is_ok(), first_ms > 0 && first_ms <= max_ms);
         }

@@ -1,7 +1,7 @@
-//! Small files that are replaced as a whole and read within a bound.
+//! Small files: atomic replacement and bounded reads.
 //!
-//! Invariant: at any moment, also after a power cut, a replaced file is the old one or
-//! the new one, never a part.
+//! Invariant: at any moment, also after a power cut, a replaced file is the complete old
+//! file or the complete new one.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -9,19 +9,19 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-/// The end of the name of a file that is being written.
+/// Suffix of a file that is being written.
 const NEW: &str = ".new";
 
 /// Mode and owner of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rights {
     mode: u32,
-    /// User and group; those of this process where absent.
+    /// User and group; `None` for those of this process.
     owner: Option<(u32, u32)>,
 }
 
 impl Rights {
-    /// For the owner alone: mode 0600, owned by this process.
+    /// Mode 0600, owned by this process.
     pub const PRIVATE: Self = Self { mode: 0o600, owner: None };
 
     /// The rights of an existing file.
@@ -33,18 +33,17 @@ impl Rights {
         Ok(Self { mode: metadata.mode() & 0o777, owner: Some((metadata.uid(), metadata.gid())) })
     }
 
-    /// The same owner, for the owner alone.
+    /// The same owner with mode 0600.
     #[must_use]
     pub fn private(self) -> Self {
         Self { mode: 0o600, ..self }
     }
 }
 
-/// Replaces a file's contents. They are on disk when this returns. The owner is kept
-/// where this process may set it.
+/// Replaces a file's contents and syncs them. Keeps the owner if this process may set it.
 ///
 /// # Errors
-/// When the new file cannot be written, synced or moved into place; then the old one stays.
+/// When the new file cannot be written, synced or renamed; then the old file stays.
 pub fn replace(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
     let new = with_suffix(path, NEW);
     match fs::remove_file(&new) {
@@ -62,10 +61,10 @@ pub fn replace(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
     sync_directory_of(path)
 }
 
-/// Reads a file of at most `bytes_max` bytes; `None` where there is no such file.
+/// Reads a file of at most `bytes_max` bytes; `None` if it does not exist.
 ///
 /// # Errors
-/// When it cannot be read; `InvalidData` when it is longer.
+/// When the file cannot be read; `InvalidData` when it is longer.
 pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -80,7 +79,7 @@ pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> 
     }
 }
 
-/// Syncs the directory that holds a file, so that its name is on disk.
+/// Syncs the directory of a file, so that the file's name is on disk.
 ///
 /// # Errors
 /// When the directory cannot be opened or synced.
@@ -89,7 +88,7 @@ pub fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(parent)?.sync_all()
 }
 
-/// The path with a suffix after its last character.
+/// The path with `suffix` appended.
 #[must_use]
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);

@@ -1,31 +1,31 @@
-//! What `check` finds: one sentence about one thing, and how much it matters.
+//! A result of `meterline check`: one sentence and its severity.
 
 use serde::Serialize;
 use std::fmt;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// All is well.
     Good,
-    /// The service works; something is not as it should be.
+    /// The service works, but the operator should change something.
     Warning,
-    /// The service cannot work, or not for good, until it is changed.
+    /// The service does not work, or soon will not, until the operator changes something.
     Fault,
 }
 
-/// One thing that was looked at.
+/// One result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What was found, and what to do.
+    /// One sentence: the result and the remedy.
     pub message: String,
 }
 
 impl Finding {
-    /// A finding.
+    /// Creates a finding.
     #[must_use]
     pub fn new(level: Level, message: impl Into<String>) -> Self {
         Self { level, message: message.into() }

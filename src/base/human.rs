@@ -1,9 +1,9 @@
-//! Sizes and time spans as people read them.
+//! Sizes and durations as text for people.
 
 use jiff::SignedDuration;
 use std::time::Duration;
 
-/// A number of bytes in binary units with one decimal: `1.5 MiB`.
+/// Formats a number of bytes in binary units with one decimal: `1.5 MiB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -16,7 +16,7 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// A time span in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
+/// Formats a duration in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let whole = if duration < Duration::from_secs(1) {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_spans_are_read_as_people_write_them() {
+    fn sizes_and_durations_are_formatted_for_people() {
         assert_eq!([0, 1023, 1536, 5 << 40].map(bytes), ["0.0 B", "1023.0 B", "1.5 KiB", "5.0 TiB"]);
         let spans = [Duration::from_millis(250), Duration::from_secs(7503), Duration::MAX];
         assert_eq!(spans.map(duration), ["250ms", "2h 5m 3s", "for ever"]);

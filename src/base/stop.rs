@@ -1,18 +1,18 @@
-//! The signal to stop, with one deadline for everything that it stops.
+//! The stop signal, with one deadline for all work.
 //!
-//! Invariants: a stop is never taken back, and its first deadline holds. A stop ends
-//! waits; work that is under way may go on until the deadline.
+//! Invariants: a stop cannot be revoked, and its first deadline holds. A stop ends waits at
+//! once; running work may continue until the deadline.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// A stop signal. A clone is the same signal.
+/// A stop signal. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<Option<Instant>>>);
 
-/// A stop ended the wait.
+/// The error of a wait that a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the service is stopping")]
 pub struct Stopped;
@@ -24,8 +24,8 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks everything that holds this signal to end by `deadline`. A second call
-    /// changes nothing.
+    /// Requests all holders of this signal to end by `deadline`. A second call has no
+    /// effect.
     pub fn by(&self, deadline: Instant) {
         self.0.send_if_modified(|asked| {
             let is_first = asked.is_none();
@@ -34,15 +34,15 @@ impl Stop {
         });
     }
 
-    /// The deadline, once a stop was asked for.
+    /// The deadline, once a stop is requested.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.0.borrow()
     }
 
-    /// Returns once a stop is asked for.
+    /// Returns once a stop is requested.
     pub async fn asked(&self) {
-        // The sender lives as long as `self`, so that the wait cannot fail.
+        // The sender lives as long as `self`, so the wait cannot fail.
         self.0.subscribe().wait_for(Option::is_some).await.ok();
     }
 
@@ -54,7 +54,7 @@ impl Stop {
         self.unless_asked(tokio::time::sleep(duration)).await
     }
 
-    /// Runs `work`, and drops it when a stop is asked for.
+    /// Runs `work`, and drops it when a stop is requested.
     ///
     /// # Errors
     /// When a stop was asked for, before or meanwhile.

@@ -1,7 +1,7 @@
-//! Tasks of the runtime, each with a name and an owner that waits for its end.
+//! Named tokio tasks with an owner that joins them.
 //!
-//! Invariant: no task outlives [`Tasks::join`]: what has not ended by the deadline is
-//! cancelled and named.
+//! Invariant: no task outlives [`Tasks::join`]. It cancels tasks that run beyond the
+//! deadline and returns their names.
 
 use parking_lot::Mutex;
 use std::any::Any;
@@ -18,7 +18,7 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// An owner whose tasks run on this runtime.
+    /// Creates an owner whose tasks run on this runtime.
     #[must_use]
     pub fn new(runtime: Handle) -> Self {
         Self { runtime, running: Mutex::default() }
@@ -30,15 +30,17 @@ impl Tasks {
         self.running.lock().push(started);
     }
 
-    /// Waits for the end of all tasks until `deadline`, then cancels the rest.
-    /// Returns the names of those that were cancelled.
+    /// Waits for all tasks until `deadline`, then cancels the rest. Returns the names of
+    /// the cancelled tasks.
     pub async fn join(&self, deadline: Instant) -> Vec<String> {
         let running = std::mem::take(&mut *self.running.lock());
         let mut cancelled = Vec::new();
         for (name, mut task) in running {
             match tokio::time::timeout_at(deadline.into(), &mut task).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(task = name, %error, "a task ended by a fault of the program"),
+                Ok(Err(error)) => {
+                    tracing::error!(task = name, %error, "a task panicked; this is a bug, please report it")
+                }
                 Err(_) => {
                     task.abort();
                     cancelled.push(name);
@@ -49,7 +51,7 @@ impl Tasks {
     }
 }
 
-/// The text that a panic was raised with.
+/// The message of a panic.
 #[must_use]
 pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

@@ -8,7 +8,7 @@ mod rotate;
 use super::Failure;
 use super::place::DataPlace;
 use super::table::{print, print_json, table};
-use crate::source::smart_me::{ApiError, Evidence, Registrar, Report};
+use crate::source::smart_me::{ApiError, Evidence, Registrar, RegistrationReport};
 use accounts::for_each;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -97,14 +97,14 @@ fn list(which: &Which) -> Result<(), Failure> {
                 &registration.kind,
                 registration.meter.as_deref().unwrap_or("all"),
                 &registration.to,
-                registration.standing.as_deref().unwrap_or("another program's"),
+                registration.state.as_deref().unwrap_or("another program's"),
             ]);
         }
         print(rows)?;
     }
     let lacking: Vec<&str> = accounts
         .iter()
-        .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_right()).count() != 1)
+        .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_correct()).count() != 1)
         .map(|(account, _)| account.as_str())
         .collect();
     if lacking.is_empty() {
@@ -116,7 +116,10 @@ fn list(which: &Which) -> Result<(), Failure> {
     )))
 }
 
-fn apply(change: &Change, work: impl AsyncFn(&Registrar) -> Result<Report, ApiError>) -> Result<(), Failure> {
+fn apply(
+    change: &Change,
+    work: impl AsyncFn(&Registrar) -> Result<RegistrationReport, ApiError>,
+) -> Result<(), Failure> {
     let which = &change.which;
     let config = which.place.load()?;
     let done = for_each(&config, which.account.as_deref(), work)?;
@@ -131,7 +134,7 @@ fn apply(change: &Change, work: impl AsyncFn(&Registrar) -> Result<Report, ApiEr
         for step in &report.steps {
             print(format!("{account}: {step}"))?;
         }
-        if report.is_right() {
+        if report.is_unchanged() {
             print(format!("{account}: nothing to do"))?;
         }
         if report.foreign > 0 {

@@ -4,7 +4,9 @@ use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::Texts;
 use super::webhook::{NAME_WANTED, Sender, is_name};
-use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, Wanted};
+use crate::source::smart_me::{
+    Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, WantedRegistration,
+};
 use crate::wire::PayloadFormat;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -150,7 +152,7 @@ fn meter(section: &mut Section<'_>) -> Option<Uuid> {
     read.map_err(|_| section.fault("meter", format!("'{text}' is no id of a device at smart-me"))).ok()
 }
 
-fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid>) -> Option<Wanted> {
+fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid>) -> Option<WantedRegistration> {
     let public: Option<String> = section.get("public_url");
     let public = public?;
     if let Err(why) = ApiUrl::parse(&public) {
@@ -160,7 +162,7 @@ fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid
     if sender.format != PayloadFormat::SmartMe {
         section.fault("public_url", "smart-me's bodies cannot be read here: the webhook account has another format");
     }
-    Some(Wanted {
+    Some(WantedRegistration {
         url: format!("{}{}", public.trim_end_matches('/'), sender.path),
         meter,
         credentials: sender.credentials.clone(),

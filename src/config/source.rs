@@ -49,7 +49,7 @@ impl Source {
         match self {
             Self::SmartMe(account) => {
                 let access = Access::new(account, data_directory, Stop::default(), Clock::system());
-                account.findings(&access, data_directory)
+                account.warnings(data_directory).into_iter().chain(account.login_state(&access)).collect()
             }
             Self::Json(_) => Vec::new(),
         }

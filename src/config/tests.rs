@@ -192,7 +192,7 @@ fn an_account_at_smart_me_that_cannot_work_is_a_fault() {
     let directory = tempfile::tempdir().unwrap();
     for (lines, says) in [
         ("reconcile = true", "needs public_url"),
-        ("public_url = \"m.example\"", "is no address"),
+        ("public_url = \"m.example\"", "is not a valid URL"),
         ("username = \"x\"\npassword_env = \"NONE\"", "has no variable"),
         ("meter = \"x\"", "no id of a device"),
         ("client_id = \"x\"\nclient_secret = \"x\"", "secrets do not belong"),

@@ -1,8 +1,7 @@
-//! How many requests may be sent to a server, by all that share the budget.
+//! A rate limit for requests to one server, shared by all its clients.
 //!
-//! A request counts from when it is sent until a minute after its answer came, so
-//! that however long it was on the way, the server never sees more than the number
-//! in any minute. Knows no clock.
+//! A request counts from its start until one minute after its answer. So the server never
+//! receives more than the limit in any minute, however slow the network is. Knows no clock.
 
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -10,42 +9,42 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The span that the number is for.
+/// The period of the limit.
 const WINDOW: Duration = Duration::from_mins(1);
-/// How soon to look again while as many requests are under way as may be sent.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The wait while the requests in flight use the whole budget.
+const RETRY_WAIT: Duration = Duration::from_millis(50);
 
-/// A request budget. A clone is the same budget.
+/// A request budget. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget(Arc<Mutex<Requests>>);
 
-/// The last requests. Invariant: no more than may be sent in a minute.
+/// The requests of the last minute. Invariant: at most `per_minute`.
 #[derive(Debug)]
 struct Requests {
     per_minute: NonZeroUsize,
-    under_way: usize,
+    in_flight: usize,
     answered: VecDeque<Instant>,
-    /// The server asked for no request before then.
+    /// The server accepts no request before this time.
     not_before: Option<Instant>,
 }
 
 impl Budget {
-    /// A budget of so many requests in any minute.
+    /// A budget of `per_minute` requests in any minute.
     #[must_use]
     pub fn new(per_minute: NonZeroUsize) -> Self {
-        Self(Arc::new(Mutex::new(Requests { per_minute, under_way: 0, answered: VecDeque::new(), not_before: None })))
+        Self(Arc::new(Mutex::new(Requests { per_minute, in_flight: 0, answered: VecDeque::new(), not_before: None })))
     }
 
-    /// A budget for a server that does not limit how often it is asked.
+    /// A budget for a server without a rate limit.
     #[must_use]
     pub fn unlimited() -> Self {
         Self::new(NonZeroUsize::MAX)
     }
 
-    /// Begins a request, or says how long to wait before asking again.
+    /// Begins a request if the budget allows it.
     ///
     /// # Errors
-    /// The time to wait.
+    /// The time to wait before the next try.
     pub fn begin(&self, now: Instant) -> Result<(), Duration> {
         let mut requests = self.0.lock();
         while requests.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
@@ -56,24 +55,24 @@ impl Budget {
         {
             return Err(wait);
         }
-        if requests.answered.len() + requests.under_way < requests.per_minute.get() {
-            requests.under_way += 1;
+        if requests.answered.len() + requests.in_flight < requests.per_minute.get() {
+            requests.in_flight += 1;
             return Ok(());
         }
         let wait = |oldest: &Instant| (*oldest + WINDOW).saturating_duration_since(now);
-        Err(requests.answered.front().map_or(LOOK_AGAIN, wait))
+        Err(requests.answered.front().map_or(RETRY_WAIT, wait))
     }
 
-    /// No request before `until`: the server asked for a wait.
+    /// Allows no request before `until`: the server asked for a wait.
     pub fn hold(&self, until: Instant) {
         let mut requests = self.0.lock();
         requests.not_before = requests.not_before.max(Some(until));
     }
 
-    /// Ends a request whose answer came now, or that was given up.
+    /// Ends a request: it was answered or cancelled.
     pub fn end(&self, now: Instant) {
         let mut requests = self.0.lock();
-        requests.under_way = requests.under_way.saturating_sub(1);
+        requests.in_flight = requests.in_flight.saturating_sub(1);
         requests.answered.push_back(now);
     }
 }
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_under_way_count_for_all_that_share_the_budget() {
+    fn requests_in_flight_count_for_all_that_share_the_budget() {
         let budget = Budget::new(NonZeroUsize::new(2).unwrap());
         let now = Clock::system().monotonic();
         assert_eq!((budget.begin(now), budget.clone().begin(now)), (Ok(()), Ok(())));

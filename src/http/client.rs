@@ -1,8 +1,8 @@
-//! One request, one answer, within bounds.
+//! The HTTP client: one request and its answer, within bounds.
 //!
-//! HTTP/1.1 over TCP or TLS (rustls, the roots of webpki). Small devices speak an odd
-//! HTTP: an answer of HTTP/1.0 without a length ends with the connection, header lines
-//! that are not valid are passed over, and no content type is required.
+//! HTTP/1.1 over TCP or TLS (rustls, the roots of webpki). Small devices often violate
+//! HTTP, so the client is lenient: an HTTP/1.0 answer without a length ends with the
+//! connection, invalid header lines are skipped, and no content type is required.
 
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -25,29 +25,29 @@ pub type Request = http::Request<Full<Bytes>>;
 /// An answer with its whole body.
 pub type Response = http::Response<Bytes>;
 
-/// Idle connections kept to one server.
+/// Idle connections per server.
 const IDLE_PER_HOST_MAX: usize = 2;
-/// An idle connection is closed after that: many servers close it after a minute.
+/// An idle connection is closed after this time: many servers close it after a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("meterline/", env!("CARGO_PKG_VERSION")));
 
-/// What one request may take.
+/// The limits of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// From the first attempt to connect to the last byte of the answer.
+    /// From the connect to the last byte of the answer.
     pub timeout: Duration,
-    /// Bytes of the answer's body at most.
+    /// Largest body of an answer, in bytes.
     pub answer_bytes_max: usize,
 }
 
-/// A client with connections of its own. A clone shares them.
+/// A client with its own connection pool. Clones share it.
 #[derive(Clone)]
 pub struct Client {
     connections: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     bounds: Bounds,
 }
 
-/// Why there is no answer. The text names no more than the server's origin.
+/// Why a request got no answer. The text names only the server's origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
     /// No connection: unreachable or refused. Nothing was sent.
@@ -55,18 +55,18 @@ pub enum HttpError {
     Connect {
         /// Scheme, host and port.
         origin: String,
-        /// What the system said.
+        /// The system's error.
         why: String,
     },
-    /// The server has no certificate that is trusted, or speaks no TLS. Nothing was sent.
-    #[error("no trusted TLS with {origin}: {why}")]
+    /// The server has no trusted certificate or speaks no TLS. Nothing was sent.
+    #[error("TLS with {origin} failed: {why}")]
     Tls {
         /// Scheme, host and port.
         origin: String,
-        /// What TLS said.
+        /// The TLS library's error.
         why: String,
     },
-    /// The time was over; the request may have been carried out.
+    /// The request timed out; it may have been executed.
     #[error("{origin} did not answer within {timeout:?}")]
     Timeout {
         /// Scheme, host and port.
@@ -74,7 +74,7 @@ pub enum HttpError {
         /// The bound.
         timeout: Duration,
     },
-    /// The answer's body is larger than allowed.
+    /// The answer's body exceeds the limit.
     #[error("the answer of {origin} is larger than {bytes_max} bytes")]
     TooLarge {
         /// Scheme, host and port.
@@ -82,18 +82,18 @@ pub enum HttpError {
         /// The bound.
         bytes_max: usize,
     },
-    /// The connection broke, or the answer is not HTTP; the request may have been carried out.
-    #[error("{origin} broke off: {why}")]
+    /// The connection broke, or the answer is not HTTP; the request may have been executed.
+    #[error("the connection to {origin} broke: {why}")]
     Broken {
         /// Scheme, host and port.
         origin: String,
-        /// What the library said.
+        /// The HTTP library's error.
         why: String,
     },
 }
 
 impl Client {
-    /// A client with these bounds for each request.
+    /// Creates a client with these bounds for each request.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let mut tcp = HttpConnector::new();
@@ -112,13 +112,13 @@ impl Client {
         Self { connections, bounds }
     }
 
-    /// The same connections with other bounds.
+    /// A client that shares the connections, with other bounds.
     #[must_use]
     pub fn with_bounds(&self, bounds: Bounds) -> Self {
         Self { connections: self.connections.clone(), bounds }
     }
 
-    /// Sends a request and reads the whole answer. A redirect is an answer like any other.
+    /// Sends a request and reads the whole answer. Does not follow redirects.
     ///
     /// # Errors
     /// See [`HttpError`].
@@ -163,13 +163,13 @@ fn not_sent(origin: &str, error: &legacy::Error) -> HttpError {
     }
 }
 
-/// Whether TLS is the cause. An I/O error does not name what it wraps as its source.
+/// Whether TLS is the cause. An I/O error hides the wrapped error from `source`.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     error.is::<rustls::Error>() || wrapped.is_some_and(|error| is_tls(error)) || error.source().is_some_and(is_tls)
 }
 
-/// The cause at the end of the chain: the outer ones repeat that something failed.
+/// The root cause: the outer errors only repeat that the request failed.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -178,7 +178,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// Scheme, host and port: the path and the query may be secrets.
+/// Scheme, host and port. The path and the query may be secrets.
 fn origin(uri: &Uri) -> String {
     let (scheme, host) = (uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or("(no host)"));
     match uri.port_u16() {
@@ -187,14 +187,14 @@ fn origin(uri: &Uri) -> String {
     }
 }
 
-/// The body of a request that has none.
+/// An empty request body.
 #[must_use]
 pub fn no_body() -> Full<Bytes> {
     Full::default()
 }
 
-/// The Authorization header of the Basic scheme, marked as sensitive; `None` where a
-/// header cannot carry it.
+/// An HTTP Basic Authorization header, marked as sensitive; `None` if the credentials hold
+/// characters that a header cannot carry.
 #[must_use]
 pub fn basic_authorization(user: &str, password: &Secret) -> Option<HeaderValue> {
     let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
@@ -203,7 +203,7 @@ pub fn basic_authorization(user: &str, password: &Secret) -> Option<HeaderValue>
     Some(value)
 }
 
-/// Reads an http or https address without user information; `None` for anything else.
+/// Parses an http or https URL without user information; `None` for anything else.
 #[must_use]
 pub fn web_address(text: &str) -> Option<Uri> {
     let uri: Uri = text.parse().ok()?;

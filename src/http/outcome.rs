@@ -1,4 +1,4 @@
-//! What an answer means for its request: done, repeat later, or never.
+//! Classification of an answer: done, retry later, or never retry.
 
 use super::client::{HttpError, Response};
 use crate::reading::UnixNanos;
@@ -6,32 +6,32 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderMap};
 use std::time::Duration;
 
-/// The longest wait that a server may ask for.
+/// The longest Retry-After that is honoured.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(15);
-/// Bytes of an answer's body that are looked at for an error's text, and characters of it that are kept.
-const WORDS_BYTES_MAX: usize = 1024;
-const WORDS_CHARS_MAX: usize = 200;
+/// Bytes of an answer's body that are searched for an error text, and characters of it that are kept.
+const ERROR_BYTES_MAX: usize = 1024;
+const ERROR_CHARS_MAX: usize = 200;
 
-/// What to do after one attempt.
+/// The result of one attempt, as advice for the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was carried out: 2xx.
+    /// Executed: 2xx.
     Done,
-    /// It was not carried out and may be repeated, not before this time where the server
-    /// names one: 429 (asked too often), 503 (away), no connection.
+    /// Not executed; may be repeated after this wait, if the server names one: 429 (rate
+    /// limit), 503 (unavailable), no connection.
     Later(Option<Duration>),
-    /// It may have been carried out: repeat it only where that does no harm. 408, other
-    /// 5xx, a broken connection, a time-out.
+    /// Maybe executed; repeat it only if it is idempotent: 408, other 5xx, a broken
+    /// connection, a timeout.
     Uncertain,
-    /// The credentials are not accepted: 401.
+    /// The credentials are rejected: 401.
     Unauthorized,
     /// The credentials do not allow it: 403.
     Forbidden,
-    /// It is refused as it is: any other status.
+    /// Refused: any other status.
     Refused,
 }
 
-/// What an answer, or its absence, means.
+/// Classifies an answer or its absence.
 #[must_use]
 pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
     let answer = match answer {
@@ -51,25 +51,25 @@ pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
     }
 }
 
-/// The answer in one line for an error: its status and the server's own words, or why
-/// there is none. The words may repeat what was sent: the caller hides its secrets.
+/// The answer in one line for an error message: the status and the server's error text, or
+/// the client error. The text may echo the request, so the caller must hide its secrets.
 #[must_use]
 pub fn described(answer: &Result<Response, HttpError>) -> String {
     match answer {
-        Ok(answer) => words(answer.status(), answer.body()),
+        Ok(answer) => status_line(answer.status(), answer.body()),
         Err(error) => error.to_string(),
     }
 }
 
-fn words(status: StatusCode, body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..WORDS_BYTES_MAX).unwrap_or(body));
-    // A gateway's page says nothing that the number does not.
+fn status_line(status: StatusCode, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..ERROR_BYTES_MAX).unwrap_or(body));
+    // An HTML page adds nothing to the status.
     let is_page = text.trim_start().starts_with('<');
-    let text: String = text.chars().filter(|c| !c.is_control()).take(WORDS_CHARS_MAX).collect();
+    let text: String = text.chars().filter(|c| !c.is_control()).take(ERROR_CHARS_MAX).collect();
     if is_page || text.trim().is_empty() { status.to_string() } else { format!("{status}: {}", text.trim()) }
 }
 
-/// Seconds, or a date against the answer's own `Date`; bounded.
+/// The Retry-After of an answer: seconds, or a date relative to the answer's own `Date`; bounded.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse() {
@@ -82,14 +82,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
-/// When the server gave its answer, to the second, by its own clock.
+/// The time of the answer by the server's clock, to the second.
 #[must_use]
 pub fn date(headers: &HeaderMap) -> Option<UnixNanos> {
     let date = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
     i64::try_from(date.as_nanosecond()).ok().map(UnixNanos)
 }
 
-/// A date of HTTP: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Parses an HTTP date: `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(text: &str) -> Option<jiff::Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_and_every_failure_means_something() {
+    fn every_answer_and_every_failure_has_an_outcome() {
         let of = |status| outcome(&Ok(hyper::http::Response::builder().status(status).body(Bytes::new()).unwrap()));
         assert_eq!([of(204), of(302), of(422)], [Outcome::Done, Outcome::Refused, Outcome::Refused]);
         assert_eq!([of(429), of(503)], [Outcome::Later(None), Outcome::Later(None)]);
@@ -138,9 +138,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_words_make_one_short_line(status in 100_u16..1000, body in any::<Vec<u8>>()) {
-            let said = words(StatusCode::from_u16(status).unwrap(), &body);
-            prop_assert!(!said.contains('\n') && said.chars().count() < WORDS_CHARS_MAX + 60);
+        fn any_error_text_becomes_one_short_line(status in 100_u16..1000, body in any::<Vec<u8>>()) {
+            let said = status_line(StatusCode::from_u16(status).unwrap(), &body);
+            prop_assert!(!said.contains('\n') && said.chars().count() < ERROR_CHARS_MAX + 60);
         }
 
         #[test]

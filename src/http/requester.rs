@@ -1,4 +1,4 @@
-//! Requests within a budget, counted by outcome.
+//! Rate-limited requests, counted by outcome.
 
 use super::budget::Budget;
 use super::client::{Client, HttpError, Request, Response};
@@ -9,7 +9,7 @@ use crate::metrics;
 use ::metrics::Counter;
 use std::time::Instant;
 
-/// Sends the requests of one source.
+/// Sends the requests of one source within its budget.
 #[derive(Debug, Clone)]
 pub struct Requester {
     client: Client,
@@ -22,31 +22,31 @@ pub struct Requester {
 /// One request and its answer.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// What it means.
+    /// The classified answer.
     pub outcome: Outcome,
-    /// The answer, or why there is none.
+    /// The answer, or the client error.
     pub answer: Result<Response, HttpError>,
 }
 
 impl Requester {
-    /// A requester of the source `name`. Requesters that share a budget share its waits.
+    /// Creates the requester of source `name`. Requesters that share a budget share its waits.
     #[must_use]
     pub fn new(name: &str, client: Client, budget: Budget, stop: Stop, clock: Clock) -> Self {
         Self { client, budget, stop, clock, counts: Counts::new(name) }
     }
 
-    /// Waits for the budget, sends the request and reads the answer. A stop ends the wait
-    /// and not the request.
+    /// Waits for the budget, sends the request and reads the answer. A stop ends the wait,
+    /// but not a request in flight.
     ///
     /// # Errors
-    /// When a stop was asked for before the request was sent.
+    /// When a stop was requested before the request was sent.
     pub async fn send(&self, request: Request) -> Result<Exchange, Stopped> {
         while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
             self.stop.sleep(wait).await?;
         }
-        let under_way = UnderWay(self);
+        let in_flight = InFlight(self);
         let answer = self.client.send(request).await;
-        drop(under_way);
+        drop(in_flight);
         let outcome = outcome(&answer);
         if let Outcome::Later(Some(wait)) = outcome {
             self.budget.hold(self.clock.monotonic() + wait);
@@ -61,17 +61,17 @@ impl Requester {
         &self.stop
     }
 
-    /// The present, for tokens and patience.
+    /// The monotonic time, for token expiry and deadlines.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.clock.monotonic()
     }
 }
 
-/// A request that is under way: the budget gets it back also when the task is cancelled.
-struct UnderWay<'a>(&'a Requester);
+/// A request in flight. Its drop informs the budget, also when the task is cancelled.
+struct InFlight<'a>(&'a Requester);
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.budget.end(self.0.clock.monotonic());
     }

@@ -1,4 +1,4 @@
-//! The client against servers over real sockets, well-behaved and odd ones.
+//! The client against correct and broken servers over real sockets.
 
 use super::*;
 use crate::base::{Stop, Stopped};
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(20), answer_bytes_max: 64 };
 
-/// A server that answers every connection's first request with these bytes and closes.
+/// A server that answers the first request of every connection with these bytes and closes.
 async fn server(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,7 +1,8 @@
-//! What a source tells of itself. Pages, commands and metrics show it and know no vendor.
+//! The description of a source: its state and facts. Pages, commands and metrics show it
+//! without knowing the vendor.
 //!
-//! A source changes its [`Reporter`] during a turn; the runner publishes the result at
-//! the end of the turn, so that readers see a whole state without a lock.
+//! A source updates its [`Reporter`] during a run; the runner publishes the result at the
+//! end of the run, so that readers see a consistent state without a lock.
 
 use crate::clock::Clock;
 use crate::metrics;
@@ -15,21 +16,21 @@ use std::sync::Arc;
 
 /// The state of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It has not finished its first turn, or the server asked it to wait.
+pub enum SourceState {
+    /// It has not finished its first run, or the server asked it to wait.
     Waiting,
-    /// Its last turn was done, or its connection delivers.
+    /// Its last run succeeded, or its connection delivers.
     Running,
-    /// Its last turn failed; it is tried again by itself.
+    /// Its last run failed; it retries automatically.
     Failing,
-    /// Somebody has to change something: a login, a right, an address.
+    /// The operator must change something: a login, a permission, an address.
     Misconfigured,
 }
 
-impl State {
+impl SourceState {
     const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Failing, Self::Misconfigured];
 
-    /// As page, JSON and metrics write it.
+    /// The name on the page, in JSON and in metrics.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -41,17 +42,17 @@ impl State {
     }
 }
 
-impl Serialize for State {
+impl Serialize for SourceState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.label())
     }
 }
 
-/// One thing that a source tells of itself.
+/// One fact about a source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Fact {
-    /// A number; its unit is in the fact's name. It becomes a metric, too.
+    /// A number; its unit is the end of the fact's name. It is also a metric.
     Number(f64),
     /// A text, or a time as text.
     Text(String),
@@ -88,21 +89,21 @@ impl From<UnixNanos> for Fact {
     }
 }
 
-/// What a source tells of itself.
+/// The state and facts of a source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
     /// The account or device. Its readings carry this name.
     pub name: String,
-    /// What it does there: `webhook`, `smart-me devices`, `json`.
+    /// The kind of source: `webhook`, `smart-me devices`, `json`.
     pub kind: &'static str,
     /// Its state.
-    pub state: State,
-    /// When it came into this state.
+    pub state: SourceState,
+    /// The time of the last change of state.
     #[serde(serialize_with = "as_text")]
     pub since: UnixNanos,
-    /// Why it is not running: a sentence that says what to do.
+    /// Why it is not running, and the remedy, in one sentence.
     pub why: Option<String>,
-    /// What else it tells, by name. A number's unit is the end of its name.
+    /// Facts by name. A number's unit is the end of its name.
     pub facts: BTreeMap<String, Fact>,
 }
 
@@ -110,36 +111,36 @@ fn as_text<S: Serializer>(time: &UnixNanos, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(time)
 }
 
-/// Where others read a description.
+/// A description that other threads read.
 pub(super) type Published = Arc<ArcSwap<Description>>;
 
-/// The faults of all sources that are logged already, as source and reason: several
-/// tasks of one account log the fault of its server or login once.
+/// The faults already logged, as source and reason: several tasks of one account log the
+/// fault of its server or login once.
 pub(super) type LoggedFaults = Arc<Mutex<HashSet<(String, String)>>>;
 
-/// Where a source writes its description.
+/// Writes the description of a source.
 #[derive(Debug)]
 pub struct Reporter {
     description: Description,
     published: Published,
     logged: LoggedFaults,
     clock: Clock,
-    states: [Gauge; State::ALL.len()],
+    states: [Gauge; SourceState::ALL.len()],
     numbers: BTreeMap<String, Gauge>,
 }
 
 impl Reporter {
-    /// The reporter of a source that has not begun.
+    /// Creates the reporter of a source that has not started.
     pub(super) fn new(name: &str, kind: &'static str, clock: Clock, logged: LoggedFaults) -> Self {
         let description = Description {
             name: name.to_owned(),
             kind,
-            state: State::Waiting,
+            state: SourceState::Waiting,
             since: clock.now(),
             why: None,
             facts: BTreeMap::new(),
         };
-        let states = State::ALL.map(|state| {
+        let states = SourceState::ALL.map(|state| {
             let labels = [("source", name.to_owned()), ("kind", kind.to_owned()), ("state", state.label().to_owned())];
             metrics::gauge("meterline_source_state", &labels)
         });
@@ -159,7 +160,7 @@ impl Reporter {
         &self.description.name
     }
 
-    /// Tells a fact; the one of the same name is replaced.
+    /// Sets a fact and replaces the one of the same name.
     pub fn set(&mut self, name: impl Into<String>, fact: impl Into<Fact>) {
         let (name, fact) = (name.into(), fact.into());
         if let Fact::Number(number) = fact {
@@ -172,13 +173,13 @@ impl Reporter {
         self.description.facts.insert(name, fact);
     }
 
-    /// Forgets every text whose name begins with `prefix`, before a list is told anew.
+    /// Removes every text whose name begins with `prefix`, before a list is reported again.
     pub fn clear_texts(&mut self, prefix: &str) {
         self.description.facts.retain(|name, fact| !(name.starts_with(prefix) && matches!(fact, Fact::Text(_))));
     }
 
-    /// Takes over a state and publishes everything. One log line where the state changes.
-    pub fn report(&mut self, state: State, why: Option<String>) {
+    /// Sets the state, publishes the description and logs a change of state.
+    pub fn report(&mut self, state: SourceState, why: Option<String>) {
         let before = (self.description.state, self.description.why.clone());
         if before.0 != state {
             self.description.since = self.clock.now();
@@ -190,7 +191,7 @@ impl Reporter {
         }
     }
 
-    fn log_change(&self, (state, why): (State, Option<String>)) {
+    fn log_change(&self, (state, why): (SourceState, Option<String>)) {
         let (source, kind) = (self.description.name.as_str(), self.description.kind);
         let fault = |why: &Option<String>| why.as_ref().map(|why| (source.to_owned(), why.clone()));
         let mut logged = self.logged.lock();
@@ -201,19 +202,23 @@ impl Reporter {
         drop(logged);
         let why = self.description.why.as_deref().unwrap_or_default();
         match self.description.state {
-            State::Failing if is_new => tracing::warn!(source, kind, why, "the source is failing; it is tried again"),
-            State::Misconfigured if is_new => {
-                tracing::warn!(source, kind, why, "the source cannot work as it is configured");
+            SourceState::Failing if is_new => {
+                tracing::warn!(source, kind, why, "the source is failing; it will retry")
             }
-            State::Running if state != State::Waiting => tracing::info!(source, kind, "the source is running again"),
+            SourceState::Misconfigured if is_new => {
+                tracing::warn!(source, kind, why, "the source cannot work with its configuration");
+            }
+            SourceState::Running if state != SourceState::Waiting => {
+                tracing::info!(source, kind, "the source is running again")
+            }
             _ => {
-                tracing::debug!(source, kind, why, state = self.description.state.label(), "the source's state changed")
+                tracing::debug!(source, kind, state = self.description.state.label(), "the source's state changed")
             }
         }
     }
 
     fn publish(&self) {
-        for (state, gauge) in State::ALL.into_iter().zip(&self.states) {
+        for (state, gauge) in SourceState::ALL.into_iter().zip(&self.states) {
             gauge.set(if state == self.description.state { 1.0 } else { 0.0 });
         }
         self.published.store(Arc::new(self.description.clone()));

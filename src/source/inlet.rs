@@ -1,10 +1,10 @@
-//! The way of fetched readings to ingest: repeats and too many are left out, the rest is
-//! journaled beside the message it came in.
+//! Passes fetched readings to ingest: filters repeats, thins fast meters and journals the
+//! rest with the original message.
 //!
-//! Invariants: a reading is remembered only once it is synced, so that one that ingest
-//! did not take is taken the next time; of each meter no more than two times are
-//! remembered, of at most [`METERS_MAX`] meters: the one heard least recently is
-//! forgotten first, and its next reading is journaled even if it is a repeat.
+//! Invariants: a reading is remembered only once it is synced, so that a reading that
+//! ingest refused is taken the next time. At most two times are remembered per meter, of
+//! at most [`METERS_MAX`] meters: the least recently heard meter is forgotten first, and
+//! its next reading is journaled even if it is a repeat.
 
 use super::runner::SourceError;
 use crate::ingest::Entrance;
@@ -18,12 +18,12 @@ use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Meters of one source whose last times are remembered.
+/// Remembered meters per source.
 pub(super) const METERS_MAX: usize = 20_000;
-/// Readings of one record.
+/// Readings per record.
 const READINGS_MAX: usize = 250;
 
-/// Which readings of a fast meter are journaled.
+/// The readings of a fast meter that are journaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// All.
@@ -32,7 +32,7 @@ pub enum Keep {
     FirstOfEach(Duration),
 }
 
-/// One source's way to ingest.
+/// Passes the readings of one source to ingest.
 #[derive(Debug)]
 pub struct Inlet {
     entrance: Entrance,
@@ -50,7 +50,7 @@ struct Last {
 }
 
 impl Inlet {
-    /// The inlet of the source `name`.
+    /// Creates the inlet of source `name`.
     #[must_use]
     pub fn new(name: &str, kind: &'static str, entrance: Entrance, keep: Keep) -> Self {
         let labels = [("source", name.to_owned()), ("kind", kind.to_owned())];
@@ -61,14 +61,14 @@ impl Inlet {
         Self {
             entrance,
             keep,
-            last: LruCache::new(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
+            last: LruCache::sparse(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),
         }
     }
 
-    /// Whether a reading of this meter and time is new and wanted. One that is not is counted.
+    /// Whether a reading of this meter and time is new and wanted. Counts rejected readings.
     pub fn admits(&mut self, meter: MeterId, at: UnixNanos) -> bool {
         let Some(last) = self.last.get_mut(&meter) else { return true };
         if at == last.seen || at == last.kept {
@@ -83,16 +83,16 @@ impl Inlet {
         true
     }
 
-    /// Remembers a reading that is not to be journaled, because it came another way.
-    pub fn pass_over(&mut self, meter: MeterId, at: UnixNanos) {
+    /// Marks a reading as seen that is not journaled here, because another source brought it.
+    pub fn mark_seen(&mut self, meter: MeterId, at: UnixNanos) {
         self.last.put(meter, Last { seen: at, kept: at });
     }
 
-    /// Journals readings, the message they came in beside the first of them. When this
-    /// returns they are synced to this machine's disk.
+    /// Journals readings, with their original message in the first record. They are synced
+    /// to disk when this returns.
     ///
     /// # Errors
-    /// When ingest does not take them; readings of records before that one are taken.
+    /// When ingest refuses a record; the records before it are kept.
     pub async fn take(
         &mut self,
         readings: &[Reading],
@@ -100,7 +100,7 @@ impl Inlet {
         original: Original<'_>,
     ) -> Result<(), SourceError> {
         for (number, chunk) in readings.chunks(READINGS_MAX).enumerate() {
-            // The message is kept once: it can be read again from there.
+            // The message is kept once.
             let original = if number == 0 { original } else { Original { bytes: &[], ..original } };
             let body = encode(chunk.iter().map(|it| (it.meter, it.at, flags, &it.samples)), original);
             let outcome = self.entrance.take(PayloadFormat::ReadingBatch, &body).await;
@@ -108,7 +108,7 @@ impl Inlet {
                 .map_err(|refusal| SourceError::Failing(format!("the readings could not be journaled: {refusal}")))?;
             self.taken.increment(chunk.len() as u64);
             for reading in chunk {
-                self.pass_over(reading.meter, reading.at);
+                self.mark_seen(reading.meter, reading.at);
             }
         }
         Ok(())
@@ -116,7 +116,7 @@ impl Inlet {
 }
 
 impl Keep {
-    /// Whether `at` is in the same interval as the reading that was kept.
+    /// Whether `at` is in the same interval as the kept reading.
     fn is_thinned(self, kept: UnixNanos, at: UnixNanos) -> bool {
         match self {
             Self::All => false,

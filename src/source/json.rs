@@ -1,8 +1,8 @@
-//! A device that answers with a JSON document over HTTP, or sends one in each line over a
-//! TCP connection.
+//! A device that answers HTTP requests with a JSON document, or sends one document per line
+//! over a TCP connection.
 //!
-//! Knows the transport and not the document: that is `vendor/json`'s. One device is one
-//! meter. Read-only: a GET, or nothing at all.
+//! Knows the transport; `vendor/json` decodes the document. One device is one meter.
+//! Read-only: it sends a GET or nothing at all.
 
 mod stream;
 
@@ -17,18 +17,18 @@ use crate::vendor::Reading;
 use crate::vendor::json::{Mapping, read};
 use crate::wire::batch::Original;
 use hyper::Uri;
-use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The kinds of its sources.
+/// The source kinds.
 const KIND: &str = "json";
 const STREAM_KIND: &str = "json stream";
-/// A document at most.
+/// Largest document.
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
-/// One request at most.
+/// The limits of one request.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: DOCUMENT_BYTES_MAX };
-/// Devices begin within this time, by chance, so that many do not begin at once.
+/// Devices start at a random time within this period, so that many do not start at once.
 const FIRST_WITHIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 /// The waits after a failure.
 const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
@@ -37,29 +37,29 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// A configured device.
 #[derive(Debug, Clone)]
 pub struct Device {
-    /// Its name: the source's, and the meter's native id.
+    /// The name of the source, and the meter's native id.
     pub name: String,
-    /// Where it is.
+    /// Its address.
     pub address: Address,
-    /// How often it is asked.
+    /// The polling interval.
     pub every: Duration,
-    /// Which readings are journaled.
+    /// The readings that are journaled.
     pub keep: Keep,
-    /// What the document holds.
+    /// The mapping of its document to registers.
     pub mapping: Mapping,
 }
 
-/// Where a device is.
+/// The address of a device.
 #[derive(Debug, Clone)]
 pub enum Address {
-    /// It is asked by GET; with the Authorization header where it wants one.
+    /// Polled by GET, with this Authorization header if it needs one.
     Http(Uri, Option<HeaderValue>),
-    /// It sends a document a line.
+    /// Sends one document per line.
     Tcp(SocketAddr),
 }
 
 impl Device {
-    /// Starts to ask it, or to listen to it.
+    /// Starts its source.
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule {
             every: self.every,
@@ -86,7 +86,7 @@ impl Device {
     }
 }
 
-/// A device that is asked over HTTP.
+/// A device that is polled over HTTP.
 #[derive(Debug)]
 struct Json {
     uri: Uri,
@@ -97,7 +97,8 @@ struct Json {
 
 impl Polled for Json {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let mut request = hyper::Request::get(self.uri.clone());
+        // Small devices have few sockets: none is kept open between turns.
+        let mut request = hyper::Request::get(self.uri.clone()).header(CONNECTION, "close");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -106,17 +107,17 @@ impl Polled for Json {
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => self.intake.take(answer.body(), self.uri.path(), reporter).await,
             (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
-                why: "the device does not accept the credentials: check username and password_file".to_owned(),
+                why: "the device rejects the credentials: check username and password_file".to_owned(),
                 retry_in: None,
             }),
-            // Its words may repeat what it was sent.
-            (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answers {}", answer.status()))),
+            // The body may echo the credentials.
+            (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answered {}", answer.status()))),
             (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
         }
     }
 }
 
-/// From a document to ingest.
+/// Decodes documents and passes their readings to ingest.
 #[derive(Debug)]
 struct Intake {
     mapping: Mapping,

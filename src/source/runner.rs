@@ -1,11 +1,11 @@
-//! Runs a source: when its turns come, what follows when one fails, when it ends.
+//! Runs sources: schedule, back-off after failures, stop.
 //!
-//! Knows no vendor and no transport. Invariants: one turn of a source at a time; a turn
-//! that fails, panics included, harms no other source and is tried again after a back-off
-//! with a cap, also after a connection that was closed in good order; a stop ends waits
-//! at once and turns by its deadline.
+//! Knows no vendor and no transport. Invariants: a source has one run at a time; a failed
+//! run, panics included, affects no other source and is repeated after a bounded back-off;
+//! so is a connection that the server closed in good order. A stop ends waits at once and
+//! runs by its deadline.
 
-use super::description::{Reporter, State};
+use super::description::{Reporter, SourceState};
 use crate::base::{Backoff, Stop, Stopped, panic_message};
 use crate::clock::Clock;
 use std::future::{Future, poll_fn};
@@ -14,23 +14,23 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// A turn begins up to this part of the pace later, so that sources of one pace spread.
+/// A run starts late by up to this part of the interval, so that sources with one interval spread.
 const JITTER: f64 = 0.05;
-/// A connection that lasted so long had nothing to do with the failures before it.
+/// A connection that lasted this long resets the back-off.
 const STABLE_AFTER: Duration = Duration::from_mins(1);
 
-/// Why a turn was not done.
+/// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// It will probably pass by itself; tried again after a back-off.
+    /// A temporary failure; repeated after a back-off.
     #[error("{0}")]
     Failing(String),
-    /// Somebody has to change something; tried again in case they have.
+    /// The operator must change something; repeated in case this has happened.
     #[error("{why}")]
     Misconfigured {
-        /// What is wrong and what to do.
+        /// The fault and the remedy.
         why: String,
-        /// The wait before the next turn; a back-off where absent.
+        /// The wait before the next run; `None` for a back-off.
         retry_in: Option<Duration>,
     },
     /// A stop ended a wait.
@@ -38,18 +38,18 @@ pub enum SourceError {
     Stopped(#[from] Stopped),
 }
 
-/// A source that asks again and again.
+/// A source that polls.
 pub trait Polled: Send + 'static {
-    /// One turn: requests, decoding, ingest. Facts go to the reporter.
+    /// One run: requests, decoding, ingest. Facts go to the reporter.
     ///
     /// # Errors
     /// See [`SourceError`].
     fn poll(&mut self, reporter: &mut Reporter) -> impl Future<Output = Result<(), SourceError>> + Send;
 }
 
-/// A source that connects and is sent data.
+/// A source that connects and receives data.
 pub trait Connected: Send + 'static {
-    /// Connects and takes what comes until the connection ends. Reports [`State::Running`]
+    /// Connects and receives data until the connection ends. Reports [`SourceState::Running`]
     /// once the connection delivers.
     ///
     /// # Errors
@@ -57,14 +57,14 @@ pub trait Connected: Send + 'static {
     fn connect(&mut self, reporter: &mut Reporter) -> impl Future<Output = Result<(), SourceError>> + Send;
 }
 
-/// When turns come.
+/// The timing of a source's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// From the beginning of a turn to the beginning of the next.
+    /// From the start of a run to the start of the next.
     pub every: Duration,
-    /// The first turn begins within this time, by chance: 10,000 devices spread over it.
+    /// The first run starts at a random time within this period: 10,000 devices spread over it.
     pub first_within: Duration,
-    /// The first and the longest wait after a failure.
+    /// The first and longest wait after a failure.
     pub backoff: (Duration, Duration),
 }
 
@@ -95,11 +95,11 @@ pub(super) async fn run_polled(
     let mut wait = schedule.first_wait();
     while stop.sleep(wait).await.is_ok() {
         let begun = clock.monotonic();
-        let outcome = unless_panicked(source.poll(&mut reporter)).await;
+        let outcome = catch_panic(source.poll(&mut reporter)).await;
         wait = match outcome {
             Ok(()) => {
                 backoff.reset();
-                reporter.report(State::Running, None);
+                reporter.report(SourceState::Running, None);
                 schedule.next_wait(clock.elapsed(begun))
             }
             Err(error) => match wait_after(error, &mut backoff, &mut reporter) {
@@ -122,7 +122,7 @@ pub(super) async fn run_connected(
     let mut wait = schedule.first_wait();
     while stop.sleep(wait).await.is_ok() {
         let begun = clock.monotonic();
-        let Ok(outcome) = stop.unless_asked(unless_panicked(source.connect(&mut reporter))).await else { return };
+        let Ok(outcome) = stop.unless_asked(catch_panic(source.connect(&mut reporter))).await else { return };
         if clock.elapsed(begun) >= STABLE_AFTER {
             backoff.reset();
         }
@@ -138,23 +138,23 @@ fn wait_after(error: SourceError, backoff: &mut Backoff, reporter: &mut Reporter
     match error {
         SourceError::Stopped(stopped) => Err(stopped),
         SourceError::Failing(why) => {
-            reporter.report(State::Failing, Some(why));
+            reporter.report(SourceState::Failing, Some(why));
             Ok(backoff.next_wait())
         }
         SourceError::Misconfigured { why, retry_in } => {
-            reporter.report(State::Misconfigured, Some(why));
+            reporter.report(SourceState::Misconfigured, Some(why));
             Ok(retry_in.unwrap_or_else(|| backoff.next_wait()))
         }
     }
 }
 
-/// A panic in a source's code is a failure of that source alone.
-async fn unless_panicked(turn: impl Future<Output = Result<(), SourceError>>) -> Result<(), SourceError> {
-    let mut turn = pin!(turn);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| turn.as_mut().poll(context))) {
+/// Converts a panic into a failure of this source.
+async fn catch_panic(run: impl Future<Output = Result<(), SourceError>>) -> Result<(), SourceError> {
+    let mut run = pin!(run);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
         Ok(progress) => progress,
         Err(panic) => Poll::Ready(Err(SourceError::Failing(format!(
-            "the source's own code failed: {}; this is a fault of the program, please report it",
+            "the source panicked: {}; this is a bug, please report it",
             panic_message(&*panic)
         )))),
     })

@@ -1,13 +1,14 @@
-//! smart-me's REST API as a source: one client an account, with one budget and one login.
+//! smart-me's REST API as a source: one client per account, with one budget and one login.
 //!
-//! An account's three tasks keep its webhook registration right ([`Registration`]), repair
-//! gaps from past values ([`GapRepair`]) and poll its devices ([`Devices`]); commands log
-//! in, list registrations and rotate the webhook password. Read-only towards devices: of
-//! everything the API can write, only registrations of our own URL are made and removed.
-//! Invariants: an account never sends more requests in any minute than its budget; no
-//! secret and no webhook path is in an error, a log line or a `Debug`.
+//! An account has three tasks. They create and repair its webhook registration
+//! ([`Registration`]), repair gaps from past values ([`GapRepair`]) and poll its devices
+//! ([`Devices`]). Commands log in, list registrations and rotate the webhook password.
+//! Read-only towards devices: the only writes create and remove registrations of our own
+//! URL. Invariants: an account never exceeds its request budget in any minute; no error,
+//! log line or `Debug` holds a secret or a webhook path.
 
 mod account;
+mod arrivals;
 mod client;
 mod counters;
 mod describe;
@@ -15,28 +16,27 @@ mod devices;
 mod error;
 mod findings;
 mod login;
-mod memory;
-mod noted;
 mod plan;
 mod registrar;
 mod registration;
+mod registration_file;
 mod repair;
 mod rotation;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, ApiUrl, Login, Reach, Wanted, origin};
-pub use client::{Access, Client, Dated};
+pub use account::{Account, ApiUrl, Login, Reach, WantedRegistration, origin};
+pub use arrivals::Arrivals;
+pub use client::{Access, Client, DatedAnswer};
 pub use counters::WebhookCounters;
 pub use describe::Describer;
 pub use devices::{Devices, DevicesParts, PollMode, Polling, ValuesOf};
 pub use error::ApiError;
-pub use login::{LoggingIn, LoginError, Prompt};
-pub use memory::RegistrationFile;
-pub use noted::Noted;
-pub use plan::{Evidence, Standing, Step};
-pub use registrar::{Listed, Registrar, Report, Target};
+pub use login::{LoginError, PersonLogin, Prompt};
+pub use plan::{Evidence, RegistrationState, Step};
+pub use registrar::{ListedRegistration, Registrar, RegistrationReport, Target};
 pub use registration::{REGISTRATION, Registration, registration_schedule};
+pub use registration_file::RegistrationFile;
 pub use repair::GapRepair;
 #[cfg(feature = "test-faults")]
 pub use rotation::DIES_AT;

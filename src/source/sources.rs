@@ -1,4 +1,4 @@
-//! All running sources: started, described, asked for actions, stopped and joined here.
+//! The set of running sources: starts, describes, stops and joins them, and runs their actions.
 
 use super::description::{Description, LoggedFaults, Published, Reporter};
 use super::runner::{Connected, Polled, Schedule, run_connected, run_polled};
@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
-/// Something that a command may ask a source to do. It blocks; the answer is for the
-/// command that asked, an error is a sentence.
+/// An action of a source that a command can request. It blocks and returns the answer for
+/// the command; an error is a sentence.
 pub type Action = Arc<dyn Fn() -> Result<Value, String> + Send + Sync>;
 
-/// Each source brings its own bounds.
+/// Placeholder: each source sets its own bounds.
 const NO_ANSWER: Bounds = Bounds { timeout: Duration::ZERO, answer_bytes_max: 0 };
 
 /// The running sources.
@@ -31,7 +31,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// An owner whose sources run on this runtime.
+    /// Creates a set whose sources run on this runtime.
     #[must_use]
     pub fn new(runtime: Handle, clock: Clock) -> Self {
         Self {
@@ -51,8 +51,8 @@ impl Sources {
         &self.stop
     }
 
-    /// Sends the requests of the source `name` within this budget. All sources share their
-    /// connections.
+    /// Creates the requester of source `name` with this budget. All sources share one
+    /// connection pool.
     #[must_use]
     pub fn requester(&self, name: &str, bounds: Bounds, budget: Budget) -> Requester {
         Requester::new(name, self.http.with_bounds(bounds), budget, self.stop.clone(), self.clock.clone())
@@ -72,22 +72,22 @@ impl Sources {
         self.tasks.spawn(format!("{name} ({kind})"), run);
     }
 
-    /// The reporter of a source whose task is started elsewhere, like a webhook account's.
+    /// Creates the reporter of a source whose task starts elsewhere, like a webhook account's.
     pub fn reporter(&self, name: &str, kind: &'static str) -> Reporter {
         let reporter = Reporter::new(name, kind, self.clock.clone(), Arc::clone(&self.logged));
         self.published.lock().push(reporter.published());
         reporter
     }
 
-    /// Lets commands ask the source `name` for something.
+    /// Registers an action of source `name`.
     pub fn offer(&self, name: &str, action: &'static str, act: Action) {
         self.actions.lock().push((name.to_owned(), action, act));
     }
 
-    /// Asks the source `name` for something that it offers.
+    /// Runs an action of source `name`.
     ///
     /// # Errors
-    /// A sentence: no such source or action, or why it was not done.
+    /// A sentence: no such source or action, or why it failed.
     pub fn act(&self, name: &str, action: &str) -> Result<Value, String> {
         let act = {
             let actions = self.actions.lock();
@@ -98,21 +98,21 @@ impl Sources {
         act()
     }
 
-    /// What every source tells of itself, in the order they were started.
+    /// The descriptions of all sources, in the order of their start.
     #[must_use]
     pub fn descriptions(&self) -> Vec<Arc<Description>> {
         self.published.lock().iter().map(|published| published.load_full()).collect()
     }
 
-    /// Asks all sources to end by `deadline`. Their waits end now.
+    /// Requests all sources to stop by `deadline`. Their waits end now.
     pub fn stop(&self, deadline: Instant) {
         self.stop.by(deadline);
     }
 
-    /// Waits for their ends until `deadline`; what is left then is cancelled and logged.
+    /// Joins all sources until `deadline`, then cancels and logs the rest.
     pub async fn join(&self, deadline: Instant) {
         for task in self.tasks.join(deadline).await {
-            tracing::warn!(task, "the source was in the middle of a request at the deadline; the request is cancelled");
+            tracing::warn!(task, "the source still ran at the deadline; its request is cancelled");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The machinery that all sources share, with sources whose turns the test plays.
+//! The code that all sources share, with scripted sources.
 
 use super::*;
 use crate::clock::Clock;
@@ -10,16 +10,16 @@ mod description;
 mod inlet;
 mod runner;
 
-/// So long that nothing that comes by chance within it comes during a test.
+/// Longer than any test.
 const LONG: Duration = Duration::from_hours(10_000);
-/// Within this time everything happens that a test waits for.
+/// The time limit of a wait in a test.
 const SOON: Duration = Duration::from_secs(20);
 
 fn sources() -> Sources {
     Sources::new(Handle::current(), Clock::system())
 }
 
-/// Runs `make` so that its metrics are kept apart, and gives them as text.
+/// Runs `make` with a recorder of its own, and returns its metrics.
 fn measured<T>(make: impl FnOnce() -> T) -> (T, PrometheusHandle) {
     let recorder = PrometheusBuilder::new().build_recorder();
     (::metrics::with_local_recorder(&recorder, make), recorder.handle())

@@ -1,5 +1,5 @@
-//! Any JSON document as a reading, by a mapping from the configuration: JSON pointers
-//! (RFC 6901) to registers, and to the time.
+//! Decodes any JSON document into a reading. The configuration maps JSON pointers
+//! (RFC 6901) to registers and to the time.
 //!
 //! Pure. Invariants: an absent or null value gives no sample, never zero; values are
 //! converted to the registry's base units.
@@ -11,41 +11,41 @@ pub use unit::factor;
 use crate::reading::{MeterId, Obis, Sample, UnixNanos};
 use serde_json::Value;
 
-/// How a document becomes a reading of one meter.
+/// The mapping from a document to a reading of one meter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapping {
-    /// Whose values these are.
+    /// The meter.
     pub meter: MeterId,
-    /// Where the measurement time is; `None` where the device sends none.
+    /// The measurement time; `None` if the device sends none.
     pub time: Option<Time>,
-    /// Where the values are.
+    /// The registers.
     pub values: Vec<Register>,
 }
 
-/// A register's place in the document.
+/// The location of a register in the document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Register {
     /// The JSON pointer.
     pub pointer: String,
     /// The register.
     pub obis: Obis,
-    /// From the document's number to the base unit.
+    /// The factor from the document's number to the base unit.
     pub factor: f64,
 }
 
-/// The measurement time's place in the document.
+/// The location of the measurement time in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Time {
-    /// The JSON pointer. A text there is RFC 3339 with an offset.
+    /// The JSON pointer. A string there is RFC 3339 with an offset.
     pub pointer: String,
-    /// Nanoseconds of one unit where the time is a number since 1970 UTC.
+    /// Nanoseconds of one unit, if the time is a number since 1970 UTC.
     pub unit_ns: i64,
 }
 
-/// What a document holds.
+/// A decoded document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// The measurement time; `None` where the mapping has none.
+    /// The measurement time; `None` if the mapping has none.
     pub at: Option<UnixNanos>,
     /// Registers and values in base units.
     pub samples: Vec<Sample>,
@@ -53,18 +53,18 @@ pub struct Document {
     pub absent: usize,
 }
 
-/// Why a document gives no reading.
+/// Why a document cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
     /// It is not JSON.
     #[error("the answer is not JSON: {0}")]
     Json(String),
-    /// The time of the mapping is not there or is no time.
-    #[error("there is no time at {0}")]
+    /// The time is missing or not valid.
+    #[error("the document has no valid time at {0}")]
     Time(String),
 }
 
-/// Reads a document.
+/// Decodes a document.
 ///
 /// # Errors
 /// See [`DocumentError`].
@@ -82,7 +82,7 @@ pub fn read(mapping: &Mapping, bytes: &[u8]) -> Result<Document, DocumentError> 
     Ok(Document { at, absent: mapping.values.len() - samples.len(), samples })
 }
 
-/// A number, also as a text: small devices write both.
+/// A number, also as a string: small devices send both.
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
@@ -107,7 +107,7 @@ impl Time {
     }
 }
 
-/// Nanoseconds of a number with a fraction.
+/// Converts a number with a fraction to nanoseconds.
 fn fraction_ns(units: f64, unit_ns: i64) -> Option<i64> {
     let scaled = jiff::SignedDuration::try_from_secs_f64(units).ok()?.as_nanos().checked_mul(i128::from(unit_ns))?;
     i64::try_from(scaled / 1_000_000_000).ok()

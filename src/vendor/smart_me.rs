@@ -1,8 +1,8 @@
 //! The JSON of smart-me's REST API.
 //!
-//! The API's description says camelCase and the wire sends PascalCase; what does
-//! not apply is absent or null, which is the same here; numbers of enumerations
-//! that are not known are kept. Bodies of the webhook are `wire`'s.
+//! The API's description says camelCase, but the server sends PascalCase. Absent and null
+//! are the same here. Unknown enumeration numbers are kept. `wire` decodes the webhook's
+//! bodies.
 
 mod device;
 mod fields;

@@ -3,7 +3,7 @@
 
 use super::Building;
 use crate::source::smart_me::{
-    Access, Account, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, Noted, PollMode, REGISTRATION,
+    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
     RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
@@ -22,8 +22,8 @@ impl Building<'_> {
     pub(super) fn start_smart_me(&self, account: &Account) -> Result<(), String> {
         let stop = self.parts.sources.stop_signal().clone();
         let access = Access::new(account, &self.config.data_directory, stop, self.parts.clock.clone());
-        for finding in account.findings(&access, &self.config.data_directory) {
-            tracing::info!(account = account.name, "{finding}");
+        for warning in account.warnings(&self.config.data_directory) {
+            tracing::warn!(account = account.name, "{warning}");
         }
         let client = Client::new(account.clone(), access.clone(), PATIENCE);
         if let (Some(wanted), Some(pairs)) = (&account.wanted, self.webhook.pairs(&account.name)) {
@@ -41,7 +41,7 @@ impl Building<'_> {
             let inlet = self.inlet(account, GapRepair::KIND)?;
             let repair = GapRepair::new(
                 client.clone(),
-                self.noted(),
+                self.arrivals(),
                 inlet,
                 self.parts.sources.stop_signal().clone(),
                 self.parts.clock.clone(),
@@ -62,7 +62,7 @@ impl Building<'_> {
         let Some(polling) = account.polling.clone() else { return Ok(()) };
         let schedule = Devices::schedule(polling.every);
         let store = match polling.mode {
-            PollMode::Store => Some((self.noted(), self.inlet(account, Devices::KIND)?)),
+            PollMode::Store => Some((self.arrivals(), self.inlet(account, Devices::KIND)?)),
             PollMode::Watch => None,
         };
         let describer = if brings_readings {
@@ -97,8 +97,8 @@ impl Building<'_> {
         );
     }
 
-    fn noted(&self) -> Noted {
-        Noted::new(self.parts.coverage.clone(), self.parts.journal.clone())
+    fn arrivals(&self) -> Arrivals {
+        Arrivals::new(self.parts.coverage.clone(), self.parts.journal.clone())
     }
 
     fn inlet(&self, account: &Account, kind: &'static str) -> Result<Inlet, String> {

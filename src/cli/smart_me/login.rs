@@ -4,7 +4,7 @@ use super::accounts::{access, block_on, named};
 use crate::cli::failure::Failure;
 use crate::cli::place::DataPlace;
 use crate::cli::table::print;
-use crate::source::smart_me::{LoggingIn, Prompt};
+use crate::source::smart_me::{PersonLogin, Prompt};
 use clap::Args;
 
 /// Log in as a person, once, for a table with client_id and token_key_file
@@ -33,7 +33,7 @@ pub(super) struct LoginArgs {
 pub(super) fn run(arguments: &LoginArgs) -> Result<(), Failure> {
     let config = arguments.place.load()?;
     let account = named(&config, &arguments.account)?;
-    let login = LoggingIn::new(account, access(&config, account), &config.data_directory).map_err(Failure::failed)?;
+    let login = PersonLogin::new(account, access(&config, account), &config.data_directory).map_err(Failure::failed)?;
     let outcome = block_on(async {
         if arguments.browser {
             let show = |address: &str| show("Open this address in a browser of this machine:", address);

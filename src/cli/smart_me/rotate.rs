@@ -128,7 +128,7 @@ impl Rotation<'_> {
             if clock.elapsed(began) > USED_MAX {
                 return Err(Failure::failed("somebody still posts with the old password"));
             }
-            block_on(tokio::time::sleep(LOOK_EVERY))?;
+            block_on(async { tokio::time::sleep(LOOK_EVERY).await })?;
             let now = self.reload()?.unwrap_or(used);
             if now != used {
                 (used, used_at) = (now, clock.monotonic());

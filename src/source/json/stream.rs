@@ -1,9 +1,9 @@
-//! A device that sends one JSON document in each line over a TCP connection.
+//! A device that sends one JSON document per line over a TCP connection.
 //!
-//! Invariants: a line is bounded, and a device that falls silent is connected to again.
+//! Invariants: the length of a line is bounded, and a silent device is reconnected.
 
 use super::{DOCUMENT_BYTES_MAX, Intake};
-use crate::source::{Connected, Reporter, SourceError, State};
+use crate::source::{Connected, Reporter, SourceError, SourceState};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A connection is made within this time.
+/// Time limit of a connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection without a line for so long is taken for broken.
+/// A connection without a line for this long counts as broken.
 const SILENCE_MAX: Duration = Duration::from_mins(5);
 
-/// A device that sends.
+/// A device that sends documents.
 #[derive(Debug)]
 pub(super) struct JsonStream {
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub(super) struct JsonStream {
 }
 
 impl JsonStream {
-    /// Connects to this address.
+    /// A stream from this address.
     pub(super) fn new(address: SocketAddr, intake: Intake) -> Self {
         Self { address, intake }
     }
@@ -33,17 +33,17 @@ impl JsonStream {
 impl Connected for JsonStream {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
-        let stream = stream.map_err(|_| failing("the device does not answer"))?;
+        let stream = stream.map_err(|_| failing("the connect timed out"))?;
         let mut lines = BufReader::new(stream.map_err(|error| failing(format!("cannot connect: {error}")))?);
         let origin = self.address.to_string();
         loop {
             let line = timeout(SILENCE_MAX, next_line(&mut lines)).await;
-            let line = line.map_err(|_| failing(format!("no line came for {SILENCE_MAX:?}")))?;
+            let line = line.map_err(|_| failing(format!("the device sent no line for {SILENCE_MAX:?}")))?;
             let Some(line) = line.map_err(|error| failing(format!("the connection broke: {error}")))? else {
                 return Ok(());
             };
             self.intake.take(&line, &origin, reporter).await?;
-            reporter.report(State::Running, None);
+            reporter.report(SourceState::Running, None);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::MeterId;
-use crate::source::State;
+use crate::source::SourceState;
 use crate::vendor::json::{Register, Time};
 use crate::wire::{self, PayloadFormat};
 use std::io::{Read as _, Write as _};
@@ -64,7 +64,7 @@ impl Site {
         panic!("not within 20 s: {what}; {:?}, {:?}", self.sources, self.stored());
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> SourceState {
         self.sources.descriptions()[0].state
     }
 }
@@ -77,8 +77,8 @@ fn document(at: i64, kwh: f64) -> String {
     format!("{{\"at\":{at},\"kwh\":{kwh}}}")
 }
 
-/// Serves each of these to one connection after the other, the last one for ever. Gives
-/// the heads of the requests that came.
+/// Serves one answer per connection, the last one repeatedly. Returns the heads of the
+/// requests.
 fn serve(answers: Vec<String>) -> (Address, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/status?pin=hunter2", listener.local_addr().unwrap()).parse().unwrap();
@@ -100,18 +100,18 @@ fn serve(answers: Vec<String>) -> (Address, std::sync::mpsc::Receiver<String>) {
 }
 
 fn ok(body: &str) -> String {
-    // As small devices do: without a length.
+    // Without a length, like small devices.
     format!("HTTP/1.0 200 OK\r\n\r\n{body}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_is_asked_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
+async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
     let (site, now) = (Site::new(), present());
     let (address, heads) =
         serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);
     site.start(address);
     site.until("both readings are there", |site| site.stored() == [(now, 1500.0), (now + 1, 1600.0)]).await;
-    site.until("it is running again", |site| site.state() == State::Running).await;
+    site.until("it is running again", |site| site.state() == SourceState::Running).await;
     let head = heads.recv().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
     let shown = format!("{:?}", site.sources);
@@ -123,7 +123,7 @@ async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothi
     let site = Site::new();
     let (address, _heads) = serve(vec!["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nhunter2".to_owned()]);
     site.start(address);
-    site.until("it is misconfigured", |site| site.state() == State::Misconfigured).await;
+    site.until("it is misconfigured", |site| site.state() == SourceState::Misconfigured).await;
     assert_eq!(site.stored(), []);
     let description = site.sources.descriptions()[0].clone();
     assert!(description.why.as_ref().is_some_and(|why| why.contains("password_file") && !why.contains("hunter2")));

@@ -1,4 +1,4 @@
-//! What is configured of an account at smart-me.
+//! The configuration of a smart-me account.
 
 use super::devices::Polling;
 use super::rotation::{NotRotatable, PasswordFile};
@@ -11,58 +11,58 @@ use std::path::PathBuf;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// An account and how to ask for its data.
+/// A smart-me account.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// The name of its source: of its webhook account, where it has one.
+    /// The name of its source and of its webhook account, if any.
     pub name: String,
-    /// Where the API is.
+    /// The address of the API.
     pub api: ApiUrl,
-    /// Who is asking.
+    /// The login.
     pub login: Login,
-    /// Requests in any minute at most, repeats and tokens included. The vendor
-    /// publishes no number; 30 is what careful clients in the field stay under.
+    /// Largest number of requests in any minute, with retries and token requests. The vendor
+    /// publishes no limit; careful clients in the field stay below 30.
     pub requests_per_minute: NonZeroUsize,
-    /// The registration it should have; `None` where our public address is not known.
-    pub wanted: Option<Wanted>,
-    /// Whose devices it sees.
+    /// The registration it should have; `None` if our public address is unknown.
+    pub wanted: Option<WantedRegistration>,
+    /// The devices that it sees.
     pub reach: Reach,
-    /// How its devices are asked for; `None` for not at all.
+    /// The polling of its devices; `None` for no polling.
     pub polling: Option<Polling>,
-    /// Where its webhook password lies, where that can be rotated.
+    /// The file of its webhook password, or why it cannot be rotated.
     pub password: Result<PasswordFile, NotRotatable>,
-    /// Whether what is missing of its meters is fetched.
+    /// Whether gap repair is on.
     pub repair: bool,
-    /// How often the registration is put right; `None` for never.
+    /// How often the registration is checked and repaired; `None` for never.
     pub reconcile_every: Option<Duration>,
 }
 
-/// Whose devices an account sees.
+/// The devices that an account sees.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// Its own.
+    /// Its own devices.
     #[default]
     Own,
-    /// Those of all its customers: a gold partner's account, with calls of its own.
+    /// The devices of all its customers: a gold partner's account, with separate API calls.
     Partner,
 }
 
-/// The base address of the API, without a slash at its end.
+/// The base URL of the API, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiUrl(String);
 
 impl ApiUrl {
-    /// The vendor's.
+    /// The vendor's API.
     pub const STANDARD: &str = "https://api.smart-me.com";
 
-    /// Reads an address.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// What would be right.
+    /// A sentence that names a valid form.
     pub fn parse(text: &str) -> Result<Self, String> {
         match web_address(text).filter(|uri| uri.query().is_none()) {
             Some(_) => Ok(Self(text.trim_end_matches('/').to_owned())),
-            None => Err(format!("is no address, like {:?}", Self::STANDARD)),
+            None => Err(format!("is not a valid URL, such as {:?}", Self::STANDARD)),
         }
     }
 }
@@ -73,61 +73,61 @@ impl fmt::Display for ApiUrl {
     }
 }
 
-/// How an account proves who it is.
+/// The login method of an account.
 #[derive(Debug, Clone)]
 pub enum Login {
-    /// A key made in the portal: what the vendor recommends.
+    /// A key created in the portal: the vendor's recommendation.
     ApiKey(Secret),
-    /// User name and password of the portal: announced for removal by the vendor.
+    /// User name and password of the portal; the vendor has announced its removal.
     Basic {
         /// The user name.
         user: String,
-        /// Its password.
+        /// The password.
         password: Secret,
     },
-    /// A device application of OAuth 2.0: client credentials.
+    /// An OAuth 2.0 device application: client credentials.
     Client {
         /// The client's id.
         id: String,
         /// Its secret.
         secret: Secret,
-        /// The claims that are asked for.
+        /// The requested claims.
         scopes: Vec<String>,
     },
-    /// An application of OAuth 2.0 that a person logs in with, once: its refresh token
-    /// is kept sealed in the data directory.
+    /// An OAuth 2.0 application that a person logs in with once: its refresh token is
+    /// sealed in the data directory.
     User {
         /// The application's id.
         id: String,
         /// Its secret; public applications have none.
         secret: Option<Secret>,
-        /// The claims that are asked for.
+        /// The requested claims.
         scopes: Vec<String>,
-        /// The key that the refresh token is sealed with; made by the first login.
+        /// The key that seals the refresh token; created by the first login.
         key_file: PathBuf,
     },
 }
 
-/// The registration an account should have: exactly one.
+/// The one registration that an account should have.
 #[derive(Clone)]
-pub struct Wanted {
-    /// The address smart-me posts to. Its path may be a secret.
+pub struct WantedRegistration {
+    /// The URL that smart-me posts to. Its path may be a secret.
     pub url: String,
-    /// The only meter wanted; all devices of the user where absent.
+    /// The only wanted meter; `None` for all devices of the user.
     pub meter: Option<Uuid>,
-    /// What smart-me presents there: the first pair of the webhook account.
+    /// The user name and password that smart-me presents: the first pair of the webhook account.
     pub credentials: Option<(String, Secret)>,
 }
 
-impl Wanted {
-    /// As it is registered.
+impl WantedRegistration {
+    /// The registration to create.
     #[must_use]
     pub fn as_new(&self) -> NewRegistration<'_> {
         let credentials = self.credentials.as_ref().map(|(user, password)| (user.as_str(), password));
         NewRegistration { meter: self.meter, url: &self.url, credentials }
     }
 
-    /// Whether this is our address, however it is written.
+    /// Whether this is our URL, in any notation.
     #[must_use]
     pub fn is_at(&self, url: &str) -> bool {
         match (parts(&self.url), parts(url)) {
@@ -137,13 +137,16 @@ impl Wanted {
     }
 }
 
-impl fmt::Debug for Wanted {
+impl fmt::Debug for WantedRegistration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wanted").field("origin", &origin(&self.url)).field("meter", &self.meter).finish_non_exhaustive()
+        f.debug_struct("WantedRegistration")
+            .field("origin", &origin(&self.url))
+            .field("meter", &self.meter)
+            .finish_non_exhaustive()
     }
 }
 
-/// Scheme, host, port and path: what makes two addresses one.
+/// Scheme, host, port and path: two URLs are the same if these are.
 fn parts(url: &str) -> Option<(String, String, u16, String)> {
     let uri = web_address(url)?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -151,12 +154,12 @@ fn parts(url: &str) -> Option<(String, String, u16, String)> {
     Some((scheme, uri.host()?.to_ascii_lowercase(), port, uri.path().to_owned()))
 }
 
-/// An address as it may be shown: without the path, which may be a secret.
+/// A URL for display: without the path, which may be a secret.
 #[must_use]
 pub fn origin(url: &str) -> String {
     match parts(url) {
         Some((scheme, host, port, _)) => format!("{scheme}://{host}:{port}/…"),
-        None => "(no address)".to_owned(),
+        None => "(not a URL)".to_owned(),
     }
 }
 
@@ -164,8 +167,8 @@ pub fn origin(url: &str) -> String {
 mod tests {
     use super::*;
 
-    fn wanted(url: &str) -> Wanted {
-        Wanted { url: url.to_owned(), meter: None, credentials: Some(("u".into(), Secret::new("hunter2"))) }
+    fn wanted(url: &str) -> WantedRegistration {
+        WantedRegistration { url: url.to_owned(), meter: None, credentials: Some(("u".into(), Secret::new("hunter2"))) }
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! Requests to the API: credentials and repeats.
+//! Requests to the API with credentials and retries.
 //!
-//! GET and DELETE are repeated after any failure that may pass; a POST only where the
-//! server did nothing with it. Waits are jittered, bounded by the client's patience, and
-//! end with the stop signal. Invariant: no error repeats a secret, whatever the server
-//! writes into its answer.
+//! GET and DELETE are retried after any temporary failure; a POST only if the server did
+//! not execute it. Waits have jitter, are bounded by the client's patience, and end with
+//! the stop signal. Invariant: no error repeats a secret, even if the server echoes it.
 
 use super::account::{Account, Reach};
 use super::error::ApiError;
@@ -19,17 +18,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One request at most; and a body that is larger than a list of ten thousand devices.
+/// The limits of one request. The body limit exceeds a list of ten thousand devices.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(30), answer_bytes_max: 32 << 20 };
-/// Attempts of one request at most.
+/// Largest number of attempts of one request.
 const ATTEMPTS_MAX: u32 = 6;
-/// The waits between them.
+/// The waits between attempts.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What all clients of an account share: connections, the request budget and one login,
-/// so that a token is fetched once an account. A clone is the same.
+/// The state that all clients of an account share: connections, the request budget and one
+/// login, so that a token is fetched once per account. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Access {
     requester: Requester,
@@ -37,7 +36,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// The access of an account. The login of a person is kept in this data directory.
+    /// Creates the access of an account. A person's login is stored in this data directory.
     #[must_use]
     pub fn new(account: &Account, data_directory: &Path, stop: Stop, clock: Clock) -> Self {
         let budget = Budget::new(account.requests_per_minute);
@@ -49,12 +48,12 @@ impl Access {
         &self.requester
     }
 
-    /// Whether somebody is logged in, as far as that can be told without a request.
+    /// Checks without a request that the account has a login.
     ///
     /// # Errors
     /// [`ApiError::LoggedOut`].
-    pub fn look(&self) -> Result<(), ApiError> {
-        self.authorization.look()
+    pub fn check_login(&self) -> Result<(), ApiError> {
+        self.authorization.check_login()
     }
 }
 
@@ -66,27 +65,26 @@ pub struct Client {
     patience: Duration,
 }
 
-/// An answer's body and time.
+/// The body and the time of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dated {
+pub struct DatedAnswer {
     /// The body.
     pub body: Bytes,
-    /// When the server gave it, to the second, by the server's own clock.
+    /// The time of the answer by the server's clock, to the second.
     pub date: Option<UnixNanos>,
 }
 
-/// What to do after one attempt.
+/// The result of one attempt.
 enum Attempt {
-    Done(Dated),
-    /// Again, not before this time where the server names one: it was not carried out.
+    Done(DatedAnswer),
+    /// Not executed: retry after this wait, if the server names one.
     Later(Option<Duration>, ApiError),
-    /// Again where that does no harm: it may have been carried out.
+    /// Maybe executed: retry only if it is idempotent.
     Uncertain(String),
 }
 
 impl Client {
-    /// A client that waits for the server at most `patience` in one request, all repeats
-    /// together.
+    /// Creates a client that spends at most `patience` on one request, all retries included.
     #[must_use]
     pub fn new(account: Account, access: Access, patience: Duration) -> Self {
         Self { account, access, patience }
@@ -98,23 +96,23 @@ impl Client {
         &self.account.name
     }
 
-    /// Whose devices the account sees.
+    /// The devices that the account sees.
     pub(super) fn reach(&self) -> Reach {
         self.account.reach
     }
 
-    /// Asks for something.
+    /// Sends a GET.
     ///
     /// # Errors
-    /// [`ApiError`], after repeats.
-    pub async fn get(&self, path: &str) -> Result<Dated, ApiError> {
+    /// [`ApiError`], after retries.
+    pub async fn get(&self, path: &str) -> Result<DatedAnswer, ApiError> {
         self.call(Method::GET, path, Bytes::new()).await
     }
 
-    /// Removes something; it is no error if it is gone already.
+    /// Sends a DELETE; succeeds if the object does not exist.
     ///
     /// # Errors
-    /// [`ApiError`], after repeats.
+    /// [`ApiError`], after retries.
     pub async fn delete(&self, path: &str) -> Result<(), ApiError> {
         match self.call(Method::DELETE, path, Bytes::new()).await {
             Err(ApiError::NotFound(_)) => Ok(()),
@@ -122,15 +120,15 @@ impl Client {
         }
     }
 
-    /// Makes something.
+    /// Sends a POST.
     ///
     /// # Errors
-    /// [`ApiError`]; `Unknown` where it may have been made.
+    /// [`ApiError`]; `Unknown` if it may have been executed.
     pub async fn post(&self, path: &str, json: Vec<u8>) -> Result<(), ApiError> {
         self.call(Method::POST, path, json.into()).await.map(drop)
     }
 
-    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Dated, ApiError> {
+    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<DatedAnswer, ApiError> {
         let requester = &self.access.requester;
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or(Backoff::STANDARD);
         let give_up_at = requester.now() + self.patience;
@@ -151,13 +149,13 @@ impl Client {
         }
     }
 
-    /// One attempt; one more where a token was refused, with the next token.
+    /// One attempt; a second one with a new token if the token was rejected.
     async fn attempt(&self, method: &Method, path: &str, body: &Bytes) -> Result<Attempt, ApiError> {
         let mut is_renewed = false;
         loop {
             let authorization = match self.access.authorization.header(&self.access.requester).await {
                 Ok(header) => header,
-                // The trouble of a token's request passes like that of the request itself.
+                // A failed token request is retried like the request itself.
                 Err(error @ ApiError::Away(_)) => return Ok(Attempt::Later(None, error)),
                 Err(error) => return Err(error),
             };
@@ -195,7 +193,7 @@ impl Client {
         let said = self.without_secrets(http::described(&exchange.answer), body, presented);
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => {
-                Ok(Attempt::Done(Dated { date: http::date(answer.headers()), body: answer.into_body() }))
+                Ok(Attempt::Done(DatedAnswer { date: http::date(answer.headers()), body: answer.into_body() }))
             }
             (Outcome::Later(after), _) => Ok(Attempt::Later(after, ApiError::Away(said))),
             (Outcome::Uncertain | Outcome::Done, _) => Ok(Attempt::Uncertain(said)),
@@ -206,7 +204,7 @@ impl Client {
         }
     }
 
-    /// A server may repeat what it was sent: then only the status is kept.
+    /// Keeps only the status if the server may have echoed a secret.
     fn without_secrets(&self, said: String, body: &Bytes, presented: &HeaderValue) -> String {
         if !body.is_empty() || self.access.authorization.is_in(&said, presented) {
             said.split(':').next().unwrap_or_default().to_owned()

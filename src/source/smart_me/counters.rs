@@ -1,10 +1,9 @@
-//! The newest counters that came by the webhook, so that its unit can be checked
-//! against what smart-me's API says of the same meter at the same time.
+//! The newest counters from the webhook, to check its unit against smart-me's API: the same
+//! meter at the same time.
 //!
-//! Fed by the pump that notes what came, so ingest has no work of it; of the accounts
-//! alone that are compared. Bounds: [`METERS_MAX`] meters; of more the first to come are
-//! compared and the rest are not. Nothing of it is stored: it is there again minutes
-//! after a start.
+//! The pump of gap detection fills it, so ingest has no extra work, and only for the
+//! accounts that are compared. Bound: the first [`METERS_MAX`] meters. Nothing is stored:
+//! it fills again within minutes of a start.
 
 use crate::deliver::Delivery;
 use crate::reading::{MeterId, Obis, UnixNanos};
@@ -17,12 +16,12 @@ use std::sync::Arc;
 const METERS_MAX: usize = 20_000;
 /// Import and export.
 const CODES: [Obis; 2] = [Obis([1, 0, 1, 8, 0, 255]), Obis([1, 0, 2, 8, 0, 255])];
-/// A value so close in time is the same.
+/// Values this close in time count as simultaneous.
 const SAME_NS: i64 = 5_000_000_000;
-/// Values further apart say nothing of what is between them.
+/// Values further apart are not interpolated.
 const APART_NS_MAX: i64 = 30 * 60 * 1_000_000_000;
 
-/// The newest counters; a clone is the same.
+/// The newest counters. Clones share them.
 #[derive(Debug, Clone)]
 pub struct WebhookCounters(Arc<Inner>);
 
@@ -32,7 +31,7 @@ struct Inner {
     meters: Mutex<HashMap<MeterId, Points>>,
 }
 
-/// The two newest, older first.
+/// The two newest points, older first.
 #[derive(Debug, Clone, Copy)]
 struct Points([Point; 2]);
 
@@ -43,7 +42,7 @@ struct Point {
 }
 
 impl WebhookCounters {
-    /// Of these accounts.
+    /// Creates the counters of these accounts.
     #[must_use]
     pub fn of(accounts: impl IntoIterator<Item = String>) -> Self {
         Self(Arc::new(Inner { accounts: accounts.into_iter().collect(), meters: Mutex::default() }))
@@ -55,16 +54,16 @@ impl WebhookCounters {
         CODES.contains(&obis)
     }
 
-    /// Notes what came by the webhook, of the accounts that are compared.
+    /// Records a delivery from the webhook, if its account is compared.
     pub fn observe(&self, delivery: &Delivery<'_>) {
         let is_compared = self.0.accounts.iter().any(|compared| compared == delivery.source);
-        // The body is decoded for it once more, so only where somebody compares.
+        // Decoding the body again costs time, so only compared accounts do it.
         if delivery.format == PayloadFormat::SmartMe && is_compared {
             self.note(delivery.readings());
         }
     }
 
-    /// Notes readings that came by the webhook.
+    /// Records readings from the webhook.
     pub fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
         let mut meters = self.meters();
         readings.filter_map(|reading| Some((reading.meter, Point::of(&reading)?))).for_each(|(meter, point)| {
@@ -73,7 +72,6 @@ impl WebhookCounters {
     }
 
     fn meters(&self) -> MutexGuard<'_, HashMap<MeterId, Points>> {
-        // Nothing is left half-done under this lock.
         self.0.meters.lock()
     }
 
@@ -86,8 +84,8 @@ impl WebhookCounters {
         }
     }
 
-    /// What the webhook says of a register about then: a value of the same time, or the
-    /// line between those on both sides.
+    /// The webhook's value of a register at a time: a simultaneous value, or linear
+    /// interpolation between its neighbours.
     #[must_use]
     pub fn value(&self, meter: MeterId, obis: Obis, at: UnixNanos) -> Option<f64> {
         let place = CODES.iter().position(|code| *code == obis)?;
@@ -105,7 +103,7 @@ impl WebhookCounters {
 }
 
 impl Point {
-    /// `None` where none of the registers is there.
+    /// `None` if the reading has none of the registers.
     fn of(reading: &Judged<'_>) -> Option<Self> {
         let mut values = [None; 2];
         for sample in reading.samples() {

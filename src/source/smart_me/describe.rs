@@ -1,5 +1,5 @@
-//! Records the names, serial numbers and the like of an account's devices as versions of
-//! meter descriptions. Polling goes on where that fails: the next list tries again.
+//! Records names, serial numbers and similar data of an account's devices as versions of
+//! meter descriptions. A failure does not stop polling: the next list tries again.
 
 use crate::clock::Clock;
 use crate::ingest::Entrance;
@@ -10,51 +10,52 @@ use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, Named};
 use std::collections::HashMap;
 
-/// The vendor in a description.
+/// The vendor's name in a description.
 const VENDOR: &str = "smart-me";
 
 /// Records the descriptions of an account's devices.
 #[derive(Debug, Clone)]
 pub struct Describer {
-    /// What was described before.
+    /// The known meter descriptions.
     pub meters: Meters,
-    /// The account's way to ingest.
+    /// The account's entrance to ingest.
     pub entrance: Entrance,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
 impl Describer {
-    /// Records what changed of these devices; `gateways` names the gateway of those that
-    /// are behind one.
+    /// Records changes of these devices; `gateways` maps devices to the name of their
+    /// gateway.
     ///
     /// # Errors
-    /// Why it was not recorded.
+    /// Why nothing was recorded.
     pub(super) async fn describe(
         &self,
         account: &str,
         devices: &[Device],
         gateways: &HashMap<MeterId, String>,
     ) -> Result<(), String> {
-        let told = devices.iter().map(|device| told(device, gateways.get(&device.id).cloned().unwrap_or_default()));
-        let told: Vec<_> = told.collect();
+        let described =
+            devices.iter().map(|device| description(device, gateways.get(&device.id).cloned().unwrap_or_default()));
+        let described: Vec<_> = described.collect();
         let (this, account, runtime) = (self.clone(), account.to_owned(), tokio::runtime::Handle::current());
-        // It syncs a file of its own: not on a thread that serves others.
-        let described = tokio::task::spawn_blocking(move || {
+        // It syncs a file, so it runs on a blocking thread.
+        let outcome = tokio::task::spawn_blocking(move || {
             let record = |body: &[u8]| {
                 let taken = runtime.block_on(this.entrance.take(PayloadFormat::Meters, body));
                 taken.map(drop).map_err(|refusal| refusal.to_string())
             };
-            this.meters.describe(&account, told, this.clock.now(), record)
+            this.meters.describe(&account, described, this.clock.now(), record)
         });
-        match described.await {
+        match outcome.await {
             Ok(outcome) => outcome.map(drop).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }
     }
 }
 
-fn told(device: &Device, gateway: String) -> (MeterId, Description) {
+fn description(device: &Device, gateway: String) -> (MeterId, Description) {
     let named = |number: i64, label: Option<&str>| Named { number, name: label.unwrap_or_default().to_owned() };
     let description = Description {
         name: device.name.clone().unwrap_or_default(),

@@ -1,14 +1,14 @@
-//! An account's devices: how fresh they are, and the values they measured last.
+//! Polls an account's devices: their freshness and their last values.
 //!
-//! One call gives all devices. The age of a value is the answer's own date minus the
-//! value's, never our clock. Where the webhook brings an account's readings this only
-//! watches, unless configured otherwise; where nothing else does, new values are taken.
-//! Invariants: no sample of a value whose time did not change; none of a meter from which
-//! something as new came already, so that a polled value (coarser, with the noise of a
-//! float) never replaces a webhook value; nothing is written to smart-me. Known limits: a
-//! webhook value that comes in the milliseconds between the look and the append is
-//! followed by the polled one; of more meters than `coverage` follows, those heard least
-//! recently are not known to have come.
+//! One call lists all devices. The age of a value is the answer's date minus the value's
+//! time; our clock is not involved. If the webhook brings an account's readings, polling
+//! only watches, unless configured otherwise; without a webhook, it stores new values.
+//! Invariants: an unchanged value time gives no sample; neither does a meter that already
+//! delivered an equally new reading, so that a polled value (coarser, with float noise)
+//! never replaces a webhook value; nothing is written to smart-me. Known limits: a webhook
+//! value that arrives in the milliseconds between the check and the append is followed by
+//! the polled one; beyond the number of meters that `coverage` tracks, the least recently
+//! heard ones are unknown to it.
 
 mod factor;
 mod freshness;
@@ -18,11 +18,11 @@ mod options;
 pub use options::{PollMode, Polling, ValuesOf};
 
 use super::account::Reach;
-use super::client::{Client, Dated};
+use super::arrivals::Arrivals;
+use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
 use super::describe::Describer;
 use super::error::ApiError;
-use super::noted::Noted;
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::METERS_MAX;
@@ -39,30 +39,30 @@ use std::time::{Duration, Instant};
 /// The waits after a failure.
 const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// Gateways are looked at so often: they are changed by hand, not by the minute.
+/// How often gateways are checked: people change them, which is rare.
 const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
-/// A larger answer is not kept beside its readings.
+/// A larger answer is not journaled with its readings.
 const ORIGINAL_BYTES_MAX: usize = 256 << 10;
-/// No older value is taken: the slowest readout is once a day, and a device that is gone
-/// shows its last value, or zero, for ever.
+/// Older values are ignored: the slowest readout is once a day, and a removed device shows
+/// its last value, or zero, for ever.
 const AGE_NS_MAX: i64 = 2 * 86_400 * 1_000_000_000;
-/// Texts of unknown units that are logged, each once.
+/// Unknown units that are logged, each once.
 const UNITS_LOGGED_MAX: usize = 100;
 
-/// The parts that it works with.
+/// The dependencies of [`Devices`].
 #[derive(Debug)]
 pub struct DevicesParts {
-    /// How devices are polled.
+    /// The polling options.
     pub polling: Polling,
-    /// Where new values go; `None` to watch.
-    pub store: Option<(Noted, Inlet)>,
-    /// Who records the devices' names, where that is wanted.
+    /// Where new values are stored; `None` to watch only.
+    pub store: Option<(Arrivals, Inlet)>,
+    /// Records the devices' names, if wanted.
     pub describer: Option<Describer>,
-    /// The newest counters that the webhook brought.
+    /// The newest counters from the webhook.
     pub counters: WebhookCounters,
     /// The signal that ends its waits.
     pub stop: Stop,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
@@ -71,22 +71,22 @@ pub struct DevicesParts {
 pub struct Devices {
     client: Client,
     parts: DevicesParts,
-    /// When the gateways are looked at next; `None` for never.
+    /// The time of the next gateway check; `None` for never.
     gateways_at: Option<Instant>,
-    /// The gateways' names, by the devices behind them.
+    /// The gateways' names, by device.
     gateways: HashMap<MeterId, String>,
     unit_factor: Option<UnitFactor>,
     units_logged: BTreeSet<String>,
     units_unknown: usize,
-    /// Why the devices could not be described last.
-    not_described: Option<String>,
+    /// Why the last description failed.
+    describe_error: Option<String>,
 }
 
 impl Devices {
-    /// Its kind.
+    /// The source kind.
     pub const KIND: &str = "smart-me devices";
 
-    /// Polls the devices of this client's account.
+    /// Creates the source for this client's account.
     #[must_use]
     pub fn new(client: Client, parts: DevicesParts) -> Self {
         Self {
@@ -97,18 +97,18 @@ impl Devices {
             unit_factor: None,
             units_logged: BTreeSet::new(),
             units_unknown: 0,
-            not_described: None,
+            describe_error: None,
         }
     }
 
-    /// When turns come.
+    /// The schedule.
     #[must_use]
     pub fn schedule(every: Duration) -> Schedule {
         Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) }
     }
 
-    /// The devices of an answer, and where it came from.
-    async fn listed(&self) -> Result<(Vec<Device>, Dated, &'static str), SourceError> {
+    /// The listed devices, the answer and its path.
+    async fn listed(&self) -> Result<(Vec<Device>, DatedAnswer, &'static str), SourceError> {
         let path = match self.client.reach() {
             Reach::Own => "/Devices",
             Reach::Partner => "/PartnerAllDevices",
@@ -117,13 +117,17 @@ impl Devices {
         let mut devices = Device::list(&answer.body).map_err(ApiError::from)?;
         devices.retain(|device| self.parts.polling.only.is_none_or(|only| device.id == only));
         if devices.len() > METERS_MAX {
-            tracing::warn!(account = self.client.name(), devices = devices.len(), "only {METERS_MAX} of them are read");
+            tracing::warn!(
+                account = self.client.name(),
+                devices = devices.len(),
+                "the account has too many devices; only the first {METERS_MAX} are read"
+            );
             devices.truncate(METERS_MAX);
         }
         Ok((devices, answer, path))
     }
 
-    /// Reports what a fresh list of all devices tells, `at` by the server's clock.
+    /// Reports facts from a new list of all devices; `at` is the server's time.
     fn report(&mut self, reporter: &mut Reporter, devices: &[Device], at: Option<UnixNanos>) {
         reporter.set("mode", self.parts.polling.mode.label());
         if let Some(at) = at {
@@ -139,7 +143,7 @@ impl Devices {
                 tracing::warn!(
                     account = self.client.name(),
                     unit,
-                    "smart-me uses a unit that is not known; its value is left out"
+                    "smart-me uses an unknown unit; its value is skipped"
                 );
             }
         }
@@ -155,7 +159,7 @@ impl Devices {
 
     /// Journals new values.
     async fn store(&mut self, devices: &[Device], date: UnixNanos, original: Original<'_>) -> Result<(), SourceError> {
-        let Some((noted, inlet)) = &mut self.parts.store else { return Ok(()) };
+        let Some((arrivals, inlet)) = &mut self.parts.store else { return Ok(()) };
         let mut readings = Vec::new();
         for device in devices {
             let Some(at) = device.value_date.filter(|at| device.measures() && date.since(*at) <= AGE_NS_MAX) else {
@@ -168,25 +172,25 @@ impl Devices {
         if readings.is_empty() {
             return Ok(());
         }
-        // What is under way in the journal may be the webhook's of the same time.
-        if !noted.all_until_now(&self.parts.stop).await? {
+        // The journal may hold webhook values of the same time that coverage has not seen yet.
+        if !arrivals.catch_up(&self.parts.stop).await? {
             return Err(SourceError::Failing(
-                "new values are not stored, because gap detection is behind; they are taken when it has caught up"
+                "new values are not stored because gap detection is behind; they are stored once it has caught up"
                     .to_owned(),
             ));
         }
         readings.retain(|reading| {
-            let is_newer = noted.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
+            let is_newer = arrivals.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
             let is_wanted = !reading.samples.is_empty() && is_newer;
             if !is_wanted {
-                inlet.pass_over(reading.meter, reading.at);
+                inlet.mark_seen(reading.meter, reading.at);
             }
             is_wanted
         });
         inlet.take(&readings, Flags::NONE, original).await
     }
 
-    async fn look_at_gateways(
+    async fn check_gateways(
         &mut self,
         reporter: &mut Reporter,
         devices: &[Device],
@@ -215,18 +219,18 @@ impl Devices {
         Ok(())
     }
 
-    /// Records names and serial numbers. Where that fails, the next list tries again.
+    /// Records names and serial numbers. After a failure the next list tries again.
     async fn describe(&mut self, devices: &[Device]) {
         let Some(describer) = &self.parts.describer else { return };
         let outcome = describer.describe(self.client.name(), devices, &self.gateways).await.err();
-        if let Some(why) = outcome.as_ref().filter(|_| outcome != self.not_described) {
+        if let Some(why) = outcome.as_ref().filter(|_| outcome != self.describe_error) {
             tracing::warn!(
                 account = self.client.name(),
                 why,
-                "the account's devices cannot be described; it is tried again"
+                "the descriptions of the account's devices cannot be recorded; it will retry"
             );
         }
-        self.not_described = outcome;
+        self.describe_error = outcome;
     }
 }
 
@@ -238,20 +242,20 @@ impl Polled for Devices {
         let original = Original { bytes, content_type: "application/json", origin: path };
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
         self.store(&devices, date, original).await?;
-        self.look_at_gateways(reporter, &devices, answer.date).await?;
+        self.check_gateways(reporter, &devices, answer.date).await?;
         self.describe(&devices).await;
         Ok(())
     }
 }
 
-/// The values of a device from the list or, where that is configured, by registers.
+/// The values of a device from the list or, if configured, from the call for its registers.
 async fn reading(client: &Client, values: &ValuesOf, device: &Device, at: UnixNanos) -> Result<Reading, SourceError> {
     let listed = Reading { meter: device.id, at, samples: device.samples.clone() };
     if !values.has(device.id) {
         return Ok(listed);
     }
     let answer = match client.get(&format!("/Values/{}", device.id)).await {
-        // Gone since it was listed, or without such values.
+        // Removed since it was listed, or without such values.
         Err(ApiError::NotFound(_)) => return Ok(listed),
         other => other?.body,
     };

@@ -1,42 +1,44 @@
-//! Why something could not be asked or done at smart-me.
+//! Errors of smart-me's API.
 
 use crate::base::Stopped;
 use crate::source::SourceError;
 use std::time::Duration;
 
-/// A login is made by hand, and noticed soon after.
+/// How soon a login made by hand is noticed.
 const LOGIN_RETRY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 
-/// Why something could not be asked or done at smart-me.
+/// Why a call of smart-me's API failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// No answer, or one that says that the server is in trouble, also after repeats.
-    #[error("smart-me does not answer ({0}); it is tried again later")]
+    /// No answer or a server error, also after retries.
+    #[error("smart-me is not available ({0}); it will retry later")]
     Away(String),
-    /// The credentials are not accepted.
-    #[error("smart-me does not accept the credentials ({0}): check the account's api_key_file, client or password")]
+    /// The credentials are rejected.
+    #[error("smart-me rejects the credentials ({0}): check the account's api_key_file, client or password")]
     Login(String),
-    /// Nobody is logged in, or not any more; the text says why and what to do.
+    /// There is no valid login; the text holds the reason and the remedy.
     #[error("{0}")]
     LoggedOut(String),
     /// A new login cannot be stored, so it is not used.
-    #[error("the login at smart-me cannot be stored ({0}); it is tried again later")]
+    #[error("the login at smart-me cannot be stored ({0}); it will retry later")]
     Storage(String),
     /// The credentials do not allow it.
     #[error(
-        "smart-me does not allow that ({0}): give the key or client the claims device.read and realtimeapi.readwrite"
+        "smart-me does not allow this call ({0}): give the key or client the claims device.read and realtimeapi.readwrite"
     )]
     Forbidden(String),
-    /// There is no such thing: status 404.
-    #[error("smart-me knows no such thing ({0})")]
+    /// The object does not exist: status 404.
+    #[error("smart-me does not find the object ({0})")]
     NotFound(String),
     /// The request is refused.
     #[error("smart-me refuses the request ({0})")]
     Refused(String),
-    /// The request may have been carried out.
-    #[error("smart-me broke off ({0}), so it is not known whether the change was made; look at the list")]
+    /// The request may have been executed.
+    #[error(
+        "the request to smart-me failed ({0}), so it is not known whether the change was made; check with `meterline smart-me list`"
+    )]
     Unknown(String),
-    /// The answer is not what the API's description says.
+    /// The answer violates the API's description.
     #[error("smart-me's answer cannot be read: {0}")]
     Unreadable(String),
     /// A stop ended a wait.

@@ -1,4 +1,4 @@
-//! What is wrong with an account, or will be, as far as that can be told without a request.
+//! Checks of an account that need no request.
 
 use super::account::{Account, Login};
 use super::client::Access;
@@ -7,48 +7,53 @@ use crate::base::{Finding, Level};
 use std::path::Path;
 
 impl Account {
-    /// What an operator should know of this account.
+    /// Warnings about this account's configuration and an unfinished rotation.
     #[must_use]
-    pub fn findings(&self, access: &Access, data_directory: &Path) -> Vec<Finding> {
+    pub fn warnings(&self, data_directory: &Path) -> Vec<Finding> {
         let rotation = self.is_rotating().then(|| {
             Finding::new(
                 Level::Warning,
                 format!(
-                    "the webhook password of account '{0}' is being rotated, and the old one is still valid: finish it \
-                     with `meterline smart-me rotate --account {0}`",
+                    "the webhook password of account '{0}' is being rotated, and the old one is still valid: finish the \
+                     rotation with `meterline smart-me rotate --account {0}`",
                     self.name
                 ),
             )
         });
-        rotation.into_iter().chain(self.login_finding(access, data_directory)).collect()
+        rotation.into_iter().chain(self.login_warning(data_directory)).collect()
     }
 
     fn is_rotating(&self) -> bool {
         self.password.as_ref().is_ok_and(PasswordFile::is_rotating)
     }
 
-    fn login_finding(&self, access: &Access, data_directory: &Path) -> Option<Finding> {
+    /// Whether a person has logged in, where the account needs that.
+    #[must_use]
+    pub fn login_state(&self, access: &Access) -> Option<Finding> {
+        matches!(self.login, Login::User { .. }).then(|| match access.look() {
+            Ok(()) => Finding::new(Level::Good, format!("account '{}' is logged in", self.name)),
+            Err(error) => Finding::new(Level::Warning, error.to_string()),
+        })
+    }
+
+    fn login_warning(&self, data_directory: &Path) -> Option<Finding> {
         let name = &self.name;
         match &self.login {
-            Login::ApiKey(_) | Login::Client { .. } => None,
             Login::Basic { .. } => Some(Finding::new(
                 Level::Warning,
                 format!(
-                    "account '{name}' logs in at smart-me with a username and password, which smart-me has announced to \
-                     remove: make a key in its portal and name it as api_key_file"
+                    "account '{name}' logs in at smart-me with a username and password, which smart-me will no longer \
+                     support: create a key in its portal and set api_key_file"
                 ),
             )),
             Login::User { key_file, .. } if key_file.starts_with(data_directory) => Some(Finding::new(
                 Level::Warning,
                 format!(
                     "token_key_file of account '{name}' is in the data directory, so that a copy of the directory \
-                     exposes the login: put it elsewhere"
+                     exposes the login: move it elsewhere"
                 ),
             )),
-            Login::User { .. } => Some(match access.look() {
-                Ok(()) => Finding::new(Level::Good, format!("account '{name}' is logged in")),
-                Err(error) => Finding::new(Level::Warning, error.to_string()),
-            }),
+            Login::ApiKey(_) | Login::Client { .. } | Login::User { .. } => None,
         }
     }
 }

@@ -1,12 +1,11 @@
-//! The Authorization header: a key, a password, or a token that is fetched and
-//! renewed before it ends.
+//! The Authorization header: a key, a password, or a token that is fetched and renewed
+//! before it expires.
 //!
-//! All clients of an account share one [`Authorization`]: one renews, the others wait
-//! for it. Where a person has logged in, the refresh token lies sealed in the data
-//! directory ([`tokens`]); it is read there before every renewal, and anew whenever it
-//! is not accepted, so that a login made beside a running service is used without a
-//! restart. Invariants: a header value is marked sensitive; a refresh token that took
-//! another's place is on disk before the access token that came with it is used.
+//! All clients of an account share one [`Authorization`]: one renews, the others wait. A
+//! person's refresh token is sealed in the data directory ([`tokens`]). It is read before
+//! every renewal and after every rejection, so that a running service uses a new login
+//! without a restart. Invariants: a header value is marked sensitive; a new refresh token
+//! is on disk before its access token is used.
 
 mod browser;
 mod device;
@@ -19,7 +18,7 @@ mod tokens;
 
 pub use device::Prompt;
 pub use error::LoginError;
-pub use person::LoggingIn;
+pub use person::PersonLogin;
 
 use super::account::{Account, Login};
 use super::error::ApiError;
@@ -31,32 +30,32 @@ use grant::{Application, Granted, RefreshError, Token, value};
 use hyper::header::HeaderValue;
 use seal::Sealed;
 use std::path::Path;
-use tokens::{Lack, Tokens, Turn};
+use tokens::{TokenError, TokenLock, TokenStore};
 use tokio::sync::Mutex;
 
-/// An account's header, and how to get the next.
+/// The Authorization header of an account, and its login source.
 #[derive(Debug)]
 pub(super) struct Authorization {
     account: String,
-    way: Way,
-    state: Mutex<State>,
+    source: LoginSource,
+    state: Mutex<TokenState>,
 }
 
 #[derive(Debug)]
-enum Way {
+enum LoginSource {
     ApiKey(Secret),
     Basic { user: String, password: Secret },
     Client(Application),
-    User(Application, Tokens),
+    User(Application, TokenStore),
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TokenState {
     token: Option<Token>,
-    /// What was given in the place of what is stored, and could not be stored yet.
+    /// A new refresh token that could not be stored yet.
     unsaved: Option<Unsaved>,
-    /// What is stored, and is not accepted any more.
-    ended: Option<Sealed>,
+    /// The stored token that the server rejected.
+    rejected: Option<Sealed>,
 }
 
 #[derive(Debug)]
@@ -69,47 +68,49 @@ struct Unsaved {
 impl Authorization {
     pub(super) fn new(account: &Account, data_directory: &Path) -> Self {
         let api = || account.api.to_string();
-        let way = match &account.login {
-            Login::ApiKey(key) => Way::ApiKey(key.clone()),
-            Login::Basic { user, password } => Way::Basic { user: user.clone(), password: password.clone() },
-            Login::Client { id, secret, scopes } => Way::Client(Application::new(id, Some(secret), scopes, api())),
-            Login::User { id, secret, scopes, key_file } => Way::User(
+        let source = match &account.login {
+            Login::ApiKey(key) => LoginSource::ApiKey(key.clone()),
+            Login::Basic { user, password } => LoginSource::Basic { user: user.clone(), password: password.clone() },
+            Login::Client { id, secret, scopes } => {
+                LoginSource::Client(Application::new(id, Some(secret), scopes, api()))
+            }
+            Login::User { id, secret, scopes, key_file } => LoginSource::User(
                 Application::new(id, secret.as_ref(), scopes, api()),
-                Tokens::new(data_directory, key_file, &account.name),
+                TokenStore::new(data_directory, key_file, &account.name),
             ),
         };
-        Self { account: account.name.clone(), way, state: Mutex::default() }
+        Self { account: account.name.clone(), source, state: Mutex::default() }
     }
 
-    /// Whether this text repeats a secret, or what was presented.
+    /// Whether this text contains a secret or the presented header.
     pub(super) fn is_in(&self, text: &str, presented: &HeaderValue) -> bool {
-        let secret = match &self.way {
-            Way::ApiKey(secret) | Way::Basic { password: secret, .. } => Some(secret),
-            Way::Client(application) | Way::User(application, _) => application.secret(),
+        let secret = match &self.source {
+            LoginSource::ApiKey(secret) | LoginSource::Basic { password: secret, .. } => Some(secret),
+            LoginSource::Client(application) | LoginSource::User(application, _) => application.secret(),
         };
         let presented = presented.to_str().unwrap_or_default().split(' ').next_back();
         [secret.map(Secret::expose), presented].into_iter().flatten().any(|secret| text.contains(secret))
     }
 
-    /// Forgets the token that was presented; true where it was one, so that another
-    /// try makes sense. One that another client has fetched meanwhile stays.
+    /// Forgets the presented token, but keeps one that another client has fetched since.
+    /// Returns whether the login uses tokens, so that a retry makes sense.
     pub(super) async fn forget(&self, presented: &HeaderValue) -> bool {
         let mut state = self.state.lock().await;
         if state.token.as_ref().is_some_and(|token| token.header == *presented) {
             state.token = None;
         }
-        matches!(self.way, Way::Client(_) | Way::User(..))
+        matches!(self.source, LoginSource::Client(_) | LoginSource::User(..))
     }
 
-    /// The header for a request now. While one client fetches a token, the others wait for it.
+    /// The header for a request. While one client fetches a token, the others wait.
     pub(super) async fn header(&self, requester: &Requester) -> Result<HeaderValue, ApiError> {
-        let (application, tokens) = match &self.way {
-            Way::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
-            Way::Basic { user, password } => {
+        let (application, tokens) = match &self.source {
+            LoginSource::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
+            LoginSource::Basic { user, password } => {
                 return value(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))));
             }
-            Way::Client(application) => (application, None),
-            Way::User(application, tokens) => (application, Some(tokens)),
+            LoginSource::Client(application) => (application, None),
+            LoginSource::User(application, tokens) => (application, Some(tokens)),
         };
         let mut state = self.state.lock().await;
         if let Some(token) = state.token.as_ref().filter(|token| requester.now() < token.renew_at) {
@@ -124,48 +125,53 @@ impl Authorization {
         Ok(header)
     }
 
-    /// Whether there is a login, as far as that can be told without asking.
-    pub(super) fn look(&self) -> Result<(), ApiError> {
-        let Way::User(_, tokens) = &self.way else { return Ok(()) };
-        tokens.read().map(drop).map_err(|lack| self.logged_out(&lack))
+    /// Checks without a request that there is a login.
+    pub(super) fn check_login(&self) -> Result<(), ApiError> {
+        let LoginSource::User(_, tokens) = &self.source else { return Ok(()) };
+        tokens.read().map(drop).map_err(|error| self.logged_out(&error))
     }
 
     async fn renewed(
         &self,
-        state: &mut State,
+        state: &mut TokenState,
         application: &Application,
-        tokens: &Tokens,
+        tokens: &TokenStore,
         requester: &Requester,
     ) -> Result<Token, ApiError> {
-        // Without a login there is nothing to take turns about.
-        self.look()?;
-        let turn = tokens.turn(requester).await?;
-        let stored = tokens.read().map_err(|lack| self.logged_out(&lack))?;
+        // Without a login there is no need for the lock.
+        self.check_login()?;
+        let lock = tokens.lock(requester).await?;
+        let stored = tokens.read().map_err(|error| self.logged_out(&error))?;
         if let Some(unsaved) = state.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {
-            return Self::saved(state, tokens, &turn, unsaved).await;
+            return Self::saved(state, tokens, &lock, unsaved).await;
         }
-        if state.ended.as_ref() == Some(&stored.sealed) {
-            return Err(self.logged_out(&Lack::Ended(self.account.clone())));
+        if state.rejected.as_ref() == Some(&stored.sealed) {
+            return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
         }
         let Granted { token, refresh } = match application.refresh(&stored.refresh, requester).await {
             Ok(granted) => granted,
             Err(RefreshError::Api(error)) => return Err(error),
-            Err(RefreshError::Ended) => {
-                state.ended = Some(stored.sealed);
-                return Err(self.logged_out(&Lack::Ended(self.account.clone())));
+            Err(RefreshError::Rejected) => {
+                state.rejected = Some(stored.sealed);
+                return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
             }
         };
         match refresh.filter(|refresh| *refresh != stored.refresh) {
             None => Ok(token),
             Some(refresh) => {
-                Self::saved(state, tokens, &turn, Unsaved { refresh, token, in_place_of: stored.sealed }).await
+                Self::saved(state, tokens, &lock, Unsaved { refresh, token, in_place_of: stored.sealed }).await
             }
         }
     }
 
-    /// The access token, once the refresh token that came with it is on disk.
-    async fn saved(state: &mut State, tokens: &Tokens, turn: &Turn, unsaved: Unsaved) -> Result<Token, ApiError> {
-        match tokens.store(turn, &unsaved.refresh).await {
+    /// Stores the refresh token and then returns its access token.
+    async fn saved(
+        state: &mut TokenState,
+        tokens: &TokenStore,
+        lock: &TokenLock,
+        unsaved: Unsaved,
+    ) -> Result<Token, ApiError> {
+        match tokens.store(lock, &unsaved.refresh).await {
             Ok(()) => Ok(unsaved.token),
             Err(error) => {
                 state.unsaved = Some(unsaved);
@@ -174,7 +180,7 @@ impl Authorization {
         }
     }
 
-    fn logged_out(&self, lack: &Lack) -> ApiError {
-        ApiError::LoggedOut(format!("{lack}: run `meterline smart-me login --account {}`", self.account))
+    fn logged_out(&self, error: &TokenError) -> ApiError {
+        ApiError::LoggedOut(format!("{error}: run `meterline smart-me login --account {}`", self.account))
     }
 }

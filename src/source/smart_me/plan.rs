@@ -1,144 +1,149 @@
-//! What has to be done so that exactly one registration is ours and right. Pure.
+//! Plans the steps to exactly one correct registration of our URL. Pure.
 //!
-//! Ours is what posts to our address, whoever made it; everything else is another
-//! program's and is never touched. What is wrong is replaced, not changed: the API
-//! knows no change. Invariant: nothing is removed before the right one stands,
-//! except where the server wants it that way.
+//! A registration is ours if it posts to our URL, whoever created it; all others belong to
+//! other programs and are never touched. A wrong registration is replaced, because the API
+//! cannot change one. Invariant: nothing is removed before the correct one exists, except
+//! where the server refuses duplicates.
 
-use super::account::Wanted;
+use super::account::WantedRegistration;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use std::fmt;
 
-/// What the webhook has seen of the account since the last look.
+/// The webhook's requests of the account since the last check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Requests that were let in.
+    /// Requests with valid credentials.
     pub accepted: u64,
-    /// Requests to the account's path whose credentials were wrong.
+    /// Requests to the account's path with wrong credentials.
     pub challenged: u64,
-    /// The credentials are being replaced: a registration that nobody remembers, and
-    /// whose password is not shown, has the ones before.
+    /// A rotation is in progress: a registration that is not in the file and shows no
+    /// password has the previous credentials.
     pub is_rotating: bool,
 }
 
 impl Evidence {
-    /// Somebody posts with wrong credentials, and nobody with right ones: where the
-    /// list does not show the password, that is how a wrong one is found out.
+    /// Whether all requests had wrong credentials: reveals a wrong password that the list
+    /// does not show.
     fn says_wrong_password(self) -> bool {
         self.challenged > 0 && self.accepted == 0
     }
 }
 
-/// How a registration of ours is.
+/// The state of a registration of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// As wanted, as far as can be seen.
-    Right,
+pub enum RegistrationState {
+    /// As wanted, as far as the list shows.
+    Correct,
     /// Stored, but switched off.
     Disabled,
-    /// For another meter, or one meter instead of all, or the other way round.
+    /// For another meter, for one meter instead of all, or for all instead of one.
     OtherDevices,
-    /// With a user name or password that is not ours.
+    /// With another user name or password.
     OtherCredentials,
-    /// One more than is needed.
+    /// A second correct registration.
     Duplicate,
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for RegistrationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Right => "right",
+            Self::Correct => "correct",
             Self::Disabled => "switched off at smart-me",
-            Self::OtherDevices => "for other devices than wanted",
-            Self::OtherCredentials => "with other credentials than ours",
+            Self::OtherDevices => "for other devices than configured",
+            Self::OtherCredentials => "with other credentials than configured",
             Self::Duplicate => "a duplicate",
         })
     }
 }
 
-/// One thing to do.
+/// One step of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Make the registration.
+    /// Create the registration.
     Create,
-    /// Remove one of ours, and why.
-    Remove(RegistrationId, Standing),
+    /// Remove a registration of ours, with the reason.
+    Remove(RegistrationId, RegistrationState),
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create => f.write_str("register our address"),
+            Self::Create => f.write_str("register our URL"),
             Self::Remove(id, why) => write!(f, "remove registration {id}: {why}"),
         }
     }
 }
 
-/// What is known of a registration that the list does not tell.
+/// Whether a registration has the wanted credentials, according to the registration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    /// Made by us, with the credentials that are wanted now.
+pub(super) enum CredentialsMatch {
+    /// Created by us with the wanted credentials.
     Same,
-    /// Made by us, with others.
+    /// Created by us with other credentials.
     Changed,
-    /// Not made by us, or so long ago that nobody remembers.
-    Nothing,
+    /// Not in the file.
+    Unknown,
 }
 
-/// The list as it stands, and what to do about it.
+/// The steps for a list of registrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
-    /// The right one, where there is one.
-    pub(super) right: Option<RegistrationId>,
-    /// Registrations of others.
+    /// The correct registration, if any.
+    pub(super) correct: Option<RegistrationId>,
+    /// Number of registrations of other programs.
     pub(super) foreign: usize,
 }
 
-/// What to do about a list.
+/// Plans the steps for a list.
 pub(super) fn plan(
-    wanted: &Wanted,
+    wanted: &WantedRegistration,
     listed: &[Registration],
     evidence: Evidence,
-    known: impl Fn(RegistrationId) -> Known,
+    credentials: impl Fn(RegistrationId) -> CredentialsMatch,
 ) -> Plan {
-    let mut right = None;
+    let mut correct = None;
     let mut removals = Vec::new();
     for registration in listed.iter().filter(|registration| wanted.is_at(&registration.url)) {
-        match standing(wanted, registration, evidence, known(registration.id)) {
-            Standing::Right if right.is_none() => right = Some(registration.id),
-            Standing::Right => removals.push(Step::Remove(registration.id, Standing::Duplicate)),
+        match state_of(wanted, registration, evidence, credentials(registration.id)) {
+            RegistrationState::Correct if correct.is_none() => correct = Some(registration.id),
+            RegistrationState::Correct => removals.push(Step::Remove(registration.id, RegistrationState::Duplicate)),
             wrong => removals.push(Step::Remove(registration.id, wrong)),
         }
     }
-    let steps = right.is_none().then_some(Step::Create).into_iter().chain(removals).collect();
+    let steps = correct.is_none().then_some(Step::Create).into_iter().chain(removals).collect();
     let foreign = listed.iter().filter(|registration| !wanted.is_at(&registration.url)).count();
-    Plan { steps, right, foreign }
+    Plan { steps, correct, foreign }
 }
 
-/// How one at our address is.
-pub(super) fn standing(wanted: &Wanted, registration: &Registration, evidence: Evidence, known: Known) -> Standing {
+/// The state of a registration of our URL.
+pub(super) fn state_of(
+    wanted: &WantedRegistration,
+    registration: &Registration,
+    evidence: Evidence,
+    credentials: CredentialsMatch,
+) -> RegistrationState {
     let is_wanted_kind = match (registration.kind, wanted.meter) {
-        (RegistrationKind::Disabled, _) => return Standing::Disabled,
+        (RegistrationKind::Disabled, _) => return RegistrationState::Disabled,
         (RegistrationKind::User, None) => true,
         (RegistrationKind::Meter, Some(meter)) => registration.meter.is_none_or(|listed| listed == meter),
         _ => false,
     };
     if !is_wanted_kind {
-        return Standing::OtherDevices;
+        return RegistrationState::OtherDevices;
     }
     let Some((user, password)) = &wanted.credentials else {
-        // An open path takes any.
-        return Standing::Right;
+        // An open path accepts any credentials.
+        return RegistrationState::Correct;
     };
     let other_user = registration.username.as_ref().is_some_and(|listed| listed != user);
-    let other_password = match (&registration.password, known) {
+    let other_password = match (&registration.password, credentials) {
         (Some(listed), _) => listed != password,
-        (None, Known::Changed) => true,
-        (None, Known::Nothing) if evidence.is_rotating => true,
-        (None, Known::Same | Known::Nothing) => evidence.says_wrong_password(),
+        (None, CredentialsMatch::Changed) => true,
+        (None, CredentialsMatch::Unknown) if evidence.is_rotating => true,
+        (None, CredentialsMatch::Same | CredentialsMatch::Unknown) => evidence.says_wrong_password(),
     };
-    if other_user || other_password { Standing::OtherCredentials } else { Standing::Right }
+    if other_user || other_password { RegistrationState::OtherCredentials } else { RegistrationState::Correct }
 }
 
 #[cfg(test)]
@@ -150,8 +155,8 @@ mod tests {
 
     const OURS: &str = "https://m.example/smart-me";
 
-    fn wanted() -> Wanted {
-        Wanted { url: OURS.to_owned(), meter: None, credentials: Some(("u".into(), Secret::new("p"))) }
+    fn wanted() -> WantedRegistration {
+        WantedRegistration { url: OURS.to_owned(), meter: None, credentials: Some(("u".into(), Secret::new("p"))) }
     }
 
     fn listed(id: u128) -> Registration {
@@ -166,10 +171,10 @@ mod tests {
     }
 
     fn steps(listed: &[Registration]) -> Vec<Step> {
-        plan(&wanted(), listed, Evidence::default(), |_| Known::Nothing).steps
+        plan(&wanted(), listed, Evidence::default(), |_| CredentialsMatch::Unknown).steps
     }
 
-    fn remove(id: u128, why: Standing) -> Step {
+    fn remove(id: u128, why: RegistrationState) -> Step {
         Step::Remove(RegistrationId(Uuid::from_u128(id)), why)
     }
 
@@ -183,27 +188,35 @@ mod tests {
     #[test]
     fn what_is_wrong_is_replaced_and_named() {
         let off = Registration { kind: RegistrationKind::Disabled, ..listed(1) };
-        assert_eq!(steps(&[off]), [Step::Create, remove(1, Standing::Disabled)]);
+        assert_eq!(steps(&[off]), [Step::Create, remove(1, RegistrationState::Disabled)]);
         let one_meter = Registration { kind: RegistrationKind::Meter, ..listed(1) };
-        assert_eq!(steps(&[one_meter]), [Step::Create, remove(1, Standing::OtherDevices)]);
+        assert_eq!(steps(&[one_meter]), [Step::Create, remove(1, RegistrationState::OtherDevices)]);
         let password = Registration { password: Some(Secret::new("x")), ..listed(1) };
-        assert_eq!(steps(&[password]), [Step::Create, remove(1, Standing::OtherCredentials)]);
+        assert_eq!(steps(&[password]), [Step::Create, remove(1, RegistrationState::OtherCredentials)]);
         let user = Registration { username: Some("x".into()), ..listed(1) };
-        assert_eq!(steps(&[user, listed(2)]), [remove(1, Standing::OtherCredentials)]);
+        assert_eq!(steps(&[user, listed(2)]), [remove(1, RegistrationState::OtherCredentials)]);
     }
 
     #[test]
     fn a_password_that_is_not_shown_is_judged_by_what_is_remembered_and_seen() {
         let hidden = Registration { password: None, ..listed(1) };
-        let of = |evidence, known| standing(&wanted(), &hidden, evidence, known);
-        let (quiet, knocking) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });
-        assert_eq!(of(quiet, Known::Nothing), Standing::Right);
-        assert_eq!(of(quiet, Known::Changed), Standing::OtherCredentials);
-        assert_eq!(of(knocking, Known::Same), Standing::OtherCredentials);
-        assert_eq!(of(Evidence { accepted: 1, ..knocking }, Known::Same), Standing::Right, "a stranger auth_counts");
+        let of = |evidence, credentials| state_of(&wanted(), &hidden, evidence, credentials);
+        let (quiet, challenged) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });
+        assert_eq!(of(quiet, CredentialsMatch::Unknown), RegistrationState::Correct);
+        assert_eq!(of(quiet, CredentialsMatch::Changed), RegistrationState::OtherCredentials);
+        assert_eq!(of(challenged, CredentialsMatch::Same), RegistrationState::OtherCredentials);
+        assert_eq!(
+            of(Evidence { accepted: 1, ..challenged }, CredentialsMatch::Same),
+            RegistrationState::Correct,
+            "another sender uses wrong credentials"
+        );
         let rotating = Evidence { is_rotating: true, ..Evidence::default() };
-        assert_eq!(of(rotating, Known::Nothing), Standing::OtherCredentials, "made by hand with the ones before");
-        assert_eq!(of(rotating, Known::Same), Standing::Right);
+        assert_eq!(
+            of(rotating, CredentialsMatch::Unknown),
+            RegistrationState::OtherCredentials,
+            "created by hand with the previous credentials"
+        );
+        assert_eq!(of(rotating, CredentialsMatch::Same), RegistrationState::Correct);
     }
 
     proptest! {
@@ -211,13 +224,13 @@ mod tests {
         fn others_are_never_touched_and_one_right_one_is_left(
             kinds in prop::collection::vec((0_u8..3, any::<bool>(), any::<bool>()), 0..8)
         ) {
-            let list: Vec<Registration> = kinds.iter().enumerate().map(|(index, (kind, ours, right))| Registration {
+            let list: Vec<Registration> = kinds.iter().enumerate().map(|(index, (kind, ours, correct))| Registration {
                 kind: [RegistrationKind::Disabled, RegistrationKind::Meter, RegistrationKind::User][usize::from(*kind)],
                 url: if *ours { OURS.to_owned() } else { "https://other.example/x".to_owned() },
-                password: Some(Secret::new(if *right { "p" } else { "q" })),
+                password: Some(Secret::new(if *correct { "p" } else { "q" })),
                 ..listed(index as u128 + 1)
             }).collect();
-            let plan = plan(&wanted(), &list, Evidence::default(), |_| Known::Nothing);
+            let plan = plan(&wanted(), &list, Evidence::default(), |_| CredentialsMatch::Unknown);
             let mut left = list.clone();
             for step in &plan.steps {
                 match step {
@@ -230,7 +243,7 @@ mod tests {
             }
             let ours: Vec<_> = left.iter().filter(|registration| registration.url == OURS).collect();
             prop_assert_eq!(ours.len(), 1);
-            prop_assert_eq!(standing(&wanted(), ours[0], Evidence::default(), Known::Nothing), Standing::Right);
+            prop_assert_eq!(state_of(&wanted(), ours[0], Evidence::default(), CredentialsMatch::Unknown), RegistrationState::Correct);
             prop_assert_eq!(plan.foreign, list.len() - list.iter().filter(|it| it.url == OURS).count());
         }
     }

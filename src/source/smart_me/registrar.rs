@@ -1,12 +1,12 @@
-//! Lists, makes and removes registrations of our own address.
+//! Lists, creates and removes registrations of our own URL.
 //!
-//! All registrars of an account share a [`Target`], and one of them works at a time.
+//! All registrars of an account share a [`Target`], whose lock lets one of them work at a time.
 
-use super::account::{Wanted, origin};
+use super::account::{WantedRegistration, origin};
 use super::client::Client;
 use super::error::ApiError;
-use super::memory::RegistrationFile;
-use super::plan::{Evidence, Plan, Standing, Step, plan, standing};
+use super::plan::{Evidence, Plan, RegistrationState, Step, plan, state_of};
+use super::registration_file::RegistrationFile;
 use crate::secret::Secret;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use serde::Serialize;
@@ -15,30 +15,29 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 const PATH: &str = "/RegisterForRealtimeApi";
-/// Looks until a replaced registration is seen to be right.
-const LOOKS_MAX: u32 = 3;
+/// Checks of a replaced registration.
+const CHECKS_MAX: u32 = 3;
 
-/// Lists, makes and removes the registrations of one account.
+/// Manages the registrations of one account.
 #[derive(Debug, Clone)]
 pub struct Registrar {
     client: Client,
     target: Target,
-    memory: RegistrationFile,
+    file: RegistrationFile,
 }
 
-/// The registration that an account should have. A clone is the same; whoever works at
-/// it holds its lock.
+/// The registration that an account should have. Clones share it and its lock.
 #[derive(Debug, Clone)]
-pub struct Target(Arc<Mutex<Wanted>>);
+pub struct Target(Arc<Mutex<WantedRegistration>>);
 
 impl Target {
-    /// The target of an account.
+    /// Creates the target of an account.
     #[must_use]
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: WantedRegistration) -> Self {
         Self(Arc::new(Mutex::new(wanted)))
     }
 
-    /// From the next work on this password is wanted, with the same user name.
+    /// Sets the wanted password and keeps the user name.
     pub async fn want_password(&self, password: Secret) {
         if let Some(pair) = &mut self.0.lock().await.credentials {
             pair.1 = password;
@@ -46,68 +45,68 @@ impl Target {
     }
 }
 
-/// What was done, or would be, in sentences.
+/// The steps done, or planned in a dry run, as sentences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// One a step.
+pub struct RegistrationReport {
+    /// One sentence per step.
     pub steps: Vec<String>,
-    /// Registrations of other programs, which are left alone.
+    /// Number of registrations of other programs, which stay untouched.
     pub foreign: usize,
 }
 
-/// A registration as it is shown.
+/// A registration for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Its id at smart-me.
+pub struct ListedRegistration {
+    /// The id at smart-me.
     pub id: String,
-    /// user, meter, disabled, or the number of another kind.
+    /// `user`, `meter`, `disabled`, or the number of another kind.
     pub kind: String,
-    /// The meter, where it is for one.
+    /// The meter, if it covers only one.
     pub meter: Option<String>,
-    /// Where it posts to, without the path, which may be a secret.
+    /// The URL that it posts to, without the path, which may be a secret.
     pub to: String,
-    /// How it is, where it is ours; `None` for another program's.
-    pub standing: Option<String>,
+    /// Its state; `None` for another program's registration.
+    pub state: Option<String>,
 }
 
 impl Registrar {
-    /// The registrar of an account whose client this is.
+    /// Creates the registrar of this client's account.
     #[must_use]
-    pub fn new(client: Client, target: Target, memory: RegistrationFile) -> Self {
-        Self { client, target, memory }
+    pub fn new(client: Client, target: Target, file: RegistrationFile) -> Self {
+        Self { client, target, file }
     }
 
-    /// All registrations of the account, ours and others'.
+    /// All registrations of the account, also those of other programs.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn list(&self) -> Result<Vec<Listed>, ApiError> {
+    pub async fn list(&self) -> Result<Vec<ListedRegistration>, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
-        let known = self.memory.known(self.client.name(), &wanted);
+        let credentials = self.file.credentials(self.client.name(), &wanted);
         let shown = listed.iter().map(|registration| {
-            let standing = || standing(&wanted, registration, Evidence::default(), known(registration.id)).to_string();
-            Listed {
+            let state =
+                || state_of(&wanted, registration, Evidence::default(), credentials(registration.id)).to_string();
+            ListedRegistration {
                 id: registration.id.to_string(),
                 kind: kind(registration.kind),
                 meter: registration.meter.map(|meter| meter.to_string()),
                 to: origin(&registration.url),
-                standing: wanted.is_at(&registration.url).then(standing),
+                state: wanted.is_at(&registration.url).then(state),
             }
         });
         Ok(shown.collect())
     }
 
-    /// Creates or repairs the registration, so that exactly one is ours and right, or
-    /// says what that would take.
+    /// Creates or repairs the registration; a dry run only reports the steps.
     ///
     /// # Errors
-    /// [`ApiError`]; steps that were done before it stay done.
-    pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<Report, ApiError> {
+    /// [`ApiError`]; earlier steps stay done.
+    pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
-        let mut plan = plan(&wanted, &listed, evidence, self.memory.known(self.client.name(), &wanted));
-        let mut report = Report { steps: Vec::new(), foreign: plan.foreign };
+        let mut plan = plan(&wanted, &listed, evidence, self.file.credentials(self.client.name(), &wanted));
+        let mut report = RegistrationReport { steps: Vec::new(), foreign: plan.foreign };
         if dry_run {
             report.steps = plan.steps.iter().map(|step| format!("would {step}")).collect();
             return Ok(report);
@@ -126,33 +125,33 @@ impl Registrar {
         Ok(report)
     }
 
-    /// Replaces a registration that has other credentials than the present ones, and looks
-    /// whether it is right then. Returns the steps that were done.
+    /// Replaces a registration with other credentials and checks the result. Returns the
+    /// steps done.
     ///
     /// # Errors
-    /// [`ApiError`]; steps that were done before it stay done.
+    /// [`ApiError`]; earlier steps stay done.
     pub async fn replace_credentials(&self) -> Result<Vec<String>, ApiError> {
         let evidence = Evidence { is_rotating: true, ..Evidence::default() };
         let mut steps = Vec::new();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..CHECKS_MAX {
             let report = self.reconcile(evidence, false).await?;
-            if report.is_right() {
+            if report.is_unchanged() {
                 return Ok(steps);
             }
             steps.extend(report.steps);
         }
-        Err(ApiError::Refused("the registration is still not as wanted: look at `meterline smart-me list`".to_owned()))
+        Err(ApiError::Refused("the registration is still not correct: check `meterline smart-me list`".to_owned()))
     }
 
-    /// Removes every registration of our address, or says which.
+    /// Removes every registration of our URL; a dry run only reports them.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn remove_all(&self, dry_run: bool) -> Result<Report, ApiError> {
+    pub async fn remove_all(&self, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let wanted = self.target.0.lock().await;
         let listed = self.listed().await?;
         let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| wanted.is_at(&it.url));
-        let mut report = Report { steps: Vec::new(), foreign: foreign.len() };
+        let mut report = RegistrationReport { steps: Vec::new(), foreign: foreign.len() };
         for registration in ours {
             if dry_run {
                 report.steps.push(format!("would remove registration {}", registration.id));
@@ -162,17 +161,16 @@ impl Registrar {
             }
         }
         if !dry_run {
-            self.noted(self.memory.forget(self.client.name()).await);
+            self.log_write_failure(self.file.forget(self.client.name()).await);
         }
         Ok(report)
     }
 
-    /// Makes the registration, and looks whether it is there: the answer has no
-    /// body, so its id is learned from the list.
-    async fn create(&self, wanted: &Wanted, plan: &Plan) -> Result<RegistrationId, ApiError> {
+    /// Creates the registration and finds its id in the list: the answer has no body.
+    async fn create(&self, wanted: &WantedRegistration, plan: &Plan) -> Result<RegistrationId, ApiError> {
         let before: Vec<RegistrationId> = self.ours(wanted).await?;
         match self.client.post(PATH, wanted.as_new().to_json()).await {
-            // Whether one address may be registered twice is not documented.
+            // smart-me does not document whether one URL may be registered twice.
             Err(ApiError::Refused(_)) if !before.is_empty() => {
                 for step in &plan.steps {
                     if let Step::Remove(id, _) = step {
@@ -181,25 +179,25 @@ impl Registrar {
                 }
                 self.client.post(PATH, wanted.as_new().to_json()).await?;
             }
-            // The list tells.
+            // The list shows whether it was created.
             Err(ApiError::Unknown(_)) => {}
             other => other?,
         }
         let made = self.ours(wanted).await?.into_iter().find(|id| !before.contains(id));
         let id =
             made.ok_or_else(|| ApiError::Refused("the registration was accepted, but is not in the list".to_owned()))?;
-        self.noted(self.memory.remember(self.client.name(), id, wanted).await);
+        self.log_write_failure(self.file.remember(self.client.name(), id, wanted).await);
         Ok(id)
     }
 
-    /// The memory is a hint: work goes on without it.
-    fn noted(&self, outcome: io::Result<()>) {
+    /// The file is a hint, so a failed write is only logged.
+    fn log_write_failure(&self, outcome: io::Result<()>) {
         if let Err(error) = outcome {
             tracing::warn!(account = self.client.name(), %error, "the file of registrations cannot be written");
         }
     }
 
-    async fn ours(&self, wanted: &Wanted) -> Result<Vec<RegistrationId>, ApiError> {
+    async fn ours(&self, wanted: &WantedRegistration) -> Result<Vec<RegistrationId>, ApiError> {
         let listed = self.listed().await?;
         Ok(listed.iter().filter(|it| wanted.is_at(&it.url)).map(|it| it.id).collect())
     }
@@ -222,18 +220,18 @@ fn kind(kind: RegistrationKind) -> String {
     }
 }
 
-impl Report {
+impl RegistrationReport {
     /// Whether there was nothing to do.
     #[must_use]
-    pub fn is_right(&self) -> bool {
+    pub fn is_unchanged(&self) -> bool {
         self.steps.is_empty()
     }
 }
 
-impl Listed {
-    /// Whether it is ours and right.
+impl ListedRegistration {
+    /// Whether it is ours and correct.
     #[must_use]
-    pub fn is_right(&self) -> bool {
-        self.standing.as_ref().is_some_and(|standing| *standing == Standing::Right.to_string())
+    pub fn is_correct(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| *state == RegistrationState::Correct.to_string())
     }
 }

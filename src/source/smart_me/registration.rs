@@ -1,6 +1,6 @@
-//! Keeps an account's registration right: a polled source that brings no readings.
+//! Checks and repairs an account's registration: a polled source without readings.
 //!
-//! While the cloud is away, posts are taken all the same.
+//! The webhook accepts posts even while smart-me's API is unavailable.
 
 use super::plan::Evidence;
 use super::registrar::Registrar;
@@ -8,10 +8,10 @@ use crate::clock::Clock;
 use crate::source::{Polled, Reporter, Schedule, SourceError};
 use std::time::Duration;
 
-/// The first wait after a failure; the longest is the pace itself.
+/// The first wait after a failure; the longest is the polling interval.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
-/// The source that keeps one registration.
+/// The source that checks and repairs one registration.
 pub struct Registration<E> {
     registrar: Registrar,
     evidence: E,
@@ -23,14 +23,13 @@ pub struct Registration<E> {
 pub const REGISTRATION: &str = "smart-me registration";
 
 impl<E: FnMut() -> Evidence + Send + 'static> Registration<E> {
-    /// Keeps what this registrar is for. `evidence` is what the webhook has seen since it
-    /// was last asked.
+    /// Creates the source. `evidence` returns the webhook's requests since its last call.
     pub fn new(registrar: Registrar, evidence: E, clock: Clock) -> Self {
         Self { registrar, evidence, clock, changes: 0 }
     }
 }
 
-/// A look at the registration `every` so often.
+/// The schedule with this polling interval.
 #[must_use]
 pub fn registration_schedule(every: Duration) -> Schedule {
     Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT.min(every), every) }
@@ -44,7 +43,7 @@ impl<E: FnMut() -> Evidence + Send + 'static> Polled for Registration<E> {
             tracing::info!(account = reporter.name(), did = step, "the registration at smart-me was repaired");
         }
         let now = self.clock.now();
-        if !report.is_right() {
+        if !report.is_unchanged() {
             self.changes += report.steps.len();
             reporter.set("last_change", format!("{now}: {}", report.steps.join("; ")));
         }

@@ -1,17 +1,16 @@
-//! Gap repair: missing readings of an account's meters are fetched from smart-me's past
-//! values.
+//! Gap repair: fetches missing readings of an account's meters from smart-me's past values.
 //!
-//! The oldest gap first, through the same ingest and journal as all else, flagged as gap
-//! repair, and only for what is missing: a fetched value (the same register, at times
-//! with the noise of a float) never replaces one that the webhook brought. Past values are
-//! for Professional accounts: another account is refused, and tried again the next day.
-//! Known limit: a value that the webhook brings in the milliseconds between the look and
-//! the append is followed by the fetched one.
+//! The oldest gap comes first. Fetched readings pass through ingest and the journal like
+//! all others, flagged as gap repair. Only missing values are stored: a fetched value (the
+//! same register, sometimes with float noise) never replaces a webhook value. Past values
+//! need a Professional account; other accounts are refused and retried the next day.
+//! Known limit: a webhook value that arrives in the milliseconds between the check and the
+//! append is followed by the fetched one.
 
 use super::account::Reach;
+use super::arrivals::Arrivals;
 use super::client::Client;
 use super::error::ApiError;
-use super::noted::Noted;
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::{Lacks, Wanted};
@@ -23,39 +22,39 @@ use crate::vendor::smart_me::Values;
 use crate::wire::batch::Original;
 use std::time::Duration;
 
-/// Quarter-hours of one call: the vendor gives at most 1000 values.
+/// Quarter-hours per call: the vendor returns at most 1000 values.
 const SLOTS_MAX: u32 = 1000;
-/// Gaps are looked for so often.
+/// How often gaps are looked up.
 const EVERY: Duration = Duration::from_secs(5);
 /// The waits after a failure.
 const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// A refused account may have been upgraded after this time.
+/// The wait after a refusal: the account may be upgraded by then.
 const REFUSED_FOR: Duration = Duration::from_hours(24);
-/// A larger answer is not kept beside its readings.
+/// A larger answer is not journaled with its readings.
 const ORIGINAL_BYTES_MAX: usize = 1 << 20;
 
 /// The source that repairs the gaps of one account.
 #[derive(Debug)]
 pub struct GapRepair {
     client: Client,
-    noted: Noted,
+    arrivals: Arrivals,
     inlet: Inlet,
     stop: Stop,
     clock: Clock,
 }
 
 impl GapRepair {
-    /// Its kind.
+    /// The source kind.
     pub const KIND: &str = "smart-me gap repair";
-    /// When it looks for gaps.
+    /// The schedule.
     pub const SCHEDULE: Schedule =
         Schedule { every: EVERY, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) };
 
-    /// Repairs the gaps of this client's account.
+    /// Creates the source for this client's account.
     #[must_use]
-    pub fn new(client: Client, noted: Noted, inlet: Inlet, stop: Stop, clock: Clock) -> Self {
-        Self { client, noted, inlet, stop, clock }
+    pub fn new(client: Client, arrivals: Arrivals, inlet: Inlet, stop: Stop, clock: Clock) -> Self {
+        Self { client, arrivals, inlet, stop, clock }
     }
 
     async fn repair(&mut self, wanted: &Wanted) -> Result<(), SourceError> {
@@ -66,8 +65,8 @@ impl GapRepair {
             Err(ApiError::Refused(said) | ApiError::Forbidden(said)) => {
                 return Err(SourceError::Misconfigured {
                     why: format!(
-                        "smart-me gives no past values to this account ({said}): they are for Professional accounts, \
-                         so gaps stay open; it is tried again in a day"
+                        "smart-me refuses past values for this account ({said}): they need a Professional account, \
+                         so gaps stay open; it will retry in a day"
                     ),
                     retry_in: Some(REFUSED_FOR),
                 });
@@ -81,14 +80,14 @@ impl GapRepair {
         self.inlet.take(&missing, Flags::GAP_REPAIR, original).await
     }
 
-    /// What of these values is missing.
+    /// The missing part of these values.
     fn missing(&self, wanted: &Wanted, values: Values) -> Option<Reading> {
         let at = values.at?;
         if values.meter.is_some_and(|meter| meter != wanted.meter) {
             return None;
         }
         let mut samples = values.samples;
-        match self.noted.coverage().lacks(wanted, at) {
+        match self.arrivals.coverage().lacks(wanted, at) {
             Lacks::Nothing => return None,
             Lacks::Counters => samples.retain(is_counter),
             Lacks::All => {}
@@ -98,17 +97,19 @@ impl GapRepair {
 }
 
 impl Polled for GapRepair {
-    /// Repairs every gap whose time has come.
+    /// Repairs every gap that is due.
     async fn poll(&mut self, _: &mut Reporter) -> Result<(), SourceError> {
         loop {
-            // What is under way in the journal may be what is missing.
-            if !self.noted.all_until_now(&self.stop).await? {
+            // The journal may hold missing readings that coverage has not seen yet.
+            if !self.arrivals.catch_up(&self.stop).await? {
                 return Ok(());
             }
             let now = self.clock.now();
-            let Some(wanted) = self.noted.coverage().wanted(self.client.name(), now, SLOTS_MAX) else { return Ok(()) };
+            let Some(wanted) = self.arrivals.coverage().wanted(self.client.name(), now, SLOTS_MAX) else {
+                return Ok(());
+            };
             self.repair(&wanted).await?;
-            self.noted.coverage().asked(&wanted, now);
+            self.arrivals.coverage().asked(&wanted, now);
         }
     }
 }
@@ -117,8 +118,8 @@ fn is_counter(sample: &Sample) -> bool {
     registry::entry(sample.obis).is_some_and(|entry| entry.kind == Kind::Counter)
 }
 
-/// The call for a stretch of quarter-hours; whether its end is included is not
-/// published, so it asks a little beyond it.
+/// The call for a range of quarter-hours. The vendor does not document whether the end is
+/// included, so the range extends a little beyond it.
 fn past_values(reach: Reach, wanted: &Wanted) -> String {
     let until = wanted.until.saturating_add(60_000_000_000);
     let call = match reach {

@@ -1,8 +1,8 @@
-//! The webhook password of an account on disk while another takes its place: the file
-//! that the configuration names and, beside it, the one before.
+//! The rotation of a webhook password on disk: the configured password file and, beside it,
+//! a file with the previous password.
 //!
-//! Invariant: a kill at any moment leaves every password readable that smart-me may
-//! still present. The one before is written first and removed last.
+//! Invariant: after a crash at any moment, every password that smart-me may present is
+//! still readable. The previous one is written first and removed last.
 
 use crate::base::file::{Rights, read_at_most, replace, sync_directory_of, with_suffix};
 use crate::secret::{Secret, random};
@@ -12,42 +12,42 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The end of the name of the file with the one before.
-const BEFORE: &str = ".before";
+/// Suffix of the file with the previous password.
+const PREVIOUS: &str = ".before";
 /// Random bytes of a password.
 const PASSWORD_BYTES: usize = 32;
-/// A longer file holds no password.
+/// A longer file is not valid.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The file that holds an account's webhook password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordFile(PathBuf);
 
-/// What it holds.
+/// The passwords on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passwords {
-    /// The one that smart-me is to present.
+    /// The password that smart-me should present.
     pub present: Secret,
-    /// The one that it may present still, while the rotation is under way.
+    /// The previous password, which smart-me may still present during a rotation.
     pub before: Option<Secret>,
 }
 
 /// Why an account's password cannot be rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRotatable {
-    /// Readings come by the REST API alone.
-    #[error("it has no [[webhook.account]], so nothing is posted to it and there is no password to rotate")]
+    /// The account has no webhook.
+    #[error("it has no [[webhook.account]], so there is no password to rotate")]
     NoWebhook,
-    /// It has none.
+    /// It has no password.
     #[error("its path is open: give it a username and a password_file first")]
     Open,
-    /// Nobody can write into our environment.
+    /// It comes from an environment variable.
     #[error(
-        "its password comes from an environment variable, which cannot be changed from here: put it into a file and name that as password_file"
+        "its password comes from an environment variable, which meterline cannot change: put it into a file and set password_file"
     )]
     Variable,
-    /// Two pairs are all that are compared.
-    #[error("it has a second pair already: take second_username and its password out of the configuration first")]
+    /// It already has a second pair; only two are supported.
+    #[error("it already has a second pair: remove second_username and its password from the configuration first")]
     SecondPair,
 }
 
@@ -58,7 +58,7 @@ impl PasswordFile {
         Self(path)
     }
 
-    /// Both passwords.
+    /// Reads both passwords.
     ///
     /// # Errors
     /// When a file cannot be read or is empty.
@@ -71,23 +71,23 @@ impl PasswordFile {
         Ok(Passwords { present, before })
     }
 
-    /// Whether a rotation has begun and not ended.
+    /// Whether a rotation is in progress.
     #[must_use]
     pub fn is_rotating(&self) -> bool {
         self.before().exists()
     }
 
-    /// Puts a new password in its place and keeps the one before; one that is under way
-    /// goes on with what it has. Whether it was made now.
+    /// Creates a new password and keeps the previous one; a rotation in progress continues
+    /// with its passwords. Returns whether a new password was created.
     ///
     /// # Errors
-    /// When a file cannot be read or written; whatever is there then is valid.
+    /// When a file cannot be read or written; the passwords on disk stay valid.
     pub fn begin(&self) -> io::Result<bool> {
         let Passwords { present, before } = self.read()?;
         if before.is_some_and(|before| before != present) {
             return Ok(false);
         }
-        // A link is followed: what it names is replaced, not the link.
+        // Follows a link: its target is replaced, not the link.
         let file = fs::canonicalize(&self.0)?;
         let rights = Rights::of(&file)?;
         replace(&self.before(), present.expose().as_bytes(), rights.private())
@@ -101,7 +101,7 @@ impl PasswordFile {
         Ok(true)
     }
 
-    /// Forgets the one before.
+    /// Removes the previous password.
     ///
     /// # Errors
     /// When it cannot be removed.
@@ -113,18 +113,18 @@ impl PasswordFile {
     }
 
     fn before(&self) -> PathBuf {
-        with_suffix(&self.0, BEFORE)
+        with_suffix(&self.0, PREVIOUS)
     }
 }
 
-/// The action of a running service that reads the passwords on disk again. Its answer is
-/// how often the second pair was presented.
+/// The action of the running service that reloads the passwords from disk. Its answer is the
+/// number of requests with the second pair.
 pub const RELOAD_CREDENTIALS: &str = "reload-credentials";
-/// The action of a running service that replaces the registration by one with the present
-/// password. Its answer is the list of steps that were done.
+/// The action of the running service that replaces the registration by one with the present
+/// password. Its answer is the list of steps done.
 pub const REPLACE_REGISTRATION: &str = "replace-registration";
 
-/// The switch of test builds that kills the command after a step of a rotation.
+/// The switch of test builds that kills the command after a step of the rotation.
 #[cfg(feature = "test-faults")]
 pub const DIES_AT: &str = "rotation-dies-at";
 

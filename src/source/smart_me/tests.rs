@@ -38,8 +38,12 @@ fn cloud(switches: Switches) -> Cloud {
     Cloud::start(vec![CloudAccount::new("a", logins), reader.without("realtimeapi.readwrite")], switches).unwrap()
 }
 
-fn wanted() -> Wanted {
-    Wanted { url: ADDRESS.to_owned(), meter: None, credentials: Some(("u".to_owned(), Secret::new(PASSWORD))) }
+fn wanted() -> WantedRegistration {
+    WantedRegistration {
+        url: ADDRESS.to_owned(),
+        meter: None,
+        credentials: Some(("u".to_owned(), Secret::new(PASSWORD))),
+    }
 }
 
 fn account(cloud: &Cloud, login: Login) -> Account {

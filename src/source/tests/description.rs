@@ -1,4 +1,4 @@
-//! What a source tells of itself, as JSON and as metrics.
+//! The description of a source as JSON and as metrics.
 
 use super::*;
 use crate::reading::UnixNanos;
@@ -10,7 +10,7 @@ fn description(sources: &Sources) -> Arc<Description> {
 }
 
 #[tokio::test]
-async fn facts_are_told_as_json_at_the_end_of_a_turn() {
+async fn facts_are_published_as_json_at_the_end_of_a_run() {
     let sources = sources();
     let mut reporter = sources.reporter("house", "played");
     reporter.set("meters", 3_usize);
@@ -18,8 +18,8 @@ async fn facts_are_told_as_json_at_the_end_of_a_turn() {
     reporter.set("mode", "watch");
     reporter.set("heard_at", UnixNanos(0));
     let before = description(&sources);
-    assert!(before.facts.is_empty(), "the turn goes on: {before:?}");
-    reporter.report(State::Failing, Some("no answer".to_owned()));
+    assert!(before.facts.is_empty(), "the run goes on: {before:?}");
+    reporter.report(SourceState::Failing, Some("no answer".to_owned()));
     let told = description(&sources);
     let expected = json!({
         "name": "house",
@@ -33,7 +33,7 @@ async fn facts_are_told_as_json_at_the_end_of_a_turn() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_told_anew_replaces_the_texts_before_it_alone() {
+async fn a_list_that_is_reported_again_replaces_only_its_own_texts() {
     let sources = sources();
     let mut reporter = sources.reporter("house", "played");
     for name in ["gateway cellar", "gateway roof", "mode"] {
@@ -42,7 +42,7 @@ async fn a_list_that_is_told_anew_replaces_the_texts_before_it_alone() {
     reporter.set("gateways", 2_usize);
     reporter.clear_texts("gateway");
     reporter.set("gateway roof", "searching");
-    reporter.report(State::Running, None);
+    reporter.report(SourceState::Running, None);
     let told = description(&sources);
     let expected = [("gateway roof", "searching".into()), ("gateways", 2_usize.into()), ("mode", "ok".into())];
     assert!(told.facts.iter().map(|(name, fact)| (name.as_str(), fact.clone())).eq(expected), "{told:?}");
@@ -55,9 +55,9 @@ async fn numbers_and_the_state_are_metrics() {
         let mut reporter = sources.reporter("house", "played");
         reporter.set("meters", 3_usize);
         reporter.set("mode", "watch");
-        reporter.report(State::Running, None);
+        reporter.report(SourceState::Running, None);
         reporter.set("meters", 4_usize);
-        reporter.report(State::Failing, None);
+        reporter.report(SourceState::Failing, None);
     });
     assert_has_line(&metrics, r#"meterline_source_fact{source="house",kind="played",fact="meters"} 4"#);
     assert!(!metrics.render().contains("mode"), "a text is no metric");
@@ -81,9 +81,9 @@ async fn since_changes_only_with_the_state() {
         reporter.report(state, Some(why.to_owned()));
         description(&sources).since.since(begun) / long_ns
     };
-    assert_eq!(since(State::Waiting, "the server asked for a wait"), 0);
-    assert_eq!(since(State::Failing, "no answer"), 2);
-    assert_eq!(since(State::Failing, "another answer"), 2);
-    assert_eq!(since(State::Misconfigured, "another answer"), 4);
-    assert_eq!(since(State::Failing, "no answer"), 5);
+    assert_eq!(since(SourceState::Waiting, "the server asked for a wait"), 0);
+    assert_eq!(since(SourceState::Failing, "no answer"), 2);
+    assert_eq!(since(SourceState::Failing, "another answer"), 2);
+    assert_eq!(since(SourceState::Misconfigured, "another answer"), 4);
+    assert_eq!(since(SourceState::Failing, "no answer"), 5);
 }

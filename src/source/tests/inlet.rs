@@ -1,4 +1,4 @@
-//! Which readings are journaled, on a real journal.
+//! The inlet on a real journal.
 
 use super::*;
 use crate::dead_letters::DeadLetters;
@@ -48,14 +48,14 @@ impl Site {
         Reading { meter: meter(number), at: self.now.saturating_add(second * SECOND_NS), samples }
     }
 
-    /// Journals what is wanted of these readings, as a source does.
+    /// Journals the wanted readings, as a source does.
     async fn offer(&mut self, readings: Vec<Reading>) -> Result<(), SourceError> {
         let wanted: Vec<_> = readings.into_iter().filter(|it| self.inlet.admits(it.meter, it.at)).collect();
         let original = Original { bytes: LETTER, content_type: "application/json", origin: "/devices" };
         self.inlet.take(&wanted, Flags::NONE, original).await
     }
 
-    /// The records of the journal: their readings' seconds, and whether the message is beside them.
+    /// The records of the journal: their readings' seconds, and whether they hold the message.
     fn records(&self) -> Vec<(Vec<i64>, bool)> {
         let mut records = Vec::new();
         let mut reader = self.journal.reader(Sequence::FIRST).unwrap();
@@ -96,7 +96,7 @@ async fn of_a_fast_meter_the_first_reading_of_each_interval_is_journaled() {
     for second in [5, 15, 59, 59, 5, 60, 61, 180] {
         site.offer(vec![site.reading(1, second)]).await.unwrap();
     }
-    // Of another meter.
+    // Another meter.
     site.offer(vec![site.reading(2, 20)]).await.unwrap();
     assert_eq!(site.seconds(), [5, 60, 180, 20]);
     site.assert_left_out("thinned", 3);
@@ -104,7 +104,7 @@ async fn of_a_fast_meter_the_first_reading_of_each_interval_is_journaled() {
 }
 
 #[tokio::test]
-async fn what_ingest_refuses_is_an_error_and_is_taken_the_next_time() {
+async fn a_reading_that_ingest_refuses_is_an_error_and_is_taken_the_next_time() {
     let mut site = site(Keep::FirstOfEach(MINUTE));
     // A clock that is not set can judge no times.
     site.clock.set_offset(-site.now.0);
@@ -121,9 +121,9 @@ async fn what_ingest_refuses_is_an_error_and_is_taken_the_next_time() {
 async fn of_more_meters_than_are_remembered_the_one_heard_least_recently_is_forgotten() {
     let mut site = site(Keep::All);
     let at = site.now;
-    (0..METERS_MAX).for_each(|number| site.inlet.pass_over(meter(number), at));
+    (0..METERS_MAX).for_each(|number| site.inlet.mark_seen(meter(number), at));
     assert!(!site.inlet.admits(meter(0), at), "as many are remembered, and this one was heard now");
-    site.inlet.pass_over(meter(METERS_MAX), at);
+    site.inlet.mark_seen(meter(METERS_MAX), at);
     assert!(site.inlet.admits(meter(1), at), "it was forgotten");
     for number in [0, 2, METERS_MAX] {
         assert!(!site.inlet.admits(meter(number), at), "{number}");
@@ -131,7 +131,7 @@ async fn of_more_meters_than_are_remembered_the_one_heard_least_recently_is_forg
 }
 
 #[tokio::test]
-async fn many_readings_are_several_records_with_the_message_beside_the_first() {
+async fn many_readings_are_several_records_with_the_message_in_the_first() {
     let mut site = site(Keep::All);
     site.offer((0..251).map(|number| site.reading(number, 0)).collect()).await.unwrap();
     let records: Vec<_> = site.records().into_iter().map(|(seconds, has_letter)| (seconds.len(), has_letter)).collect();

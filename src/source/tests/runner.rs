@@ -1,4 +1,4 @@
-//! When turns come, what follows when one fails, and how a stop ends all.
+//! The timing of runs, failures and the stop.
 
 use super::*;
 use crate::base::Stopped;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What the test lets a turn do.
+/// An instruction to a run.
 #[derive(Debug)]
 enum Move {
     /// The connection delivers.
@@ -16,11 +16,11 @@ enum Move {
     Panics,
 }
 
-/// A source that does what it is told and waits for that within its turn.
+/// A source that waits within its run for the test's instructions.
 struct Played {
     moves: UnboundedReceiver<Move>,
     begun: Arc<AtomicUsize>,
-    in_turn: Arc<AtomicUsize>,
+    is_running: Arc<AtomicUsize>,
 }
 
 /// The test's side of it.
@@ -29,29 +29,29 @@ struct Player<'a> {
     name: &'static str,
     moves: UnboundedSender<Move>,
     begun: Arc<AtomicUsize>,
-    in_turn: Arc<AtomicUsize>,
+    is_running: Arc<AtomicUsize>,
 }
 
-/// Counts the turn as ended, however it ends.
-struct InTurn(Arc<AtomicUsize>);
+/// Counts the run as ended, also after a panic.
+struct RunGuard(Arc<AtomicUsize>);
 
-impl Drop for InTurn {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Played {
-    async fn turn(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+    async fn run(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        self.in_turn.fetch_add(1, Ordering::SeqCst);
-        let _in_turn = InTurn(Arc::clone(&self.in_turn));
+        self.is_running.fetch_add(1, Ordering::SeqCst);
+        let _guard = RunGuard(Arc::clone(&self.is_running));
         loop {
             match self.moves.recv().await {
-                Some(Move::Delivers) => reporter.report(State::Running, None),
+                Some(Move::Delivers) => reporter.report(SourceState::Running, None),
                 Some(Move::Ends(outcome)) => return outcome,
                 Some(Move::Panics) => panic!("on purpose"),
-                // The player has gone.
+                // The test has ended.
                 None => return Err(Stopped.into()),
             }
         }
@@ -60,22 +60,22 @@ impl Played {
 
 impl Polled for Played {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        self.turn(reporter).await
+        self.run(reporter).await
     }
 }
 
 impl Connected for Played {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        self.turn(reporter).await
+        self.run(reporter).await
     }
 }
 
 impl<'a> Player<'a> {
     fn new(sources: &'a Sources, name: &'static str) -> (Self, Played) {
         let (moves, told) = unbounded_channel();
-        let (begun, in_turn) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-        let played = Played { moves: told, begun: Arc::clone(&begun), in_turn: Arc::clone(&in_turn) };
-        (Self { sources, name, moves, begun, in_turn }, played)
+        let (begun, is_running) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let played = Played { moves: told, begun: Arc::clone(&begun), is_running: Arc::clone(&is_running) };
+        (Self { sources, name, moves, begun, is_running }, played)
     }
 
     fn polled(sources: &'a Sources, name: &'static str, schedule: Schedule) -> Self {
@@ -110,30 +110,30 @@ impl<'a> Player<'a> {
         self.begun.load(Ordering::SeqCst)
     }
 
-    fn is_in_turn(&self) -> bool {
-        self.in_turn.load(Ordering::SeqCst) == 1
+    fn has_run(&self) -> bool {
+        self.is_running.load(Ordering::SeqCst) == 1
     }
 
-    fn state(&self) -> (State, Option<String>) {
+    fn state(&self) -> (SourceState, Option<String>) {
         let all = self.sources.descriptions();
         let own = all.iter().find(|description| description.name == self.name).unwrap();
         (own.state, own.why.clone())
     }
 
-    async fn until_turn(&self, number: usize) {
-        until(&format!("turn {number} of {}", self.name), || self.begun() == number && self.is_in_turn()).await;
+    async fn until_run(&self, number: usize) {
+        until(&format!("run {number} of {}", self.name), || self.begun() == number && self.has_run()).await;
     }
 
-    async fn until_state(&self, state: State, why: &str) {
+    async fn until_state(&self, state: SourceState, why: &str) {
         let wanted = (state, (!why.is_empty()).then(|| why.to_owned()));
         until(&format!("{wanted:?}"), || self.state() == wanted).await;
     }
 }
 
-/// Turns that follow each other at once, and a back-off without end.
+/// Runs follow each other at once; the back-off is longer than the test.
 const STEADY: Schedule =
     Schedule { every: Duration::from_millis(1), first_within: Duration::ZERO, backoff: (LONG, LONG) };
-/// One turn, unless it fails.
+/// One run, unless it fails.
 const RARE: Schedule = Schedule {
     every: LONG,
     first_within: Duration::ZERO,
@@ -144,125 +144,125 @@ fn far_away() -> Instant {
     Clock::system().monotonic() + LONG
 }
 
-/// Everything has ended long before its deadline.
+/// Stops the sources; all end long before the deadline.
 async fn stopped(sources: &Sources) {
     let deadline = far_away();
     sources.stop(deadline);
     tokio::time::timeout(SOON, sources.join(deadline)).await.expect("all waits ended");
 }
 
-/// Ends also those that are in the middle of a turn.
-async fn stopped_in_turn<const N: usize>(sources: &Sources, players: [&Player<'_>; N]) {
+/// Stops the sources, also in the middle of a run.
+async fn stopped_in_run<const N: usize>(sources: &Sources, players: [&Player<'_>; N]) {
     let now = Clock::system().monotonic();
     sources.stop(now);
     sources.join(now).await;
-    until("no turn goes on", || !players.iter().any(|player| player.is_in_turn())).await;
+    until("no run goes on", || !players.iter().any(|player| player.has_run())).await;
 }
 
-/// Another source has several turns: whoever waits does so for a time.
+/// Waits while another source has several runs.
 async fn meanwhile(sources: &Sources) {
     let other = Player::polled(sources, "meanwhile", STEADY);
     for number in 1..20 {
-        other.until_turn(number).await;
+        other.until_run(number).await;
         other.end();
     }
 }
 
 #[tokio::test]
-async fn a_source_waits_until_its_first_turn_is_done_and_runs_then() {
+async fn a_source_is_waiting_until_its_first_run_is_done() {
     let sources = sources();
     let later = Player::polled(&sources, "later", Schedule { first_within: LONG, ..STEADY });
     let source = Player::polled(&sources, "a", STEADY);
-    assert_eq!(source.state(), (State::Waiting, None));
-    source.until_turn(1).await;
-    assert_eq!(source.state(), (State::Waiting, None));
+    assert_eq!(source.state(), (SourceState::Waiting, None));
+    source.until_run(1).await;
+    assert_eq!(source.state(), (SourceState::Waiting, None));
     source.end();
-    source.until_turn(2).await;
-    assert_eq!(source.state(), (State::Running, None));
-    assert_eq!((later.state(), later.begun()), ((State::Waiting, None), 0));
-    stopped_in_turn(&sources, [&source]).await;
+    source.until_run(2).await;
+    assert_eq!(source.state(), (SourceState::Running, None));
+    assert_eq!((later.state(), later.begun()), ((SourceState::Waiting, None), 0));
+    stopped_in_run(&sources, [&source]).await;
 }
 
 #[tokio::test]
-async fn a_turn_that_fails_is_tried_again_after_the_back_off_and_its_reason_is_told() {
+async fn a_failed_run_is_repeated_after_the_back_off_and_its_reason_is_reported() {
     let sources = sources();
     let source = Player::polled(&sources, "a", RARE);
     for number in 1..4 {
-        source.until_turn(number).await;
+        source.until_run(number).await;
         source.fail(&format!("no answer {number}"));
-        source.until_state(State::Failing, &format!("no answer {number}")).await;
+        source.until_state(SourceState::Failing, &format!("no answer {number}")).await;
     }
-    source.until_turn(4).await;
+    source.until_run(4).await;
     source.end();
-    source.until_state(State::Running, "").await;
-    // The next turn is far away, and so is that of one whose back-off is as long.
+    source.until_state(SourceState::Running, "").await;
+    // The next run is far away, also that of a source with a long back-off.
     let slow = Player::polled(&sources, "slow", STEADY);
     slow.fail("no answer");
-    slow.until_state(State::Failing, "no answer").await;
+    slow.until_state(SourceState::Failing, "no answer").await;
     meanwhile(&sources).await;
     assert_eq!((source.begun(), slow.begun()), (4, 1));
     stopped(&sources).await;
 }
 
 #[tokio::test]
-async fn what_is_misconfigured_is_tried_again_when_its_error_says_so() {
+async fn a_misconfigured_source_is_retried_after_the_wait_in_its_error() {
     let sources = sources();
     let source = Player::polled(&sources, "a", Schedule { every: LONG, ..STEADY });
     source.misconfigured("log in", Duration::from_millis(1));
-    source.until_state(State::Misconfigured, "log in").await;
-    source.until_turn(2).await;
+    source.until_state(SourceState::Misconfigured, "log in").await;
+    source.until_run(2).await;
     source.misconfigured("log in", LONG);
     let connected = Player::connected(&sources, "b", RARE);
     connected.misconfigured("no such address", LONG);
-    connected.until_state(State::Misconfigured, "no such address").await;
+    connected.until_state(SourceState::Misconfigured, "no such address").await;
     meanwhile(&sources).await;
     assert_eq!((source.begun(), connected.begun()), (2, 1));
-    assert_eq!(source.state(), (State::Misconfigured, Some("log in".to_owned())));
+    assert_eq!(source.state(), (SourceState::Misconfigured, Some("log in".to_owned())));
     stopped(&sources).await;
 }
 
 #[tokio::test]
-async fn a_panic_is_told_and_harms_neither_its_source_nor_another() {
+async fn a_panic_is_reported_and_harms_neither_its_source_nor_another() {
     let sources = sources();
     let (polled, connected) = (Player::polled(&sources, "a", RARE), Player::connected(&sources, "b", RARE));
     let other = Player::polled(&sources, "other", STEADY);
-    other.until_turn(1).await;
+    other.until_run(1).await;
     for faulty in [&polled, &connected] {
-        faulty.until_turn(1).await;
+        faulty.until_run(1).await;
         faulty.tell(Move::Panics);
-        until("it is told", || faulty.state().0 == State::Failing).await;
+        until("it is reported", || faulty.state().0 == SourceState::Failing).await;
         let why = faulty.state().1.unwrap();
-        assert!(why.contains("on purpose") && why.contains("fault of the program"), "{why}");
-        faulty.until_turn(2).await;
+        assert!(why.contains("on purpose") && why.contains("this is a bug"), "{why}");
+        faulty.until_run(2).await;
         faulty.tell(Move::Delivers);
-        faulty.until_state(State::Running, "").await;
+        faulty.until_state(SourceState::Running, "").await;
     }
     other.end();
-    other.until_turn(2).await;
-    other.until_state(State::Running, "").await;
+    other.until_run(2).await;
+    other.until_state(SourceState::Running, "").await;
     polled.end();
-    stopped_in_turn(&sources, [&polled, &connected, &other]).await;
+    stopped_in_run(&sources, [&polled, &connected, &other]).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_in_good_order_is_made_again_after_the_back_off() {
+async fn a_closed_connection_is_made_again_after_the_back_off() {
     let sources = sources();
     let source = Player::connected(&sources, "a", RARE);
-    source.until_turn(1).await;
+    source.until_run(1).await;
     source.tell(Move::Delivers);
-    source.until_state(State::Running, "").await;
+    source.until_state(SourceState::Running, "").await;
     source.end();
-    source.until_state(State::Failing, "the connection was closed").await;
-    source.until_turn(2).await;
+    source.until_state(SourceState::Failing, "the connection was closed").await;
+    source.until_run(2).await;
     source.fail("refused");
-    source.until_state(State::Failing, "refused").await;
-    source.until_turn(3).await;
+    source.until_state(SourceState::Failing, "refused").await;
+    source.until_run(3).await;
     source.tell(Move::Delivers);
-    source.until_state(State::Running, "").await;
+    source.until_state(SourceState::Running, "").await;
     // With a long back-off, a server that closes every connection is not called in a loop.
     let slow = Player::connected(&sources, "slow", STEADY);
     slow.end();
-    slow.until_state(State::Failing, "the connection was closed").await;
+    slow.until_state(SourceState::Failing, "the connection was closed").await;
     meanwhile(&sources).await;
     assert_eq!(slow.begun(), 1);
     stopped(&sources).await;
@@ -277,30 +277,30 @@ async fn a_stop_ends_waits_and_connections_at_once() {
     let misconfigured = Player::polled(&sources, "misconfigured", STEADY);
     let connected = Player::connected(&sources, "connected", RARE);
     done.end();
-    done.until_state(State::Running, "").await;
+    done.until_state(SourceState::Running, "").await;
     failed.fail("no answer");
-    failed.until_state(State::Failing, "no answer").await;
+    failed.until_state(SourceState::Failing, "no answer").await;
     misconfigured.misconfigured("log in", LONG);
-    misconfigured.until_state(State::Misconfigured, "log in").await;
-    connected.until_turn(1).await;
+    misconfigured.until_state(SourceState::Misconfigured, "log in").await;
+    connected.until_run(1).await;
     stopped(&sources).await;
     assert_eq!([&first, &done, &failed, &misconfigured].map(Player::begun), [0, 1, 1, 1]);
-    assert!(!connected.is_in_turn());
+    assert!(!connected.has_run());
 }
 
 #[tokio::test]
-async fn a_turn_may_be_done_until_the_deadline_and_is_ended_then() {
+async fn a_run_may_continue_until_the_deadline_and_is_cancelled_then() {
     let sources = sources();
     let source = Player::polled(&sources, "a", STEADY);
-    source.until_turn(1).await;
+    source.until_run(1).await;
     sources.stop(far_away());
     source.end();
     stopped(&sources).await;
-    assert_eq!((source.state().0, source.begun()), (State::Running, 1));
+    assert_eq!((source.state().0, source.begun()), (SourceState::Running, 1));
 
     let sources = self::sources();
     let endless = Player::polled(&sources, "endless", STEADY);
-    endless.until_turn(1).await;
-    stopped_in_turn(&sources, [&endless]).await;
-    assert_eq!((endless.state().0, endless.begun()), (State::Waiting, 1));
+    endless.until_run(1).await;
+    stopped_in_run(&sources, [&endless]).await;
+    assert_eq!((endless.state().0, endless.begun()), (SourceState::Waiting, 1));
 }

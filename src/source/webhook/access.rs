@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum Decision {
     /// Post as the account of this index.
     Account(usize),
     /// Learn that there is nothing here, because nothing here is protected.
-    Nothing,
+    NotFound,
     /// Learn nothing.
     Challenge,
 }
@@ -76,15 +76,15 @@ impl AccessList {
     }
 
     /// What a request to `path` may do that presents this.
-    pub(super) fn of(&self, path: &str, presented: &Presented) -> Access {
+    pub(super) fn of(&self, path: &str, presented: &Presented) -> Decision {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index)).unwrap_or(&self.decoy);
         let valid = entry.pairs.has(presented);
         entry.auth_counts.count(valid);
         match known {
-            Some(index) if valid || entry.open => Access::Account(index),
-            _ if self.all_open => Access::Nothing,
-            _ => Access::Challenge,
+            Some(index) if valid || entry.open => Decision::Account(index),
+            _ if self.all_open => Decision::NotFound,
+            _ => Decision::Challenge,
         }
     }
 
@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn both_pairs_of_a_rotation_are_valid() {
-        assert_eq!(two().of("/x", &basic("x", "old")), Access::Account(0));
-        assert_eq!(two().of("/x", &basic("x", "new")), Access::Account(0));
-        assert_eq!(two().of("/x/y", &basic("y", "pass")), Access::Account(1));
+        assert_eq!(two().of("/x", &basic("x", "old")), Decision::Account(0));
+        assert_eq!(two().of("/x", &basic("x", "new")), Decision::Account(0));
+        assert_eq!(two().of("/x/y", &basic("y", "pass")), Decision::Account(1));
     }
 
     #[test]
@@ -150,23 +150,23 @@ mod tests {
         let pairs = list.pairs().next().unwrap();
         pairs.replace(&[Credentials::new("x", "newest"), Credentials::new("x", "new")]);
         let access = ["newest", "new", "old"].map(|password| list.of("/x", &basic("x", password)));
-        assert_eq!(access, [Access::Account(0), Access::Account(0), Access::Challenge]);
+        assert_eq!(access, [Decision::Account(0), Decision::Account(0), Decision::Challenge]);
         assert_eq!(pairs.second_used(), 1);
         pairs.replace(&[Credentials::new("x", "newest")]);
-        assert_eq!(list.of("/x", &basic("x", "new")), Access::Challenge);
-        assert_eq!(list.of("/x", &basic("x", "newest")), Access::Account(0));
+        assert_eq!(list.of("/x", &basic("x", "new")), Decision::Challenge);
+        assert_eq!(list.of("/x", &basic("x", "newest")), Decision::Account(0));
         assert_eq!(pairs.second_used(), 1);
     }
 
     #[test]
     fn unknown_paths_wrong_and_other_credentials_are_challenged_alike() {
         for path in ["/x", "/x/y", "/x/z", "/", "/X", "/xx", "/unknown"] {
-            assert_eq!(two().of(path, &basic("x", "wrong")), Access::Challenge, "{path}");
-            assert_eq!(two().of(path, &Presented::new(None)), Access::Challenge, "{path}");
+            assert_eq!(two().of(path, &basic("x", "wrong")), Decision::Challenge, "{path}");
+            assert_eq!(two().of(path, &Presented::new(None)), Decision::Challenge, "{path}");
         }
         for (user, password, other) in [("x", "old", "/x/y"), ("y", "pass", "/x")] {
             for path in [other, "/", "/xx", "/x/", "/x/z"] {
-                assert_eq!(two().of(path, &basic(user, password)), Access::Challenge, "{user} {path}");
+                assert_eq!(two().of(path, &basic(user, password)), Decision::Challenge, "{user} {path}");
             }
         }
     }
@@ -185,8 +185,8 @@ mod tests {
     #[test]
     fn without_any_credentials_there_is_nothing_to_hide() {
         let open = AccessList::new(&[account("x", "/x", &[])]);
-        assert_eq!(open.of("/x", &Presented::new(None)), Access::Account(0));
-        assert_eq!(open.of("/", &Presented::new(None)), Access::Nothing);
-        assert_eq!(open.of("/x", &basic("any", "thing")), Access::Account(0));
+        assert_eq!(open.of("/x", &Presented::new(None)), Decision::Account(0));
+        assert_eq!(open.of("/", &Presented::new(None)), Decision::NotFound);
+        assert_eq!(open.of("/x", &basic("any", "thing")), Decision::Account(0));
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Looks within the shortest limit.
-const LOOKS_PER_LIMIT: u32 = 4;
+const CHECKS_PER_LIMIT: u32 = 4;
 
 /// The marks of one connection.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Drop for OpenRequest<'_> {
 
 /// Why a connection is closed by us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Overdue {
+pub(super) enum TimedOut {
     /// Its request's head is not whole.
     Header,
     /// Nothing begins.
@@ -76,7 +76,7 @@ pub(super) enum Overdue {
 
 /// Looks at a connection's marks.
 #[derive(Debug)]
-pub(super) struct Vigil {
+pub(super) struct IdleTimer {
     header_timeout: Duration,
     idle_timeout: Duration,
     requests_seen: u64,
@@ -84,7 +84,7 @@ pub(super) struct Vigil {
     head_since: Option<Instant>,
 }
 
-impl Vigil {
+impl IdleTimer {
     pub(super) fn new(bounds: &Bounds, now: Instant) -> Self {
         Self {
             header_timeout: bounds.header_timeout,
@@ -97,11 +97,11 @@ impl Vigil {
 
     /// Time between two looks.
     pub(super) fn period(bounds: &Bounds) -> Duration {
-        bounds.header_timeout / LOOKS_PER_LIMIT
+        bounds.header_timeout / CHECKS_PER_LIMIT
     }
 
     /// Whether the connection has done nothing for too long.
-    pub(super) fn look(&mut self, activity: &Activity, now: Instant) -> Option<Overdue> {
+    pub(super) fn check(&mut self, activity: &Activity, now: Instant) -> Option<TimedOut> {
         let begun = activity.requests_begun.load(Ordering::Relaxed);
         if begun != self.requests_seen || activity.requests_open.load(Ordering::Relaxed) > 0 {
             self.requests_seen = begun;
@@ -110,14 +110,15 @@ impl Vigil {
             return None;
         }
         if !activity.trusted.load(Ordering::Relaxed) {
-            return (now.saturating_duration_since(self.quiet_since) >= self.header_timeout).then_some(Overdue::Header);
+            return (now.saturating_duration_since(self.quiet_since) >= self.header_timeout)
+                .then_some(TimedOut::Header);
         }
         let in_head = activity.head_begun.load(Ordering::Relaxed) && !activity.multiplexed.load(Ordering::Relaxed);
         self.head_since = in_head.then(|| self.head_since.unwrap_or(now));
         if self.head_since.is_some_and(|since| now.saturating_duration_since(since) >= self.header_timeout) {
-            return Some(Overdue::Header);
+            return Some(TimedOut::Header);
         }
-        (now.saturating_duration_since(self.quiet_since) >= self.idle_timeout).then_some(Overdue::Idle)
+        (now.saturating_duration_since(self.quiet_since) >= self.idle_timeout).then_some(TimedOut::Idle)
     }
 }
 
@@ -127,18 +128,18 @@ mod tests {
 
     struct Watched {
         activity: Activity,
-        vigil: Vigil,
+        idle_timer: IdleTimer,
         start: Instant,
     }
 
     impl Watched {
         fn new() -> Self {
             let start = crate::clock::Clock::system().monotonic();
-            Self { activity: Activity::default(), vigil: Vigil::new(&Bounds::default(), start), start }
+            Self { activity: Activity::default(), idle_timer: IdleTimer::new(&Bounds::default(), start), start }
         }
 
-        fn at(&mut self, second: u64) -> Option<Overdue> {
-            self.vigil.look(&self.activity, self.start + Duration::from_secs(second))
+        fn at(&mut self, second: u64) -> Option<TimedOut> {
+            self.idle_timer.check(&self.activity, self.start + Duration::from_secs(second))
         }
     }
 
@@ -146,11 +147,11 @@ mod tests {
     fn a_connection_without_a_trusted_request_has_the_header_limit() {
         let mut silent = Watched::new();
         assert_eq!(silent.at(9), None);
-        assert_eq!(silent.at(10), Some(Overdue::Header));
+        assert_eq!(silent.at(10), Some(TimedOut::Header));
         let mut stranger = Watched::new();
         drop(stranger.activity.begin(false));
         assert_eq!(stranger.at(5), None);
-        assert_eq!(stranger.at(15), Some(Overdue::Header));
+        assert_eq!(stranger.at(15), Some(TimedOut::Header));
     }
 
     #[test]
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(trusted.at(290), None);
         trusted.activity.bytes_came();
         assert_eq!(trusted.at(292), None);
-        assert_eq!(trusted.at(302), Some(Overdue::Header));
+        assert_eq!(trusted.at(302), Some(TimedOut::Header));
     }
 
     #[test]
@@ -171,7 +172,7 @@ mod tests {
         trusted.activity.trust();
         drop(trusted.activity.begin(false));
         assert_eq!(trusted.at(1), None);
-        assert_eq!(trusted.at(301), Some(Overdue::Idle));
+        assert_eq!(trusted.at(301), Some(TimedOut::Idle));
     }
 
     #[test]
@@ -180,7 +181,7 @@ mod tests {
         let activity = std::mem::take(&mut busy.activity);
         let open = activity.begin(false);
         for second in [1, 1_000, 2_000] {
-            assert_eq!(busy.vigil.look(&activity, busy.start + Duration::from_secs(second)), None);
+            assert_eq!(busy.idle_timer.check(&activity, busy.start + Duration::from_secs(second)), None);
         }
         drop(open);
     }

@@ -15,7 +15,7 @@ pub(super) enum Answer {
     /// 401: no valid credentials for this path.
     Challenge,
     /// 404: nothing here, and nothing to hide.
-    Nothing,
+    NotFound,
     /// 405: only POST.
     Method,
     /// 408: the body did not come in time.
@@ -44,7 +44,7 @@ impl Answer {
         match self {
             Self::Safe => 0,
             Self::Challenge => 1,
-            Self::Nothing => 2,
+            Self::NotFound => 2,
             Self::Method => 3,
             Self::Timeout(_) => 4,
             Self::TooLarge(_) => 5,
@@ -66,7 +66,7 @@ impl Answer {
                 let text = "this path needs valid credentials (HTTP Basic)\n";
                 with(sentence(StatusCode::UNAUTHORIZED, text), WWW_AUTHENTICATE, REALM)
             }
-            Self::Nothing => sentence(StatusCode::NOT_FOUND, "there is nothing at this path\n"),
+            Self::NotFound => sentence(StatusCode::NOT_FOUND, "there is nothing at this path\n"),
             Self::Method => {
                 with(sentence(StatusCode::METHOD_NOT_ALLOWED, "bodies are taken by POST only\n"), ALLOW, POST)
             }

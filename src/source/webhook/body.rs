@@ -15,14 +15,14 @@ use tokio::time::Sleep;
 /// Bytes in flight: of one account, and of all together. A body takes room in
 /// both, its account's first, so that an account that floods waits for itself.
 #[derive(Debug)]
-pub(super) struct Room<'a> {
+pub(super) struct InFlightPermits<'a> {
     account: &'a Semaphore,
     total: &'a Semaphore,
     wait: Duration,
     held: Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)>,
 }
 
-impl<'a> Room<'a> {
+impl<'a> InFlightPermits<'a> {
     pub(super) fn new(account: &'a Semaphore, total: &'a Semaphore, wait: Duration) -> Self {
         Self { account, total, wait, held: None }
     }
@@ -68,12 +68,12 @@ impl<'a> Room<'a> {
 /// The body in one piece: hyper's own where it came in one.
 pub(super) async fn gather(
     incoming: &mut Incoming,
-    room: &mut Room<'_>,
+    in_flight: &mut InFlightPermits<'_>,
     bounds: &Bounds,
     clock: &Clock,
 ) -> Result<Bytes, Answer> {
     let declared = declared_bytes(incoming, bounds)?;
-    room.grow(declared.unwrap_or(0)).await?;
+    in_flight.grow(declared.unwrap_or(0)).await?;
     let mut frames = Frames::new(incoming, bounds, clock);
     let mut whole = Bytes::new();
     let mut joined = Vec::new();
@@ -82,7 +82,7 @@ pub(super) async fn gather(
             return Err(too_large(bounds));
         }
         if declared.is_none() {
-            room.grow(piece.len()).await?;
+            in_flight.grow(piece.len()).await?;
         }
         if whole.is_empty() && joined.is_empty() {
             whole = piece;
@@ -101,18 +101,18 @@ pub(super) async fn gather(
 pub(super) async fn inflate(
     body: Bytes,
     encoding: Encoding,
-    room: &mut Room<'_>,
+    in_flight: &mut InFlightPermits<'_>,
     bounds: &Bounds,
 ) -> Result<Bytes, Answer> {
     if encoding == Encoding::Identity || body.is_empty() {
         return Ok(body);
     }
-    room.grow(bounds.body_bytes_max).await?;
+    in_flight.grow(bounds.body_bytes_max).await?;
     let inflated = encoding.inflate(&body, bounds.body_bytes_max).map_err(|error| match error {
         InflateError::TooLarge => too_large(bounds),
         InflateError::Broken(why) => Answer::Broken(why.to_owned()),
     })?;
-    room.shrink(bounds.body_bytes_max - inflated.len());
+    in_flight.shrink(bounds.body_bytes_max - inflated.len());
     Ok(Bytes::from(inflated))
 }
 
@@ -143,7 +143,7 @@ enum Alarm {
     Off,
     /// The piece was not there at the first look. hyper reads the socket only
     /// after that look, so a timer is not worth its price yet.
-    Looked,
+    Polled,
     On(Pin<Box<Sleep>>),
 }
 
@@ -183,12 +183,12 @@ impl<'a> Frames<'a> {
 
     fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Answer>> {
         if let Alarm::Off = self.alarm {
-            self.alarm = Alarm::Looked;
+            self.alarm = Alarm::Polled;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let left = self.whole_by.saturating_duration_since(self.clock.monotonic());
-        if let Alarm::Looked = self.alarm {
+        if let Alarm::Polled = self.alarm {
             self.alarm = Alarm::On(Box::pin(tokio::time::sleep(left.min(self.stall_timeout))));
         }
         let Alarm::On(alarm) = &mut self.alarm else { return Poll::Pending };

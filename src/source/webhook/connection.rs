@@ -1,13 +1,13 @@
 //! One connection from its accept to its end.
 
-use super::activity::{Activity, Vigil};
+use super::activity::{Activity, IdleTimer};
 use super::bounds::{
     CONNECTION_WINDOW_BYTES, HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, READ_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_MAX,
 };
+use super::permits::ConnectionPermit;
 use super::request::{self, Context};
-use super::seats::Seat;
-use super::site::{Phase, Site};
+use super::server_state::{Phase, ServerState};
 use super::transport::{Socket, Transport};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,63 +27,70 @@ use tokio::time::{MissedTickBehavior, interval};
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
-    seat: Seat,
-    site: Arc<Site>,
+    permit: ConnectionPermit,
+    server: Arc<ServerState>,
     mut phase: watch::Receiver<Phase>,
 ) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a webhook connection sends its answers late");
     }
-    let greeted = tokio::select! {
-        greeted = greet(socket, &site) => greeted,
-        () = seat.asked_to_leave() => return site.closed.displaced.increment(1),
+    let accepted = tokio::select! {
+        accepted = handshake(socket, &server) => accepted,
+        () = permit.displaced() => return server.closed.displaced.increment(1),
         // Nothing was asked yet, so nothing is cut off.
         _ = phase.changed() => return,
     };
-    match greeted {
-        Ok(socket) => serve_http(socket, peer, seat, site, phase).await,
+    match accepted {
+        Ok(socket) => serve_http(socket, peer, permit, server, phase).await,
         Err(error) => {
-            site.closed.handshake.increment(1);
+            server.closed.handshake.increment(1);
             tracing::debug!(%peer, %error, "a webhook connection ended in its TLS handshake");
         }
     }
 }
 
 /// Makes TLS of a connection where the site has it, within the time of a head.
-async fn greet(socket: TcpStream, site: &Site) -> io::Result<Socket> {
-    let Some(tls) = &site.tls else { return Ok(Socket::Plain(socket)) };
-    match tokio::time::timeout(site.bounds.header_timeout, tls.accept(socket)).await {
-        Ok(greeted) => Ok(Socket::Tls(Box::new(greeted?))),
+async fn handshake(socket: TcpStream, server: &ServerState) -> io::Result<Socket> {
+    let Some(tls) = &server.tls else { return Ok(Socket::Plain(socket)) };
+    match tokio::time::timeout(server.bounds.header_timeout, tls.accept(socket)).await {
+        Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
     }
 }
 
-async fn serve_http(socket: Socket, peer: SocketAddr, seat: Seat, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
+async fn serve_http(
+    socket: Socket,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    server: Arc<ServerState>,
+    mut phase: watch::Receiver<Phase>,
+) {
     let activity = Arc::new(Activity::default());
     let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
-    let context = Arc::new(Context { site: Arc::clone(&site), activity: Arc::clone(&activity), peer: peer.ip(), seat });
+    let context =
+        Arc::new(Context { server: Arc::clone(&server), activity: Arc::clone(&activity), peer: peer.ip(), permit });
     let shared = Arc::clone(&context);
     let streams = Streams::default();
     let builder = builder(streams.clone());
     let service = service_fn(move |request| request::answer(Arc::clone(&shared), request));
     let mut connection = pin!(builder.serve_connection(transport, service));
-    let mut vigil = Vigil::new(&site.bounds, site.clock.monotonic());
-    let mut looks = interval(Vigil::period(&site.bounds));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut idle_timer = IdleTimer::new(&server.bounds, server.clock.monotonic());
+    let mut ticks = interval(IdleTimer::period(&server.bounds));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    site.closed.protocol.increment(1);
+                    server.closed.protocol.increment(1);
                     tracing::debug!(%peer, %error, "a webhook connection ended with an error");
                 }
                 break;
             }
-            () = context.seat.asked_to_leave() => return site.closed.displaced.increment(1),
-            _ = looks.tick() => if let Some(overdue) = vigil.look(&activity, site.clock.monotonic()) {
-                site.closed.count(overdue);
+            () = context.permit.displaced() => return server.closed.displaced.increment(1),
+            _ = ticks.tick() => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
+                server.closed.count(timed_out);
                 return;
             },
             _ = phase.changed(), if !stopping => {

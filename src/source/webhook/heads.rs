@@ -42,7 +42,8 @@ const QUEUE_HEADS_MAX: usize = 64;
 /// In place of a value.
 const HIDDEN: &str = "(hidden)";
 /// Parts of names of headers that may hold a credential, or the path with it.
-const TELLING: &str = "auth cookie token key secret passw session sign credential jwt cert uri url path referer csrf";
+const SECRET_NAME_PARTS: &str =
+    "auth cookie token key secret passw session sign credential jwt cert uri url path referer csrf";
 
 /// A request's head, and what was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +175,7 @@ fn shown(headers: &HeaderMap, path: &str) -> Vec<(String, String)> {
     let secrets = secrets(headers, path);
     let lines = headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
-        let is_secret = TELLING.split(' ').any(|part| name.as_str().contains(part))
+        let is_secret = SECRET_NAME_PARTS.split(' ').any(|part| name.as_str().contains(part))
             || secrets.iter().any(|secret| value.contains(secret));
         (name.to_string(), if is_secret { HIDDEN.to_owned() } else { value.into_owned() })
     });

@@ -2,7 +2,7 @@
 
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::connection;
-use super::site::{Phase, Site};
+use super::server_state::{Phase, ServerState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-/// Time between two looks at what the gauges show.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time between two ticks at what the gauges show.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
 /// Accepts until told to stop, then waits for the connections.
-pub(super) async fn listen(listener: TcpListener, site: Arc<Site>, mut phases: watch::Receiver<Phase>) {
+pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut phases: watch::Receiver<Phase>) {
     let mut connections = JoinSet::new();
-    accept_all(listener, &site, &mut phases, &mut connections).await;
+    accept_all(listener, &server, &mut phases, &mut connections).await;
     while *phases.borrow_and_update() == Phase::Finish && !connections.is_empty() {
         tokio::select! {
             _ = connections.join_next() => {}
@@ -27,38 +27,39 @@ pub(super) async fn listen(listener: TcpListener, site: Arc<Site>, mut phases: w
         }
     }
     connections.shutdown().await;
-    site.look(0);
+    server.update_gauges(0);
 }
 
 async fn accept_all(
     listener: TcpListener,
-    site: &Arc<Site>,
+    server: &Arc<ServerState>,
     phases: &mut watch::Receiver<Phase>,
     connections: &mut JoinSet<()>,
 ) {
-    let mut looks = interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = interval(GAUGES_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pause = Duration::ZERO;
-    let mut not_before = site.clock.monotonic();
+    let mut not_before = server.clock.monotonic();
     loop {
-        let now = site.clock.monotonic();
+        let now = server.clock.monotonic();
         // Where all connections are taken, the next one waits until somebody gives way.
-        let room_at = if connections.len() < site.bounds.connections_max { Some(now) } else { site.seats.room_at() };
+        let room_at =
+            if connections.len() < server.bounds.connections_max { Some(now) } else { server.permits.room_at() };
         let has_room = room_at.is_some_and(|room_at| room_at <= now);
         tokio::select! {
             accepted = accept(&listener, not_before), if has_room => match accepted {
                 Ok((socket, peer)) => {
                     pause = Duration::ZERO;
-                    if connections.len() >= site.bounds.connections_max {
-                        site.seats.make_room();
+                    if connections.len() >= server.bounds.connections_max {
+                        server.permits.make_room();
                     }
-                    let seat = site.seats.take(site.clock.monotonic());
-                    connections.spawn(connection::serve(socket, peer, seat, Arc::clone(site), phases.clone()));
+                    let permit = server.permits.acquire(server.clock.monotonic());
+                    connections.spawn(connection::serve(socket, peer, permit, Arc::clone(server), phases.clone()));
                 }
                 Err(error) => {
                     pause = (pause * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
-                    not_before = site.clock.monotonic() + pause;
-                    site.accept_errors.increment(1);
+                    not_before = server.clock.monotonic() + pause;
+                    server.accept_errors.increment(1);
                     tracing::warn!(%error, "the webhook cannot accept a connection; it tries again shortly");
                 }
             },
@@ -66,7 +67,7 @@ async fn accept_all(
             Some(ended) = connections.join_next() => if let Err(error) = ended {
                 tracing::error!(%error, "a webhook connection's task failed");
             },
-            _ = looks.tick() => site.look(connections.len()),
+            _ = ticks.tick() => server.update_gauges(connections.len()),
             _ = phases.changed() => return,
         }
     }

@@ -1,16 +1,16 @@
 //! From one request to its answer.
 
-use super::access::Access;
+use super::access::Decision;
 use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
-use super::body::{self, Room};
+use super::body::{self, InFlightPermits};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
 use super::credentials::Presented;
 use super::forwarded;
 use super::heads::Head;
 use super::inflate::Encoding;
-use super::seats::Seat;
-use super::site::{Site, SiteAccount};
+use super::permits::ConnectionPermit;
+use super::server_state::{ServerAccount, ServerState};
 use crate::ingest::Refusal;
 use ::metrics::Counter;
 use bytes::Bytes;
@@ -28,10 +28,10 @@ const CONNECTIONS_TOO_MANY: Answer =
 /// What the requests of a connection share.
 #[derive(Debug)]
 pub(super) struct Context {
-    pub(super) site: Arc<Site>,
+    pub(super) server: Arc<ServerState>,
     pub(super) activity: Arc<Activity>,
     pub(super) peer: IpAddr,
-    pub(super) seat: Seat,
+    pub(super) permit: ConnectionPermit,
 }
 
 /// Answers a request.
@@ -47,7 +47,7 @@ pub(super) async fn answer(
     if !body_read {
         context.activity.leave_body();
     }
-    // A stranger's connection is not kept. HTTP/2 has no such header.
+    // A unauthenticated's connection is not kept. HTTP/2 has no such header.
     let close = !multiplexed && (!body_read || matches!(answered.answer, Answer::Challenge));
     drop(open);
     Ok(answered.answer.into_response(close))
@@ -62,31 +62,31 @@ struct Answered {
 
 /// The answer, and whose it is.
 async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LABELS.len()], Answered) {
-    let site = &*context.site;
+    let server = &*context.server;
     let (head, mut incoming) = request.into_parts();
     let presented = Presented::new(head.headers.get(AUTHORIZATION));
     let unread = |answer| Answered { answer, body_bytes: incoming.is_end_stream().then_some(0) };
-    let index = match site.access.of(head.uri.path(), &presented) {
-        Access::Account(index) => index,
-        Access::Nothing => return (&site.strangers, unread(Answer::Nothing)),
-        Access::Challenge => {
+    let index = match server.access.of(head.uri.path(), &presented) {
+        Decision::Account(index) => index,
+        Decision::NotFound => return (&server.unauthenticated, unread(Answer::NotFound)),
+        Decision::Challenge => {
             if head.headers.contains_key(AUTHORIZATION) {
-                let address = forwarded::client(context.peer, &head.headers, &site.behind_proxy);
-                site.failed_logins.failed(address, site.clock.monotonic()).await;
+                let address = forwarded::client(context.peer, &head.headers, &server.behind_proxy);
+                server.failed_logins.failed(address, server.clock.monotonic()).await;
             }
-            return (&site.strangers, unread(Answer::Challenge));
+            return (&server.unauthenticated, unread(Answer::Challenge));
         }
     };
-    let account = &site.accounts[index];
-    if !context.seat.is_granted(index) {
+    let account = &server.accounts[index];
+    if !context.permit.assign(index) {
         return (&account.answers, unread(CONNECTIONS_TOO_MANY));
     }
     context.activity.trust();
     let encoding = if head.method == Method::POST { Encoding::of(&head.headers) } else { Err(Answer::Method) };
-    let noted = site.heads.as_ref().and_then(|log| Some((log, log.take(index, &head, site.clock.now())?)));
+    let noted = server.heads.as_ref().and_then(|log| Some((log, log.take(index, &head, server.clock.now())?)));
     drop(head);
     let answered = match encoding {
-        Ok(encoding) => take(site, account, encoding, &mut incoming).await,
+        Ok(encoding) => take(server, account, encoding, &mut incoming).await,
         Err(answer) => unread(answer),
     };
     if let Some((log, head)) = noted {
@@ -96,13 +96,13 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
 }
 
 /// Receives a body and brings it through ingest.
-async fn take(site: &Site, account: &SiteAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
+async fn take(server: &ServerState, account: &ServerAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
     let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
-    let mut room = Room::new(&account.in_flight, &site.in_flight, site.bounds.in_flight_wait);
-    let answered = match body::gather(incoming, &mut room, &site.bounds, &site.clock).await {
+    let mut in_flight = InFlightPermits::new(&account.in_flight, &server.in_flight, server.bounds.in_flight_wait);
+    let answered = match body::gather(incoming, &mut in_flight, &server.bounds, &server.clock).await {
         Ok(body) => {
             let body_bytes = Some(body.len());
-            let answer = match body::inflate(body, encoding, &mut room, &site.bounds).await {
+            let answer = match body::inflate(body, encoding, &mut in_flight, &server.bounds).await {
                 Ok(body) => store(account, &body).await,
                 Err(answer) => answer,
             };
@@ -114,7 +114,7 @@ async fn take(site: &Site, account: &SiteAccount, encoding: Encoding, incoming: 
     answered
 }
 
-async fn store(account: &SiteAccount, body: &Bytes) -> Answer {
+async fn store(account: &ServerAccount, body: &Bytes) -> Answer {
     match account.entrance.take(account.format, body).await {
         Ok(_) => Answer::Safe,
         Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),

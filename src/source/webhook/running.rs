@@ -5,7 +5,7 @@ use super::config::Config;
 use super::credentials::Pairs;
 use super::heads::HeadLog;
 use super::listener::listen;
-use super::site::{Phase, Site, StartError};
+use super::server_state::{Phase, ServerState, StartError};
 use super::tls::{self, Tls};
 use crate::clock::Clock;
 use crate::ingest::Ingest;
@@ -49,12 +49,12 @@ impl Webhook {
         let local_addr = listener.local_addr().map_err(failed)?;
         let names = || config.accounts.iter().map(|account| account.name.clone());
         let (heads, head_writer) = config.heads.clone().map(|file| HeadLog::start(file, names())).unzip();
-        let site = Arc::new(Site::new(&config, tls.clone(), heads, ingest, clock.clone())?);
-        let auth_counts = names().zip(site.access.auth_counts().map(Arc::clone)).collect();
-        let pairs = names().zip(site.access.pairs().map(Arc::clone)).collect();
+        let server = Arc::new(ServerState::new(&config, tls.clone(), heads, ingest, clock.clone())?);
+        let auth_counts = names().zip(server.access.auth_counts().map(Arc::clone)).collect();
+        let pairs = names().zip(server.access.pairs().map(Arc::clone)).collect();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
-        let task = tokio::spawn(listen(listener, site, phases));
+        let task = tokio::spawn(listen(listener, server, phases));
         Ok(Self { local_addr, tls, auth_counts, pairs, phase, task, watcher, head_writer, clock })
     }
 
@@ -107,7 +107,7 @@ impl Webhook {
                 tracing::error!(%error, "the webhook's listener ended badly");
             }
         }
-        // The site is gone, so the writer ends when its queue is empty.
+        // The server is gone, so the writer ends when its queue is empty.
         if let Some(writer) = &mut self.head_writer {
             let left = deadline.saturating_sub(self.clock.elapsed(begun));
             if tokio::time::timeout(left, &mut *writer).await.is_err() {

@@ -9,8 +9,8 @@ mod limits;
 mod outage;
 mod secrets;
 mod stop;
-mod strangers;
 mod tls;
+mod unauthenticated;
 
 use super::*;
 use crate::clock::Clock;

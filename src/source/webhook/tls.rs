@@ -1,7 +1,7 @@
 //! TLS at the webhook: the certificate in use, and the look at its files while
 //! connections live.
 //!
-//! Both files are read whole every [`LOOK_EVERY`]: they are small, and contents
+//! Both files are read whole every [`CHECK_EVERY`]: they are small, and contents
 //! tell of a change more surely than times of modification do. A pair that cannot
 //! be used (half written, another key, no PEM) changes nothing: the pair in use
 //! stays, and what is wrong is said and counted once for each such content. New
@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// Time between two looks at the files.
-const LOOK_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(2) };
+const CHECK_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(2) };
 /// HTTP/2 first, as the client may choose.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -38,7 +38,7 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
-    state: Arc<State>,
+    state: Arc<CertificateState>,
 }
 
 /// The certificate in use, for people.
@@ -50,9 +50,9 @@ pub struct CertificateStatus {
     pub fault: Option<String>,
 }
 
-struct State {
+struct CertificateState {
     files: TlsFiles,
-    looked: Mutex<Looked>,
+    loaded: Mutex<LoadedPair>,
     reloaded: Counter,
     refused: Counter,
     expires: Gauge,
@@ -60,10 +60,10 @@ struct State {
 }
 
 /// What the last look found.
-struct Looked {
+struct LoadedPair {
     pair: Pair,
     /// Digest of what the files held, usable or not; `None` where they could not be read.
-    seen: Option<[u8; 32]>,
+    digest: Option<[u8; 32]>,
     fault: Option<String>,
 }
 
@@ -77,15 +77,15 @@ impl Tls {
         let reloads = |outcome: &str| {
             metrics::counter("meterline_webhook_certificate_reloads_total", &[("outcome", outcome.to_owned())])
         };
-        let state = Arc::new(State {
+        let state = Arc::new(CertificateState {
             files: files.clone(),
-            looked: Mutex::new(Looked { pair, seen: Some(contents.digest()), fault: None }),
+            loaded: Mutex::new(LoadedPair { pair, digest: Some(contents.digest()), fault: None }),
             reloaded: reloads("loaded"),
             refused: reloads("refused"),
             expires: metrics::gauge("meterline_webhook_certificate_expiry_timestamp_seconds", &[]),
             current: metrics::gauge("meterline_webhook_certificate_current", &[]),
         });
-        state.show(&state.looked());
+        state.show(&state.loaded());
         let mut config = ServerConfig::builder_with_provider(pair::provider())
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Protocol)?
@@ -103,8 +103,8 @@ impl Tls {
     /// The certificate in use.
     #[must_use]
     pub fn status(&self) -> CertificateStatus {
-        let looked = self.state.looked();
-        CertificateStatus { expires: looked.pair.expires, fault: looked.fault.clone() }
+        let loaded = self.state.loaded();
+        CertificateStatus { expires: loaded.pair.expires, fault: loaded.fault.clone() }
     }
 }
 
@@ -112,77 +112,77 @@ impl Tls {
 pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(CHECK_EVERY) => {}
             _ = stop.changed() => return,
         }
         let state = Arc::clone(&tls.state);
         // On a thread that may wait: the files can lie on a network.
-        if let Err(error) = tokio::task::spawn_blocking(move || state.look()).await {
-            tracing::error!(%error, "the look at the webhook's certificate failed; it is looked at again");
+        if let Err(error) = tokio::task::spawn_blocking(move || state.reload()).await {
+            tracing::error!(%error, "the look at the webhook's certificate failed; it is loaded at again");
         }
     }
 }
 
-impl State {
+impl CertificateState {
     /// Takes what the files hold, if that is new and can be used.
-    fn look(&self) {
+    fn reload(&self) {
         let contents = self.files.read();
-        let mut looked = self.looked();
+        let mut loaded = self.loaded();
         match contents {
             Ok(contents) => {
-                let seen = Some(contents.digest());
-                if looked.seen == seen {
+                let digest = Some(contents.digest());
+                if loaded.digest == digest {
                     return;
                 }
-                looked.seen = seen;
+                loaded.digest = digest;
                 match self.files.pair(&contents) {
-                    Ok(pair) => self.replace(&mut looked, pair),
-                    Err(error) => self.refuse(&mut looked, &error),
+                    Ok(pair) => self.replace(&mut loaded, pair),
+                    Err(error) => self.refuse(&mut loaded, &error),
                 }
             }
             // Said once, until they can be read again.
             Err(error) => {
-                if looked.seen.take().is_some() {
-                    self.refuse(&mut looked, &error);
+                if loaded.digest.take().is_some() {
+                    self.refuse(&mut loaded, &error);
                 }
             }
         }
-        self.show(&looked);
+        self.show(&loaded);
     }
 
-    fn replace(&self, looked: &mut Looked, pair: Pair) {
+    fn replace(&self, loaded: &mut LoadedPair, pair: Pair) {
         tracing::info!(certificate = %self.files.certificate.display(), expires = %pair.expires,
             "the webhook's certificate changed; new connections get the new one");
         self.reloaded.increment(1);
-        looked.pair = pair;
-        looked.fault = None;
+        loaded.pair = pair;
+        loaded.fault = None;
     }
 
-    fn refuse(&self, looked: &mut Looked, error: &TlsError) {
-        tracing::warn!(%error, expires = %looked.pair.expires,
+    fn refuse(&self, loaded: &mut LoadedPair, error: &TlsError) {
+        tracing::warn!(%error, expires = %loaded.pair.expires,
             "the webhook's certificate changed to one that cannot be used; the one before stays in use");
         self.refused.increment(1);
-        looked.fault = Some(error.to_string());
+        loaded.fault = Some(error.to_string());
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds since 1970 stay far below 2^53")]
-    fn show(&self, looked: &Looked) {
-        self.expires.set((looked.pair.expires.0 / 1_000_000_000) as f64);
-        self.current.set(if looked.fault.is_none() { 1.0 } else { 0.0 });
+    fn show(&self, loaded: &LoadedPair) {
+        self.expires.set((loaded.pair.expires.0 / 1_000_000_000) as f64);
+        self.current.set(if loaded.fault.is_none() { 1.0 } else { 0.0 });
     }
 
-    fn looked(&self) -> MutexGuard<'_, Looked> {
-        self.looked.lock()
+    fn loaded(&self) -> MutexGuard<'_, LoadedPair> {
+        self.loaded.lock()
     }
 }
 
-impl ResolvesServerCert for State {
+impl ResolvesServerCert for CertificateState {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.looked().pair.key))
+        Some(Arc::clone(&self.loaded().pair.key))
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for CertificateState {
     /// Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()

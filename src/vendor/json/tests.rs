@@ -26,7 +26,7 @@ fn values(document: &Document) -> Vec<f64> {
 }
 
 #[test]
-fn numbers_and_numeric_texts_are_read_in_base_units_and_what_is_absent_is_no_zero() {
+fn numbers_and_numeric_strings_are_read_in_base_units_and_an_absent_value_is_not_zero() {
     let read = |text: &str| read(&mapping(None), text.as_bytes()).unwrap();
     let whole = read(r#"{"total":{"kwh":12.5},"phases":[{"v":"230.1"}]}"#);
     assert_eq!((values(&whole), whole.absent, whole.at), (vec![12_500.0, 230.1], 0, None));

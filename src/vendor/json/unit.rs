@@ -1,11 +1,11 @@
-//! Units as people write them, as factors to the registry's base units.
+//! Converts units as people write them to the registry's base units.
 
 use crate::reading::registry::Unit;
 
-/// Decimal prefixes. Letters count as written: a milliwatt is no megawatt.
+/// Decimal prefixes. They are case-sensitive: mW is not MW.
 const PREFIXES: [(&str, f64); 9] =
     [("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("d", 1e-1), ("c", 1e-2), ("m", 1e-3), ("u", 1e-6), ("µ", 1e-6)];
-/// Other names of base units.
+/// Other units, with their factor to a base unit.
 const ALIASES: [(&str, Unit, f64); 7] = [
     ("J", Unit::WattHour, 1.0 / 3600.0),
     ("Ws", Unit::WattHour, 1.0 / 3600.0),
@@ -16,14 +16,14 @@ const ALIASES: [(&str, Unit, f64); 7] = [
     ("°C", Unit::DegreeCelsius, 1.0),
 ];
 
-/// From `text` to the base unit; `None` where it is another quantity or not known.
+/// The factor from unit `text` to the base unit; `None` for another quantity or an unknown unit.
 #[must_use]
 pub fn factor(text: &str, base: Unit) -> Option<f64> {
     let symbol = |name: &str| {
         let alias = ALIASES.iter().find(|(alias, unit, _)| *alias == name && *unit == base);
         alias.map(|(.., factor)| *factor).or_else(|| (name == base.symbol()).then_some(1.0))
     };
-    // The whole text first: a cubic metre is no milli-something.
+    // The whole text first: the m of m3 is not the prefix milli.
     symbol(text)
         .or_else(|| PREFIXES.iter().find_map(|(prefix, factor)| Some(factor * symbol(text.strip_prefix(prefix)?)?)))
 }

@@ -1,10 +1,9 @@
-//! `Device`: what smart-me's list of devices says of one of them, and what it measured
-//! last.
+//! `Device`: an entry of smart-me's device list, with its last measured values.
 //!
-//! Source: the API's description of `GET /Devices`, and what was seen on the wire:
-//! what does not apply is left out, `CounterReading` is import minus export, and
-//! `ValueDate` is when it was measured. Numbers of enumerations are kept as they are;
-//! clients in the field disagree on some.
+//! Source: the API's description of `GET /Devices` and observed answers: fields that do
+//! not apply are absent, `CounterReading` is import minus export, and `ValueDate` is the
+//! time of measurement. Enumeration numbers are kept as they are; clients in the field
+//! disagree on some.
 
 mod kinds;
 mod registers;
@@ -20,41 +19,40 @@ use crate::reading::{MeterId, Sample, UnixNanos};
 /// A device of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Device {
-    /// Its id: the webhook's `DeviceId`.
+    /// The device id: the webhook's `DeviceId`.
     pub id: MeterId,
-    /// The name its owner gave it.
+    /// The name given by the owner.
     pub name: Option<String>,
-    /// Its serial number.
+    /// The serial number.
     pub serial: Option<i64>,
-    /// A second one: of the meter that a module reads.
+    /// The serial number of the meter that a module reads.
     pub additional_serial: Option<String>,
-    /// What it measures; 0 where that is not said.
+    /// The measured medium; 0 if not given.
     pub energy_type: EnergyType,
-    /// What in particular; 0 where that is not said.
+    /// The subtype; 0 if not given.
     pub sub_type: SubType,
-    /// Which product it is; 0 where that is not said, as for all M-Bus meters.
+    /// The product family; 0 if not given, as for all M-Bus meters.
     pub family: Family,
-    /// When it was measured what is here; absent where it never was.
+    /// The time of measurement; `None` if nothing was ever measured.
     pub value_date: Option<UnixNanos>,
-    /// Registers and values, in base units, each register once.
+    /// Registers and values in base units, each register at most once.
     pub samples: Vec<Sample>,
-    /// The unit of its main counter, as it is written there.
+    /// The unit of the main counter, as sent.
     pub counter_unit: Option<String>,
-    /// Texts of units that are not known; what they belong to is not in the samples.
+    /// Unknown units; their values are not in the samples.
     pub unknown_units: Vec<String>,
 }
 
 impl Device {
-    /// Reads the answer of `GET /Devices` and its like. A device without an id is left
-    /// out: there is nothing that it could be told by.
+    /// Decodes the answer of `GET /Devices` and similar calls. Skips devices without an id.
     ///
     /// # Errors
-    /// When it is no list of objects.
+    /// When the answer is not a list of objects.
     pub fn list(answer: &[u8]) -> Result<Vec<Self>, ReadError> {
         Ok(Fields::list(answer)?.iter().filter_map(Self::of).collect())
     }
 
-    /// Whether it measures anything; gateways do not.
+    /// Whether the device measures anything; gateways do not.
     #[must_use]
     pub fn measures(&self) -> bool {
         !matches!(self.energy_type, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY)

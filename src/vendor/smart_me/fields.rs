@@ -1,25 +1,25 @@
-//! The fields of one JSON object, by name whatever the case of its letters.
+//! The fields of one JSON object; names are case-insensitive.
 
 use crate::reading::UnixNanos;
 use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// JSON that is not what the API's description says.
+/// JSON that violates the API's description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// No JSON at all; with where.
-    #[error("it is no JSON ({0})")]
+    /// Not JSON; with the parser's error.
+    #[error("not valid JSON ({0})")]
     Json(String),
-    /// Another kind of value than wanted.
-    #[error("{0} is wanted and something else is there")]
+    /// Another kind of value than expected.
+    #[error("expected {0}, found something else")]
     Kind(&'static str),
-    /// A field without which the rest means nothing.
+    /// A required field is missing.
     #[error("the field {0} is missing or cannot be read")]
     Missing(&'static str),
 }
 
-/// One object. Names are asked for in small letters.
+/// One object. Callers pass names in lower case.
 #[derive(Debug)]
 pub struct Fields(HashMap<String, Value>);
 
@@ -27,7 +27,7 @@ impl Fields {
     /// The fields of an object.
     ///
     /// # Errors
-    /// When it is another kind of value.
+    /// When the value is not an object.
     pub fn of(value: Value) -> Result<Self, ReadError> {
         let Value::Object(object) = value else { return Err(ReadError::Kind("an object")) };
         let present = object.into_iter().filter(|(_, value)| !value.is_null());
@@ -37,7 +37,7 @@ impl Fields {
     /// The objects of a list.
     ///
     /// # Errors
-    /// When it is no JSON, no list, or a list of something else.
+    /// When the text is not a JSON list of objects.
     pub fn list(bytes: &[u8]) -> Result<Vec<Self>, ReadError> {
         match serde_json::from_slice(bytes).map_err(|error| ReadError::Json(error.to_string()))? {
             Value::Array(items) => items.into_iter().map(Self::of).collect(),
@@ -45,10 +45,10 @@ impl Fields {
         }
     }
 
-    /// The objects of a list, or one object alone.
+    /// The objects of a list, or a single object.
     ///
     /// # Errors
-    /// When it is no JSON, or neither.
+    /// When the text is neither in JSON.
     pub fn one_or_many(bytes: &[u8]) -> Result<Vec<Self>, ReadError> {
         match serde_json::from_slice(bytes).map_err(|error| ReadError::Json(error.to_string()))? {
             Value::Array(items) => items.into_iter().map(Self::of).collect(),
@@ -56,7 +56,7 @@ impl Fields {
         }
     }
 
-    /// The objects of a list in a field; none where there is no list.
+    /// The objects of a list in a field; empty if there is no list.
     pub fn objects(&mut self, name: &str) -> impl Iterator<Item = Self> + use<> {
         let items = match self.0.remove(name) {
             Some(Value::Array(items)) => items,
@@ -71,7 +71,7 @@ impl Fields {
         self.0.get(name)?.as_f64()
     }
 
-    /// A number; 1 and 0 for what is or is not.
+    /// A number; 1 and 0 for true and false.
     #[must_use]
     pub fn number_or_switch(&self, name: &str) -> Option<f64> {
         match self.0.get(name)? {
@@ -80,7 +80,7 @@ impl Fields {
         }
     }
 
-    /// A time; one without an offset is UTC, as the vendor says of all its times.
+    /// A time. One without an offset is UTC, as the vendor documents for all its times.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<UnixNanos> {
         let text = self.text(name)?;
@@ -90,7 +90,7 @@ impl Fields {
         i64::try_from(time.as_nanosecond()).ok().map(UnixNanos)
     }
 
-    /// A text that is not empty.
+    /// A string that is not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str().filter(|text| !text.is_empty())
@@ -102,7 +102,7 @@ impl Fields {
         self.0.get(name)?.as_i64()
     }
 
-    /// An id that is not the empty one.
+    /// A UUID that is not nil.
     #[must_use]
     pub fn uuid(&self, name: &str) -> Option<Uuid> {
         self.text(name)?.parse().ok().filter(|id: &Uuid| !id.is_nil())

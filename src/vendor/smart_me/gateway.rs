@@ -8,9 +8,9 @@ use crate::reading::{MeterId, UnixNanos};
 /// An M-Bus gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MBusGateway {
-    /// The name its owner gave it.
+    /// The name given by the owner.
     pub name: Option<String>,
-    /// When it was heard last.
+    /// The time of its last contact.
     pub last_seen: Option<UnixNanos>,
     /// `MBusReadoutIntervall`.
     pub interval: Option<i64>,
@@ -23,17 +23,17 @@ pub struct MBusGateway {
 /// A meter behind a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MBusMeter {
-    /// Its device; absent where smart-me knows none.
+    /// Its device; `None` if smart-me has none.
     pub id: Option<MeterId>,
     /// `MBusMeterState`.
     pub state: Option<i64>,
 }
 
 impl MBusGateway {
-    /// Reads the answer of `GET /gateway/mbus/{id}`.
+    /// Decodes the answer of `GET /gateway/mbus/{id}`.
     ///
     /// # Errors
-    /// When it is no object.
+    /// When the answer is not an object.
     pub fn read(answer: &[u8]) -> Result<Self, ReadError> {
         let mut fields = Fields::one_or_many(answer)?.into_iter();
         let mut fields = fields.next().ok_or(ReadError::Kind("a gateway"))?;
@@ -49,14 +49,14 @@ impl MBusGateway {
         })
     }
 
-    /// How often its meters are read, in plain words; a number that is not known as it is.
+    /// How often its meters are read, in plain words; an unknown number as it is.
     #[must_use]
     pub fn interval_label(&self) -> String {
         let known = ["2 s", "10 s", "1 min", "5 min", "15 min", "30 min", "60 min", "6 h", "12 h", "24 h"];
         label(self.interval, &known)
     }
 
-    /// Its state in plain words; a number that is not known as it is.
+    /// Its state in plain words; an unknown number as it is.
     #[must_use]
     pub fn state_label(&self) -> String {
         label(self.state, &["ok", "searching", "meters failed", "too many search errors"])
@@ -70,7 +70,7 @@ impl MBusGateway {
 }
 
 impl MBusMeter {
-    /// Whether its last readout failed, or what it said was garbled.
+    /// Whether its last readout failed or was garbled.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         matches!(self.state, Some(1 | 3))
@@ -78,7 +78,7 @@ impl MBusMeter {
 }
 
 fn label(number: Option<i64>, known: &[&str]) -> String {
-    let Some(number) = number else { return "not told".to_owned() };
+    let Some(number) = number else { return "unknown".to_owned() };
     let name = usize::try_from(number).ok().and_then(|number| known.get(number));
     name.map_or_else(|| format!("number {number}"), |name| (*name).to_owned())
 }
@@ -101,7 +101,7 @@ mod tests {
         let meters: Vec<_> = gateway.meters.iter().map(|meter| (meter.id.is_some(), meter.has_failed())).collect();
         assert_eq!(meters, [(true, false), (false, true)]);
         let odd = MBusGateway::read(br#"{"readoutInterval":77,"meters":null}"#).unwrap();
-        assert_eq!((odd.interval_label().as_str(), odd.state_label().as_str()), ("number 77", "not told"));
+        assert_eq!((odd.interval_label().as_str(), odd.state_label().as_str()), ("number 77", "unknown"));
         assert!(MBusGateway::read(b"[]").is_err() && MBusGateway::read(b"<html>").is_err());
     }
 

@@ -1,7 +1,7 @@
 //! `RegisterRealtimeApiData`: one registration of a webhook URL.
 //!
-//! Source: the API's description of `/RegisterForRealtimeApi`. Whether the list
-//! shows the password is not documented, so it may be absent. Invariant: no
+//! Source: the API's description of `/RegisterForRealtimeApi`. It does not document
+//! whether the list shows the password, so the password may be absent. Invariant: no
 //! `Debug` shows a URL's path or a password; both may be secrets.
 
 use super::fields::{Fields, ReadError};
@@ -20,16 +20,16 @@ impl fmt::Display for RegistrationId {
     }
 }
 
-/// What a registration is for: `registrationType`.
+/// `registrationType`: the devices that a registration covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationKind {
-    /// 0: stored, and nothing is sent.
+    /// 0: stored, but smart-me sends nothing.
     Disabled,
     /// 1: one meter.
     Meter,
     /// 2: all devices of the user.
     User,
-    /// A number that is not documented.
+    /// An undocumented number.
     Other(i64),
 }
 
@@ -43,7 +43,7 @@ impl RegistrationKind {
         }
     }
 
-    /// The names that the API's older description used.
+    /// Parses the names of the API's older description.
     fn from_name(name: &str) -> Option<Self> {
         match name {
             "Disabled" => Some(Self::Disabled),
@@ -66,25 +66,25 @@ impl RegistrationKind {
 /// One registration, as listed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// Its id.
+    /// The id.
     pub id: RegistrationId,
-    /// What it is for.
+    /// The devices that it covers.
     pub kind: RegistrationKind,
-    /// The meter, where it is for one.
+    /// The meter, if it covers only one.
     pub meter: Option<Uuid>,
-    /// Where its data goes.
+    /// The URL that smart-me posts to.
     pub url: String,
-    /// The credentials that smart-me presents there, as far as they are shown.
+    /// The user name that smart-me presents there, if shown.
     pub username: Option<String>,
-    /// The same.
+    /// The password that smart-me presents there, if shown.
     pub password: Option<Secret>,
 }
 
 impl Registration {
-    /// Reads the answer of `GET /RegisterForRealtimeApi`.
+    /// Decodes the answer of `GET /RegisterForRealtimeApi`.
     ///
     /// # Errors
-    /// When one of them cannot be read: who acts on half a list does harm.
+    /// When any entry cannot be decoded: acting on an incomplete list does harm.
     pub fn list(bytes: &[u8]) -> Result<Vec<Self>, ReadError> {
         Fields::list(bytes)?.iter().map(Self::read).collect()
     }
@@ -110,14 +110,14 @@ impl fmt::Debug for Registration {
     }
 }
 
-/// A registration to be made.
+/// A registration to create.
 #[derive(Clone, Copy)]
 pub struct NewRegistration<'a> {
-    /// The meter; all devices of the user where absent.
+    /// The meter; `None` for all devices of the user.
     pub meter: Option<Uuid>,
-    /// Where its data is to go.
+    /// The URL for smart-me to post to.
     pub url: &'a str,
-    /// The credentials that smart-me is to present there.
+    /// The credentials for smart-me to present there.
     pub credentials: Option<(&'a str, &'a Secret)>,
 }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_whole_is_an_error() {
+    fn an_incomplete_list_is_an_error() {
         for wrong in ["{}", "[{}]", "[1]", "<html>", r#"[{"id":"x","registrationType":1}]"#] {
             assert!(Registration::list(wrong.as_bytes()).is_err(), "{wrong}");
         }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_written_registration_is_read_back() {
         let password = Secret::new("hunter2");
         let meter = Uuid::from_u128(7);
         let new = NewRegistration {

@@ -1,5 +1,5 @@
-//! `ValuesData`: the registers of a device at one instant, as `/Values` and the calls
-//! for the past give them.
+//! `ValuesData`: the registers of a device at one instant, from `/Values` and the calls
+//! for past values.
 
 use super::fields::{Fields, ReadError};
 use crate::reading::{MeterId, Sample, UnixNanos};
@@ -7,22 +7,22 @@ use crate::reading::{MeterId, Sample, UnixNanos};
 /// The registers of a device at one instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
-    /// Whose they are; absent where the answer does not say.
+    /// The meter; `None` if the answer names none.
     pub meter: Option<MeterId>,
-    /// When they were measured; absent where the answer does not say.
+    /// The time of measurement; `None` if the answer has none.
     pub at: Option<UnixNanos>,
-    /// Registers and values in base units. Nothing is published of the units of these
-    /// calls; the codes are the webhook's, and so are the units taken here.
+    /// Registers and values in base units. The vendor does not document the units of these
+    /// calls; they use the webhook's codes, so its units are assumed.
     pub samples: Vec<Sample>,
-    /// Values whose register or number cannot be read.
+    /// Number of values whose register or number cannot be read.
     pub unreadable: usize,
 }
 
 impl Values {
-    /// Reads an answer: one of them, or a list.
+    /// Decodes an answer: a single object or a list.
     ///
     /// # Errors
-    /// When it is something else.
+    /// When the answer is something else.
     pub fn read(answer: &[u8]) -> Result<Vec<Self>, ReadError> {
         Ok(Fields::one_or_many(answer)?.into_iter().map(Self::of).collect())
     }

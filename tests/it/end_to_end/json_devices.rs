@@ -52,6 +52,9 @@ fn a_device_with_json_is_stored_once_a_reading_also_over_a_restart_and_shows_its
     wait::until("the next reading is there", LIMIT, || service.metric(&taken) == 2.0);
     assert_eq!(service.source("cellar", KIND)["state"], "running");
     assert_eq!(service.source("cellar", KIND)["facts"]["values_absent"], 1.0);
+    let listed: serde_json::Value = serde_json::from_str(&service.text_of(&["sources", "--json"])).unwrap();
+    assert!(listed.as_array().unwrap().iter().any(|it| it["name"] == "cellar" && it["state"] == "running"), "{listed}");
+    assert!(service.text_of(&["sources"]).contains("cellar"));
     service.kill();
     service.start_again();
     wait::until("it is asked again", LIMIT, || service.metric(&taken) == 1.0);

@@ -39,7 +39,7 @@ fn rows(service: &Service, sql: &str) -> Vec<Vec<String>> {
 }
 
 /// The statement of docs/smart-me.md that contains these words.
-fn documented_query(words: &str) -> &'static str {
+fn documented(words: &str) -> &'static str {
     let statements = include_str!("../../../docs/smart-me.md").split("```sql").skip(1);
     let mut found = statements.filter_map(|text| text.split("```").next()).filter(|sql| sql.contains(words));
     found.find(|sql| sql.contains(POINT) || sql.contains("m.metering_point = 'house-1'")).unwrap()
@@ -47,7 +47,7 @@ fn documented_query(words: &str) -> &'static str {
 
 /// Name and value along the metering point in SQLite.
 fn series(service: &Service) -> Vec<(String, f64)> {
-    let rows = rows(service, documented_query("samples_by_point"));
+    let rows = rows(service, documented("samples_by_point"));
     rows.into_iter().map(|row| (row[1].clone(), row[2].parse().unwrap())).collect()
 }
 
@@ -99,7 +99,7 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     for ((_, value), at) in found.iter().zip([now, now + 10 * SECOND]) {
         assert!((value - counted(at)).abs() < 1e-3, "{value} at {at}");
     }
-    let sql = documented_query("ASOF JOIN").replace("samples", "e2e_exchange");
+    let sql = documented("ASOF JOIN").replace("samples", "e2e_exchange");
     let in_questdb: Vec<(Value, Value)> =
         store.query(&sql).into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();
     assert_eq!(in_questdb, found.iter().map(|(name, value)| (json!(name), json!(value))).collect::<Vec<_>>());

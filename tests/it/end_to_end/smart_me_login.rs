@@ -105,7 +105,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_
     wait_for_state(&service, "misconfigured");
     assert!(service.page("/").unwrap().1.contains("smart-me login --account acme"));
     shown.push(service.text_of(&["check"]));
-    assert!(shown[0].contains("nobody has logged in"), "{}", shown[0]);
+    assert!(shown[0].contains("is not logged in"), "{}", shown[0]);
 
     let mut login = LoggingIn::start(&service, &[]);
     let code = login.line_with("code: ");
@@ -134,7 +134,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_
     tokens.extend(cloud.refresh_tokens());
 
     let log = service.log();
-    assert_eq!(times(&log, "nobody has logged in to smart-me for account 'acme' yet"), 1, "{log}");
+    assert_eq!(times(&log, "account 'acme' is not logged in at smart-me"), 1, "{log}");
     assert_eq!(times(&log, "was revoked, or has ended: run `meterline smart-me login --account acme`"), 1, "{log}");
     shown.push(log);
     shown.extend(["/", "/status.json", "/metrics"].map(|page| service.page(page).unwrap().1));

@@ -97,13 +97,13 @@ fn the_commands_list_register_and_remove() {
     let list = service.command(&["smart-me", "list"]);
     assert_eq!(list.status.code(), Some(1), "{list:?}");
     assert!(String::from_utf8(list.stderr).unwrap().contains("smart-me register"));
-    assert!(service.text_of(&["smart-me", "register", "--dry-run"]).contains("would register our address"));
+    assert!(service.text_of(&["smart-me", "register", "--dry-run"]).contains("would register our URL"));
     assert_eq!(ours(&cloud), []);
-    assert!(service.text_of(&["smart-me", "register"]).contains("register our address"));
+    assert!(service.text_of(&["smart-me", "register"]).contains("register our URL"));
     assert!(is_right(&cloud));
     assert!(service.text_of(&["smart-me", "register"]).contains("nothing to do"));
     let listed: Value = serde_json::from_str(&service.text_of(&["smart-me", "list", "--json"])).unwrap();
-    assert_eq!(listed[0]["registrations"][0]["standing"], "right");
+    assert_eq!(listed[0]["registrations"][0]["state"], "correct");
     assert!(!listed.to_string().contains(PATH), "{listed}");
     assert!(service.text_of(&["smart-me", "remove"]).contains("remove registration"));
     assert_eq!(ours(&cloud), []);

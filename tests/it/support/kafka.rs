@@ -5,7 +5,9 @@ use super::{from_environment, ports, wait};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::future::Future;
@@ -41,7 +43,7 @@ pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
     let partitions = partition_count(&consumer, topic);
     let mut messages = Vec::new();
     for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap();
+        let (low, high) = watermarks(&consumer, topic, partition);
         if low < high {
             read_partition(&consumer, topic, partition, high, &mut messages);
         }
@@ -49,11 +51,25 @@ pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
     messages
 }
 
+/// First offset of a partition and the offset after its last. A broker that has just
+/// started does not lead its partitions yet.
+fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let mut found = None;
+    wait::until("the broker leads the partition", REQUEST_LIMIT, || {
+        match consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT) {
+            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotLeaderForPartition)) => {}
+            fetched => found = Some(fetched.unwrap()),
+        }
+        found.is_some()
+    });
+    found.unwrap()
+}
+
 /// Number of messages in a topic.
 pub(crate) fn count(brokers: &str, topic: &str) -> i64 {
     let consumer: BaseConsumer = config(brokers).create().unwrap();
     (0..partition_count(&consumer, topic))
-        .map(|partition| consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT).unwrap())
+        .map(|partition| watermarks(&consumer, topic, partition))
         .map(|(low, high)| high - low)
         .sum()
 }

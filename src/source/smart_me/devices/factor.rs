@@ -1,14 +1,14 @@
-//! The webhook's unit, checked against the API's: smart-me's text calls the webhook's
-//! counters mWh, practice says Wh, and the API writes its unit beside every number.
+//! Checks the webhook's unit against the API's. smart-me's documentation gives the webhook's
+//! counters in mWh, observed values are in Wh, and the API sends a unit with every number.
 //!
-//! Nothing is corrected by what is found: what was recorded would be read otherwise.
+//! The result never corrects a value: recorded values would then be read differently.
 
 use crate::source::smart_me::counters::WebhookCounters;
 use crate::vendor::smart_me::Device;
 
-/// A smaller counter says nothing: a few seconds would be a part of it.
+/// Smaller counters are not compared: a few seconds of energy would distort the ratio.
 const LEAST_WH: f64 = 10_000.0;
-/// A factor is one of these within so much of itself.
+/// Relative tolerance around a likely factor.
 const TOLERANCE: f64 = 0.01;
 const LIKELY: [f64; 4] = [1.0, 1e3, 1e-3, 1e6];
 
@@ -17,9 +17,9 @@ const LIKELY: [f64; 4] = [1.0, 1e3, 1e-3, 1e6];
 pub(super) struct UnitFactor {
     /// The median over the meters: 1 for Wh, 1000 for mWh.
     pub(super) factor: f64,
-    /// Meters that were compared.
+    /// Number of compared meters.
     pub(super) meters: usize,
-    /// Meters with another factor than expected.
+    /// Number of meters with another factor than expected.
     pub(super) differing: usize,
 }
 
@@ -28,7 +28,7 @@ impl UnitFactor {
         self.differing == 0
     }
 
-    /// One log line where it changes: never silently, and never corrected.
+    /// Logs a change of the result.
     pub(super) fn log_change(self, account: &str, before: Option<Self>, expected: f64) {
         let was_expected = before.is_none_or(Self::is_expected);
         let Self { factor, meters, differing } = self;
@@ -48,7 +48,7 @@ impl UnitFactor {
     }
 }
 
-/// Compares what both ways say of the same counter at the same time.
+/// Compares the same counters at the same time; `None` without comparable meters.
 pub(super) fn compare(devices: &[Device], counters: &WebhookCounters, expected: f64) -> Option<UnitFactor> {
     let mut factors: Vec<f64> = devices.iter().filter_map(|device| factor(device, counters)).collect();
     factors.sort_by(f64::total_cmp);
@@ -59,7 +59,7 @@ pub(super) fn compare(devices: &[Device], counters: &WebhookCounters, expected: 
     })
 }
 
-/// By the larger of import and export.
+/// The factor of one device, from the larger of import and export.
 fn factor(device: &Device, counters: &WebhookCounters) -> Option<f64> {
     let at = device.value_date?;
     let comparable =

@@ -1,24 +1,24 @@
-//! How old what a list of devices says is, by the server's own clock. Pure.
+//! The age of the values in a device list, by the server's clock. Pure.
 
 use crate::reading::UnixNanos;
 use crate::vendor::smart_me::{Device, Family};
 use std::time::Duration;
 
-/// M-Bus meters are read once a day at the slowest.
+/// The slowest readout of M-Bus meters: once a day, with an hour to spare.
 const SLOWEST: Duration = Duration::from_hours(25);
 
-/// How fresh an account's meters are.
+/// The freshness of an account's meters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Freshness {
-    /// Devices that measure something.
+    /// Number of devices that measure something.
     pub(super) meters: usize,
-    /// Those that have nothing new, or never had anything.
+    /// Number of meters without a recent value.
     pub(super) stale: usize,
-    /// The age of what is oldest.
+    /// The age of the oldest value.
     pub(super) oldest: Duration,
 }
 
-/// The freshness at the answer's own time.
+/// The freshness at the time of the answer.
 pub(super) fn freshness(devices: &[Device], date: UnixNanos, stale_after: Duration) -> Freshness {
     let mut fresh = Freshness::default();
     for device in devices.iter().filter(|device| device.measures()) {
@@ -32,12 +32,12 @@ pub(super) fn freshness(devices: &[Device], date: UnixNanos, stale_after: Durati
     fresh
 }
 
-/// Nothing is younger than now, whatever a device's clock says.
+/// The age of a value; zero if a device's clock is ahead.
 pub(super) fn age(at: UnixNanos, date: UnixNanos) -> Duration {
     Duration::from_nanos(u64::try_from(date.since(at)).unwrap_or_default())
 }
 
-/// What others read (M-Bus, S0) has no family.
+/// The age limit of a device. Meters read by other devices (M-Bus, S0) have no family.
 fn limit(device: &Device, stale_after: Duration) -> Duration {
     if device.family == Family::default() { stale_after.max(SLOWEST) } else { stale_after }
 }

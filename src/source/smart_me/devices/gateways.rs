@@ -9,39 +9,39 @@ use crate::vendor::smart_me::{Device, MBusGateway};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Gateways looked at of an account.
+/// Largest number of checked gateways per account.
 const GATEWAYS_MAX: usize = 100;
-/// Not read for a day, with an hour for those that are read once a day.
+/// A meter is unread after a day, plus an hour for daily readouts.
 const UNREAD_AFTER: Duration = Duration::from_hours(25);
-/// All of an account's gateways.
+/// The call for all gateways of an account.
 const LIST: &str = "/DevicesByEnergy?meterEnergyType=8";
 
 /// An M-Bus gateway and its meters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Gateway {
-    /// The name its owner gave it.
+    /// The name given by the owner.
     pub(super) name: String,
     /// How often its meters are read.
     interval: String,
     /// Its state in words.
     state: String,
-    /// Whether that is a failure.
+    /// Whether the state is a failure.
     has_failed: bool,
-    /// The meters behind it.
+    /// Number of meters behind it.
     meters: usize,
-    /// Those of them that are devices.
+    /// The meters that are devices.
     pub(super) devices: Vec<MeterId>,
-    /// Meters whose last readout failed.
+    /// Number of meters whose last readout failed.
     failed: usize,
-    /// Meters that were not read for a day.
+    /// Number of meters that were not read for a day.
     unread: usize,
 }
 
-/// The beginning of the name of a gateway's fact.
+/// Prefix of a gateway's fact.
 const FACT: &str = "gateway ";
 
 impl Gateway {
-    /// Reports all gateways of the account, each as a fact with its name.
+    /// Reports each gateway as a fact with its name.
     pub(super) fn report(gateways: &[Self], reporter: &mut Reporter) {
         reporter.clear_texts(FACT);
         for gateway in gateways {
@@ -57,7 +57,7 @@ impl Gateway {
     }
 }
 
-/// Asks for all gateways. The times of the account's devices tell which meters were read.
+/// Fetches all gateways. The value times of the account's devices show which meters were read.
 pub(super) async fn gateways(
     client: &Client,
     devices: &[Device],
@@ -68,7 +68,7 @@ pub(super) async fn gateways(
     let mut found = Vec::new();
     for device in listed.iter().take(GATEWAYS_MAX) {
         let answer = match client.get(&format!("/gateway/mbus/{}", device.id)).await {
-            // Gone since it was listed.
+            // Removed since it was listed.
             Err(ApiError::NotFound(_)) => continue,
             other => other?.body,
         };

@@ -1,45 +1,45 @@
-//! How an account's devices are polled, as configured.
+//! The polling options of an account.
 
 use crate::reading::MeterId;
 use std::time::Duration;
 
-/// How an account's devices are polled.
+/// The polling options of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Polling {
-    /// What is done with what is new.
+    /// The use of new values.
     pub mode: PollMode,
-    /// How often the list of devices is asked for.
+    /// The polling interval of the device list.
     pub every: Duration,
-    /// The only device wanted; all that the account sees where absent.
+    /// The only wanted device; `None` for all.
     pub only: Option<MeterId>,
-    /// Whose registers are asked for one device at a time, because the list has few.
+    /// The devices whose registers are fetched one by one, because the list has few of them.
     pub values: ValuesOf,
-    /// A device that sends by itself and has nothing newer than that is stale. The
-    /// vendor calls one offline after a quarter of an hour.
+    /// The age at which a device that sends on its own is stale. The vendor calls one offline
+    /// after a quarter of an hour.
     pub stale_after: Duration,
-    /// Whether the account's M-Bus gateways are looked at.
+    /// Whether the account's M-Bus gateways are checked.
     pub gateways: bool,
-    /// What the webhook's numbers are of the API's: 1 where it sends Wh, as is taken here.
+    /// The expected ratio of webhook counter to API counter: 1 for Wh, the default.
     pub unit_factor_expected: f64,
 }
 
-/// What is done with what is new.
+/// The use of new values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PollMode {
-    /// Nothing: how fresh it is is shown.
+    /// Only the freshness is reported.
     Watch,
-    /// It goes through ingest.
+    /// New values are stored.
     Store,
 }
 
-/// Whose registers are asked for one device at a time.
+/// The devices whose registers are fetched one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValuesOf {
-    /// Nobody's.
+    /// No devices.
     None,
-    /// These devices'.
+    /// These devices.
     Some(Vec<MeterId>),
-    /// Everybody's: a request for each device with something new.
+    /// All devices: one request for each device with a new value.
     All,
 }
 
@@ -54,7 +54,7 @@ impl ValuesOf {
 }
 
 impl PollMode {
-    /// As the configuration and the page say it.
+    /// The name in the configuration and on the page.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

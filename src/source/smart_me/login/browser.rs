@@ -1,8 +1,8 @@
-//! The authorization code with PKCE (RFC 7636, RFC 8252): a browser is sent to the
-//! server and comes back with a code, to a port of the loopback interface.
+//! The authorization code grant with PKCE (RFC 7636, RFC 8252): the server redirects the
+//! browser to a port of the loopback interface, with a code.
 //!
-//! Requests there are bounded in size and time. Anything but the answer to this very
-//! login is turned away, and the wait goes on.
+//! Requests to this port are bounded in size and time. Requests that do not belong to this
+//! login are rejected, and the wait continues.
 
 use super::error::LoginError;
 use super::grant::{Application, Endpoints, fetch};
@@ -26,30 +26,30 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// A browser is waited for so long.
+/// Time limit for the browser's return.
 const WAIT_MAX: Duration = Duration::from_mins(10);
-/// One connection may take so long.
+/// Time limit of one connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// A browser that was sent to the server.
+/// A login in a browser.
 #[derive(Debug)]
-pub(super) struct Asking<'a> {
+pub(super) struct BrowserLogin<'a> {
     application: &'a Application,
     endpoints: Endpoints,
     address: String,
     state: CsrfToken,
-    /// Its secret, which goes with the code.
+    /// The PKCE verifier, which is sent with the code.
     verifier: Secret,
 }
 
-/// The port it comes back to.
+/// The listener for the redirected browser.
 #[derive(Debug)]
-pub(super) struct Listening(TcpListener);
+pub(super) struct RedirectListener(TcpListener);
 
 type Outcome = Result<Secret, LoginError>;
 
-impl<'a> Asking<'a> {
+impl<'a> BrowserLogin<'a> {
     pub(super) fn new(application: &'a Application, port: u16) -> Result<Self, LoginError> {
         let back = RedirectUrl::new(format!("http://127.0.0.1:{port}{}", redirect::PATH))
             .map_err(|error| ApiError::Unreadable(error.to_string()))?;
@@ -61,7 +61,7 @@ impl<'a> Asking<'a> {
         Ok(Self { application, endpoints, address: address.to_string(), state, verifier })
     }
 
-    /// The address for the browser to open.
+    /// The URL for the browser to open.
     pub(super) fn address(&self) -> &str {
         &self.address
     }
@@ -74,7 +74,7 @@ impl<'a> Asking<'a> {
         answer.map_err(|error| LoginError::of(error, self.application))
     }
 
-    /// The code that a request carries, if it is the answer to this login.
+    /// The code of a request, if it belongs to this login.
     fn code_of<T>(&self, request: &Request<T>) -> Outcome {
         let target = request.uri().path_and_query().map_or("", |target| target.as_str());
         if request.method() != Method::GET || request.uri().path() != redirect::PATH {
@@ -84,32 +84,32 @@ impl<'a> Asking<'a> {
     }
 }
 
-impl Listening {
+impl RedirectListener {
     pub(super) async fn start(port: u16) -> io::Result<Self> {
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map(Self)
     }
 
-    /// Waits for the browser that brings this login's answer.
-    pub(super) async fn wait(&self, asking: &Asking<'_>) -> Outcome {
+    /// Waits for the redirect of this login.
+    pub(super) async fn wait(&self, browser_login: &BrowserLogin<'_>) -> Outcome {
         let answered = async {
             loop {
-                // A connection that was closed at once is an error of accept.
+                // accept fails for a connection that was closed at once.
                 let Ok((stream, _)) = self.0.accept().await else { continue };
-                match serve(stream, asking).await {
+                match serve(stream, browser_login).await {
                     Some(Err(LoginError::OtherLogin)) | None => {}
                     Some(outcome) => return outcome,
                 }
             }
         };
-        timeout(WAIT_MAX, answered).await.unwrap_or(Err(LoginError::Late))
+        timeout(WAIT_MAX, answered).await.unwrap_or(Err(LoginError::TimedOut))
     }
 }
 
-/// Answers one request for a person to see; `None` where none came in time.
-async fn serve(stream: TcpStream, asking: &Asking<'_>) -> Option<Outcome> {
+/// Answers one request with a text for the person; `None` if none came in time.
+async fn serve(stream: TcpStream, browser_login: &BrowserLogin<'_>) -> Option<Outcome> {
     let brought = Mutex::new(None);
     let service = service_fn(|request: Request<Incoming>| {
-        let outcome = asking.code_of(&request);
+        let outcome = browser_login.code_of(&request);
         let answer = answer(&outcome);
         *brought.lock() = Some(outcome);
         async { Ok::<_, Infallible>(answer) }
@@ -119,7 +119,7 @@ async fn serve(stream: TcpStream, asking: &Asking<'_>) -> Option<Outcome> {
         .header_read_timeout(CONNECTION_TIMEOUT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // A browser that goes away without reading the answer has brought the code all the same.
+    // A browser that closes the connection early has delivered its code anyway.
     timeout(CONNECTION_TIMEOUT, connection).await.ok();
     brought.into_inner()
 }
@@ -127,7 +127,7 @@ async fn serve(stream: TcpStream, asking: &Asking<'_>) -> Option<Outcome> {
 fn answer(outcome: &Outcome) -> Response<String> {
     let (status, words) = match outcome {
         Ok(_) => (StatusCode::OK, "Go back to the terminal: meterline continues there.".to_owned()),
-        Err(LoginError::OtherLogin) => (StatusCode::NOT_FOUND, "Nothing is here.".to_owned()),
+        Err(LoginError::OtherLogin) => (StatusCode::NOT_FOUND, "There is no page at this address.".to_owned()),
         Err(error) => (StatusCode::OK, error.to_string()),
     };
     let mut answer = Response::new(words);

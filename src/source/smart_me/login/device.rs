@@ -1,5 +1,5 @@
-//! The device code (RFC 8628): a machine without a browser shows a code, and asks at
-//! the server's pace until somebody has confirmed it elsewhere.
+//! The device code grant (RFC 8628): a machine without a browser shows a code and polls at
+//! the server's pace until a person has confirmed it on another device.
 
 use super::error::LoginError;
 use super::grant::{Application, Endpoints, fetch};
@@ -8,39 +8,42 @@ use oauth2::basic::BasicTokenResponse;
 use oauth2::{StandardDeviceAuthorizationResponse, VerificationUriComplete};
 use std::time::Duration;
 
-/// A code is not waited for longer, whatever the server says.
+/// The longest wait for a confirmation.
 const WAIT_MAX: Duration = Duration::from_mins(30);
 
-/// What somebody has to be told.
+/// The instructions for the person who confirms the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// Where the code is confirmed.
+    /// The URL where the code is confirmed.
     pub address: String,
-    /// The same with the code in it, where the server gives that.
+    /// The same URL with the code, if the server sends one.
     pub complete: Option<String>,
     /// The code.
     pub code: String,
-    /// How long it can be confirmed.
+    /// The time left to confirm it.
     pub lasts: Duration,
 }
 
-/// A code that was asked for.
+/// A login with a device code.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct DeviceLogin<'a> {
     application: &'a Application,
     endpoints: Endpoints,
     details: StandardDeviceAuthorizationResponse,
 }
 
-pub(super) async fn ask<'a>(application: &'a Application, requester: &Requester) -> Result<Asked<'a>, LoginError> {
+pub(super) async fn request_code<'a>(
+    application: &'a Application,
+    requester: &Requester,
+) -> Result<DeviceLogin<'a>, LoginError> {
     let send = |request| fetch(requester.clone(), request);
     let endpoints = application.endpoints()?;
     let asked = endpoints.exchange_device_code().add_scopes(application.scopes_of_a_login());
     let details = asked.request_async(&send).await.map_err(|error| LoginError::of(error, application))?;
-    Ok(Asked { application, endpoints, details })
+    Ok(DeviceLogin { application, endpoints, details })
 }
 
-impl Asked<'_> {
+impl DeviceLogin<'_> {
     pub(super) fn prompt(&self) -> Prompt {
         let complete = self.details.verification_uri_complete();
         Prompt {
@@ -51,8 +54,8 @@ impl Asked<'_> {
         }
     }
 
-    /// Asks until it is confirmed: the library keeps the pace, also when it is told to
-    /// slow down, and goes on after trouble on the way.
+    /// Polls until the code is confirmed. The library keeps the server's pace and continues
+    /// after network errors.
     pub(super) async fn wait(&self, requester: &Requester) -> Result<BasicTokenResponse, LoginError> {
         let send = |request| fetch(requester.clone(), request);
         let asked = self.endpoints.exchange_device_access_token(&self.details);

@@ -1,4 +1,4 @@
-//! Why a person is not logged in now, and what to do.
+//! Errors of a person's login.
 
 use super::grant::{Application, NotAnswered};
 use crate::source::smart_me::error::ApiError;
@@ -6,58 +6,60 @@ use oauth2::{ErrorResponseType, RequestTokenError, StandardErrorResponse};
 use std::fmt::Display;
 use std::io;
 
-/// Why a person is not logged in now, and what to do.
+/// Why a person's login failed, with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The account has another kind of login.
+    /// The account has another login method.
     #[error(
-        "account '{0}' logs in by itself: a person's login is for a [[smart_me]] table with client_id and token_key_file"
+        "account '{0}' logs in automatically: only a [[smart_me]] table with client_id and token_key_file needs a person's login"
     )]
     NotForPersons(String),
-    /// The refresh token has no place on disk.
+    /// The refresh token cannot be stored.
     #[error("the login could not be stored: {0}")]
-    Place(io::Error),
+    Storage(io::Error),
     /// `access_denied`.
-    #[error("the person who was asked at smart-me refused the login")]
+    #[error("the login was refused at smart-me")]
     Denied,
     /// `expired_token`, or our own limit.
-    #[error("nobody confirmed the login in time: run the command again")]
-    Late,
+    #[error("the login was not confirmed in time: run the command again")]
+    TimedOut,
     /// `invalid_client`.
-    #[error("smart-me does not know this application: check client_id and client_secret_file")]
+    #[error("smart-me rejects this application: check client_id and client_secret_file")]
     Client,
     /// `invalid_scope`; `invalid_request` is smart-me's word for a claim that the application lacks.
-    #[error("smart-me does not give this application its claims: allow it {0} and offline_access")]
+    #[error("smart-me refuses the requested claims: allow the application {0} and offline_access")]
     Claims(String),
     /// `unauthorized_client`, `unsupported_grant_type`.
-    #[error("smart-me does not let this application log in this way: use the other one (with or without --browser)")]
+    #[error(
+        "smart-me does not allow this login method for this application: use the other one (with or without --browser)"
+    )]
     Method,
-    /// `invalid_grant`.
-    #[error("smart-me does not accept the code any more: run the command again")]
+    /// `invalid_grant`: the code.
+    #[error("smart-me no longer accepts the code: run the command again")]
     Code,
-    /// Another code of the server's.
+    /// Another error code of the server.
     #[error("smart-me refuses the login ({0})")]
     Refused(String),
-    /// No token that outlasts the hour.
-    #[error("smart-me gave no refresh token: allow the application offline_access")]
+    /// The server sent no refresh token.
+    #[error("smart-me sent no refresh token: allow the application offline_access")]
     NoRefreshToken,
-    /// A browser brought the answer to another login.
+    /// A redirect of another login.
     #[error("this address belongs to another login: open the address above")]
     OtherLogin,
-    /// The port that the browser comes back to.
-    #[error("port {0} of this machine cannot be listened on ({1}): name another with --port")]
+    /// The redirect port cannot be used.
+    #[error("cannot listen on port {0} of this machine ({1}): choose another with --port")]
     Listen(u16, io::Error),
-    /// smart-me cannot be asked.
+    /// A request to smart-me failed.
     #[error(transparent)]
     Api(#[from] ApiError),
 }
 
 impl LoginError {
-    /// The meaning of a code of the server's (RFC 6749, 5.2 and 4.1.2.1; RFC 8628, 3.5).
+    /// Converts an error code of the server (RFC 6749, 5.2 and 4.1.2.1; RFC 8628, 3.5).
     pub(super) fn of_code(code: &str, claims: &str) -> Self {
         match code {
             "access_denied" => Self::Denied,
-            "expired_token" => Self::Late,
+            "expired_token" => Self::TimedOut,
             "invalid_client" => Self::Client,
             "invalid_scope" | "invalid_request" => Self::Claims(claims.to_owned()),
             "unauthorized_client" | "unsupported_grant_type" | "unsupported_response_type" => Self::Method,
@@ -76,9 +78,9 @@ impl LoginError {
         match error {
             RequestTokenError::ServerResponse(said) => Self::of_code(&said.error().to_string(), &application.claims()),
             RequestTokenError::Request(NotAnswered(error)) => Self::Api(error),
-            // Its text may hold the answer, and that a token.
+            // The error text may hold the answer with a token.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                Self::Api(ApiError::Unreadable("it is not what OAuth 2.0 says".to_owned()))
+                Self::Api(ApiError::Unreadable("it violates OAuth 2.0".to_owned()))
             }
         }
     }

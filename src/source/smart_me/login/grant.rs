@@ -1,8 +1,8 @@
-//! The grants of OAuth 2.0: what an application asks of the token's end point.
+//! OAuth 2.0 grants: an application's requests to the token endpoint.
 //!
 //! RFC 6749 (client credentials, refresh token), RFC 8628 (device code), RFC 7636
-//! (authorization code with PKCE); the end points as the vendor's document names them,
-//! below the configured address.
+//! (authorization code with PKCE). The vendor documents the endpoints; they are relative to
+//! the configured API URL.
 
 use crate::http::{self, Outcome, Requester};
 use crate::secret::Secret;
@@ -17,11 +17,11 @@ use oauth2::{
 };
 use std::time::{Duration, Instant};
 
-/// A token is renewed so long before its end, so that none ends on the way.
+/// A token is renewed this long before it expires, so that none expires in flight.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
-/// How long one is used that does not say how long it lasts.
+/// Lifetime of a token without a documented expiry.
 const LASTS_AT_LEAST: Duration = Duration::from_mins(5);
-/// The claim without which there is no refresh token.
+/// The claim that grants a refresh token.
 const OFFLINE_ACCESS: &str = "offline_access";
 
 /// An application registered at smart-me.
@@ -34,7 +34,7 @@ pub(super) struct Application {
     api: String,
 }
 
-/// The library's client, with all end points that meterline asks.
+/// The library's client with all endpoints that meterline uses.
 pub(super) type Endpoints = BasicClient<EndpointSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 /// An access token as a header.
@@ -48,16 +48,16 @@ pub(super) struct Token {
 #[derive(Debug)]
 pub(super) struct Granted {
     pub(super) token: Token,
-    /// The next refresh token, where one was given.
+    /// The new refresh token, if the server sent one.
     pub(super) refresh: Option<Secret>,
 }
 
-/// A request for a token that was not answered, which the library cannot know.
+/// A token request without an answer, as an error for the library.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NotAnswered(pub(super) ApiError);
 
-/// Sends a request of the OAuth library. It reads itself how the server refuses one.
+/// Sends a request of the OAuth library, which interprets refusals.
 pub(super) async fn fetch(requester: Requester, request: HttpRequest) -> Result<HttpResponse, NotAnswered> {
     let (head, body) = request.into_parts();
     let request = hyper::Request::from_parts(head, Bytes::from(body).into());
@@ -71,16 +71,16 @@ pub(super) async fn fetch(requester: Requester, request: HttpRequest) -> Result<
     }
 }
 
-/// The body of a token's answer may hold a token.
+/// Removes the body, which may hold a token.
 fn without_body(answer: http::Response) -> http::Response {
     answer.map(|_| Bytes::new())
 }
 
-/// Why a refresh token gave nothing.
+/// Why a refresh failed.
 #[derive(Debug)]
 pub(super) enum RefreshError {
-    /// It is not accepted any more: `invalid_grant`.
-    Ended,
+    /// The server rejected the refresh token: `invalid_grant`.
+    Rejected,
     Api(ApiError),
 }
 
@@ -107,7 +107,7 @@ impl Application {
         let client = self.endpoints().map_err(RefreshError::Api)?;
         let answer = client.exchange_refresh_token(&token).request_async(&send).await.map_err(|error| match error {
             RequestTokenError::ServerResponse(said) if *said.error() == BasicErrorResponseType::InvalidGrant => {
-                RefreshError::Ended
+                RefreshError::Rejected
             }
             other => RefreshError::Api(refused(other)),
         })?;
@@ -127,7 +127,7 @@ impl Application {
         })
     }
 
-    /// The claims as a person reads them.
+    /// The claims as text.
     pub(super) fn claims(&self) -> String {
         self.scopes.join(" ")
     }
@@ -155,17 +155,17 @@ fn refused(error: RequestTokenError<NotAnswered, BasicErrorResponse>) -> ApiErro
     match error {
         RequestTokenError::ServerResponse(said) => ApiError::Login(said.error().to_string()),
         RequestTokenError::Request(NotAnswered(error)) => error,
-        // Its text may hold the answer, and that a token.
+        // The error text may hold the answer with a token.
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            ApiError::Unreadable("the token's answer is not what OAuth 2.0 says".to_owned())
+            ApiError::Unreadable("the answer to the token request violates OAuth 2.0".to_owned())
         }
     }
 }
 
-/// A value of the Authorization header, marked as sensitive.
+/// An Authorization header value, marked as sensitive.
 pub(super) fn value(text: &str) -> Result<HeaderValue, ApiError> {
     let mut value = HeaderValue::from_str(text)
-        .map_err(|_| ApiError::Login("they hold characters that no header can carry".to_owned()))?;
+        .map_err(|_| ApiError::Login("they hold characters that are not valid in a header".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }

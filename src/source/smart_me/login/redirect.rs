@@ -1,16 +1,15 @@
-//! The address that a browser ends at after a login (RFC 6749, 4.1.2): it carries the
-//! code, or the reason why there is none. Pure.
+//! The redirect URL after a login (RFC 6749, 4.1.2): it holds the code or an error. Pure.
 
 use super::error::LoginError;
 use crate::secret::Secret;
 use oauth2::url::Url;
 
-/// The path that a browser comes back to.
+/// The path of the redirect URL.
 pub(super) const PATH: &str = "/smart-me-login";
-/// A longer address is none of ours.
+/// A longer URL is rejected.
 const ADDRESS_BYTES_MAX: usize = 8 * 1024;
 
-/// The code of an address without scheme and host that belongs to this state.
+/// The code of a URL (without scheme and host) with this state.
 pub(super) fn code(address: &str, state: &str, claims: &str) -> Result<Secret, LoginError> {
     let base = Url::parse("http://127.0.0.1/").ok();
     let url = base.filter(|_| address.len() <= ADDRESS_BYTES_MAX).and_then(|base| base.join(address).ok());

@@ -1,9 +1,9 @@
-//! Seals what must not lie in clear in the data directory, under a key that lies
-//! elsewhere: who copies the one cannot read it without the other.
+//! Encrypts secrets in the data directory with a key stored elsewhere: a copied data
+//! directory does not expose the login.
 //!
-//! ChaCha20-Poly1305 (RFC 8439) under a key of its own for every text, which HKDF
-//! (RFC 5869, SHA-256) derives from a key file and a random salt. The account's name
-//! is bound to the text, so that nobody can put one account's into another's place.
+//! ChaCha20-Poly1305 (RFC 8439) with a separate key for every text, which HKDF (RFC 5869,
+//! SHA-256) derives from a key file and a random salt. The account's name is authenticated
+//! with the text, so that one account's text cannot replace another's.
 
 use crate::base::file::{read_at_most, sync_directory_of};
 use crate::secret::{Secret, random};
@@ -21,11 +21,11 @@ use std::path::Path;
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
-/// A longer key file is none.
+/// A longer file is not a key file.
 const KEY_FILE_BYTES_MAX: u64 = 1024;
 const PURPOSE: &[u8] = b"meterline smart-me refresh token v1";
 
-/// What a key file holds.
+/// The key of a key file.
 pub(super) struct Key([u8; KEY_BYTES]);
 
 /// A sealed text, its parts in base64.
@@ -44,7 +44,7 @@ impl Key {
         bytes.map(Self).ok_or_else(|| io::Error::other("it does not hold 32 bytes in base64"))
     }
 
-    /// The same; where there is no such file it is made, for its owner alone.
+    /// Reads a key file, or creates it with mode 0600 if it does not exist.
     pub(super) fn read_or_make(path: &Path) -> io::Result<Self> {
         match Self::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -58,9 +58,9 @@ impl Key {
         Ok(Self(bytes))
     }
 
-    /// Seals an account's text.
+    /// Encrypts an account's text.
     pub(super) fn seal(&self, account: &str, text: &Secret) -> io::Result<Sealed> {
-        let unspecified = |_: Unspecified| io::Error::other("it cannot be sealed");
+        let unspecified = |_: Unspecified| io::Error::other("it cannot be encrypted");
         let (salt, nonce) = (random::<SALT_BYTES>()?, random::<NONCE_LEN>()?);
         let mut bytes = text.expose().as_bytes().to_vec();
         let (key, nonce_once) = (self.derived(&salt).map_err(unspecified)?, Nonce::assume_unique_for_key(nonce));
@@ -68,8 +68,8 @@ impl Key {
         Ok(Sealed { salt: STANDARD.encode(salt), nonce: STANDARD.encode(nonce), text: STANDARD.encode(bytes) })
     }
 
-    /// Opens it again; `None` where it was sealed for another account or with another
-    /// key, or where somebody changed it.
+    /// Decrypts an account's text; `None` if it was sealed for another account or with
+    /// another key, or is damaged.
     pub(super) fn open(&self, account: &str, sealed: &Sealed) -> Option<Secret> {
         let nonce: [u8; NONCE_LEN] = STANDARD.decode(&sealed.nonce).ok()?.try_into().ok()?;
         let mut bytes = STANDARD.decode(&sealed.text).ok()?;

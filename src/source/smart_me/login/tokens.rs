@@ -1,10 +1,8 @@
-//! The refresh tokens on disk, sealed: one small file for all accounts, in the data
-//! directory.
+//! The sealed refresh tokens on disk: one small file for all accounts, in the data directory.
 //!
-//! The service and commands beside it share it. Whoever renews or replaces a token
-//! holds the [`Turn`], so that a token that may be used once is used by one; everybody
-//! reads the file anew before a renewal. Invariant: the file is always whole, the one
-//! before until the new one is synced.
+//! The service and commands share it. Renewing or replacing a token requires the
+//! [`TokenLock`], so that a one-time token is used once; the file is read again before each
+//! renewal. Invariant: the file is always complete, also after a crash.
 
 use super::seal::{Key, Sealed};
 use crate::base::file::{Rights, read_at_most, replace};
@@ -18,106 +16,106 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The names in the data directory.
+/// The file names in the data directory.
 const FILE: &str = "smart-me-tokens.json";
 const LOCK: &str = "smart-me-tokens.lock";
-/// A longer file is not ours.
+/// A longer file is not valid.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The turn is looked for so often, for so long: another's request may take that.
-const TURN_PAUSE: Duration = Duration::from_millis(100);
-const TURN_LOOKS_MAX: u32 = 1200;
+/// Interval and number of attempts to lock: another process may hold it during a request.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
+const LOCK_ATTEMPTS_MAX: u32 = 1200;
 
-/// One account's place in the file.
+/// The stored token of one account.
 #[derive(Debug, Clone)]
-pub(super) struct Tokens {
+pub(super) struct TokenStore {
     directory: PathBuf,
     key_file: PathBuf,
     account: String,
 }
 
-/// A token as it was read.
+/// A token read from the file.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) refresh: Secret,
-    /// What it was read from, to tell it from another.
+    /// Its sealed form, to compare it with another.
     pub(super) sealed: Sealed,
 }
 
-/// The right to use and replace tokens.
+/// The lock that allows to use and replace tokens.
 #[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "the lock goes with it")] File);
+pub(super) struct TokenLock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
 
-/// Why there is no token.
+/// Why there is no usable token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Lack {
-    #[error("nobody has logged in to smart-me for account '{0}' yet")]
-    Nobody(String),
+pub(super) enum TokenError {
+    #[error("account '{0}' is not logged in at smart-me")]
+    NotLoggedIn(String),
     #[error(
-        "the login at smart-me of account '{account}' cannot be opened: token_key_file {file} cannot be read ({why})"
+        "the login at smart-me of account '{account}' cannot be decrypted: token_key_file {file} cannot be read ({why})"
     )]
     Key { account: String, file: String, why: String },
     #[error(
-        "the login at smart-me of account '{0}' cannot be opened: its token_key_file is another one than it was sealed with, or it is damaged"
+        "the login at smart-me of account '{0}' cannot be decrypted: token_key_file has changed, or the login is damaged"
     )]
-    Sealed(String),
+    Unseal(String),
     #[error("the login at smart-me of account '{account}' cannot be read: {file}: {why}")]
     File { account: String, file: String, why: String },
-    #[error("smart-me does not accept the login of account '{0}' any more: it was revoked, or has ended")]
-    Ended(String),
+    #[error("smart-me no longer accepts the login of account '{0}': it was revoked or has expired")]
+    Rejected(String),
 }
 
 type Accounts = BTreeMap<String, Sealed>;
 
-impl Tokens {
+impl TokenStore {
     pub(super) fn new(directory: &Path, key_file: &Path, account: &str) -> Self {
         Self { directory: directory.to_owned(), key_file: key_file.to_owned(), account: account.to_owned() }
     }
 
-    /// The token.
-    pub(super) fn read(&self) -> Result<Stored, Lack> {
+    /// Reads the token.
+    pub(super) fn read(&self) -> Result<Stored, TokenError> {
         let (account, file) = (self.account.clone(), self.file().display().to_string());
         let accounts = match self.accounts() {
             Ok(accounts) => accounts,
-            Err(error) => return Err(Lack::File { account, file, why: error.to_string() }),
+            Err(error) => return Err(TokenError::File { account, file, why: error.to_string() }),
         };
-        let Some(sealed) = accounts.get(&account).cloned() else { return Err(Lack::Nobody(account)) };
-        let key = Key::read(&self.key_file).map_err(|error| Lack::Key {
+        let Some(sealed) = accounts.get(&account).cloned() else { return Err(TokenError::NotLoggedIn(account)) };
+        let key = Key::read(&self.key_file).map_err(|error| TokenError::Key {
             account: account.clone(),
             file: self.key_file.display().to_string(),
             why: error.to_string(),
         })?;
-        let refresh = key.open(&account, &sealed).ok_or(Lack::Sealed(account))?;
+        let refresh = key.open(&account, &sealed).ok_or(TokenError::Unseal(account))?;
         Ok(Stored { refresh, sealed })
     }
 
-    /// Waits until it is our turn.
-    pub(super) async fn turn(&self, requester: &Requester) -> Result<Turn, ApiError> {
+    /// Waits for the lock.
+    pub(super) async fn lock(&self, requester: &Requester) -> Result<TokenLock, ApiError> {
         let unusable =
             |error: io::Error| ApiError::Storage(format!("{}: {error}", self.directory.join(LOCK).display()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(self.directory.join(LOCK)).map_err(unusable)?;
-        for _ in 0..TURN_LOOKS_MAX {
+        for _ in 0..LOCK_ATTEMPTS_MAX {
             match file.try_lock() {
-                Ok(()) => return Ok(Turn(file)),
-                Err(TryLockError::WouldBlock) => requester.stop().sleep(TURN_PAUSE).await?,
+                Ok(()) => return Ok(TokenLock(file)),
+                Err(TryLockError::WouldBlock) => requester.stop().sleep(LOCK_RETRY).await?,
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
         }
-        Err(ApiError::Away("another meterline renews a login all the time".to_owned()))
+        Err(ApiError::Away("another meterline process holds the login lock for too long".to_owned()))
     }
 
-    /// Makes the data directory and the key file where they are missing.
+    /// Creates the data directory and the key file if they do not exist.
     pub(super) fn prepare(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         let key = Key::read_or_make(&self.key_file);
         key.map(drop).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.key_file.display())))
     }
 
-    /// Stores a token; it is on disk when this returns.
-    pub(super) async fn store(&self, _: &Turn, refresh: &Secret) -> io::Result<()> {
+    /// Stores a token and syncs it.
+    pub(super) async fn store(&self, _: &TokenLock, refresh: &Secret) -> io::Result<()> {
         let (tokens, refresh) = (self.clone(), refresh.clone());
-        // A sync may take long: not on a thread that serves others.
+        // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || tokens.write(&refresh)).await?
     }
 
@@ -125,7 +123,7 @@ impl Tokens {
         let key = Key::read(&self.key_file)?;
         let sealed = key.seal(&self.account, refresh)?;
         let mut accounts = match self.accounts() {
-            // What cannot be read is no login of anybody any more.
+            // A damaged file holds no valid login.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Accounts::new(),
             other => other?,
         };
@@ -155,8 +153,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
 
-    fn tokens(directory: &TempDir, account: &str) -> Tokens {
-        let tokens = Tokens::new(&directory.path().join("data"), &directory.path().join("key"), account);
+    fn tokens(directory: &TempDir, account: &str) -> TokenStore {
+        let tokens = TokenStore::new(&directory.path().join("data"), &directory.path().join("key"), account);
         tokens.prepare().unwrap();
         tokens
     }
@@ -166,7 +164,7 @@ mod tests {
         Requester::new("a", client, Budget::new(NonZeroUsize::MIN), stop, Clock::system())
     }
 
-    fn store(tokens: &Tokens, refresh: &str) {
+    fn store(tokens: &TokenStore, refresh: &str) {
         tokens.write(&Secret::new(refresh)).unwrap();
     }
 
@@ -174,7 +172,7 @@ mod tests {
     fn each_account_has_its_own_and_no_clear_text_is_on_disk() {
         let directory = tempfile::tempdir().unwrap();
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
-        assert_eq!(a.read().unwrap_err(), Lack::Nobody("a".to_owned()));
+        assert_eq!(a.read().unwrap_err(), TokenError::NotLoggedIn("a".to_owned()));
         store(&a, "hunter2-a");
         store(&b, "hunter2-b");
         store(&a, "hunter2-c");
@@ -187,7 +185,7 @@ mod tests {
         let mut accounts = a.accounts().unwrap();
         accounts.insert("b".to_owned(), accounts["a"].clone());
         fs::write(a.file(), serde_json::to_vec(&accounts).unwrap()).unwrap();
-        assert_eq!(b.read().unwrap_err(), Lack::Sealed("b".to_owned()));
+        assert_eq!(b.read().unwrap_err(), TokenError::Unseal("b".to_owned()));
     }
 
     #[test]
@@ -207,9 +205,9 @@ mod tests {
         let a = tokens(&directory, "a");
         store(&a, "hunter2");
         fs::remove_file(directory.path().join("key")).unwrap();
-        assert!(matches!(a.read().unwrap_err(), Lack::Key { .. }));
+        assert!(matches!(a.read().unwrap_err(), TokenError::Key { .. }));
         a.prepare().unwrap();
-        assert_eq!(a.read().unwrap_err(), Lack::Sealed("a".to_owned()));
+        assert_eq!(a.read().unwrap_err(), TokenError::Unseal("a".to_owned()));
     }
 
     #[tokio::test]
@@ -218,11 +216,11 @@ mod tests {
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
         let stop = Stop::default();
         let requester = requester(stop.clone());
-        let turn = a.turn(&requester).await.unwrap();
+        let lock = a.lock(&requester).await.unwrap();
         stop.by(requester.now());
-        assert_eq!(b.turn(&requester).await.unwrap_err(), ApiError::Stopped);
-        drop(turn);
-        assert!(b.turn(&requester).await.is_ok());
+        assert_eq!(b.lock(&requester).await.unwrap_err(), ApiError::Stopped);
+        drop(lock);
+        assert!(b.lock(&requester).await.is_ok());
     }
 
     proptest! {

@@ -43,8 +43,8 @@ impl Scene {
         scene
     }
 
-    fn logging_in(&self) -> LoggingIn {
-        LoggingIn::new(&self.account, self.access(), &self.data()).unwrap()
+    fn logging_in(&self) -> PersonLogin {
+        PersonLogin::new(&self.account, self.access(), &self.data()).unwrap()
     }
 
     fn log_in(&self) -> Result<(), LoginError> {
@@ -163,7 +163,7 @@ fn a_login_that_is_refused_late_or_unknown_is_one_sentence_that_says_what_to_do(
     });
     assert!(claims.contains("partner.write"), "{claims}");
     let other = Scene { account: account(&scene.cloud, key()), ..Scene::new(None, quick()) };
-    let error = LoggingIn::new(&other.account, other.access(), &other.data()).unwrap_err().to_string();
+    let error = PersonLogin::new(&other.account, other.access(), &other.data()).unwrap_err().to_string();
     assert!(error.contains("token_key_file"), "{error}");
 }
 
@@ -249,7 +249,7 @@ fn a_revoked_login_names_the_command_and_the_next_one_is_used_without_a_restart(
 fn before_anybody_has_logged_in_nothing_is_asked_and_the_command_is_named() {
     let scene = Scene::new(Some(SECRET), quick());
     let error = get(&scene.started()).unwrap_err().to_string();
-    assert!(error.contains("nobody has logged in") && error.contains("smart-me login --account a"), "{error}");
+    assert!(error.contains("is not logged in") && error.contains("smart-me login --account a"), "{error}");
     assert_eq!(scene.cloud.requests().len(), 0);
 }
 

@@ -4,7 +4,7 @@ use super::site::Site;
 use super::*;
 use crate::coverage::Seen;
 use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
-use crate::source::State;
+use crate::source::SourceState;
 use crate::wire::{self, Judged, PayloadFormat};
 use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};
 use uuid::Uuid;
@@ -67,7 +67,7 @@ impl Scene {
         let counters = WebhookCounters::of(["a".to_owned()]);
         let schedule = Devices::schedule(setting.polling.every);
         let parts = DevicesParts {
-            store: (setting.polling.mode == PollMode::Store).then(|| (site.noted(), site.inlet(Devices::KIND))),
+            store: (setting.polling.mode == PollMode::Store).then(|| (site.arrivals(), site.inlet(Devices::KIND))),
             polling: setting.polling,
             describer: None,
             counters: counters.clone(),
@@ -141,7 +141,7 @@ fn how_fresh_it_is_goes_by_the_servers_clock() {
     let setting = Setting { switches: without, ..Setting::of(PollMode::Watch) };
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
-    assert_eq!(scene.site.state(), State::Running);
+    assert_eq!(scene.site.state(), SourceState::Running);
     assert_eq!(scene.site.number("oldest_value_seconds"), None, "our clock says nothing of it");
 }
 
@@ -175,7 +175,7 @@ fn a_storm_loses_nothing_repeats_nothing_and_waits_as_long_as_it_was_told() {
     until("it was taken after all", || !scene.times(METER).is_empty());
     scene.wait_for_lists(2);
     assert_eq!(scene.times(METER), [scene.now]);
-    assert_eq!(scene.site.state(), State::Running);
+    assert_eq!(scene.site.state(), SourceState::Running);
     let requests = scene.cloud.requests();
     for (number, wait) in [(4, 2), (5, 1)] {
         assert_eq!(requests[number].status, 429);
@@ -281,7 +281,7 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
             |_, _, _| {},
         );
         scene.wait_for_lists(1);
-        assert_eq!(scene.site.state(), State::Running);
+        assert_eq!(scene.site.state(), SourceState::Running);
         assert_eq!(scene.site.number("unit_factor"), None, "the webhook brought nothing yet");
         let values = CloudDevice::new(METER, 900.0).values(scene.now);
         let samples: Vec<Sample> =
@@ -302,7 +302,7 @@ fn a_wrong_key_is_named_without_showing_it() {
     let scene = Scene::new(Setting::of(PollMode::Watch), Vec::new(), |cloud, _, _| {
         cloud.change_account("a", |account| account.logins.clear());
     });
-    until("it is refused", || scene.site.state() == State::Misconfigured);
+    until("it is refused", || scene.site.state() == SourceState::Misconfigured);
     let shown = format!("{:?}", scene.site.sources);
     assert!(shown.contains("credentials") && !shown.contains("hunter2"), "{shown}");
 }

@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::*;
-use crate::source::State;
+use crate::source::SourceState;
 use uuid::Uuid;
 
 /// A cloud, and a registrar that remembers in a directory of its own.
@@ -24,7 +24,7 @@ impl Scene {
         Self { cloud, registrar, _directory: directory }
     }
 
-    fn reconcile(&self) -> Report {
+    fn reconcile(&self) -> RegistrationReport {
         run(self.registrar.reconcile(Evidence::default(), false)).unwrap()
     }
 
@@ -57,10 +57,10 @@ fn every_switch() -> impl Iterator<Item = Switches> {
 fn it_is_made_once_and_left_alone_when_it_is_right() {
     for switches in every_switch() {
         let scene = Scene::new(switches);
-        assert!(scene.reconcile().steps[0].starts_with("register our address"));
+        assert!(scene.reconcile().steps[0].starts_with("register our URL"));
         scene.assert_right("made");
         let before = scene.cloud.requests().len();
-        assert!(scene.reconcile().is_right());
+        assert!(scene.reconcile().is_unchanged());
         assert_eq!(scene.cloud.requests().len(), before + 1, "a look is one request");
     }
 }
@@ -93,10 +93,10 @@ fn removed_disabled_duplicated_or_pointed_elsewhere_it_is_right_after_one_look()
             scene.reconcile();
             scene.cloud.change_registrations(change);
             let report = scene.reconcile();
-            assert!(!report.is_right(), "{name}");
+            assert!(!report.is_unchanged(), "{name}");
             scene.assert_right(name);
             assert!(scene.cloud.registrations("a").contains(&kept), "{name}: another program's is untouched");
-            assert!(scene.reconcile().is_right(), "{name}: and then it is quiet");
+            assert!(scene.reconcile().is_unchanged(), "{name}: and then it is quiet");
         }
     }
 }
@@ -123,10 +123,10 @@ fn a_password_changed_in_our_configuration_is_brought_to_the_vendor() {
         let with = |password: &str| {
             let credentials = Some(("u".to_owned(), Secret::new(password)));
             let memory = RegistrationFile::in_directory(directory.path());
-            Registrar::new(client(&cloud, key()), Target::new(Wanted { credentials, ..wanted() }), memory)
+            Registrar::new(client(&cloud, key()), Target::new(WantedRegistration { credentials, ..wanted() }), memory)
         };
         run(with("first").reconcile(Evidence::default(), false)).unwrap();
-        assert!(run(with("first").reconcile(Evidence::default(), false)).unwrap().is_right(), "after a restart");
+        assert!(run(with("first").reconcile(Evidence::default(), false)).unwrap().is_unchanged(), "after a restart");
         run(with("second").reconcile(Evidence::default(), false)).unwrap();
         let passwords: Vec<_> = cloud.registrations("a").into_iter().map(|it| it.password).collect();
         assert_eq!(passwords, [Some("second".to_owned())]);
@@ -160,7 +160,7 @@ fn an_answer_that_got_lost_makes_no_second_registration() {
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let scene = Scene::new(Switches::default());
     let report = run(scene.registrar.reconcile(Evidence::default(), true)).unwrap();
-    assert_eq!(report.steps, ["would register our address"]);
+    assert_eq!(report.steps, ["would register our URL"]);
     assert_eq!(scene.cloud.registrations("a"), []);
     scene.reconcile();
     let report = run(scene.registrar.remove_all(true)).unwrap();
@@ -189,8 +189,8 @@ fn the_list_says_how_ours_is_and_shows_no_path() {
     let foreign = CloudRegistration::for_all("a", "https://other.example/secret-hook");
     scene.cloud.change_registrations(|all| all.push(foreign));
     let listed = run(scene.registrar.list()).unwrap();
-    assert_eq!(listed.iter().filter(|it| it.is_right()).count(), 1);
-    assert_eq!(listed[1].standing, None);
+    assert_eq!(listed.iter().filter(|it| it.is_correct()).count(), 1);
+    assert_eq!(listed[1].state, None);
     let shown = format!("{listed:?} {}", serde_json::to_string(&listed).unwrap());
     assert!(!shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
 }
@@ -214,14 +214,14 @@ fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
     let registration = Registration::new(scene.registrar.clone(), Evidence::default, site.clock.clone());
     site.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
     until("it is made", || site.number("changes") == Some(1.0));
-    assert_eq!((site.state(), site.number("registrations_of_others")), (State::Running, Some(1.0)));
+    assert_eq!((site.state(), site.number("registrations_of_others")), (SourceState::Running, Some(1.0)));
     scene.cloud.change_registrations(|all| all.retain(|it| it.url != ADDRESS));
     until("it is made again", || site.number("changes") == Some(2.0));
     scene.assert_right("removed");
-    assert!(site.text("last_change").unwrap().contains("register our address"));
+    assert!(site.text("last_change").unwrap().contains("register our URL"));
     let right_at = site.text("right_at");
     until("it is looked at again", || site.text("right_at") != right_at);
     scene.cloud.change_account("a", |account| account.logins.clear());
-    until("it is refused", || site.state() == State::Misconfigured);
+    until("it is refused", || site.state() == SourceState::Misconfigured);
     assert!(site.description().why.as_ref().unwrap().contains("credentials"));
 }

@@ -4,7 +4,7 @@ use super::site::Site;
 use super::*;
 use crate::coverage::{self, SLOT_NS, Seen, Slot};
 use crate::reading::{Flags, MeterId, UnixNanos};
-use crate::source::State;
+use crate::source::SourceState;
 use meterline_load::cloud::CloudDevice;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ impl Scene {
         site.coverage.judge(site.clock.now());
         let client = site.client(Account { reach, ..account(&cloud, key()) });
         let inlet = site.inlet(GapRepair::KIND);
-        let repair = GapRepair::new(client, site.noted(), inlet, site.stop(), site.clock.clone());
+        let repair = GapRepair::new(client, site.arrivals(), inlet, site.stop(), site.clock.clone());
         site.sources.start_polled("a", GapRepair::KIND, GapRepair::SCHEDULE, repair);
         Self { site, cloud, now }
     }
@@ -114,7 +114,7 @@ fn an_account_without_a_licence_is_refused_once_and_shown() {
         let scene = Scene::new(Switches { past_refusal, ..Switches::default() }, 20, |account, _| {
             account.is_professional = false;
         });
-        until("it is refused", || scene.site.state() == State::Misconfigured);
+        until("it is refused", || scene.site.state() == SourceState::Misconfigured);
         assert_eq!(scene.cloud.requests().len(), 1);
         assert_eq!(scene.gap().asked, 0, "it is not taken for empty");
     }
@@ -142,6 +142,6 @@ fn a_partner_asks_for_the_past_of_its_customers() {
 fn a_device_that_is_not_the_accounts_is_no_reason_to_stop() {
     let scene = Scene::new(Switches::default(), 20, |account, _| account.devices.clear());
     until("it was asked for", || scene.gap().asked == 1);
-    until("it runs", || scene.site.state() == State::Running);
+    until("it runs", || scene.site.state() == SourceState::Running);
     assert!(scene.fetched().is_empty());
 }

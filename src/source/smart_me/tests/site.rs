@@ -7,7 +7,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
-use crate::source::{Description, Fact, Inlet, Keep, Sources, State};
+use crate::source::{Description, Fact, Inlet, Keep, SourceState, Sources};
 use crate::wire::{self, PayloadFormat};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -50,18 +50,18 @@ impl Site {
         Inlet::new("a", kind, self.ingest.source("a", SourceOptions::default()).unwrap(), Keep::All)
     }
 
-    /// Gap detection that is never behind: all that will ever be journaled is noted.
-    pub(super) fn noted(&self) -> Noted {
+    /// Gap detection that is never behind: all future records count as noted.
+    pub(super) fn arrivals(&self) -> Arrivals {
         self.coverage.reached(Sequence(u64::MAX));
-        Noted::new(self.coverage.clone(), self.journal.clone())
+        Arrivals::new(self.coverage.clone(), self.journal.clone())
     }
 
-    /// The only source's description as of its last turn.
+    /// The only source's description after its last run.
     pub(super) fn description(&self) -> Arc<Description> {
         self.sources.descriptions().remove(0)
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> SourceState {
         self.description().state
     }
 

@@ -1,14 +1,14 @@
-//! The numbers by which smart-me says what a device is. A number that is not known is kept.
+//! smart-me's numbers for kinds of devices. Unknown numbers are kept.
 
-/// `deviceEnergyType`: what a device measures.
+/// `deviceEnergyType`: the measured medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct EnergyType(pub i64);
 
-/// `meterSubType`: what in particular.
+/// `meterSubType`: a refinement of the energy type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct SubType(pub i64);
 
-/// `familyType`: which product it is.
+/// `familyType`: the product family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Family(pub i64);
 
@@ -31,7 +31,7 @@ impl EnergyType {
     pub const RS485_GATEWAY: Self = Self(9);
     /// 11.
     pub const COMPRESSED_AIR: Self = Self(11);
-    /// 12: what a photovoltaic plant gives.
+    /// 12: a photovoltaic plant.
     pub const SOLAR_LOG: Self = Self(12);
 
     /// What it is in plain words, where the number is known.

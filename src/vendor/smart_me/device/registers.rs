@@ -1,18 +1,17 @@
-//! The fields of a device as registers.
+//! Maps the fields of a device to registers.
 //!
-//! Codes are those that the webhook is known to use, where there are some; for the
-//! rest the registry has some of the range for manufacturers. Invariants: net is never
-//! stored as import; a number whose unit is not known is no sample; each register is
-//! there once.
+//! Registers have the webhook's OBIS codes where those are known, otherwise the registry's
+//! codes from the manufacturers' range. Invariants: net is never stored as import; a value
+//! with an unknown unit gives no sample; each register occurs at most once.
 
 use super::kinds::{EnergyType, SubType};
 use super::units::{Quantity, unit};
 use crate::reading::{Obis, Sample};
 use crate::vendor::smart_me::Fields;
 
-/// Characters kept of a unit's text that is not known.
+/// Characters kept of an unknown unit.
 const UNIT_CHARS_MAX: usize = 20;
-/// Counters of tariffs are rounded one by one: their sum is the total within so many kWh.
+/// Largest difference in kWh between the total and the sum of the tariffs, which are rounded one by one.
 const SUM_TOLERANCE: f64 = 0.01;
 
 const TEMPERATURE: Obis = own(1, 0);
@@ -21,7 +20,7 @@ const OTHER_ENERGY: Obis = own(8, 0);
 const OTHER_VOLUME: Obis = own(9, 0);
 const OTHER_POWER: Obis = own(10, 0);
 
-/// Fields without a unit beside them: in base units, or states.
+/// Fields without a unit field: in base units, or states.
 const PLAIN: [(&str, Obis); 24] = [
     ("voltagel1", electricity(32, 7, 0)),
     ("voltagel2", electricity(52, 7, 0)),
@@ -48,7 +47,7 @@ const PLAIN: [(&str, Obis); 24] = [
     ("digitaloutput1", Obis([99, 0, 12, 1, 1, 255])),
     ("digitaloutput2", Obis([99, 0, 12, 1, 2, 255])),
 ];
-/// What a device gives that does not tell its phases apart; with phases it repeats L1.
+/// Fields of a device without phases; on a device with phases they repeat L1.
 const WITHOUT_PHASES: [(&str, &str, Obis); 2] =
     [("voltage", "voltagel1", electricity(12, 7, 0)), ("current", "currentl1", electricity(11, 7, 0))];
 /// Power: export is negative.
@@ -58,7 +57,7 @@ const POWERS: [(&str, Obis); 4] = [
     ("activepowerl2", electricity(41, 7, 0)),
     ("activepowerl3", electricity(61, 7, 0)),
 ];
-/// Counters of a tariff: net, import, export.
+/// Counters of each tariff: net, import, export.
 const TARIFFS: [[&str; 3]; 4] = [
     ["counterreadingt1", "counterreadingimportt1", "counterreadingexportt1"],
     ["counterreadingt2", "counterreadingimportt2", "counterreadingexportt2"],
@@ -70,12 +69,12 @@ const fn electricity(c: u8, d: u8, e: u8) -> Obis {
     Obis([1, 0, c, d, e, 255])
 }
 
-/// Codes for which nobody shows another; C 128 to 199 is the manufacturers' range.
+/// Codes of our own, where no other source defines one; C 128 to 199 is the manufacturers' range.
 const fn own(d: u8, e: u8) -> Obis {
     Obis([0, 0, 128, d, e, 255])
 }
 
-/// What goes through a meter.
+/// The measured medium.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Medium {
     Electricity,
@@ -89,7 +88,7 @@ enum Medium {
     Other,
 }
 
-/// The samples, and the texts of units that are not known.
+/// Returns the samples and the unknown units.
 pub(super) fn read(fields: &Fields, energy: EnergyType, sub: SubType) -> (Vec<Sample>, Vec<String>) {
     if matches!(energy, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY) {
         return (Vec::new(), Vec::new());
@@ -97,9 +96,9 @@ pub(super) fn read(fields: &Fields, energy: EnergyType, sub: SubType) -> (Vec<Sa
     let mut registers = Registers { fields, samples: Vec::new(), unknown_units: Vec::new() };
     match medium(energy, sub) {
         Medium::Electricity => registers.electricity(),
-        other => registers.of_a_medium(other),
+        other => registers.other_medium(other),
     }
-    registers.plain();
+    registers.unitless();
     (registers.samples, registers.unknown_units)
 }
 
@@ -115,7 +114,7 @@ fn medium(energy: EnergyType, sub: SubType) -> Medium {
         EnergyType::HEAT_COST_ALLOCATOR => Medium::Allocator,
         EnergyType::COMPRESSED_AIR => Medium::CompressedAir,
         EnergyType::TEMPERATURE => Medium::Other,
-        // Virtual meters, devices of other programs: of any medium.
+        // Virtual meters and devices of other programs can have any medium.
         _ => match sub {
             SubType::ELECTRICITY | SubType::CHARGING_STATION => Medium::Electricity,
             SubType::WATER => Medium::ColdWater,
@@ -143,8 +142,8 @@ impl Registers<'_> {
         }
     }
 
-    /// The factor to Wh or W of what stands beside this unit; `None`, and noted where
-    /// something does, when it is another.
+    /// The factor to Wh or W of the fields `of`, whose unit is in the field `named`. `None`
+    /// if all are absent; also `None` for another unit, which is noted.
     fn factor(&mut self, of: &[&str], named: &str) -> Option<f64> {
         of.iter().find_map(|name| self.fields.number(name))?;
         let wanted = if named == "counterreadingunit" { Quantity::Energy } else { Quantity::Power };
@@ -156,8 +155,8 @@ impl Registers<'_> {
         None
     }
 
-    /// Total and tariffs. `CounterReading` is import minus export and has a code of its
-    /// own, for where nothing else is there.
+    /// Adds total and tariffs. `CounterReading` is import minus export; it has its own code
+    /// and is used only without import and export.
     fn counters(&mut self, factor: f64) {
         let number = |name: &str| self.fields.number(name);
         let (net, import, export) =
@@ -178,8 +177,8 @@ impl Registers<'_> {
         }
     }
 
-    /// What the tariffs beside a total are of: where they add up to net, they are net,
-    /// and import as long as nothing was exported; otherwise nobody knows.
+    /// The C value of the tariff counters. If they add up to net, they are net; without any
+    /// export, net is import. Otherwise their meaning is unknown: `None`.
     fn code_of_net_tariffs(&self, net: Option<f64>, split: Option<(f64, f64)>, factor: f64) -> Option<u8> {
         let (import, export) = split?;
         let sum: f64 = TARIFFS.iter().filter_map(|[name, ..]| self.fields.number(name)).sum();
@@ -187,8 +186,8 @@ impl Registers<'_> {
         is_net.then_some(if export == 0.0 { 1 } else { 16 })
     }
 
-    /// A meter of anything else counts one thing, in the unit beside it.
-    fn of_a_medium(&mut self, medium: Medium) {
+    /// Adds the one counter of a meter of another medium.
+    fn other_medium(&mut self, medium: Medium) {
         let reading = self.fields.number("counterreading").or_else(|| self.fields.number("counterreadingimport"));
         if medium == Medium::Allocator {
             self.add(Obis([4, 0, 128, 0, 0, 255]), reading, 1.0);
@@ -211,7 +210,7 @@ impl Registers<'_> {
         }
     }
 
-    fn plain(&mut self) {
+    fn unitless(&mut self) {
         for (name, code) in PLAIN {
             self.add(code, self.fields.number_or_switch(name), 1.0);
         }
@@ -242,7 +241,7 @@ impl Registers<'_> {
     }
 }
 
-/// The counter of a medium other than electricity.
+/// The counter register of a medium other than electricity.
 fn counter(medium: Medium, quantity: Quantity) -> Option<Obis> {
     Some(match (medium, quantity) {
         (Medium::Heat, Quantity::Energy) => Obis([6, 0, 1, 0, 0, 255]),

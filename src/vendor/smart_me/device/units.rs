@@ -1,6 +1,6 @@
-//! The units that smart-me writes beside its numbers, and what they are in base units.
+//! smart-me's units and their factors to base units.
 
-/// What a number is of, in base units: Wh, W, m3, m3/h, degC.
+/// A physical quantity. Base units: Wh, W, m3, m3/h, degC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantity {
     Energy,
@@ -10,8 +10,8 @@ pub(super) enum Quantity {
     Temperature,
 }
 
-/// Every text that is known: what it is of, and the factor to the base unit. Only kW,
-/// kWh, m3, m3/h and degC are named by the vendor; the rest are their usual relatives.
+/// Every known unit: its quantity and its factor to the base unit. The vendor documents
+/// only kW, kWh, m3, m3/h and degC; the rest are common variants.
 const UNITS: [(&str, Quantity, f64); 16] = [
     ("Wh", Quantity::Energy, 1.0),
     ("kWh", Quantity::Energy, 1e3),
@@ -31,7 +31,7 @@ const UNITS: [(&str, Quantity, f64); 16] = [
     ("C", Quantity::Temperature, 1.0),
 ];
 
-/// What a text says. Letters count as written: a milliwatt is no megawatt.
+/// Parses a unit, case-sensitively: mW is not MW.
 pub(super) fn unit(text: &str) -> Option<(Quantity, f64)> {
     let text = text.trim();
     UNITS.iter().find(|(known, ..)| *known == text).map(|(_, quantity, factor)| (*quantity, *factor))

@@ -3,13 +3,13 @@
 //! It serves nothing by itself: the listener, the connections and the requests use it.
 
 use super::access::AccessList;
-use super::activity::Overdue;
+use super::activity::TimedOut;
 use super::answer::LABELS;
 use super::bounds::Bounds;
 use super::config::{Account, Config, ConfigError};
 use super::heads::HeadLog;
 use super::logins::FailedLogins;
-use super::seats::Seats;
+use super::permits::ConnectionPermits;
 use super::tls::{Tls, TlsError};
 use crate::clock::Clock;
 use crate::ingest::{Entrance, Ingest};
@@ -25,11 +25,11 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// What all connections share.
-pub(super) struct Site {
+pub(super) struct ServerState {
     pub(super) access: AccessList,
-    pub(super) accounts: Vec<SiteAccount>,
+    pub(super) accounts: Vec<ServerAccount>,
     /// Answers to requests without valid credentials.
-    pub(super) strangers: [Counter; LABELS.len()],
+    pub(super) unauthenticated: [Counter; LABELS.len()],
     pub(super) in_flight: Semaphore,
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
@@ -38,7 +38,7 @@ pub(super) struct Site {
     pub(super) tls: Option<Tls>,
     pub(super) behind_proxy: Vec<IpNet>,
     pub(super) failed_logins: FailedLogins,
-    pub(super) seats: Arc<Seats>,
+    pub(super) permits: Arc<ConnectionPermits>,
     pub(super) heads: Option<HeadLog>,
     ingest: Ingest,
     connections: Gauge,
@@ -46,7 +46,7 @@ pub(super) struct Site {
 }
 
 /// An account with its way in.
-pub(super) struct SiteAccount {
+pub(super) struct ServerAccount {
     pub(super) entrance: Entrance,
     pub(super) format: PayloadFormat,
     pub(super) answers: [Counter; LABELS.len()],
@@ -90,8 +90,8 @@ pub enum StartError {
     Tls(#[from] TlsError),
 }
 
-impl Site {
-    /// A site of these accounts; `heads` notes their heads, where it is wanted.
+impl ServerState {
+    /// A server of these accounts; `heads` notes their heads, where it is wanted.
     pub(super) fn new(
         config: &Config,
         tls: Option<Tls>,
@@ -103,12 +103,12 @@ impl Site {
             let entrance = ingest.source(&account.name, account.source);
             let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
             let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
-            Ok(SiteAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
+            Ok(ServerAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
         };
         Ok(Self {
             access: AccessList::new(&config.accounts),
             accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
-            strangers: answers(""),
+            unauthenticated: answers(""),
             in_flight: Semaphore::new(config.bounds.in_flight_bytes_max),
             bounds: config.bounds,
             clock,
@@ -117,7 +117,7 @@ impl Site {
             tls,
             behind_proxy: config.behind_proxy.clone(),
             failed_logins: FailedLogins::new(),
-            seats: Arc::new(Seats::new(config.accounts.len(), config.bounds.account_connections_max)),
+            permits: Arc::new(ConnectionPermits::new(config.accounts.len(), config.bounds.account_connections_max)),
             heads,
             ingest: ingest.clone(),
             connections: metrics::gauge("meterline_webhook_connections", &[]),
@@ -127,7 +127,7 @@ impl Site {
 
     /// Shows what the gauges show.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-    pub(super) fn look(&self, connections: usize) {
+    pub(super) fn update_gauges(&self, connections: usize) {
         self.ingest.look();
         self.connections.set(connections as f64);
         self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
@@ -148,10 +148,10 @@ impl ClosedCounters {
         }
     }
 
-    pub(super) fn count(&self, overdue: Overdue) {
-        match overdue {
-            Overdue::Header => self.header.increment(1),
-            Overdue::Idle => self.idle.increment(1),
+    pub(super) fn count(&self, timed_out: TimedOut) {
+        match timed_out {
+            TimedOut::Header => self.header.increment(1),
+            TimedOut::Idle => self.idle.increment(1),
         }
     }
 }
@@ -163,8 +163,8 @@ fn answers(account: &str) -> [Counter; LABELS.len()] {
     })
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for ServerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Site")
+        f.write_str("ServerState")
     }
 }
