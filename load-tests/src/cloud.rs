@@ -25,7 +25,7 @@ pub use accounts::{CloudAccount, CloudLogin};
 pub use devices::{CloudDevice, CloudGateway, DeviceKind};
 pub use registrations::CloudRegistration;
 pub use request::{Fault, Received};
-pub use sender::{CloudSender, Sending, Sent};
+pub use sender::{CloudSender, SenderOptions, Sent};
 pub use switches::{LoginSwitches, Rotation, Switches};
 
 use server::Server;
@@ -108,7 +108,7 @@ impl Cloud {
     ///
     /// # Errors
     /// If no thread is available.
-    pub fn send(&self, how: Sending, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
+    pub fn send(&self, how: SenderOptions, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
         CloudSender::start(Arc::clone(&self.state), how, now_ns)
     }
 

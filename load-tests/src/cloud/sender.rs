@@ -24,7 +24,7 @@ const REPEATS_MAX: usize = 1000;
 
 /// Settings of the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sending {
+pub struct SenderOptions {
     /// Time between two live readings of a device; registrations are checked as often.
     pub live_every: Duration,
     /// Devices of one post at most.
@@ -37,7 +37,7 @@ pub struct Sending {
     pub repeats: bool,
 }
 
-impl Default for Sending {
+impl Default for SenderOptions {
     /// One device per post each second, nothing stored, offline time is sent later,
     /// nothing is repeated.
     fn default() -> Self {
@@ -93,12 +93,12 @@ struct Control {
 impl CloudSender {
     pub(super) fn start(
         state: Arc<Mutex<State>>,
-        how: Sending,
+        how: SenderOptions,
         now_ns: impl Fn() -> i64 + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let for_thread = Arc::clone(&shared);
-        let mut turns = Turns {
+        let mut state = SenderState {
             state,
             how,
             shared: for_thread,
@@ -107,9 +107,9 @@ impl CloudSender {
             repeats: VecDeque::new(),
         };
         let thread = std::thread::Builder::new().name("cloud-sender".to_owned()).spawn(move || {
-            while let Some(is_paused) = turns.shared.next(turns.how.live_every) {
-                turns.turn(now_ns(), is_paused);
-                locked(&turns.shared.sent).turns += 1;
+            while let Some(is_paused) = state.shared.next(state.how.live_every) {
+                state.turn(now_ns(), is_paused);
+                locked(&state.shared.sent).turns += 1;
             }
         })?;
         Ok(Self { shared, thread: Some(thread) })
@@ -164,9 +164,9 @@ impl Shared {
 }
 
 /// The thread's state.
-struct Turns {
+struct SenderState {
     state: Arc<Mutex<State>>,
-    how: Sending,
+    how: SenderOptions,
     shared: Arc<Shared>,
     /// The last quarter-hour of each device that was sent, or lost.
     sent_until: HashMap<Uuid, i64>,
@@ -175,7 +175,7 @@ struct Turns {
     repeats: VecDeque<(CloudRegistration, Body)>,
 }
 
-impl Turns {
+impl SenderState {
     fn turn(&mut self, now_ns: i64, is_paused: bool) {
         let (registrations, accounts) = {
             let state = locked(&self.state);
