@@ -97,7 +97,7 @@ struct Json {
 
 impl Polled for Json {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        // Small devices have few sockets: none is kept open between turns.
+        // Small devices have few sockets, so none stays open between polls.
         let mut request = hyper::Request::get(self.uri.clone()).header(CONNECTION, "close");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);

@@ -1,27 +1,26 @@
 //! The webhook: senders post bodies here, and a 200 means "on disk".
 //!
-//! One hyper connection a task, HTTP/1.1 and HTTP/2 on one port, with TLS or in the
-//! clear; one path an account, HTTP Basic. What its bodies are is the account's
-//! configuration. It knows ingest and no sink. Everything is bounded by
-//! [`Bounds`]: connections and bytes of bodies in flight, in total and for each
-//! account; handshake, header, idle and body times; a body's size before and after
-//! inflation. Who has no valid credentials gives way and, when guessing, waits.
+//! One task per connection (hyper), HTTP/1.1 and HTTP/2 on one port, with or without TLS;
+//! one path per account, HTTP Basic. The account's configuration sets the format of its
+//! bodies. It knows ingest and no sink. [`Bounds`] limits everything: connections and body
+//! bytes in flight, in total and per account; handshake, header, idle and body times; a
+//! body's size before and after inflation. Unauthenticated connections are displaced when
+//! all are in use, and repeated failed logins are answered with a delay.
 //!
-//! **Answers.** 200 without a body: safe on disk (or empty). 401 with a challenge
-//! for whatever has no valid credentials for its path, known or not: the same
-//! bytes, after the same work, before any of the body is asked for. 404 for an unknown
-//! path only where no account at all has credentials, so that there is nothing to
-//! hide. 405 for another method than POST, on the path with valid credentials. 408 for a body that stalls or trickles. 413 beyond the size limit.
-//! 400 for a broken or unknown compression, and for an unreadable body where the
-//! account wants that. 503 with Retry-After when the body cannot be kept now.
+//! **Answers.** 200 without a body: safe on disk (or empty). 401 with a challenge for any
+//! request without valid credentials for its path, known or not: the same bytes, after the
+//! same work, before the body is read. 404 for an unknown path only if no account has
+//! credentials, so that there is nothing to hide. 405 for another method than POST, with
+//! valid credentials. 408 for a body that stalls or trickles. 413 beyond the size limit. 400
+//! for a broken or unknown compression, and for an undecodable body if the account wants
+//! that. 503 with Retry-After when the body cannot be stored now.
 //!
-//! **Copies of a body.** The socket is read into hyper's buffer (one copy, by the
-//! kernel). A body that hyper hands over in one piece, as it does when head and
-//! body fit into its buffer, is decoded and appended from that buffer; one that
-//! comes in several pieces is joined once (one more copy). A compressed body is
-//! inflated once into a buffer of its own. The journal copies it into its group
-//! buffer, which is what is written. So: one copy of ours for a body in one piece,
-//! two for one in several pieces or compressed, three for both.
+//! **Copies of a body.** The kernel copies the socket into hyper's buffer. A body in one
+//! piece, as when head and body fit into that buffer, is decoded and appended from there;
+//! several pieces are joined once (one more copy). A compressed body is inflated once into
+//! its own buffer. The journal copies it into its group buffer, which is written. So we
+//! make one copy of a body in one piece, two of one in several pieces or compressed, three
+//! of both.
 
 mod access;
 mod activity;

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_ours_however_it_is_written() {
+    fn a_url_is_ours_in_any_notation() {
         let ours = wanted("https://Meter.example/smart-me/4f1c");
         assert!(ours.is_at("https://meter.example:443/smart-me/4f1c"));
         for other in [
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_shown() {
+    fn possible_secrets_are_not_shown() {
         let shown = format!("{:?}", wanted("https://meter.example/secret-path"));
         assert!(shown.contains("meter.example") && !shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
     }

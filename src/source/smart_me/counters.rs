@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_what_is_remembered() {
+    fn the_number_of_remembered_meters_is_bounded() {
         let counters = noted(&[(0, 1.0)]);
         for number in 0..METERS_MAX as u128 + 10 {
             let point = Point { at: at(1), values: [Some(1.0), None] };

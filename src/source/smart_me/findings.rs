@@ -27,10 +27,10 @@ impl Account {
         self.password.as_ref().is_ok_and(PasswordFile::is_rotating)
     }
 
-    /// Whether a person has logged in, where the account needs that.
+    /// The state of a person's login; `None` for other login methods.
     #[must_use]
     pub fn login_state(&self, access: &Access) -> Option<Finding> {
-        matches!(self.login, Login::User { .. }).then(|| match access.look() {
+        matches!(self.login, Login::User { .. }).then(|| match access.check_login() {
             Ok(()) => Finding::new(Level::Good, format!("account '{}' is logged in", self.name)),
             Err(error) => Finding::new(Level::Warning, error.to_string()),
         })

@@ -1,6 +1,6 @@
 //! Plans the steps to exactly one correct registration of our URL. Pure.
 //!
-//! A registration is ours if it posts to our URL, whoever created it; all others belong to
+//! A registration is ours if it posts to our URL, regardless of its creator; all others belong to
 //! other programs and are never touched. A wrong registration is replaced, because the API
 //! cannot change one. Invariant: nothing is removed before the correct one exists, except
 //! where the server refuses duplicates.
@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_done_to_a_right_one_and_one_is_made_where_none_is() {
+    fn a_correct_registration_stays_and_a_missing_one_is_created() {
         assert_eq!(steps(&[listed(1)]), []);
         assert_eq!(steps(&[]), [Step::Create]);
         assert_eq!(steps(&[Registration { url: "https://m.example/other".into(), ..listed(1) }]), [Step::Create]);
     }
 
     #[test]
-    fn what_is_wrong_is_replaced_and_named() {
+    fn a_wrong_registration_is_replaced_and_named() {
         let off = Registration { kind: RegistrationKind::Disabled, ..listed(1) };
         assert_eq!(steps(&[off]), [Step::Create, remove(1, RegistrationState::Disabled)]);
         let one_meter = Registration { kind: RegistrationKind::Meter, ..listed(1) };
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_not_shown_is_judged_by_what_is_remembered_and_seen() {
+    fn a_hidden_password_is_judged_by_the_file_and_the_webhooks_requests() {
         let hidden = Registration { password: None, ..listed(1) };
         let of = |evidence, credentials| state_of(&wanted(), &hidden, evidence, credentials);
         let (quiet, challenged) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });

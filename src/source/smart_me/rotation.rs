@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn both_passwords_are_there_until_the_one_before_is_retired() {
+    fn both_passwords_are_readable_until_the_previous_one_is_removed() {
         let (_directory, file) = file();
         assert_eq!(file.read().unwrap(), Passwords { present: Secret::new("old"), before: None });
         assert!(file.begin().unwrap());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_after_the_first_step_is_gone_on_from_and_a_link_stays_one() {
+    fn a_rotation_continues_after_a_kill_and_a_link_stays_a_link() {
         let (directory, file) = file();
         fs::write(file.before(), "old").unwrap();
         assert!(file.begin().unwrap());
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_or_written_changes_nothing_and_is_named() {
+    fn an_unreadable_or_unwritable_file_changes_nothing_and_is_named() {
         let (_directory, file) = file();
         fs::create_dir(with_suffix(&file.before(), ".new")).unwrap();
         assert!(file.begin().unwrap_err().to_string().contains("password.before"));

@@ -144,7 +144,7 @@ fn a_token_is_used_until_shortly_before_its_end_and_renewed_when_it_is_refused()
 }
 
 #[test]
-fn what_is_asked_is_repeated_after_trouble_and_waits_as_long_as_it_is_told() {
+fn a_get_is_retried_after_a_failure_and_waits_as_long_as_the_server_asks() {
     let cloud = cloud(Switches::default());
     for fault in [Fault::Status(429, Some(2)), Fault::Status(524, None), Fault::Cut] {
         cloud.fail_next(1, fault);
@@ -180,7 +180,7 @@ fn a_stop_ends_the_wait() {
 }
 
 #[test]
-fn what_is_made_is_not_made_twice() {
+fn a_post_is_not_executed_twice() {
     let cloud = cloud(Switches::default());
     let body = wanted();
     for (fault, error) in [(Fault::DoneAndCut, "not known"), (Fault::Status(524, None), "not known")] {
@@ -192,7 +192,7 @@ fn what_is_made_is_not_made_twice() {
 }
 
 #[test]
-fn a_server_that_repeats_what_it_was_sent_puts_no_secret_into_an_error() {
+fn a_server_that_echoes_the_request_puts_no_secret_into_an_error() {
     let cloud = cloud(Switches { allows_duplicates: false, ..Switches::default() });
     let client = client(&cloud, key());
     run(client.post(LIST, wanted().as_new().to_json())).unwrap();

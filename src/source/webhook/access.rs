@@ -1,9 +1,9 @@
-//! Who may post where: the one place that decides between going on, 401 and 404.
+//! Access control: decides between an account, 401 and 404.
 //!
-//! The path is looked up by its digest, and what is presented is compared with as
-//! many digests for an unknown path as for a known one; so neither the answer nor
-//! the time it takes tells whether a path exists. Only where no account at all has
-//! credentials there is nothing to hide: then an unknown path is 404.
+//! A path is looked up by its digest, and the presented credentials are compared with
+//! equally many digests for unknown and known paths. So neither the answer nor its time
+//! reveals whether a path exists. If no account has credentials, there is nothing to hide,
+//! and an unknown path is 404.
 
 use super::config::Account;
 use super::credentials::{Credentials, Pairs, Presented};
@@ -12,18 +12,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a request may do.
+/// The decision about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Post as the account of this index.
+    /// Accepted, for the account with this index.
     Account(usize),
-    /// Learn that there is nothing here, because nothing here is protected.
+    /// 404: unknown path, and no account has credentials.
     NotFound,
-    /// Learn nothing.
+    /// 401.
     Challenge,
 }
 
-/// How often an account's path was asked for.
+/// Number of requests to an account's path, by result.
 #[derive(Debug, Default)]
 pub struct AuthCounts {
     accepted: AtomicU64,
@@ -31,13 +31,13 @@ pub struct AuthCounts {
 }
 
 impl AuthCounts {
-    /// With credentials that are valid.
+    /// Requests with valid credentials.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// With others, or none.
+    /// Requests with wrong or no credentials.
     #[must_use]
     pub fn challenged(&self) -> u64 {
         self.challenged.load(Ordering::Relaxed)
@@ -53,7 +53,7 @@ impl AuthCounts {
 pub(super) struct AccessList {
     by_path: HashMap<[u8; 32], usize>,
     entries: Vec<Entry>,
-    /// Compared with where the path is unknown, and counted.
+    /// Used for unknown paths, to spend the same time.
     decoy: Entry,
     all_open: bool,
 }
@@ -75,7 +75,7 @@ impl AccessList {
         }
     }
 
-    /// What a request to `path` may do that presents this.
+    /// Decides about a request to `path` with these credentials.
     pub(super) fn of(&self, path: &str, presented: &Presented) -> Decision {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index)).unwrap_or(&self.decoy);
@@ -88,7 +88,7 @@ impl AccessList {
         }
     }
 
-    /// How often each account's path was asked for, in the accounts' order.
+    /// Each account's request counts, in the accounts' order.
     pub(super) fn auth_counts(&self) -> impl Iterator<Item = &Arc<AuthCounts>> {
         self.entries.iter().map(|entry| &entry.auth_counts)
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_pairs_are_those_of_the_next_request_and_it_is_seen_who_still_has_the_old_one() {
+    fn changed_pairs_hold_from_the_next_request_and_uses_of_the_second_are_counted() {
         let list = two();
         let pairs = list.pairs().next().unwrap();
         pairs.replace(&[Credentials::new("x", "newest"), Credentials::new("x", "new")]);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accounts_path_counts_who_asked_for_it() {
+    fn requests_to_an_accounts_path_are_counted_by_result() {
         let list = two();
         for (path, presented) in [("/x", basic("x", "old")), ("/x", basic("x", "wrong")), ("/z", basic("x", "old"))] {
             list.of(path, &presented);

@@ -1,30 +1,29 @@
-//! What a connection is doing, and when it has done nothing for too long.
+//! The activity of a connection, and its header and idle timers.
 //!
-//! hyper's own header limit also runs while a connection is idle between two
-//! requests, and arms a timer for every request. So it is off, and this takes its
-//! place: the transport and the requests leave marks here, which cost nothing, and
-//! the connection's task looks at them a few times within every limit. A limit is
-//! therefore kept to a quarter of itself.
+//! hyper's header timeout also runs while a connection is idle between two requests, and
+//! arms a timer for every request. So it is off and replaced by this: the transport and
+//! the requests set cheap flags here, and the connection's task checks them a few times
+//! within each limit. A limit is therefore accurate to a quarter of itself.
 
 use super::bounds::Bounds;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Looks within the shortest limit.
+/// Checks within the shortest limit.
 const CHECKS_PER_LIMIT: u32 = 4;
 
-/// The marks of one connection.
+/// The activity flags of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     requests_begun: AtomicU64,
     requests_open: AtomicU32,
-    /// Bytes came since the last request ended: a head has begun.
+    /// Bytes arrived since the last request ended: a head has begun.
     head_begun: AtomicBool,
-    /// A request with valid credentials was here.
+    /// There was a request with valid credentials.
     trusted: AtomicBool,
-    /// Requests share the connection, so that bytes need not belong to a head.
+    /// Requests share the connection, so bytes need not belong to a head.
     multiplexed: AtomicBool,
-    /// A request was answered before its body had been read.
+    /// A request was answered before its body was read.
     body_left: AtomicBool,
 }
 
@@ -45,7 +44,7 @@ impl Activity {
         self.body_left.load(Ordering::Relaxed)
     }
 
-    /// A request is open until the guard goes.
+    /// Opens a request, until the guard is dropped.
     pub(super) fn begin(&self, multiplexed: bool) -> OpenRequest<'_> {
         self.multiplexed.store(multiplexed, Ordering::Relaxed);
         self.requests_begun.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +53,7 @@ impl Activity {
     }
 }
 
-/// A request that has no answer yet.
+/// A request without an answer yet.
 #[derive(Debug)]
 pub(super) struct OpenRequest<'a>(&'a Activity);
 
@@ -65,16 +64,16 @@ impl Drop for OpenRequest<'_> {
     }
 }
 
-/// Why a connection is closed by us.
+/// The expired timer of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimedOut {
-    /// Its request's head is not whole.
+    /// The request's head is not complete.
     Header,
-    /// Nothing begins.
+    /// No request began.
     Idle,
 }
 
-/// Looks at a connection's marks.
+/// The header and idle timer of a connection.
 #[derive(Debug)]
 pub(super) struct IdleTimer {
     header_timeout: Duration,
@@ -95,12 +94,12 @@ impl IdleTimer {
         }
     }
 
-    /// Time between two looks.
+    /// The time between two checks.
     pub(super) fn period(bounds: &Bounds) -> Duration {
         bounds.header_timeout / CHECKS_PER_LIMIT
     }
 
-    /// Whether the connection has done nothing for too long.
+    /// The expired timer, if any.
     pub(super) fn check(&mut self, activity: &Activity, now: Instant) -> Option<TimedOut> {
         let begun = activity.requests_begun.load(Ordering::Relaxed);
         if begun != self.requests_seen || activity.requests_open.load(Ordering::Relaxed) > 0 {
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_request_is_never_overdue_here() {
+    fn an_open_request_never_times_out_here() {
         let mut busy = Watched::new();
         let activity = std::mem::take(&mut busy.activity);
         let open = activity.begin(false);
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_on_a_multiplexed_connection_are_no_head() {
+    fn bytes_on_a_multiplexed_connection_are_not_a_head() {
         let mut shared = Watched::new();
         shared.activity.trust();
         drop(shared.activity.begin(true));

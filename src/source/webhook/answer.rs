@@ -1,4 +1,4 @@
-//! The answers and their bytes.
+//! The answers to requests, and their bytes.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -7,31 +7,31 @@ use hyper::{Response, StatusCode};
 use std::fmt::Display;
 use std::time::Duration;
 
-/// What a request is told.
+/// An answer to a request.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// 200: safe on disk.
     Safe,
     /// 401: no valid credentials for this path.
     Challenge,
-    /// 404: nothing here, and nothing to hide.
+    /// 404: unknown path, and no path is secret.
     NotFound,
     /// 405: only POST.
     Method,
-    /// 408: the body did not come in time.
+    /// 408: the body did not arrive in time.
     Timeout(&'static str),
     /// 413: the body is too large.
     TooLarge(String),
-    /// 400: the body cannot be used as it is.
+    /// 400: the body cannot be used.
     Broken(String),
-    /// 503: not now.
+    /// 503: the body cannot be stored now.
     Unavailable(&'static str, Duration),
 }
 
-/// Labels of the answers in the metrics, by [`Answer::index`]; the last stands for
-/// a request whose sender went away.
+/// Metric labels of the answers, by [`Answer::index`]; the last is for requests whose
+/// sender disconnected.
 pub(super) const LABELS: [&str; 9] = ["200", "401", "404", "405", "408", "413", "400", "503", "none"];
-/// The label of requests whose sender went away.
+/// The label of requests whose sender disconnected.
 pub(super) const UNANSWERED: usize = 8;
 
 const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"meterline\"");
@@ -58,7 +58,7 @@ impl Answer {
         [200, 401, 404, 405, 408, 413, 400, 503][self.index()]
     }
 
-    /// The response; `close` says that the connection ends with it.
+    /// The response; `close` ends the connection after it.
     pub(super) fn into_response(self, close: bool) -> Response<Full<Bytes>> {
         let mut response = match self {
             Self::Safe => Response::new(Full::default()),
@@ -67,9 +67,7 @@ impl Answer {
                 with(sentence(StatusCode::UNAUTHORIZED, text), WWW_AUTHENTICATE, REALM)
             }
             Self::NotFound => sentence(StatusCode::NOT_FOUND, "there is nothing at this path\n"),
-            Self::Method => {
-                with(sentence(StatusCode::METHOD_NOT_ALLOWED, "bodies are taken by POST only\n"), ALLOW, POST)
-            }
+            Self::Method => with(sentence(StatusCode::METHOD_NOT_ALLOWED, "use POST\n"), ALLOW, POST),
             Self::Timeout(why) => line(StatusCode::REQUEST_TIMEOUT, why),
             Self::TooLarge(why) => line(StatusCode::PAYLOAD_TOO_LARGE, why),
             Self::Broken(why) => line(StatusCode::BAD_REQUEST, why),

@@ -1,4 +1,4 @@
-//! Receiving a body: under a size limit, two time limits and the room in flight.
+//! Receives a body within a size limit, two time limits and the limits of bytes in flight.
 
 use super::answer::Answer;
 use super::bounds::{Bounds, RETRY_AFTER_IN_FLIGHT};
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Sleep;
 
-/// Bytes in flight: of one account, and of all together. A body takes room in
-/// both, its account's first, so that an account that floods waits for itself.
+/// Permits for bytes in flight, per account and in total. A body acquires its account's
+/// first, so that a flooding account blocks only itself.
 #[derive(Debug)]
 pub(super) struct InFlightPermits<'a> {
     account: &'a Semaphore,
@@ -27,7 +27,7 @@ impl<'a> InFlightPermits<'a> {
         Self { account, total, wait, held: None }
     }
 
-    /// Takes room for `bytes` more, waiting a bounded time for it.
+    /// Acquires permits for `bytes` more, within a bounded time.
     async fn grow(&mut self, bytes: usize) -> Result<(), Answer> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let at_once = self.account.try_acquire_many(permits).ok();
@@ -54,10 +54,10 @@ impl<'a> InFlightPermits<'a> {
             .await
             .ok()
             .flatten()
-            .ok_or(Answer::Unavailable("too many bytes are in flight at once; send again later", RETRY_AFTER_IN_FLIGHT))
+            .ok_or(Answer::Unavailable("too many bytes are in flight; send again later", RETRY_AFTER_IN_FLIGHT))
     }
 
-    /// Gives back the room of `bytes`.
+    /// Releases the permits of `bytes`.
     fn shrink(&mut self, bytes: usize) {
         if let Some((account, total)) = &mut self.held {
             drop((account.split(bytes), total.split(bytes)));
@@ -65,7 +65,7 @@ impl<'a> InFlightPermits<'a> {
     }
 }
 
-/// The body in one piece: hyper's own where it came in one.
+/// Receives the body as one buffer: hyper's own if it came in one piece.
 pub(super) async fn gather(
     incoming: &mut Incoming,
     in_flight: &mut InFlightPermits<'_>,
@@ -97,7 +97,7 @@ pub(super) async fn gather(
     Ok(if joined.is_empty() { whole } else { Bytes::from(joined) })
 }
 
-/// A received body, inflated.
+/// Inflates a received body.
 pub(super) async fn inflate(
     body: Bytes,
     encoding: Encoding,
@@ -116,7 +116,7 @@ pub(super) async fn inflate(
     Ok(Bytes::from(inflated))
 }
 
-/// The length that the head declares, if it does and it is allowed.
+/// The declared length of the body, if any, checked against the limit.
 fn declared_bytes(incoming: &Incoming, bounds: &Bounds) -> Result<Option<usize>, Answer> {
     match incoming.size_hint().exact().map(usize::try_from) {
         None => Ok(None),
@@ -129,20 +129,20 @@ fn too_large(bounds: &Bounds) -> Answer {
     Answer::TooLarge(format!("a body may have at most {} bytes, before and after inflation", bounds.body_bytes_max))
 }
 
-/// The pieces of a body, each awaited under both time limits.
+/// The pieces of a body, received within both time limits.
 struct Frames<'a> {
     incoming: &'a mut Incoming,
     clock: &'a Clock,
     whole_by: Instant,
     stall_timeout: Duration,
-    /// Armed when a piece does not come at once.
+    /// Armed when a piece does not arrive at once.
     alarm: Alarm,
 }
 
 enum Alarm {
     Off,
-    /// The piece was not there at the first look. hyper reads the socket only
-    /// after that look, so a timer is not worth its price yet.
+    /// The first poll returned nothing. hyper reads the socket only after it, so a timer is
+    /// not worth its cost yet.
     Polled,
     On(Pin<Box<Sleep>>),
 }
@@ -160,7 +160,7 @@ impl<'a> Frames<'a> {
             match frame.into_data() {
                 Ok(piece) if piece.is_empty() => {}
                 Ok(piece) => return Ok(Some(piece)),
-                // Trailers carry nothing for us.
+                // Trailers are ignored.
                 Err(_) => {}
             }
         }
@@ -196,5 +196,5 @@ impl<'a> Frames<'a> {
     }
 }
 
-const STALLED: Answer = Answer::Timeout("nothing of the body came for too long");
-const TRICKLED: Answer = Answer::Timeout("the body took too long to come");
+const STALLED: Answer = Answer::Timeout("the body stalled for too long");
+const TRICKLED: Answer = Answer::Timeout("the body took too long to arrive");

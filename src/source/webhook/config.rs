@@ -1,4 +1,4 @@
-//! What the webhook is told.
+//! The configuration of the webhook.
 
 use super::bounds::Bounds;
 use super::credentials::{CREDENTIALS_MAX, Credentials};
@@ -15,41 +15,41 @@ use std::path::{Path, PathBuf};
 /// The webhook's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens.
+    /// The listen address.
     pub listen: SocketAddr,
-    /// Its certificate; without one it speaks plain HTTP.
+    /// The certificate; `None` for plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// Networks of proxies, whose word about where a request comes from is believed.
+    /// Networks of trusted proxies, whose forwarded client addresses are used.
     pub behind_proxy: Vec<IpNet>,
-    /// Who may post, and where to.
+    /// The accounts that may post.
     pub accounts: Vec<Account>,
     /// The bounds.
     pub bounds: Bounds,
-    /// The file that heads of requests are noted in; without it none are.
+    /// The file of recent request heads; `None` records none.
     pub heads: Option<PathBuf>,
 }
 
 /// A sender, or an account of a vendor's cloud.
 #[derive(Clone)]
 pub struct Account {
-    /// Its name: the source of all its samples.
+    /// The name: the source of all its samples.
     pub name: String,
-    /// Its path, compared byte by byte; may be long and unguessable.
+    /// The path, compared byte by byte; may be long and unguessable.
     pub path: String,
-    /// Pairs that are valid, at most two; none leaves the path open
-    /// to everybody, which is allowed on loopback only.
+    /// Valid pairs, at most two. Without a pair the path is open, which is allowed on
+    /// loopback only.
     pub credentials: Vec<Credentials>,
-    /// How its bodies are judged.
+    /// The options of its source.
     pub source: SourceOptions,
-    /// What its bodies are.
+    /// The format of its bodies.
     pub format: PayloadFormat,
 }
 
-/// A configuration that cannot work. Never holds a path or a credential.
+/// An invalid configuration. Never holds a path or a credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Nobody could post.
-    #[error("the webhook has no account; add one, or switch the webhook off")]
+    /// There is no account.
+    #[error("the webhook has no account; add one, or disable the webhook")]
     NoAccount,
     /// Two accounts with one name.
     #[error("two webhook accounts are called '{0}'; give each a name of its own")]
@@ -57,20 +57,20 @@ pub enum ConfigError {
     /// Two accounts on one path.
     #[error("the webhook accounts '{0}' and another have the same path; give each a path of its own")]
     PathTwice(String),
-    /// Not a path that a request can name.
+    /// The path is not valid in a request.
     #[error("the path of webhook account '{0}' must begin with '/' and hold only visible ASCII without '?' and '#'")]
     PathForm(String),
-    /// Open to the network.
+    /// An open path on a network address.
     #[error(
         "webhook account '{0}' has no credentials, but {1} is not a loopback address; give it a user name and a password, or listen on 127.0.0.1"
     )]
     OpenToNetwork(String, SocketAddr),
-    /// More pairs than compared.
+    /// More pairs than supported.
     #[error(
-        "webhook account '{0}' has more than {CREDENTIALS_MAX} pairs of credentials; keep the present pair and the next"
+        "webhook account '{0}' has more than {CREDENTIALS_MAX} pairs of credentials; keep the present and the next pair"
     )]
     CredentialsTooMany(String),
-    /// A bound that would refuse everything.
+    /// An invalid bound.
     #[error("{0}")]
     Bound(&'static str),
 }
@@ -82,13 +82,13 @@ impl Config {
         Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default(), heads: None }
     }
 
-    /// The same, noting heads of requests in that directory.
+    /// Records request heads in this directory.
     #[must_use]
     pub fn heads_in(self, directory: &Path) -> Self {
         Self { heads: Some(directory.join(HEADS_FILE)), ..self }
     }
 
-    /// Every fault of this configuration.
+    /// All faults of this configuration.
     #[must_use]
     pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults: Vec<_> = self.bounds.faults().map(ConfigError::Bound).collect();

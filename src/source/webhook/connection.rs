@@ -1,4 +1,4 @@
-//! One connection from its accept to its end.
+//! The lifetime of one connection.
 
 use super::activity::{Activity, IdleTimer};
 use super::bounds::{
@@ -22,8 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Serves a connection until it is closed, by the peer, by a limit, by the need for
-/// its place or by the stop.
+/// Serves a connection until the peer closes it, a timer expires, it is displaced or the
+/// webhook stops.
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
@@ -32,12 +32,12 @@ pub(super) async fn serve(
     mut phase: watch::Receiver<Phase>,
 ) {
     if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "a webhook connection sends its answers late");
+        tracing::debug!(%error, "TCP_NODELAY cannot be set; answers may be delayed");
     }
     let accepted = tokio::select! {
         accepted = handshake(socket, &server) => accepted,
         () = permit.displaced() => return server.closed.displaced.increment(1),
-        // Nothing was asked yet, so nothing is cut off.
+        // There is no request yet, so none is lost.
         _ = phase.changed() => return,
     };
     match accepted {
@@ -49,12 +49,12 @@ pub(super) async fn serve(
     }
 }
 
-/// Makes TLS of a connection where the site has it, within the time of a head.
+/// Does the TLS handshake, if TLS is configured, within the header timeout.
 async fn handshake(socket: TcpStream, server: &ServerState) -> io::Result<Socket> {
     let Some(tls) = &server.tls else { return Ok(Socket::Plain(socket)) };
     match tokio::time::timeout(server.bounds.header_timeout, tls.accept(socket)).await {
         Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake timed out")),
     }
 }
 
@@ -114,12 +114,12 @@ fn builder(streams: Streams) -> Builder<Streams> {
     builder
 }
 
-/// The tasks of a connection's HTTP/2 requests; they end with the connection's at the latest.
+/// The tasks of a connection's HTTP/2 requests; they end with the connection.
 #[derive(Debug, Clone, Default)]
 struct Streams(Arc<Mutex<JoinSet<()>>>);
 
 impl Streams {
-    /// Waits for all of them.
+    /// Joins all tasks.
     async fn join(&self) {
         let mut tasks = std::mem::take(&mut *self.0.lock());
         while tasks.join_next().await.is_some() {}
@@ -132,8 +132,7 @@ where
 {
     fn execute(&self, task: F) {
         let mut tasks = self.0.lock();
-        // Those that ended are let go here, so that the set stays as small as the
-        // number of open requests.
+        // Removes ended tasks, so that the set holds only open requests.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }

@@ -1,5 +1,5 @@
-//! Pairs of user name and password: kept as digests, compared in constant time, and
-//! replaced while the webhook runs.
+//! Pairs of user name and password: stored as digests, compared in constant time, and
+//! replaceable while the webhook runs.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,16 +13,16 @@ use subtle::{Choice, ConstantTimeEq};
 /// Two pairs are valid while one replaces the other.
 pub(super) const CREDENTIALS_MAX: usize = 2;
 
-/// A pair of HTTP Basic credentials. Only the SHA-256 of their encoding is kept.
+/// A pair of HTTP Basic credentials, stored as the SHA-256 of its encoding.
 #[derive(Clone, Copy)]
 pub struct Credentials(Digest);
 
-/// The pairs of an account that are valid now; they can be changed while connections
-/// live, and the next request is judged by the new ones.
+/// The valid pairs of an account. A change holds from the next request on, also on open
+/// connections.
 #[derive(Debug)]
 pub struct Pairs {
     valid: RwLock<[Credentials; CREDENTIALS_MAX]>,
-    /// Requests with the second pair alone.
+    /// Number of requests with the second pair.
     second_used: AtomicU64,
 }
 
@@ -31,18 +31,18 @@ impl Pairs {
         Self { valid: RwLock::new(padded(pairs)), second_used: AtomicU64::new(0) }
     }
 
-    /// From now on these are valid, the first two of them.
+    /// Replaces the valid pairs by the first two of these.
     pub fn replace(&self, pairs: &[Credentials]) {
         *self.valid.write() = padded(pairs);
     }
 
-    /// How often the second pair was presented.
+    /// Number of requests with the second pair.
     #[must_use]
     pub fn second_used(&self) -> u64 {
         self.second_used.load(Ordering::Relaxed)
     }
 
-    /// Whether one of them is presented; takes as long whether or not.
+    /// Whether one of the pairs is presented; in constant time.
     pub(super) fn has(&self, presented: &Presented) -> bool {
         let pairs = *self.valid.read();
         let [first, second] = pairs.map(|pair| pair.are(presented));
@@ -51,39 +51,39 @@ impl Pairs {
     }
 }
 
-/// What a request presents, as a digest.
+/// The credentials of a request, as a digest.
 #[derive(Clone, Copy)]
 pub(super) struct Presented(Digest);
 
 type Digest = [u8; 32];
 
 impl Credentials {
-    /// The pair as HTTP Basic sends it: base64 of `user:password` in UTF-8.
+    /// Creates a pair. HTTP Basic sends base64 of `user:password` in UTF-8.
     #[must_use]
     pub fn new(user: &str, password: &str) -> Self {
         Self(digest(BASE64_STANDARD.encode(format!("{user}:{password}")).as_bytes()))
     }
 
-    /// Whether they are what a request presents; takes as long whether or not.
+    /// Whether a request presents this pair; in constant time.
     fn are(&self, presented: &Presented) -> Choice {
         self.0.ct_eq(&presented.0)
     }
 
-    /// No pair encodes to this digest's text, since it is no base64.
+    /// Credentials that never match: their text is not base64.
     fn impossible() -> Self {
         Self(digest(b"\0no credentials"))
     }
 }
 
 impl Presented {
-    /// What an Authorization header presents; something that is never valid where
-    /// there is none or another scheme.
+    /// The credentials of an Authorization header; without one, or with another scheme, a
+    /// digest that never matches.
     pub(super) fn new(authorization: Option<&HeaderValue>) -> Self {
         Self(digest(authorization.and_then(basic_token).unwrap_or(b"\0nothing")))
     }
 }
 
-/// The token after `Basic `, whose case does not matter.
+/// The token after `Basic ` (case-insensitive).
 fn basic_token(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.as_bytes().split_at_checked(6)?;
     scheme.eq_ignore_ascii_case(b"basic ").then(|| token.trim_ascii())

@@ -1,9 +1,8 @@
-//! Where a request comes from: its peer, or, where the peer is a trusted proxy, the
-//! address that the proxy forwards.
+//! The client address of a request: the peer, or the address that a trusted proxy forwards.
 //!
-//! Only `X-Forwarded-For` is read. A proxy that sets it passes `Forwarded` on as the
-//! client wrote it, and the other way round; who believes both believes the client.
-//! The address goes into logs and the failed-login budget, and decides nothing else.
+//! Only `X-Forwarded-For` is read. A proxy that sets one of `X-Forwarded-For` and
+//! `Forwarded` passes the other on as the client wrote it, so trusting both would trust the
+//! client. The address is used only in logs and for the failed-login budget.
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
@@ -11,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address a request comes from: going back from the peer, the first one that
-/// is no trusted proxy. What stands before that one may be invented.
+/// The client address of a request: going back from the peer, the first address that is not
+/// a trusted proxy. Addresses before it may be forged.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut client = peer.to_canonical();
@@ -27,7 +26,7 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     client
 }
 
-/// Some proxies add the port.
+/// Parses a hop; some proxies add the port.
 fn address_of(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let address = hop.parse::<IpAddr>().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()))?;
@@ -49,13 +48,13 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_no_proxy_speaks_for_itself() {
+    fn a_peer_that_is_no_proxy_is_the_client() {
         assert_eq!(from("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(from("192.0.2.8", &["198.51.100.1"]), "192.0.2.8");
     }
 
     #[test]
-    fn the_last_hop_that_is_no_proxy_is_the_client_and_what_it_wrote_is_not_believed() {
+    fn the_last_hop_that_is_no_proxy_is_the_client_and_its_own_header_is_not_trusted() {
         assert_eq!(from("10.1.2.3", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(from("10.1.2.3", &["1.1.1.1, 198.51.100.1, 192.0.2.7"]), "198.51.100.1");
         assert_eq!(from("10.1.2.3", &["1.1.1.1", "198.51.100.1:4711,10.9.9.9"]), "198.51.100.1");
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_readable_hop_the_nearest_proxy_stands_for_it() {
+    fn without_a_readable_hop_the_nearest_proxy_is_the_client() {
         assert_eq!(from("10.1.2.3", &[]), "10.1.2.3");
         assert_eq!(from("10.1.2.3", &["unknown, 10.0.0.1"]), "10.0.0.1");
         assert_eq!(from("10.1.2.3", &["10.0.0.2,10.0.0.1"]), "10.0.0.2");

@@ -1,12 +1,12 @@
-//! The newest heads of requests with valid credentials, by account, in one small file
-//! for its owner alone.
+//! The newest heads of requests with valid credentials, by account, in one small file with
+//! mode 0600.
 //!
-//! The journal keeps every body, but not what stood in the head. So one head of an
-//! account in [`HEAD_EVERY`] is noted: always, since nobody knows beforehand when a
-//! vendor changes something, and seldom, so that most requests cost one look at the
-//! clock. Credentials, cookies and the path are hidden. A request never waits for it:
-//! a head that finds the queue full, is too long or cannot be written is dropped and
-//! counted. The file is diagnostic: it is not synced, and a torn line is skipped.
+//! The journal stores every body, but no head. So one head per account and [`HEAD_EVERY`]
+//! is recorded: always on, because a vendor may change something at any time; and rarely,
+//! so that most requests only read the clock. Credentials, cookies and the path are hidden.
+//! A request never waits for it: a head is dropped and counted if the queue is full, or if
+//! it is too long or cannot be written. The file is diagnostic: it is not synced, and a torn
+//! line is skipped.
 
 use crate::metrics;
 use crate::reading::UnixNanos;
@@ -29,53 +29,52 @@ use tokio::task::JoinHandle;
 
 /// The file's name in the data directory.
 pub const HEADS_FILE: &str = "webhook-heads.jsonl";
-/// One head of an account is noted in so long.
+/// The interval between two recorded heads of an account.
 const HEAD_EVERY: Duration = Duration::from_secs(10);
-/// Bytes of the file; full, it is written again with the newest heads, half as large.
+/// Bytes of the file; when full, it is rewritten with the newest heads, at half the size.
 const FILE_BYTES_MAX: usize = 256 << 10;
-/// Heads of an account that are kept then.
+/// Heads kept per account in a rewrite.
 const HEADS_KEPT_MAX: usize = 20;
 /// Bytes of a head in the file; a longer one is dropped.
 const LINE_BYTES_MAX: usize = 16 << 10;
-/// Heads on their way to the file.
+/// Heads waiting to be written.
 const QUEUE_HEADS_MAX: usize = 64;
-/// In place of a value.
+/// Replaces a hidden value.
 const HIDDEN: &str = "(hidden)";
-/// Parts of names of headers that may hold a credential, or the path with it.
+/// Parts of header names whose values may hold a credential or the path.
 const SECRET_NAME_PARTS: &str =
     "auth cookie token key secret passw session sign credential jwt cert uri url path referer csrf";
 
-/// A request's head, and what was answered.
+/// A request's head and the status of its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// The account whose path and credentials it had.
+    /// The account.
     pub account: String,
-    /// When it was there, in nanoseconds since 1970 UTC.
+    /// Receive time in nanoseconds since 1970 UTC.
     pub received_ns: i64,
-    /// `POST`, or what else it was.
+    /// The method, like `POST`.
     pub method: String,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub version: String,
-    /// Names and values; a value that may let somebody in is hidden.
+    /// Names and values; values that may hold a secret are hidden.
     pub headers: Vec<(String, String)>,
-    /// Bytes of the body as they came; `None` where it was not read to its end.
+    /// Bytes of the body as received; `None` if it was not read to its end.
     pub body_bytes: Option<usize>,
     /// The status of the answer.
     pub answer: u16,
 }
 
-/// The way of heads to the file.
+/// Records heads and queues them for the file.
 #[derive(Debug)]
 pub(super) struct HeadLog {
-    /// Names of the accounts, and when a head of each was noted last.
+    /// The accounts' names, and the time of each one's last recorded head.
     accounts: Vec<(String, AtomicI64)>,
     queue: mpsc::Sender<Head>,
     dropped: Counter,
 }
 
 impl HeadLog {
-    /// Begins to write heads of these accounts to that file; the task ends when the log
-    /// is dropped and all is written.
+    /// Starts the writer task. It ends when the log is dropped and all heads are written.
     pub(super) fn start(file: PathBuf, accounts: impl Iterator<Item = String>) -> (Self, JoinHandle<()>) {
         let (queue, heads) = mpsc::channel(QUEUE_HEADS_MAX);
         let dropped = metrics::counter("meterline_webhook_heads_dropped_total", &[]);
@@ -83,7 +82,7 @@ impl HeadLog {
         (Self { accounts: accounts.map(|name| (name, AtomicI64::new(0))).collect(), queue, dropped }, writer)
     }
 
-    /// The head of a request of an account, if one is due.
+    /// The head of an account's request, if one is due.
     pub(super) fn take(&self, account: usize, head: &Parts, now: UnixNanos) -> Option<Head> {
         let (name, noted) = self.accounts.get(account)?;
         let before = noted.load(Ordering::Relaxed);
@@ -102,7 +101,7 @@ impl HeadLog {
         })
     }
 
-    /// Sends a head to the file, if there is room on the way.
+    /// Queues a head, or drops it if the queue is full.
     pub(super) fn note(&self, head: Head) {
         if self.queue.try_send(head).is_err() {
             self.dropped.increment(1);
@@ -110,10 +109,10 @@ impl HeadLog {
     }
 }
 
-/// The heads in a file, in the order they were answered; none where there is no file.
+/// Reads the heads in a file, in the order of their answers; empty if the file does not exist.
 ///
 /// # Errors
-/// When there is one that cannot be read.
+/// When the file cannot be read.
 pub fn read_heads(file: &Path) -> io::Result<Vec<Head>> {
     let mut bytes = Vec::new();
     match File::open(file) {
@@ -136,7 +135,7 @@ async fn write(mut heads: mpsc::Receiver<Head>, file: PathBuf, dropped: Counter)
 }
 
 fn append(file: &Path, head: &Head) -> io::Result<()> {
-    // The break comes first: so it ends a line that a full disk tore.
+    // The line break comes first, so that it ends a line that a full disk tore.
     let line = format!("\n{}", serde_json::to_string(head)?);
     if line.len() > LINE_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
@@ -151,12 +150,12 @@ fn append(file: &Path, head: &Head) -> io::Result<()> {
     owned(OpenOptions::new().append(true)).open(file)?.write_all(line.as_bytes())
 }
 
-/// A file that is made for its owner alone.
+/// Options that create a file with mode 0600.
 fn owned(options: &mut OpenOptions) -> &mut OpenOptions {
     options.create(true).mode(0o600)
 }
 
-/// The lines that are kept of a full file: the newest of each account.
+/// The lines to keep of a full file: the newest of each account.
 fn newest(heads: &[Head]) -> io::Result<String> {
     let (mut kept, mut by_account) = (String::new(), HashMap::<&str, usize>::new());
     for head in heads.iter().rev() {
@@ -170,7 +169,7 @@ fn newest(heads: &[Head]) -> io::Result<String> {
     Ok(kept)
 }
 
-/// Names and values of a head that may be written down.
+/// Names and values of a head, with secrets hidden.
 fn shown(headers: &HeaderMap, path: &str) -> Vec<(String, String)> {
     let secrets = secrets(headers, path);
     let lines = headers.iter().map(|(name, value)| {
@@ -182,9 +181,9 @@ fn shown(headers: &HeaderMap, path: &str) -> Vec<(String, String)> {
     lines.collect()
 }
 
-/// What no value may hold: the path, and what the request presents.
+/// The texts that must be hidden: the path and the presented credentials.
 fn secrets(headers: &HeaderMap, path: &str) -> Vec<String> {
-    // The bare root is in every address and every type of content.
+    // The bare root is part of every URL and content type.
     let mut secrets = if path.len() > 1 { vec![path.to_owned()] } else { Vec::new() };
     for value in headers.get_all(AUTHORIZATION) {
         let text = String::from_utf8_lossy(value.as_bytes());
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_like_a_credential_or_holds_one_is_hidden_and_nothing_else() {
+    fn only_values_that_are_named_like_a_credential_or_hold_one_are_hidden() {
         let token = BASE64_STANDARD.encode("meter:correct horse");
         let lines = [
             ("authorization", format!("Basic {token}"), true),
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_nothing_and_a_pair_of_nothing_hide_nothing() {
+    fn an_empty_path_and_an_empty_pair_hide_nothing() {
         let mut headers = HeaderMap::new();
         headers.append("content-type", HeaderValue::from_static("a/b"));
         headers.append("authorization", HeaderValue::from_static("Basic Og=="));

@@ -1,4 +1,4 @@
-//! Compressed bodies, inflated under a cap.
+//! Inflates compressed bodies up to a limit.
 
 use super::answer::Answer;
 use flate2::bufread::MultiGzDecoder;
@@ -7,28 +7,28 @@ use hyper::HeaderMap;
 use hyper::header::CONTENT_ENCODING;
 use std::io::Read;
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Not at all.
+    /// None.
     Identity,
     /// gzip, of one or more members.
     Gzip,
-    /// deflate: with zlib's head as the standard says, or bare as some send it.
+    /// deflate: with zlib's header as in the standard, or bare, as some send it.
     Deflate,
 }
 
-/// What is wrong with a compressed body.
+/// Why a body cannot be inflated.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum InflateError {
-    /// It grows beyond the cap.
+    /// It grows beyond the limit.
     TooLarge,
     /// It is damaged or incomplete.
     Broken(&'static str),
 }
 
 impl Encoding {
-    /// The encoding that a request's head names.
+    /// The encoding in a request's head.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Answer> {
         let mut values = headers.get_all(CONTENT_ENCODING).iter();
         let Some(value) = values.next() else { return Ok(Self::Identity) };
@@ -42,12 +42,12 @@ impl Encoding {
             () if is("gzip") || is("x-gzip") => Ok(Self::Gzip),
             () if is("deflate") => Ok(Self::Deflate),
             () => {
-                Err(Answer::Broken("the Content-Encoding is unknown here; send identity, gzip or deflate".to_owned()))
+                Err(Answer::Broken("the Content-Encoding is not supported; send identity, gzip or deflate".to_owned()))
             }
         }
     }
 
-    /// Inflates a body of this encoding to at most `bytes_max`.
+    /// Inflates a body to at most `bytes_max` bytes.
     pub(super) fn inflate(self, body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
         match self {
             Self::Identity => Ok(body.to_vec()),
@@ -67,7 +67,7 @@ fn gunzip(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
     read.map(|_| inflated).map_err(|_| InflateError::Broken("the gzip body is damaged or incomplete"))
 }
 
-/// By hand, since the readers of deflate end a truncated stream without an error.
+/// Written by hand, because flate2's deflate readers accept a truncated stream.
 fn inflate(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
     const BROKEN: InflateError = InflateError::Broken("the deflate body is damaged or incomplete");
     let mut decompress = Decompress::new(has_zlib_head(body));
@@ -97,7 +97,7 @@ fn inflate(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
     }
 }
 
-/// zlib's two first bytes: method 8, and together a multiple of 31.
+/// Whether the body begins with a zlib header: method 8, and a multiple of 31.
 fn has_zlib_head(body: &[u8]) -> bool {
     matches!(body, [first, second, ..] if first & 0x0f == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0)
 }
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_deflated_comes_back(body in prop::collection::vec(any::<u8>(), 0..20_000)) {
+        fn a_deflated_body_is_restored(body in prop::collection::vec(any::<u8>(), 0..20_000)) {
             prop_assert_eq!(Encoding::Gzip.inflate(&gzip(&body), 20_000), Ok(body.clone()));
             prop_assert_eq!(Encoding::Deflate.inflate(&zlib(&body), 20_000), Ok(body.clone()));
         }

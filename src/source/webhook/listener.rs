@@ -1,4 +1,4 @@
-//! Accepts connections within their bound, owns their tasks, and stops.
+//! Accepts connections within their limit, owns their tasks, and stops them.
 
 use super::bounds::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use super::connection;
@@ -12,17 +12,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-/// Time between two ticks at what the gauges show.
+/// The update interval of the gauges.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
-/// Accepts until told to stop, then waits for the connections.
+/// Accepts connections until a stop, then joins them.
 pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut phases: watch::Receiver<Phase>) {
     let mut connections = JoinSet::new();
     accept_all(listener, &server, &mut phases, &mut connections).await;
     while *phases.borrow_and_update() == Phase::Finish && !connections.is_empty() {
         tokio::select! {
             _ = connections.join_next() => {}
-            // Nobody holds the sender any more: nobody waits for the answers either.
+            // The webhook was dropped, so no one waits for the answers.
             changed = phases.changed() => if changed.is_err() { break },
         }
     }
@@ -42,7 +42,7 @@ async fn accept_all(
     let mut not_before = server.clock.monotonic();
     loop {
         let now = server.clock.monotonic();
-        // Where all connections are taken, the next one waits until somebody gives way.
+        // When all connections are in use, the next one waits until one can be displaced.
         let room_at =
             if connections.len() < server.bounds.connections_max { Some(now) } else { server.permits.room_at() };
         let has_room = room_at.is_some_and(|room_at| room_at <= now);
@@ -60,7 +60,7 @@ async fn accept_all(
                     pause = (pause * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
                     not_before = server.clock.monotonic() + pause;
                     server.accept_errors.increment(1);
-                    tracing::warn!(%error, "the webhook cannot accept a connection; it tries again shortly");
+                    tracing::warn!(%error, "the webhook cannot accept a connection; it will retry shortly");
                 }
             },
             () = sleep_until(room_at.unwrap_or(now).into()), if !has_room && room_at.is_some() => {}
@@ -73,7 +73,7 @@ async fn accept_all(
     }
 }
 
-/// The next connection, but not before that instant. May be dropped at any time.
+/// Accepts the next connection, not before that instant. Cancel-safe.
 async fn accept(listener: &TcpListener, not_before: Instant) -> io::Result<(TcpStream, SocketAddr)> {
     sleep_until(not_before.into()).await;
     listener.accept().await

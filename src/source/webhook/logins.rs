@@ -1,12 +1,12 @@
-//! The failed-login budget: an address that keeps guessing waits for its answers.
+//! The failed-login budget: delays answers after repeated failed logins from an address.
 //!
-//! A wrong password costs one of [`FAILURES_MAX`], and one comes back every
-//! [`REGAINED_EVERY`]. Beyond that the 401 comes late, by [`LATE`]. Nothing here is
-//! asked for a right password, so nobody can be locked out by somebody else's
-//! guesses, also not behind the same address. A request without credentials is no
-//! guess and costs nothing. Bounds: [`ADDRESSES_MAX`] addresses, of which the one
-//! that failed longest ago is forgotten; [`LATE_ANSWERS_MAX`] late answers at once,
-//! beyond which they are not late: memory is dearer than a guess.
+//! A wrong password costs one of [`FAILURES_MAX`]; one is regained every
+//! [`REGAINED_EVERY`]. Beyond the budget the 401 is delayed by [`DELAY`]. Valid logins are
+//! never checked against the budget, so guesses cannot lock out another client, not even
+//! behind the same address. A request without credentials costs nothing. Bounds:
+//! [`ADDRESSES_MAX`] addresses, of which the one that failed longest ago is forgotten;
+//! [`DELAYED_ANSWERS_MAX`] delayed answers at once; further ones are not delayed, to bound
+//! memory.
 
 use crate::metrics;
 use ::metrics::Counter;
@@ -17,55 +17,55 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Wrong passwords that an address may present at once.
+/// Wrong passwords that an address may present without a delay.
 pub(super) const FAILURES_MAX: u32 = 10;
-/// Time in which an address gets one back.
+/// Time to regain one.
 const REGAINED_EVERY: Duration = Duration::from_secs(6);
-/// How late the answers beyond that are.
-const LATE: Duration = if cfg!(test) { Duration::from_secs(10) } else { Duration::from_secs(2) };
-/// Addresses that are remembered, each about 150 bytes. An IPv6 address counts with
-/// its network of 64 bits, which is what one customer has.
+/// The delay of answers beyond the budget.
+const DELAY: Duration = if cfg!(test) { Duration::from_secs(10) } else { Duration::from_secs(2) };
+/// Remembered addresses, about 150 bytes each. IPv6 addresses count by their /64 network,
+/// which one customer has.
 const ADDRESSES_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(if cfg!(test) { 2 } else { 4095 });
-/// Answers that wait at once.
-const LATE_ANSWERS_MAX: usize = 512;
+/// Delayed answers at once.
+const DELAYED_ANSWERS_MAX: usize = 512;
 
-/// The wrong passwords of late, by address.
+/// The recent failed logins, by address.
 #[derive(Debug)]
 pub(super) struct FailedLogins {
     table: Mutex<Table>,
     waiting: Semaphore,
-    late_total: Counter,
+    delayed_total: Counter,
 }
 
-/// What failed of each address; the one that failed longest ago is forgotten first.
+/// The failures of each address; the one that failed longest ago is forgotten first.
 #[derive(Debug)]
 struct Table(LruCache<IpAddr, Failures>);
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
-    /// When its budget is whole again.
+    /// When the budget is full again.
     whole_at: Instant,
-    is_late: bool,
+    is_delayed: bool,
 }
 
 impl FailedLogins {
     pub(super) fn new() -> Self {
         Self {
             table: Mutex::new(Table::new()),
-            waiting: Semaphore::new(LATE_ANSWERS_MAX),
-            late_total: metrics::counter("meterline_webhook_logins_late_total", &[]),
+            waiting: Semaphore::new(DELAYED_ANSWERS_MAX),
+            delayed_total: metrics::counter("meterline_webhook_logins_late_total", &[]),
         }
     }
 
-    /// Notes a wrong password, and returns when it may be answered.
+    /// Counts a wrong password, and returns after its delay.
     pub(super) async fn failed(&self, address: IpAddr, now: Instant) {
-        let is_late = self.table.lock().note(address, now);
-        if !is_late {
+        let is_delayed = self.table.lock().note(address, now);
+        if !is_delayed {
             return;
         }
-        self.late_total.increment(1);
+        self.delayed_total.increment(1);
         if let Ok(_place) = self.waiting.try_acquire() {
-            tokio::time::sleep(LATE).await;
+            tokio::time::sleep(DELAY).await;
         }
     }
 }
@@ -75,22 +75,22 @@ impl Table {
         Self(LruCache::new(ADDRESSES_MAX))
     }
 
-    /// Whether this failure is beyond the address's budget.
+    /// Counts a failure; returns whether it is beyond the address's budget.
     fn note(&mut self, address: IpAddr, now: Instant) -> bool {
-        let fresh = Failures { whole_at: now, is_late: false };
+        let fresh = Failures { whole_at: now, is_delayed: false };
         let failures = self.0.get_or_insert_mut(network_of(address), || fresh);
         if failures.whole_at <= now {
             *failures = fresh;
         }
         let whole_at = failures.whole_at + REGAINED_EVERY;
-        let is_late = whole_at.saturating_duration_since(now) > REGAINED_EVERY * FAILURES_MAX;
-        if !is_late {
+        let is_delayed = whole_at.saturating_duration_since(now) > REGAINED_EVERY * FAILURES_MAX;
+        if !is_delayed {
             failures.whole_at = whole_at;
-        } else if !failures.is_late {
-            failures.is_late = true;
-            tracing::warn!(%address, "too many wrong passwords from this address: its wrong ones are answered late now");
+        } else if !failures.is_delayed {
+            failures.is_delayed = true;
+            tracing::warn!(%address, "too many failed logins from this address: its answers are delayed");
         }
-        is_late
+        is_delayed
     }
 }
 

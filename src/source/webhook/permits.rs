@@ -1,12 +1,12 @@
-//! Who holds the connections: unauthenticated give way, and no account takes them all.
+//! Connection permits: unauthenticated connections can be displaced, and no account can
+//! use all connections.
 //!
-//! A connection is a unauthenticated until a request with valid credentials was on it,
-//! through its TLS handshake and its first head. When all connections are taken,
-//! the unauthenticated that has been here longest makes room for the next one, but has
-//! [`GRACE`] before: time enough to show a password also while others come in a
-//! flood. So silent connections, slow handshakes and slow guesses keep nobody out
-//! for long who comes with the right password. An account has a share of the connections;
-//! its first request on one beyond that is answered 503, and it stays a unauthenticated.
+//! A connection is unauthenticated until its first request with valid credentials. When all
+//! connections are in use, the oldest unauthenticated one is displaced by the next, but not
+//! before [`GRACE`]: enough time to present a password, also during a flood. So silent
+//! connections, slow handshakes and slow guesses never block valid clients for long. An
+//! account has a limit of connections; its first request on a further one is answered 503,
+//! and that connection stays unauthenticated.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// A unauthenticated has so long before it makes room for another.
+/// Time before an unauthenticated connection can be displaced.
 const GRACE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(1) };
-/// Counts as no account.
+/// Marks an unauthenticated connection.
 const NO_ACCOUNT: usize = usize::MAX;
 
-/// The connections of a listener.
+/// The connection permits of a listener.
 #[derive(Debug)]
 pub(super) struct ConnectionPermits {
     unauthenticated: Mutex<Unauthenticated>,
@@ -32,7 +32,7 @@ pub(super) struct ConnectionPermits {
 #[derive(Debug, Default)]
 struct Unauthenticated {
     next: u64,
-    /// In the order they came.
+    /// In the order of their accept.
     by_age: BTreeMap<u64, Displaceable>,
 }
 
@@ -42,7 +42,7 @@ struct Displaceable {
     displace: Arc<Notify>,
 }
 
-/// A connection's place; given back when it is dropped.
+/// The permit of one connection; released on drop.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     permits: Arc<ConnectionPermits>,
@@ -57,7 +57,7 @@ impl ConnectionPermits {
         Self { unauthenticated: Mutex::default(), by_account, account_max }
     }
 
-    /// A place for a new connection, which is a unauthenticated.
+    /// Acquires a permit for a new, unauthenticated connection.
     pub(super) fn acquire(self: &Arc<Self>, now: Instant) -> ConnectionPermit {
         let displace = Arc::new(Notify::new());
         let mut unauthenticated = self.unauthenticated();
@@ -70,15 +70,15 @@ impl ConnectionPermits {
         ConnectionPermit { permits: Arc::clone(self), number, account: AtomicUsize::new(NO_ACCOUNT), displace }
     }
 
-    /// When the unauthenticated that came first gives way.
+    /// When the oldest unauthenticated connection can be displaced.
     pub(super) fn room_at(&self) -> Option<Instant> {
-        self.unauthenticated().by_age.first_key_value().map(|(_, unauthenticated)| unauthenticated.displaceable_at)
+        self.unauthenticated().by_age.first_key_value().map(|(_, oldest)| oldest.displaceable_at)
     }
 
-    /// Asks the unauthenticated that came first to displace.
+    /// Displaces the oldest unauthenticated connection.
     pub(super) fn make_room(&self) {
-        if let Some((_, unauthenticated)) = self.unauthenticated().by_age.pop_first() {
-            unauthenticated.displace.notify_one();
+        if let Some((_, oldest)) = self.unauthenticated().by_age.pop_first() {
+            oldest.displace.notify_one();
         }
     }
 
@@ -88,8 +88,7 @@ impl ConnectionPermits {
 }
 
 impl ConnectionPermit {
-    /// A request with this account's credentials is here; false where the account
-    /// has its share of connections already.
+    /// Assigns the connection to an account; false if the account has reached its limit.
     pub(super) fn assign(&self, account: usize) -> bool {
         if self.account.load(Ordering::Relaxed) != NO_ACCOUNT {
             return true;
@@ -109,7 +108,7 @@ impl ConnectionPermit {
         true
     }
 
-    /// Resolves when it must make room for another.
+    /// Resolves when the connection is displaced.
     pub(super) async fn displaced(&self) {
         self.displace.notified().await;
     }

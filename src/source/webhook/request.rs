@@ -1,4 +1,4 @@
-//! From one request to its answer.
+//! Answers one request.
 
 use super::access::Decision;
 use super::activity::Activity;
@@ -23,9 +23,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 const CONNECTIONS_TOO_MANY: Answer =
-    Answer::Unavailable("this account has too many connections open; use fewer", RETRY_AFTER_CONNECTIONS);
+    Answer::Unavailable("this account has too many open connections; use fewer", RETRY_AFTER_CONNECTIONS);
 
-/// What the requests of a connection share.
+/// The state that the requests of a connection share.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) server: Arc<ServerState>,
@@ -47,20 +47,20 @@ pub(super) async fn answer(
     if !body_read {
         context.activity.leave_body();
     }
-    // A unauthenticated's connection is not kept. HTTP/2 has no such header.
+    // An unauthenticated connection is closed. HTTP/2 has no such header.
     let close = !multiplexed && (!body_read || matches!(answered.answer, Answer::Challenge));
     drop(open);
     Ok(answered.answer.into_response(close))
 }
 
-/// An answer, and how much of the request's body was read.
+/// An answer, and the size of the request's body.
 struct Answered {
     answer: Answer,
-    /// Bytes of the body as they came; `None` where it was not read to its end.
+    /// Bytes of the body as received; `None` if it was not read to its end.
     body_bytes: Option<usize>,
 }
 
-/// The answer, and whose it is.
+/// The answer, and the counters of its account.
 async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LABELS.len()], Answered) {
     let server = &*context.server;
     let (head, mut incoming) = request.into_parts();
@@ -95,7 +95,7 @@ async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LAB
     (&account.answers, answered)
 }
 
-/// Receives a body and brings it through ingest.
+/// Receives a body and passes it to ingest.
 async fn take(server: &ServerState, account: &ServerAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
     let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
     let mut in_flight = InFlightPermits::new(&account.in_flight, &server.in_flight, server.bounds.in_flight_wait);
@@ -123,8 +123,8 @@ async fn store(account: &ServerAccount, body: &Bytes) -> Answer {
     }
 }
 
-/// Counts when it is dropped, unless defused: hyper drops a request's future when
-/// its sender goes away.
+/// Counts on drop, unless defused: hyper drops a request's future when its sender
+/// disconnects.
 struct CountDropped<'a>(Option<&'a Counter>);
 
 impl CountDropped<'_> {

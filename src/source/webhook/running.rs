@@ -1,4 +1,4 @@
-//! The running webhook: its start, what others may ask of it, its stop.
+//! The running webhook: start, status and stop.
 
 use super::access::AuthCounts;
 use super::config::Config;
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The running webhook. Dropping it cuts all connections; [`Webhook::stop`] does it in order.
+/// The running webhook. Dropping it cuts all connections; [`Webhook::stop`] ends them in order.
 #[derive(Debug)]
 pub struct Webhook {
     local_addr: SocketAddr,
@@ -26,9 +26,9 @@ pub struct Webhook {
     pairs: HashMap<String, Arc<Pairs>>,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
-    /// Looks after the certificate.
+    /// Reloads the certificate.
     watcher: Option<JoinHandle<()>>,
-    /// Writes heads, until the site is gone.
+    /// Writes heads, until the server state is dropped.
     head_writer: Option<JoinHandle<()>>,
     clock: Clock,
 }
@@ -37,8 +37,8 @@ impl Webhook {
     /// Binds the listener and serves it, on the tokio runtime that it is called on.
     ///
     /// # Errors
-    /// When the configuration cannot work, the address cannot be had, or the
-    /// journal cannot list an account's name.
+    /// When the configuration is invalid, the address cannot be bound, or the journal cannot
+    /// register an account's name.
     pub async fn start(config: Config, ingest: &Ingest, clock: Clock) -> Result<Self, StartError> {
         if let Some(fault) = config.faults().into_iter().next() {
             return Err(fault.into());
@@ -58,61 +58,61 @@ impl Webhook {
         Ok(Self { local_addr, tls, auth_counts, pairs, phase, task, watcher, head_writer, clock })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// How often an account's path was asked for.
+    /// The request counts of an account.
     #[must_use]
     pub fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
         self.auth_counts.get(account).map(Arc::clone)
     }
 
-    /// The pairs of an account that are valid, to be changed.
+    /// The valid pairs of an account, which can be replaced.
     #[must_use]
     pub fn pairs(&self, account: &str) -> Option<Arc<Pairs>> {
         self.pairs.get(account).map(Arc::clone)
     }
 
-    /// Its certificate; `None` where it speaks plain HTTP.
+    /// Its certificate; `None` for plain HTTP.
     #[must_use]
     pub fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
     }
 
-    /// Why nothing is taken any more, if the listener's task ended by itself.
+    /// Why the webhook no longer accepts requests, if the listener's task ended unexpectedly.
     #[must_use]
     pub fn died(&self) -> Option<String> {
-        self.task
-            .is_finished()
-            .then(|| format!("the webhook's listener on {} ended by itself; look for its panic above", self.local_addr))
+        self.task.is_finished().then(|| {
+            format!("the webhook's listener on {} ended unexpectedly; look for its panic above", self.local_addr)
+        })
     }
 
-    /// Accepts no more, closes what is idle, receives and answers what is open;
-    /// after `deadline` cuts what is left. Returns whether everything was answered.
+    /// Stops accepting, closes idle connections and answers open requests; cuts the rest
+    /// after `deadline`. Returns whether all requests were answered.
     pub async fn stop(mut self, deadline: Duration) -> bool {
         let begun = self.clock.monotonic();
         self.phase.send_replace(Phase::Finish);
         if let Some(watcher) = self.watcher.take()
             && let Err(error) = watcher.await
         {
-            tracing::error!(%error, "the watch on the webhook's certificate ended badly");
+            tracing::error!(%error, "the task that reloads the webhook's certificate failed");
         }
         let ended = tokio::time::timeout(deadline, &mut self.task).await;
         if ended.is_err() {
             self.phase.send_replace(Phase::Cut);
             if let Err(error) = (&mut self.task).await {
-                tracing::error!(%error, "the webhook's listener ended badly");
+                tracing::error!(%error, "the webhook's listener task failed");
             }
         }
-        // The server is gone, so the writer ends when its queue is empty.
+        // The server state is dropped, so the writer ends when its queue is empty.
         if let Some(writer) = &mut self.head_writer {
             let left = deadline.saturating_sub(self.clock.elapsed(begun));
             if tokio::time::timeout(left, &mut *writer).await.is_err() {
                 writer.abort();
-                tracing::warn!("the disk is slow: the last heads of requests are not noted");
+                tracing::warn!("the disk is slow: the last request heads are not recorded");
             }
         }
         ended.is_ok_and(|ended| ended.is_ok())

@@ -1,6 +1,7 @@
-//! What all connections of the listener share: accounts, bounds, counters, certificate.
+//! The state that all connections of the listener share: accounts, bounds, counters,
+//! certificate.
 //!
-//! It serves nothing by itself: the listener, the connections and the requests use it.
+//! It is passive: the listener, the connections and the requests use it.
 
 use super::access::AccessList;
 use super::activity::TimedOut;
@@ -24,7 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct ServerState {
     pub(super) access: AccessList,
     pub(super) accounts: Vec<ServerAccount>,
@@ -45,7 +46,7 @@ pub(super) struct ServerState {
     in_flight_bytes: Gauge,
 }
 
-/// An account with its way in.
+/// An account with its entrance to ingest.
 pub(super) struct ServerAccount {
     pub(super) entrance: Entrance,
     pub(super) format: PayloadFormat,
@@ -53,7 +54,7 @@ pub(super) struct ServerAccount {
     pub(super) in_flight: Semaphore,
 }
 
-/// Connections that ended otherwise than by the peer's wish, by reason.
+/// Counters of connections that the peer did not close, by reason.
 pub(super) struct ClosedCounters {
     pub(super) handshake: Counter,
     pub(super) header: Counter,
@@ -62,36 +63,36 @@ pub(super) struct ClosedCounters {
     pub(super) displaced: Counter,
 }
 
-/// How far the stop is.
+/// The phase of the stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Requests are taken.
+    /// Requests are accepted.
     Serve,
-    /// Open requests are finished, no new ones are taken.
+    /// Open requests are finished, no new ones are accepted.
     Finish,
     /// Everything is dropped.
     Cut,
 }
 
-/// Why the webhook does not start.
+/// Why the webhook cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration cannot work.
+    /// The configuration is invalid.
     #[error("{0}")]
     Config(#[from] ConfigError),
-    /// Another program has the address, or it is not this machine's.
-    #[error("the webhook cannot listen on {0}: {1}; is something else running there?")]
+    /// The address is in use or not an address of this machine.
+    #[error("the webhook cannot listen on {0}: {1}; is another program using this address?")]
     Listen(SocketAddr, io::Error),
-    /// An account's name or limits cannot be listed in the journal.
-    #[error("webhook account '{0}' cannot be entered into the journal: {1}")]
+    /// An account's name or limits cannot be registered in the journal.
+    #[error("webhook account '{0}' cannot be registered in the journal: {1}")]
     Ledger(String, LedgerError),
     /// The certificate or its key cannot be used.
-    #[error("the webhook cannot speak TLS: {0}")]
+    #[error("the webhook cannot use TLS: {0}")]
     Tls(#[from] TlsError),
 }
 
 impl ServerState {
-    /// A server of these accounts; `heads` notes their heads, where it is wanted.
+    /// Creates the state; `heads` records request heads, if wanted.
     pub(super) fn new(
         config: &Config,
         tls: Option<Tls>,
@@ -125,7 +126,7 @@ impl ServerState {
         })
     }
 
-    /// Shows what the gauges show.
+    /// Updates the gauges.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
     pub(super) fn update_gauges(&self, connections: usize) {
         self.ingest.look();

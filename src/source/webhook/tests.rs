@@ -29,7 +29,7 @@ use tokio::net::TcpStream;
 const PATH: &str = "/smart-me/a-path-nobody-guesses";
 const USER: &str = "meter";
 const PASSWORD: &str = "correct horse";
-/// Everything that is awaited comes within this or the test fails.
+/// The time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Site {
@@ -89,7 +89,7 @@ impl Site {
         Body::new(0, vec![Reading { meter: [9; 16], time_ns, values }]).bytes
     }
 
-    /// What the journal holds.
+    /// The records in the journal.
     fn records(&self) -> Vec<(RecordHeader, Vec<u8>)> {
         let mut reader = self.journal.reader(Sequence::FIRST).unwrap();
         let mut records = Vec::new();
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Some(Reply { status, head, body })
     }
 
-    /// Waits until the server has closed the connection; returns what else came.
+    /// Waits until the server has closed the connection; returns the remaining bytes.
     async fn closed(mut self) -> Vec<u8> {
         let read = tokio::time::timeout(PATIENCE, self.socket.read_to_end(&mut self.came)).await;
         // A reset closes it as well.

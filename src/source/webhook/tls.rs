@@ -1,12 +1,10 @@
-//! TLS at the webhook: the certificate in use, and the look at its files while
-//! connections live.
+//! TLS of the webhook: the certificate in use, and its reload without a restart.
 //!
-//! Both files are read whole every [`CHECK_EVERY`]: they are small, and contents
-//! tell of a change more surely than times of modification do. A pair that cannot
-//! be used (half written, another key, no PEM) changes nothing: the pair in use
-//! stays, and what is wrong is said and counted once for each such content. New
-//! connections get the new certificate, those that live keep theirs. Knows nothing
-//! of HTTP beyond its name; never shows anything of a key file.
+//! Both files are read every [`CHECK_EVERY`]: they are small, and contents show a change
+//! more reliably than modification times. An unusable pair (half written, wrong key, no
+//! PEM) changes nothing: the pair in use stays, and the fault is logged and counted once per
+//! content. New connections get the new certificate, open ones keep theirs. Knows only the
+//! protocol names of HTTP; never shows contents of a key file.
 
 mod pair;
 
@@ -29,24 +27,24 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Time between two looks at the files.
+/// The interval between two checks of the files.
 const CHECK_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(2) };
-/// HTTP/2 first, as the client may choose.
+/// HTTP/2 is preferred; the client may choose.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The webhook's certificate and what accepts connections by it; a clone is the same.
+/// The webhook's certificate and TLS acceptor. Clones share them.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
     state: Arc<CertificateState>,
 }
 
-/// The certificate in use, for people.
+/// The status of the certificate in use, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateStatus {
-    /// The end of its validity.
+    /// The end of validity.
     pub expires: UnixNanos,
-    /// Why the files' present content is not in use, where it is not.
+    /// Why the present files are not in use, if so.
     pub fault: Option<String>,
 }
 
@@ -59,19 +57,19 @@ struct CertificateState {
     current: Gauge,
 }
 
-/// What the last look found.
+/// The pair in use and the result of the last check.
 struct LoadedPair {
     pair: Pair,
-    /// Digest of what the files held, usable or not; `None` where they could not be read.
+    /// Digest of the files' contents, usable or not; `None` if they could not be read.
     digest: Option<[u8; 32]>,
     fault: Option<String>,
 }
 
 impl Tls {
-    /// Reads the files.
+    /// Loads the files.
     ///
     /// # Errors
-    /// Why they cannot be used.
+    /// [`TlsError`] when they cannot be used.
     pub(super) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         let (contents, pair) = files.load()?;
         let reloads = |outcome: &str| {
@@ -95,12 +93,12 @@ impl Tls {
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), state })
     }
 
-    /// Greets a connection.
+    /// Does the handshake of a connection.
     pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(socket).await
     }
 
-    /// The certificate in use.
+    /// The status of the certificate.
     #[must_use]
     pub fn status(&self) -> CertificateStatus {
         let loaded = self.state.loaded();
@@ -108,7 +106,7 @@ impl Tls {
     }
 }
 
-/// Looks at the files until `stop` changes.
+/// Checks the files until `stop` changes.
 pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
     loop {
         tokio::select! {
@@ -116,15 +114,15 @@ pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
             _ = stop.changed() => return,
         }
         let state = Arc::clone(&tls.state);
-        // On a thread that may wait: the files can lie on a network.
+        // On a blocking thread: the files can be on a network file system.
         if let Err(error) = tokio::task::spawn_blocking(move || state.reload()).await {
-            tracing::error!(%error, "the look at the webhook's certificate failed; it is loaded at again");
+            tracing::error!(%error, "the check of the webhook's certificate failed; it will retry");
         }
     }
 }
 
 impl CertificateState {
-    /// Takes what the files hold, if that is new and can be used.
+    /// Loads the files if they are new and usable.
     fn reload(&self) {
         let contents = self.files.read();
         let mut loaded = self.loaded();
@@ -140,7 +138,7 @@ impl CertificateState {
                     Err(error) => self.refuse(&mut loaded, &error),
                 }
             }
-            // Said once, until they can be read again.
+            // Logged once, until they can be read again.
             Err(error) => {
                 if loaded.digest.take().is_some() {
                     self.refuse(&mut loaded, &error);
@@ -160,7 +158,7 @@ impl CertificateState {
 
     fn refuse(&self, loaded: &mut LoadedPair, error: &TlsError) {
         tracing::warn!(%error, expires = %loaded.pair.expires,
-            "the webhook's certificate changed to one that cannot be used; the one before stays in use");
+            "the webhook's new certificate cannot be used; the old one stays in use");
         self.refused.increment(1);
         loaded.fault = Some(error.to_string());
     }

@@ -1,8 +1,8 @@
-//! The socket as hyper sees it: it marks that bytes came, and it closes gently.
+//! The socket for hyper: reports received bytes, and lingers on close.
 //!
-//! A sender that is answered before it has sent its body goes on sending; closing
-//! at once would reset the connection, and the reset may overtake the answer. So
-//! the write side is closed first and a bounded rest is read and thrown away.
+//! A sender that gets an early answer still sends its body. Closing at once would reset
+//! the connection, and the reset may overtake the answer. So the write side is closed first,
+//! and a bounded rest is read and discarded.
 
 use super::activity::Activity;
 use super::bounds::{LINGER, LINGER_BYTES_MAX};
@@ -21,7 +21,7 @@ pub(super) struct Transport {
     closing: Option<Closing>,
 }
 
-/// A connection, in the clear or not.
+/// A connection with or without TLS.
 pub(super) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -38,7 +38,7 @@ impl Transport {
         Self { socket, activity, closing: None }
     }
 
-    /// Ready when the peer closed, or when it was listened to for long enough.
+    /// Ready when the peer has closed, or a limit is reached.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
         let mut scratch = [0; 4096];
@@ -66,7 +66,7 @@ impl Socket {
     }
 }
 
-/// What both kinds of socket are.
+/// The common trait of both sockets.
 trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}

@@ -94,7 +94,7 @@ mod tests {
     const TOKEN: &str = "hunter2-refresh";
 
     #[test]
-    fn a_key_file_is_made_once_for_its_owner_alone() {
+    fn a_key_file_is_created_once_with_mode_0600() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         let first = Key::read_or_make(&path).unwrap();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_key_and_account_open_what_was_sealed() {
+    fn only_the_same_key_and_account_decrypt_a_sealed_text() {
         let (key, other) = (Key([7; KEY_BYTES]), Key([8; KEY_BYTES]));
         let sealed = key.seal("a", &Secret::new(TOKEN)).unwrap();
         assert_eq!(key.open("a", &sealed), Some(Secret::new(TOKEN)));

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_while_it_is_replaced_leaves_the_one_before() {
+    fn a_kill_during_a_replacement_leaves_the_old_file() {
         let directory = tempfile::tempdir().unwrap();
         let a = tokens(&directory, "a");
         store(&a, "before");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_key_file_or_with_another_nothing_is_opened() {
+    fn without_its_key_file_or_with_another_nothing_is_decrypted() {
         let directory = tempfile::tempdir().unwrap();
         let a = tokens(&directory, "a");
         store(&a, "hunter2");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_has_the_turn_and_a_stop_ends_the_wait_for_it() {
+    async fn one_holds_the_lock_and_a_stop_ends_the_wait_for_it() {
         let directory = tempfile::tempdir().unwrap();
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
         let stop = Stop::default();

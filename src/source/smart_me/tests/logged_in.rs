@@ -1,4 +1,4 @@
-//! Logins of persons, against a cloud over real sockets.
+//! Logins of persons at a simulated cloud over real sockets.
 
 use super::*;
 use crate::http::{self, Bounds};
@@ -13,7 +13,7 @@ const APPLICATION: &str = "application";
 const SECRET: &str = "hunter2-secret";
 const ROTATIONS: [Rotation; 3] = [Rotation::Never, Rotation::AtOnce, Rotation::WhenUsed];
 
-/// A cloud with an application, and where its logins are kept.
+/// A cloud with an application, and the storage of its logins.
 struct Scene {
     cloud: Cloud,
     account: Account,
@@ -57,7 +57,7 @@ impl Scene {
         let (show, shown) = oneshot::channel();
         let browser = async {
             let address: String = shown.await.unwrap();
-            // Anyone else who comes there is turned away, and the wait goes on.
+            // Other requests are rejected, and the wait continues.
             for other in ["/favicon.ico", "/smart-me-login?code=x&state=x"] {
                 assert_eq!(visit(&format!("http://127.0.0.1:{port}{other}")).await.status(), StatusCode::NOT_FOUND);
             }
@@ -82,7 +82,7 @@ impl Scene {
         Client::new(self.account.clone(), access.clone(), Duration::from_mins(1))
     }
 
-    /// A client as it is after a start.
+    /// A client after a restart.
     fn started(&self) -> Client {
         self.client(&self.access())
     }
@@ -135,11 +135,11 @@ fn a_code_is_asked_for_at_the_servers_pace_and_slower_when_it_says_so() {
     run(login).unwrap().unwrap();
     let asked: Vec<_> = scene.cloud.requests().into_iter().filter(|it| it.what.ends_with("/oauth/token")).collect();
     assert_eq!(asked.len(), 3);
-    assert!(asked[2].at - asked[1].at >= pace, "it was told to slow down");
+    assert!(asked[2].at - asked[1].at >= pace, "the server asked to slow down");
 }
 
 #[test]
-fn a_login_that_is_refused_late_or_unknown_is_one_sentence_that_says_what_to_do() {
+fn a_login_that_is_refused_late_or_unknown_is_one_sentence_with_the_remedy() {
     let scene = Scene::new(Some(SECRET), quick());
     let refused = run(scene.logging_in().by_device(|prompt| assert!(scene.cloud.deny(&prompt.code))));
     assert!(refused.unwrap_err().to_string().contains("at smart-me refused the login"));
@@ -195,7 +195,7 @@ fn a_login_outlasts_kills_whether_or_not_its_token_is_replaced() {
     for rotation in ROTATIONS {
         let scene = Scene::logged_in(rotation);
         for _ in 0..4 {
-            // Nothing is left of it but what is on disk.
+            // Only the state on disk is left.
             get(&scene.started()).unwrap();
         }
         let (one, other) = (scene.started(), scene.started());
@@ -239,14 +239,14 @@ fn a_revoked_login_names_the_command_and_the_next_one_is_used_without_a_restart(
         let error = get(if is_second { &second } else { &client }).unwrap_err().to_string();
         assert!(error.contains("revoked") && error.contains("`meterline smart-me login --account a`"), "{error}");
     }
-    assert_eq!(scene.token_requests() - before, 1, "what is refused is not asked for again");
+    assert_eq!(scene.token_requests() - before, 1, "a refused token is not sent again");
     scene.log_in().unwrap();
     assert_eq!(get(&client).unwrap(), "[]");
     assert_eq!(get(&second).unwrap(), "[]");
 }
 
 #[test]
-fn before_anybody_has_logged_in_nothing_is_asked_and_the_command_is_named() {
+fn without_a_login_nothing_is_requested_and_the_command_is_named() {
     let scene = Scene::new(Some(SECRET), quick());
     let error = get(&scene.started()).unwrap_err().to_string();
     assert!(error.contains("is not logged in") && error.contains("smart-me login --account a"), "{error}");
@@ -254,7 +254,7 @@ fn before_anybody_has_logged_in_nothing_is_asked_and_the_command_is_named() {
 }
 
 #[test]
-fn what_is_given_in_a_tokens_place_is_stored_before_it_is_used_also_when_that_fails_at_first() {
+fn a_new_refresh_token_is_stored_before_it_is_used_also_after_a_failed_write() {
     let scene = Scene::logged_in(Rotation::AtOnce);
     let obstacle = scene.data().join("smart-me-tokens.json.new");
     fs::create_dir(&obstacle).unwrap();

@@ -1,4 +1,4 @@
-//! Devices, asked for at a cloud over real sockets.
+//! Devices, polled from a simulated cloud over real sockets.
 
 use super::site::Site;
 use super::*;
@@ -39,7 +39,7 @@ struct Scene {
     now: i64,
 }
 
-/// How a scene differs from the usual one.
+/// The options of a scene.
 struct Setting {
     switches: Switches,
     polling: Polling,
@@ -78,19 +78,19 @@ impl Scene {
         Self { site, cloud, counters, now }
     }
 
-    /// When something of a device came through ingest.
+    /// The times of a device's journaled readings.
     fn times(&self, device: Uuid) -> Vec<i64> {
         let of_it = self.site.stored(Flags::NONE).into_iter().filter(|(meter, ..)| *meter == device.into());
         of_it.map(|(_, at, _)| at.0).collect()
     }
 
-    /// Waits until the list was asked for so many times more.
+    /// Waits for so many more requests for the list.
     fn wait_for_lists(&self, more: usize) {
         let lists = |scene: &Self| {
             scene.cloud.requests().iter().filter(|it| it.what.ends_with("Devices") && it.status == 200).count()
         };
         let before = lists(self);
-        // One may be under way.
+        // One may be in flight.
         until("it is asked again", || lists(self) > before + more);
     }
 }
@@ -100,7 +100,7 @@ fn value(samples: &[Sample], code: &str) -> Option<f64> {
 }
 
 #[test]
-fn what_is_new_is_stored_once_and_an_unchanged_time_gives_nothing() {
+fn a_new_value_is_stored_once_and_an_unchanged_time_gives_nothing() {
     for (camel_case, nulls, dates) in [(false, false, true), (true, true, false)] {
         let switches = Switches { camel_case, nulls, dates, ..Switches::default() };
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::of(DeviceKind::Telstar, OTHER, 500.0)];
@@ -132,10 +132,10 @@ fn a_dead_meter_is_stale_and_gives_no_sample() {
 }
 
 #[test]
-fn how_fresh_it_is_goes_by_the_servers_clock() {
+fn freshness_uses_the_servers_clock() {
     let scene = Scene::new(Setting::of(PollMode::Watch), vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.cloud.set_now(Some(scene.now + 300 * DAY + 7 * SECOND));
-    until("it is told", || scene.site.number("oldest_value_seconds") == Some(7.0));
+    until("it is reported", || scene.site.number("oldest_value_seconds") == Some(7.0));
     assert_eq!(scene.site.number("meters_stale"), Some(0.0));
     let without = Switches { dates: false, ..Switches::default() };
     let setting = Setting { switches: without, ..Setting::of(PollMode::Watch) };
@@ -146,7 +146,7 @@ fn how_fresh_it_is_goes_by_the_servers_clock() {
 }
 
 #[test]
-fn a_polled_value_takes_no_place_of_one_that_came() {
+fn a_polled_value_never_replaces_a_received_one() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
     let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, site, now| {
         let seen = Seen { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
@@ -156,11 +156,11 @@ fn a_polled_value_takes_no_place_of_one_that_came() {
     assert_eq!((scene.times(METER), scene.times(OTHER)), (Vec::new(), vec![scene.now]));
     assert_eq!(scene.site.coverage.heard(METER.into()), Some(UnixNanos(scene.now)));
     scene.cloud.set_now(Some(scene.now + 10 * SECOND));
-    until("what did not come is taken", || scene.times(METER) == [scene.now + 10 * SECOND]);
+    until("the missing value is stored", || scene.times(METER) == [scene.now + 10 * SECOND]);
 }
 
 #[test]
-fn a_storm_loses_nothing_repeats_nothing_and_waits_as_long_as_it_was_told() {
+fn failures_lose_nothing_repeat_nothing_and_wait_as_long_as_the_server_asks() {
     let trouble = [
         Fault::Status(524, None),
         Fault::Cut,
@@ -184,7 +184,7 @@ fn a_storm_loses_nothing_repeats_nothing_and_waits_as_long_as_it_was_told() {
 }
 
 #[test]
-fn the_budget_holds_however_often_it_is_to_be_asked() {
+fn the_budget_holds_at_any_polling_interval() {
     let setting = Setting { per_minute: 7, ..Setting::of(PollMode::Store) };
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
         cloud.fail_next(2, Fault::Status(524, None));
@@ -212,7 +212,7 @@ fn only_the_device_wanted_is_read() {
 }
 
 #[test]
-fn values_are_asked_for_where_that_is_wished_and_only_when_there_is_something_new() {
+fn registers_are_fetched_only_if_configured_and_only_for_new_values() {
     for dotted_codes in [false, true] {
         let values = ValuesOf::Some(vec![METER.into()]);
         let polling = Polling { values, ..polling(PollMode::Store) };

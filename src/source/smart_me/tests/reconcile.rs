@@ -1,11 +1,11 @@
-//! A registration that went wrong in every way there is, put right.
+//! Repair of a registration after every kind of fault.
 
 use super::site::Site;
 use super::*;
 use crate::source::SourceState;
 use uuid::Uuid;
 
-/// A cloud, and a registrar that remembers in a directory of its own.
+/// A cloud, and a registrar with its own data directory.
 struct Scene {
     cloud: Cloud,
     registrar: Registrar,
@@ -32,7 +32,7 @@ impl Scene {
         self.cloud.registrations("a").into_iter().filter(|it| it.url == ADDRESS).collect()
     }
 
-    /// Exactly one is ours and right.
+    /// Asserts that exactly one is ours and correct.
     fn assert_right(&self, after: &str) {
         let ours = self.ours();
         assert_eq!(ours.len(), 1, "{after}: {ours:?}");
@@ -42,7 +42,7 @@ impl Scene {
     }
 }
 
-/// Every way in which the vendor's behaviour is not known.
+/// Every combination of undocumented behaviour of the vendor.
 fn every_switch() -> impl Iterator<Item = Switches> {
     (0..16_u8).map(|bits| Switches {
         camel_case: bits & 1 != 0,
@@ -54,7 +54,7 @@ fn every_switch() -> impl Iterator<Item = Switches> {
 }
 
 #[test]
-fn it_is_made_once_and_left_alone_when_it_is_right() {
+fn a_registration_is_created_once_and_left_alone_while_correct() {
     for switches in every_switch() {
         let scene = Scene::new(switches);
         assert!(scene.reconcile().steps[0].starts_with("register our URL"));
@@ -66,7 +66,7 @@ fn it_is_made_once_and_left_alone_when_it_is_right() {
 }
 
 #[test]
-fn removed_disabled_duplicated_or_pointed_elsewhere_it_is_right_after_one_look() {
+fn a_removed_disabled_duplicated_or_redirected_registration_is_repaired_in_one_run() {
     type Change = fn(&mut Vec<CloudRegistration>);
     let changes: [(&str, Change); 6] = [
         ("removed", |all| all.retain(|it| it.url != ADDRESS)),
@@ -107,7 +107,7 @@ fn a_password_changed_at_the_vendors_side_is_found_out_also_where_it_is_not_show
         let scene = Scene::new(switches);
         scene.reconcile();
         scene.cloud.change_registrations(|all| all[0].password = Some("another".into()));
-        // The webhook sees what the list may not show.
+        // The webhook sees wrong passwords that the list may not show.
         let seen = Evidence { challenged: 12, ..Evidence::default() };
         let report = run(scene.registrar.reconcile(seen, false)).unwrap();
         assert!(report.steps.iter().any(|step| step.contains("other credentials")), "{report:?}");
@@ -138,7 +138,7 @@ fn an_answer_that_got_lost_makes_no_second_registration() {
     for fault in [Fault::DoneAndCut, Fault::Cut] {
         let scene = Scene::new(Switches::default());
         run(scene.registrar.list()).unwrap();
-        // Before the POST come the list of the plan and the list of what was there.
+        // Two lists precede the POST: the plan's and the one before the change.
         let mut tries = 0;
         while scene.ours().is_empty() {
             scene.cloud.heal();
@@ -157,7 +157,7 @@ fn an_answer_that_got_lost_makes_no_second_registration() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+fn a_dry_run_reports_its_steps_and_does_nothing() {
     let scene = Scene::new(Switches::default());
     let report = run(scene.registrar.reconcile(Evidence::default(), true)).unwrap();
     assert_eq!(report.steps, ["would register our URL"]);
@@ -207,7 +207,7 @@ fn a_list_that_cannot_be_read_changes_nothing() {
 }
 
 #[test]
-fn the_source_of_a_registration_keeps_it_right_and_tells_its_changes() {
+fn the_registration_source_repairs_it_and_reports_its_changes() {
     let (scene, site) = (Scene::new(Switches::default()), Site::new());
     let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
     scene.cloud.change_registrations(|all| all.push(foreign));

@@ -1,4 +1,4 @@
-//! What is missing, fetched from a cloud over real sockets.
+//! Gap repair from a simulated cloud over real sockets.
 
 use super::site::Site;
 use super::*;
@@ -18,7 +18,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A device on the grid of which the last `missing` quarter-hours did not come.
+    /// A device on the quarter-hour grid whose last `missing` readings did not arrive.
     fn new(switches: Switches, missing: i64, change: impl FnOnce(&mut CloudAccount, Slot)) -> Self {
         Self::of(switches, Reach::Own, missing, change)
     }
@@ -43,7 +43,7 @@ impl Scene {
         Self { site, cloud, now }
     }
 
-    /// What was journaled, by time: counters in Wh.
+    /// The journaled counters in Wh, by time.
     fn fetched(&self) -> BTreeMap<UnixNanos, f64> {
         let mut fetched = BTreeMap::new();
         for (meter, at, samples) in self.site.stored(Flags::GAP_REPAIR) {
@@ -71,7 +71,7 @@ fn before(now: Slot, back: i64) -> UnixNanos {
 }
 
 #[test]
-fn what_is_missing_is_fetched_once_and_nothing_else() {
+fn missing_readings_are_fetched_once_and_nothing_else() {
     for (dotted_codes, past_ends_included, camel_case) in [(false, true, false), (true, false, true)] {
         let switches = Switches { dotted_codes, past_ends_included, camel_case, ..Switches::default() };
         let scene = Scene::new(switches, 40, |_, _| {});
@@ -97,7 +97,7 @@ fn a_gap_of_weeks_is_fetched_in_parts_of_a_thousand_values() {
 }
 
 #[test]
-fn what_the_source_lacks_stays_missing() {
+fn readings_that_smart_me_lacks_stay_missing() {
     let scene = Scene::new(Switches::default(), 20, |account, now| {
         account.devices[0].lacks.push((before(now, 15).0, before(now, 10).0));
     });
@@ -121,7 +121,7 @@ fn an_account_without_a_licence_is_refused_once_and_shown() {
 }
 
 #[test]
-fn a_day_of_trouble_loses_nothing_and_repeats_nothing() {
+fn failures_lose_nothing_and_repeat_nothing() {
     let scene = Scene::new(Switches::default(), 20, |_, _| {});
     let trouble =
         [Fault::Status(524, None), Fault::Cut, Fault::Garbled, Fault::DoneAndCut, Fault::Status(429, Some(1))];
@@ -139,7 +139,7 @@ fn a_partner_asks_for_the_past_of_its_customers() {
 }
 
 #[test]
-fn a_device_that_is_not_the_accounts_is_no_reason_to_stop() {
+fn an_unknown_device_does_not_stop_the_source() {
     let scene = Scene::new(Switches::default(), 20, |account, _| account.devices.clear());
     until("it was asked for", || scene.gap().asked == 1);
     until("it runs", || scene.site.state() == SourceState::Running);

@@ -1,4 +1,4 @@
-//! What an account's sources work with: ingest on a real journal, gap detection, and the
+//! The environment of an account's sources: ingest on a real journal, gap detection and the
 //! runners.
 
 use super::*;
@@ -12,7 +12,7 @@ use crate::wire::{self, PayloadFormat};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// More than any source needs to stop.
+/// Longer than any source needs to stop.
 const LONG: Duration = Duration::from_secs(10);
 
 pub(super) struct Site {
@@ -81,7 +81,7 @@ impl Site {
         }
     }
 
-    /// What was journaled, all with these flags.
+    /// The journaled readings; all must have these flags.
     pub(super) fn stored(&self, flags: Flags) -> Vec<(MeterId, UnixNanos, Vec<Sample>)> {
         let mut stored = Vec::new();
         let mut reader = self.journal.reader(Sequence::FIRST).unwrap();

@@ -1,4 +1,4 @@
-//! Each answer, and who may learn what.
+//! Every answer, and the information that it reveals.
 
 use super::*;
 use crate::journal::Verdict;
@@ -78,7 +78,7 @@ async fn unknown_path_wrong_password_and_no_credentials_get_the_same_bytes() {
         let reply = client.reply().await;
         let head: Vec<String> =
             reply.head.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect();
-        assert_eq!(client.closed().await, b"", "a stranger's connection is not kept");
+        assert_eq!(client.closed().await, b"", "an unauthenticated connection is closed");
         (reply.status, head, reply.body)
     };
     let wrong = ask(PATH, &authorization("wrong")).await;
@@ -117,7 +117,7 @@ async fn a_sender_that_goes_on_sending_after_the_challenge_is_not_reset() {
         format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 600000\r\n\r\n", authorization("wrong"));
     client.send(request.as_bytes()).await;
     assert_eq!(client.reply().await.status, 401);
-    // A reset would fail one of these, and might take the answer away from a slow reader.
+    // A reset would fail one of these, and might hide the answer from a slow reader.
     for _ in 0..8 {
         client.send(&[0; 50_000]).await;
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -143,7 +143,7 @@ async fn another_method_on_the_path_is_405_with_what_is_allowed() {
         assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{method}");
     }
     let stranger = site.ask(format!("GET {PATH} HTTP/1.1\r\nHost: m\r\n\r\n").as_bytes()).await;
-    assert_eq!(stranger.status, 401, "a stranger is not told which methods there are");
+    assert_eq!(stranger.status, 401, "the methods of a path are not revealed without credentials");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! How bodies may come: in pieces, in chunks, compressed, several on a connection.
+//! Forms of bodies: in pieces, in chunks, compressed, several on a connection.
 
 use super::compressed::{bare, gzip, zlib};
 use super::*;

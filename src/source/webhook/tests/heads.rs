@@ -1,4 +1,4 @@
-//! The log of heads at the socket: at a bounded pace, without secrets, never in the way.
+//! The log of heads: at a bounded rate, without secrets, and never blocking a request.
 
 use super::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -9,7 +9,7 @@ async fn noting(directory: &Path) -> Site {
     site_with(|config| config.heads = Some(directory.join(HEADS_FILE))).await
 }
 
-/// What was noted when the webhook had stopped.
+/// The recorded heads after the webhook's stop.
 async fn noted(site: Site, directory: &Path) -> Vec<Head> {
     assert!(site.webhook.stop(PATIENCE).await);
     read_heads(&directory.join(HEADS_FILE)).unwrap()

@@ -1,4 +1,4 @@
-//! HTTP/2 on the same port, by prior knowledge as a proxy speaks it.
+//! HTTP/2 on the same port, with prior knowledge, as proxies use it.
 
 use super::*;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ async fn connect(site: &Site) -> SendRequest<Bytes> {
     client
 }
 
-/// Sends a request, its body only if it is whole, and returns the answer's status.
+/// Sends a request, its body only if it is complete, and returns the answer's status.
 async fn ask(client: &SendRequest<Bytes>, path: &str, password: &str, body: Option<Vec<u8>>) -> u16 {
     let authorization = format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{password}")));
     let request = Request::post(format!("http://meterline{path}")).header("authorization", authorization);
@@ -42,7 +42,7 @@ async fn many_requests_share_a_connection_and_each_is_answered() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_challenged_before_its_body_comes_and_the_others_go_on() {
+async fn a_request_without_credentials_is_challenged_before_its_body_comes_and_the_others_go_on() {
     let site = site().await;
     let client = connect(&site).await;
     assert_eq!(ask(&client, PATH, "wrong", None).await, 401);
@@ -70,7 +70,7 @@ async fn the_noted_head_says_that_it_came_over_http_2() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_what_is_open() {
+async fn a_stop_answers_open_requests() {
     let site = site().await;
     let client = connect(&site).await;
     assert_eq!(ask(&client, PATH, PASSWORD, Some(site.body(1.0))).await, 200);

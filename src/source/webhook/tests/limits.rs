@@ -109,7 +109,7 @@ async fn an_account_that_floods_gets_503_and_another_is_served_meanwhile() {
     other.extend_from_slice(&body);
     assert_eq!(site.ask(&other).await.status, 200);
     drop(holding);
-    // Its room comes back when the server has seen that they are gone.
+    // Its bytes are released when the server has seen the disconnects.
     let served = async { while site.ask(&post(&site.body(3.0), "")).await.status != 200 {} };
     tokio::time::timeout(PATIENCE, served).await.unwrap();
 }

@@ -1,11 +1,11 @@
-//! When the journal cannot take bodies: 503 with Retry-After, and back without a restart.
+//! A journal that cannot store bodies: 503 with Retry-After, and recovery without a restart.
 
 use super::*;
 use crate::ingest::Health;
 use crate::journal::{Cursor, FaultyDisk, Operation, Optional, Retention};
 use std::sync::Arc;
 
-/// Two small segments are the cap.
+/// A limit of two small segments.
 fn small(directory: &TempDir) -> Options {
     Options {
         segment_bytes: 256 << 10,
@@ -16,7 +16,7 @@ fn small(directory: &TempDir) -> Options {
     }
 }
 
-/// A site on a disk that fails when told to, with room for many segments.
+/// A site on a disk that fails on demand, with space for many segments.
 async fn site_on_faulty_disk() -> (Site, FaultyDisk) {
     let directory = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::new(1);
@@ -25,8 +25,8 @@ async fn site_on_faulty_disk() -> (Site, FaultyDisk) {
     (site_on(journal, directory, |_| {}).await, disk)
 }
 
-/// While it lasts bodies are 503 and ingest is shut; afterwards it goes on by
-/// itself, on the same connection.
+/// During the outage bodies get 503 and ingest is closed; afterwards the same connection
+/// works again automatically.
 async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&FaultyDisk), says: &str) {
     let (site, disk) = site_on_faulty_disk().await;
     let (before, refused, after) = (site.body(1.0), site.body(2.0), site.body(3.0));
@@ -64,7 +64,7 @@ async fn failing_syncs_are_503_until_the_disk_syncs_again() {
 #[tokio::test]
 async fn a_volume_without_room_is_503_until_there_is_some() {
     let begin = |disk: &FaultyDisk| {
-        // The present segment has reserved its room; its loss needs another.
+        // The present segment has reserved its space; the failure needs another.
         disk.set_space(0);
         disk.fail(Operation::Write, 1);
     };
@@ -110,7 +110,7 @@ async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
     assert_eq!(site.ingest.health(), Health::Open);
 }
 
-/// Many times the cap is taken while what `change` says holds; returns the site.
+/// Stores many times the limit with the options from `change`; returns the site.
 async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let mut options = small(&directory);
@@ -138,7 +138,7 @@ async fn an_optional_sink_that_is_down_for_good_is_never_a_503() {
 }
 
 #[tokio::test]
-async fn what_is_kept_for_replay_for_ever_gives_way_before_a_503() {
+async fn records_kept_for_replay_are_deleted_before_a_503() {
     let site = never_refused_with(|options| {
         options.optional = vec![Optional { cursor: "away".to_owned(), lag_bytes_max: 0 }];
     });

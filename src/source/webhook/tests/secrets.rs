@@ -1,4 +1,4 @@
-//! Nothing secret is written anywhere: not the path, not a password, not a token.
+//! No secret is written anywhere: no path, no password, no token.
 
 use super::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -38,8 +38,8 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
-    // With only one subscriber alive, tracing asks the thread that comes to a log line
-    // first whether it is wanted, and for good; that may be another test's.
+    // With only one subscriber, tracing caches the answer of the first thread at a log line,
+    // which may be another test's.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
     let _logging = tracing::subscriber::set_default(subscriber);
     let recorder = PrometheusBuilder::new().build_recorder();

@@ -1,4 +1,4 @@
-//! The stop: nothing that was answered is lost, nothing that was begun is dropped.
+//! The stop: no answered request is lost, no open request is dropped.
 
 use super::*;
 use std::collections::HashSet;
@@ -38,7 +38,7 @@ async fn a_stop_under_load_loses_nothing_that_was_answered() {
         }
     }
     assert!(answered >= 150, "{answered}");
-    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
 }
 
 /// Posts one after the other; returns those that were answered 200.
@@ -80,7 +80,7 @@ async fn idle_connections_are_closed_and_a_body_on_its_way_is_taken() {
 }
 
 #[tokio::test]
-async fn what_is_not_whole_at_the_deadline_is_cut() {
+async fn an_incomplete_request_is_cut_at_the_deadline() {
     let site = site().await;
     let mut client = site.connect().await;
     client.send(&head("POST", PATH, "Expect: 100-continue\r\nContent-Length: 100\r\n")).await;

@@ -1,4 +1,4 @@
-//! TLS: who is greeted how, and certificates that change while connections live.
+//! TLS: handshakes, and certificates that change while connections are open.
 
 use super::*;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 const NAME: &str = "meterline.test";
 const SHORT: Duration = Duration::from_millis(200);
 
-/// A certificate that ends in this year, signed by itself, and its key, in PEM form.
+/// A certificate that ends in this year, self-signed, and its key, in PEM form.
 fn pair(year: i32) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
@@ -70,7 +70,7 @@ impl Site {
         tokio::time::timeout(PATIENCE, used).await.unwrap();
     }
 
-    /// Waits until the look at the files has found them as wished.
+    /// Waits until the check of the files has the wanted result.
     async fn looked(&self, wish: impl Fn(&CertificateStatus) -> bool) -> CertificateStatus {
         let looked = async {
             loop {
@@ -135,7 +135,8 @@ async fn a_pair_that_cannot_be_used_leaves_the_one_before_and_is_said_and_counte
     let status = site.looked(|status| status.fault.is_some()).await;
     assert_eq!(status.expires.to_string(), "2090-01-01T00:00:00Z");
     put(&files.certificate, "-----BEGIN CERTIFICATE-----\nhalf");
-    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no certificate chain"))).await;
+    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no readable certificate chain")))
+        .await;
     std::fs::remove_file(&files.certificate).unwrap();
     site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("cannot be read"))).await;
     site.greet(&first.0, &[]).await.unwrap();
@@ -166,7 +167,7 @@ async fn a_handshake_that_is_not_made_in_time_is_closed() {
 }
 
 #[tokio::test]
-async fn slow_handshakes_give_way_to_whoever_comes_next() {
+async fn slow_handshakes_are_displaced_by_the_next_connection() {
     let first = pair(2090);
     let (site, _) = site_of(&first, |config| {
         config.bounds.connections_max = 2;
@@ -203,10 +204,10 @@ fn a_pair_that_cannot_be_used_is_refused_in_a_sentence_without_the_key() {
     let marked = first.1.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY");
     let cases = [
         (first.0.clone(), second.1, "cannot be used together"),
-        (first.1.clone(), first.1.clone(), "no certificate chain"),
-        (first.0.clone(), first.0.clone(), "no private key"),
-        (first.0.clone(), marked, "no private key"),
-        (String::new(), first.1.clone(), "no certificate chain"),
+        (first.1.clone(), first.1.clone(), "no readable certificate chain"),
+        (first.0.clone(), first.0.clone(), "no readable private key"),
+        (first.0.clone(), marked, "no readable private key"),
+        (String::new(), first.1.clone(), "no readable certificate chain"),
         (first.0.clone(), "x".repeat((1 << 20) + 1), "larger than"),
     ];
     for (certificate, key, sentence) in cases {

@@ -1,4 +1,4 @@
-//! Who comes without valid credentials: gives way, waits, and keeps nobody out.
+//! Clients without valid credentials: they are displaced and delayed, and block no one else.
 
 use super::*;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -16,7 +16,7 @@ fn late(metrics: &PrometheusHandle) -> u64 {
 }
 
 #[tokio::test]
-async fn silent_connections_give_way_to_whoever_comes_next_the_oldest_first() {
+async fn silent_connections_are_displaced_by_the_next_one_the_oldest_first() {
     let site = site_with(|config| {
         config.bounds.connections_max = 3;
         config.bounds.header_timeout = PATIENCE * 10;
@@ -32,7 +32,7 @@ async fn silent_connections_give_way_to_whoever_comes_next_the_oldest_first() {
     assert_eq!(first.closed().await, b"");
     assert_eq!(site.ask(&post(&site.body(3.0), "")).await.status, 200);
     trusted.send(&post(&site.body(4.0), "")).await;
-    assert_eq!(trusted.reply().await.status, 200, "who had a request with the right password stays");
+    assert_eq!(trusted.reply().await.status, 200, "an authenticated connection stays");
     drop(second);
 }
 

@@ -1,4 +1,4 @@
-//! A certificate chain and its key, from two PEM files.
+//! Loads a certificate chain and its key from two PEM files.
 
 use crate::reading::UnixNanos;
 use rustls::crypto::CryptoProvider;
@@ -13,34 +13,34 @@ use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// Longest of the two files, so that a wrong path does not read a disk into memory.
+/// Largest size of either file, so that a wrong path does not fill the memory.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Where the certificate and its key lie; both may change while the service runs.
+/// The files of the certificate and its key; both may change while the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate and those between it and its root, in PEM form.
+    /// The certificate and its intermediate certificates, in PEM form.
     pub certificate: PathBuf,
-    /// Its private key, in PEM form (PKCS#8, PKCS#1 or SEC1).
+    /// The private key, in PEM form (PKCS#8, PKCS#1 or SEC1).
     pub key: PathBuf,
 }
 
-/// Why a pair cannot be used. Holds nothing of the key file's contents.
+/// Why a pair cannot be used. Never holds contents of the key file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("the TLS file {0} cannot be read: {1}; give the service's user the right to read it, or name another")]
+    #[error("the TLS file {0} cannot be read: {1}; let the service's user read it, or configure another")]
     Read(PathBuf, io::Error),
-    /// No certificate in it.
-    #[error("{0} holds no certificate chain in PEM form that can be read; name the file with the full chain")]
+    /// The file holds no certificate.
+    #[error("{0} holds no readable certificate chain in PEM form; configure the file with the full chain")]
     NoCertificate(PathBuf),
-    /// No key in it.
-    #[error("{0} holds no private key in PEM form that can be read; name the file with the unencrypted key")]
+    /// The file holds no key.
+    #[error("{0} holds no readable private key in PEM form; configure the file with the unencrypted key")]
     NoKey(PathBuf),
-    /// The two do not go together, or are of a kind that is not supported.
+    /// They do not match, or their kind is not supported.
     #[error("the certificate {0} and the key {1} cannot be used together: {2}")]
     Unusable(PathBuf, PathBuf, rustls::Error),
-    /// Its validity cannot be read.
+    /// The validity cannot be read.
     #[error("{0} holds a certificate whose end of validity cannot be read")]
     NoExpiry(PathBuf),
     /// The TLS library refuses its own defaults.
@@ -48,20 +48,20 @@ pub enum TlsError {
     Protocol(rustls::Error),
 }
 
-/// A pair that can be used.
+/// A usable pair.
 pub(super) struct Pair {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) expires: UnixNanos,
 }
 
-/// What both files hold.
+/// The contents of both files.
 pub(super) struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
 impl Contents {
-    /// Tells contents apart without keeping the key's.
+    /// Identifies the contents without keeping the key.
     pub(super) fn digest(&self) -> [u8; 32] {
         let parts = [&self.certificate, &self.key].map(Sha256::digest);
         Sha256::digest(parts.concat()).into()
@@ -81,10 +81,10 @@ impl TlsFiles {
         Ok((contents, pair))
     }
 
-    /// The end of validity of the certificate that the files hold.
+    /// The end of validity of the certificate in the files.
     ///
     /// # Errors
-    /// Why the pair cannot be used.
+    /// [`TlsError`] when the pair cannot be used.
     pub fn check(&self) -> Result<UnixNanos, TlsError> {
         self.load().map(|(_, pair)| pair.expires)
     }
@@ -108,7 +108,7 @@ impl TlsFiles {
     }
 }
 
-/// The end of a certificate's validity; far ahead where that is beyond our range.
+/// The end of a certificate's validity, saturated to our range.
 fn not_after(der: &[u8]) -> Option<UnixNanos> {
     let end = Certificate::from_der(der).ok()?.tbs_certificate().validity().not_after.to_unix_duration();
     Some(UnixNanos(i64::try_from(end.as_nanos()).unwrap_or(i64::MAX)))

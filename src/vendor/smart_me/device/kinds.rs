@@ -34,7 +34,7 @@ impl EnergyType {
     /// 12: a photovoltaic plant.
     pub const SOLAR_LOG: Self = Self(12);
 
-    /// What it is in plain words, where the number is known.
+    /// The name in plain words; `None` for an unknown number.
     #[must_use]
     pub fn label(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -70,7 +70,7 @@ impl SubType {
     /// 6.
     pub const GAS: Self = Self(6);
 
-    /// What it is in plain words, where the number is known.
+    /// The name in plain words; `None` for an unknown number.
     #[must_use]
     pub fn label(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -89,7 +89,7 @@ impl SubType {
 }
 
 impl Family {
-    /// What it is in plain words, where the number is known.
+    /// The name in plain words; `None` for an unknown number.
     #[must_use]
     pub fn label(self) -> Option<&'static str> {
         Some(match self.0 {

@@ -83,7 +83,7 @@ fn net_is_never_stored_as_import() {
         ])
     );
     let alone = of(r#""DeviceEnergyType":1,"CounterReading":-3.5,"CounterReadingUnit":"kWh","CounterReadingT1":-3.5"#);
-    assert_eq!(alone, expected(&[("1-0:16.8.0", -3500.0)]), "nobody knows what the tariff is of");
+    assert_eq!(alone, expected(&[("1-0:16.8.0", -3500.0)]), "the meaning of the tariff is unknown");
     let net = registry::entry("1-0:16.8.0".parse().unwrap()).unwrap();
     assert_eq!(net.kind, Kind::Gauge, "it falls as well as it rises");
 }
