@@ -1,12 +1,12 @@
-//! The only source of time: a wall clock for what is stored, a monotonic one
-//! for waits and rates. Cheap to clone; tests set the wall clock's offset.
+//! The only source of time: a wall clock for stored times, a monotonic clock for
+//! waits and rates. Tests can shift the wall clock.
 
 use crate::reading::UnixNanos;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Wall and monotonic time.
+/// Wall and monotonic time. Clones share the shift.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_ns: Arc<AtomicI64>,
@@ -26,7 +26,7 @@ impl Clock {
 
     /// Wall time now, in UTC.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+    #[allow(clippy::disallowed_methods, reason = "the only place that reads it")]
     pub fn now(&self) -> UnixNanos {
         let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
@@ -37,7 +37,7 @@ impl Clock {
 
     /// Monotonic time now.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+    #[allow(clippy::disallowed_methods, reason = "the only place that reads it")]
     pub fn monotonic(&self) -> Instant {
         Instant::now()
     }
@@ -48,7 +48,7 @@ impl Clock {
         self.monotonic().saturating_duration_since(start)
     }
 
-    /// Moves the wall clock by `nanos` against the machine's; for tests.
+    /// Shifts the wall clock by `nanos` against the machine's; for tests.
     pub fn set_offset(&self, nanos: i64) {
         self.offset_ns.store(nanos, Ordering::Relaxed);
     }

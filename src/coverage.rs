@@ -1,52 +1,52 @@
-//! What is missing of the meters' readings: gaps are found, kept until something
-//! becomes of them, and shown.
+//! Coverage: finds gaps in the meters' readings, keeps them until they close, and
+//! lists them.
 //!
-//! smart-me documents no repeat: what it posts while nobody listens is gone unless
-//! somebody notices. Here it is noticed: every meter on the grid of quarter-hours is
-//! expected at each of them, any other in its own cadence. A gap closes when what is
-//! missing came by itself, was fetched, or is not to be had.
+//! smart-me documents no resend: a post during an outage of the receiver is lost unless
+//! the receiver notices. So every meter on the quarter-hour grid is expected at each
+//! quarter-hour, any other meter at its own cadence. A gap closes when the missing
+//! readings arrive late, are fetched, or the source does not have them.
 //!
-//! It reads what is in the journal (a pump of its own feeds it, so nothing is
-//! missed or counted twice over a restart) and knows neither who brings readings
-//! nor who fetches what is missing. Bounds: [`METERS_MAX`] meters, the one heard
-//! least recently goes first; [`GAPS_MAX`] gaps, closed ones go first.
+//! It is fed by a pump of its own from the journal, so a restart neither misses nor
+//! counts a reading twice. It knows neither the sources nor the gap repair. Bounds:
+//! [`METERS_MAX`] meters, the one heard least recently is dropped first; [`GAPS_MAX`]
+//! gaps, closed ones are dropped first.
 
 mod file;
 mod gap;
-mod known;
 mod meter;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod tracker;
 
 pub use file::{CoverageError, FILE, read};
-pub use gap::{Extent, Gap, GapId, State, Wanted};
-pub use known::{GAPS_MAX, METERS_MAX};
-pub use meter::{Lacks, Seen};
-pub use slot::{SLOT_NS, Slot, Stretch};
+pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
+pub use meter::{MissingValues, SeenReading};
+pub use slot::{SLOT_NS, Slot, SlotRange};
+pub use tracker::{GAPS_MAX, METERS_MAX};
 
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
-use known::Known;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tracker::GapTracker;
 
-/// What is missing; a clone is the same.
+/// The coverage of all meters. A clone is the same coverage.
 #[derive(Debug, Clone)]
 pub struct Coverage(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     file: PathBuf,
-    state: Mutex<Known>,
-    /// Every record below it has been noted since the start, or before.
+    state: Mutex<GapTracker>,
+    /// Every record below it has been noted.
     noted_below: AtomicU64,
 }
 
-/// How much is missing of a source's readings.
+/// The open gaps of a source, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Open gaps.
@@ -56,50 +56,50 @@ pub struct Summary {
 }
 
 impl Coverage {
-    /// What was stored in that directory; nothing where there is nothing that can be read.
+    /// Opens the coverage stored in a directory; empty if there is no readable file.
     #[must_use]
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
-        let state = file::read_or_begin_anew(&file);
+        let state = file::read_or_start_empty(&file);
         Self(Arc::new(Inner { file, state: Mutex::new(state), noted_below: AtomicU64::new(0) }))
     }
 
-    /// Everything before it has been noted, as of the last [`Coverage::store`].
+    /// The position stored with the last [`Coverage::store`]: every record before it was noted.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.0.state.lock().position
     }
 
-    /// Notes readings of one source that were received then.
-    pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = Seen>) {
+    /// Notes readings of one source that were received at `received`.
+    pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = SeenReading>) {
         let mut known = self.0.state.lock();
         readings.for_each(|seen| known.note(source, seen, received));
     }
 
-    /// Every record below `next` has been noted or holds nothing to be noted. To be said
-    /// also of a lower one after a rewind: that takes nothing back.
-    pub fn reached(&self, next: Sequence) {
+    /// Records that every record below `next` has been noted or holds nothing to note. A
+    /// lower position, as after a rewind, has no effect.
+    pub fn noted_below(&self, next: Sequence) {
         self.0.noted_below.fetch_max(next.0, Ordering::Release);
     }
 
     /// Whether every record below `position` has been noted. False after a start until
-    /// the pump has found its place.
+    /// the pump has found its position.
     #[must_use]
     pub fn has_noted(&self, position: Sequence) -> bool {
         self.0.noted_below.load(Ordering::Acquire) >= position.0
     }
 
-    /// Looks what is missing by now. Only to be called when everything that came
-    /// until now has been noted.
+    /// Finds the readings missing at `now`. Call it only when everything received so far
+    /// has been noted.
     pub fn judge(&self, now: UnixNanos) {
         self.0.state.lock().judge(now);
     }
 
-    /// Stores all, with everything before `position` noted; synced on return. Does
-    /// nothing where nothing changed.
+    /// Stores the coverage with everything before `position` noted; synced on return.
+    /// Does nothing if nothing changed.
     ///
     /// # Errors
-    /// A failing disk; what was stored before is whole.
+    /// A failing disk; the previous file is then intact.
     pub fn store(&self, position: Position) -> Result<(), CoverageError> {
         let bytes = {
             let mut known = self.0.state.lock();
@@ -118,38 +118,38 @@ impl Coverage {
         stored
     }
 
-    /// What is to be asked for next of a source's meters: the oldest gap whose time
-    /// has come, at most `slots_max` quarter-hours of it.
+    /// The next repair request for a source's meters: the oldest gap that is due, at most
+    /// `slots_max` quarter-hours of it.
     #[must_use]
-    pub fn wanted(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<Wanted> {
-        self.0.state.lock().wanted(source, now, slots_max)
+    pub fn next_request(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<RepairRequest> {
+        self.0.state.lock().next_request(source, now, slots_max)
     }
 
-    /// The newest time that something of a meter was measured at and came, by whatever way.
+    /// The newest measurement time of a meter, received or fetched.
     #[must_use]
-    pub fn heard(&self, meter: MeterId) -> Option<UnixNanos> {
+    pub fn newest_measurement(&self, meter: MeterId) -> Option<UnixNanos> {
         self.0.state.lock().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
     }
 
-    /// What is missing of a meter at an instant.
+    /// The values missing of a meter at an instant.
     #[must_use]
-    pub fn lacks(&self, wanted: &Wanted, at: UnixNanos) -> Lacks {
-        self.0.state.lock().lacks(wanted, at)
+    pub fn missing_values(&self, request: &RepairRequest, at: UnixNanos) -> MissingValues {
+        self.0.state.lock().missing_values(request, at)
     }
 
-    /// The source was asked for it and gave what it had.
-    pub fn asked(&self, wanted: &Wanted, now: UnixNanos) {
-        self.0.state.lock().asked(wanted, now);
+    /// Records that the source answered this request.
+    pub fn requested(&self, request: &RepairRequest, now: UnixNanos) {
+        self.0.state.lock().requested(request, now);
     }
 
-    /// All gaps, oldest number first, with how many quarter-hours are missing still.
+    /// All gaps, lowest number first, with the number of quarter-hours still missing.
     #[must_use]
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
         let known = self.0.state.lock();
         known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
     }
 
-    /// How much is missing, by source.
+    /// The open gaps in numbers, by source.
     #[must_use]
     pub fn summaries(&self) -> BTreeMap<String, Summary> {
         let known = self.0.state.lock();
@@ -167,9 +167,9 @@ impl Coverage {
         summaries
     }
 
-    /// The gaps that closed since this was asked last, by source.
+    /// The gaps closed since the last call, by source.
     #[must_use]
-    pub fn take_closed(&self) -> Vec<(String, State)> {
+    pub fn take_closed(&self) -> Vec<(String, GapState)> {
         std::mem::take(&mut self.0.state.lock().closed)
     }
 }

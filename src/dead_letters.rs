@@ -1,35 +1,34 @@
-//! What could not be delivered, kept until somebody decides.
+//! Dead letters: undelivered data that waits for a re-submit or a drop.
 //!
-//! The letters lie in a journal of their own (the same code and promises: synced
-//! before it is acknowledged, checked, recovered), each with the body it came in,
-//! so that it can be shown, exported and re-submitted when the main journal has
-//! long let it go. What was decided about a letter is a record too. A cursor named
-//! `open` pins the oldest letter that nobody has decided about.
+//! Dead letters have a journal of their own (same code and promises: synced before
+//! acknowledged, checked, recovered). Each contains the original body, so it can be
+//! shown, exported and re-submitted after the main journal has deleted the record. A
+//! decision about a dead letter is a record too. The cursor `open` pins the oldest
+//! open one.
 //!
-//! **Re-submitting** is as if the sender had sent the body again now: it goes
-//! through ingest, is judged by today's rule and stands at the journal's end,
-//! where the later value of a key wins. So a letter that is older than a correction
-//! of the same keys should be looked at before (`show`) and dropped instead. The
-//! other way, a delivery into the middle of what was sent already, would need a
-//! second writer beside the pumps, and with it an order that nobody could promise.
+//! **Re-submit** works as if the sender had sent the body again now: it passes ingest,
+//! is judged by the current rule and is appended at the journal's end, where the later
+//! value of a key wins. So a dead letter that is older than a correction of the same keys
+//! should be shown first (`show`) and dropped. A delivery into the middle of the sent data
+//! would need a second writer beside the pumps, which would break their order.
 //!
-//! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open letters. When
-//! they are reached, the oldest open letters give way, counted and logged, as long
-//! as they are of a kind that may ([`Kind::gives_way`]): else a single meter with a
-//! wrong clock would stop the keeper, the journal behind it, and ingest. An older
-//! letter that may not give way holds the room of all after it; then a new one is
-//! an error for whoever writes it, who stops and says so.
+//! Bounds: [`LETTERS_BYTES_MAX`] on disk and [`OPEN_LETTERS_MAX`] open dead letters. At
+//! a bound the oldest open ones are evicted, counted and logged, if their kind is
+//! evictable ([`Kind::is_evictable`]): else one meter with a wrong clock would stop the
+//! keeper, then the journal, then ingest. An older dead letter that is not evictable
+//! blocks the room of all later ones; then adding one is an error, and the pump that
+//! needs it stops with that error.
 //!
-//! Knows nothing of sources and sinks beyond their names.
+//! Knows sources and sinks only by name.
 
 mod index;
 mod letter;
-mod look;
+mod read;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Kind, Letter, LetterId, Listed, ListedRow, Row, Settlement};
-pub use look::{Found, read_all, read_one};
+pub use letter::{DeadLetter, Kind, LetterId, LetterSummary, Row, RowSummary, Settlement};
+pub use read::{StoredLetter, read_all, read_one};
 
 use crate::clock::Clock;
 use crate::journal::{
@@ -44,20 +43,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// All letters together, on disk.
+/// The maximum size of all dead letters on disk.
 pub const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 60 << 20 } else { 256 << 20 };
-/// Letters that nobody has decided about; each takes about 300 bytes of memory.
+/// The maximum number of open dead letters; each takes about 300 bytes of memory.
 pub const OPEN_LETTERS_MAX: usize = if cfg!(test) { 8 } else { 20_000 };
 
 const SEGMENT_BYTES: u64 = 20 << 20;
-/// Many at once, so that a full house is not cleared letter by letter.
-const EVICTED_AT_ONCE: usize = if cfg!(test) { 2 } else { 500 };
+/// Evictions in one batch, so that a full store is not cleared one by one.
+const EVICTION_BATCH: usize = if cfg!(test) { 2 } else { 500 };
 const OPEN_CURSOR: &str = "open";
-/// Formats of this journal's records; numbers are stored and never reused.
+/// The formats of this journal's records; numbers are stored and never reused.
 const FORMAT_LETTER: u16 = 1;
 const FORMAT_SETTLED: u16 = 2;
 
-/// The letters; a clone is the same.
+/// The dead letters. A clone is the same store.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
     journal: Journal,
@@ -67,46 +66,46 @@ pub struct DeadLetters {
     index: Arc<Mutex<Index>>,
 }
 
-/// Why letters cannot be read or written.
+/// Why dead letters cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
-    /// The letters' journal cannot be opened.
+    /// Their journal cannot be opened.
     #[error("the dead letters cannot be opened: {0}")]
     Open(#[from] OpenError),
-    /// A letter could not be made safe.
-    #[error("a dead letter could not be kept: {0}")]
+    /// A dead letter could not be written.
+    #[error("a dead letter could not be written: {0}")]
     Append(#[from] AppendError),
-    /// A letter could not be read.
+    /// A dead letter could not be read.
     #[error("a dead letter could not be read: {0}")]
     Read(#[from] ReadError),
-    /// The letters' cursor could not be stored.
+    /// Their cursor could not be stored.
     #[error("the dead letters' cursor could not be stored: {0}")]
     Cursor(#[from] CursorError),
-    /// The letters' lists could not be written.
-    #[error("the dead letters' lists could not be written: {0}")]
+    /// Their ledgers could not be written.
+    #[error("the dead letters' ledgers could not be written: {0}")]
     Ledger(#[from] LedgerError),
-    /// No room, and the oldest open letter must not give way.
+    /// No room, and the oldest open dead letter is not evictable.
     #[error(
-        "the dead letters are full ({OPEN_LETTERS_MAX} open ones, or {LETTERS_BYTES_MAX} bytes from the oldest open one \
-         on), and that one, {oldest}, must not give way: look at them with `meterline dead-letters list`, then re-submit \
-         or drop them, from the oldest on"
+        "the dead letters are full ({OPEN_LETTERS_MAX} open ones, or {LETTERS_BYTES_MAX} bytes since the oldest open one), \
+         and the oldest, {oldest}, must not be evicted: list them with `meterline dead-letters list`, then re-submit \
+         or drop them, starting with the oldest"
     )]
     Full {
-        /// The oldest open letter.
+        /// The oldest open dead letter.
         oldest: LetterId,
     },
-    /// No such letter.
-    #[error("there is no dead letter {0}; `meterline dead-letters list` shows those there are")]
+    /// There is no such dead letter.
+    #[error("there is no dead letter {0}; `meterline dead-letters list` shows the existing ones")]
     Unknown(LetterId),
-    /// Somebody has decided already.
+    /// It was settled before.
     #[error("dead letter {0} was settled before")]
     Settled(LetterId),
-    /// The record is not what this program writes.
-    #[error("dead letter {0} cannot be understood: {1}")]
-    Unclear(LetterId, String),
+    /// The record is not a valid dead letter.
+    #[error("dead letter {0} is not valid: {1}")]
+    Invalid(LetterId, String),
 }
 
-/// The letters' journal, as it is opened.
+/// The options of the dead letters' journal.
 #[must_use]
 pub fn journal_options(directory: impl Into<PathBuf>, clock: Clock) -> Options {
     let mut options = Options::new(directory);
@@ -118,7 +117,7 @@ pub fn journal_options(directory: impl Into<PathBuf>, clock: Clock) -> Options {
 }
 
 impl DeadLetters {
-    /// Opens the letters of a directory and reads which are open.
+    /// Opens the dead letters of a directory and reads which are open.
     ///
     /// # Errors
     /// When the directory is in use, damaged or cannot be written.
@@ -131,9 +130,9 @@ impl DeadLetters {
         while let Some(record) = reader.read()? {
             let id = LetterId(record.sequence.0);
             match record.header.format {
-                FORMAT_LETTER => match Letter::decode(record.payload) {
+                FORMAT_LETTER => match DeadLetter::decode(record.payload) {
                     Ok(letter) => index.add(id, &letter),
-                    Err(why) => tracing::error!(letter = id.0, why, "a dead letter cannot be understood"),
+                    Err(why) => tracing::error!(letter = id.0, why, "a dead letter is not valid"),
                 },
                 FORMAT_SETTLED => {
                     if let Ok((settled, _)) = letter::decode_settlement(record.payload) {
@@ -144,45 +143,45 @@ impl DeadLetters {
             }
         }
         let letters = Self { journal, clock, source, rule, index: Arc::new(Mutex::new(index)) };
-        letters.show_counts(&letters.index());
+        letters.set_gauges(&letters.index());
         letters.store_cursor(&mut letters.index())?;
         Ok(letters)
     }
 
-    /// Keeps a letter; it is on disk when this returns. A letter of the same kind
-    /// about the same thing that is still open is not kept twice.
+    /// Writes a dead letter; synced on return. An open one of the same kind about the same
+    /// data is not written twice.
     ///
     /// # Errors
-    /// When there is no room, or the disk fails: the caller must not go on.
-    pub fn add(&self, letter: &Letter) -> Result<LetterId, DeadLetterError> {
+    /// When there is no room, or the disk fails: the caller must then stop.
+    pub fn add(&self, letter: &DeadLetter) -> Result<LetterId, DeadLetterError> {
         let mut index = self.index();
         if let Some(id) = index.find(letter) {
             return Ok(id);
         }
-        // Held across the sync on purpose: letters are rare, and their numbers and
+        // Held across the sync on purpose: dead letters are rare, and their numbers and
         // the index must agree.
         let id = self.append_letter(&mut index, letter)?;
         index.add(id, letter);
         metrics::counter("meterline_dead_letters_total", &[("kind", letter.kind.label().to_owned())]).increment(1);
-        self.show_counts(&index);
+        self.set_gauges(&index);
         Ok(id)
     }
 
-    /// A letter with its body.
+    /// The dead letter with its body.
     ///
     /// # Errors
-    /// When there is none of that number, or it cannot be read.
-    pub fn get(&self, id: LetterId) -> Result<Letter, DeadLetterError> {
+    /// When there is no such dead letter, or it cannot be read.
+    pub fn get(&self, id: LetterId) -> Result<DeadLetter, DeadLetterError> {
         let mut reader = self.journal.reader(Sequence(id.0)).map_err(|_| DeadLetterError::Unknown(id))?;
         match reader.read()? {
             Some(record) if record.header.format == FORMAT_LETTER => {
-                Letter::decode(record.payload).map_err(|why| DeadLetterError::Unclear(id, why))
+                DeadLetter::decode(record.payload).map_err(|why| DeadLetterError::Invalid(id, why))
             }
             _ => Err(DeadLetterError::Unknown(id)),
         }
     }
 
-    /// Notes what was decided about a letter.
+    /// Settles an open dead letter.
     ///
     /// # Errors
     /// When it is not open, or the disk fails.
@@ -195,30 +194,30 @@ impl DeadLetters {
         }
         self.append(FORMAT_SETTLED, &letter::encode_settlement(id, how))?;
         index.settle(id);
-        self.show_counts(&index);
+        self.set_gauges(&index);
         self.store_cursor(&mut index)
     }
 
-    /// The number of open letters by kind.
+    /// The number of open dead letters by kind.
     #[must_use]
     pub fn open_by_kind(&self) -> BTreeMap<String, u64> {
         let index = self.index();
         Kind::ALL.iter().map(|kind| (kind.label().to_owned(), index.count(*kind))).collect()
     }
 
-    /// The records that a sink's code died of and that nobody has decided about yet.
+    /// The records with an open dead letter that made the sink's code panic.
     #[must_use]
     pub fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
         self.index().poisoned(sink)
     }
 
-    /// Closes the letters' journal.
+    /// Closes their journal.
     pub fn close(&self) {
         self.journal.close();
     }
 
-    /// Appends a letter, after others have given way if need be.
-    fn append_letter(&self, index: &mut Index, letter: &Letter) -> Result<LetterId, DeadLetterError> {
+    /// Appends a dead letter, and evicts others first if necessary.
+    fn append_letter(&self, index: &mut Index, letter: &DeadLetter) -> Result<LetterId, DeadLetterError> {
         let payload = letter.encode();
         while index.len() >= OPEN_LETTERS_MAX {
             self.evict(index)?;
@@ -233,11 +232,11 @@ impl DeadLetters {
         }
     }
 
-    /// The oldest open letters give way.
+    /// Evicts the oldest open dead letters.
     fn evict(&self, index: &mut Index) -> Result<(), DeadLetterError> {
         let mut evicted = Vec::new();
-        while let Some((id, kind)) = index.oldest().filter(|(_, kind)| kind.gives_way()) {
-            if evicted.len() >= EVICTED_AT_ONCE {
+        while let Some((id, kind)) = index.oldest().filter(|(_, kind)| kind.is_evictable()) {
+            if evicted.len() >= EVICTION_BATCH {
                 break;
             }
             index.settle(id);
@@ -250,21 +249,21 @@ impl DeadLetters {
         tracing::warn!(
             letters = evicted.len(),
             last = last.0,
-            "the dead letters are full: the oldest gave way; look at the new ones with `meterline dead-letters list`"
+            "the dead letters are full: the oldest were evicted; list the new ones with `meterline dead-letters list`"
         );
-        // The room is free only once the cursor has let go of it.
+        // The room is free only after the cursor has moved.
         self.store_cursor(index)?;
-        evicted.into_iter().for_each(|(id, kind)| self.note_evicted(id, kind));
+        evicted.into_iter().for_each(|(id, kind)| self.record_eviction(id, kind));
         Ok(())
     }
 
-    /// So that it does not come back as open after a restart. Where even that finds
-    /// no room it does, for as long as its segment is there.
-    fn note_evicted(&self, id: LetterId, kind: Kind) {
+    /// Records an eviction, so that the dead letter is not open again after a restart.
+    /// Without room for that record it is, as long as its segment exists.
+    fn record_eviction(&self, id: LetterId, kind: Kind) {
         metrics::counter("meterline_dead_letters_evicted_total", &[("kind", kind.label().to_owned())]).increment(1);
         let settlement = letter::encode_settlement(id, Settlement::Evicted);
         if let Err(error) = self.begin_append(FORMAT_SETTLED, &settlement) {
-            tracing::debug!(letter = id.0, %error, "an evicted letter cannot be marked as such");
+            tracing::debug!(letter = id.0, %error, "an eviction cannot be recorded");
         }
     }
 
@@ -283,8 +282,8 @@ impl DeadLetters {
         self.journal.append(header, payload)
     }
 
-    /// Pins the oldest open letter, and with it everything younger. A cursor that is
-    /// lower than need be only keeps more, so new letters do not move it.
+    /// Pins the oldest open dead letter and everything after it. A lower cursor only keeps
+    /// more, so new dead letters do not move it.
     fn store_cursor(&self, index: &mut Index) -> Result<(), DeadLetterError> {
         let oldest_open = index.oldest().map_or_else(|| self.journal.next(), |(id, _)| Sequence(id.0));
         if index.pinned != Some(oldest_open) {
@@ -296,7 +295,7 @@ impl DeadLetters {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]
-    fn show_counts(&self, index: &Index) {
+    fn set_gauges(&self, index: &Index) {
         for kind in Kind::ALL {
             let gauge = metrics::gauge("meterline_dead_letters", &[("kind", kind.label().to_owned())]);
             gauge.set(index.count(kind) as f64);

@@ -1,30 +1,31 @@
-//! Ingest into the journal: whoever brings data, it comes through here.
+//! Ingest: the single entry into the journal.
 //!
-//! A source hands over bytes and waits. Ingest stamps the receive time once,
-//! decodes and judges the bytes where they lie, copies them into the journal's
-//! pending group and answers when that group is synced. So [`Taken`] means "on
-//! this machine's disk", and a [`Refusal`] that nothing of the body was kept.
+//! A source passes a body and waits. Ingest stamps the receive time once, decodes and
+//! judges the body in place, copies it into the journal's pending group and answers
+//! when that group is synced. So [`Receipt::Stored`] means "on this machine's disk",
+//! and a [`Refusal`] means that nothing of the body entered the journal.
 //!
-//! It knows the journal and the wire formats, and neither which source called nor
-//! which sinks read. Invariants: nothing is refused for its content unless the
-//! source asks for that, or has used up its quota of what cannot be read; a body is counted once, after its sync; no lock is held
-//! while anything waits; what is kept for the status page has a fixed size.
+//! It knows the journal and the wire formats, but not which source called or which
+//! sinks read. Invariants: nothing is refused for its content unless the source is
+//! configured so or has used up its quota of undecodable bodies; a body is counted
+//! once, after its sync; no lock is held while anything waits; the data kept for the
+//! status page has a fixed size.
 
 mod clock_watch;
 mod drain;
 mod entrance;
 mod handle;
-mod meters;
 mod rate;
+mod recent_readings;
 mod refusal;
-mod shared;
 mod source_counters;
+mod state;
 #[cfg(test)]
 mod tests;
-mod unreadable;
+mod undecodable;
 
-pub use entrance::{Entrance, OnUndecodable, SourceOptions, Taken};
-pub use handle::{Health, Ingest, Recent};
-pub use meters::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
+pub use entrance::{Entrance, OnUndecodable, Receipt, SourceOptions};
+pub use handle::{Health, Ingest, RecentActivity};
+pub use recent_readings::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;
 pub use source_counters::SourceActivity;

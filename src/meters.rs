@@ -1,111 +1,110 @@
-//! Which versions of the meters' descriptions there are: what is told of a meter is
-//! compared with what was described last, and what is new is recorded.
+//! Versions of the meters' descriptions: new descriptions are compared with the last
+//! version of each meter, and changes are recorded.
 //!
-//! Knows neither who tells nor ingest: it is handed a list, the time and a way to
-//! record. Invariants:
-//! - A version is on disk before it is recorded, and after a start all of them are
-//!   recorded again: so a kill at any moment repeats the same versions with the same
-//!   times, one change never makes two, and a store that was added gets them all.
-//! - A meter that is not in a list is as it was.
-//! - The first version of a meter holds from 1970, where the file was never lost and
-//!   no meter was ever forgotten; otherwise from when that was, because older
-//!   versions may be in the stores and must stand.
-//! - The metering point is no part of what makes a version. It is configured for all
-//!   times, so all versions that are remembered get another one.
+//! Knows neither the sources nor ingest: it gets a list, the time and a function that
+//! records. Invariants:
+//! - A version is on disk before it is recorded, and all versions are recorded again
+//!   after a start. So a kill at any moment repeats the same versions with the same
+//!   times, one change never makes two versions, and a new store gets them all.
+//! - A meter that is missing in a list is unchanged.
+//! - The first version of a meter is valid from 1970. If the file was lost or a meter
+//!   was dropped, it is valid from that time instead, because the stores may hold older
+//!   versions, which must stay.
+//! - The metering point does not make a version. It is configured for all times, so a
+//!   change applies to all versions kept.
 
 mod file;
-mod known;
+mod history;
 mod points;
 #[cfg(test)]
 mod tests;
 
-pub use known::TEXT_CHARS_MAX;
+pub use history::TEXT_CHARS_MAX;
 pub use points::Points;
 
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, encode};
-use known::Known;
+use history::VersionHistory;
 use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Versions of one record.
+/// The maximum number of versions in one record.
 const BATCH_VERSIONS_MAX: usize = 1000;
 
-/// Why descriptions were not recorded. The next list tries again.
+/// Why descriptions were not recorded. The next list retries.
 #[derive(Debug, thiserror::Error)]
 pub enum DescribeError {
-    /// The file of what was described cannot be written.
-    #[error("what is known of the meters cannot be stored in {}: {error}", file.display())]
+    /// The file cannot be written.
+    #[error("the meters' descriptions cannot be stored in {}: {error}", file.display())]
     File {
-        /// Which.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// It was not taken, for this reason.
-    #[error("what is known of the meters was not taken: {0}")]
-    NotTaken(String),
+    /// Ingest refused the record, for this reason.
+    #[error("the meters' descriptions were refused: {0}")]
+    Refused(String),
 }
 
-/// What is known of all meters; a clone is the same.
+/// The descriptions of all meters. A clone is the same.
 #[derive(Clone)]
-pub struct Meters(Arc<State>);
+pub struct Meters(Arc<MetersInner>);
 
-struct State {
+struct MetersInner {
     file: PathBuf,
     points: Points,
-    known: Mutex<Known>,
+    history: Mutex<VersionHistory>,
 }
 
 impl Meters {
-    /// What was described before from this data directory; `now` counts where the file
-    /// was there and cannot be read: it is kept beside, and every meter gets a version
-    /// from now on.
+    /// Opens the versions stored in a data directory. An unreadable file is kept as a
+    /// copy, and every meter then gets a new version from `now` on.
     #[must_use]
     pub fn open(data_directory: &Path, points: Points, now: UnixNanos) -> Self {
         let file = data_directory.join(file::FILE);
-        let mut known = file::read_or_begin_anew(&file, now);
-        known.begin(&points);
-        Self(Arc::new(State { file, points, known: Mutex::new(known) }))
+        let mut history = file::read_or_start_empty(&file, now);
+        history.begin(&points);
+        Self(Arc::new(MetersInner { file, points, history: Mutex::new(history) }))
     }
 
-    /// Compares what `source` tells of meters with what was described last, and hands
-    /// what is new to `record`, a body of
-    /// [`PayloadFormat::Meters`](crate::wire::PayloadFormat::Meters) at a time; it must
-    /// be durable when that returns.
+    /// Compares descriptions from `source` with the last versions, and passes new
+    /// versions to `record` as bodies of
+    /// [`PayloadFormat::Meters`](crate::wire::PayloadFormat::Meters). A body must be
+    /// durable when `record` returns.
     ///
     /// # Errors
-    /// What could not be stored or recorded waits, and comes first the next time.
+    /// See [`DescribeError`]. Versions not recorded stay pending and come first next time.
     pub fn describe(
         &self,
         source: &str,
-        told: impl IntoIterator<Item = (MeterId, Description)>,
+        descriptions: impl IntoIterator<Item = (MeterId, Description)>,
         now: UnixNanos,
         mut record: impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), DescribeError> {
-        let mut known = self.0.known.lock();
-        self.record(&mut known, &mut record)?;
-        known.compare(source, told, &self.0.points, now);
-        self.record(&mut known, &mut record)
+        let mut history = self.0.history.lock();
+        self.record(&mut history, &mut record)?;
+        history.compare(source, descriptions, &self.0.points, now);
+        self.record(&mut history, &mut record)
     }
 
     fn record(
         &self,
-        known: &mut Known,
+        history: &mut VersionHistory,
         record: &mut impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), DescribeError> {
-        let versions = known.waiting();
+        let versions = history.pending();
         if versions.is_empty() {
             return Ok(());
         }
         let file = &self.0.file;
-        file::write(file, known).map_err(|error| DescribeError::File { file: file.clone(), error })?;
+        file::write(file, history).map_err(|error| DescribeError::File { file: file.clone(), error })?;
         for batch in versions.chunks(BATCH_VERSIONS_MAX) {
-            record(&encode(batch.iter().copied())).map_err(DescribeError::NotTaken)?;
+            record(&encode(batch.iter().copied())).map_err(DescribeError::Refused)?;
         }
-        known.recorded();
+        history.clear_pending();
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
-//! What a sample is: a meter, an OBIS code, a time, a value, and the rule that
-//! says which of them are plausible.
+//! The data model: meter, OBIS code, time and value of a sample, and the rule that
+//! decides which samples are plausible.
 //!
-//! Knows nothing of serde, protobuf, tokio, files or clocks: everything here is
-//! a value or a pure function.
+//! Knows nothing of serde, protobuf, tokio, files or clocks: everything here is a
+//! value or a pure function.
 
 mod flags;
 mod obis;

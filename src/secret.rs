@@ -1,25 +1,24 @@
 //! A secret that cannot be printed by accident.
 //!
 //! Knows nothing of where secrets come from. Invariant: neither `Debug` nor any
-//! other formatting shows the text; whoever needs it asks by name, so that a
-//! search for `expose` finds every use.
+//! other formatting shows the text. A search for `expose` finds every use.
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::fmt;
 use std::io;
 
-/// A password, a token, a PIN.
+/// A password, token or PIN.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being shown.
+    /// Wraps `text` so that it is not printed.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that sends or compares it.
+    /// The text itself, for the code that sends or compares it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -32,13 +31,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Bytes that nobody can guess, for keys and passwords.
+/// Cryptographically random bytes, for keys and passwords.
 ///
 /// # Errors
-/// When the system gives no random numbers.
+/// When the system cannot provide random numbers.
 pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system cannot provide random numbers"))?;
     Ok(bytes)
 }
 
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_of_the_text() {
+    fn debug_does_not_show_the_text() {
         let shown = format!("{:?}", Some(Secret::new("hunter2")));
         assert_eq!(shown, "Some(Secret(...))");
     }

@@ -1,11 +1,10 @@
-//! Bytes to borrowed readings.
+//! The decoders: bytes to borrowed readings.
 //!
-//! A body is walked once to check it ([`readings`] fails with offset and field
-//! path, or promises that iterating cannot fail) and read through iterators that
-//! borrow from it: no allocation, no copy, no I/O, no clock, no metric, no panic
-//! on any input. What is framed well but makes no sense (an OBIS code of five
-//! bytes, a missing time) is no error here: it comes out as the reason why that
-//! reading or that value is set aside.
+//! A body is checked in one walk: [`readings`] fails with offset and field path, or
+//! iterating afterwards cannot fail. The iterators borrow from the body: no allocation,
+//! no copy, no I/O, no clock, no metric, no panic on any input. Well-framed but
+//! implausible data (an OBIS code of five bytes, a missing time) is no error here: it
+//! is returned as the reason why that reading or value is set aside.
 
 pub mod batch;
 mod error;

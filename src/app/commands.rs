@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
 use crate::dead_letters::{LetterId, Settlement};
 use crate::deliver::{CurrentRules, PumpHandle};
-use crate::ingest::{Entrance, SourceOptions, Taken};
+use crate::ingest::{Entrance, Receipt, SourceOptions};
 use crate::wire::PayloadFormat;
 use serde::Serialize;
 use std::fmt::Display;
@@ -84,8 +84,8 @@ impl Commands {
             .map_err(|refusal| format!("ingest refused it: {refusal}"))?;
         self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(sentence)?;
         Ok(vec![match taken {
-            Taken::Empty => format!("letter {id} holds no reading; it is settled"),
-            Taken::Safe { sequence, verdict } => {
+            Receipt::Empty => format!("letter {id} holds no reading; it is settled"),
+            Receipt::Stored { sequence, verdict } => {
                 format!(
                     "letter {id} is now record {sequence}, found {}; its values are the latest of their keys",
                     verdict.label()

@@ -4,7 +4,7 @@ use super::error::StartError;
 use super::sinks::COVERAGE;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{CommitOutcome, Journal, Optional, Options, Retention};
+use crate::journal::{CommitOutcome, Journal, OptionalCursor, Options, Retention};
 use crate::metrics;
 use ::metrics::{Counter, Histogram};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -34,11 +34,11 @@ pub(super) fn options(config: &Config, clock: &Clock) -> Options {
     };
     options.optional.clone_from(&config.sinks.optional);
     // To know what is missing is no reason to refuse what comes.
-    options.optional.push(Optional { cursor: COVERAGE.to_owned(), lag_bytes_max: u64::MAX });
+    options.optional.push(OptionalCursor { cursor: COVERAGE.to_owned(), lag_bytes_max: u64::MAX });
     options.is_shared = config.webhook.accounts.len() > 1;
     options.clock = clock.clone();
     let counts = CommitCounts::new();
-    options.observe = Arc::new(move |outcome| counts.count(outcome));
+    options.on_commit = Arc::new(move |outcome| counts.count(outcome));
     options
 }
 

@@ -30,7 +30,7 @@ impl Snapshot {
     pub(super) fn ready(&self) -> Result<(), String> {
         match self.parts.ingest.health() {
             Health::Open => Ok(()),
-            Health::Shut(why) => Err(why),
+            Health::Closed(why) => Err(why),
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn keep_up(recorder: Recorder, ingest: Ingest, journal: Journal
     process.describe();
     while stop.sleep(PACE).await.is_ok() {
         recorder.run_upkeep();
-        ingest.look();
+        ingest.check();
         gauges.set(&journal);
         process.collect();
     }

@@ -5,7 +5,7 @@ use super::place::DataPlace;
 use super::table::{print, print_json, table};
 use crate::app::command;
 use crate::control::Command;
-use crate::dead_letters::{Found, LetterId, Listed, Settlement, read_all, read_one};
+use crate::dead_letters::{LetterId, LetterSummary, Settlement, StoredLetter, read_all, read_one};
 use crate::reading::UnixNanos;
 use crate::wire::{self, PayloadFormat};
 use clap::{Args, Subcommand};
@@ -124,7 +124,7 @@ fn numbers(directory: &Path, letters: &[Letters]) -> Result<BTreeSet<u64>, Failu
                     Some(open) => open,
                     None => open.insert(read_all(directory, |_| false).map_err(Failure::failed)?),
                 };
-                let is_meant = |found: &&Found| found.settled.is_none() && range.contains(&found.id.0);
+                let is_meant = |found: &&StoredLetter| found.settled.is_none() && range.contains(&found.id.0);
                 numbers.extend(open.iter().filter(is_meant).map(|found| found.id.0));
             }
         }
@@ -137,7 +137,7 @@ struct Line {
     letter: LetterId,
     settled: Option<Settlement>,
     #[serde(flatten)]
-    listed: Listed,
+    listed: LetterSummary,
     body_bytes: Option<usize>,
 }
 
@@ -149,7 +149,7 @@ fn list(place: &DataPlace, all: bool, json: bool) -> Result<(), Failure> {
         let lines = shown.iter().map(|found| Line {
             letter: found.id,
             settled: found.settled,
-            listed: found.letter.listed(),
+            listed: found.letter.summary(),
             body_bytes: None,
         });
         return print_json(&lines.collect::<Vec<_>>());
@@ -172,7 +172,7 @@ fn list(place: &DataPlace, all: bool, json: bool) -> Result<(), Failure> {
     print(letters)
 }
 
-fn state(found: &Found) -> String {
+fn state(found: &StoredLetter) -> String {
     match found.settled {
         None => found.letter.kind.label().to_owned(),
         Some(Settlement::Resubmitted) => format!("{}, re-submitted", found.letter.kind.label()),
@@ -181,7 +181,7 @@ fn state(found: &Found) -> String {
     }
 }
 
-fn find(place: &DataPlace, letter: LetterId) -> Result<Found, Failure> {
+fn find(place: &DataPlace, letter: LetterId) -> Result<StoredLetter, Failure> {
     read_one(&place.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
 }
 
@@ -191,7 +191,7 @@ fn show(place: &DataPlace, letter: LetterId, json: bool) -> Result<(), Failure> 
         return print_json(&Line {
             letter: found.id,
             settled: found.settled,
-            listed: found.letter.listed(),
+            listed: found.letter.summary(),
             body_bytes: Some(found.letter.body.len()),
         });
     }

@@ -5,7 +5,7 @@ use super::journal::Journal;
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
 use super::value::Bytes;
-use crate::journal::Optional;
+use crate::journal::OptionalCursor;
 use std::path::Path;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub struct Sinks {
     #[cfg(feature = "kafka")]
     pub kafka: Option<crate::sink::kafka::Config>,
     /// The sinks that may be left behind, and how far.
-    pub optional: Vec<Optional>,
+    pub optional: Vec<OptionalCursor>,
 }
 
 /// QuestDB's settings, for delivery and for `migrate`.
@@ -81,7 +81,7 @@ pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path, journal: &J
 }
 
 /// Whether, and how far, the sink may be left behind.
-fn optional_sink(name: &str, section: &mut Section<'_>, journal: &Journal) -> Option<Optional> {
+fn optional_sink(name: &str, section: &mut Section<'_>, journal: &Journal) -> Option<OptionalCursor> {
     let is_required = section.get_or("required", true);
     let max_lag: Option<Bytes> = section.get("max_lag");
     if is_required {
@@ -94,7 +94,7 @@ fn optional_sink(name: &str, section: &mut Section<'_>, journal: &Journal) -> Op
     if lag_bytes_max < 2 * journal.segment_bytes {
         section.fault("max_lag", "must be at least two segments (journal.segment), for what is being written");
     }
-    Some(Optional { cursor: name.to_owned(), lag_bytes_max })
+    Some(OptionalCursor { cursor: name.to_owned(), lag_bytes_max })
 }
 
 #[cfg(not(all(feature = "sqlite", feature = "questdb", feature = "kafka")))]

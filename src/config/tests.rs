@@ -135,7 +135,7 @@ fn what_is_kept_for_replay_may_be_kept_for_ever() {
 #[cfg(feature = "sqlite")]
 fn a_sink_is_required_unless_said_otherwise_and_only_then_may_lag() {
     assert_eq!(config("[sink.sqlite]\n").sinks.optional, []);
-    let optional = |lag_bytes_max| crate::journal::Optional { cursor: "sqlite".to_owned(), lag_bytes_max };
+    let optional = |lag_bytes_max| crate::journal::OptionalCursor { cursor: "sqlite".to_owned(), lag_bytes_max };
     assert_eq!(config("[sink.sqlite]\nrequired = false\n").sinks.optional, [optional(u64::MAX)]);
     let bounded = config("[sink.sqlite]\nrequired = false\nmax_lag = \"1GiB\"\n");
     assert_eq!(bounded.sinks.optional, [optional(1 << 30)]);

@@ -1,13 +1,13 @@
-//! The file all of it is kept in: JSON, replaced as a whole and synced.
+//! The coverage file: JSON, replaced as a whole and synced.
 //!
-//! It can be read while the service runs (`meterline gaps` does). One that cannot
-//! be read is said and begun anew: then what is missing of the time before is not
-//! known any more, but nothing else is lost.
+//! It can be read while the service runs (`meterline gaps` does so). An unreadable file
+//! is logged and replaced by an empty one: the gaps of the time before are then
+//! unknown, but no data is lost.
 
-use super::gap::{Extent, Gap, GapId, State};
-use super::known::Known;
+use super::gap::{Extent, Gap, GapId, GapState};
 use super::meter::Meter;
-use super::slot::{Slot, Stretch};
+use super::slot::{Slot, SlotRange};
+use super::tracker::GapTracker;
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,10 @@ use uuid::Uuid;
 
 /// The file's name in the data directory.
 pub const FILE: &str = "coverage.json";
-/// A longer file is not ours: room for all meters and gaps.
+/// The largest file accepted: room for all meters and gaps.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// Why what is missing cannot be stored or read.
+/// Why the coverage file cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 #[error("{} cannot be {doing}: {source}", file.display())]
 pub struct CoverageError {
@@ -48,7 +48,7 @@ struct StoredGap {
     meter: Uuid,
     source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    slots: Option<Stretch>,
+    slots: Option<SlotRange>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     silence: Option<(i64, i64)>,
     found: i64,
@@ -99,7 +99,7 @@ impl StoredGap {
             source: self.source,
             extent,
             found: UnixNanos(self.found),
-            state: State::ALL.into_iter().find(|state| state.label() == self.state)?,
+            state: GapState::ALL.into_iter().find(|state| state.label() == self.state)?,
             changed: UnixNanos(self.changed),
             late: self.late,
             repaired: self.repaired,
@@ -111,8 +111,8 @@ impl StoredGap {
     }
 }
 
-/// All of it, with everything before `position` noted.
-pub(super) fn to_bytes(known: &Known, position: Position) -> Vec<u8> {
+/// The file's content, with everything before `position` noted.
+pub(super) fn to_bytes(known: &GapTracker, position: Position) -> Vec<u8> {
     let stored = Stored {
         journal: position.journal.0,
         next: position.next.0,
@@ -120,19 +120,20 @@ pub(super) fn to_bytes(known: &Known, position: Position) -> Vec<u8> {
         meters: known.meters.iter().map(|(id, meter)| (id.uuid(), meter.clone())).collect(),
         gaps: known.gaps.values().map(StoredGap::of).collect(),
     };
-    // Only maps with keys that are no text could fail, and there are none.
+    // Only maps with non-text keys could fail, and there are none.
     serde_json::to_vec(&stored).unwrap_or_default()
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<Known, String> {
+fn from_bytes(bytes: &[u8]) -> Result<GapTracker, String> {
     let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let gaps = stored.gaps.into_iter().map(|gap| gap.gap().map(|gap| (gap.id, gap)));
-    let gaps: BTreeMap<GapId, Gap> = gaps.collect::<Option<_>>().ok_or("a gap in it says nothing")?;
+    let gaps: BTreeMap<GapId, Gap> =
+        gaps.collect::<Option<_>>().ok_or("it has a gap without extent or with an unknown state")?;
     let mut open: HashMap<MeterId, Vec<GapId>> = HashMap::new();
     for gap in gaps.values().filter(|gap| gap.is_open()) {
         open.entry(gap.meter).or_default().push(gap.id);
     }
-    Ok(Known {
+    Ok(GapTracker {
         position: Some(Position { journal: JournalId(stored.journal), next: Sequence(stored.next) }),
         meters: stored.meters.into_iter().map(|(id, meter)| (MeterId::from(id), meter)).collect(),
         gaps,
@@ -143,19 +144,19 @@ fn from_bytes(bytes: &[u8]) -> Result<Known, String> {
     })
 }
 
-/// What is stored, or nothing where that cannot be read.
-pub(super) fn read_or_begin_anew(file: &Path) -> Known {
+/// The stored coverage, or an empty one if the file cannot be read.
+pub(super) fn read_or_start_empty(file: &Path) -> GapTracker {
     match load(file) {
         Ok(known) => known.unwrap_or_default(),
         Err(error) => {
-            tracing::warn!(%error, "what is missing of the meters' readings is found out anew, from the oldest record kept");
-            Known::default()
+            tracing::warn!(%error, "the coverage file cannot be used; gaps are found again from the oldest record kept");
+            GapTracker::default()
         }
     }
 }
 
-/// The gaps that are stored in a data directory, oldest first, each with how many
-/// quarter-hours of it are missing; nothing where none was ever stored.
+/// The gaps stored in a data directory, oldest first, each with the number of
+/// quarter-hours missing; empty if none was ever stored.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -164,14 +165,14 @@ pub fn read(data_directory: &Path) -> Result<Vec<(Gap, u64)>, CoverageError> {
     Ok(known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect())
 }
 
-fn load(file: &Path) -> Result<Option<Known>, CoverageError> {
+fn load(file: &Path) -> Result<Option<GapTracker>, CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "read", source };
     let metadata = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         metadata => metadata.map_err(failed)?,
     };
     if metadata.len() > FILE_BYTES_MAX {
-        return Err(failed(io::Error::other("it is larger than any that was written here")));
+        return Err(failed(io::Error::other("it is larger than any coverage file")));
     }
     let bytes = fs::read(file).map_err(failed)?;
     from_bytes(&bytes).map(Some).map_err(|why| failed(io::Error::other(why)))

@@ -1,13 +1,13 @@
-//! A gap: what is missing of one meter, since when that is known, and what became of it.
+//! A gap: the missing readings of one meter, when it was found, and its state.
 
-use super::slot::{Slot, Stretch};
+use super::slot::{Slot, SlotRange};
 use crate::reading::{MeterId, UnixNanos};
 use std::time::Duration;
 
-/// Waits after each look that found nothing; after the last the source has nothing.
-/// A device that was offline itself sends its stored values when it is back, which
-/// may take days.
-const LOOK_AGAIN: [Duration; 5] = [
+/// Delays after each attempt to fetch a gap; after the last attempt the gap is closed.
+/// A device that was offline sends its stored values when it is back, which may take
+/// days.
+const RETRY_DELAYS: [Duration; 5] = [
     Duration::from_mins(15),
     Duration::from_hours(1),
     Duration::from_hours(6),
@@ -15,16 +15,16 @@ const LOOK_AGAIN: [Duration; 5] = [
     Duration::from_hours(72),
 ];
 
-/// Its number; never used again.
+/// A gap's number; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GapId(pub u64);
 
-/// What is missing.
+/// The extent of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Quarter-hours; some of them may have come since.
-    Slots(Stretch),
-    /// Whatever the meter would have sent between two readings that are there.
+    /// Quarter-hours; some of them may have arrived since.
+    Slots(SlotRange),
+    /// The unknown readings between two existing ones.
     Silence {
         /// The reading before.
         from: UnixNanos,
@@ -34,45 +34,45 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// The first instant that is missing, or the reading before.
+    /// The first missing instant, or the reading before.
     #[must_use]
     pub fn from(self) -> UnixNanos {
         match self {
-            Self::Slots(Stretch(from, _)) => from.time(),
+            Self::Slots(SlotRange(from, _)) => from.time(),
             Self::Silence { from, .. } => from,
         }
     }
 
-    /// The last instant that is missing, or the reading after.
+    /// The last missing instant, or the reading after.
     #[must_use]
     pub fn until(self) -> UnixNanos {
         match self {
-            Self::Slots(Stretch(_, until)) => until.plus(-1).time(),
+            Self::Slots(SlotRange(_, until)) => until.plus(-1).time(),
             Self::Silence { until, .. } => until,
         }
     }
 }
 
-/// What became of a gap.
+/// The state of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Something is missing.
+pub enum GapState {
+    /// Readings are missing.
     Open,
-    /// It came by itself, late.
+    /// All readings arrived late, without a fetch.
     Late,
-    /// It was fetched, or the last of it was.
+    /// Readings were fetched, at least the last ones.
     Repaired,
-    /// The source has none of it, or not all, also after days.
+    /// The source does not have all readings, even after days.
     NotAtSource,
-    /// The meter was not heard again for so long that it is not followed any more.
+    /// The meter was silent for so long that it is no longer followed.
     Gone,
 }
 
-impl State {
+impl GapState {
     /// Every state.
     pub const ALL: [Self; 5] = [Self::Open, Self::Late, Self::Repaired, Self::NotAtSource, Self::Gone];
 
-    /// As shown and stored; never changed.
+    /// The name as shown and stored; never changed.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -85,34 +85,34 @@ impl State {
     }
 }
 
-/// A gap.
+/// Missing readings of one meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// Its number.
     pub id: GapId,
-    /// Whose readings are missing.
+    /// The meter.
     pub meter: MeterId,
-    /// Who brings them.
+    /// The source of its readings.
     pub source: String,
-    /// What is missing, or was.
+    /// The extent, as found.
     pub extent: Extent,
     /// When it was found.
     pub found: UnixNanos,
-    /// What became of it.
-    pub state: State,
-    /// When that was certain; of an open one when it was found.
+    /// Its state.
+    pub state: GapState,
+    /// When it got this state.
     pub changed: UnixNanos,
-    /// Readings that came late by themselves.
+    /// Readings that arrived late without a fetch.
     pub late: u64,
-    /// Readings that were fetched.
+    /// Fetched readings.
     pub repaired: u64,
-    /// How often the source was asked for all that is missing.
+    /// Completed attempts to fetch all missing readings.
     pub asked: usize,
-    /// When it is to be asked next.
+    /// When the next attempt is due.
     pub ask_at: UnixNanos,
-    /// How far the look under way has come.
+    /// The progress of the current attempt.
     pub asked_until: Option<Slot>,
-    /// Whether the meter was heard again after it, and the source looked at for that.
+    /// Whether the meter was heard again after the gap, which made an attempt due.
     pub is_back: bool,
 }
 
@@ -124,7 +124,7 @@ impl Gap {
             source: source.to_owned(),
             extent,
             found: now,
-            state: State::Open,
+            state: GapState::Open,
             changed: now,
             late: 0,
             repaired: 0,
@@ -135,35 +135,35 @@ impl Gap {
         }
     }
 
-    /// Whether something is missing.
+    /// Whether readings are still missing.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == State::Open
+        self.state == GapState::Open
     }
 
-    /// Whether quarter-hours are missing, and not whatever a silence left out.
+    /// Whether the gap is of quarter-hours, not of a silence.
     #[must_use]
     pub fn is_of_quarter_hours(&self) -> bool {
         self.slots().is_some()
     }
 
-    pub(super) fn slots(&self) -> Option<Stretch> {
+    pub(super) fn slots(&self) -> Option<SlotRange> {
         match self.extent {
-            Extent::Slots(stretch) => Some(stretch),
+            Extent::Slots(range) => Some(range),
             Extent::Silence { .. } => None,
         }
     }
 
-    pub(super) fn close(&mut self, state: State, now: UnixNanos) {
+    pub(super) fn close(&mut self, state: GapState, now: UnixNanos) {
         self.state = state;
         self.changed = now;
         self.asked_until = None;
     }
 
-    /// All of it was asked for. Whether it is to be asked for again.
-    pub(super) fn was_asked(&mut self, now: UnixNanos) -> bool {
+    /// Records a completed attempt. Returns whether there will be another one.
+    pub(super) fn finish_attempt(&mut self, now: UnixNanos) -> bool {
         self.asked_until = None;
-        let wait = LOOK_AGAIN.get(self.asked).copied();
+        let wait = RETRY_DELAYS.get(self.asked).copied();
         self.asked += 1;
         let wait_ns = wait.map(|wait| i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
         self.ask_at = now.saturating_add(wait_ns.unwrap_or_default());
@@ -171,12 +171,12 @@ impl Gap {
     }
 }
 
-/// What is to be asked for: quarter-hours or times of one meter.
+/// A request to a source for missing readings of one meter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RepairRequest {
     /// The gap.
     pub gap: GapId,
-    /// Whose readings.
+    /// The meter.
     pub meter: MeterId,
     /// The first instant.
     pub from: UnixNanos,

@@ -1,100 +1,100 @@
-//! What is expected of one meter: quarter-hours, or else its own cadence.
+//! The expected readings of one meter: quarter-hours, or else its own cadence.
 //!
 //! A meter that has sent at three quarter-hours close to each other is on the grid:
-//! from then on each quarter-hour is expected with a counter. Of any other the usual
-//! distance of its readings is learned, and a silence of four times that is a gap.
+//! from then on a counter value is expected at each quarter-hour. For any other meter
+//! the mean interval of its readings is learned; a silence of four times that is a gap.
 
-use super::slot::{Missing, SLOT_NS, Slot, Stretch};
+use super::slot::{MissingSlots, SLOT_NS, Slot, SlotRange};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// After so many quarter-hours close to each other a meter is on the grid.
+/// Quarter-hours close to each other that put a meter on the grid.
 const GRID_AFTER: u8 = 3;
-/// Close to each other: at most so far.
+/// The maximum distance of quarter-hours that are close to each other.
 const CLOSE_SLOTS: i64 = 2;
-/// Readings after which the cadence is known.
+/// Intervals after which the cadence is known.
 const LEARNED_AFTER: u8 = 10;
-/// Silent for so many times the usual distance is a gap.
+/// A silence of this many mean intervals is a gap.
 const SILENT_INTERVALS: i64 = 4;
-/// A shorter silence is none: devices count as offline after it (vendor, "Zähler offline").
+/// The shortest silence: devices count as offline after it (vendor, "Zähler offline").
 const SILENT_NS_MIN: i64 = SLOT_NS;
-/// Weight of the newest distance in the usual one, as one part of so many.
+/// Weight of the newest interval in the mean, as one part of this many.
 const NEWEST_PART: i64 = 8;
-/// A longer gap is known by its newest part: devices keep a month.
+/// The maximum length of a gap, its newest part: devices store a month.
 const SLOTS_BACK_MAX: i64 = 40 * 96;
-/// Missing stretches remembered of one meter; of more the oldest are let go.
-const STRETCHES_MAX: usize = 1000;
-/// Missing quarter-hours of which a reading without a counter is there.
+/// The maximum number of missing ranges of one meter; the oldest are dropped first.
+const RANGES_MAX: usize = 1000;
+/// The maximum number of missing quarter-hours with a reading without a counter.
 const PARTLY_MAX: usize = 1000;
 
-/// One meter.
+/// The expectations of one meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Meter {
-    /// Who brings it.
+    /// The source of its readings.
     pub(super) source: String,
-    /// The newest time it has measured at.
+    /// Its newest measurement time.
     pub(super) heard: i64,
-    /// The usual distance of its readings.
+    /// The mean interval of its readings.
     interval_ns: i64,
-    /// Distances seen, up to what is needed.
+    /// Intervals counted, up to [`LEARNED_AFTER`].
     distances: u8,
     pub(super) grid: Grid,
 }
 
-/// Whether quarter-hours are expected.
+/// The state of the quarter-hour grid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Grid {
-    /// Not yet known.
+    /// Not on the grid yet.
     Learning { newest: Option<Slot>, hits: u8 },
-    /// They are.
+    /// Quarter-hours are expected.
     On {
-        /// The first that was not looked for yet.
+        /// The first quarter-hour not checked yet.
         next: Slot,
-        missing: Missing,
-        /// Missing ones of which a reading without a counter is there.
+        missing: MissingSlots,
+        /// Missing quarter-hours that have a reading without a counter.
         partly: BTreeSet<Slot>,
     },
 }
 
-/// A reading, as far as it matters here.
+/// The properties of a reading that coverage needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// Whose it is.
+pub struct SeenReading {
+    /// The meter.
     pub meter: MeterId,
     /// When it was measured.
     pub at: UnixNanos,
     /// Whether one of its registers is a counter.
     pub has_counter: bool,
-    /// Whether it was fetched because it was missing.
+    /// Whether it was fetched by gap repair.
     pub is_repair: bool,
 }
 
-/// What a reading or the time brought about.
+/// A change found in the readings of a meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finding {
     /// Quarter-hours are missing.
-    Missing(Stretch),
-    /// A missing quarter-hour came.
-    Came(Slot),
-    /// Nothing came between these two times, and then something did.
+    Missing(SlotRange),
+    /// A missing quarter-hour arrived.
+    Arrived(Slot),
+    /// No reading arrived between these two.
     Silence { from: UnixNanos, until: UnixNanos },
 }
 
-/// What is missing at one instant.
+/// The values missing at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lacks {
-    /// Nothing: what is there stays.
+pub enum MissingValues {
+    /// Nothing: existing values stay.
     Nothing,
-    /// Counters; other registers are there.
+    /// Counters; other registers exist.
     Counters,
     /// Everything.
     All,
 }
 
 impl Meter {
-    pub(super) fn new(source: &str, seen: Seen) -> Self {
+    pub(super) fn new(source: &str, seen: SeenReading) -> Self {
         let mut meter = Self {
             source: source.to_owned(),
             heard: seen.at.0,
@@ -107,7 +107,7 @@ impl Meter {
     }
 
     /// Notes a reading.
-    pub(super) fn note(&mut self, seen: Seen) -> Option<Finding> {
+    pub(super) fn note(&mut self, seen: SeenReading) -> Option<Finding> {
         let silence = self.note_distance(seen.at);
         match Slot::exactly(seen.at) {
             Some(slot) if self.is_on_grid() => self.note_slot(slot, seen.has_counter),
@@ -119,56 +119,56 @@ impl Meter {
         }
     }
 
-    /// What is missing by now; `judged` is the last quarter-hour that would be there.
+    /// Finds the missing quarter-hours up to `judged`, the last one due.
     pub(super) fn judge(&mut self, judged: Slot) -> Option<Finding> {
         let Grid::On { next, missing, .. } = &mut self.grid else { return None };
         if judged < *next {
             return None;
         }
-        let stretch = Stretch((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
-        missing.push(stretch);
+        let range = SlotRange((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
+        missing.push(range);
         *next = judged.next();
-        self.let_old_ones_go();
-        Some(Finding::Missing(stretch))
+        self.drop_oldest();
+        Some(Finding::Missing(range))
     }
 
     pub(super) fn is_on_grid(&self) -> bool {
         matches!(self.grid, Grid::On { .. })
     }
 
-    /// The usual distance of its readings, once it is known.
+    /// The mean interval of its readings, once known.
     pub(super) fn cadence_ns(&self) -> Option<i64> {
         (self.distances >= LEARNED_AFTER).then_some(self.interval_ns)
     }
 
-    pub(super) fn missing_within(&self, stretch: Stretch) -> Vec<Stretch> {
+    pub(super) fn missing_within(&self, range: SlotRange) -> Vec<SlotRange> {
         match &self.grid {
-            Grid::On { missing, .. } => missing.within(stretch).collect(),
+            Grid::On { missing, .. } => missing.within(range).collect(),
             Grid::Learning { .. } => Vec::new(),
         }
     }
 
-    /// Looks for them no longer.
-    pub(super) fn give_up(&mut self, stretch: Stretch) -> u64 {
+    /// Stops expecting the quarter-hours of this range.
+    pub(super) fn stop_expecting(&mut self, range: SlotRange) -> u64 {
         match &mut self.grid {
             Grid::On { missing, partly, .. } => {
-                partly.retain(|slot| *slot < stretch.0 || *slot >= stretch.1);
-                missing.remove(stretch)
+                partly.retain(|slot| *slot < range.0 || *slot >= range.1);
+                missing.remove(range)
             }
             Grid::Learning { .. } => 0,
         }
     }
 
-    pub(super) fn lacks(&self, slot: Slot) -> Lacks {
+    pub(super) fn missing_values(&self, slot: Slot) -> MissingValues {
         match &self.grid {
             Grid::On { missing, partly, .. } if missing.contains(slot) => {
                 if partly.contains(&slot) {
-                    Lacks::Counters
+                    MissingValues::Counters
                 } else {
-                    Lacks::All
+                    MissingValues::All
                 }
             }
-            _ => Lacks::Nothing,
+            _ => MissingValues::Nothing,
         }
     }
 
@@ -191,7 +191,7 @@ impl Meter {
         None
     }
 
-    fn learn(&mut self, seen: Seen) {
+    fn learn(&mut self, seen: SeenReading) {
         let (Some(slot), Grid::Learning { newest, hits }) = (Slot::exactly(seen.at), &mut self.grid) else { return };
         if !seen.has_counter || newest.is_some_and(|newest| slot <= newest) {
             return;
@@ -200,7 +200,7 @@ impl Meter {
         *hits = if is_close { *hits + 1 } else { 1 };
         *newest = Some(slot);
         if *hits >= GRID_AFTER {
-            self.grid = Grid::On { next: slot.next(), missing: Missing::default(), partly: BTreeSet::new() };
+            self.grid = Grid::On { next: slot.next(), missing: MissingSlots::default(), partly: BTreeSet::new() };
         }
     }
 
@@ -214,25 +214,25 @@ impl Meter {
         }
         partly.remove(&slot);
         if slot < *next {
-            return (missing.remove(Stretch(slot, slot.next())) > 0).then_some(Finding::Came(slot));
+            return (missing.remove(SlotRange(slot, slot.next())) > 0).then_some(Finding::Arrived(slot));
         }
-        let skipped = Stretch((*next).max(slot.plus(-SLOTS_BACK_MAX)), slot);
+        let skipped = SlotRange((*next).max(slot.plus(-SLOTS_BACK_MAX)), slot);
         *next = slot.next();
         if skipped.slots() == 0 {
             return None;
         }
         missing.push(skipped);
-        self.let_old_ones_go();
+        self.drop_oldest();
         Some(Finding::Missing(skipped))
     }
 
-    fn let_old_ones_go(&mut self) {
+    fn drop_oldest(&mut self) {
         let Grid::On { missing, partly, next } = &mut self.grid else { return };
-        while missing.len() > STRETCHES_MAX {
+        while missing.len() > RANGES_MAX {
             let Some(oldest) = missing.first() else { return };
             missing.remove(oldest);
         }
-        let oldest = missing.first().map_or(*next, |stretch| stretch.0);
+        let oldest = missing.first().map_or(*next, |range| range.0);
         partly.retain(|slot| *slot >= oldest);
     }
 }

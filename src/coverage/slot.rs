@@ -1,4 +1,4 @@
-//! Quarter-hours, and which of them are missing.
+//! Quarter-hours, ranges of them, and the set of missing ones.
 
 use crate::reading::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -12,25 +12,25 @@ pub const SLOT_NS: i64 = 900 * 1_000_000_000;
 pub struct Slot(pub(super) i64);
 
 impl Slot {
-    /// The quarter-hour that is this instant, if it is one.
+    /// The quarter-hour at exactly this instant, if there is one.
     #[must_use]
     pub fn exactly(at: UnixNanos) -> Option<Self> {
         (at.0.rem_euclid(SLOT_NS) == 0).then(|| Self::at_or_before(at))
     }
 
-    /// The last quarter-hour that is not after this instant.
+    /// The last quarter-hour not after this instant.
     #[must_use]
     pub fn at_or_before(at: UnixNanos) -> Self {
         Self(at.0.div_euclid(SLOT_NS))
     }
 
-    /// The instant.
+    /// Its instant.
     #[must_use]
     pub fn time(self) -> UnixNanos {
         UnixNanos(self.0.saturating_mul(SLOT_NS))
     }
 
-    /// The one after it.
+    /// The next quarter-hour.
     #[must_use]
     pub fn next(self) -> Self {
         self.plus(1)
@@ -41,12 +41,12 @@ impl Slot {
     }
 }
 
-/// Quarter-hours from the first to before the second.
+/// The quarter-hours from the first up to, but not including, the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch(pub Slot, pub Slot);
+pub struct SlotRange(pub Slot, pub Slot);
 
-impl Stretch {
-    /// How many they are.
+impl SlotRange {
+    /// The number of quarter-hours.
     #[must_use]
     pub fn slots(self) -> u64 {
         u64::try_from(self.1.0 - self.0.0).unwrap_or(0)
@@ -58,32 +58,32 @@ impl Stretch {
     }
 }
 
-/// Missing quarter-hours, as stretches in order that do not touch.
+/// Missing quarter-hours, as sorted ranges that do not touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Missing(Vec<Stretch>);
+pub(super) struct MissingSlots(Vec<SlotRange>);
 
-impl Missing {
-    /// Adds a stretch that begins where all others have ended, or later.
-    pub(super) fn push(&mut self, stretch: Stretch) {
+impl MissingSlots {
+    /// Adds a range that begins at or after the end of all others.
+    pub(super) fn push(&mut self, range: SlotRange) {
         match self.0.last_mut() {
-            Some(last) if last.1 == stretch.0 => last.1 = stretch.1,
-            _ => self.0.push(stretch),
+            Some(last) if last.1 == range.0 => last.1 = range.1,
+            _ => self.0.push(range),
         }
     }
 
     pub(super) fn contains(&self, slot: Slot) -> bool {
-        let after = self.0.partition_point(|stretch| stretch.0 <= slot);
-        after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|stretch| slot < stretch.1)
+        let after = self.0.partition_point(|range| range.0 <= slot);
+        after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|range| slot < range.1)
     }
 
-    /// Takes a stretch out, and says how many of it were missing.
-    pub(super) fn remove(&mut self, gone: Stretch) -> u64 {
-        let removed = self.within(gone).map(Stretch::slots).sum();
+    /// Removes a range, and returns how many of its quarter-hours were missing.
+    pub(super) fn remove(&mut self, gone: SlotRange) -> u64 {
+        let removed = self.within(gone).map(SlotRange::slots).sum();
         if removed > 0 {
-            let rests = |stretch: &Stretch| {
-                let before = Stretch(stretch.0, stretch.1.min(gone.0));
-                let after = Stretch(stretch.0.max(gone.1), stretch.1);
+            let rests = |range: &SlotRange| {
+                let before = SlotRange(range.0, range.1.min(gone.0));
+                let after = SlotRange(range.0.max(gone.1), range.1);
                 [before, after].into_iter().filter(|rest| rest.0 < rest.1)
             };
             self.0 = self.0.iter().flat_map(rests).collect();
@@ -91,18 +91,18 @@ impl Missing {
         removed
     }
 
-    /// What of this stretch is missing.
-    pub(super) fn within(&self, wanted: Stretch) -> impl Iterator<Item = Stretch> + '_ {
-        self.0.iter().filter_map(move |stretch| stretch.within(wanted))
+    /// The missing parts of a range.
+    pub(super) fn within(&self, wanted: SlotRange) -> impl Iterator<Item = SlotRange> + '_ {
+        self.0.iter().filter_map(move |range| range.within(wanted))
     }
 
-    /// How many stretches.
+    /// The number of ranges.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The oldest stretch.
-    pub(super) fn first(&self) -> Option<Stretch> {
+    /// The oldest range.
+    pub(super) fn first(&self) -> Option<SlotRange> {
         self.0.first().copied()
     }
 }
@@ -114,29 +114,29 @@ mod tests {
     use std::collections::BTreeSet;
 
     proptest! {
-        /// Against a set of single slots.
+        /// Compares with a set of single slots.
         #[test]
-        fn stretches_say_what_a_set_of_slots_says(
+        fn ranges_agree_with_a_set_of_slots(
             pushes in proptest::collection::vec((0_i64..4, 1_i64..6), 0..8),
             removals in proptest::collection::vec((0_i64..60, 0_i64..8), 0..12),
         ) {
-            let (mut missing, mut model, mut end) = (Missing::default(), BTreeSet::new(), 0);
+            let (mut missing, mut model, mut end) = (MissingSlots::default(), BTreeSet::new(), 0);
             for (skipped, slots) in pushes {
                 let from = end + skipped;
                 end = from + slots;
-                missing.push(Stretch(Slot(from), Slot(end)));
+                missing.push(SlotRange(Slot(from), Slot(end)));
                 model.extend(from..end);
             }
             for (from, slots) in removals {
                 let count = model.iter().filter(|slot| (from..from + slots).contains(*slot)).count();
-                prop_assert_eq!(missing.remove(Stretch(Slot(from), Slot(from + slots))), count as u64);
+                prop_assert_eq!(missing.remove(SlotRange(Slot(from), Slot(from + slots))), count as u64);
                 model.retain(|slot| !(from..from + slots).contains(slot));
             }
             for slot in 0..70 {
                 prop_assert_eq!(missing.contains(Slot(slot)), model.contains(&slot));
             }
-            let all = Stretch(Slot(0), Slot(100));
-            prop_assert_eq!(missing.within(all).map(Stretch::slots).sum::<u64>(), model.len() as u64);
+            let all = SlotRange(Slot(0), Slot(100));
+            prop_assert_eq!(missing.within(all).map(SlotRange::slots).sum::<u64>(), model.len() as u64);
             let touching = missing.0.windows(2).any(|pair| pair[0].1 >= pair[1].0);
             prop_assert!(!touching);
         }

@@ -1,4 +1,4 @@
-//! What is missing, as its users see it.
+//! Gaps as the users of coverage see them.
 
 use super::*;
 use crate::journal::{JournalId, Sequence};
@@ -28,40 +28,40 @@ fn site() -> Site {
 }
 
 impl Site {
-    /// A counter's value at a quarter-hour, received in time.
+    /// Notes a counter value at a quarter-hour, received in time.
     fn sends(&self, number: i64) {
         self.at(slot(number), true);
     }
 
     fn at(&self, at: UnixNanos, has_counter: bool) {
-        let seen = Seen { meter: meter(1), at, has_counter, is_repair: false };
+        let seen = SeenReading { meter: meter(1), at, has_counter, is_repair: false };
         self.coverage.note("home", at.saturating_add(MINUTE_NS), [seen].into_iter());
     }
 
     fn fetches(&self, number: i64) {
-        let seen = Seen { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
+        let seen = SeenReading { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
         self.coverage.note("home", slot(number + 50), [seen].into_iter());
     }
 
-    /// What is open: first and last instant, and how much of it is missing.
+    /// The open gaps: first and last instant, and quarter-hours missing.
     fn open(&self) -> Vec<(UnixNanos, UnixNanos, u64)> {
         let gaps = self.coverage.gaps();
         let open = gaps.into_iter().filter(|(gap, _)| gap.is_open());
         open.map(|(gap, missing)| (gap.extent.from(), gap.extent.until(), missing)).collect()
     }
 
-    fn states(&self) -> Vec<State> {
+    fn states(&self) -> Vec<GapState> {
         self.coverage.gaps().iter().map(|(gap, _)| gap.state).collect()
     }
 
-    /// Stored and opened again.
+    /// Stores and opens the coverage again.
     fn again(self) -> Self {
         self.coverage.store(Position { journal: JournalId(Uuid::nil()), next: Sequence(7) }).unwrap();
         Self { coverage: Coverage::open(self.directory.path()), directory: self.directory }
     }
 
-    fn wanted(&self, now: UnixNanos) -> Option<Wanted> {
-        self.coverage.wanted("home", now, 1000)
+    fn next_request(&self, now: UnixNanos) -> Option<RepairRequest> {
+        self.coverage.next_request("home", now, 1000)
     }
 }
 
@@ -75,7 +75,7 @@ fn a_meter_on_the_grid_is_expected_at_every_quarter_hour() {
 }
 
 #[test]
-fn what_has_not_come_a_quarter_hour_later_is_missing_also_while_nothing_comes() {
+fn a_reading_is_missing_a_quarter_hour_later_also_while_nothing_arrives() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.coverage.judge(slot(5).saturating_add(-1));
@@ -87,7 +87,7 @@ fn what_has_not_come_a_quarter_hour_later_is_missing_also_while_nothing_comes() 
 }
 
 #[test]
-fn a_gap_closes_when_all_of_it_has_come_and_says_how() {
+fn a_complete_gap_closes_as_late_or_repaired() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.sends(6);
@@ -95,11 +95,11 @@ fn a_gap_closes_when_all_of_it_has_come_and_says_how() {
     site.sends(5);
     site.sends(4);
     site.fetches(8);
-    assert_eq!(site.states(), [State::Late, State::Open]);
+    assert_eq!(site.states(), [GapState::Late, GapState::Open]);
     site.fetches(7);
-    assert_eq!(site.states(), [State::Late, State::Repaired]);
+    assert_eq!(site.states(), [GapState::Late, GapState::Repaired]);
     let closed = site.coverage.take_closed();
-    assert_eq!(closed, [("home".to_owned(), State::Late), ("home".to_owned(), State::Repaired)]);
+    assert_eq!(closed, [("home".to_owned(), GapState::Late), ("home".to_owned(), GapState::Repaired)]);
     assert_eq!(site.coverage.take_closed(), []);
 }
 
@@ -125,16 +125,29 @@ fn a_silence_that_is_usual_for_a_meter_is_no_gap() {
 }
 
 #[test]
-fn what_is_there_is_never_asked_for_and_without_a_counter_only_that() {
+fn existing_values_are_never_requested_and_a_missing_counter_is() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.at(slot(5), false);
     site.sends(7);
-    let wanted = site.wanted(slot(8)).unwrap();
-    assert_eq!((wanted.from, wanted.until), (slot(4), slot(6)));
-    let lacks = [3, 4, 5, 6, 7].map(|number| site.coverage.lacks(&wanted, slot(number)));
-    assert_eq!(lacks, [Lacks::Nothing, Lacks::All, Lacks::Counters, Lacks::All, Lacks::Nothing]);
-    assert_eq!(site.coverage.lacks(&wanted, slot(4).saturating_add(1)), Lacks::Nothing, "between the quarter-hours");
+    let request = site.next_request(slot(8)).unwrap();
+    assert_eq!((request.from, request.until), (slot(4), slot(6)));
+    let missing_values = [3, 4, 5, 6, 7].map(|number| site.coverage.missing_values(&request, slot(number)));
+    assert_eq!(
+        missing_values,
+        [
+            MissingValues::Nothing,
+            MissingValues::All,
+            MissingValues::Counters,
+            MissingValues::All,
+            MissingValues::Nothing
+        ]
+    );
+    assert_eq!(
+        site.coverage.missing_values(&request, slot(4).saturating_add(1)),
+        MissingValues::Nothing,
+        "between the quarter-hours"
+    );
 }
 
 #[test]
@@ -144,33 +157,33 @@ fn the_oldest_gap_is_asked_for_first_in_parts_and_again_later_while_something_is
     site.sends(30);
     site.sends(32);
     let now = slot(33);
-    let first = site.coverage.wanted("home", now, 20).unwrap();
+    let first = site.coverage.next_request("home", now, 20).unwrap();
     assert_eq!((first.from, first.until), (slot(4), slot(23)));
-    site.coverage.asked(&first, now);
-    let second = site.coverage.wanted("home", now, 20).unwrap();
+    site.coverage.requested(&first, now);
+    let second = site.coverage.next_request("home", now, 20).unwrap();
     assert_eq!((second.from, second.until), (slot(24), slot(29)));
-    site.coverage.asked(&second, now);
-    let third = site.wanted(now).unwrap();
+    site.coverage.requested(&second, now);
+    let third = site.next_request(now).unwrap();
     assert_eq!((third.from, third.until), (slot(31), slot(31)), "the next gap");
-    site.coverage.asked(&third, now);
-    assert_eq!(site.wanted(now), None, "all of it was asked for");
-    assert_eq!(site.coverage.wanted("elsewhere", slot(99), 20), None);
-    let again = site.wanted(slot(34)).unwrap();
+    site.coverage.requested(&third, now);
+    assert_eq!(site.next_request(now), None, "all of it was asked for");
+    assert_eq!(site.coverage.next_request("elsewhere", slot(99), 20), None);
+    let again = site.next_request(slot(34)).unwrap();
     assert_eq!((again.from, again.until), (slot(4), slot(29)), "a quarter-hour later, from the start");
 }
 
 #[test]
-fn what_the_source_does_not_have_after_days_is_closed_as_that() {
+fn a_gap_that_the_source_does_not_have_after_days_is_closed_as_not_at_source() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     site.sends(6);
     let (mut now, mut asked) = (slot(7), 0);
-    while let Some(wanted) = site.wanted(now) {
-        site.coverage.asked(&wanted, now);
+    while let Some(request) = site.next_request(now) {
+        site.coverage.requested(&request, now);
         asked += 1;
         now = now.saturating_add(4 * 96 * SLOT_NS);
     }
-    assert_eq!((asked, site.states()), (6, vec![State::NotAtSource]));
+    assert_eq!((asked, site.states()), (6, vec![GapState::NotAtSource]));
     assert_eq!(site.coverage.summaries()["home"], Summary::default());
 }
 
@@ -181,55 +194,55 @@ fn a_meter_that_is_back_is_asked_about_at_once_and_once() {
     site.coverage.judge(slot(6));
     for wait in [0, 1, 5] {
         let now = slot(6 + wait);
-        let wanted = site.wanted(now).unwrap();
-        site.coverage.asked(&wanted, now);
+        let request = site.next_request(now).unwrap();
+        site.coverage.requested(&request, now);
     }
-    assert_eq!(site.wanted(slot(12)), None);
+    assert_eq!(site.next_request(slot(12)), None);
     site.at(slot(12).saturating_add(1), true);
-    let wanted = site.wanted(slot(13)).unwrap();
-    site.coverage.asked(&wanted, slot(13));
+    let request = site.next_request(slot(13)).unwrap();
+    site.coverage.requested(&request, slot(13));
     site.at(slot(13).saturating_add(1), true);
-    assert_eq!(site.wanted(slot(14)), None);
+    assert_eq!(site.next_request(slot(14)), None);
 }
 
 #[test]
-fn what_was_fetched_of_a_silence_closes_it() {
+fn a_fetched_reading_closes_a_silence() {
     let site = site();
     let times: Vec<_> = (0..20).map(|number| slot(0).saturating_add(MINUTE_NS * number + 1)).collect();
     times.iter().for_each(|at| site.at(*at, false));
     site.at(times[19].saturating_add(60 * MINUTE_NS), false);
     let now = times[19].saturating_add(61 * MINUTE_NS);
-    let wanted = site.wanted(now).unwrap();
-    site.coverage.asked(&wanted, now);
+    let request = site.next_request(now).unwrap();
+    site.coverage.requested(&request, now);
     site.coverage.judge(now);
-    assert_eq!(site.states(), [State::Open]);
+    assert_eq!(site.states(), [GapState::Open]);
     site.fetches(3);
     site.coverage.judge(now);
-    assert_eq!(site.states(), [State::Repaired]);
+    assert_eq!(site.states(), [GapState::Repaired]);
 }
 
 #[test]
-fn a_meter_that_is_gone_for_good_is_not_missed_for_ever() {
+fn a_meter_that_is_gone_is_not_expected_for_ever() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     (1..=41).for_each(|day| site.coverage.judge(slot(day * 96)));
-    assert_eq!(site.states(), [State::Gone]);
+    assert_eq!(site.states(), [GapState::Gone]);
     site.coverage.judge(slot(50 * 96));
     assert_eq!(site.open(), []);
 }
 
 #[test]
-fn a_time_in_the_future_says_nothing() {
+fn a_time_in_the_future_is_ignored() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
-    let seen = Seen { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
+    let seen = SeenReading { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
     site.coverage.note("home", slot(4), [seen].into_iter());
     site.sends(4);
     assert_eq!(site.open(), []);
 }
 
 #[test]
-fn a_file_that_cannot_be_read_begins_anew() {
+fn an_unreadable_file_is_replaced_by_an_empty_one() {
     let site = site();
     (0..4).for_each(|number| site.sends(number));
     let site = site.again();
@@ -238,7 +251,7 @@ fn a_file_that_cannot_be_read_begins_anew() {
     assert!(read(site.directory.path()).unwrap_err().to_string().contains(FILE));
 }
 
-/// What happens to a meter.
+/// An event of the property test.
 #[derive(Debug, Clone)]
 enum Event {
     Sends(i64),
@@ -259,10 +272,10 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
-    /// In whatever order it comes, with restarts and repeats between: missing is what
-    /// was due and never came.
+    /// In any order, with restarts and repeats: a slot is missing if it was due and never
+    /// arrived.
     #[test]
-    fn missing_is_what_was_due_and_did_not_come(events in proptest::collection::vec(event(), 0..60)) {
+    fn a_slot_is_missing_if_it_was_due_and_did_not_arrive(events in proptest::collection::vec(event(), 0..60)) {
         let mut site = site();
         (-3..0).for_each(|number| site.sends(number));
         let (mut due, mut came) = (0, BTreeSet::new());

@@ -1,10 +1,10 @@
-//! Which letters are open, by number and by what they are about.
+//! The index of open dead letters, by number and by subject.
 
-use super::letter::{Kind, Letter, LetterId, Row};
+use super::letter::{DeadLetter, Kind, LetterId, Row};
 use crate::journal::{JournalId, Sequence};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What a letter is about.
+/// The data that a dead letter is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Subject {
     kind: Kind,
@@ -15,7 +15,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(letter: &Letter) -> Self {
+    fn of(letter: &DeadLetter) -> Self {
         Self {
             kind: letter.kind,
             journal: letter.journal,
@@ -26,19 +26,19 @@ impl Subject {
     }
 }
 
-/// The open letters.
+/// The open dead letters.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     by_id: BTreeMap<LetterId, Subject>,
     by_subject: HashMap<Subject, LetterId>,
-    /// Open letters, by [`Kind::index`].
+    /// Open dead letters, by [`Kind::index`].
     counts: [u64; Kind::ALL.len()],
-    /// What the stored cursor pins.
+    /// The position of the stored cursor.
     pub(super) pinned: Option<Sequence>,
 }
 
 impl Index {
-    pub(super) fn add(&mut self, id: LetterId, letter: &Letter) {
+    pub(super) fn add(&mut self, id: LetterId, letter: &DeadLetter) {
         let subject = Subject::of(letter);
         self.counts[letter.kind.index()] += 1;
         self.by_subject.insert(subject.clone(), id);
@@ -52,7 +52,7 @@ impl Index {
         }
     }
 
-    pub(super) fn find(&self, letter: &Letter) -> Option<LetterId> {
+    pub(super) fn find(&self, letter: &DeadLetter) -> Option<LetterId> {
         self.by_subject.get(&Subject::of(letter)).copied()
     }
 
@@ -60,7 +60,7 @@ impl Index {
         self.by_id.contains_key(&id)
     }
 
-    /// The oldest open letter.
+    /// The oldest open dead letter.
     pub(super) fn oldest(&self) -> Option<(LetterId, Kind)> {
         self.by_id.first_key_value().map(|(id, subject)| (*id, subject.kind))
     }
@@ -69,7 +69,7 @@ impl Index {
         self.by_id.len()
     }
 
-    /// The records that a sink's code died of.
+    /// The records that made the sink's code panic.
     pub(super) fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
         let of_sink = |subject: &&Subject| subject.kind == Kind::Poison && subject.sink.as_deref() == Some(sink);
         self.by_id.values().filter(of_sink).map(|subject| subject.sequence).collect()

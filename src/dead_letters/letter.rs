@@ -1,5 +1,4 @@
-//! A letter, and how it is written: one line of JSON that says what it is, then
-//! the body as it came.
+//! A dead letter and its encoding: one line of JSON with its properties, then the body.
 
 use crate::journal::{JournalId, Sequence};
 use crate::reading::{MeterId, Obis, UnixNanos};
@@ -7,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// A letter's number: its place in the letters' journal.
+/// A dead letter's number: its sequence in the dead letters' journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LetterId(pub u64);
 
@@ -17,20 +16,20 @@ impl fmt::Display for LetterId {
     }
 }
 
-/// Why something was not delivered.
+/// The kind of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// The body's framing fails.
+    /// The body is undecodable.
     Undecodable,
-    /// Some samples of the body are not plausible.
+    /// Some samples of the body are implausible.
     SetAside,
     /// A sink refused a row for its own content.
     RefusedRow,
-    /// A record a sink's code died of.
+    /// A record that made a sink's code panic.
     Poison,
-    /// A body that was refused because it cannot be read; it is in no journal, its
-    /// digest stands where the others name theirs.
+    /// An undecodable body that was refused. It is in no journal; its digest is stored
+    /// instead of the journal and sequence.
     RefusedBody,
 }
 
@@ -44,19 +43,19 @@ impl Kind {
         self as usize
     }
 
-    /// Whether its oldest letters give way when there is no room for new ones.
+    /// Whether the oldest ones may be evicted when there is no room for new ones.
     ///
-    /// What a sender sends must never stop the service. What a sink could not store
-    /// had been promised to be stored: that sink stops until somebody decides.
+    /// Data from a sender must never stop the service. Data that a sink could not store
+    /// was promised to be delivered: that sink stops until an operator decides.
     #[must_use]
-    pub fn gives_way(self) -> bool {
+    pub fn is_evictable(self) -> bool {
         match self {
             Self::Undecodable | Self::SetAside | Self::RefusedBody => true,
             Self::RefusedRow | Self::Poison => false,
         }
     }
 
-    /// The kind as metrics, commands and JSON name it.
+    /// The name of the kind in metrics, commands and JSON.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -69,39 +68,39 @@ impl Kind {
     }
 }
 
-/// What was decided about a letter.
+/// The decision about a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Settlement {
-    /// Its body went through ingest again.
+    /// Its body passed ingest again.
     Resubmitted,
-    /// Nobody needs it.
+    /// An operator dropped it.
     Dropped,
-    /// It had to give way to newer ones, because of a limit.
+    /// It was evicted for newer ones, because of a bound.
     Evicted,
 }
 
-/// Which row of a body a sink refused.
+/// A row of a body that a sink refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Row {
-    /// The reading's place in the record.
+    /// The reading's index in the record.
     pub index: u32,
-    /// Whose.
+    /// The meter.
     pub meter: MeterId,
-    /// Which register.
+    /// The register.
     pub obis: Obis,
     /// When it was measured.
     pub at: UnixNanos,
 }
 
-/// Something that could not be delivered.
+/// A dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Why.
+pub struct DeadLetter {
+    /// Its kind.
     pub kind: Kind,
-    /// Who brought the record.
+    /// The record's source.
     pub source: String,
-    /// When it was received.
+    /// When the record was received.
     pub received: UnixNanos,
     /// The journal of the record.
     pub journal: JournalId,
@@ -109,24 +108,24 @@ pub struct Letter {
     pub sequence: Sequence,
     /// The record's payload format number.
     pub format: u16,
-    /// The sink that refused it, where one did.
+    /// The sink that refused it, if any.
     pub sink: Option<String>,
-    /// The row, where it is about one.
+    /// The row, if it is about one.
     pub row: Option<Row>,
-    /// What happened, in a sentence.
+    /// The reason, as a sentence.
     pub reason: String,
     /// The record's payload.
     pub body: Vec<u8>,
 }
 
-/// A letter as it is listed: everything but the body.
+/// A dead letter without its body, as listed and stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Listed {
-    /// Why.
+pub struct LetterSummary {
+    /// Its kind.
     pub kind: Kind,
-    /// Who brought the record.
+    /// The record's source.
     pub source: String,
-    /// When it was received, in nanoseconds since 1970 UTC.
+    /// When the record was received, in nanoseconds since 1970 UTC.
     pub received_ns: i64,
     /// The journal of the record.
     pub journal: Uuid,
@@ -139,29 +138,29 @@ pub struct Listed {
     pub sink: Option<String>,
     /// The row.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub row: Option<ListedRow>,
-    /// What happened.
+    pub row: Option<RowSummary>,
+    /// The reason.
     pub reason: String,
 }
 
-/// A row as it is listed.
+/// A row as listed and stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ListedRow {
-    /// The reading's place in the record.
+pub struct RowSummary {
+    /// The reading's index in the record.
     pub index: u32,
-    /// Whose.
+    /// The meter.
     pub meter: Uuid,
-    /// Which register, in full.
+    /// The register in full notation.
     pub obis: String,
     /// When it was measured, in nanoseconds since 1970 UTC.
     pub at_ns: i64,
 }
 
-impl Letter {
-    /// The letter without its body.
+impl DeadLetter {
+    /// The dead letter without its body.
     #[must_use]
-    pub fn listed(&self) -> Listed {
-        Listed {
+    pub fn summary(&self) -> LetterSummary {
+        LetterSummary {
             kind: self.kind,
             source: self.source.clone(),
             received_ns: self.received.0,
@@ -169,7 +168,7 @@ impl Letter {
             sequence: self.sequence.0,
             format: self.format,
             sink: self.sink.clone(),
-            row: self.row.map(|row| ListedRow {
+            row: self.row.map(|row| RowSummary {
                 index: row.index,
                 meter: row.meter.uuid(),
                 obis: row.obis.to_string(),
@@ -179,42 +178,42 @@ impl Letter {
         }
     }
 
-    /// The letter as it is written.
+    /// Encodes the dead letter.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(&self.listed()).unwrap_or_default();
+        let mut bytes = serde_json::to_vec(&self.summary()).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.body);
         bytes
     }
 
-    /// Reads a letter as it is written.
+    /// Decodes a dead letter.
     ///
     /// # Errors
-    /// What is wrong with the bytes.
+    /// Why the bytes are not valid.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let line = bytes.iter().position(|&byte| byte == b'\n').ok_or("its first line has no end")?;
+        let line = bytes.iter().position(|&byte| byte == b'\n').ok_or("the first line has no end")?;
         let (head, body) = bytes.split_at(line);
-        let listed: Listed = serde_json::from_slice(head).map_err(|error| error.to_string())?;
-        let row = listed.row.map(Row::try_from).transpose()?;
+        let summary: LetterSummary = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+        let row = summary.row.map(Row::try_from).transpose()?;
         Ok(Self {
-            kind: listed.kind,
-            source: listed.source,
-            received: UnixNanos(listed.received_ns),
-            journal: JournalId(listed.journal),
-            sequence: Sequence(listed.sequence),
-            format: listed.format,
-            sink: listed.sink,
+            kind: summary.kind,
+            source: summary.source,
+            received: UnixNanos(summary.received_ns),
+            journal: JournalId(summary.journal),
+            sequence: Sequence(summary.sequence),
+            format: summary.format,
+            sink: summary.sink,
             row,
-            reason: listed.reason,
+            reason: summary.reason,
             body: body.get(1..).unwrap_or_default().to_vec(),
         })
     }
 }
 
-impl TryFrom<ListedRow> for Row {
+impl TryFrom<RowSummary> for Row {
     type Error = String;
 
-    fn try_from(row: ListedRow) -> Result<Self, String> {
+    fn try_from(row: RowSummary) -> Result<Self, String> {
         let obis = row.obis.parse().map_err(|error| format!("{error}"))?;
         Ok(Self { index: row.index, meter: MeterId::from(row.meter), obis, at: UnixNanos(row.at_ns) })
     }
@@ -226,12 +225,12 @@ struct Settled {
     how: Settlement,
 }
 
-/// A decision as it is written.
+/// Encodes a decision.
 pub(super) fn encode_settlement(letter: LetterId, how: Settlement) -> Vec<u8> {
     serde_json::to_vec(&Settled { letter, how }).unwrap_or_default()
 }
 
-/// Reads a decision as it is written.
+/// Decodes a decision.
 pub(super) fn decode_settlement(bytes: &[u8]) -> Result<(LetterId, Settlement), String> {
     let settled: Settled = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     Ok((settled.letter, settled.how))

@@ -1,12 +1,12 @@
-//! The letters at their door, on a real directory.
+//! Dead letters from the outside, on a real directory.
 
 use super::*;
 use crate::journal::JournalId;
 use crate::reading::{MeterId, Obis, UnixNanos};
 use uuid::Uuid;
 
-fn letter(kind: Kind, sequence: u64) -> Letter {
-    Letter {
+fn letter(kind: Kind, sequence: u64) -> DeadLetter {
+    DeadLetter {
         kind,
         source: "building-a".to_owned(),
         received: UnixNanos(1_795_266_907_250_000_000),
@@ -29,7 +29,7 @@ fn open(directory: &tempfile::TempDir) -> DeadLetters {
 }
 
 #[test]
-fn a_letter_comes_back_as_it_was_also_after_a_restart() {
+fn a_letter_is_read_back_unchanged_also_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let mut kept = letter(Kind::RefusedRow, 5);
     kept.sink = Some("questdb".to_owned());
@@ -45,7 +45,7 @@ fn a_letter_comes_back_as_it_was_also_after_a_restart() {
 }
 
 #[test]
-fn the_same_thing_is_kept_once_and_another_row_of_it_beside_it() {
+fn the_same_data_is_kept_once_and_another_row_of_it_as_well() {
     let directory = tempfile::tempdir().unwrap();
     let letters = open(&directory);
     let mut kept = letter(Kind::RefusedRow, 5);
@@ -58,7 +58,7 @@ fn the_same_thing_is_kept_once_and_another_row_of_it_beside_it() {
 }
 
 #[test]
-fn what_was_decided_stays_decided_after_a_restart() {
+fn a_settled_letter_stays_settled_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let letters = open(&directory);
     let id = letters.add(&letter(Kind::Undecodable, 1)).unwrap();
@@ -80,7 +80,7 @@ fn a_number_without_a_letter_is_an_error() {
 }
 
 #[test]
-fn the_oldest_of_what_senders_sent_give_way_and_stay_settled() {
+fn the_oldest_letters_from_senders_are_evicted_and_stay_settled() {
     let directory = tempfile::tempdir().unwrap();
     let letters = open(&directory);
     let max = u64::try_from(OPEN_LETTERS_MAX).unwrap();
@@ -102,7 +102,7 @@ fn the_oldest_of_what_senders_sent_give_way_and_stay_settled() {
 }
 
 #[test]
-fn what_a_sink_could_not_store_never_gives_way() {
+fn a_row_refused_by_a_sink_is_never_evicted() {
     let directory = tempfile::tempdir().unwrap();
     let letters = open(&directory);
     let max = u64::try_from(OPEN_LETTERS_MAX).unwrap();
@@ -117,7 +117,7 @@ fn what_a_sink_could_not_store_never_gives_way() {
 }
 
 #[test]
-fn letters_give_way_by_bytes_too_and_their_room_comes_back() {
+fn letters_are_evicted_by_bytes_too_and_their_room_is_reused() {
     let directory = tempfile::tempdir().unwrap();
     let letters = open(&directory);
     let mut large = letter(Kind::Undecodable, 0);

@@ -5,7 +5,7 @@
 
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
-use crate::coverage::{Coverage, Seen, Slot};
+use crate::coverage::{Coverage, SeenReading, Slot};
 use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
 use crate::reading::{Flags, registry};
@@ -94,7 +94,7 @@ impl Sink for CoverageSink {
         let mut readings = 0;
         let seen = delivery.readings().map(|reading| {
             readings += 1;
-            Seen {
+            SeenReading {
                 meter: reading.meter,
                 at: reading.at,
                 has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading),
@@ -109,7 +109,7 @@ impl Sink for CoverageSink {
 
     fn reached(&mut self, next: Sequence) {
         self.next = next;
-        self.coverage.reached(next);
+        self.coverage.noted_below(next);
     }
 
     fn is_full(&self) -> bool {

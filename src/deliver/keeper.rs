@@ -4,7 +4,7 @@
 //! again is not kept twice while its letter is open.
 
 use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
-use crate::dead_letters::{DeadLetters, Kind, Letter};
+use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{Position, Sequence, Verdict};
 use crate::reading::SetAside;
 use crate::wire::{self, PayloadFormat, Tally};
@@ -47,7 +47,7 @@ impl Sink for Keeper {
                 (Kind::SetAside, reasons(format, exception))
             }
         };
-        let letter = Letter {
+        let letter = DeadLetter {
             kind,
             source: exception.source.to_owned(),
             received: header.received,

@@ -2,7 +2,7 @@
 //! before the sink's cursor may pass their record.
 
 use super::sink::SinkError;
-use crate::dead_letters::{DeadLetters, Kind, Letter, Row};
+use crate::dead_letters::{DeadLetter, DeadLetters, Kind, Row};
 use crate::journal::{Journal, Sequence};
 
 /// Keeps a sink's refused rows.
@@ -43,12 +43,12 @@ pub(super) fn letter_of(
     sink: &str,
     row: Option<Row>,
     reason: &str,
-) -> Result<Letter, crate::journal::ReadError> {
+) -> Result<DeadLetter, crate::journal::ReadError> {
     let mut reader = journal.reader(sequence)?;
     let end = crate::journal::ReadError::Beyond { wanted: sequence, next: journal.next() };
     let record = reader.read()?.ok_or(end)?;
     let source = journal.source_name(record.header.source);
-    Ok(Letter {
+    Ok(DeadLetter {
         kind,
         source: source.map_or_else(String::new, |name| name.to_string()),
         received: record.header.received,

@@ -10,7 +10,7 @@ use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
 use super::trouble::Trouble;
-use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
+use crate::journal::{Cursor, CursorError, Position, ResolvedCursor, Sequence};
 use uuid::Uuid;
 
 /// Where to begin, and what was seen on the way.
@@ -66,8 +66,8 @@ struct Found {
 
 fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trouble> {
     match shared.journal.resolve(position) {
-        Resolved::At(found) => Ok(Found { next: found.next, gap_from: None }),
-        Resolved::Retained(found) => {
+        ResolvedCursor::At(found) => Ok(Found { next: found.next, gap_from: None }),
+        ResolvedCursor::Retained(found) => {
             tracing::warn!(
                 sink = shared.name,
                 wanted = position.next.0,
@@ -76,7 +76,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trou
             );
             Ok(Found { next: found.next, gap_from: Some(position.next) })
         }
-        Resolved::UnknownJournal(found) => {
+        ResolvedCursor::UnknownJournal(found) => {
             if position.journal.0 != Uuid::nil() {
                 tracing::warn!(
                     sink = shared.name, journal = %position.journal, start = found.next.0,
@@ -85,7 +85,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trou
             }
             Ok(Found { next: found.next, gap_from: None })
         }
-        Resolved::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
+        ResolvedCursor::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \
              fed from (was its directory put back from a copy?); put the right one back, or start the sink anew with \
              `meterline journal forget {}`",

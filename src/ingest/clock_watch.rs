@@ -1,8 +1,9 @@
-//! Whether the wall clock can judge, and whether it jumped.
+//! Detects a wall clock that is not set, and jumps of the wall clock.
 //!
-//! The rule compares measurement times with the receive time, so a clock that
-//! was never set (a board without a battery wakes in 1970) would set every sample
-//! aside. A jump is counted and logged; nothing is refused for it.
+//! The rule compares measurement times with the receive time. A clock that was never
+//! set (a board without a battery starts in 1970) would set every sample aside, so
+//! ingest is closed until it is set. A jump is counted and logged; nothing is refused
+//! for it.
 
 use crate::clock::Clock;
 use crate::metrics;
@@ -12,21 +13,21 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Why ingest is shut while the clock is not set.
-pub(super) const UNSET: &str = "this machine's clock is before the date this program was built, so no measurement \
-     time can be judged; set the clock (NTP) and bodies are taken again at once";
+/// The reason given while the clock is not set.
+pub(super) const UNSET: &str = "this machine's clock is before the build date of this program, so measurement times \
+     cannot be judged; set the clock (NTP), then bodies are accepted again at once";
 
-/// The wall clock may differ from the monotonic one by this much without having jumped,
+/// A smaller difference between the two clocks is not a jump.
 const JUMP_NS_MIN: u64 = 1_000_000_000;
-/// and by one part in this many of the time passed, because NTP may slew it.
+/// NTP may slew the wall clock by one part in this many, which is not a jump either.
 const SLEW_PARTS: u64 = 1_000;
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time between two checks.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct ClockWatch {
     start: Instant,
-    next_look_ns: AtomicU64,
+    next_check_ns: AtomicU64,
     last: Mutex<(Instant, UnixNanos)>,
     jumps: AtomicU64,
     jumps_total: Counter,
@@ -38,32 +39,32 @@ impl ClockWatch {
         let start = clock.monotonic();
         let watch = Self {
             start,
-            next_look_ns: AtomicU64::new(0),
+            next_check_ns: AtomicU64::new(0),
             last: Mutex::new((start, clock.now())),
             jumps: AtomicU64::new(0),
             jumps_total: metrics::counter("meterline_clock_jumps_total", &[]),
             ok: metrics::gauge("meterline_clock_ok", &[]),
         };
-        watch.look(start, clock.now());
+        watch.check(start, clock.now());
         watch
     }
 
-    /// Whether a wall time can be the present.
+    /// Whether a wall time can be correct: it is not before the build date.
     pub(super) fn can_judge(&self, wall: UnixNanos) -> bool {
         wall.0 / 1_000_000_000 >= BUILD_UNIX_SECONDS
     }
 
-    /// Compares both clocks with the last look; does nothing within a second of it.
-    pub(super) fn look(&self, monotonic: Instant, wall: UnixNanos) {
+    /// Compares both clocks with the previous check; does nothing within a second of it.
+    pub(super) fn check(&self, monotonic: Instant, wall: UnixNanos) {
         let since_start = nanos(monotonic.saturating_duration_since(self.start));
-        if since_start < self.next_look_ns.load(Ordering::Relaxed) {
+        if since_start < self.next_check_ns.load(Ordering::Relaxed) {
             return;
         }
-        self.next_look_ns.store(since_start + nanos(LOOK_EVERY), Ordering::Relaxed);
+        self.next_check_ns.store(since_start + nanos(CHECK_EVERY), Ordering::Relaxed);
         self.ok.set(if self.can_judge(wall) { 1.0 } else { 0.0 });
         let mut last = self.last.lock();
         let moved = jump(*last, (monotonic, wall));
-        // Two bodies may race for this look; the later pair stays.
+        // Two bodies may race for this check; the later pair is kept.
         if monotonic >= last.0 {
             *last = (monotonic, wall);
         }
@@ -83,13 +84,13 @@ impl ClockWatch {
         tracing::warn!(
             moved_ms = moved_ns / 1_000_000,
             now = %wall,
-            "the wall clock jumped against the monotonic clock; records keep the receive times they were given"
+            "the wall clock jumped against the monotonic clock; stored records keep their receive times"
         );
     }
 }
 
-/// By how many nanoseconds the wall clock moved more than the monotonic one, if
-/// that is more than slewing explains.
+/// The nanoseconds that the wall clock moved more than the monotonic one, if
+/// slewing does not explain them.
 fn jump(last: (Instant, UnixNanos), now: (Instant, UnixNanos)) -> Option<i64> {
     let passed = nanos(now.0.checked_duration_since(last.0)?);
     let moved = now.1.since(last.1).saturating_sub(i64::try_from(passed).unwrap_or(i64::MAX));
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_run_together_have_not_jumped() {
+    fn clocks_at_the_same_speed_have_not_jumped() {
         assert_eq!(after(Duration::from_secs(5), 5_000_000_000), None);
         assert_eq!(after(Duration::from_secs(5), 5_900_000_000), None);
     }

@@ -1,9 +1,9 @@
-//! A source's way through ingest: judge, append, wait for the sync, count.
+//! The entrance of a source: judge a body, append it, wait for the sync, count it.
 
 use super::refusal::Refusal;
-use super::shared::Shared;
 use super::source_counters::SourceCounters;
-use super::unreadable::{Quota, Refused, RefusedBodies, UNDECODABLE_BYTES_MAX};
+use super::state::IngestState;
+use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
@@ -11,14 +11,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How a source's bodies are judged.
+/// The options of a source's entrance.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceOptions {
-    /// What is plausible.
+    /// The limits of the rule.
     pub limits: Limits,
-    /// What becomes of a body that cannot be read.
+    /// The handling of an undecodable body.
     pub on_undecodable: OnUndecodable,
-    /// Bytes of bodies that cannot be read, kept in a day; beyond it they are refused.
+    /// Bytes of undecodable bodies kept per day; beyond it they are refused.
     pub undecodable_bytes_max: u64,
 }
 
@@ -32,36 +32,36 @@ impl Default for SourceOptions {
     }
 }
 
-/// What becomes of a body whose framing fails.
+/// The handling of an undecodable body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUndecodable {
-    /// It is journaled with that verdict; a later decoder may read it.
+    /// Keep it in the journal with that verdict; a later decoder may read it.
     #[default]
     Keep,
-    /// It is refused with the place and the reason, and kept as a dead letter.
+    /// Refuse it with the offset and the reason, and keep it as a dead letter.
     Refuse,
 }
 
-/// A body that was taken.
+/// The receipt of an accepted body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// There was nothing in it; it is counted and not journaled.
+pub enum Receipt {
+    /// The body was empty: counted and not stored.
     Empty,
     /// It is on this machine's disk.
-    Safe {
-        /// Its place in the journal.
+    Stored {
+        /// Its number in the journal.
         sequence: Sequence,
-        /// What ingest found.
+        /// The verdict of ingest.
         verdict: Verdict,
     },
 }
 
 /// A source's entrance; a clone is the same entrance.
 #[derive(Clone)]
-pub struct Entrance(Arc<State>);
+pub struct Entrance(Arc<EntranceInner>);
 
-struct State {
-    ingest: Arc<Shared>,
+struct EntranceInner {
+    ingest: Arc<IngestState>,
     source: SourceId,
     rule: RuleVersion,
     options: SourceOptions,
@@ -70,7 +70,7 @@ struct State {
     refused: RefusedBodies,
 }
 
-/// What ingest found in a body.
+/// The judgement of a body.
 struct Judgement {
     verdict: Verdict,
     tally: Tally,
@@ -79,7 +79,7 @@ struct Judgement {
 
 impl Entrance {
     pub(super) fn new(
-        ingest: Arc<Shared>,
+        ingest: Arc<IngestState>,
         options: SourceOptions,
         counters: Arc<SourceCounters>,
     ) -> Result<Self, LedgerError> {
@@ -87,20 +87,20 @@ impl Entrance {
         let rule = ingest.journal.rule_version(&options.limits)?;
         let undecodable = Quota::new(options.undecodable_bytes_max);
         let refused = RefusedBodies::new(&counters.name, ingest.letters.clone(), options.undecodable_bytes_max);
-        Ok(Self(Arc::new(State { ingest, source, rule, options, counters, undecodable, refused })))
+        Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused })))
     }
 
-    /// Takes a body: returns once it is synced to this machine's disk.
+    /// Accepts a body: returns once it is synced to this machine's disk.
     ///
-    /// Dropping the future takes nothing back: the body may be journaled all the same.
+    /// Dropping the future cancels nothing: the body may still be stored.
     ///
     /// # Errors
-    /// Why nothing of it was kept.
-    pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Taken, Refusal> {
+    /// See [`Refusal`].
+    pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Receipt, Refusal> {
         let state = &*self.0;
         if body.is_empty() {
             state.counters.count_empty();
-            return Ok(Taken::Empty);
+            return Ok(Receipt::Empty);
         }
         let judgement = match state.judge(format, body) {
             Err(Refusal::Undecodable(error)) => {
@@ -117,19 +117,19 @@ impl Entrance {
         match synced {
             Ok(sequence) => {
                 state.count(format, body, &judgement);
-                Ok(Taken::Safe { sequence, verdict: judgement.verdict })
+                Ok(Receipt::Stored { sequence, verdict: judgement.verdict })
             }
             Err(error) => Err(state.ingest.refusal(&error)),
         }
     }
 }
 
-impl State {
+impl EntranceInner {
     fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Judgement, Refusal> {
         let ingest = &*self.ingest;
         let begun = ingest.clock.monotonic();
         let received = ingest.clock.now();
-        ingest.clock_watch.look(begun, received);
+        ingest.clock_watch.check(begun, received);
         if !ingest.clock_watch.can_judge(received) {
             return Err(ingest.clock_unset());
         }
@@ -168,7 +168,7 @@ impl State {
 
     async fn keep_refused(&self, format: PayloadFormat, bytes: &[u8], error: DecodeError) {
         let clock = &self.ingest.clock;
-        let refused = Refused { source: &self.counters.name, format, received: clock.now(), error, bytes };
+        let refused = RefusedBody { source: &self.counters.name, format, received: clock.now(), error, bytes };
         self.refused.keep(refused, clock.monotonic()).await;
     }
 
@@ -182,13 +182,13 @@ impl State {
         }
     }
 
-    /// Counts a body that is safe, and remembers its readings for the status page.
+    /// Counts a body that is on disk, and stores its readings for the status page.
     fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) {
         let Judgement { verdict, tally, received } = judgement;
         let ingest = &*self.ingest;
         ingest.outage.end();
         if format == PayloadFormat::Meters {
-            // Nothing that a meter sent: who is silent stays silent.
+            // No meter sent this: a silent meter stays silent.
             let versions = wire::meters::versions(body).map_or(0, |versions| versions.len());
             return self.counters.count_described(versions as u64);
         }

@@ -1,53 +1,52 @@
-//! Ingest itself: makes entrances, and says whether it is open and what came in lately.
+//! The handle of ingest: makes entrances, reports its health and recent activity.
 
 use super::entrance::{Entrance, SourceOptions};
-use super::meters::RecentReading;
-use super::shared::Shared;
+use super::recent_readings::RecentReading;
 use super::source_counters::{SourceActivity, SourceCounters};
+use super::state::IngestState;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{Journal, LedgerError};
 use std::fmt;
 use std::sync::Arc;
 
-/// Ingest; a clone is the same door.
+/// Ingest. A clone is the same ingest.
 #[derive(Clone)]
-pub struct Ingest(Arc<Shared>);
+pub struct Ingest(Arc<IngestState>);
 
-/// Whether ingest takes bodies just now.
+/// Whether ingest accepts bodies now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// It does.
+    /// Ingest accepts bodies.
     Open,
-    /// It would answer "not now", for this reason.
-    Shut(String),
+    /// Ingest would refuse a body for now, for this reason.
+    Closed(String),
 }
 
-/// What came in lately, for the status page.
+/// Recent activity, for the status page.
 #[derive(Debug, Clone)]
-pub struct Recent {
-    /// Every source, in the order they were made known.
+pub struct RecentActivity {
+    /// Every source, in order of registration.
     pub sources: Vec<SourceActivity>,
-    /// The newest readings of the meters heard last, heard last first.
+    /// The newest readings of the meters, most recently heard first.
     pub meters: Vec<RecentReading>,
     /// Times the wall clock jumped since the start.
     pub clock_jumps: u64,
 }
 
 impl Ingest {
-    /// Ingest into this journal; bodies that are refused for what they are go to
-    /// the letters, where there are some.
+    /// Ingest into this journal. Refused undecodable bodies are kept in `letters`, if given.
     #[must_use]
     pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
-        Self(Arc::new(Shared::new(journal, letters, clock)))
+        Self(Arc::new(IngestState::new(journal, letters, clock)))
     }
 
-    /// The entrance of one source; entrances of the same name count together. Its
-    /// name and limits are synced to the journal's lists here, before any record
-    /// can name them.
+    /// The entrance of one source; entrances of the same name share their counters.
+    /// Its name and limits are synced to the journal's ledgers here, before any record
+    /// can refer to them.
     ///
     /// # Errors
-    /// When those lists cannot be written.
+    /// When a ledger cannot be written.
     pub fn source(&self, name: &str, options: SourceOptions) -> Result<Entrance, LedgerError> {
         Entrance::new(Arc::clone(&self.0), options, self.counters(name))
     }
@@ -62,36 +61,36 @@ impl Ingest {
         counters
     }
 
-    /// Whether a body would be taken just now, and if not, why.
+    /// Whether a body would be accepted now, and if not, why.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.look();
-        match self.0.why_shut() {
-            Some(reason) => Health::Shut(reason),
+        self.check();
+        match self.0.closed_reason() {
+            Some(reason) => Health::Closed(reason),
             None => Health::Open,
         }
     }
 
-    /// Looks at the clock and at how fast the journal drains. To be called every
-    /// second or so also when nothing comes in.
-    pub fn look(&self) {
+    /// Checks the clock and measures how fast the journal drains. Call it about every
+    /// second, also when nothing arrives.
+    pub fn check(&self) {
         let now = self.0.clock.monotonic();
-        self.0.clock_watch.look(now, self.0.clock.now());
-        self.0.drain.look(&self.0.journal, now);
+        self.0.clock_watch.check(now, self.0.clock.now());
+        self.0.drain.measure(&self.0.journal, now);
     }
 
-    /// Whether the wall clock can be the present, so that times can be judged by it.
+    /// Whether the wall clock is set, so that times can be judged.
     #[must_use]
     pub fn clock_is_set(&self) -> bool {
         self.0.clock_watch.can_judge(self.0.clock.now())
     }
 
-    /// What came in lately.
+    /// The recent activity.
     #[must_use]
-    pub fn recent(&self) -> Recent {
+    pub fn recent(&self) -> RecentActivity {
         let elapsed = self.0.clock.elapsed(self.0.opened);
         let sources = self.0.sources.lock();
-        Recent {
+        RecentActivity {
             sources: sources.iter().map(|source| source.activity(elapsed)).collect(),
             meters: self.0.meters.newest(),
             clock_jumps: self.0.clock_watch.jumps(),

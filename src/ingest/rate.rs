@@ -1,7 +1,7 @@
-//! Events a second over about the last minute, counted without a lock.
+//! Events per second over about the last minute, counted without a lock.
 //!
-//! Seven slots of ten seconds; each holds its own number and its count in one
-//! word, so that a slot that comes round again is emptied by whoever is first.
+//! Seven slots of ten seconds. Each slot packs its number and its count into one word,
+//! so the first writer of a new period resets it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,8 +32,8 @@ impl Rate {
         }
     }
 
-    /// Events a second over the slots that are still held.
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    /// Events per second over the current slots.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
     pub(super) fn per_second(&self, elapsed: Duration) -> f64 {
         let newest = elapsed.as_secs() / SLOT_SECONDS;
         let oldest = newest.saturating_sub(SLOTS as u64 - 1);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_steady_stream_shows_its_rate_from_the_first_seconds_on() {
+    fn a_steady_stream_has_its_rate_from_the_first_seconds_on() {
         let rate = Rate::default();
         for second in 0..200 {
             rate.add(5, Duration::from_secs(second));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_long_ago_is_not_shown() {
+    fn old_events_do_not_count() {
         let rate = Rate::default();
         rate.add(1_000, Duration::from_secs(3));
         assert_eq!(rate.per_second(Duration::from_secs(75)), 0.0);

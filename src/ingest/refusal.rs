@@ -1,8 +1,9 @@
-//! What ingest answers when it does not take a body, and what it remembers of it.
+//! Refusals: the answers when ingest does not accept a body, and the last outage of
+//! the journal.
 //!
-//! `/readyz` must fail while ingest would refuse, but nobody may have to send a body
-//! to a node that is out of rotation for it to come back: so a refusal of the journal
-//! is remembered only as long as the sender was told to stay away.
+//! `/readyz` must fail while ingest would refuse. But a node that is out of rotation
+//! gets no body that could prove it ready again. So a refusal by the journal counts
+//! only until its `Retry-After` has passed.
 
 use crate::journal::AppendError;
 use crate::metrics;
@@ -12,34 +13,36 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Why a body was not taken. Nothing of it is kept.
+/// Why a body was not accepted. Nothing of it is in the journal.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It cannot be read, and its source asked for such bodies to be refused.
-    #[error("the body cannot be read: {0}")]
+    /// It is undecodable, and its source is configured to refuse such bodies.
+    #[error("the body is undecodable: {0}")]
     Undecodable(DecodeError),
-    /// It cannot be read, and its source has had its share of such bodies kept.
-    #[error("the body cannot be read: {0}; and so many of this account could not that no more are kept today")]
+    /// It is undecodable, and its source has used up its daily quota of such bodies.
+    #[error(
+        "the body is undecodable: {0}; this account's daily quota of undecodable bodies is used up, so it was not kept"
+    )]
     QuotaSpent(DecodeError),
-    /// It is larger than a record of the journal may be.
-    #[error("the body has {bytes} bytes, more than the {bytes_max} of a record")]
+    /// It is larger than the largest record.
+    #[error("the body has {bytes} bytes, the limit is {bytes_max}")]
     TooLarge {
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
-        /// The bound.
+        /// The limit in bytes.
         bytes_max: u64,
     },
-    /// It cannot be kept just now; the same body may be sent again later.
+    /// It cannot be stored now; the sender may send it again later.
     #[error("{reason}")]
     Unavailable {
-        /// A sentence for the sender, without anything of this machine.
+        /// A sentence for the sender, without details of this machine.
         reason: &'static str,
-        /// How long the sender is asked to wait.
+        /// The time the sender should wait.
         retry_after: Duration,
     },
 }
 
-/// Refusals of the journal and the clock, by reason.
+/// Counters of refusals by the journal and the clock, by reason.
 #[derive(Debug)]
 pub(super) struct RefusalCounters {
     clock: Counter,
@@ -82,40 +85,40 @@ impl RefusalCounters {
     }
 }
 
-/// What the journal said when it could last not take a body.
+/// The journal's last refusal, until it accepts a body again.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
-    /// Read for every body, so that no lock is taken while all is well.
-    known: AtomicBool,
-    why: Mutex<Option<(String, Instant)>>,
+pub(super) struct JournalOutage {
+    /// Read for every body, so that no lock is taken without an outage.
+    active: AtomicBool,
+    refusal: Mutex<Option<(String, Instant)>>,
 }
 
-impl Outage {
-    /// The journal refused for `reason`; the sender may come again at `until`.
+impl JournalOutage {
+    /// Records that the journal refused for `reason`; the sender may retry at `until`.
     pub(super) fn begin(&self, reason: String, until: Instant) {
-        *self.why.lock() = Some((reason, until));
-        self.known.store(true, Ordering::Release);
+        *self.refusal.lock() = Some((reason, until));
+        self.active.store(true, Ordering::Release);
     }
 
-    /// The journal took a body.
+    /// Records that the journal accepted a body.
     pub(super) fn end(&self) {
-        if self.is_known() && self.known.swap(false, Ordering::AcqRel) {
-            *self.why.lock() = None;
-            tracing::info!("the journal takes bodies again");
+        if self.is_active() && self.active.swap(false, Ordering::AcqRel) {
+            *self.refusal.lock() = None;
+            tracing::info!("the journal accepts bodies again");
         }
     }
 
-    /// Whether bodies go in, by the last that was tried.
-    pub(super) fn is_known(&self) -> bool {
-        self.known.load(Ordering::Relaxed)
+    /// Whether the journal refused the last body.
+    pub(super) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
     }
 
-    /// The reason, while it holds.
-    pub(super) fn why(&self, now: Instant) -> Option<String> {
-        if !self.is_known() {
+    /// The reason, until the `Retry-After` has passed.
+    pub(super) fn reason(&self, now: Instant) -> Option<String> {
+        if !self.is_active() {
             return None;
         }
-        let why = self.why.lock();
-        why.as_ref().filter(|(_, until)| now < *until).map(|(reason, _)| reason.clone())
+        let refusal = self.refusal.lock();
+        refusal.as_ref().filter(|(_, until)| now < *until).map(|(reason, _)| reason.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! What a source brought: metric handles taken once, and figures for the status page.
+//! Counters of one source: its metric handles, and its totals for the status page.
 
 use super::rate::Rate;
 use crate::journal::Verdict;
@@ -10,28 +10,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What a source brought.
+/// The totals of a source.
 #[derive(Debug, Clone)]
 pub struct SourceActivity {
     /// Its name.
     pub name: Arc<str>,
-    /// Bodies taken since the start.
+    /// Bodies accepted since the start.
     pub bodies: u64,
-    /// Readings taken since the start.
+    /// Readings accepted since the start.
     pub readings: u64,
-    /// Deliverable samples taken since the start.
+    /// Deliverable samples accepted since the start.
     pub samples: u64,
     /// Samples set aside since the start.
     pub set_aside: u64,
-    /// Bodies that nothing can be read from, kept or refused, since the start.
+    /// Undecodable bodies, kept or refused, since the start.
     pub undecodable: u64,
     /// Readings a second over about the last minute.
     pub readings_per_second: f64,
-    /// When it brought something last.
+    /// When it last delivered a body.
     pub last_received: Option<UnixNanos>,
 }
 
-/// Before the first body.
+/// The value of `last_received` before the first body.
 const NEVER: i64 = i64::MIN;
 
 #[derive(Debug)]
@@ -45,12 +45,12 @@ pub(super) struct SourceCounters {
     set_aside: [Counter; SetAside::ALL.len()],
     flagged: [Counter; Flags::NAMED.len()],
     described: Counter,
-    shown: Shown,
+    totals: SourceTotals,
 }
 
-/// The figures of the status page, since the start.
+/// Totals since the start, for the status page.
 #[derive(Debug)]
-struct Shown {
+struct SourceTotals {
     bodies: AtomicU64,
     readings: AtomicU64,
     samples: AtomicU64,
@@ -84,11 +84,11 @@ impl SourceCounters {
                 metrics::counter("meterline_readings_flagged_total", &[source(), ("flag", name.to_owned())])
             }),
             described: of("meterline_meter_versions_total"),
-            shown: Shown::new(),
+            totals: SourceTotals::new(),
         }
     }
 
-    /// Counts versions of what is known of meters, after their sync.
+    /// Counts versions of meter descriptions, after their sync.
     pub(super) fn count_described(&self, versions: u64) {
         self.described.increment(versions);
     }
@@ -97,7 +97,7 @@ impl SourceCounters {
         self.empty.increment(1);
     }
 
-    /// Counts a body that is safe.
+    /// Counts a body that is on disk.
     pub(super) fn count_taken(
         &self,
         verdict: Verdict,
@@ -117,11 +117,10 @@ impl SourceCounters {
                 set_aside += count;
             }
         }
-        self.shown.add(tally, set_aside, received, elapsed);
+        self.totals.add(tally, set_aside, received, elapsed);
     }
 
-    /// Counts the unusual marks of the readings of a body; only called where the
-    /// tally says that there are some.
+    /// Counts the flags of a body's readings; called only if the tally has flagged readings.
     #[cold]
     pub(super) fn count_flags<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
         for reading in readings {
@@ -131,33 +130,33 @@ impl SourceCounters {
         }
     }
 
-    /// Logs the first, second, fourth, eighth ... body that cannot be read: a sender
-    /// that changed its format may send thousands a second.
+    /// Logs the first, second, fourth, eighth ... undecodable body: a sender that
+    /// changed its format may send thousands a second.
     #[cold]
     pub(super) fn report_undecodable(&self, error: &DecodeError) {
-        let so_far = self.shown.undecodable.fetch_add(1, Ordering::Relaxed) + 1;
+        let so_far = self.totals.undecodable.fetch_add(1, Ordering::Relaxed) + 1;
         if so_far.is_power_of_two() {
-            tracing::warn!(source = &*self.name, so_far, %error, "a body cannot be read");
+            tracing::warn!(source = &*self.name, so_far, %error, "a body is undecodable");
         }
     }
 
     pub(super) fn activity(&self, elapsed: Duration) -> SourceActivity {
-        let shown = &self.shown;
-        let last_received = shown.last_received.load(Ordering::Relaxed);
+        let totals = &self.totals;
+        let last_received = totals.last_received.load(Ordering::Relaxed);
         SourceActivity {
             name: Arc::clone(&self.name),
-            bodies: shown.bodies.load(Ordering::Relaxed),
-            readings: shown.readings.load(Ordering::Relaxed),
-            samples: shown.samples.load(Ordering::Relaxed),
-            set_aside: shown.set_aside.load(Ordering::Relaxed),
-            undecodable: shown.undecodable.load(Ordering::Relaxed),
-            readings_per_second: shown.readings_rate.per_second(elapsed),
+            bodies: totals.bodies.load(Ordering::Relaxed),
+            readings: totals.readings.load(Ordering::Relaxed),
+            samples: totals.samples.load(Ordering::Relaxed),
+            set_aside: totals.set_aside.load(Ordering::Relaxed),
+            undecodable: totals.undecodable.load(Ordering::Relaxed),
+            readings_per_second: totals.readings_rate.per_second(elapsed),
             last_received: (last_received != NEVER).then_some(UnixNanos(last_received)),
         }
     }
 }
 
-impl Shown {
+impl SourceTotals {
     fn new() -> Self {
         Self {
             bodies: AtomicU64::new(0),

@@ -1,4 +1,4 @@
-//! Ingest as its users see it: bytes in, verdicts and counts out, on a real journal.
+//! Ingest from the outside: bodies in, verdicts and counts out, on a real journal.
 
 use super::*;
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 
-struct Site {
+struct Setup {
     ingest: Ingest,
     journal: Journal,
     letters: DeadLetters,
@@ -22,7 +22,7 @@ struct Site {
     _directory: TempDir,
 }
 
-fn site() -> Site {
+fn setup() -> Setup {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
     let clock = Clock::system();
@@ -32,10 +32,10 @@ fn site() -> Site {
     let ingest = ::metrics::with_local_recorder(&recorder, || {
         Ingest::new(journal.clone(), Some(letters.clone()), clock.clone())
     });
-    Site { ingest, journal, letters, clock, metrics, _directory: directory }
+    Setup { ingest, journal, letters, clock, metrics, _directory: directory }
 }
 
-impl Site {
+impl Setup {
     fn entrance(&self, options: SourceOptions) -> Entrance {
         let recorder = PrometheusBuilder::new().build_recorder();
         ::metrics::with_local_recorder(&recorder, || self.ingest.source("building", options).unwrap())
@@ -51,83 +51,83 @@ impl Site {
     }
 }
 
-fn verdict(taken: Result<Taken, Refusal>) -> Verdict {
+fn verdict(taken: Result<Receipt, Refusal>) -> Verdict {
     match taken.unwrap() {
-        Taken::Safe { verdict, .. } => verdict,
-        Taken::Empty => panic!("not empty"),
+        Receipt::Stored { verdict, .. } => verdict,
+        Receipt::Empty => panic!("not empty"),
     }
 }
 
 #[tokio::test]
-async fn a_taken_body_is_in_the_journal_as_it_came_with_what_the_door_found() {
-    let site = site();
-    let entrance = site.entrance(SourceOptions::default());
-    let body = site.body(1, Duration::ZERO, 5.0);
-    let before = site.clock.now();
+async fn an_accepted_body_is_in_the_journal_unchanged_with_its_verdict() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let body = setup.body(1, Duration::ZERO, 5.0);
+    let before = setup.clock.now();
     let taken = entrance.take(SmartMe, &body).await.unwrap();
-    assert_eq!(taken, Taken::Safe { sequence: Sequence::FIRST, verdict: Verdict::Deliverable });
-    let mut reader = site.journal.reader(Sequence::FIRST).unwrap();
+    assert_eq!(taken, Receipt::Stored { sequence: Sequence::FIRST, verdict: Verdict::Deliverable });
+    let mut reader = setup.journal.reader(Sequence::FIRST).unwrap();
     let record = reader.read().unwrap().unwrap();
     assert_eq!(record.payload, body);
     assert_eq!(record.header.format, SmartMe.number());
-    assert_eq!(site.journal.source_name(record.header.source).as_deref(), Some("building"));
-    assert_eq!(site.journal.limits(record.header.rule), Some(Limits::DEFAULT));
-    assert!(record.header.received >= before && record.header.received <= site.clock.now());
+    assert_eq!(setup.journal.source_name(record.header.source).as_deref(), Some("building"));
+    assert_eq!(setup.journal.limits(record.header.rule), Some(Limits::DEFAULT));
+    assert!(record.header.received >= before && record.header.received <= setup.clock.now());
 }
 
 #[tokio::test]
 async fn an_empty_body_is_counted_and_not_journaled() {
-    let site = site();
-    let taken = site.entrance(SourceOptions::default()).take(SmartMe, b"").await.unwrap();
-    assert_eq!(taken, Taken::Empty);
-    assert_eq!(site.journal.next(), Sequence::FIRST);
+    let setup = setup();
+    let taken = setup.entrance(SourceOptions::default()).take(SmartMe, b"").await.unwrap();
+    assert_eq!(taken, Receipt::Empty);
+    assert_eq!(setup.journal.next(), Sequence::FIRST);
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_kept_and_marked() {
-    let site = site();
-    let entrance = site.entrance(SourceOptions::default());
-    let old = site.body(1, Duration::from_secs(86_400 * 500), 5.0);
+async fn an_implausible_body_is_kept_and_marked() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let old = setup.body(1, Duration::from_secs(86_400 * 500), 5.0);
     assert_eq!(verdict(entrance.take(SmartMe, &old).await), Verdict::PartlySetAside);
-    let not_finite = site.body(1, Duration::ZERO, f64::NAN);
+    let not_finite = setup.body(1, Duration::ZERO, f64::NAN);
     assert_eq!(verdict(entrance.take(SmartMe, &not_finite).await), Verdict::PartlySetAside);
-    let source = &site.ingest.recent().sources[0];
+    let source = &setup.ingest.recent().sources[0];
     assert_eq!((source.bodies, source.samples, source.set_aside), (2, 0, 2));
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_kept_unless_its_source_wants_it_refused() {
-    let site = site();
-    let keep = site.entrance(SourceOptions::default());
+async fn an_undecodable_body_is_kept_unless_its_source_refuses_it() {
+    let setup = setup();
+    let keep = setup.entrance(SourceOptions::default());
     assert_eq!(verdict(keep.take(SmartMe, b"\x0a\xff").await), Verdict::Undecodable);
-    let refuse = site.entrance(SourceOptions { on_undecodable: OnUndecodable::Refuse, ..SourceOptions::default() });
+    let refuse = setup.entrance(SourceOptions { on_undecodable: OnUndecodable::Refuse, ..SourceOptions::default() });
     let refusal = refuse.take(SmartMe, b"\x0a\xff").await.unwrap_err();
     assert!(refusal.to_string().contains("byte"), "says where: {refusal}");
-    assert_eq!(site.journal.next(), Sequence(2), "only the kept one");
-    assert_eq!(site.ingest.recent().sources[0].undecodable, 2);
+    assert_eq!(setup.journal.next(), Sequence(2), "only the kept one");
+    assert_eq!(setup.ingest.recent().sources[0].undecodable, 2);
 }
 
 #[tokio::test]
 async fn a_refused_body_is_a_dead_letter_and_the_same_again_is_the_same_letter() {
-    let site = site();
-    let refuse = site.entrance(SourceOptions { on_undecodable: OnUndecodable::Refuse, ..SourceOptions::default() });
+    let setup = setup();
+    let refuse = setup.entrance(SourceOptions { on_undecodable: OnUndecodable::Refuse, ..SourceOptions::default() });
     for body in [b"\x0a\xff", b"\x0a\xfe", b"\x0a\xff"] {
         refuse.take(SmartMe, body).await.unwrap_err();
     }
-    assert_eq!(site.letters.open_by_kind()["refused-body"], 2);
-    let letter = site.letters.get(LetterId(1)).unwrap();
+    assert_eq!(setup.letters.open_by_kind()["refused-body"], 2);
+    let letter = setup.letters.get(LetterId(1)).unwrap();
     assert_eq!((letter.kind, letter.body.as_slice()), (Kind::RefusedBody, b"\x0a\xff".as_slice()));
     assert_eq!((letter.source.as_str(), letter.format), ("building", SmartMe.number()));
     assert!(letter.reason.contains("byte"), "{}", letter.reason);
 }
 
 #[tokio::test]
-async fn beyond_its_quota_a_source_has_nothing_unreadable_kept_and_another_source_has() {
-    let site = site();
+async fn beyond_its_quota_a_source_has_nothing_undecodable_kept_and_another_source_has() {
+    let setup = setup();
     let recorder = PrometheusBuilder::new().build_recorder();
     let source = |name: &str, on_undecodable, undecodable_bytes_max| {
         let options = SourceOptions { on_undecodable, undecodable_bytes_max, ..SourceOptions::default() };
-        ::metrics::with_local_recorder(&recorder, || site.ingest.source(name, options).unwrap())
+        ::metrics::with_local_recorder(&recorder, || setup.ingest.source(name, options).unwrap())
     };
     let keep = source("keep", OnUndecodable::Keep, 5);
     for _ in 0..2 {
@@ -135,14 +135,14 @@ async fn beyond_its_quota_a_source_has_nothing_unreadable_kept_and_another_sourc
     }
     let refusal = keep.take(SmartMe, b"\x0a\xff").await.unwrap_err();
     assert!(matches!(refusal, Refusal::QuotaSpent(_)), "{refusal}");
-    assert_eq!(verdict(keep.take(SmartMe, &site.body(1, Duration::ZERO, 1.0)).await), Verdict::Deliverable);
+    assert_eq!(verdict(keep.take(SmartMe, &setup.body(1, Duration::ZERO, 1.0)).await), Verdict::Deliverable);
     let other = source("other", OnUndecodable::Keep, 5);
     assert_eq!(verdict(other.take(SmartMe, b"\x0a\xff").await), Verdict::Undecodable);
     let refuse = source("refuse", OnUndecodable::Refuse, u64::MAX);
     for number in 0..6 {
         refuse.take(SmartMe, &[0x0a, 0xff, number]).await.unwrap_err();
     }
-    assert_eq!(site.letters.open_by_kind()["refused-body"], 4, "64 KiB a day, 16 KiB for a small one");
+    assert_eq!(setup.letters.open_by_kind()["refused-body"], 4, "64 KiB a day, 16 KiB for a small one");
     let metrics = recorder.handle().render();
     for line in [
         r#"meterline_bodies_refused_total{source="keep",kept="no"} 1"#,
@@ -154,45 +154,45 @@ async fn beyond_its_quota_a_source_has_nothing_unreadable_kept_and_another_sourc
 }
 
 #[tokio::test]
-async fn before_its_build_date_the_clock_cannot_judge_and_the_door_is_shut_until_it_can() {
-    let site = site();
-    let entrance = site.entrance(SourceOptions::default());
-    let body = site.body(1, Duration::ZERO, 5.0);
-    site.clock.set_offset(-site.clock.now().0);
+async fn ingest_is_closed_while_the_clock_is_before_the_build_date() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let body = setup.body(1, Duration::ZERO, 5.0);
+    setup.clock.set_offset(-setup.clock.now().0);
     let refusal = entrance.take(SmartMe, &body).await.unwrap_err();
     let Refusal::Unavailable { retry_after, .. } = refusal else { panic!("{refusal}") };
     assert_eq!(retry_after, Duration::from_secs(60));
-    assert!(matches!(site.ingest.health(), Health::Shut(why) if why.contains("clock")));
-    assert!(!site.ingest.clock_is_set());
-    site.clock.set_offset(0);
+    assert!(matches!(setup.ingest.health(), Health::Closed(why) if why.contains("clock")));
+    assert!(!setup.ingest.clock_is_set());
+    setup.clock.set_offset(0);
     assert_eq!(verdict(entrance.take(SmartMe, &body).await), Verdict::Deliverable);
-    assert_eq!(site.ingest.health(), Health::Open);
+    assert_eq!(setup.ingest.health(), Health::Open);
 }
 
 #[tokio::test]
 async fn a_jump_of_the_clock_is_counted_and_nothing_is_refused_for_it() {
-    let site = site();
-    let entrance = site.entrance(SourceOptions::default());
-    site.clock.set_offset(3_600_000_000_000);
-    // The next look is due within a second of the first.
-    let looked = async {
-        while site.ingest.recent().clock_jumps == 0 {
-            entrance.take(SmartMe, &site.body(1, Duration::ZERO, 1.0)).await.unwrap();
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    setup.clock.set_offset(3_600_000_000_000);
+    // The next check is due within a second of the first.
+    let checked = async {
+        while setup.ingest.recent().clock_jumps == 0 {
+            entrance.take(SmartMe, &setup.body(1, Duration::ZERO, 1.0)).await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), looked).await.unwrap();
-    assert_eq!(site.ingest.recent().clock_jumps, 1);
-    assert!(site.metrics.render().contains("meterline_clock_jumps_total 1"));
+    tokio::time::timeout(Duration::from_secs(30), checked).await.unwrap();
+    assert_eq!(setup.ingest.recent().clock_jumps, 1);
+    assert!(setup.metrics.render().contains("meterline_clock_jumps_total 1"));
 }
 
 #[tokio::test]
 async fn every_reading_sample_and_flag_is_counted_once_by_source() {
-    let site = site();
+    let setup = setup();
     let recorder = PrometheusBuilder::new().build_recorder();
     let entrance =
-        ::metrics::with_local_recorder(&recorder, || site.ingest.source("b", SourceOptions::default()).unwrap());
-    let time_ns = site.now_ticks();
+        ::metrics::with_local_recorder(&recorder, || setup.ingest.source("b", SourceOptions::default()).unwrap());
+    let time_ns = setup.now_ticks();
     let good = Reading { meter: [1; 16], time_ns, values: vec![(ENERGY, 1.0), (ENERGY, f64::INFINITY)] };
     let none = Reading { meter: [0; 16], time_ns, values: vec![(ENERGY, 1.0), (ENERGY, 1.0)] };
     let mut body = Body::new(0, vec![good, none]).bytes;
@@ -214,10 +214,10 @@ async fn every_reading_sample_and_flag_is_counted_once_by_source() {
 
 #[tokio::test]
 async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_silent() {
-    let site = site();
+    let setup = setup();
     let recorder = PrometheusBuilder::new().build_recorder();
     let entrance =
-        ::metrics::with_local_recorder(&recorder, || site.ingest.source("b", SourceOptions::default()).unwrap());
+        ::metrics::with_local_recorder(&recorder, || setup.ingest.source("b", SourceOptions::default()).unwrap());
     let version = crate::wire::meters::Version {
         meter: MeterId::from(uuid::Uuid::from_u128(7)),
         metering_point: "house-1".to_owned(),
@@ -229,13 +229,13 @@ async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_
     let body = crate::wire::meters::encode([&version, &version]);
     let taken = entrance.take(crate::wire::PayloadFormat::Meters, &body).await;
     assert_eq!(verdict(taken), Verdict::Deliverable);
-    let mut reader = site.journal.reader(Sequence::FIRST).unwrap();
+    let mut reader = setup.journal.reader(Sequence::FIRST).unwrap();
     let record = reader.read().unwrap().unwrap();
     assert_eq!((record.header.format, record.payload), (3, body.as_slice()));
     let metrics = recorder.handle().render();
     assert!(metrics.contains(r#"meterline_meter_versions_total{source="b"} 2"#), "{metrics}");
     assert!(metrics.contains(r#"meterline_bodies_total{source="b",verdict="deliverable"} 0"#), "{metrics}");
-    let recent = site.ingest.recent();
+    let recent = setup.ingest.recent();
     assert_eq!((recent.sources[0].bodies, recent.sources[0].last_received, recent.meters.len()), (0, None, 0));
 }
 
@@ -253,13 +253,13 @@ fn local_time_reading(time_ns: i64) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_newest_reading_of_a_meter_is_remembered_and_late_ones_do_not_hide_it() {
-    let site = site();
-    let entrance = site.entrance(SourceOptions::default());
-    let newest = site.body(7, Duration::ZERO, 70.0);
+async fn the_newest_reading_of_a_meter_is_kept_and_late_ones_do_not_replace_it() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let newest = setup.body(7, Duration::ZERO, 70.0);
     entrance.take(SmartMe, &newest).await.unwrap();
-    entrance.take(SmartMe, &site.body(7, Duration::from_secs(3_600), 60.0)).await.unwrap();
-    let recent = site.ingest.recent();
+    entrance.take(SmartMe, &setup.body(7, Duration::from_secs(3_600), 60.0)).await.unwrap();
+    let recent = setup.ingest.recent();
     assert_eq!(recent.meters.len(), 1);
     assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_bytes([7; 16])));
     assert_eq!(recent.meters[0].samples().map(|sample| sample.value).collect::<Vec<_>>(), [70.0]);
@@ -267,16 +267,16 @@ async fn the_newest_reading_of_a_meter_is_remembered_and_late_ones_do_not_hide_i
 }
 
 #[tokio::test]
-async fn the_meters_remembered_stay_within_their_bound() {
-    let site = site();
-    let entrance = site.entrance(SourceOptions::default());
-    let time_ns = site.now_ticks();
+async fn the_number_of_recent_meters_is_bounded() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let time_ns = setup.now_ticks();
     let reading =
         |number: u128| Reading { meter: (number << 64 | 5).to_be_bytes(), time_ns, values: vec![(ENERGY, 1.0)] };
     let many = Body::new(0, (1..5_000).map(reading).collect());
     entrance.take(SmartMe, &many.bytes).await.unwrap();
     entrance.take(SmartMe, &Body::new(0, vec![reading(9_999)]).bytes).await.unwrap();
-    let recent = site.ingest.recent();
+    let recent = setup.ingest.recent();
     assert!(recent.meters.len() > METERS_MAX * 9 / 10 && recent.meters.len() <= METERS_MAX, "{}", recent.meters.len());
     assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_u128(9_999 << 64 | 5)), "heard last comes first");
 }

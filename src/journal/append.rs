@@ -1,13 +1,12 @@
-//! The wait for a group: every record of a group learns its outcome at once.
+//! The wait for a commit: all records of a group get their outcome together.
 //!
-//! Waking tasks of a runtime from the writer's thread is what a small append
-//! costs most. So the writer wakes one task of the group, and that one, on its
-//! runtime's own thread where a wake-up is cheap, wakes the rest (measured with
-//! 256 tasks on two cores: 0.8 µs of CPU a record instead of 2.2, and larger
-//! groups). Hence the rules here: a future that goes before its group's outcome
-//! takes its waker along; one that goes after it, polled or dropped, wakes the
-//! rest; and the writer looks after every group once more, so that a task that
-//! is woken but not run cannot keep others asleep for long.
+//! Waking the tasks of a runtime from the writer's thread is the main cost of a small
+//! append. So the writer wakes one task of the group; that task wakes the others on its
+//! runtime's own thread, where a wake-up is cheap (measured with 256 tasks on two cores:
+//! 0.8 µs of CPU a record instead of 2.2, and larger groups). This needs three rules: a
+//! future dropped before the outcome removes its waker; one polled or dropped after the
+//! outcome wakes the rest; and the writer checks every group once more, so that a task
+//! that is woken but does not run cannot delay the others for long.
 
 use super::{AppendError, Sequence};
 use parking_lot::{Condvar, Mutex};
@@ -17,20 +16,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
-/// Everybody who waits for one group.
+/// The threads and tasks that wait for one group.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    /// The first record's sequence, or why there is none. Set once, under the lock of `waiting`.
+    /// The first record's sequence, or the error. Set once, under the lock of `waiting`.
     outcome: OnceLock<Result<Sequence, AppendError>>,
     waiting: Mutex<Waiting>,
-    /// Tasks are left to be woken by the one that was.
+    /// Tasks remain that the woken task must wake.
     has_rest: AtomicBool,
     done: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// By the order of their first poll; empty where the future is gone.
+    /// In order of first poll; `None` if the future was dropped.
     wakers: Vec<Option<Waker>>,
     threads: usize,
 }
@@ -54,12 +53,12 @@ impl Waiters {
         }
     }
 
-    /// Whether tasks are left that the woken one has not woken yet.
+    /// Whether the woken task has not woken the others yet.
     pub(super) fn has_rest(&self) -> bool {
         self.has_rest.load(Ordering::Acquire)
     }
 
-    /// Wakes whoever is left, once.
+    /// Wakes the remaining tasks, once.
     pub(super) fn wake_rest(&self) {
         if self.has_rest() && self.has_rest.swap(false, Ordering::AcqRel) {
             let wakers = std::mem::take(&mut self.waiting.lock().wakers);
@@ -68,16 +67,16 @@ impl Waiters {
     }
 }
 
-/// The promise of a record: resolves once it is synced, or could not be.
+/// The future outcome of an append: resolves when the record is synced or has failed.
 ///
-/// Dropping it does not take the record back. To be awaited as it is: one that
-/// is kept after its task was woken, neither polled nor dropped, delays others.
+/// Dropping it does not cancel the append. Await it directly: a future that is kept
+/// after its task was woken, neither polled nor dropped, delays others.
 #[derive(Debug)]
 #[must_use = "a record is safe only once this has resolved"]
 pub struct Append {
     group: Arc<Waiters>,
     index: u32,
-    /// Its place among the group's wakers, while it waits.
+    /// The index of its waker, while it waits.
     waker: Option<usize>,
 }
 
@@ -89,7 +88,7 @@ impl Append {
     /// Blocks this thread until the outcome is known.
     ///
     /// # Errors
-    /// When the record could not be made safe.
+    /// When the record could not be made durable.
     pub fn wait(self) -> Result<Sequence, AppendError> {
         let mut waiting = self.group.waiting.lock();
         waiting.threads += 1;
@@ -117,7 +116,7 @@ impl Future for Append {
         let this = self.get_mut();
         if this.group.outcome.get().is_none() {
             let mut waiting = this.group.waiting.lock();
-            // Looked at again under the lock under which it is set, so that it cannot slip in between.
+            // Checked again under the lock that it is set under, so that no outcome is missed.
             if this.group.outcome.get().is_none() {
                 match this.waker.and_then(|place| waiting.wakers.get_mut(place)) {
                     Some(waker) => *waker = Some(context.waker().clone()),

@@ -1,11 +1,11 @@
-//! The smallest pieces of the format: the block size and little-endian fields.
+//! Basics of the format: the block size and little-endian fields.
 //!
-//! Knows nothing of what the fields mean.
+//! Knows nothing of the fields' meaning.
 
-/// Groups begin on multiples of this, so that no block with synced bytes is ever
+/// The alignment of groups in bytes, so that no block with synced bytes is ever
 /// written again.
 pub(super) const BLOCK: u64 = 4096;
-/// The same as a length in memory.
+/// The same as `usize`.
 pub(super) const BLOCK_LEN: usize = 4096;
 
 /// The next block boundary at or after `offset`.
@@ -18,12 +18,12 @@ pub(super) fn on_disk(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
-/// A length on disk as a length in memory; what does not fit cannot be read anyway.
+/// A length on disk as a length in memory; a larger one cannot be read anyway.
 pub(super) fn in_memory(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// Takes fields off the front of a slice; `None` once it is too short.
+/// Reads fields from the front of a slice; `None` when it is too short.
 #[derive(Debug)]
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
@@ -55,23 +55,23 @@ impl Fields<'_> {
     }
 }
 
-/// Puts fields one after the other into a buffer of fixed size.
+/// Writes fields one after the other into a buffer of fixed size.
 #[derive(Debug)]
-pub(super) struct Filling<const N: usize> {
+pub(super) struct BlockWriter<const N: usize> {
     bytes: [u8; N],
     len: usize,
 }
 
-impl<const N: usize> Filling<N> {
+impl<const N: usize> BlockWriter<N> {
     pub(super) fn new() -> Self {
         Self { bytes: [0; N], len: 0 }
     }
 
-    /// Adds a field. The callers' fields are of fixed size and fit.
+    /// Adds a field. The callers' fields have fixed sizes that fit.
     pub(super) fn put<const M: usize>(mut self, field: [u8; M]) -> Self {
         let end = (self.len + M).min(N);
-        if let Some(place) = self.bytes.get_mut(self.len..end) {
-            place.copy_from_slice(&field[..end - self.len]);
+        if let Some(target) = self.bytes.get_mut(self.len..end) {
+            target.copy_from_slice(&field[..end - self.len]);
         }
         self.len = end;
         self
@@ -81,7 +81,7 @@ impl<const N: usize> Filling<N> {
         &self.bytes[..self.len]
     }
 
-    /// The buffer with the CRC32C of everything before it as its last four bytes.
+    /// The buffer, its last four bytes set to the CRC32C of the bytes before.
     pub(super) fn sealed(mut self) -> [u8; N] {
         let crc = crc32c::crc32c(&self.bytes[..N - 4]);
         self.bytes[N - 4..].copy_from_slice(&crc.to_le_bytes());

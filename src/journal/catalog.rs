@@ -1,8 +1,7 @@
-//! Which segments there are, and how far they may be read.
+//! The catalog: the existing segments, and the synced mark.
 //!
-//! The writer moves the synced mark only after a sync; readers see nothing beyond
-//! it. Waits are on one condition variable together with the mark, so a move
-//! cannot be missed.
+//! The writer moves the synced mark only after a sync; readers see nothing beyond it.
+//! Waits use one condition variable together with the mark, so no move is missed.
 
 use super::block::BLOCK;
 use super::disk::{DiskFile, SharedDisk};
@@ -15,13 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A segment file that exists.
+/// An existing segment file.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) name: SegmentName,
-    /// What it takes on disk.
+    /// Its size on disk.
     bytes: AtomicU64,
-    /// Read when first needed: an open looks into the last segment only.
+    /// Read when first needed: an open reads only the last segment.
     header: OnceLock<Arc<SegmentHeader>>,
 }
 
@@ -47,36 +46,36 @@ impl Segment {
 #[derive(Debug)]
 pub(super) struct Catalog {
     pub(super) disk: SharedDisk,
-    state: Mutex<State>,
+    state: Mutex<CatalogState>,
     moved: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct CatalogState {
     /// By id, and so by first sequence.
     segments: Vec<Arc<Segment>>,
     /// The first sequence that is not synced.
     next: Sequence,
-    /// How far the last segment may be read.
+    /// The readable bytes of the last segment.
     readable_bytes: u64,
-    /// Counts calls of `wake`.
+    /// The number of `wake` calls.
     wakes: u64,
 }
 
-/// Where a record is.
+/// The location of a record.
 #[derive(Debug)]
-pub(super) enum Located {
+pub(super) enum RecordLocation {
     /// Not synced yet.
     NotYet,
-    /// Gone.
+    /// Deleted.
     Retained { oldest: Sequence },
-    /// In this segment, which may be read so far.
+    /// In this segment, readable up to `readable_bytes`.
     In { segment: Arc<Segment>, readable_bytes: u64 },
 }
 
 impl Catalog {
     pub(super) fn new(disk: SharedDisk, segments: Vec<Arc<Segment>>, next: Sequence, readable_bytes: u64) -> Self {
-        let state = State { segments, next, readable_bytes, wakes: 0 };
+        let state = CatalogState { segments, next, readable_bytes, wakes: 0 };
         Self { disk, state: Mutex::new(state), moved: Condvar::new() }
     }
 
@@ -84,7 +83,7 @@ impl Catalog {
         self.state.lock().next
     }
 
-    /// The first record that can still be read; `next` where there is none.
+    /// The oldest readable record; `next` if there is none.
     pub(super) fn oldest(&self) -> Sequence {
         let state = self.state.lock();
         state.segments.first().map_or(state.next, |segment| segment.name.first)
@@ -99,14 +98,14 @@ impl Catalog {
         self.state.lock().segments.iter().map(|segment| segment.bytes()).sum()
     }
 
-    /// Bytes of the segments that hold records from `sequence` on, and of the last.
+    /// Bytes of the segments with records from `sequence` on, including the last segment.
     pub(super) fn bytes_from(&self, sequence: Sequence) -> u64 {
         let state = self.state.lock();
         let after = state.segments.partition_point(|segment| segment.name.first <= sequence);
         state.segments.iter().skip(after.saturating_sub(1)).map(|segment| segment.bytes()).sum()
     }
 
-    /// The first record of the newest segments that together take at most so many bytes.
+    /// The first record of the newest segments that together have at most `bytes_max`.
     pub(super) fn newest_within(&self, bytes_max: u64) -> Sequence {
         let state = self.state.lock();
         let mut bytes = 0_u64;
@@ -117,27 +116,27 @@ impl Catalog {
         within.last().map_or(state.next, |segment| segment.name.first)
     }
 
-    pub(super) fn locate(&self, sequence: Sequence) -> Located {
+    pub(super) fn locate(&self, sequence: Sequence) -> RecordLocation {
         let state = self.state.lock();
         if sequence >= state.next {
-            return Located::NotYet;
+            return RecordLocation::NotYet;
         }
         let after = state.segments.partition_point(|segment| segment.name.first <= sequence);
         let Some(segment) = after.checked_sub(1).and_then(|index| state.segments.get(index)) else {
-            return Located::Retained { oldest: state.segments.first().map_or(state.next, |it| it.name.first) };
+            return RecordLocation::Retained { oldest: state.segments.first().map_or(state.next, |it| it.name.first) };
         };
         let readable_bytes = if after == state.segments.len() { state.readable_bytes } else { u64::MAX };
-        Located::In { segment: Arc::clone(segment), readable_bytes }
+        RecordLocation::In { segment: Arc::clone(segment), readable_bytes }
     }
 
-    /// Adds a segment that holds nothing yet.
+    /// Adds an empty segment.
     pub(super) fn begin(&self, segment: Arc<Segment>) {
         let mut state = self.state.lock();
         state.segments.push(segment);
         state.readable_bytes = BLOCK;
     }
 
-    /// Everything before `next`, up to `readable_bytes` of the last segment, is synced.
+    /// Moves the synced mark to `next`, at `readable_bytes` of the last segment.
     pub(super) fn advance(&self, next: Sequence, readable_bytes: u64) {
         let mut state = self.state.lock();
         state.next = next;
@@ -191,8 +190,8 @@ impl Catalog {
         self.header(segment).map(|header| header.journal)
     }
 
-    /// The newest receive time in a segment that is not the last, where the header of
-    /// the next one says it.
+    /// The newest receive time in a segment other than the last, if the next segment's
+    /// header records it.
     pub(super) fn newest_received(&self, segment: &Segment) -> Option<UnixNanos> {
         let segments = self.segments();
         let next = segments.iter().find(|other| other.name.id > segment.name.id)?;

@@ -1,10 +1,11 @@
-//! Checkpoints: what a sink's store had confirmed, and when, in the store's own
-//! terms, so that a store that forgets something is found out and sent it again.
+//! Checkpoints: the positions that a sink's store had confirmed, with a mark by which
+//! the store can be asked again. They detect a store that lost confirmed data, so that
+//! it is resent.
 //!
-//! One small text file for each sink, replaced as a whole, seconds apart for some
-//! minutes and thinned for a day. This module keeps them; what a mark says is the
-//! sink's. Invariants: positions and times do not decrease along the ring; what was
-//! cut is durably gone when the cut returns; their number is bounded.
+//! One small text file per sink, replaced as a whole: seconds apart for some minutes,
+//! thinned for a day. The meaning of a mark belongs to the sink. Invariants: positions
+//! and times never decrease along the list; a cut is durable when it returns; the number
+//! is bounded.
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
@@ -13,28 +14,28 @@ use crate::reading::UnixNanos;
 
 pub(super) const FILE_PREFIX: &str = "checkpoints-";
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Room for an offset and a checksum of each of 256 partitions, and a topic's name.
+/// The maximum length of a mark: room for an offset and a checksum of each of 256 partitions, and a topic's name.
 const MARK_BYTES_MAX: usize = 8192;
 const SECOND_NS: i64 = 1_000_000_000;
-/// Distance of the newest ones.
+/// The distance of the newest checkpoints.
 const FINE_EVERY_NS: i64 = 5 * SECOND_NS;
-/// How long they are kept like that.
+/// The age up to which they keep that distance.
 const FINE_FOR_NS: i64 = 10 * 60 * SECOND_NS;
-/// Distance of the older ones.
+/// The distance of older checkpoints.
 const COARSE_EVERY_NS: i64 = 10 * 60 * SECOND_NS;
-/// How long those are kept; the oldest one of all stays longer, until another takes its place.
+/// The maximum age of those; the oldest one stays until another one replaces it.
 const COARSE_FOR_NS: i64 = 24 * 3600 * SECOND_NS;
-/// Bound of the ring whatever the clock does.
+/// The maximum number of checkpoints, whatever the clock does.
 const CHECKPOINTS_MAX: usize = 400;
 
-/// What a store had confirmed at one moment.
+/// A position that a store had confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Everything below is confirmed.
+    /// Every record below it is confirmed.
     pub position: Position,
-    /// When that was seen.
+    /// When it was confirmed.
     pub confirmed: UnixNanos,
-    /// By what the store can be asked whether it still has it: one line, the sink's own.
+    /// The sink's own line, with which it can ask the store whether the data still exists.
     pub mark: String,
 }
 
@@ -58,81 +59,81 @@ impl Checkpoint {
 pub struct Checkpoints {
     disk: SharedDisk,
     file: String,
-    ring: Vec<Checkpoint>,
+    list: Vec<Checkpoint>,
 }
 
 impl Checkpoints {
-    /// Reads those of a sink. A damaged file is said and counts as none.
+    /// Reads the checkpoints of a sink. A damaged file is logged and counts as empty.
     pub(super) fn read(disk: SharedDisk, name: &str) -> Result<Self, CursorError> {
-        let mut checkpoints = Self { disk, file: format!("{FILE_PREFIX}{name}"), ring: Vec::new() };
+        let mut checkpoints = Self { disk, file: format!("{FILE_PREFIX}{name}"), list: Vec::new() };
         let bytes = disk::read_whole(&*checkpoints.disk, &checkpoints.file, FILE_BYTES_MAX)
             .map_err(|error| checkpoints.io(&error))?;
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         match text.lines().map(Checkpoint::parse).collect::<Option<Vec<_>>>() {
-            Some(ring) => checkpoints.ring = ring,
+            Some(list) => checkpoints.list = list,
             None => tracing::warn!(
                 file = checkpoints.file,
                 directory = %checkpoints.disk.path().display(),
-                "the checkpoints are damaged and not used: what this sink's store lost before now is not noticed; \
-                 `meterline replay` sends it again"
+                "the checkpoints file is damaged and not used: data that this sink's store lost before now is not detected; \
+                 `meterline replay` resends it"
             ),
         }
         Ok(checkpoints)
     }
 
-    /// All of them, oldest first.
+    /// All checkpoints, oldest first.
     #[must_use]
     pub fn all(&self) -> &[Checkpoint] {
-        &self.ring
+        &self.list
     }
 
-    /// The newest.
+    /// The newest checkpoint.
     #[must_use]
     pub fn newest(&self) -> Option<&Checkpoint> {
-        self.ring.last()
+        self.list.last()
     }
 
-    /// Whether one made now would be far enough from the newest to be worth it.
+    /// Whether the newest checkpoint is old enough for a new one at `now`.
     #[must_use]
     pub fn is_due(&self, now: UnixNanos) -> bool {
         self.newest().is_none_or(|newest| now.since(newest.confirmed).unsigned_abs() >= FINE_EVERY_NS.unsigned_abs())
     }
 
-    /// Adds one and thins the older; durable on return. One whose position is lower
-    /// than the newest's (after a rewind) is left out: the newest says more.
+    /// Adds a checkpoint and thins the older ones; durable on return. One below the newest
+    /// position (after a rewind) is skipped.
     ///
     /// # Errors
-    /// A failing disk, or a mark that is no line; the ring is then as before.
+    /// A failing disk, or a mark that is not one line; the list is then unchanged.
     pub fn add(&mut self, checkpoint: Checkpoint) -> Result<(), CursorError> {
         if checkpoint.mark.len() > MARK_BYTES_MAX || checkpoint.mark.contains(['\n', '\r']) {
-            return Err(self.io(&std::io::Error::other("a checkpoint's mark has to be one short line")));
+            return Err(self.io(&std::io::Error::other("a checkpoint's mark must be one short line")));
         }
         if self.newest().is_some_and(|newest| checkpoint.position.next < newest.position.next) {
             return Ok(());
         }
-        let mut ring = self.ring.clone();
-        ring.push(checkpoint);
-        thin(&mut ring);
-        self.replace(ring)
+        let mut list = self.list.clone();
+        list.push(checkpoint);
+        thin(&mut list);
+        self.replace(list)
     }
 
-    /// Keeps only the first `count`; durable on return.
+    /// Keeps only the first `count` checkpoints; durable on return.
     ///
     /// # Errors
-    /// A failing disk; the ring is then as before.
+    /// A failing disk; the list is then unchanged.
     pub fn cut(&mut self, count: usize) -> Result<(), CursorError> {
-        if count >= self.ring.len() {
+        if count >= self.list.len() {
             return Ok(());
         }
-        let mut ring = self.ring.clone();
-        ring.truncate(count);
-        self.replace(ring)
+        let mut list = self.list.clone();
+        list.truncate(count);
+        self.replace(list)
     }
 
-    fn replace(&mut self, ring: Vec<Checkpoint>) -> Result<(), CursorError> {
-        let text: String = ring.iter().map(Checkpoint::to_line).collect();
+    fn replace(&mut self, list: Vec<Checkpoint>) -> Result<(), CursorError> {
+        let text: String = list.iter().map(Checkpoint::to_line).collect();
         disk::replace(&*self.disk, &self.file, text.as_bytes()).map_err(|error| self.io(&error))?;
-        self.ring = ring;
+        self.list = list;
         Ok(())
     }
 
@@ -141,17 +142,17 @@ impl Checkpoints {
     }
 }
 
-/// Of the older ones, one for each stretch of time stays.
-fn thin(ring: &mut Vec<Checkpoint>) {
-    let Some(now) = ring.last().map(|newest| newest.confirmed) else { return };
+/// Keeps one of the older checkpoints per interval.
+fn thin(list: &mut Vec<Checkpoint>) {
+    let Some(now) = list.last().map(|newest| newest.confirmed) else { return };
     let is_old = |checkpoint: &Checkpoint| now.since(checkpoint.confirmed) > COARSE_FOR_NS;
-    // The newest of those beyond a day stands for all of them.
-    let beyond = ring.iter().take_while(|checkpoint| is_old(checkpoint)).count();
-    ring.drain(..beyond.saturating_sub(1));
-    ring.dedup_by(|later, kept| {
+    // Of those older than a day, only the newest is kept.
+    let beyond = list.iter().take_while(|checkpoint| is_old(checkpoint)).count();
+    list.drain(..beyond.saturating_sub(1));
+    list.dedup_by(|later, kept| {
         let is_coarse = now.since(later.confirmed) > FINE_FOR_NS;
         is_coarse && later.confirmed.0 / COARSE_EVERY_NS == kept.confirmed.0 / COARSE_EVERY_NS
     });
-    let surplus = ring.len().saturating_sub(CHECKPOINTS_MAX);
-    ring.drain(..surplus);
+    let surplus = list.len().saturating_sub(CHECKPOINTS_MAX);
+    list.drain(..surplus);
 }

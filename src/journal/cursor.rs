@@ -1,9 +1,8 @@
-//! Cursors: how far each sink is, durable beside the segments.
+//! Cursors: a sink's durable position in the journal, stored beside the segments.
 //!
-//! A text file of one line each, replaced as a whole. A cursor that is stored pins
-//! what it still needs; one that was never stored pins nothing, so whoever reads
-//! stores one at its first start. A damaged file pins everything until it is
-//! stored anew.
+//! A text file of one line each, replaced as a whole. A stored cursor pins the records
+//! it still needs. A cursor that was never stored pins nothing, so each reader stores
+//! one at its first start. A damaged file pins everything until it is stored again.
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
@@ -17,16 +16,16 @@ const FILE_PREFIX: &str = "cursor-";
 const NAME_BYTES_MAX: usize = 64;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// How far a reader is.
+/// The durable position of a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Whose it is.
+    /// The reader's name.
     pub name: String,
     /// The lowest record still to be delivered.
     pub position: Position,
     /// When it was stored.
     pub updated: UnixNanos,
-    /// What its owner keeps with it: one line, or nothing.
+    /// The reader's own note: one line, or empty.
     pub note: String,
 }
 
@@ -58,12 +57,12 @@ pub struct Cursors {
     disk: SharedDisk,
     /// `None` for a damaged file.
     known: Mutex<BTreeMap<String, Option<Cursor>>>,
-    /// Held while a file is written, so that two stores of a name cannot mix.
+    /// Held while a file is written, so that two writes of a name cannot mix.
     writing: Mutex<()>,
 }
 
 impl Cursors {
-    /// Reads every cursor file there is.
+    /// Reads all cursor files.
     pub(super) fn read(disk: SharedDisk) -> io::Result<Self> {
         let mut known = BTreeMap::new();
         for file_name in disk.names()? {
@@ -79,7 +78,7 @@ impl Cursors {
     /// The cursor of that name, if one was ever stored.
     ///
     /// # Errors
-    /// [`CursorError::Damaged`] where its file is not what was written.
+    /// [`CursorError::Damaged`] if its file is damaged.
     pub fn load(&self, name: &str) -> Result<Option<Cursor>, CursorError> {
         match self.known.lock().get(name) {
             None => Ok(None),
@@ -95,7 +94,7 @@ impl Cursors {
     /// most once a second.
     ///
     /// # Errors
-    /// A name that cannot be a file's, or a failing disk; the old cursor then stands.
+    /// An invalid name, or a failing disk; the old cursor is then unchanged.
     pub fn store(&self, cursor: &Cursor) -> Result<(), CursorError> {
         if !is_name(&cursor.name) {
             return Err(CursorError::Name { name: cursor.name.clone(), bytes_max: NAME_BYTES_MAX });
@@ -107,8 +106,8 @@ impl Cursors {
         Ok(())
     }
 
-    /// Removes a cursor and the checkpoints beside it, and with it what it pins.
-    /// True if there was one.
+    /// Removes a cursor and its checkpoints, so that it pins nothing any more. Returns
+    /// whether there was one.
     ///
     /// # Errors
     /// A failing disk.
@@ -126,7 +125,7 @@ impl Cursors {
         Ok(true)
     }
 
-    /// Every cursor by name; `None` where its file is damaged.
+    /// All cursors by name; `None` if the file is damaged.
     #[must_use]
     pub fn list(&self) -> Vec<(String, Option<Cursor>)> {
         self.known.lock().iter().map(|(name, cursor)| (name.clone(), cursor.clone())).collect()

@@ -1,60 +1,62 @@
-//! What can go wrong, as sentences that say what, where, why and what to do.
+//! The journal's errors, as messages with the cause, the place and the next step.
 
 use super::{SegmentName, Sequence};
 use std::io;
 use std::path::PathBuf;
 
-/// Why a record could not be made safe. The sender has not been told that it is.
+/// Why a record could not be made durable. It was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// The cap is reached and no sink is far enough to let an old segment go.
+    /// The cap is reached, and the slowest sink still needs the oldest segment.
     #[error(
-        "the journal is full: {used_bytes} of {cap_bytes} bytes hold records that {slowest} still needs; get that sink going again, or raise the journal's cap"
+        "the journal is full: {used_bytes} of {cap_bytes} bytes are used, and {slowest} still needs the oldest records; fix that sink, or raise the journal's cap"
     )]
     Full {
         /// Bytes of all segments.
         used_bytes: u64,
         /// The configured cap.
         cap_bytes: u64,
-        /// The cursor that is furthest behind.
+        /// The name of the slowest cursor.
         slowest: String,
     },
-    /// The source holds its share, and sinks are not far enough to take some of it off.
+    /// The source's share of undelivered records is used up.
     #[error(
-        "the source holds {held_bytes} of the journal's {cap_bytes} bytes, and more would leave too little to others; get {slowest} going again, or raise the journal's cap"
+        "the source's share of the journal is full: {held_bytes} of {cap_bytes} bytes are its undelivered records, and the rest is kept for other sources; fix {slowest}, or raise the journal's cap"
     )]
     ShareFull {
-        /// Bytes of its records that not all required sinks have.
+        /// Bytes of its records that a required sink still needs.
         held_bytes: u64,
         /// The configured cap.
         cap_bytes: u64,
-        /// The cursor that is furthest behind.
+        /// The name of the slowest cursor.
         slowest: String,
     },
-    /// The volume has no room.
-    #[error("the volume of {directory} has no room for the journal ({detail}); free some space, it goes on by itself")]
+    /// The volume is full.
+    #[error(
+        "the volume of {directory} has no room for the journal ({detail}); free some space, then it continues automatically"
+    )]
     DiskFull {
         /// The journal's directory.
         directory: PathBuf,
-        /// What the system said.
+        /// The system's error.
         detail: String,
     },
     /// A write or a sync failed, and so did the second attempt in a new segment.
     #[error(
-        "the journal in {directory} could not be written ({detail}); look at the disk and the system's log, the next record tries anew"
+        "the journal in {directory} could not be written ({detail}); check the disk and the system's log; the next record tries again"
     )]
     Failed {
         /// The journal's directory.
         directory: PathBuf,
-        /// What the system said.
+        /// The system's error.
         detail: String,
     },
-    /// The record is larger than a record may be.
-    #[error("the record has {bytes} bytes, more than the {bytes_max} that the journal takes")]
+    /// The record is too large.
+    #[error("the record has {bytes} bytes, the limit is {bytes_max}")]
     TooLarge {
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
-        /// The bound.
+        /// The limit in bytes.
         bytes_max: u64,
     },
     /// The journal is being closed.
@@ -67,7 +69,7 @@ pub enum AppendError {
 pub enum OpenError {
     /// Another process has it.
     #[error(
-        "the journal in {directory} is in use by another process; stop that one first, or use another data directory"
+        "the journal in {directory} is in use by another process; stop that process first, or use another data directory"
     )]
     Locked {
         /// The journal's directory.
@@ -78,7 +80,7 @@ pub enum OpenError {
     Sizes(String),
     /// Damage that is not the torn end of an interrupted write.
     #[error(
-        "segment {segment} in {directory} is damaged at offset {offset}, in a place that had been synced: {what}; records there may have been acknowledged, so nothing is cut by itself; restore the file from a copy, or see what can be kept of it with `meterline journal repair --segment {id}`",
+        "segment {segment} in {directory} is damaged at offset {offset}, in a part that had been synced: {what}; it may hold acknowledged records, so nothing is cut automatically; restore the file from a copy, or check which records can be kept with `meterline journal repair --segment {id}`",
         id = segment.id
     )]
     Damaged {
@@ -86,14 +88,14 @@ pub enum OpenError {
         directory: PathBuf,
         /// The segment.
         segment: SegmentName,
-        /// Where in it.
+        /// The offset in it.
         offset: u64,
-        /// What was found.
+        /// The damage found.
         what: &'static str,
     },
     /// Written by a newer program.
     #[error(
-        "segment {segment} in {directory} has format version {format_version}, which this program is too old to open; start the newer program again"
+        "segment {segment} in {directory} has format version {format_version}, which this program is too old to open; start the newer program"
     )]
     TooNew {
         /// The journal's directory.
@@ -103,9 +105,9 @@ pub enum OpenError {
         /// Its format.
         format_version: u16,
     },
-    /// The file names contradict each other.
+    /// Two segments do not follow each other.
     #[error(
-        "the segments {before} and {after} in {directory} do not follow each other; a file of another journal was put here"
+        "the segments {before} and {after} in {directory} do not follow each other; a file of another journal is in this directory"
     )]
     Order {
         /// The journal's directory.
@@ -115,20 +117,20 @@ pub enum OpenError {
         /// The higher id.
         after: SegmentName,
     },
-    /// The last records of the previous run could not be made safe again.
+    /// The last records of the previous run could not be written again.
     #[error("the last records of the previous run could not be written again: {0}")]
     Rewrite(AppendError),
     /// A ledger is unusable.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The system refused.
+    /// A system call failed.
     #[error("the journal in {directory} cannot be opened: {what}: {source}")]
     Io {
         /// The journal's directory.
         directory: PathBuf,
-        /// What was tried.
+        /// The failed operation.
         what: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -136,9 +138,9 @@ pub enum OpenError {
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// What is there is not what was written.
+    /// The stored bytes are damaged.
     #[error(
-        "segment {segment} in {directory} is damaged at offset {offset} (record {sequence} cannot be read); restore the file from a copy, or stop the service and see what can be kept of it with `meterline journal repair --segment {id}`",
+        "segment {segment} in {directory} is damaged at offset {offset} (record {sequence} cannot be read); restore the file from a copy, or stop the service and check which records can be kept with `meterline journal repair --segment {id}`",
         id = segment.id
     )]
     Damaged {
@@ -146,14 +148,14 @@ pub enum ReadError {
         directory: PathBuf,
         /// The segment.
         segment: SegmentName,
-        /// Where in it.
+        /// The offset in it.
         offset: u64,
-        /// The record that was to be read.
+        /// The record that cannot be read.
         sequence: Sequence,
     },
     /// Written by a newer program.
     #[error(
-        "segment {segment} in {directory} has format version {format_version}, which this program is too old to read; start the newer program again"
+        "segment {segment} in {directory} has format version {format_version}, which this program is too old to read; start the newer program"
     )]
     TooNew {
         /// The journal's directory.
@@ -163,93 +165,93 @@ pub enum ReadError {
         /// Its format.
         format_version: u16,
     },
-    /// Retention took it.
-    #[error("record {wanted} is not retained any more, the oldest is {oldest}")]
+    /// Retention deleted it.
+    #[error("record {wanted} was deleted by retention, the oldest is {oldest}")]
     Retained {
-        /// What was to be read.
+        /// The requested record.
         wanted: Sequence,
-        /// What there is.
+        /// The oldest record.
         oldest: Sequence,
     },
-    /// There never was such a record.
-    #[error("record {wanted} was never written, the next will be {next}")]
+    /// The record does not exist yet.
+    #[error("record {wanted} does not exist yet, the next is {next}")]
     Beyond {
-        /// What was to be read.
+        /// The requested record.
         wanted: Sequence,
         /// The next record.
         next: Sequence,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error("{file} in {directory} cannot be read: {source}")]
     Io {
         /// The journal's directory.
         directory: PathBuf,
         /// The file.
         file: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Why a name or a version cannot be had.
+/// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Not a name that fits into a line.
-    #[error("{name:?} cannot be a source's name: it needs 1 to {bytes_max} bytes without control characters")]
+    /// The source's name is invalid.
+    #[error("{name:?} is not a valid source name: use 1 to {bytes_max} bytes without control characters")]
     Name {
         /// The name.
         name: String,
-        /// The longest name.
+        /// The maximum length in bytes.
         bytes_max: usize,
     },
-    /// The file is not what was written.
+    /// The file is damaged.
     #[error(
-        "{file} in {directory} is damaged in line {line}; records refer to it, so restore it from a copy of the directory"
+        "{file} in {directory} is damaged in line {line}; records refer to it, so restore the file from a copy of the directory"
     )]
     Damaged {
         /// The journal's directory.
         directory: PathBuf,
         /// The file.
         file: String,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error("{file} in {directory} cannot be read or written: {source}")]
     Io {
         /// The journal's directory.
         directory: PathBuf,
         /// The file.
         file: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Why a gap cannot be noted.
+/// Why a gap record cannot be written.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the list of gaps in {directory} cannot be written: {detail}; nothing is passed over until it can")]
+#[error("the gap list in {directory} cannot be written: {detail}; no record is skipped until it can be written")]
 pub struct GapError {
     /// The journal's directory.
     pub directory: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub detail: String,
 }
 
 /// Why a cursor cannot be loaded or stored.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CursorError {
-    /// Not a name that can be a file's.
-    #[error("{name:?} cannot be a cursor's name: it needs 1 to {bytes_max} letters, digits, '-' or '_'")]
+    /// The cursor's name is invalid.
+    #[error("{name:?} is not a valid cursor name: use 1 to {bytes_max} letters, digits, '-' or '_'")]
     Name {
         /// The name.
         name: String,
-        /// The longest name.
+        /// The maximum length in bytes.
         bytes_max: usize,
     },
-    /// The file is not what was written.
+    /// The file is damaged.
     #[error(
-        "the cursor file {file} in {directory} is damaged; whoever uses it starts again at the oldest record (everything since is delivered once more)"
+        "the cursor file {file} in {directory} is damaged; its sink starts again at the oldest record (everything since then is delivered again)"
     )]
     Damaged {
         /// The journal's directory.
@@ -257,14 +259,14 @@ pub enum CursorError {
         /// The file.
         file: String,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error("the cursor file {file} in {directory} cannot be written: {detail}")]
     Io {
         /// The journal's directory.
         directory: PathBuf,
         /// The file.
         file: String,
-        /// What the system said.
+        /// The system's error.
         detail: String,
     },
 }

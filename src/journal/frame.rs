@@ -5,7 +5,7 @@
 //! outside any lock. The sequence is filled in when the group is taken for its
 //! commit; a reader compares it with the one that must come next.
 
-use super::block::{Fields, Filling};
+use super::block::{BlockWriter, Fields};
 use super::{RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::UnixNanos;
 
@@ -14,10 +14,10 @@ pub(super) const FRAME_HEADER_LEN: usize = 4 + 4 + 8 + FIELDS_LEN;
 const FIELDS_LEN: usize = 8 + 4 + 4 + 2 + 1 + 1;
 const SEQUENCE_AT: usize = 8;
 
-/// A frame's header, ready to be copied into a group.
+/// The header of a frame, ready to be copied into a group.
 pub(super) fn frame_header(header: &RecordHeader, payload: &[u8]) -> [u8; FRAME_HEADER_LEN] {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let fields = Filling::<FIELDS_LEN>::new()
+    let fields = BlockWriter::<FIELDS_LEN>::new()
         .put(header.received.0.to_le_bytes())
         .put(header.source.0.to_le_bytes())
         .put(header.rule.0.to_le_bytes())
@@ -31,7 +31,7 @@ pub(super) fn frame_header(header: &RecordHeader, payload: &[u8]) -> [u8; FRAME_
     bytes
 }
 
-/// Writes the sequences `first`, `first + 1` ... into frames that stand one after the other.
+/// Writes the sequences `first`, `first + 1` ... into consecutive frames.
 pub(super) fn number_frames(mut frames: &mut [u8], first: Sequence) {
     let mut sequence = first;
     while let Some((header, rest)) = frames.split_first_chunk_mut::<FRAME_HEADER_LEN>() {
@@ -42,20 +42,20 @@ pub(super) fn number_frames(mut frames: &mut [u8], first: Sequence) {
     }
 }
 
-/// The payload's length as the frame's header says it.
+/// The payload's length according to the frame's header.
 pub(super) fn payload_len(header: &[u8; FRAME_HEADER_LEN]) -> usize {
     let [a, b, c, d, ..] = *header;
     usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX)
 }
 
-/// A whole frame, checked.
+/// A checked frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     pub(super) header: RecordHeader,
     pub(super) payload: &'a [u8],
 }
 
-/// Reads the frame of a record from exactly its bytes. `None` where anything is not as it was written.
+/// Parses a frame from exactly its bytes; `None` if it is damaged.
 pub(super) fn parse_frame(bytes: &[u8], expected: Sequence) -> Option<Frame<'_>> {
     let mut fields = Fields(bytes);
     let length = fields.array::<4>()?;

@@ -1,11 +1,10 @@
-//! Gaps: which records a sink will not get, when that became certain, and why.
+//! Gap records: the journal records that a sink will never get, with time and reason.
 //!
-//! One small text file, replaced as a whole; a gap is durable before the cursor
-//! passes it, and found anew after a crash in between. A gap that overlaps or
-//! touches an earlier one of the same sink and reason becomes one with it, so a
-//! sink that is left behind for weeks has one. Beyond [`GAPS_MAX`] the oldest are
-//! dropped, their number is kept. Invariant: what is listed is never less than
-//! what was lost, unless the number dropped says so.
+//! One small text file, replaced as a whole. A gap record is durable before the cursor
+//! passes it, and found again after a crash in between. A gap that overlaps or touches
+//! an earlier one of the same sink and reason is merged with it, so a sink that is
+//! behind for weeks has one. Beyond [`GAPS_MAX`] the oldest are dropped and counted.
+//! Invariant: the list covers everything lost, unless the number dropped says otherwise.
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
@@ -15,23 +14,23 @@ use parking_lot::Mutex;
 
 const FILE: &str = "gaps";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Gaps that are kept; older ones are only counted.
+/// The maximum number of gap records kept; older ones are only counted.
 pub const GAPS_MAX: usize = 1_000;
 
-/// Why a sink will not get records.
+/// Why a sink will never get records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GapReason {
-    /// Retention took them before the sink had them: it was further behind than it
-    /// may be, or its store forgot what it had long confirmed.
+    /// Retention deleted them before the sink had them: the sink was further behind than
+    /// allowed, or its store lost data confirmed long ago.
     Retention,
-    /// They were damaged, and a repair could not read them.
+    /// They were damaged, and a repair could not recover them.
     Repair,
 }
 
 impl GapReason {
     const ALL: [Self; 2] = [Self::Retention, Self::Repair];
 
-    /// The reason as files, commands and pages name it.
+    /// The name of the reason in files, commands and pages.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -45,26 +44,26 @@ impl GapReason {
     }
 }
 
-/// Records that a sink will not get.
+/// Journal records that a sink will never get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// The sink; [`Gap::JOURNAL`] where the journal itself lost them.
+    /// The sink, or [`Gap::JOURNAL`] if the journal itself lost them.
     pub sink: String,
-    /// The first of them.
+    /// The first record.
     pub from: Sequence,
     /// The first record after them.
     pub until: Sequence,
-    /// When that became certain, or grew last.
+    /// When it was found or last extended.
     pub at: UnixNanos,
-    /// Why.
+    /// The reason.
     pub reason: GapReason,
 }
 
 impl Gap {
-    /// Stands for the journal itself where a sink is named.
+    /// The name of the journal itself, in place of a sink.
     pub const JOURNAL: &str = "journal";
 
-    /// How many records it is.
+    /// The number of records.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.until.0.saturating_sub(self.from.0)
@@ -84,19 +83,19 @@ impl Gap {
         words.next().is_none().then_some(Self { sink, from, until, at, reason })
     }
 
-    /// Whether both are one gap.
+    /// Whether both can be merged.
     fn joins(&self, other: &Self) -> bool {
         let is_alike = self.sink == other.sink && self.reason == other.reason;
         is_alike && self.from <= other.until && other.from <= self.until
     }
 }
 
-/// What is in the file.
+/// The content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct List {
     /// Oldest first.
     gaps: Vec<Gap>,
-    /// Gaps that gave way to newer ones.
+    /// The number of gap records dropped for newer ones.
     dropped: u64,
 }
 
@@ -132,7 +131,7 @@ impl List {
     }
 }
 
-/// All gaps of a journal.
+/// All gap records of a journal.
 #[derive(Debug)]
 pub struct Gaps {
     disk: SharedDisk,
@@ -140,23 +139,22 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    /// Reads them. A damaged file is said and begun anew: a list of what is lost
-    /// must not cost more.
+    /// Reads the file. A damaged one is logged and replaced: it must not prevent a start.
     pub(super) fn read(disk: SharedDisk) -> std::io::Result<Self> {
         let bytes = disk::read_whole(&*disk, FILE, FILE_BYTES_MAX)?;
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let list = List::parse(&text).unwrap_or_else(|| {
             let directory = disk.path().display();
-            tracing::error!(file = FILE, %directory, "the list of gaps is damaged and begun anew; restore it from a copy to know what sinks did not get");
+            tracing::error!(file = FILE, %directory, "the gap list is damaged and starts empty; restore the file from a copy to know which records sinks did not get");
             List::default()
         });
         Ok(Self { disk, list: Mutex::new(list) })
     }
 
-    /// Notes a gap; durable on return. One without records is none.
+    /// Adds a gap record; durable on return. An empty one is ignored.
     ///
     /// # Errors
-    /// A failing disk; the list is then as before.
+    /// A failing disk; the list is then unchanged.
     pub fn add(&self, gap: Gap) -> Result<(), GapError> {
         if gap.records() == 0 {
             return Ok(());
@@ -169,19 +167,19 @@ impl Gaps {
         Ok(())
     }
 
-    /// Every gap that is kept, oldest first.
+    /// All gap records kept, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Gap> {
         self.list.lock().gaps.clone()
     }
 
-    /// How many older ones are not kept any more.
+    /// The number of older gap records dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.list.lock().dropped
     }
 
-    /// When a sink's newest gap became certain.
+    /// When the newest gap of a sink was found or last extended.
     #[must_use]
     pub fn newest_at(&self, sink: &str) -> Option<UnixNanos> {
         self.list.lock().gaps.iter().filter(|gap| gap.sink == sink).map(|gap| gap.at).max()

@@ -1,38 +1,38 @@
-//! The header of a group: what one commit wrote.
+//! The header of a group: all records of one commit.
 //!
-//! A group is this header and its frames, from one block boundary, padded with
-//! zeros to the next. The header binds the group to its place (salt, segment,
-//! offset) and says how far the segment was synced when it was written: that
-//! proves everything before it.
+//! A group is this header and its frames, starting at a block boundary and padded with
+//! zeros to the next. The header binds the group to its place (salt, segment, offset) and
+//! contains the offset up to which the segment was synced before: this proves everything
+//! before that offset.
 
 use super::Sequence;
-use super::block::{Fields, Filling, is_sealed, round_up};
+use super::block::{BlockWriter, Fields, is_sealed, round_up};
 
 const MAGIC: [u8; 8] = *b"MTRLGRP\x01";
 /// Bytes of the header.
 pub(super) const GROUP_HEADER_LEN: usize = 64;
-/// The same on disk.
+/// The same as a length on disk.
 pub(super) const GROUP_HEADER_BYTES: u64 = 64;
 
-/// What the header says.
+/// The header's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct GroupHeader {
     pub(super) salt: u64,
     pub(super) segment_id: u64,
-    /// Its own place in the segment.
+    /// Its own offset in the segment.
     pub(super) offset: u64,
     pub(super) first: Sequence,
-    /// Zero in a closing group, which only proves what is before it.
+    /// The number of records; zero in a closing group, which only proves the groups before.
     pub(super) count: u32,
     /// Bytes of the frames.
     pub(super) frames_len: u32,
-    /// The segment was synced up to here before this group was written.
+    /// The offset up to which the segment was synced before this group was written.
     pub(super) synced_through: u64,
 }
 
 impl GroupHeader {
     pub(super) fn to_bytes(self) -> [u8; GROUP_HEADER_LEN] {
-        Filling::<GROUP_HEADER_LEN>::new()
+        BlockWriter::<GROUP_HEADER_LEN>::new()
             .put(MAGIC)
             .put(self.salt.to_le_bytes())
             .put(self.segment_id.to_le_bytes())
@@ -44,7 +44,7 @@ impl GroupHeader {
             .sealed()
     }
 
-    /// The header at the front of the bytes, whatever segment it belongs to.
+    /// The header at the front of the bytes, of any segment.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..GROUP_HEADER_LEN)?;
         let mut fields = Fields(bytes);
@@ -62,17 +62,17 @@ impl GroupHeader {
         })
     }
 
-    /// The header at the front of the bytes, if it was written for this place.
+    /// The header at the front of the bytes, if it belongs to this place.
     pub(super) fn parse_at(bytes: &[u8], salt: u64, segment_id: u64, offset: u64) -> Option<Self> {
         Self::parse(bytes).filter(|it| it.salt == salt && it.segment_id == segment_id && it.offset == offset)
     }
 
-    /// Where its frames end.
+    /// The end of its frames.
     pub(super) fn frames_end(&self) -> u64 {
         self.offset + GROUP_HEADER_BYTES + u64::from(self.frames_len)
     }
 
-    /// Where the next group begins.
+    /// The start of the next group.
     pub(super) fn end(&self) -> u64 {
         round_up(self.frames_end())
     }

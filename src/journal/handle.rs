@@ -1,7 +1,6 @@
-//! The open journal, as everybody holds it: opened, appended to, read, closed.
+//! The handle of the open journal: open, append, read, close.
 //!
-//! Knows the parts of the journal and puts them together; each part's rules are in its
-//! own head.
+//! Connects the parts of the journal; their rules are in their own heads.
 
 use super::append::Append;
 use super::block;
@@ -12,16 +11,16 @@ use super::disk::{RealDisk, SharedDisk};
 use super::error::{AppendError, CursorError, LedgerError, OpenError, ReadError};
 use super::frame;
 use super::gaps::Gaps;
-use super::identity::{self, Resolved};
+use super::identity::{self, ResolvedCursor};
 use super::ledger::{Ledger, SourceName};
 use super::lock::Lock;
 use super::options::Options;
-use super::outcome::{Opening, Usage};
+use super::outcome::{OpenReport, Usage};
 use super::pending::Pending;
 use super::reader::Reader;
 use super::record::{JournalId, Position, RecordHeader, RuleVersion, Sequence, SourceId};
 use super::recover;
-use super::retention::Keeper;
+use super::retention::SegmentRemover;
 use super::share::{Share, Shares};
 use super::view::{SegmentSummary, View};
 use super::writer::Writer;
@@ -32,41 +31,41 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// The open journal. Clones are the same journal; when the last is gone it closes.
+/// The open journal. Clones are the same journal; it closes when the last one is dropped.
 #[derive(Clone)]
 pub struct Journal {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    keeper: Arc<Keeper>,
+    remover: Arc<SegmentRemover>,
     view: View,
     cursors: Arc<Cursors>,
     pending: Arc<Pending>,
     shares: Arc<Shares>,
     journal: JournalId,
     record_bytes_max: usize,
-    /// The writer and the directory's lock, until the journal is closed.
+    /// The writer's thread and the directory's lock, until the journal is closed.
     running: Mutex<Option<(JoinHandle<()>, Lock)>>,
 }
 
 impl Journal {
-    /// Opens the journal of a directory, made where it does not exist.
+    /// Opens the journal of a directory, and creates it if it does not exist.
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(options: Options) -> Result<(Self, Opening), OpenError> {
+    pub fn open(options: Options) -> Result<(Self, OpenReport), OpenError> {
         let directory = options.directory.clone();
         let disk = RealDisk::create(&directory).map_err(|source| OpenError::Io {
             directory,
-            what: "the directory cannot be made".to_owned(),
+            what: "the directory cannot be created".to_owned(),
             source,
         })?;
         Self::open_on(Arc::new(disk), options)
     }
 
     /// Opens the journal on a disk.
-    pub(crate) fn open_on(disk: SharedDisk, options: Options) -> Result<(Self, Opening), OpenError> {
+    pub(crate) fn open_on(disk: SharedDisk, options: Options) -> Result<(Self, OpenReport), OpenError> {
         options.check()?;
         let io =
             |what: &str, source| OpenError::Io { directory: options.directory.clone(), what: what.to_owned(), source };
@@ -75,12 +74,12 @@ impl Journal {
         let sources = Arc::new(Ledger::read(Arc::clone(&disk))?);
         let rules = Ledger::read(Arc::clone(&disk))?;
         let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io("its cursors cannot be read", source))?;
-        let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io("its list of gaps cannot be read", source))?;
+        let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io("its gap list cannot be read", source))?;
         let mut recovered = recover::recover(&*disk)?;
         let segments = recovered.segments.clone();
         let catalog = Arc::new(Catalog::new(Arc::clone(&disk), segments, recovered.next, recovered.readable_bytes));
         let shares = Arc::new(Shares::read(disk, Arc::clone(&sources), &options, recovered.next, catalog.bytes()));
-        let keeper = Arc::new(Keeper {
+        let remover = Arc::new(SegmentRemover {
             catalog: Arc::clone(&catalog),
             cursors: Arc::new(cursors),
             gaps,
@@ -90,51 +89,51 @@ impl Journal {
         });
         let rewrite = recovered.rewrite.take();
         let torn = recovered.torn;
-        let mut writer = Writer::new(Arc::clone(&keeper), Arc::clone(&shares), recovered);
+        let mut writer = Writer::new(Arc::clone(&remover), Arc::clone(&shares), recovered);
         let rewritten = rewrite.as_ref().map_or(0, |group| u64::from(group.count()));
         if let Some(group) = rewrite {
             writer.rewrite(group).map_err(OpenError::Rewrite)?;
         }
-        keeper.expire();
-        writer.look_at_shares();
-        let opening = Opening {
+        remover.expire();
+        writer.update_shares();
+        let opening = OpenReport {
             oldest: catalog.oldest(),
             next: catalog.next(),
             segments: catalog.segments().len(),
             rewritten,
             torn,
             is_new_journal: lock.is_new_journal,
-            damaged_cursors: keeper.cursors.damaged(),
+            damaged_cursors: remover.cursors.damaged(),
         };
-        Self::start(keeper, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
+        Self::start(remover, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
     }
 
     fn start(
-        keeper: Arc<Keeper>,
+        remover: Arc<SegmentRemover>,
         writer: Writer,
         (sources, rules, shares): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>),
         lock: Lock,
     ) -> Result<Self, OpenError> {
-        let pending = Arc::new(Pending::new(keeper.options.group_bytes_max));
+        let pending = Arc::new(Pending::new(remover.options.group_bytes_max));
         let journal = lock.journal;
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn({
             let pending = Arc::clone(&pending);
             move || writer.run(&pending)
         });
         let thread = thread.map_err(|source| OpenError::Io {
-            directory: keeper.options.directory.clone(),
+            directory: remover.options.directory.clone(),
             what: "its writer's thread cannot be started".to_owned(),
             source,
         })?;
         let inner = Inner {
-            view: View { catalog: Arc::clone(&keeper.catalog), sources, rules },
-            cursors: Arc::clone(&keeper.cursors),
+            view: View { catalog: Arc::clone(&remover.catalog), sources, rules },
+            cursors: Arc::clone(&remover.cursors),
             pending,
             shares,
             journal,
-            record_bytes_max: keeper.options.record_bytes_max,
+            record_bytes_max: remover.options.record_bytes_max,
             running: Mutex::new(Some((thread, lock))),
-            keeper,
+            remover,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -143,8 +142,8 @@ impl Journal {
     /// resolves once the group is synced.
     ///
     /// # Errors
-    /// A record that is too large, a source that holds its share of the journal, or
-    /// a journal that is closed.
+    /// A record that is too large, a source whose share of the journal is full, or a
+    /// closed journal.
     pub fn append(&self, header: RecordHeader, payload: &[u8]) -> Result<Append, AppendError> {
         if payload.len() > self.inner.record_bytes_max {
             let (bytes, bytes_max) = (block::on_disk(payload.len()), block::on_disk(self.inner.record_bytes_max));
@@ -155,21 +154,21 @@ impl Journal {
         self.inner.pending.push(&frame_header, payload, &header)
     }
 
-    /// The number of a source's name; a new one is durable before this returns.
+    /// The number of a source; a new one is durable on return.
     ///
     /// # Errors
-    /// A name that does not fit into a line, or a failing disk.
+    /// An invalid name, or a failing disk.
     pub fn source_id(&self, name: &str) -> Result<SourceId, LedgerError> {
         self.inner.view.sources.source_id(name)
     }
 
-    /// The name behind a source's number.
+    /// The name of a source's number.
     #[must_use]
     pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
         self.inner.view.source_name(id)
     }
 
-    /// The number of limits; new ones are durable before this returns.
+    /// The version of these limits; a new one is durable on return.
     ///
     /// # Errors
     /// A failing disk.
@@ -177,13 +176,13 @@ impl Journal {
         self.inner.view.rules.rule_version(limits)
     }
 
-    /// The limits behind a rule version.
+    /// The limits of a rule version.
     #[must_use]
     pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
         self.inner.view.limits(version)
     }
 
-    /// What can be read of it.
+    /// The readable part of the journal.
     #[must_use]
     pub fn view(&self) -> &View {
         &self.inner.view
@@ -192,12 +191,12 @@ impl Journal {
     /// A reader whose first record is `from`.
     ///
     /// # Errors
-    /// A record that retention took, or beyond the next one.
+    /// A record deleted by retention, or beyond the next one.
     pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
         self.inner.view.reader(from)
     }
 
-    /// The oldest record that can be read.
+    /// The oldest readable record.
     #[must_use]
     pub fn oldest(&self) -> Position {
         self.position(self.inner.view.oldest())
@@ -209,14 +208,14 @@ impl Journal {
         self.inner.view.next()
     }
 
-    /// Waits until `self.next() > next`, and says whether it is. Returns early
-    /// (with false) when [`Journal::wake`] is called meanwhile.
+    /// Waits until `self.next() > next`, and returns whether it is. Returns false early
+    /// when [`Journal::wake`] is called.
     #[must_use]
     pub fn wait_beyond(&self, next: Sequence, timeout: Duration) -> bool {
         self.inner.view.catalog.wait_beyond(next, timeout)
     }
 
-    /// Ends every [`Journal::wait_beyond`] that waits now.
+    /// Ends all current [`Journal::wait_beyond`] waits.
     pub fn wake(&self) {
         self.inner.view.catalog.wake();
     }
@@ -233,13 +232,13 @@ impl Journal {
         &self.inner.cursors
     }
 
-    /// What sinks will not get any more.
+    /// The gap records of all sinks.
     #[must_use]
     pub fn gaps(&self) -> &Gaps {
-        &self.inner.keeper.gaps
+        &self.inner.remover.gaps
     }
 
-    /// What a sink's store has confirmed so far, as far as it was noted.
+    /// The checkpoints of a sink.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -247,26 +246,26 @@ impl Journal {
         Checkpoints::read(Arc::clone(&self.inner.view.catalog.disk), sink)
     }
 
-    /// Where a reader whose cursor stands at this position begins.
+    /// The start of a reader whose cursor has this position.
     #[must_use]
-    pub fn resolve(&self, wanted: Position) -> Resolved {
+    pub fn resolve(&self, wanted: Position) -> ResolvedCursor {
         identity::resolve(&self.inner.view.catalog, self.inner.journal, wanted)
     }
 
-    /// How full it is.
+    /// The usage of the journal.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let catalog = &self.inner.view.catalog;
         Usage {
             bytes: catalog.bytes(),
-            cap_bytes: self.inner.keeper.options.cap_bytes,
+            cap_bytes: self.inner.remover.options.cap_bytes,
             segments: catalog.segments().len(),
             oldest: catalog.oldest(),
             next: catalog.next(),
         }
     }
 
-    /// What every source holds undelivered, looked at every second or so.
+    /// The undelivered bytes of every source, updated about every second.
     #[must_use]
     pub fn shares(&self) -> Vec<Share> {
         self.inner.shares.list()
@@ -278,16 +277,16 @@ impl Journal {
         self.inner.view.segments()
     }
 
-    /// Why nothing can be appended any more, if the writer's thread ended by itself.
+    /// The reason why appends are impossible, if the writer's thread ended unexpectedly.
     #[must_use]
     pub fn died(&self) -> Option<String> {
         let running = self.inner.running.lock();
         let ended = running.as_ref().is_some_and(|(writer, _)| writer.is_finished());
-        ended.then(|| "the journal's writer ended by itself; look for its panic above".to_owned())
+        ended.then(|| "the journal's writer ended unexpectedly; see its panic in the log above".to_owned())
     }
 
-    /// Commits what was appended, proves it with a closing group, and gives the
-    /// directory free. Later appends are refused; readers go on.
+    /// Commits pending records, proves them with a closing group, and releases the
+    /// directory. Later appends are refused; readers continue.
     pub fn close(&self) {
         self.inner.close();
     }
@@ -299,7 +298,7 @@ impl Inner {
         let running = self.running.lock().take();
         if let Some((writer, lock)) = running {
             if writer.join().is_err() {
-                tracing::error!("the journal's writer died; what it had not answered was not acknowledged");
+                tracing::error!("the journal's writer panicked; records without an answer were not acknowledged");
             }
             drop(lock);
         }

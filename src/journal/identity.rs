@@ -1,31 +1,31 @@
-//! Which journal a record belongs to, and where a cursor stands in the chain.
+//! The journal that a record belongs to, and the resolution of cursors along a chain of journals.
 
 use super::catalog::{Catalog, Segment};
 use super::{JournalId, Position, Sequence};
 use std::sync::Arc;
 
-/// Where a reader with a stored cursor begins.
+/// The start of a reader with a stored cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resolved {
-    /// Where the cursor says.
+pub enum ResolvedCursor {
+    /// At the cursor's position.
     At(Position),
-    /// Retention took what the cursor names next: from the oldest record, with a gap.
+    /// Retention deleted the cursor's next record: at the oldest record, with a gap.
     Retained(Position),
-    /// The journal that the cursor names is not, or at its sequence no longer, the
-    /// one of these records: from the oldest record that it cannot have seen.
+    /// The cursor's journal is not in this chain, or another journal continued before the
+    /// cursor's sequence: at the oldest record that the sink cannot have seen.
     UnknownJournal(Position),
-    /// The cursor is beyond the end: it saw records that this journal does not
-    /// hold. Refused, because what comes next would get sequences it believes done.
+    /// The cursor is beyond the end: the sink saw records that this journal does not hold.
+    /// Refused, because new records would get sequences that the cursor counts as done.
     BeyondEnd {
-        /// What the cursor names next.
+        /// The cursor's next record.
         cursor: Sequence,
         /// The journal's end.
         end: Position,
     },
 }
 
-impl Resolved {
-    /// The position, unless refused.
+impl ResolvedCursor {
+    /// The position; `None` if refused.
     #[must_use]
     pub fn position(self) -> Option<Position> {
         match self {
@@ -35,8 +35,8 @@ impl Resolved {
     }
 }
 
-/// The position of a sequence: with the journal of the record before it. `current`
-/// stands in where there is no record at all.
+/// The position of a sequence, with the journal of the record before it, or `current`
+/// if there is no record.
 pub(super) fn position(catalog: &Catalog, current: JournalId, next: Sequence) -> Position {
     let before = Sequence(next.0.saturating_sub(1));
     let segments = catalog.segments();
@@ -48,8 +48,8 @@ pub(super) fn position(catalog: &Catalog, current: JournalId, next: Sequence) ->
     Position { journal, next }
 }
 
-/// The segment's journal, or where its header cannot be read the one that the
-/// next segment names as before it.
+/// The segment's journal; if its header is unreadable, the previous journal in the next
+/// segment's header.
 fn journal_near(catalog: &Catalog, segments: &[Arc<Segment>], segment: &Segment) -> Option<JournalId> {
     catalog.journal_of(segment).ok().or_else(|| {
         let next = segments.iter().find(|other| other.name.id > segment.name.id)?;
@@ -57,34 +57,34 @@ fn journal_near(catalog: &Catalog, segments: &[Arc<Segment>], segment: &Segment)
     })
 }
 
-/// Where a cursor at this position begins.
-pub(super) fn resolve(catalog: &Catalog, current: JournalId, wanted: Position) -> Resolved {
+/// Resolves a cursor's position to the start of its reader.
+pub(super) fn resolve(catalog: &Catalog, current: JournalId, wanted: Position) -> ResolvedCursor {
     let oldest = position(catalog, current, catalog.oldest());
     let end = position(catalog, current, catalog.next());
     if wanted.next > end.next {
         return match fork(catalog, current, wanted.journal) {
-            Fork::Open => Resolved::BeyondEnd { cursor: wanted.next, end },
-            Fork::At(position) => Resolved::UnknownJournal(position),
-            Fork::Unknown => Resolved::UnknownJournal(oldest),
+            Fork::Open => ResolvedCursor::BeyondEnd { cursor: wanted.next, end },
+            Fork::At(position) => ResolvedCursor::UnknownJournal(position),
+            Fork::Unknown => ResolvedCursor::UnknownJournal(oldest),
         };
     }
     if wanted.next < oldest.next {
         return match fork(catalog, current, wanted.journal) {
-            Fork::Unknown => Resolved::UnknownJournal(oldest),
-            Fork::Open | Fork::At(_) => Resolved::Retained(oldest),
+            Fork::Unknown => ResolvedCursor::UnknownJournal(oldest),
+            Fork::Open | Fork::At(_) => ResolvedCursor::Retained(oldest),
         };
     }
     if position(catalog, current, wanted.next).journal == wanted.journal || before_oldest(catalog, &wanted) {
-        return Resolved::At(wanted);
+        return ResolvedCursor::At(wanted);
     }
     match fork(catalog, current, wanted.journal) {
-        // Another journal wrote on at the end of the one that the cursor names.
-        Fork::At(position) if position.next < wanted.next => Resolved::UnknownJournal(position),
-        _ => Resolved::UnknownJournal(oldest),
+        // Another journal continued at the end of the cursor's journal.
+        Fork::At(position) if position.next < wanted.next => ResolvedCursor::UnknownJournal(position),
+        _ => ResolvedCursor::UnknownJournal(oldest),
     }
 }
 
-/// The oldest record is next, and the one before it, now gone, was of the journal named.
+/// Whether the oldest record is next, and the deleted one before it was of this journal.
 fn before_oldest(catalog: &Catalog, wanted: &Position) -> bool {
     let segments = catalog.segments();
     let oldest = segments.first().filter(|segment| segment.name.first == wanted.next);
@@ -93,11 +93,11 @@ fn before_oldest(catalog: &Catalog, wanted: &Position) -> bool {
         .is_some_and(|header| header.previous_journal == wanted.journal)
 }
 
-/// How the chain goes on after a journal's last record here.
+/// The continuation of the chain after a journal's last record.
 enum Fork {
-    /// It is the one being written.
+    /// It is the journal being written.
     Open,
-    /// Another journal goes on from here.
+    /// Another journal continues at this position.
     At(Position),
     /// It is not in the chain.
     Unknown,
@@ -117,7 +117,7 @@ fn fork(catalog: &Catalog, current: JournalId, journal: JournalId) -> Fork {
     match segments.get(last + 1) {
         Some(after) => Fork::At(Position { journal, next: after.name.first }),
         None if journal == current => Fork::Open,
-        // The next segment will be another journal's, and begins at the end.
+        // The next segment will belong to another journal and begin at the end.
         None => Fork::At(Position { journal, next: catalog.next() }),
     }
 }

@@ -1,8 +1,8 @@
-//! A look into a journal's directory that changes nothing and takes no lock, so
-//! it works beside a running service.
+//! Read-only inspection of a journal's directory. It takes no lock, so it works beside a
+//! running service.
 //!
-//! What is written meanwhile may or may not be seen. The last group is shown also
-//! where nothing proves yet that it was synced.
+//! Concurrent writes may or may not be seen. The last group is shown even if nothing
+//! proves yet that it was synced.
 
 use super::catalog::{Catalog, Segment, read_header};
 use super::disk::{Disk, RealDisk, SharedDisk};
@@ -15,10 +15,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A running writer can change the files under a look; then the look is repeated so often.
-const LOOKS_MAX: usize = 5;
+/// Attempts, because a running writer can change the files during an inspection.
+const ATTEMPTS_MAX: usize = 5;
 
-/// What was found in a directory.
+/// The content of a journal's directory.
 #[derive(Debug)]
 pub struct Inspection {
     view: View,
@@ -27,57 +27,58 @@ pub struct Inspection {
     faults: Vec<String>,
 }
 
-/// Looks at the journal in a directory.
+/// Inspects the journal in a directory.
 ///
 /// # Errors
-/// When the directory or one of its small files cannot be read. Damaged segments
-/// are no error here but among [`Inspection::faults`].
+/// When the directory or one of its small files cannot be read. Damaged segments are
+/// not errors but [`Inspection::faults`].
 pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
     let disk: SharedDisk = Arc::new(RealDisk::read_only(directory));
-    let mut looks = 1;
+    let mut attempts = 1;
     let (catalog, faults) = loop {
-        match look(&disk) {
-            // A segment went, or a group came, between two reads.
-            Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && looks < LOOKS_MAX => {}
-            Ok((_, faults)) if !faults.is_empty() && looks < LOOKS_MAX => {}
+        match read(&disk) {
+            // A segment was deleted, or a group added, between two reads.
+            Err(OpenError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS_MAX => {}
+            Ok((_, faults)) if !faults.is_empty() && attempts < ATTEMPTS_MAX => {}
             found => break found?,
         }
-        looks += 1;
+        attempts += 1;
     };
     let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its cursors", source))?;
-    let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its list of gaps", source))?;
+    let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io_error(&*disk, "its gap list", source))?;
     let (sources, rules) = (Arc::new(Ledger::read(Arc::clone(&disk))?), Ledger::read(disk)?);
     let view = View { catalog: Arc::new(catalog), sources, rules };
     Ok(Inspection { view, cursors, gaps, faults })
 }
 
 impl Inspection {
-    /// What can be read.
+    /// The readable part of the journal.
     #[must_use]
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    /// Every cursor by name; `None` where its file is damaged.
+    /// All cursors by name; `None` if the file is damaged.
     #[must_use]
     pub fn cursors(&self) -> Vec<(String, Option<Cursor>)> {
         self.cursors.list()
     }
 
-    /// What sinks will not get any more.
+    /// The gap records of all sinks.
     #[must_use]
     pub fn gaps(&self) -> &Gaps {
         &self.gaps
     }
 
-    /// What a start would refuse or cut, as sentences.
+    /// The faults that a start would refuse or cut, as sentences.
     #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
 }
 
-fn look(disk: &SharedDisk) -> Result<(Catalog, Vec<String>), OpenError> {
+fn read(disk: &SharedDisk) -> Result<(Catalog, Vec<String>), OpenError> {
     let names = segment_names(&**disk)?;
     let mut faults = Vec::new();
     let mut segments = Vec::new();

@@ -1,10 +1,10 @@
-//! Two small lists that records refer to by number: sources and rule versions.
+//! Ledgers: two small lists that records refer to by number, sources and rule versions.
 //!
-//! Text, one entry a line, its number the line's; entries are only ever added. A
-//! new entry is durable before its number is handed out. The file is replaced as
-//! a whole (temporary file, sync, rename), not appended to: additions are rare,
-//! and so no line can be torn and no handle is synced again after a failed sync.
-//! A line that is not as it was written therefore is damage, and refused.
+//! Text, one entry per line; an entry's number is its line number. Entries are only
+//! added. A new entry is durable before its number is used. The file is replaced as a
+//! whole (temporary file, sync, rename), not appended to: additions are rare, so no line
+//! can be torn and no handle is synced again after a failed sync. Therefore any invalid
+//! line is damage and refused.
 
 use super::disk::{self, SharedDisk};
 use super::{LedgerError, RuleVersion, SourceId};
@@ -16,18 +16,18 @@ use std::hash::Hash;
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const SOURCE_NAME_BYTES_MAX: usize = 256;
 
-/// A line with the CRC32C of its text before it.
+/// A line of text, preceded by its CRC32C.
 pub(super) fn with_checksum(text: &str) -> String {
     format!("{:08x} {text}\n", crc32c::crc32c(text.as_bytes()))
 }
 
-/// The text of such a line, if it is as it was written.
+/// The text of such a line, if its checksum matches.
 pub(super) fn checked_line(line: &str) -> Option<&str> {
     let (crc, text) = line.split_once(' ')?;
     (crc.len() == 8 && u32::from_str_radix(crc, 16) == Ok(crc32c::crc32c(text.as_bytes()))).then_some(text)
 }
 
-/// What a line of a ledger holds.
+/// An entry of a ledger.
 pub(super) trait Entry: Clone + Eq + Hash {
     const FILE: &str;
     fn to_line(&self) -> String;
@@ -61,7 +61,7 @@ impl<E: Entry> Ledger<E> {
         Ok(Self { disk, list: Mutex::new(list) })
     }
 
-    /// The entry's number; a new one is durable before this returns.
+    /// The entry's number; a new entry is durable on return.
     pub(super) fn number_of(&self, entry: &E) -> Result<u32, LedgerError> {
         let mut list = self.list.lock();
         if let Some(number) = list.numbers.get(entry) {

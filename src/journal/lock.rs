@@ -1,10 +1,10 @@
-//! The directory's lock, and the journal's identity in it.
+//! The directory's lock, and the journal's identity in the lock file.
 //!
-//! The lock file holds the device and inode of itself, and the journal id that
-//! new segments get. In a copied directory the file's own device and inode are
-//! others, so the copy writes its next segments under a new id. Losing or tearing
-//! the file does the same, which is always safe: ids only must not be shared. A
-//! device number that changes with a reboot costs a new id each time, no more.
+//! The lock file contains its own device and inode, and the journal id for new segments.
+//! In a copied directory device and inode differ, so the copy writes its next segments
+//! under a new id. A lost or torn file has the same effect, which is always safe: two
+//! directories only must not share an id. A device number that changes with a reboot
+//! costs a new id each time, no more.
 
 use super::JournalId;
 use super::disk::{Disk, DiskFile};
@@ -15,17 +15,17 @@ use uuid::Uuid;
 pub(super) const LOCK_FILE: &str = "lock";
 const BYTES_MAX: usize = 1024;
 
-/// The lock, held while this lives.
+/// The lock, held until this is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: Box<dyn DiskFile>,
     pub(super) journal: JournalId,
-    /// The id was made just now.
+    /// Whether the id is new.
     pub(super) is_new_journal: bool,
 }
 
 impl Lock {
-    /// Takes the lock; `None` where another process has it.
+    /// Takes the lock; `None` if another process holds it.
     pub(super) fn take(disk: &dyn Disk) -> io::Result<Option<Self>> {
         let file = disk.open_or_create(LOCK_FILE)?;
         if !file.try_lock()? {
@@ -41,8 +41,8 @@ impl Lock {
         Ok(Some(Self { file, journal, is_new_journal: true }))
     }
 
-    /// Gives new segments a new journal id, for a directory that was put back in
-    /// place from a copy, which keeps device and inode.
+    /// Sets a new journal id for new segments. Needed for a directory restored in place from
+    /// a copy, which keeps device and inode.
     pub(super) fn renew(&mut self) -> io::Result<JournalId> {
         self.journal = JournalId(Uuid::new_v4());
         record(&*self.file, self.file.identity()?, self.journal)?;

@@ -1,4 +1,4 @@
-//! The bounds of a journal, and what they must fulfil together.
+//! The options of a journal, and the checks between them.
 
 use super::block::{BLOCK, on_disk, round_up};
 use super::frame::FRAME_HEADER_LEN;
@@ -12,62 +12,61 @@ use std::sync::Arc;
 const MIB: u64 = 1024 * 1024;
 const DAY_NS: i64 = 86_400_000_000_000;
 
-/// The largest payload of a journal with the usual options.
+/// The largest payload with default options, in bytes.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
-/// Where the volume has no room for a whole segment, one is begun that is not
-/// smaller than this, and holds the group at hand.
+/// The smallest segment begun on a volume without room for a whole one; it always has
+/// room for the current group.
 pub(super) const SEGMENT_BYTES_LEAST: u64 = MIB;
 
-/// How much is kept for replay beyond what the slowest cursor needs. It gives way
-/// before anything is refused.
+/// The data kept for replay beyond the slowest cursor. It is deleted before any append
+/// is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// At most so many bytes.
+    /// The maximum number of bytes.
     pub bytes: u64,
-    /// At most so old, by receive time.
+    /// The maximum age by receive time, in ns.
     pub age_ns: i64,
 }
 
-/// A cursor that may be left behind: it pins what it needs only within a bound, and
-/// gives way altogether before an append is refused.
+/// A cursor that may lose records: it pins records only within a bound, and none at all
+/// before an append would be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Optional {
+pub struct OptionalCursor {
     /// The cursor's name.
     pub cursor: String,
-    /// Of the journal's newest bytes, so many are held for it (whole segments that
-    /// fit, the room reserved in the last one counted). Beyond them it has what is
-    /// kept for replay.
+    /// The newest bytes of the journal that it pins (whole segments that fit, including the
+    /// reserved room of the last one). Beyond them only the data kept for replay exists.
     pub lag_bytes_max: u64,
 }
 
-/// What a journal is opened with.
+/// The options of a journal.
 #[derive(Clone)]
 pub struct Options {
-    /// Where its files are.
+    /// The directory of its files.
     pub directory: PathBuf,
-    /// Size of a segment, reserved when it is begun.
+    /// The size of a segment, reserved when it is created.
     pub segment_bytes: u64,
-    /// All segments together, the reserved room of the last included.
+    /// The maximum size of all segments, including the reserved room of the last.
     pub cap_bytes: u64,
-    /// What is kept for replay.
+    /// The data kept for replay.
     pub retain: Retention,
-    /// The cursors that may be left behind.
-    pub optional: Vec<Optional>,
-    /// Whether several sources share it, so that none may fill it (see `share`).
+    /// The cursors that may lose records.
+    pub optional: Vec<OptionalCursor>,
+    /// Whether several sources share it, so that none may fill it alone (see `share`).
     pub is_shared: bool,
-    /// The largest payload.
+    /// The largest payload in bytes.
     pub record_bytes_max: usize,
-    /// A group that has this many bytes takes no further record.
+    /// The size at which a group accepts no further record.
     pub group_bytes_max: usize,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Told of every commit, on the writer's thread: must be quick.
-    pub observe: Arc<dyn Fn(&CommitOutcome) + Send + Sync>,
+    /// Called for every commit on the writer's thread; must be fast.
+    pub on_commit: Arc<dyn Fn(&CommitOutcome) + Send + Sync>,
 }
 
 impl Options {
-    /// Segments of 64 MiB, 16 GiB in all, of which a week and 4 GiB for replay.
+    /// Segments of 64 MiB, a cap of 16 GiB, a week and 4 GiB for replay.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -80,16 +79,16 @@ impl Options {
             record_bytes_max: RECORD_BYTES_MAX,
             group_bytes_max: 4 * 1024 * 1024,
             clock: Clock::system(),
-            observe: Arc::new(|_| {}),
+            on_commit: Arc::new(|_| {}),
         }
     }
 
-    /// Whether every record fits into a group, every group into a segment, and
-    /// two segments under the cap (one to fill, one to drain).
+    /// Checks that every record fits into a group, every group into a segment, and two
+    /// segments under the cap (one to fill, one to drain).
     pub(super) fn check(&self) -> Result<(), OpenError> {
         let record = on_disk(self.record_bytes_max) + on_disk(FRAME_HEADER_LEN);
         if u32::try_from(record).is_err() || u32::try_from(self.group_bytes_max).is_err() {
-            return Err(OpenError::Sizes("a record and a group must stay under 4 GiB".to_owned()));
+            return Err(OpenError::Sizes("a record and a group must be smaller than 4 GiB".to_owned()));
         }
         let group = round_up(GROUP_HEADER_BYTES + record.max(on_disk(self.group_bytes_max)));
         let needed = segment_bytes_for(group);
@@ -109,7 +108,7 @@ impl Options {
     }
 }
 
-/// A segment that holds a group of so many bytes: its header, the group, a closing group.
+/// The size of a segment for a group of this size: header, group, closing group.
 pub(super) fn segment_bytes_for(group_bytes: u64) -> u64 {
     BLOCK + group_bytes + BLOCK
 }

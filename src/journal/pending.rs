@@ -1,14 +1,14 @@
-//! Records on their way to the writer: groups being filled, in order.
+//! Pending groups: the queue of records between the appending threads and the writer.
 //!
-//! Appending threads copy frames in under a short lock that is never held across
-//! I/O. A full group is followed by the next, so nobody waits for room here: the
-//! memory is bounded by what the callers have in flight, and by two spare buffers.
+//! Appending threads copy frames under a short lock that is never held across I/O. A
+//! full group is followed by the next, so no thread waits for room here: the memory is
+//! bounded by the records that callers wait for, plus two spare buffers.
 
 use super::append::{Append, Waiters};
 use super::block::{BLOCK_LEN, on_disk, round_up};
 use super::frame::{FRAME_HEADER_LEN, number_frames};
 use super::group::{GROUP_HEADER_LEN, GroupHeader};
-use super::share::{self, Tally};
+use super::share::{self, BytesBySource};
 use super::{AppendError, RecordHeader, Sequence};
 use crate::reading::UnixNanos;
 use parking_lot::{Condvar, Mutex};
@@ -16,19 +16,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Buffers kept for the next groups: one is filled while the other is written.
+/// Spare buffers: one is filled while the other is written.
 const SPARE_BUFFERS_MAX: usize = 2;
 
-/// A group before its commit: room for its header, then its frames.
+/// A group before its commit: space for its header, then its frames.
 #[derive(Debug)]
 pub(super) struct GroupBuffer {
     bytes: Vec<u8>,
-    /// Where the frames end; beyond it is padding.
+    /// The end of the frames; padding follows.
     frames_end: usize,
     count: u32,
     newest_received: UnixNanos,
     /// Bytes by source.
-    tally: Tally,
+    tally: BytesBySource,
     waiters: Arc<Waiters>,
 }
 
@@ -41,14 +41,21 @@ impl GroupBuffer {
             frames_end: GROUP_HEADER_LEN,
             count: 0,
             newest_received: UnixNanos(i64::MIN),
-            tally: Tally::new(),
+            tally: BytesBySource::new(),
             waiters: Arc::default(),
         }
     }
 
-    /// A group as it was read from a segment (header and frames), to be written again.
+    /// A group read from a segment (header and frames), to be written again.
     pub(super) fn recovered(bytes: Vec<u8>, count: u32, newest_received: UnixNanos) -> Self {
-        Self { frames_end: bytes.len(), bytes, count, newest_received, tally: Tally::new(), waiters: Arc::default() }
+        Self {
+            frames_end: bytes.len(),
+            bytes,
+            count,
+            newest_received,
+            tally: BytesBySource::new(),
+            waiters: Arc::default(),
+        }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -59,7 +66,7 @@ impl GroupBuffer {
         self.newest_received
     }
 
-    pub(super) fn tally(&self) -> &Tally {
+    pub(super) fn tally(&self) -> &BytesBySource {
         &self.tally
     }
 
@@ -67,25 +74,25 @@ impl GroupBuffer {
         &self.waiters
     }
 
-    /// Bytes it takes in a segment.
+    /// Its size in a segment.
     pub(super) fn bytes_on_disk(&self) -> u64 {
         round_up(on_disk(self.frames_end))
     }
 
-    /// The group as it is written at that place: numbered, headed and padded.
-    /// May be called again for another place.
-    pub(super) fn seal(&mut self, place: &GroupPlace) -> &[u8] {
+    /// The bytes of the group for this location: frames numbered, header set, padded. May be
+    /// called again for another location.
+    pub(super) fn seal(&mut self, location: &GroupLocation) -> &[u8] {
         let header = GroupHeader {
-            salt: place.salt,
-            segment_id: place.segment_id,
-            offset: place.offset,
-            first: place.first,
+            salt: location.salt,
+            segment_id: location.segment_id,
+            offset: location.offset,
+            first: location.first,
             count: self.count,
             frames_len: u32::try_from(self.frames_end - GROUP_HEADER_LEN).unwrap_or(u32::MAX),
-            synced_through: place.offset,
+            synced_through: location.offset,
         };
         self.bytes.resize(self.frames_end.next_multiple_of(BLOCK_LEN), 0);
-        number_frames(&mut self.bytes[GROUP_HEADER_LEN..self.frames_end], place.first);
+        number_frames(&mut self.bytes[GROUP_HEADER_LEN..self.frames_end], location.first);
         self.bytes[..GROUP_HEADER_LEN].copy_from_slice(&header.to_bytes());
         &self.bytes
     }
@@ -111,9 +118,9 @@ impl GroupBuffer {
     }
 }
 
-/// Where a group is about to be written.
+/// The location of a group in a segment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct GroupPlace {
+pub(super) struct GroupLocation {
     pub(super) salt: u64,
     pub(super) segment_id: u64,
     pub(super) offset: u64,
@@ -136,14 +143,14 @@ struct Queue {
     closed: bool,
 }
 
-/// What the writer is to do.
+/// The next work of the writer.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Commit this.
+    /// Commit this group.
     Group(GroupBuffer),
-    /// Nothing came for the whole wait.
+    /// No record arrived during the wait.
     Idle,
-    /// Nothing is left and nothing will come.
+    /// The queue is empty and closed.
     Closed,
 }
 
@@ -176,7 +183,7 @@ impl Pending {
         Ok(append)
     }
 
-    /// The oldest group, or what the lack of one means.
+    /// The oldest group, or [`Work::Idle`] after `idle_after`, or [`Work::Closed`].
     pub(super) fn next_work(&self, idle_after: Duration) -> Work {
         let mut queue = self.queue.lock();
         loop {
@@ -195,7 +202,7 @@ impl Pending {
         }
     }
 
-    /// Gives a buffer back after its commit.
+    /// Returns a buffer after its commit.
     pub(super) fn recycle(&self, group: GroupBuffer) {
         if group.bytes.capacity() <= self.group_bytes_max.next_multiple_of(BLOCK_LEN) * 2 {
             let mut queue = self.queue.lock();
@@ -205,13 +212,13 @@ impl Pending {
         }
     }
 
-    /// Takes nothing more; the writer finishes what is there.
+    /// Accepts no more records; the writer commits the pending groups.
     pub(super) fn close(&self) {
         self.queue.lock().closed = true;
         self.work.notify_all();
     }
 
-    /// Takes nothing more and fails what is there: for when the writer is gone.
+    /// Accepts no more records and fails the pending groups, because the writer has ended.
     pub(super) fn abort(&self) {
         let mut queue = self.queue.lock();
         queue.closed = true;
@@ -225,8 +232,8 @@ impl Pending {
 }
 
 impl Queue {
-    /// The group that is being filled, or the next one if that has no room. A
-    /// record larger than a group has a group of its own.
+    /// The group being filled, or a new one if that has no room. A record larger than a
+    /// group gets a group of its own.
     fn group_with_room(&mut self, frame_len: usize, group_bytes_max: usize) -> &mut GroupBuffer {
         let fits = self.groups.back().is_some_and(|group| group.has_room(frame_len, group_bytes_max));
         if !fits {

@@ -1,10 +1,10 @@
-//! Reading records in order, through all segments, up to the synced mark.
+//! Reads records in order, through all segments, up to the synced mark.
 //!
-//! Every byte handed out was checked against its CRC. A fault leaves the reader
-//! where it was: the next read tries the same record again.
+//! All returned bytes were checked against their CRC. After an error the next read tries
+//! the same record again.
 
 use super::block::{BLOCK, in_memory, on_disk};
-use super::catalog::{Catalog, Located, Segment};
+use super::catalog::{Catalog, RecordLocation, Segment};
 use super::disk::DiskFile;
 use super::frame::{FRAME_HEADER_LEN, parse_frame, payload_len};
 use super::group::{GROUP_HEADER_BYTES, GROUP_HEADER_LEN, GroupHeader};
@@ -14,43 +14,43 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What is read at once, where that much may be read. The buffer is larger only
-/// while a larger record passes through it.
+/// The size of a read, if that much is readable. The buffer is larger only for a larger
+/// record.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Reads records, oldest first. Sees nothing that is not synced.
+/// Reads records, oldest first; only synced ones.
 #[derive(Debug)]
 pub struct Reader {
     catalog: Arc<Catalog>,
     next: Sequence,
-    place: Option<Place>,
+    place: Option<ReadPosition>,
     window: Window,
 }
 
-/// Where the reader stands in a segment.
+/// The reader's position in a segment.
 #[derive(Debug)]
-struct Place {
+struct ReadPosition {
     segment: Arc<Segment>,
     header: Arc<SegmentHeader>,
     file: Box<dyn DiskFile>,
-    /// The next group, or inside a group the next frame.
+    /// The offset of the next group, or of the next frame inside a group.
     offset: u64,
-    /// The record that begins there.
+    /// The record at that offset.
     sequence: Sequence,
-    /// The group it stands in, while frames are left.
+    /// The current group, while frames are left.
     group: Option<GroupHeader>,
 }
 
 /// A checked frame in the window.
 #[derive(Debug)]
-struct Found {
+struct FoundFrame {
     sequence: Sequence,
     header: RecordHeader,
     payload: Range<usize>,
 }
 
 impl Reader {
-    /// A reader whose first record is `from`, if there is or will be such a record.
+    /// A reader that starts at `from`, which must exist or be the next record.
     pub(super) fn within(catalog: &Arc<Catalog>, from: Sequence) -> Result<Self, ReadError> {
         let (oldest, next) = (catalog.oldest(), catalog.next());
         if from < oldest {
@@ -62,16 +62,16 @@ impl Reader {
         }
     }
 
-    /// The record that the next [`Reader::read`] gives.
+    /// The record that the next [`Reader::read`] returns.
     #[must_use]
     pub fn next_sequence(&self) -> Sequence {
         self.next
     }
 
-    /// The next record; `None` where no more are synced yet.
+    /// The next record; `None` if no more are synced yet.
     ///
     /// # Errors
-    /// Damage, a record that retention took, a failing disk.
+    /// Damage, a record deleted by retention, or a failing disk.
     pub fn read(&mut self) -> Result<Option<Record<'_>>, ReadError> {
         match self.find_next() {
             Ok(None) => Ok(None),
@@ -89,7 +89,7 @@ impl Reader {
         }
     }
 
-    fn find_next(&mut self) -> Result<Option<(super::JournalId, Found)>, ReadError> {
+    fn find_next(&mut self) -> Result<Option<(super::JournalId, FoundFrame)>, ReadError> {
         loop {
             if self.place.as_ref().is_none_or(|place| place.group.is_none()) && !self.step_to_group()? {
                 return Ok(None);
@@ -104,12 +104,12 @@ impl Reader {
         }
     }
 
-    /// Enters the next group, or passes over one that holds nothing wanted. False where none is synced.
+    /// Enters the next group, or skips one before the wanted record. False if none is synced.
     fn step_to_group(&mut self) -> Result<bool, ReadError> {
         let (segment, readable_bytes) = match self.catalog.locate(self.next) {
-            Located::NotYet => return Ok(false),
-            Located::Retained { oldest } => return Err(ReadError::Retained { wanted: self.next, oldest }),
-            Located::In { segment, readable_bytes } => (segment, readable_bytes),
+            RecordLocation::NotYet => return Ok(false),
+            RecordLocation::Retained { oldest } => return Err(ReadError::Retained { wanted: self.next, oldest }),
+            RecordLocation::In { segment, readable_bytes } => (segment, readable_bytes),
         };
         if self.place.as_ref().is_none_or(|place| place.segment.name != segment.name) {
             self.window.forget();
@@ -121,22 +121,22 @@ impl Reader {
         Ok(true)
     }
 
-    fn open(&self, segment: Arc<Segment>) -> Result<Place, ReadError> {
+    fn open(&self, segment: Arc<Segment>) -> Result<ReadPosition, ReadError> {
         match self.catalog.open(&segment) {
             Ok((file, header)) => {
                 let sequence = segment.name.first;
-                Ok(Place { segment, header, file, offset: BLOCK, sequence, group: None })
+                Ok(ReadPosition { segment, header, file, offset: BLOCK, sequence, group: None })
             }
             Err(error) => match self.catalog.locate(self.next) {
-                // Retention took the file between the look-up and the open.
-                Located::Retained { oldest } => Err(ReadError::Retained { wanted: self.next, oldest }),
+                // Retention deleted the file between the look-up and the open.
+                RecordLocation::Retained { oldest } => Err(ReadError::Retained { wanted: self.next, oldest }),
                 _ => Err(error),
             },
         }
     }
 }
 
-impl Place {
+impl ReadPosition {
     fn read_group_header(
         &mut self,
         window: &mut Window,
@@ -164,8 +164,8 @@ impl Place {
         Ok(())
     }
 
-    /// Reads the frame at hand and steps behind it.
-    fn read_frame(&mut self, window: &mut Window, catalog: &Catalog) -> Result<Found, ReadError> {
+    /// Reads the current frame and moves past it.
+    fn read_frame(&mut self, window: &mut Window, catalog: &Catalog) -> Result<FoundFrame, ReadError> {
         let damaged = || catalog.damaged(self.segment.name, self.offset, self.sequence);
         let io = |source| catalog.io_error(self.segment.name, source);
         let group = self.group.ok_or_else(damaged)?;
@@ -175,8 +175,11 @@ impl Place {
         let frame_len = payload_len(&frame_header).saturating_add(FRAME_HEADER_LEN);
         let range = window.read(&*self.file, self.offset, frame_len, frames_end).map_err(io)?.ok_or_else(damaged)?;
         let frame = parse_frame(&window.bytes[range.clone()], self.sequence).ok_or_else(damaged)?;
-        let found =
-            Found { sequence: self.sequence, header: frame.header, payload: range.start + FRAME_HEADER_LEN..range.end };
+        let found = FoundFrame {
+            sequence: self.sequence,
+            header: frame.header,
+            payload: range.start + FRAME_HEADER_LEN..range.end,
+        };
         self.offset += on_disk(frame_len);
         self.sequence = self.sequence.next();
         if self.sequence >= group.next() {
@@ -187,13 +190,13 @@ impl Place {
     }
 }
 
-/// A piece of the file in memory.
+/// The part of the file that is in memory.
 #[derive(Debug, Default)]
 struct Window {
     bytes: Vec<u8>,
-    /// How many of the bytes were read.
+    /// The number of bytes read.
     filled: usize,
-    /// Where in the file they begin.
+    /// Their offset in the file.
     offset: u64,
 }
 
@@ -202,7 +205,7 @@ impl Window {
         self.filled = 0;
     }
 
-    /// Where in `bytes` the wanted piece is; `None` where the file, or what may be read of it, ends before.
+    /// The range in `bytes` of the requested part; `None` if the file, or its readable part, ends before.
     fn read(
         &mut self,
         file: &dyn DiskFile,
@@ -217,7 +220,7 @@ impl Window {
         if let Some(range) = self.range_of(offset, len) {
             return Ok(Some(range));
         }
-        // More than the frame at hand is read ahead only as far as it is known to be synced.
+        // Beyond the current frame, only bytes known to be synced are read ahead.
         let wanted = len.max(CHUNK_BYTES.min(readable));
         if self.bytes.len() < wanted || self.bytes.len() > CHUNK_BYTES.max(wanted) {
             self.bytes = vec![0; wanted.max(CHUNK_BYTES)];

@@ -1,4 +1,4 @@
-//! What a record of the journal is made of.
+//! The parts of a record, and its position in the journal.
 
 use crate::reading::UnixNanos;
 use std::fmt;
@@ -26,8 +26,8 @@ impl fmt::Display for Sequence {
     }
 }
 
-/// 128 random bits of the journal that wrote a segment; a copy or a restore of a
-/// data directory writes its next segment under a new one.
+/// The random 128-bit id of the journal that wrote a segment. A copied or restored data
+/// directory writes its next segment under a new id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JournalId(pub Uuid);
 
@@ -47,27 +47,27 @@ impl fmt::Debug for JournalId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
-/// A version in the journal's list of limits.
+/// The number of limits in the journal's list of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleVersion(pub u32);
 
-/// What ingest found. Numbers are stored and never reused.
+/// The verdict of ingest on a record. Numbers are stored and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Verdict {
-    /// Everything in it can be delivered.
+    /// All of it can be delivered.
     Deliverable = 0,
     /// Some of it is set aside.
     PartlySetAside = 1,
-    /// Its framing fails; nothing can be read from it (yet).
+    /// Its framing is broken; a later decoder may read it.
     Undecodable = 2,
-    /// Stands in the place of a record that a repair could not read: holds nothing,
-    /// has no source and is for no sink.
+    /// Placeholder of a record that a repair could not recover: empty, without a source, for
+    /// no sink.
     Lost = 3,
 }
 
 impl Verdict {
-    /// The verdict of a stored number, if this program knows it.
+    /// The verdict of a stored number; `None` if unknown.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
         match number {
@@ -79,7 +79,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict as commands and JSON name it.
+    /// The name of the verdict in commands and JSON.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -91,12 +91,12 @@ impl Verdict {
     }
 }
 
-/// What is known of a record beside its bytes and its sequence.
+/// The properties of a record beside its payload and sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHeader {
-    /// Who brought it.
+    /// Its source.
     pub source: SourceId,
-    /// Payload format number; the journal does not know what it means.
+    /// The payload format number; the journal does not know its meaning.
     pub format: u16,
     /// Ingest's verdict.
     pub verdict: Verdict,
@@ -109,18 +109,17 @@ pub struct RecordHeader {
 /// A stored record, borrowed from the reader's buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// The journal whose segment holds it.
+    /// The journal that wrote it.
     pub journal: JournalId,
-    /// Its number.
+    /// Its sequence.
     pub sequence: Sequence,
-    /// What is known of it.
+    /// Its properties.
     pub header: RecordHeader,
-    /// The bytes as they came.
+    /// The body as received.
     pub payload: &'a [u8],
 }
 
-/// A place in the journal: the next record to be read, and the id of the journal
-/// it was counted in.
+/// A position in the journal: the next record, and the id of the journal that counted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The journal of the record before it (of the oldest record at the start).

@@ -1,9 +1,9 @@
-//! What an open finds: the segments, the end of the last one, and the records
-//! that have to be written again.
+//! Recovery at an open: the segments, the end of the last one, and the records that must
+//! be written again.
 //!
-//! Looks into the last segment only (into more where the last ones are torn and
-//! empty), however many there are. Removes leftovers and cuts the room that a
-//! last segment had reserved beyond its end; moves nothing that was ever synced.
+//! Reads only the last segment (more only if the last ones are torn and empty), whatever
+//! their number. Removes leftovers and cuts the reserved room beyond the last segment's
+//! end; never moves synced data.
 
 use super::block::BLOCK;
 use super::catalog::{Segment, read_header};
@@ -16,35 +16,35 @@ use crate::reading::UnixNanos;
 use std::io;
 use std::sync::Arc;
 
-/// What is there.
+/// The result of a recovery.
 #[derive(Debug)]
 pub(super) struct Recovered {
     /// By id; the last is the tail.
     pub(super) segments: Vec<Arc<Segment>>,
     /// The first sequence not proven synced.
     pub(super) next: Sequence,
-    /// How far the tail may be read.
+    /// The readable bytes of the tail.
     pub(super) readable_bytes: u64,
     /// The journal of the last record.
     pub(super) last_journal: Option<JournalId>,
-    /// What the next segment's header must say about the ones before it.
+    /// The segment ends that the next segment's header must record.
     pub(super) ends: Vec<SegmentEnd>,
-    /// Segments without any record, to be removed once there is a next one.
+    /// Segments without records, to be removed once the next one exists.
     pub(super) empty: Vec<SegmentName>,
     pub(super) next_segment_id: u64,
     /// The last group, if nothing proves that it was synced.
     pub(super) rewrite: Option<GroupBuffer>,
-    /// Where an interrupted write was cut.
+    /// The segment and offset at which an interrupted write was cut.
     pub(super) torn: Option<(SegmentName, u64)>,
 }
 
-/// The last segment whose header is whole.
+/// The last segment with a valid header.
 struct Tail {
     header: SegmentHeader,
     file: Box<dyn DiskFile>,
 }
 
-/// Looks at everything in the directory.
+/// Recovers the state of the directory.
 pub(super) fn recover(disk: &dyn Disk) -> Result<Recovered, OpenError> {
     remove_leftovers(disk)?;
     let mut names = segment_names(disk)?;
@@ -88,7 +88,7 @@ pub(super) fn segment_names(disk: &dyn Disk) -> Result<Vec<SegmentName>, OpenErr
     }
 }
 
-/// The segment as the tail; `None` where its header is torn and it holds nothing.
+/// Opens the segment as the tail; `None` if its header is torn and it has no records.
 fn open_tail(disk: &dyn Disk, name: SegmentName) -> Result<Option<Tail>, OpenError> {
     let io = |source| io_error(disk, &format!("{name} cannot be read"), source);
     let file = disk.open(&name.to_string()).map_err(io)?;
@@ -98,7 +98,7 @@ fn open_tail(disk: &dyn Disk, name: SegmentName) -> Result<Option<Tail>, OpenErr
             Err(OpenError::TooNew { directory: disk.path().to_owned(), segment: name, format_version })
         }
         Err(HeaderFault::Damaged) if holds_own_group(&*file, name.id).map_err(io)? => {
-            Err(damaged(disk, name, 0, "its header is not readable, but groups of it are"))
+            Err(damaged(disk, name, 0, "its header is unreadable, but it contains valid groups"))
         }
         Err(HeaderFault::Damaged) => Ok(None),
     }
@@ -114,7 +114,7 @@ fn recover_tail(
     let name = tail.header.name;
     let io = |source| io_error(disk, &format!("{name} cannot be read or cut"), source);
     let scan = scan(&*tail.file, &tail.header).map_err(|fault| match fault {
-        ScanFault::Damaged { offset } => damaged(disk, name, offset, "no valid group begins there"),
+        ScanFault::Damaged { offset } => damaged(disk, name, offset, "no valid group begins at that offset"),
         ScanFault::Io(source) => io(source),
     })?;
     let tail_bytes = cut_tail(disk, tail, scan.end).map_err(io)?;
@@ -141,7 +141,7 @@ fn recover_tail(
     })
 }
 
-/// Where the tail ends for all that follows: before a group that is not proven.
+/// The end of the tail for later segments: before an unproven group.
 fn tail_end(name: SegmentName, scan: &Scan) -> SegmentEnd {
     let newest = |scan: &Scan| scan.last.map_or(UnixNanos(i64::MIN), |last| last.newest_received);
     let (offset, next, newest_received) = match (scan.unproven(), scan.last) {
@@ -161,7 +161,7 @@ fn read_unproven(file: &dyn DiskFile, scan: &Scan) -> io::Result<Option<GroupBuf
     }
 }
 
-/// Gives back what a tail had reserved, so that a full disk has room for its last records.
+/// Releases the reserved room of the tail, so that a full disk has room for its last records.
 fn cut_tail(disk: &dyn Disk, tail: &Tail, end: u64) -> io::Result<u64> {
     if tail.file.bytes_len()? > end {
         cut(disk, &tail.header.name.to_string(), end)?;
@@ -169,7 +169,7 @@ fn cut_tail(disk: &dyn Disk, tail: &Tail, end: u64) -> io::Result<u64> {
     Ok(end)
 }
 
-/// Parts the segments by name into those that hold records (and the tail) and those that cannot.
+/// Splits the segments by name into those with records (and the tail) and those without.
 fn without_empty(names: Vec<SegmentName>) -> (Vec<SegmentName>, Vec<SegmentName>) {
     let firsts: Vec<Sequence> = names.iter().skip(1).map(|name| name.first).collect();
     let mut kept = Vec::new();

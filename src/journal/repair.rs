@@ -1,19 +1,18 @@
-//! `meterline journal repair`, the one thing that moves a segment, and `journal restore`.
+//! `meterline journal repair`, which rebuilds a damaged segment, and `journal restore`.
 //!
-//! Writes the segment anew from what can be read of it, in the same place of the
-//! order and under the same name; the damaged file is kept under another one. What
-//! cannot be read gets a record of verdict [`Verdict::Lost`] in its place, so no
-//! sequence is left out and none is used again. Order: the gaps are durable, then
-//! the new file is, then it takes the damaged one's name at one stroke; a crash in
-//! between leaves the damage as it was, to be repaired again.
+//! A repair rewrites the segment from the records that can be read, with the same position
+//! and name; the damaged file is kept under another name. Each unreadable record is
+//! replaced by a record of verdict [`Verdict::Lost`], so no sequence is skipped or reused.
+//! Order: first the gap records are durable, then the new file, then it atomically
+//! replaces the damaged one. A crash in between leaves the damage, to be repaired again.
 
 use super::block::{BLOCK, on_disk};
 use super::disk::{Disk, DiskFile, RealDisk, SharedDisk, TEMPORARY_SUFFIX};
 use super::frame::frame_header;
 use super::lock::Lock;
-use super::pending::{GroupBuffer, GroupPlace};
+use super::pending::{GroupBuffer, GroupLocation};
 use super::recover::segment_names;
-use super::salvage::{Piece, Salvage, records_max};
+use super::salvage::{SalvageScan, SalvagedRecord, records_max};
 use super::scan::scan;
 use super::segment_header::{HeaderFault, SegmentHeader};
 use super::{
@@ -27,58 +26,58 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Groups of the new file are about so large.
+/// The approximate size of the new file's groups.
 const GROUP_BYTES: u64 = 1 << 20;
-/// Damaged files of one segment that are kept beside each other.
+/// The maximum number of damaged files kept of one segment.
 const ASIDE_MAX: u32 = 100;
 
-/// What a repair found and, unless only looked, did.
+/// The report of a repair, or of a check for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
     /// The segment.
     pub segment: SegmentName,
-    /// Records of it that can be read.
+    /// The number of readable records.
     pub kept: u64,
-    /// Those that cannot, as ranges.
+    /// The unreadable records, as ranges.
     pub lost: Vec<Range<u64>>,
-    /// Where the damaged file is now; `None` where nothing was changed.
+    /// The new name of the damaged file; `None` if nothing was changed.
     pub aside: Option<String>,
 }
 
 /// Why a segment was not repaired. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// No such segment.
-    #[error("there is no segment {0} in {directory}; `meterline journal` lists those there are", directory = .1.display())]
+    /// There is no such segment.
+    #[error("there is no segment {0} in {directory}; `meterline journal` lists the existing ones", directory = .1.display())]
     Missing(u64, PathBuf),
-    /// It is as it was written.
-    #[error("segment {0} is whole: there is nothing to repair")]
+    /// The segment is not damaged.
+    #[error("segment {0} is not damaged: there is nothing to repair")]
     Whole(SegmentName),
     /// More is missing than a segment can hold.
     #[error(
-        "{missing} records are missing behind segment {segment}, more than it can have held: a segment file was removed; put it back"
+        "{missing} records are missing after segment {segment}, more than it can have contained: a segment file was removed; restore it"
     )]
     TooMany {
-        /// The segment before the hole.
+        /// The segment before the missing records.
         segment: SegmentName,
         /// Records from its first to the next segment's.
         missing: u64,
     },
-    /// As at a start.
+    /// The journal cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The system refused.
+    /// A system call failed.
     #[error("the journal in {directory} cannot be repaired: {source}", directory = .directory.display())]
     Io {
         /// The journal's directory.
         directory: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Looks at a segment of a journal that no service has open, and with `is_meant`
-/// replaces it by what can be read of it.
+/// Checks a segment of a journal that no service has open, and with `is_meant` replaces it
+/// by its readable records.
 ///
 /// # Errors
 /// See [`RepairError`].
@@ -87,9 +86,8 @@ pub fn repair(directory: &Path, segment_id: u64, now: UnixNanos, is_meant: bool)
     repair_on(&(Arc::new(disk) as SharedDisk), segment_id, now, is_meant)
 }
 
-/// Gives the directory of a journal that no service has open a new journal id, for
-/// one that was put back from a copy: what is written from now on must not pass for
-/// the records that followed the copy.
+/// Sets a new journal id for a directory that no service has open and that was restored
+/// from a copy: new records must not be taken for the records that followed the copy.
 ///
 /// # Errors
 /// See [`RepairError`].
@@ -120,7 +118,7 @@ pub(super) fn repair_on(
     let place = place.ok_or_else(|| RepairError::Missing(segment_id, directory.clone()))?;
     let name = names[place];
     let file = disk.open(&name.to_string()).map_err(io)?;
-    let salvage = Salvage::of(&*file, name).map_err(io)?;
+    let salvage = SalvageScan::of(&*file, name).map_err(io)?;
     if let Err(HeaderFault::TooNew { format_version }) = salvage.header {
         return Err(OpenError::TooNew { directory, segment: name, format_version }.into());
     }
@@ -149,16 +147,16 @@ pub(super) fn repair_on(
 }
 
 impl Repair {
-    fn note(&mut self, sequence: Sequence, piece: Piece<'_>) {
+    fn note(&mut self, sequence: Sequence, piece: SalvagedRecord<'_>) {
         match (piece, self.lost.last_mut()) {
-            (Piece::Whole(_), _) => self.kept += 1,
-            (Piece::Lost, Some(last)) if last.end == sequence.0 => last.end += 1,
-            (Piece::Lost, _) => self.lost.push(sequence.0..sequence.0 + 1),
+            (SalvagedRecord::Whole(_), _) => self.kept += 1,
+            (SalvagedRecord::Lost, Some(last)) if last.end == sequence.0 => last.end += 1,
+            (SalvagedRecord::Lost, _) => self.lost.push(sequence.0..sequence.0 + 1),
         }
     }
 }
 
-/// One gap for the journal, and one for every sink that had not had the records.
+/// Adds a gap record for the journal, and one for every sink that had not received the records.
 fn note_gaps(disk: &SharedDisk, lost: &[Range<u64>], now: UnixNanos) -> Result<(), RepairError> {
     let io = |source| io_error(disk.path(), source);
     let cursors = Cursors::read(Arc::clone(disk)).map_err(io)?;
@@ -178,10 +176,10 @@ fn note_gaps(disk: &SharedDisk, lost: &[Range<u64>], now: UnixNanos) -> Result<(
     Ok(())
 }
 
-/// The damaged header's, or what the neighbours say; with a salt of its own.
+/// A header from the damaged one or from the neighbours, with a new salt.
 fn new_header(
     disk: &dyn Disk,
-    salvage: &Salvage<'_>,
+    salvage: &SalvageScan<'_>,
     names: &[SegmentName],
     place: usize,
     current: JournalId,
@@ -200,8 +198,8 @@ fn new_header(
     SegmentHeader { name: names[place], journal, previous_journal: before.unwrap_or(journal), salt, ends: Vec::new() }
 }
 
-/// Writes the segment anew and puts it in place; the name of the damaged file.
-fn rebuild(disk: &dyn Disk, salvage: &Salvage<'_>, header: &SegmentHeader, until: Sequence) -> io::Result<String> {
+/// Writes the new segment, replaces the old one, and returns the damaged file's name.
+fn rebuild(disk: &dyn Disk, salvage: &SalvageScan<'_>, header: &SegmentHeader, until: Sequence) -> io::Result<String> {
     let name = header.name.to_string();
     let temporary = format!("{name}{TEMPORARY_SUFFIX}");
     let file = disk.open_or_create(&temporary)?;
@@ -216,7 +214,7 @@ fn rebuild(disk: &dyn Disk, salvage: &Salvage<'_>, header: &SegmentHeader, until
     Ok(aside)
 }
 
-/// Gives the damaged file a second name, durably.
+/// Links the damaged file to a second name, durably.
 fn set_aside(disk: &dyn Disk, name: &str) -> io::Result<String> {
     for number in 1..=ASIDE_MAX {
         let aside = format!("{name}.damaged-{number}");
@@ -226,13 +224,13 @@ fn set_aside(disk: &dyn Disk, name: &str) -> io::Result<String> {
             Ok(()) => return disk.sync_names().map(|()| aside),
         }
     }
-    Err(io::Error::other(format!("{ASIDE_MAX} damaged files of {name} are kept already; move them elsewhere")))
+    Err(io::Error::other(format!("{ASIDE_MAX} damaged files of {name} already exist; move them elsewhere")))
 }
 
-/// The new file while it is filled.
+/// The new file while it is written.
 struct Rebuilt<'a> {
     file: &'a dyn DiskFile,
-    place: GroupPlace,
+    place: GroupLocation,
     group: GroupBuffer,
     newest: UnixNanos,
 }
@@ -240,20 +238,20 @@ struct Rebuilt<'a> {
 impl<'a> Rebuilt<'a> {
     fn new(file: &'a dyn DiskFile, header: &SegmentHeader) -> Self {
         let place =
-            GroupPlace { salt: header.salt, segment_id: header.name.id, offset: BLOCK, first: header.name.first };
+            GroupLocation { salt: header.salt, segment_id: header.name.id, offset: BLOCK, first: header.name.first };
         Self { file, place, group: GroupBuffer::empty(Vec::new()), newest: UnixNanos(i64::MIN) }
     }
 
-    fn push(&mut self, piece: Piece<'_>) -> io::Result<()> {
+    fn push(&mut self, piece: SalvagedRecord<'_>) -> io::Result<()> {
         let (header, payload) = match piece {
-            Piece::Whole(frame) => (frame.header, frame.payload),
-            Piece::Lost => (lost_header(self.newest), [].as_slice()),
+            SalvagedRecord::Whole(frame) => (frame.header, frame.payload),
+            SalvagedRecord::Lost => (lost_header(self.newest), [].as_slice()),
         };
         self.newest = self.newest.max(header.received);
         if self.group.count() > 0 && self.group.bytes_on_disk() + on_disk(payload.len()) > GROUP_BYTES {
             self.write()?;
         }
-        // Nobody waits for it.
+        // No caller waits for it.
         drop(self.group.push(&frame_header(&header, payload), payload, &header));
         Ok(())
     }
@@ -266,7 +264,7 @@ impl<'a> Rebuilt<'a> {
         Ok(())
     }
 
-    /// Ends it with a group that proves all before it.
+    /// Writes the closing group, which proves all groups before it.
     fn finish(mut self) -> io::Result<()> {
         if self.group.count() > 0 {
             self.write()?;

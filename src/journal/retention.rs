@@ -1,40 +1,39 @@
-//! What may be deleted, and when: whole oldest segments below what every cursor
-//! needs.
+//! Retention: deletes whole segments, oldest first, that no cursor needs.
 //!
-//! Kept for replay as long as the bounds allow; given up before an append is
-//! refused, and then what only optional cursors need as well. The names are synced after every single removal: were two removals
-//! reordered by a crash, the segments would have a hole. Removing needs no space,
-//! so a full disk cannot prevent it.
+//! Segments are kept for replay within the bounds, and deleted before an append is
+//! refused; then segments that only optional cursors need are deleted as well. The names
+//! are synced after every single removal: if a crash reordered two removals, a segment
+//! would be missing in between. Removing needs no space, so it works on a full disk.
 
 use super::catalog::{Catalog, Segment};
-use super::identity::{Resolved, resolve};
-use super::share::Fill;
+use super::identity::{ResolvedCursor, resolve};
+use super::share::FillLevel;
 use super::{AppendError, Cursor, Cursors, Gaps, JournalId, Options, Sequence};
 use crate::reading::UnixNanos;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 
-/// Deletes what is not needed any more.
+/// Removes segments that are no longer needed.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct SegmentRemover {
     pub(super) catalog: Arc<Catalog>,
     pub(super) cursors: Arc<Cursors>,
     pub(super) gaps: Gaps,
     pub(super) options: Options,
     pub(super) journal: JournalId,
-    /// One deletion at a time; true while the last removal is not known to be durable.
+    /// Held during a removal; true while the last removal may not be durable.
     pub(super) unsynced: Mutex<bool>,
 }
 
-/// What the slowest cursor still needs.
+/// The oldest record needed, and the cursor that needs it.
 struct Pin {
     next: Sequence,
     name: String,
 }
 
-impl Keeper {
-    /// Makes sure that `bytes` more stay under the cap.
+impl SegmentRemover {
+    /// Removes segments until `bytes` more fit under the cap.
     pub(super) fn make_room(&self, bytes: u64) -> Result<(), AppendError> {
         let mut unsynced = self.unsynced.lock();
         let cap_bytes = self.options.cap_bytes;
@@ -43,19 +42,19 @@ impl Keeper {
             if used_bytes.saturating_add(bytes) <= cap_bytes {
                 return Ok(());
             }
-            if let Err(pin) = self.give_way(&mut unsynced)? {
+            if let Err(pin) = self.remove_oldest(&mut unsynced)? {
                 return Err(AppendError::Full { used_bytes, cap_bytes, slowest: pin.name });
             }
         }
     }
 
-    /// Removes the oldest segment where that is allowed, for a volume without room.
-    pub(super) fn give_some_way(&self) -> Result<bool, AppendError> {
-        self.give_way(&mut self.unsynced.lock()).map(|given| given.is_ok())
+    /// Removes the oldest segment if allowed, for a full volume. Returns whether it did.
+    pub(super) fn try_remove_oldest(&self) -> Result<bool, AppendError> {
+        self.remove_oldest(&mut self.unsynced.lock()).map(|removed| removed.is_ok())
     }
 
-    /// Removes the oldest segment unless a required cursor pins it: that one is the error.
-    fn give_way(&self, unsynced: &mut bool) -> Result<Result<(), Pin>, AppendError> {
+    /// Removes the oldest segment, or returns the required cursor that pins it.
+    fn remove_oldest(&self, unsynced: &mut bool) -> Result<Result<(), Pin>, AppendError> {
         let required = self.pin(false);
         let Some(segment) = self.removable(&self.pin(true)).or_else(|| self.removable(&required)) else {
             return Ok(Err(required));
@@ -67,14 +66,14 @@ impl Keeper {
         self.remove(&segment, unsynced).map_err(failed).map(Ok)
     }
 
-    /// How full it is of what cannot give way.
-    pub(super) fn fill(&self) -> Fill {
+    /// The fill level of records that cannot be removed.
+    pub(super) fn fill(&self) -> FillLevel {
         let Pin { next: delivered, name: slowest } = self.pin(false);
         let undelivered_bytes = self.catalog.bytes_from(delivered);
-        Fill { oldest: self.catalog.oldest(), delivered, undelivered_bytes, slowest }
+        FillLevel { oldest: self.catalog.oldest(), delivered, undelivered_bytes, slowest }
     }
 
-    /// Deletes what is beyond the bounds for replay.
+    /// Removes segments beyond the bounds for replay.
     pub(super) fn expire(&self) {
         let mut unsynced = self.unsynced.lock();
         let pin = self.pin(true);
@@ -84,13 +83,13 @@ impl Keeper {
                 return;
             }
             if let Err(error) = self.remove(&segment, &mut unsynced) {
-                tracing::warn!(segment = %segment.name, %error, "cannot remove a segment that is not needed any more; it is tried again");
+                tracing::warn!(segment = %segment.name, %error, "cannot remove a segment that is no longer needed; it is tried again");
                 return;
             }
         }
     }
 
-    /// What the slowest cursor needs; of the optional ones, if they count, within their bounds.
+    /// The pin of the slowest cursor; optional cursors, if included, count within their bounds.
     fn pin(&self, with_optional: bool) -> Pin {
         let lowest = self.cursors.list().into_iter().filter_map(|(name, cursor)| {
             let optional = self.options.optional.iter().find(|optional| optional.cursor == name);
@@ -110,14 +109,14 @@ impl Keeper {
     /// The lowest record that a cursor needs.
     fn needs(&self, cursor: Option<&Cursor>) -> Sequence {
         match cursor.map(|cursor| resolve(&self.catalog, self.journal, cursor.position)) {
-            Some(Resolved::BeyondEnd { end, .. }) => end.next,
+            Some(ResolvedCursor::BeyondEnd { end, .. }) => end.next,
             Some(resolved) => resolved.position().map_or(Sequence(0), |position| position.next),
             // A damaged cursor file: its sink starts at the oldest record.
             None => Sequence(0),
         }
     }
 
-    /// The oldest segment, if all of it lies below the pin. Never the last one.
+    /// The oldest segment, if all of it is below the pin. Never the last one.
     fn removable(&self, pin: &Pin) -> Option<Arc<Segment>> {
         let segments = self.catalog.segments();
         let [oldest, second, ..] = segments.as_slice() else { return None };
@@ -131,7 +130,7 @@ impl Keeper {
         below.map(|(segment, _)| segment.bytes()).sum()
     }
 
-    /// Whether even its newest record is too old. The segment after it says when that was received.
+    /// Whether even its newest record is too old, by the receive time in the next segment's header.
     fn is_aged(&self, segment: &Segment, now: UnixNanos) -> bool {
         self.catalog.newest_received(segment).is_some_and(|newest| now.since(newest) > self.options.retain.age_ns)
     }

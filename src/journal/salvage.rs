@@ -1,8 +1,8 @@
-//! What can still be read of a damaged segment, record by record.
+//! Salvage: finds the readable records of a damaged segment, one by one.
 //!
-//! Looks for every group that was written for the segment, also behind damage, and
-//! inside a group for every frame that is whole. Changes nothing. What it finds is
-//! checked as a reader checks it, so nothing that was not written is handed out.
+//! Searches every group of the segment, also behind damage, and in a group every valid
+//! frame. Changes nothing. Records are checked as in a reader, so nothing is returned
+//! that was not written.
 
 use super::block::{BLOCK, BLOCK_LEN, in_memory, on_disk};
 use super::catalog::read_header;
@@ -13,29 +13,29 @@ use super::segment_header::{HeaderFault, SegmentHeader};
 use super::{SegmentName, Sequence};
 use std::io;
 
-/// One record of the segment.
+/// A record of the segment.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Piece<'a> {
-    /// It is whole.
+pub(super) enum SalvagedRecord<'a> {
+    /// It is valid.
     Whole(Frame<'a>),
-    /// It cannot be read.
+    /// It is unreadable.
     Lost,
 }
 
-/// A segment that is looked through.
+/// The groups found in a damaged segment.
 #[derive(Debug)]
-pub(super) struct Salvage<'a> {
+pub(super) struct SalvageScan<'a> {
     file: &'a dyn DiskFile,
     name: SegmentName,
-    /// What its first block says, where that can be read.
+    /// Its header, if readable.
     pub(super) header: Result<SegmentHeader, HeaderFault>,
     groups: Vec<GroupHeader>,
 }
 
-impl<'a> Salvage<'a> {
+impl<'a> SalvageScan<'a> {
     /// Finds the segment's groups.
     pub(super) fn of(file: &'a dyn DiskFile, name: SegmentName) -> io::Result<Self> {
-        // A first block that the disk cannot read is as good as a damaged one.
+        // A first block that the disk cannot read counts as damaged.
         let header = read_header(file, name).unwrap_or(Err(HeaderFault::Damaged));
         let mut salt = header.as_ref().ok().map(|header| header.salt);
         let mut groups: Vec<GroupHeader> = Vec::new();
@@ -55,16 +55,16 @@ impl<'a> Salvage<'a> {
         Ok(Self { file, name, header, groups })
     }
 
-    /// The record after the last that a group of it speaks of.
+    /// The record after the last group.
     pub(super) fn next(&self) -> Sequence {
         self.groups.last().map_or(self.name.first, GroupHeader::next)
     }
 
-    /// Hands over every record from the segment's first up to `until`, in order.
+    /// Passes every record from the segment's first up to `until` to `take`, in order.
     pub(super) fn walk(
         &self,
         until: Sequence,
-        mut take: impl FnMut(Sequence, Piece<'_>) -> io::Result<()>,
+        mut take: impl FnMut(Sequence, SalvagedRecord<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut next = self.name.first;
         for group in self.groups.iter().filter(|group| group.first < until) {
@@ -83,7 +83,7 @@ impl<'a> Salvage<'a> {
         lost(&mut next, until, &mut take)
     }
 
-    /// The bytes; zeros where the disk cannot read them.
+    /// The bytes, with zeros for unreadable blocks.
     fn read_lossy(&self, offset: u64, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         if self.file.read_at(&mut bytes, offset).is_err() {
@@ -98,15 +98,15 @@ impl<'a> Salvage<'a> {
     }
 }
 
-/// The frame at the front and what is behind it. A damaged one is passed over where
-/// what is behind its length proves that length right.
-fn first_frame(bytes: &[u8], sequence: Sequence) -> Option<(Piece<'_>, &[u8])> {
+/// The first frame and the bytes behind it. A damaged frame is skipped if the next frame
+/// proves its length.
+fn first_frame(bytes: &[u8], sequence: Sequence) -> Option<(SalvagedRecord<'_>, &[u8])> {
     let (frame, behind) = split_frame(bytes)?;
     if let Some(frame) = parse_frame(frame, sequence) {
-        return Some((Piece::Whole(frame), behind));
+        return Some((SalvagedRecord::Whole(frame), behind));
     }
     let (next, _) = split_frame(behind)?;
-    parse_frame(next, sequence.next()).map(|_| (Piece::Lost, behind))
+    parse_frame(next, sequence.next()).map(|_| (SalvagedRecord::Lost, behind))
 }
 
 fn split_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -117,16 +117,16 @@ fn split_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 fn lost(
     next: &mut Sequence,
     until: Sequence,
-    take: &mut impl FnMut(Sequence, Piece<'_>) -> io::Result<()>,
+    take: &mut impl FnMut(Sequence, SalvagedRecord<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     while *next < until {
-        take(*next, Piece::Lost)?;
+        take(*next, SalvagedRecord::Lost)?;
         *next = next.next();
     }
     Ok(())
 }
 
-/// The most records that a file of so many bytes can have held.
+/// The maximum number of records in a file of this size.
 pub(super) fn records_max(file_bytes: u64) -> u64 {
     file_bytes / on_disk(FRAME_HEADER_LEN)
 }

@@ -1,12 +1,12 @@
-//! Walking a segment's groups, and telling a torn tail from damage.
+//! Walks a segment's groups, and distinguishes a torn tail from damage.
 //!
-//! A place that does not hold a valid group is a torn tail, unless a valid group
-//! header further on says that this place had been synced. Knows nothing of other
-//! segments and changes nothing.
+//! An offset without a valid group is a torn tail, unless a valid group header further on
+//! records that this offset had been synced. Knows nothing of other segments and changes
+//! nothing.
 //!
-//! Known limit: damage inside the last group cannot be told from a torn tail,
-//! because nothing after it says that it was synced. The closing group, written
-//! when the journal idles or stops, keeps that window small.
+//! Known limit: damage inside the last group cannot be distinguished from a torn tail,
+//! because nothing after it records its sync. The closing group, written when the journal
+//! idles or stops, keeps that window small.
 
 use super::block::{BLOCK, BLOCK_LEN, in_memory, on_disk};
 use super::disk::DiskFile;
@@ -16,21 +16,21 @@ use super::segment_header::SegmentHeader;
 use crate::reading::UnixNanos;
 use std::io;
 
-/// Bytes read at once while searching.
+/// The size of a read while searching.
 const SEARCH_BYTES: usize = 1024 * 1024;
 
-/// What a segment holds.
+/// The result of a scan.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scan {
-    /// Where the valid groups end.
+    /// The end of the valid groups.
     pub(super) end: u64,
-    /// The last of them.
+    /// The last valid group.
     pub(super) last: Option<ScannedGroup>,
     /// The newest receive time before the last group.
     pub(super) newest_before_last: UnixNanos,
-    /// The segment was synced at least this far, as its group headers say.
+    /// The offset up to which the segment was synced, according to its group headers.
     pub(super) synced_through: u64,
-    /// Something that is not a group stands at `end`: an interrupted write.
+    /// Whether an interrupted write is at `end`.
     pub(super) is_torn: bool,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct ScannedGroup {
 /// Why a segment cannot be trusted.
 #[derive(Debug)]
 pub(super) enum ScanFault {
-    /// A place that had been synced does not hold a valid group.
+    /// A synced offset has no valid group.
     Damaged {
         offset: u64,
     },
@@ -87,7 +87,7 @@ pub(super) fn scan(file: &dyn DiskFile, segment: &SegmentHeader) -> Result<Scan,
     Ok(scan)
 }
 
-/// The bytes of a group, header and frames, if all of it is as it was written.
+/// The bytes of a group, header and frames, if they are valid.
 pub(super) fn read_group(
     file: &dyn DiskFile,
     header: &GroupHeader,
@@ -102,7 +102,7 @@ pub(super) fn read_group(
     Ok(bytes.get(GROUP_HEADER_LEN..read).and_then(|frames| newest_of_frames(frames, header)))
 }
 
-/// Whether the segment whose header cannot be read holds a group that was written for it.
+/// Whether a segment with an unreadable header contains a group of its own.
 pub(super) fn holds_own_group(file: &dyn DiskFile, segment_id: u64) -> io::Result<bool> {
     let file_len = file.bytes_len()?;
     any_header(file, BLOCK, file_len, |header, offset| header.segment_id == segment_id && header.offset == offset)
@@ -114,7 +114,7 @@ fn group_header(file: &dyn DiskFile, segment: &SegmentHeader, offset: u64) -> io
     Ok(GroupHeader::parse_at(&bytes[..read], segment.salt, segment.name.id, offset))
 }
 
-/// Checks every frame; the newest receive time, or `None` where one is not whole.
+/// The newest receive time of the frames; `None` if one is damaged.
 fn newest_of_frames(mut frames: &[u8], header: &GroupHeader) -> Option<UnixNanos> {
     let mut newest = UnixNanos(i64::MIN);
     let mut sequence = header.first;
@@ -128,7 +128,7 @@ fn newest_of_frames(mut frames: &[u8], header: &GroupHeader) -> Option<UnixNanos
     frames.is_empty().then_some(newest)
 }
 
-/// Whether a valid group header behind `place` says that `place` was synced.
+/// Whether a valid group header behind `place` records that `place` was synced.
 fn proof_beyond(file: &dyn DiskFile, segment: &SegmentHeader, place: u64, file_len: u64) -> io::Result<bool> {
     any_header(file, place + BLOCK, file_len, |header, offset| {
         let is_own = header.salt == segment.salt && header.segment_id == segment.name.id && header.offset == offset;
@@ -136,7 +136,7 @@ fn proof_beyond(file: &dyn DiskFile, segment: &SegmentHeader, place: u64, file_l
     })
 }
 
-/// Whether any block from `from` on begins with a valid group header that fulfils the condition.
+/// Whether any block from `from` on begins with a valid group header that meets the condition.
 fn any_header(
     file: &dyn DiskFile,
     from: u64,

@@ -1,25 +1,25 @@
-//! Block 0 of a segment: who wrote it, what it begins with, and where the
-//! segments before it ended.
+//! The segment header in block 0: the journal, the first record, and the ends of the
+//! segments before.
 //!
-//! Written once, synced before the segment gets its name, never changed. The CRC
-//! is the block's last four bytes.
+//! Written once, synced before the segment gets its final name, never changed. The CRC is
+//! the block's last four bytes.
 
-use super::block::{BLOCK_LEN, Fields, Filling, is_sealed};
+use super::block::{BLOCK_LEN, BlockWriter, Fields, is_sealed};
 use super::{JournalId, SegmentName, Sequence};
 use crate::reading::UnixNanos;
 use uuid::Uuid;
 
 const MAGIC: [u8; 8] = *b"MTRLSEG\x01";
-/// How segments are written, and the newest format that this program reads. Numbers are
-/// never reused.
+/// The format version of written segments, and the newest one that this program reads.
+/// Numbers are never reused.
 const FORMAT_VERSION: u16 = 1;
 /// Fixed fields, and the CRC.
 const FIXED_LEN: usize = 8 + 2 + 2 + 4 + 16 + 16 + 8 + 8 + 8 + 4;
 const END_LEN: usize = 8 + 8 + 8 + 8;
-/// How many ends fit. One is usual; more only where segments could not be begun.
+/// The maximum number of ends. One is normal; more occur only if segments could not be created.
 pub(super) const ENDS_MAX: usize = (BLOCK_LEN - FIXED_LEN) / END_LEN;
 
-/// Where a segment ended: beyond it nothing was ever acknowledged.
+/// The end of a segment: nothing beyond it was ever acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentEnd {
     pub(super) segment_id: u64,
@@ -30,24 +30,24 @@ pub(super) struct SegmentEnd {
     pub(super) newest_received: UnixNanos,
 }
 
-/// What block 0 says.
+/// The content of block 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) name: SegmentName,
     pub(super) journal: JournalId,
     /// The journal of the record before the first of this segment.
     pub(super) previous_journal: JournalId,
-    /// Random; part of every group header, so that no foreign bytes pass for a group.
+    /// Random; part of every group header, so that foreign bytes are never taken for a group.
     pub(super) salt: u64,
     pub(super) ends: Vec<SegmentEnd>,
 }
 
-/// Why block 0 cannot be used.
+/// Why block 0 is unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeaderFault {
-    /// Not what was written: torn or damaged.
+    /// Torn or damaged.
     Damaged,
-    /// Whole, but only for programs that know this format version.
+    /// Valid, but of a newer format version.
     TooNew { format_version: u16 },
 }
 
@@ -55,10 +55,10 @@ impl SegmentHeader {
     pub(super) fn to_block(&self) -> [u8; BLOCK_LEN] {
         let ends = &self.ends[..self.ends.len().min(ENDS_MAX)];
         let count = u32::try_from(ends.len()).unwrap_or(0);
-        let filling = Filling::<BLOCK_LEN>::new()
+        let writer = BlockWriter::<BLOCK_LEN>::new()
             .put(MAGIC)
             .put(FORMAT_VERSION.to_le_bytes())
-            // The oldest format that a program has to know to read it.
+            // The oldest format version that a reader must know.
             .put(FORMAT_VERSION.to_le_bytes())
             .put(count.to_le_bytes())
             .put(self.journal.0.into_bytes())
@@ -66,10 +66,10 @@ impl SegmentHeader {
             .put(self.name.id.to_le_bytes())
             .put(self.name.first.0.to_le_bytes())
             .put(self.salt.to_le_bytes());
-        ends.iter().fold(filling, put_end).sealed()
+        ends.iter().fold(writer, put_end).sealed()
     }
 
-    /// Reads block 0 of the segment of that name.
+    /// Parses block 0 of the segment with this name.
     pub(super) fn from_block(block: &[u8], name: SegmentName) -> Result<Self, HeaderFault> {
         if block.len() != BLOCK_LEN || !is_sealed(block) {
             return Err(HeaderFault::Damaged);
@@ -87,14 +87,14 @@ impl SegmentHeader {
         parse_body(&mut fields).filter(|header| header.name == name).ok_or(HeaderFault::Damaged)
     }
 
-    /// Where an earlier segment ended, if this header says so.
+    /// The end of an earlier segment, if this header records it.
     pub(super) fn end_of(&self, segment_id: u64) -> Option<SegmentEnd> {
         self.ends.iter().copied().find(|end| end.segment_id == segment_id)
     }
 }
 
-fn put_end(filling: Filling<BLOCK_LEN>, end: &SegmentEnd) -> Filling<BLOCK_LEN> {
-    filling
+fn put_end(writer: BlockWriter<BLOCK_LEN>, end: &SegmentEnd) -> BlockWriter<BLOCK_LEN> {
+    writer
         .put(end.segment_id.to_le_bytes())
         .put(end.offset.to_le_bytes())
         .put(end.next.0.to_le_bytes())

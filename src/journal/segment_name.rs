@@ -1,22 +1,22 @@
-//! The name of a segment file: its id and its first sequence, in one type.
+//! The name of a segment file: its id and its first sequence.
 //!
-//! The first sequence stands in the name so that an open need not look into any
-//! segment but the last to know which records each one holds.
+//! The first sequence is in the name so that an open knows the records of each segment
+//! without reading it.
 
 use super::Sequence;
 use std::fmt;
 
-/// Names one segment. Ordered by id, which is never reused.
+/// The name of a segment. Ordered by id, which is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentName {
-    /// Counts up with every segment of the directory.
+    /// The number of the segment in the directory.
     pub id: u64,
-    /// The first record in it, if it holds any.
+    /// Its first record, if it has any.
     pub first: Sequence,
 }
 
 impl SegmentName {
-    /// The segment of a file's name; strict, so that nothing else in the directory is taken for one.
+    /// Parses a file name; strict, so that no other file is taken for a segment.
     pub(super) fn parse(file_name: &str) -> Option<Self> {
         let (id, first) = file_name.strip_suffix(".seg")?.split_once('-')?;
         Some(Self { id: parse_hex(id)?, first: Sequence(parse_hex(first)?) })

@@ -1,5 +1,4 @@
-//! What can be read of a journal, whether it is open here or only looked into: its
-//! records, the names and limits that they refer to, its segments.
+//! The readable part of a journal, open or inspected: records, names, limits, segments.
 
 use super::catalog::{Catalog, Segment};
 use super::error::ReadError;
@@ -10,20 +9,20 @@ use super::segment_name::SegmentName;
 use crate::reading::{Limits, UnixNanos};
 use std::sync::Arc;
 
-/// A segment, as listings show it.
+/// A segment in a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentSummary {
     /// Its id and first record.
     pub name: SegmentName,
     /// The record after its last.
     pub next: Sequence,
-    /// What it takes on disk.
+    /// Its size on disk.
     pub bytes: u64,
-    /// Its journal, if its header can be read.
+    /// Its journal, if its header is readable.
     pub journal: Option<JournalId>,
 }
 
-/// What can be read of a journal.
+/// The readable part of a journal.
 #[derive(Debug)]
 pub struct View {
     pub(super) catalog: Arc<Catalog>,
@@ -32,13 +31,13 @@ pub struct View {
 }
 
 impl View {
-    /// The oldest record that can be read.
+    /// The oldest readable record.
     #[must_use]
     pub fn oldest(&self) -> Sequence {
         self.catalog.oldest()
     }
 
-    /// The record after the last that can be read.
+    /// The record after the last readable one.
     #[must_use]
     pub fn next(&self) -> Sequence {
         self.catalog.next()
@@ -47,18 +46,18 @@ impl View {
     /// A reader whose first record is `from`.
     ///
     /// # Errors
-    /// A record that retention took, or beyond the next one.
+    /// A record deleted by retention, or beyond the next one.
     pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
         Reader::within(&self.catalog, from)
     }
 
-    /// The name behind a source's number.
+    /// The name of a source's number.
     #[must_use]
     pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
         self.sources.get(id.0).map(|name| name.0)
     }
 
-    /// The limits behind a rule version.
+    /// The limits of a rule version.
     #[must_use]
     pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
         self.rules.get(version.0)
@@ -78,13 +77,13 @@ impl View {
         segments.iter().zip(nexts).map(summary).collect()
     }
 
-    /// The first record, in order of sequence, that was received at `time` or later;
-    /// the next one to come where there is none.
+    /// The first record, in order of sequence, received at `time` or later; the next
+    /// record if there is none.
     ///
     /// # Errors
     /// Damage or a failing disk on the way.
     pub fn first_received_at_or_after(&self, time: UnixNanos) -> Result<Sequence, ReadError> {
-        // Only what is proven to hold nothing so new is passed over unread.
+        // Only segments proven to be older are skipped unread.
         let is_older = |segment: &Segment| self.catalog.newest_received(segment).is_some_and(|newest| newest < time);
         let segments = self.catalog.segments();
         let Some(first) = segments.iter().find(|segment| !is_older(segment)) else { return Ok(self.next()) };

@@ -1,19 +1,19 @@
-//! The one writer: commits groups, rolls segments, and never syncs a handle again
-//! after a sync on it failed.
+//! The writer: commits groups, starts new segments, and never syncs a handle again after
+//! a sync on it failed.
 //!
-//! The synced mark moves, and waiters hear of success, only after the sync of
-//! their group. A segment is under its final name only when its header is durable.
-//! Where the volume has no room for a whole one a smaller one is begun, and what is
-//! kept for replay gives way, before anything is refused.
+//! The synced mark moves, and waiters get a success, only after the sync of their group.
+//! A segment gets its final name only when its header is durable. If the volume has no
+//! room for a whole segment, a smaller one is created, and segments kept for replay are
+//! removed, before anything is refused.
 
 use super::append::Waiters;
 use super::block::{BLOCK, round_up};
 use super::catalog::{Catalog, Segment};
 use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
 use super::options::{SEGMENT_BYTES_LEAST, segment_bytes_for};
-use super::pending::{GroupBuffer, GroupPlace, Pending, Work};
+use super::pending::{GroupBuffer, GroupLocation, Pending, Work};
 use super::recover::Recovered;
-use super::retention::Keeper;
+use super::retention::SegmentRemover;
 use super::segment_header::{ENDS_MAX, SegmentEnd, SegmentHeader};
 use super::share::Shares;
 use super::{AppendError, CommitOutcome, JournalId, SegmentName, Sequence};
@@ -23,17 +23,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// After so long without a record, the last group is proven by a closing one.
+/// The idle time after which a closing group proves the last group.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
-/// So often a group is tried, each time in a new segment, before it is refused.
+/// Attempts to write a group, each in a new segment, before it is refused.
 const WRITES_MAX: u32 = 2;
-/// So long a woken task may take to wake the rest of its group, before the writer does.
+/// The time a woken task may take to wake the rest of its group before the writer does.
 const ASLEEP_MAX: Duration = Duration::from_millis(10);
 
 /// Writes the journal.
 #[derive(Debug)]
 pub(super) struct Writer {
-    keeper: Arc<Keeper>,
+    remover: Arc<SegmentRemover>,
     catalog: Arc<Catalog>,
     shares: Arc<Shares>,
     active: Option<Active>,
@@ -41,9 +41,9 @@ pub(super) struct Writer {
     next_segment_id: u64,
     /// The journal of the last record.
     last_journal: JournalId,
-    /// Ends that no durable header tells yet.
+    /// Segment ends that no durable header records yet.
     ends: Vec<SegmentEnd>,
-    /// Segments without records, to be removed once there is a next one.
+    /// Segments without records, to be removed once the next one exists.
     empty: Vec<SegmentName>,
 }
 
@@ -53,35 +53,35 @@ struct Active {
     segment: Arc<Segment>,
     header: Arc<SegmentHeader>,
     file: Box<dyn DiskFile>,
-    /// Synced up to here.
+    /// The offset up to which it is synced.
     offset: u64,
     newest_received: UnixNanos,
-    /// The last group is not proven by anything after it.
+    /// Whether nothing after the last group proves it.
     is_open: bool,
 }
 
 impl Writer {
-    pub(super) fn new(keeper: Arc<Keeper>, shares: Arc<Shares>, recovered: Recovered) -> Self {
+    pub(super) fn new(remover: Arc<SegmentRemover>, shares: Arc<Shares>, recovered: Recovered) -> Self {
         Self {
             shares,
-            catalog: Arc::clone(&keeper.catalog),
+            catalog: Arc::clone(&remover.catalog),
             active: None,
             next: recovered.next,
             next_segment_id: recovered.next_segment_id,
-            last_journal: recovered.last_journal.unwrap_or(keeper.journal),
+            last_journal: recovered.last_journal.unwrap_or(remover.journal),
             ends: recovered.ends,
             empty: recovered.empty,
-            keeper,
+            remover,
         }
     }
 
-    /// Writes the last group of the previous run again, into a segment of its own.
-    /// The segment gets its name only with the group synced in it: else its header
-    /// would end the old one before a group that is nowhere else.
+    /// Writes the last group of the previous run again, into a segment of its own. The
+    /// segment gets its name only after the group is synced: else its header would end the
+    /// old segment before a group that exists nowhere else.
     pub(super) fn rewrite(&mut self, mut group: GroupBuffer) -> Result<(), AppendError> {
         let bytes = segment_bytes_for(group.bytes_on_disk());
-        if let Err(error) = self.keeper.make_room(bytes) {
-            // These records were acknowledged or may have been: they come before the cap, by a group at most.
+        if let Err(error) = self.remover.make_room(bytes) {
+            // These records may have been acknowledged, so they may exceed the cap, by one group at most.
             tracing::warn!(%error, "the last records of the previous run are written again beyond the cap");
         }
         let mut active = self.create(bytes, bytes, Some(&mut group), &mut 0)?;
@@ -103,15 +103,15 @@ impl Writer {
                     answered.wake_rest();
                     answered = Arc::clone(group.waiters());
                     pending.recycle(group);
-                    if self.shares.is_due(self.keeper.options.clock.monotonic()) {
-                        self.look_at_shares();
+                    if self.shares.is_due(self.remover.options.clock.monotonic()) {
+                        self.update_shares();
                     }
                 }
                 Work::Idle if is_watching => answered.wake_rest(),
                 Work::Idle => {
                     self.close_group();
-                    self.keeper.expire();
-                    self.look_at_shares();
+                    self.remover.expire();
+                    self.update_shares();
                 }
                 Work::Closed => {
                     answered.wake_rest();
@@ -123,20 +123,20 @@ impl Writer {
     }
 
     fn commit_and_answer(&mut self, group: &mut GroupBuffer) {
-        let started = self.keeper.options.clock.monotonic();
+        let started = self.remover.options.clock.monotonic();
         let mut failed_writes = 0;
         let outcome = self.commit(group, &mut failed_writes);
-        (self.keeper.options.observe)(&CommitOutcome {
+        (self.remover.options.on_commit)(&CommitOutcome {
             records: group.count(),
             bytes: group.bytes_on_disk(),
-            duration: self.keeper.options.clock.elapsed(started),
+            duration: self.remover.options.clock.elapsed(started),
             failed_writes,
             ok: outcome.is_ok(),
         });
         group.waiters().resolve(outcome);
     }
 
-    /// Makes a group durable; where its write or sync fails, once more in a new segment.
+    /// Makes a group durable; if its write or sync fails, once more in a new segment.
     fn commit(&mut self, group: &mut GroupBuffer, failed_writes: &mut u32) -> Result<Sequence, AppendError> {
         let first = self.next;
         let mut writes = 0;
@@ -149,7 +149,7 @@ impl Writer {
             if writes == WRITES_MAX {
                 return Err(self.failed(&error));
             }
-            tracing::warn!(%error, "a group could not be written; its segment is given up and the group written to a new one");
+            tracing::warn!(%error, "a group could not be written; it is written again to a new segment");
         }
     }
 
@@ -169,42 +169,42 @@ impl Writer {
         Ok(())
     }
 
-    /// Looks who holds how much of the journal.
-    pub(super) fn look_at_shares(&self) {
-        self.shares.look(&self.keeper.fill(), self.keeper.options.clock.monotonic());
+    /// Updates the shares of the sources.
+    pub(super) fn update_shares(&self) {
+        self.shares.update(&self.remover.fill(), self.remover.options.clock.monotonic());
     }
 
-    /// Proves the last group, so that a start needs not write it again.
+    /// Writes a closing group, so that a start need not write the last group again.
     fn close_group(&mut self) {
         if !self.active.as_ref().is_some_and(|active| active.is_open) {
             return;
         }
         if let Err(error) = self.write(&mut GroupBuffer::empty(Vec::new())) {
-            tracing::warn!(%error, "a closing group could not be written; the segment is given up");
+            tracing::warn!(%error, "a closing group could not be written; the next group starts a new segment");
             self.end_active();
         }
     }
 
-    /// Makes sure that the active segment has room for a group, and for a closing one after it.
+    /// Ensures that the active segment has room for a group and a closing group after it.
     fn ensure_room(&mut self, group_bytes: u64, failed_writes: &mut u32) -> Result<(), AppendError> {
         if self.active.as_ref().is_some_and(|active| active.has_room(group_bytes)) {
             return Ok(());
         }
-        let bytes = self.keeper.options.segment_bytes;
-        self.keeper.make_room(bytes)?;
+        let bytes = self.remover.options.segment_bytes;
+        self.remover.make_room(bytes)?;
         self.end_active();
         let least = bytes.min(segment_bytes_for(round_up(group_bytes)).max(SEGMENT_BYTES_LEAST));
         let active = self.create(bytes, least, None, failed_writes)?;
         self.take_over(active, 0);
-        self.keeper.expire();
+        self.remover.expire();
         Ok(())
     }
 
-    /// Gives the active segment up at its last synced offset.
+    /// Ends the active segment at its last synced offset.
     fn end_active(&mut self) {
         let Some(active) = self.active.take() else { return };
         if self.next == active.header.name.first {
-            // It holds nothing, so its header goes with it, and what that told must be told again.
+            // It is empty and will be removed, so the ends in its header must be recorded again.
             self.ends.clone_from(&active.header.ends);
             self.empty.push(active.header.name);
         } else {
@@ -213,7 +213,7 @@ impl Writer {
         match cut(&*self.catalog.disk, &active.header.name.to_string(), active.offset) {
             Ok(()) => active.segment.set_bytes(active.offset),
             Err(error) => {
-                tracing::warn!(segment = %active.header.name, %error, "cannot give back the room a segment had reserved");
+                tracing::warn!(segment = %active.header.name, %error, "cannot release the reserved room of a segment");
             }
         }
     }
@@ -233,9 +233,9 @@ impl Writer {
         }
     }
 
-    /// A new segment of `bytes`, or where the volume has no room for that of at least
-    /// `least`, durable with its header (and its first group, where given). One that
-    /// could not be written is tried once more.
+    /// Creates a segment of `bytes`, or of at least `least` if the volume has no room,
+    /// durable with its header (and its first group, if given). A failed one is tried once
+    /// more.
     fn create(
         &mut self,
         bytes: u64,
@@ -255,10 +255,10 @@ impl Writer {
                 if writes == WRITES_MAX {
                     return Err(self.failed(&error));
                 }
-                tracing::warn!(%error, "a segment could not be begun; it is tried once more");
+                tracing::warn!(%error, "a segment could not be created; it is tried once more");
             } else if size > least {
                 size = round_up(size / 2).max(least);
-            } else if self.keeper.give_some_way()? {
+            } else if self.remover.try_remove_oldest()? {
                 size = bytes;
             } else {
                 return Err(self.failed(&error));
@@ -268,7 +268,7 @@ impl Writer {
 
     fn try_create(&mut self, bytes: u64, group: Option<&mut GroupBuffer>) -> io::Result<Active> {
         let name = SegmentName { id: self.next_segment_id, first: self.next };
-        // Also after a failure: a half-made segment may turn up again after a crash.
+        // Also after a failure: a partial segment may reappear after a crash.
         self.next_segment_id += 1;
         let made = self.write_new(name, bytes, group);
         if made.is_err() {
@@ -302,11 +302,11 @@ impl Writer {
     }
 
     fn header(&self, name: SegmentName) -> SegmentHeader {
-        // More ends than fit cannot come up: every durable header empties the list, and only ended segments add to it.
+        // More ends than fit cannot occur: every durable header empties the list, and only ended segments add to it.
         debug_assert!(self.ends.len() <= ENDS_MAX);
         SegmentHeader {
             name,
-            journal: self.keeper.journal,
+            journal: self.remover.journal,
             previous_journal: self.last_journal,
             salt: Uuid::new_v4().as_u64_pair().0,
             ends: self.ends.clone(),
@@ -314,7 +314,7 @@ impl Writer {
     }
 
     fn failed(&self, error: &io::Error) -> AppendError {
-        let directory = self.keeper.options.directory.clone();
+        let directory = self.remover.options.directory.clone();
         let detail = error.to_string();
         if is_full(error) {
             AppendError::DiskFull { directory, detail }
@@ -329,9 +329,9 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 impl Active {
-    fn place(&self, first: Sequence) -> GroupPlace {
+    fn place(&self, first: Sequence) -> GroupLocation {
         let header = &self.header;
-        GroupPlace { salt: header.salt, segment_id: header.name.id, offset: self.offset, first }
+        GroupLocation { salt: header.salt, segment_id: header.name.id, offset: self.offset, first }
     }
 
     fn has_room(&self, group_bytes: u64) -> bool {
@@ -344,7 +344,7 @@ impl Active {
     }
 }
 
-/// Fails everybody who still waits when the writer is gone, whatever made it go.
+/// Fails all remaining waiters when the writer ends for any reason.
 struct AbortOnExit<'a>(&'a Pending);
 
 impl Drop for AbortOnExit<'_> {

@@ -1,10 +1,10 @@
-//! The file all of it is kept in: JSON, replaced as a whole and synced.
+//! The file of the versions: JSON, replaced as a whole and synced.
 //!
-//! A missing file is a first start. One that cannot be read is kept beside as
-//! `meters.json.damaged` and begun anew, but not as on a first start: what the stores
-//! have of the time before stands, and every meter gets a version from now on.
+//! A missing file is a first start. An unreadable file is copied to
+//! `meters.json.damaged` and replaced. Unlike after a first start, the versions that the
+//! stores already hold stay, and every meter gets a version from now on.
 
-use super::known::{Known, Meter};
+use super::history::{Meter, VersionHistory};
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::{Description, Version};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// The file's name in the data directory.
 pub(super) const FILE: &str = "meters.json";
-/// A longer file is not ours: room for all meters with some versions each.
+/// The largest file accepted: room for all meters with some versions each.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Times are nanoseconds since 1970 UTC.
@@ -62,52 +62,51 @@ impl StoredVersion {
     }
 }
 
-fn to_bytes(known: &Known) -> Vec<u8> {
+fn to_bytes(history: &VersionHistory) -> Vec<u8> {
     let versions = |meter: &Meter| meter.versions.iter().map(StoredVersion::of).collect();
-    let meters = known.meters.iter().map(|(id, meter)| (id.uuid(), versions(meter))).collect();
-    // Only maps with keys that are no text could fail, and there are none.
-    serde_json::to_vec(&Stored { unknown_from: known.unknown_from.0, meters }).unwrap_or_default()
+    let meters = history.meters.iter().map(|(id, meter)| (id.uuid(), versions(meter))).collect();
+    // Only maps with non-text keys could fail, and there are none.
+    serde_json::to_vec(&Stored { unknown_from: history.unknown_from.0, meters }).unwrap_or_default()
 }
 
-fn from_bytes(bytes: &[u8], now: UnixNanos) -> io::Result<Known> {
+fn from_bytes(bytes: &[u8], now: UnixNanos) -> io::Result<VersionHistory> {
     let stored: Stored = serde_json::from_slice(bytes)?;
-    let mut known = Known::new(UnixNanos(stored.unknown_from));
+    let mut history = VersionHistory::new(UnixNanos(stored.unknown_from));
     for (id, versions) in stored.meters {
         if versions.is_empty() {
-            return Err(io::Error::other("a meter in it has no version"));
+            return Err(io::Error::other("it has a meter without a version"));
         }
         let versions = versions.into_iter().map(|version| version.version(id)).collect();
-        known.meters.insert(MeterId::from(id), Meter { named: now, versions });
+        history.meters.insert(MeterId::from(id), Meter { named: now, versions });
     }
-    Ok(known)
+    Ok(history)
 }
 
-/// What is stored; nothing on a first start, and what follows from its loss where it
-/// cannot be read.
-pub(super) fn read_or_begin_anew(file: &Path, now: UnixNanos) -> Known {
+/// The stored history: empty on a first start; starting at `now` if the file cannot be read.
+pub(super) fn read_or_start_empty(file: &Path, now: UnixNanos) -> VersionHistory {
     let error = match load(file, now) {
-        Ok(known) => return known.unwrap_or_else(|| Known::new(UnixNanos(0))),
+        Ok(history) => return history.unwrap_or_else(|| VersionHistory::new(UnixNanos(0))),
         Err(error) => error,
     };
     tracing::warn!(
         file = %file.display(), %error,
-        "what was described of the meters cannot be read; it is kept beside, and they are described anew from now on"
+        "the meters' descriptions cannot be read; the file is kept as meters.json.damaged, and new versions start now"
     );
-    let known = Known::new(now);
-    // The copy first: at no moment is the file missing, which would be a first start.
-    let begun = fs::copy(file, file.with_extension("json.damaged")).and_then(|_| write(file, &known));
+    let history = VersionHistory::new(now);
+    // Copy, not rename: a kill in between must not leave a missing file, which is a first start.
+    let begun = fs::copy(file, file.with_extension("json.damaged")).and_then(|_| write(file, &history));
     if let Err(error) = begun {
-        tracing::warn!(file = %file.display(), %error, "that cannot be stored yet; it is tried again");
+        tracing::warn!(file = %file.display(), %error, "the new file cannot be written yet; it is tried again");
     }
-    known
+    history
 }
 
-fn load(file: &Path, now: UnixNanos) -> io::Result<Option<Known>> {
+fn load(file: &Path, now: UnixNanos) -> io::Result<Option<VersionHistory>> {
     let bytes = read_at_most(file, FILE_BYTES_MAX)?;
     bytes.map(|bytes| from_bytes(&bytes, now)).transpose()
 }
 
-/// Replaces the file. When this returns it is on disk.
-pub(super) fn write(file: &Path, known: &Known) -> io::Result<()> {
-    replace(file, &to_bytes(known), Rights::PRIVATE)
+/// Replaces the file; synced on return.
+pub(super) fn write(file: &Path, history: &VersionHistory) -> io::Result<()> {
+    replace(file, &to_bytes(history), Rights::PRIVATE)
 }

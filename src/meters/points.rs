@@ -1,6 +1,7 @@
-//! Which meters measure at the same place, one after the other.
+//! The configured metering points: meters that measure at the same place, one after
+//! the other.
 //!
-//! Invariant: a meter belongs to one point at most.
+//! Invariant: a meter belongs to at most one point.
 
 use crate::reading::MeterId;
 use std::collections::BTreeMap;
@@ -10,10 +11,10 @@ use std::collections::BTreeMap;
 pub struct Points(BTreeMap<MeterId, String>);
 
 impl Points {
-    /// Puts a meter at a point.
+    /// Assigns a meter to a point.
     ///
     /// # Errors
-    /// The point where it is already.
+    /// The point that it is already assigned to.
     pub fn put(&mut self, meter: MeterId, point: &str) -> Result<(), String> {
         match self.0.get(&meter) {
             Some(there) => Err(there.clone()),
@@ -24,19 +25,19 @@ impl Points {
         }
     }
 
-    /// The meter's point: itself, where nothing is configured.
+    /// The meter's point: the meter's id if none is configured.
     #[must_use]
     pub fn of(&self, meter: MeterId) -> String {
         self.0.get(&meter).cloned().unwrap_or_else(|| meter.to_string())
     }
 
-    /// Whether no meter is put anywhere.
+    /// Whether no point is configured.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The meters that are put at a point.
+    /// The meters with a configured point.
     pub(super) fn meters(&self) -> impl Iterator<Item = MeterId> {
         self.0.keys().copied()
     }

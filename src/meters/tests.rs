@@ -1,8 +1,8 @@
-//! Versions: what makes one, what does not, and what a kill at any moment leaves.
+//! Versions: which changes make one, and the effect of a kill at any moment.
 
-use super::known::{METERS_MAX, VERSIONS_MAX};
+use super::history::{METERS_MAX, VERSIONS_MAX};
 use super::*;
-use crate::wire::meters::{Named, Version, versions};
+use crate::wire::meters::{VendorCode, Version, versions};
 use proptest::prelude::*;
 use std::fs;
 use std::time::Duration;
@@ -28,23 +28,23 @@ fn description(name: &str, serial: &str) -> Description {
         name: name.to_owned(),
         serial: serial.to_owned(),
         vendor: "smart-me".to_owned(),
-        family: Named { number: 12, name: "three-phase".to_owned() },
+        family: VendorCode { number: 12, name: "three-phase".to_owned() },
         ..Description::default()
     }
 }
 
-fn told_of(told: &[(u128, &str, &str)]) -> impl Iterator<Item = (MeterId, Description)> {
-    told.iter().map(|(meter, name, serial)| (id(*meter), description(name, serial)))
+fn descriptions(list: &[(u128, &str, &str)]) -> impl Iterator<Item = (MeterId, Description)> {
+    list.iter().map(|(meter, name, serial)| (id(*meter), description(name, serial)))
 }
 
-/// A data directory with what was recorded from it.
-struct Stand {
+/// A data directory, and the versions recorded from it.
+struct Setup {
     directory: TempDir,
     meters: Meters,
     recorded: Vec<Version>,
 }
 
-impl Stand {
+impl Setup {
     fn new() -> Self {
         Self::with(Points::default())
     }
@@ -59,25 +59,27 @@ impl Stand {
         self.meters = Meters::open(self.directory.path(), points, now);
     }
 
-    fn tell(&mut self, source: &str, told: &[(u128, &str, &str)], now: UnixNanos) -> Vec<Version> {
+    fn describe(&mut self, source: &str, list: &[(u128, &str, &str)], now: UnixNanos) -> Vec<Version> {
         let mut new = Vec::new();
         let record = |body: &[u8]| {
             new.extend(versions(body).unwrap());
             Ok(())
         };
-        self.meters.describe(source, told_of(told), now, record).unwrap();
+        self.meters.describe(source, descriptions(list), now, record).unwrap();
         self.recorded.extend(new.clone());
         new
     }
 
-    /// The same, but ingest takes nothing.
-    fn tell_in_vain(&mut self, told: &[(u128, &str, &str)], now: UnixNanos) {
-        let refused =
-            self.meters.describe("acme", told_of(told), now, |_| Err("the journal is full".to_owned())).unwrap_err();
+    /// The same, but ingest refuses the record.
+    fn describe_refused(&mut self, list: &[(u128, &str, &str)], now: UnixNanos) {
+        let refused = self
+            .meters
+            .describe("acme", descriptions(list), now, |_| Err("the journal is full".to_owned()))
+            .unwrap_err();
         assert!(refused.to_string().contains("the journal is full"), "{refused}");
     }
 
-    /// What a store has that puts every version in the place of the one with its key.
+    /// The content of a store that replaces versions by key.
     fn stored(&self) -> Vec<Version> {
         let mut stored = std::collections::BTreeMap::new();
         for version in &self.recorded {
@@ -94,9 +96,9 @@ fn outline(versions: &[Version]) -> Vec<(i64, Option<i64>, &str)> {
 }
 
 #[test]
-fn the_first_version_holds_from_as_far_back_as_there_is_data() {
-    let mut stand = Stand::new();
-    let new = stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
+fn the_first_version_is_valid_from_1970() {
+    let mut setup = Setup::new();
+    let new = setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
     assert_eq!(outline(&new), [(0, None, "Cellar")]);
     assert_eq!(new[0].source, "acme");
     assert_eq!(new[0].metering_point, id(1).to_string());
@@ -104,185 +106,185 @@ fn the_first_version_holds_from_as_far_back_as_there_is_data() {
 
 #[test]
 fn another_name_or_serial_number_closes_a_version_and_opens_one() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    let new = stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    let new = setup.describe("acme", &[(1, "Attic", "63-1")], minutes(10));
     assert_eq!(outline(&new), [(0, Some(minutes(10).0), "Cellar"), (minutes(10).0, None, "Attic")]);
-    let new = stand.tell("acme", &[(1, "Attic", "63-2")], minutes(20));
+    let new = setup.describe("acme", &[(1, "Attic", "63-2")], minutes(20));
     assert_eq!(outline(&new), [(minutes(10).0, Some(minutes(20).0), "Attic"), (minutes(20).0, None, "Attic")]);
     assert_eq!((new[0].description.serial.as_str(), new[1].description.serial.as_str()), ("63-1", "63-2"));
-    assert_eq!(stand.stored().len(), 3);
+    assert_eq!(setup.stored().len(), 3);
 }
 
 #[test]
 fn nothing_is_recorded_while_nothing_changes() {
-    let mut stand = Stand::new();
-    let told: &[_] = &[(1, "Cellar", "63-1")];
-    stand.tell("acme", told, minutes(0));
+    let mut setup = Setup::new();
+    let list: &[_] = &[(1, "Cellar", "63-1")];
+    setup.describe("acme", list, minutes(0));
     for hour in 1..100 {
-        assert_eq!(stand.tell("acme", told, minutes(60 * hour)), [], "{hour}");
+        assert_eq!(setup.describe("acme", list, minutes(60 * hour)), [], "{hour}");
     }
 }
 
 #[test]
 fn a_meter_that_vanished_and_came_back_as_it_was_makes_no_version() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(0));
-    assert_eq!(stand.tell("acme", &[(2, "Attic", "63-2")], minutes(70)), []);
-    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(100)), []);
-    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(110));
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(0));
+    assert_eq!(setup.describe("acme", &[(2, "Attic", "63-2")], minutes(70)), []);
+    assert_eq!(setup.describe("acme", &[(1, "Cellar", "63-1"), (2, "Attic", "63-2")], minutes(100)), []);
+    let new = setup.describe("acme", &[(1, "Roof", "63-1")], minutes(110));
     assert_eq!(outline(&new), [(0, Some(minutes(110).0), "Cellar"), (minutes(110).0, None, "Roof")]);
 }
 
 #[test]
 fn a_kill_between_the_file_and_the_journal_repeats_the_same_versions() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    stand.tell_in_vain(&[(1, "Attic", "63-1")], minutes(10));
-    stand.restart(Points::default(), minutes(20));
-    let new = stand.tell("acme", &[(1, "Attic", "63-1")], minutes(20));
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    setup.describe_refused(&[(1, "Attic", "63-1")], minutes(10));
+    setup.restart(Points::default(), minutes(20));
+    let new = setup.describe("acme", &[(1, "Attic", "63-1")], minutes(20));
     assert_eq!(outline(&new), [(0, Some(minutes(10).0), "Cellar"), (minutes(10).0, None, "Attic")]);
-    assert_eq!(stand.tell("acme", &[(1, "Attic", "63-1")], minutes(21)), []);
-    assert_eq!(stand.stored().len(), 2, "one change, two versions");
+    assert_eq!(setup.describe("acme", &[(1, "Attic", "63-1")], minutes(21)), []);
+    assert_eq!(setup.stored().len(), 2, "one change, two versions");
 }
 
 #[test]
 fn a_start_records_all_versions_again_as_they_were() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1"), (2, "Roof", "63-2")], minutes(0));
-    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
-    let stored = stand.stored();
-    stand.restart(Points::default(), minutes(20));
-    assert_eq!(stand.tell("acme", &[(1, "Attic", "63-1")], minutes(20)), stored);
-    assert_eq!(stand.tell("acme", &[(1, "Attic", "63-1")], minutes(21)), []);
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1"), (2, "Roof", "63-2")], minutes(0));
+    setup.describe("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let stored = setup.stored();
+    setup.restart(Points::default(), minutes(20));
+    assert_eq!(setup.describe("acme", &[(1, "Attic", "63-1")], minutes(20)), stored);
+    assert_eq!(setup.describe("acme", &[(1, "Attic", "63-1")], minutes(21)), []);
 }
 
 #[test]
-fn nothing_new_is_decided_before_what_waits_is_recorded() {
-    let mut stand = Stand::new();
-    stand.tell_in_vain(&[(1, "Cellar", "63-1")], minutes(0));
-    stand.tell_in_vain(&[(1, "Attic", "63-1")], minutes(1));
-    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(2));
+fn no_new_version_is_made_before_the_pending_ones_are_recorded() {
+    let mut setup = Setup::new();
+    setup.describe_refused(&[(1, "Cellar", "63-1")], minutes(0));
+    setup.describe_refused(&[(1, "Attic", "63-1")], minutes(1));
+    let new = setup.describe("acme", &[(1, "Roof", "63-1")], minutes(2));
     let changed = minutes(2).0;
     assert_eq!(outline(&new), [(0, None, "Cellar"), (0, Some(changed), "Cellar"), (changed, None, "Roof")]);
 }
 
 #[test]
-fn after_a_damaged_file_what_was_described_before_stands_and_all_is_described_from_now_on() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
-    let file = stand.directory.path().join("meters.json");
+fn after_a_damaged_file_old_versions_stay_and_all_meters_get_new_ones_from_now_on() {
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    setup.describe("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let file = setup.directory.path().join("meters.json");
     fs::write(&file, b"{\"unknown").unwrap();
-    stand.restart(Points::default(), minutes(20));
-    // Also where it is killed before anything was told.
-    stand.restart(Points::default(), minutes(25));
-    let new = stand.tell("acme", &[(1, "Roof", "63-1"), (2, "New", "63-2")], minutes(30));
+    setup.restart(Points::default(), minutes(20));
+    // Also after a kill before the first description.
+    setup.restart(Points::default(), minutes(25));
+    let new = setup.describe("acme", &[(1, "Roof", "63-1"), (2, "New", "63-2")], minutes(30));
     assert_eq!(outline(&new), [(minutes(20).0, None, "Roof"), (minutes(20).0, None, "New")]);
-    let kept = fs::read(stand.directory.path().join("meters.json.damaged")).unwrap();
+    let kept = fs::read(setup.directory.path().join("meters.json.damaged")).unwrap();
     assert_eq!(kept, b"{\"unknown");
-    let stored = stand.stored();
+    let stored = setup.stored();
     let names: Vec<_> = outline(&stored).into_iter().map(|(_, _, name)| name).collect();
     assert_eq!(names, ["Cellar", "Attic", "Roof", "New"]);
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_said_and_nothing_is_recorded() {
-    let mut stand = Stand::new();
-    fs::create_dir(stand.directory.path().join("meters.json.new")).unwrap();
-    let told = [(id(1), description("Cellar", "63-1"))];
-    let error = stand.meters.describe("acme", told, minutes(0), |_| panic!("not on disk yet")).unwrap_err();
+fn without_a_writable_file_nothing_is_recorded() {
+    let mut setup = Setup::new();
+    fs::create_dir(setup.directory.path().join("meters.json.new")).unwrap();
+    let list = [(id(1), description("Cellar", "63-1"))];
+    let error = setup.meters.describe("acme", list, minutes(0), |_| panic!("not on disk yet")).unwrap_err();
     assert!(matches!(error, DescribeError::File { .. }) && error.to_string().contains("meters.json"), "{error}");
-    fs::remove_dir(stand.directory.path().join("meters.json.new")).unwrap();
-    assert_eq!(outline(&stand.tell("acme", &[], minutes(1))), [(0, None, "Cellar")]);
+    fs::remove_dir(setup.directory.path().join("meters.json.new")).unwrap();
+    assert_eq!(outline(&setup.describe("acme", &[], minutes(1))), [(0, None, "Cellar")]);
 }
 
 #[test]
-fn a_metering_point_is_told_of_every_version_also_of_meters_that_are_listed_no_more() {
+fn every_version_gets_the_metering_point_also_of_meters_no_longer_listed() {
     let mut points = Points::default();
     points.put(id(1), "house-1").unwrap();
     points.put(id(2), "house-1").unwrap();
     points.put(id(3), "house-2").unwrap();
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
-    stand.restart(points.clone(), minutes(20));
-    let new = stand.tell("acme", &[], minutes(20));
-    // Those that nobody ever listed are described by their point alone, and completed.
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    setup.describe("acme", &[(1, "Attic", "63-1")], minutes(10));
+    setup.restart(points.clone(), minutes(20));
+    let new = setup.describe("acme", &[], minutes(20));
+    // Meters never listed get a version with only the point, completed later.
     let changed = minutes(10).0;
     assert_eq!(outline(&new), [(0, Some(changed), "Cellar"), (changed, None, "Attic"), (0, None, ""), (0, None, "")]);
     let placed: Vec<_> = new.iter().map(|version| version.metering_point.as_str()).collect();
     assert_eq!(placed, ["house-1", "house-1", "house-1", "house-2"]);
-    let new = stand.tell("acme", &[(2, "Exchanged", "63-9")], minutes(30));
+    let new = setup.describe("acme", &[(2, "Exchanged", "63-9")], minutes(30));
     assert_eq!(outline(&new), [(0, None, "Exchanged")]);
     assert_eq!(new[0].metering_point, "house-1");
     assert_eq!(points.put(id(1), "house-3"), Err("house-1".to_owned()));
 }
 
 #[test]
-fn a_gateway_that_is_not_told_for_once_is_as_it_was() {
-    let stand = Stand::new();
-    let tell = |gateway: &str, now: UnixNanos| {
+fn a_gateway_missing_once_is_unchanged() {
+    let setup = Setup::new();
+    let describe = |gateway: &str, now: UnixNanos| {
         let description = Description { gateway: gateway.to_owned(), ..description("Water", "7") };
         let mut new = Vec::new();
         let record = |body: &[u8]| {
             new.extend(versions(body).unwrap());
             Ok(())
         };
-        stand.meters.describe("acme", [(id(1), description)], now, record).unwrap();
+        setup.meters.describe("acme", [(id(1), description)], now, record).unwrap();
         new
     };
-    tell("cellar", minutes(0));
-    assert_eq!(tell("", minutes(1)), []);
-    let new = tell("attic", minutes(2));
+    describe("cellar", minutes(0));
+    assert_eq!(describe("", minutes(1)), []);
+    let new = describe("attic", minutes(2));
     assert_eq!((new.len(), new[1].description.gateway.as_str()), (2, "attic"));
 }
 
 #[test]
 fn two_accounts_that_see_one_meter_do_not_describe_it_in_turns() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    assert_eq!(stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(1)), []);
-    assert_eq!(stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(60)), []);
-    assert_eq!(stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(24 * 60)), []);
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    assert_eq!(setup.describe("partner", &[(1, "Customer 7", "63-1")], minutes(1)), []);
+    assert_eq!(setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(60)), []);
+    assert_eq!(setup.describe("partner", &[(1, "Customer 7", "63-1")], minutes(24 * 60)), []);
     // Also after a start, which counts as named.
-    stand.restart(Points::default(), minutes(30 * 24 * 60));
-    let again = stand.tell("partner", &[(1, "Customer 7", "63-1")], minutes(30 * 24 * 60 + 1));
+    setup.restart(Points::default(), minutes(30 * 24 * 60));
+    let again = setup.describe("partner", &[(1, "Customer 7", "63-1")], minutes(30 * 24 * 60 + 1));
     assert_eq!(outline(&again), [(0, None, "Cellar")]);
     let day_later = minutes(31 * 24 * 60);
-    let new = stand.tell("partner", &[(1, "Customer 7", "63-1")], day_later);
+    let new = setup.describe("partner", &[(1, "Customer 7", "63-1")], day_later);
     assert_eq!(outline(&new), [(0, Some(day_later.0), "Cellar"), (day_later.0, None, "Customer 7")]);
 }
 
 #[test]
 fn a_clock_that_goes_back_makes_no_version_that_ends_before_it_begins() {
-    let mut stand = Stand::new();
-    stand.tell("acme", &[(1, "Cellar", "63-1")], minutes(0));
-    stand.tell("acme", &[(1, "Attic", "63-1")], minutes(10));
-    let new = stand.tell("acme", &[(1, "Roof", "63-1")], minutes(5));
+    let mut setup = Setup::new();
+    setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));
+    setup.describe("acme", &[(1, "Attic", "63-1")], minutes(10));
+    let new = setup.describe("acme", &[(1, "Roof", "63-1")], minutes(5));
     let at = minutes(10).0 + 1;
     assert_eq!(outline(&new), [(minutes(10).0, Some(at), "Attic"), (at, None, "Roof")]);
 }
 
 #[test]
-fn meters_and_versions_and_texts_are_bounded_and_who_was_not_listed_for_a_month_gives_way() {
-    let mut stand = Stand::new();
+fn meters_versions_and_texts_are_bounded_and_meters_not_listed_for_a_month_are_dropped() {
+    let mut setup = Setup::new();
     let long = "é".repeat(TEXT_CHARS_MAX + 5);
     let all: Vec<_> = (1..=METERS_MAX as u128).map(|meter| (meter, long.as_str(), "63")).collect();
-    let new = stand.tell("acme", &all, minutes(0));
+    let new = setup.describe("acme", &all, minutes(0));
     assert_eq!(new[0].description.name.chars().count(), TEXT_CHARS_MAX);
-    assert_eq!(stand.tell("acme", &[(99, "One more", "63")], minutes(1)), []);
+    assert_eq!(setup.describe("acme", &[(99, "One more", "63")], minutes(1)), []);
     for minute in 2..20 {
         let name = minute.to_string();
-        stand.tell("acme", &[(1, &name, "63")], minutes(minute));
+        setup.describe("acme", &[(1, &name, "63")], minutes(minute));
     }
-    let known = stand.meters.0.known.lock().meters[&id(1)].versions.len();
-    assert_eq!(known, VERSIONS_MAX);
-    let month_later = after(known::FORGOTTEN_AFTER + Duration::from_mins(5));
-    let new = stand.tell("acme", &[(99, "One more", "63")], month_later);
+    let history = setup.meters.0.history.lock().meters[&id(1)].versions.len();
+    assert_eq!(history, VERSIONS_MAX);
+    let month_later = after(history::FORGOTTEN_AFTER + Duration::from_mins(5));
+    let new = setup.describe("acme", &[(99, "One more", "63")], month_later);
     assert_eq!(outline(&new), [(0, None, "One more")]);
-    // Who was forgotten has versions in the stores already, which must stand.
-    let new = stand.tell("acme", &[(2, "Back", "63")], after(known::FORGOTTEN_AFTER * 2));
+    // A dropped meter has versions in the stores already, which must stay.
+    let new = setup.describe("acme", &[(2, "Back", "63")], after(history::FORGOTTEN_AFTER * 2));
     assert_eq!(outline(&new), [(month_later.0, None, "Back")]);
 }
 
@@ -290,35 +292,35 @@ proptest! {
     // Each step syncs a file.
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Whatever is told, with refusals and restarts between: of each meter one version
-    /// holds, none overlaps another, and a store says at any time what was told then.
+    /// With any descriptions, refusals and restarts: each meter has one valid version, none
+    /// overlaps another, and a store has the description of each time.
     #[test]
     fn versions_follow_each_other_without_a_gap(
         steps in prop::collection::vec((0_u8..3, "[ab]", any::<bool>(), any::<bool>()), 1..20)
     ) {
-        let mut stand = Stand::new();
+        let mut setup = Setup::new();
         for (minute, (meter, name, is_refused, is_restart)) in (0..).zip(steps) {
-            let told: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
-            let is_refused = is_refused && !stand.meters.0.known.lock().meters.is_empty();
-            let describe = |stand: &Stand, taken: bool| {
+            let list: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
+            let is_refused = is_refused && !setup.meters.0.history.lock().meters.is_empty();
+            let describe = |setup: &Setup, taken: bool| {
                 let mut new = Vec::new();
                 let record = |body: &[u8]| {
                     if !taken { return Err("no".to_owned()) }
                     new.extend(versions(body).unwrap());
                     Ok(())
                 };
-                stand.meters.describe("acme", told_of(told), minutes(minute), record).ok();
+                setup.meters.describe("acme", descriptions(list), minutes(minute), record).ok();
                 new
             };
-            let new = describe(&stand, !is_refused);
-            stand.recorded.extend(new);
+            let new = describe(&setup, !is_refused);
+            setup.recorded.extend(new);
             if is_restart {
-                stand.restart(Points::default(), minutes(minute));
+                setup.restart(Points::default(), minutes(minute));
             }
         }
-        stand.tell("acme", &[], minutes(1000));
-        prop_assert_eq!(stand.tell("acme", &[], minutes(1001)), []);
-        let stored = stand.stored();
+        setup.describe("acme", &[], minutes(1000));
+        prop_assert_eq!(setup.describe("acme", &[], minutes(1001)), []);
+        let stored = setup.stored();
         for pair in stored.windows(2) {
             if pair[0].meter == pair[1].meter {
                 prop_assert_eq!(pair[0].valid_to, Some(pair[1].valid_from));
@@ -333,10 +335,10 @@ proptest! {
     #[test]
     fn no_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), text in "\\PC{0,64}") {
         for bytes in [bytes, text.into_bytes()] {
-            let mut stand = Stand::new();
-            fs::write(stand.directory.path().join("meters.json"), bytes).unwrap();
-            stand.restart(Points::default(), minutes(1));
-            prop_assert_eq!(stand.tell("acme", &[(1, "Cellar", "63")], minutes(2)).len(), 1);
+            let mut setup = Setup::new();
+            fs::write(setup.directory.path().join("meters.json"), bytes).unwrap();
+            setup.restart(Points::default(), minutes(1));
+            prop_assert_eq!(setup.describe("acme", &[(1, "Cellar", "63")], minutes(2)).len(), 1);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is unusual about a sample, one bit each.
+//! Flags of a sample: one bit for each unusual property.
 
 use std::fmt;
 use std::ops::BitOr;
@@ -11,9 +11,9 @@ pub struct Flags(u16);
 impl Flags {
     /// Nothing unusual.
     pub const NONE: Self = Self(0);
-    /// The meter sent no time; the receive time stands in.
+    /// The meter sent no time; the receive time is used instead.
     pub const TIME_IS_RECEIVE_TIME: Self = Self(1);
-    /// The time was marked as local wall-clock digits.
+    /// The sender marked the time as local wall-clock time.
     pub const LOCAL_TIME: Self = Self(1 << 1);
     /// The vendor reported a status other than OK.
     pub const STATUS_NOT_OK: Self = Self(1 << 2);
@@ -34,13 +34,13 @@ impl Flags {
         (Self::TEST, "test"),
     ];
 
-    /// The bits as stored; below 2^15, so that a signed 16-bit column holds them.
+    /// The stored bits; below 2^15, so that a signed 16-bit column holds them.
     #[must_use]
     pub fn bits(self) -> u16 {
         self.0
     }
 
-    /// The flags of stored bits; bits beyond those that are stored are dropped.
+    /// The flags of stored bits; bits from 2^15 on are dropped.
     #[must_use]
     pub fn of_bits(bits: u64) -> Self {
         Self(u16::try_from(bits & 0x7fff).unwrap_or(0))

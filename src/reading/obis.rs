@@ -1,7 +1,7 @@
-//! OBIS codes: which register of a meter a value is of (IEC 62056-6-1).
+//! OBIS codes: they name the register that a value belongs to (IEC 62056-6-1).
 //!
-//! Knows no code in particular (that is `registry`) and keeps unknown ones as
-//! they are: every six bytes are a code. What is printed is read back the same.
+//! Knows no particular code (see `registry`). All six-byte codes are kept,
+//! known or not. Parsing a printed code returns the same code.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,25 +10,25 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Obis(pub [u8; 6]);
 
-/// A text that is no OBIS code.
+/// A text that is not an OBIS code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is no OBIS code: write it as 1-0:1.8.0*255, 1-0:1.8.0, 1.8.0 (electricity, channel 0) or 0100010800ff, \
+    "'{0}' is not an OBIS code: write it as 1-0:1.8.0*255, 1-0:1.8.0, 1.8.0 (electricity, channel 0) or 0100010800ff, \
      each group from 0 to 255"
 )]
 pub struct ObisFormatError(pub String);
 
-/// The medium and channel of a code that names none: electricity, no channel.
+/// The default medium and channel: electricity, no channel.
 const A_B_DEFAULT: (u8, u8) = (1, 0);
-/// The billing period of a code that names none: the current values.
+/// The default billing period: the current values.
 const F_DEFAULT: u8 = 255;
 
 impl FromStr for Obis {
     type Err = ObisFormatError;
 
-    /// Reads the usual forms: `1-0:1.8.0*255`, `1-0:1.8.0`, `1.8.0*255`, `1.8.0`, the
+    /// Parses the common forms: `1-0:1.8.0*255`, `1-0:1.8.0`, `1.8.0*255`, `1.8.0`, the
     /// last group also as `.255`, six groups as `1.0.1.8.0.255`, and twelve
-    /// hexadecimal digits. Blanks around it are ignored.
+    /// hexadecimal digits. Surrounding blanks are ignored.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
         from_hex(trimmed).or_else(|| from_groups(trimmed)).map(Self).ok_or_else(|| ObisFormatError(text.to_owned()))
@@ -76,7 +76,7 @@ fn group(text: &str) -> Option<u8> {
 }
 
 impl fmt::Display for Obis {
-    /// In full, always `A-B:C.D.E*F`.
+    /// The full form `A-B:C.D.E*F`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
         write!(f, "{a}-{b}:{c}.{d}.{e}*{g}")

@@ -1,17 +1,16 @@
-//! The registry of OBIS codes: what a register is called, its unit, how its values
-//! are to be read.
+//! The registry of OBIS codes: the name, unit and kind of each register.
 //!
-//! One pure lookup, [`entry`]: listed codes from a table, electricity codes from
-//! the grid of quantity, phase and measure in `electricity`. A code that is not
-//! here is stored all the same, as it came, its unit unknown.
+//! [`entry`] is a pure lookup: listed codes come from a table, electricity codes
+//! from the grid of quantity, phase and measure in `electricity`. An unknown code
+//! is stored unchanged, with an unknown unit.
 //!
-//! Units of smart-me's webhook: the vendor's text calls its sample of 1.8.0 mWh;
-//! two receivers in use and the numbers themselves say Wh (and W, V, A), which is
-//! what is taken here. For heat, cold and water nothing is known, so neither is
-//! their unit; what is read of them by the REST API is in Wh and m3.
+//! Units of smart-me's webhook: the vendor's documentation gives its sample of 1.8.0
+//! in mWh; two receivers in use and the values themselves show Wh (and W, V, A), so
+//! this is used here. For heat, cold and water the webhook's units are unknown. The
+//! values that the REST API gives for them are in Wh and m3.
 //!
-//! What that API gives and no published code stands for has codes of OBIS's range for
-//! manufacturers (C from 128 on).
+//! Values of that API without a published code get codes in OBIS's manufacturer
+//! range (C from 128 on).
 
 mod electricity;
 mod quantity;
@@ -22,25 +21,25 @@ pub use quantity::{Kind, Unit};
 use super::obis::Obis;
 use std::fmt;
 
-/// What is known of a register.
+/// The properties of a register.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
     /// The register.
     pub code: Obis,
-    /// What it is, in plain words.
+    /// Its name in plain words.
     pub name: Name,
     /// The unit its values are stored in.
     pub unit: Unit,
-    /// How its values are to be read.
+    /// How to interpret its values.
     pub kind: Kind,
 }
 
-/// A register's name; text only when printed.
+/// A register's name; formatted only when printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
-    /// Of a listed code.
+    /// The name of a listed code.
     Listed(&'static str),
-    /// Of an electricity code.
+    /// An electricity register, named by its parts.
     Electricity(Register),
 }
 
@@ -53,7 +52,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// What is known of a code, if anything.
+/// The entry of a code, if it is known.
 #[must_use]
 pub fn entry(code: Obis) -> Option<Entry> {
     match LISTED.binary_search_by_key(&code, |entry| entry.code) {
@@ -65,7 +64,7 @@ pub fn entry(code: Obis) -> Option<Entry> {
     }
 }
 
-/// Codes outside the grid of electricity, in the order of their bytes.
+/// Codes outside the electricity grid, sorted by their bytes.
 const LISTED: [Entry; 32] = [
     listed([0, 0, 128, 1, 0, 255], "temperature", Unit::DegreeCelsius, Kind::Gauge),
     listed([0, 0, 128, 2, 0, 255], "flow rate", Unit::CubicMetrePerHour, Kind::Gauge),
@@ -76,9 +75,9 @@ const LISTED: [Entry; 32] = [
     listed([0, 0, 128, 6, 1, 255], "digital input 1", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 6, 2, 255], "digital input 2", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 7, 0, 255], "switch", Unit::One, Kind::Gauge),
-    listed([0, 0, 128, 8, 0, 255], "energy, medium not told", Unit::WattHour, Kind::Gauge),
-    listed([0, 0, 128, 9, 0, 255], "volume, medium not told", Unit::CubicMetre, Kind::Gauge),
-    listed([0, 0, 128, 10, 0, 255], "power of a meter not for electricity", Unit::Watt, Kind::Gauge),
+    listed([0, 0, 128, 8, 0, 255], "energy, medium unknown", Unit::WattHour, Kind::Gauge),
+    listed([0, 0, 128, 9, 0, 255], "volume, medium unknown", Unit::CubicMetre, Kind::Gauge),
+    listed([0, 0, 128, 10, 0, 255], "power of a non-electricity meter", Unit::Watt, Kind::Gauge),
     listed([1, 0, 90, 7, 0, 255], "current, sum of the phases", Unit::Ampere, Kind::Gauge),
     listed([1, 0, 91, 7, 0, 255], "current N", Unit::Ampere, Kind::Gauge),
     listed([1, 0, 92, 7, 0, 255], "voltage N", Unit::Volt, Kind::Gauge),

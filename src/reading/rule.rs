@@ -1,28 +1,28 @@
-//! The rule: which samples are plausible.
+//! The rule: decides which samples are plausible.
 //!
-//! One pure function of (sample, received, limits). The limits have a version
-//! in the journal and every record names the version that judged it, so the
-//! door and every sink reach the same verdict, also after a change of
-//! configuration and also on a replay years later.
+//! A pure function of sample, receive time and limits. The journal keeps the versions
+//! of the limits, and every record names the version that judged it. So ingest and
+//! every sink reach the same verdict, also after a change of the configuration and
+//! in a replay years later.
 
 use super::sample::UnixNanos;
 
-/// Raised whenever the code below would judge the same input otherwise.
+/// Raised whenever the code below would judge the same input differently.
 pub const RULE_CODE_REVISION: u16 = 1;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// The limits in force for a source.
+/// The limits of the rule for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Revision of the rule's code that made these limits.
+    /// Revision of the rule's code that these limits belong to.
     pub code_revision: u16,
-    /// No measurement before this instant (default 2000-01-01).
+    /// The earliest plausible measurement (default 2000-01-01).
     pub earliest: UnixNanos,
-    /// How far a measurement may lie after its own receive time, in ns (default 24 h).
+    /// How far a measurement may be after its own receive time, in ns (default 24 h).
     pub ahead_ns_max: i64,
-    /// How far a measurement may lie before its own receive time, in ns (default 400 days).
+    /// How far a measurement may be before its own receive time, in ns (default 400 days).
     pub age_ns_max: i64,
 }
 
@@ -38,7 +38,7 @@ impl Limits {
     /// Whether a measurement time is plausible for a record received at `received`.
     ///
     /// # Errors
-    /// The reason why not.
+    /// The reason why it is not.
     pub fn judge_time(&self, at: UnixNanos, received: UnixNanos) -> Result<(), SetAside> {
         if at < self.earliest {
             Err(SetAside::TimeBeforeEarliest)
@@ -51,7 +51,7 @@ impl Limits {
         }
     }
 
-    /// Whether a value can be stored as it is (stores turn NaN and infinity into NULL).
+    /// Whether a value can be stored unchanged (stores turn NaN and infinity into NULL).
     ///
     /// # Errors
     /// [`SetAside::ValueNotFinite`].
@@ -67,19 +67,19 @@ pub enum SetAside {
     MeterMissing,
     /// There is no time.
     TimeMissing,
-    /// The time is there but empty, which the sender's library uses for 1970-01-01.
+    /// The time is present but empty; the sender's library writes 1970-01-01 so.
     TimeEmpty,
     /// The time is .NET's `MinValue` or `MaxValue`.
     TimeMinMax,
-    /// The time's scale is none of the known ones.
+    /// The time's scale is unknown.
     TimeScaleUnknown,
     /// The time does not fit into nanoseconds since 1970.
     TimeOverflow,
-    /// The time lies before the earliest plausible instant.
+    /// The time is before the earliest plausible instant.
     TimeBeforeEarliest,
-    /// The time lies too far after the receive time.
+    /// The time is too far after the receive time.
     TimeAhead,
-    /// The time lies too far before the receive time.
+    /// The time is too far before the receive time.
     TimeTooOld,
     /// The value has no OBIS code.
     ObisMissing,
@@ -112,7 +112,7 @@ impl SetAside {
         self as usize
     }
 
-    /// The reason as metrics, logs and JSON name it.
+    /// The name of the reason in metrics, logs and JSON.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

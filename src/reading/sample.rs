@@ -1,4 +1,4 @@
-//! A sample and what names it beside its OBIS code: the meter and the time.
+//! A sample, and the meter and time that identify it together with its OBIS code.
 
 use super::obis::Obis;
 use std::fmt;
@@ -13,18 +13,18 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// 128 bits that name a meter for ever, in RFC 4122 byte order.
+/// The permanent 128-bit id of a meter, in RFC 4122 byte order.
 ///
 /// smart-me: the DeviceId. Other vendors: `UUIDv5` of `vendor:native-id[:channel]`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MeterId(Uuid);
 
-/// The namespace of meters whose vendor has no UUIDs. It never changes.
+/// The UUID namespace of meters whose vendor has no UUIDs. It never changes.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_7465_726c_5e6e_8d65_76e2_9f3a_41c7);
 
 impl MeterId {
-    /// The id of a meter that its vendor names otherwise: `UUIDv5` of `vendor:native`,
-    /// where `native` is the vendor's own id, with a channel where it has some.
+    /// The id of a meter whose vendor has no UUIDs: `UUIDv5` of `vendor:native`,
+    /// where `native` is the vendor's own id, followed by a channel if there are several.
     #[must_use]
     pub fn named(vendor: &str, native: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("{vendor}:{native}").as_bytes()))
@@ -76,13 +76,13 @@ impl fmt::Debug for MeterId {
 pub struct UnixNanos(pub i64);
 
 impl UnixNanos {
-    /// The instant `nanos` later, or the end of the range where that is beyond it.
+    /// The instant `nanos` later, clamped to the range.
     #[must_use]
     pub fn saturating_add(self, nanos: i64) -> Self {
         Self(self.0.saturating_add(nanos))
     }
 
-    /// Nanoseconds from `earlier` to `self`; negative when `earlier` is later.
+    /// Nanoseconds from `earlier` to `self`; negative if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)

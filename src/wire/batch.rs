@@ -1,22 +1,21 @@
-//! `meterline.v1.ReadingBatch` (`proto/meterline/v1/reading.proto`): what sources
-//! that are not protobuf record, their readings beside the message they came in.
+//! `meterline.v1.ReadingBatch` (`proto/meterline/v1/reading.proto`): the format in which
+//! non-protobuf sources store their readings, beside the original message.
 //!
-//! [`readings`] walks the body once and finds every fault of its framing; the
-//! iterators after it cannot fail. [`encode`] makes such a body. Values are in base
-//! units already.
+//! [`readings`] walks the body once and finds every framing fault; the iterators
+//! after it cannot fail. [`encode`] makes such a body. Values are already in base units.
 
 use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
-use super::field::{Content, Cursor, DEPTH_MAX, Field, Names, in_field, unexpected};
+use super::field::{Content, DEPTH_MAX, Field, FieldReader, Names, in_field, unexpected};
 use super::reading::{self, Decoded};
 use crate::proto::v1;
 use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
 use prost::Message as _;
 
-/// How a field must be written.
+/// The encoding of a field.
 #[derive(Clone, Copy)]
 enum Type {
     Bytes,
-    /// Bytes that are UTF-8.
+    /// UTF-8 bytes.
     Text,
     Fixed64,
     Varint,
@@ -42,23 +41,23 @@ const VALUE: [(&str, Type); 2] = [("obis", Type::Bytes), ("value", Type::Fixed64
 /// The readings of a checked body.
 #[derive(Debug, Clone)]
 pub struct Readings<'a> {
-    items: Cursor<'a>,
+    items: FieldReader<'a>,
     index: u32,
 }
 
 /// Checks the body and returns its readings.
 ///
 /// # Errors
-/// Where and why the framing fails.
+/// Where and why the framing is broken.
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     check(body).or_else(|Malformed| check::<DecodeError>(body))?;
-    Ok(Readings { items: Cursor::new(body), index: 0 })
+    Ok(Readings { items: FieldReader::new(body), index: 0 })
 }
 
 impl Readings<'_> {
-    /// The readings of a body that holds something else.
+    /// No readings, for a body of another kind.
     pub(super) fn none() -> Self {
-        Self { items: Cursor::new(&[]), index: 0 }
+        Self { items: FieldReader::new(&[]), index: 0 }
     }
 }
 
@@ -77,10 +76,10 @@ impl<'a> Iterator for Readings<'a> {
     }
 }
 
-/// The last of each field counts, as protobuf has it.
+/// The last occurrence of each field counts, as in protobuf.
 fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut time_ns, mut flags): (&[u8], _, _) = (&[], 0, 0);
-    let mut fields = Cursor::new(bytes);
+    let mut fields = FieldReader::new(bytes);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(id)) => meter = id,
@@ -94,13 +93,13 @@ fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
         meter: reading::meter_id(meter).ok_or(SetAside::MeterMissing),
         at: if time_ns == 0 { Err(SetAside::TimeMissing) } else { Ok(UnixNanos(time_ns)) },
         flags: Flags::of_bits(flags),
-        values: Values(Cursor::new(bytes)),
+        values: Values(FieldReader::new(bytes)),
     }
 }
 
-/// The values of a reading, each a sample or the reason why it is none.
+/// The values of a reading, each a sample or the reason why it is set aside.
 #[derive(Debug, Clone)]
-pub struct Values<'a>(Cursor<'a>);
+pub struct Values<'a>(FieldReader<'a>);
 
 impl Iterator for Values<'_> {
     type Item = Result<Sample, SetAside>;
@@ -118,7 +117,7 @@ impl Iterator for Values<'_> {
 
 fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
     let (mut obis, mut value): (&[u8], f64) = (&[], 0.0);
-    let mut fields = Cursor::new(bytes);
+    let mut fields = FieldReader::new(bytes);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(code)) => obis = code,
@@ -132,7 +131,7 @@ fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
 fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&BATCH, number);
     let mut readings = 0;
-    let mut fields = Cursor::new(body);
+    let mut fields = FieldReader::new(body);
     while let Some(field) = fields.next(DEPTH_MAX, names)? {
         check_type(&field, &BATCH, fields.offset(), names)?;
         if let (1, Content::Bytes(bytes)) = (field.number, field.content) {
@@ -147,7 +146,7 @@ fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
 fn check_reading<F: Fault>(reading: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&READING, number);
     let mut values = 0;
-    let mut fields = Cursor::new(reading);
+    let mut fields = FieldReader::new(reading);
     while let Some(field) = fields.next(DEPTH_MAX - 1, names)? {
         check_type(&field, &READING, fields.offset(), names)?;
         if let (11, Content::Bytes(bytes)) = (field.number, field.content) {
@@ -161,14 +160,14 @@ fn check_reading<F: Fault>(reading: &[u8]) -> Result<(), F> {
 
 fn check_value<F: Fault>(value: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&VALUE, number);
-    let mut fields = Cursor::new(value);
+    let mut fields = FieldReader::new(value);
     while let Some(field) = fields.next(DEPTH_MAX - 2, names)? {
         check_type(&field, &VALUE, fields.offset(), names)?;
     }
     Ok(())
 }
 
-/// `end` is where the field ends in its message.
+/// Checks a field's wire type; `end` is the field's end in its message.
 fn check_type<F: Fault>(field: &Field<'_>, known: &[(&'static str, Type)], end: usize, names: Names) -> Result<(), F> {
     let Some((_, wanted)) = entry(known, field.number) else { return Ok(()) };
     let wire_type = match (wanted, field.content) {
@@ -199,19 +198,18 @@ fn name(known: &[(&'static str, Type)], number: u32) -> Option<&'static str> {
     entry(known, number).map(|(name, _)| name)
 }
 
-/// The message that readings came in, secrets removed.
+/// The original message of the readings, without secrets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Original<'a> {
-    /// Its bytes; empty where they are not kept.
+    /// Its bytes; empty if they are not kept.
     pub bytes: &'a [u8],
     /// Its media type.
     pub content_type: &'a str,
-    /// Where it came from within the source: a topic, a request's path.
+    /// Its origin within the source: a topic or a request's path.
     pub origin: &'a str,
 }
 
-/// The body of readings and what they came in: meter, time, what is unusual, values
-/// in base units.
+/// Encodes readings (meter, time, flags, values in base units) and their original message.
 pub fn encode<V: AsRef<[Sample]>>(
     readings: impl IntoIterator<Item = (MeterId, UnixNanos, Flags, V)>,
     original: Original<'_>,

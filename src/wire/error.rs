@@ -1,21 +1,21 @@
-//! Why a body's framing fails: what, at which byte, in which field. Made without
-//! allocation; becomes text only when printed. Never holds bytes of the body.
+//! Decode errors: the fault, its byte offset and its field. Made without allocation,
+//! formatted only when printed. Never contains bytes of the body.
 
 use std::fmt;
 
-/// Where and why a body cannot be read.
+/// Where and why a body is undecodable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("byte {offset}{path}: {kind}")]
 pub struct DecodeError {
-    /// What is wrong.
+    /// The fault.
     pub kind: DecodeErrorKind,
-    /// Offset in the body of the byte where reading stopped.
+    /// The offset in the body where decoding stopped.
     pub offset: usize,
-    /// The field that it belongs to.
+    /// The field at that offset.
     pub path: FieldPath,
 }
 
-/// What is wrong with a body.
+/// A fault of a body's framing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeErrorKind {
     /// The bytes end inside a number.
@@ -34,36 +34,36 @@ pub enum DecodeErrorKind {
     #[error("wire type {0} does not exist")]
     WireTypeUnknown(u8),
     /// A known field with another wire type than its own.
-    #[error("the field is a {found}, it should be a {expected}")]
+    #[error("the field is a {found}, expected a {expected}")]
     WireTypeUnexpected {
-        /// What it should be.
+        /// The expected wire type.
         expected: WireType,
-        /// What it is.
+        /// The wire type found.
         found: WireType,
     },
-    /// A field is longer than what is left.
+    /// A field is longer than the rest of its message.
     #[error("the field needs {needed} bytes, its message has {left} left")]
     Truncated {
         /// The field's length.
         needed: u64,
-        /// What is left.
+        /// Bytes left in the message.
         left: usize,
     },
-    /// A text field with other bytes.
+    /// A text field that is not UTF-8.
     #[error("the text is not UTF-8")]
     NotText,
-    /// A group's end where none, or another one, is open.
+    /// The end of a group that is not open.
     #[error("a group ends that is not open")]
     GroupEndUnexpected,
-    /// Groups in groups beyond prost's limit.
+    /// Groups nested beyond prost's limit.
     #[error("groups are nested too deeply")]
     GroupTooDeep,
-    /// A record that should describe meters.
-    #[error("the message is no description of meters")]
+    /// Not a valid `MeterBatch`.
+    #[error("not a valid meter description")]
     NotMeters,
 }
 
-/// How a field is encoded.
+/// The wire type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireType {
     /// A number of one to ten bytes.
@@ -94,7 +94,7 @@ impl fmt::Display for WireType {
 /// `DeviceDataItems[2].DeviceValues[5].Obis`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FieldPath {
-    /// Innermost first; the messages known here are nested no deeper.
+    /// Innermost first; the known messages are nested no deeper.
     steps: [Option<Step>; 3],
 }
 
@@ -105,23 +105,23 @@ pub(super) enum Step {
     Field(&'static str),
     /// A repeated field and which of its items.
     Item(&'static str, u32),
-    /// A field that has no name here.
+    /// A field without a known name.
     Unknown(u32),
 }
 
-/// How much a walk over a body remembers of a fault. Bodies are nearly always
-/// well formed, so the first walk remembers nothing, which keeps its results in
-/// registers; only a body that fails is walked again for the whole sentence.
+/// The detail that a walk over a body keeps of a fault. Nearly all bodies are well
+/// formed, so the first walk keeps no detail and its results stay in registers; only
+/// a body that fails is walked again for the full error.
 pub(super) trait Fault: Sized {
-    /// A fault in no field yet.
+    /// A fault without a field yet.
     fn new(kind: DecodeErrorKind, offset: usize) -> Self;
 
-    /// The same fault seen from the message around: `step` leads to where it is,
-    /// `start` is where that field's bytes begin.
+    /// The same fault within the enclosing message: `step` is the field that contains
+    /// it, `start` the offset of that field's bytes.
     fn within(self, step: Step, start: usize) -> Self;
 }
 
-/// Something is wrong, no matter what.
+/// Any fault, without detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -152,7 +152,7 @@ impl Fault for DecodeError {
 }
 
 impl fmt::Display for FieldPath {
-    /// In brackets with a blank before them; nothing at all for the body itself.
+    /// In parentheses after a blank; empty for the body itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before = " (";
         for step in self.steps.iter().rev().flatten() {

@@ -1,15 +1,15 @@
 //! Fields of a protobuf message over a slice: keys, numbers, lengths, groups.
 //!
-//! Knows no message. Accepts and refuses exactly what prost's decoder does: ten
-//! byte numbers, keys of 32 bits, field numbers from 1, groups nested up to
-//! [`DEPTH_MAX`] with messages counted in.
+//! Knows no particular message. Accepts and refuses exactly the same bytes as prost's
+//! decoder: ten-byte numbers, keys of 32 bits, field numbers from 1, groups nested up
+//! to [`DEPTH_MAX`], messages included.
 
 use super::error::{DecodeErrorKind, Fault, Malformed, Step, WireType};
 
-/// How deep messages and groups may be nested, prost's limit.
+/// The maximum nesting depth of messages and groups, prost's limit.
 pub(super) const DEPTH_MAX: u8 = 100;
 
-/// What a field holds.
+/// The content of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content<'a> {
     Varint(u64),
@@ -43,12 +43,12 @@ pub(super) struct Field<'a> {
 /// The names of a message's fields.
 pub(super) type Names = fn(u32) -> Option<&'static str>;
 
-/// The fault of a field, by its name.
+/// A fault in a field, with the field's name.
 pub(super) fn in_field<F: Fault>(kind: DecodeErrorKind, offset: usize, number: u32, names: Names) -> F {
     F::new(kind, offset).within(names(number).map_or(Step::Unknown(number), Step::Field), 0)
 }
 
-/// The fault of a known field with a wrong wire type.
+/// The fault of a known field with an unexpected wire type.
 pub(super) fn unexpected<F: Fault>(field: &Field<'_>, expected: WireType, names: Names) -> F {
     let kind = DecodeErrorKind::WireTypeUnexpected { expected, found: field.content.wire_type() };
     in_field(kind, field.at, field.number, names)
@@ -56,12 +56,12 @@ pub(super) fn unexpected<F: Fault>(field: &Field<'_>, expected: WireType, names:
 
 /// Reads a message field by field.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(super) struct FieldReader<'a> {
     rest: &'a [u8],
     len: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> FieldReader<'a> {
     pub(super) fn new(message: &'a [u8]) -> Self {
         Self { rest: message, len: message.len() }
     }
@@ -71,8 +71,8 @@ impl<'a> Cursor<'a> {
         self.len - self.rest.len()
     }
 
-    /// The next field, `None` at the end of the message. `depth` is how deep groups
-    /// may still be nested here.
+    /// The next field, `None` at the end of the message. `depth` is the
+    /// nesting of groups still allowed here.
     #[inline(always)]
     pub(super) fn next<F: Fault>(&mut self, depth: u8, names: Names) -> Result<Option<Field<'a>>, F> {
         if self.rest.is_empty() {
@@ -86,8 +86,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next field of a message that was checked before; an unreadable rest,
-    /// which a check excludes, ends it.
+    /// The next field of a message that was checked before. A fault, which the check
+    /// excludes, would end the iteration.
     #[inline(always)]
     pub(super) fn next_checked(&mut self) -> Option<Field<'a>> {
         self.next::<Malformed>(DEPTH_MAX, |_| None).ok().flatten()
@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn content(&mut self, number: u32, tag: Tag, depth: u8) -> Result<Content<'a>, DecodeErrorKind> {
-        // One comparison for the commonest, no table of jumps.
+        // One comparison for the most frequent type, no jump table.
         if matches!(tag, Tag::Is(WireType::Bytes)) {
             return self.bytes().map(Content::Bytes);
         }
@@ -153,7 +153,7 @@ impl<'a> Cursor<'a> {
     fn long_varint(&mut self) -> Result<u64, DecodeErrorKind> {
         let mut value = 0;
         for (index, &byte) in self.rest.iter().take(10).enumerate() {
-            // The tenth byte has room for the 64th bit only.
+            // The tenth byte holds only the 64th bit.
             if index == 9 && byte > 1 {
                 return Err(DecodeErrorKind::VarintTooLong);
             }

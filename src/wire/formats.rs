@@ -1,26 +1,26 @@
-//! The payload formats, and the one way to read a body of any of them.
+//! The payload formats, and the entry point that decodes a body of any of them.
 
 use super::error::DecodeError;
 use super::reading::Decoded;
 use super::{batch, meters, smart_me};
 use crate::reading::{Sample, SetAside};
 
-/// Raised whenever the same bytes would decode to other readings; part of the
+/// Raised whenever the same bytes would decode to different readings; part of the
 /// identity of a reading in Kafka.
 pub const DECODE_REVISION: u16 = 1;
 
-/// The revision of this program's decoder: [`DECODE_REVISION`], but for a test
-/// build whose decoder has learned something.
+/// The revision of this program's decoder: [`DECODE_REVISION`], or one more in a test
+/// build whose decoder knows the envelope.
 #[must_use]
 pub fn decode_revision() -> u16 {
     #[cfg(feature = "test-faults")]
-    if learned::has_learned() {
+    if envelope::is_known() {
         return DECODE_REVISION + 1;
     }
     DECODE_REVISION
 }
 
-/// How a record's payload is encoded. Numbers are stored and never reused.
+/// The encoding of a record's payload. Numbers are stored and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum PayloadFormat {
@@ -28,12 +28,12 @@ pub enum PayloadFormat {
     SmartMe = 1,
     /// Our own `meterline.v1.ReadingBatch`.
     ReadingBatch = 2,
-    /// Our own `meterline.v1.MeterBatch`: what is known of meters, no readings.
+    /// Our own `meterline.v1.MeterBatch`: descriptions of meters, no readings.
     Meters = 3,
 }
 
 impl PayloadFormat {
-    /// The format of a stored number, if this program knows it.
+    /// The format of a stored number; `None` if unknown.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
         match number {
@@ -51,15 +51,15 @@ impl PayloadFormat {
     }
 }
 
-/// A reading of any format, borrowed from the bytes it came in.
+/// A reading of any format, borrowed from the body.
 pub type Reading<'a> = Decoded<Values<'a>>;
 
-/// The values of a reading, each a sample or the reason why it is none.
+/// The values of a reading, each a sample or the reason why it is set aside.
 #[derive(Debug, Clone)]
 pub enum Values<'a> {
-    /// As smart-me sends them.
+    /// In smart-me's format.
     SmartMe(smart_me::Values<'a>),
-    /// Of our own batches.
+    /// In our own batch format.
     Batch(batch::Values<'a>),
 }
 
@@ -74,7 +74,7 @@ impl Iterator for Values<'_> {
         }
     }
 
-    /// The loop inside the choice of format, not the choice inside the loop.
+    /// Chooses the format once, outside the loop.
     #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, f: F) -> B {
         match self {
@@ -87,9 +87,9 @@ impl Iterator for Values<'_> {
 /// The readings of a checked body.
 #[derive(Debug, Clone)]
 pub enum Readings<'a> {
-    /// As smart-me sends them.
+    /// In smart-me's format.
     SmartMe(smart_me::Readings<'a>),
-    /// Of our own batches.
+    /// In our own batch format.
     Batch(batch::Readings<'a>),
 }
 
@@ -105,13 +105,13 @@ impl<'a> Iterator for Readings<'a> {
     }
 }
 
-/// Checks the whole body and returns its readings: none where it describes meters.
+/// Checks the whole body and returns its readings; none if it describes meters.
 ///
 /// # Errors
-/// Where and why the framing fails; equal to what prost's decoder refuses.
+/// Where and why the framing is broken. Refuses the same bodies as prost's decoder.
 pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     #[cfg(feature = "test-faults")]
-    let body = learned::within(body);
+    let body = envelope::strip(body);
     match format {
         PayloadFormat::SmartMe => smart_me::readings(body).map(Readings::SmartMe),
         PayloadFormat::ReadingBatch => batch::readings(body).map(Readings::Batch),
@@ -119,17 +119,17 @@ pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, Deco
     }
 }
 
-/// What the decoder of a test build knows more than a release: a body in an
-/// envelope that is no protobuf. For the tests of decoding again.
+/// A format that only the decoder of a test build knows: a body in a non-protobuf
+/// envelope. For the tests of decoding again.
 #[cfg(feature = "test-faults")]
-mod learned {
+mod envelope {
     const ENVELOPE: &[u8] = b"\xff\xffenvelope:";
 
-    pub(super) fn has_learned() -> bool {
+    pub(super) fn is_known() -> bool {
         crate::faults::is_on("decoder-knows-envelope")
     }
 
-    pub(super) fn within(body: &[u8]) -> &[u8] {
-        body.strip_prefix(ENVELOPE).filter(|_| has_learned()).unwrap_or(body)
+    pub(super) fn strip(body: &[u8]) -> &[u8] {
+        body.strip_prefix(ENVELOPE).filter(|_| is_known()).unwrap_or(body)
     }
 }

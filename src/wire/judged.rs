@@ -1,4 +1,4 @@
-//! The rule applied to decoded readings: what is deliverable, and a count of the rest.
+//! Applies the rule to decoded readings, and counts what is deliverable or set aside.
 
 use super::formats::{Reading, Readings, Values};
 use super::reading::Decoded;
@@ -8,13 +8,13 @@ use crate::reading::{Flags, Limits, MeterId, Sample, SetAside, UnixNanos};
 /// A reading that passed the rule; its samples pass it one by one.
 #[derive(Debug, Clone)]
 pub struct Judged<'a> {
-    /// Position among the record's readings as it arrived.
+    /// Position among the record's readings as received.
     pub index: u32,
-    /// Whose reading it is.
+    /// The meter.
     pub meter: MeterId,
     /// When it was measured.
     pub at: UnixNanos,
-    /// What is unusual about it.
+    /// Its flags.
     pub flags: Flags,
     values: Values<'a>,
     limits: Limits,
@@ -31,7 +31,7 @@ impl<'a> Judged<'a> {
         Ok(Self { index: reading.index, meter, at, flags: reading.flags, values: reading.values, limits: *limits })
     }
 
-    /// Its deliverable samples, in the order they came.
+    /// Its deliverable samples, in the order received.
     #[must_use]
     #[inline(always)]
     pub fn samples(&self) -> JudgedSamples<'a> {
@@ -68,7 +68,7 @@ impl Iterator for JudgedSamples<'_> {
         }
     }
 
-    /// For the loops of sinks: one choice of layout a reading, not one a value.
+    /// For the loops of sinks: chooses the layout once per reading, not per value.
     #[inline(always)]
     fn fold<B, F: FnMut(B, Sample) -> B>(self, initial: B, f: F) -> B {
         let limits = self.limits;
@@ -76,12 +76,12 @@ impl Iterator for JudgedSamples<'_> {
     }
 }
 
-/// What a body holds, counted by ingest alone.
+/// The counts of a body; only ingest counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Readings, set aside or not.
     pub readings: u64,
-    /// Readings that are deliverable and flagged as unusual.
+    /// Deliverable readings with a flag.
     pub flagged: u64,
     /// Deliverable samples.
     pub samples: u64,
@@ -91,7 +91,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts what the rule says of every reading.
+    /// Counts the rule's results over all readings.
     #[must_use]
     #[inline(always)]
     pub fn of(readings: Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
@@ -101,8 +101,7 @@ impl Tally {
         }
     }
 
-    /// `all_finite` says how many values there are, where the check found that each is a
-    /// finite sample.
+    /// `all_finite` returns the number of values if the check found only finite samples.
     #[inline(always)]
     fn of_each<V: Iterator<Item = Result<Sample, SetAside>>>(
         readings: impl Iterator<Item = Decoded<V>>,
@@ -117,7 +116,7 @@ impl Tally {
                 Ok(_) => {
                     tally.flagged += u64::from(reading.flags != Flags::NONE);
                     match all_finite(&reading.values) {
-                        // All that the rule asks of a value.
+                        // The rule requires no more of a value.
                         Some(finite) => tally.samples += finite as u64,
                         None => tally.count_values(reading.values, limits),
                     }

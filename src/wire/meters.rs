@@ -1,9 +1,9 @@
-//! `meterline.v1.MeterBatch` (`proto/meterline/v1/meter.proto`): what is known of
-//! meters, on its way through the journal like readings.
+//! `meterline.v1.MeterBatch` (`proto/meterline/v1/meter.proto`): descriptions of
+//! meters, which pass through the journal like readings.
 //!
-//! [`versions`] reads a body, [`encode`] makes one, both with prost's types: they are
-//! few, and only programs of ours write them. An item that names no meter, or a time
-//! before 1970 or after 2261, is no version and passed over: no store could keep it.
+//! [`versions`] decodes a body, [`encode`] makes one, both with prost's types: such
+//! bodies are few, and only programs of ours write them. An item without a meter, or
+//! with a time before 1970 or after 2261, is skipped: no store could keep it.
 
 use super::error::{DecodeError, DecodeErrorKind, Fault as _};
 use super::reading::meter_id;
@@ -15,74 +15,74 @@ use serde::{Deserialize, Serialize};
 /// The end of the year 2261: the last whole year of nanoseconds in 64 bits.
 const TIME_NS_MAX: i64 = 9_214_646_399_999_999_999;
 
-/// What a vendor says of a meter. Texts are empty and numbers 0 where it says nothing.
+/// A vendor's description of a meter. Unknown texts are empty, unknown numbers 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Description {
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: String,
-    /// Its serial number, as the vendor writes it.
+    /// Its serial number in the vendor's notation.
     pub serial: String,
-    /// That of the meter behind it, where it is a module on another's meter.
+    /// The serial number of the meter that it is mounted on, if it is a module.
     pub meter_serial: String,
-    /// Whose numbers these are.
+    /// The vendor.
     pub vendor: String,
-    /// The make of the device.
-    pub family: Named,
-    /// What is measured.
-    pub energy_type: Named,
-    /// The kind within that.
-    pub sub_type: Named,
+    /// The device family.
+    pub family: VendorCode,
+    /// The type of energy.
+    pub energy_type: VendorCode,
+    /// The sub-type within the energy type.
+    pub sub_type: VendorCode,
     /// The gateway that reads it.
     pub gateway: String,
-    /// The unit of its main counter, as the vendor writes it.
+    /// The unit of its main counter in the vendor's notation.
     pub unit: String,
 }
 
-/// A number of the vendor's, kept even where its word is not known.
+/// A code of the vendor, kept even if its name is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Named {
+pub struct VendorCode {
     /// The vendor's number.
     pub number: i64,
-    /// Its word; empty where it is not known.
+    /// Its name; empty if unknown.
     pub name: String,
 }
 
-/// What is known of a meter for a stretch of time; `meter` and `valid_from` name it.
+/// A meter's description for a period of time, identified by `meter` and `valid_from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// Whose it is.
+    /// The meter.
     pub meter: MeterId,
-    /// Where in the network it measures.
+    /// The place in the grid where it measures.
     pub metering_point: String,
-    /// What its vendor says of it.
+    /// Its description.
     pub description: Description,
     /// The account that described it.
     pub source: String,
-    /// From when on it holds; 1970 for as far back as there are readings.
+    /// The start of its validity; 1970 means since the first reading.
     pub valid_from: UnixNanos,
-    /// From when on it holds no more; `None` while it holds.
+    /// The end of its validity; `None` while it is valid.
     pub valid_to: Option<UnixNanos>,
 }
 
-/// The body of these versions.
+/// Encodes versions as a body.
 #[must_use]
 pub fn encode<'a>(versions: impl IntoIterator<Item = &'a Version>) -> Vec<u8> {
     v1::MeterBatch { meters: versions.into_iter().map(Version::to_message).collect() }.encode_to_vec()
 }
 
-/// The versions in a body, in its order.
+/// Decodes the versions of a body, in its order.
 ///
 /// # Errors
-/// When it is no such message.
+/// When it is not a valid `MeterBatch`.
 pub fn versions(body: &[u8]) -> Result<Vec<Version>, DecodeError> {
     let batch = v1::MeterBatch::decode(body).map_err(|_| DecodeError::new(DecodeErrorKind::NotMeters, 0))?;
     Ok(batch.meters.into_iter().filter_map(Version::of_message).collect())
 }
 
 impl Version {
-    /// As it is on the wire, in the journal and in Kafka.
+    /// The message, as stored in the journal and sent to Kafka.
     #[must_use]
     pub fn to_message(&self) -> v1::Meter {
         let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
@@ -108,7 +108,7 @@ impl Version {
         }
     }
 
-    /// `None` where it names no version.
+    /// `None` for an invalid item.
     fn of_message(message: v1::Meter) -> Option<Self> {
         let times = [message.valid_from_ns, message.valid_to_ns];
         if times.iter().any(|time| !(0..=TIME_NS_MAX).contains(time)) {
@@ -122,9 +122,9 @@ impl Version {
                 serial: message.serial,
                 meter_serial: message.meter_serial,
                 vendor: message.vendor,
-                family: Named { number: message.family, name: message.family_name },
-                energy_type: Named { number: message.energy_type, name: message.energy_type_name },
-                sub_type: Named { number: message.sub_type, name: message.sub_type_name },
+                family: VendorCode { number: message.family, name: message.family_name },
+                energy_type: VendorCode { number: message.energy_type, name: message.energy_type_name },
+                sub_type: VendorCode { number: message.sub_type, name: message.sub_type_name },
                 gateway: message.gateway,
                 unit: message.unit,
             },

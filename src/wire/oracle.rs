@@ -1,9 +1,9 @@
-//! What the tests of the decoders share: prost's decoder is the oracle of each.
+//! Helpers for the decoders' tests, which compare each decoder with prost's.
 
 use super::DecodeError;
 use proptest::prelude::*;
 
-/// What both decoders made of the same bytes; `None` where both refused them.
+/// The results of both decoders for the same bytes; `None` if both refused them.
 pub(super) fn both<Ours, Prosts>(
     body: &[u8],
     ours: Result<Ours, DecodeError>,
@@ -20,7 +20,7 @@ pub(super) fn both<Ours, Prosts>(
     }
 }
 
-/// These bytes with up to three of them changed, and perhaps cut off.
+/// The bytes with up to three changes, perhaps truncated.
 pub(super) fn changed(body: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
     (Just(body), changes, any::<Option<prop::sample::Index>>()).prop_map(|(mut body, changes, cut)| {

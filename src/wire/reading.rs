@@ -1,26 +1,26 @@
-//! A decoded reading, whatever its format, and what the readers of formats share.
+//! A decoded reading of any format, and helpers that the formats share.
 
 use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
 use uuid::Uuid;
 
-/// One meter at one instant with its values, borrowed from the bytes it came in.
+/// One meter at one instant with its values, borrowed from the body.
 #[derive(Debug, Clone)]
 pub struct Decoded<Values> {
-    /// Position among the record's readings as it arrived, from 0; readings that
-    /// are set aside count too.
+    /// Position among the record's readings as received, from 0; readings that are set
+    /// aside count too.
     pub index: u32,
-    /// Whose reading it is.
+    /// The meter.
     pub meter: Result<MeterId, SetAside>,
     /// When it was measured.
     pub at: Result<UnixNanos, SetAside>,
-    /// What is unusual about it.
+    /// Its flags.
     pub flags: Flags,
-    /// Its values, each a sample or the reason why it is none.
+    /// Its values, each a sample or the reason why it is set aside.
     pub values: Values,
 }
 
 impl<Values> Decoded<Values> {
-    /// The same reading with its values as seen by somebody else.
+    /// The same reading with its values converted.
     #[inline(always)]
     pub(super) fn map<Others>(self, values: impl FnOnce(Values) -> Others) -> Decoded<Others> {
         let Self { index, meter, at, flags, values: own } = self;
@@ -28,7 +28,7 @@ impl<Values> Decoded<Values> {
     }
 }
 
-/// The sample of a code and a value. An empty code is an absent one, as protobuf has it.
+/// The sample of a code and a value. An empty code counts as absent, as in protobuf.
 #[inline]
 pub(super) fn sample(code: &[u8], value: f64) -> Result<Sample, SetAside> {
     match <[u8; 6]>::try_from(code) {
@@ -38,7 +38,7 @@ pub(super) fn sample(code: &[u8], value: f64) -> Result<Sample, SetAside> {
     }
 }
 
-/// A meter of other than sixteen bytes, or of none but zeros, is none.
+/// The meter id of these bytes; `None` unless they are sixteen and not all zero.
 pub(super) fn meter_id(bytes: &[u8]) -> Option<MeterId> {
     let id = Uuid::from_slice(bytes).ok().filter(|id| !id.is_nil())?;
     Some(MeterId::from(id))

@@ -1,20 +1,19 @@
 //! smart-me's `DeviceDataArray` (`proto/smart_me/smart_me.proto`).
 //!
-//! [`readings`] walks the body once and finds every fault of its framing; the
-//! iterators after it cannot fail. Devices laid out as the vendor's library
-//! writes them are recognised during that walk (see `usual`); one device laid
-//! out otherwise makes the whole body go the general way, which reads fields in
-//! any order and merges repeated ones as prost does.
+//! [`readings`] walks the body once and finds every framing fault; the iterators after
+//! it cannot fail. That walk recognises devices in the layout of the vendor's library
+//! (see `vendor_layout`). One device in another layout makes the whole body take the
+//! general path, which reads fields in any order and merges repeated ones as prost does.
 
 mod check;
-mod form;
+mod encoding;
 mod message;
-mod usual;
+mod vendor_layout;
 
-pub use form::{Form, TimeForm, form};
+pub use encoding::{Encoding, TimeEncoding, encoding};
 
 use super::error::{DecodeError, Malformed};
-use super::field::{Content, Cursor};
+use super::field::{Content, FieldReader};
 use super::reading::{self, Decoded};
 use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
 use check::Layout;
@@ -23,7 +22,7 @@ use message::{Guid, Instant, Value};
 /// The readings of a checked body.
 #[derive(Debug, Clone)]
 pub struct Readings<'a> {
-    items: Cursor<'a>,
+    items: FieldReader<'a>,
     index: u32,
     layout: Layout,
 }
@@ -31,11 +30,11 @@ pub struct Readings<'a> {
 /// Checks the body and returns its readings.
 ///
 /// # Errors
-/// Where and why the framing fails.
+/// Where and why the framing is broken.
 #[inline]
 pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     let layout = check::layout(body).or_else(|Malformed| check::layout::<DecodeError>(body))?;
-    Ok(Readings { items: Cursor::new(body), index: 0, layout })
+    Ok(Readings { items: FieldReader::new(body), index: 0, layout })
 }
 
 impl<'a> Iterator for Readings<'a> {
@@ -56,19 +55,19 @@ impl<'a> Iterator for Readings<'a> {
 
 #[inline(always)]
 fn any_reading(index: u32, device: &[u8], layout: Layout) -> Decoded<Values<'_>> {
-    match usual::split(device) {
-        Some(device) if layout == Layout::Usual => {
-            assemble(index, device.meter, Some(device.at), Run::Usual(device.values.iter()))
+    match vendor_layout::split(device) {
+        Some(device) if layout == Layout::Vendor => {
+            assemble(index, device.meter, Some(device.at), RawValues::Vendor(device.values.iter()))
         }
         _ => merged_reading(index, device),
     }
 }
 
-/// The reading of a device laid out in any way.
+/// The reading of a device in any layout.
 #[inline(never)]
 fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut at) = (Guid::default(), None::<Instant>);
-    let mut fields = Cursor::new(device);
+    let mut fields = FieldReader::new(device);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(bytes)) => drop(meter.merge::<Malformed>(bytes)),
@@ -76,11 +75,11 @@ fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
             _ => {}
         }
     }
-    assemble(index, meter, at, Run::Any(Cursor::new(device)))
+    assemble(index, meter, at, RawValues::General(FieldReader::new(device)))
 }
 
 #[inline(always)]
-fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Decoded<Values<'_>> {
+fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: RawValues<'_>) -> Decoded<Values<'_>> {
     Decoded {
         index,
         meter: if meter == Guid::default() {
@@ -90,27 +89,27 @@ fn assemble(index: u32, meter: Guid, at: Option<Instant>, run: Run<'_>) -> Decod
         },
         at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
         flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
-        values: Values(run),
+        values: Values(values),
     }
 }
 
-/// The values of a reading, each a sample or the reason why it is none.
+/// The values of a reading, each a sample or the reason why it is set aside.
 #[derive(Debug, Clone)]
-pub struct Values<'a>(Run<'a>);
+pub struct Values<'a>(RawValues<'a>);
 
 #[derive(Debug, Clone)]
-enum Run<'a> {
-    Usual(std::slice::Iter<'a, usual::ValueBytes>),
-    Any(Cursor<'a>),
+enum RawValues<'a> {
+    Vendor(std::slice::Iter<'a, vendor_layout::ValueBytes>),
+    General(FieldReader<'a>),
 }
 
 impl Values<'_> {
-    /// How many there are, where the check found that each is a finite sample.
+    /// The number of values, if the check found only finite samples.
     #[inline(always)]
     pub(super) fn all_finite(&self) -> Option<usize> {
         match &self.0 {
-            Run::Usual(values) => Some(values.len()),
-            Run::Any(_) => None,
+            RawValues::Vendor(values) => Some(values.len()),
+            RawValues::General(_) => None,
         }
     }
 }
@@ -121,9 +120,9 @@ impl Iterator for Values<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Run::Usual(values) => values.next().map(|value| Ok(usual::sample(value))),
-            // Taken apart and put together again so that it stays in registers.
-            Run::Any(fields) => match next_value(fields)? {
+            RawValues::Vendor(values) => values.next().map(|value| Ok(vendor_layout::sample(value))),
+            // Destructured and rebuilt so that it stays in registers.
+            RawValues::General(fields) => match next_value(fields)? {
                 Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }) => {
                     Some(Ok(Sample { obis: Obis([a, b, c, d, e, f]), value }))
                 }
@@ -132,12 +131,14 @@ impl Iterator for Values<'_> {
         }
     }
 
-    /// The loop inside the choice of layout, not the choice inside the loop.
+    /// Chooses the layout once, outside the loop.
     #[inline(always)]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, initial: B, mut f: F) -> B {
         match self.0 {
-            Run::Usual(values) => values.fold(initial, |folded, value| f(folded, Ok(usual::sample(value)))),
-            Run::Any(mut fields) => {
+            RawValues::Vendor(values) => {
+                values.fold(initial, |folded, value| f(folded, Ok(vendor_layout::sample(value))))
+            }
+            RawValues::General(mut fields) => {
                 let mut folded = initial;
                 while let Some(value) = next_value(&mut fields) {
                     folded = f(folded, value);
@@ -149,16 +150,16 @@ impl Iterator for Values<'_> {
 }
 
 #[inline(never)]
-fn next_value(fields: &mut Cursor<'_>) -> Option<Result<Sample, SetAside>> {
+fn next_value(fields: &mut FieldReader<'_>) -> Option<Result<Sample, SetAside>> {
     while let Some(field) = fields.next_checked() {
         if let (3, Content::Bytes(bytes)) = (field.number, field.content) {
-            return Some(usual::content(bytes).map_or_else(|| merged_sample(bytes), Ok));
+            return Some(vendor_layout::content(bytes).map_or_else(|| merged_sample(bytes), Ok));
         }
     }
     None
 }
 
-/// The sample of a value written in any way.
+/// The sample of a value in any layout.
 fn merged_sample(bytes: &[u8]) -> Result<Sample, SetAside> {
     let mut value = Value::default();
     value.merge::<Malformed>(bytes).ok();

@@ -3,7 +3,7 @@
 
 use super::cloud::Cloud;
 use crate::app::Service;
-use crate::coverage::{Extent, Gap, State};
+use crate::coverage::{Extent, Gap, GapState};
 use crate::reading::UnixNanos;
 use std::fmt;
 use std::path::Path;
@@ -30,7 +30,7 @@ impl Gaps {
     fn count(&mut self, gap: &Gap) {
         let Extent::Slots(stretch) = gap.extent else { return };
         self.found += 1;
-        self.closed += u64::from(gap.state != State::Open);
+        self.closed += u64::from(gap.state != GapState::Open);
         self.missing += stretch.slots();
         self.fetched += gap.repaired;
         self.late += gap.late;

@@ -8,7 +8,7 @@ use crate::cli::table::{print, print_json, table};
 use crate::journal::{Record, Sequence};
 use crate::reading::{MeterId, UnixNanos, registry};
 use crate::source::webhook::{HEADS_FILE, Head, read_heads};
-use crate::wire::smart_me::{self, TimeForm};
+use crate::wire::smart_me::{self, TimeEncoding};
 use crate::wire::{self, DecodeError, PayloadFormat, Reading};
 use clap::Args;
 use serde::Serialize;
@@ -114,13 +114,13 @@ impl Report {
     }
 
     fn note_body(&mut self, body: &[u8]) -> Result<(), DecodeError> {
-        let form = smart_me::form(body)?;
-        for ((message, number), times) in form.unknown {
+        let encoding = smart_me::encoding(body)?;
+        for ((message, number), times) in encoding.unknown {
             *self.unknown_fields.entry(format!("{message} field {number}")).or_default() +=
                 usize::try_from(times).unwrap_or(usize::MAX);
         }
         let mut devices = BTreeSet::new();
-        for (reading, time) in wire::readings(PayloadFormat::SmartMe, body)?.zip(form.times) {
+        for (reading, time) in wire::readings(PayloadFormat::SmartMe, body)?.zip(encoding.times) {
             devices.extend(reading.meter.ok());
             self.note_reading(reading, time);
         }
@@ -128,7 +128,7 @@ impl Report {
         Ok(())
     }
 
-    fn note_reading(&mut self, reading: Reading<'_>, time: TimeForm) {
+    fn note_reading(&mut self, reading: Reading<'_>, time: TimeEncoding) {
         self.readings += 1;
         count(&mut self.time_scales, time.scale.map_or("no time".to_owned(), |scale| name_of(&SCALES, scale)));
         count(&mut self.time_kinds, time.kind.map_or("not written".to_owned(), |kind| name_of(&KINDS, kind)));

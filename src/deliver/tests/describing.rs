@@ -47,6 +47,6 @@ fn a_description_is_no_dead_letter_and_one_that_cannot_be_read_is() {
     stop(&feed, &pump);
     let letter = letters.get(LetterId(1)).unwrap();
     assert_eq!((letter.sequence, letter.kind), (Sequence(2), Kind::Undecodable));
-    assert!(letter.reason.contains("no description of meters"), "{}", letter.reason);
+    assert!(letter.reason.contains("not a valid meter description"), "{}", letter.reason);
     assert!(letters.get(LetterId(2)).is_err());
 }

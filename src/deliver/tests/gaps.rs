@@ -1,7 +1,7 @@
 //! What a sink will not get is noted before the sink goes on behind it.
 
 use super::*;
-use crate::journal::{Gap, GapReason, Optional, RecordHeader, Retention, RuleVersion, SourceId};
+use crate::journal::{Gap, GapReason, OptionalCursor, RecordHeader, Retention, RuleVersion, SourceId};
 
 /// A journal of two small segments that is held for required sinks only.
 fn narrow() -> Feed {
@@ -9,7 +9,7 @@ fn narrow() -> Feed {
         (options.record_bytes_max, options.group_bytes_max) = (16 << 10, 16 << 10);
         (options.segment_bytes, options.cap_bytes) = (64 << 10, 128 << 10);
         options.retain = Retention { bytes: 0, age_ns: 0 };
-        options.optional = vec![Optional { cursor: "sink".to_owned(), lag_bytes_max: 128 << 10 }];
+        options.optional = vec![OptionalCursor { cursor: "sink".to_owned(), lag_bytes_max: 128 << 10 }];
     })
 }
 

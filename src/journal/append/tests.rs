@@ -1,4 +1,4 @@
-//! Who is woken when, whatever becomes of the futures.
+//! The wake-ups of a group's tasks, with futures dropped at any point.
 
 use super::*;
 use std::sync::atomic::AtomicUsize;

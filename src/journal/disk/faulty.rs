@@ -1,6 +1,6 @@
-//! A disk in memory that behaves as badly as a real one may: what is not synced
-//! is lost in part and in any order at a power cut, sectors tear apart, a failed
-//! sync forgets what it should have written, operations fail when told to.
+//! A disk in memory with the faults of a real one: at a power cut, unsynced data is lost
+//! in part and in any order, and sectors tear; a failed sync drops the data it should have
+//! written; operations fail on request.
 
 use super::{Disk, DiskFile};
 use parking_lot::{Mutex, MutexGuard};
@@ -14,12 +14,12 @@ mod image;
 mod state;
 
 use image::Image;
-use state::{Failing, Fate, File, NameChange, State, fault};
+use state::{Failing, Fate, FaultyState, File, NameChange, fault};
 
-/// The unit that is written as a whole or not at all.
+/// The unit of an atomic write.
 const SECTOR: usize = 512;
 
-/// What changes a disk, for faults that are to hit one kind.
+/// The kinds of changing operations, for faults that hit one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Write,
@@ -32,15 +32,15 @@ pub(crate) enum Operation {
     SyncNames,
 }
 
-/// A disk that tests break. Clones are the same disk.
+/// A disk with faults, for tests. Clones are the same disk.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultyDisk {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FaultyState>>,
 }
 
 impl FaultyDisk {
     pub(crate) fn new(seed: u64) -> Self {
-        let state = State {
+        let state = FaultyState {
             device: 1,
             live: BTreeMap::new(),
             durable: BTreeMap::new(),
@@ -69,17 +69,17 @@ impl FaultyDisk {
         self.state().failing.push(Failing { operation, skip, times: 1 });
     }
 
-    /// Nothing fails any more.
+    /// Ends all faults.
     pub(crate) fn heal(&self) {
         self.state().failing.clear();
     }
 
-    /// The volume's size: what does not fit fails with "no space left".
+    /// Sets the volume's size; writes beyond it fail with "no space left".
     pub(crate) fn set_space(&self, bytes: u64) {
         self.state().space_bytes = bytes;
     }
 
-    /// Everything fails from the operation after the next `operations` changing ones on.
+    /// All operations fail after the next `operations` changing ones.
     pub(crate) fn die_after(&self, operations: u64) {
         let mut state = self.state();
         state.dies_at = Some(state.operations + operations);
@@ -89,12 +89,12 @@ impl FaultyDisk {
         self.state().is_dead
     }
 
-    /// Everything fails from now on.
+    /// All operations fail from now on.
     pub(crate) fn die(&self) {
         self.state().is_dead = true;
     }
 
-    /// The machine comes back after a power cut: what was not synced survives in part.
+    /// Restarts the machine after a power cut: unsynced data survives in part.
     pub(crate) fn restart_after_power_cut(&self) {
         let state = &mut *self.state();
         let mut names = state.durable.clone();
@@ -111,7 +111,7 @@ impl FaultyDisk {
         state.revive();
     }
 
-    /// The process comes back after a kill: the machine went on, nothing it wrote is lost.
+    /// Restarts the process after a kill: the machine kept running, so no written data is lost.
     pub(crate) fn restart_after_kill(&self) {
         self.state().revive();
     }
@@ -132,20 +132,20 @@ impl FaultyDisk {
         copy
     }
 
-    /// Changes bytes of a file behind everybody's back, durably.
+    /// Changes bytes of a file durably, unnoticed by its readers.
     pub(crate) fn damage(&self, name: &str, offset: u64, bytes: &[u8]) {
         let mut state = self.state();
         let inode = state.live[name];
         state.files.get_mut(&inode).unwrap().image.damage(usize::try_from(offset).unwrap(), bytes);
     }
 
-    /// How many files were opened and read calls made so far.
+    /// The numbers of opened files and of read calls so far.
     pub(crate) fn opens_and_reads(&self) -> (u64, u64) {
         let state = self.state();
         (state.opens, state.reads)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FaultyState> {
         self.state.lock()
     }
 
@@ -250,8 +250,8 @@ impl Drop for Handle {
 }
 
 impl Handle {
-    /// The state, unless the process that had this handle is gone.
-    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+    /// The state; an error if the handle's process was restarted.
+    fn state(&self) -> io::Result<MutexGuard<'_, FaultyState>> {
         let state = self.disk.state();
         state.check_alive()?;
         if state.run == self.run { Ok(state) } else { Err(io::Error::other("a handle of an earlier run")) }

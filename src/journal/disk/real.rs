@@ -16,8 +16,8 @@ pub(crate) struct RealDisk {
 }
 
 impl RealDisk {
-    /// The directory, made (and made durable) where it does not exist. Only its
-    /// owner may enter: the bodies in it are people's meter readings.
+    /// The directory, created durably if it does not exist. Only its owner may access
+    /// it: it contains people's meter readings.
     pub(crate) fn create(directory: &Path) -> io::Result<Self> {
         if !directory.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -28,7 +28,7 @@ impl RealDisk {
         Ok(Self { directory: directory.to_owned(), is_writable: true })
     }
 
-    /// The directory as it is, for reading.
+    /// An existing directory, for reading only.
     pub(crate) fn read_only(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), is_writable: false }
     }
@@ -42,7 +42,7 @@ impl Disk for RealDisk {
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.directory)? {
-            // A name that is not text is none of ours.
+            // A name that is not UTF-8 is not ours.
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }
@@ -108,7 +108,7 @@ impl DiskFile for RealFile {
 
     fn reserve(&self, bytes_len: u64) -> io::Result<()> {
         match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes_len) {
-            // Some file systems cannot reserve; a later write may then lack space, which is handled like any failed write.
+            // Some file systems cannot reserve. A later write may then run out of space and is handled like any failed write.
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.0.set_len(bytes_len),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(()),

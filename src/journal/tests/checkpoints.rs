@@ -1,4 +1,4 @@
-//! Checkpoints: kept over restarts and crashes, thinned, cut for good.
+//! Checkpoints: kept over restarts and crashes, thinned, cut durably.
 
 use super::super::*;
 use super::support::*;

@@ -1,4 +1,4 @@
-//! Where a cursor begins, in its own journal, in a copy, and after losses.
+//! The start of a cursor in its own journal, in a copy, and after losses.
 
 use super::super::*;
 use super::support::*;
@@ -8,7 +8,7 @@ fn cursor(journal: &Journal, next: u64) -> Position {
 }
 
 #[test]
-fn a_cursor_of_the_journal_begins_where_it_says() {
+fn a_cursor_of_the_journal_begins_at_its_position() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     let before_any = cursor(&journal, 1);
@@ -18,7 +18,7 @@ fn a_cursor_of_the_journal_begins_where_it_says() {
     let (journal, _) = open(&disk);
     append_each(&journal, 3);
     for cursor in cursors {
-        assert_eq!(journal.resolve(cursor), Resolved::At(cursor));
+        assert_eq!(journal.resolve(cursor), ResolvedCursor::At(cursor));
     }
 }
 
@@ -29,7 +29,7 @@ fn a_cursor_beyond_the_end_is_refused() {
     append_each(&journal, 3);
     let end = journal.position(Sequence(4));
     let beyond = Position { next: Sequence(9), ..end };
-    assert_eq!(journal.resolve(beyond), Resolved::BeyondEnd { cursor: Sequence(9), end });
+    assert_eq!(journal.resolve(beyond), ResolvedCursor::BeyondEnd { cursor: Sequence(9), end });
 }
 
 #[test]
@@ -40,12 +40,12 @@ fn a_cursor_of_a_journal_that_is_not_in_the_chain_begins_at_the_oldest() {
     append_each(&other, 5);
     for next in 1..=6 {
         let resolved = journal.resolve(cursor(&other, next));
-        assert_eq!(resolved, Resolved::UnknownJournal(journal.oldest()), "{next}");
+        assert_eq!(resolved, ResolvedCursor::UnknownJournal(journal.oldest()), "{next}");
     }
 }
 
 #[test]
-fn a_copied_directory_writes_on_under_another_id_and_its_cursors_follow_the_chain() {
+fn a_copied_directory_continues_under_another_id_and_its_cursors_follow_the_chain() {
     let disk = FaultyDisk::new(1);
     let (original, _) = open(&disk);
     append_each(&original, 8);
@@ -59,15 +59,15 @@ fn a_copied_directory_writes_on_under_another_id_and_its_cursors_follow_the_chai
     let (old, new) = (original.position(Sequence(13)).journal, copy.position(Sequence(13)).journal);
     assert_ne!(old, new);
     assert_eq!(original.position(Sequence(8)).journal, copy.position(Sequence(8)).journal);
-    // Of before the copy: both know them.
-    assert_eq!(copy.resolve(cursor(&original, 5)), Resolved::At(Position { journal: old, next: Sequence(5) }));
-    assert_eq!(copy.resolve(cursor(&original, 9)), Resolved::At(Position { journal: old, next: Sequence(9) }));
-    // Of after the copy: what the copy has there is not what the cursor saw.
+    // Before the copy: both journals have these records.
+    assert_eq!(copy.resolve(cursor(&original, 5)), ResolvedCursor::At(Position { journal: old, next: Sequence(5) }));
+    assert_eq!(copy.resolve(cursor(&original, 9)), ResolvedCursor::At(Position { journal: old, next: Sequence(9) }));
+    // After the copy: the copy has other records there than the cursor saw.
     let fork = Position { journal: old, next: Sequence(9) };
-    assert_eq!(copy.resolve(cursor(&original, 11)), Resolved::UnknownJournal(fork));
-    assert_eq!(original.resolve(cursor(&copy, 11)), Resolved::UnknownJournal(original.oldest()));
+    assert_eq!(copy.resolve(cursor(&original, 11)), ResolvedCursor::UnknownJournal(fork));
+    assert_eq!(original.resolve(cursor(&copy, 11)), ResolvedCursor::UnknownJournal(original.oldest()));
     append_each(&original, 4);
-    assert_eq!(copy.resolve(cursor(&original, 17)), Resolved::UnknownJournal(fork));
+    assert_eq!(copy.resolve(cursor(&original, 17)), ResolvedCursor::UnknownJournal(fork));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_copy_keeps_its_new_id_when_it_is_opened_again_before_it_wrote() {
 }
 
 #[test]
-fn a_damaged_cursor_file_is_said_pins_everything_and_is_mended_by_a_store() {
+fn a_damaged_cursor_file_is_reported_pins_everything_and_is_repaired_by_a_store() {
     for at in [0, 12, 50] {
         let disk = FaultyDisk::new(1);
         let (journal, _) = open(&disk);
@@ -130,22 +130,22 @@ fn a_name_that_cannot_be_a_file_is_refused() {
 }
 
 #[test]
-fn a_directory_that_was_put_back_in_place_gets_a_new_id_by_restore_and_sinks_that_saw_more_go_on() {
+fn a_directory_that_was_put_back_in_place_gets_a_new_id_by_restore_and_sinks_that_saw_more_continue() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     append_each(&journal, 8);
     let old = journal.position(Sequence(9)).journal;
     let saw_more = Position { journal: old, next: Sequence(12) };
-    assert!(matches!(journal.resolve(saw_more), Resolved::BeyondEnd { .. }));
+    assert!(matches!(journal.resolve(saw_more), ResolvedCursor::BeyondEnd { .. }));
     assert!(repair::restore_on(&disk).is_err(), "beside a running service");
     journal.close();
     let new = repair::restore_on(&disk).unwrap();
     let (journal, opening) = open(&disk);
     assert!(!opening.is_new_journal && new != old);
     let fork = Position { journal: old, next: Sequence(9) };
-    assert_eq!(journal.resolve(saw_more), Resolved::UnknownJournal(fork));
+    assert_eq!(journal.resolve(saw_more), ResolvedCursor::UnknownJournal(fork));
     append_each(&journal, 6);
-    assert_eq!(journal.resolve(saw_more), Resolved::UnknownJournal(fork), "also when the end is beyond it");
+    assert_eq!(journal.resolve(saw_more), ResolvedCursor::UnknownJournal(fork), "also when the end is beyond it");
     assert_eq!(journal.position(Sequence(9)).journal, old);
     assert_eq!(journal.position(Sequence(15)).journal, new);
     assert_eq!(read_from(&journal, 1), expected(1..=14));

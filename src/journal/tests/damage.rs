@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn damage_is_refused_or_left_out_and_never_handed_out(
+    fn damage_is_refused_or_left_out_and_never_returned(
         closed in any::<bool>(),
         places in proptest::collection::vec((any::<prop::sample::Index>(), 0..30_000_u64, 1..600_usize), 1..4),
         byte in any::<u8>(),
@@ -38,7 +38,7 @@ proptest! {
         while let Ok(Some(record)) = reader.read() {
             prop_assert_eq!(record.payload, payload(record.sequence.0));
         }
-        // It takes new records all the same.
+        // It still accepts new records.
         append_each(&journal, 3);
         let next = journal.next().0;
         prop_assert_eq!(read_from(&journal, next - 3), expected(next - 3..next));
@@ -58,5 +58,5 @@ fn a_damaged_lock_file_costs_a_journal_id_and_nothing_else() {
     append_each(&journal, 3);
     assert_eq!(read_from(&journal, 1), expected(1..=6));
     let cursor = journal.cursors().load("kafka").unwrap().unwrap();
-    assert_eq!(journal.resolve(cursor.position), Resolved::At(cursor.position));
+    assert_eq!(journal.resolve(cursor.position), ResolvedCursor::At(cursor.position));
 }

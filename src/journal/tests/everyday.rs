@@ -1,4 +1,4 @@
-//! What everybody relies on, on the real disk.
+//! The basic functions, on the real disk.
 
 use super::super::*;
 use super::support::*;
@@ -6,7 +6,7 @@ use crate::reading::Limits;
 use std::sync::mpsc;
 
 #[test]
-fn what_was_appended_is_read_in_order_across_segments_and_opens() {
+fn appended_records_are_read_in_order_across_segments_and_opens() {
     let directory = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
     for _ in 0..3 {
@@ -55,7 +55,7 @@ fn a_stored_cursor_is_loaded_and_resolved_after_an_open() {
     journal.close();
     let (journal, _) = Journal::open(small(directory.path())).unwrap();
     assert_eq!(journal.cursors().load("sqlite").unwrap(), Some(cursor.clone()));
-    assert_eq!(journal.resolve(cursor.position), Resolved::At(cursor.position));
+    assert_eq!(journal.resolve(cursor.position), ResolvedCursor::At(cursor.position));
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn a_header_is_read_back_as_it_was_given() {
 }
 
 #[test]
-fn the_observer_hears_of_every_commit() {
+fn on_commit_is_called_for_every_commit() {
     let directory = tempfile::tempdir().unwrap();
     let (told, hear) = mpsc::channel();
-    let observe = Arc::new(move |outcome: &CommitOutcome| told.send(*outcome).unwrap());
-    let (journal, _) = Journal::open(Options { observe, ..small(directory.path()) }).unwrap();
+    let on_commit = Arc::new(move |outcome: &CommitOutcome| told.send(*outcome).unwrap());
+    let (journal, _) = Journal::open(Options { on_commit, ..small(directory.path()) }).unwrap();
     journal.append(header(), b"x").unwrap().wait().unwrap();
     let outcome = hear.recv().unwrap();
     assert_eq!((outcome.records, outcome.bytes, outcome.ok), (1, 4096, true));
@@ -218,7 +218,7 @@ fn the_search_by_receive_time_finds_the_first_in_order_of_sequence() {
 }
 
 #[test]
-fn sizes_that_do_not_fit_together_are_refused_with_what_would_fit() {
+fn sizes_that_do_not_fit_together_are_refused_with_the_size_needed() {
     let directory = tempfile::tempdir().unwrap();
     let tight = Options { segment_bytes: 16 * 1024, ..small(directory.path()) };
     let refused = Journal::open(tight).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Failing disks while running: what is answered, and that it goes on by itself.
+//! Failing disks at run time: the answers, and the recovery without a restart.
 
 use super::super::*;
 use super::support::*;
@@ -19,11 +19,11 @@ fn a_failed_write_or_sync_is_repaired_in_a_new_segment_before_the_answer() {
 }
 
 #[test]
-fn the_observer_hears_of_failed_writes_also_where_the_group_was_saved() {
+fn on_commit_counts_failed_writes_also_where_the_group_was_saved() {
     let disk = FaultyDisk::new(5);
     let (told, hear) = std::sync::mpsc::channel();
-    let observe = Arc::new(move |outcome: &CommitOutcome| told.send((outcome.failed_writes, outcome.ok)).unwrap());
-    let (journal, _) = Journal::open_on(shared(&disk), Options { observe, ..small("faulty") }).unwrap();
+    let on_commit = Arc::new(move |outcome: &CommitOutcome| told.send((outcome.failed_writes, outcome.ok)).unwrap());
+    let (journal, _) = Journal::open_on(shared(&disk), Options { on_commit, ..small("faulty") }).unwrap();
     append_each(&journal, 1);
     disk.fail(Operation::Sync, 1);
     append_each(&journal, 1);
@@ -33,7 +33,7 @@ fn the_observer_hears_of_failed_writes_also_where_the_group_was_saved() {
 }
 
 #[test]
-fn a_disk_that_keeps_failing_is_told_to_every_waiter_and_recovery_needs_no_restart() {
+fn a_disk_that_keeps_failing_fails_every_waiter_and_recovery_needs_no_restart() {
     use Operation::{Create, Rename, Reserve, Sync, SyncNames, Write};
     for operation in [Write, Sync, Create, Rename, Reserve, SyncNames] {
         let disk = FaultyDisk::new(6);
@@ -183,7 +183,7 @@ fn near_the_end_of_a_volume_smaller_segments_are_begun_before_anything_is_refuse
 }
 
 #[test]
-fn on_a_full_volume_what_is_kept_for_replay_gives_way_before_an_append_is_refused() {
+fn on_a_full_volume_segments_for_replay_are_removed_before_an_append_is_refused() {
     let disk = FaultyDisk::new(6);
     let (journal, _) = open(&disk);
     append_each(&journal, 20);
@@ -197,7 +197,7 @@ fn on_a_full_volume_what_is_kept_for_replay_gives_way_before_an_append_is_refuse
 }
 
 #[test]
-fn a_disk_that_turns_read_only_refuses_everything_and_goes_on_when_it_is_writable_again() {
+fn a_disk_that_turns_read_only_refuses_everything_and_continues_when_writable_again() {
     use Operation::{Create, Remove, Rename, Reserve, SetLen, Write};
     let disk = FaultyDisk::new(6);
     let (journal, _) = open(&disk);
@@ -208,7 +208,7 @@ fn a_disk_that_turns_read_only_refuses_everything_and_goes_on_when_it_is_writabl
     assert!(journal.append(header(), b"refused").unwrap().wait().is_err());
     let further = Cursor::at("kafka", journal.position(Sequence(3)), UnixNanos(1));
     assert!(journal.cursors().store(&further).is_err());
-    assert_eq!(read_from(&journal, 1), expected(1..=3), "reading goes on");
+    assert_eq!(read_from(&journal, 1), expected(1..=3), "reading continues");
     disk.heal();
     append_each(&journal, 3);
     cut_power(&disk, journal);

@@ -1,5 +1,4 @@
-//! Every piece of the format: read back as written, refused when changed, and no
-//! panic on anything.
+//! Every part of the format: read back as written, refused when changed, no panic on any bytes.
 
 use super::super::block::BLOCK_LEN;
 use super::super::disk::{self, SharedDisk};

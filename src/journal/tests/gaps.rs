@@ -1,4 +1,4 @@
-//! The list of what sinks will not get.
+//! The list of gap records.
 
 use super::super::*;
 use super::support::*;
@@ -52,7 +52,7 @@ fn a_gap_that_could_not_be_made_durable_is_refused() {
 }
 
 #[test]
-fn a_damaged_list_of_gaps_does_not_hold_the_start_up() {
+fn a_damaged_gap_list_does_not_prevent_the_start() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     journal.gaps().add(gap("kafka", 1, 2, 1)).unwrap();

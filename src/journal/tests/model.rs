@@ -1,9 +1,8 @@
-//! The journal against a plain list of records, under crashes at any operation.
+//! The journal compared with a plain list of records, with crashes at any operation.
 //!
-//! What holds whatever happens: every acknowledged record is there, once, at its
-//! sequence; what is there beside them was at least attempted; what a reader saw
-//! stays; nothing a cursor needs is removed; the cap holds; and no crash alone
-//! makes an open refuse.
+//! Invariants: every acknowledged record exists, once, at its sequence; all other records
+//! were at least attempted; records seen by a reader stay; no record that a cursor needs is
+//! removed; the cap holds; and a crash alone never makes an open refuse.
 
 use super::super::*;
 use super::support::*;
@@ -84,7 +83,7 @@ impl Model {
         if let Some(stored) = self.journal().cursors().load("sink").unwrap() {
             self.cursor = stored.position.next.0;
             let resolved = self.journal().resolve(stored.position);
-            assert_eq!(resolved, Resolved::At(stored.position));
+            assert_eq!(resolved, ResolvedCursor::At(stored.position));
         }
         self.read();
     }
@@ -125,7 +124,7 @@ impl Model {
                 Some(certain) => assert_eq!(*certain, payload, "record {sequence}"),
                 None => {
                     let place = self.attempted.iter().position(|attempted| *attempted == payload);
-                    self.attempted.remove(place.unwrap_or_else(|| panic!("nobody appended record {sequence}")));
+                    self.attempted.remove(place.unwrap_or_else(|| panic!("record {sequence} was never appended")));
                     self.certain.insert(sequence, payload);
                 }
             }

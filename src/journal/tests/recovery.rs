@@ -1,10 +1,10 @@
-//! What an open does with every kind of end a previous run can have had.
+//! An open after every possible end of the previous run.
 
 use super::super::block::BLOCK;
 use super::super::*;
 use super::support::*;
 
-/// Where the last group of an eight-block segment with small groups begins, one block a group.
+/// The offset of the last group of an eight-block segment with groups of one block.
 fn last_group_offset(groups: u64) -> u64 {
     groups * BLOCK
 }
@@ -98,7 +98,7 @@ fn a_crash_during_the_recovery_loses_nothing() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_and_said() {
+fn a_torn_tail_is_cut_and_reported() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     append_each(&journal, 3);
@@ -148,7 +148,7 @@ fn a_damaged_group_that_a_later_one_proves_refuses_the_start() {
 }
 
 #[test]
-fn a_torn_header_without_groups_is_passed_over_and_with_groups_refused() {
+fn a_torn_header_without_groups_is_skipped_and_with_groups_refused() {
     let disk = FaultyDisk::new(1);
     let (journal, _) = open(&disk);
     append_each(&journal, 7);
@@ -190,7 +190,7 @@ fn damage_in_a_sealed_segment_stops_the_reader_there_and_not_the_start() {
     }
     assert_eq!(read_from(&journal, 13), expected(13..=21), "what comes after it can be read");
     disk.damage(&file, last_group_offset(2) + 200, &good);
-    assert_eq!(drain(reader).unwrap(), expected(8..=21), "it goes on once the file is mended");
+    assert_eq!(drain(reader).unwrap(), expected(8..=21), "reading continues once the file is repaired");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_sealed_segment_of_a_newer_format_is_not_called_damaged() {
     assert!(refused.contains("format version 9") && refused.contains("newer program"), "{refused}");
 }
 
-/// As if a program had written it that can do more than this one.
+/// Sets a newer format version, as a newer program would write it.
 fn make_newer(disk: &FaultyDisk, file: &str) {
     let mut block = vec![0; block::BLOCK_LEN];
     shared(disk).open(file).unwrap().read_at(&mut block, 0).unwrap();
@@ -230,11 +230,11 @@ fn make_newer(disk: &FaultyDisk, file: &str) {
 }
 
 #[test]
-fn an_open_looks_into_the_last_segment_only() {
+fn an_open_reads_only_the_last_segment() {
     let disk = FaultyDisk::new(1);
     let open =
         |disk: &FaultyDisk| Journal::open_on(shared(disk), Options { cap_bytes: 64 << 20, ..small("faulty") }).unwrap();
-    let mut looks = Vec::new();
+    let mut counts = Vec::new();
     for records in [60, 60, 960] {
         let (journal, _) = open(&disk);
         append_each(&journal, records);
@@ -244,10 +244,10 @@ fn an_open_looks_into_the_last_segment_only() {
         let (opens_before, reads_before) = disk.opens_and_reads();
         let (journal, _) = open(&disk);
         let (opens, reads) = disk.opens_and_reads();
-        looks.push((opens - opens_before, reads - reads_before));
+        counts.push((opens - opens_before, reads - reads_before));
         journal.close();
     }
-    assert!(looks.iter().all(|look| *look == looks[0]), "opens and reads with 10, 20 and 180 segments: {looks:?}");
+    assert!(counts.iter().all(|count| *count == counts[0]), "opens and reads with 10, 20 and 180 segments: {counts:?}");
 }
 
 #[test]

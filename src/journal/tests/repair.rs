@@ -1,4 +1,4 @@
-//! Repair: what can be read stays, what cannot is lost in its place, nothing else changes.
+//! Repair: readable records stay, unreadable ones are marked lost, nothing else changes.
 #![allow(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
 
 use super::super::block::BLOCK;
@@ -60,9 +60,9 @@ fn a_damaged_record_of_a_sealed_segment_is_lost_and_all_others_are_kept() {
         // Records 7 to 12 stand there; this is the fourth.
         disk.damage(&file, 4 * BLOCK + at, &[0xee]);
         let before = shared(&disk).names().unwrap().len();
-        let looked = repair_on(&shared(&disk), 2, NOW, false).unwrap();
-        assert_eq!((looked.kept, looked.lost.clone(), looked.aside), (5, vec![10..11], None), "{at}");
-        assert_eq!(shared(&disk).names().unwrap().len(), before, "only looked");
+        let checked = repair_on(&shared(&disk), 2, NOW, false).unwrap();
+        assert_eq!((checked.kept, checked.lost.clone(), checked.aside), (5, vec![10..11], None), "{at}");
+        assert_eq!(shared(&disk).names().unwrap().len(), before, "only checked");
         let done = repaired(&disk, 2);
         assert!(shared(&disk).names().unwrap().contains(&done.aside.unwrap()), "the damaged file is kept");
         let (journal, _) = open(&disk);

@@ -1,4 +1,4 @@
-//! The cap, and what is kept for replay.
+//! The cap, and the segments kept for replay.
 
 use super::super::*;
 use super::support::*;
@@ -21,7 +21,7 @@ fn fill(journal: &Journal) -> AppendError {
 }
 
 #[test]
-fn a_full_journal_refuses_names_the_slowest_and_goes_on_when_that_moves() {
+fn a_full_journal_refuses_names_the_slowest_and_continues_when_that_moves() {
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(4)).unwrap();
     store_cursor(&journal, "kafka", 1);
     append_each(&journal, 2);
@@ -41,7 +41,7 @@ fn a_full_journal_refuses_names_the_slowest_and_goes_on_when_that_moves() {
 }
 
 #[test]
-fn what_is_kept_for_replay_gives_way_before_an_append_is_refused() {
+fn segments_for_replay_are_removed_before_an_append_is_refused() {
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(4)).unwrap();
     for _ in 0..100 {
         append_each(&journal, 1);
@@ -89,7 +89,7 @@ fn replay_is_bounded_in_age_by_the_newest_record_of_a_segment_also_after_an_open
 }
 
 #[test]
-fn a_segment_ages_also_where_the_one_after_it_was_given_up_empty() {
+fn a_segment_ages_also_if_the_next_one_was_removed_empty() {
     let disk = FaultyDisk::new(1);
     let retain = Retention { bytes: u64::MAX, age_ns: 1_000 };
     let (journal, _) = Journal::open_on(shared(&disk), Options { retain, ..small("faulty") }).unwrap();
@@ -119,7 +119,7 @@ fn a_segment_whose_age_cannot_be_known_is_kept() {
 }
 
 #[test]
-fn a_reader_behind_retention_is_told_the_oldest_and_one_beyond_the_end_the_next() {
+fn a_reader_behind_retention_gets_the_oldest_and_one_beyond_the_end_the_next() {
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), capped(3)).unwrap();
     let mut reader = journal.reader(Sequence(1)).unwrap();
     append_each(&journal, 10 * PER_SEGMENT);
@@ -132,7 +132,7 @@ fn a_reader_behind_retention_is_told_the_oldest_and_one_beyond_the_end_the_next(
     let beyond = Sequence(10 * PER_SEGMENT + 2);
     assert!(matches!(journal.reader(beyond), Err(ReadError::Beyond { .. })));
     let (wanted, oldest) = (journal.position(Sequence(1)), journal.oldest());
-    assert_eq!(journal.resolve(wanted), Resolved::Retained(oldest));
+    assert_eq!(journal.resolve(wanted), ResolvedCursor::Retained(oldest));
 }
 
 #[test]
@@ -177,18 +177,18 @@ fn segments_are_removed_on_a_full_volume() {
     disk.fail(Operation::Write, u32::MAX);
     let refused = journal.append(header(), b"refused").unwrap().wait();
     assert!(refused.is_err(), "{refused:?}");
-    assert!(journal.oldest().next > Sequence(1), "what was delivered made room");
+    assert!(journal.oldest().next > Sequence(1), "delivered segments were removed");
     disk.heal();
     disk.set_space(u64::MAX);
     append_each(&journal, PER_SEGMENT);
 }
 
-fn optional(cursor: &str, segments: u64) -> Vec<Optional> {
-    vec![Optional { cursor: cursor.to_owned(), lag_bytes_max: segments.saturating_mul(SEGMENT_BYTES) }]
+fn optional(cursor: &str, segments: u64) -> Vec<OptionalCursor> {
+    vec![OptionalCursor { cursor: cursor.to_owned(), lag_bytes_max: segments.saturating_mul(SEGMENT_BYTES) }]
 }
 
 #[test]
-fn an_optional_cursor_gives_way_before_an_append_is_refused_and_a_required_one_does_not() {
+fn an_optional_cursor_loses_records_before_an_append_is_refused_and_a_required_one_does_not() {
     let options = Options { optional: optional("kafka", u64::MAX), ..capped(4) };
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), options).unwrap();
     store_cursor(&journal, "kafka", 1);
@@ -202,7 +202,7 @@ fn an_optional_cursor_gives_way_before_an_append_is_refused_and_a_required_one_d
 }
 
 #[test]
-fn for_an_optional_cursor_its_lag_is_held_and_no_more() {
+fn for_an_optional_cursor_only_its_lag_is_kept() {
     let retain = Retention { bytes: 0, age_ns: i64::MAX };
     let options = Options { retain, optional: optional("kafka", 3), ..small("faulty") };
     let (journal, _) = Journal::open_on(shared(&FaultyDisk::new(1)), options).unwrap();

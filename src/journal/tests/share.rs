@@ -1,4 +1,4 @@
-//! Who may fill how much of a journal that several share.
+//! The share of each source in a journal that several share.
 
 use super::super::*;
 use super::support::*;
@@ -57,11 +57,11 @@ fn a_source_that_floods_is_refused_while_there_is_room_for_others() {
 }
 
 #[test]
-fn it_goes_on_when_the_slowest_sink_does() {
+fn a_source_is_accepted_again_when_the_slowest_sink_progresses() {
     let journal = open(&FaultyDisk::new(1), sharing());
     flood(&journal, SourceId(1));
     store_cursor(&journal, "kafka", journal.next().0);
-    // The writer looks by itself.
+    // The writer updates the shares itself.
     let is_taken = (0..1_000).any(|_| {
         let taken = append(&journal, SourceId(1)).is_ok();
         if !taken {
@@ -81,7 +81,7 @@ fn a_source_alone_may_fill_all_of_it() {
 }
 
 #[test]
-fn what_it_held_before_a_stop_or_a_kill_still_counts() {
+fn undelivered_records_before_a_stop_or_a_kill_still_count() {
     for is_kill in [false, true] {
         let disk = FaultyDisk::new(1);
         let journal = open(&disk, sharing());
@@ -100,7 +100,7 @@ fn what_it_held_before_a_stop_or_a_kill_still_counts() {
 }
 
 #[test]
-fn a_damaged_list_of_shares_is_nobodys_share_and_stops_nothing() {
+fn a_damaged_shares_file_counts_for_no_source_and_stops_nothing() {
     let disk = FaultyDisk::new(1);
     let journal = open(&disk, sharing());
     let (before, _) = flood(&journal, SourceId(1));
@@ -116,9 +116,9 @@ fn a_damaged_list_of_shares_is_nobodys_share_and_stops_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// However many flood, in whatever order, with stops between: who was quiet is taken.
+    /// Any number of floods, in any order, with stops between: a quiet source is accepted.
     #[test]
-    fn whoever_was_quiet_finds_room(
+    fn a_quiet_source_finds_room(
         turns in proptest::collection::vec((1_u32..=3, 1_u64..30, any::<bool>()), 1..8),
     ) {
         let disk = FaultyDisk::new(1);

@@ -1,4 +1,4 @@
-//! Small journals on real and faulty disks, and short ways to ask them things.
+//! Small journals on real and faulty disks, and helpers to read them.
 
 use super::super::disk::SharedDisk;
 use super::super::*;
@@ -26,7 +26,7 @@ pub(super) fn shared(disk: &FaultyDisk) -> SharedDisk {
     Arc::new(disk.clone())
 }
 
-pub(super) fn open(disk: &FaultyDisk) -> (Journal, Opening) {
+pub(super) fn open(disk: &FaultyDisk) -> (Journal, OpenReport) {
     Journal::open_on(shared(disk), small("faulty")).unwrap()
 }
 
@@ -58,7 +58,7 @@ pub(super) fn append_each(journal: &Journal, count: u64) {
     }
 }
 
-/// Everything from a record on, or why not.
+/// All records from the reader's position, or the error.
 pub(super) fn drain(mut reader: Reader) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
     let mut records = Vec::new();
     while let Some(record) = reader.read()? {
@@ -76,14 +76,14 @@ pub(super) fn expected(sequences: impl IntoIterator<Item = u64>) -> Vec<(u64, Ve
     sequences.into_iter().map(|sequence| (sequence, payload(sequence))).collect()
 }
 
-/// The process is killed: nothing more reaches the disk, and the next one finds all that did.
+/// Kills the process: nothing more reaches the disk; all written data stays.
 pub(super) fn kill(disk: &FaultyDisk, journal: Journal) {
     disk.die();
     drop(journal);
     disk.restart_after_kill();
 }
 
-/// The power goes: what was not synced may be lost.
+/// Cuts the power: unsynced data may be lost.
 pub(super) fn cut_power(disk: &FaultyDisk, journal: Journal) {
     disk.die();
     drop(journal);

@@ -1,4 +1,4 @@
-//! Reading and printing of OBIS codes.
+//! Parsing and printing of OBIS codes.
 
 use super::*;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const IMPORT: Obis = Obis([1, 0, 1, 8, 0, 255]);
 
 #[test]
-fn every_usual_form_is_read() {
+fn every_common_form_is_parsed() {
     for text in [
         "1-0:1.8.0*255",
         "1-0:1.8.0.255",
@@ -26,7 +26,7 @@ fn every_usual_form_is_read() {
 }
 
 #[test]
-fn what_is_no_code_is_refused_with_the_forms_that_are() {
+fn other_texts_are_refused_with_the_valid_forms() {
     for text in [
         "",
         "1",
@@ -50,12 +50,12 @@ fn what_is_no_code_is_refused_with_the_forms_that_are() {
         assert_eq!(text.parse::<Obis>(), Err(ObisFormatError(text.to_owned())), "{text}");
     }
     let message = "x".parse::<Obis>().unwrap_err().to_string();
-    assert!(message.starts_with("'x' is no OBIS code: write it as 1-0:1.8.0*255"), "{message}");
+    assert!(message.starts_with("'x' is not an OBIS code: write it as 1-0:1.8.0*255"), "{message}");
 }
 
 proptest! {
     #[test]
-    fn what_is_printed_is_read_back(code: [u8; 6]) {
+    fn a_printed_code_is_parsed_back(code: [u8; 6]) {
         let obis = Obis(code);
         prop_assert_eq!(obis.to_string().parse(), Ok(obis));
         let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,17 +1,17 @@
 //! The grid of electricity codes `1-B:C.D.E*255` (IEC 62056-6-1): C is a quantity
-//! and a phase (L1, L2, L3 are 20, 40, 60 above the sum), D how it is measured, E
-//! the tariff of an energy.
+//! and a phase (L1, L2, L3 are 20, 40, 60 above the sum), D the kind of measurement,
+//! E the tariff of an energy.
 
 use super::quantity::{Kind, Unit};
 use crate::reading::Obis;
 use std::fmt;
 
-/// Channels that a code may name.
+/// The highest channel of a code.
 const CHANNEL_MAX: u8 = 64;
-/// Tariffs that an energy may have.
+/// The highest tariff of an energy.
 const TARIFF_MAX: u8 = 63;
 
-/// An electricity register, taken apart.
+/// The parts of an electricity register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Register {
     channel: u8,
@@ -21,16 +21,16 @@ pub struct Register {
     tariff: u8,
 }
 
-/// What is measured: its name, and its units at an instant and summed over time.
+/// A measured quantity: its name, and its units at an instant and summed over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Quantity {
     name: &'static str,
     unit: Unit,
-    /// `None` for what nobody sums, such as a voltage.
+    /// `None` for a quantity without a meaningful sum, such as voltage.
     integral: Option<(&'static str, Unit)>,
 }
 
-/// How a quantity is measured.
+/// The kind of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
     At(&'static str, Kind),
@@ -47,7 +47,7 @@ pub(super) fn register(code: Obis) -> Option<(Register, Unit, Kind)> {
     let (unit, kind) = match measure {
         Measure::At(_, kind) if tariff == 0 => (quantity.unit, kind),
         Measure::At(..) => return None,
-        // Net falls as well as it rises.
+        // Import minus export can also fall.
         Measure::Integral(_, Kind::Counter) if matches!(c, 16 | 36 | 56 | 76) => (quantity.integral?.1, Kind::Gauge),
         Measure::Integral(_, kind) => (quantity.integral?.1, kind),
     };
@@ -107,7 +107,7 @@ const fn power_factor_export() -> Quantity {
     plain("power factor of export", Unit::One)
 }
 
-/// What a D group means. Averages of a closed interval carry its end as their time.
+/// The measurement of a D group. Averages of a closed interval carry its end as their time.
 fn measure(d: u8) -> Option<Measure> {
     Some(match d {
         3 => Measure::At(", minimum", Kind::Gauge),

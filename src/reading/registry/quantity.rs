@@ -1,4 +1,4 @@
-//! What values of a register are: their unit and how they are to be read.
+//! The unit and the kind of a register's values.
 
 /// The base units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ pub enum Unit {
     DegreeCelsius,
     /// Counts, ratios, states.
     One,
-    /// The vendor does not say.
+    /// Not documented by the vendor.
     Unknown,
 }
 
@@ -59,12 +59,12 @@ impl Unit {
     }
 }
 
-/// How a register's values are to be read.
+/// How to interpret a register's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Only rises; differences are what happened between.
+    /// Only rises; a difference is the amount between two times.
     Counter,
-    /// Rises, and begins again at zero whenever the device restarts.
+    /// Rises, and restarts at zero when the device restarts.
     VolatileCounter,
     /// A value at an instant.
     Gauge,

@@ -1,4 +1,4 @@
-//! What the registry says.
+//! The entries of the registry.
 
 use super::*;
 
@@ -67,7 +67,7 @@ fn the_electricity_grid_names_quantity_phase_and_measure() {
 }
 
 #[test]
-fn what_no_table_knows_is_unknown() {
+fn a_code_in_no_table_is_unknown() {
     for code in [
         "1-0:32.8.0",
         "1-0:17.7.0",

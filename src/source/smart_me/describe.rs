@@ -7,7 +7,7 @@ use crate::meters::Meters;
 use crate::reading::MeterId;
 use crate::vendor::smart_me::Device;
 use crate::wire::PayloadFormat;
-use crate::wire::meters::{Description, Named};
+use crate::wire::meters::{Description, VendorCode};
 use std::collections::HashMap;
 
 /// The vendor's name in a description.
@@ -56,7 +56,7 @@ impl Describer {
 }
 
 fn description(device: &Device, gateway: String) -> (MeterId, Description) {
-    let named = |number: i64, label: Option<&str>| Named { number, name: label.unwrap_or_default().to_owned() };
+    let named = |number: i64, label: Option<&str>| VendorCode { number, name: label.unwrap_or_default().to_owned() };
     let description = Description {
         name: device.name.clone().unwrap_or_default(),
         serial: device.serial.map(|serial| serial.to_string()).unwrap_or_default(),

@@ -180,7 +180,8 @@ impl Devices {
             ));
         }
         readings.retain(|reading| {
-            let is_newer = arrivals.coverage().heard(reading.meter).is_none_or(|heard| heard < reading.at);
+            let is_newer =
+                arrivals.coverage().newest_measurement(reading.meter).is_none_or(|newest| newest < reading.at);
             let is_wanted = !reading.samples.is_empty() && is_newer;
             if !is_wanted {
                 inlet.mark_seen(reading.meter, reading.at);

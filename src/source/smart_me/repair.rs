@@ -13,7 +13,7 @@ use super::client::Client;
 use super::error::ApiError;
 use crate::base::Stop;
 use crate::clock::Clock;
-use crate::coverage::{Lacks, Wanted};
+use crate::coverage::{MissingValues, RepairRequest};
 use crate::reading::registry::{self, Kind};
 use crate::reading::{Flags, Sample};
 use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
@@ -57,8 +57,8 @@ impl GapRepair {
         Self { client, arrivals, inlet, stop, clock }
     }
 
-    async fn repair(&mut self, wanted: &Wanted) -> Result<(), SourceError> {
-        let path = past_values(self.client.reach(), wanted);
+    async fn repair(&mut self, request: &RepairRequest) -> Result<(), SourceError> {
+        let path = past_values(self.client.reach(), request);
         let answer = match self.client.get(&path).await {
             // smart-me knows no such device.
             Err(ApiError::NotFound(_)) => return Ok(()),
@@ -74,25 +74,25 @@ impl GapRepair {
             other => other?.body,
         };
         let values = Values::read(&answer).map_err(ApiError::from)?;
-        let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(wanted, values)).collect();
+        let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(request, values)).collect();
         let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { &*answer } else { &[] };
         let original = Original { bytes, content_type: "application/json", origin: &path };
         self.inlet.take(&missing, Flags::GAP_REPAIR, original).await
     }
 
     /// The missing part of these values.
-    fn missing(&self, wanted: &Wanted, values: Values) -> Option<Reading> {
+    fn missing(&self, request: &RepairRequest, values: Values) -> Option<Reading> {
         let at = values.at?;
-        if values.meter.is_some_and(|meter| meter != wanted.meter) {
+        if values.meter.is_some_and(|meter| meter != request.meter) {
             return None;
         }
         let mut samples = values.samples;
-        match self.arrivals.coverage().lacks(wanted, at) {
-            Lacks::Nothing => return None,
-            Lacks::Counters => samples.retain(is_counter),
-            Lacks::All => {}
+        match self.arrivals.coverage().missing_values(request, at) {
+            MissingValues::Nothing => return None,
+            MissingValues::Counters => samples.retain(is_counter),
+            MissingValues::All => {}
         }
-        (!samples.is_empty()).then_some(Reading { meter: wanted.meter, at, samples })
+        (!samples.is_empty()).then_some(Reading { meter: request.meter, at, samples })
     }
 }
 
@@ -105,11 +105,11 @@ impl Polled for GapRepair {
                 return Ok(());
             }
             let now = self.clock.now();
-            let Some(wanted) = self.arrivals.coverage().wanted(self.client.name(), now, SLOTS_MAX) else {
+            let Some(request) = self.arrivals.coverage().next_request(self.client.name(), now, SLOTS_MAX) else {
                 return Ok(());
             };
-            self.repair(&wanted).await?;
-            self.arrivals.coverage().asked(&wanted, now);
+            self.repair(&request).await?;
+            self.arrivals.coverage().requested(&request, now);
         }
     }
 }
@@ -120,11 +120,11 @@ fn is_counter(sample: &Sample) -> bool {
 
 /// The call for a range of quarter-hours. The vendor does not document whether the end is
 /// included, so the range extends a little beyond it.
-fn past_values(reach: Reach, wanted: &Wanted) -> String {
-    let until = wanted.until.saturating_add(60_000_000_000);
+fn past_values(reach: Reach, request: &RepairRequest) -> String {
+    let until = request.until.saturating_add(60_000_000_000);
     let call = match reach {
         Reach::Own => "/ValuesInPastMultiple",
         Reach::Partner => "/partner/ValuesInPastMultiple",
     };
-    format!("{call}/{}?startDate={}&endDate={until}&interval=15", wanted.meter, wanted.from)
+    format!("{call}/{}?startDate={}&endDate={until}&interval=15", request.meter, request.from)
 }

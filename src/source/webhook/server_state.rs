@@ -129,7 +129,7 @@ impl ServerState {
     /// Updates the gauges.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
     pub(super) fn update_gauges(&self, connections: usize) {
-        self.ingest.look();
+        self.ingest.check();
         self.connections.set(connections as f64);
         self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
     }

@@ -1,4 +1,4 @@
-//! prost's decoder as the oracle, faults with their places, and what is set aside.
+//! Comparison with prost's decoder, faults with their offsets, and values set aside.
 
 use super::*;
 use crate::proto::v1;
@@ -31,7 +31,7 @@ fn prosts(batch: &v1::ReadingBatch) -> Vec<Meaning> {
     batch.readings.iter().map(meaning).collect()
 }
 
-/// Both decoders on the same bytes; whether they accepted them.
+/// Runs both decoders on the same bytes; returns whether they accepted them.
 fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
     let Some((readings, batch)) = both(body, readings(body), v1::ReadingBatch::decode(body))? else { return Ok(false) };
     prop_assert!(readings.clone().zip(0..).all(|(reading, index)| reading.index == index));
@@ -105,7 +105,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_encoded_is_read_again() {
+fn an_encoded_batch_is_decoded_again() {
     let meter = MeterId::from(Uuid::from_u128(7));
     let values = [Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 42.5 }];
     let original = Original { bytes: b"{}", content_type: "application/json", origin: "/Devices" };
@@ -121,7 +121,7 @@ fn what_was_encoded_is_read_again() {
 }
 
 #[test]
-fn a_fault_says_where_it_is() {
+fn a_fault_has_offset_and_path() {
     let said = |body: &[u8]| readings(body).unwrap_err().to_string();
     assert_eq!(
         said(b"\x0a\x04\x5a\x02\x0a\x05"),
@@ -129,7 +129,7 @@ fn a_fault_says_where_it_is() {
     );
     assert_eq!(
         said(b"\x0a\x02\x08\x01"),
-        "byte 2 (readings[0].meter): the field is a varint, it should be a length-delimited field"
+        "byte 2 (readings[0].meter): the field is a varint, expected a length-delimited field"
     );
     assert_eq!(said(b"\x22\x01\xff"), "byte 2 (raw_origin): the text is not UTF-8");
 }

@@ -1,4 +1,4 @@
-//! What is a version, and what is read again as it was written.
+//! Encoding and decoding of versions, and the items that are skipped.
 
 use super::*;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 proptest! {
     #[test]
-    fn what_names_no_meter_or_no_time_is_passed_over(
+    fn an_item_without_a_valid_meter_or_time_is_skipped(
         meter in prop_oneof![8 => any::<[u8; 16]>().prop_map(Vec::from), 1 => Just(vec![0; 16]), 1 => any::<Vec<u8>>()],
         valid_from_ns in prop_oneof![8 => 0..=TIME_NS_MAX, 1 => any::<i64>()],
         valid_to_ns in prop_oneof![8 => 0..=TIME_NS_MAX, 1 => any::<i64>()],
@@ -21,8 +21,8 @@ proptest! {
 }
 
 #[test]
-fn what_was_encoded_is_read_again() {
-    let named = |number, name: &str| Named { number, name: name.to_owned() };
+fn encoded_versions_are_decoded_again() {
+    let named = |number, name: &str| VendorCode { number, name: name.to_owned() };
     let version = Version {
         meter: MeterId::from(Uuid::from_u128(7)),
         metering_point: "house-1".to_owned(),

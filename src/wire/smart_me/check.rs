@@ -1,30 +1,30 @@
-//! The one walk over a body that finds every fault of its framing.
+//! The walk over a body that finds every framing fault.
 
 use super::message::{Guid, Instant, Value};
-use super::usual;
+use super::vendor_layout;
 use crate::wire::error::{Fault, Step, WireType};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, unexpected};
+use crate::wire::field::{Content, DEPTH_MAX, FieldReader, unexpected};
 
-/// What the check found.
+/// The layout of a checked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Every device is as the vendor's library writes it, every value finite.
-    Usual,
-    /// At least one is not.
-    Any,
+    /// Every device has the vendor library's layout, every value is finite.
+    Vendor,
+    /// At least one device has not.
+    General,
 }
 
-/// Checks the whole body and says how its devices are laid out.
+/// Checks the whole body and returns its layout.
 #[inline]
 pub(super) fn layout<F: Fault>(body: &[u8]) -> Result<Layout, F> {
-    let mut layout = Layout::Usual;
+    let mut layout = Layout::Vendor;
     let mut items = 0;
-    let mut fields = Cursor::new(body);
+    let mut fields = FieldReader::new(body);
     while let Some(field) = fields.next(DEPTH_MAX, array_name)? {
         match (field.number, field.content) {
             (1, Content::Bytes(device)) => {
-                if !usual::is_usual(device) {
-                    layout = Layout::Any;
+                if !vendor_layout::matches(device) {
+                    layout = Layout::General;
                     check_device(device).map_err(|fault: F| {
                         fault.within(Step::Item("DeviceDataItems", items), fields.offset() - device.len())
                     })?;
@@ -40,7 +40,7 @@ pub(super) fn layout<F: Fault>(body: &[u8]) -> Result<Layout, F> {
 
 fn check_device<F: Fault>(device: &[u8]) -> Result<(), F> {
     let mut values = 0;
-    let mut fields = Cursor::new(device);
+    let mut fields = FieldReader::new(device);
     while let Some(field) = fields.next(DEPTH_MAX - 1, device_name)? {
         let (step, checked, bytes) = match (field.number, field.content) {
             (1, Content::Bytes(bytes)) => (Step::Field("DeviceId"), Guid::default().merge(bytes), bytes),
@@ -48,7 +48,8 @@ fn check_device<F: Fault>(device: &[u8]) -> Result<(), F> {
             (3, Content::Bytes(bytes)) => {
                 let step = Step::Item("DeviceValues", values);
                 values = values.saturating_add(1);
-                let checked = if usual::content(bytes).is_some() { Ok(()) } else { Value::default().merge(bytes) };
+                let checked =
+                    if vendor_layout::content(bytes).is_some() { Ok(()) } else { Value::default().merge(bytes) };
                 (step, checked, bytes)
             }
             (1..=3, _) => return Err(unexpected(&field, WireType::Bytes, device_name)),

@@ -1,11 +1,11 @@
-//! The messages below a device: each merges the fields it knows from a slice, as
-//! prost does (the last one wins), and skips the others.
+//! The messages inside a device. Each merges the fields it knows from a slice, as prost
+//! does (the last one wins), and skips the others.
 
 use crate::reading::SetAside;
 use crate::wire::error::{Fault, WireType};
-use crate::wire::field::{Content, Cursor, DEPTH_MAX, unexpected};
+use crate::wire::field::{Content, DEPTH_MAX, FieldReader, unexpected};
 
-/// What the body, the array and the device around have used of the nesting.
+/// The nesting left inside the body, the array and the device.
 const DEPTH: u8 = DEPTH_MAX - 2;
 
 /// `bcl.Guid`.
@@ -17,7 +17,7 @@ pub(super) struct Guid {
 
 impl Guid {
     pub(super) fn merge<F: Fault>(&mut self, bytes: &[u8]) -> Result<(), F> {
-        let mut fields = Cursor::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Fixed64(lo)) => self.lo = lo,
@@ -43,7 +43,7 @@ pub(super) struct Instant {
 }
 
 impl Instant {
-    /// An instant from its parts as they are on the wire, its kind not given.
+    /// An instant from its encoded parts, without a kind.
     #[inline]
     pub(super) fn new(value: u64, scale: u8) -> Self {
         Self { value: zigzag(value), scale: i32::from(scale), kind: 0 }
@@ -51,7 +51,7 @@ impl Instant {
 
     #[inline]
     pub(super) fn merge<F: Fault>(&mut self, bytes: &[u8]) -> Result<(), F> {
-        let mut fields = Cursor::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Varint(value)) => self.value = zigzag(value),
@@ -64,8 +64,8 @@ impl Instant {
         Ok(())
     }
 
-    /// Nanoseconds since 1970, or why it is no instant. The sender chooses the
-    /// coarsest scale that is exact, and writes 1970-01-01 as an empty message.
+    /// Nanoseconds since 1970, or why it is set aside. The sender chooses the coarsest
+    /// exact scale, and writes 1970-01-01 as an empty message.
     #[inline]
     pub(super) fn unix_nanos(self) -> Result<i64, SetAside> {
         let unit_ns = match self.scale {
@@ -82,7 +82,7 @@ impl Instant {
         self.value.checked_mul(unit_ns).ok_or(SetAside::TimeOverflow)
     }
 
-    /// Whether it says that its digits are local wall-clock time.
+    /// Whether it is marked as local wall-clock time.
     pub(super) fn is_local(self) -> bool {
         self.kind == 2
     }
@@ -102,7 +102,7 @@ pub(super) struct Value<'a> {
 impl<'a> Value<'a> {
     #[inline]
     pub(super) fn merge<F: Fault>(&mut self, bytes: &'a [u8]) -> Result<(), F> {
-        let mut fields = Cursor::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         while let Some(field) = fields.next(DEPTH, Self::name)? {
             match (field.number, field.content) {
                 (1, Content::Bytes(obis)) => self.obis = obis,
@@ -124,9 +124,8 @@ fn zigzag(value: u64) -> i64 {
     ((value >> 1) ^ (value & 1).wrapping_neg()).cast_signed()
 }
 
-/// The number of an enumeration; what is beyond 32 bits is cut off, as prost and
-/// the specification have it.
-#[expect(clippy::cast_possible_truncation, reason = "cutting off is the rule")]
+/// The number of an enumeration, truncated to 32 bits as prost and the specification do.
+#[expect(clippy::cast_possible_truncation, reason = "truncation is specified")]
 fn enum_number(value: u64) -> i32 {
     (value as u32).cast_signed()
 }

@@ -1,4 +1,4 @@
-//! What a body means, row by row; the property tests against prost are in `oracle`.
+//! Decoding of bodies, case by case; the property tests against prost are in `oracle`.
 
 use super::*;
 use crate::wire::{PayloadFormat, Reading, Readings};
@@ -9,7 +9,7 @@ mod odd;
 mod oracle;
 mod samples;
 
-/// As everybody outside reads a body.
+/// Decodes a body through the public entry point.
 fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     crate::wire::readings(PayloadFormat::SmartMe, body)
 }

@@ -10,7 +10,7 @@ use meterline::reading::{Limits, MeterId, UnixNanos};
 use meterline::sink::questdb::{TableName, check, migrate};
 use meterline::sink::{Level, Step};
 use meterline::wire::PayloadFormat;
-use meterline::wire::meters::{Description, Named, Version, encode};
+use meterline::wire::meters::{Description, VendorCode, Version, encode};
 use serde_json::{Value, json};
 
 /// The meter of [`device`] with this number.
@@ -26,7 +26,7 @@ fn version(number: u64, from_s: i64, to_s: Option<i64>, name: &str) -> Version {
             name: name.to_owned(),
             serial: "63 \"7\"".to_owned(),
             vendor: "smart-me".to_owned(),
-            family: Named { number: 12, name: "Telstar 80A".to_owned() },
+            family: VendorCode { number: 12, name: "Telstar 80A".to_owned() },
             unit: "kWh".to_owned(),
             ..Description::default()
         },

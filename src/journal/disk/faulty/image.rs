@@ -1,5 +1,4 @@
-//! The contents of a file: as processes see them, as a power cut would leave
-//! them, and everything in between.
+//! The contents of a file: as processes see them, and as a power cut may leave them.
 
 use super::SECTOR;
 use std::collections::BTreeMap;
@@ -44,7 +43,7 @@ impl Image {
         self.lens.push(len);
     }
 
-    /// A failed sync makes some of it durable and forgets that the rest is not:
+    /// A failed sync makes some of it durable and drops the rest:
     /// the next sync succeeds without writing it.
     pub(super) fn sync(&mut self, succeeds: bool, random: &mut fastrand::Rng) {
         if succeeds {

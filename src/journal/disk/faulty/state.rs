@@ -1,4 +1,4 @@
-//! What a faulty disk holds: names, files, and what is to fail.
+//! The state of a faulty disk: names, files, and scheduled faults.
 
 use super::Operation;
 use super::image::Image;
@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::io;
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct FaultyState {
     pub(super) device: u64,
-    /// What processes see, and what a power cut would leave for certain.
+    /// The names that processes see, and those that survive a power cut for certain.
     pub(super) live: BTreeMap<String, u64>,
     pub(super) durable: BTreeMap<String, u64>,
     /// Changes of names since the last sync of the directory.
@@ -39,7 +39,7 @@ pub(super) enum NameChange {
     Rename(String, String, u64),
 }
 
-/// Operations of a kind that are to fail, after some that are not.
+/// Scheduled faults: operations of a kind that fail after some that succeed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failing {
     pub(super) operation: Operation,
@@ -58,7 +58,7 @@ impl Failing {
     }
 }
 
-/// How far an operation that changes something may go.
+/// The fate of a changing operation.
 pub(super) enum Fate {
     Succeeds,
     Fails,
@@ -83,7 +83,7 @@ impl NameChange {
     }
 }
 
-impl State {
+impl FaultyState {
     pub(super) fn revive(&mut self) {
         self.run += 1;
         self.is_dead = false;

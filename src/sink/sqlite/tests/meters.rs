@@ -3,7 +3,7 @@
 use super::*;
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::PayloadFormat;
-use crate::wire::meters::{Description, Named, Version, encode};
+use crate::wire::meters::{Description, VendorCode, Version, encode};
 
 const SECOND: i64 = 1_000_000_000;
 const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name \
@@ -16,7 +16,7 @@ fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
         description: Description {
             name: name.to_owned(),
             serial: format!("63-{meter}"),
-            family: Named { number: 12, name: "Telstar".to_owned() },
+            family: VendorCode { number: 12, name: "Telstar".to_owned() },
             ..Description::default()
         },
         source: "acme".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::*;
-use crate::coverage::Seen;
+use crate::coverage::SeenReading;
 use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
 use crate::source::SourceState;
 use crate::wire::{self, Judged, PayloadFormat};
@@ -149,12 +149,12 @@ fn freshness_uses_the_servers_clock() {
 fn a_polled_value_never_replaces_a_received_one() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
     let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, site, now| {
-        let seen = Seen { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
+        let seen = SeenReading { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
         site.coverage.note("a", UnixNanos(now), [seen].into_iter());
     });
     scene.wait_for_lists(2);
     assert_eq!((scene.times(METER), scene.times(OTHER)), (Vec::new(), vec![scene.now]));
-    assert_eq!(scene.site.coverage.heard(METER.into()), Some(UnixNanos(scene.now)));
+    assert_eq!(scene.site.coverage.newest_measurement(METER.into()), Some(UnixNanos(scene.now)));
     scene.cloud.set_now(Some(scene.now + 10 * SECOND));
     until("the missing value is stored", || scene.times(METER) == [scene.now + 10 * SECOND]);
 }

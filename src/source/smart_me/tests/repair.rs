@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::*;
-use crate::coverage::{self, SLOT_NS, Seen, Slot};
+use crate::coverage::{self, SLOT_NS, SeenReading, Slot};
 use crate::reading::{Flags, MeterId, UnixNanos};
 use crate::source::SourceState;
 use meterline_load::cloud::CloudDevice;
@@ -32,7 +32,7 @@ impl Scene {
         });
         for back in (missing + 1..missing + 5).rev() {
             let at = before(now, back);
-            let seen = Seen { meter: MeterId::from(DEVICE), at, has_counter: true, is_repair: false };
+            let seen = SeenReading { meter: MeterId::from(DEVICE), at, has_counter: true, is_repair: false };
             site.coverage.note("a", at, [seen].into_iter());
         }
         site.coverage.judge(site.clock.now());
@@ -104,7 +104,7 @@ fn readings_that_smart_me_lacks_stay_missing() {
     until("it was asked for", || scene.gap().asked == 1);
     assert!(scene.fetched().keys().all(|at| *at < before(scene.now, 15) || *at >= before(scene.now, 10)));
     let gap = scene.gap();
-    assert_eq!(gap.state, coverage::State::Open);
+    assert_eq!(gap.state, coverage::GapState::Open);
     assert!(gap.ask_at > scene.site.clock.now(), "it is asked for again, later");
 }
 

@@ -52,7 +52,7 @@ impl Site {
 
     /// Gap detection that is never behind: all future records count as noted.
     pub(super) fn arrivals(&self) -> Arrivals {
-        self.coverage.reached(Sequence(u64::MAX));
+        self.coverage.noted_below(Sequence(u64::MAX));
         Arrivals::new(self.coverage.clone(), self.journal.clone())
     }
 

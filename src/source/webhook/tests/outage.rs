@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ingest::Health;
-use crate::journal::{Cursor, FaultyDisk, Operation, Optional, Retention};
+use crate::journal::{Cursor, FaultyDisk, Operation, OptionalCursor, Retention};
 use std::sync::Arc;
 
 /// A limit of two small segments.
@@ -40,7 +40,7 @@ async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&Faulty
     let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((5..=300).contains(&seconds), "{seconds}");
     assert!(reply.sentence().contains(says), "{}", reply.sentence());
-    assert!(matches!(site.ingest.health(), Health::Shut(_)));
+    assert!(matches!(site.ingest.health(), Health::Closed(_)));
     end(&disk);
     client.send(&post(&after, "")).await;
     assert_eq!(client.reply().await.status, 200);
@@ -100,7 +100,7 @@ async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
     };
     assert_eq!((refusal.status, refusal.header("retry-after")), (503, Some("60")), "nothing drains");
     assert!(refusal.sentence().contains("the journal is full"), "{}", refusal.sentence());
-    let Health::Shut(why) = site.ingest.health() else { panic!("ingest is shut") };
+    let Health::Closed(why) = site.ingest.health() else { panic!("ingest is shut") };
     assert!(why.contains("slow"), "it names who holds it up: {why}");
 
     let safe = site.journal.next();
@@ -133,14 +133,14 @@ async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
 
 #[tokio::test]
 async fn an_optional_sink_that_is_down_for_good_is_never_a_503() {
-    let optional = Optional { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
+    let optional = OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
     never_refused_with(|options| options.optional = vec![optional]).await;
 }
 
 #[tokio::test]
 async fn records_kept_for_replay_are_deleted_before_a_503() {
     let site = never_refused_with(|options| {
-        options.optional = vec![Optional { cursor: "away".to_owned(), lag_bytes_max: 0 }];
+        options.optional = vec![OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: 0 }];
     });
     let site = site.await;
     assert!(site.journal.oldest().next > Sequence::FIRST, "kept as long as there was room");

@@ -1,4 +1,4 @@
-//! What an operator reads about a body that cannot be read.
+//! The error messages about undecodable bodies.
 
 use super::bytes::{any_time, body, device_id, field, fixed, number, value};
 use super::*;
@@ -18,7 +18,7 @@ fn an_error_names_byte_field_and_reason() {
 }
 
 #[test]
-fn a_cut_body_says_where() {
+fn a_cut_body_has_the_offset() {
     let whole = body(&[device_id(1), any_time(), value(1, 1.0)]);
     assert_eq!(
         error(&whole[..whole.len() - 1]),
@@ -27,20 +27,20 @@ fn a_cut_body_says_where() {
 }
 
 #[test]
-fn a_wrong_wire_type_says_what_it_should_be() {
+fn a_wrong_wire_type_names_the_expected_one() {
     let body = body(&[device_id(1), field(2, &fixed(1, [0; 8]))]);
     assert_eq!(
         error(&body),
-        "byte 24 (DeviceDataItems[0].DateTime.value): the field is a 64-bit number, it should be a varint"
+        "byte 24 (DeviceDataItems[0].DateTime.value): the field is a 64-bit number, expected a varint"
     );
 }
 
 #[test]
-fn every_kind_of_broken_framing_is_told_apart() {
+fn every_kind_of_broken_framing_has_its_message() {
     for (bytes, expected) in [
         (vec![0x80], "byte 0: the message ends inside a number"),
         (vec![0xff; 11], "byte 0: a number is longer than 64 bits"),
-        (number(1, 1), "byte 0 (DeviceDataItems): the field is a varint, it should be a length-delimited field"),
+        (number(1, 1), "byte 0 (DeviceDataItems): the field is a varint, expected a length-delimited field"),
         (vec![0x80, 0x80, 0x80, 0x80, 0x10, 0], "byte 0: a field's key is longer than 32 bits"),
         (vec![0x00, 0x00], "byte 0: field number 0 does not exist"),
         (vec![0x0e], "byte 0: wire type 6 does not exist"),

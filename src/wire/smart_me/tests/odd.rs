@@ -1,4 +1,4 @@
-//! The table of odd messages: what each means. One test a row.
+//! The table of unusual messages and their meaning. One test per row.
 
 use super::bytes::{any_time, body, device_id, field, fixed, number, time, value, zigzag};
 use super::*;

@@ -1,5 +1,4 @@
-//! prost's decoder as the oracle: the same verdict on any bytes, and the same
-//! meaning of whatever both accept.
+//! Comparison with prost's decoder: same verdict on any bytes, same readings.
 
 use super::bytes::{any_time, body, device_id, field, fixed, number, zigzag};
 use super::*;
@@ -11,10 +10,10 @@ use meterline_load::{Fleet, FleetOptions, Script};
 use proptest::prelude::*;
 use prost::Message as _;
 
-/// Shortly after the time of [`usual_body`].
+/// Shortly after the time of [`vendor_body`].
 const RECEIVED: UnixNanos = UnixNanos(1_795_266_910_000_000_000);
 
-/// What a reading means, in terms of equality.
+/// A reading in a form that can be compared.
 #[derive(Debug, PartialEq)]
 struct Meaning {
     index: u32,
@@ -122,7 +121,7 @@ fn judged_by_fold(readings: Readings<'_>) -> Vec<Sample> {
         .collect()
 }
 
-/// Both decoders on the same bytes; whether they accepted them.
+/// Runs both decoders on the same bytes; returns whether they accepted them.
 fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
     let Some((readings, message)) = both(body, readings(body), DeviceDataArray::decode(body))? else {
         return Ok(false);
@@ -231,7 +230,7 @@ fn valid_body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A body as the vendor's library writes it.
-fn usual_body() -> impl Strategy<Value = Vec<u8>> {
+fn vendor_body() -> impl Strategy<Value = Vec<u8>> {
     (any::<u64>(), 1_u32..4, 0_u8..12).prop_map(|(seed, devices, values)| {
         let mut fleet = Fleet::new(FleetOptions { meters: devices, devices, values, seed });
         fleet.script(&Script::live(1, 1_795_266_907_250_123_400)).remove(0).bytes
@@ -285,13 +284,13 @@ proptest! {
     }
 
     #[test]
-    fn usual_bodies_mean_what_prost_says(body in usual_body()) {
+    fn vendor_bodies_mean_what_prost_says(body in vendor_body()) {
         prop_assert!(agree(&body)?);
-        prop_assert_eq!(check::layout(&body), Ok::<_, DecodeError>(Layout::Usual));
+        prop_assert_eq!(check::layout(&body), Ok::<_, DecodeError>(Layout::Vendor));
     }
 
     #[test]
-    fn mutated_bodies_get_prosts_verdict(body in prop_oneof![valid_body(), usual_body()], mutations in mutations()) {
+    fn mutated_bodies_get_prosts_verdict(body in prop_oneof![valid_body(), vendor_body()], mutations in mutations()) {
         agree(&mutated(body, &mutations))?;
     }
 
@@ -331,7 +330,7 @@ proptest! {
     }
 
     #[test]
-    fn times_of_the_usual_length_mean_what_prost_says(
+    fn times_of_the_vendors_length_mean_what_prost_says(
         high in any::<[bool; 8]>(),
         low in any::<[u8; 8]>(),
         scale in prop_oneof![0_u8..7, any::<u8>()],

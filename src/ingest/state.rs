@@ -1,9 +1,9 @@
-//! What all entrances of a door share, and how it refuses a body.
+//! The state that all entrances of an ingest share, and the refusals it decides.
 
 use super::clock_watch::{self, ClockWatch};
 use super::drain::{Drain, RETRY_AFTER_MIN};
-use super::meters::Meters;
-use super::refusal::{Outage, Refusal, RefusalCounters};
+use super::recent_readings::RecentReadings;
+use super::refusal::{JournalOutage, Refusal, RefusalCounters};
 use super::source_counters::SourceCounters;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -13,26 +13,26 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Setting a clock is a matter of a minute.
+/// The `Retry-After` while the clock is not set: setting it takes about a minute.
 const RETRY_AFTER_CLOCK: Duration = Duration::from_secs(60);
 
-/// What all entrances of a door share.
-pub(super) struct Shared {
+/// The state that all entrances share.
+pub(super) struct IngestState {
     pub(super) journal: Journal,
-    /// Where refused bodies go.
+    /// The dead letters, for refused bodies.
     pub(super) letters: Option<DeadLetters>,
     pub(super) clock: Clock,
     pub(super) opened: Instant,
     pub(super) sources: Mutex<Vec<Arc<SourceCounters>>>,
     pub(super) clock_watch: ClockWatch,
     pub(super) drain: Drain,
-    pub(super) outage: Outage,
-    pub(super) meters: Meters,
+    pub(super) outage: JournalOutage,
+    pub(super) meters: RecentReadings,
     pub(super) decode_seconds: Histogram,
     pub(super) refused: RefusalCounters,
 }
 
-impl Shared {
+impl IngestState {
     pub(super) fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
         let opened = clock.monotonic();
         Self {
@@ -43,25 +43,25 @@ impl Shared {
             opened,
             sources: Mutex::default(),
             drain: Drain::default(),
-            outage: Outage::default(),
-            meters: Meters::default(),
+            outage: JournalOutage::default(),
+            meters: RecentReadings::default(),
             decode_seconds: crate::metrics::histogram("meterline_decode_duration_seconds", &[]),
             refused: RefusalCounters::new(),
         }
     }
 
-    /// Why a body would be refused just now.
-    pub(super) fn why_shut(&self) -> Option<String> {
+    /// The reason why a body would be refused now.
+    pub(super) fn closed_reason(&self) -> Option<String> {
         if !self.clock_watch.can_judge(self.clock.now()) {
             return Some(clock_watch::UNSET.to_owned());
         }
-        self.outage.why(self.clock.monotonic())
+        self.outage.reason(self.clock.monotonic())
     }
 
     #[cold]
     pub(super) fn clock_unset(&self) -> Refusal {
         self.refused.clock();
-        let reason = "this service's clock is not set, so it can judge no times; send again later";
+        let reason = "this service's clock is not set, so measurement times cannot be judged; send again later";
         Refusal::Unavailable { reason, retry_after: RETRY_AFTER_CLOCK }
     }
 
@@ -74,20 +74,21 @@ impl Shared {
             AppendError::Full { .. } => {
                 ("the journal is full; send again later", self.drain.retry_after(&self.journal, now))
             }
-            // Others are taken: ingest is not shut.
+            // Other sources are still accepted, so this is no outage.
             AppendError::ShareFull { .. } => {
-                let reason = "this account holds its share of the journal until it is delivered; send again later";
+                let reason =
+                    "this account's share of the journal is full until the sinks have received it; send again later";
                 return Refusal::Unavailable { reason, retry_after: self.drain.retry_after(&self.journal, now) };
             }
             AppendError::DiskFull { .. } => {
                 ("the journal's disk is full; send again later", self.drain.retry_after(&self.journal, now))
             }
-            // The next record tries anew.
+            // The next record tries again.
             AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
             AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
         };
-        if !self.outage.is_known() {
-            tracing::error!(%error, "the journal cannot take bodies; they are answered 503 until it can");
+        if !self.outage.is_active() {
+            tracing::error!(%error, "the journal refuses bodies; they are answered 503 until it accepts them again");
         }
         self.outage.begin(error.to_string(), now + retry_after);
         Refusal::Unavailable { reason, retry_after }

@@ -1,19 +1,18 @@
 //! The newest reading of the meters heard last, for the status page.
 //!
-//! A table of fixed size: a meter may stand in the four places of its set, and a
-//! new one takes the place of the one heard least recently there. Nothing is
-//! allocated after the start. A body that finds the table locked (by another body
-//! or by somebody who looks) is left out: the page may miss a reading, ingest
-//! never waits.
+//! A table of fixed size: each meter belongs to a set of four entries, and a new
+//! meter replaces the one heard least recently in its set. Nothing is allocated after
+//! the start. A body that finds the table locked is left out: the page may miss a
+//! reading, but ingest never waits.
 
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 use crate::wire::Judged;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Meters remembered at most.
+/// The maximum number of meters kept.
 pub const METERS_MAX: usize = SETS * WAYS;
-/// Samples shown of a reading at most.
+/// The maximum number of samples shown of a reading.
 pub const SAMPLES_SHOWN_MAX: usize = 8;
 
 const SETS: usize = 64;
@@ -24,13 +23,13 @@ const WAYS: usize = 4;
 pub struct RecentReading {
     /// The meter.
     pub meter: MeterId,
-    /// Who brought it.
+    /// The source that delivered it.
     pub source: Arc<str>,
     /// When it was measured.
     pub at: UnixNanos,
-    /// When something of this meter was received last.
+    /// When data of this meter was last received.
     pub received: UnixNanos,
-    /// What is unusual about it.
+    /// Its flags.
     pub flags: Flags,
     samples: [Option<Sample>; SAMPLES_SHOWN_MAX],
 }
@@ -42,19 +41,20 @@ impl RecentReading {
     }
 }
 
+/// The newest reading of each meter.
 #[derive(Debug)]
-pub(super) struct Meters {
+pub(super) struct RecentReadings {
     places: Mutex<Vec<Option<RecentReading>>>,
 }
 
-impl Default for Meters {
+impl Default for RecentReadings {
     fn default() -> Self {
         Self { places: Mutex::new(vec![None; METERS_MAX]) }
     }
 }
 
-impl Meters {
-    /// Remembers the readings of a body.
+impl RecentReadings {
+    /// Stores the readings of a body.
     pub(super) fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>, source: &Arc<str>, received: UnixNanos) {
         let Some(mut places) = self.places.try_lock() else { return };
         for reading in readings {
@@ -62,7 +62,7 @@ impl Meters {
         }
     }
 
-    /// What is remembered, heard last first.
+    /// All entries, most recently heard first.
     pub(super) fn newest(&self) -> Vec<RecentReading> {
         let places = self.places.lock();
         let mut readings: Vec<_> = places.iter().flatten().cloned().collect();
@@ -77,7 +77,7 @@ fn note(places: &mut [Option<RecentReading>], reading: &Judged<'_>, source: &Arc
     let set = &mut places[first..first + WAYS];
     if let Some(known) = set.iter_mut().flatten().find(|known| known.meter == reading.meter) {
         known.received = received;
-        // Late data is heard, but does not hide what is newer.
+        // Late data updates `received` but does not replace a newer reading.
         if reading.at >= known.at {
             known.renew(reading, source);
         }
@@ -109,7 +109,7 @@ impl RecentReading {
     }
 }
 
-/// Mixes all bytes, because ids of one vendor may be alike in many of them.
+/// Mixes all bytes, because ids of one vendor may share many of them.
 fn set_of(meter: MeterId) -> usize {
     let number = u128::from_be_bytes(*meter.as_bytes());
     let folded = (number ^ number >> 64) & u128::from(u64::MAX);

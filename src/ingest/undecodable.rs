@@ -1,12 +1,11 @@
-//! The quota of bodies that cannot be read, and the letters about refused ones.
+//! The daily quota of undecodable bodies, and the dead letters about refused ones.
 //!
-//! Keeping what cannot be read costs room that others need, so each source may have
-//! so many bytes of it kept in a day: in the journal, or, where it wants them
-//! refused, as dead letters. The budget comes back evenly over the day, and is whole
-//! again after a restart. Beyond it such a body is refused and not kept; both are
-//! counted.
+//! An undecodable body takes room that others need. So each source may have a limited
+//! number of such bytes kept per day: in the journal, or as dead letters if it refuses
+//! undecodable bodies. The quota refills evenly over the day, and is full after a
+//! restart. Beyond it such a body is refused and not kept; both are counted.
 
-use crate::dead_letters::{DeadLetters, Kind, Letter};
+use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{JournalId, Sequence};
 use crate::metrics;
 use crate::reading::UnixNanos;
@@ -19,52 +18,52 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-/// What a source may have kept in a day, where nothing else is configured.
+/// The default quota of a source per day.
 pub(super) const UNDECODABLE_BYTES_MAX: u64 = 256 << 20;
-/// Refused bodies take the room of all dead letters, so a source has less of it a day,
+/// The quota of refused bodies: they use the room of all dead letters, so it is smaller.
 const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 64 << 10 } else { 16 << 20 };
-/// and a small body counts as so many bytes: at most 1024 letters of a source a day.
+/// The least that a refused body counts: at most 1024 letters of a source per day.
 const LETTER_BYTES_MIN: u64 = 16 << 10;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A budget of bytes a day.
+/// A quota of bytes per day.
 #[derive(Debug)]
 pub(super) struct Quota {
     bytes_max: u64,
-    /// When nothing of it is spent any more.
-    whole_at: Mutex<Option<Instant>>,
+    /// When the quota will be full again.
+    full_at: Mutex<Option<Instant>>,
 }
 
 impl Quota {
     pub(super) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, whole_at: Mutex::default() }
+        Self { bytes_max, full_at: Mutex::default() }
     }
 
-    /// Spends `bytes`; false, and nothing spent, where that is more than is left.
+    /// Spends `bytes` and returns true, or spends nothing if less is left.
     pub(super) fn spend(&self, bytes: u64, now: Instant) -> bool {
         if bytes > self.bytes_max {
             return false;
         }
         let cost = u128::from(bytes) * DAY.as_nanos() / u128::from(self.bytes_max.max(1));
         let cost = Duration::from_nanos(u64::try_from(cost).unwrap_or(u64::MAX));
-        let mut whole_at = self.whole_at.lock();
-        let then = whole_at.filter(|whole_at| *whole_at > now).unwrap_or(now) + cost;
+        let mut full_at = self.full_at.lock();
+        let then = full_at.filter(|full_at| *full_at > now).unwrap_or(now) + cost;
         if then.saturating_duration_since(now) > DAY {
             return false;
         }
-        *whole_at = Some(then);
+        *full_at = Some(then);
         true
     }
 }
 
-/// Where a source's refused bodies go.
+/// Keeps the refused bodies of a source as dead letters.
 #[derive(Debug)]
 pub(super) struct RefusedBodies {
     letters: Option<DeadLetters>,
     quota: Quota,
-    /// One at a time, so that a flood of them occupies one thread.
-    turn: Semaphore,
+    /// One write at a time, so that a flood of them occupies one thread.
+    permit: Semaphore,
     kept: Counter,
     not_kept: Counter,
 }
@@ -80,19 +79,19 @@ impl RefusedBodies {
         Self {
             letters,
             quota: Quota::new(bytes_max.min(LETTERS_BYTES_MAX)),
-            turn: Semaphore::new(1),
+            permit: Semaphore::new(1),
             kept: counter("yes"),
             not_kept: counter("no"),
         }
     }
 
-    /// Counts a body that was beyond the quota of those kept in the journal.
+    /// Counts a body beyond the quota of bodies kept in the journal.
     pub(super) fn not_kept(&self) {
         self.not_kept.increment(1);
     }
 
-    /// Keeps a refused body as a letter, within the quota.
-    pub(super) async fn keep(&self, body: Refused<'_>, now: Instant) {
+    /// Keeps a refused body as a dead letter, within the quota.
+    pub(super) async fn keep(&self, body: RefusedBody<'_>, now: Instant) {
         let is_kept = match &self.letters {
             Some(letters) if self.quota.spend((body.bytes.len() as u64).max(LETTER_BYTES_MIN), now) => {
                 self.write(letters.clone(), body.letter()).await
@@ -102,10 +101,10 @@ impl RefusedBodies {
         if is_kept { self.kept.increment(1) } else { self.not_kept.increment(1) }
     }
 
-    async fn write(&self, letters: DeadLetters, letter: Letter) -> bool {
-        let Ok(_turn) = self.turn.acquire().await else { return false };
+    async fn write(&self, letters: DeadLetters, letter: DeadLetter) -> bool {
+        let Ok(_permit) = self.permit.acquire().await else { return false };
         let source = letter.source.clone();
-        // It waits for a sync.
+        // The write blocks on a sync.
         let written = tokio::task::spawn_blocking(move || letters.add(&letter)).await;
         match written {
             Ok(Ok(_)) => true,
@@ -114,16 +113,16 @@ impl RefusedBodies {
                 false
             }
             Err(error) => {
-                tracing::error!(source, %error, "keeping a refused body failed");
+                tracing::error!(source, %error, "the write of a refused body as a dead letter failed");
                 false
             }
         }
     }
 }
 
-/// A body that is refused.
+/// A refused body.
 #[derive(Debug)]
-pub(super) struct Refused<'a> {
+pub(super) struct RefusedBody<'a> {
     pub(super) source: &'a Arc<str>,
     pub(super) format: PayloadFormat,
     pub(super) received: UnixNanos,
@@ -131,13 +130,13 @@ pub(super) struct Refused<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-impl Refused<'_> {
-    /// There is no record that it is about, so its digest names it: the same body sent
-    /// again is the same letter.
-    fn letter(&self) -> Letter {
+impl RefusedBody<'_> {
+    /// No record belongs to it, so its digest identifies it: the same body sent again
+    /// is the same dead letter.
+    fn letter(&self) -> DeadLetter {
         let digest: [u8; 32] = Sha256::digest(self.bytes).into();
         let (id, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        Letter {
+        DeadLetter {
             kind: Kind::RefusedBody,
             source: self.source.to_string(),
             received: self.received,
@@ -146,7 +145,7 @@ impl Refused<'_> {
             format: self.format.number(),
             sink: None,
             row: None,
-            reason: format!("the body cannot be read: {}", self.error),
+            reason: format!("the body is undecodable: {}", self.error),
             body: self.bytes.to_vec(),
         }
     }
@@ -158,7 +157,7 @@ mod tests {
     use crate::clock::Clock;
 
     #[test]
-    fn a_quota_is_spent_and_comes_back_evenly_over_the_day() {
+    fn a_quota_refills_evenly_over_the_day() {
         let (quota, start) = (Quota::new(1_000), Clock::system().monotonic());
         assert!(quota.spend(600, start) && quota.spend(400, start));
         assert!(!quota.spend(1, start));

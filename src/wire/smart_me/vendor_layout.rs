@@ -1,6 +1,7 @@
-//! A device as the vendor's library writes it: id, time, then nothing but values
-//! of nineteen bytes each, all of them finite. Recognised by comparing a few bytes a value, read by
-//! fixed offsets; whatever differs goes the general way and means the same.
+//! The layout of a device as the vendor's library writes it: id, time, then only values
+//! of nineteen bytes each, all finite. It is recognised by comparing a few bytes per
+//! value and read at fixed offsets. Any other layout takes the general path, with the
+//! same result.
 
 use super::message::{Guid, Instant};
 use crate::reading::{Obis, Sample};
@@ -9,15 +10,15 @@ use crate::wire::error::Malformed;
 /// `1a 11 0a 06 <code: 6> 11 <value: 8>`
 pub(super) type ValueBytes = [u8; 19];
 
-/// A device cut at its fixed offsets.
+/// A device split at its fixed offsets.
 pub(super) struct Device<'a> {
     pub(super) meter: Guid,
     pub(super) at: Instant,
     pub(super) values: &'a [ValueBytes],
 }
 
-/// Cuts a device at the usual offsets: `0a 12 09 <lo: 8> 11 <hi: 8> 12 <length>
-/// <time> <values>`. The values are not looked at.
+/// Splits a device at the fixed offsets: `0a 12 09 <lo: 8> 11 <hi: 8> 12 <length>
+/// <time> <values>`. The values are not checked.
 #[inline(always)]
 pub(super) fn split(device: &[u8]) -> Option<Device<'_>> {
     let (head, rest) = device.split_first_chunk::<22>()?;
@@ -40,13 +41,13 @@ pub(super) fn split(device: &[u8]) -> Option<Device<'_>> {
     Some(Device { meter, at: instant(at)?, values })
 }
 
-/// `08 <value> 10 <scale>` with a value of eight bytes, which is how ticks of our
-/// century come; other times are merged field by field.
+/// Reads `08 <value> 10 <scale>` with a value of eight bytes, the encoding of ticks in
+/// this century; other times are merged field by field.
 #[inline(always)]
 fn instant(bytes: &[u8]) -> Option<Instant> {
     if let [0x08, value @ .., 0x10, scale @ 0..0x80] = bytes
         && let Ok(groups) = <[u8; 8]>::try_from(value).map(u64::from_le_bytes)
-        // Every byte but the last says that another one follows.
+        // Every byte but the last has the continuation bit.
         && groups & HIGH_BITS == HIGH_BITS >> 8
     {
         return Some(Instant::new(seven_bit_groups(groups), *scale));
@@ -72,27 +73,27 @@ fn seven_bit_groups(bytes: u64) -> u64 {
     twenty_eights & 0x0fff_ffff | (twenty_eights & 0x0fff_ffff_0000_0000) >> 4
 }
 
-/// Whether the device is laid out so throughout, and every value is finite.
+/// Whether the whole device has this layout, with finite values only.
 #[inline(always)]
-pub(super) fn is_usual(device: &[u8]) -> bool {
-    split(device).is_some_and(|device| device.values.iter().all(is_usual_value))
+pub(super) fn matches(device: &[u8]) -> bool {
+    split(device).is_some_and(|device| device.values.iter().all(is_vendor_value))
 }
 
 #[inline(always)]
-fn is_usual_value(value: &ValueBytes) -> bool {
+fn is_vendor_value(value: &ValueBytes) -> bool {
     let &[k0, k1, k2, k3, _, _, _, _, _, _, k10, ..] = value;
-    let is_laid_out_so = u32::from_le_bytes([k0, k1, k2, k3]) == u32::from_le_bytes([0x1a, 0x11, 0x0a, 0x06]);
-    is_laid_out_so & (k10 == 0x11) & sample(value).value.is_finite()
+    let is_laid_out = u32::from_le_bytes([k0, k1, k2, k3]) == u32::from_le_bytes([0x1a, 0x11, 0x0a, 0x06]);
+    is_laid_out & (k10 == 0x11) & sample(value).value.is_finite()
 }
 
-/// The sample of a value laid out so.
+/// The sample of a value in this layout.
 #[inline(always)]
 pub(super) fn sample(value: &ValueBytes) -> Sample {
     let &[_, _, _, _, a, b, c, d, e, f, _, v0, v1, v2, v3, v4, v5, v6, v7] = value;
     Sample { obis: Obis([a, b, c, d, e, f]), value: f64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]) }
 }
 
-/// The sample of a value's content `0a 06 <code: 6> 11 <value: 8>`, if it is so.
+/// The sample of a value's content, if it is `0a 06 <code: 6> 11 <value: 8>`.
 #[inline(always)]
 pub(super) fn content(value: &[u8]) -> Option<Sample> {
     match *value {

@@ -1,74 +1,72 @@
-//! How a body was written, as far as its readings no longer say it: scales and kinds
-//! of its times, fields that the vendor's description does not have.
+//! Details of a body's encoding that its readings do not carry: scales and kinds of its
+//! times, and fields that are not in the vendor's description.
 //!
-//! For a look at what a sender does, not for the way of a sample: it allocates.
+//! For diagnosis of a sender, not for the path of a sample: it allocates.
 
 use super::check;
 use crate::wire::error::DecodeError;
-use crate::wire::field::{Content, Cursor};
+use crate::wire::field::{Content, FieldReader};
 use std::collections::BTreeMap;
 
-/// Unknown fields told apart; beyond them the body is no such message at all.
+/// Distinct unknown fields that are counted; more of them mean another kind of message.
 const UNKNOWN_MAX: usize = 64;
 
-/// How a body was written.
+/// The encoding of a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Form {
+pub struct Encoding {
     /// The time of each reading, in the readings' order.
-    pub times: Vec<TimeForm>,
-    /// How often a field occurs that the description does not have, by its message
-    /// and number.
+    pub times: Vec<TimeEncoding>,
+    /// Occurrences of unknown fields, by message name and field number.
     pub unknown: BTreeMap<(&'static str, u32), u64>,
 }
 
-/// How a reading's time was written.
+/// The encoding of a reading's time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TimeForm {
-    /// The number of its scale: 0 days to 5 ticks; none written is 0. `None` without
-    /// any time.
+pub struct TimeEncoding {
+    /// The number of its scale: 0 days to 5 ticks, 0 if absent. `None` without a time.
     pub scale: Option<u64>,
-    /// The number of its kind (0 unspecified, 1 UTC, 2 local) where one is written.
+    /// The number of its kind (0 unspecified, 1 UTC, 2 local), if present.
     pub kind: Option<u64>,
 }
 
-/// Looks how a body was written.
+/// Returns the encoding of a body.
 ///
 /// # Errors
-/// Where and why its framing fails.
-pub fn form(body: &[u8]) -> Result<Form, DecodeError> {
+/// Where and why its framing is broken.
+pub fn encoding(body: &[u8]) -> Result<Encoding, DecodeError> {
     check::layout::<DecodeError>(body)?;
-    let mut form = Form::default();
-    let mut items = Cursor::new(body);
+    let mut encoding = Encoding::default();
+    let mut items = FieldReader::new(body);
     while let Some(field) = items.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(device)) => {
-                let time = form.device(device);
-                form.times.push(time);
+                let time = encoding.device(device);
+                encoding.times.push(time);
             }
-            (number, _) => form.note_unknown("DeviceDataArray", number),
+            (number, _) => encoding.note_unknown("DeviceDataArray", number),
         }
     }
-    Ok(form)
+    Ok(encoding)
 }
 
-impl Form {
-    fn device(&mut self, device: &[u8]) -> TimeForm {
-        let mut time = TimeForm::default();
-        let mut fields = Cursor::new(device);
+impl Encoding {
+    fn device(&mut self, device: &[u8]) -> TimeEncoding {
+        let mut time = TimeEncoding::default();
+        let mut fields = FieldReader::new(device);
         while let Some(field) = fields.next_checked() {
             match (field.number, field.content) {
-                (1, Content::Bytes(id)) => self.only(id, "Guid", 2),
+                (1, Content::Bytes(id)) => self.count_above(id, "Guid", 2),
                 (2, Content::Bytes(at)) => self.time(at, &mut time),
-                (3, Content::Bytes(value)) => self.only(value, "DeviceValue", 2),
+                (3, Content::Bytes(value)) => self.count_above(value, "DeviceValue", 2),
                 (number, _) => self.note_unknown("DeviceData", number),
             }
         }
         time
     }
 
-    fn time(&mut self, at: &[u8], time: &mut TimeForm) {
+    fn time(&mut self, at: &[u8], time: &mut TimeEncoding) {
         time.scale = time.scale.or(Some(0));
-        let mut fields = Cursor::new(at);
+        let mut fields = FieldReader::new(at);
         while let Some(field) = fields.next_checked() {
             match (field.number, field.content) {
                 (1, _) => {}
@@ -79,9 +77,9 @@ impl Form {
         }
     }
 
-    /// A message of which only the fields up to that number are known.
-    fn only(&mut self, message: &[u8], name: &'static str, known: u32) {
-        let mut fields = Cursor::new(message);
+    /// Counts the fields of a message above number `known`.
+    fn count_above(&mut self, message: &[u8], name: &'static str, known: u32) {
+        let mut fields = FieldReader::new(message);
         while let Some(field) = fields.next_checked() {
             if field.number > known {
                 self.note_unknown(name, field.number);
@@ -104,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn scales_kinds_and_unknown_fields_are_seen() {
+    fn scales_kinds_and_unknown_fields_are_found() {
         let body = [
             // An id with a field 7; a time of hours and UTC; a value with a field 4.
             &[0x0a, 33, 0x0a, 11, 0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0x38, 1][..],
@@ -113,19 +111,19 @@ mod tests {
             &[0x0a, 2, 0x12, 0, 0x28, 1],
         ]
         .concat();
-        let form = form(&body).unwrap();
-        let times = [TimeForm { scale: Some(1), kind: Some(1) }, TimeForm { scale: Some(0), kind: None }];
-        assert_eq!(form.times, times);
-        let unknown: Vec<_> = form.unknown.into_iter().collect();
+        let encoding = encoding(&body).unwrap();
+        let times = [TimeEncoding { scale: Some(1), kind: Some(1) }, TimeEncoding { scale: Some(0), kind: None }];
+        assert_eq!(encoding.times, times);
+        let unknown: Vec<_> = encoding.unknown.into_iter().collect();
         assert_eq!(unknown, [(("DeviceDataArray", 5), 1), (("DeviceValue", 4), 1), (("Guid", 7), 1)]);
     }
 
     proptest! {
         #[test]
         fn any_bytes_have_as_many_times_as_readings_or_are_refused(body in proptest::collection::vec(any::<u8>(), 0..80)) {
-            match (form(&body), readings(&body)) {
-                (Ok(form), Ok(readings)) => prop_assert_eq!(form.times.len(), readings.count()),
-                (form, readings) => prop_assert_eq!(form.err(), readings.err()),
+            match (encoding(&body), readings(&body)) {
+                (Ok(encoding), Ok(readings)) => prop_assert_eq!(encoding.times.len(), readings.count()),
+                (encoding, readings) => prop_assert_eq!(encoding.err(), readings.err()),
             }
         }
     }
