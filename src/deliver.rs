@@ -1,25 +1,26 @@
-//! From the journal into a sink: what a sink is, and the pump that drives one.
+//! Delivery from the journal into sinks: the sink interface and the pump that feeds one sink.
 //!
-//! A pump is one thread with one cursor. It knows nothing of which sink it drives
-//! nor of other pumps. Invariants: a sink gets records in journal order from one
-//! thread; the stored cursor is never beyond what the sink said is safe; after
-//! any error, panics included, the pump goes back to the lowest unsafe record,
-//! waits, and sends again; a rewind is durable before its first record is sent.
+//! A pump is one thread with one cursor. It does not know which sink it feeds, nor
+//! other pumps. Invariants: a sink gets records in journal order from one thread; the
+//! stored cursor never passes the sink's safe position; after any error, panics
+//! included, the pump goes back to the lowest unsafe record, waits, and sends again;
+//! a rewind is durable before its first record is sent.
 //!
-//! Where to look: `sink` is what a sink is; `run` the pump's loop over `state`, with `start`
-//! (where it begins), `feed` (what it hands over), `skip` (what retention took) and `rewind`
-//! (setting it back); `replay` is what a replay is, `records` how its records are read,
-//! `estimate` what it would send. `keeper` and `coverage` are sinks of their own.
+//! Files: `sink` is the sink interface. `run` is the pump's loop over `state`; its steps
+//! are `start` (first position), `feed` (handing records over), `skip` (records that
+//! retention deleted) and `rewind`. `replay` defines a replay, `records` reads its records
+//! and `estimate` predicts its size. `keeper` and `coverage` are sinks of their own.
 
+mod catch_up_rate;
 mod coverage;
 mod cursor;
+mod error;
 mod estimate;
 mod feed;
 mod keeper;
 mod metrics;
-mod pace;
-mod place;
 mod poison;
+mod position;
 mod pump;
 mod records;
 mod refused_rows;
@@ -34,7 +35,6 @@ mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
-mod trouble;
 
 pub use coverage::CoverageSink;
 pub use estimate::{Estimate, EstimateError, estimate};
@@ -43,6 +43,6 @@ pub use pump::{PumpHandle, StartError};
 pub use records::CurrentRules;
 pub use refused_rows::RefusedRows;
 pub use replay::{Reread, Rewind, RewindError, Rewound, rewind_stored};
-pub use sink::{Delivery, Exception, Progress, Sink, SinkError, SinkTrouble, Takes};
+pub use sink::{Delivery, Exception, Progress, RecordFilter, Sink, SinkError, SinkErrorKind};
 pub use state::PumpOptions;
 pub use status::{PumpStatus, SinkState};

@@ -1,6 +1,5 @@
-//! What is read back from the embedded store, so that whoever tries the demo sees
-//! that something arrived. Opens the file for reading only, beside the running
-//! service; knows nothing of sinks.
+//! An example query on the embedded store, which shows the demo's user that data arrived.
+//! Opens the file read-only, beside the running service. Does not know sinks.
 
 #[cfg(test)]
 mod tests;
@@ -9,44 +8,44 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 
-/// To be tried with the `sqlite3` program.
+/// The example query, which also runs in the `sqlite3` program.
 pub const EXAMPLE: &str = "SELECT meter, obis, count(*) AS samples, round(avg(value), 2) AS mean, max(value) AS highest
 FROM samples GROUP BY meter, obis ORDER BY meter, obis LIMIT 10";
 
 /// The result of a query, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The columns' names.
+pub struct QueryResult {
+    /// The column names.
     pub columns: Vec<String>,
-    /// The rows, with a cell for each column.
+    /// The rows, one cell per column.
     pub rows: Vec<Vec<String>>,
 }
 
-/// Why a store could not be read.
+/// A store that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the store {file} cannot be read: {source}; is it the file of a service that has run?")]
+#[error("the store {file} cannot be read: {source}; check that a service has written it")]
 pub struct QueryError {
     /// The file.
     pub file: PathBuf,
-    /// What SQLite said.
+    /// SQLite's error.
     pub source: rusqlite::Error,
 }
 
-/// What [`EXAMPLE`] finds.
+/// Runs [`EXAMPLE`].
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn example(file: &Path) -> Result<Found, QueryError> {
+pub fn example(file: &Path) -> Result<QueryResult, QueryError> {
     let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    store.and_then(|store| found(&store)).map_err(|source| QueryError { file: file.to_owned(), source })
+    store.and_then(|store| run_example(&store)).map_err(|source| QueryError { file: file.to_owned(), source })
 }
 
-fn found(store: &Connection) -> rusqlite::Result<Found> {
+fn run_example(store: &Connection) -> rusqlite::Result<QueryResult> {
     let mut statement = store.prepare(EXAMPLE)?;
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let row = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|column| row.get_ref(column).map(cell)).collect();
     let rows = statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Found { columns, rows })
+    Ok(QueryResult { columns, rows })
 }
 
 fn cell(value: ValueRef<'_>) -> String {

@@ -1,4 +1,4 @@
-//! The stores and streams at the end of a pump.
+//! The sinks: QuestDB, Kafka and SQLite.
 
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -1,7 +1,7 @@
--- What `meterline migrate` did and when: history for people, nothing reads it.
+-- The history of `meterline migrate`; no program reads it.
 CREATE TABLE IF NOT EXISTS meterline_migrations (
   ts TIMESTAMP,
   object VARCHAR,  -- the table or view
-  did VARCHAR,     -- what was done to it
-  version VARCHAR  -- of the program that did it
+  did VARCHAR,     -- the change
+  version VARCHAR  -- of meterline
 ) TIMESTAMP(ts) PARTITION BY YEAR WAL;

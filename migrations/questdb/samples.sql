@@ -1,13 +1,13 @@
--- Every sample once: the key (ts, meter, obis) is what identifies one, and a row
--- that comes again replaces the one before. The partition unit cannot be changed
--- later: days up to about 5 million rows a day, hours beyond.
+-- One row per sample. The key is (ts, meter, obis); a repeated row replaces the earlier one.
+-- The partition unit cannot be changed later: days up to about 5 million rows a day, hours
+-- beyond.
 CREATE TABLE IF NOT EXISTS "{table}" (
-  ts TIMESTAMP_NS,       -- when it was measured
-  meter UUID,            -- whose; not indexed: a SYMBOL costs the server twice at a million meters
-  obis SYMBOL,           -- which register, A-B:C.D.E*F
+  ts TIMESTAMP_NS,       -- time of measurement
+  meter UUID,            -- not indexed: a SYMBOL costs the server twice as much at a million meters
+  obis SYMBOL,           -- register, A-B:C.D.E*F
   value DOUBLE,          -- in the registry's base unit
-  source SYMBOL,         -- who brought it
-  received TIMESTAMP_NS, -- when it was received
-  flags SHORT            -- what is unusual about it, one bit each
+  source SYMBOL,         -- account or device that delivered it
+  received TIMESTAMP_NS, -- time of receipt
+  flags SHORT            -- one bit per peculiarity; 0 is none
 ) TIMESTAMP(ts) PARTITION BY {unit} WAL
 DEDUP UPSERT KEYS(ts, meter, obis);

@@ -1,5 +1,5 @@
--- Quarter-hours, refreshed by timer: an immediate refresh nearly doubles the
--- server's cost. Averages do not chain, so sum and count are kept.
+-- Quarter-hours, refreshed by a timer, because an immediate refresh nearly doubles the
+-- server's load. Averages cannot be aggregated further, so sum and count are kept.
 CREATE MATERIALIZED VIEW IF NOT EXISTS "{table}_15m" WITH BASE "{table}" REFRESH EVERY 1m AS (
   SELECT
     ts, meter, obis,

@@ -1,4 +1,4 @@
--- Every sample once: meter, code and time are what identifies one.
+-- One row per sample. The key is meter, code and time.
 CREATE TABLE meter_ids (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE codes (id INTEGER PRIMARY KEY, obis TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -6,15 +6,15 @@ CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE samples_data (
   meter INTEGER NOT NULL,    -- meter_ids.id
   obis INTEGER NOT NULL,     -- codes.id
-  ts INTEGER NOT NULL,       -- when it was measured, nanoseconds since 1970 UTC
+  ts INTEGER NOT NULL,       -- time of measurement, nanoseconds since 1970 UTC
   value REAL NOT NULL,       -- in the registry's base unit
-  source INTEGER NOT NULL,   -- sources.id: who delivered it
-  received INTEGER NOT NULL, -- when it was received, nanoseconds since 1970 UTC
-  flags INTEGER NOT NULL,    -- what is unusual about it, one bit each
+  source INTEGER NOT NULL,   -- sources.id: account or device that delivered it
+  received INTEGER NOT NULL, -- time of receipt, nanoseconds since 1970 UTC
+  flags INTEGER NOT NULL,    -- one bit per peculiarity; 0 is none
   PRIMARY KEY (meter, obis, ts)
 ) WITHOUT ROWID, STRICT;
 
--- The columns of QuestDB's table, in its order.
+-- The samples with the columns of QuestDB's table, in the same order.
 CREATE VIEW samples AS
 SELECT data.ts, meter_ids.uuid AS meter, codes.obis, data.value, sources.name AS source, data.received, data.flags
 FROM samples_data AS data
@@ -22,8 +22,8 @@ JOIN meter_ids ON meter_ids.id = data.meter
 JOIN codes ON codes.id = data.obis
 JOIN sources ON sources.id = data.source;
 
--- The correction log: a key that got another value. The newest are kept; ids count
--- all that there ever were.
+-- The correction log: every change of a key's value. Only the newest are kept; the ids count
+-- all there ever were.
 CREATE TABLE corrections (
   id INTEGER PRIMARY KEY,
   meter INTEGER NOT NULL,
@@ -36,8 +36,8 @@ CREATE TABLE corrections (
   UNIQUE (meter, obis, ts, received, value_before, value)
 ) STRICT;
 
--- A replay brings an old value and then its correction again: the first is no
--- correction (it was received before what it replaces), the second is listed already.
+-- A replay repeats an old value and then its correction. The old value is not a correction
+-- (it was received before the value it replaces); the correction is listed already.
 CREATE TRIGGER log_correction AFTER UPDATE ON samples_data
 WHEN OLD.value <> NEW.value AND NEW.received >= OLD.received
 BEGIN
@@ -56,39 +56,38 @@ FROM corrections AS log
 JOIN meter_ids ON meter_ids.id = log.meter
 JOIN codes ON codes.id = log.obis;
 
--- How far the rows here go in the journal: in the same transaction as they.
+-- The position of these rows in the journal, written in the same transaction.
 CREATE TABLE cursor (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   journal TEXT NOT NULL,
   next INTEGER NOT NULL
 ) STRICT;
 
--- What is known of the meters themselves, each version once: the meter and when it
--- begins are what identifies one.
+-- Meter descriptions, one row per version. The key is the meter and the start of the version.
 CREATE TABLE meters (
   meter TEXT NOT NULL,
-  valid_from INTEGER NOT NULL,  -- nanoseconds since 1970 UTC; 0: as far back as there are samples
-  valid_to INTEGER,             -- the same; NULL while it holds
-  metering_point TEXT NOT NULL, -- outlives an exchange of the meter; its own id where none is configured
+  valid_from INTEGER NOT NULL,  -- start, nanoseconds since 1970 UTC; 0: from the meter's first sample on
+  valid_to INTEGER,             -- end, nanoseconds since 1970 UTC; NULL while it is current
+  metering_point TEXT NOT NULL, -- stays the same when the meter is exchanged; the meter's id if none is configured
   name TEXT NOT NULL,
   serial TEXT NOT NULL,
-  meter_serial TEXT NOT NULL,   -- of the meter behind it, where it is a module on another's meter
+  meter_serial TEXT NOT NULL,   -- of the meter behind the device, if the device is only a module on it
   vendor TEXT NOT NULL,
-  family INTEGER NOT NULL,      -- the vendor's numbers, and their words where they are known
+  family INTEGER NOT NULL,      -- the vendor's numbers, and their names if known
   family_name TEXT NOT NULL,
   energy_type INTEGER NOT NULL,
   energy_type_name TEXT NOT NULL,
   sub_type INTEGER NOT NULL,
   sub_type_name TEXT NOT NULL,
   gateway TEXT NOT NULL,
-  unit TEXT NOT NULL,           -- of the main counter, as the vendor writes it
-  source TEXT NOT NULL,         -- who described it
+  unit TEXT NOT NULL,           -- of the main counter, in the vendor's notation
+  source TEXT NOT NULL,         -- account or device that described it
   PRIMARY KEY (meter, valid_from)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX meters_by_point ON meters (metering_point);
 
--- The samples of described meters with what was known of each at its time: the
--- version that began last before it. A point's series goes on over an exchange of
+-- The samples of described meters, each with the description at its time: the last version
+-- that starts at or before it. The series of a metering point continues over an exchange of
 -- its meter.
 CREATE VIEW samples_by_point AS
 SELECT

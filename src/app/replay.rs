@@ -69,11 +69,11 @@ fn shown(sink: Candidate, found: Option<Estimate>) -> ReplayEstimate {
     let minutes = |found: Estimate| Some(found.readings as f64 / sink.readings_per_second? / SECONDS_PER_MINUTE);
     ReplayEstimate {
         sink: sink.name,
-        way: found.map(|found| (found.way.from.0, found.way.until.0)),
+        way: found.map(|found| (found.range.from.0, found.range.until.0)),
         records: found.map_or(0, |found| found.records),
         samples: found.map_or(0, |found| found.samples),
-        looked_at: found.map_or(0, |found| found.looked_at),
-        is_counted: found.is_none_or(|found| found.is_counted()),
+        looked_at: found.map_or(0, |found| found.records_read),
+        is_counted: found.is_none_or(|found| found.is_exact()),
         minutes: found.map_or(Some(0.0), minutes),
     }
 }

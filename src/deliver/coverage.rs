@@ -1,7 +1,7 @@
-//! The sink that notes what came, so that what did not come is found out: behind a
-//! pump of its own, like the keeper. It stores what it knows every minute, or sooner
-//! when much came, so that it holds no more of the journal than that; the records
-//! since then are read again after a start, which changes nothing.
+//! The sink that notes which readings arrived, so that gaps can be found. Like the keeper,
+//! it has a pump of its own. It stores its state every minute, or earlier after many
+//! bytes, so that its cursor holds back little of the journal. After a start it reads the
+//! records since then again, which changes nothing.
 
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
@@ -14,31 +14,31 @@ use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// So often it is looked what is missing, and stored.
+/// Interval between searches for gaps, and between stores of the state.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// And stored after so many bytes of records.
+/// Bytes of records after which the state is stored early.
 const STORE_BYTES: u64 = 16 << 20;
 
-/// Is shown every record that is noted, on the pump's thread: must be quick.
+/// A callback for every noted record. It runs on the pump's thread, so it must be quick.
 type Observe = Box<dyn FnMut(&Delivery<'_>) + Send>;
 
-/// Notes what came.
+/// The sink that notes arrived readings.
 pub struct CoverageSink {
     coverage: Coverage,
     observe: Observe,
     journal: Journal,
     clock: Clock,
-    /// Everything below was noted or holds nothing to be noted.
+    /// The record after the last noted one.
     next: Sequence,
     stored: Sequence,
-    /// Bytes of the records taken since then.
+    /// Bytes of the records taken since the last store.
     unstored_bytes: u64,
     judge_at: Instant,
     store_at: Instant,
 }
 
 impl CoverageSink {
-    /// Notes there, and shows `observe` every record that is noted.
+    /// A sink that notes into `coverage` and calls `observe` for every noted record.
     #[must_use]
     pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
@@ -46,7 +46,7 @@ impl CoverageSink {
         Self { coverage, observe, journal, clock, next, stored: next, unstored_bytes: 0, judge_at: now, store_at: now }
     }
 
-    /// Looks what is missing, where everything that came until now was noted.
+    /// Searches for gaps, once every journaled record is noted.
     fn judge(&mut self, now: Instant) {
         if self.next < self.journal.next() {
             return;
@@ -60,7 +60,7 @@ impl CoverageSink {
         self.store_at = now + LOOK_EVERY;
         self.coverage
             .store(self.journal.position(self.next))
-            .map_err(|error| SinkError::blocked(format!("what is missing cannot be noted: {error}")))?;
+            .map_err(|error| SinkError::blocked(format!("the list of missing readings cannot be stored: {error}")))?;
         self.stored = self.next;
         self.unstored_bytes = 0;
         Ok(())

@@ -1,5 +1,5 @@
-//! The pump's stored cursor: follows what is safe, at most so often. A replay that
-//! is under way is stored with it.
+//! The pump's stored cursor. It follows the safe position at a limited rate. A running
+//! replay is stored with it.
 
 use super::replay::Replay;
 use super::shared::Shared;
@@ -18,8 +18,8 @@ impl StoredCursor {
         Self { every, stored: None, tried: None, is_failing: false }
     }
 
-    /// Stores `safe` if that is due. A cursor that cannot be stored does not hold
-    /// the sink up: it pins the journal and repeats records after a crash, no more.
+    /// Stores `safe` if that is due. A failure does not stop the sink: the old cursor
+    /// only holds back the journal and repeats records after a crash.
     pub(super) fn follow(&mut self, shared: &Shared, safe: Sequence, replay: Option<Replay>) {
         let now = shared.clock.monotonic();
         if self.stored == Some((safe, replay)) || self.tried.is_some_and(|tried| now < tried + self.every) {
@@ -28,7 +28,7 @@ impl StoredCursor {
         self.finish(shared, safe, replay);
     }
 
-    /// Stores `safe` whether it is due or not.
+    /// Stores `safe` now, due or not.
     pub(super) fn finish(&mut self, shared: &Shared, safe: Sequence, replay: Option<Replay>) {
         if self.stored == Some((safe, replay)) {
             return;
@@ -37,14 +37,14 @@ impl StoredCursor {
             Ok(()) => self.is_failing = false,
             Err(error) => {
                 if !self.is_failing {
-                    tracing::warn!(sink = shared.name, %error, "the cursor cannot be stored; it is tried again, the sink goes on");
+                    tracing::warn!(sink = shared.name, %error, "the cursor cannot be stored; retrying, delivery continues");
                 }
                 self.is_failing = true;
             }
         }
     }
 
-    /// Makes `next`, and the replay that goes from there, durable now.
+    /// Makes `next` and the replay durable now.
     pub(super) fn store(&mut self, shared: &Shared, next: Sequence, replay: Option<Replay>) -> Result<(), CursorError> {
         self.tried = Some(shared.clock.monotonic());
         let mut cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());

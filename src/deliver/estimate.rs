@@ -1,42 +1,42 @@
-//! How much a replay would send, found out without sending anything.
+//! Estimates how much a replay would send, without sending anything.
 //!
-//! The records on its way are decoded and judged as the pump would. Bounded: of a long
-//! way the beginnings of segments are read, evenly spread, and the rest is taken to be
-//! like them; [`Estimate::is_counted`] says whether that was so.
+//! The records are decoded and judged as the pump would. The work is bounded: for a long
+//! range, only the first records of evenly spread segments are read and the rest is
+//! extrapolated. [`Estimate::is_exact`] tells the two cases apart.
 
-use super::records::{CurrentRules, Known, Reading};
+use super::records::{CurrentRules, LookupCache, ReadMode};
 use super::replay::{Replay, Rewind, Rewound, Span};
 use crate::journal::{Sequence, Verdict, View};
 
-/// Records that are read.
+/// Records read at most.
 const RECORDS_MAX: u64 = if cfg!(test) { 64 } else { 65_536 };
-/// Bytes of records that are read, to within a record a segment.
+/// Bytes of records read at most, plus one record per segment.
 const BYTES_MAX: u64 = 64 << 20;
-/// Segments that are looked into.
+/// Segments read at most.
 const SEGMENTS_MAX: usize = if cfg!(test) { 4 } else { 64 };
 
-/// What a replay would send to a store.
+/// The estimated size of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// The records that it is about.
-    pub way: Rewound,
-    /// Records of them that have something for a store.
+    /// The range of records to replay.
+    pub range: Rewound,
+    /// Records in the range with data for a store.
     pub records: u64,
     /// Readings in those.
     pub readings: u64,
     /// Samples in those.
     pub samples: u64,
-    /// Records that were read to find that out.
-    pub looked_at: u64,
+    /// Records that were read for the estimate.
+    pub records_read: u64,
 }
 
-/// Why a replay cannot be estimated.
+/// A replay cannot be estimated.
 #[derive(Debug, thiserror::Error)]
-#[error("what the replay would send cannot be counted: {0}")]
+#[error("the size of the replay cannot be estimated: {0}")]
 pub struct EstimateError(String);
 
-/// What a rewind would send to a store that has everything below `safe`; `None` where
-/// the store has not come that far yet.
+/// Estimates a rewind of a store that has everything below `safe`; `None` where the store
+/// has not reached the first record yet.
 ///
 /// # Errors
 /// Records that cannot be read.
@@ -48,18 +48,18 @@ pub fn estimate(
 ) -> Result<Option<Estimate>, EstimateError> {
     let Some(plan) = rewind.plan(journal.oldest(), journal.next(), safe) else { return Ok(None) };
     let Rewound { from, until } = plan.rewound;
-    let stretches = stretches(journal, Span { from, until });
-    let share = stretches.len().max(1) as u64;
-    let mut estimate = Estimate { way: plan.rewound, records: 0, readings: 0, samples: 0, looked_at: 0 };
-    let (mut stood_for, mut known) = (0, Known::default());
-    for span in stretches {
+    let spans = spans(journal, Span { from, until });
+    let share = spans.len().max(1) as u64;
+    let mut estimate = Estimate { range: plan.rewound, records: 0, readings: 0, samples: 0, records_read: 0 };
+    let (mut stood_for, mut lookups) = (0, LookupCache::default());
+    for span in spans {
         let found =
-            Counted::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut known)?;
+            SpanCounts::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut lookups)?;
         let stands_for = span.until.0 - span.from.0;
-        estimate.records += scaled(found.records, stands_for, found.looked_at);
-        estimate.readings += scaled(found.readings, stands_for, found.looked_at);
-        estimate.samples += scaled(found.samples, stands_for, found.looked_at);
-        estimate.looked_at += found.looked_at;
+        estimate.records += scaled(found.records, stands_for, found.records_read);
+        estimate.readings += scaled(found.readings, stands_for, found.records_read);
+        estimate.samples += scaled(found.samples, stands_for, found.records_read);
+        estimate.records_read += found.records_read;
         stood_for += stands_for;
     }
     let all = until.0 - from.0;
@@ -70,17 +70,17 @@ pub fn estimate(
 }
 
 impl Estimate {
-    /// Whether every record was read, and nothing taken to be like others.
+    /// Whether every record was read and nothing extrapolated.
     #[must_use]
-    pub fn is_counted(&self) -> bool {
-        self.looked_at == self.way.until.0 - self.way.from.0
+    pub fn is_exact(&self) -> bool {
+        self.records_read == self.range.until.0 - self.range.from.0
     }
 }
 
-/// The way, segment by segment; of many segments some, evenly spread. A reader finds
-/// the beginning of a segment at once, and any other place only by reading up to it.
-fn stretches(journal: &View, way: Span) -> Vec<Span> {
-    let within = |first: Sequence, next: Sequence| Span { from: first.max(way.from), until: next.min(way.until) };
+/// The range by segments; of many segments an evenly spread sample. A reader finds the
+/// first record of a segment at once, and any other only by reading up to it.
+fn spans(journal: &View, range: Span) -> Vec<Span> {
+    let within = |first: Sequence, next: Sequence| Span { from: first.max(range.from), until: next.min(range.until) };
     let all: Vec<Span> = journal
         .segments()
         .into_iter()
@@ -93,39 +93,39 @@ fn stretches(journal: &View, way: Span) -> Vec<Span> {
     }
 }
 
-/// What was found in some records.
+/// Counts of the records of one span.
 #[derive(Debug, Default)]
-struct Counted {
-    looked_at: u64,
+struct SpanCounts {
+    records_read: u64,
     records: u64,
     readings: u64,
     samples: u64,
 }
 
-impl Counted {
-    /// Of the first records of a stretch, up to so many and so many bytes of them.
+impl SpanCounts {
+    /// Counts the first records of a span, up to `records_max` and `bytes_max`.
     fn of(
         journal: &View,
         span: Span,
         replay: &Replay,
         rules: &CurrentRules,
         (records_max, bytes_max): (u64, u64),
-        known: &mut Known,
+        lookups: &mut LookupCache,
     ) -> Result<Self, EstimateError> {
         let failed = |error: String| EstimateError(error);
         let mut reader = journal.reader(span.from).map_err(|error| failed(error.to_string()))?;
         let (mut counted, mut bytes) = (Self::default(), 0);
-        while counted.looked_at < records_max && bytes < bytes_max {
+        while counted.records_read < records_max && bytes < bytes_max {
             let record = reader.read().map_err(|error| failed(error.to_string()))?;
             let Some(record) = record.filter(|record| span.contains(record.sequence)) else { break };
-            counted.looked_at += 1;
+            counted.records_read += 1;
             bytes += record.payload.len() as u64;
             let header = record.header;
-            if replay.leaves_out(record.sequence, header.source) || header.verdict == Verdict::Lost {
+            if replay.skips(record.sequence, header.source) || header.verdict == Verdict::Lost {
                 continue;
             }
-            let (source, limits) = known.look_up(journal, &record).map_err(|trouble| failed(trouble.message))?;
-            let reading = Reading::of(&record, &source, limits, Some(replay), rules);
+            let (source, limits) = lookups.look_up(journal, &record).map_err(|error| failed(error.message))?;
+            let reading = ReadMode::of(&record, &source, limits, Some(replay), rules);
             let Some(delivery) = reading.delivery(record, &source) else { continue };
             counted.records += 1;
             for reading in delivery.readings() {
@@ -137,8 +137,8 @@ impl Counted {
     }
 }
 
-/// As many of `all` as there were `found` of `looked_at`.
-fn scaled(found: u64, all: u64, looked_at: u64) -> u64 {
-    let scaled = u128::from(found) * u128::from(all) / u128::from(looked_at.max(1));
+/// `found` of `records_read`, extrapolated to `all`.
+fn scaled(found: u64, all: u64, records_read: u64) -> u64 {
+    let scaled = u128::from(found) * u128::from(all) / u128::from(records_read.max(1));
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }

@@ -1,80 +1,81 @@
-//! From the journal's reader to the sink: which records are for it, and what goes with
-//! them.
+//! Feeds records from the journal's reader to the sink, without those that are not for it.
 
-use super::records::Reading;
-use super::sink::{Exception, Sink, SinkError, Takes};
-use super::state::Run;
-use super::trouble::Trouble;
+use super::error::PumpError;
+use super::records::ReadMode;
+use super::sink::{Exception, RecordFilter, Sink, SinkError};
+use super::state::Pump;
 use crate::journal::{Record, Verdict};
 use crate::reading::Limits;
 use crate::wire::PayloadFormat;
 
-/// Records handed over before the sink is settled and commands are looked at.
-const LAP_RECORDS_MAX: usize = 512;
+/// Records handed over before the sink is settled and commands are handled.
+const ITERATION_RECORDS_MAX: usize = 512;
 
-/// How a lap of reading ended.
+/// Why one iteration stopped reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fed {
+pub(super) enum FeedEnd {
     /// There is more to read.
-    Room,
-    /// The sink has no room.
-    Full,
-    /// Everything that is synced was read.
-    Tail,
-    /// The next record could not be handed over before, and not all before it is safe.
-    Stumble,
+    MoreToRead,
+    /// The sink has no room for more.
+    SinkFull,
+    /// Everything synced was read.
+    CaughtUp,
+    /// The next record failed before, and not everything before it is safe yet.
+    FailedRecord,
 }
 
-impl Run {
-    /// Reads and hands over until a bound of a lap, of the sink or of the journal.
-    pub(super) fn feed(&mut self) -> Result<Fed, Trouble> {
-        let Some(place) = &mut self.place else { return Ok(Fed::Tail) };
-        let Some(mut reader) = place.reader.take() else { return Ok(Fed::Tail) };
+impl Pump {
+    /// Reads and hands over records until the iteration, the sink or the journal ends it.
+    pub(super) fn feed(&mut self) -> Result<FeedEnd, PumpError> {
+        let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
+        let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
-        let mut fed = Fed::Room;
-        for count in 0..LAP_RECORDS_MAX {
+        let mut fed = FeedEnd::MoreToRead;
+        for count in 0..ITERATION_RECORDS_MAX {
             if self.sink.is_full() {
-                fed = Fed::Full;
+                fed = FeedEnd::SinkFull;
                 break;
             }
-            if self.stumble.is_some_and(|stumble| stumble == reader.next_sequence() && place.safe < stumble) {
-                fed = Fed::Stumble;
+            if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at)
+            {
+                fed = FeedEnd::FailedRecord;
                 break;
             }
             let Some(record) = reader.read()? else {
-                fed = Fed::Tail;
+                fed = FeedEnd::CaughtUp;
                 break;
             };
             let (sequence, header) = (record.sequence, record.header);
             if count == 0 {
-                place.mark(sequence, header.received);
+                position.probe_delay(sequence, header.received);
             }
-            let is_left_out = replay.is_some_and(|replay| replay.leaves_out(sequence, header.source));
-            if is_left_out || header.verdict == Verdict::Lost || self.deaths.is_poison(sequence) {
+            let is_left_out = replay.is_some_and(|replay| replay.skips(sequence, header.source));
+            if is_left_out || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
                 continue;
             }
-            let (source, limits) = self.known.look_up(self.shared.journal.view(), &record)?;
-            let reading = Reading::of(&record, &source, limits, replay, &self.options.rules);
-            self.deaths.begin(sequence);
-            let readings = match self.sink.takes() {
-                Takes::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
-                Takes::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
+            let (source, limits) = self.lookups.look_up(self.shared.journal.view(), &record)?;
+            let reading = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
+            self.panics.begin(sequence);
+            let readings = match self.sink.record_filter() {
+                RecordFilter::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
+                RecordFilter::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
             };
-            self.deaths.end();
+            self.panics.end();
             if let Some(readings) = readings {
                 self.readings += readings;
-                place.last_taken = Some(sequence);
+                position.last_taken = Some(sequence);
             }
         }
         self.sink.reached(reader.next_sequence());
-        place.reader = Some(reader);
+        position.reader = Some(reader);
         self.metrics.readings.increment(self.readings - readings_before);
         Ok(fed)
     }
 }
 
-/// Gives a store what is deliverable of the record; how many readings, if it took it.
-fn take(record: &Record<'_>, source: &str, reading: &Reading, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
+/// Gives a store the deliverable part of a record. Returns the number of readings; `None`
+/// if the store did not take it.
+fn take(record: &Record<'_>, source: &str, reading: &ReadMode, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
     if delivery.format == PayloadFormat::Meters {
         return Ok(sink.describe(&delivery)?.then_some(0));
@@ -82,8 +83,8 @@ fn take(record: &Record<'_>, source: &str, reading: &Reading, sink: &mut dyn Sin
     sink.take(&delivery).map(Some)
 }
 
-/// Gives the keeper a record that is not, or not wholly, for the stores. That is
-/// nothing that it holds up.
+/// Gives the keeper a record that is not, or not wholly, for the stores. It never counts
+/// as taken, because nothing of it is in flight afterwards.
 fn keep(record: &Record<'_>, source: &str, limits: &Limits, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
     let format = PayloadFormat::from_number(record.header.format);
     if format.is_none() || record.header.verdict != Verdict::Deliverable {

@@ -1,15 +1,15 @@
-//! The keeper: the sink of a pump of its own, which copies every undecodable body
-//! and every record with set-aside samples to the dead letters before retention
-//! may take it. Its cursor pins the journal like any sink's. A record that comes
-//! again is not kept twice while its letter is open.
+//! The keeper: a sink with a pump of its own. It copies every undecodable body and every
+//! record with set-aside samples to the dead letters before retention may delete it. Its
+//! cursor pins the journal like any sink's. A repeated record is not kept twice while its
+//! letter is open.
 
-use super::sink::{Delivery, Exception, Progress, Sink, SinkError, Takes};
+use super::sink::{Delivery, Exception, Progress, RecordFilter, Sink, SinkError};
 use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{Position, Sequence, Verdict};
 use crate::reading::SetAside;
 use crate::wire::{self, PayloadFormat, Tally};
 
-/// Copies what the other sinks leave out.
+/// The sink that fills the dead letters.
 #[derive(Debug)]
 pub struct Keeper {
     letters: DeadLetters,
@@ -29,8 +29,8 @@ impl Sink for Keeper {
         Ok(None)
     }
 
-    fn takes(&self) -> Takes {
-        Takes::Exceptions
+    fn record_filter(&self) -> RecordFilter {
+        RecordFilter::Exceptions
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
@@ -41,7 +41,7 @@ impl Sink for Keeper {
     fn keep(&mut self, exception: &Exception<'_>) -> Result<(), SinkError> {
         let (record, header) = (&exception.record, &exception.record.header);
         let (kind, reason) = match (header.verdict, exception.format) {
-            (_, None) => (Kind::Undecodable, "a payload format that this program does not know".to_owned()),
+            (_, None) => (Kind::Undecodable, "a payload format that this version does not know".to_owned()),
             (Verdict::Undecodable, Some(format)) => (Kind::Undecodable, framing_fault(format, record.payload)),
             (Verdict::PartlySetAside | Verdict::Deliverable | Verdict::Lost, Some(format)) => {
                 (Kind::SetAside, reasons(format, exception))
@@ -77,7 +77,7 @@ impl Sink for Keeper {
 fn framing_fault(format: PayloadFormat, body: &[u8]) -> String {
     match wire::readings(format, body) {
         Err(error) => error.to_string(),
-        Ok(_) => "this program can read it: re-submit it".to_owned(),
+        Ok(_) => "this version can decode it: re-submit it".to_owned(),
     }
 }
 

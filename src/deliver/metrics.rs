@@ -1,4 +1,4 @@
-//! What a pump counts of its sink; rows, requests and bytes are the sink's own.
+//! A pump's metrics of its sink. Sinks count rows, requests and bytes themselves.
 
 use super::status::{PumpStatus, SinkState};
 use crate::reading::UnixNanos;
@@ -48,12 +48,12 @@ impl Metrics {
         }
     }
 
-    /// Shows when records became certain to be missing.
+    /// Sets the time of the newest gap record.
     pub(super) fn show_gap(&self, at: UnixNanos) {
         self.gap_last.set(at.0 as f64 / NANOS_PER_SECOND);
     }
 
-    /// Sets the gauges from what the pump shows.
+    /// Sets the gauges from the pump's status.
     pub(super) fn show(&self, status: &PumpStatus) {
         for (state, gauge) in SinkState::ALL.into_iter().zip(&self.state) {
             gauge.set(if state == status.state { 1.0 } else { 0.0 });

@@ -1,49 +1,47 @@
-//! A sink's code that fails (panics): which record it was at, how often, and what
-//! becomes of that record.
+//! Panics in a sink's code: at which record, how often, and the consequence.
 //!
-//! Dead three times at the same record, the record is dead-lettered and passed
-//! over. Where the pump cannot know the record (the code failed while sending a
-//! batch), or has no place for dead letters, the sink is blocked and says so; it
-//! is tried again all the same.
+//! After three panics at one record the record becomes a dead letter and is skipped.
+//! Where the record is unknown (the panic came while sending a batch), or no dead letters
+//! are configured, the sink is blocked; it is retried all the same.
 
+use super::error::PumpError;
 use super::refused_rows::letter_of;
 use super::shared::Shared;
-use super::trouble::Trouble;
 use crate::base::panic_message;
 use crate::dead_letters::{DeadLetters, Kind};
 use crate::journal::Sequence;
 use std::any::Any;
 use std::collections::BTreeSet;
 
-/// So many deaths at one record make it poison.
-const DEATHS_MAX: u32 = 3;
+/// Panics at one record after which the record is poison.
+const PANICS_MAX: u32 = 3;
 
-/// What a sink's code died of.
+/// The panics of a sink's code.
 #[derive(Default)]
-pub(super) struct Deaths {
-    at_hand: Option<Sequence>,
-    /// Where it died last, and how often in a row.
+pub(super) struct PanicLog {
+    current: Option<Sequence>,
+    /// The record of the last panic, and the panics there in a row.
     last: Option<(Sequence, u32)>,
     poisoned: BTreeSet<Sequence>,
     restarts: u64,
 }
 
-impl Deaths {
-    /// A record is being handed over.
+impl PanicLog {
+    /// Notes that a record is being handed over.
     pub(super) fn begin(&mut self, sequence: Sequence) {
-        self.at_hand = Some(sequence);
+        self.current = Some(sequence);
     }
 
-    /// It was; or it could not be, then this is the record.
+    /// Ends the handover. After a failure it returns the record that failed.
     pub(super) fn end(&mut self) -> Option<Sequence> {
-        self.at_hand.take()
+        self.current.take()
     }
 
     pub(super) fn is_poison(&self, sequence: Sequence) -> bool {
         !self.poisoned.is_empty() && self.poisoned.contains(&sequence)
     }
 
-    /// Takes over which records are dead letters of this sink now.
+    /// Loads the poison records of this sink from the dead letters.
     pub(super) fn load(&mut self, letters: Option<&DeadLetters>, sink: &str) {
         if let Some(letters) = letters {
             self.poisoned = letters.poisoned(sink);
@@ -65,40 +63,42 @@ impl Deaths {
         before + 1
     }
 
-    /// What follows from a panic in the sink's code, with everything below `safe` safe.
-    pub(super) fn after(
+    /// Records a panic, with everything below `safe` safe, and returns the pump's error.
+    pub(super) fn record(
         &mut self,
         panic: &(dyn Any + Send),
         safe: Sequence,
         shared: &Shared,
         letters: Option<&DeadLetters>,
-    ) -> Trouble {
+    ) -> PumpError {
         let message = panic_message(panic);
-        let at_hand = self.at_hand;
-        let sequence = at_hand.unwrap_or(safe);
-        let deaths = self.count(sequence);
+        let current = self.current;
+        let sequence = current.unwrap_or(safe);
+        let panics = self.count(sequence);
         let name = &shared.name;
-        if deaths < DEATHS_MAX {
-            return Trouble::waiting(format!(
-                "the code of sink {name} failed at record {sequence}, {deaths} of {DEATHS_MAX} times: {message}"
+        if panics < PANICS_MAX {
+            return PumpError::waiting(format!(
+                "the code of sink {name} failed at record {sequence}, {panics} of {PANICS_MAX} times: {message}"
             ));
         }
-        match (at_hand, letters) {
-            (Some(poison), Some(letters)) => self.set_aside(poison, shared, letters, message),
-            _ => Trouble::blocked(format!(
-                "the code of sink {name} failed {deaths} times at record {sequence} or after it: {message}; this is a \
-                 fault of the program: look at `meterline journal --records` there, and report it"
+        match (current, letters) {
+            (Some(poison), Some(letters)) => self.dead_letter(poison, shared, letters, message),
+            _ => PumpError::blocked(format!(
+                "the code of sink {name} failed {panics} times at record {sequence} or after it: {message}; this is a \
+                 fault of the program: inspect that record with `meterline journal --records` and report it"
             )),
         }
     }
 
-    fn set_aside(&mut self, poison: Sequence, shared: &Shared, letters: &DeadLetters, message: &str) -> Trouble {
+    fn dead_letter(&mut self, poison: Sequence, shared: &Shared, letters: &DeadLetters, message: &str) -> PumpError {
         let name = &shared.name;
         let reason = format!("the sink's code failed at it: {message}");
-        let letter = letter_of(&shared.journal, poison, Kind::Poison, name, None, &reason).map_err(Trouble::from);
+        let letter = letter_of(&shared.journal, poison, Kind::Poison, name, None, &reason).map_err(PumpError::from);
         let added = letter.and_then(|letter| {
             let not_kept = |error| {
-                Trouble::blocked(format!("record {poison} kills the sink's code and cannot be set aside: {error}"))
+                PumpError::blocked(format!(
+                    "record {poison} makes the sink's code panic and cannot be moved to the dead letters: {error}"
+                ))
             };
             letters.add(&letter).map_err(not_kept)
         });
@@ -110,13 +110,13 @@ impl Deaths {
                     sink = name,
                     record = poison.0,
                     letter = id.0,
-                    "a record that kills the sink's code was set aside"
+                    "a record that makes the sink's code panic is now a dead letter"
                 );
-                Trouble::waiting(format!(
-                    "the code of sink {name} failed {DEATHS_MAX} times at record {poison}, which is dead letter {id} now: {message}"
+                PumpError::waiting(format!(
+                    "the code of sink {name} failed {PANICS_MAX} times at record {poison}, which is now dead letter {id}: {message}"
                 ))
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! A running pump, seen from outside.
+//! The handle of a running pump.
 
 use super::replay::{Rewind, RewindError, Rewound};
 use super::shared::Shared;
 use super::sink::Sink;
-use super::state::{PumpOptions, Run};
+use super::state::{Pump, PumpOptions};
 use super::status::PumpStatus;
 use crate::clock::Clock;
 use crate::journal::Journal;
@@ -13,19 +13,19 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A rewind is answered when it is durable; a pump that is in the middle of a
-/// request does it after that.
+/// How long a rewind request waits for its answer. A pump that is in the middle of a
+/// request to its store rewinds only afterwards.
 const REWIND_WAIT: Duration = Duration::from_secs(10);
-/// What a pump may take beyond its deadline to store its cursor.
+/// How long a pump may take beyond its deadline to store its cursor.
 const JOIN_GRACE: Duration = Duration::from_secs(1);
 
-/// Why a pump's thread could not be started.
+/// A pump's thread cannot be started.
 #[derive(Debug, thiserror::Error)]
-#[error("the thread of sink {sink} cannot be started: {source}; raise the limit of threads or free some memory")]
+#[error("the thread of sink {sink} cannot be started: {source}; raise the thread limit or free some memory")]
 pub struct StartError {
     /// The sink.
     pub sink: String,
-    /// What the system said.
+    /// The system's error.
     pub source: std::io::Error,
 }
 
@@ -40,7 +40,7 @@ impl PumpHandle {
     /// of the same name.
     ///
     /// # Errors
-    /// When the system has no thread.
+    /// When the system cannot start a thread.
     pub fn start(
         name: impl Into<String>,
         sink: Box<dyn Sink>,
@@ -49,8 +49,8 @@ impl PumpHandle {
         options: PumpOptions,
     ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared::new(name.into(), journal, clock));
-        let run = Run::new(Arc::clone(&shared), sink, options);
-        let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || run.run());
+        let pump = Pump::new(Arc::clone(&shared), sink, options);
+        let thread = std::thread::Builder::new().name(format!("pump-{}", shared.name)).spawn(move || pump.run());
         let thread = thread.map_err(|source| StartError { sink: shared.name.clone(), source })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -61,14 +61,14 @@ impl PumpHandle {
         &self.shared.name
     }
 
-    /// How it is now.
+    /// The current status.
     #[must_use]
     pub fn status(&self) -> PumpStatus {
         self.shared.status()
     }
 
-    /// Sets the sink back, and returns once that is durable. Nothing is done where
-    /// the sink has not come that far yet.
+    /// Rewinds the sink and returns once that is durable. Does nothing where the sink has
+    /// not reached the first record yet.
     ///
     /// # Errors
     /// See [`RewindError`].
@@ -76,24 +76,26 @@ impl PumpHandle {
         self.shared.ask(rewind).recv_timeout(REWIND_WAIT).unwrap_or(Err(RewindError::Busy))
     }
 
-    /// Asks it to send what the journal holds now, until `deadline`, and to end.
-    /// Returns at once, so that all pumps can be asked before one is waited for.
+    /// Asks the pump to send the rest of the journal until `deadline` and then to end.
+    /// Returns at once, so that all pumps can be stopped in parallel.
     pub fn stop(&self, deadline: Instant) {
         self.shared.stop_by(deadline);
     }
 
-    /// Waits for its end, at most until a moment after the deadline it was stopped
-    /// with. One that is in the middle of a request then is left as it is: its
-    /// cursor remembers.
+    /// Waits for the thread's end, at most until shortly after the stop's deadline. A pump
+    /// that is still in a request then is abandoned: its stored cursor is safe.
     pub fn join(&self) {
         let sink = self.shared.name.as_str();
         if !self.shared.wait_for_end(JOIN_GRACE) {
-            tracing::warn!(sink, "the sink is still busy at the deadline; it is left as it is, its cursor remembers");
+            tracing::warn!(
+                sink,
+                "the sink is still busy at the deadline; the pump is abandoned, the next start resumes at its stored cursor"
+            );
             return;
         }
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!(sink, "the pump's thread had died; its cursor is as it was stored last");
+            tracing::error!(sink, "the pump's thread panicked; the next start resumes at its stored cursor");
         }
     }
 }

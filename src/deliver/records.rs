@@ -1,21 +1,21 @@
-//! How a record is read on its way to a store: who brought it, which limits judge it,
-//! and what a replay asks otherwise. Knows no sink.
+//! How a record is read for a store: its source, the limits that judge it, and the
+//! changes a replay asks for. Knows no sink.
 
+use super::error::PumpError;
 use super::replay::Replay;
 use super::sink::Delivery;
-use super::trouble::Trouble;
 use crate::journal::{Record, RuleVersion, SourceId, Verdict, View};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::PayloadFormat;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The limits that are configured now, by source.
+/// The currently configured limits, by source.
 #[derive(Debug, Clone, Default)]
 pub struct CurrentRules(Arc<HashMap<String, Limits>>);
 
 impl CurrentRules {
-    /// Of these sources; any other has the standard limits.
+    /// The limits of these sources; any other source has the standard limits.
     #[must_use]
     pub fn new(rules: impl IntoIterator<Item = (String, Limits)>) -> Self {
         Self(Arc::new(rules.into_iter().collect()))
@@ -26,19 +26,18 @@ impl CurrentRules {
     }
 }
 
-/// What the last records had in common, so that it is not looked up for each, and how
-/// much they were.
+/// A cache of the last source and limits, with the count and bytes of all records.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct LookupCache {
     source: Option<(SourceId, Arc<str>)>,
     limits: Option<(RuleVersion, Limits)>,
     records: u64,
     bytes: u64,
 }
 
-impl Known {
-    /// Who brought the record, and the limits that judged it.
-    pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), Trouble> {
+impl LookupCache {
+    /// The record's source and the limits of its rule.
+    pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), PumpError> {
         self.records += 1;
         self.bytes += record.payload.len() as u64;
         let header = &record.header;
@@ -68,25 +67,25 @@ impl Known {
     }
 }
 
-fn not_listed(record: &Record<'_>, what: &str, number: u32) -> Trouble {
-    Trouble::blocked(format!(
-        "record {} names {what} {number}, which the journal's list of {what}s does not have: the list was put back \
-         from an older copy; put the right one back",
+fn not_listed(record: &Record<'_>, what: &str, number: u32) -> PumpError {
+    PumpError::blocked(format!(
+        "record {} names {what} {number}, which is missing in the journal's list of {what}s: an older copy of the \
+         list was restored; restore the right one",
         record.sequence
     ))
 }
 
-/// How one record is read.
+/// How one record is decoded and judged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub(super) struct ReadMode {
     redecode: bool,
     limits: Limits,
     judged_at: UnixNanos,
 }
 
-impl Reading {
-    /// As ingest did, or as the replay asks that goes over the record. `limits` are
-    /// those of the record's own rule.
+impl ReadMode {
+    /// The mode of a record: as at ingest, or as a replay that covers it asks. `limits`
+    /// belong to the record's own rule.
     pub(super) fn of(
         record: &Record<'_>,
         source: &str,
@@ -103,7 +102,7 @@ impl Reading {
         }
     }
 
-    /// The record as it goes to a store; `None` where there is nothing in it for one.
+    /// The record as a store gets it; `None` where it has no data for a store.
     pub(super) fn delivery<'a>(&'a self, record: Record<'a>, source: &'a str) -> Option<Delivery<'a>> {
         let is_read = record.header.verdict != Verdict::Undecodable || self.redecode;
         let format = PayloadFormat::from_number(record.header.format).filter(|_| is_read)?;

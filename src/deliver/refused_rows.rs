@@ -1,11 +1,11 @@
-//! Rows that a sink's server can never store: kept as dead letters, synced,
-//! before the sink's cursor may pass their record.
+//! Rows that a server can never store. They become dead letters, synced to disk, before
+//! the sink's cursor may pass their record.
 
 use super::sink::SinkError;
 use crate::dead_letters::{DeadLetter, DeadLetters, Kind, Row};
 use crate::journal::{Journal, Sequence};
 
-/// Keeps a sink's refused rows.
+/// The writer of a sink's refused rows to the dead letters.
 #[derive(Debug, Clone)]
 pub struct RefusedRows {
     sink: String,
@@ -14,28 +14,28 @@ pub struct RefusedRows {
 }
 
 impl RefusedRows {
-    /// For the sink of that name, fed from `journal`.
+    /// The writer for `sink`, which is fed from `journal`.
     #[must_use]
     pub fn new(sink: impl Into<String>, journal: Journal, letters: DeadLetters) -> Self {
         Self { sink: sink.into(), journal, letters }
     }
 
-    /// Keeps a row with the record it came in; it is synced when this returns. A
-    /// row that is kept already is not kept twice.
+    /// Keeps a row with its record; both are synced when this returns. A row is never
+    /// kept twice.
     ///
     /// # Errors
-    /// When it cannot be kept; the sink must not go on then.
+    /// When the row cannot be kept; the sink must then stop.
     pub fn keep(&self, sequence: Sequence, row: Row, reason: &str) -> Result<(), SinkError> {
         let letter = letter_of(&self.journal, sequence, Kind::RefusedRow, &self.sink, Some(row), reason)
-            .map_err(|error| SinkError::waiting(format!("a refused row's record cannot be read: {error}")))?;
+            .map_err(|error| SinkError::waiting(format!("the record of a refused row cannot be read: {error}")))?;
         let added = self.letters.add(&letter);
         added
             .map(drop)
-            .map_err(|error| SinkError::blocked(format!("a row that the server refuses cannot be kept: {error}")))
+            .map_err(|error| SinkError::blocked(format!("a refused row cannot be kept as a dead letter: {error}")))
     }
 }
 
-/// A letter about a record, or a row of it, that a sink could not take.
+/// A dead letter about a record, or one of its rows, that a sink could not take.
 pub(super) fn letter_of(
     journal: &Journal,
     sequence: Sequence,

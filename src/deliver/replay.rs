@@ -1,38 +1,38 @@
-//! What a replay is: where it sets a sink back to, how its records are read, and the
-//! note that keeps it with the sink's cursor, so that a restart goes on with it.
+//! A replay: the record a sink is rewound to, how records are read again, and the note
+//! that stores the replay with the sink's cursor, so that a restart continues it.
 //!
-//! The pump sends everything from the given record on again, in journal order, up to
-//! now; so a correction always follows what it corrects. For the same reason a replay
-//! that has begun runs to its end: half of one would leave old values over their
-//! corrections. With a source named, the other sources' records are skipped up to where
-//! the sink was safe when the replay was asked for. All records that had come by then,
-//! also those that the sink had not had, may be read otherwise than ingest read them
-//! ([`Reread`]). Invariant: a record at or above its end is read as always.
+//! The pump sends everything from the given record on again, in journal order, so a
+//! correction always follows the value it corrects. For the same reason a replay runs to
+//! its end once begun: half of one would leave old values over their corrections. With a
+//! source named, the other sources' records are skipped up to the sink's safe position at
+//! the time of the request. All records journaled by then, also those that the sink had
+//! not had, may be read differently from ingest ([`Reread`]). Invariant: a record at or
+//! above the end is read normally.
 //!
-//! Known limits: where two sources bring the same meter, a replay of one of them can
-//! put its value over a later one of the other (replay without a source then); and a
-//! second replay during a first does what both ask for, without a source.
+//! Known limits: where two sources deliver the same meter, a replay of one source can
+//! overwrite a later value of the other (use a replay without a source); a second replay
+//! during the first does what both ask for, without a source.
 //!
 //! Nothing here moves a running pump (`rewind` does).
 
 use crate::journal::{Cursor, CursorError, Journal, Sequence, SourceId};
 use crate::reading::UnixNanos;
 
-/// How a replay reads records, where not as ingest did when they came.
+/// How a replay reads records differently from ingest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reread {
-    /// Decode also what ingest could not decode.
+    /// Decode also records that ingest could not decode.
     pub redecode: bool,
-    /// Judge by the limits that are configured now, not by those of the record.
+    /// Judge by the current limits, not by those of the record.
     pub current_rule: bool,
-    /// Judge times against this moment, not against the time of receipt.
+    /// Judge times against this moment, not against the receive time.
     pub judged_at: Option<UnixNanos>,
 }
 
-/// Where to go back to, and how to read what comes from there.
+/// A request to set a sink back to an earlier record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewind {
-    /// The first record to be sent again. Older than retained: the oldest.
+    /// The first record to send again. If retention deleted it, the oldest one.
     pub from: Sequence,
     /// Only this source's records are sent again.
     pub source: Option<SourceId>,
@@ -40,52 +40,52 @@ pub struct Rewind {
     pub reread: Reread,
 }
 
-/// What a rewind did; durable when it is returned.
+/// The result of a rewind; durable when it is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewound {
-    /// The first record that it is about.
+    /// The first record of the replay.
     pub from: Sequence,
-    /// The first record that it changes nothing for: the first that had not been safe
-    /// before, or, where records are read otherwise, the first that had not come yet.
+    /// The record after the replay: the first that was not safe before, or, where records
+    /// are read differently, the first that was not journaled yet.
     pub until: Sequence,
 }
 
-/// Why a rewind was not made, or not yet.
+/// A rewind was not made, or not yet.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RewindError {
-    /// The place is not known yet.
-    #[error("the sink has not found its place yet ({0}); mend that first")]
+    /// The sink has no position yet.
+    #[error("the sink has not started yet ({0}); fix that first")]
     NotStarted(String),
     /// The cursor cannot be stored.
     #[error("the rewind could not be made durable, so it was not made: {0}")]
     Cursor(#[from] CursorError),
-    /// Its thread is busy with the sink.
-    #[error("the sink is busy with a request and will rewind after it; ask for its status to see when")]
+    /// The pump's thread is busy with the sink.
+    #[error("the sink is busy with a request and will rewind after it; its status shows when")]
     Busy,
-    /// It is being stopped.
+    /// The pump is being stopped.
     #[error("the sink is being stopped; rewind it offline, or after the next start")]
     Stopped,
 }
 
-/// What a rewind does to a sink.
+/// The effect of a rewind on a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) rewound: Rewound,
-    /// Where the sink goes on.
+    /// The record at which the sink continues.
     pub(super) next: Sequence,
-    /// The replay that is under way from there.
+    /// The replay that runs from there.
     pub(super) replay: Replay,
 }
 
 impl Rewind {
-    /// Everything from a record on, read as always.
+    /// A rewind to a record, of all sources, read normally.
     #[must_use]
     pub fn to(from: Sequence) -> Self {
         Self { from, source: None, reread: Reread::default() }
     }
 
-    /// What it does to a sink that is safe below `safe`, with a journal that holds
-    /// `oldest` up to `end`; `None` where there is nothing to do.
+    /// The plan for a sink that is safe below `safe`, with a journal that holds `oldest`
+    /// up to `end`; `None` where there is nothing to do.
     pub(super) fn plan(&self, oldest: Sequence, end: Sequence, safe: Sequence) -> Option<Plan> {
         let until = if self.reread == Reread::default() { safe } else { safe.max(end) };
         let from = self.from.max(oldest);
@@ -104,7 +104,7 @@ impl Rewind {
     }
 }
 
-/// Records from one up to, and without, another.
+/// The records from `from` up to, and without, `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) from: Sequence,
@@ -118,7 +118,7 @@ impl Span {
         (self.from..self.until).contains(&sequence)
     }
 
-    /// The smallest that holds both.
+    /// The smallest span that holds both.
     fn around(self, other: Self) -> Self {
         Self { from: self.from.min(other.from), until: self.until.max(other.until) }
     }
@@ -133,28 +133,28 @@ impl Span {
     }
 }
 
-/// A replay under way: what of the way is done otherwise than always.
+/// A running replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Replay {
-    /// The first record that had not been safe when it was asked for.
+    /// The first record that was not safe when the replay was requested.
     until: Sequence,
     /// Only this source's records are sent, below `until`.
     source: Option<SourceId>,
     pub(super) reread: Reread,
-    /// What is reread: from the record that was asked for to what had come by then, be
-    /// it behind or before the sink.
+    /// The records to read again: from the requested one to the journal's end at that time,
+    /// whether the sink had had them or not.
     reread_in: Span,
-    /// What the sink's store has had since before the replay.
+    /// The records that the sink's store had before the replay.
     was_safe: Span,
 }
 
 impl Replay {
-    /// The first record that is read as always again.
+    /// The first record that is read normally again.
     pub(super) fn end(&self) -> Sequence {
         self.until.max(self.reread_in.until)
     }
 
-    /// Whether its first record lies behind this one.
+    /// Whether its first record is above this one.
     pub(super) fn began_after(&self, sequence: Sequence) -> bool {
         sequence < self.was_safe.from
     }
@@ -163,7 +163,7 @@ impl Replay {
         self.reread_in.contains(sequence)
     }
 
-    pub(super) fn leaves_out(&self, sequence: Sequence, source: SourceId) -> bool {
+    pub(super) fn skips(&self, sequence: Sequence, source: SourceId) -> bool {
         sequence < self.until && self.source.is_some_and(|only| only != source)
     }
 
@@ -172,9 +172,9 @@ impl Replay {
         if self.was_safe.contains(from) { self.was_safe.until } else { from }
     }
 
-    /// Both at once, where one was asked for while the other was under way: nothing
-    /// that either wanted is left out.
-    pub(super) fn joined_to(self, before: Option<Self>) -> Self {
+    /// One replay that does what both ask for, where this one was requested while the other
+    /// ran.
+    pub(super) fn merged_with(self, before: Option<Self>) -> Self {
         let Some(before) = before else { return self };
         let (now, then) = (self.reread, before.reread);
         let is_one = self.was_safe.touches(before.was_safe);
@@ -191,13 +191,13 @@ impl Replay {
         }
     }
 
-    /// The same, after the sink's store lost what it had had from a record on.
-    pub(super) fn after_a_loss(self, lost_from: Sequence) -> Self {
+    /// The same, after the sink's store lost everything from a record on.
+    pub(super) fn after_loss(self, lost_from: Sequence) -> Self {
         let was_safe = Span { until: self.was_safe.until.min(lost_from), ..self.was_safe };
         Self { source: None, was_safe, ..self }
     }
 
-    /// As it is stored with the cursor: one line.
+    /// The line that is stored with the cursor.
     pub(super) fn to_note(self) -> String {
         let Self { until, source, reread, reread_in, was_safe } = self;
         let mut note = format!(
@@ -214,7 +214,7 @@ impl Replay {
         note
     }
 
-    /// Reads a note; `None` for an empty one, and for one of another program.
+    /// Reads a note; `None` for an empty one or one of another version.
     pub(super) fn from_note(note: &str) -> Option<Self> {
         let mut replay = Self {
             until: Sequence(0),
@@ -239,8 +239,8 @@ impl Replay {
     }
 }
 
-/// Sets a stored cursor back, for the next start; `None` where the sink has not come
-/// that far yet. For a journal that no pump reads.
+/// Rewinds a stored cursor for the next start, in a journal that no pump reads. Returns
+/// `None` where the sink has not reached the first record yet.
 ///
 /// # Errors
 /// When the cursor cannot be read or stored.
@@ -255,7 +255,7 @@ pub fn rewind_stored(
     let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else { return Ok(None) };
     let before = Replay::from_note(&cursor.note).filter(|before| before.end() > safe);
     let mut cursor = Cursor::at(sink, journal.position(plan.next), now);
-    cursor.note = plan.replay.joined_to(before).to_note();
+    cursor.note = plan.replay.merged_with(before).to_note();
     journal.cursors().store(&cursor)?;
     Ok(Some(plan.rewound))
 }
@@ -294,15 +294,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_store_had_before_a_replay_counts_as_had_until_it_loses_it() {
+    fn records_stored_before_a_replay_count_as_stored_until_the_store_loses_them() {
         let first_not_safe = |replay: Replay, from| replay.first_not_safe(Sequence(from)).0;
         let replay = rewind(3, 10);
         assert_eq!([2, 3, 9, 10].map(|from| first_not_safe(replay, from)), [2, 10, 10, 10]);
-        let lost = replay.after_a_loss(Sequence(7));
+        let lost = replay.after_loss(Sequence(7));
         assert_eq!([3, 6, 7, 9].map(|from| first_not_safe(lost, from)), [7, 7, 7, 9]);
-        assert_eq!(first_not_safe(replay.after_a_loss(Sequence(1)), 3), 3);
-        // A second one while the first is at 5: what lies before the first's end is there.
-        assert_eq!(first_not_safe(rewind(1, 5).joined_to(Some(replay)), 1), 10);
-        assert_eq!(first_not_safe(rewind(7, 9).joined_to(Some(rewind(2, 4))), 2), 2);
+        assert_eq!(first_not_safe(replay.after_loss(Sequence(1)), 3), 3);
+        // A second replay while the first is at 5: the store has everything before the first's end.
+        assert_eq!(first_not_safe(rewind(1, 5).merged_with(Some(replay)), 1), 10);
+        assert_eq!(first_not_safe(rewind(7, 9).merged_with(Some(rewind(2, 4))), 2), 2);
     }
 }

@@ -1,38 +1,38 @@
-//! Setting a running pump back: because a replay was asked for, or because the sink's
-//! store forgot what it had confirmed. The lower cursor is durable first.
+//! Rewinds a running pump: for a replay, or because the sink's store lost confirmed data.
+//! The lower cursor is made durable first.
 
 use super::replay::{Replay, Rewind, RewindError, Rewound};
-use super::state::Run;
+use super::state::Pump;
 use crate::journal::Sequence;
 
-impl Run {
-    /// Carries out what was asked for, if anything.
-    pub(super) fn attend(&mut self) {
+impl Pump {
+    /// Makes the requested rewind, if any, and answers the request.
+    pub(super) fn handle_rewind(&mut self) {
         if let Some((rewind, asked)) = self.shared.take_rewind() {
             let done = self.rewind(rewind);
-            // Who asked may have given up waiting.
+            // The requester may have stopped waiting.
             asked.try_send(done).ok();
         }
     }
 
     fn rewind(&mut self, rewind: Rewind) -> Result<Rewound, RewindError> {
-        let Some(place) = &mut self.place else {
+        let Some(position) = &mut self.position else {
             let why = self.shared.view().why.clone();
-            return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is just starting".to_owned())));
+            return Err(RewindError::NotStarted(why.unwrap_or_else(|| "it is still starting".to_owned())));
         };
-        let (journal, safe) = (&self.shared.journal, place.safe);
+        let (journal, safe) = (&self.shared.journal, position.safe);
         let Some(plan) = rewind.plan(journal.oldest().next, journal.next(), safe) else {
             return Ok(Rewound { from: safe, until: safe });
         };
-        let (next, replay) = (plan.next, plan.replay.joined_to(self.replay));
+        let (next, replay) = (plan.next, plan.replay.merged_with(self.replay));
         self.cursor.store(&self.shared, next, Some(replay))?;
         self.replay = Some(replay);
-        place.go_to(next);
-        self.stumble = None;
-        if let Some(failed) = &mut self.failed {
-            failed.waiting = next;
+        position.reset_to(next);
+        self.failed_at = None;
+        if let Some(retry) = &mut self.retry {
+            retry.waiting = next;
         }
-        self.deaths.load(self.options.dead_letters.as_ref(), &self.shared.name);
+        self.panics.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (next, next);
         view.replaying_until = Some(replay.end());
@@ -42,34 +42,34 @@ impl Run {
         Ok(plan.rewound)
     }
 
-    /// Everything that is not safe is to be sent again; and where the store forgot
-    /// what was safe, that too, once the lower cursor is durable. Until it is, the
-    /// sink finds the loss anew at every try.
+    /// Goes back to the lowest unsafe record, or to `lost_from` where the store lost
+    /// confirmed data, once the lower cursor is durable. Until it is, the sink finds the
+    /// loss again at every attempt.
     ///
-    /// The record that has to become safe before the sink has recovered.
+    /// Returns the record that must become safe before the sink counts as recovered.
     pub(super) fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
-        let Some(place) = &mut self.place else { return Sequence(0) };
-        let (mut from, mut waiting) = (place.safe, place.waiting);
+        let Some(position) = &mut self.position else { return Sequence(0) };
+        let (mut from, mut waiting) = (position.safe, position.waiting);
         if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
-            let replay = self.replay.map(|replay| Replay::after_a_loss(replay, lost_from));
+            let replay = self.replay.map(|replay| Replay::after_loss(replay, lost_from));
             match self.cursor.store(&self.shared, lost_from, replay) {
                 Ok(()) => {
                     tracing::warn!(
                         sink = self.shared.name,
                         from = lost_from.0,
                         until = from.0,
-                        "the store forgot what it had confirmed; it is sent again"
+                        "the store lost data it had confirmed; sending it again"
                     );
                     self.metrics.went_back.increment(1);
                     self.replay = replay;
                     (from, waiting) = (lost_from, lost_from);
                 }
                 Err(error) => {
-                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be set back; it is tried again");
+                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be rewound; retrying");
                 }
             }
         }
-        place.go_to(from);
+        position.reset_to(from);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (from, from);
         waiting

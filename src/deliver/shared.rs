@@ -1,5 +1,5 @@
-//! What a pump's thread and its handle share: commands one way, the status the
-//! other. Locks are held for moments, never across I/O.
+//! The state shared by a pump's thread and its handle: commands one way, status the
+//! other. Locks are held only briefly, never across I/O.
 
 use super::replay::{Rewind, RewindError, Rewound};
 use super::status::{PumpStatus, SinkState};
@@ -19,27 +19,27 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) clock: Clock,
     inbox: Mutex<Inbox>,
-    rung: Condvar,
-    view: Mutex<View>,
+    changed: Condvar,
+    view: Mutex<SharedStatus>,
 }
 
 #[derive(Default)]
 struct Inbox {
-    /// Counts commands, so that none is slept through.
-    rings: u64,
+    /// Counts commands, so that a waiting thread misses none.
+    commands: u64,
     rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
     stop_by: Option<Instant>,
     has_ended: bool,
 }
 
-/// What the pump shows, beside what follows from the journal's end.
-pub(super) struct View {
+/// The pump's part of its status; the rest follows from the journal's end.
+pub(super) struct SharedStatus {
     pub(super) state: SinkState,
     pub(super) why: Option<String>,
     pub(super) since: UnixNanos,
     pub(super) next_try: Option<Instant>,
     pub(super) safe: Sequence,
-    /// Where the lag begins.
+    /// The record at which the lag begins.
     pub(super) waiting: Sequence,
     pub(super) oldest_unsafe_received: Option<UnixNanos>,
     pub(super) record_bytes_mean: u64,
@@ -52,7 +52,7 @@ pub(super) struct View {
 
 impl Shared {
     pub(super) fn new(name: String, journal: Journal, clock: Clock) -> Self {
-        let view = View {
+        let view = SharedStatus {
             state: SinkState::Running,
             why: None,
             since: clock.now(),
@@ -67,10 +67,10 @@ impl Shared {
             restarts: 0,
             last_error: None,
         };
-        Self { name, journal, clock, inbox: Mutex::default(), rung: Condvar::new(), view: Mutex::new(view) }
+        Self { name, journal, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
     }
 
-    pub(super) fn view(&self) -> MutexGuard<'_, View> {
+    pub(super) fn view(&self) -> MutexGuard<'_, SharedStatus> {
         self.view.lock()
     }
 
@@ -98,11 +98,11 @@ impl Shared {
         }
     }
 
-    /// Asks for a rewind; the answer comes when it is durable. One that was asked for
-    /// before and not answered yet is replaced, and told that it is.
+    /// Requests a rewind; the answer comes when it is durable. An earlier unanswered request
+    /// is replaced and answered with [`RewindError::Busy`].
     pub(super) fn ask(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
         let (sender, receiver) = sync_channel(1);
-        self.ring(|inbox| {
+        self.command(|inbox| {
             if inbox.has_ended || inbox.stop_by.is_some() {
                 sender.try_send(Err(RewindError::Stopped)).ok();
             } else if let Some((_, replaced)) = inbox.rewind.replace((rewind, sender)) {
@@ -117,7 +117,7 @@ impl Shared {
     }
 
     pub(super) fn stop_by(&self, deadline: Instant) {
-        self.ring(|inbox| inbox.stop_by = Some(deadline));
+        self.command(|inbox| inbox.stop_by = Some(deadline));
     }
 
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
@@ -125,7 +125,7 @@ impl Shared {
     }
 
     pub(super) fn ended(&self) {
-        self.ring(|inbox| {
+        self.command(|inbox| {
             inbox.has_ended = true;
             if let Some((_, asked)) = inbox.rewind.take() {
                 asked.try_send(Err(RewindError::Stopped)).ok();
@@ -133,31 +133,31 @@ impl Shared {
         });
     }
 
-    /// Waits until the thread has ended, at most until `grace` after the deadline of
-    /// the stop. True if it has.
+    /// Waits for the thread's end, at most until `grace` after the stop's deadline. Whether
+    /// it has ended.
     pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
         let now = self.clock.monotonic();
         let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
         let mut inbox = self.inbox.lock();
-        self.rung.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
+        self.changed.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
         inbox.has_ended
     }
 
-    pub(super) fn rings(&self) -> u64 {
-        self.inbox.lock().rings
+    pub(super) fn commands(&self) -> u64 {
+        self.inbox.lock().commands
     }
 
-    /// Waits for `duration`, or until a command came after the `seen`th.
+    /// Waits for `duration`, or until a command arrives after the `seen`th.
     pub(super) fn pause(&self, seen: u64, duration: Duration) {
-        self.rung.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.rings == seen, duration);
+        self.changed.wait_while_for(&mut self.inbox.lock(), |inbox| inbox.commands == seen, duration);
     }
 
-    fn ring(&self, change: impl FnOnce(&mut Inbox)) {
+    fn command(&self, change: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox.lock();
         change(&mut inbox);
-        inbox.rings += 1;
+        inbox.commands += 1;
         drop(inbox);
-        self.rung.notify_all();
+        self.changed.notify_all();
         self.journal.wake();
     }
 }

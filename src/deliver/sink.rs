@@ -1,4 +1,4 @@
-//! What the pump asks of a sink.
+//! The interface between the pump and a sink.
 
 use crate::journal::{Position, Record, Sequence};
 use crate::reading::{Limits, UnixNanos};
@@ -6,25 +6,24 @@ use crate::wire::meters::Version;
 use crate::wire::{self, Judged, PayloadFormat};
 use std::time::Instant;
 
-/// A record on its way to a sink: decoded by the pump, judged as at ingest, or as
-/// a replay asks. Borrowed for the length of one [`Sink::take`].
+/// A record for a sink, judged as at ingest or as a replay asks. Borrowed for one
+/// [`Sink::take`].
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {
     /// The record.
     pub record: Record<'a>,
-    /// Name of the account or device that brought it.
+    /// Name of the account or device that delivered it.
     pub source: &'a str,
-    /// The limits that judge it: of its rule version, but for some replays.
+    /// The limits that judge it: those of its rule version, except in some replays.
     pub limits: &'a Limits,
-    /// What its times are judged against: its receive time, but for some replays.
+    /// The time against which its times are judged: its receive time, except in some replays.
     pub judged_at: UnixNanos,
     /// The payload's format.
     pub format: PayloadFormat,
 }
 
 impl<'a> Delivery<'a> {
-    /// The readings that are to be delivered, in the order they came. Nothing of
-    /// an undecodable record.
+    /// The deliverable readings, in arrival order; none for an undecodable record.
     pub fn readings(&self) -> impl Iterator<Item = Judged<'a>> + use<'a> {
         let (limits, judged_at) = (self.limits, self.judged_at);
         wire::readings(self.format, self.record.payload)
@@ -33,8 +32,7 @@ impl<'a> Delivery<'a> {
             .filter_map(move |reading| Judged::new(reading, limits, judged_at).ok())
     }
 
-    /// The versions of meters' descriptions in it, in the order they came. Nothing of
-    /// a record of readings.
+    /// The versions of meter descriptions, in arrival order; none for a record of readings.
     #[must_use]
     pub fn versions(&self) -> Vec<Version> {
         match self.format {
@@ -44,40 +42,39 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// A record that is not, or not wholly, for the stores: undecodable, of a format
-/// that this program does not know, or with samples set aside. Borrowed for the
-/// length of one [`Sink::keep`].
+/// A record that is not, or not wholly, for the stores: undecodable, of an unknown
+/// format, or with samples set aside. Borrowed for one [`Sink::keep`].
 #[derive(Debug, Clone, Copy)]
 pub struct Exception<'a> {
     /// The record.
     pub record: Record<'a>,
-    /// Name of the account or device that brought it.
+    /// Name of the account or device that delivered it.
     pub source: &'a str,
     /// The limits of its rule version.
     pub limits: &'a Limits,
-    /// The payload's format, where this program knows it.
+    /// The payload's format; `None` if unknown to this version.
     pub format: Option<PayloadFormat>,
 }
 
-/// Which records a sink is for.
+/// The records that a sink gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Takes {
-    /// Those with something to deliver: they come to [`Sink::take`].
+pub enum RecordFilter {
+    /// Records with deliverable data, through [`Sink::take`].
     Deliverable,
-    /// Those with something that is not delivered: they come to [`Sink::keep`].
+    /// Records with data that is not delivered, through [`Sink::keep`].
     Exceptions,
 }
 
-/// How far a sink is.
+/// The progress of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// The lowest sequence that is not safe yet: everything below it is stored and
     /// confirmed. With nothing in flight it is the record after the last one taken.
     pub next_unsafe: Sequence,
-    /// The lowest sequence that is not safe for another reason than that the sink
-    /// holds some of it back on purpose; the lag is counted from it.
+    /// The lowest unsafe sequence without rows that the sink holds back on purpose; the lag
+    /// is counted from it.
     pub next_waiting: Sequence,
-    /// When the sink wants to be settled again even if no record comes.
+    /// When to settle the sink again even if no record arrives.
     pub wake_at: Option<Instant>,
 }
 
@@ -91,30 +88,29 @@ impl Progress {
 
 /// A store or stream at the end of a pump.
 ///
-/// The pump hands records over in journal order, from one thread. A sink buffers
-/// as it likes within its named bounds and says how far everything is safe. After
-/// an error the pump calls [`Sink::rewind`], waits, and starts again at the
-/// lowest unsafe record: so a sink must take the same record twice without harm.
+/// The pump hands records over in journal order, from one thread. A sink may buffer
+/// within its named bounds and reports how far everything is safe. After an error the
+/// pump waits, calls [`Sink::rewind`] and starts again at the lowest unsafe record, so a
+/// sink must accept the same record twice without harm.
 pub trait Sink: Send {
-    /// Where the sink's own store says it is, for stores that keep the cursor in
-    /// the same transaction as the rows; `None` where the journal's cursor decides.
-    /// The pump starts at the lower of the two: a store that was put back, or made
-    /// anew (it says the nil journal id), forgot what it had; and a rewind moves the
-    /// journal's cursor first.
+    /// The position recorded in the sink's own store, for stores that commit the cursor
+    /// with the rows; `None` where only the journal's cursor counts. The pump starts at
+    /// the lower of the two: a restored or new store (it returns the nil journal id) lost
+    /// data, and a rewind moves the journal's cursor first.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store cannot be read.
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
 
-    /// Takes one record. May send when its buffers are full. How many readings were
-    /// deliverable: said by the sink, so that none is decoded only to be counted.
+    /// Takes one record. May send when its buffers are full. Returns the number of
+    /// deliverable readings, so that the pump need not decode them only to count.
     ///
     /// # Errors
     /// When sending failed; nothing of this record counts as taken.
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError>;
 
-    /// Takes one record of [`PayloadFormat::Meters`], in its place among the others and
-    /// by the same rules. Whether it did: what it does not take is passed over.
+    /// Takes one record of [`PayloadFormat::Meters`], in journal order and by the same rules
+    /// as [`Sink::take`]. Returns whether the sink took it; otherwise it is skipped.
     ///
     /// # Errors
     /// When sending failed; nothing of this record counts as taken.
@@ -122,16 +118,16 @@ pub trait Sink: Send {
         Ok(false)
     }
 
-    /// Which records it is for.
-    fn takes(&self) -> Takes {
-        Takes::Deliverable
+    /// The records that this sink gets.
+    fn record_filter(&self) -> RecordFilter {
+        RecordFilter::Deliverable
     }
 
-    /// Takes a record that is an exception; only called where [`Sink::takes`] asks
-    /// for them. What it kept must be safe when [`Sink::settle`] returns.
+    /// Takes an exception; only called where [`Sink::record_filter`] asks for them. It must
+    /// be safe when [`Sink::settle`] returns.
     ///
     /// # Errors
-    /// When it could not be kept; nothing of it counts as taken.
+    /// When it cannot be kept; nothing of it counts as taken.
     fn keep(&mut self, _exception: &Exception<'_>) -> Result<(), SinkError> {
         Ok(())
     }
@@ -141,45 +137,45 @@ pub trait Sink: Send {
         false
     }
 
-    /// Everything below `next` was handed over or is not for this sink. Called before
-    /// every [`Sink::settle`].
+    /// Reports that everything below `next` was handed over or is not for this sink. Called
+    /// before every [`Sink::settle`].
     fn reached(&mut self, _next: Sequence) {}
 
-    /// Does what is due: sends, commits, polls for acknowledgements. `drain` asks
-    /// to send everything now, whatever the batching says (at shutdown).
+    /// Does the due work: sends, commits, polls for acknowledgements. `drain` sends
+    /// everything now, regardless of batching (at shutdown).
     ///
     /// # Errors
     /// When sending or confirming failed.
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError>;
 
-    /// Forgets everything that is not safe, and every connection; the next record
-    /// taken is `position.next`. Called at the start, after every error and on a
-    /// replay (then for a lower position than before).
+    /// Drops all unsafe data and every connection; the next record taken is
+    /// `position.next`. Called at the start, after every error and for a replay (then with
+    /// a lower position than before).
     ///
     /// # Errors
-    /// When the store cannot be made ready; the pump waits and tries again.
+    /// When the store cannot be made ready; the pump waits and retries.
     fn rewind(&mut self, position: Position) -> Result<(), SinkError>;
 }
 
-/// Why a sink cannot go on, in a sentence an operator can act on.
+/// A sink's failure, as a sentence an operator can act on.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SinkError {
-    /// What it takes to go on.
-    pub trouble: SinkTrouble,
-    /// What happened, where, and what to do. Never holds a secret.
+    /// The kind of failure.
+    pub kind: SinkErrorKind,
+    /// The cause, the place and the remedy. Never holds a secret.
     pub message: String,
 }
 
-/// What it takes for a sink to go on.
+/// The kind of a sink's failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SinkTrouble {
-    /// It will probably come back by itself (unreachable, busy, restarting).
+pub enum SinkErrorKind {
+    /// It probably passes without help (unreachable, busy, restarting).
     Waiting,
-    /// Somebody has to mend something (missing table, wrong credentials, full disk).
+    /// The operator must fix something (missing table, wrong credentials, full disk).
     Blocked,
-    /// The store does not have any more what it had confirmed: everything from
-    /// `back_to` on is sent again. The pump makes that durable and rewinds the sink.
+    /// The store lost confirmed data: everything from `back_to` on is sent again. The pump
+    /// makes that durable and rewinds the sink.
     Lost {
         /// The first record that may be missing in the store.
         back_to: Sequence,
@@ -187,21 +183,21 @@ pub enum SinkTrouble {
 }
 
 impl SinkError {
-    /// A fault that will probably pass by itself.
+    /// A failure that probably passes without help.
     #[must_use]
     pub fn waiting(message: impl Into<String>) -> Self {
-        Self { trouble: SinkTrouble::Waiting, message: message.into() }
+        Self { kind: SinkErrorKind::Waiting, message: message.into() }
     }
 
-    /// A fault that somebody has to mend.
+    /// A failure that the operator must fix.
     #[must_use]
     pub fn blocked(message: impl Into<String>) -> Self {
-        Self { trouble: SinkTrouble::Blocked, message: message.into() }
+        Self { kind: SinkErrorKind::Blocked, message: message.into() }
     }
 
-    /// The store forgot what it had confirmed.
+    /// A loss of confirmed data in the store.
     #[must_use]
     pub fn lost(back_to: Sequence, message: impl Into<String>) -> Self {
-        Self { trouble: SinkTrouble::Lost { back_to }, message: message.into() }
+        Self { kind: SinkErrorKind::Lost { back_to }, message: message.into() }
     }
 }

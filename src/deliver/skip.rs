@@ -1,15 +1,15 @@
-//! Going on behind records that retention took before the sink had them. What it will
-//! not get is noted durably first; what it had before a replay is none of that.
+//! Skips records that retention deleted before the sink had them. A gap record is stored
+//! first; records that the sink had before a replay are not part of it.
 
-use super::state::Run;
-use super::trouble::Trouble;
+use super::error::PumpError;
+use super::state::Pump;
 use crate::journal::{Gap, GapReason, Sequence};
 
-impl Run {
-    /// Goes on at the oldest record where retention took some before the sink had
+impl Pump {
+    /// Continues at the oldest record where retention deleted some before the sink had
     /// them. Nothing is in flight when this is called.
-    pub(super) fn skip_what_is_gone(&mut self) -> Result<(), Trouble> {
-        let Some(from) = self.place.as_ref().map(|place| place.safe) else { return Ok(()) };
+    pub(super) fn skip_expired(&mut self) -> Result<(), PumpError> {
+        let Some(from) = self.position.as_ref().map(|position| position.safe) else { return Ok(()) };
         let oldest = self.shared.journal.oldest().next;
         if from >= oldest {
             return Ok(());
@@ -21,17 +21,17 @@ impl Run {
                 sink,
                 from = from.0,
                 until = missing_from.0,
-                "retention took records that a replay was to send again"
+                "retention deleted records of the running replay"
             );
         }
         if missing_from < oldest {
             self.note_gap(missing_from, oldest)?;
         }
-        if let Some(place) = &mut self.place {
-            place.go_to(oldest);
+        if let Some(position) = &mut self.position {
+            position.reset_to(oldest);
         }
-        if let Some(failed) = &mut self.failed {
-            failed.waiting = oldest;
+        if let Some(retry) = &mut self.retry {
+            retry.waiting = oldest;
         }
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (oldest, oldest);
@@ -40,17 +40,17 @@ impl Run {
         Ok(())
     }
 
-    /// Makes durable that the sink will not get these records.
-    pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), Trouble> {
+    /// Stores a gap record: the sink will not get these records.
+    pub(super) fn note_gap(&self, from: Sequence, until: Sequence) -> Result<(), PumpError> {
         let (sink, at) = (self.shared.name.clone(), self.shared.clock.now());
         let gap = Gap { sink, from, until, at, reason: GapReason::Retention };
-        self.shared.journal.gaps().add(gap.clone()).map_err(|error| Trouble::waiting(error.to_string()))?;
+        self.shared.journal.gaps().add(gap.clone()).map_err(|error| PumpError::waiting(error.to_string()))?;
         self.metrics.gap_records.increment(gap.records());
         tracing::error!(
             sink = gap.sink,
             from = from.0,
             until = until.0,
-            "retention took records before the sink had them; it goes on at the oldest"
+            "retention deleted records before the sink had them; it continues at the oldest"
         );
         Ok(())
     }

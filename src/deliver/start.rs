@@ -1,29 +1,33 @@
-//! Where a pump begins.
+//! The position at which a pump starts: the lower of the cursor file's and the store's.
 //!
-//! At the lower of what the cursor file says and what the sink's own store says.
-//! The store commits before the file follows, so normally the store is ahead by
-//! what came in the last second, and repeating that is harmless. It is behind
-//! where it was put back from a copy or made anew: what it forgot is sent again.
-//! The file is moved first by a rewind, so a crash right after cannot undo it.
+//! The store commits before the file follows, so normally the store is about a second
+//! ahead, and repeating those records is harmless. A store that was restored from a copy
+//! or made new is behind, and its lost records are sent again. A rewind moves the file
+//! first, so a crash right after cannot undo it.
 
+use super::error::PumpError;
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
+<<<<<<< HEAD
 use super::trouble::Trouble;
 use crate::journal::{Cursor, CursorError, Position, ResolvedCursor, Sequence};
+=======
+use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
+>>>>>>> lang-lc
 use uuid::Uuid;
 
-/// Where to begin, and what was seen on the way.
+/// The start position of a pump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) next: Sequence,
-    /// Where what retention took before the sink had it begins; it ends at `next`.
+    /// The first record that retention deleted before the sink had it; the gap ends at `next`.
     pub(super) gap_from: Option<Sequence>,
-    /// The replay that was under way.
+    /// The replay that was running.
     pub(super) replay: Option<Replay>,
 }
 
-pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Trouble> {
+pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpError> {
     let cursor = stored_cursor(shared)?;
     let store = sink.stored_position()?;
     let from_file = cursor.as_ref().map(|cursor| resolve(shared, cursor.position, "the cursor")).transpose()?;
@@ -32,9 +36,9 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Troub
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
     let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
     let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
-    // A store that is behind where a replay began was put back: it forgot something.
+    // A store behind the start of a replay was restored and lost data.
     let replay = replay.map(|replay| match wanted {
-        Some(wanted) if replay.began_after(wanted) => replay.after_a_loss(wanted),
+        Some(wanted) if replay.began_after(wanted) => replay.after_loss(wanted),
         _ => replay,
     });
     let gap_from = found().filter_map(|found| found.gap_from).min();
@@ -46,48 +50,59 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, Troub
     })
 }
 
-fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, Trouble> {
+fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, PumpError> {
     match shared.journal.cursors().load(&shared.name) {
         Ok(cursor) => Ok(cursor),
         Err(error @ CursorError::Damaged { .. }) => {
             tracing::warn!(sink = shared.name, %error, "starting at the oldest retained record");
             Ok(None)
         }
-        Err(error) => Err(Trouble::waiting(error.to_string())),
+        Err(error) => Err(PumpError::waiting(error.to_string())),
     }
 }
 
-/// Where a position leads.
+/// The start that one stored position gives.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct StartPoint {
     next: Sequence,
     gap_from: Option<Sequence>,
 }
 
-fn resolve(shared: &Shared, position: Position, who: &str) -> Result<Found, Trouble> {
+fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint, PumpError> {
     match shared.journal.resolve(position) {
+<<<<<<< HEAD
         ResolvedCursor::At(found) => Ok(Found { next: found.next, gap_from: None }),
         ResolvedCursor::Retained(found) => {
+=======
+        Resolved::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
+        Resolved::Retained(found) => {
+>>>>>>> lang-lc
             tracing::warn!(
                 sink = shared.name,
                 wanted = position.next.0,
                 oldest = found.next.0,
-                "{who} names a record that is not retained any more; starting at the oldest"
+                "{who} names a record that is no longer retained; starting at the oldest"
             );
-            Ok(Found { next: found.next, gap_from: Some(position.next) })
+            Ok(StartPoint { next: found.next, gap_from: Some(position.next) })
         }
         ResolvedCursor::UnknownJournal(found) => {
             if position.journal.0 != Uuid::nil() {
                 tracing::warn!(
                     sink = shared.name, journal = %position.journal, start = found.next.0,
-                    "{who} names a journal that these records are not of; starting at the oldest record it cannot have seen"
+                    "{who} names another journal; starting at the oldest record it cannot have seen"
                 );
             }
-            Ok(Found { next: found.next, gap_from: None })
+            Ok(StartPoint { next: found.next, gap_from: None })
         }
+<<<<<<< HEAD
         ResolvedCursor::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \
              fed from (was its directory put back from a copy?); put the right one back, or start the sink anew with \
+=======
+        Resolved::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
+            "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal that \
+             fed it (was its directory restored from a copy?); restore the right one, or reset the sink with \
+>>>>>>> lang-lc
              `meterline journal forget {}`",
             shared.name, end.next, shared.name
         ))),

@@ -1,12 +1,12 @@
-//! What a pump's thread holds, and how it shows itself. What it does with it is in
-//! `run`, `feed`, `rewind` and `skip`.
+//! The state of a pump's thread, and its publication as status and metrics. The steps of
+//! the pump are in `run`, `feed`, `rewind` and `skip`.
 
+use super::catch_up_rate::CatchUpRate;
 use super::cursor::StoredCursor;
 use super::metrics::Metrics;
-use super::pace::Pace;
-use super::place::Place;
-use super::poison::Deaths;
-use super::records::{CurrentRules, Known};
+use super::poison::PanicLog;
+use super::position::PumpPosition;
+use super::records::{CurrentRules, LookupCache};
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
@@ -17,24 +17,25 @@ use crate::journal::Sequence;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How a pump paces itself.
+/// The settings of a pump.
 #[derive(Debug, Clone)]
 pub struct PumpOptions {
-    /// After catching up, how long it lets records gather before it reads again.
+    /// How long records may gather before the next read, once the pump has caught up.
     pub linger: Duration,
-    /// How often the cursor is stored at most.
+    /// The shortest time between two stores of the cursor.
     pub cursor_every: Duration,
-    /// The waits after failures.
+    /// The waits between retries.
     pub backoff: Backoff,
-    /// Where a record goes that kills the sink's code three times; without it, such
-    /// a record blocks the sink.
+    /// The dead letters for records at which the sink's code panics three times; without
+    /// them, such a record blocks the sink.
     pub dead_letters: Option<DeadLetters>,
-    /// The limits that are configured now, for replays that ask for them.
+    /// The current limits, for replays that ask for them.
     pub rules: CurrentRules,
 }
 
 impl Default for PumpOptions {
-    /// 20 ms, one second, 100 ms to 30 s, nowhere, the standard limits.
+    /// Linger 20 ms, cursor every second, backoff 100 ms to 30 s, no dead letters, standard
+    /// limits.
     fn default() -> Self {
         Self {
             linger: Duration::from_millis(20),
@@ -46,35 +47,35 @@ impl Default for PumpOptions {
     }
 }
 
-/// The last failure, until the sink has recovered from it.
-pub(super) struct Failed {
+/// The retries after a failure, until the sink has recovered.
+pub(super) struct RetryState {
     pub(super) waiting: Sequence,
     pub(super) tried: Instant,
 }
 
-pub(super) struct Run {
+pub(super) struct Pump {
     pub(super) shared: Arc<Shared>,
     pub(super) sink: Box<dyn Sink>,
     pub(super) options: PumpOptions,
     pub(super) metrics: Metrics,
-    pub(super) place: Option<Place>,
-    /// The replay that is under way.
+    pub(super) position: Option<PumpPosition>,
+    /// The running replay.
     pub(super) replay: Option<Replay>,
-    pub(super) known: Known,
+    pub(super) lookups: LookupCache,
     /// Readings handed over since the start.
     pub(super) readings: u64,
-    pub(super) pace: Pace,
-    pub(super) deaths: Deaths,
-    /// The record that could not be handed over: everything before it is made safe
-    /// first, so that what is wrong with it holds nothing else up.
-    pub(super) stumble: Option<Sequence>,
+    pub(super) catch_up_rate: CatchUpRate,
+    pub(super) panics: PanicLog,
+    /// The record whose handover failed. Everything before it is made safe first, so that
+    /// it holds back nothing else.
+    pub(super) failed_at: Option<Sequence>,
     pub(super) cursor: StoredCursor,
-    pub(super) failed: Option<Failed>,
+    pub(super) retry: Option<RetryState>,
     pub(super) refreshed: Option<Instant>,
-    pub(super) rings_seen: u64,
+    pub(super) commands_seen: u64,
 }
 
-impl Run {
+impl Pump {
     pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn Sink>, options: PumpOptions) -> Self {
         Self {
             metrics: Metrics::new(&shared.name),
@@ -82,20 +83,20 @@ impl Run {
             shared,
             sink,
             options,
-            place: None,
+            position: None,
             replay: None,
-            known: Known::default(),
+            lookups: LookupCache::default(),
             readings: 0,
-            pace: Pace::default(),
-            deaths: Deaths::default(),
-            stumble: None,
-            failed: None,
+            catch_up_rate: CatchUpRate::default(),
+            panics: PanicLog::default(),
+            failed_at: None,
+            retry: None,
             refreshed: None,
-            rings_seen: 0,
+            commands_seen: 0,
         }
     }
 
-    /// One log line where the state changes; retries say nothing.
+    /// Sets the state and logs a change; retries are logged at debug level.
     pub(super) fn set_state(&self, state: SinkState, why: Option<String>) {
         let mut view = self.shared.view();
         let has_changed = view.state != state;
@@ -107,26 +108,26 @@ impl Run {
         drop(view);
         let (sink, why) = (self.shared.name.as_str(), why.unwrap_or_default());
         match state {
-            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was tried again"),
+            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was retried"),
             SinkState::Running => tracing::info!(sink, "the sink is running"),
             SinkState::Waiting => tracing::warn!(sink, why, "the sink is waiting"),
             SinkState::Blocked => tracing::error!(sink, why, "the sink is blocked"),
         }
     }
 
-    /// Brings lag and gauges up to date.
+    /// Updates lag and gauges.
     pub(super) fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
-        let received = self.place.as_ref().and_then(|place| {
-            let mut reader = self.shared.journal.reader(place.waiting).ok()?;
+        let received = self.position.as_ref().and_then(|position| {
+            let mut reader = self.shared.journal.reader(position.waiting).ok()?;
             reader.read().ok()?.map(|record| record.header.received)
         });
         {
             let mut view = self.shared.view();
             view.oldest_unsafe_received = received;
-            view.record_bytes_mean = self.known.record_bytes_mean();
-            view.catch_up_rate = self.pace.readings_per_second();
-            view.restarts = self.deaths.restarts();
+            view.record_bytes_mean = self.lookups.record_bytes_mean();
+            view.catch_up_rate = self.catch_up_rate.readings_per_second();
+            view.restarts = self.panics.restarts();
         }
         self.metrics.show(&self.shared.status());
         if let Some(at) = self.shared.journal.gaps().newest_at(&self.shared.name) {

@@ -1,17 +1,17 @@
-//! What a pump shows of itself.
+//! The public status of a pump.
 
 use crate::journal::Sequence;
 use crate::reading::UnixNanos;
 use std::time::Duration;
 
-/// What state a sink is in.
+/// The state of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SinkState {
-    /// It takes what comes.
+    /// It takes records.
     Running,
-    /// It failed in a way that will probably pass by itself; it is tried again.
+    /// It failed in a way that probably passes without help; it is retried.
     Waiting,
-    /// Somebody has to mend something; it is tried again all the same.
+    /// The operator must fix something; it is retried all the same.
     Blocked,
 }
 
@@ -30,7 +30,7 @@ impl SinkState {
     }
 }
 
-/// A pump at one moment.
+/// The status of a pump at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PumpStatus {
     /// The sink's name in the configuration.
@@ -39,27 +39,27 @@ pub struct PumpStatus {
     pub state: SinkState,
     /// Why it is not running.
     pub why: Option<String>,
-    /// Since when it is in this state.
+    /// When it entered this state.
     pub since: UnixNanos,
-    /// How long until it is tried again, while it is not running.
+    /// Time until the next retry, while it is not running.
     pub next_try_in: Option<Duration>,
-    /// The lowest sequence not yet safe in it.
+    /// The lowest sequence that is not safe yet.
     pub next: Sequence,
-    /// Records not yet safe in it.
+    /// Records that are not safe yet.
     pub lag_records: u64,
-    /// Their bytes, about.
+    /// Their bytes, approximately.
     pub lag_bytes: u64,
-    /// Age of the oldest record not yet safe; 0 when there is none.
+    /// Age of the oldest record that is not safe yet, in seconds; 0 when there is none.
     pub lag_seconds: f64,
-    /// Readings handed over since the start; repeats count again.
+    /// Readings handed over since the start, repeats included.
     pub readings: u64,
-    /// Readings a second that it took when it last had more to send than it could
-    /// at once; `None` where it was never so since the start.
+    /// Readings a second while the sink was last behind; `None` if it never was since the
+    /// start.
     pub catch_up_rate: Option<f64>,
-    /// The end of the replay that is under way.
+    /// The end of the running replay.
     pub replaying_until: Option<Sequence>,
-    /// Times its code failed (a panic) and was started again.
+    /// Panics of the sink's code since the start.
     pub restarts: u64,
-    /// The last error and when it was, also after it has passed.
+    /// The last error and its time, also after recovery.
     pub last_error: Option<(UnixNanos, String)>,
 }

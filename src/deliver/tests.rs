@@ -1,4 +1,4 @@
-//! The pump at its door: a real journal, and a sink that fails as it is told.
+//! Tests of the pump with a real journal and a scripted sink.
 
 mod describing;
 mod estimating;
@@ -19,7 +19,7 @@ use feed::{Feed, until};
 use recorder::{Fault, Recorder};
 use std::time::Duration;
 
-/// Paced for tests: everything soon.
+/// Options with short waits.
 fn soon() -> PumpOptions {
     PumpOptions {
         rules: CurrentRules::default(),
@@ -191,7 +191,7 @@ fn a_blocked_sink_does_not_hold_another_up() {
 }
 
 #[test]
-fn what_comes_before_a_record_that_fails_becomes_safe() {
+fn records_before_a_failing_record_become_safe() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     sink.fail_at(3, Fault::Blocked, u32::MAX);
@@ -247,7 +247,7 @@ fn a_stop_does_not_wait_for_a_sink_that_fails() {
 }
 
 #[test]
-fn code_that_dies_is_started_again_from_the_cursor() {
+fn code_that_panics_is_restarted_from_the_cursor() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     sink.fail_at(3, Fault::Panic, 2);
@@ -259,7 +259,7 @@ fn code_that_dies_is_started_again_from_the_cursor() {
 }
 
 #[test]
-fn a_record_that_kills_the_code_three_times_becomes_a_dead_letter_and_the_pump_goes_on() {
+fn a_record_at_which_the_code_panics_three_times_becomes_a_dead_letter_and_the_pump_goes_on() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     let letters = feed.letters();
@@ -273,7 +273,7 @@ fn a_record_that_kills_the_code_three_times_becomes_a_dead_letter_and_the_pump_g
     assert_eq!((letter.kind, letter.sequence, letter.sink.as_deref()), (Kind::Poison, Sequence(2), Some("sink")));
     assert_eq!(letter.body, feed::body(1, 1, 1.0).bytes);
 
-    // Not tried again after a restart either, as long as nobody has decided.
+    // Not tried again after a restart either, as long as the letter is open.
     feed.store_cursor("sink", 1);
     let again = pump(&feed, &sink, options());
     wait_for(&again, 4);
@@ -282,7 +282,7 @@ fn a_record_that_kills_the_code_three_times_becomes_a_dead_letter_and_the_pump_g
 }
 
 #[test]
-fn code_that_dies_while_sending_blocks_and_names_the_record() {
+fn code_that_panics_while_sending_blocks_and_names_the_record() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     sink.script().settle_panics = u32::MAX;

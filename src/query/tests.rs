@@ -1,4 +1,4 @@
-//! Reading back what the sink stored.
+//! Tests of the example query on stored samples.
 
 use super::*;
 use crate::deliver::tests::feed::{Feed, body};
@@ -33,7 +33,7 @@ fn stored(values: &[f64]) -> (Feed, PathBuf) {
 }
 
 #[test]
-fn the_example_shows_what_is_stored() {
+fn the_example_shows_the_stored_samples() {
     let (_feed, file) = stored(&[1.5, 2.0, 40.0]);
     let found = example(&file).unwrap();
     assert_eq!(found.columns, ["meter", "obis", "samples", "mean", "highest"]);
@@ -42,7 +42,7 @@ fn the_example_shows_what_is_stored() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_an_error_with_its_name() {
+fn a_file_that_is_not_a_store_is_an_error_with_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let error = example(&directory.path().join("nothing")).unwrap_err();
     assert!(error.to_string().contains("nothing"), "{error}");

@@ -1,10 +1,10 @@
-//! What a look at a store finds, and what a migration did: said alike by every sink.
+//! The findings of a check and the steps of a migration, the same for every sink.
 
 #[cfg(any(feature = "kafka", feature = "questdb"))]
 use crate::base::{Finding, Level};
 use std::fmt;
 
-/// What was looked at so far.
+/// The findings of a check so far.
 #[cfg(any(feature = "kafka", feature = "questdb"))]
 #[derive(Debug, Default)]
 pub(super) struct Findings(pub(super) Vec<Finding>);
@@ -16,12 +16,12 @@ impl Findings {
     }
 }
 
-/// One thing that a migration did.
+/// One step of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The table, view or topic.
     pub object: String,
-    /// What was done to it.
+    /// The change that was made to it.
     pub did: String,
 }
 

@@ -1,30 +1,31 @@
-//! Kafka: one record a reading, idempotent, in journal order for every meter.
+//! The Kafka sink: one record per reading, idempotent, in journal order for every meter.
 //!
-//! Knows nothing of sources, of the pump or of other sinks.
+//! Does not know sources, the pump or other sinks.
 //!
 //! - A record's key is the meter's UUID as text, its partition Java's murmur2 of
 //!   that key, its value `meterline.v1.Reading`, its timestamp the receive time.
 //!   A reading without a deliverable value makes no record, as it makes no row.
-//! - What is known of the meters goes to a topic of its own, compacted, with the same
-//!   keys and as many partitions: one message a version, `meterline.v1.Meter`. What
-//!   brokers forget of that topic is not looked for; a replay sends it again.
-//! - The client keeps what it was given, in a queue bounded in messages and bytes,
-//!   until the broker has acknowledged it; `in_flight` knows the lowest journal
-//!   sequence that is not yet whole on the broker.
-//! - Nothing times out and nothing is passed over: whatever fails for good ends the
-//!   producer (`enable.gapless.guarantee`), and the pump goes back to the lowest
-//!   unsafe record with a new one. The old producer's records and the new one's
-//!   are each in order and without gaps (`opened` sees to their beginnings), so a
-//!   reading's first occurrence never comes before that of an earlier reading of
-//!   the same meter.
-//! - What the brokers forget after they acknowledged it is found where a producer
-//!   begins, and under way by offsets that go back and after interruptions; the
-//!   sink then goes back to its newest checkpoint that is whole (`confirmed`).
-//! - Everything of a producer (its acknowledgements, errors and log lines) is served
-//!   on the pump's thread, by `take` and `settle`.
-//! - While no broker is reachable the sink is not running: it reports the trouble
-//!   after a few seconds and its queue is given up, so an outage holds no memory.
+//! - Meter descriptions go to a compacted topic of their own with the same keys and as
+//!   many partitions: one `meterline.v1.Meter` message per version. Losses in that topic
+//!   are not detected; a replay sends it again.
+//! - The client queues messages, bounded in number and bytes, until the broker
+//!   acknowledges them; `in_flight` knows the lowest journal sequence that is not yet
+//!   wholly acknowledged.
+//! - No message expires and none is skipped. A permanent failure ends the producer
+//!   (`enable.gapless.guarantee`), and the pump goes back to the lowest unsafe record
+//!   with a new one. Each producer's records are in order and without gaps
+//!   (`acked_partitions` protects the first ones), so a reading's first copy never comes
+//!   before the first copy of an earlier reading of the same meter.
+//! - Losses of acknowledged records are detected when a producer starts, by offsets that
+//!   go back, and after interruptions; the sink then goes back to its newest intact
+//!   checkpoint (`confirmed`).
+//! - A producer's acknowledgements, errors and log lines are handled on the pump's
+//!   thread, by `take` and `settle`.
+//! - While no broker is reachable the sink is not running: it reports the failure after a
+//!   few seconds and drops its queue, so an outage holds no memory.
 
+mod acked_offsets;
+mod acked_partitions;
 mod admin;
 mod check;
 mod config;
@@ -36,9 +37,7 @@ mod encode;
 mod fault;
 mod in_flight;
 mod migrate;
-mod opened;
 mod read_back;
-mod tops;
 
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};

@@ -1,35 +1,34 @@
-//! QuestDB: rows over ILP/HTTP into one table that deduplicates by key, and what is
-//! known of the meters into another (`meters`).
+//! The QuestDB sink: rows over ILP/HTTP into one table that deduplicates by key, and meter
+//! descriptions into another (`meters`).
 //!
-//! Knows nothing of sources, of the pump or of other sinks. A request is all or
-//! nothing, one at a time, in journal order; repeating one is harmless, because
-//! the table keeps the last row of a key. So whatever fails, the pump goes back
-//! to the lowest unsafe record and sends the same rows in the same order again,
-//! and the last value of a key is the right one.
+//! Does not know sources, the pump or other sinks. Requests are all or nothing, one at a
+//! time, in journal order; repeats are harmless, because the table keeps the last row of a
+//! key. After any failure the pump goes back to the lowest unsafe record and the same rows
+//! are sent again in the same order, so the last value of a key is the right one.
 //!
-//! What an answer of the server means is decided in `fault` alone, and pinned
-//! against the real server by `tests/it/questdb.rs`:
-//! - 204 means taken into the table's log, not yet applied: a record is safe once
-//!   the log was applied up to where it stood after the request (`confirm`).
-//! - A row is refused only when the server names its own value as the reason;
-//!   everything else is about the table, the credentials or the server, and waits.
+//! `fault` alone interprets the server's answers; `tests/it/questdb.rs` pins them against
+//! the real server:
+//! - 204 means that the rows are in the table's log, not yet applied: a record is safe once
+//!   the log is applied up to its end after the request (`confirm`).
+//! - A row is refused only when the server names its own value as the reason. Any other
+//!   refusal is about the table, the credentials or the server, and the sink waits.
 //!
-//! Known limit: a request that timed out may still be applied after its repeat;
-//! the server gives no means to rule that out. It matters only for a correction
-//! sent within the same seconds.
+//! Known limit: a request that timed out may still be applied after its repeat; the server
+//! offers no way to exclude that. It matters only for a correction sent within the same
+//! seconds.
 
 mod check;
+mod checkpoints;
 mod config;
 mod confirm;
 mod deliver;
 mod encode;
 mod fault;
-mod held;
-mod lanes;
-mod mark;
+mod fingerprint;
+mod held_rows;
 mod meters;
 mod migrate;
-mod ring;
+mod row_sender;
 mod schema;
 mod server;
 mod sql;

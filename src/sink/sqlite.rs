@@ -1,22 +1,20 @@
-//! SQLite: the embedded store, one file.
+//! The SQLite sink: the embedded store, one file.
 //!
-//! Knows nothing of sources, of the pump or of other sinks.
+//! Does not know sources, the pump or other sinks.
 //!
-//! - Rows and the cursor go into the file in one transaction, sized by time and
-//!   rows, in WAL mode with `synchronous=FULL`: every commit is one fdatasync of
-//!   the log, so what is committed survives a loss of power, and the sink's
-//!   progress is exactly the committed cursor. (The other way, `NORMAL` and a
-//!   synced checkpoint before the progress moves, saves a sync of a few
-//!   milliseconds a transaction and needs a second state between committed and
-//!   safe: not worth it at a few transactions a second.)
-//! - The later one in journal order wins: a batch is sorted by key and journal
-//!   order, only the last of a key is written, and batches follow each other.
-//! - A key that gets another value is listed in `corrections` by a trigger, which
-//!   costs nothing where nothing is corrected; at most [`CORRECTIONS_MAX`] are kept.
-//! - The file is its owner's alone (0600). `PRAGMA user_version` counts the
-//!   migrations; a file of a newer program is refused.
-//! - A file made anew has seen nothing: it says so, and the pump fills it from the
-//!   oldest record that is retained.
+//! - Rows and the cursor are committed in one transaction, sized by time and rows, in
+//!   WAL mode with `synchronous=FULL`: every commit is one fdatasync of the log, so it
+//!   survives a power cut, and the sink's progress is exactly the committed cursor. (The
+//!   alternative, `NORMAL` with a synced checkpoint before the progress moves, saves a
+//!   sync of a few milliseconds per transaction and needs a second state between committed
+//!   and safe: not worth it at a few transactions a second.)
+//! - The last value in journal order wins: a batch is sorted by key and journal order,
+//!   only the last row of a key is written, and batches follow each other.
+//! - A trigger lists every changed value in `corrections`, at no cost without changes; at
+//!   most [`CORRECTIONS_MAX`] are kept.
+//! - Only the owner may read the file (0600). `PRAGMA user_version` counts the migrations;
+//!   a file of a newer version is refused.
+//! - A new file has no cursor, so the pump fills it from the oldest retained record.
 
 mod batch;
 mod deliver;

@@ -1,5 +1,5 @@
 //! The QuestDB sink against a real server: the server's behaviour (`contract`), `migrate`
-//! and `check` (`migrate`), the sink itself (`sink`), a server that loses rows
+//! and `check` (`migrate`), the sink itself (`sink`), losses in the server
 //! (`checkpoints`), late rows (`late_rows`) and meter descriptions (`meters`).
 
 mod checkpoints;
@@ -16,10 +16,10 @@ use meterline::sink::questdb::{Config, ServerUrl, TableName};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Time limit for the server to apply accepted rows.
+/// How long the server may take to apply its log.
 const APPLY_LIMIT: Duration = Duration::from_secs(30);
 
-/// A configuration for a table that no other test uses and no earlier run left behind.
+/// A configuration for a new table that no other test uses.
 fn fresh_config(client: &Client, test: &str) -> Config {
     let table = format!("samples_{test}");
     client.execute(&format!("DROP MATERIALIZED VIEW IF EXISTS {table}_15m"));
@@ -30,7 +30,7 @@ fn fresh_config(client: &Client, test: &str) -> Config {
     config
 }
 
-/// The same with the table that `migrate` creates.
+/// The same with the table created by `migrate`.
 fn migrated_config(client: &Client, test: &str) -> Config {
     let config = fresh_config(client, test);
     meterline::sink::questdb::migrate(&config, None).unwrap();

@@ -1,5 +1,4 @@
-//! Records that describe meters: in their place to a sink that takes them, passed over
-//! by one that does not.
+//! Meter descriptions: delivered in journal order, and skipped by a sink that takes none.
 
 use super::*;
 use crate::reading::{MeterId, UnixNanos};
@@ -20,7 +19,7 @@ fn describe(feed: &Feed) {
 }
 
 #[test]
-fn a_sink_that_takes_no_descriptions_goes_past_them() {
+fn a_sink_that_takes_no_descriptions_skips_them() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 2);

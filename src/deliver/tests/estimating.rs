@@ -1,4 +1,4 @@
-//! What a replay would send is found out without sending anything.
+//! Estimates of replays, compared with real ones.
 
 use super::*;
 use crate::deliver::{Estimate, estimate};
@@ -8,7 +8,7 @@ fn of(feed: &Feed, rewind: &Rewind, safe: u64) -> Option<Estimate> {
 }
 
 #[test]
-fn what_is_counted_is_what_the_replay_sends() {
+fn an_exact_estimate_is_what_the_replay_sends() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 3);
@@ -26,7 +26,7 @@ fn what_is_counted_is_what_the_replay_sends() {
     for (rewind, wanted) in rewinds {
         let found = of(&feed, &rewind, 8).unwrap();
         assert_eq!((found.records, found.samples, found.readings), (wanted.0, wanted.1, wanted.1));
-        assert!(found.is_counted());
+        assert!(found.is_exact());
         sink.script().samples.clear();
         pump.rewind(rewind).unwrap();
         wait_for(&pump, 8);
@@ -37,7 +37,7 @@ fn what_is_counted_is_what_the_replay_sends() {
 }
 
 #[test]
-fn of_a_long_way_a_part_is_read_and_the_rest_taken_to_be_like_it() {
+fn a_long_range_is_sampled_and_extrapolated() {
     let feed = Feed::with(|options| {
         (options.record_bytes_max, options.group_bytes_max) = (16 << 10, 16 << 10);
         (options.segment_bytes, options.cap_bytes) = (64 << 10, 16 << 20);
@@ -45,5 +45,5 @@ fn of_a_long_way_a_part_is_read_and_the_rest_taken_to_be_like_it() {
     feed.append_readings("acme", 200);
     let found = of(&feed, &Rewind::to(Sequence(1)), 201).unwrap();
     assert_eq!((found.records, found.samples), (200, 200));
-    assert!(!found.is_counted() && found.looked_at <= 64, "{found:?}");
+    assert!(!found.is_exact() && found.records_read <= 64, "{found:?}");
 }

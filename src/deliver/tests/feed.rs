@@ -1,4 +1,4 @@
-//! A journal with something in it, and bounded waits.
+//! A journal for tests, and bounded waits.
 
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -9,7 +9,7 @@ use meterline_load::{Body, Reading};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Far above what any wait here needs.
+/// Far above the time that any wait here needs.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 const MIB: u64 = 1 << 20;
 /// 2026-11-22T18:55:07Z.
@@ -27,12 +27,12 @@ impl Feed {
         Self::with(|_| {})
     }
 
-    /// Whose journal keeps no more than so many bytes for replays.
+    /// A journal that retains at most `bytes` for replays.
     pub(crate) fn retaining(bytes: u64) -> Self {
         Self::with(|options| options.retain.bytes = bytes)
     }
 
-    /// With options of the test's own.
+    /// A journal with changed options.
     pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
@@ -85,7 +85,7 @@ impl Feed {
         self.journal.append(header, payload).unwrap().wait().unwrap()
     }
 
-    /// So many records, one reading each.
+    /// Appends `count` records with one reading each.
     pub(crate) fn append_readings(&self, source: &str, count: u8) {
         for second in 0..count {
             let body = body(1, i64::from(second), f64::from(second));
@@ -114,7 +114,7 @@ fn open(directory: &TempDir, clock: &Clock, change: impl FnOnce(&mut Options)) -
     Journal::open(options).unwrap().0
 }
 
-/// One value of one meter, so many seconds after [`NOW_NS`].
+/// One value of one meter, `second` seconds after [`NOW_NS`].
 pub(crate) fn body(meter: u8, second: i64, value: f64) -> Body {
     Body::new(0, vec![reading(meter, second, value)])
 }
@@ -130,7 +130,7 @@ pub(crate) fn reading(meter: u8, second: i64, value: f64) -> Reading {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < WAIT_MAX, "in vain: {what}");
+        assert!(start.elapsed() < WAIT_MAX, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,4 +1,4 @@
-//! What a sink will not get is noted before the sink goes on behind it.
+//! Gap records: stored before a sink skips deleted records.
 
 use super::*;
 use crate::journal::{Gap, GapReason, OptionalCursor, RecordHeader, Retention, RuleVersion, SourceId};
@@ -35,7 +35,7 @@ fn a_sink_that_is_away_too_long_is_skipped_forward_with_one_gap_and_goes_on() {
     wait_for(&pump, 3);
     wait_for_state(&pump, SinkState::Waiting);
     let first = outrun(&feed, 3);
-    // Found out while it is away, not only when it is back.
+    // Detected while the sink is away, not only when it is back.
     until("the gap is noted", || gaps(&feed) == [("sink".to_owned(), 3, first)]);
     let second = outrun(&feed, first);
     wait_for(&pump, second);
@@ -49,7 +49,7 @@ fn a_sink_that_is_away_too_long_is_skipped_forward_with_one_gap_and_goes_on() {
 }
 
 #[test]
-fn a_cursor_below_what_is_retained_leaves_a_gap_at_the_start() {
+fn a_cursor_below_the_oldest_record_leaves_a_gap_at_the_start() {
     let feed = narrow();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 5);
@@ -62,7 +62,7 @@ fn a_cursor_below_what_is_retained_leaves_a_gap_at_the_start() {
 }
 
 #[test]
-fn a_store_that_is_put_back_behind_what_is_retained_leaves_a_gap_though_the_cursor_is_further() {
+fn a_store_restored_below_the_oldest_record_leaves_a_gap_though_the_cursor_is_further() {
     let feed = narrow();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 5);
@@ -75,7 +75,7 @@ fn a_store_that_is_put_back_behind_what_is_retained_leaves_a_gap_though_the_curs
 }
 
 #[test]
-fn what_retention_takes_of_a_replay_was_there_before_it_and_is_no_gap() {
+fn records_of_a_replay_that_retention_deletes_are_no_gap() {
     let feed = narrow();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 5);
@@ -85,11 +85,11 @@ fn what_retention_takes_of_a_replay_was_there_before_it_and_is_no_gap() {
     pump.rewind(Rewind::to(Sequence(2))).unwrap();
     wait_for_state(&pump, SinkState::Waiting);
     let first = outrun(&feed, 6);
-    until("what it had not had is a gap", || gaps(&feed) == [("sink".to_owned(), 6, first)]);
+    until("undelivered records are a gap", || gaps(&feed) == [("sink".to_owned(), 6, first)]);
 }
 
 #[test]
-fn what_retention_took_of_a_replay_before_a_start_is_no_gap_either() {
+fn records_of_a_replay_that_retention_deleted_before_a_start_are_no_gap() {
     let feed = narrow();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 5);
@@ -103,7 +103,7 @@ fn what_retention_took_of_a_replay_before_a_start_is_no_gap_either() {
 }
 
 #[test]
-fn a_store_that_is_put_back_behind_where_a_replay_began_has_a_gap_from_there() {
+fn a_store_restored_below_the_start_of_a_replay_has_a_gap_from_there() {
     let feed = narrow();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 5);
@@ -118,7 +118,7 @@ fn a_store_that_is_put_back_behind_where_a_replay_began_has_a_gap_from_there() {
 }
 
 #[test]
-fn what_the_store_forgets_during_a_replay_is_a_gap_once_retention_takes_it() {
+fn records_lost_by_the_store_during_a_replay_are_a_gap_once_retention_deletes_them() {
     let feed = narrow();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 8);
@@ -132,11 +132,11 @@ fn what_the_store_forgets_during_a_replay_is_a_gap_once_retention_takes_it() {
     (1..1_000).for_each(|record| sink.fail_at(record, Fault::Waiting, u32::MAX));
     sink.script().is_full = false;
     let first = outrun(&feed, 9);
-    until("from what it forgot on", || gaps(&feed) == [("sink".to_owned(), 4, first)]);
+    until("the gap starts at the first lost record", || gaps(&feed) == [("sink".to_owned(), 4, first)]);
 }
 
 #[test]
-fn a_store_that_is_put_back_behind_where_a_replay_of_one_source_began_gets_the_others_too() {
+fn a_store_restored_below_the_start_of_a_replay_of_one_source_gets_the_others_too() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     for source in ["acme", "other", "acme", "other"] {
@@ -177,7 +177,7 @@ fn gaps_say_retention() {
 }
 
 #[test]
-fn what_stands_for_a_record_that_a_repair_could_not_read_is_for_no_sink() {
+fn the_placeholder_of_an_unreadable_record_is_for_no_sink() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     let (source, rule, received) = (SourceId(0), RuleVersion(0), feed.clock.now());

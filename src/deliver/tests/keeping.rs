@@ -1,4 +1,4 @@
-//! The keeper and the refused rows: what is not delivered is not lost.
+//! The keeper and the refused rows: undelivered data is not lost.
 
 use super::*;
 use crate::dead_letters::{DeadLetters, OPEN_LETTERS_MAX, Row, Settlement};
@@ -12,7 +12,7 @@ fn keeper(feed: &Feed, letters: &DeadLetters) -> PumpHandle {
 }
 
 #[test]
-fn the_keeper_keeps_what_is_not_delivered_once_and_nothing_else() {
+fn the_keeper_keeps_undelivered_data_once_and_nothing_else() {
     let feed = Feed::new();
     let letters = feed.letters();
     feed.append_readings("acme", 1);
@@ -57,7 +57,7 @@ fn a_refused_row_is_kept_once_with_the_record_it_came_in() {
     assert!(letters.get(LetterId(2)).is_err());
 }
 
-/// So many letters that may not give way that there is no room for another.
+/// Fills the dead letters with letters that are never evicted.
 fn fill(letters: &DeadLetters, feed: &Feed) {
     let refused = RefusedRows::new("questdb", feed.journal.clone(), letters.clone());
     let meter = MeterId::from(Uuid::from_bytes([9; 16]));
@@ -98,14 +98,14 @@ fn retention_takes_no_record_that_the_keeper_has_not_copied() {
     letters.settle(LetterId(1), Settlement::Dropped).unwrap();
     wait_for(&pump, feed.journal.next().0);
     assert_eq!(letters.open_by_kind()["undecodable"], 1);
-    until("retention takes what nobody needs", || {
+    until("retention deletes unneeded records", || {
         append_large(&feed);
         feed.journal.oldest().next > Sequence(2)
     });
 }
 
 #[test]
-fn a_sink_whose_refused_row_finds_no_room_blocks_and_says_so() {
+fn a_sink_without_room_for_a_refused_row_blocks_and_says_so() {
     let feed = Feed::new();
     let letters = feed.letters();
     let sequence = feed.append(&feed::body(9, 5, 1.5));
@@ -114,7 +114,7 @@ fn a_sink_whose_refused_row_finds_no_room_blocks_and_says_so() {
     let meter = MeterId::from(Uuid::from_bytes([8; 16]));
     let row = Row { index: 0, meter, obis: Obis([1, 0, 1, 8, 0, 255]), at: UnixNanos(1) };
     let error = refused.keep(sequence, row, "designated timestamp overflow").unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert_eq!(error.kind, SinkErrorKind::Blocked);
     assert!(error.message.contains("the dead letters are full"), "{error}");
     letters.settle(LetterId(1), Settlement::Dropped).unwrap();
     refused.keep(sequence, row, "designated timestamp overflow").unwrap();

@@ -1,4 +1,4 @@
-//! What came is noted, also past records that hold nothing to be noted.
+//! The coverage sink notes arrived readings, also past records without any.
 
 use super::*;
 use crate::clock::Clock;
@@ -27,11 +27,11 @@ fn a_position_counts_as_noted_once_everything_below_it_was_or_was_passed_over() 
 
     let again = Coverage::open(feed.directory.path());
     let _pump = noting(&feed, &again, |_| {});
-    until("a start knows it from what was stored", || again.has_noted(end));
+    until("a start loads the stored state", || again.has_noted(end));
 }
 
 #[test]
-fn whoever_observes_sees_every_record_that_is_noted() {
+fn the_observer_sees_every_noted_record() {
     let feed = Feed::new();
     let coverage = Coverage::open(feed.directory.path());
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -1,5 +1,4 @@
-//! A sink that remembers what it was given and fails as it is told: for faults
-//! that no real store can be made to have.
+//! A scripted sink that records its calls, for faults that a real store cannot produce.
 
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{Journal, Position, Sequence};
@@ -7,7 +6,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How it fails at a record.
+/// The failure at a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Waiting,
@@ -21,7 +20,7 @@ pub(crate) struct Script {
     pub(crate) taken: Vec<u64>,
     /// Samples that each of them had for a store.
     pub(crate) samples: Vec<(u64, usize)>,
-    /// Each rewind, and what the stored cursor was at that moment.
+    /// Each rewind with the stored cursor at that moment.
     pub(crate) rewinds: Vec<(u64, Option<u64>)>,
     /// Faults by record, and how often each still happens.
     pub(crate) faults: BTreeMap<u64, (Fault, u32)>,
@@ -29,11 +28,11 @@ pub(crate) struct Script {
     pub(crate) settle_panics: u32,
     /// Errors of `settle` that are still to come.
     pub(crate) settle_errors: u32,
-    /// What the next `settle` says the store forgot: everything from there on.
+    /// The first record that the next `settle` reports as lost.
     pub(crate) lost_from: Option<u64>,
     /// Nothing from here on becomes safe.
     pub(crate) safe_below: Option<u64>,
-    /// From `safe_below` on it holds back on purpose, until it was told otherwise.
+    /// Whether records from `safe_below` on are held back on purpose.
     pub(crate) holds_back: bool,
     pub(crate) is_full: bool,
     pub(crate) stored: Option<Position>,

@@ -1,4 +1,4 @@
-//! Replays that read otherwise than ingest did, and restarts in the middle of one.
+//! Replays that read records differently from ingest, and restarts in the middle of one.
 
 use super::*;
 use crate::journal::Cursor;
@@ -8,7 +8,7 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const SECOND_NS: i64 = 1_000_000_000;
 
-/// No measurement older than so many seconds.
+/// Limits that refuse measurements older than `seconds`.
 fn accepting(age_seconds: i64) -> Limits {
     Limits { age_ns_max: age_seconds * SECOND_NS, ..Limits::DEFAULT }
 }
@@ -27,11 +27,11 @@ fn with_rules(feed: &Feed, sink: &Recorder, limits: Limits) -> PumpHandle {
 }
 
 #[test]
-fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
+fn undecodable_records_go_to_the_sink_when_a_replay_decodes_again() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 1);
-    // What ingest could not read and this decoder can.
+    // Undecodable for ingest, decodable now.
     feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 5, 2.0).bytes);
     feed.append_as("acme", Verdict::Undecodable, 1, b"\xff\xff");
     let pump = started(&feed, &sink);
@@ -48,7 +48,7 @@ fn what_could_not_be_decoded_goes_to_the_sink_when_a_replay_decodes_again() {
 }
 
 #[test]
-fn a_sink_that_lags_reads_otherwise_too_what_had_come_when_it_was_asked() {
+fn a_replay_of_a_lagging_sink_also_rereads_records_it_had_not_had() {
     for asked_from in [1, 4] {
         let feed = Feed::new();
         let sink = Recorder::new("sink", &feed.journal);
@@ -75,7 +75,7 @@ fn a_sink_that_lags_reads_otherwise_too_what_had_come_when_it_was_asked() {
 }
 
 #[test]
-fn every_record_is_judged_by_the_limits_of_its_day_also_by_a_pump_that_lags() {
+fn every_record_is_judged_by_its_own_rule_also_by_a_lagging_pump() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     sink.fail_at(1, Fault::Blocked, u32::MAX);
@@ -93,7 +93,7 @@ fn every_record_is_judged_by_the_limits_of_its_day_also_by_a_pump_that_lags() {
 }
 
 #[test]
-fn a_replay_by_the_current_rule_delivers_what_the_rule_of_its_day_set_aside() {
+fn a_replay_by_the_current_rule_delivers_samples_set_aside_by_an_older_rule() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     append_measured(&feed, -2 * HOUR, &accepting(HOUR));
@@ -107,7 +107,7 @@ fn a_replay_by_the_current_rule_delivers_what_the_rule_of_its_day_set_aside() {
 }
 
 #[test]
-fn a_replay_at_now_delivers_what_a_wrong_clock_set_aside() {
+fn a_replay_at_now_delivers_samples_set_aside_by_a_wrong_clock() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     let right = feed.clock.clone();
@@ -149,7 +149,7 @@ fn a_restart_in_the_middle_of_a_replay_reads_on_in_its_way_and_ends_where_it_wou
     let pump = started(&feed, &sink);
     wait_for(&pump, 6);
     assert!(sink.taken().ends_with(&[3, 4]), "without the last, which came later: {:?}", sink.taken());
-    until("the cursor says no more of it", || {
+    until("the cursor has no replay note", || {
         feed.journal.cursors().load("sink").unwrap().is_some_and(|cursor| cursor.note.is_empty())
     });
     assert_eq!(pump.status().replaying_until, None);

@@ -1,4 +1,4 @@
-//! Replay: what a rewind sends again, and that it is durable.
+//! Rewinds: the records sent again, and durability.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn a_rewind_is_stored_before_its_first_record_is_sent_and_survives_a_restart() {
     until("the sink is rewound", || sink.script().rewinds.contains(&(2, Some(2))));
     stop(&feed, &first);
     sink.script().faults.clear();
-    // The sink's own store may be ahead: it was not told.
+    // The sink's own store may be ahead: the rewind did not reach it.
     sink.script().stored = Some(feed.journal.position(Sequence(5)));
     let second = started(&feed, &sink);
     wait_for(&second, 5);
@@ -54,7 +54,7 @@ fn a_rewind_of_a_sink_that_is_not_so_far_does_nothing() {
 }
 
 #[test]
-fn a_rewind_of_one_source_leaves_the_others_out_until_where_it_began() {
+fn a_rewind_of_one_source_skips_the_others_up_to_its_end() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 2);
@@ -71,7 +71,7 @@ fn a_rewind_of_one_source_leaves_the_others_out_until_where_it_began() {
 }
 
 #[test]
-fn what_was_not_safe_before_a_rewind_is_sent_whoever_brought_it() {
+fn records_not_safe_before_a_rewind_are_sent_from_every_source() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 1);
@@ -114,7 +114,7 @@ fn a_pump_that_stopped_says_so() {
 }
 
 #[test]
-fn what_the_store_forgot_is_sent_again_once_the_lower_cursor_is_durable() {
+fn records_lost_by_the_store_are_sent_again_once_the_lower_cursor_is_durable() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);
     feed.append_readings("acme", 4);

@@ -1,4 +1,4 @@
-//! Where a pump begins: cursor file, the store's own position, what is retained.
+//! The start position: cursor file, the store's position, the oldest record.
 
 use super::*;
 use crate::journal::{JournalId, Position};

@@ -1,4 +1,4 @@
-//! The topic's settings as the brokers know them: asked for and changed, blocking.
+//! Reads and changes a topic's settings; blocking.
 
 use super::config::Config;
 use super::fault;
@@ -15,41 +15,42 @@ use tokio::runtime::{Builder, Runtime};
 /// How long the brokers may take for one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection to the brokers for one topic's administration.
+/// An administration client for one topic.
 pub(super) struct Admin<'a> {
     client: AdminClient<DefaultClientContext>,
     config: &'a Config,
-    /// Only waits: the library answers from a thread of its own.
+    /// Only waits for answers, which come from the library's own thread.
     runtime: Runtime,
 }
 
 /// One setting of the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
-    /// Its value in force.
+    /// The current value.
     pub(super) value: String,
     /// Whether it was set for this topic, not taken from the brokers' defaults.
     pub(super) is_own: bool,
 }
 
-/// How the topic came to be there.
+/// The result of creating a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Creation {
-    /// It was made as wanted.
-    Made,
-    /// It was there already, as somebody else made it.
-    WasThere,
+    /// It was created.
+    Created,
+    /// It existed already, with its own settings.
+    Existed,
 }
 
 /// The topic's settings by name.
 pub(super) type Settings = BTreeMap<String, Setting>;
 
 impl<'a> Admin<'a> {
-    /// Makes a client; nothing is asked yet.
+    /// Creates a client; it sends nothing yet.
     pub(super) fn connect(config: &'a Config) -> Result<Self, SinkError> {
         let client = config.client().create().map_err(|error| fault::of_client(&error))?;
         let runtime = Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|error| SinkError::waiting(format!("no Kafka client can be made: {error}")))?;
+        let runtime =
+            runtime.map_err(|error| SinkError::waiting(format!("the Kafka client cannot be created: {error}")))?;
         Ok(Self { client, config, runtime })
     }
 
@@ -66,7 +67,7 @@ impl<'a> Admin<'a> {
             .collect())
     }
 
-    /// Makes the topic, where nobody else has done it meanwhile.
+    /// Creates the topic, unless it exists by now.
     pub(super) fn create(&self) -> Result<Creation, SinkError> {
         let settings = self.config.topic_settings();
         let partitions = i32::from(self.config.partitions);
@@ -77,13 +78,13 @@ impl<'a> Admin<'a> {
         }
         let answer = self.wait(self.client.create_topics([&new], &options()))?;
         match answer.into_iter().find_map(Result::err) {
-            None => Ok(Creation::Made),
-            Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::WasThere),
-            Some((_, code)) => Err(self.refused("made", code)),
+            None => Ok(Creation::Created),
+            Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Creation::Existed),
+            Some((_, code)) => Err(self.refused("created", code)),
         }
     }
 
-    /// Gives the topic these settings of its own, instead of all it had.
+    /// Replaces all of the topic's own settings by these.
     pub(super) fn set(&self, settings: &BTreeMap<&str, &str>) -> Result<(), SinkError> {
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(&self.config.topic));
         for (name, value) in settings {
@@ -93,7 +94,7 @@ impl<'a> Admin<'a> {
         answer.into_iter().find_map(Result::err).map_or(Ok(()), |(_, code)| Err(self.refused("changed", code)))
     }
 
-    /// Waits for an answer, which comes after [`REQUEST_TIMEOUT`] at the latest.
+    /// Waits for an answer, at most [`REQUEST_TIMEOUT`].
     fn wait<T>(&self, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, SinkError> {
         self.runtime.block_on(answer).map_err(|error| self.failed(&error))
     }
@@ -106,8 +107,8 @@ impl<'a> Admin<'a> {
                  lower `replication` of the Kafka sink"
             ),
             RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => format!(
-                "topic {topic} cannot be {what}: this user needs Create and AlterConfigs on it; or let somebody who \
-                 may run `meterline migrate`"
+                "topic {topic} cannot be {what}: grant this user Create and AlterConfigs on it, or run \
+                 `meterline migrate` as an administrator"
             ),
             RDKafkaErrorCode::PolicyViolation => format!(
                 "topic {topic} cannot be {what}: a policy of {brokers} forbids it (asked for {partitions} partitions, \
@@ -121,7 +122,7 @@ impl<'a> Admin<'a> {
         match error.rdkafka_error_code() {
             Some(code) => fault::of_topic(code, self.config).unwrap_or_else(|| {
                 SinkError::waiting(format!(
-                    "the Kafka brokers at {} did not answer a question about topic {}: {code}",
+                    "the Kafka brokers at {} did not answer a request about topic {}: {code}",
                     self.config.brokers, self.config.topic
                 ))
             }),

@@ -1,33 +1,33 @@
-//! Whether the brokers are ready for the sink: asked before a start, changes nothing.
+//! Checks before a start whether the brokers are ready for the sink. Changes nothing.
 //!
-//! Each finding is one sentence; a fault says what to do. Later questions are left
-//! out where an earlier answer makes them pointless.
+//! Each finding is one sentence; a fault names the remedy. Checks that depend on a failed
+//! one are left out.
 
 use super::admin::Settings;
 use super::config::{Config, MAX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, RETENTION_MS};
 use super::connection::Partition;
-use super::migrate::{Topic, differences, look, partition_difference};
+use super::migrate::{Topic, differences, partition_difference, topic_state};
 use crate::base::{Finding, Level};
 use crate::sink::findings::Findings;
 
 const MIN_IN_SYNC: &str = "min.insync.replicas";
 
-/// Looks at the brokers, the credentials and the topic.
+/// Checks the brokers, the credentials and the topics.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
-    match look(config) {
+    match topic_state(config) {
         Err(error) => {
             findings.add(Level::Fault, error.message);
             return findings.0;
         }
         Ok(Topic::Absent) => {
-            findings.add(Level::Good, format!("Kafka at {} answers and takes the credentials", config.brokers));
-            let message = format!("topic {} does not exist; run `meterline migrate`, which makes it", config.topic);
+            findings.add(Level::Good, format!("Kafka at {} answers and accepts the credentials", config.brokers));
+            let message = format!("topic {} does not exist; run `meterline migrate` to create it", config.topic);
             findings.add(Level::Fault, message);
         }
         Ok(Topic::Present { partitions, settings }) => {
-            findings.add(Level::Good, format!("Kafka at {} answers and takes the credentials", config.brokers));
+            findings.add(Level::Good, format!("Kafka at {} answers and accepts the credentials", config.brokers));
             findings.partitions(config, &partitions);
             findings.settings(config, &settings);
         }
@@ -48,7 +48,7 @@ impl Findings {
             self.add(
                 Level::Warning,
                 format!(
-                    "topic {} has partitions with one copy, so what that broker's disk loses is gone; give them three \
+                    "topic {} has partitions with one copy, so a lost disk loses records; give them three \
                      copies (kafka-reassign-partitions)",
                     config.topic
                 ),
@@ -56,20 +56,20 @@ impl Findings {
         }
     }
 
-    /// The topic of meters. What is warned of copies and rights is said of the
-    /// readings' topic already.
+    /// Checks the topic of meters. Its copies and rights are not repeated here: the topic of
+    /// readings has the same.
     fn meters(&mut self, config: &Config) {
         let topic = &config.topic;
-        match look(config) {
+        match topic_state(config) {
             Err(error) => self.add(Level::Fault, error.message),
             Ok(Topic::Absent) => {
-                let message = format!("topic {topic} does not exist; run `meterline migrate`, which makes it");
+                let message = format!("topic {topic} does not exist; run `meterline migrate` to create it");
                 self.add(Level::Fault, message);
             }
             Ok(Topic::Present { partitions, settings }) => {
                 match partition_difference(config, &partitions) {
                     Some(difference) => self.add(Level::Warning, difference),
-                    None => self.add(Level::Good, format!("topic {topic} is there, for what is known of the meters")),
+                    None => self.add(Level::Good, format!("topic {topic} exists, for meter descriptions")),
                 }
                 if !settings.is_empty() {
                     self.differences(config, &settings);
@@ -100,7 +100,7 @@ impl Findings {
             self.add(
                 Level::Warning,
                 format!(
-                    "topic {topic}: max.message.bytes is {bytes}, so a reading may be too large; raise it to {MESSAGE_BYTES_MAX}"
+                    "topic {topic}: max.message.bytes is {bytes}, so a large reading may be refused; raise it to {MESSAGE_BYTES_MAX}"
                 ),
             );
         }
@@ -108,8 +108,8 @@ impl Findings {
             self.add(
                 Level::Warning,
                 format!(
-                    "topic {topic}: min.insync.replicas is 1, so a record may be acknowledged that one broker alone has; set 2 \
-                     where there are three copies"
+                    "topic {topic}: min.insync.replicas is 1, so a record may be acknowledged while only one broker has it; set 2 \
+                     with three copies"
                 ),
             );
         }

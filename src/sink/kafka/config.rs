@@ -1,6 +1,6 @@
-//! What the sink must be told, and its translation for the client library.
+//! The sink's settings, and their translation for the client library.
 //!
-//! Invariant: a secret leaves its [`Secret`] only on the way into the library.
+//! Invariant: a secret leaves its [`Secret`] only to enter the library.
 
 use crate::secret::Secret;
 use rdkafka::ClientConfig;
@@ -11,17 +11,17 @@ use std::time::Duration;
 /// Encoded size up to which messages share a batch; the broker's own default limit
 /// is little more. Each connection may hold five batches, so this costs memory.
 const BATCH_BYTES_MAX: u32 = 1_000_000;
-/// The client refuses a larger message at once, and the topic has to take one.
+/// The largest message in bytes. The client refuses a larger one; the topic must accept it.
 pub(super) const MESSAGE_BYTES_MAX: u32 = 1_000_000;
-/// The setting that bounds a batch, after compression.
+/// The topic setting for the largest batch, in bytes after compression.
 pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
-/// The setting that says whose clock stamps records.
+/// The topic setting for the clock of the records' timestamps.
 pub(super) const TIMESTAMP_TYPE: &str = "message.timestamp.type";
-/// The brokers' clock: what arrived late is neither refused nor deleted early.
+/// The brokers' clock: late readings are neither refused nor deleted early.
 pub(super) const LOG_APPEND_TIME: &str = "LogAppendTime";
-/// The setting that says how long records are kept.
+/// The topic setting for the retention time, in milliseconds.
 pub(super) const RETENTION_MS: &str = "retention.ms";
-/// The setting that says how old records go.
+/// The topic setting for the removal of old records.
 const CLEANUP_POLICY: &str = "cleanup.policy";
 
 /// The sink's settings.
@@ -29,38 +29,38 @@ const CLEANUP_POLICY: &str = "cleanup.policy";
 pub struct Config {
     /// `host:port` of one or more brokers, with commas between them.
     pub brokers: String,
-    /// The topic that takes the readings.
+    /// The topic of readings.
     pub topic: String,
-    /// The compacted topic that takes what is known of the meters; `None` for none.
+    /// The compacted topic of meter descriptions; `None` for none.
     pub meters_topic: Option<String>,
-    /// Whether `topic` is that one: it keeps the newest record of every key.
+    /// Whether `topic` is the compacted one, which keeps the newest record of every key.
     compacts: bool,
     /// Encryption of the connections; `None` is plain text.
     pub tls: Option<Tls>,
-    /// How to prove who we are; `None` where the brokers do not ask.
+    /// The credentials; `None` where the brokers need none.
     pub sasl: Option<Sasl>,
-    /// How batches are compressed.
+    /// The compression of batches.
     pub compression: Compression,
-    /// Messages that wait for their acknowledgement at most.
+    /// Unacknowledged messages at most.
     pub queue_messages_max: u32,
-    /// Their bytes at most; at least [`Config::QUEUE_BYTES_LEAST`].
+    /// Their bytes at most; no less than [`Config::QUEUE_BYTES_LEAST`].
     pub queue_bytes_max: u64,
-    /// How long a message waits for others to share its batch.
+    /// How long a message waits for others of its batch.
     pub linger: Duration,
-    /// Partitions of a topic that `migrate` makes. Never changes afterwards.
+    /// Partitions of a topic that `migrate` creates. Never changed afterwards.
     pub partitions: u16,
-    /// Copies of each partition in a topic that `migrate` makes.
+    /// Replicas of each partition of a topic that `migrate` creates.
     pub replication: u16,
-    /// How long the topic keeps its records; `None` is for ever.
+    /// How long the topic keeps its records; `None` is without limit.
     pub retention: Option<Duration>,
 }
 
 impl Config {
-    /// Room for the largest message and one more.
+    /// Bytes of the smallest queue: two messages of the largest size.
     pub const QUEUE_BYTES_LEAST: u64 = 2_000_000;
 
-    /// Meters to the topic's name with `-meters`, plain text, zstd, at most 20,000 messages or 16 MiB waiting; 12 partitions
-    /// with one copy each, kept for a week.
+    /// The defaults: meters to `TOPIC-meters`, plain text, zstd, a queue of 20,000 messages
+    /// or 16 MiB, 12 partitions with one replica each, retention of a week.
     #[must_use]
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
@@ -81,17 +81,17 @@ impl Config {
         }
     }
 
-    /// The same with the topic of meters in place of the readings', where there is one.
+    /// The configuration for the topic of meters, if there is one.
     pub(super) fn of_meters(&self) -> Option<Self> {
         let topic = self.meters_topic.clone()?;
         Some(Self { topic, meters_topic: None, compacts: true, ..self.clone() })
     }
 
-    /// The settings that the topic must have.
+    /// The required settings of the topic.
     pub(super) fn topic_settings(&self) -> Vec<(&'static str, String)> {
         let stamps = (TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned());
         if self.compacts {
-            // What is known of a meter is kept for as long as nothing newer is.
+            // A description stays until a newer one of its meter comes.
             return vec![stamps, (CLEANUP_POLICY, "compact".to_owned())];
         }
         let retention = self.retention.map_or_else(|| "-1".to_owned(), |time| time.as_millis().to_string());
@@ -99,7 +99,7 @@ impl Config {
         vec![stamps, (RETENTION_MS, retention), (CLEANUP_POLICY, "delete".to_owned())]
     }
 
-    /// The queue's bound in messages; none at all would be no bound to the library.
+    /// The queue's bound in messages; to the library 0 would mean no bound.
     pub(super) fn queue_messages(&self) -> u32 {
         self.queue_messages_max.max(1)
     }
@@ -109,7 +109,7 @@ impl Config {
         self.queue_bytes_max.max(Self::QUEUE_BYTES_LEAST)
     }
 
-    /// For a producer whose batches a topic with this `max.message.bytes` takes.
+    /// Settings of a producer for a topic with this `max.message.bytes`.
     pub(super) fn producer(&self, topic_bytes_max: Option<u32>) -> ClientConfig {
         let batch_bytes = topic_bytes_max.unwrap_or(BATCH_BYTES_MAX).clamp(1, BATCH_BYTES_MAX);
         let queue_kib = self.queue_bytes().div_ceil(1024);
@@ -129,12 +129,12 @@ impl Config {
         client
     }
 
-    /// For a consumer that reads single records back: fetches little at once, and
-    /// also what a transaction under way holds back from others.
+    /// Settings of a consumer that reads single records: small fetches, uncommitted
+    /// transactions included.
     pub(super) fn reader(&self) -> ClientConfig {
         let mut client = self.client();
         client
-            // Needed by the library; nothing is ever committed or joined.
+            // The library requires a group; nothing is committed and no group is joined.
             .set("group.id", "meterline-read-back")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -148,13 +148,13 @@ impl Config {
         client
     }
 
-    /// For any client: where the brokers are and how to prove who we are.
+    /// Settings of any client: brokers, encryption and credentials.
     pub(super) fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "meterline")
-            // A topic made by the broker would have the wrong timestamps.
+            // A topic created by a broker would have the wrong timestamps.
             .set("allow.auto.create.topics", "false")
             .set("security.protocol", self.security_protocol())
             .set("reconnect.backoff.max.ms", "2000")
@@ -186,15 +186,14 @@ impl Config {
 /// Encryption of the connections; the brokers' certificates are always verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// File of the authorities that sign the brokers' certificates; `None` takes
-    /// the system's.
+    /// File with the CA certificates; `None` is the system's.
     pub ca_location: Option<PathBuf>,
 }
 
-/// A user's name and password at the brokers.
+/// The credentials for the brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sasl {
-    /// How the password is proven.
+    /// The authentication mechanism.
     pub mechanism: SaslMechanism,
     /// The user's name.
     pub username: String,
@@ -202,10 +201,10 @@ pub struct Sasl {
     pub password: Secret,
 }
 
-/// How a password is proven.
+/// The authentication mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// Sent as it is: only over TLS.
+    /// The password in clear text: only over TLS.
     Plain,
     /// SCRAM with SHA-256.
     ScramSha256,
@@ -228,14 +227,14 @@ impl SaslMechanism {
     }
 }
 
-/// How batches are compressed.
+/// The compression of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Least CPU in client and broker for our records.
     Zstd,
     /// For consumers without zstd.
     Lz4,
-    /// Not at all.
+    /// No compression.
     None,
 }
 

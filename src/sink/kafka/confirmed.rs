@@ -1,79 +1,83 @@
-//! What the brokers have confirmed, over producers, restarts and crashes, and how
-//! far to go back where they do not have it any more.
+//! The states that the brokers confirmed, across producers, restarts and crashes, and the
+//! position to go back to where the topic lost confirmed records.
 //!
-//! A state says: everything below `next` was acknowledged, and these were the
-//! highest records then. The durable ones are the journal's checkpoints; beside
-//! them stand those of the last producer, which are newer. Invariants: no state is above where the sink goes on;
-//! checkpoints are cut only in [`Confirmed::recover`], before anything is sent.
+//! The durable states are the journal's checkpoints; those of the last producer are newer
+//! and only in memory. Invariants: no state is above the sink's position; checkpoints are
+//! cut only in [`ConfirmedStates::recover`], before anything is sent.
 
+use super::acked_offsets::{AckStatus, AckedOffsets, ConfirmedState, ReadBackResult, ack_status};
 use super::config::Config;
 use super::read_back::ReadBack;
-use super::tops::{Seen, State, Tops, Verdict, verdict};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
 use crate::reading::UnixNanos;
 
-/// All that was confirmed.
+/// All confirmed states of a sink.
 #[derive(Debug)]
-pub(super) struct Confirmed {
+pub(super) struct ConfirmedStates {
     journal: Journal,
     checkpoints: Checkpoints,
-    /// Of the last producer: before its connections were interrupted, and at its end.
-    last: Vec<State>,
+    /// States of the last producer: before its connections were interrupted, and at its end.
+    last: Vec<ConfirmedState>,
     has_warned: bool,
 }
 
-impl Confirmed {
+impl ConfirmedStates {
     /// Reads the checkpoints of a sink.
     pub(super) fn read(journal: Journal, sink: &str) -> Result<Self, CursorError> {
         let checkpoints = journal.checkpoints(sink)?;
         Ok(Self { journal, checkpoints, last: Vec::new(), has_warned: false })
     }
 
-    /// Where a start goes on: what was acknowledged after the newest checkpoint
-    /// cannot be looked up after a crash. `None` where that is retained no more: the
-    /// cursor went on without this sink (a gap, or nothing for it), so it decides.
+    /// The position of a start: the newest checkpoint, because later acknowledgements are
+    /// unknown after a crash. `None` where retention deleted that record: the cursor moved
+    /// on without this sink (a gap, or records of others), so the cursor decides.
     pub(super) fn position(&self, topic: &str) -> Option<Position> {
         let newest = self.checkpoints.newest().filter(|newest| parse(&newest.mark, topic).is_some())?;
         (newest.position.next >= self.journal.oldest().next).then_some(newest.position)
     }
 
-    /// What the producer that just ended knew, in the order of time.
-    pub(super) fn remember(&mut self, states: impl IntoIterator<Item = State>) {
+    /// Keeps the states of the producer that just ended, oldest first.
+    pub(super) fn remember(&mut self, states: impl IntoIterator<Item = ConfirmedState>) {
         self.last = states.into_iter().collect();
     }
 
-    /// Whether a checkpoint at `next` would be worth its while.
+    /// Whether a checkpoint at `next` is due.
     pub(super) fn is_due(&self, next: Sequence, now: UnixNanos, is_ending: bool) -> bool {
-        let is_news = self.checkpoints.newest().is_none_or(|newest| newest.position.next < next);
-        is_news && (is_ending || self.checkpoints.is_due(now))
+        let is_further = self.checkpoints.newest().is_none_or(|newest| newest.position.next < next);
+        is_further && (is_ending || self.checkpoints.is_due(now))
     }
 
-    /// Makes a checkpoint. One that cannot be stored does not hold the sink up: after
-    /// a crash more is repeated, no more.
-    pub(super) fn add(&mut self, state: &State, topic: &str, now: UnixNanos) {
+    /// Makes a checkpoint. A failure does not stop the sink: it only means more repeats
+    /// after a crash.
+    pub(super) fn add(&mut self, state: &ConfirmedState, topic: &str, now: UnixNanos) {
         let position = self.journal.position(state.next);
-        let mark = format!("{} {topic}", state.tops);
+        let mark = format!("{} {topic}", state.acked);
         if let Err(error) = self.checkpoints.add(Checkpoint { position, confirmed: now, mark }) {
-            tracing::warn!(%error, "the Kafka sink's checkpoint cannot be stored; it is tried again");
+            tracing::warn!(%error, "the Kafka sink's checkpoint cannot be stored; retrying");
         }
     }
 
-    /// Finds out whether the topic still has what was confirmed below `next`, and with
-    /// which tops a new producer begins.
+    /// Checks that the topic still has everything confirmed below `next`. Returns the
+    /// acknowledged offsets for a new producer.
     ///
     /// # Errors
-    /// Where it has not: to be called again with the lower record that is named, once
-    /// that is the durable cursor. Or where it cannot be found out now.
-    pub(super) fn recover(&mut self, next: Sequence, config: &Config, clock: &Clock) -> Result<Tops, SinkError> {
+    /// [`SinkError::lost`] after a loss: call again with the named record, once that is the
+    /// durable cursor. Any other error when the brokers do not answer.
+    pub(super) fn recover(
+        &mut self,
+        next: Sequence,
+        config: &Config,
+        clock: &Clock,
+    ) -> Result<AckedOffsets, SinkError> {
         self.forget_above(next)?;
         let states = self.states(&config.topic)?;
         let suspects = states.len() - self.last.len().max(1).min(states.len());
-        let mut look = Look::new(config, clock);
+        let mut check = LossCheck::new(config, clock);
         let mut lost = None;
         for (index, suspect) in states.iter().enumerate().skip(suspects) {
-            if let Some(why) = self.judge(&mut look, &suspect.tops)? {
+            if let Some(why) = self.judge(&mut check, &suspect.acked)? {
                 lost = Some((index, why));
                 break;
             }
@@ -81,56 +85,56 @@ impl Confirmed {
         let kept = match lost {
             None => states.len(),
             Some((index, why)) => {
-                let kept = newest_kept(&states[..index], |state| Ok(look.lost(&state.tops)?.is_some()))?;
+                let kept = newest_kept(&states[..index], |state| Ok(check.lost(&state.acked)?.is_some()))?;
                 let back_to = states[kept.saturating_sub(1)].next;
                 if back_to < next {
                     return Err(SinkError::lost(back_to, lost_message(&why, back_to, kept == 0)));
                 }
-                tracing::warn!(topic = config.topic, next = next.0, "{why}; what follows is sent again");
+                tracing::warn!(topic = config.topic, next = next.0, "{why}; sending the following records again");
                 kept
             }
         };
         self.keep(kept)?;
-        let tops = kept.checked_sub(1).map(|newest| states[newest].tops.clone()).unwrap_or_default();
+        let acked = kept.checked_sub(1).map(|newest| states[newest].acked.clone()).unwrap_or_default();
         if self.checkpoints.all().is_empty() {
-            // Nothing is known of what is below: the place to go back to at most.
-            self.add(&State { next, tops: tops.clone() }, &config.topic, clock.now());
+            // The lowest position to go back to: nothing is known about earlier records.
+            self.add(&ConfirmedState { next, acked: acked.clone() }, &config.topic, clock.now());
         }
-        Ok(tops)
+        Ok(acked)
     }
 
-    /// Whether the topic still has what it had in this state; the sentence where not.
+    /// A sentence about the loss if the topic lost records of this state.
     ///
     /// # Errors
-    /// Where it cannot be found out now.
+    /// When the brokers do not answer.
     pub(super) fn lost_since(
         &mut self,
-        state: &State,
+        state: &ConfirmedState,
         config: &Config,
         clock: &Clock,
     ) -> Result<Option<String>, SinkError> {
-        self.judge(&mut Look::new(config, clock), &state.tops)
+        self.judge(&mut LossCheck::new(config, clock), &state.acked)
     }
 
-    fn judge(&mut self, look: &mut Look<'_>, tops: &Tops) -> Result<Option<String>, SinkError> {
-        let lost = look.lost(tops)?;
-        if let Some(unknown) = look.unknown.take().filter(|_| lost.is_none() && !self.has_warned) {
+    fn judge(&mut self, check: &mut LossCheck<'_>, acked: &AckedOffsets) -> Result<Option<String>, SinkError> {
+        let lost = check.lost(acked)?;
+        if let Some(unknown) = check.unknown.take().filter(|_| lost.is_none() && !self.has_warned) {
             self.has_warned = true;
-            tracing::warn!("{unknown}; so it is not known whether the topic lost something before now");
+            tracing::warn!("{unknown}; so earlier losses in the topic cannot be detected");
         }
         Ok(lost)
     }
 
-    /// All states, oldest first: the checkpoints' and the last producer's.
-    fn states(&mut self, topic: &str) -> Result<Vec<State>, SinkError> {
+    /// All states, oldest first: the checkpoints and those of the last producer.
+    fn states(&mut self, topic: &str) -> Result<Vec<ConfirmedState>, SinkError> {
         let of = |checkpoint: &Checkpoint| {
-            Some(State { next: checkpoint.position.next, tops: parse(&checkpoint.mark, topic)? })
+            Some(ConfirmedState { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)? })
         };
-        let durable: Option<Vec<State>> = self.checkpoints.all().iter().map(of).collect();
+        let durable: Option<Vec<ConfirmedState>> = self.checkpoints.all().iter().map(of).collect();
         let mut states = if let Some(durable) = durable {
             durable
         } else {
-            tracing::info!(topic, "the checkpoints are of another topic; what that one got is not sent to this one");
+            tracing::info!(topic, "the checkpoints belong to another topic; its records are not sent to this one");
             self.cut(0)?;
             self.last.clear();
             Vec::new()
@@ -139,7 +143,7 @@ impl Confirmed {
         Ok(states)
     }
 
-    /// Everything from `next` on is sent again anyway.
+    /// Drops the states above `next`: those records are sent again anyway.
     fn forget_above(&mut self, next: Sequence) -> Result<(), SinkError> {
         self.last.retain(|state| state.next <= next);
         let kept = self.checkpoints.all().partition_point(|checkpoint| checkpoint.position.next <= next);
@@ -157,16 +161,16 @@ impl Confirmed {
     }
 }
 
-fn parse(mark: &str, topic: &str) -> Option<Tops> {
-    let (tops, marked) = mark.split_once(' ')?;
-    if marked == topic { Tops::parse(tops) } else { None }
+fn parse(mark: &str, topic: &str) -> Option<AckedOffsets> {
+    let (acked, marked) = mark.split_once(' ')?;
+    if marked == topic { AckedOffsets::parse(acked) } else { None }
 }
 
-/// How many of these states the topic still has whole, oldest first. What it lost of
-/// one it lost of all later ones, so a few looks are enough.
+/// The number of intact states, oldest first, by binary search: a loss in one state is a
+/// loss in all later ones.
 fn newest_kept(
-    states: &[State],
-    mut is_lost: impl FnMut(&State) -> Result<bool, SinkError>,
+    states: &[ConfirmedState],
+    mut is_lost: impl FnMut(&ConfirmedState) -> Result<bool, SinkError>,
 ) -> Result<usize, SinkError> {
     let (mut kept, mut lost) = (0, states.len());
     while kept < lost {
@@ -178,62 +182,62 @@ fn newest_kept(
 
 fn lost_message(why: &str, back_to: Sequence, is_all: bool) -> String {
     let rest = if is_all {
-        "; nothing is known of what is below, `meterline replay --sink kafka` sends that again"
+        "; earlier losses are unknown, `meterline replay --sink kafka` sends earlier records again"
     } else {
         ""
     };
     format!(
-        "{why}: the topic was made again, or brokers lost what they had acknowledged; everything from record {back_to} of the journal on is sent again{rest}"
+        "{why}: the topic was recreated, or brokers lost acknowledged records; everything from record {back_to} of the journal on is sent again{rest}"
     )
 }
 
-/// Looks at the topic, with one client for all looks.
-struct Look<'a> {
+/// A check of the topic for losses, with one client for all requests.
+struct LossCheck<'a> {
     config: &'a Config,
     clock: &'a Clock,
     reader: Option<ReadBack<'a>>,
-    /// Why the last look was not a certain one.
+    /// Why the last check is uncertain.
     unknown: Option<String>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> LossCheck<'a> {
     fn new(config: &'a Config, clock: &'a Clock) -> Self {
         Self { config, clock, reader: None, unknown: None }
     }
 
-    /// Why some of this is lost; `None` where it is there, or nobody can know.
-    fn lost(&mut self, tops: &Tops) -> Result<Option<String>, SinkError> {
+    /// A sentence about the first loss; `None` without one, or where it cannot be known.
+    fn lost(&mut self, acked: &AckedOffsets) -> Result<Option<String>, SinkError> {
         self.unknown = None;
-        if tops.is_empty() {
+        if acked.is_empty() {
             return Ok(None);
         }
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => none.insert(ReadBack::open(self.config, self.clock)?),
         };
-        for (partition, top, seen) in reader.look(tops)? {
-            let said = || {
+        for (partition, acked_offset, seen) in reader.read_acked(acked)? {
+            let sentence = || {
                 let at = format!("partition {partition} of topic {} {}", self.config.topic, describe(seen));
-                format!("{at}, where offset {} was acknowledged", top.offset)
+                format!("{at}, where offset {} was acknowledged", acked_offset.offset)
             };
-            match verdict(top, seen) {
-                Verdict::Same => {}
-                Verdict::Unknown => self.unknown = Some(said()),
-                Verdict::Lost => return Ok(Some(said())),
+            match ack_status(acked_offset, seen) {
+                AckStatus::Kept => {}
+                AckStatus::Unknown => self.unknown = Some(sentence()),
+                AckStatus::Lost => return Ok(Some(sentence())),
             }
         }
         Ok(None)
     }
 }
 
-fn describe(seen: Seen) -> String {
+fn describe(seen: ReadBackResult) -> String {
     match seen {
-        Seen::NoPartition => "is not there any more".to_owned(),
-        Seen::Ends { end } => format!("ends before offset {end}"),
-        Seen::Expired => "begins later".to_owned(),
-        Seen::Record(_) => "holds another record".to_owned(),
-        Seen::Nothing => "holds no record".to_owned(),
-        Seen::Forbidden => "may not be read by this user (grant Read on it)".to_owned(),
+        ReadBackResult::NoPartition => "no longer exists".to_owned(),
+        ReadBackResult::LogEnded { end } => format!("ends before offset {end}"),
+        ReadBackResult::Expired => "begins later".to_owned(),
+        ReadBackResult::Record(_) => "holds another record".to_owned(),
+        ReadBackResult::NoRecord => "holds no record".to_owned(),
+        ReadBackResult::Forbidden => "may not be read by this user (grant Read on it)".to_owned(),
     }
 }
 

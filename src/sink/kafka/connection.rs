@@ -1,10 +1,10 @@
-//! One producer, from the look at its topic to its end.
+//! One producer and its topic's partitions.
 
+use super::acked_partitions::AckedPartitions;
 use super::admin::Admin;
 use super::config::{Config, LOG_APPEND_TIME, MAX_MESSAGE_BYTES, TIMESTAMP_TYPE};
 use super::context::Context;
 use super::fault;
-use super::opened::Opened;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
@@ -12,27 +12,27 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer as _};
 use std::time::{Duration, Instant};
 
-/// How long a broker may take to say what it knows of the topic.
+/// How long a broker may take to answer a metadata request.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which topic a message goes to.
+/// The topic of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum To {
-    /// The readings'.
+pub(super) enum Target {
+    /// The topic of readings.
     Readings,
-    /// The compacted one of what is known of the meters.
+    /// The compacted topic of meter descriptions.
     Meters,
 }
 
-/// A producer whose topic was there when it was made.
+/// A producer whose topic existed at its start.
 pub(super) struct Connection {
     pub(super) producer: BaseProducer<Context>,
     /// The topic's `max.message.bytes`, where this user may read it.
     pub(super) topic_bytes_max: Option<u32>,
-    /// Where it was acknowledged.
-    pub(super) opened: Opened,
-    /// The same of the topic of meters; `None` until that was looked at.
-    pub(super) opened_of_meters: Option<Opened>,
+    /// Partitions of the topic of readings with an acknowledged message.
+    pub(super) acked_partitions: AckedPartitions,
+    /// The same for the topic of meters; `None` until that topic was checked.
+    pub(super) acked_meter_partitions: Option<AckedPartitions>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -42,46 +42,46 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Connects, looks at the topic, and makes a producer whose batches it takes.
+    /// Connects, checks the topic, and creates a producer with batches of the right size.
     ///
     /// # Errors
-    /// When no broker answers, the topic is not there or not writable now, or the
-    /// credentials or settings are not good.
+    /// When no broker answers, the topic is missing or not writable now, or the credentials
+    /// or settings are wrong.
     pub(super) fn open(config: &Config, clock: &Clock, next: Sequence) -> Result<Self, SinkError> {
-        let partitions = look(&producer(config, None, clock, next)?, config)?;
+        let partitions = writable_partitions(&producer(config, None, clock, next)?, config)?;
         let topic_bytes_max = topic_bytes_max(config)?;
-        let opened = Opened::none_of(partitions.len(), clock.monotonic());
+        let acked_partitions = AckedPartitions::none_of(partitions.len(), clock.monotonic());
         let producer = producer(config, topic_bytes_max, clock, next)?;
-        Ok(Self { producer, topic_bytes_max, opened, opened_of_meters: None })
+        Ok(Self { producer, topic_bytes_max, acked_partitions, acked_meter_partitions: None })
     }
 
-    /// Looks at the topic of meters, of which `config` is, before the first is sent to it.
+    /// Checks the topic of meters, configured by `config`, before the first message to it.
     ///
     /// # Errors
-    /// When it is not there or not writable now.
-    pub(super) fn look_at_meters(&mut self, config: &Config, now: Instant) -> Result<(), SinkError> {
-        if self.opened_of_meters.is_none() {
-            let partitions = look(&self.producer, config)?;
-            self.opened_of_meters = Some(Opened::none_of(partitions.len(), now));
+    /// When it is missing or not writable now.
+    pub(super) fn check_meters_topic(&mut self, config: &Config, now: Instant) -> Result<(), SinkError> {
+        if self.acked_meter_partitions.is_none() {
+            let partitions = writable_partitions(&self.producer, config)?;
+            self.acked_meter_partitions = Some(AckedPartitions::none_of(partitions.len(), now));
         }
         Ok(())
     }
 
-    /// The partitions of the topic.
-    pub(super) fn opened(&mut self, to: To) -> Option<&mut Opened> {
-        match to {
-            To::Readings => Some(&mut self.opened),
-            To::Meters => self.opened_of_meters.as_mut(),
+    /// The acknowledged partitions of a topic.
+    pub(super) fn acked_partitions(&mut self, target: Target) -> Option<&mut AckedPartitions> {
+        match target {
+            Target::Readings => Some(&mut self.acked_partitions),
+            Target::Meters => self.acked_meter_partitions.as_mut(),
         }
     }
 
-    /// Serves everything that the library has to report.
+    /// Handles all pending reports of the library.
     pub(super) fn serve(&self) {
         serve(&self.producer);
     }
 }
 
-/// One poll serves one report, so until one serves none.
+/// One poll handles one report, so this polls until there is none.
 fn serve(producer: &BaseProducer<Context>) {
     let context = producer.context();
     let mut seen = context.reports().events;
@@ -107,18 +107,21 @@ fn producer(
         .map_err(|error| fault::of_client(&error))
 }
 
-/// The topic's partitions, when all can be written to now.
+/// The topic's partitions, all writable.
 ///
 /// # Errors
-/// Why not.
-pub(super) fn look(producer: &BaseProducer<Context>, config: &Config) -> Result<Vec<Partition>, SinkError> {
+/// When the topic is missing or a partition is not writable now.
+pub(super) fn writable_partitions(
+    producer: &BaseProducer<Context>,
+    config: &Config,
+) -> Result<Vec<Partition>, SinkError> {
     partitions(producer, config)?.ok_or_else(|| fault::of_missing_topic(config))
 }
 
-/// The same; `None` where the topic does not exist.
+/// The topic's partitions, all writable; `None` where the topic does not exist.
 ///
 /// # Errors
-/// Why they cannot be written to, or be known.
+/// When no broker answers or a partition is not writable now.
 pub(super) fn partitions(
     producer: &BaseProducer<Context>,
     config: &Config,
@@ -126,13 +129,13 @@ pub(super) fn partitions(
     let metadata = match producer.client().fetch_metadata(Some(&config.topic), METADATA_TIMEOUT) {
         Ok(metadata) => metadata,
         Err(error) => {
-            // Why no broker answered was reported aside.
+            // The cause is reported separately.
             serve(producer);
-            let suspicion = producer.context().reports().suspicion.clone();
+            let connection_error = producer.context().reports().connection_error.clone();
             return Err(error
                 .rdkafka_error_code()
                 .and_then(|code| fault::of_topic(code, config))
-                .unwrap_or_else(|| fault::of_connection(suspicion.as_ref(), config)));
+                .unwrap_or_else(|| fault::of_connection(connection_error.as_ref(), config)));
         }
     };
     let topic = metadata.topics().first().ok_or_else(|| fault::of_connection(None, config))?;
@@ -147,15 +150,15 @@ pub(super) fn partitions(
     Ok(Some(topic.partitions().iter().map(|partition| Partition { replicas: partition.replicas().len() }).collect()))
 }
 
-/// What is known of a partition.
+/// A partition of the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Partition {
-    /// How many brokers hold it.
+    /// The number of its replicas.
     pub(super) replicas: usize,
 }
 
-/// The topic's limit, where this user may read it. Warns of a topic that was not
-/// made as it is needed: it takes our records, but not all of them for long.
+/// The topic's limit of a batch in bytes, if this user may read it. Warns of a topic with
+/// the senders' timestamps, which deletes late readings early.
 fn topic_bytes_max(config: &Config) -> Result<Option<u32>, SinkError> {
     let settings = Admin::connect(config)?.settings()?;
     if settings.get(TIMESTAMP_TYPE).is_some_and(|setting| setting.value != LOG_APPEND_TIME) {

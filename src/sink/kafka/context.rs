@@ -1,10 +1,10 @@
-//! What the client library reports: acknowledgements, errors, log lines.
+//! The reports of the client library: acknowledgements, errors, log lines.
 //!
-//! Knows what happened, not what it means (see `fault`). The library calls from
-//! `poll`, on the pump's own thread; the lock is there because it may be anywhere.
+//! Only collects them; `fault` interprets them. The library calls from `poll`, on the
+//! pump's thread; the lock exists because the library's interface allows any thread.
 
+use super::acked_offsets::{AckedOffsets, ConfirmedState, OffsetRegression};
 use super::in_flight::{InFlight, Ticket};
-use super::tops::{State, Tops, WentBack};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
@@ -15,84 +15,83 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::{ClientContext, Statistics};
 use std::time::Instant;
 
-/// What is known of one producer.
+/// The reports about one producer.
 #[derive(Debug)]
 pub(super) struct Reports {
-    /// What it has in flight.
+    /// The records in flight.
     pub(super) in_flight: InFlight,
-    /// Messages acknowledged since somebody last looked.
+    /// Messages acknowledged since the last count.
     pub(super) acknowledged: u64,
-    /// The first message that failed for good, and why.
+    /// The first permanent failure of a message.
     pub(super) failure: Option<Failure>,
-    /// Errors of connections since the last acknowledgement.
-    pub(super) suspicion: Option<Suspicion>,
-    /// The highest acknowledged records, of earlier producers too.
-    pub(super) tops: Tops,
-    /// What was confirmed when connections failed first since the brokers were asked
-    /// whether they still have it.
-    pub(super) interrupted: Option<State>,
-    /// An acknowledgement that says that a log became shorter.
-    pub(super) went_back: Option<WentBack>,
-    /// Whatever came from the library: tells an empty poll from a full one.
+    /// Connection errors since the last acknowledgement.
+    pub(super) connection_error: Option<ConnectionError>,
+    /// The highest acknowledged records, also of earlier producers.
+    pub(super) acked: AckedOffsets,
+    /// The confirmed state at the first connection error since the last loss check.
+    pub(super) interrupted: Option<ConfirmedState>,
+    /// An acknowledgement that shows that a log became shorter.
+    pub(super) regression: Option<OffsetRegression>,
+    /// All reports counted: tells whether a poll handled one.
     pub(super) events: u64,
 }
 
-/// A message that failed for good.
+/// A permanent failure of a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failure {
-    /// Why.
+    /// The cause.
     pub(super) code: RDKafkaErrorCode,
-    /// The lowest record whose message failed for that reason.
+    /// The lowest record whose message failed with this cause.
     pub(super) lowest: Option<Sequence>,
-    /// Whether it was one to the topic of meters.
-    pub(super) is_of_meters: bool,
+    /// Whether the message was for the topic of meters.
+    pub(super) is_meters_topic: bool,
 }
 
 impl Failure {
-    /// Whether it says only that something else failed.
+    /// Whether it only follows from another failure.
     pub(super) fn is_consequence(&self) -> bool {
         is_consequence(self.code)
     }
 }
 
-/// Errors of connections, not (yet) of messages.
+/// Connection errors; no message has failed yet.
 #[derive(Debug, Clone)]
-pub(super) struct Suspicion {
-    /// When the first came.
+pub(super) struct ConnectionError {
+    /// The time of the first error.
     pub(super) since: Instant,
-    /// The most telling one.
+    /// The most specific error.
     pub(super) code: RDKafkaErrorCode,
-    /// What the library says about it.
+    /// The library's message.
     pub(super) reason: String,
 }
 
-/// The library's way to us.
+/// The callbacks for the library.
 #[derive(Debug)]
 pub(super) struct Context {
     clock: Clock,
-    /// The topic of readings: the tops are its own.
+    /// The topic of readings, whose acknowledged offsets are noted.
     topic: String,
     reports: Mutex<Reports>,
 }
 
 impl Context {
-    /// Nothing reported yet.
+    /// A context without reports.
     pub(super) fn new(clock: Clock, topic: &str, next: Sequence) -> Self {
         let in_flight = InFlight::from(next);
         let reports = Reports {
             in_flight,
             acknowledged: 0,
             failure: None,
-            suspicion: None,
-            tops: Tops::default(),
+            connection_error: None,
+            acked: AckedOffsets::default(),
             interrupted: None,
-            went_back: None,
+            regression: None,
             events: 0,
         };
         Self { clock, topic: topic.to_owned(), reports: Mutex::new(reports) }
     }
 
-    /// What was reported.
+    /// The reports so far.
     pub(super) fn reports(&self) -> MutexGuard<'_, Reports> {
         self.reports.lock()
     }
@@ -109,13 +108,13 @@ impl ProducerContext for Context {
                 let bytes = message.payload_len() + message.key_len();
                 reports.in_flight.acknowledged(ticket, bytes);
                 reports.acknowledged += 1;
-                reports.suspicion = None;
+                reports.connection_error = None;
                 if message.topic() != self.topic {
                     return;
                 }
                 let value = message.payload().unwrap_or_default();
-                if let Err(went_back) = reports.tops.note(message.partition(), message.offset(), value) {
-                    reports.went_back.get_or_insert(went_back);
+                if let Err(regression) = reports.acked.note(message.partition(), message.offset(), value) {
+                    reports.regression.get_or_insert(regression);
                 }
             }
             Err((error, message)) => {
@@ -127,17 +126,17 @@ impl ProducerContext for Context {
 }
 
 impl Reports {
-    /// What is confirmed now.
-    pub(super) fn confirmed(&self) -> State {
-        State { next: self.in_flight.next_unsafe(), tops: self.tops.clone() }
+    /// The confirmed state now.
+    pub(super) fn confirmed(&self) -> ConfirmedState {
+        ConfirmedState { next: self.in_flight.next_unsafe(), acked: self.acked.clone() }
     }
 
-    /// Keeps the cause, whichever order it and its consequences come in.
-    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode, is_of_meters: bool) {
+    /// Notes a failure; the cause replaces its consequences, in any order of arrival.
+    fn failed(&mut self, ticket: Ticket, code: RDKafkaErrorCode, is_meters_topic: bool) {
         let sequence = self.in_flight.sequence(ticket);
-        let failure = self.failure.get_or_insert(Failure { code, lowest: None, is_of_meters });
+        let failure = self.failure.get_or_insert(Failure { code, lowest: None, is_meters_topic });
         if failure.is_consequence() && !is_consequence(code) {
-            *failure = Failure { code, lowest: None, is_of_meters };
+            *failure = Failure { code, lowest: None, is_meters_topic };
         }
         if failure.code == code {
             failure.lowest = lower(failure.lowest, sequence);
@@ -160,7 +159,7 @@ fn is_consequence(code: RDKafkaErrorCode) -> bool {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.reports().events += 1;
-        // The sink's own state says it once; these lines repeat with every attempt.
+        // These lines repeat with every attempt; the sink's state is logged once.
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(target: "librdkafka", facility, "{message}");
@@ -185,16 +184,17 @@ impl ClientContext for Context {
         if reports.interrupted.is_none() {
             reports.interrupted = Some(reports.confirmed());
         }
-        let suspicion = reports.suspicion.get_or_insert_with(|| Suspicion { since, code, reason: reason.to_owned() });
-        if tells_more(code, suspicion.code) {
-            suspicion.code = code;
-            reason.clone_into(&mut suspicion.reason);
+        let connection_error =
+            reports.connection_error.get_or_insert_with(|| ConnectionError { since, code, reason: reason.to_owned() });
+        if is_as_specific(code, connection_error.code) {
+            connection_error.code = code;
+            reason.clone_into(&mut connection_error.reason);
         }
     }
 }
 
-/// That no broker can be reached says less than why.
-fn tells_more(code: RDKafkaErrorCode, than: RDKafkaErrorCode) -> bool {
+/// Whether a code is at least as specific as another; "no broker reachable" is the least.
+fn is_as_specific(code: RDKafkaErrorCode, than: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, Authentication, BrokerTransportFailure, Fatal, Resolve, SSL};
     let rank = |code| match code {
         Fatal => 4,

@@ -1,8 +1,8 @@
-//! The sink itself: what the pump sees.
+//! The sink itself: its implementation of [`Sink`].
 
 use super::config::Config;
-use super::confirmed::Confirmed;
-use super::connection::{self, Connection, To};
+use super::confirmed::ConfirmedStates;
+use super::connection::{self, Connection, Target};
 use super::context::{Failure, Reports};
 use super::encode::Encoder;
 use super::fault;
@@ -17,73 +17,80 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
 
-/// How soon acknowledgements are looked for while something is in flight.
+/// Interval between polls while messages are in flight.
 const POLL_EVERY: Duration = Duration::from_millis(10);
-/// How soon errors are looked for while nothing is.
+/// Interval between polls for errors while none are.
 const IDLE_POLL_EVERY: Duration = Duration::from_secs(1);
-/// How long a broker may be away before the sink says so: a restart of one takes
-/// less, and the client bridges it without a repeat.
-const SUSPICION_MAX: Duration = Duration::from_secs(3);
+/// How long brokers may be unreachable before the sink reports it. A broker's restart
+/// takes less, and the client bridges it without repeats.
+const UNREACHABLE_MAX: Duration = Duration::from_secs(3);
 /// How long the oldest record may make no progress while brokers answer.
 const STALL_MAX: Duration = Duration::from_secs(20);
 /// How long one draining `settle` waits for acknowledgements.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often the brokers are asked, while all goes well again, what they still have.
-const ASK_EVERY: Duration = Duration::from_secs(5);
-/// Records in flight at most until those are past that failed before: bounds what
-/// is repeated with every attempt while the topic refuses one of them.
-const CAREFUL_RECORDS_MAX: usize = 64;
+/// Interval between loss checks after an interruption.
+const RECHECK_EVERY: Duration = Duration::from_secs(5);
+/// Records in flight at most until the failed ones are acknowledged. It bounds the
+/// repeats of every attempt while the topic refuses one of them.
+const THROTTLED_RECORDS_MAX: usize = 64;
 
 /// The Kafka sink.
 #[derive(Debug)]
 pub struct Kafka {
     config: Config,
-    /// The same of the topic of meters, where there is one.
+    /// The configuration for the topic of meters, if there is one.
     meters_config: Option<Config>,
     clock: Clock,
     encoder: Encoder,
     connection: Option<Connection>,
-    confirmed: Confirmed,
-    /// When the brokers were last asked, under way, what they still have.
-    asked: Option<Instant>,
-    /// The oldest unsafe record and since when it is that.
+    confirmed: ConfirmedStates,
+    /// The last loss check while the producer runs.
+    rechecked: Option<Instant>,
+    /// The oldest unsafe record, and the time it became the oldest.
     front: (Sequence, Instant),
-    /// The highest record taken when a message failed for good.
-    careful_until: Option<Sequence>,
-    meters: Meters,
+    /// The highest record taken at the last permanent failure.
+    throttled_until: Option<Sequence>,
+    counts: Counts,
 }
 
 impl Kafka {
-    /// A sink that connects with its first `rewind`. What it has confirmed is kept
-    /// beside the journal's cursor of that name.
+    /// A sink that connects with its first `rewind`. Its checkpoints are in the journal
+    /// under `name`.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// When the checkpoints cannot be read.
     pub fn new(name: &str, config: &Config, clock: Clock, journal: &Journal) -> Result<Self, CursorError> {
         Ok(Self {
-            confirmed: Confirmed::read(journal.clone(), name)?,
-            asked: None,
+            confirmed: ConfirmedStates::read(journal.clone(), name)?,
+            rechecked: None,
             front: (Sequence::FIRST, clock.monotonic()),
             config: config.clone(),
             meters_config: config.of_meters(),
             clock,
             encoder: Encoder::default(),
             connection: None,
-            careful_until: None,
-            meters: Meters::new(name),
+            throttled_until: None,
+            counts: Counts::new(name),
         })
     }
 
-    fn topic(&self, to: To) -> &str {
-        let of_meters = self.meters_config.as_ref().filter(|_| to == To::Meters);
+    fn topic(&self, target: Target) -> &str {
+        let of_meters = self.meters_config.as_ref().filter(|_| target == Target::Meters);
         &of_meters.unwrap_or(&self.config).topic
     }
 
-    /// Hands one message to the client; waits for room where there is none.
-    fn send(&mut self, to: To, key: &str, value: &[u8], received: UnixNanos, ticket: Ticket) -> Result<(), SinkError> {
+    /// Hands one message to the client; waits while the queue is full.
+    fn send(
+        &mut self,
+        target: Target,
+        key: &str,
+        value: &[u8],
+        received: UnixNanos,
+        ticket: Ticket,
+    ) -> Result<(), SinkError> {
         loop {
             let Some(connection) = &self.connection else { return Err(not_connected()) };
-            let record = BaseRecord::with_opaque_to(self.topic(to), ticket)
+            let record = BaseRecord::with_opaque_to(self.topic(target), ticket)
                 .key(key)
                 .payload(value)
                 .timestamp(received.0.div_euclid(1_000_000));
@@ -91,117 +98,124 @@ impl Kafka {
                 Ok(()) => {
                     let bytes = key.len() + value.len();
                     connection.producer.context().reports().in_flight.sent(ticket, bytes);
-                    self.meters.bytes.increment(bytes as u64);
-                    return self.open_partition(to, key);
+                    self.counts.bytes.increment(bytes as u64);
+                    return self.await_first_ack(target, key);
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     connection.producer.poll(POLL_EVERY);
-                    self.look()?;
+                    self.check_reports()?;
                 }
                 Err((error, _)) => {
-                    return Err(self.end(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+                    return Err(self.end_producer(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
                 }
             }
         }
     }
 
-    /// Where the message that was just sent is the producer's first on its partition,
-    /// waits until it is acknowledged.
-    fn open_partition(&mut self, to: To, key: &str) -> Result<(), SinkError> {
+    /// Waits for the acknowledgement if the last message was the producer's first on its
+    /// partition.
+    fn await_first_ack(&mut self, target: Target, key: &str) -> Result<(), SinkError> {
         let now = self.clock.monotonic();
-        let opened = self.connection.as_mut().and_then(|connection| connection.opened(to));
-        if !opened.is_some_and(|opened| opened.lacks(key, now)) {
+        let acked_partitions = self.connection.as_mut().and_then(|connection| connection.acked_partitions(target));
+        if !acked_partitions.is_some_and(|acked_partitions| acked_partitions.needs_first_ack(key, now)) {
             return Ok(());
         }
         while let Some(connection) = &mut self.connection {
             if connection.producer.context().reports().in_flight.messages() == 0 {
-                if let Some(opened) = connection.opened(to) {
-                    opened.add(key);
+                if let Some(acked_partitions) = connection.acked_partitions(target) {
+                    acked_partitions.add(key);
                 }
                 return Ok(());
             }
             connection.producer.flush(POLL_EVERY).ok();
             connection.serve();
-            self.look()?;
+            self.check_reports()?;
         }
         Err(not_connected())
     }
 
-    /// Takes note of what was reported, and says whether it can go on.
-    fn look(&mut self) -> Result<(), SinkError> {
+    /// Handles the client's reports.
+    ///
+    /// # Errors
+    /// When delivery cannot continue.
+    fn check_reports(&mut self) -> Result<(), SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let now = self.clock.monotonic();
         let context = connection.producer.context();
         let mut reports = context.reports();
-        self.meters.count(&mut reports);
-        let suspicion = reports.suspicion.as_ref();
-        let is_fatal = suspicion.is_some_and(|suspicion| suspicion.code == RDKafkaErrorCode::Fatal);
-        let is_suspected = suspicion.is_some_and(|suspicion| now - suspicion.since > SUSPICION_MAX);
+        self.counts.count(&mut reports);
+        let connection_error = reports.connection_error.as_ref();
+        let is_fatal =
+            connection_error.is_some_and(|connection_error| connection_error.code == RDKafkaErrorCode::Fatal);
+        let is_unreachable =
+            connection_error.is_some_and(|connection_error| now - connection_error.since > UNREACHABLE_MAX);
         let has_failed = reports.failure.is_some();
-        let went_back = reports.went_back;
+        let regression = reports.regression;
         let front = reports.in_flight.next_unsafe();
         if front != self.front.0 || reports.in_flight.records() == 0 {
             self.front = (front, now);
         }
         drop(reports);
-        if let Some(went_back) = went_back {
-            self.end(RDKafkaErrorCode::PurgeQueue);
-            return Err(fault::of_going_back(&self.config, went_back));
+        if let Some(regression) = regression {
+            self.end_producer(RDKafkaErrorCode::PurgeQueue);
+            return Err(fault::of_offset_regression(&self.config, regression));
         }
         if has_failed || is_fatal {
-            return Err(self.end(RDKafkaErrorCode::Fatal));
+            return Err(self.end_producer(RDKafkaErrorCode::Fatal));
         }
-        if is_suspected {
-            connection::look(&connection.producer, &self.config)?;
-            context.reports().suspicion = None;
+        if is_unreachable {
+            connection::writable_partitions(&connection.producer, &self.config)?;
+            context.reports().connection_error = None;
         }
         if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
     }
 
-    /// Ends the producer's work after a failure for good and says why. The cause may
-    /// be reported after its consequences, so everything is heard first.
-    fn end(&mut self, code: RDKafkaErrorCode) -> SinkError {
+    /// Ends the producer after a permanent failure and returns the cause. The cause may be
+    /// reported after its consequences, so all reports are handled first.
+    fn end_producer(&mut self, code: RDKafkaErrorCode) -> SinkError {
         let Some(connection) = &self.connection else { return not_connected() };
         let producer = &connection.producer;
         producer.purge(PurgeConfig::default().queue().inflight());
         producer.flush(FLUSH_TIMEOUT).ok();
         connection.serve();
         let mut reports = producer.context().reports();
-        self.meters.count(&mut reports);
-        self.careful_until = self.careful_until.max(Some(reports.in_flight.next()));
+        self.counts.count(&mut reports);
+        self.throttled_until = self.throttled_until.max(Some(reports.in_flight.next()));
         let fatal =
-            || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None, is_of_meters: false });
+            || producer.client().fatal_error().map(|(code, _)| Failure { code, lowest: None, is_meters_topic: false });
         let failure = match reports.failure {
             Some(failure) if !failure.is_consequence() => failure,
-            other => fatal().or(other).unwrap_or(Failure { code, lowest: None, is_of_meters: false }),
+            other => fatal().or(other).unwrap_or(Failure { code, lowest: None, is_meters_topic: false }),
         };
-        match self.meters_config.as_ref().filter(|_| failure.is_of_meters) {
+        match self.meters_config.as_ref().filter(|_| failure.is_meters_topic) {
             Some(of_meters) => fault::of_delivery(&failure, of_meters, None),
             None => fault::of_delivery(&failure, &self.config, connection.topic_bytes_max),
         }
     }
 
-    /// Makes a checkpoint where one is due. After an interruption the brokers are asked
-    /// first whether they still have what was confirmed before it: another checkpoint
-    /// would hide that.
-    fn confirm(&mut self, is_ending: bool) -> Result<(), SinkError> {
+    /// Makes a checkpoint if one is due. After an interruption a loss check comes first: a
+    /// new checkpoint would hide a loss.
+    fn checkpoint_if_due(&mut self, is_ending: bool) -> Result<(), SinkError> {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let now = self.clock.now();
         let reports = connection.producer.context().reports();
         let is_ending = is_ending && reports.in_flight.records() == 0;
-        if reports.suspicion.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending) {
+        if reports.connection_error.is_some() || !self.confirmed.is_due(reports.in_flight.next_unsafe(), now, is_ending)
+        {
             return Ok(());
         }
         let (state, interrupted) = (reports.confirmed(), reports.interrupted.clone());
         drop(reports);
         if let Some(before) = interrupted {
-            if self.asked.is_some_and(|asked| self.clock.elapsed(asked) < ASK_EVERY) {
+            if self.rechecked.is_some_and(|at| self.clock.elapsed(at) < RECHECK_EVERY) {
                 return Ok(());
             }
-            self.asked = Some(self.clock.monotonic());
+            self.rechecked = Some(self.clock.monotonic());
             match self.confirmed.lost_since(&before, &self.config, &self.clock) {
                 Ok(None) => connection.producer.context().reports().interrupted = None,
-                Ok(Some(why)) => return Err(SinkError::waiting(format!("{why}; what it still has is compared"))),
+                Ok(Some(why)) => {
+                    return Err(SinkError::waiting(format!("{why}; comparing the topic with the checkpoints")));
+                }
                 Err(error) => {
                     tracing::debug!(%error, "no checkpoint yet");
                     return Ok(());
@@ -212,7 +226,7 @@ impl Kafka {
         Ok(())
     }
 
-    /// The record that was opened last is with the client as a whole.
+    /// Notes that the client has all messages of the last record.
     fn close(&self) {
         if let Some(connection) = &self.connection {
             connection.producer.context().reports().in_flight.close();
@@ -223,20 +237,20 @@ impl Kafka {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let reports = connection.producer.context().reports();
         let next_unsafe = reports.in_flight.next_unsafe();
-        if self.careful_until.is_some_and(|until| next_unsafe > until) {
-            self.careful_until = None;
+        if self.throttled_until.is_some_and(|until| next_unsafe > until) {
+            self.throttled_until = None;
         }
         let every = if reports.in_flight.records() == 0 { IDLE_POLL_EVERY } else { POLL_EVERY };
         Ok(Progress::new(next_unsafe, Some(self.clock.monotonic() + every)))
     }
 
-    /// Whether so much is in flight that the pump should not read on. A quarter of
-    /// the client's queue is left for the readings of one more record.
+    /// Whether the pump should read no further. A quarter of the client's queue is reserved
+    /// for the readings of one more record.
     fn has_no_room(&self, reports: &Reports) -> bool {
         let in_flight = &reports.in_flight;
         let (messages_max, bytes_max) = (self.config.queue_messages(), self.config.queue_bytes());
-        let records_max = match self.careful_until {
-            Some(_) => CAREFUL_RECORDS_MAX,
+        let records_max = match self.throttled_until {
+            Some(_) => THROTTLED_RECORDS_MAX,
             None => usize::try_from(messages_max).unwrap_or(usize::MAX),
         };
         in_flight.records() >= records_max
@@ -254,13 +268,13 @@ impl Sink for Kafka {
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
         let received = delivery.record.header.received;
-        // Out of `self`, so that its bytes may be borrowed while `self` sends them.
+        // Taken out of `self`, so that its bytes can be borrowed while `self` sends them.
         let mut encoder = std::mem::take(&mut self.encoder);
         encoder.begin(&delivery.record, delivery.source);
         let mut key = uuid::Uuid::encode_buffer();
         let sent = delivery.readings().try_fold(0, |readings, reading| {
             let key = reading.meter.uuid().hyphenated().encode_lower(&mut key);
-            encoder.parts(&reading, |value| self.send(To::Readings, key, value, received, ticket))?;
+            encoder.parts(&reading, |value| self.send(Target::Readings, key, value, received, ticket))?;
             Ok(readings + 1)
         });
         self.encoder = encoder;
@@ -272,11 +286,11 @@ impl Sink for Kafka {
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
         let Some(config) = &self.meters_config else { return Ok(false) };
         let Some(connection) = &mut self.connection else { return Err(not_connected()) };
-        connection.look_at_meters(config, self.clock.monotonic())?;
+        connection.check_meters_topic(config, self.clock.monotonic())?;
         let ticket = connection.producer.context().reports().in_flight.open(delivery.record.sequence);
         for version in delivery.versions() {
             let value = version.to_message().encode_to_vec();
-            self.send(To::Meters, &version.meter.to_string(), &value, delivery.record.header.received, ticket)?;
+            self.send(Target::Meters, &version.meter.to_string(), &value, delivery.record.header.received, ticket)?;
         }
         self.close();
         Ok(true)
@@ -290,32 +304,32 @@ impl Sink for Kafka {
         let is_full = self.is_full();
         let Some(connection) = &self.connection else { return Err(not_connected()) };
         if drain {
-            // What is not acknowledged by then, the progress says.
+            // A timeout is no error: the progress shows the missing acknowledgements.
             connection.producer.flush(FLUSH_TIMEOUT).ok();
         } else if is_full {
             connection.producer.poll(POLL_EVERY);
         }
         connection.serve();
-        self.look()?;
-        self.confirm(drain)?;
+        self.check_reports()?;
+        self.checkpoint_if_due(drain)?;
         self.progress()
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        // The old producer ends, and gives up what it holds, before the new one begins.
+        // The old producer ends and drops its queue before the new one starts.
         if let Some(ended) = self.connection.take() {
             let mut reports = ended.producer.context().reports();
             let before = reports.interrupted.take();
             self.confirmed.remember(before.into_iter().chain([reports.confirmed()]));
         }
-        self.meters.in_flight.set(0.0);
+        self.counts.in_flight.set(0.0);
         let connection = Connection::open(&self.config, &self.clock, position.next)?;
-        connection.producer.context().reports().tops =
+        connection.producer.context().reports().acked =
             self.confirmed.recover(position.next, &self.config, &self.clock)?;
         self.connection = Some(connection);
         if position.next < self.front.0 {
-            // Not after a failure: the topic lost something, or somebody replays.
-            self.careful_until = None;
+            // A loss or a replay, not a failure.
+            self.throttled_until = None;
         }
         self.front = (position.next, self.clock.monotonic());
         Ok(())
@@ -328,13 +342,13 @@ fn not_connected() -> SinkError {
 
 /// The sink's metrics.
 #[derive(Debug)]
-struct Meters {
+struct Counts {
     rows: Counter,
     bytes: Counter,
     in_flight: Gauge,
 }
 
-impl Meters {
+impl Counts {
     fn new(sink: &str) -> Self {
         let labels = [("sink", sink.to_owned())];
         Self {

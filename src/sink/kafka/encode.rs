@@ -1,7 +1,7 @@
-//! Readings as the values of Kafka records.
+//! Encodes readings as the values of Kafka records.
 //!
-//! Invariant: nothing is allocated for a sample once the largest reading so far
-//! has been seen; the message, its values and the buffer are used again.
+//! Invariant: samples allocate nothing once the largest reading has been seen; the
+//! message, its values and the buffer are reused.
 
 use crate::journal::Record;
 use crate::proto::v1;
@@ -14,10 +14,10 @@ use prost::Message as _;
 /// Part of the contract: a repeat must cut at the same places.
 pub(super) const PART_VALUES_MAX: usize = 47_000;
 
-/// Values kept for the next reading; more are given back to the system.
+/// Values kept for the next reading; more are freed.
 const SPARE_VALUES_MAX: usize = 1_024;
 
-/// Encodes readings, one record of the journal after the other.
+/// An encoder of readings, one journal record after the other.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     message: v1::Reading,
@@ -26,7 +26,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// The readings that follow are of this record.
+    /// Starts a record: the following readings belong to it.
     pub(super) fn begin(&mut self, record: &Record<'_>, source: &str) {
         let message = &mut self.message;
         replace(&mut message.journal, record.journal.0.as_bytes());
@@ -37,8 +37,8 @@ impl Encoder {
         message.decode_revision = u32::from(decode_revision());
     }
 
-    /// Hands the encoded parts of a reading to `send`: nearly always one, none where
-    /// no value can be delivered.
+    /// Passes the encoded parts of a reading to `send`: nearly always one, none without a
+    /// deliverable value.
     pub(super) fn parts<E>(
         &mut self,
         reading: &Judged<'_>,

@@ -1,17 +1,17 @@
-//! What an error means, and what to do about it: the only place that decides
-//! between waiting and asking for somebody.
+//! Turns Kafka errors into sink errors with a remedy. The only place that decides between
+//! waiting and blocking.
 //!
-//! Invariant: no sentence holds a secret. The library's own messages are shown
-//! only where they cannot hold a configured value.
+//! Invariant: no sentence holds a secret. The library's own messages are shown only where
+//! they cannot hold a configured value.
 
+use super::acked_offsets::OffsetRegression;
 use super::config::{Config, MESSAGE_BYTES_MAX};
-use super::context::{Failure, Suspicion};
-use super::tops::WentBack;
+use super::context::{ConnectionError, Failure};
 use crate::deliver::SinkError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
 
-/// A message that failed for good.
+/// A permanent failure of a message.
 pub(super) fn of_delivery(failure: &Failure, config: &Config, topic_bytes_max: Option<u32>) -> SinkError {
     use RDKafkaErrorCode::{InvalidTimestamp, MessageSizeTooLarge, PurgeInflight, PurgeQueue};
     let topic = &config.topic;
@@ -20,14 +20,14 @@ pub(super) fn of_delivery(failure: &Failure, config: &Config, topic_bytes_max: O
     match failure.code {
         MessageSizeTooLarge => too_large(topic, &from, topic_bytes_max),
         InvalidTimestamp => SinkError::blocked(format!(
-            "topic {topic} refuses the records' timestamps{from}, so it was not made as meterline \
-             needs it; run `meterline migrate`"
+            "topic {topic} refuses the records' timestamps{from}, so its settings are not the \
+             required ones; run `meterline migrate`"
         )),
         PurgeQueue | PurgeInflight => {
-            SinkError::waiting(format!("the Kafka client gave up messages to topic {topic}{from}; they are sent again"))
+            SinkError::waiting(format!("the Kafka client dropped messages to topic {topic}{from}; they are sent again"))
         }
         code => of_topic(code, config).unwrap_or_else(|| {
-            SinkError::waiting(format!("topic {topic} did not take a message{from}: {code}; it is sent again"))
+            SinkError::waiting(format!("topic {topic} refused a message{from}: {code}; it is sent again"))
         }),
     }
 }
@@ -38,25 +38,25 @@ fn too_large(topic: &str, from: &str, topic_bytes_max: Option<u32>) -> SinkError
         |bytes| format!("now {bytes} bytes"),
     );
     SinkError::blocked(format!(
-        "topic {topic} refuses a reading for its size{from}: raise the topic's max.message.bytes, {limit}, \
-         to {MESSAGE_BYTES_MAX} or more; nothing is skipped meanwhile"
+        "topic {topic} refuses a reading because of its size{from}: raise the topic's max.message.bytes, {limit}, \
+         to {MESSAGE_BYTES_MAX} or more; nothing is skipped"
     ))
 }
 
-/// The topic is not there.
+/// The topic does not exist.
 pub(super) fn of_missing_topic(config: &Config) -> SinkError {
     SinkError::blocked(format!(
-        "topic {} does not exist on {}; run `meterline migrate`, which makes it as it is needed",
+        "topic {} does not exist on {}; run `meterline migrate` to create it",
         config.topic, config.brokers
     ))
 }
 
-/// What the brokers say of the topic instead of its partitions.
+/// The brokers report an error instead of the topic's partitions.
 pub(super) fn of_topic_state(code: RDKafkaErrorCode, config: &Config) -> SinkError {
     of_topic(code, config).unwrap_or_else(|| SinkError::waiting(format!("topic {} is not ready: {code}", config.topic)))
 }
 
-/// Errors that somebody has to mend, whoever reports them; `None` for any other.
+/// Errors that the operator must fix; `None` for any other.
 pub(super) fn of_topic(code: RDKafkaErrorCode, config: &Config) -> Option<SinkError> {
     use RDKafkaErrorCode::{
         ClusterAuthorizationFailed, InvalidRecord, InvalidTopic, PolicyViolation, TopicAuthorizationFailed,
@@ -65,38 +65,38 @@ pub(super) fn of_topic(code: RDKafkaErrorCode, config: &Config) -> Option<SinkEr
     let Config { topic, brokers, .. } = config;
     Some(SinkError::blocked(match code {
         UnknownTopic | UnknownTopicOrPartition | UnknownPartition => return Some(of_missing_topic(config)),
-        InvalidTopic => format!("{topic} is no valid topic name for {brokers}; correct `topic` of the Kafka sink"),
+        InvalidTopic => format!("{topic} is not a valid topic name for {brokers}; correct `topic` of the Kafka sink"),
         TopicAuthorizationFailed => {
             format!("this user may not write to topic {topic} on {brokers}; grant Write and Describe on the topic")
         }
         ClusterAuthorizationFailed => {
-            // What a broker says to a user who may write to no topic at all.
+            // The brokers' answer to a user without Write on any topic.
             format!(
                 "this user may not write to topic {topic} on {brokers}; grant Write on the topic (and to brokers older \
                  than 2.8 IdempotentWrite on the cluster)"
             )
         }
         UnsupportedCompressionType => format!(
-            "topic {topic} does not take {} compression; choose another `compression` of the Kafka sink",
+            "topic {topic} does not accept {} compression; choose another `compression` of the Kafka sink",
             config.compression.name()
         ),
         InvalidRecord => format!(
-            "topic {topic} refuses the records themselves: is its cleanup.policy or a schema check in the way? \
-             `meterline check` compares its settings"
+            "topic {topic} refuses the records as invalid: check its cleanup.policy and schema validation; \
+             `meterline check --connect` compares its settings"
         ),
         PolicyViolation => {
-            format!("a policy of the brokers {brokers} forbids writing to topic {topic}; ask who runs them")
+            format!("a policy of the brokers {brokers} forbids writing to topic {topic}; ask their administrator")
         }
         _ => return None,
     }))
 }
 
-/// No broker can be used.
-pub(super) fn of_connection(suspicion: Option<&Suspicion>, config: &Config) -> SinkError {
+/// No broker is usable.
+pub(super) fn of_connection(connection_error: Option<&ConnectionError>, config: &Config) -> SinkError {
     let brokers = &config.brokers;
-    let Some(Suspicion { code, reason, .. }) = suspicion else {
+    let Some(ConnectionError { code, reason, .. }) = connection_error else {
         return SinkError::waiting(format!(
-            "no Kafka broker at {brokers} answers; is it running and reachable from here?"
+            "no Kafka broker at {brokers} answers; check that it is running and reachable from here"
         ));
     };
     match code {
@@ -113,66 +113,66 @@ pub(super) fn of_connection(suspicion: Option<&Suspicion>, config: &Config) -> S
     }
 }
 
-/// The lowest record makes no progress although somebody answers.
+/// The lowest record makes no progress although brokers answer.
 pub(super) fn of_stall(config: &Config, after: Duration) -> SinkError {
     SinkError::waiting(format!(
-        "topic {} acknowledged nothing of the oldest record for {} s; has every partition a leader and enough \
-         replicas in sync?",
+        "topic {} has not acknowledged the oldest record for {} s; check that every partition has a leader and \
+         enough replicas in sync",
         config.topic,
         after.as_secs()
     ))
 }
 
-/// What was acknowledged cannot be looked at again.
-pub(super) fn of_look(config: &Config, code: RDKafkaErrorCode) -> SinkError {
+/// The brokers fail a read-back.
+pub(super) fn of_read_back(config: &Config, code: RDKafkaErrorCode) -> SinkError {
     SinkError::waiting(format!(
-        "the brokers at {} do not say what topic {} holds ({code}), so it is not known yet whether it still has what \
-         it acknowledged",
+        "the brokers at {} do not return the content of topic {} ({code}), so it is not known yet whether it lost \
+         acknowledged records",
         config.brokers, config.topic
     ))
 }
 
-/// A record that is there does not come.
-pub(super) fn of_silence(config: &Config, partition: i32, offset: i64, after: Duration) -> SinkError {
+/// A read-back of an existing record times out.
+pub(super) fn of_read_back_timeout(config: &Config, partition: i32, offset: i64, after: Duration) -> SinkError {
     SinkError::waiting(format!(
-        "topic {} did not give back the record at offset {offset} of partition {partition} within {} s, so it is not \
-         known yet whether it still has what it acknowledged; may this client fetch from {}?",
+        "topic {} did not return the record at offset {offset} of partition {partition} within {} s, so it is not \
+         known yet whether it lost acknowledged records; check that this client may fetch from {}",
         config.topic,
         after.as_secs(),
         config.brokers
     ))
 }
 
-/// A log became shorter under a running producer.
-pub(super) fn of_going_back(config: &Config, went_back: WentBack) -> SinkError {
-    let WentBack { partition, offset, top } = went_back;
+/// A partition's log became shorter under a running producer.
+pub(super) fn of_offset_regression(config: &Config, regression: OffsetRegression) -> SinkError {
+    let OffsetRegression { partition, offset, highest } = regression;
     SinkError::waiting(format!(
-        "partition {partition} of topic {} acknowledged offset {offset} after offset {top}: the topic was made again, \
-         or its log was put back; what it still has is compared",
+        "partition {partition} of topic {} acknowledged offset {offset} after offset {highest}: the topic was recreated \
+         or its log restored; comparing the topic with the checkpoints",
         config.topic
     ))
 }
 
-/// A partition cannot be written to now.
+/// A partition is not writable now.
 pub(super) fn of_leader(config: &Config, partition: i32) -> SinkError {
     SinkError::waiting(format!(
-        "partition {partition} of topic {} has no leader; is the broker that holds it running?",
+        "partition {partition} of topic {} has no leader; check that its brokers are running",
         config.topic
     ))
 }
 
-/// The library refuses to make a client: always the configuration.
+/// The library refuses to create a client: always a wrong setting.
 pub(super) fn of_client(error: &KafkaError) -> SinkError {
     SinkError::blocked(match error {
         KafkaError::ClientConfig(_, reason, key, _) if !key.contains("password") => {
             format!("the Kafka sink's settings are not usable: {reason} ({key})")
         }
-        KafkaError::ClientConfig(_, _, key, _) => format!("the Kafka client does not take the value of {key}"),
+        KafkaError::ClientConfig(_, _, key, _) => format!("the Kafka client does not accept the value of {key}"),
         KafkaError::ClientCreation(reason) => format!("the Kafka sink's settings are not usable: {reason}"),
         KafkaError::Nul(_) => "a setting of the Kafka sink holds a zero byte; remove it".to_owned(),
         other => match other.rdkafka_error_code() {
-            Some(code) => format!("no Kafka client can be made: {code}"),
-            None => "no Kafka client can be made".to_owned(),
+            Some(code) => format!("the Kafka client cannot be created: {code}"),
+            None => "the Kafka client cannot be created".to_owned(),
         },
     })
 }

@@ -1,10 +1,10 @@
-//! Which journal records are not yet whole on the broker.
+//! The journal records that the broker has not wholly acknowledged.
 //!
-//! A ring with one slot a record, in journal order, each with the number of its
-//! messages that are not acknowledged. Records are acknowledged in any order; the
-//! lowest unfinished one is the front. Invariants: neither the front slot nor a
-//! record without messages is ever a finished slot that stays. Finished records
-//! behind a stuck one do stay, so the sink bounds [`InFlight::records`].
+//! A queue with one slot per record, in journal order, each with its number of
+//! unacknowledged messages. Records are acknowledged in any order; the lowest unfinished
+//! one is the front. Invariant: a finished front slot and a record without messages are
+//! removed at once. Finished records behind a stuck one stay, so the sink bounds
+//! [`InFlight::records`].
 
 use crate::journal::Sequence;
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 /// A record's slot, as a message carries it to its acknowledgement.
 pub(super) type Ticket = usize;
 
-/// Records on their way, in journal order.
+/// The records in flight, in journal order.
 #[derive(Debug)]
 pub(super) struct InFlight {
     slots: VecDeque<Slot>,
@@ -31,18 +31,18 @@ struct Slot {
 }
 
 impl InFlight {
-    /// Nothing on its way; the next record taken is `next` or a later one.
+    /// Nothing in flight; the next record taken is `next` or a later one.
     pub(super) fn from(next: Sequence) -> Self {
         Self { slots: VecDeque::new(), front: 0, next, messages: 0, bytes: 0 }
     }
 
-    /// A slot for a record, held open until [`InFlight::close`].
+    /// Adds a slot for a record, held open until [`InFlight::close`].
     pub(super) fn open(&mut self, sequence: Sequence) -> Ticket {
         self.slots.push_back(Slot { sequence, outstanding: 1 });
         self.front.wrapping_add(self.slots.len() - 1)
     }
 
-    /// A message of the record was given to the client.
+    /// Notes that the client got a message of the record.
     pub(super) fn sent(&mut self, ticket: Ticket, bytes: usize) {
         if let Some(slot) = self.slot(ticket) {
             slot.outstanding += 1;
@@ -51,14 +51,14 @@ impl InFlight {
         }
     }
 
-    /// The broker has a message of the record.
+    /// Notes the acknowledgement of a message of the record.
     pub(super) fn acknowledged(&mut self, ticket: Ticket, bytes: usize) {
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes as u64);
         self.release(ticket);
     }
 
-    /// All messages of the record that was opened last were given to the client.
+    /// Notes that the client got all messages of the last record.
     pub(super) fn close(&mut self) {
         let Some(slot) = self.slots.back_mut() else { return };
         self.next = slot.sequence.next();
@@ -68,12 +68,12 @@ impl InFlight {
         }
     }
 
-    /// The lowest record that is not whole on the broker.
+    /// The lowest record that is not wholly acknowledged.
     pub(super) fn next_unsafe(&self) -> Sequence {
         self.slots.front().map_or(self.next, |slot| slot.sequence)
     }
 
-    /// The record after the last one taken whole.
+    /// The record after the last one that was wholly sent.
     pub(super) fn next(&self) -> Sequence {
         self.next
     }
@@ -88,12 +88,12 @@ impl InFlight {
         self.slots.len()
     }
 
-    /// Messages without an acknowledgement.
+    /// Unacknowledged messages.
     pub(super) fn messages(&self) -> u32 {
         self.messages
     }
 
-    /// Keys and values of the messages without an acknowledgement.
+    /// Bytes of the keys and values of the unacknowledged messages.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -1,8 +1,8 @@
-//! From what the brokers have to what the sink needs.
+//! Creates the topics, or changes their settings to the required ones.
 //!
-//! Compares first; makes or changes only what is missing, so a second run does
-//! nothing. The partition count is part of the contract with consumers (a meter's
-//! partition follows from it) and is never changed.
+//! Compares first and changes only differences, so a second run does nothing. The
+//! partition count is part of the contract with consumers (a meter's partition follows
+//! from it) and is never changed.
 
 use super::admin::{Admin, Creation, Settings};
 use super::config::Config;
@@ -10,7 +10,7 @@ use super::connection::{self, Partition};
 use super::context::Context;
 use super::fault;
 use crate::clock::Clock;
-use crate::deliver::{SinkError, SinkTrouble};
+use crate::deliver::{SinkError, SinkErrorKind};
 use crate::journal::Sequence;
 use crate::sink::Step;
 use rdkafka::producer::BaseProducer;
@@ -18,27 +18,27 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// The brokers know a new topic a moment after it was made.
-const VISIBLE_LOOKS_MAX: u32 = 50;
-const VISIBLE_LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Brokers show a new topic only a moment after its creation.
+const VISIBLE_TRIES_MAX: u32 = 50;
+const VISIBLE_TRY_EVERY: Duration = Duration::from_millis(200);
 
-/// Why the topic is not as needed.
+/// The topics cannot be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// Something is there that cannot be changed; nothing was done.
-    #[error("Kafka needs a decision, nothing was changed: {}", .0.join("; "))]
+    /// A difference that cannot be changed; nothing was done.
+    #[error("Kafka needs a decision by the operator, nothing was changed: {}", .0.join("; "))]
     Refused(Vec<String>),
-    /// The brokers could not be asked or did not do it; a repeat is safe.
+    /// The brokers did not answer or refused; a repeat is safe.
     #[error("{0}")]
     Brokers(#[from] SinkError),
 }
 
-/// What the brokers say of the topic.
+/// The topic as the brokers describe it.
 #[derive(Debug)]
 pub(super) enum Topic {
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// It is there.
+    /// It exists.
     Present {
         /// Its partitions.
         partitions: Vec<Partition>,
@@ -47,15 +47,15 @@ pub(super) enum Topic {
     },
 }
 
-/// Makes the topics, or gives them the settings they need.
+/// Creates the topics, or changes their settings to the required ones.
 ///
 /// # Errors
-/// Where one differs in what cannot be changed, or the brokers do not do it.
+/// When a difference cannot be changed, or the brokers fail.
 pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
     let topics: Vec<Config> = [Some(config.clone()), config.of_meters()].into_iter().flatten().collect();
     let mut refusals = Vec::new();
     for topic in &topics {
-        if let Topic::Present { partitions, .. } = look(topic)? {
+        if let Topic::Present { partitions, .. } = topic_state(topic)? {
             refusals.extend(partition_difference(topic, &partitions));
         }
     }
@@ -64,23 +64,23 @@ pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
     }
     let mut steps = Vec::new();
     for topic in &topics {
-        steps.extend(bring(topic)?);
+        steps.extend(migrate_topic(topic)?);
     }
     Ok(steps)
 }
 
-/// Makes one topic, or gives it the settings it needs.
-fn bring(config: &Config) -> Result<Option<Step>, MigrateError> {
+/// Creates one topic, or changes its settings.
+fn migrate_topic(config: &Config) -> Result<Option<Step>, MigrateError> {
     let admin = Admin::connect(config)?;
-    let (partitions, settings) = match look(config)? {
+    let (partitions, settings) = match topic_state(config)? {
         Topic::Present { partitions, settings } => (partitions, settings),
         Topic::Absent => match admin.create()? {
-            Creation::Made => {
+            Creation::Created => {
                 wait_until_visible(config)?;
                 return Ok(Some(made(config)));
             }
-            // Another node was quicker, or the brokers did not show it yet.
-            Creation::WasThere => wait_until_visible(config)?,
+            // Another node created it, or the brokers did not show it yet.
+            Creation::Existed => wait_until_visible(config)?,
         },
     };
     if let Some(difference) = partition_difference(config, &partitions) {
@@ -89,8 +89,8 @@ fn bring(config: &Config) -> Result<Option<Step>, MigrateError> {
     Ok(change(config, &admin, &settings)?)
 }
 
-/// Looks at the topic.
-pub(super) fn look(config: &Config) -> Result<Topic, SinkError> {
+/// Reads the topic's partitions and settings.
+pub(super) fn topic_state(config: &Config) -> Result<Topic, SinkError> {
     let producer: BaseProducer<Context> = config
         .client()
         .create_with_context(Context::new(Clock::system(), &config.topic, Sequence::FIRST))
@@ -101,12 +101,12 @@ pub(super) fn look(config: &Config) -> Result<Topic, SinkError> {
     })
 }
 
-/// The sentence about a partition count that is not the wanted one.
+/// A sentence about a wrong partition count, if it is wrong.
 pub(super) fn partition_difference(config: &Config, partitions: &[Partition]) -> Option<String> {
     let (topic, there, wanted) = (&config.topic, partitions.len(), usize::from(config.partitions));
     (there != wanted).then(|| {
         format!(
-            "topic {topic} has {there} partitions and `partitions` of the Kafka sink says {wanted}: a count never \
+            "topic {topic} has {there} partitions, `partitions` of the Kafka sink is {wanted}: the count never \
              changes, because consumers rely on a meter's partition; set `partitions = {there}`, or choose \
              another `topic`"
         )
@@ -116,7 +116,7 @@ pub(super) fn partition_difference(config: &Config, partitions: &[Partition]) ->
 fn made(config: &Config) -> Step {
     let settings: Vec<String> = config.topic_settings().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let did = format!(
-        "made with {} partitions, {} {} of each, {}",
+        "created with {} partitions, {} {} of each, {}",
         config.partitions,
         config.replication,
         if config.replication == 1 { "copy" } else { "copies" },
@@ -126,15 +126,15 @@ fn made(config: &Config) -> Step {
 }
 
 fn wait_until_visible(config: &Config) -> Result<(Vec<Partition>, Settings), SinkError> {
-    for _ in 0..VISIBLE_LOOKS_MAX {
-        match look(config) {
+    for _ in 0..VISIBLE_TRIES_MAX {
+        match topic_state(config) {
             Ok(Topic::Present { partitions, settings }) => return Ok((partitions, settings)),
-            Err(error) if error.trouble == SinkTrouble::Blocked => return Err(error),
-            Ok(Topic::Absent) | Err(_) => std::thread::sleep(VISIBLE_LOOK_EVERY),
+            Err(error) if error.kind == SinkErrorKind::Blocked => return Err(error),
+            Ok(Topic::Absent) | Err(_) => std::thread::sleep(VISIBLE_TRY_EVERY),
         }
     }
     Err(SinkError::waiting(format!(
-        "topic {} was made, but the brokers do not show it yet; run `meterline migrate` again",
+        "topic {} was created, but the brokers do not show it yet; run `meterline migrate` again",
         config.topic
     )))
 }
@@ -144,7 +144,7 @@ fn change(config: &Config, admin: &Admin<'_>, settings: &Settings) -> Result<Opt
     if differences.is_empty() {
         return Ok(None);
     }
-    // A change replaces all settings of the topic's own, so the others go with it.
+    // A change replaces all of the topic's own settings, so the others are sent too.
     let own = settings.iter().filter(|(_, setting)| setting.is_own);
     let mut all: BTreeMap<&str, &str> = own.map(|(name, setting)| (name.as_str(), setting.value.as_str())).collect();
     all.extend(differences.iter().map(|difference| (difference.name, difference.wanted.as_str())));
@@ -153,14 +153,14 @@ fn change(config: &Config, admin: &Admin<'_>, settings: &Settings) -> Result<Opt
     Ok(Some(Step { object: format!("topic {}", config.topic), did: did.join(", ") }))
 }
 
-/// A setting that is not as needed.
+/// A setting that differs from the required one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
     /// Its name.
     pub(super) name: &'static str,
-    /// What it is.
+    /// The current value.
     pub(super) actual: String,
-    /// What it should be.
+    /// The required value.
     pub(super) wanted: String,
 }
 
@@ -170,7 +170,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Where the topic's settings are not as needed.
+/// The topic's settings that differ from the required ones.
 pub(super) fn differences(config: &Config, settings: &Settings) -> Vec<Difference> {
     config
         .topic_settings()

@@ -1,12 +1,11 @@
-//! Looks at what the topic holds now where something was acknowledged.
+//! Reads records back from the topic at acknowledged offsets.
 //!
-//! Reads single records, commits nothing, takes no part in a group's work. Every
-//! question is bounded in time; an answer that does not come is an error, not a
-//! verdict.
+//! Reads single records, commits nothing and joins no consumer group. Every request is
+//! bounded in time; a missing answer is an error, not a loss.
 
+use super::acked_offsets::{AckedOffset, AckedOffsets, ReadBackResult, checksum};
 use super::config::Config;
 use super::fault;
-use super::tops::{Seen, Top, Tops, checksum};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -15,13 +14,13 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a broker may take to say where a partition begins and ends.
+/// How long a broker may take to report the first and the end offset of a partition.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long all the records asked for at once may take to come.
+/// How long the requested records may take together.
 const RECORDS_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// A consumer of one topic.
+/// A consumer that reads single records of one topic.
 pub(super) struct ReadBack<'a> {
     consumer: BaseConsumer,
     config: &'a Config,
@@ -35,30 +34,40 @@ impl std::fmt::Debug for ReadBack<'_> {
 }
 
 impl<'a> ReadBack<'a> {
-    /// Makes a client; nothing is asked yet.
+    /// Creates a client; it sends nothing yet.
     pub(super) fn open(config: &'a Config, clock: &'a Clock) -> Result<Self, SinkError> {
         let consumer = config.reader().create().map_err(|error| fault::of_client(&error))?;
         Ok(Self { consumer, config, clock })
     }
 
-    /// What is there now at each partition's top, in the order of the tops.
+    /// The records that the topic holds now at these offsets, in their order.
     ///
     /// # Errors
-    /// When it cannot be found out now.
-    pub(super) fn look(&self, tops: &Tops) -> Result<Vec<(i32, Top, Seen)>, SinkError> {
+    /// When the brokers do not answer.
+    pub(super) fn read_acked(
+        &self,
+        acked: &AckedOffsets,
+    ) -> Result<Vec<(i32, AckedOffset, ReadBackResult)>, SinkError> {
         let partitions = self.partitions()?;
         let mut seen = BTreeMap::new();
         let mut open = Vec::new();
-        for (partition, top) in tops.iter() {
-            match if partition < partitions { self.beyond_the_log(partition, top)? } else { Some(Seen::NoPartition) } {
+        for (partition, acked_offset) in acked.iter() {
+            match if partition < partitions {
+                self.beyond_the_log(partition, acked_offset)?
+            } else {
+                Some(ReadBackResult::NoPartition)
+            } {
                 Some(found) => drop(seen.insert(partition, found)),
-                None => open.push((partition, top.offset)),
+                None => open.push((partition, acked_offset.offset)),
             }
         }
         if !open.is_empty() {
             self.read(&open, &mut seen)?;
         }
-        Ok(tops.iter().filter_map(|(partition, top)| Some((partition, top, *seen.get(&partition)?))).collect())
+        Ok(acked
+            .iter()
+            .filter_map(|(partition, acked_offset)| Some((partition, acked_offset, *seen.get(&partition)?)))
+            .collect())
     }
 
     fn partitions(&self) -> Result<i32, SinkError> {
@@ -71,19 +80,19 @@ impl<'a> ReadBack<'a> {
         Ok(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
     }
 
-    /// What is found where the log does not reach to the top; `None` where it does.
-    fn beyond_the_log(&self, partition: i32, top: Top) -> Result<Option<Seen>, SinkError> {
+    /// The result where the offset is outside the partition's log; `None` where it is inside.
+    fn beyond_the_log(&self, partition: i32, acked_offset: AckedOffset) -> Result<Option<ReadBackResult>, SinkError> {
         let ends = self.consumer.fetch_watermarks(&self.config.topic, partition, ENDS_TIMEOUT);
         let (begin, end) = ends.map_err(|error| self.failed(&error))?;
-        Ok(match top.offset {
-            offset if offset >= end => Some(Seen::Ends { end }),
-            offset if offset < begin => Some(Seen::Expired),
+        Ok(match acked_offset.offset {
+            offset if offset >= end => Some(ReadBackResult::LogEnded { end }),
+            offset if offset < begin => Some(ReadBackResult::Expired),
             _ => None,
         })
     }
 
     /// Reads the first record at or after each of these offsets.
-    fn read(&self, places: &[(i32, i64)], seen: &mut BTreeMap<i32, Seen>) -> Result<(), SinkError> {
+    fn read(&self, places: &[(i32, i64)], seen: &mut BTreeMap<i32, ReadBackResult>) -> Result<(), SinkError> {
         let mut assignment = TopicPartitionList::new();
         for &(partition, offset) in places {
             let added = assignment.add_partition_offset(&self.config.topic, partition, Offset::Offset(offset));
@@ -91,10 +100,11 @@ impl<'a> ReadBack<'a> {
         }
         self.consumer.assign(&assignment).map_err(|error| self.failed(&error))?;
         let begun = self.clock.monotonic();
-        let is_missing = |seen: &BTreeMap<i32, Seen>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
+        let is_missing =
+            |seen: &BTreeMap<i32, ReadBackResult>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
         while let Some((partition, offset)) = is_missing(seen) {
             if self.clock.elapsed(begun) > RECORDS_TIMEOUT {
-                return Err(fault::of_silence(self.config, partition, offset, RECORDS_TIMEOUT));
+                return Err(fault::of_read_back_timeout(self.config, partition, offset, RECORDS_TIMEOUT));
             }
             match self.consumer.poll(POLL_EVERY) {
                 None => {}
@@ -102,30 +112,30 @@ impl<'a> ReadBack<'a> {
                     let wanted = places.iter().find(|(partition, _)| *partition == record.partition());
                     let is_it = wanted.is_some_and(|(_, offset)| *offset == record.offset());
                     let found = if is_it {
-                        Seen::Record(checksum(record.payload().unwrap_or_default()))
+                        ReadBackResult::Record(checksum(record.payload().unwrap_or_default()))
                     } else {
-                        Seen::Nothing
+                        ReadBackResult::NoRecord
                     };
                     seen.entry(record.partition()).or_insert(found);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    seen.entry(partition).or_insert(Seen::Nothing);
+                    seen.entry(partition).or_insert(ReadBackResult::NoRecord);
                 }
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     for (partition, _) in places {
-                        seen.entry(*partition).or_insert(Seen::Forbidden);
+                        seen.entry(*partition).or_insert(ReadBackResult::Forbidden);
                     }
                 }
-                // Whatever else: it is tried again by the client until the time is up.
+                // The client retries any other error until the time is up.
                 Some(Err(error)) => tracing::debug!(%error, "reading back"),
             }
         }
-        // Nothing more is fetched meanwhile.
+        // Stops fetching.
         self.consumer.unassign().map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &KafkaError) -> SinkError {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-        fault::of_topic(code, self.config).unwrap_or_else(|| fault::of_look(self.config, code))
+        fault::of_topic(code, self.config).unwrap_or_else(|| fault::of_read_back(self.config, code))
     }
 }

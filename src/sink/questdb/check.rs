@@ -1,7 +1,7 @@
-//! Whether the server is ready for the sink: asked before a start, changes nothing.
+//! Checks before a start whether the server is ready for the sink. Changes nothing.
 //!
-//! Each finding is one sentence; a fault says what to do. Later questions are left
-//! out where an earlier answer makes them pointless.
+//! Each finding is one sentence; a fault names the remedy. Checks that depend on a failed
+//! one are left out.
 
 use super::config::Config;
 use super::confirm;
@@ -9,26 +9,26 @@ use super::migrate::{View, view_name, view_state};
 use super::schema;
 use super::server::Server;
 use crate::base::{Finding, Level};
-use crate::deliver::SinkTrouble;
+use crate::deliver::SinkErrorKind;
 use crate::sink::findings::Findings;
 
 /// The ILP version the encoder writes.
 const PROTOCOL: u32 = 2;
 
-/// Looks at the server, its protocol, the credentials, the table and its view.
+/// Checks the server, its protocol, the credentials, the tables and the view.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
-    // A sentence of the server's is the last finding: nothing behind it can be asked.
-    let looked = look(&Server::new(config), &mut findings)
-        .and_then(|()| look_at_meters(&Server::new(&config.of_meters()), &mut findings));
+    // An error of the server is the last finding: later checks would fail alike.
+    let looked = check_samples(&Server::new(config), &mut findings)
+        .and_then(|()| check_meters(&Server::new(&config.of_meters()), &mut findings));
     if let Err(error) = looked {
         findings.add(Level::Fault, error.message);
     }
     findings.0
 }
 
-fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+fn check_samples(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     let (url, table) = (server.url(), server.table());
     let settings = server.settings()?;
     if settings.protocols.contains(&PROTOCOL) {
@@ -37,13 +37,13 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
         findings.add(
             Level::Fault,
             format!(
-                "QuestDB {} at {url} does not take version {PROTOCOL} of the line protocol: use QuestDB 9.1 or newer",
+                "QuestDB {} at {url} does not support version {PROTOCOL} of the line protocol: use QuestDB 9.1 or newer",
                 settings.version
             ),
         );
     }
     let Some(actual) = schema::actual(server, &schema::SAMPLES)? else {
-        findings.add(Level::Fault, format!("table {table} is missing: run `meterline migrate` to make it"));
+        findings.add(Level::Fault, format!("table {table} is missing: run `meterline migrate` to create it"));
         return Ok(());
     };
     let differences = actual.differences();
@@ -51,7 +51,7 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
         findings.add(Level::Fault, difference.sentence(table));
     }
     if differences.is_empty() {
-        findings.add(Level::Good, format!("table {table} is as needed, partitioned by {}", actual.partitioned_by));
+        findings.add(Level::Good, format!("table {table} is correct, partitioned by {}", actual.partitioned_by));
     }
     check_view(server, findings)?;
     check_commit_mode(server, findings)?;
@@ -59,30 +59,30 @@ fn look(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::
     Ok(())
 }
 
-/// The table of meters.
-fn look_at_meters(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+/// Checks the table of meters.
+fn check_meters(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     schema::check_ready(server, &schema::METERS)?;
     confirm::table_state(server)?;
     let table = server.table();
-    findings.add(Level::Good, format!("table {table} is as needed, for what is known of the meters"));
+    findings.add(Level::Good, format!("table {table} is correct, for meter descriptions"));
     Ok(())
 }
 
-/// By default the server answers before its disk has what it answered for. A user
-/// who may not ask, and a server without that setting, are told nothing.
+/// Warns if the server answers before its rows are on disk, as it does by default. Silent
+/// where the user may not read the setting or the server has none.
 fn check_commit_mode(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     let asked = server.execute("SELECT value FROM (SHOW PARAMETERS) WHERE property_path = 'cairo.commit.mode'");
     let answer = match asked {
-        Err(error) if error.trouble == SinkTrouble::Blocked => return Ok(()),
+        Err(error) if error.kind == SinkErrorKind::Blocked => return Ok(()),
         asked => asked?,
     };
     if let Some(mode) = answer.rows().next().map(|row| row.text("value")).filter(|mode| *mode != "sync") {
         findings.add(
             Level::Warning,
             format!(
-                "QuestDB at {} does not sync its commits (cairo.commit.mode is {mode}), so a power cut there can take the \
-                 last moments: meterline notices the restart and sends five minutes again, and `sync` in the server's \
-                 configuration rules it out",
+                "QuestDB at {} does not sync its commits (cairo.commit.mode is {mode}), so a power cut there can lose \
+                 the last rows: meterline detects the restart and sends five minutes again; `sync` in the server's \
+                 configuration prevents the loss",
                 server.url()
             ),
         );
@@ -94,13 +94,13 @@ fn check_view(server: &Server, findings: &mut Findings) -> Result<(), crate::del
     let name = view_name(server.table());
     let (level, message) = match view_state(server)? {
         View::Valid => (Level::Good, format!("view {name} is valid")),
-        View::Missing => (Level::Warning, format!("view {name} is missing: run `meterline migrate` to make it")),
+        View::Missing => (Level::Warning, format!("view {name} is missing: run `meterline migrate` to create it")),
         View::Invalid { why } => {
             (Level::Warning, format!("view {name} is invalid ({why}): run `meterline migrate` to refresh it"))
         }
         View::Other { why } => (
             Level::Warning,
-            format!("view {name} is not the one that is needed ({why}): drop it and run `meterline migrate`"),
+            format!("view {name} is not the required one ({why}): drop it and run `meterline migrate`"),
         ),
     };
     findings.add(level, message);

@@ -1,7 +1,7 @@
-//! What the sink must be told: checked when made, so that nothing behind it has to.
+//! The sink's settings, validated when parsed.
 //!
-//! Invariants: a [`ServerUrl`] holds no credentials and no path, so it may be
-//! shown; a [`TableName`] needs no escaping in SQL, ILP or a file name.
+//! Invariants: a [`ServerUrl`] holds no credentials and no path, so it may be shown; a
+//! [`TableName`] needs no escaping in SQL, ILP or a file name.
 
 use crate::secret::Secret;
 use hyper::Uri;
@@ -13,30 +13,30 @@ const TABLE_NAME_CHARS_MAX: usize = 100;
 /// The sink's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the server's HTTP listener is.
+    /// The address of the server's HTTP listener.
     pub url: ServerUrl,
-    /// How to prove who we are.
+    /// The credentials for the server.
     pub credentials: Credentials,
-    /// The table that takes the samples.
+    /// The table of samples.
     pub table: TableName,
-    /// The table that takes what is known of the meters; the first one's name with
-    /// `_meters` where it is not named.
+    /// The table of meter descriptions; `None` is the name of the table of samples with
+    /// `_meters`.
     pub meters_table: Option<TableName>,
     /// Rows of one request at most.
     pub rows_max: usize,
-    /// How long a row waits for more to come before its request is sent.
+    /// How long a row waits for others of its request.
     pub linger: Duration,
-    /// How long late rows are held, so that many of them rewrite an old partition once.
+    /// How long late rows are held, so that many of them rewrite an old partition only once.
     pub late_flush: Duration,
-    /// Rows held at most; full, they are sent at once. Each costs under 128 bytes.
+    /// Held rows at most; at this bound they are sent. Each takes under 128 bytes.
     pub late_rows_max: usize,
     /// How long a request may take, from connecting to the last byte of the answer.
     pub request_timeout: Duration,
 }
 
 impl Config {
-    /// The table `samples` at `url`, 50,000 rows or one second, late rows 5 minutes or
-    /// 200,000, 30 s a request.
+    /// The defaults: table `samples`, requests of 50,000 rows or one second, late rows held
+    /// for 5 minutes or 200,000 rows, a request time-out of 30 s.
     #[must_use]
     pub fn new(url: ServerUrl) -> Self {
         Self {
@@ -52,17 +52,17 @@ impl Config {
         }
     }
 
-    /// The same with the table of meters in place of the samples'.
+    /// The configuration for the table of meters.
     pub(super) fn of_meters(&self) -> Self {
         let derived = || TableName(format!("{}_meters", self.table));
         Self { table: self.meters_table.clone().unwrap_or_else(derived), ..self.clone() }
     }
 }
 
-/// How to prove to the server who we are.
+/// The credentials for the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// The server asks for none.
+    /// No credentials.
     None,
     /// `http.user` and `http.password` of the server.
     Basic {
@@ -83,7 +83,8 @@ impl ServerUrl {
     /// Reads `http://host:port` or `https://host:port`.
     ///
     /// # Errors
-    /// What is wrong with it; the text itself is not repeated, it may hold a password.
+    /// When the text is not a valid URL; the error does not repeat it, because it may hold a
+    /// password.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let uri: Uri = text.parse().map_err(|_| ConfigError::NoUrl)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -101,7 +102,7 @@ impl ServerUrl {
         Ok(Self(format!("{scheme}://{authority}")))
     }
 
-    /// Without a slash at the end.
+    /// The URL, without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -146,14 +147,14 @@ impl fmt::Display for TableName {
     }
 }
 
-/// A setting that cannot be right.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Neither `http://host:port` nor `https://host:port`.
     #[error("QuestDB's url must be http://HOST:PORT or https://HOST:PORT (its HTTP listener, port 9000 by default)")]
     NoUrl,
     /// `user:password@` in the URL.
-    #[error("QuestDB's url must not hold credentials, they would be logged with it; set user and password instead")]
+    #[error("QuestDB's url must not contain credentials, because it is logged; set user and password instead")]
     CredentialsInUrl,
     /// A path or a query behind the port.
     #[error("QuestDB's url must end after the port: the sink adds the path itself")]

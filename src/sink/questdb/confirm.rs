@@ -1,14 +1,14 @@
-//! From acknowledged to confirmed: what the server's own books say of the table.
+//! Confirms acknowledged rows by polling the server's table state.
 //!
-//! A 204 can be lost: the table was dropped under the connection, its files were
-//! put back to an older copy, or it was suspended and the operator skipped
-//! transactions. So after requests the sink reads how far the table's log reaches
-//! (`sequencerTxn`) and how far it was applied (`writerTxn`); what was sent before
-//! the look is confirmed once the log is applied up to what the look saw.
+//! Acknowledged (204) rows can be lost: the table was dropped under the connection, its
+//! files were restored from an older copy, or it was suspended and the operator skipped
+//! transactions. So after requests the sink polls the end of the table's log
+//! (`sequencerTxn`) and its applied part (`writerTxn`); rows sent before a poll are
+//! confirmed once the log is applied up to the end that the poll saw.
 //!
-//! Knows nothing of HTTP or rows. Invariants: marks stand in the order of their
-//! transactions; their number is bounded whatever the
-//! server does, because a mark may be taken back into a later one.
+//! Does not know HTTP or rows. Invariants: pending commits are in the order of their
+//! transactions; their number is bounded whatever the server does, because one may be
+//! merged into a later one.
 
 use super::server::Server;
 use super::sql::Row;
@@ -16,27 +16,27 @@ use crate::deliver::SinkError;
 use crate::journal::Sequence;
 use std::collections::VecDeque;
 
-/// Looks whose requests are not confirmed yet; beyond it the last two become one.
-const MARKS_MAX: usize = 1024;
+/// Polls with unconfirmed requests at most; beyond it the last two are merged.
+const PENDING_MAX: usize = 1024;
 
-/// What the server says of the table at one moment.
+/// The server's state of the table at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TableState {
-    /// Another one when the table was dropped and made again.
+    /// The table's id; a recreated table has another one.
     pub(super) id: i64,
     /// The last transaction in the table's log.
     pub(super) sequencer_txn: i64,
-    /// The last transaction that was applied to the table.
+    /// The last applied transaction.
     pub(super) writer_txn: i64,
-    /// When the server was started, in microseconds since 1970.
+    /// The server's start time, in microseconds since 1970.
     pub(super) started_us: i64,
 }
 
 /// Reads the state of the sink's table.
 ///
 /// # Errors
-/// When the server cannot be asked, and when nothing can be delivered into the
-/// table as it is: missing, without a log, suspended.
+/// When the server fails, and when the table cannot take rows: missing, without a WAL,
+/// suspended.
 pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
     let (url, table) = (server.url(), server.table());
     let answer = server.execute(&format!(
@@ -46,7 +46,7 @@ pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
     ))?;
     let Some(row) = answer.rows().next() else {
         return Err(SinkError::blocked(format!(
-            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to make it"
+            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to create it"
         )));
     };
     if row.is_true("suspended") {
@@ -58,7 +58,7 @@ pub(super) fn table_state(server: &Server) -> Result<TableState, SinkError> {
             Ok(TableState { id, sequencer_txn, writer_txn, started_us })
         }
         _ => Err(SinkError::blocked(format!(
-            "table {table} in QuestDB at {url} is no WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart \
+            "table {table} in QuestDB at {url} is not a WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart \
              QuestDB, or drop it and run `meterline migrate`"
         ))),
     }
@@ -71,39 +71,39 @@ fn suspended(server: &Server, row: &Row<'_>) -> SinkError {
         (tag, message) => format!("{tag}: {message}"),
     };
     SinkError::blocked(format!(
-        "table {table} in QuestDB at {url} is suspended ({reason}): mend the cause (often a full disk), then run \
+        "table {table} in QuestDB at {url} is suspended ({reason}): fix the cause (often a full disk), then run \
          `ALTER TABLE {table} RESUME WAL`"
     ))
 }
 
-/// Which way rows went.
+/// The kind of rows in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    /// As they came.
+pub(super) enum RowKind {
+    /// Rows sent as they came.
     Live,
-    /// Held back and sent apart.
+    /// Rows held back and sent separately.
     Late,
 }
 
-/// What was acknowledged and is not confirmed yet.
+/// The acknowledged requests that are not confirmed yet.
 #[derive(Debug, Default)]
 pub(super) struct Unconfirmed {
-    /// Requests since the last look.
-    fresh: Option<Sent>,
-    /// Requests by the look that followed them.
-    marks: VecDeque<Mark>,
+    /// Requests since the last poll.
+    since_poll: Option<SentRows>,
+    /// Earlier requests, by the poll that followed them.
+    pending: VecDeque<PendingCommit>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Sent {
+struct SentRows {
     /// The lowest record with a live row in them.
     live: Option<Sequence>,
-    /// The same of late rows.
+    /// The lowest record with a late row in them.
     late: Option<Sequence>,
     rows: usize,
 }
 
-impl Sent {
+impl SentRows {
     fn and(self, other: Self) -> Self {
         let lowest = |one: Option<Sequence>, other| one.into_iter().chain(other).min();
         Self { live: lowest(self.live, other.live), late: lowest(self.late, other.late), rows: self.rows + other.rows }
@@ -111,75 +111,75 @@ impl Sent {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Mark {
-    sent: Sent,
-    /// Where the table's log stood at the look.
+struct PendingCommit {
+    sent: SentRows,
+    /// The end of the table's log at the poll.
     txn: i64,
 }
 
 impl Unconfirmed {
-    /// Notes an acknowledged request, whose lowest row is of record `first`.
-    pub(super) fn sent(&mut self, lane: Lane, first: Sequence, rows: usize) {
-        let sent = match lane {
-            Lane::Live => Sent { live: Some(first), late: None, rows },
-            Lane::Late => Sent { live: None, late: Some(first), rows },
+    /// Notes an acknowledged request whose lowest record is `first`.
+    pub(super) fn sent(&mut self, kind: RowKind, first: Sequence, rows: usize) {
+        let sent = match kind {
+            RowKind::Live => SentRows { live: Some(first), late: None, rows },
+            RowKind::Late => SentRows { live: None, late: Some(first), rows },
         };
-        self.fresh = Some(self.fresh.map_or(sent, |before| before.and(sent)));
+        self.since_poll = Some(self.since_poll.map_or(sent, |before| before.and(sent)));
     }
 
-    /// Whether a request was acknowledged since the last look.
-    pub(super) fn sent_since_look(&self) -> bool {
-        self.fresh.is_some()
+    /// Whether a request was acknowledged since the last poll.
+    pub(super) fn sent_since_poll(&self) -> bool {
+        self.since_poll.is_some()
     }
 
-    /// Takes a look into account: it numbers what was sent before it, and confirms
-    /// what the server has applied.
-    pub(super) fn looked(&mut self, state: &TableState) {
-        if let Some(sent) = self.fresh.take() {
-            self.add(Mark { sent, txn: state.sequencer_txn });
+    /// Applies a polled state: it gives the requests since the last poll a transaction and
+    /// confirms the applied ones.
+    pub(super) fn poll_result(&mut self, state: &TableState) {
+        if let Some(sent) = self.since_poll.take() {
+            self.add(PendingCommit { sent, txn: state.sequencer_txn });
         }
-        while self.marks.front().is_some_and(|mark| mark.txn <= state.writer_txn) {
-            self.marks.pop_front();
+        while self.pending.front().is_some_and(|commit| commit.txn <= state.writer_txn) {
+            self.pending.pop_front();
         }
     }
 
-    /// The first record that has a row waiting for confirmation.
+    /// The lowest record with an unconfirmed row.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first_live().into_iter().chain(self.first_late()).min()
     }
 
-    /// The same of live rows.
+    /// The lowest record with an unconfirmed live row.
     pub(super) fn first_live(&self) -> Option<Sequence> {
         self.all().filter_map(|sent| sent.live).min()
     }
 
-    /// The same of late rows.
+    /// The lowest record with an unconfirmed late row.
     pub(super) fn first_late(&self) -> Option<Sequence> {
         self.all().filter_map(|sent| sent.late).min()
     }
 
-    /// Rows waiting for confirmation.
+    /// The number of unconfirmed rows.
     pub(super) fn rows(&self) -> usize {
         self.all().map(|sent| sent.rows).sum()
     }
 
-    fn all(&self) -> impl Iterator<Item = Sent> {
-        self.marks.iter().map(|mark| mark.sent).chain(self.fresh)
+    fn all(&self) -> impl Iterator<Item = SentRows> {
+        self.pending.iter().map(|commit| commit.sent).chain(self.since_poll)
     }
 
-    /// Forgets all of it.
+    /// Drops all requests.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    fn add(&mut self, mark: Mark) {
-        let is_full = self.marks.len() >= MARKS_MAX;
-        match self.marks.back_mut() {
+    fn add(&mut self, commit: PendingCommit) {
+        let is_full = self.pending.len() >= PENDING_MAX;
+        match self.pending.back_mut() {
             Some(last) if is_full => {
-                last.txn = mark.txn;
-                last.sent = last.sent.and(mark.sent);
+                last.txn = commit.txn;
+                last.sent = last.sent.and(commit.sent);
             }
-            _ => self.marks.push_back(mark),
+            _ => self.pending.push_back(commit),
         }
     }
 }
@@ -193,56 +193,56 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_confirmed_before_the_log_is_applied_up_to_where_a_look_after_it_saw_it() {
+    fn nothing_is_confirmed_before_the_log_is_applied_up_to_the_end_at_a_later_poll() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Lane::Live, Sequence(10), 8);
-        unconfirmed.sent(Lane::Live, Sequence(12), 8);
+        unconfirmed.sent(RowKind::Live, Sequence(10), 8);
+        unconfirmed.sent(RowKind::Live, Sequence(12), 8);
         assert_eq!(unconfirmed.first(), Some(Sequence(10)));
-        unconfirmed.looked(&state(4, 6));
+        unconfirmed.poll_result(&state(4, 6));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(10)), 16));
-        unconfirmed.sent(Lane::Live, Sequence(20), 1);
-        unconfirmed.looked(&state(5, 7));
-        assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both looks");
-        unconfirmed.looked(&state(6, 9));
-        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(20)), 1), "6 was the first look");
-        unconfirmed.looked(&state(7, 9));
+        unconfirmed.sent(RowKind::Live, Sequence(20), 1);
+        unconfirmed.poll_result(&state(5, 7));
+        assert_eq!(unconfirmed.first(), Some(Sequence(10)), "5 is before both polls");
+        unconfirmed.poll_result(&state(6, 9));
+        assert_eq!((unconfirmed.first(), unconfirmed.rows()), (Some(Sequence(20)), 1), "6 was the first poll");
+        unconfirmed.poll_result(&state(7, 9));
         assert_eq!(unconfirmed.first(), None);
     }
 
     #[test]
-    fn a_look_that_finds_everything_applied_confirms_what_was_sent_before_it() {
+    fn a_poll_that_finds_everything_applied_confirms_all_earlier_requests() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Lane::Live, Sequence(10), 8);
-        unconfirmed.looked(&state(6, 6));
+        unconfirmed.sent(RowKind::Live, Sequence(10), 8);
+        unconfirmed.poll_result(&state(6, 6));
         assert_eq!((unconfirmed.first(), unconfirmed.rows()), (None, 0));
     }
 
     #[test]
     fn a_server_that_never_applies_costs_no_memory_and_confirms_nothing_early() {
         let mut unconfirmed = Unconfirmed::default();
-        let looks = 3 * i64::try_from(MARKS_MAX).unwrap();
-        for txn in 1..=looks {
-            unconfirmed.sent(Lane::Live, Sequence(u64::try_from(txn).unwrap()), 1);
-            unconfirmed.looked(&state(0, txn));
+        let polls = 3 * i64::try_from(PENDING_MAX).unwrap();
+        for txn in 1..=polls {
+            unconfirmed.sent(RowKind::Live, Sequence(u64::try_from(txn).unwrap()), 1);
+            unconfirmed.poll_result(&state(0, txn));
         }
-        assert_eq!(unconfirmed.marks.len(), MARKS_MAX);
-        assert_eq!(unconfirmed.rows(), 3 * MARKS_MAX);
-        unconfirmed.looked(&state(looks - 1, looks));
-        assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(MARKS_MAX).unwrap())));
-        unconfirmed.looked(&state(looks, looks));
+        assert_eq!(unconfirmed.pending.len(), PENDING_MAX);
+        assert_eq!(unconfirmed.rows(), 3 * PENDING_MAX);
+        unconfirmed.poll_result(&state(polls - 1, polls));
+        assert_eq!(unconfirmed.first(), Some(Sequence(u64::try_from(PENDING_MAX).unwrap())));
+        unconfirmed.poll_result(&state(polls, polls));
         assert_eq!(unconfirmed.first(), None);
     }
 
     #[test]
     fn a_late_request_pins_its_records_and_is_not_waiting() {
         let mut unconfirmed = Unconfirmed::default();
-        unconfirmed.sent(Lane::Live, Sequence(20), 8);
-        unconfirmed.looked(&state(4, 6));
-        unconfirmed.sent(Lane::Late, Sequence(3), 2);
+        unconfirmed.sent(RowKind::Live, Sequence(20), 8);
+        unconfirmed.poll_result(&state(4, 6));
+        unconfirmed.sent(RowKind::Late, Sequence(3), 2);
         assert_eq!((unconfirmed.first(), unconfirmed.first_live()), (Some(Sequence(3)), Some(Sequence(20))));
-        unconfirmed.looked(&state(6, 7));
+        unconfirmed.poll_result(&state(6, 7));
         assert_eq!((unconfirmed.first(), unconfirmed.first_live()), (Some(Sequence(3)), None));
-        unconfirmed.looked(&state(7, 7));
+        unconfirmed.poll_result(&state(7, 7));
         assert_eq!(unconfirmed.first(), None);
     }
 }

@@ -1,17 +1,16 @@
 //! The sink: from the pump's records to confirmed rows.
 //!
-//! Knows nothing of encoding or HTTP; how rows leave is up to `lanes`. Invariants:
-//! nothing is sent before a look at the table found it able to take rows, over
-//! connections younger than the last rewind; and any doubt about what the table holds
-//! ends in an error, after which the pump rewinds and the rows since the last confirmed
-//! record are sent again, which the table's keys make harmless.
+//! Does not know encoding or HTTP; `row_sender` sends the rows. Invariants: nothing is sent
+//! before the table was checked after the last rewind, over new connections; any doubt
+//! about the table's content is an error, after which the pump rewinds and the rows since
+//! the last confirmed record are sent again, which the table's keys make harmless.
 
+use super::checkpoints::TableCheckpoints;
 use super::config::Config;
 use super::confirm::{TableState, table_state};
 use super::encode::RefusedRows;
-use super::lanes::Lanes;
 use super::meters::MetersTable;
-use super::ring::Ring;
+use super::row_sender::RowSender;
 use super::schema;
 use super::server::Server;
 use crate::clock::Clock;
@@ -21,19 +20,19 @@ use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How often the server is asked for confirmation while something waits for it.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Interval between polls of the table state while rows wait for confirmation.
+const POLL_EVERY: Duration = Duration::from_millis(250);
 
-/// Delivers into one table of a QuestDB server.
+/// The QuestDB sink.
 pub struct QuestDb {
     server: Server,
     meters: MetersTable,
     clock: Clock,
-    lanes: Lanes,
-    ring: Ring,
-    /// The last look since the rewind; `None` until the table was found ready.
+    sender: RowSender,
+    checkpoints: TableCheckpoints,
+    /// The last table state since the rewind; `None` until the table was checked.
     table: Option<TableState>,
-    next_look: Option<Instant>,
+    next_poll: Option<Instant>,
     /// The journal of the record after the last one taken.
     journal: JournalId,
     /// The record after the last one taken.
@@ -41,9 +40,9 @@ pub struct QuestDb {
 }
 
 impl QuestDb {
-    /// A sink called `name`; it connects when the pump first rewinds it. Rows the
-    /// server can never store go to `refused`; what it confirmed is noted in the
-    /// journal's checkpoints of that name.
+    /// A sink called `name`; it connects when the pump first rewinds it. Rows that the
+    /// server can never store go to `refused`. Its checkpoints are in the journal under
+    /// `name`.
     ///
     /// # Errors
     /// When the checkpoints cannot be read.
@@ -57,21 +56,21 @@ impl QuestDb {
         Ok(Self {
             server: Server::new(config),
             meters: MetersTable::new(config),
-            lanes: Lanes::new(name, config, clock.clone(), refused),
+            sender: RowSender::new(name, config, clock.clone(), refused),
             clock,
-            ring: Ring::open(journal, name)?,
+            checkpoints: TableCheckpoints::open(journal, name)?,
             table: None,
-            next_look: None,
+            next_poll: None,
             journal: JournalId(Uuid::nil()),
             next: Sequence::FIRST,
         })
     }
 
-    /// Looks at the table before anything is sent to it, after every rewind.
+    /// Checks the table after every rewind, before anything is sent.
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
-        self.lanes.cut_by(schema::check_ready(&self.server, &schema::SAMPLES)?);
-        self.ring.check(&self.server, &state, self.position(self.next), self.clock.now())?;
+        self.sender.set_partition_unit(schema::check_ready(&self.server, &schema::SAMPLES)?);
+        self.checkpoints.check(&self.server, &state, self.position(self.next), self.clock.now())?;
         self.table = Some(state);
         Ok(())
     }
@@ -80,46 +79,46 @@ impl QuestDb {
         Position { journal: self.journal, next }
     }
 
-    /// Asks how far the table is, and confirms what it has applied.
-    fn look(&mut self) -> Result<(), SinkError> {
+    /// Polls the table state and confirms the applied rows.
+    fn poll(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
         if let Some(before) = self.table {
             self.compare(before, state)?;
         }
-        // A column whose type was changed takes the next request of an open
-        // connection and converts it without a word.
-        if self.lanes.sent_since_look() {
+        // A column whose type was changed silently converts the rows of an open
+        // connection's next request.
+        if self.sender.sent_since_poll() {
             schema::check_ready(&self.server, &schema::SAMPLES)?;
         }
         self.table = Some(state);
-        self.lanes.looked(&state);
-        self.next_look = Some(self.clock.monotonic() + LOOK_EVERY);
+        self.sender.poll_result(&state);
+        self.next_poll = Some(self.clock.monotonic() + POLL_EVERY);
         let confirmed = self.position(self.progress().next_unsafe);
-        self.ring.note(&self.server, &state, confirmed, self.clock.now())
+        self.checkpoints.note(&self.server, &state, confirmed, self.clock.now())
     }
 
-    /// Whether the table is the one that was written to, with all that was written.
+    /// Checks that the table is still the one that was written to, with all its rows.
     fn compare(&self, before: TableState, now: TableState) -> Result<(), SinkError> {
         let (url, table) = (self.server.url(), self.server.table());
         let what = if before.id != now.id {
-            format!("was dropped and made again (id {} became {})", before.id, now.id)
+            format!("was dropped and recreated (id {} became {})", before.id, now.id)
         } else if before.started_us != now.started_us {
-            "is on a server that was started anew".to_owned()
+            "is on a server that was restarted".to_owned()
         } else if now.sequencer_txn < before.sequencer_txn {
             format!("lost transactions (its log went back from {} to {})", before.sequencer_txn, now.sequencer_txn)
-        } else if self.lanes.sent_since_look() && now.sequencer_txn == before.sequencer_txn {
+        } else if self.sender.sent_since_poll() && now.sequencer_txn == before.sequencer_txn {
             format!("did not keep an acknowledged request (its log still ends at {})", now.sequencer_txn)
         } else {
             return Ok(());
         };
         Err(SinkError::waiting(format!(
-            "table {table} in QuestDB at {url} {what}: sending again from the last confirmed record, or from where its \
-             log is found unchanged"
+            "table {table} in QuestDB at {url} {what}: sending again from the last confirmed record, or from the end of \
+             the unchanged part of its log"
         )))
     }
 
     fn progress(&self) -> Progress {
-        self.lanes.progress(self.next, self.next_look)
+        self.sender.progress(self.next, self.next_poll)
     }
 }
 
@@ -129,7 +128,7 @@ impl Sink for QuestDb {
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
-        let readings = self.lanes.take(&self.server, delivery)?;
+        let readings = self.sender.take(&self.server, delivery)?;
         self.next = delivery.record.sequence.next();
         Ok(readings)
     }
@@ -141,19 +140,19 @@ impl Sink for QuestDb {
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
-        self.lanes.send_due(&self.server, drain)?;
-        let is_look_due = self.next_look.is_none_or(|look| self.clock.monotonic() >= look);
-        if self.lanes.is_unconfirmed() && is_look_due {
-            self.look()?;
+        self.sender.send_due(&self.server, drain)?;
+        let is_poll_due = self.next_poll.is_none_or(|at| self.clock.monotonic() >= at);
+        if self.sender.is_unconfirmed() && is_poll_due {
+            self.poll()?;
         }
-        self.lanes.show();
+        self.sender.update_metrics();
         Ok(self.progress())
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
-        self.lanes.clear();
+        self.sender.clear();
         self.table = None;
-        self.next_look = None;
+        self.next_poll = None;
         self.journal = position.journal;
         self.next = position.next;
         self.server.disconnect();

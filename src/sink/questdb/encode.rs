@@ -1,10 +1,10 @@
-//! Samples to the rows of one request.
+//! Encodes samples as the rows of one request.
 //!
-//! Knows nothing of the server. Invariants: the bytes are whole rows and nothing
-//! else; every row's bytes and its identity are found by its number, so that one
-//! row can be left out or named; nothing is allocated per sample once the buffers
-//! have grown (to the bounds below); rows stand in the order they were pushed, so
-//! that of two rows with the same key the later one wins.
+//! Does not know the server. Invariants: the bytes are whole rows and nothing else; every
+//! row's bytes and identity can be found by its number, so that one row can be left out
+//! or named; nothing is allocated per sample once the buffers have grown (to the bounds
+//! below); rows keep the order in which they were pushed, so that of two rows with the
+//! same key the later one wins.
 
 use super::config::TableName;
 use crate::deliver::{Delivery, SinkError};
@@ -15,31 +15,31 @@ use questdb::ingress::{Buffer, ColumnName, ProtocolVersion, TableName as IlpTabl
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// Bytes of one request at most (and one row); reserved at once, so that the
-/// buffer never moves.
+/// Bytes of one request at most (plus one row); reserved at the start, so that the buffer
+/// never moves.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
 const ROW_BYTES_USUAL: usize = 4 << 10;
 /// The server's own limit for the names of tables and columns.
 const NAME_BYTES_MAX: usize = 127;
-/// Rows of one request that may be refused for their own values; more of them
-/// are no accident of a meter, and block the sink.
+/// Rows of one request that may be refused for their own values. More of them are not a
+/// meter's accident, and block the sink.
 pub(super) const REFUSED_ROWS_MAX: usize = 100;
 /// `255-255:255.255.255*255`
 const OBIS_CHARS_MAX: usize = 23;
 const UUID_CHARS: usize = 36;
 
-/// A row that can never be stored, named so that it can be found and sent again.
+/// A row that can never be stored, with the identity that finds it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedRow {
     /// The journal of its record.
     pub journal: JournalId,
     /// Its record.
     pub sequence: Sequence,
-    /// Its reading, counted in the record as it arrived.
+    /// The index of its reading in the record as it arrived, from 0.
     pub index: u32,
-    /// Whose value it is.
+    /// Its meter.
     pub meter: MeterId,
-    /// Which register's.
+    /// Its register.
     pub obis: Obis,
     /// When it was measured.
     pub at: UnixNanos,
@@ -47,11 +47,11 @@ pub struct RefusedRow {
     pub reason: String,
 }
 
-/// Where refused rows go. It returns once the row is durably kept; the same row
-/// comes again when its request is repeated.
+/// The callback for refused rows. It returns once the row is durable; the same row comes
+/// again when its request is repeated.
 pub type RefusedRows = Box<dyn FnMut(RefusedRow) -> Result<(), SinkError> + Send>;
 
-/// Which reading a row is of.
+/// The reading of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) journal: JournalId,
@@ -68,7 +68,7 @@ impl Origin {
     }
 }
 
-/// What the rows of one reading have in common.
+/// The common part of the rows of one reading.
 #[derive(Debug)]
 pub(super) struct ReadingRows<'a> {
     pub(super) origin: Origin,
@@ -79,7 +79,7 @@ pub(super) struct ReadingRows<'a> {
 }
 
 impl<'a> ReadingRows<'a> {
-    /// The rows of a delivery's reading.
+    /// The common part of the rows of a delivery's reading.
     pub(super) fn new(delivery: &Delivery<'a>, reading: &Judged<'_>) -> Self {
         let record = &delivery.record;
         let origin = Origin {
@@ -92,7 +92,7 @@ impl<'a> ReadingRows<'a> {
         Self::of(origin, delivery.source, record.header.received, reading.flags)
     }
 
-    /// The rows of a reading that was kept.
+    /// The same for a held reading.
     pub(super) fn of(origin: Origin, source: &'a str, received: UnixNanos, flags: Flags) -> Self {
         let mut meter_text = [0; UUID_CHARS];
         origin.meter.uuid().as_hyphenated().encode_lower(&mut meter_text);
@@ -107,9 +107,9 @@ impl<'a> ReadingRows<'a> {
 /// A row in the buffer.
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    /// Where its bytes end; they begin where the row before it ends.
+    /// The end of its bytes; they begin at the end of the row before.
     end: usize,
-    /// Its reading's place in [`Rows::origins`].
+    /// The index of its reading in [`Rows::origins`].
     origin: usize,
     obis: Obis,
 }
@@ -144,8 +144,7 @@ impl Rows {
         }
     }
 
-    /// Adds the row of one sample. One that cannot be encoded is among the
-    /// [`Rows::refused`] instead.
+    /// Adds the row of one sample. One that cannot be encoded goes to [`Rows::refused`].
     pub(super) fn push(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
         let sequence = reading.origin.sequence;
         self.first = Some(self.first.map_or(sequence, |first| first.min(sequence)));
@@ -161,17 +160,17 @@ impl Rows {
         }
     }
 
-    /// Encodes a row that is pushed later, so that one that makes the encoder fail does
-    /// so while its record is at hand.
-    pub(super) fn try_out(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
+    /// Encodes a row that is pushed later, so that a panic of the encoder is blamed on the
+    /// right record.
+    pub(super) fn check_encodes(&mut self, reading: &ReadingRows<'_>, sample: Sample) {
         let end = self.buffer.len();
-        // A refusal comes again when the row is pushed.
+        // A refusal is reported when the row is pushed.
         if self.encode(reading, sample).is_ok() && self.buffer.len() > end {
             self.buffer.rewind_to_marker().ok();
         }
     }
 
-    /// Whether the request should go out before another row is pushed.
+    /// Whether the request should be sent before another row is pushed.
     pub(super) fn is_full(&self) -> bool {
         self.rows.len() >= self.rows_max
             || self.buffer.len() >= REQUEST_BYTES_MAX
@@ -183,7 +182,7 @@ impl Rows {
         self.rows.len()
     }
 
-    /// The lowest record that pushed a row, refused or not; `None` while it is empty.
+    /// The lowest record with a row, refused or not; `None` while it is empty.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first
     }
@@ -215,7 +214,7 @@ impl Rows {
         (0..self.rows.len()).filter(|number| !left_out.contains(number)).nth(line.checked_sub(1)?)
     }
 
-    /// Names a row as refused.
+    /// The refused row of a number.
     pub(super) fn refused_row(&self, number: usize, reason: &str) -> Option<RefusedRow> {
         let row = self.rows.get(number)?;
         Some(self.origins.get(row.origin)?.refused(row.obis, reason))
@@ -230,8 +229,8 @@ impl Rows {
         self.first = None;
     }
 
-    /// Writes a row, or leaves the buffer as it was: a row that is refused
-    /// half-written would spoil every later call.
+    /// Writes a row, or leaves the buffer unchanged: a half-written row would break every
+    /// later call.
     fn encode(&mut self, reading: &ReadingRows<'_>, sample: Sample) -> questdb::Result<()> {
         #[cfg(feature = "test-faults")]
         crate::faults::panic_at("poison-questdb", sample.value);
@@ -244,7 +243,7 @@ impl Rows {
     }
 }
 
-/// Symbols first, as ILP wants it. The names are constants and checked already.
+/// Writes symbols first, as ILP requires. The names are constants and valid.
 fn write_row(buffer: &mut Buffer, table: &TableName, reading: &ReadingRows<'_>, sample: Sample) -> questdb::Result<()> {
     let mut obis_text = [0; OBIS_CHARS_MAX];
     buffer
@@ -254,15 +253,15 @@ fn write_row(buffer: &mut Buffer, table: &TableName, reading: &ReadingRows<'_>, 
         .column_str(ColumnName::new_unchecked("meter"), reading.meter())?
         .column_f64(ColumnName::new_unchecked("value"), sample.value)?
         .column_ts(ColumnName::new_unchecked("received"), TimestampNanos::new(reading.received.0))?;
-    // A column that a row lacks is 0 in a SHORT column, and most rows have no flag.
+    // A missing SHORT value is stored as 0, and most rows have no flag.
     if reading.flags != Flags::NONE {
         buffer.column_i64(ColumnName::new_unchecked("flags"), i64::from(reading.flags.bits()))?;
     }
     buffer.at(TimestampNanos::new(reading.origin.at.0))
 }
 
-/// The code in full, `A-B:C.D.E*F`, written without the formatting machinery:
-/// this runs once a sample.
+/// The full code, `A-B:C.D.E*F`, written without the formatting machinery, because this
+/// runs for every sample.
 fn obis_in(text: &mut [u8; OBIS_CHARS_MAX], obis: Obis) -> &str {
     const SEPARATORS: [u8; 6] = *b"-:..*\0";
     let mut length = 0;

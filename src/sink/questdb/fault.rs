@@ -1,20 +1,19 @@
-//! What an answer of the server that is not a success means.
+//! Interprets the server's error answers.
 //!
-//! Pure: from status and body to a verdict. The messages it looks for are pinned
-//! by contract tests against the real server. Invariant: only a row whose own
-//! value the server names is at fault; a 400 about the table carries a line
-//! number too, and must never cost a row.
+//! Pure: from status and body to a [`Fault`]. Contract tests pin the messages against the
+//! real server. Invariant: only a row whose own value the server names is refused; a 400
+//! about the table has a line number too, and must never cost a row.
 
 use super::config::{ServerUrl, TableName};
 use crate::deliver::SinkError;
 use serde::Deserialize;
 
-/// The one thing that QuestDB 9.3 refuses about a row the encoder lets through.
+/// The only reason for which QuestDB 9.3 refuses an encoded row.
 const ROW_FAULT: &str = "designated timestamp overflow";
-/// How much of a server's message is passed on.
+/// Characters of a server's message that are passed on.
 const MESSAGE_CHARS_MAX: usize = 500;
 
-/// Why a request was not taken; nothing of it is stored.
+/// A refused request; nothing of it is stored.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The row on this line (from 1) can never be stored.
@@ -24,7 +23,7 @@ pub(super) enum Fault {
         /// The server's reason.
         reason: String,
     },
-    /// It is not about a row.
+    /// The cause is not a row.
     Sink(SinkError),
 }
 
@@ -41,7 +40,7 @@ struct Refusal {
     line: usize,
 }
 
-/// What an answer to a write means that is not a success.
+/// The fault of an error answer to a write.
 pub(super) fn of_write(url: &ServerUrl, table: &TableName, status: u16, body: &str) -> Fault {
     let refusal: Refusal = serde_json::from_str(body).unwrap_or_default();
     if status == 400 && refusal.line > 0 && refusal.message.contains(ROW_FAULT) {
@@ -56,14 +55,14 @@ pub(super) fn of_write(url: &ServerUrl, table: &TableName, status: u16, body: &s
     }))
 }
 
-/// What an answer to a statement means that is not a success.
+/// The error of an error answer to a statement.
 pub(super) fn of_statement(url: &ServerUrl, status: u16, said: &str) -> SinkError {
     let said = shortened(said);
     of_status(url, status, &said)
         .unwrap_or_else(|| SinkError::blocked(format!("QuestDB at {url} refused a statement: {said}")))
 }
 
-/// Statuses that mean the same whatever was asked.
+/// Statuses with the same meaning for every request.
 fn of_status(url: &ServerUrl, status: u16, said: &str) -> Option<SinkError> {
     match status {
         401 | 403 => Some(SinkError::blocked(format!(
@@ -74,7 +73,7 @@ fn of_status(url: &ServerUrl, status: u16, said: &str) -> Option<SinkError> {
             "{url} answered status {status}: it is not QuestDB's HTTP listener; correct the sink's url"
         ))),
         408 | 429 | 500..=599 => Some(SinkError::waiting(format!(
-            "QuestDB at {url} cannot take requests now (status {status}): {said}; trying again, its log says why"
+            "QuestDB at {url} cannot take requests now (status {status}): {said}; retrying, its log has the cause"
         ))),
         _ => None,
     }
@@ -82,15 +81,15 @@ fn of_status(url: &ServerUrl, status: u16, said: &str) -> Option<SinkError> {
 
 fn remedy(said: &str) -> &'static str {
     if said.contains("does not exist") {
-        "run `meterline migrate` to make what is missing"
+        "run `meterline migrate` to add what is missing"
     } else if said.contains("cast error") {
-        "a column has another type than it should: `meterline check --connect` says which and what to do"
+        "a column has another type than required: `meterline check --connect` names it and the remedy"
     } else {
-        "`meterline check --connect` compares the table with what is needed; QuestDB's log has more"
+        "`meterline check --connect` compares the table with the required one; QuestDB's log has more"
     }
 }
 
-/// The part of "… errors encountered on line(s):\nerror in line 2: table: samples, …" that says why.
+/// The reason in "… errors encountered on line(s):\nerror in line 2: table: samples, …".
 fn last_part(message: &str) -> String {
     let reason = message.rsplit_once("error in line ").and_then(|(_, rest)| rest.split_once(": "));
     shortened(reason.map_or(message, |(_, reason)| reason))
@@ -107,10 +106,10 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::SinkTrouble;
+    use crate::deliver::SinkErrorKind;
     use proptest::prelude::*;
 
-    fn verdict(status: u16, body: &str) -> Fault {
+    fn fault(status: u16, body: &str) -> Fault {
         let (url, table) = (ServerUrl::parse("http://questdb:9000").unwrap(), TableName::parse("samples").unwrap());
         of_write(&url, &table, status, body)
     }
@@ -126,7 +125,7 @@ mod tests {
     #[test]
     fn only_a_row_whose_value_is_named_is_at_fault() {
         let body = refused(2, "table: samples, timestamp: 9223372036854775807; designated timestamp overflow, max[9]");
-        match verdict(400, &body) {
+        match fault(400, &body) {
             Fault::Row { line: 2, reason } => assert_eq!(
                 reason,
                 "table: samples, timestamp: 9223372036854775807; designated timestamp overflow, max[9]"
@@ -146,9 +145,9 @@ mod tests {
             ),
             ("something new", "meterline check --connect"),
         ] {
-            match verdict(400, &refused(1, why)) {
+            match fault(400, &refused(1, why)) {
                 Fault::Sink(error) => {
-                    assert_eq!(error.trouble, SinkTrouble::Blocked, "{why}");
+                    assert_eq!(error.kind, SinkErrorKind::Blocked, "{why}");
                     assert!(error.message.contains(remedy) && error.message.contains(why), "{}", error.message);
                 }
                 row @ Fault::Row { .. } => panic!("{why}: {row:?}"),
@@ -159,19 +158,19 @@ mod tests {
     #[test]
     fn a_status_says_whether_to_wait_or_to_block() {
         for (status, trouble) in [
-            (400, SinkTrouble::Blocked),
-            (401, SinkTrouble::Blocked),
-            (403, SinkTrouble::Blocked),
-            (404, SinkTrouble::Blocked),
-            (302, SinkTrouble::Blocked),
-            (413, SinkTrouble::Blocked),
-            (408, SinkTrouble::Waiting),
-            (429, SinkTrouble::Waiting),
-            (500, SinkTrouble::Waiting),
-            (503, SinkTrouble::Waiting),
+            (400, SinkErrorKind::Blocked),
+            (401, SinkErrorKind::Blocked),
+            (403, SinkErrorKind::Blocked),
+            (404, SinkErrorKind::Blocked),
+            (302, SinkErrorKind::Blocked),
+            (413, SinkErrorKind::Blocked),
+            (408, SinkErrorKind::Waiting),
+            (429, SinkErrorKind::Waiting),
+            (500, SinkErrorKind::Waiting),
+            (503, SinkErrorKind::Waiting),
         ] {
-            match verdict(status, "words") {
-                Fault::Sink(error) => assert_eq!(error.trouble, trouble, "{status}"),
+            match fault(status, "words") {
+                Fault::Sink(error) => assert_eq!(error.kind, trouble, "{status}"),
                 row @ Fault::Row { .. } => panic!("{status}: {row:?}"),
             }
         }
@@ -182,7 +181,7 @@ mod tests {
         fn no_answer_panics_and_none_without_the_pinned_words_costs_a_row(status in 100u16..600, line in 0usize..9, why in "\\PC{0,700}") {
             let body = refused(line, &why);
             for body in [body.as_str(), why.as_str()] {
-                if let Fault::Row { .. } = verdict(status, body) {
+                if let Fault::Row { .. } = fault(status, body) {
                     prop_assert!(why.contains(ROW_FAULT));
                 }
             }

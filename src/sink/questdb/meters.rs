@@ -1,10 +1,10 @@
-//! Versions of what is known of the meters, in a table of their own.
+//! Stores the versions of meter descriptions in a table of their own.
 //!
-//! They are few, so each record is one request that waits until the table's log was
-//! applied as far as it reached: when [`MetersTable::write`] returns they are stored,
-//! and nothing of them is on its way. The connection is a new one every time, because
-//! one that wrote before its table was dropped has its rows thrown away. What the
-//! server forgets of this table later is not looked for; a replay sends it again.
+//! They are few, so each record is one request that waits until the table's log is
+//! applied: when [`MetersTable::write`] returns they are stored, and nothing is in flight.
+//! Every request uses a new connection, because the server discards the rows of one that
+//! wrote before its table was dropped. Later losses in this table are not detected; a
+//! replay sends it again.
 
 use super::config::{Config, TableName};
 use super::confirm::{TableState, table_state};
@@ -15,21 +15,21 @@ use crate::deliver::SinkError;
 use crate::wire::meters::Version;
 use questdb::ingress::{Buffer, ColumnName, ProtocolVersion, TableName as IlpTableName, TimestampNanos};
 
-/// The table and the way to it.
+/// The table of meters.
 #[derive(Debug)]
 pub(super) struct MetersTable(Server);
 
 impl MetersTable {
-    /// The table of a configuration; nothing is asked yet.
+    /// The table of a configuration; it sends nothing yet.
     pub(super) fn new(config: &Config) -> Self {
         Self(Server::new(&config.of_meters()))
     }
 
-    /// Stores the versions, each in place of the one with its key.
+    /// Stores the versions, each instead of an earlier one with its key.
     ///
     /// # Errors
-    /// When the table is missing or not as needed, or it is not certain that it has
-    /// them.
+    /// When the table is missing or wrong, or it is not certain that the versions are
+    /// stored.
     pub(super) fn write(&mut self, versions: &[Version]) -> Result<(), SinkError> {
         if versions.is_empty() {
             return Ok(());
@@ -50,30 +50,27 @@ impl MetersTable {
         self.wait_applied(&sent)
     }
 
-    /// The server answers when it has applied what it took, or after the request's
-    /// time-out.
+    /// Waits until the server has applied the rows, at most for the request's time-out.
     fn wait_applied(&self, sent: &TableState) -> Result<(), SinkError> {
         let table = self.0.table();
         self.0.execute(&format!("SELECT wait_wal_table('{table}')"))?;
         let now = table_state(&self.0)?;
         if now.id != sent.id || now.writer_txn < sent.sequencer_txn {
-            return Err(self.uncertain("has not applied what it acknowledged"));
+            return Err(self.uncertain("has not applied an acknowledged request"));
         }
         Ok(())
     }
 
     fn uncertain(&self, what: &str) -> SinkError {
         let (url, table) = (self.0.url(), self.0.table());
-        SinkError::waiting(format!(
-            "table {table} in QuestDB at {url} {what}: what is known of the meters is sent again"
-        ))
+        SinkError::waiting(format!("table {table} in QuestDB at {url} {what}: sending the meter descriptions again"))
     }
 
     fn refused(&self, reason: &str) -> SinkError {
         let (url, table) = (self.0.url(), self.0.table());
         SinkError::blocked(format!(
-            "QuestDB at {url} cannot store a description of a meter in table {table} ({reason}): this is a fault of \
-             meterline or of an untested server version"
+            "QuestDB at {url} cannot store a description of a meter in table {table} ({reason}): this is a bug of \
+             meterline, or the server version is untested"
         ))
     }
 }
@@ -86,8 +83,8 @@ fn rows(table: &TableName, versions: &[Version]) -> questdb::Result<Vec<u8>> {
     Ok(buffer.as_bytes().to_vec())
 }
 
-/// Symbols first, as ILP wants it. A text that is empty and a time that is not there
-/// are left out, which stores NULL.
+/// Writes symbols first, as ILP requires. Empty texts and a missing time are left out,
+/// which stores NULL.
 fn row(buffer: &mut Buffer, table: &TableName, version: &Version) -> questdb::Result<()> {
     let description = &version.description;
     buffer.table(IlpTableName::new_unchecked(table.as_str()))?;

@@ -1,8 +1,8 @@
-//! From what the server has to what the sink needs.
+//! Creates the tables and the view, or alters them to the required state.
 //!
-//! Compares first and refuses before it changes anything; makes only what is
-//! missing, so a second run does nothing. Knows nothing of command lines. What was
-//! done is noted in `meterline_migrations`, which is history only: nothing reads it.
+//! Compares first and refuses before it changes anything; adds only what is missing, so a
+//! second run does nothing. Does not know command lines. Each step is noted in the table
+//! `meterline_migrations`, which no program reads.
 
 use super::config::{Config, TableName};
 use super::confirm;
@@ -14,24 +14,24 @@ use crate::sink::Step;
 const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql");
 const METERS_SQL: &str = include_str!("../../../migrations/questdb/meters.sql");
 const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
-const LEDGER_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
-const LEDGER: &str = "meterline_migrations";
+const HISTORY_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
+const HISTORY: &str = "meterline_migrations";
 
-/// Looks at a view whose state the server does not tell.
-const VIEW_LOOKS_MAX: usize = 50;
+/// Attempts to read the state of a view while the server refreshes it.
+const VIEW_TRIES_MAX: usize = 50;
 
-/// Why the server is not as needed.
+/// The server cannot be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// Something is there that cannot be changed; nothing was done.
-    #[error("QuestDB needs a decision, nothing was changed: {}", .0.join("; "))]
+    /// A difference that cannot be changed; nothing was done.
+    #[error("QuestDB needs a decision by the operator, nothing was changed: {}", .0.join("; "))]
     Refused(Vec<String>),
-    /// A statement failed; what was done before it stands, and a repeat goes on from there.
+    /// A statement failed; earlier steps are done, and a repeat continues after them.
     #[error("{error} (done before it: {})", list(.done))]
     Server {
-        /// What the server said.
+        /// The server's error.
         error: SinkError,
-        /// What was done before.
+        /// The steps before it.
         done: Vec<Step>,
     },
 }
@@ -43,9 +43,9 @@ fn list(done: &[Step]) -> String {
     done.iter().map(Step::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Brings the server to the needed state: the samples table, its quarter-hour
-/// view, the table of meters, the ledger. `partition` is the unit wanted; without it a new table gets
-/// days, and any unit that is there is left.
+/// Brings the server to the required state: the samples table, its quarter-hour view, the
+/// table of meters, the migration history. `partition` is the required unit; without it a
+/// new table gets days, and an existing table keeps its unit.
 ///
 /// # Errors
 /// When something cannot be changed, or the server fails.
@@ -73,7 +73,7 @@ impl From<SinkError> for Stop {
 
 struct Migration<'a> {
     server: &'a Server,
-    /// The same server by the table of meters.
+    /// The same server, with the table of meters.
     meters: &'a Server,
     partition: Option<PartitionUnit>,
     done: &'a mut Vec<Step>,
@@ -86,21 +86,21 @@ impl Migration<'_> {
         let actual_meters = schema::actual(self.meters, &schema::METERS)?;
         let view = view_state(self.server)?;
         let mut refusals = self.refusals(&table, actual.as_ref(), &view);
-        refusals.extend(actual_meters.iter().flat_map(|actual| final_differences(&meters, actual)));
+        refusals.extend(actual_meters.iter().flat_map(|actual| unalterable_differences(&meters, actual)));
         if !refusals.is_empty() {
             return Err(Stop::Refused(refusals));
         }
         match actual {
-            None => self.make_table(&table)?,
-            Some(actual) => self.mend_table(self.server, &actual)?,
+            None => self.create_table(&table)?,
+            Some(actual) => self.alter_table(self.server, &actual)?,
         }
-        self.bring_view(&table, view)?;
+        self.migrate_view(&table, view)?;
         match actual_meters {
             None => {
                 let sql = METERS_SQL.replace("{table}", table.as_str()).replace("{meters}", meters.as_str());
-                self.run_step(&sql, meters.as_str(), "made, for what is known of the meters".to_owned())?;
+                self.run_step(&sql, meters.as_str(), "created, for meter descriptions".to_owned())?;
             }
-            Some(actual) => self.mend_table(self.meters, &actual)?,
+            Some(actual) => self.alter_table(self.meters, &actual)?,
         }
         Ok(())
     }
@@ -108,12 +108,12 @@ impl Migration<'_> {
     fn refusals(&self, table: &TableName, actual: Option<&Actual>, view: &View) -> Vec<String> {
         let mut refusals = Vec::new();
         if let Some(actual) = actual {
-            refusals.extend(final_differences(table, actual));
+            refusals.extend(unalterable_differences(table, actual));
             refusals.extend(self.refused_partition(table, &actual.partitioned_by));
         }
         if let View::Other { why } = view {
             refusals.push(format!(
-                "view {view} is not the one that is needed ({why}): drop it (`DROP MATERIALIZED VIEW {view}`) and run \
+                "view {view} is not the required one ({why}): drop it (`DROP MATERIALIZED VIEW {view}`) and run \
                  `meterline migrate` again",
                 view = view_name(table)
             ));
@@ -131,17 +131,17 @@ impl Migration<'_> {
         })
     }
 
-    fn make_table(&mut self, table: &TableName) -> Result<(), SinkError> {
+    fn create_table(&mut self, table: &TableName) -> Result<(), SinkError> {
         let unit = self.partition.unwrap_or(PartitionUnit::Day);
         let sql = SAMPLES_SQL.replace("{table}", table.as_str()).replace("{unit}", unit.sql());
         let advice = match (self.partition, unit) {
-            (None, _) => "; fit for up to 5 million rows a day, and it cannot be changed once there are rows",
+            (None, _) => "; suits up to 5 million rows a day, and cannot be changed once there are rows",
             _ => "",
         };
-        self.run_step(&sql, table.as_str(), format!("made, partitioned by {}{advice}", unit.sql()))
+        self.run_step(&sql, table.as_str(), format!("created, partitioned by {}{advice}", unit.sql()))
     }
 
-    fn mend_table(&mut self, server: &Server, actual: &Actual) -> Result<(), SinkError> {
+    fn alter_table(&mut self, server: &Server, actual: &Actual) -> Result<(), SinkError> {
         let table = server.table();
         let differences = actual.differences();
         for difference in &differences {
@@ -153,7 +153,7 @@ impl Migration<'_> {
                 Difference::Key(key) => {
                     wait_applied(server)?;
                     let sql = format!("ALTER TABLE \"{table}\" DEDUP ENABLE UPSERT KEYS({key})");
-                    let did = format!("set to keep the last row of each ({key}); rows it had twice before stay");
+                    let did = format!("set to keep the last row of each ({key}); earlier duplicates stay");
                     self.run_step(&sql, table.as_str(), did)?;
                 }
                 Difference::Type { .. } | Difference::Timestamp(_) | Difference::NoWal => {}
@@ -162,16 +162,16 @@ impl Migration<'_> {
         if differences.is_empty() { Ok(()) } else { wait_applied(server) }
     }
 
-    fn bring_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
+    fn migrate_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
         let name = view_name(table);
         match view {
             View::Missing => {
                 let sql = QUARTER_HOURS_SQL.replace("{table}", table.as_str());
-                self.run_step(&sql, &name, "made; refreshed every minute".to_owned())
+                self.run_step(&sql, &name, "created; refreshed every minute".to_owned())
             }
             View::Invalid { why } => {
                 let sql = format!("REFRESH MATERIALIZED VIEW \"{name}\" FULL");
-                self.run_step(&sql, &name, format!("was invalid ({why}): a full refresh was begun"))
+                self.run_step(&sql, &name, format!("was invalid ({why}): started a full refresh"))
             }
             View::Valid | View::Other { .. } => Ok(()),
         }
@@ -185,37 +185,36 @@ impl Migration<'_> {
         self.note(&step)
     }
 
-    /// Writes a step into the ledger, which it makes when it is missing.
+    /// Writes a step into the history table, and creates that table if it is missing.
     fn note(&self, step: &Step) -> Result<(), SinkError> {
-        self.server.execute(LEDGER_SQL)?;
+        self.server.execute(HISTORY_SQL)?;
         let (object, did) = (quoted(&step.object), quoted(&step.did));
         let version = env!("CARGO_PKG_VERSION");
-        self.server.execute(&format!("INSERT INTO {LEDGER} VALUES (now(), {object}, {did}, '{version}')"))?;
+        self.server.execute(&format!("INSERT INTO {HISTORY} VALUES (now(), {object}, {did}, '{version}')"))?;
         Ok(())
     }
 }
 
-/// Waits until the server has applied what it took; its answer is the wait's end,
-/// the request's time-out its bound.
+/// Waits until the server has applied the table's log, at most for the request's time-out.
 fn wait_applied(server: &Server) -> Result<(), SinkError> {
     server.execute(&format!("SELECT wait_wal_table('{}')", server.table()))?;
-    // The wait ends at once for a suspended table; its state is an error.
+    // For a suspended table the wait ends at once; its state is an error.
     confirm::table_state(server).map(|_| ())
 }
 
-/// What no statement can mend of a table.
-fn final_differences(table: &TableName, actual: &Actual) -> Vec<String> {
+/// Sentences about the differences that no statement can alter.
+fn unalterable_differences(table: &TableName, actual: &Actual) -> Vec<String> {
     let differences = actual.differences();
-    let final_ones = differences.iter().filter(|difference| !difference.can_be_mended());
-    final_ones.map(|difference| difference.sentence(table)).collect()
+    let unalterable = differences.iter().filter(|difference| !difference.can_be_altered());
+    unalterable.map(|difference| difference.sentence(table)).collect()
 }
 
-/// A text as SQL writes it.
+/// The text as an SQL literal.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The quarter-hour view as the server has it.
+/// The state of the quarter-hour view.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum View {
     Missing,
@@ -228,10 +227,10 @@ pub(super) fn view_name(table: &TableName) -> String {
     format!("{table}_15m")
 }
 
-/// Looks at the quarter-hour view.
+/// Reads the state of the quarter-hour view.
 pub(super) fn view_state(server: &Server) -> Result<View, SinkError> {
     let name = view_name(server.table());
-    for _ in 0..VIEW_LOOKS_MAX {
+    for _ in 0..VIEW_TRIES_MAX {
         if let Some(view) = listed_view(server, &name)? {
             return Ok(view);
         }
@@ -243,13 +242,13 @@ pub(super) fn view_state(server: &Server) -> Result<View, SinkError> {
         }
     }
     Err(SinkError::waiting(format!(
-        "QuestDB at {} does not tell the state of view {name}, which it is refreshing: try again",
+        "QuestDB at {} does not report the state of view {name}, which it is refreshing: try again",
         server.url()
     )))
 }
 
-/// The view as `materialized_views()` has it. A view that is being refreshed is
-/// missing there for a moment.
+/// The view's state in `materialized_views()`, where a view is missing for a moment while
+/// it is refreshed.
 fn listed_view(server: &Server, name: &str) -> Result<Option<View>, SinkError> {
     let table = server.table();
     let answer = server.execute(&format!(
@@ -261,7 +260,7 @@ fn listed_view(server: &Server, name: &str) -> Result<Option<View>, SinkError> {
     let view = if base != table.as_str() {
         View::Other { why: format!("it is over table {base}") }
     } else if words(sql) != words(wanted_query(&QUARTER_HOURS_SQL.replace("{table}", table.as_str()))) {
-        View::Other { why: "it selects something else".to_owned() }
+        View::Other { why: "it selects other data".to_owned() }
     } else if row.text("view_status") == "invalid" {
         View::Invalid { why: row.text("invalidation_reason").to_owned() }
     } else {

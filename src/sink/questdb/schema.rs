@@ -1,8 +1,7 @@
-//! The table as it should be, as it is, and what lies between the two.
+//! The required table, the actual table, and the differences.
 //!
-//! Knows nothing of how a difference is mended (`migrate`) or shown (`check`).
-//! The one list of columns is here; the SQL in `migrations/questdb` is held
-//! against it by a test.
+//! Does not know how a difference is fixed (`migrate`) or shown (`check`). The only list of
+//! columns is here; a test compares the SQL in `migrations/questdb` with it.
 
 use super::server::Server;
 use super::sql::Answer;
@@ -15,7 +14,7 @@ use std::fmt;
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
-    /// Part of what identifies a sample.
+    /// Whether it is part of the key.
     pub(super) in_key: bool,
 }
 
@@ -55,22 +54,22 @@ pub(super) const METERS: [Column; 17] = [
     column("source", "SYMBOL", false),
 ];
 
-/// What identifies a row of a table with these columns, as SQL lists it.
+/// The key of a table with these columns, as an SQL list.
 pub(super) fn key_of(columns: &[Column]) -> String {
     columns.iter().filter(|column| column.in_key).map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
 const HOUR_NS: i64 = 3600 * 1_000_000_000;
 
-/// Rows a day from which on a partition a day is too much to rewrite for a late row.
+/// Rows a day from which a daily partition is too large to rewrite for a late row.
 const HOUR_FROM_ROWS_PER_DAY: u64 = 5_000_000;
 
-/// How the table is cut into partitions.
+/// The partition unit of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartitionUnit {
-    /// A partition a day.
+    /// Daily partitions.
     Day,
-    /// A partition an hour.
+    /// Hourly partitions.
     Hour,
 }
 
@@ -81,8 +80,7 @@ impl PartitionUnit {
         if rows >= HOUR_FROM_ROWS_PER_DAY { Self::Hour } else { Self::Day }
     }
 
-    /// The partition that holds a time, by its first nanosecond. A unit that `migrate`
-    /// never makes (somebody's weeks or months) counts as days.
+    /// The first nanosecond of the partition that holds a time.
     pub(super) fn start_of(self, at: UnixNanos) -> i64 {
         let unit_ns = match self {
             Self::Day => 24 * HOUR_NS,
@@ -118,35 +116,35 @@ struct ActualColumn {
     in_key: bool,
 }
 
-/// What keeps a table from being as it should.
+/// A difference from the required table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Difference {
     /// A column is missing; it can be added.
     Missing(Column),
-    /// The key is another one than this; it can be set.
+    /// The key is not this one; it can be set.
     Key(String),
     /// A column has another type.
     Type { column: Column, actual: String },
-    /// The designated timestamp is another column, or there is none, or this one is missing.
+    /// The designated timestamp is not this column.
     Timestamp(&'static str),
-    /// Rows go into the table without a log.
+    /// The table has no write-ahead log (WAL).
     NoWal,
 }
 
 impl Difference {
-    /// Whether a statement can mend it without touching what is stored.
-    pub(super) fn can_be_mended(&self) -> bool {
+    /// Whether a statement can fix it without changing stored rows.
+    pub(super) fn can_be_altered(&self) -> bool {
         matches!(self, Self::Missing(_) | Self::Key(_))
     }
 
-    /// What is wrong with `table` and what to do.
+    /// A sentence about the difference and its remedy.
     pub(super) fn sentence(&self, table: &dyn fmt::Display) -> String {
         match self {
             Self::Missing(Column { name, kind, .. }) => {
                 format!("column {name} {kind} is missing in table {table}: run `meterline migrate` to add it")
             }
             Self::Key(key) => format!(
-                "table {table} does not deduplicate by ({key}), so rows sent twice would count twice: run \
+                "table {table} does not deduplicate by ({key}), so rows sent twice would be stored twice: run \
                  `meterline migrate` to set it"
             ),
             Self::Type { column: Column { name: name @ ("ts" | "valid_from"), kind, .. }, actual } => format!(
@@ -155,22 +153,22 @@ impl Difference {
             ),
             Self::Type { column: Column { name, kind, .. }, actual } => format!(
                 "column {name} of table {table} is {actual} instead of {kind}: run `ALTER TABLE {table} ALTER COLUMN \
-                 {name} TYPE {kind}` (it converts what is stored)"
+                 {name} TYPE {kind}` (it converts the stored values)"
             ),
             Self::Timestamp(name) => format!(
                 "table {table} does not have {name} as its designated timestamp, which cannot be changed: rename or drop \
                  the table and run `meterline migrate`"
             ),
             Self::NoWal => format!(
-                "table {table} is no WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart QuestDB, or rename \
+                "table {table} is not a WAL table: run `ALTER TABLE {table} SET TYPE WAL` and restart QuestDB, or rename \
                  or drop it and run `meterline migrate`"
             ),
         }
     }
 }
 
-/// Reads what the server has under its table's name, to be compared with these
-/// columns; `None` when nothing.
+/// Reads the server's table, to compare it with the `wanted` columns; `None` if there is
+/// none.
 pub(super) fn actual(server: &Server, wanted: &'static [Column]) -> Result<Option<Actual>, SinkError> {
     let table = server.table();
     let tables =
@@ -198,17 +196,17 @@ fn columns_in(answer: &Answer) -> Vec<ActualColumn> {
         .collect()
 }
 
-/// Whether rows of these columns may be sent into the table, and how it is cut into
-/// partitions.
+/// Checks that rows of these columns may be sent into the table. Returns its partition
+/// unit.
 ///
 /// # Errors
-/// All that is in the way, in one sentence each: a type that would lose digits
-/// without a word, a key that would not deduplicate.
+/// All differences, one sentence each: a type that would silently lose digits, a key that
+/// would not deduplicate.
 pub(super) fn check_ready(server: &Server, wanted: &'static [Column]) -> Result<PartitionUnit, SinkError> {
     let (url, table) = (server.url(), server.table());
     let Some(actual) = actual(server, wanted)? else {
         return Err(SinkError::blocked(format!(
-            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to make it"
+            "table {table} is missing in QuestDB at {url}: run `meterline migrate` to create it"
         )));
     };
     let sentences: Vec<String> = actual.differences().iter().map(|difference| difference.sentence(table)).collect();
@@ -220,13 +218,12 @@ pub(super) fn check_ready(server: &Server, wanted: &'static [Column]) -> Result<
 }
 
 impl Actual {
-    /// By what the table is cut, as far as it matters for late rows.
+    /// The partition unit. Units that `migrate` never creates (weeks, months) count as days.
     fn partition_unit(&self) -> PartitionUnit {
         if self.partitioned_by == PartitionUnit::Hour.sql() { PartitionUnit::Hour } else { PartitionUnit::Day }
     }
 
-    /// What keeps rows from being stored as they are. Columns beyond the wanted
-    /// ones are somebody's own and do not matter.
+    /// The differences from the required table. Extra columns are not differences.
     pub(super) fn differences(&self) -> Vec<Difference> {
         let mut differences = Vec::new();
         if !self.has_wal {
@@ -245,7 +242,7 @@ impl Actual {
 
     fn difference_in(&self, wanted: Column) -> Option<Difference> {
         match self.columns.iter().find(|column| column.name == wanted.name) {
-            // A missing timestamp is reported as the designated one, which cannot be added.
+            // A missing timestamp column is reported as `Difference::Timestamp`.
             None => (wanted.name != self.timestamp()).then_some(Difference::Missing(wanted)),
             Some(column) if column.kind != wanted.kind => {
                 Some(Difference::Type { column: wanted, actual: column.kind.clone() })
@@ -328,14 +325,14 @@ mod tests {
             (|table| column_of(table, "source").in_key = true, "does not deduplicate", true),
             (|table| table.has_wal = false, "SET TYPE WAL", false),
         ];
-        for (change, words, can_be_mended) in changes {
+        for (change, words, can_be_altered) in changes {
             let mut actual = wanted();
             change(&mut actual);
             let differences = actual.differences();
             let [difference] = differences.as_slice() else { panic!("{words}: {differences:?}") };
             let sentence = difference.sentence(&"samples");
             assert!(sentence.contains(words), "{sentence}");
-            assert_eq!(difference.can_be_mended(), can_be_mended, "{sentence}");
+            assert_eq!(difference.can_be_altered(), can_be_altered, "{sentence}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! The server's HTTP endpoints: `/write`, `/exec`, `/settings`.
 //!
-//! Knows nothing of rows or records. The thread that asks waits for the answer and
-//! runs the connections meanwhile, so there is one request at a time. Invariant: after
-//! [`Server::disconnect`] no request goes over a connection that was open before. That
-//! matters because a connection that wrote to a table before it was dropped has its next
-//! rows acknowledged and thrown away.
+//! Does not know rows or records. The calling thread waits for the answer and runs the
+//! connections meanwhile, so there is one request at a time. Invariant: after
+//! [`Server::disconnect`] no request uses an earlier connection. Otherwise rows could be
+//! lost: the server acknowledges and discards the next rows of a connection that wrote to
+//! a table before it was dropped.
 
 use super::config::{Config, Credentials, ServerUrl, TableName};
 use super::fault::{self, Fault};
@@ -23,7 +23,7 @@ use std::cell::OnceCell;
 use std::fmt::Display;
 use tokio::runtime::Runtime;
 
-/// An answer's body at most; a longer one is no answer of QuestDB's.
+/// The largest answer in bytes; QuestDB sends none that is longer.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// A QuestDB server and the connections to it.
@@ -31,26 +31,26 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Server {
     url: ServerUrl,
     table: TableName,
-    /// Marked sensitive, so that no `Debug` shows it.
+    /// Marked sensitive, so that `Debug` hides it.
     authorization: Option<HeaderValue>,
     bounds: Bounds,
-    /// Made with the first request.
+    /// Created with the first request.
     connections: OnceCell<Connections>,
 }
 
-/// Open connections, and what runs them while somebody waits for an answer.
+/// Open connections, and the runtime that drives them during a request.
 #[derive(Debug)]
 struct Connections {
     client: Client,
     runtime: Runtime,
 }
 
-/// What the server says of itself.
+/// The server's version and protocols.
 #[derive(Debug, Deserialize)]
 pub(super) struct Settings {
     #[serde(rename = "release.version")]
     pub(super) version: String,
-    /// Versions of ILP it takes.
+    /// Supported versions of ILP.
     #[serde(rename = "line.proto.support.versions", default)]
     pub(super) protocols: Vec<u32>,
 }
@@ -85,7 +85,7 @@ impl Server {
     /// Closes all connections.
     pub(super) fn disconnect(&mut self) {
         if let Some(Connections { runtime, .. }) = self.connections.take() {
-            // Not its drop, which waits for a name that is being looked up.
+            // Dropping it would wait for a running name lookup.
             runtime.shutdown_background();
         }
     }
@@ -112,7 +112,7 @@ impl Server {
         }
     }
 
-    /// Asks what the server is.
+    /// Reads the server's settings.
     pub(super) fn settings(&self) -> Result<Settings, SinkError> {
         let answer = self.get("/settings")?;
         let status = answer.status().as_u16();
@@ -149,10 +149,10 @@ impl Server {
         let url = &self.url;
         match error {
             HttpError::Tls { why, .. } => {
-                SinkError::blocked(format!("QuestDB at {url} offers no trusted TLS ({why}): mend its certificate"))
+                SinkError::blocked(format!("QuestDB at {url} offers no trusted TLS ({why}): fix its certificate"))
             }
             HttpError::Timeout { timeout, .. } => SinkError::waiting(format!(
-                "QuestDB at {url} did not answer within {} s: it is overloaded, hangs or cannot be reached; trying again",
+                "QuestDB at {url} did not answer within {} s: it is overloaded, hangs or cannot be reached; retrying",
                 timeout.as_secs()
             )),
             HttpError::Connect { why, .. } | HttpError::Broken { why, .. } => self.unreachable(why),
@@ -162,7 +162,7 @@ impl Server {
 
     fn unreachable(&self, why: &dyn Display) -> SinkError {
         SinkError::waiting(format!(
-            "QuestDB at {} cannot be reached ({why}): start it, or correct the sink's url; trying again",
+            "QuestDB at {} cannot be reached ({why}): start it, or correct the sink's url; retrying",
             self.url
         ))
     }
@@ -182,7 +182,7 @@ fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
         }
         Credentials::Token(token) => format!("Bearer {}", token.expose()),
     };
-    // A token with control characters cannot be sent; without it the server says 401.
+    // A token with control characters cannot be sent; without it the server answers 401.
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -191,7 +191,7 @@ fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::SinkTrouble;
+    use crate::deliver::SinkErrorKind;
     use crate::secret::Secret;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_kept_until_the_server_is_to_be_asked_over_a_new_one() {
+    fn a_connection_is_kept_until_disconnect() {
         let mut server = served("http", |mut stream| answer(&mut stream));
         let port = |server: &Server| server.execute("SELECT 1").unwrap().rows().next().unwrap().integer("port");
         let first = port(&server);
@@ -225,19 +225,19 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_says_why_and_whether_somebody_has_to_mend_something() {
+    fn a_missing_answer_says_why_and_whether_the_sink_waits_or_blocks() {
         let silent = served("http", |mut stream| drop(std::io::copy(&mut stream, &mut std::io::sink())));
         let closing = served("http", drop);
         let plain = served("https", |mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
         let nobody = Server::new(&Config::new(ServerUrl::parse("http://127.0.0.1:1").unwrap()));
         for (server, trouble, words) in [
-            (silent, SinkTrouble::Waiting, "did not answer within 1 s"),
-            (closing, SinkTrouble::Waiting, "cannot be reached"),
-            (plain, SinkTrouble::Blocked, "offers no trusted TLS"),
-            (nobody, SinkTrouble::Waiting, "cannot be reached (Connection refused"),
+            (silent, SinkErrorKind::Waiting, "did not answer within 1 s"),
+            (closing, SinkErrorKind::Waiting, "cannot be reached"),
+            (plain, SinkErrorKind::Blocked, "offers no trusted TLS"),
+            (nobody, SinkErrorKind::Waiting, "cannot be reached (Connection refused"),
         ] {
             let error = server.execute("SELECT 1").unwrap_err();
-            assert!(error.trouble == trouble && error.message.contains(words), "{error:?}");
+            assert!(error.kind == trouble && error.message.contains(words), "{error:?}");
         }
     }
 

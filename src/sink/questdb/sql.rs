@@ -1,7 +1,7 @@
-//! The answer of the server's SQL endpoint, `/exec`.
+//! The answers of the server's SQL endpoint, `/exec`.
 //!
-//! Knows nothing of HTTP. Values are read by column name, so that a column the
-//! server adds in a later version moves nothing.
+//! Does not know HTTP. Values are read by column name, so that columns added by a later
+//! server version do no harm.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,17 +37,17 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// A text; empty where it is NULL or not there.
+    /// A text; empty if it is NULL or missing.
     pub(super) fn text(&self, column: &str) -> &'a str {
         self.value(column).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A whole number; `None` where it is NULL or not there.
+    /// A whole number; `None` if it is NULL or missing.
     pub(super) fn integer(&self, column: &str) -> Option<i64> {
         self.value(column).and_then(Value::as_i64)
     }
 
-    /// Whether a boolean is there and true.
+    /// A boolean; false if it is NULL or missing.
     pub(super) fn is_true(&self, column: &str) -> bool {
         self.value(column).and_then(Value::as_bool).unwrap_or(false)
     }

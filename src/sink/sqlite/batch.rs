@@ -1,5 +1,5 @@
-//! Rows on their way into a transaction. Memory only; bounded by
-//! [`ROWS_MAX`] and what one record adds to it.
+//! The rows of the next transaction, in memory. Bounded by [`ROWS_MAX`] plus the rows of one
+//! record.
 
 use crate::deliver::Delivery;
 use crate::journal::Sequence;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A batch with this many rows is written before more is taken.
 pub(super) const ROWS_MAX: usize = 20_000;
-/// Room for rows that is kept from batch to batch; a larger record's is given back.
+/// Capacity in rows that is kept between batches; more is freed.
 const ROWS_KEPT_MAX: usize = 2 * ROWS_MAX;
 
 /// A row as it arrived.
@@ -21,7 +21,7 @@ pub(super) struct Row {
     pub(super) value: f64,
     pub(super) received: UnixNanos,
     pub(super) flags: Flags,
-    /// Place among [`Batch::sources`].
+    /// Index in [`Batch::sources`].
     pub(super) source: u32,
     /// Journal order.
     order: u32,
@@ -33,12 +33,12 @@ pub(super) struct Batch {
     rows: Vec<Row>,
     versions: Vec<Version>,
     sources: Vec<Arc<str>>,
-    /// The first record with something uncommitted.
+    /// The first uncommitted record.
     first: Option<Sequence>,
 }
 
 impl Batch {
-    /// Adds a record's rows; of how many readings.
+    /// Adds a record's rows. Returns the number of readings.
     pub(super) fn push(&mut self, delivery: &Delivery<'_>) -> u64 {
         let source = self.source(delivery.source);
         let received = delivery.record.header.received;
@@ -65,13 +65,13 @@ impl Batch {
         readings
     }
 
-    /// Adds a record's versions of descriptions.
+    /// Adds a record's versions of meter descriptions.
     pub(super) fn describe(&mut self, delivery: &Delivery<'_>) {
         self.versions.extend(delivery.versions());
         self.first.get_or_insert(delivery.record.sequence);
     }
 
-    /// The first record with something uncommitted.
+    /// The first uncommitted record.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first
     }
@@ -88,7 +88,7 @@ impl Batch {
         &self.rows
     }
 
-    /// In journal order.
+    /// The versions, in journal order.
     pub(super) fn versions(&self) -> &[Version] {
         &self.versions
     }
@@ -98,8 +98,8 @@ impl Batch {
         self.sources.iter().map(AsRef::as_ref)
     }
 
-    /// Sorts by key, so that the file is written in its own order, and leaves only
-    /// the last row of every key.
+    /// Sorts by key, so that the file is written in its own order, and keeps only the last
+    /// row of every key.
     pub(super) fn sort(&mut self) {
         let key = |row: &Row| (row.meter, row.obis, row.at);
         self.rows.sort_unstable_by_key(|row| (key(row), row.order));
@@ -121,7 +121,7 @@ impl Batch {
     }
 
     fn source(&mut self, name: &str) -> u32 {
-        // Few sources bring one batch, and the last one brings the next record most often.
+        // A batch has few sources, and the last one is the most likely.
         let known = self.sources.iter().rposition(|known| **known == *name);
         let place = known.unwrap_or_else(|| {
             self.sources.push(Arc::from(name));

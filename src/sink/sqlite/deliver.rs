@@ -1,9 +1,9 @@
 //! The sink: from the pump's records to committed rows.
 //!
-//! Invariant: the progress is the cursor of the last commit. Nothing else moves it.
+//! Invariant: the progress is exactly the cursor of the last commit.
 
 use super::batch::Batch;
-use super::file::{self, trouble};
+use super::file::{self, sink_error};
 use super::write::{Dictionaries, commit, read_cursor};
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
@@ -15,10 +15,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// A transaction is committed at the latest so long after its first record.
+/// Age of a transaction's first record at which it is committed.
 const TRANSACTION_AGE_MAX: Duration = Duration::from_millis(200);
 
-/// Delivers into one SQLite file.
+/// The SQLite sink.
 pub struct Sqlite {
     file: PathBuf,
     clock: Clock,
@@ -26,17 +26,17 @@ pub struct Sqlite {
     store: Option<Connection>,
     dictionaries: Dictionaries,
     batch: Batch,
-    /// When the batch must be committed; `None` while there is nothing in it.
+    /// When the batch must be committed; `None` while it is empty.
     due: Option<Instant>,
-    /// After the last record taken.
+    /// The position after the last record taken.
     taken: Position,
-    /// The first record that is not committed.
+    /// The first uncommitted record.
     committed: Sequence,
 }
 
 impl Sqlite {
-    /// A sink called `name` that writes to `file`; it is opened, and made where it
-    /// does not exist, when the pump first asks for it.
+    /// A sink called `name` that writes to `file`, which is opened or created with the pump's
+    /// first call.
     #[must_use]
     pub fn new(name: &str, file: impl Into<PathBuf>, clock: Clock) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Sqlite {
     fn commit(&mut self) -> Result<(), SinkError> {
         let Some(store) = &mut self.store else { return Err(SinkError::waiting("the store is not open yet")) };
         let committed = commit(store, &mut self.dictionaries, &mut self.batch, self.taken)
-            .map_err(|error| trouble(&self.file, &error))?;
+            .map_err(|error| sink_error(&self.file, &error))?;
         self.committed = self.taken.next;
         self.batch.clear();
         self.due = None;
@@ -65,7 +65,7 @@ impl Sqlite {
         Ok(())
     }
 
-    fn took(&mut self, delivery: &Delivery<'_>) {
+    fn advance(&mut self, delivery: &Delivery<'_>) {
         self.taken = Position { journal: delivery.record.journal, next: delivery.record.sequence.next() };
         if self.due.is_none() {
             self.due = Some(self.clock.monotonic() + TRANSACTION_AGE_MAX);
@@ -83,20 +83,20 @@ impl Sink for Sqlite {
             Some(store) => store,
             None => file::open(&self.file)?,
         };
-        let position = read_cursor(&store).map_err(|error| trouble(&self.file, &error))?;
+        let position = read_cursor(&store).map_err(|error| sink_error(&self.file, &error))?;
         self.store = Some(store);
         Ok(Some(position))
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let readings = self.batch.push(delivery);
-        self.took(delivery);
+        self.advance(delivery);
         Ok(readings)
     }
 
     fn describe(&mut self, delivery: &Delivery<'_>) -> Result<bool, SinkError> {
         self.batch.describe(delivery);
-        self.took(delivery);
+        self.advance(delivery);
         Ok(true)
     }
 
@@ -118,7 +118,7 @@ impl Sink for Sqlite {
         self.dictionaries.forget();
         self.taken = position;
         self.committed = position.next;
-        // The old handle may be at fault, or its file moved away.
+        // The old handle may be broken, or its file moved away.
         self.store = None;
         self.store = Some(file::open(&self.file)?);
         Ok(())
@@ -131,7 +131,7 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-/// What the sink counts.
+/// The sink's metrics.
 struct Counts {
     rows: Counter,
     requests: Counter,

@@ -1,14 +1,14 @@
-//! Numbers for what repeats in every row: meters, codes, sources. They are in the
-//! file; what was asked for lately is in memory, bounded.
+//! Numbers for the repeated texts of rows: meters, codes, sources. They are stored in the
+//! file, with a bounded cache in memory.
 
 use rusqlite::{CachedStatement, Connection};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Entries remembered; beyond it the memory begins anew, which costs look-ups only.
-const REMEMBERED_MAX: usize = if cfg!(test) { 4 } else { 65_536 };
+/// Entries cached at most; beyond it the cache is cleared, which only costs lookups.
+const CACHED_MAX: usize = if cfg!(test) { 4 } else { 65_536 };
 
-/// Numbers of one dictionary table that were asked for lately.
+/// One dictionary table and its cache.
 #[derive(Debug)]
 pub(super) struct Dictionary<Key> {
     select: &'static str,
@@ -17,12 +17,12 @@ pub(super) struct Dictionary<Key> {
 }
 
 impl<Key: Eq + Hash> Dictionary<Key> {
-    /// Of a table; both statements take the text, and `insert` returns the id.
+    /// A dictionary of a table; both statements take the text and return the id.
     pub(super) fn new(select: &'static str, insert: &'static str) -> Self {
         Self { select, insert, numbers: HashMap::new() }
     }
 
-    /// The number of a key, given one where it has none.
+    /// The number of a key; a new key gets one.
     pub(super) fn number(
         &mut self,
         store: &Connection,
@@ -37,14 +37,14 @@ impl<Key: Eq + Hash> Dictionary<Key> {
             Some(number) => number,
             None => one(store.prepare_cached(self.insert)?, &text)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
         };
-        if self.numbers.len() >= REMEMBERED_MAX {
+        if self.numbers.len() >= CACHED_MAX {
             self.numbers.clear();
         }
         self.numbers.insert(key, number);
         Ok(number)
     }
 
-    /// Forgets everything: after a transaction that was not committed its numbers are not in the file.
+    /// Clears the cache: the numbers of a failed transaction are not in the file.
     pub(super) fn forget(&mut self) {
         self.numbers.clear();
     }

@@ -1,4 +1,4 @@
-//! The file: its permissions, its modes, its schema, and what SQLite's errors mean.
+//! The file: permissions, modes, schema, and the translation of SQLite's errors.
 
 use crate::base::file::sync_directory_of;
 use crate::deliver::SinkError;
@@ -9,26 +9,26 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Each migration once, in order; the file's `user_version` says how many it has had.
+/// The migrations in order; the file's `user_version` counts the applied ones.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
 const OWNER_ONLY: u32 = 0o600;
-/// How long a statement waits for another program that writes.
+/// How long a statement waits while another program writes.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// Pages that SQLite may hold in memory, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// The log is cut back to this after a checkpoint, so that one burst does not hold its room for ever.
+/// Size of the log after a checkpoint, so that a burst does not occupy the disk without end.
 const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
 const STATEMENTS_CACHED: usize = 16;
 
-/// Opens the store, made where it does not exist, at the newest schema.
+/// Opens or creates the store and brings it to the newest schema.
 pub(super) fn open(file: &Path) -> Result<Connection, SinkError> {
-    make(file).map_err(|error| {
+    create(file).map_err(|error| {
         SinkError::blocked(format!(
-            "the store {} cannot be made or opened ({error}); give the file and its directory to the service's user",
+            "the store {} cannot be created or opened ({error}); make the service's user the owner of the file and its directory",
             file.display()
         ))
     })?;
-    let store = Connection::open(file).and_then(prepare).map_err(|error| trouble(file, &error))?;
+    let store = Connection::open(file).and_then(prepare).map_err(|error| sink_error(file, &error))?;
     migrate(&store, file)?;
     Ok(store)
 }
@@ -44,9 +44,10 @@ fn prepare(store: Connection) -> rusqlite::Result<Connection> {
     Ok(store)
 }
 
-/// SQLite would make the file readable for everybody, and gives the files beside it
-/// the same permissions. Its name is synced before anything in it counts as safe.
-fn make(file: &Path) -> io::Result<()> {
+/// Creates the file for the owner alone: SQLite would make it readable for all users, and
+/// copies its permissions to the files beside it. The name is synced before any row counts
+/// as safe.
+fn create(file: &Path) -> io::Result<()> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
     match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(file) {
@@ -58,12 +59,12 @@ fn make(file: &Path) -> io::Result<()> {
 }
 
 fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
-    let failed = |error| trouble(file, &error);
+    let failed = |error| sink_error(file, &error);
     let version: i64 = store.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     if version > MIGRATIONS.len() {
         return Err(SinkError::blocked(format!(
-            "the store {} has schema version {version}, this program knows {}: start the newer program again, or use \
+            "the store {} has schema version {version}, this program supports {}: start the newer version again, or use \
              another file",
             file.display(),
             MIGRATIONS.len()
@@ -71,12 +72,12 @@ fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
     }
     for (number, migration) in (1..).zip(MIGRATIONS).skip(version) {
         apply(store, number, migration).map_err(failed)?;
-        tracing::info!(file = %file.display(), version = number, "the store's schema was brought up to date");
+        tracing::info!(file = %file.display(), version = number, "the store's schema was migrated");
     }
     Ok(())
 }
 
-/// A migration and its number, whole or not at all.
+/// Applies a migration and its number in one transaction.
 fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<()> {
     let transaction = store.unchecked_transaction()?;
     transaction.execute_batch(migration)?;
@@ -84,15 +85,15 @@ fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<(
     transaction.commit()
 }
 
-/// What an error means for the sink.
-pub(super) fn trouble(file: &Path, error: &Error) -> SinkError {
+/// The sink error of an SQLite error.
+pub(super) fn sink_error(file: &Path, error: &Error) -> SinkError {
     let file = file.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => SinkError::blocked(format!(
-            "the volume of {file} has no room for the store; free some space, it goes on by itself"
+            "the volume of {file} has no room for the store; free some space, delivery then continues automatically"
         )),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SinkError::waiting(format!(
-            "another program holds the store {file} ({error}); it goes on when that one lets go of it"
+            "another program holds the store {file} locked ({error}); delivery continues when it is released"
         )),
         Some(
             ErrorCode::CannotOpen
@@ -100,19 +101,19 @@ pub(super) fn trouble(file: &Path, error: &Error) -> SinkError {
             | ErrorCode::ReadOnly
             | ErrorCode::AuthorizationForStatementDenied,
         ) => SinkError::blocked(format!(
-            "the store {file} cannot be written ({error}); give the file and its directory to the service's user"
+            "the store {file} cannot be written ({error}); make the service's user the owner of the file and its directory"
         )),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => SinkError::blocked(format!(
-            "the store {file} is damaged ({error}); put back a copy, or move the file away: a new one is filled with what \
-             the journal still holds"
+            "the store {file} is damaged ({error}); restore a copy, or move the file away: a new one is filled from \
+             the journal"
         )),
         Some(ErrorCode::SystemIoFailure) => SinkError::waiting(format!(
-            "the store {file} cannot be read or written ({error}); look at the disk and the system's log"
+            "the store {file} cannot be read or written ({error}); check the disk and the system's log"
         )),
         Some(code) if !is_about_the_schema(code) => SinkError::waiting(format!("the store {file} failed: {error}")),
-        // No such table, no such column: somebody has changed the file.
+        // No such table, no such column: another program changed the file.
         _ => SinkError::blocked(format!(
-            "the store {file} is not what meterline made ({error}); move it away, or put back a copy"
+            "the store {file} was changed by another program ({error}); move it away, or restore a copy"
         )),
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::base::Backoff;
 use crate::clock::Clock;
 use crate::deliver::tests::feed::{Feed, NOW_NS, body, reading, until};
-use crate::deliver::{PumpHandle, PumpOptions, Rewind, Sink, SinkState, SinkTrouble};
+use crate::deliver::{PumpHandle, PumpOptions, Rewind, Sink, SinkErrorKind, SinkState};
 use crate::journal::{Sequence, Verdict};
 use meterline_load::{Body, Expected, Fleet, FleetOptions, SampleKey, Script};
 use rusqlite::Connection;
@@ -91,7 +91,7 @@ fn a_mixed_load_is_stored_exactly() {
 }
 
 #[test]
-fn a_row_says_who_brought_it_when_and_what_is_unusual() {
+fn a_row_has_its_source_receive_time_and_flags() {
     let feed = Feed::new();
     feed.append_as("building-a", Verdict::Deliverable, 1, &body(3, 1, 2.5).bytes);
     let before = feed.clock.now();
@@ -260,17 +260,17 @@ fn a_file_of_a_newer_program_or_none_at_all_is_refused_with_a_sentence() {
     let refused = |sink: &mut Sqlite| sink.stored_position().unwrap_err();
     Connection::open(file(&feed)).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = refused(&mut Sqlite::new("sqlite", file(&feed), Clock::system()));
-    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert_eq!(error.kind, SinkErrorKind::Blocked);
     assert!(error.message.contains("schema version 99"), "{error}");
 
     let no_database = feed.directory.path().join("text");
     std::fs::write(&no_database, "this is a text and no database, and long enough to be looked at").unwrap();
     let error = refused(&mut Sqlite::new("sqlite", &no_database, Clock::system()));
-    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert_eq!(error.kind, SinkErrorKind::Blocked);
     assert!(error.message.contains("is damaged"), "{error}");
 
     let error = refused(&mut Sqlite::new("sqlite", feed.directory.path(), Clock::system()));
-    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert_eq!(error.kind, SinkErrorKind::Blocked);
 }
 
 #[test]
@@ -280,8 +280,8 @@ fn a_full_volume_blocks_and_says_so() {
     let pages: i64 = store.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     store.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     let error = store.execute("INSERT INTO sources (name) VALUES (hex(zeroblob(100000)))", []).unwrap_err();
-    let trouble = file::trouble(&file(&feed), &error);
-    assert_eq!(trouble.trouble, SinkTrouble::Blocked);
+    let trouble = file::sink_error(&file(&feed), &error);
+    assert_eq!(trouble.kind, SinkErrorKind::Blocked);
     assert!(trouble.message.contains("has no room"), "{trouble}");
 }
 

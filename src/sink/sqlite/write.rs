@@ -1,4 +1,4 @@
-//! One transaction: rows, versions of descriptions, cursor, correction log.
+//! One transaction: rows, versions of meter descriptions, cursor, correction log.
 
 use super::batch::Batch;
 use super::dictionary::Dictionary;
@@ -8,16 +8,16 @@ use crate::wire::meters::{Description, Version};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
 
-/// Corrections that are listed; the oldest give way to new ones. Their ids count on.
+/// Corrections kept at most; the oldest are deleted. Their ids keep counting.
 pub const CORRECTIONS_MAX: i64 = if cfg!(test) { 5 } else { 100_000 };
 
-/// The row of a key becomes the one given, unless it is that already.
+/// Writes a row unless the same one is stored already.
 const UPSERT: &str = "
     INSERT INTO samples_data (meter, obis, ts, value, source, received, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (meter, obis, ts) DO UPDATE
     SET value = excluded.value, source = excluded.source, received = excluded.received, flags = excluded.flags
     WHERE value <> excluded.value OR source <> excluded.source OR received <> excluded.received OR flags <> excluded.flags";
-/// The version that comes again says more or is right.
+/// A repeated version replaces the earlier one: it is the better one.
 const UPSERT_VERSION: &str = "
     INSERT OR REPLACE INTO meters
     (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, family, family_name,
@@ -29,12 +29,12 @@ const SET_CURSOR: &str = "
 const NEWEST_CORRECTION: &str = "SELECT coalesce(max(id), 0) FROM corrections";
 const TRIM_CORRECTIONS: &str = "DELETE FROM corrections WHERE id <= ?1";
 
-/// What a commit did.
+/// The counts of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Committed {
-    /// Rows, each key once.
+    /// Rows written, each key once.
     pub(super) rows: usize,
-    /// Keys that got another value.
+    /// Keys whose value changed.
     pub(super) corrections: u64,
 }
 
@@ -71,14 +71,14 @@ impl Dictionaries {
     }
 }
 
-/// Writes a batch and the cursor behind it. When this returns they are on disk.
+/// Writes a batch and its cursor. When this returns they are synced to disk.
 pub(super) fn commit(
     store: &mut Connection,
     dictionaries: &mut Dictionaries,
     batch: &mut Batch,
     cursor: Position,
 ) -> rusqlite::Result<Committed> {
-    // The lock at once: a transaction that only becomes a writer later can fail in its middle.
+    // Locks at once: a transaction that starts as a reader can fail when it first writes.
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     batch.sort();
@@ -148,7 +148,7 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
     Ok(())
 }
 
-/// How far the file goes; a file that never had a cursor has seen nothing.
+/// The stored cursor; for a new file the first record of no journal.
 pub(super) fn read_cursor(store: &Connection) -> rusqlite::Result<Position> {
     let found = store
         .query_row("SELECT journal, next FROM cursor", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))

@@ -42,7 +42,7 @@ impl BrokerWithUsers {
         Self { broker, port, keys }
     }
 
-    /// Creates the topic with full rights; the user's configuration.
+    /// The topic, created by an administrator, and the user's configuration.
     fn topic(&self, topic: &str, password: &str) -> Config {
         migrate(&Config::new(self.broker.brokers(), topic)).unwrap();
         let mut config = Config::new(format!("127.0.0.1:{}", self.port), topic);

@@ -1,4 +1,4 @@
-//! Properties that consumers rely on.
+//! The contract with consumers.
 
 use super::harness::{
     Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, incompressible, meter, now, reading,

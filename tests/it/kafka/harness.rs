@@ -3,7 +3,7 @@
 
 use crate::support::wait;
 use meterline::clock::Clock;
-use meterline::deliver::{Delivery, Sink, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Sink, SinkError, SinkErrorKind};
 use meterline::journal::{Journal, JournalId, Options, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::proto::v1;
 use meterline::reading::{Limits, UnixNanos};
@@ -91,7 +91,7 @@ pub(crate) fn incompressible(count: usize) -> Vec<f64> {
     (0..count).map(|_| random.f64()).collect()
 }
 
-/// The counters that the pump would show.
+/// The state that the pump would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     Running,
@@ -139,8 +139,8 @@ impl Driver {
         }
     }
 
-    /// A kill and a start: another sink, at the cursor or at the position of the sink's own
-    /// checkpoints, whichever is lower.
+    /// Kills and restarts the sink: a new one, at the lower of the cursor and the store's
+    /// position.
     pub(crate) fn restart(self, config: &Config) -> Self {
         let mut sink = Kafka::new("kafka", config, Clock::system(), &self.journal).unwrap();
         let stored = sink.stored_position().unwrap().map_or(self.safe, |position| position.next);
@@ -185,14 +185,14 @@ impl Driver {
                 if self.troubles.last() != Some(&error.message) {
                     self.troubles.push(error.message.clone());
                 }
-                if let SinkTrouble::Lost { back_to } = error.trouble {
+                if let SinkErrorKind::Lost { back_to } = error.kind {
                     assert!(back_to < self.safe, "{back_to} is no way back from {}", self.safe);
                     self.safe = back_to;
                     self.losses.push(back_to);
                 }
-                self.state = match error.trouble {
-                    SinkTrouble::Waiting | SinkTrouble::Lost { .. } => State::Waiting(error.message),
-                    SinkTrouble::Blocked => State::Blocked(error.message),
+                self.state = match error.kind {
+                    SinkErrorKind::Waiting | SinkErrorKind::Lost { .. } => State::Waiting(error.message),
+                    SinkErrorKind::Blocked => State::Blocked(error.message),
                 };
                 std::thread::sleep(AFTER_AN_ERROR);
             }

@@ -1,4 +1,4 @@
-//! Acknowledged messages that the brokers lost are detected and sent again.
+//! Losses of acknowledged records: detected and sent again.
 
 use super::harness::{
     Driver, Records, State, assert_complete_and_in_order, assert_complete_and_in_order_again, consumed, foreign,
@@ -56,7 +56,7 @@ fn a_topic_made_again_while_the_sink_is_down_gets_everything_again() {
 }
 
 #[test]
-fn a_log_put_back_and_written_on_by_another_gets_what_followed_the_newest_checkpoint_that_is_there() {
+fn a_restored_and_continued_log_gets_the_records_since_the_newest_intact_checkpoint() {
     let mut broker = kafka::Broker::start();
     let config = config(broker.brokers(), "lost-put-back");
     let mut driver = Driver::new(&config);
@@ -89,7 +89,7 @@ fn a_log_put_back_and_written_on_by_another_gets_what_followed_the_newest_checkp
 }
 
 #[test]
-fn a_producer_that_the_broker_refuses_permanently_is_replaced_and_missing_readings_are_sent_again() {
+fn a_producer_that_fails_permanently_is_replaced_and_missing_records_are_sent_again() {
     let mut broker = kafka::Broker::start();
     let config = config(broker.brokers(), "lost-fatal");
     let mut driver = Driver::new(&config);
@@ -112,7 +112,7 @@ fn a_producer_that_the_broker_refuses_permanently_is_replaced_and_missing_readin
 }
 
 #[test]
-fn what_retention_took_is_no_loss() {
+fn records_deleted_by_retention_are_no_loss() {
     let broker = kafka::Broker::start_with(&["log.retention.check.interval.ms=500", "log.initial.task.delay.ms=500"]);
     let config = config(broker.brokers(), "lost-retained");
     let mut driver = Driver::new(&config);
@@ -131,7 +131,7 @@ fn what_retention_took_is_no_loss() {
 }
 
 #[test]
-fn another_topic_in_the_configuration_gets_what_comes_from_then_on() {
+fn another_topic_in_the_configuration_gets_the_records_from_then_on() {
     let old = config(kafka::shared(), "lost-old-topic");
     let mut driver = Driver::new(&old);
     driver.run_to_a_checkpoint(&Records::in_turn(300, 7));

@@ -3,7 +3,7 @@
 use super::harness::{Driver, JOURNAL, Records, SOURCE, assert_complete_and_in_order, consumed, meter, now};
 use crate::support::kafka::{self, Broker, consume};
 use crate::support::wait;
-use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Sink as _, SinkError, SinkErrorKind};
 use meterline::journal::{Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::proto::v1;
 use meterline::reading::{Limits, MeterId, UnixNanos};
@@ -125,7 +125,7 @@ fn a_missing_topic_of_meters_blocks_at_the_first_description_and_none_is_sent_wh
     let mut driver = Driver::new(&config);
     driver.run_to_end(&records);
     let error = describe(&mut driver, Sequence(4), &[version(1, 0, None, "Cellar")]).unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked);
+    assert_eq!(error.kind, SinkErrorKind::Blocked);
     assert!(error.message.contains("topic meters-missing-too does not exist"), "{error}");
     migrate(&config).unwrap();
     driver = driver.restart(&config);

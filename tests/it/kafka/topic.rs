@@ -71,7 +71,7 @@ fn migrate_never_changes_a_partition_count() {
 }
 
 #[test]
-fn check_says_what_is_missing() {
+fn check_names_a_missing_topic_and_missing_brokers() {
     let config = Config::new(kafka::shared(), "topic-missing");
     let findings = check(&config);
     assert!(

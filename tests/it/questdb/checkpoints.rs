@@ -1,5 +1,5 @@
-//! A server that loses confirmed rows: rows that are sent again automatically, and rows
-//! that need a replay.
+//! Losses of confirmed rows in the server: the rows sent again automatically, and those that
+//! need a replay.
 
 use super::harness::{Harness, RECEIVED_S, body, device, numbers, received};
 use super::{migrated_config, rows_once_there_are, wait_applied};
@@ -7,7 +7,7 @@ use crate::support::questdb::{Client, Server};
 use crate::support::wait;
 use meterline::base::Backoff;
 use meterline::clock::Clock;
-use meterline::deliver::{PumpHandle, PumpOptions, SinkError, SinkTrouble};
+use meterline::deliver::{PumpHandle, PumpOptions, SinkError, SinkErrorKind};
 use meterline::journal::{Journal, Options, RecordHeader, Retention, Sequence, Verdict};
 use meterline::reading::Limits;
 use meterline::sink::Level;
@@ -40,7 +40,7 @@ fn harness(client: &Client, test: &str, count: i64) -> Harness {
     harness
 }
 
-/// Commits of another program into the same table, at times of their own.
+/// Commits of another client into the same table, at other times.
 fn write_on(client: &Client, table: &str, commits: i64) {
     for number in 0..commits {
         let at = format!("dateadd('s', {number}, '2020-01-01T00:00:00Z')");
@@ -56,15 +56,15 @@ fn own_values(harness: &Harness) -> Vec<f64> {
 }
 
 fn lost_from(troubles: &[SinkError]) -> Vec<u64> {
-    let lost = troubles.iter().filter_map(|error| match error.trouble {
-        SinkTrouble::Lost { back_to } => Some(back_to.0),
+    let lost = troubles.iter().filter_map(|error| match error.kind {
+        SinkErrorKind::Lost { back_to } => Some(back_to.0),
         _ => None,
     });
     lost.collect()
 }
 
 #[test]
-fn files_put_back_and_written_on_get_every_row_again() {
+fn restored_and_continued_files_get_every_row_again() {
     let mut server = Server::start();
     let client = server.client().clone();
     let mut harness = harness(&client, "put_back", 2);
@@ -108,7 +108,7 @@ fn files_put_back_under_a_running_sink_get_every_row_again() {
     harness.add(vec![device(1, RECEIVED_S + 8, &[8.0])]);
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
     assert_eq!(lost_from(&harness.deliver()).len(), 1);
     assert_eq!(own_values(&harness), numbers(0..9));
 }
@@ -130,7 +130,7 @@ fn a_loss_is_found_again_until_the_sink_was_set_back() {
         harness.restart();
         for _ in 0..2 {
             let error = harness.rewind().unwrap_err();
-            assert!(matches!(error.trouble, SinkTrouble::Lost { .. }), "{error}");
+            assert!(matches!(error.kind, SinkErrorKind::Lost { .. }), "{error}");
         }
     }
     harness.deliver();
@@ -145,7 +145,7 @@ fn a_table_dropped_and_made_again_goes_on_and_a_replay_brings_the_rest() {
     harness.add(vec![device(1, RECEIVED_S + 3, &[3.0])]);
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Blocked, "{error}");
 
     let steps: Vec<String> = migrate(&harness.config, None).unwrap().iter().map(ToString::to_string).collect();
     assert!(steps.iter().any(|step| step.contains("samples_lost_table_15m")), "{steps:?}");
@@ -157,7 +157,7 @@ fn a_table_dropped_and_made_again_goes_on_and_a_replay_brings_the_rest() {
     });
     harness.deliver();
     confirm_each(&mut harness, 4..6);
-    assert_eq!(harness.values(), numbers(3..6), "automatically: rows not confirmed before the drop");
+    assert_eq!(harness.values(), numbers(3..6), "automatically: the rows not confirmed before the drop");
     harness.next = Sequence::FIRST;
     assert!(harness.deliver().is_empty());
     assert_eq!(harness.values(), numbers(0..6), "by a replay: all");
@@ -173,7 +173,7 @@ fn a_truncated_table_goes_on_and_a_replay_brings_the_rest() {
     confirm_each(&mut harness, 3..5);
     harness.restart();
     assert!(harness.deliver().is_empty(), "a TRUNCATE is a transaction like any other");
-    assert_eq!(harness.values(), numbers(3..5), "automatically: rows after it");
+    assert_eq!(harness.values(), numbers(3..5), "automatically: the rows after it");
     harness.next = Sequence::FIRST;
     assert!(harness.deliver().is_empty());
     assert_eq!(harness.values(), numbers(0..5), "by a replay: all");
@@ -196,7 +196,7 @@ fn a_server_killed_while_the_sink_is_down_gets_the_last_five_minutes_again() {
 }
 
 #[test]
-fn a_purged_log_is_logged_once_and_blocks_nothing() {
+fn a_purged_log_is_warned_of_once_and_delivery_continues() {
     let server = Server::start_with(&["cairo.default.sequencer.part.txn.count=50", "cairo.wal.purge.interval=200"]);
     let client = server.client().clone();
     let mut harness = harness(&client, "purged", 2);
@@ -237,7 +237,7 @@ fn a_suspended_table_loses_nothing_that_was_confirmed_before() {
 }
 
 #[test]
-fn what_retention_took_before_the_loss_was_found_stays_lost_and_the_rest_comes() {
+fn records_deleted_before_the_loss_was_found_stay_lost_and_the_rest_comes() {
     let mut server = Server::start();
     let client = server.client().clone();
     let mut config = migrated_config(&client, "retained");
@@ -313,7 +313,7 @@ impl Pipeline {
     }
 }
 
-/// The log.
+/// The log lines.
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,5 +1,5 @@
-//! QuestDB's behaviour: each test pins a behaviour that the sink relies on. If one fails
-//! with a new server version, the sink must be reviewed.
+//! QuestDB's behaviour: each test pins one that the sink relies on. If one fails with a new
+//! server version, review the sink.
 
 use super::{fresh_config, migrated_config, rows_once_there_are, wait_applied};
 use crate::support::questdb::{Client, Server};
@@ -198,7 +198,7 @@ fn a_table_dropped_under_an_open_connection_swallows_the_next_request() {
     client.execute(&format!("DROP TABLE {table}"));
     let ddl = format!("CREATE TABLE {table} (ts TIMESTAMP_NS, value DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL");
     client.execute(&ddl);
-    assert_ne!(id_of(), id, "a table made again has another id");
+    assert_ne!(id_of(), id, "a recreated table has another id");
     assert_eq!(writer.write(format!("{table} value=2 {AT}\n").as_bytes()).0, 204, "acknowledged");
     assert_eq!(writer.write(format!("{table} value=3 {AT}\n").as_bytes()).0, 204);
     let rows = rows_once_there_are(&client, 1, &format!("SELECT value FROM {table}"));

@@ -1,9 +1,9 @@
-//! A sink driven as the pump drives it, over records that the test writes.
+//! A sink that a test drives like the pump, with the test's own records.
 
 use crate::support::questdb::Client;
 use crate::support::wait;
 use meterline::clock::Clock;
-use meterline::deliver::{Delivery, Progress, Sink, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Progress, Sink, SinkError, SinkErrorKind};
 use meterline::journal::{
     Journal, JournalId, Options, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict,
 };
@@ -62,7 +62,7 @@ impl Harness {
         Self { client, config, clock, sink, refused, bodies, next, journal, _directory: directory }
     }
 
-    /// A restart of the program: a new sink over the same checkpoints.
+    /// Restarts the sink over the same checkpoints, as the program does.
     pub(super) fn restart(&mut self) {
         (self.sink, self.refused) = sink(&self.config, &self.clock, &self.journal);
     }
@@ -156,7 +156,7 @@ impl Harness {
         wait::until("an attempt without trouble", LIMIT, || match self.attempt() {
             Ok(()) => true,
             Err(error) => {
-                if let SinkTrouble::Lost { back_to } = error.trouble {
+                if let SinkErrorKind::Lost { back_to } = error.kind {
                     self.next = self.next.min(back_to);
                 }
                 troubles.push(error);
@@ -206,6 +206,6 @@ pub(super) fn numbers(range: Range<i32>) -> Vec<f64> {
 
 pub(super) fn blocked(result: Result<(), SinkError>, words: &str) {
     let error = result.unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Blocked, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Blocked, "{error}");
     assert!(error.message.contains(words), "{words}: {error}");
 }

@@ -1,10 +1,10 @@
-//! Late rows: held back, sent together, never lost, never stored over a later value.
+//! Late rows: held back, sent together, never lost, and never stored over a later value.
 
 use super::harness::{Harness, RECEIVED_S, device, numbers};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
 use crate::support::wait;
-use meterline::deliver::{Sink, SinkTrouble};
+use meterline::deliver::{Sink, SinkErrorKind};
 use meterline::journal::Sequence;
 use meterline::sink::questdb::{PartitionUnit, migrate};
 use meterline_load::proto::smart_me::DeviceData;
@@ -125,7 +125,7 @@ fn rows_held_while_the_server_is_down_are_all_delivered_once() {
     harness.settle_live();
     server.kill();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
     assert_eq!(harness.next, Sequence(2));
     server.start_again();
     harness.deliver();

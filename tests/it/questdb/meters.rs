@@ -1,10 +1,10 @@
-//! Meter descriptions against a real server: stored once in spite of repeats, safe when
-//! the sink confirms them, and joined with the samples.
+//! Meter descriptions on a real server: stored once despite repeats, safe when reported, and
+//! joined with the samples.
 
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
-use meterline::deliver::{Delivery, Sink as _, SinkError, SinkTrouble};
+use meterline::deliver::{Delivery, Sink as _, SinkError, SinkErrorKind};
 use meterline::journal::{Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use meterline::reading::{Limits, MeterId, UnixNanos};
 use meterline::sink::questdb::{TableName, check, migrate};
@@ -146,14 +146,14 @@ fn a_missing_table_holds_up_descriptions_alone_and_says_what_to_do() {
     let steps = migrate(&harness.config, None).unwrap();
     assert_eq!(
         steps.iter().map(Step::to_string).collect::<Vec<_>>(),
-        ["samples_undescribed_meters: made, for what is known of the meters"]
+        ["samples_undescribed_meters: created, for meter descriptions"]
     );
     assert!(describe(&mut harness, 2, &[version(1, 0, None, "Cellar")]).unwrap());
     assert_eq!(client.count("samples_undescribed_meters"), 1);
 }
 
 #[test]
-fn a_table_that_is_not_as_needed_is_mended_or_refused_before_anything_is_changed() {
+fn a_wrong_table_is_altered_or_refused_before_anything_is_changed() {
     let client = Client::shared();
     let mut config = fresh_config(&client, "meters_mend");
     config.meters_table = Some(TableName::parse("named_meters").unwrap());
@@ -195,12 +195,12 @@ fn a_suspended_table_or_a_server_that_is_away_confirms_no_description() {
     client.execute("ALTER TABLE samples_stopped_meters RESUME WAL");
     server.kill();
     let error = describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
     server.start_again();
     harness.rewind().unwrap();
     assert!(describe(&mut harness, 1, &[version(1, 0, None, "Cellar")]).unwrap());
     assert_eq!(client.count("samples_stopped_meters"), 1);
-    // Dropped and made again behind an open connection: what comes next is there.
+    // Dropped and recreated behind an open connection: what comes next is there.
     client.execute("DROP TABLE samples_stopped_meters");
     migrate(&harness.config, None).unwrap();
     assert!(describe(&mut harness, 2, &[version(2, 0, None, "Roof")]).unwrap());

@@ -20,7 +20,7 @@ fn refused(config: &Config, partition: Option<PartitionUnit>) -> String {
     }
 }
 
-/// The warning about a server with default settings.
+/// The warning about a server with default settings, independent of its tables.
 const UNSYNCED: &str = "does not sync its commits";
 
 /// The messages of the findings that are not good, except that warning.
@@ -38,7 +38,7 @@ fn an_empty_server_gets_table_and_view_and_a_repeat_does_nothing() {
     assert!(complaints(&config)[0].contains("meterline migrate"), "{:?}", complaints(&config));
     let steps = migrate(&config, None).unwrap();
     let [table, view, meters] = steps.as_slice() else { panic!("{steps:?}") };
-    assert!(table.to_string().starts_with("samples_empty: made, partitioned by DAY"), "{table}");
+    assert!(table.to_string().starts_with("samples_empty: created, partitioned by DAY"), "{table}");
     assert!(view.to_string().starts_with("samples_empty_15m: made"), "{view}");
     assert!(meters.to_string().starts_with("samples_empty_meters: made"), "{meters}");
     assert_eq!(migrate(&config, None).unwrap(), []);
@@ -68,7 +68,7 @@ fn the_partition_unit_is_chosen_once() {
     let client = Client::shared();
     let config = fresh_config(&client, "unit");
     let steps = migrate(&config, Some(PartitionUnit::for_rows_per_day(80_000_000))).unwrap();
-    assert_eq!(did(&steps)[0], "samples_unit: made, partitioned by HOUR");
+    assert_eq!(did(&steps)[0], "samples_unit: created, partitioned by HOUR");
     assert_eq!(migrate(&config, None).unwrap(), [], "without the option any unit is left");
     assert_eq!(migrate(&config, Some(PartitionUnit::Hour)).unwrap(), []);
     let sentence = refused(&config, Some(PartitionUnit::Day));
@@ -78,12 +78,12 @@ fn the_partition_unit_is_chosen_once() {
 #[test]
 fn a_missing_column_and_a_missing_key_are_added_and_the_rows_stay() {
     let client = Client::shared();
-    let config = fresh_config(&client, "mend");
+    let config = fresh_config(&client, "alter");
     client.execute(
-        "CREATE TABLE samples_mend (ts TIMESTAMP_NS, meter UUID, obis SYMBOL, value DOUBLE, mine INT) TIMESTAMP(ts) \
+        "CREATE TABLE samples_alter (ts TIMESTAMP_NS, meter UUID, obis SYMBOL, value DOUBLE, mine INT) TIMESTAMP(ts) \
          PARTITION BY DAY WAL",
     );
-    client.execute("INSERT INTO samples_mend (ts, value) VALUES ('2026-01-01T00:00:00Z', 7.5)");
+    client.execute("INSERT INTO samples_alter (ts, value) VALUES ('2026-01-01T00:00:00Z', 7.5)");
     let found = complaints(&config);
     assert!(found.iter().any(|message| message.contains("column flags SHORT is missing")), "{found:?}");
     assert!(found.iter().any(|message| message.contains("does not deduplicate")), "{found:?}");
@@ -91,12 +91,12 @@ fn a_missing_column_and_a_missing_key_are_added_and_the_rows_stay() {
     assert_eq!(
         steps[..3],
         ["source SYMBOL", "received TIMESTAMP_NS", "flags SHORT"]
-            .map(|column| format!("samples_mend: added column {column}"))
+            .map(|column| format!("samples_alter: added column {column}"))
     );
     assert!(steps[3].contains("keep the last row"), "{steps:?}");
     assert_eq!(migrate(&config, None).unwrap(), []);
     assert_eq!(complaints(&config), [""; 0]);
-    assert_eq!(rows_once_there_are(&client, 1, "SELECT value, flags FROM samples_mend"), [[json!(7.5), json!(0)]]);
+    assert_eq!(rows_once_there_are(&client, 1, "SELECT value, flags FROM samples_alter"), [[json!(7.5), json!(0)]]);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_suspended_table_is_not_called_migrated() {
 }
 
 #[test]
-fn what_cannot_be_changed_is_refused_before_anything_is_done() {
+fn unalterable_differences_are_refused_before_anything_is_done() {
     let client = Client::shared();
     let config = fresh_config(&client, "final");
     client.execute(
@@ -166,7 +166,7 @@ fn a_view_that_truncate_made_invalid_is_refreshed() {
         "{found:?}"
     );
     let steps = did(&migrate(&config, None).unwrap());
-    assert!(steps.len() == 1 && steps[0].contains("a full refresh was begun"), "{steps:?}");
+    assert!(steps.len() == 1 && steps[0].contains("started a full refresh"), "{steps:?}");
     wait::until("the view is valid", limit, || complaints(&config).is_empty());
 }
 
@@ -181,7 +181,7 @@ fn a_view_that_selects_something_else_is_refused() {
     );
     let sentence = refused(&config, None);
     assert!(sentence.contains("DROP MATERIALIZED VIEW samples_other_view_15m"), "{sentence}");
-    assert!(complaints(&config)[0].contains("selects something else"), "{:?}", complaints(&config));
+    assert!(complaints(&config)[0].contains("selects other data"), "{:?}", complaints(&config));
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! The sink against a real server: after any fault of the server everything is stored,
-//! and nothing counts as safe before.
+//! The sink against a real server: after every failure all rows are stored, and none counts as
+//! safe before.
 
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device, numbers, received};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
-use meterline::deliver::{Sink, SinkTrouble};
+use meterline::deliver::{Sink, SinkErrorKind};
 use meterline::journal::Sequence;
 use meterline::reading::UnixNanos;
 use meterline::sink::questdb::{RefusedRow, migrate};
@@ -108,8 +108,8 @@ fn a_server_that_is_away_is_waited_for() {
     harness.add_seconds(10..20);
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting, "{error}");
-    assert_eq!(harness.rewind().unwrap_err().trouble, SinkTrouble::Waiting);
+    assert_eq!(error.kind, SinkErrorKind::Waiting, "{error}");
+    assert_eq!(harness.rewind().unwrap_err().kind, SinkErrorKind::Waiting);
     assert_eq!(harness.next, Sequence(11));
     server.start_again();
     harness.deliver();
@@ -132,7 +132,7 @@ fn a_server_killed_while_it_takes_rows_loses_none() {
 }
 
 #[test]
-fn a_changed_type_blocks_until_it_is_mended() {
+fn a_changed_type_blocks_until_it_is_fixed() {
     let client = Client::shared();
     let mut harness = Harness::new(&client, migrated_config(&client, "mended"));
     harness.add_seconds(0..3);
@@ -215,7 +215,7 @@ fn a_request_full_of_such_rows_blocks_and_costs_none() {
 }
 
 #[test]
-fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
+fn a_table_recreated_between_two_requests_gets_the_unconfirmed_rows() {
     let client = Client::shared();
     let mut harness = Harness::new(&client, migrated_config(&client, "again"));
     harness.rewind().unwrap();
@@ -228,8 +228,8 @@ fn a_table_made_again_between_two_requests_gets_what_was_not_confirmed() {
     migrate(&harness.config, None).unwrap();
     harness.take_from(harness.next).unwrap();
     let error = harness.settle_until_safe().unwrap_err();
-    assert_eq!(error.trouble, SinkTrouble::Waiting);
-    assert!(error.message.contains("was dropped and made again"), "{error}");
+    assert_eq!(error.kind, SinkErrorKind::Waiting);
+    assert!(error.message.contains("was dropped and recreated"), "{error}");
     harness.deliver();
     assert_eq!(harness.values(), numbers(3..6), "what was confirmed before the drop is the operator's to replay");
 }

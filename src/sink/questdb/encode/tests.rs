@@ -1,4 +1,4 @@
-//! What the rows of a request look like, byte by byte.
+//! The bytes of a request's rows.
 
 use super::*;
 use proptest::prelude::*;
@@ -141,7 +141,7 @@ fn a_row_that_is_tried_out_leaves_nothing_behind() {
     let mut rows = rows();
     rows.push(&reading(origin(1, 0, 1000)), sample(0.1));
     for at in [2000, -1] {
-        rows.try_out(&reading(origin(2, 0, at)), sample(0.2));
+        rows.check_encodes(&reading(origin(2, 0, at)), sample(0.2));
     }
     rows.push(&reading(origin(3, 0, 3000)), sample(0.3));
     assert_eq!(rows.body_without(&BTreeSet::new()), [expected(0.1, "", 1000), expected(0.3, "", 3000)].concat());

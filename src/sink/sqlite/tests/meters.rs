@@ -1,4 +1,4 @@
-//! What is known of the meters, beside their samples.
+//! Meter descriptions beside the samples.
 
 use super::*;
 use crate::reading::{MeterId, UnixNanos};

@@ -1,19 +1,19 @@
-//! Why a pump cannot go on: a sink's error, a journal's, its own.
+//! The error of a pump: from its sink, from the journal, or its own.
 
-use super::sink::{SinkError, SinkTrouble};
+use super::sink::{SinkError, SinkErrorKind};
 use super::status::SinkState;
 use crate::journal::{ReadError, Sequence};
 
-/// Why a lap could not be done.
+/// Why an iteration failed.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct PumpError {
     pub(super) state: SinkState,
     pub(super) message: String,
-    /// Where the sink's store forgot what was safe: from where on.
+    /// The first record that the sink's store lost, if any.
     pub(super) back_to: Option<Sequence>,
 }
 
-impl Trouble {
+impl PumpError {
     pub(super) fn waiting(message: impl Into<String>) -> Self {
         Self { state: SinkState::Waiting, message: message.into(), back_to: None }
     }
@@ -23,22 +23,22 @@ impl Trouble {
     }
 }
 
-impl From<SinkError> for Trouble {
+impl From<SinkError> for PumpError {
     fn from(error: SinkError) -> Self {
-        let state = match error.trouble {
-            SinkTrouble::Waiting => SinkState::Waiting,
-            SinkTrouble::Blocked => SinkState::Blocked,
-            SinkTrouble::Lost { .. } => SinkState::Waiting,
+        let state = match error.kind {
+            SinkErrorKind::Waiting => SinkState::Waiting,
+            SinkErrorKind::Blocked => SinkState::Blocked,
+            SinkErrorKind::Lost { .. } => SinkState::Waiting,
         };
-        let back_to = match error.trouble {
-            SinkTrouble::Lost { back_to } => Some(back_to),
-            SinkTrouble::Waiting | SinkTrouble::Blocked => None,
+        let back_to = match error.kind {
+            SinkErrorKind::Lost { back_to } => Some(back_to),
+            SinkErrorKind::Waiting | SinkErrorKind::Blocked => None,
         };
         Self { state, message: error.message, back_to }
     }
 }
 
-impl From<ReadError> for Trouble {
+impl From<ReadError> for PumpError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Damaged { .. } | ReadError::TooNew { .. } | ReadError::Beyond { .. } => {

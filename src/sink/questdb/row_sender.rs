@@ -1,23 +1,21 @@
-//! The two ways of rows to the server: live rows go as they come, late ones are held
-//! back and sent together.
+//! Sends rows to the server: live rows at once, late rows held back and sent together.
 //!
-//! Knows nothing of encoding, HTTP or looks at the table. Invariants: rows leave in
-//! journal order, but for late ones (`held` says why the last value stands all the
-//! same); the live rows go before the held ones; one request at a time; a refused row
-//! is durably kept before its request counts as sent.
+//! Does not know encoding, HTTP or table states. Invariants: rows are sent in journal order,
+//! except late ones (`held_rows` explains why the last value wins all the same); live rows
+//! before held rows; one request at a time; a refused row is durably kept before its
+//! request counts as sent.
 //!
-//! Held rows pin the cursor at the lowest of their records. They go out when they
-//! were held for so long, when they are full, and when everything is asked for: at a
-//! stop, too, which costs one rewritten partition each and spares the next start all
-//! records since. Where they cannot be sent, the error stops the pump and they are
-//! read again; how long they were held counts on over that, so that errors that come
-//! again and again do not put them off for good.
+//! Held rows pin the cursor at the lowest of their records. They are sent after a time, at
+//! their bound, and when everything is sent: also at a stop, which rewrites their
+//! partitions once and saves the next start all records since. If sending fails, the pump
+//! stops and reads them again; the held time continues over that, so that repeated errors
+//! do not delay them without end.
 
 use super::config::Config;
-use super::confirm::{Lane, TableState, Unconfirmed};
+use super::confirm::{RowKind, TableState, Unconfirmed};
 use super::encode::{REFUSED_ROWS_MAX, ReadingRows, RefusedRow, RefusedRows, Rows};
 use super::fault::Fault;
-use super::held::Held;
+use super::held_rows::HeldRows;
 use super::schema::PartitionUnit;
 use super::server::Server;
 use crate::clock::Clock;
@@ -28,26 +26,26 @@ use metrics::{Counter, Gauge};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Rows that are not safe yet.
-pub(super) struct Lanes {
+/// The rows that are not safe yet, and their requests.
+pub(super) struct RowSender {
     linger: Duration,
     late_flush: Duration,
     clock: Clock,
     refused: RefusedRows,
     count: Counts,
     rows: Rows,
-    /// When the rows must go out; `None` while there are none.
+    /// When the live rows must be sent; `None` while there are none.
     due: Option<Instant>,
-    held: Held,
-    /// Since when something is held that is not confirmed; it stands over a rewind.
+    held: HeldRows,
+    /// Since when unconfirmed rows are held; kept over a rewind.
     held_since: Option<Instant>,
-    /// How the table is cut into partitions.
+    /// The table's partition unit.
     unit: PartitionUnit,
     unconfirmed: Unconfirmed,
 }
 
-impl Lanes {
-    /// Both empty; metrics are those of the sink called `name`.
+impl RowSender {
+    /// A sender without rows; `name` is the sink's name in metrics.
     pub(super) fn new(name: &str, config: &Config, clock: Clock, refused: RefusedRows) -> Self {
         Self {
             linger: config.linger,
@@ -57,14 +55,14 @@ impl Lanes {
             count: Counts::new(name),
             rows: Rows::new(config.table.clone(), config.rows_max),
             due: None,
-            held: Held::new(config.late_rows_max),
+            held: HeldRows::new(config.late_rows_max),
             held_since: None,
             unit: PartitionUnit::Day,
             unconfirmed: Unconfirmed::default(),
         }
     }
 
-    /// Forgets all rows.
+    /// Drops all rows.
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.due = None;
@@ -72,12 +70,12 @@ impl Lanes {
         self.unconfirmed.clear();
     }
 
-    /// Rows from now on are for a table that is cut so.
-    pub(super) fn cut_by(&mut self, unit: PartitionUnit) {
+    /// Sets the partition unit for later rows.
+    pub(super) fn set_partition_unit(&mut self, unit: PartitionUnit) {
         self.unit = unit;
     }
 
-    /// Takes the rows of a record, and sends what is full. Of how many readings.
+    /// Takes the rows of a record and sends full requests. Returns the number of readings.
     pub(super) fn take(&mut self, server: &Server, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let mut readings = 0;
         for reading in delivery.readings() {
@@ -96,11 +94,11 @@ impl Lanes {
         Ok(readings)
     }
 
-    /// Puts a row into its lane, and sends what is full.
+    /// Adds a live or late row, and sends full requests.
     fn push(&mut self, server: &Server, rows_of_it: &ReadingRows<'_>, sample: Sample) -> Result<(), SinkError> {
         if self.held.is_late(rows_of_it.origin.at, rows_of_it.received, self.unit) {
             self.count.late_rows.increment(1);
-            self.rows.try_out(rows_of_it, sample);
+            self.rows.check_encodes(rows_of_it, sample);
             self.held.push(rows_of_it, sample, self.unit);
         } else {
             self.rows.push(rows_of_it, sample);
@@ -108,19 +106,19 @@ impl Lanes {
         if self.held.is_full() {
             self.send_all(server)
         } else if self.rows.is_full() {
-            self.send(server, Lane::Live)
+            self.send(server, RowKind::Live)
         } else {
             Ok(())
         }
     }
 
-    /// Sends what is due, or everything.
+    /// Sends the due rows, or everything.
     pub(super) fn send_due(&mut self, server: &Server, everything: bool) -> Result<(), SinkError> {
         let now = self.clock.monotonic();
         if everything || self.late_due().is_some_and(|due| now >= due) {
             self.send_all(server)
         } else if self.due.is_some_and(|due| now >= due) {
-            self.send(server, Lane::Live)
+            self.send(server, RowKind::Live)
         } else {
             Ok(())
         }
@@ -131,43 +129,43 @@ impl Lanes {
         self.unconfirmed.first().is_some()
     }
 
-    /// Whether a request was acknowledged since the last look.
-    pub(super) fn sent_since_look(&self) -> bool {
-        self.unconfirmed.sent_since_look()
+    /// Whether a request was acknowledged since the last poll.
+    pub(super) fn sent_since_poll(&self) -> bool {
+        self.unconfirmed.sent_since_poll()
     }
 
-    /// Takes a look at the table into account.
-    pub(super) fn looked(&mut self, state: &TableState) {
+    /// Applies a polled table state.
+    pub(super) fn poll_result(&mut self, state: &TableState) {
         let had_late = self.unconfirmed.first_late().is_some();
-        self.unconfirmed.looked(state);
+        self.unconfirmed.poll_result(state);
         if had_late && self.unconfirmed.first_late().is_none() {
-            self.hold_anew();
+            self.restart_held_timer();
         }
     }
 
-    /// How far everything is safe, where `next` is the record after the last one taken.
-    pub(super) fn progress(&self, next: Sequence, next_look: Option<Instant>) -> Progress {
+    /// The progress, where `next` is the record after the last one taken.
+    pub(super) fn progress(&self, next: Sequence, next_poll: Option<Instant>) -> Progress {
         let lowest = |of: &[Option<Sequence>]| of.iter().flatten().copied().min().unwrap_or(next);
-        let look = next_look.filter(|_| self.is_unconfirmed());
+        let poll = next_poll.filter(|_| self.is_unconfirmed());
         Progress {
             next_unsafe: lowest(&[self.unconfirmed.first(), self.rows.first(), self.held.first()]),
             next_waiting: lowest(&[self.unconfirmed.first_live(), self.rows.first()]),
-            wake_at: [self.due, self.late_due(), look].into_iter().flatten().min(),
+            wake_at: [self.due, self.late_due(), poll].into_iter().flatten().min(),
         }
     }
 
-    /// Shows how much is under way and held.
-    pub(super) fn show(&self) {
+    /// Sets the gauges of rows in flight and held.
+    pub(super) fn update_metrics(&self) {
         let held_for = self.held_since.map_or(Duration::ZERO, |since| self.clock.elapsed(since));
         self.count.show(self.rows.len() + self.unconfirmed.rows(), self.held.len(), held_for);
     }
 
-    /// What is held now is held from now on.
-    fn hold_anew(&mut self) {
+    /// Restarts the timer of the held rows.
+    fn restart_held_timer(&mut self) {
         self.held_since = self.held.first().map(|_| self.clock.monotonic());
     }
 
-    /// When the held rows must go out; not while those before them are unconfirmed.
+    /// When the held rows must be sent; `None` while earlier late rows are unconfirmed.
     fn late_due(&self) -> Option<Instant> {
         self.held.first()?;
         if self.unconfirmed.first_late().is_some() {
@@ -176,36 +174,35 @@ impl Lanes {
         Some(self.held_since? + self.late_flush)
     }
 
-    /// Sends the live rows and after them the held ones, a request or more for each
-    /// partition.
+    /// Sends the live rows, then the held rows with separate requests for each partition.
     fn send_all(&mut self, server: &Server) -> Result<(), SinkError> {
-        self.send(server, Lane::Live)?;
+        self.send(server, RowKind::Live)?;
         let mut held = std::mem::take(&mut self.held);
         held.sort();
         let sent = self.send_late(server, &held);
         held.clear();
         self.held = held;
         if self.unconfirmed.first_late().is_none() {
-            self.hold_anew();
+            self.restart_held_timer();
         }
         sent
     }
 
-    fn send_late(&mut self, server: &Server, held: &Held) -> Result<(), SinkError> {
+    fn send_late(&mut self, server: &Server, held: &HeldRows) -> Result<(), SinkError> {
         let mut partition = None;
         for (rows_of_it, sample) in held.rows() {
             let start = Some(self.unit.start_of(rows_of_it.origin.at));
             if self.rows.is_full() || partition != start {
-                self.send(server, Lane::Late)?;
+                self.send(server, RowKind::Late)?;
             }
             partition = start;
             self.rows.push(&rows_of_it, sample);
         }
-        self.send(server, Lane::Late)
+        self.send(server, RowKind::Late)
     }
 
-    /// Sends the rows, without those that are refused for their own values.
-    fn send(&mut self, server: &Server, lane: Lane) -> Result<(), SinkError> {
+    /// Sends the rows, except those refused for their own values.
+    fn send(&mut self, server: &Server, kind: RowKind) -> Result<(), SinkError> {
         let Some(first) = self.rows.first() else { return Ok(()) };
         let mut refused = self.rows.refused().to_vec();
         let left_out = self.post(server, &mut refused)?;
@@ -213,14 +210,15 @@ impl Lanes {
         self.count.rows.increment(sent as u64);
         self.keep(refused)?;
         if sent > 0 {
-            self.unconfirmed.sent(lane, first, sent);
+            self.unconfirmed.sent(kind, first, sent);
         }
         self.rows.clear();
         self.due = None;
         Ok(())
     }
 
-    /// Posts the rows until all that are left are taken; the numbers of those left out.
+    /// Posts the rows until the server accepts the rest. Returns the numbers of the rows left
+    /// out.
     fn post(&self, server: &Server, refused: &mut Vec<RefusedRow>) -> Result<BTreeSet<usize>, SinkError> {
         let mut left_out = BTreeSet::new();
         loop {
@@ -249,12 +247,12 @@ impl Lanes {
         }
     }
 
-    /// Hands refused rows over to be kept.
+    /// Keeps the refused rows as dead letters.
     fn keep(&mut self, refused: Vec<RefusedRow>) -> Result<(), SinkError> {
         if let Some(row) = refused.first() {
             tracing::warn!(
                 rows = refused.len(), sequence = row.sequence.0, meter = %row.meter, reason = %row.reason,
-                "QuestDB can never store some rows for their own values; they are kept as dead letters (the first is named)"
+                "QuestDB can never store some rows because of their values; they are kept as dead letters (the first is named)"
             );
         }
         self.count.refused.increment(refused.len() as u64);
@@ -269,19 +267,19 @@ fn too_many_refused(server: &Server, refused: &[RefusedRow]) -> SinkError {
     });
     SinkError::blocked(format!(
         "QuestDB at {url} refused more than {REFUSED_ROWS_MAX} rows of one request into {table}{example}: that is \
-         no accident of a meter; tighten the limits of the account that sent them, or mend the table"
+         not one meter's accident; tighten the limits of the account that sent them, or fix the table"
     ))
 }
 
 fn no_such_line(server: &Server, line: usize, reason: &str) -> SinkError {
     SinkError::blocked(format!(
-        "QuestDB at {} refused line {line} of a request that has fewer ({reason}): this is a fault of meterline \
-         or of an untested server version",
+        "QuestDB at {} refused line {line} of a request that has fewer ({reason}): this is a bug of meterline, \
+         or the server version is untested",
         server.url()
     ))
 }
 
-/// What the sink counts.
+/// The sink's metrics.
 struct Counts {
     rows: Counter,
     requests: Counter,

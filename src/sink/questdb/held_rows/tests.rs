@@ -1,4 +1,4 @@
-//! What is late, and that the last value stands whatever is held and sent again.
+//! Late rows: the bound, and that the last value wins however rows are held and repeated.
 
 use super::*;
 use crate::journal::JournalId;
@@ -28,7 +28,7 @@ fn sample(code: u8, value: f64) -> Sample {
 
 #[test]
 fn late_is_ten_minutes_old_or_of_an_earlier_partition_and_never_the_future() {
-    let held = Held::new(10);
+    let held = HeldRows::new(10);
     let is_late = |at: i64, received: i64, unit| held.is_late(UnixNanos(at), UnixNanos(received), unit);
     let received = NOON + 30 * 60 * SECOND;
     for (before, wanted) in [(0, false), (600 * SECOND, false), (600 * SECOND + 1, true), (-30 * HOUR, false)] {
@@ -44,7 +44,7 @@ fn late_is_ten_minutes_old_or_of_an_earlier_partition_and_never_the_future() {
 
 #[test]
 fn rows_stand_by_time_and_of_equal_keys_the_later_stays() {
-    let mut held = Held::new(10);
+    let mut held = HeldRows::new(10);
     for (sequence, at, code, value) in [(5, 20, 1, 1.0), (5, 20, 2, 2.0), (6, 10, 1, 3.0), (7, 20, 1, 4.0)] {
         held.push(&reading(sequence, at, NOON), sample(code, value), PartitionUnit::Day);
     }
@@ -58,7 +58,7 @@ fn rows_stand_by_time_and_of_equal_keys_the_later_stays() {
 
 #[test]
 fn full_at_its_rows() {
-    let mut held = Held::new(2);
+    let mut held = HeldRows::new(2);
     held.push(&reading(1, 1, NOON), sample(1, 1.0), PartitionUnit::Day);
     assert!(!held.is_full());
     held.push(&reading(2, 2, NOON), sample(1, 1.0), PartitionUnit::Day);
@@ -75,13 +75,13 @@ struct Record {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Take,
-    /// The live rows go out.
+    /// The live rows are sent.
     Send,
-    /// Both lanes go out, and are confirmed.
+    /// Live and held rows are sent and confirmed.
     SendAll,
-    /// Live rows go out and their answer is lost; everything unsafe comes again.
+    /// Live rows are sent and their answer is lost; everything unsafe is repeated.
     Rewind,
-    /// The operator sets the sink back.
+    /// The operator rewinds the sink.
     Replay(usize),
 }
 
@@ -96,9 +96,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
-/// The sink in small: two lanes in front of a store that keeps the last row of a key.
+/// A small model of the sink: live and held rows, and a store that keeps the last row of a key.
 struct Small {
-    held: Held,
+    held: HeldRows,
     live: Vec<(i64, f64)>,
     store: BTreeMap<i64, f64>,
     next: usize,
@@ -165,7 +165,7 @@ proptest! {
         let records: Vec<_> =
             records.iter().map(|&(at, received)| Record { at: minutes(5 * at), received: minutes(received) }).collect();
         let mut small =
-            Small { held: Held::new(1000), live: Vec::new(), store: BTreeMap::new(), next: 0, safe: 0 };
+            Small { held: HeldRows::new(1000), live: Vec::new(), store: BTreeMap::new(), next: 0, safe: 0 };
         steps.into_iter().for_each(|step| small.step(step, &records));
         while small.next < records.len() {
             small.take(&records);

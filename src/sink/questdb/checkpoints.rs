@@ -1,15 +1,15 @@
-//! The sink's checkpoints: made while rows are confirmed, read again before any
-//! are sent after a start, a rewind or an error.
+//! The sink's checkpoints: made when rows are confirmed, compared with the table before
+//! rows are sent after a start, a rewind or an error.
 //!
-//! Between those, a look at the table is enough: while neither its id nor the
-//! server's start changes, its files cannot have been put back under the server.
-//! Knows nothing of rows. Invariants: a loss is answered by an error until the
-//! pump has rewound the sink to where sending again begins, and only then the
-//! ring is cut; so a crash in between finds the loss anew. After a cut the table
-//! as it is now becomes the newest checkpoint, so that nothing is found twice.
+//! Between those, polling the table state is enough: while the table's id and the server's
+//! start time stay the same, its files cannot have been restored from a copy. Does not
+//! know rows. Invariants: a loss is reported as an error until the pump has rewound the
+//! sink to the first record to send again, and only then the checkpoints are cut; so a
+//! crash in between finds the loss again. After a cut the current table becomes the newest
+//! checkpoint, so that no loss is found twice.
 
 use super::confirm::TableState;
-use super::mark::{Confirmed, Mark, Transaction, Verdict, verdict};
+use super::fingerprint::{CheckpointState, Comparison, Fingerprint, Transaction, compare};
 use super::server::Server;
 use crate::deliver::SinkError;
 use crate::journal::{Checkpoint, Checkpoints, CursorError, Journal, Position, Sequence};
@@ -17,35 +17,35 @@ use crate::reading::UnixNanos;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// The checkpoints, and what was said of them.
+/// The checkpoints of a table.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(super) struct TableCheckpoints {
     checkpoints: Checkpoints,
     journal: Journal,
-    /// Where sending again had to begin when a loss was reported last.
+    /// The first record to send again at the last reported loss.
     reported: Option<Sequence>,
-    /// That the log is purged is said once.
+    /// Limits the warning of a purged log to once.
     has_warned: bool,
-    /// That the file cannot be written is said once.
+    /// Limits the warning of a failed store to the first one.
     is_failing: bool,
 }
 
-impl Ring {
+impl TableCheckpoints {
     /// The checkpoints of the sink called `name`.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// When the file cannot be read.
     pub(super) fn open(journal: &Journal, name: &str) -> Result<Self, CursorError> {
         let checkpoints = journal.checkpoints(name)?;
         Ok(Self { checkpoints, journal: journal.clone(), reported: None, has_warned: false, is_failing: false })
     }
 
-    /// Whether the table has what it had confirmed; asked with the sink's next
-    /// record before anything is sent.
+    /// Checks that the table has everything it confirmed, before rows are sent from
+    /// `position` on.
     ///
     /// # Errors
-    /// [`SinkError::lost`] where sending again has to begin earlier than at
-    /// `position`, and when the server or the disk fails.
+    /// [`SinkError::lost`] where records below `position` must be sent again; any other
+    /// error when the server or the disk fails.
     pub(super) fn check(
         &mut self,
         server: &Server,
@@ -54,18 +54,18 @@ impl Ring {
         now: UnixNanos,
     ) -> Result<(), SinkError> {
         let (url, table) = (server.url(), server.table());
-        let (back_to, kept, what) = match self.verdict(server, state)? {
-            Verdict::GoOn => return self.begin(server, state, position, now),
-            Verdict::CannotBeKnown => {
+        let (back_to, kept, what) = match self.compare(server, state)? {
+            Comparison::Intact => return self.begin(server, state, position, now),
+            Comparison::Unknown => {
                 self.warn_of_purge(server);
                 return Ok(());
             }
-            Verdict::Lost { back_to } => {
-                (back_to, back_to + 1, "lost transactions that it had confirmed, as after a restored copy".to_owned())
+            Comparison::Lost { back_to } => {
+                (back_to, back_to + 1, "lost confirmed transactions, as after a restored copy".to_owned())
             }
-            Verdict::OtherTable => (self.checkpoints.all().len().saturating_sub(1), 0, "was made again".to_owned()),
-            Verdict::Restarted { back_to } => {
-                (back_to, back_to + 1, format!("is on a server that was started anew {}", since(state, now)))
+            Comparison::OtherTable => (self.checkpoints.all().len().saturating_sub(1), 0, "was recreated".to_owned()),
+            Comparison::Restarted { back_to } => {
+                (back_to, back_to + 1, format!("is on a server that was restarted {}", since(state, now)))
             }
         };
         let Some(target) = self.checkpoints.all().get(back_to).map(|checkpoint| checkpoint.position.next) else {
@@ -76,8 +76,8 @@ impl Ring {
             return Err(SinkError::lost(
                 target,
                 format!(
-                    "table {table} in QuestDB at {url} {what}: sending again from record {target}, up to which it was \
-                     surely kept; what it lost before that, `meterline replay` sends again"
+                    "table {table} in QuestDB at {url} {what}: sending again from record {target}; if it lost earlier \
+                     records too, send them with `meterline replay`"
                 ),
             ));
         }
@@ -106,13 +106,14 @@ impl Ring {
         Ok(())
     }
 
-    /// What retention took already can be reported, but not be sent again.
+    /// Whether a loss is to be reported: records that retention deleted are reported once,
+    /// because they cannot be sent again.
     fn is_to_report(&self, target: Sequence, next: Sequence) -> bool {
         let reachable = target.max(self.journal.oldest().next);
         reachable < next || (target < next && self.reported != Some(target))
     }
 
-    /// The first checkpoint is where the sink begins: what the table had before.
+    /// Makes the first checkpoint at the sink's start, if there is none.
     fn begin(
         &mut self,
         server: &Server,
@@ -123,8 +124,8 @@ impl Ring {
         if self.checkpoints.newest().is_some() { Ok(()) } else { self.add(server, state, position, now) }
     }
 
-    /// A checkpoint that cannot be stored does not hold the sink up: the one before
-    /// it goes back a little further.
+    /// Makes a checkpoint. A failed store does not stop the sink: the previous checkpoint
+    /// only goes back a little further.
     fn add(
         &mut self,
         server: &Server,
@@ -133,21 +134,23 @@ impl Ring {
         now: UnixNanos,
     ) -> Result<(), SinkError> {
         let logged = transaction(server, state.id, state.writer_txn)?;
-        let mark = Mark::new(state, logged).to_string();
+        let mark = Fingerprint::new(state, logged).to_string();
         let added = self.checkpoints.add(Checkpoint { position, confirmed: now, mark });
         if let (Err(error), false) = (&added, self.is_failing) {
-            tracing::warn!(%error, "QuestDB's checkpoint cannot be stored; it is tried again, the sink goes on");
+            tracing::warn!(%error, "QuestDB's checkpoint cannot be stored; retrying, delivery continues");
         }
         self.is_failing = added.is_err();
         Ok(())
     }
 
-    fn verdict(&self, server: &Server, state: &TableState) -> Result<Verdict, SinkError> {
-        let ring: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
-        let Some(newest) = ring.last().and_then(|newest| newest.mark) else { return Ok(verdict(&ring, state, &[])) };
+    fn compare(&self, server: &Server, state: &TableState) -> Result<Comparison, SinkError> {
+        let checkpoints: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
+        let Some(newest) = checkpoints.last().and_then(|newest| newest.fingerprint) else {
+            return Ok(compare(&checkpoints, state, &[]));
+        };
         let log = transaction(server, state.id, newest.number)?;
-        match verdict(&ring, state, log.as_slice()) {
-            Verdict::Lost { .. } => Ok(verdict(&ring, state, &transactions(server, state.id, &ring)?)),
+        match compare(&checkpoints, state, log.as_slice()) {
+            Comparison::Lost { .. } => Ok(compare(&checkpoints, state, &transactions(server, state.id, &checkpoints)?)),
             other => Ok(other),
         }
     }
@@ -157,32 +160,32 @@ impl Ring {
             self.has_warned = true;
             tracing::warn!(
                 url = %server.url(), table = %server.table(),
-                "whether the table still has all that it had confirmed cannot be known, because the server purged its \
-                 log of transactions (cairo.default.sequencer.part.txn.count); the sink goes on"
+                "losses of confirmed rows cannot be detected now, because the server purged its transaction log \
+                 (cairo.default.sequencer.part.txn.count); delivery continues"
             );
         }
     }
 }
 
-fn confirmed(checkpoint: &Checkpoint) -> Confirmed {
-    Confirmed { at: checkpoint.confirmed, mark: Mark::parse(&checkpoint.mark) }
+fn confirmed(checkpoint: &Checkpoint) -> CheckpointState {
+    CheckpointState { at: checkpoint.confirmed, fingerprint: Fingerprint::parse(&checkpoint.mark) }
 }
 
 fn since(state: &TableState, now: UnixNanos) -> String {
     let seconds = (now.0 / 1000 - state.started_us) / MICROS_PER_SECOND;
-    format!("({seconds} s ago) and may have lost what it had not synced")
+    format!("({seconds} s ago) and may have lost unsynced data")
 }
 
 fn cannot_cut(error: &CursorError) -> SinkError {
     SinkError::waiting(format!("QuestDB's checkpoints cannot be cut, so nothing is sent: {error}"))
 }
 
-/// What the log says of one transaction; `None` where it has it not (any more).
+/// One transaction of the log; `None` if it is missing or purged.
 fn transaction(server: &Server, table_id: i64, number: i64) -> Result<Option<Transaction>, SinkError> {
     if number < 1 {
         return Ok(None);
     }
-    // By place: the log begins with 1 and is not searched. By number where it was purged.
+    // First by position, which is fast while the log begins with 1; then by number.
     let found = select(server, table_id, &format!("LIMIT {},{number}", number - 1))?;
     let found = found.into_iter().find(|transaction| transaction.number == number);
     match found {
@@ -191,14 +194,22 @@ fn transaction(server: &Server, table_id: i64, number: i64) -> Result<Option<Tra
     }
 }
 
-/// What the log says of all transactions that checkpoints name.
-fn transactions(server: &Server, table_id: i64, ring: &[Confirmed]) -> Result<Vec<Transaction>, SinkError> {
-    let numbers: Vec<_> = ring.iter().filter_map(|one| one.mark).map(|mark| mark.number.to_string()).collect();
+/// All transactions of the log that checkpoints name.
+fn transactions(
+    server: &Server,
+    table_id: i64,
+    checkpoints: &[CheckpointState],
+) -> Result<Vec<Transaction>, SinkError> {
+    let numbers: Vec<_> = checkpoints
+        .iter()
+        .filter_map(|one| one.fingerprint)
+        .map(|fingerprint| fingerprint.number.to_string())
+        .collect();
     select(server, table_id, &format!("WHERE sequencerTxn IN ({})", numbers.join(",")))
 }
 
-/// The server keeps compiled statements by their text, and one of a table that was
-/// dropped goes on failing; so the text names which table of that name is meant.
+/// Selects transactions. The server caches compiled statements by text, and one of a
+/// dropped table keeps failing; so the text contains the table's id.
 fn select(server: &Server, table_id: i64, which: &str) -> Result<Vec<Transaction>, SinkError> {
     let answer = server.execute(&format!(
         "SELECT sequencerTxn, cast(timestamp AS LONG) at, walId FROM wal_transactions('{}') {which} /* {table_id} */",

@@ -1,24 +1,21 @@
 //! Late rows, held back so that they can be sent together.
 //!
-//! A handful of late rows makes the server rewrite an old partition each time they
-//! come: three a second cost it more than a whole core. So a row that was measured
-//! long before its own record was received, or in an earlier partition than that,
-//! waits here and goes out with others, in requests of its partition alone. A row
-//! from the future is not late.
+//! Even a few late rows make the server rewrite an old partition each time: three a second
+//! cost it more than a whole core. So a row that was measured long before its record was
+//! received, or in an earlier partition than that, is held and sent with others, in
+//! requests for one partition each. A row from the future is not late.
 //!
-//! **The last value in journal order stands.** Rows of one key have the same time,
-//! and whether one is late is only a matter of whether that time is before a
-//! bound. (1) A row that comes while an equal key is held is held too: the bound is
-//! never lower than it was for any row that is held, whatever the records' clocks
-//! say, so the two meet here, where the later one stands. (2) A row that is not
-//! held goes out before the held ones that came after it, because the live rows
-//! are sent first whenever held rows are. (3) Rows that come after held ones were
-//! sent are sent after them, one request at a time. (4) A rewind empties both lanes
-//! and starts at or below the lowest held record, so everything comes again in the
-//! same order.
+//! **The last value in journal order wins.** Rows of one key have the same time, and a row
+//! is late exactly if its time is before a bound. (1) A row with the key of a held row is
+//! held too: the bound is never lower than for any held row, whatever the records' clocks
+//! say, so both are here, where the later one wins. (2) A live row is sent before the held
+//! rows that arrived after it, because live rows are sent first whenever held rows are.
+//! (3) Rows that arrive after held rows were sent are sent after them, one request at a
+//! time. (4) A rewind drops live and held rows and starts at or below the lowest held
+//! record, so everything comes again in the same order.
 //!
-//! Knows nothing of the server. Bounded in rows; a reading is kept once for its
-//! rows; the names of sources are kept once.
+//! Does not know the server. Bounded in rows; a reading and a source name are kept once
+//! for all their rows.
 
 use super::encode::{Origin, ReadingRows};
 use super::schema::PartitionUnit;
@@ -29,21 +26,21 @@ use std::sync::Arc;
 /// A row measured longer than this before it was received is late.
 const LATE_AFTER_NS: i64 = 600 * 1_000_000_000;
 
-/// The late rows that were not sent yet.
+/// The late rows that are not sent yet.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldRows {
     rows_max: usize,
     rows: Vec<Row>,
     readings: Vec<Reading>,
     sources: Vec<Arc<str>>,
-    /// What is measured before it is late, because something that is held was.
+    /// Rows measured before this time are late, as for a held row.
     late_before: Option<i64>,
     first: Option<Sequence>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    /// Its place in [`Held::readings`].
+    /// Its index in [`HeldRows::readings`].
     reading: usize,
     sample: Sample,
 }
@@ -51,22 +48,22 @@ struct Row {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Reading {
     origin: Origin,
-    /// Its place in [`Held::sources`].
+    /// Its index in [`HeldRows::sources`].
     source: usize,
     received: UnixNanos,
     flags: Flags,
 }
 
-/// What a row costs at most: itself, and a reading of its own.
+/// The memory of a row at most: itself, and a reading of its own.
 const _: () = assert!(size_of::<Row>() + size_of::<Reading>() <= 128, "the configuration says under 128 bytes a row");
 
-impl Held {
-    /// At most so many rows.
+impl HeldRows {
+    /// A holder of at most `rows_max` rows.
     pub(super) fn new(rows_max: usize) -> Self {
         Self { rows_max: rows_max.max(1), ..Self::default() }
     }
 
-    /// Whether a row of this time, in a record received then, has to be held.
+    /// Whether a row measured `at`, in a record received at `received`, must be held.
     pub(super) fn is_late(&self, at: UnixNanos, received: UnixNanos, unit: PartitionUnit) -> bool {
         at.0 < late_before(received, unit) || self.late_before.is_some_and(|before| at.0 < before)
     }
@@ -83,23 +80,23 @@ impl Held {
         self.first = Some(self.first.map_or(reading.origin.sequence, |first| first.min(reading.origin.sequence)));
     }
 
-    /// Whether it has to be sent before another row is pushed.
+    /// Whether the rows must be sent before another is pushed.
     pub(super) fn is_full(&self) -> bool {
         self.rows.len() >= self.rows_max
     }
 
-    /// Rows in it.
+    /// The number of held rows.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The lowest record with a row in it; `None` while it is empty.
+    /// The lowest record with a held row; `None` while there is none.
     pub(super) fn first(&self) -> Option<Sequence> {
         self.first
     }
 
-    /// Brings the rows into the order of their times, and so of their partitions. Of
-    /// equal keys the one that was pushed last stays.
+    /// Sorts the rows by time, and so by partition. Of equal keys only the last pushed one
+    /// stays.
     pub(super) fn sort(&mut self) {
         let Self { rows, readings, .. } = self;
         let key = |row: &Row| -> (UnixNanos, MeterId, Obis) {
@@ -116,7 +113,7 @@ impl Held {
         });
     }
 
-    /// The rows as they stand.
+    /// The rows in their current order.
     pub(super) fn rows(&self) -> impl Iterator<Item = (ReadingRows<'_>, Sample)> {
         self.rows.iter().map(|row| {
             let Reading { origin, source, received, flags } = self.readings[row.reading];
@@ -124,7 +121,7 @@ impl Held {
         })
     }
 
-    /// Empties it; its memory stays.
+    /// Drops all rows; the memory is kept.
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.readings.clear();
@@ -141,7 +138,7 @@ impl Held {
     }
 }
 
-/// What is measured before it is late in a record received then.
+/// The time before which rows are late in a record received at `received`.
 fn late_before(received: UnixNanos, unit: PartitionUnit) -> i64 {
     received.0.saturating_sub(LATE_AFTER_NS).max(unit.start_of(received))
 }

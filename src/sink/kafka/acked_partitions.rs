@@ -1,34 +1,34 @@
-//! Which partitions a producer has been acknowledged on.
+//! The partitions on which a producer has an acknowledged message.
 //!
-//! A broker that knows nothing of a producer on a partition takes its batches there
-//! from any sequence number on. So where a new producer's first batch is refused, a
-//! second one, which the client may have built already, would be taken: a meter's
-//! later reading would pass an earlier one. Hence the first message on a partition
-//! goes alone; once it is acknowledged the broker refuses whatever is out of order.
+//! A broker that does not know a producer on a partition accepts its batches from any
+//! sequence number on. If it refuses a new producer's first batch, it would accept the
+//! second one, which the client may have built already, and a meter's later reading would
+//! overtake an earlier one. So the first message on a partition is sent alone; once it is
+//! acknowledged the broker refuses batches that are out of order.
 //!
 //! Knows keys and numbers, not the client.
 
 use std::time::{Duration, Instant};
 
-/// Brokers forget a producer that was silent for a day (by default); long before,
-/// its next message goes alone again.
+/// Brokers forget a producer after a silent day (by default); long before, its next
+/// message is sent alone again.
 const REMEMBERED_FOR: Duration = Duration::from_hours(1);
 
-/// A producer's partitions.
+/// The acknowledged partitions of a producer.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct AckedPartitions {
     partitions: Vec<bool>,
     since: Instant,
 }
 
-impl Opened {
-    /// None of so many partitions.
+impl AckedPartitions {
+    /// No acknowledged partition of `partitions`.
     pub(super) fn none_of(partitions: usize, now: Instant) -> Self {
         Self { partitions: vec![false; partitions.max(1)], since: now }
     }
 
-    /// Whether a message of this key goes where nothing was acknowledged.
-    pub(super) fn lacks(&mut self, key: &str, now: Instant) -> bool {
+    /// Whether a message of this key goes to a partition without an acknowledgement.
+    pub(super) fn needs_first_ack(&mut self, key: &str, now: Instant) -> bool {
         if now.saturating_duration_since(self.since) >= REMEMBERED_FOR {
             self.partitions.fill(false);
             self.since = now;
@@ -36,14 +36,14 @@ impl Opened {
         !self.partitions[self.partition(key)]
     }
 
-    /// A message of this key was acknowledged.
+    /// Notes that a message of this key was acknowledged.
     pub(super) fn add(&mut self, key: &str) {
         let partition = self.partition(key);
         self.partitions[partition] = true;
     }
 
-    /// Java's partitioner, which the client is configured to use as well. With
-    /// another count of partitions than the client's some message may not go alone.
+    /// The partition by Java's partitioner, which the client is configured to use as well.
+    /// If the client knows another partition count, a first message may not go alone.
     fn partition(&self, key: &str) -> usize {
         usize::try_from(murmur2(key.as_bytes()) & 0x7fff_ffff).unwrap_or(0) % self.partitions.len()
     }
@@ -80,12 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_lacking_until_a_message_there_was_acknowledged_and_again_after_an_hour() {
+    fn a_partition_needs_a_first_acknowledgement_and_another_after_an_hour() {
         let start = crate::clock::Clock::system().monotonic();
-        let mut opened = Opened::none_of(1, start);
-        assert!(opened.lacks("a", start));
-        opened.add("a");
-        assert!(!opened.lacks("b", start + Duration::from_mins(59)));
-        assert!(opened.lacks("b", start + Duration::from_mins(61)));
+        let mut acked_partitions = AckedPartitions::none_of(1, start);
+        assert!(acked_partitions.needs_first_ack("a", start));
+        acked_partitions.add("a");
+        assert!(!acked_partitions.needs_first_ack("b", start + Duration::from_mins(59)));
+        assert!(acked_partitions.needs_first_ack("b", start + Duration::from_mins(61)));
     }
 }
