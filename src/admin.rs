@@ -1,9 +1,8 @@
-//! What people and monitoring look at: `/metrics`, `/livez`, `/readyz` and the
-//! status page with its JSON, on a listener of its own.
+//! The admin listener: `/metrics`, `/livez`, `/readyz`, the status page and its JSON.
 //!
-//! It runs on a thread and runtime of its own, so that it answers while the data
-//! plane is busy. It reads snapshots through [`Views`] and changes nothing; it
-//! knows no source and no sink by type.
+//! It has its own thread and runtime, so that it answers while the data plane is busy.
+//! It reads snapshots through [`Views`] and changes nothing. It knows no type of source
+//! or sink.
 
 mod page;
 mod server;
@@ -18,14 +17,14 @@ pub use status::{
 use std::fmt;
 use std::sync::Arc;
 
-/// What the admin listener shows, each a snapshot taken when asked for.
+/// The contents of the admin listener; each call takes a new snapshot.
 #[derive(Clone)]
 pub struct Views {
     /// The Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// `Err` with the reason while ingest would answer 503.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// Everything on the status page.
+    /// The contents of the status page.
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
 }
 

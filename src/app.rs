@@ -1,19 +1,20 @@
-//! The only place that wires: builds every part from the configuration, starts
-//! them in order, stops them in the data's order.
+//! Builds all parts of the service from the configuration, starts them and stops them.
+//! Only this module connects parts with each other.
 //!
-//! Start: journal (its lock makes this process the only one), dead letters, pumps,
-//! door, webhook, other sources, control, admin. No sink and no other server is waited
-//! for. Stop: sources (the webhook finishes what it has read, commits and answers), pumps
-//! (drain until the deadline, store the cursors), journal, control, admin last.
+//! Start: journal (its lock excludes other processes), dead letters, pumps, ingest,
+//! webhook, other sources, control, admin. The start waits for no sink and no other server.
+//! Stop, in the direction of the data: sources (the webhook commits and answers the bodies
+//! that it has read), pumps (drain until the deadline, store the cursors), journal, control,
+//! admin.
 
 mod check;
 mod commands;
 mod error;
 mod journal;
-mod mend;
 mod migrate;
 mod offline;
 mod parts;
+mod repair;
 mod replay;
 mod service;
 mod sinks;
@@ -24,7 +25,7 @@ mod upkeep;
 
 pub use check::{Finding, findings};
 pub use error::StartError;
-pub use mend::{repair_segment, restore_journal};
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, estimate_replay, forget_cursor};
+pub use repair::{repair_segment, restore_journal};
 pub use service::Service;

@@ -1,8 +1,8 @@
-//! The checked configuration of every part: TOML file and environment in, plain
-//! checked structs of the parts out, or every fault at once.
+//! The configuration: reads a TOML file and the environment, and returns the checked
+//! settings of every part, or all faults at once.
 //!
-//! Nothing is started here and no port is bound; secrets are read from the files
-//! or variables that the configuration names and are never shown.
+//! It starts nothing and binds no port. Secrets come from the files or variables that the
+//! configuration names and are never shown.
 
 mod fault;
 mod journal;
@@ -32,52 +32,51 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
 
-/// A complete commented configuration; a test holds it against this module.
+/// The complete commented example; a test checks it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
 
-/// Variables that are no keys of the configuration; cargo hands the last one from
-/// the build script on to what it runs.
+/// Variables with the prefix that are not keys of the configuration. Cargo passes the last one
+/// from the build script to the programs that it runs.
 const OTHER_VARIABLES: [&str; 3] = ["METERLINE_CONFIG", "METERLINE_LOG", "METERLINE_BUILD_UNIX_SECONDS"];
 
 /// The configuration of the whole service.
 #[derive(Debug)]
 pub struct Config {
-    /// Where everything durable lives.
+    /// The directory of all durable data.
     pub data_directory: PathBuf,
-    /// Log output.
+    /// The log output.
     pub log: Log,
     /// The webhook listener and its accounts.
     pub webhook: crate::source::webhook::Config,
-    /// The sources beside the webhook's accounts.
+    /// The sources other than webhook accounts.
     pub sources: Vec<Source>,
-    /// Which meters measure at the same place.
+    /// The metering points and their meters.
     pub metering_points: crate::meters::Points,
-    /// The journal's bounds.
+    /// The limits of the journal.
     pub journal: Journal,
-    /// The admin listener's address.
+    /// The address of the admin listener.
     pub admin_listen: SocketAddr,
-    /// Where the samples go.
+    /// The sinks.
     pub sinks: Sinks,
 }
 
-/// Log output.
+/// The settings of the log output.
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
-    /// The least severe level written.
+    /// The least severe level that is logged.
     pub level: tracing::Level,
-    /// One JSON object a line instead of text.
+    /// Whether each line is a JSON object instead of text.
     pub json: bool,
 }
 
 impl Config {
-    /// Puts all data below another directory (a SQLite file configured outside of
-    /// the old one stays where it is).
+    /// Changes the data directory. A SQLite file outside of the old directory keeps its path.
     pub fn move_data(&mut self, directory: &Path) {
         self.sinks.move_data(&self.data_directory, directory);
         directory.clone_into(&mut self.data_directory);
     }
 
-    /// The accounts at smart-me.
+    /// Returns the accounts at smart-me.
     pub fn smart_me(&self) -> impl Iterator<Item = &crate::source::smart_me::Account> {
         self.sources.iter().filter_map(|source| match source {
             Source::SmartMe(account) => Some(account),
@@ -85,24 +84,24 @@ impl Config {
         })
     }
 
-    /// The journal's directory.
+    /// Returns the directory of the journal.
     #[must_use]
     pub fn journal_directory(&self) -> PathBuf {
         self.data_directory.join("journal")
     }
 
-    /// The dead letters' directory.
+    /// Returns the directory of the dead letters.
     #[must_use]
     pub fn dead_letters_directory(&self) -> PathBuf {
         self.data_directory.join("dead-letters")
     }
 }
 
-/// Reads a configuration file, or the embedded defaults where there is none, with
-/// the process's environment over it.
+/// Reads a configuration file, or without a file the defaults. The environment of the process
+/// overrides its keys.
 ///
 /// # Errors
-/// Every fault found.
+/// All faults.
 pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -113,9 +112,9 @@ pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&name, &text, &environment),
         Err(error) => Err(Faults(vec![Fault {
-            place: name,
+            location: name,
             key: "file".to_owned(),
-            message: format!("cannot be read: {error}; `meterline config --example` shows what belongs there"),
+            message: format!("cannot be read: {error}; `meterline config --example` prints an example"),
         }])),
     }
 }
@@ -123,7 +122,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
 /// Checks the text of a configuration file; `file` names it in faults.
 ///
 /// # Errors
-/// Every fault found.
+/// All faults.
 pub fn parse(file: &str, text: &str, environment: &BTreeMap<String, String>) -> Result<Config, Faults> {
     let context = Context::new(file, text, environment);
     let table = DeTable::parse(text).map_err(|error| syntax_fault(file, text, &error))?;
@@ -136,24 +135,30 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
     let offset = error.span().map_or(0, |span| span.start);
     let line = text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
     Faults(vec![Fault {
-        place: format!("{file}:{line}"),
+        location: format!("{file}:{line}"),
         key: "syntax".to_owned(),
-        message: format!("this is no valid TOML: {}", error.message()),
+        message: format!("invalid TOML: {}", error.message()),
     }])
 }
 
 fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let (webhook, senders) = webhook::webhook(root.section("webhook"));
-    let accounts = smart_me::smart_me(root.sections("smart_me"), &senders);
-    let names = senders.iter().map(|sender| &sender.name).chain(accounts.iter().map(|account| &account.name));
+    let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"));
+    let accounts = smart_me::smart_me(root.sections("smart_me"), &webhook_accounts);
+    let names = webhook_accounts
+        .iter()
+        .map(|webhook_account| &webhook_account.name)
+        .chain(accounts.iter().map(|account| &account.name));
     let devices = json::json(root.sections("json"), names.cloned().collect());
     let has_descriptions = accounts.iter().any(|account| account.polling.is_some());
     let sources = accounts.into_iter().map(Source::SmartMe).chain(devices.into_iter().map(Source::Json)).collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !has_descriptions {
-        root.fault("metering_point", "needs a [[smart_me]] table whose poll is not \"off\": it tells of the meters");
+        root.fault(
+            "metering_point",
+            "needs a [[smart_me]] table whose poll is not \"off\", because the names of the meters come from there",
+        );
     }
     let journal = journal::journal(root.section("journal"));
     let mut admin = root.section("admin");
@@ -167,7 +172,7 @@ fn read(mut root: Section<'_>) -> Config {
 fn log(mut section: Section<'_>) -> Log {
     let level = section.get_or("level", "info".to_owned());
     let level = level.parse().unwrap_or_else(|_| {
-        section.fault("level", format!("'{level}' is none of error, warn, info, debug, trace"));
+        section.fault("level", format!("'{level}' is not one of error, warn, info, debug, trace"));
         tracing::Level::INFO
     });
     let json = section.choice("format", &[("text", false), ("json", true)], false);
@@ -175,10 +180,10 @@ fn log(mut section: Section<'_>) -> Log {
     Log { level, json }
 }
 
-/// Reads a time span as the configuration writes it: `250ms`, `30s`, `24h`, `400d`.
+/// Parses a time span as in the configuration: `250ms`, `30s`, `24h`, `400d`.
 ///
 /// # Errors
-/// What would be right.
+/// A message with examples of valid time spans.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     value::Value::from_text(text)
 }

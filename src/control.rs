@@ -1,9 +1,9 @@
-//! Commands to a running service, through a Unix socket in its data directory
-//! that only its owner may open.
+//! The control socket: commands to a running service through a Unix socket in its data
+//! directory. Only the owner of the directory may open it.
 //!
-//! One line of JSON asks, one line of JSON answers, and the connection ends. A
-//! command whose client goes away is carried out all the same: it was asked for.
-//! This module carries commands; what they do is the [`Handler`]'s.
+//! A connection carries one request and one answer, each a line of JSON. A command is
+//! carried out even if its client disconnects. This module transports commands; the
+//! [`Handler`] carries them out.
 
 mod client;
 mod server;
@@ -17,112 +17,111 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What may be asked of a running service.
+/// A command to a running service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
-    /// Rewind a sink, or all, to the first record received at or after a time.
+    /// Rewinds a sink, or all sinks, to the first record received at or after a time.
     Replay(Replay),
-    /// Say what such a replay would send; the answer's data are [`ReplayEstimate`]s.
+    /// Estimates such a replay; the answer's data are [`ReplayEstimate`]s.
     EstimateReplay(Replay),
-    /// Hand a dead letter to its sinks again.
+    /// Sends the body of a dead letter through ingest again.
     Resubmit {
-        /// Its number.
+        /// The number of the letter.
         letter: u64,
     },
-    /// Settle a dead letter without delivering it.
+    /// Settles a dead letter without delivering it.
     Drop {
-        /// Its number.
+        /// The number of the letter.
         letter: u64,
     },
-    /// Ask a source for an action that it offers.
+    /// Runs an action of a source.
     Source {
-        /// The source's name.
+        /// The name of the source.
         source: String,
-        /// The action's name.
+        /// The name of the action.
         action: String,
     },
-    /// What the status page shows.
+    /// Returns the data of the status page.
     Status,
 }
 
-/// A replay that is asked for.
+/// The request for a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// The sink's name; all of them where absent.
+    /// The name of the sink; if absent, all sinks.
     pub sink: Option<String>,
-    /// RFC 3339.
+    /// The receive time of the first record, as RFC 3339.
     pub from: String,
-    /// Only this source's records are sent again.
+    /// Restricts the replay to the records of this source.
     pub source: Option<String>,
-    /// How they are read.
+    /// The differences to the reading at receipt.
     #[serde(default)]
     pub reread: Reread,
 }
 
-/// What a replay would send to a sink.
+/// The estimate of a replay for one sink.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayEstimate {
-    /// The sink's name.
+    /// The name of the sink.
     pub sink: String,
-    /// The first record that would be sent again, and the first that would not;
-    /// absent where the sink has not come that far yet.
-    pub way: Option<(u64, u64)>,
-    /// Records with something for the sink.
+    /// The first record of the replay and the first record after it; absent if the sink's
+    /// cursor has not reached the start yet.
+    pub range: Option<(u64, u64)>,
+    /// The number of records with data for the sink.
     pub records: u64,
-    /// Samples in them.
+    /// The number of samples in these records.
     pub samples: u64,
-    /// Records that were read to find that out.
-    pub looked_at: u64,
-    /// Whether all were read; if not, the numbers follow from those that were.
-    pub is_counted: bool,
-    /// How long it would take; absent where the sink's speed was not measured.
+    /// The number of records that were read for the estimate.
+    pub records_read: u64,
+    /// Whether all records were read. If not, the numbers are extrapolated.
+    pub is_exact: bool,
+    /// The duration in minutes; absent if the sink's speed was not measured.
     pub minutes: Option<f64>,
 }
 
-/// How a replay reads records, where not as ingest did.
+/// The differences between the reading of a replay and that of ingest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Reread {
-    /// Decode also what ingest could not decode.
+    /// Decode undecodable records again.
     #[serde(default)]
     pub redecode: bool,
-    /// Judge by the limits that are configured now.
+    /// Apply the configured limits instead of those in force at receipt.
     #[serde(default)]
     pub current_rule: bool,
-    /// Judge times against the clock of now.
+    /// Check measurement times against the current time instead of the receive time.
     #[serde(default)]
     pub at_now: bool,
 }
 
-/// What came of a command.
+/// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Answer {
-    /// Done; a sentence a line.
+    /// The command was carried out.
     Done {
-        /// What was done.
+        /// One message per line.
         lines: Vec<String>,
     },
-    /// Not done, and why.
+    /// The command was refused.
     Refused {
-        /// What stands in the way and what to do.
+        /// The reason and the remedy.
         why: String,
     },
-    /// The asked-for data.
+    /// The requested data.
     Data {
         /// As JSON.
         data: serde_json::Value,
     },
 }
 
-/// Carries out a command. Called from one thread at a time, so two commands at
-/// once follow each other.
+/// Carries out a command. Calls never overlap.
 pub type Handler = Arc<dyn Fn(Command) -> Answer + Send + Sync>;
 
-/// The socket of a data directory.
+/// Returns the path of the socket in a data directory.
 #[must_use]
 pub fn socket_path(data_directory: &Path) -> PathBuf {
     data_directory.join("control.sock")

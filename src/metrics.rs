@@ -1,8 +1,8 @@
-//! Every metric's name, meaning and labels, in one place.
+//! The metrics of the service: names, meanings and labels.
 //!
-//! Parts take typed handles from here at their start and count batches, not
-//! samples. `docs/metrics.md` is checked against [`FAMILIES`]. Histograms have
-//! fixed buckets, so their memory does not depend on how often they are scraped.
+//! Parts take typed handles at their start and count batches, not samples. A test checks
+//! `docs/metrics.md` against [`FAMILIES`]. Histograms have fixed buckets, so their memory
+//! does not depend on the scrape interval.
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -10,23 +10,23 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 mod families;
 pub use families::{FAMILIES, Family, Kind};
 
-/// From 10 µs to 10 s: work of this process and its disk.
+/// From 10 µs to 10 s: for work of this process and its disk.
 const SHORT_SECONDS: [f64; 13] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
-/// From 0.1 µs to 10 ms: decoding one body.
+/// From 0.1 µs to 10 ms: for the decoding of one body.
 const DECODE_SECONDS: [f64; 11] = [1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
-/// From 10 ms to a day: from receipt to stored, outages included.
+/// From 10 ms to a day: for the delay from receipt to store, including outages.
 const DELAY_SECONDS: [f64; 13] =
     [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0, 600.0, 3_600.0, 21_600.0, 86_400.0];
-/// Records of one group commit.
+/// For the number of records in one group commit.
 const GROUP_RECORDS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-/// Installs the process's recorder and describes every family.
+/// Installs the metrics recorder of the process and describes every family.
 ///
 /// The caller renders the returned handle for a scrape and calls its
 /// `run_upkeep` every few seconds, so that unscraped samples do not pile up.
 ///
 /// # Errors
-/// When a recorder is installed already.
+/// When a recorder is already installed.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = recorder_builder()?.install_recorder()?;
     for family in FAMILIES {
@@ -49,19 +49,19 @@ fn recorder_builder() -> Result<PrometheusBuilder, BuildError> {
     Ok(builder)
 }
 
-/// A counter of a listed family.
+/// Returns a counter of a family in [`FAMILIES`].
 pub fn counter(name: &'static str, labels: &[(&'static str, String)]) -> Counter {
     debug_assert!(families::is_listed(name, Kind::Counter, labels), "{name} {labels:?} is not in FAMILIES");
     metrics::counter!(name, labels)
 }
 
-/// A gauge of a listed family.
+/// Returns a gauge of a family in [`FAMILIES`].
 pub fn gauge(name: &'static str, labels: &[(&'static str, String)]) -> Gauge {
     debug_assert!(families::is_listed(name, Kind::Gauge, labels), "{name} {labels:?} is not in FAMILIES");
     metrics::gauge!(name, labels)
 }
 
-/// A histogram of a listed family.
+/// Returns a histogram of a family in [`FAMILIES`].
 pub fn histogram(name: &'static str, labels: &[(&'static str, String)]) -> Histogram {
     debug_assert!(families::is_listed(name, Kind::Histogram, labels), "{name} {labels:?} is not in FAMILIES");
     metrics::histogram!(name, labels)

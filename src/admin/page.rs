@@ -1,5 +1,5 @@
-//! The status page: plain HTML that works without JavaScript and refreshes
-//! itself where there is some.
+//! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
+//! automatically.
 
 use super::status::{JournalStatus, MeterStatus, MissingStatus, SinkStatus, Status};
 use crate::base::human;
@@ -17,7 +17,7 @@ const SCRIPT: &str = "setInterval(async()=>{try{const t=await(await fetch(locati
 const d=new DOMParser().parseFromString(t,'text/html');document.querySelector('main').replaceWith(d.querySelector('main'))}\
 catch(e){const s=document.querySelector('#state');s.className='bad';s.textContent='This page cannot reach meterline.'}},2000)";
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn page(status: &Status) -> String {
     let mut html = String::with_capacity(16 * 1024);
     push(
@@ -47,23 +47,29 @@ pub(super) fn page(status: &Status) -> String {
 
 fn summary(html: &mut String, status: &Status) {
     let (class, sentence) = match &status.not_ready {
-        None => ("ok", "Taking data.".to_owned()),
-        Some(why) => ("bad", format!("Answering 503: {}", escaped(why))),
+        None => ("ok", "The webhook takes data.".to_owned()),
+        Some(why) => ("bad", format!("The webhook answers 503: {}", escaped(why))),
     };
     push(
         html,
         format_args!(
-            "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; it is now {}.</p>",
+            "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; current time {}.</p>",
             status.version, status.started, status.now
         ),
     );
     if !status.clock.ok {
-        html.push_str("<p class=\"bad\">The clock is before this program's build date: set it.</p>");
+        html.push_str("<p class=\"bad\">The clock is before this program's build date: set the clock.</p>");
     }
     if let Some(certificate) = &status.certificate {
-        push(html, format_args!("<p>The webhook's certificate is good until {}.</p>", certificate.expires));
+        push(html, format_args!("<p>The webhook's certificate is valid until {}.</p>", certificate.expires));
         if let Some(fault) = &certificate.fault {
-            push(html, format_args!("<p class=\"bad\">Its files hold what cannot be used: {}</p>", escaped(fault)));
+            push(
+                html,
+                format_args!(
+                    "<p class=\"bad\">The certificate's files changed and cannot be used: {}. The earlier certificate stays in use.</p>",
+                    escaped(fault)
+                ),
+            );
         }
     }
     if status.clock.jumps > 0 {
@@ -109,12 +115,12 @@ fn source_row(html: &mut String, source: &Description) {
     html.push_str("</tr>");
 }
 
-/// Said beside a source that holds its share of the journal.
-const HELD_BACK: &str = " <span class=\"bad\">holds its share of the journal undelivered: answered 503 until the sinks have some of it</span>";
+/// The notice for a source that has used up its share of the journal.
+const HELD_BACK: &str = " <span class=\"bad\">its undelivered records fill its share of the journal: it gets 503 until the sinks have some of them</span>";
 
 fn ingest(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Unreadable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
+        "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
     );
     for source in &status.ingest {
         push(
@@ -126,7 +132,7 @@ fn ingest(html: &mut String, status: &Status) {
                 source.undecodable,
                 source.readings,
                 source.readings_per_minute,
-                source.last_received.as_deref().unwrap_or("nothing yet"),
+                source.last_received.as_deref().unwrap_or("never"),
                 if source.held_back { HELD_BACK } else { "" }
             ),
         );
@@ -208,14 +214,13 @@ fn journal(html: &mut String, status: &Status) {
     push(
         html,
         format_args!(
-            "<h2>Journal</h2><p>{}.{} % full: {} of {} in {} segments; records {} to {}.</p>",
+            "<h2>Journal</h2><p>{}.{} % full: {} of {} in {} segments; {}.</p>",
             percent / 10,
             percent % 10,
             human::bytes(journal.bytes),
             human::bytes(journal.cap_bytes),
             journal.segments,
-            journal.oldest_sequence,
-            journal.next_sequence.saturating_sub(1)
+            human::records(journal.oldest_sequence, journal.next_sequence)
         ),
     );
     gaps(html, journal);
@@ -228,8 +233,8 @@ fn gaps(html: &mut String, journal: &JournalStatus) {
     push(
         html,
         format_args!(
-            "<p class=bad>Gaps: records that a sink will not get ({} known, the newest shown).</p>\
-         <table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Taken by</tr>",
+            "<p class=bad>Gaps: records that a sink will never get ({} in total, the newest are listed).</p>\
+         <table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Cause</tr>",
             journal.gaps_total
         ),
     );
@@ -258,7 +263,7 @@ fn dead_letters(html: &mut String, status: &Status) {
     }
     html.push_str("<ul>");
     for (kind, count) in status.dead_letters.open.iter().filter(|(_, count)| **count > 0) {
-        push(html, format_args!("<li class=wait>{count} of kind {}", escaped(kind)));
+        push(html, format_args!("<li class=wait>{count} open, kind {}", escaped(kind)));
     }
     html.push_str("</ul><p>See <code>meterline dead-letters list</code>.</p>");
 }
@@ -267,7 +272,7 @@ fn meters(html: &mut String, status: &Status) {
     push(
         html,
         format_args!(
-            "<h2>Meters heard last</h2><p>The newest reading of each; at most {} meters are remembered here, {} are shown.</p>\
+            "<h2>Recent meters</h2><p>The newest reading of each meter: {1} meters, at most {0}.</p>\
          <table><tr><th>Meter<th>Source<th>Measured<th>Values</tr>",
             status.meters.shown_max,
             status.meters.newest.len()

@@ -1,4 +1,4 @@
-//! The admin listener: HTTP/1.1, read-only, on a thread of its own.
+//! The HTTP/1.1 server of the admin listener: read-only, on its own thread.
 
 use super::{Views, page};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 /// Connections served at once; more wait in the listen queue.
 const CONNECTIONS_MAX: usize = 64;
-/// A request whose header is not whole by then is closed.
+/// A connection is closed if a request header is not complete in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -35,9 +35,9 @@ pub struct Admin {
     thread: JoinHandle<()>,
 }
 
-/// Why the admin listener could not start.
+/// The error of a failed start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} for the admin page (admin.listen): {source}")]
+#[error("cannot listen on {address}: {source}; change admin.listen, or stop the program that uses the port")]
 pub struct StartError {
     address: SocketAddr,
     source: std::io::Error,
@@ -62,17 +62,17 @@ impl Admin {
         Ok(Self { address, stop, thread })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops listening and ends the open connections.
+    /// Stops listening and closes the open connections.
     pub fn stop(self) {
         self.stop.send_replace(true);
         if self.thread.join().is_err() {
-            tracing::error!("the admin listener had panicked");
+            tracing::error!("the admin listener's thread has panicked");
         }
     }
 }
@@ -80,17 +80,17 @@ impl Admin {
 async fn serve(listener: std::net::TcpListener, views: Views, mut stopped: watch::Receiver<bool>) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the admin listener cannot be served"),
+        Err(error) => return tracing::error!(%error, "cannot serve the admin listener"),
     };
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             Some(_) = connections.join_next() => continue,
-            accepted = async { (places.clone().acquire_owned().await, listener.accept().await) } => accepted,
+            accepted = async { (permits.clone().acquire_owned().await, listener.accept().await) } => accepted,
         };
-        let (Ok(place), Ok((stream, _))) = accepted else {
+        let (Ok(permit), Ok((stream, _))) = accepted else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
@@ -105,16 +105,17 @@ async fn serve(listener: std::net::TcpListener, views: Views, mut stopped: watch
                 .header_read_timeout(HEADER_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "an admin connection ended early");
+                tracing::debug!(%error, "a client of the admin listener closed the connection early");
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
 
 fn answer(views: &Views, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refusal = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "This listener is read-only: GET or HEAD.\n");
+        let mut refusal =
+            response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "This listener is read-only: use GET or HEAD.\n");
         refusal.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
@@ -133,7 +134,7 @@ fn answer(views: &Views, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         _ => response(
             StatusCode::NOT_FOUND,
             TEXT,
-            "Nothing here. There is: / (status page), /status.json, /metrics, /livez, /readyz\n",
+            "Not found. Pages: / (status page), /status.json, /metrics, /livez, /readyz\n",
         ),
     }
 }

@@ -1,12 +1,12 @@
-//! The status as data: what the page shows and `/status.json` answers. Field
-//! names are stable; times are RFC 3339 in UTC.
+//! The data of the status page and of `/status.json`. Field names are stable; times are
+//! RFC 3339 in UTC.
 
 use crate::source::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Everything on the status page.
+/// The contents of the status page.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     /// The running version.
@@ -15,34 +15,34 @@ pub struct Status {
     pub started: String,
     /// When this snapshot was taken.
     pub now: String,
-    /// Why ingest would answer 503, if it would.
+    /// The reason if ingest answers 503.
     pub not_ready: Option<String>,
     /// The wall clock.
     pub clock: ClockStatus,
-    /// The webhook's certificate, where it has one.
+    /// The webhook's certificate; absent without TLS.
     pub certificate: Option<CertificateStatus>,
-    /// What every source tells of itself.
+    /// The description of every source.
     pub sources: Vec<Arc<Description>>,
-    /// What ingest has taken of each source's name.
+    /// The counts of ingest for each source.
     pub ingest: Vec<IngestStatus>,
     /// The journal.
     pub journal: JournalStatus,
-    /// Every sink.
+    /// The sinks.
     pub sinks: Vec<SinkStatus>,
-    /// What is missing of the meters' readings.
+    /// The gaps in the meters' readings.
     pub missing: MissingStatus,
-    /// What is kept and waits for somebody's decision.
+    /// The open dead letters.
     pub dead_letters: DeadLetterStatus,
-    /// The meters heard last.
+    /// The meters with the newest readings.
     pub meters: MetersStatus,
 }
 
 /// The wall clock.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClockStatus {
-    /// Whether it is after the build date, so that it can judge.
+    /// Whether the clock is after the build date, so that it can be used.
     pub ok: bool,
-    /// Times it moved against the monotonic clock since the start.
+    /// Jumps against the monotonic clock since the start.
     pub jumps: u64,
 }
 
@@ -51,143 +51,143 @@ pub struct ClockStatus {
 pub struct CertificateStatus {
     /// The end of its validity.
     pub expires: String,
-    /// Why what its files hold now is not in use, where it is not.
+    /// The reason if the current contents of its files cannot be used.
     pub fault: Option<String>,
 }
 
-/// The journal's fill.
+/// The size of the journal and its gap records.
 #[derive(Debug, Clone, Serialize)]
 pub struct JournalStatus {
-    /// Bytes of all segments.
+    /// The size of all segments in bytes.
     pub bytes: u64,
-    /// The cap.
+    /// The cap in bytes.
     pub cap_bytes: u64,
-    /// Segment files.
+    /// The number of segment files.
     pub segments: usize,
-    /// Oldest record retained.
+    /// The oldest retained record.
     pub oldest_sequence: u64,
-    /// The record that will be synced next.
+    /// The number of the next record.
     pub next_sequence: u64,
-    /// How many gaps are known, those dropped from the list too.
+    /// The number of gap records, including those dropped from the list.
     pub gaps_total: u64,
-    /// The newest of them, newest first.
+    /// The newest gap records, newest first.
     pub gaps: Vec<GapStatus>,
 }
 
-/// Records that a sink will not get.
+/// A gap record: records that a sink will never get.
 #[derive(Debug, Clone, Serialize)]
 pub struct GapStatus {
-    /// The sink; "journal" where the journal itself lost them.
+    /// The sink; "journal" if the journal itself lost the records.
     pub sink: String,
-    /// The first of them.
+    /// The first lost record.
     pub from_sequence: u64,
-    /// The first record after them.
+    /// The first record after the gap.
     pub until_sequence: u64,
-    /// How many they are.
+    /// The number of lost records.
     pub records: u64,
-    /// When that became certain, or grew last.
+    /// The time at which the gap was recorded or last grew.
     pub at: String,
-    /// Why: retention or repair.
+    /// The cause: retention or repair.
     pub reason: &'static str,
 }
 
-/// What is missing of the meters' readings.
+/// The gaps in the meters' readings.
 #[derive(Debug, Clone, Serialize)]
 pub struct MissingStatus {
-    /// Gaps that are not closed.
+    /// The number of open gaps.
     pub gaps_open: usize,
-    /// Quarter-hours missing in them.
+    /// The number of quarter-hours missing in open gaps.
     pub quarter_hours: u64,
-    /// The newest gaps, open or not, newest first.
+    /// The newest gaps, open and closed, newest first.
     pub newest: Vec<MissingGapStatus>,
 }
 
 /// A gap in a meter's readings.
 #[derive(Debug, Clone, Serialize)]
 pub struct MissingGapStatus {
-    /// Its number.
+    /// The number of the gap.
     pub id: u64,
-    /// Whose readings.
+    /// The meter whose readings are missing.
     pub meter: String,
-    /// Who brings them.
+    /// The source of the meter.
     pub source: String,
-    /// The first instant missing, or the reading before.
+    /// The first missing instant, or the time of the reading before.
     pub from: String,
-    /// The last instant missing, or the reading after.
+    /// The last missing instant, or the time of the reading after.
     pub until: String,
-    /// Quarter-hours missing still.
+    /// The number of quarter-hours still missing.
     pub quarter_hours: u64,
-    /// When it was found.
+    /// The time of detection.
     pub found: String,
-    /// open, late (it came by itself), repaired, not-at-source or gone.
+    /// open, late (the meter sent the readings later), repaired, not-at-source or gone.
     pub state: &'static str,
-    /// When that was certain.
+    /// The time of the last change of the state.
     pub changed: String,
-    /// Readings that came late by themselves.
+    /// The number of readings that the meter sent later.
     pub late: u64,
-    /// Readings that were fetched.
+    /// The number of readings that were fetched.
     pub repaired: u64,
 }
 
-/// What ingest has taken of one source.
+/// The counts of ingest for one source.
 #[derive(Debug, Clone, Serialize)]
 pub struct IngestStatus {
-    /// Account or device name.
+    /// The name of the account or device.
     pub name: String,
-    /// Bodies taken since the start.
+    /// The number of bodies taken since the start.
     pub bodies: u64,
-    /// Bodies that could not be read since the start, kept or refused.
+    /// The number of undecodable bodies since the start, kept or refused.
     pub undecodable: u64,
-    /// Readings taken since the start.
+    /// The number of readings taken since the start.
     pub readings: u64,
-    /// Readings a minute over the last minute, about.
+    /// The approximate number of readings in the last minute.
     pub readings_per_minute: f64,
-    /// When it brought something last.
+    /// The time of the last body.
     pub last_received: Option<String>,
-    /// Bytes of its records in the journal that not all required sinks have.
+    /// The bytes of its journal records that not all required sinks have.
     pub held_bytes: u64,
-    /// Whether it is answered 503 because it holds its share of the journal.
+    /// Whether the source gets 503 because these records fill its share of the journal.
     pub held_back: bool,
 }
 
 /// A sink.
 #[derive(Debug, Clone, Serialize)]
 pub struct SinkStatus {
-    /// Its name in the configuration.
+    /// The name in the configuration.
     pub name: String,
     /// running, waiting or blocked.
     pub state: &'static str,
-    /// Why it is not running.
+    /// The reason if the sink is not running.
     pub why: Option<String>,
-    /// Since when it is in this state.
+    /// The time of the last change of the state.
     pub since: String,
-    /// The lowest sequence not yet safe in it.
+    /// The sink's cursor: the lowest sequence that is not safe in it.
     pub next_sequence: u64,
-    /// Where the replay that is under way ends.
+    /// The record at which the current replay ends.
     pub replaying_until: Option<u64>,
-    /// Records behind the journal's end.
+    /// The number of records behind the journal's end.
     pub lag_records: u64,
-    /// Age of the oldest record not yet safe.
+    /// The age of the oldest record that is not safe in the sink.
     pub lag_seconds: f64,
-    /// The last error, also after it has passed.
+    /// The last error, even if the sink has recovered.
     pub last_error: Option<String>,
-    /// When that was.
+    /// The time of the last error.
     pub last_error_at: Option<String>,
 }
 
-/// Dead letters not yet settled.
+/// The open dead letters.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DeadLetterStatus {
-    /// Their number by kind.
+    /// The number of open dead letters by kind.
     pub open: BTreeMap<String, u64>,
 }
 
-/// The meters heard last.
+/// The meters with the newest readings.
 #[derive(Debug, Clone, Serialize)]
 pub struct MetersStatus {
-    /// At most this many are remembered; more than that and the ones heard least recently are not shown.
+    /// The maximum number of meters in the list.
     pub shown_max: usize,
-    /// The newest reading of each, heard last first.
+    /// The newest reading of each meter, the most recently received first.
     pub newest: Vec<MeterStatus>,
 }
 
@@ -196,11 +196,11 @@ pub struct MetersStatus {
 pub struct MeterStatus {
     /// The meter.
     pub meter: String,
-    /// Who brought it.
+    /// The source of the reading.
     pub source: String,
-    /// When it was measured.
+    /// The measurement time.
     pub at: String,
-    /// When it was received.
+    /// The receive time.
     pub received: String,
     /// Some of its values.
     pub values: Vec<ValueStatus>,
@@ -209,12 +209,12 @@ pub struct MeterStatus {
 /// A value of a reading.
 #[derive(Debug, Clone, Serialize)]
 pub struct ValueStatus {
-    /// Full OBIS code.
+    /// The full OBIS code.
     pub obis: String,
-    /// Its name in the registry; empty where unknown.
+    /// The name in the registry; empty if unknown.
     pub name: String,
     /// The value.
     pub value: f64,
-    /// Its unit; empty where unknown.
+    /// The unit; empty if unknown.
     pub unit: &'static str,
 }

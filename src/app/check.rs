@@ -1,6 +1,6 @@
-//! What `check` finds beyond the configuration file itself.
+//! The findings of `check`: data directory, certificate, sources, sinks.
 
-mod bridge;
+mod outage;
 
 use crate::base::{self, Level};
 use crate::clock::Clock;
@@ -9,17 +9,17 @@ use crate::source::webhook::TlsFiles;
 use serde::Serialize;
 use std::path::Path;
 
-/// A certificate that ends sooner is a warning: renewal happens weeks before.
+/// A certificate that expires sooner is a warning, because renewal happens weeks before.
 const CERTIFICATE_NANOS_MIN: i64 = 14 * 86_400 * 1_000_000_000;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
-    /// What was looked at: configuration, data, or a sink's name.
+    /// The checked part: configuration, data, journal, a source's table or a sink's name.
     pub part: &'static str,
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What was found, and what to do.
+    /// The result and the remedy.
     pub message: String,
 }
 
@@ -29,12 +29,12 @@ impl Finding {
     }
 }
 
-/// Looks at the data directory and, with `connect`, at every sink.
+/// Checks the data directory, the certificate, the sources and, with `connect`, every sink.
 #[must_use]
 pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.push(data_directory(&config.data_directory));
-    found.extend(bridge::bridge(config).map(|(level, said)| Finding::new("journal", level, said)));
+    found.extend(outage::finding(config).map(|(level, message)| Finding::new("journal", level, message)));
     found.extend(config.webhook.tls.as_ref().map(certificate));
     found.extend(sources(config));
     if connect {
@@ -61,27 +61,29 @@ fn certificate(files: &TlsFiles) -> Finding {
     };
     let left = expires.since(Clock::system().now());
     if left < 0 {
-        let message = format!("the certificate {shown} ended at {expires}: smart-me will not post to it; renew it");
+        let message = format!("the certificate {shown} expired at {expires}: smart-me does not post to it; renew it");
         return Finding::new("webhook", Level::Fault, message);
     }
     let level = if left < CERTIFICATE_NANOS_MIN { Level::Warning } else { Level::Good };
-    Finding::new("webhook", level, format!("the certificate {shown} is good until {expires}"))
+    Finding::new("webhook", level, format!("the certificate {shown} is valid until {expires}"))
 }
 
 fn data_directory(directory: &Path) -> Finding {
     let shown = directory.display();
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
-            Finding::new("data", Level::Fault, format!("{shown} is no directory; data_directory must name one"))
+            Finding::new("data", Level::Fault, format!("{shown} is not a directory; set data_directory to a directory"))
         }
         Ok(metadata) if metadata.permissions().readonly() => {
-            Finding::new("data", Level::Fault, format!("{shown} cannot be written to; give it to the service's user"))
+            Finding::new("data", Level::Fault, format!("{shown} is not writable; make the service's user its owner"))
         }
-        Ok(_) => Finding::new("data", Level::Good, format!("{shown} is there")),
+        Ok(_) => Finding::new("data", Level::Good, format!("{shown} exists")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Finding::new("data", Level::Good, format!("{shown} will be made at the first start"))
+            Finding::new("data", Level::Good, format!("{shown} will be created at the first start"))
         }
-        Err(error) => Finding::new("data", Level::Fault, format!("{shown} cannot be looked at: {error}")),
+        Err(error) => {
+            Finding::new("data", Level::Fault, format!("cannot read {shown}: {error}; check its permissions"))
+        }
     }
 }
 
@@ -95,7 +97,7 @@ fn sources(config: &Config) -> Vec<Finding> {
 
 fn sinks(config: &Config) -> Vec<Finding> {
     let _ = config;
-    let looked: [(&'static str, Vec<base::Finding>); _] = [
+    let checked: [(&'static str, Vec<base::Finding>); _] = [
         #[cfg(feature = "questdb")]
         ("questdb", config.sinks.questdb.as_ref().map_or_else(Vec::new, |it| crate::sink::questdb::check(&it.sink))),
         #[cfg(feature = "kafka")]
@@ -104,7 +106,7 @@ fn sinks(config: &Config) -> Vec<Finding> {
     let named = |(part, found): (&'static str, Vec<base::Finding>)| {
         found.into_iter().map(move |finding| Finding::new(part, finding.level, finding.message))
     };
-    looked.into_iter().flat_map(named).collect()
+    checked.into_iter().flat_map(named).collect()
 }
 
 #[cfg(test)]

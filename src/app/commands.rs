@@ -1,4 +1,4 @@
-//! What the control socket's commands do in the running service.
+//! Carries out the control socket's commands in the running service.
 
 use super::parts::Parts;
 use super::{replay, sinks, sources};
@@ -13,13 +13,13 @@ use serde::Serialize;
 use std::fmt::Display;
 use std::sync::Arc;
 
-/// What the commands act on.
+/// The parts and settings that the commands use.
 #[derive(Debug)]
 pub(super) struct Commands {
     parts: Parts,
-    /// How the readings of each source are judged, by its name.
+    /// The options of each source, by its name.
     options: Vec<(String, SourceOptions)>,
-    /// The limits that are configured now.
+    /// The configured limits.
     rules: CurrentRules,
 }
 
@@ -33,80 +33,80 @@ impl Commands {
     pub(super) fn handler(self, status: Arc<dyn Fn() -> Status + Send + Sync>) -> Handler {
         Arc::new(move |command| match command {
             Command::Status => data(Ok(status())),
-            Command::Replay(asked) => answer(self.replay(&asked)),
-            Command::EstimateReplay(asked) => data(self.estimate(&asked)),
+            Command::Replay(request) => answer(self.replay(&request)),
+            Command::EstimateReplay(request) => data(self.estimate(&request)),
             Command::Resubmit { letter } => answer(self.resubmit(LetterId(letter))),
             Command::Drop { letter } => answer(self.drop_letter(LetterId(letter))),
             Command::Source { source, action } => data(self.parts.sources.act(&source, &action)),
         })
     }
 
-    fn replay(&self, asked: &Replay) -> Outcome {
-        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, asked)?;
+    fn replay(&self, request: &Replay) -> Outcome {
+        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, request)?;
         let mut lines = Vec::new();
-        for pump in self.wanted(asked.sink.as_deref())? {
+        for pump in self.selected_pumps(request.sink.as_deref())? {
             let name = pump.name();
             let rewound = pump.rewind(rewind).map_err(|error| format!("{name}: {error}"))?;
-            lines.push(format!("{name}: sends again from record {} up to now", rewound.from));
+            lines.push(format!("{name}: replaying from record {} up to now", rewound.from));
         }
-        lines.extend(replay::remarks(self.parts.journal.view(), &rewind));
+        lines.extend(replay::notes(self.parts.journal.view(), &rewind));
         Ok(lines)
     }
 
-    fn estimate(&self, asked: &Replay) -> Result<Vec<ReplayEstimate>, String> {
-        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, asked)?;
-        let sinks = self.wanted(asked.sink.as_deref())?.into_iter().map(|pump| {
+    fn estimate(&self, request: &Replay) -> Result<Vec<ReplayEstimate>, String> {
+        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, request)?;
+        let sinks = self.selected_pumps(request.sink.as_deref())?.into_iter().map(|pump| {
             let status = pump.status();
             replay::Candidate { name: status.name, safe: status.next, readings_per_second: status.catch_up_rate }
         });
         replay::estimate(self.parts.journal.view(), &rewind, &self.rules, sinks)
     }
 
-    fn wanted(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {
-        let wanted: Vec<_> = self.parts.pumps.iter().filter(|pump| replay::is_wanted(pump.name(), sink)).collect();
-        if wanted.is_empty() {
+    fn selected_pumps(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {
+        let selected: Vec<_> = self.parts.pumps.iter().filter(|pump| replay::is_selected(pump.name(), sink)).collect();
+        if selected.is_empty() {
             let names: Vec<_> = self.parts.pumps.iter().map(PumpHandle::name).collect();
-            return Err(format!("there is no such sink; running are: {}", names.join(", ")));
+            return Err(format!("no such sink; running sinks: {}", names.join(", ")));
         }
-        Ok(wanted)
+        Ok(selected)
     }
 
-    /// As if the sender had sent the body again now.
+    /// Takes the body as if the sender had sent it again now.
     fn resubmit(&self, id: LetterId) -> Outcome {
-        let letter = self.parts.dead_letters.get(id).map_err(sentence)?;
+        let letter = self.parts.dead_letters.get(id).map_err(to_text)?;
         let format = PayloadFormat::from_number(letter.format).ok_or_else(|| {
-            format!("letter {id} has payload format {}, which this program does not know", letter.format)
+            format!(
+                "letter {id} has the unknown payload format {}; a newer version of meterline may take it",
+                letter.format
+            )
         })?;
         let taken = self
             .parts
             .runtime
             .block_on(self.entrance(&letter.source)?.take(format, &letter.body))
-            .map_err(|refusal| format!("ingest refused it: {refusal}"))?;
-        self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(sentence)?;
+            .map_err(|refusal| format!("ingest refused letter {id}: {refusal}; the letter stays open"))?;
+        self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(to_text)?;
         Ok(vec![match taken {
-            Receipt::Empty => format!("letter {id} holds no reading; it is settled"),
+            Receipt::Empty => format!("letter {id} contains no reading; it is settled"),
             Receipt::Stored { sequence, verdict } => {
-                format!(
-                    "letter {id} is now record {sequence}, found {}; its values are the latest of their keys",
-                    verdict.label()
-                )
+                format!("letter {id} is now record {sequence} ({}); its values replace earlier ones", verdict.label())
             }
         }])
     }
 
     fn drop_letter(&self, id: LetterId) -> Outcome {
-        self.parts.dead_letters.settle(id, Settlement::Dropped).map_err(sentence)?;
+        self.parts.dead_letters.settle(id, Settlement::Dropped).map_err(to_text)?;
         Ok(vec![format!("letter {id} is dropped")])
     }
 
     fn entrance(&self, source: &str) -> Result<Entrance, String> {
         let options = self.options.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
-        self.parts.ingest.source(source, options.unwrap_or_default()).map_err(sentence)
+        self.parts.ingest.source(source, options.unwrap_or_default()).map_err(to_text)
     }
 }
 
 fn data(found: Result<impl Serialize, String>) -> Answer {
-    match found.and_then(|found| serde_json::to_value(found).map_err(sentence)) {
+    match found.and_then(|found| serde_json::to_value(found).map_err(to_text)) {
         Ok(data) => Answer::Data { data },
         Err(why) => Answer::Refused { why },
     }
@@ -119,6 +119,6 @@ fn answer(outcome: Outcome) -> Answer {
     }
 }
 
-fn sentence(error: impl Display) -> String {
+fn to_text(error: impl Display) -> String {
     error.to_string()
 }

@@ -1,6 +1,6 @@
-//! Why the service could not start.
+//! The error of a failed start.
 
-/// Why the service could not start: a sentence that says what to do.
+/// The reason why the service could not start, and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(pub(super) String);

@@ -1,4 +1,4 @@
-//! The journal as configured, its commits counted.
+//! Opens the configured journal and counts its commits.
 
 use super::error::StartError;
 use super::sinks::COVERAGE;
@@ -10,20 +10,23 @@ use ::metrics::{Counter, Histogram};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
-/// Opens the journal; a missing data directory is made.
+/// Opens the journal; creates a missing data directory.
 pub(super) fn open(config: &Config, clock: &Clock) -> Result<Journal, StartError> {
     let options = options(config, clock);
-    // Where it is made here, it is for its owner alone, like the control socket in it.
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_directory);
-    made.map_err(|error| {
-        StartError(format!("the data directory {} cannot be made: {error}", config.data_directory.display()))
+    // Only the owner may enter a directory created here, as with the control socket in it.
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_directory);
+    created.map_err(|error| {
+        StartError(format!(
+            "cannot create the data directory {}: {error}; check data_directory and the permissions",
+            config.data_directory.display()
+        ))
     })?;
     let (journal, opening) = Journal::open(options).map_err(StartError::because)?;
     tracing::info!(%opening, "journal open");
     Ok(journal)
 }
 
-/// The options of the configured journal.
+/// Returns the options of the configured journal.
 pub(super) fn options(config: &Config, clock: &Clock) -> Options {
     let mut options = Options::new(config.journal_directory());
     options.segment_bytes = config.journal.segment_bytes;
@@ -33,7 +36,7 @@ pub(super) fn options(config: &Config, clock: &Clock) -> Options {
         age_ns: i64::try_from(config.journal.retain_age.as_nanos()).unwrap_or(i64::MAX),
     };
     options.optional.clone_from(&config.sinks.optional);
-    // To know what is missing is no reason to refuse what comes.
+    // Gap detection may lag without limit: it must never cause a refusal of new data.
     options.optional.push(OptionalCursor { cursor: COVERAGE.to_owned(), lag_bytes_max: u64::MAX });
     options.is_shared = config.webhook.accounts.len() > 1;
     options.clock = clock.clone();

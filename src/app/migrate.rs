@@ -1,21 +1,20 @@
-//! What `migrate` does: each sink's schema to the needed state.
+//! Creates or updates the schema of each sink.
 
 use crate::config::Config;
 use serde::Serialize;
 
-/// What was done for a sink.
+/// The result of the migration of one sink.
 #[derive(Debug, Clone, Serialize)]
 pub struct Migrated {
     /// The sink.
     pub sink: &'static str,
-    /// A sentence for everything that was done; empty where all was as wanted.
+    /// The steps that were done; empty if the schema was up to date.
     pub did: Vec<String>,
-    /// Why it could not be brought to the needed state.
+    /// The reason why the migration failed.
     pub refused: Option<String>,
 }
 
-/// Migrates every configured sink that has something to migrate. The embedded
-/// store migrates itself when it is opened.
+/// Migrates QuestDB and Kafka, if configured. SQLite migrates when it is opened.
 #[must_use]
 #[cfg_attr(not(all(feature = "questdb", feature = "kafka")), allow(unused_variables))]
 pub fn migrate(config: &Config, rows_per_day: Option<u64>) -> Vec<Migrated> {

@@ -1,5 +1,5 @@
-//! The control commands, through a running service where there is one. Without one the
-//! same verbs, under the data directory's lock.
+//! Carries out the control commands: through the running service, or without one under
+//! the data directory's lock.
 
 use super::replay;
 use super::sinks;
@@ -10,13 +10,13 @@ use crate::dead_letters::{DeadLetters, LetterId, Settlement};
 use crate::deliver::rewind_stored;
 use crate::journal::{Journal, inspect};
 
-/// Carries a command out: through the running service where there is one, else here,
-/// under the lock. One sentence a line.
+/// Carries out a command: in the running service, or without one in this process under the
+/// lock. Returns one message per line.
 ///
 /// # Errors
-/// A sentence: what stands in the way.
+/// A message with the reason and the remedy.
 pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String> {
-    if let Some(answer) = answer_of_the_service(config, &command)? {
+    if let Some(answer) = service_answer(config, &command)? {
         return match answer {
             Answer::Done { lines } => Ok(lines),
             Answer::Refused { why } => Err(why),
@@ -24,73 +24,74 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
         };
     }
     match command {
-        Command::Replay(asked) => replay_stored(config, &asked),
+        Command::Replay(request) => replay_stored(config, &request),
         Command::Drop { letter } => drop_letter(config, LetterId(letter)),
-        Command::Resubmit { .. } => {
-            Err("re-submitting goes through ingest: start the service with `meterline run` first".to_owned())
-        }
+        Command::Resubmit { .. } => Err(
+            "the service is not running, and a re-submitted letter must pass its ingest: start it with `meterline run`"
+                .to_owned(),
+        ),
         Command::EstimateReplay(_) | Command::Source { .. } | Command::Status => {
-            Err("no service is running in this data directory".to_owned())
+            Err("no service is running in this data directory: start it with `meterline run`".to_owned())
         }
     }
 }
 
-/// What a replay would send, by sink. Changes nothing, with or without a running service.
+/// Estimates a replay for each sink. Changes nothing, with or without a running service.
 ///
 /// # Errors
-/// A sentence: what stands in the way.
-pub fn estimate_replay(config: &Config, asked: Replay) -> Result<Vec<ReplayEstimate>, String> {
-    match answer_of_the_service(config, &Command::EstimateReplay(asked.clone()))? {
+/// A message with the reason and the remedy.
+pub fn estimate_replay(config: &Config, request: Replay) -> Result<Vec<ReplayEstimate>, String> {
+    match service_answer(config, &Command::EstimateReplay(request.clone()))? {
         Some(Answer::Data { data }) => serde_json::from_value(data).map_err(|error| error.to_string()),
         Some(Answer::Refused { why }) => Err(why),
-        Some(Answer::Done { .. }) => Err("the running service did not say what it would send".to_owned()),
-        None => estimate_stored(config, &asked),
+        Some(Answer::Done { .. }) => {
+            Err("the running service gave an unexpected answer; is it another version?".to_owned())
+        }
+        None => estimate_stored(config, &request),
     }
 }
 
-/// `None` where no service runs, but one has run here.
-fn answer_of_the_service(config: &Config, command: &Command) -> Result<Option<Answer>, String> {
+/// Returns the service's answer; `None` if no service runs. A directory without a journal is
+/// an error.
+fn service_answer(config: &Config, command: &Command) -> Result<Option<Answer>, String> {
     if is_served(&config.data_directory) {
         return ask(&config.data_directory, command).map(Some).map_err(|error| error.to_string());
     }
     if config.journal_directory().is_dir() {
         return Ok(None);
     }
-    Err(format!(
-        "{} holds no journal: is this the data directory of a service that has run?",
-        config.data_directory.display()
-    ))
+    Err(format!("{} contains no journal; give the data directory with --data", config.data_directory.display()))
 }
 
-/// Stores lower cursors; the pumps begin there at the next start.
-fn replay_stored(config: &Config, asked: &Replay) -> Result<Vec<String>, String> {
+/// Stores lower cursors, at which the pumps begin at the next start.
+fn replay_stored(config: &Config, request: &Replay) -> Result<Vec<String>, String> {
     let clock = Clock::system();
     let (journal, _) = Journal::open(super::journal::options(config, &clock)).map_err(|error| error.to_string())?;
-    let rewind = replay::rewind(journal.view(), &clock, asked)?;
-    let wanted = |name: &String| replay::is_wanted(name, asked.sink.as_deref());
+    let rewind = replay::rewind(journal.view(), &clock, request)?;
+    let is_selected = |name: &String| replay::is_selected(name, request.sink.as_deref());
     let mut lines = Vec::new();
-    for (name, _) in journal.cursors().list().into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, _) in journal.cursors().list().into_iter().filter(|(name, _)| is_selected(name)) {
         let rewound = rewind_stored(&journal, &name, &rewind, clock.now()).map_err(|error| error.to_string())?;
         lines.push(match rewound {
-            Some(rewound) => format!("{name}: will send again from record {} at the next start", rewound.from),
-            None => format!("{name}: has not come that far yet"),
+            Some(rewound) => format!("{name}: will replay from record {} at the next start", rewound.from),
+            None => format!("{name}: has not reached this time yet; nothing to replay"),
         });
     }
     if lines.is_empty() {
         return Err(NO_SINK.to_owned());
     }
-    lines.extend(replay::remarks(journal.view(), &rewind));
+    lines.extend(replay::notes(journal.view(), &rewind));
     journal.close();
     Ok(lines)
 }
 
-/// By what the stored cursors say; nothing was measured.
-fn estimate_stored(config: &Config, asked: &Replay) -> Result<Vec<ReplayEstimate>, String> {
+/// Estimates from the stored cursors; the sinks' speeds are unknown.
+fn estimate_stored(config: &Config, request: &Replay) -> Result<Vec<ReplayEstimate>, String> {
     let journal = inspect::open(&config.journal_directory()).map_err(|error| error.to_string())?;
-    let rewind = replay::rewind(journal.view(), &Clock::system(), asked)?;
-    let wanted = journal.cursors().into_iter().filter(|(name, _)| replay::is_wanted(name, asked.sink.as_deref()));
-    let sinks = wanted.map(|(name, cursor)| {
-        // With a damaged file the sink starts at the oldest record.
+    let rewind = replay::rewind(journal.view(), &Clock::system(), request)?;
+    let selected = journal.cursors().into_iter().filter(|(name, _)| replay::is_selected(name, request.sink.as_deref()));
+    let sinks = selected.map(|(name, cursor)| {
+        // With a damaged cursor file the sink starts at the oldest record.
         let safe = cursor.map_or_else(|| journal.view().oldest(), |cursor| cursor.position.next);
         replay::Candidate { name, safe, readings_per_second: None }
     });
@@ -98,7 +99,7 @@ fn estimate_stored(config: &Config, asked: &Replay) -> Result<Vec<ReplayEstimate
     if estimates.is_empty() { Err(NO_SINK.to_owned()) } else { Ok(estimates) }
 }
 
-const NO_SINK: &str = "there is no such sink in this data directory; `meterline journal` shows the cursors";
+const NO_SINK: &str = "no such sink in this data directory; `meterline journal` lists the sinks' cursors";
 
 fn drop_letter(config: &Config, id: LetterId) -> Result<Vec<String>, String> {
     let letters =
@@ -108,21 +109,21 @@ fn drop_letter(config: &Config, id: LetterId) -> Result<Vec<String>, String> {
     Ok(vec![format!("letter {id} is dropped")])
 }
 
-/// Removes the cursor of a sink that is configured no more.
+/// Removes the cursor of a sink that is no longer configured.
 ///
 /// # Errors
-/// A sentence: what stands in the way.
+/// A message with the reason and the remedy.
 pub fn forget_cursor(config: &Config, name: &str) -> Result<String, String> {
     if sinks::names(config).contains(&name) {
-        return Err(format!("{name} is configured: take it out of the configuration first"));
+        return Err(format!("{name} is configured; remove it from the configuration first"));
     }
     let (journal, _) =
         Journal::open(super::journal::options(config, &Clock::system())).map_err(|error| error.to_string())?;
     let was_there = journal.cursors().forget(name).map_err(|error| error.to_string())?;
     journal.close();
     if was_there {
-        Ok(format!("{name} is forgotten"))
+        Ok(format!("the undelivered records of {name} are forgotten"))
     } else {
-        Err(format!("there is no cursor called {name}; `meterline journal` shows those there are"))
+        Err(format!("no cursor is called {name}; `meterline journal` lists the cursors"))
     }
 }

@@ -1,4 +1,4 @@
-//! The parts of the running service that sources, commands and pages work with.
+//! The running parts that sources, commands and pages use.
 
 use crate::clock::Clock;
 use crate::coverage::Coverage;
@@ -11,7 +11,7 @@ use crate::source::Sources;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// The running parts. A clone is the same parts.
+/// The running parts. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
     pub(super) clock: Clock,

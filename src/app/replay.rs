@@ -1,5 +1,5 @@
-//! What `replay` asks for, in the journal's terms, and what it would send: the same
-//! with a running service and without one.
+//! Translates a replay request into a rewind and estimates its size. Used with and without
+//! a running service.
 
 use super::sinks::KEEPER;
 use crate::clock::Clock;
@@ -10,44 +10,45 @@ use crate::reading::UnixNanos;
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
-/// Whether `replay --sink` means this pump; the keeper only by its name.
-pub(super) fn is_wanted(name: &str, sink: Option<&str>) -> bool {
+/// Whether `replay --sink` selects this pump. The keeper is selected only by its name.
+pub(super) fn is_selected(name: &str, sink: Option<&str>) -> bool {
     sink.map_or(name != KEEPER, |wanted| wanted == name)
 }
 
-/// What is asked for, in the journal's terms.
-pub(super) fn rewind(journal: &View, clock: &Clock, asked: &control::Replay) -> Result<Rewind, String> {
-    let time = parse_time(&asked.from)?;
-    let source = asked.source.as_ref().map(|name| source_id(journal, name)).transpose()?;
+/// Returns the rewind for a request.
+pub(super) fn rewind(journal: &View, clock: &Clock, request: &control::Replay) -> Result<Rewind, String> {
+    let time = parse_time(&request.from)?;
+    let source = request.source.as_ref().map(|name| source_id(journal, name)).transpose()?;
     let from = journal.first_received_at_or_after(time).map_err(|error| error.to_string())?;
-    let control::Reread { redecode, current_rule, at_now } = asked.reread;
+    let control::Reread { redecode, current_rule, at_now } = request.reread;
     let judged_at = at_now.then(|| clock.now());
     Ok(Rewind { from, source, reread: Reread { redecode, current_rule, judged_at } })
 }
 
-/// What whoever asks may not expect: that retention took what may have been meant, and
-/// that letters stay open about what is delivered now.
-pub(super) fn remarks(journal: &View, rewind: &Rewind) -> Vec<String> {
+/// Returns notes for the operator: that retention has removed older records, and that dead
+/// letters stay open although a replay may deliver their data.
+pub(super) fn notes(journal: &View, rewind: &Rewind) -> Vec<String> {
     let oldest = journal.oldest();
     let is_cut = rewind.from == oldest && oldest > Sequence::FIRST;
-    let cut = is_cut
-        .then(|| format!("record {oldest} is the oldest that is retained: what was before it cannot be sent again"));
+    let cut =
+        is_cut.then(|| format!("record {oldest} is the oldest retained record; earlier records cannot be replayed"));
     let letters = (rewind.reread != Reread::default()).then(|| {
-        "letters about what is delivered now stay open until you drop them: `meterline dead-letters list`".to_owned()
+        "dead letters whose data this replay delivers stay open until you drop them: `meterline dead-letters list`"
+            .to_owned()
     });
     cut.into_iter().chain(letters).collect()
 }
 
-/// A sink that may be replayed.
+/// A sink that can be replayed.
 pub(super) struct Candidate {
     pub(super) name: String,
-    /// It has everything below.
+    /// The sink has all records below.
     pub(super) safe: Sequence,
-    /// As measured; `None` where it was not.
+    /// The measured speed; `None` if it was not measured.
     pub(super) readings_per_second: Option<f64>,
 }
 
-/// What a replay would send to each of these sinks.
+/// Estimates a replay for each of these sinks.
 pub(super) fn estimate(
     journal: &View,
     rewind: &Rewind,
@@ -57,41 +58,43 @@ pub(super) fn estimate(
     sinks
         .map(|sink| {
             if sink.name == KEEPER {
-                return Err(format!("{KEEPER} is no store: what it would copy is not counted"));
+                return Err(format!("{KEEPER} is not a store, so its replay cannot be estimated"));
             }
             let found = crate::deliver::estimate(journal, rewind, sink.safe, rules);
-            Ok(shown(sink, found.map_err(|error| error.to_string())?))
+            Ok(to_estimate(sink, found.map_err(|error| error.to_string())?))
         })
         .collect()
 }
 
-fn shown(sink: Candidate, found: Option<Estimate>) -> ReplayEstimate {
+fn to_estimate(sink: Candidate, found: Option<Estimate>) -> ReplayEstimate {
     let minutes = |found: Estimate| Some(found.readings as f64 / sink.readings_per_second? / SECONDS_PER_MINUTE);
     ReplayEstimate {
         sink: sink.name,
-        way: found.map(|found| (found.range.from.0, found.range.until.0)),
+        range: found.map(|found| (found.range.from.0, found.range.until.0)),
         records: found.map_or(0, |found| found.records),
         samples: found.map_or(0, |found| found.samples),
-        looked_at: found.map_or(0, |found| found.records_read),
-        is_counted: found.is_none_or(|found| found.is_exact()),
+        records_read: found.map_or(0, |found| found.records_read),
+        is_exact: found.is_none_or(|found| found.is_exact()),
         minutes: found.map_or(Some(0.0), minutes),
     }
 }
 
-/// A time as commands give it.
+/// Parses a time of a command.
 fn parse_time(text: &str) -> Result<UnixNanos, String> {
-    let time: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| format!("'{text}' is no time, like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00"))?;
-    i64::try_from(time.as_nanosecond()).map(UnixNanos).map_err(|_| format!("'{text}' is too far from 1970"))
+    let time: jiff::Timestamp = text.parse().map_err(|_| {
+        format!("'{text}' is not a time; write it like 2026-11-22T14:00:00Z or 2026-11-22T15:00:00+01:00")
+    })?;
+    i64::try_from(time.as_nanosecond())
+        .map(UnixNanos)
+        .map_err(|_| format!("'{text}' is out of range; give a time between the years 1678 and 2261"))
 }
 
-/// The number of a source that is already known.
+/// Returns the id of a source that has records.
 fn source_id(journal: &View, name: &str) -> Result<SourceId, String> {
     (1..=u32::MAX)
         .map(SourceId)
         .map_while(|id| journal.source_name(id).map(|known| (id, known)))
         .find(|(_, known)| **known == *name)
         .map(|(id, _)| id)
-        .ok_or_else(|| format!("no source called '{name}' has ever brought anything"))
+        .ok_or_else(|| format!("the journal has no record of a source called '{name}'; `meterline journal --records` lists records with their sources"))
 }

@@ -1,4 +1,4 @@
-//! The running service: started part by part, stopped in the data's order.
+//! The running service: starts its parts, waits for a signal, stops them.
 
 use super::error::StartError;
 use super::parts::Parts;
@@ -35,7 +35,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts every part. When it returns, bodies are taken.
+    /// Starts every part. When it returns, the webhook takes bodies.
     ///
     /// # Errors
     /// When the data directory is in use or damaged, or an address cannot be bound.
@@ -43,69 +43,74 @@ impl Service {
         let started = clock.now();
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
-        let observer = sources::Observer::of(&config);
-        let parts = data_path(&config, &observer, runtime.handle(), clock)?;
+        let observer = sources::DeliveryObserver::of(&config);
+        let parts = start_parts(&config, &observer, runtime.handle(), clock)?;
         let webhook = config.webhook.clone().heads_in(&config.data_directory);
         let webhook = runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
         let webhook = webhook.map_err(StartError::because)?;
-        let building = sources::Building { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
-        building.start().map_err(StartError::because)?;
-        let snapshot = status::Snapshot { parts: parts.clone(), started, tls: webhook.tls().cloned() };
-        let views = views(&snapshot, &metrics);
+        let starter = sources::SourceStarter { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
+        starter.start().map_err(StartError::because)?;
+        let status_reader = status::StatusReader { parts: parts.clone(), started, tls: webhook.tls().cloned() };
+        let views = views(&status_reader, &metrics);
         let commands = commands::Commands::new(&config, parts.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
-        tasks.spawn("upkeep", upkeep::keep_up(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
+        tasks.spawn("upkeep", upkeep::run(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
         let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
         tracing::info!(
             webhook = %webhook.local_addr(), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
-            "taking data"
+            "service started"
         );
         let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
         Ok(Self { parts, runtime, webhook, account_paths: paths.collect(), control, tasks, stop, admin })
     }
 
-    /// Waits for SIGINT or SIGTERM, or for `lasts` to pass, calling `every` at that
-    /// pace. After the first signal a second one ends the process at once.
+    /// Waits for SIGINT, SIGTERM or the end of `lasts`, and calls `each` at this interval.
+    /// After the first signal, a second one ends the process at once.
     ///
-    /// Returns the reason where a part died without which nothing can be promised.
-    pub fn wait_for_signal(&self, lasts: Option<Duration>, pace: Duration, mut each: impl FnMut()) -> Option<String> {
+    /// Returns the reason if the webhook or the journal has failed.
+    pub fn wait_for_signal(
+        &self,
+        lasts: Option<Duration>,
+        interval: Duration,
+        mut each: impl FnMut(),
+    ) -> Option<String> {
         let start = self.parts.clock.monotonic();
         self.runtime.block_on(async {
             let mut signals = match Signals::new() {
                 Ok(signals) => signals,
-                Err(error) => return Some(format!("signals cannot be received: {error}")),
+                Err(error) => return Some(format!("cannot receive signals: {error}")),
             };
             loop {
                 tokio::select! {
                     name = signals.next() => {
-                        tracing::info!(signal = name, "stopping; a second signal ends at once");
+                        tracing::info!(signal = name, "stopping; a second signal ends the process at once");
                         tokio::spawn(end_at_next(signals));
                         return None;
                     }
-                    () = tokio::time::sleep(pace) => {}
+                    () = tokio::time::sleep(interval) => {}
                 }
                 each();
                 if lasts.is_some_and(|lasts| self.parts.clock.elapsed(start) >= lasts) {
                     return None;
                 }
-                if let Some(why) = self.died() {
-                    tracing::error!(why, "stopping");
+                if let Some(why) = self.failure() {
+                    tracing::error!(why, "stopping because a part failed");
                     return Some(why);
                 }
             }
         })
     }
 
-    /// Stops every part, in the data's order, within `deadline`.
+    /// Stops every part within `deadline`, in the direction of the data.
     pub fn stop(self, deadline: Duration) {
         let until = self.parts.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
         self.parts.sources.stop(until);
         if !self.runtime.block_on(self.webhook.stop(left(&self.parts.clock))) {
-            tracing::warn!("the deadline cut off requests that were under way; their senders got no answer");
+            tracing::warn!("some requests were not finished at the deadline; their senders got no answer");
         }
         for pump in self.parts.pumps.iter() {
             pump.stop(until);
@@ -118,26 +123,26 @@ impl Service {
         self.control.stop();
         self.stop.by(until);
         for task in self.runtime.block_on(self.tasks.join(until)) {
-            tracing::warn!(task, "the task was busy at the deadline and is cancelled");
+            tracing::warn!(task, "the task did not end by the deadline and was cancelled");
         }
         self.admin.stop();
         self.runtime.shutdown_timeout(left(&self.parts.clock).min(Duration::from_secs(1)));
         tracing::info!("stopped");
     }
 
-    /// The clock everything runs by.
+    /// Returns the clock of the service.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.parts.clock
     }
 
-    /// Where the admin listener listens.
+    /// Returns the address of the admin listener.
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin.address()
     }
 
-    /// The URL an account posts to.
+    /// Returns the URL to which an account posts.
     #[must_use]
     pub fn webhook_url(&self, account: &str) -> String {
         let path = self.account_paths.iter().find(|(name, _)| name == account).map_or("/", |(_, path)| path);
@@ -145,39 +150,39 @@ impl Service {
         format!("{scheme}://{}{path}", self.webhook.local_addr())
     }
 
-    /// The journal's end: every record below it is safe on this machine.
+    /// Returns the journal's end: every record below it is safe on disk.
     #[must_use]
     pub fn journal_end(&self) -> Sequence {
         self.parts.journal.next()
     }
 
-    /// Every record below it is safe in all stores.
+    /// Returns the sequence below which every record is safe in all stores.
     #[must_use]
     pub fn stored_below(&self) -> Sequence {
         let stores = self.parts.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
         stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.parts.journal.next())
     }
 
-    /// What is missing of the meters' readings, and what became of it.
+    /// Returns the gaps in the meters' readings, open and closed.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
         self.parts.coverage.gaps().into_iter().map(|(gap, _)| gap).collect()
     }
 
-    fn died(&self) -> Option<String> {
+    fn failure(&self) -> Option<String> {
         self.webhook.died().or_else(|| self.parts.journal.died())
     }
 }
 
-/// Runs the webhook, ingest and all other sources.
+/// Returns the runtime of the webhook, ingest and all other sources.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ingest").build()
 }
 
-/// From the journal to the sinks, and ingest before it: what works without any source.
-fn data_path(
+/// Starts the parts that need no source: journal, dead letters, pumps, ingest.
+fn start_parts(
     config: &Config,
-    observer: &sources::Observer,
+    observer: &sources::DeliveryObserver,
     runtime: &Handle,
     clock: Clock,
 ) -> Result<Parts, StartError> {
@@ -186,15 +191,15 @@ fn data_path(
         DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
     let coverage = Coverage::open(&config.data_directory);
     let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
-    let watching = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
-    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, watching, &clock)?);
+    let coverage_sink = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
+    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, coverage_sink, &clock)?);
     let ingest = Ingest::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
     let sources = Arc::new(Sources::new(runtime.clone(), clock.clone()));
     Ok(Parts { clock, runtime: runtime.clone(), journal, dead_letters, coverage, meters, ingest, pumps, sources })
 }
 
-fn views(snapshot: &status::Snapshot, metrics: &upkeep::Recorder) -> Views {
-    let (for_ready, for_status, metrics) = (snapshot.clone(), snapshot.clone(), metrics.clone());
+fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder) -> Views {
+    let (for_ready, for_status, metrics) = (reader.clone(), reader.clone(), metrics.clone());
     Views {
         metrics: Arc::new(move || metrics.render()),
         ready: Arc::new(move || for_ready.ready()),
@@ -222,9 +227,9 @@ impl Signals {
     }
 }
 
-/// What was answered is synced, so that ending at once loses nothing.
+/// Ends the process at the next signal. This loses nothing, because answered data is synced.
 async fn end_at_next(mut signals: Signals) {
     let name = signals.next().await;
-    tracing::warn!(signal = name, "ended at once");
+    tracing::warn!(signal = name, "second signal: the process ends at once");
     std::process::exit(130);
 }

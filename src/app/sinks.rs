@@ -1,4 +1,4 @@
-//! Every configured sink behind its pump, and the keeper behind one of its own.
+//! Starts a pump for every configured sink, for the keeper and for gap detection.
 
 use super::error::StartError;
 use crate::clock::Clock;
@@ -9,10 +9,10 @@ use crate::journal::Journal;
 
 /// The name of the keeper's pump and cursor.
 pub(super) const KEEPER: &str = "keeper";
-/// And of the one that notes what came, so that what is missing is found.
+/// The name of the pump and cursor that record received readings, so that gaps are detected.
 pub(super) const COVERAGE: &str = "coverage";
 
-/// The configured sinks' names, which are their cursors' too.
+/// Returns the names of the configured sinks, which are also the names of their cursors.
 pub(super) fn names(config: &Config) -> Vec<&'static str> {
     [
         #[cfg(feature = "sqlite")]
@@ -27,18 +27,18 @@ pub(super) fn names(config: &Config) -> Vec<&'static str> {
     .collect()
 }
 
-/// Starts all pumps. No sink connects here: that is its pump's.
+/// Starts all pumps. The sinks connect later, on their pumps' threads.
 pub(super) fn start_pumps(
     config: &Config,
     journal: &Journal,
     letters: &DeadLetters,
-    watching: CoverageSink,
+    coverage: CoverageSink,
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
     let rules = current_rules(config);
     let mut sinks = sinks(config, journal, letters, clock)?;
-    sinks.push((COVERAGE, Box::new(watching)));
+    sinks.push((COVERAGE, Box::new(coverage)));
     sinks
         .into_iter()
         .map(|(name, sink)| {
@@ -49,13 +49,13 @@ pub(super) fn start_pumps(
         .collect()
 }
 
-/// The limits that are configured now.
+/// Returns the configured limits.
 pub(super) fn current_rules(config: &Config) -> CurrentRules {
     let sources = super::sources::options(config).into_iter();
     CurrentRules::new(sources.map(|(name, options)| (name, options.limits)))
 }
 
-/// A cursor whose sink is configured no more would pin the journal until it is full.
+/// Refuses cursors of removed sinks: they would keep records until the journal is full.
 fn refuse_orphans(config: &Config, journal: &Journal) -> Result<(), StartError> {
     let names = names(config);
     let orphans: Vec<_> = journal
@@ -69,16 +69,21 @@ fn refuse_orphans(config: &Config, journal: &Journal) -> Result<(), StartError> 
         return Ok(());
     }
     Err(StartError::because(format!(
-        "the journal keeps records for sinks that are not configured any more: {}. Configure them again, or give \
-         up what they have not had with `meterline journal forget NAME`",
+        "the journal keeps records for sinks that are not configured any more: {}. Configure them again, or \
+         forget their undelivered records with `meterline journal forget NAME`",
         orphans.join(", ")
     )))
 }
 
-type Named = (&'static str, Box<dyn Sink>);
+type NamedSink = (&'static str, Box<dyn Sink>);
 
-fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Clock) -> Result<Vec<Named>, StartError> {
-    let mut sinks: Vec<Named> = vec![(KEEPER, Box::new(Keeper::new(letters.clone())))];
+fn sinks(
+    config: &Config,
+    journal: &Journal,
+    letters: &DeadLetters,
+    clock: &Clock,
+) -> Result<Vec<NamedSink>, StartError> {
+    let mut sinks: Vec<NamedSink> = vec![(KEEPER, Box::new(Keeper::new(letters.clone())))];
     #[cfg(feature = "sqlite")]
     if let Some(path) = &config.sinks.sqlite {
         sinks.push(("sqlite", Box::new(crate::sink::sqlite::Sqlite::new("sqlite", path, clock.clone()))));
@@ -100,7 +105,7 @@ fn sinks(config: &Config, journal: &Journal, letters: &DeadLetters, clock: &Cloc
     Ok(sinks)
 }
 
-/// Where QuestDB's refused rows go: to the dead letters.
+/// Returns the handler that keeps QuestDB's refused rows as dead letters.
 #[cfg(feature = "questdb")]
 fn refused_rows(sink: &'static str, journal: Journal, letters: DeadLetters) -> crate::sink::questdb::RefusedRows {
     use crate::dead_letters::Row;

@@ -1,4 +1,4 @@
-//! Builds and starts every configured source. The one place that knows them by type.
+//! Builds and starts every configured source. Only this module knows the types of sources.
 
 mod smart_me;
 
@@ -13,32 +13,32 @@ use crate::source::webhook::Webhook;
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
 
-/// What sources want to see of the readings that arrive, by whatever way.
-pub(super) struct Observer(WebhookCounters);
+/// Passes all delivered readings to the sources that observe them.
+pub(super) struct DeliveryObserver(WebhookCounters);
 
-impl Observer {
+impl DeliveryObserver {
     pub(super) fn of(config: &Config) -> Self {
         let polled = config.smart_me().filter(|account| account.polling.is_some());
         Self(WebhookCounters::of(polled.map(|account| account.name.clone())))
     }
 
-    /// To be called with every delivery.
+    /// Returns the callback for every delivery.
     pub(super) fn callback(&self) -> Box<dyn FnMut(&Delivery<'_>) + Send> {
         let counters = self.0.clone();
         Box::new(move |delivery| counters.observe(delivery))
     }
 }
 
-/// What the configured sources are built from.
-pub(super) struct Building<'a> {
+/// Starts the configured sources.
+pub(super) struct SourceStarter<'a> {
     pub(super) config: &'a Config,
     pub(super) parts: &'a Parts,
     pub(super) webhook: &'a Webhook,
-    pub(super) observer: &'a Observer,
+    pub(super) observer: &'a DeliveryObserver,
 }
 
-impl Building<'_> {
-    /// Starts all sources. The webhook listens already.
+impl SourceStarter<'_> {
+    /// Starts all sources. The webhook must be listening.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {
             self.parts.sources.reporter(&account.name, WEBHOOK).report(SourceState::Running, None);
@@ -54,7 +54,7 @@ impl Building<'_> {
         Ok(())
     }
 
-    /// The way to ingest of the source `name`.
+    /// Returns the entrance of the source `name` into ingest.
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
         let options = options(self.config).into_iter().find(|(source, _)| source == name);
         let options = options.map_or_else(SourceOptions::default, |(_, options)| options);
@@ -62,7 +62,7 @@ impl Building<'_> {
     }
 }
 
-/// How the readings of each source are judged, by its name; webhook accounts first.
+/// Returns the options of each source with readings, by its name; webhook accounts first.
 pub(super) fn options(config: &Config) -> Vec<(String, SourceOptions)> {
     let mut options: Vec<_> =
         config.webhook.accounts.iter().map(|account| (account.name.clone(), account.source)).collect();

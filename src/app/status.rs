@@ -1,4 +1,4 @@
-//! The status page's data, read from the running parts.
+//! Collects the status page's data from the running parts.
 
 use super::parts::Parts;
 use crate::admin::{
@@ -12,21 +12,21 @@ use crate::journal::{Gap, Share};
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Tls};
 
-/// Meters on the page; ingest remembers up to [`METERS_MAX`].
+/// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
 
-/// Gaps on the page; `meterline journal` lists all that are kept.
+/// The maximum number of gaps on the page; `meterline journal` and `meterline gaps` list all.
 const GAPS_SHOWN_MAX: usize = 20;
 
-/// What a snapshot is read from.
+/// Takes snapshots of the running parts.
 #[derive(Debug, Clone)]
-pub(super) struct Snapshot {
+pub(super) struct StatusReader {
     pub(super) parts: Parts,
     pub(super) started: UnixNanos,
     pub(super) tls: Option<Tls>,
 }
 
-impl Snapshot {
+impl StatusReader {
     pub(super) fn ready(&self) -> Result<(), String> {
         match self.parts.ingest.health() {
             Health::Open => Ok(()),
@@ -48,7 +48,7 @@ impl Snapshot {
             ingest: self.ingest_status(&recent.sources),
             journal: self.journal_status(),
             sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
-            missing: self.missing_status(),
+            missing: self.gaps_status(),
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
             meters: MetersStatus {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
@@ -63,7 +63,7 @@ impl Snapshot {
         sources.iter().map(|source| ingest_status(source, share(source))).collect()
     }
 
-    fn missing_status(&self) -> MissingStatus {
+    fn gaps_status(&self) -> MissingStatus {
         let gaps = self.parts.coverage.gaps();
         let open = || gaps.iter().filter(|(gap, _)| gap.is_open());
         let newest = gaps.iter().rev().take(GAPS_SHOWN_MAX);
@@ -75,15 +75,15 @@ impl Snapshot {
     }
 
     fn journal_status(&self) -> JournalStatus {
-        let (usage, known) = (self.parts.journal.usage(), self.parts.journal.gaps());
-        let gaps = known.list();
+        let (usage, gap_records) = (self.parts.journal.usage(), self.parts.journal.gaps());
+        let gaps = gap_records.list();
         JournalStatus {
             bytes: usage.bytes,
             cap_bytes: usage.cap_bytes,
             segments: usage.segments,
             oldest_sequence: usage.oldest.0,
             next_sequence: usage.next.0,
-            gaps_total: known.dropped() + gaps.len() as u64,
+            gaps_total: gap_records.dropped() + gaps.len() as u64,
             gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(gap_status).collect(),
         }
     }

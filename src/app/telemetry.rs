@@ -1,20 +1,20 @@
-//! Log output: one line an event to standard error, as text or as JSON.
+//! Log output: one line per event on standard error, as text or JSON.
 
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// How log events are written.
+/// The format of log events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// For people.
     #[default]
     Text,
-    /// One object a line, for machines.
+    /// One object per line, for machines.
     Json,
 }
 
-/// Sends log events of `level` and above to standard error. `METERLINE_LOG` takes
-/// the filter language of `tracing` (`info,meterline::sink=debug`) and wins.
+/// Writes log events of `level` and above to standard error. `METERLINE_LOG` overrides the
+/// level with a filter of `tracing` (`info,meterline::sink=debug`).
 ///
 /// A second call in one process changes nothing.
 pub fn install(level: tracing::Level, format: Format) {
@@ -28,6 +28,6 @@ pub fn install(level: tracing::Level, format: Format) {
         Format::Json => builder.json().try_init(),
     };
     if installed.is_err() {
-        tracing::debug!("log output was set up before");
+        tracing::debug!("log output is already set up");
     }
 }

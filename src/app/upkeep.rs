@@ -1,5 +1,4 @@
-//! Work of every second that nobody asks for: metric upkeep, the journal's and the
-//! process's gauges, the watch on the clock.
+//! Periodic work: metric upkeep, gauges of the journal and the process, clock check.
 
 use super::error::StartError;
 use crate::base::Stop;
@@ -13,24 +12,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-const PACE: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The process's metrics recorder.
+/// The metrics recorder of the process.
 pub(super) type Recorder = PrometheusHandle;
 
-/// The recorder; the first service of the process installs it.
+/// Returns the recorder; the first call installs it.
 pub(super) fn recorder() -> Result<Recorder, StartError> {
     static RECORDER: OnceLock<Result<Recorder, String>> = OnceLock::new();
     let recorder = RECORDER.get_or_init(|| metrics::install().map_err(|error| error.to_string()));
     recorder.clone().map_err(StartError::because)
 }
 
-/// Runs until a stop.
-pub(super) async fn keep_up(recorder: Recorder, ingest: Ingest, journal: Journal, stop: Stop) {
+/// Does the work every second until the stop.
+pub(super) async fn run(recorder: Recorder, ingest: Ingest, journal: Journal, stop: Stop) {
     let mut gauges = JournalGauges::new();
     let process = Collector::default();
     process.describe();
-    while stop.sleep(PACE).await.is_ok() {
+    while stop.sleep(INTERVAL).await.is_ok() {
         recorder.run_upkeep();
         ingest.check();
         gauges.set(&journal);
@@ -44,7 +43,7 @@ struct JournalGauges {
     segments: Gauge,
     next: Gauge,
     oldest: Gauge,
-    /// By source; who holds nothing any more is set to nothing.
+    /// By source; a source without held records is set to 0.
     held: HashMap<Arc<str>, Gauge>,
 }
 

@@ -16,7 +16,13 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// Formats a duration in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
+/// A range of records by its first number and the number after the last: `records 1 to 3`.
+#[must_use]
+pub fn records(first: u64, next: u64) -> String {
+    if first >= next { "empty".to_owned() } else { format!("records {first} to {}", next - 1) }
+}
+
+/// A time span in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let whole = if duration < Duration::from_secs(1) {
@@ -34,6 +40,7 @@ mod tests {
     #[test]
     fn sizes_and_durations_are_formatted_for_people() {
         assert_eq!([0, 1023, 1536, 5 << 40].map(bytes), ["0.0 B", "1023.0 B", "1.5 KiB", "5.0 TiB"]);
+        assert_eq!([records(1, 4), records(1, 1)], ["records 1 to 3", "empty"]);
         let spans = [Duration::from_millis(250), Duration::from_secs(7503), Duration::MAX];
         assert_eq!(spans.map(duration), ["250ms", "2h 5m 3s", "for ever"]);
     }

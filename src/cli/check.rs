@@ -1,28 +1,33 @@
-//! `meterline check`: everything that is wrong with a configuration.
+//! `meterline check`: reports all errors of a configuration.
 
 use super::Failure;
-use super::place::ConfigPlace;
+use super::location::ConfigLocation;
 use super::table::{print, print_json};
 use crate::app::{Finding, findings};
 use crate::base::Level;
 use clap::Args;
 
-/// Says everything that is wrong with a configuration
+/// Check a configuration and report all errors at once
+///
+/// Reads the configuration, the files that it names and the data directory. Changes
+/// nothing and works beside a running service. Run it before each start of the service
+/// and after each change of the configuration.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0: good, perhaps with warnings; 3: faults.")]
+#[command(after_help = "Example: meterline check --config /etc/meterline/meterline.toml --connect\n\n\
+    Exit codes: 0 no faults (there may be warnings), 3 faults.")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    place: ConfigPlace,
-    /// Also ask every sink: reachable, its table or topic as wanted, its credentials good
+    location: ConfigLocation,
+    /// Also connect to each sink and check its credentials and its table or topic
     #[arg(long)]
     connect: bool,
-    /// Print the findings as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let found = findings(&config, arguments.connect);
     if arguments.json {
         print_json(&found)?;
@@ -33,7 +38,10 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     }
     let faults = found.iter().filter(|finding| finding.level == Level::Fault).count();
     if faults > 0 {
-        return Err(Failure::Configuration(format!("{faults} of {} findings are faults", found.len())));
+        return Err(Failure::Configuration(format!(
+            "{faults} of {} findings are faults; correct them and run the check again",
+            found.len()
+        )));
     }
     Ok(())
 }

@@ -1,14 +1,17 @@
-//! `meterline config`: the commented example.
+//! `meterline config`: prints the example configuration.
 
 use super::Failure;
 use crate::config;
 use clap::Args;
 use std::io::Write;
 
-/// Shows a commented example configuration
+/// Print a commented example configuration
+///
+/// Save it, remove the parts that you do not need, then run `meterline check`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: meterline config --example > meterline.toml")]
 pub(super) struct ConfigArgs {
-    /// Print a complete configuration with every key, its meaning and its default
+    /// Print every key with its meaning and its default
     #[arg(long, required = true)]
     example: bool,
 }

@@ -1,7 +1,7 @@
-//! `meterline dead-letters`: what could not be delivered.
+//! `meterline dead-letters`: lists, shows and settles undelivered data.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::app::command;
 use crate::control::Command;
@@ -16,33 +16,39 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Shows and settles what could not be delivered
+/// List, show, export, re-submit or drop undelivered data
 ///
-/// Kept are bodies that could not be decoded, records with samples that were set
-/// aside, and rows that a sink refused for their own content.
+/// A dead letter keeps data that was received and could not be delivered: a body that
+/// could not be decoded, a record with implausible samples (set aside), or a row that a
+/// sink refused because of its content. It stays open until you re-submit or drop it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    meterline dead-letters list\n  \
+    meterline dead-letters show 17\n  \
+    meterline dead-letters resubmit 3-17 21\n\n\
+    Exit codes: 0 success, 1 failure, 3 error in the configuration.")]
 pub(super) struct DeadLettersArgs {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
-    /// List the open letters
+enum Action {
+    /// List the open dead letters
     List {
         #[command(flatten)]
-        place: DataPlace,
-        /// Also the settled ones
+        location: DataLocation,
+        /// Include letters that are settled: re-submitted, dropped or evicted
         #[arg(long)]
         all: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show one letter and what can be read from its body
+    /// Show one letter and its decoded body
     Show {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The letter's number
         letter: u64,
         /// Print JSON
@@ -52,57 +58,63 @@ enum Verb {
     /// Write a letter's body to standard output
     Export {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The letter's number
         letter: u64,
-        /// The bytes themselves instead of hexadecimal digits
+        /// Write the raw bytes instead of hexadecimal digits
         #[arg(long)]
         raw: bool,
     },
-    /// Send the bodies of letters through ingest again, after what was wrong is mended
+    /// Send the bodies of letters through ingest again
     ///
-    /// It is as if the sender sent it again now: judged by today's rule, and its
-    /// values become the latest of their keys. Look first, with `show`, whether a
-    /// correction has come since.
+    /// Use it when the cause is repaired. The body is taken as if it were received now:
+    /// the current limits apply, and its values replace earlier values of the same meter,
+    /// register and time. First check with `show` that no newer value was received. The
+    /// service must be running.
     Resubmit {
         #[command(flatten)]
-        place: DataPlace,
-        /// Their numbers, or ranges like 3-17 of which the open ones are meant
+        location: DataLocation,
+        /// Numbers of letters, or ranges such as 3-17 (all open letters in the range)
         #[arg(required = true)]
-        letters: Vec<Letters>,
+        letters: Vec<LetterSelection>,
     },
-    /// Settle letters that nobody needs
+    /// Settle letters without delivering them
+    ///
+    /// The data of the letters is not delivered. The service may be running or not.
     Drop {
         #[command(flatten)]
-        place: DataPlace,
-        /// Their numbers, or ranges like 3-17 of which the open ones are meant
+        location: DataLocation,
+        /// Numbers of letters, or ranges such as 3-17 (all open letters in the range)
         #[arg(required = true)]
-        letters: Vec<Letters>,
+        letters: Vec<LetterSelection>,
     },
 }
 
 pub(super) fn run(arguments: &DeadLettersArgs) -> Result<(), Failure> {
     match &arguments.verb {
-        Verb::List { place, all, json } => list(place, *all, *json),
-        Verb::Show { place, letter, json } => show(place, LetterId(*letter), *json),
-        Verb::Export { place, letter, raw } => export(place, LetterId(*letter), *raw),
-        Verb::Resubmit { place, letters } => settle(place, letters, |letter| Command::Resubmit { letter }),
-        Verb::Drop { place, letters } => settle(place, letters, |letter| Command::Drop { letter }),
+        Action::List { location, all, json } => list(location, *all, *json),
+        Action::Show { location, letter, json } => show(location, LetterId(*letter), *json),
+        Action::Export { location, letter, raw } => export(location, LetterId(*letter), *raw),
+        Action::Resubmit { location, letters } => settle(location, letters, |letter| Command::Resubmit { letter }),
+        Action::Drop { location, letters } => settle(location, letters, |letter| Command::Drop { letter }),
     }
 }
 
-/// One letter, or all open ones of a range.
+/// One letter, or all open letters of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Letters {
+enum LetterSelection {
     One(u64),
     Range(RangeInclusive<u64>),
 }
 
-impl FromStr for Letters {
+impl FromStr for LetterSelection {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().map_err(|_| format!("'{text}' is no letter's number"));
+        let number = |text: &str| {
+            text.parse()
+                .map_err(|_| format!("'{text}' is not the number of a letter; give a number (17) or a range (3-17)"))
+        };
         match text.split_once('-') {
             None => Ok(Self::One(number(text)?)),
             Some((first, last)) => Ok(Self::Range(number(first)?..=number(last)?)),
@@ -110,22 +122,22 @@ impl FromStr for Letters {
     }
 }
 
-/// The numbers that are meant, each once, lowest first.
-fn numbers(directory: &Path, letters: &[Letters]) -> Result<BTreeSet<u64>, Failure> {
+/// Returns the selected numbers, each once, lowest first.
+fn selected_numbers(directory: &Path, selections: &[LetterSelection]) -> Result<BTreeSet<u64>, Failure> {
     let mut numbers = BTreeSet::new();
     let mut open = None;
-    for letters in letters {
-        match letters {
-            Letters::One(number) => {
+    for selection in selections {
+        match selection {
+            LetterSelection::One(number) => {
                 numbers.insert(*number);
             }
-            Letters::Range(range) => {
+            LetterSelection::Range(range) => {
                 let open = match &open {
                     Some(open) => open,
                     None => open.insert(read_all(directory, |_| false).map_err(Failure::failed)?),
                 };
-                let is_meant = |found: &&StoredLetter| found.settled.is_none() && range.contains(&found.id.0);
-                numbers.extend(open.iter().filter(is_meant).map(|found| found.id.0));
+                let is_selected = |found: &&StoredLetter| found.settled.is_none() && range.contains(&found.id.0);
+                numbers.extend(open.iter().filter(is_selected).map(|found| found.id.0));
             }
         }
     }
@@ -141,8 +153,8 @@ struct Line {
     body_bytes: Option<usize>,
 }
 
-fn list(place: &DataPlace, all: bool, json: bool) -> Result<(), Failure> {
-    let directory = place.load()?.dead_letters_directory();
+fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
+    let directory = location.load()?.dead_letters_directory();
     let found = if directory.is_dir() { read_all(&directory, |_| false).map_err(Failure::failed)? } else { Vec::new() };
     let shown: Vec<_> = found.iter().filter(|found| all || found.settled.is_none()).collect();
     if json {
@@ -161,7 +173,7 @@ fn list(place: &DataPlace, all: bool, json: bool) -> Result<(), Failure> {
     for found in shown {
         letters.add_row([
             found.id.to_string(),
-            state(found),
+            state_label(found),
             found.letter.source.clone(),
             found.letter.received.to_string(),
             found.letter.sequence.to_string(),
@@ -172,21 +184,21 @@ fn list(place: &DataPlace, all: bool, json: bool) -> Result<(), Failure> {
     print(letters)
 }
 
-fn state(found: &StoredLetter) -> String {
+fn state_label(found: &StoredLetter) -> String {
     match found.settled {
         None => found.letter.kind.label().to_owned(),
         Some(Settlement::Resubmitted) => format!("{}, re-submitted", found.letter.kind.label()),
         Some(Settlement::Dropped) => format!("{}, dropped", found.letter.kind.label()),
-        Some(Settlement::Evicted) => format!("{}, gave way to newer ones", found.letter.kind.label()),
+        Some(Settlement::Evicted) => format!("{}, evicted for newer ones", found.letter.kind.label()),
     }
 }
 
-fn find(place: &DataPlace, letter: LetterId) -> Result<StoredLetter, Failure> {
-    read_one(&place.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
+fn find(location: &DataLocation, letter: LetterId) -> Result<StoredLetter, Failure> {
+    read_one(&location.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
 }
 
-fn show(place: &DataPlace, letter: LetterId, json: bool) -> Result<(), Failure> {
-    let found = find(place, letter)?;
+fn show(location: &DataLocation, letter: LetterId, json: bool) -> Result<(), Failure> {
+    let found = find(location, letter)?;
     if json {
         return print_json(&Line {
             letter: found.id,
@@ -199,7 +211,7 @@ fn show(place: &DataPlace, letter: LetterId, json: bool) -> Result<(), Failure> 
     print(format!(
         "letter {}: {}\nsource {}, received {}\nrecord {} of journal {}\nreason: {}",
         found.id,
-        state(&found),
+        state_label(&found),
         letter.source,
         letter.received,
         letter.sequence,
@@ -217,10 +229,10 @@ fn show(place: &DataPlace, letter: LetterId, json: bool) -> Result<(), Failure> 
 
 fn contents(format: u16, body: &[u8]) -> String {
     let Some(format) = PayloadFormat::from_number(format) else {
-        return format!("payload format {format} is not known to this program");
+        return format!("unknown payload format {format}; a newer version of meterline may decode it");
     };
     if format == PayloadFormat::Meters {
-        return described(body);
+        return meter_descriptions(body);
     }
     let readings = match wire::readings(format, body) {
         Ok(readings) => readings,
@@ -239,7 +251,7 @@ fn contents(format: u16, body: &[u8]) -> String {
     lines.join("\n")
 }
 
-fn described(body: &[u8]) -> String {
+fn meter_descriptions(body: &[u8]) -> String {
     let versions = match wire::meters::versions(body) {
         Ok(versions) => versions,
         Err(error) => return format!("cannot be decoded: {error}"),
@@ -249,8 +261,8 @@ fn described(body: &[u8]) -> String {
     versions.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure> {
-    let body = find(place, letter)?.letter.body;
+fn export(location: &DataLocation, letter: LetterId, raw: bool) -> Result<(), Failure> {
+    let body = find(location, letter)?.letter.body;
     if raw {
         std::io::stdout().write_all(&body)?;
         return Ok(());
@@ -258,14 +270,18 @@ fn export(place: &DataPlace, letter: LetterId, raw: bool) -> Result<(), Failure>
     print(hex::encode(body))
 }
 
-fn settle(place: &DataPlace, letters: &[Letters], verb: impl Fn(u64) -> Command) -> Result<(), Failure> {
-    let config = place.load()?;
-    let numbers = numbers(&config.dead_letters_directory(), letters)?;
+fn settle(
+    location: &DataLocation,
+    selections: &[LetterSelection],
+    to_command: impl Fn(u64) -> Command,
+) -> Result<(), Failure> {
+    let config = location.load()?;
+    let numbers = selected_numbers(&config.dead_letters_directory(), selections)?;
     if numbers.is_empty() {
-        return print("no open dead letters there");
+        return print("no open dead letters in this range");
     }
     for number in numbers {
-        print(command(&config, verb(number)).map_err(Failure::failed)?.join("\n"))?;
+        print(command(&config, to_command(number)).map_err(Failure::failed)?.join("\n"))?;
     }
     Ok(())
 }

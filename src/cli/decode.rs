@@ -1,96 +1,97 @@
-//! `meterline decode`: what is in a body, for a person or a script.
+//! `meterline decode`: prints a decoded body for a person or a script.
 //!
-//! Reads the body as the service does, so what it shows is what would be stored.
+//! It decodes with the code of the service, so it shows the values that would be stored.
 
 mod input;
-mod kept;
+mod recorded;
 mod view;
 
 use super::failure::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, PayloadFormat};
 use clap::{Args, ValueEnum};
 use input::{Encoding, InputError};
-use kept::Records;
+use recorded::RecordArgs;
 use std::path::PathBuf;
 use view::Body;
 
-/// Shows what is in a body: of a file, or of a source's records
+/// Decode a body from a file, or the recorded bodies of a source
 ///
-/// Prints every reading with its meter, time and values, each value with the
-/// code's name and unit, and what would be set aside with the reason. A body
-/// whose framing is broken is refused with byte and field. With --journal it shows
-/// the bodies that the journal holds of a source, each judged as it was at its
-/// receipt; the service may be running.
+/// Prints every reading with its meter, time and values. Each value has the name and
+/// unit of its register. A sample that would be set aside has the reason. If a body
+/// cannot be decoded, the error names the byte and the field. With --journal, the
+/// command decodes records of the journal and applies the limits that were in force
+/// when they were received. It changes nothing; the service may be running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline decode body.bin\n  \
     echo 0a5a0a12... | meterline decode\n  \
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
-    meterline decode body.bin --received 2026-11-21T13:15:10Z    judged as if it came then\n  \
-    meterline decode --journal --source building-a --limit 1   the oldest record of that account")]
+    meterline decode body.bin --received 2026-11-21T13:15:10Z    check its times against this time\n  \
+    meterline decode --journal --source building-a --limit 1   the oldest record of this source\n\n\
+    Exit codes: 0 success, 1 the input cannot be read or decoded, 3 error in the configuration.")]
 pub(super) struct DecodeArgs {
-    /// The file that holds the body; standard input without one, or with -
+    /// The file with the body; standard input if absent or -
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// How the body is written: raw bytes, or hexadecimal digits with any blanks
+    /// The encoding of the input; whitespace between hexadecimal digits is ignored
     #[arg(long, value_enum, default_value_t = Encoding::Auto)]
     input: Encoding,
-    /// What the body is
+    /// The format of the body
     #[arg(long, value_enum, default_value_t = Format::SmartMe)]
     format: Format,
-    /// Judge times too, as if the body came at this time (RFC 3339), by the default limits
+    /// Also check measurement times, as if the body was received at this time (RFC 3339), with the default limits
     #[arg(long, value_name = "TIME")]
     received: Option<jiff::Timestamp>,
-    /// Show what the journal holds of a source instead
+    /// Decode records of the journal instead; needs --source
     #[arg(long, requires = "source", conflicts_with_all = ["file", "input", "format", "received"])]
     journal: bool,
     #[command(flatten)]
-    records: Records,
+    records: RecordArgs,
     #[command(flatten)]
-    place: DataPlace,
+    location: DataLocation,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-/// What a body is.
+/// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// The body of smart-me's realtime webhook
     SmartMe,
-    /// meterline's own batch of readings, as polled and fetched ones are recorded
+    /// A ReadingBatch of meterline: the form in which polled readings are recorded
     Meterline,
 }
 
-/// Why a body is not shown.
+/// An error of `meterline decode`.
 #[derive(Debug, thiserror::Error)]
 enum ShowError {
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("this is no such body (--format says which), at {0}")]
+    #[error("not a valid body of this format (--format selects it): {0}")]
     Undecodable(#[from] DecodeError),
-    #[error("--received {0}: give a time between the years 1678 and 2261")]
+    #[error("--received {0} is out of range: give a time between the years 1678 and 2261")]
     Received(jiff::Timestamp),
 }
 
-/// Shows what the arguments name.
+/// Decodes and prints the body or the records that the arguments select.
 ///
 /// # Errors
-/// When it cannot be read or its framing is broken.
+/// When the input cannot be read or decoded.
 pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
     if let Some(source) = &arguments.records.source {
-        let records = kept::records(&arguments.place.load()?, source, &arguments.records)?;
+        let records = recorded::records(&arguments.location.load()?, source, &arguments.records)?;
         return if arguments.json { print_json(&records) } else { records.iter().try_for_each(print) };
     }
     let bytes = input::bytes(arguments.file.as_deref(), arguments.input).map_err(Failure::failed)?;
-    let body = decoded(&bytes, arguments.format, arguments.received).map_err(Failure::failed)?;
+    let body = decode(&bytes, arguments.format, arguments.received).map_err(Failure::failed)?;
     if arguments.json { print_json(&body) } else { print(&body) }
 }
 
-fn decoded(bytes: &[u8], format: Format, received: Option<jiff::Timestamp>) -> Result<Body, ShowError> {
+fn decode(bytes: &[u8], format: Format, received: Option<jiff::Timestamp>) -> Result<Body, ShowError> {
     let format = match format {
         Format::SmartMe => PayloadFormat::SmartMe,
         Format::Meterline => PayloadFormat::ReadingBatch,

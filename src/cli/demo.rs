@@ -1,7 +1,7 @@
-//! `meterline demo`: the real service beside a simulated smart-me cloud.
+//! `meterline demo`: the real service with a simulated smart-me cloud.
 //!
-//! The service is configured as anybody's is: it registers itself at the cloud, takes
-//! what the cloud posts, and fetches what it finds missing.
+//! The service has an ordinary configuration: it registers itself at the cloud, takes
+//! the posts of the cloud, and fetches missing readings.
 
 mod cloud;
 mod gaps;
@@ -22,34 +22,38 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The stop of a demo may take this long.
+/// The maximum duration of the stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const ACCOUNT: &str = "demo";
 const PASSWORD_VARIABLE: &str = "METERLINE_DEMO_PASSWORD";
 const KEY_VARIABLE: &str = "METERLINE_DEMO_API_KEY";
 
-/// Shows the service at work: a simulated fleet posts to it
+/// Run the service with a simulated fleet of meters
 ///
 /// Starts the service as `meterline run` does, on free loopback ports and with the
-/// embedded store, and beside it a simulated smart-me cloud. The service registers
-/// itself there, and the cloud posts to it as the vendor does; some quarter-hours get
-/// lost on the way, which is noticed and repaired from the cloud's past values. Stops
-/// at Ctrl-C, in order, says what was seen and shows a query on what was stored.
+/// embedded SQLite store. Also starts a simulated smart-me cloud. The service registers
+/// its webhook at the cloud, and the cloud posts readings. The cloud withholds some
+/// quarter-hours; the service detects these gaps and fetches the readings. Ctrl-C stops
+/// the demo, which then prints a summary and a query on the stored data.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    meterline demo\n  \
+    meterline demo --for 1m --meters 1000\n\n\
+    Exit codes: 0 success, 1 failure.")]
 pub(super) struct DemoArgs {
-    /// Stop by itself after this time, for example 10s or 5m
+    /// Stop after this time, for example 10s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = config::parse_duration)]
     lasts: Option<Duration>,
-    /// Where the demo keeps its data
+    /// The data directory of the demo
     #[arg(long, value_name = "DIR", default_value = "meterline-demo")]
     data: PathBuf,
-    /// Feed a QuestDB too, for example http://127.0.0.1:9000
+    /// Also deliver to this QuestDB, for example http://127.0.0.1:9000
     #[arg(long, value_name = "URL")]
     questdb: Option<String>,
-    /// Feed a Kafka too, for example 127.0.0.1:9092
+    /// Also deliver to this Kafka, for example 127.0.0.1:9092
     #[arg(long, value_name = "BROKERS")]
     kafka: Option<String>,
-    /// Meters of the simulated fleet
+    /// The number of simulated meters
     #[arg(long, value_name = "NUMBER", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     meters: u32,
 }
@@ -65,7 +69,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     let store = arguments.data.join("meterline.sqlite");
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
     print(format!(
-        "The service takes bodies at {} and keeps its data in {}.\nThe simulated cloud is at {}.\n\
+        "The webhook listens at {}; the data is in {}.\nThe simulated cloud is at {}.\n\
          Status page: http://{}/   Ctrl-C stops.\n",
         service.webhook_url(ACCOUNT),
         arguments.data.display(),
@@ -81,17 +85,17 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     line.update(&service, &sent, gaps);
     line.finish();
     service.stop(STOP_DEADLINE);
-    print(format!("\n{}", gaps.story(&cloud, &arguments.data)))?;
+    print(format!("\n{}", gaps.summary(&cloud, &arguments.data)))?;
     show_query(&store)
 }
 
-/// What service and cloud have in common; made anew for every demo.
+/// Secrets shared by the service and the cloud; new for every demo.
 struct Secrets {
     password: String,
     key: String,
 }
 
-/// The embedded defaults on free ports, with an account that has credentials and that
+/// The default configuration on free ports, with one account that has credentials and
 /// registers itself at the simulated cloud.
 fn configuration(arguments: &DemoArgs, secrets: &Secrets, cloud: &str) -> Result<Config, Failure> {
     let listen = free_address().map_err(Failure::failed)?;
@@ -114,12 +118,12 @@ fn configuration(arguments: &DemoArgs, secrets: &Secrets, cloud: &str) -> Result
     Ok(config::parse("(demo)", &text, &BTreeMap::from(environment))?)
 }
 
-/// A free address, for the webhook to listen on: the cloud is told of it before.
+/// Returns a free address for the webhook: the configuration names it before the service starts.
 fn free_address() -> std::io::Result<std::net::SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// The demo makes the tables and topics it needs.
+/// Creates the tables and topics of the demo.
 fn migrate(config: &Config, arguments: &DemoArgs) -> Result<(), Failure> {
     if arguments.questdb.is_none() && arguments.kafka.is_none() {
         return Ok(());
@@ -139,5 +143,5 @@ fn show_query(store: &std::path::Path) -> Result<(), Failure> {
     let found = query::example(store).map_err(Failure::failed)?;
     let mut shown = table(&found.columns);
     shown.add_rows(found.rows);
-    print(format!("\nTry this on {}:\n\n{}\n\n{shown}", store.display(), query::EXAMPLE))
+    print(format!("\nTry this query on {}:\n\n{}\n\n{shown}", store.display(), query::EXAMPLE))
 }

@@ -1,23 +1,23 @@
-//! How a command fails: a sentence and an exit code.
+//! The failure of a command: a message and an exit code.
 
 use crate::config::Faults;
 use std::process::ExitCode;
 
-/// Why a command did not do what it was asked for.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It could not be done.
+    /// The command could not be carried out.
     #[error("{0}")]
     Failed(String),
-    /// The configuration, or what it names, is at fault.
+    /// The configuration, or a file that it names, has an error.
     #[error("{0}")]
     Configuration(String),
 }
 
 impl Failure {
-    /// A failure with a sentence.
-    pub fn failed(sentence: impl ToString) -> Self {
-        Self::Failed(sentence.to_string())
+    /// Returns a failure with this message.
+    pub fn failed(message: impl ToString) -> Self {
+        Self::Failed(message.to_string())
     }
 
     pub(super) fn exit_code(&self) -> ExitCode {
@@ -31,7 +31,7 @@ impl Failure {
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Self {
         let count = faults.0.len();
-        let noun = if count == 1 { "fault" } else { "faults" };
+        let noun = if count == 1 { "error" } else { "errors" };
         Self::Configuration(format!("the configuration has {count} {noun}:\n{faults}"))
     }
 }

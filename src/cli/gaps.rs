@@ -1,38 +1,43 @@
-//! `meterline gaps`: what is missing of the meters' readings.
+//! `meterline gaps`: lists missing readings of the meters.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::coverage::{self, Gap};
 use clap::Args;
 use serde_json::json;
 
-/// Show what is missing of the meters' readings, and what became of it
+/// List gaps: missing readings of the meters
 ///
-/// A meter that sends at the quarter-hours is expected at each of them, any other in
-/// its own cadence. What is missing is fetched from smart-me where a [[smart_me]] table
-/// allows it. Read from the data directory, as the service stores it every minute; it
-/// may be running or not.
+/// A meter that sends at quarter-hours is expected to send at each of them, any other
+/// meter at its usual interval. Gap repair fetches missing readings from smart-me if a
+/// [[smart_me]] table allows it. The list comes from the data directory, where the
+/// service updates it every minute; the service may be running or not.
 #[derive(Debug, Args)]
-#[command(after_help = "States: open; late (it came by itself); repaired (it was fetched); not-at-source (the \
-    source has none of it, also after days); gone (the meter was not heard for 40 days).\n\n\
-    Exit codes: 0 done (also where something is missing), 1 failed, 3 configuration at fault.")]
+#[command(after_help = "States:\n  \
+    open           readings are missing\n  \
+    late           the meter sent the readings later\n  \
+    repaired       the readings were fetched from the vendor\n  \
+    not-at-source  the vendor does not have the readings, even after days\n  \
+    gone           the meter sent nothing for 40 days\n\n\
+    Example: meterline gaps --account building-a --all\n\n\
+    Exit codes: 0 success (with or without gaps), 1 failure, 3 error in the configuration.")]
 pub(super) struct GapsArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// Only of this account
+    location: DataLocation,
+    /// Only gaps of this account
     #[arg(long, short, value_name = "NAME")]
     account: Option<String>,
-    /// Closed gaps, too
+    /// Include closed gaps
     #[arg(long)]
     all: bool,
-    /// Print as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let mut gaps = coverage::read(&config.data_directory).map_err(|error| Failure::Failed(error.to_string()))?;
     gaps.retain(|(gap, _)| {
         (arguments.all || gap.is_open()) && arguments.account.as_ref().is_none_or(|account| gap.source == *account)
@@ -45,7 +50,7 @@ pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
         return print(if arguments.all { "no gaps" } else { "no open gaps" });
     }
     let mut rows =
-        table(&["gap", "account", "meter", "from", "until", "missing", "state", "late", "repaired", "asked"]);
+        table(&["gap", "account", "meter", "from", "until", "missing", "state", "late", "repaired", "attempts"]);
     for (gap, missing) in &gaps {
         rows.add_row([
             gap.id.0.to_string(),

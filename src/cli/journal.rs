@@ -1,7 +1,7 @@
-//! `meterline journal`: a look into the journal.
+//! `meterline journal`: inspects and repairs the journal.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::records::open_journal;
 use super::table::{print, print_json, table};
 use crate::app::{forget_cursor, repair_segment, restore_journal};
@@ -11,29 +11,32 @@ use crate::journal::{Gap, Record, Sequence};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-/// Looks into the journal: segments, cursors, records
+/// Inspect and repair the journal: segments, cursors, records
 ///
-/// Takes no lock and changes nothing, so it works beside a running service.
+/// Without a subcommand it shows the segments, the cursor of each sink, and gap records:
+/// records that a sink will never get. This changes nothing and works beside a running
+/// service. The subcommands change the journal while the service is stopped.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  \
-    meterline journal                              segments, cursors and their lag\n  \
-    meterline journal --records --from 100         the records from number 100 on\n  \
-    meterline journal --records --from 100 --limit 1 --json"
+    meterline journal                              show segments, cursors and their lag\n  \
+    meterline journal --records --from 100         list the records from number 100 on\n  \
+    meterline journal --records --from 100 --limit 1 --json\n\n\
+    Exit codes: 0 success, 1 failure, 3 error in the configuration."
 )]
 pub(super) struct JournalArgs {
     #[command(subcommand)]
-    verb: Option<Verb>,
+    verb: Option<Action>,
     #[command(flatten)]
-    place: DataPlace,
-    /// List records instead
+    location: DataLocation,
+    /// List records instead of segments and cursors
     #[arg(long)]
     records: bool,
-    /// The first record to list; by default the oldest
+    /// The number of the first record; by default the oldest
     #[arg(long, value_name = "NUMBER", requires = "records")]
     from: Option<u64>,
-    /// List at most so many records
+    /// The maximum number of records
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "records")]
     limit: usize,
     /// Print JSON
@@ -42,42 +45,44 @@ pub(super) struct JournalArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
-    /// Give up what a sink that is configured no more has not had
+enum Action {
+    /// Forget the undelivered records of a removed sink
     ///
-    /// Removes its cursor, so that the journal may let its records go. The service
-    /// must not be running.
+    /// Use it after you removed a sink from the configuration. Removes the sink's cursor,
+    /// so that the journal no longer keeps records for it. If you add the sink again, it
+    /// starts at the oldest retained record. The service must be stopped.
     Forget {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
         /// The sink's name, as `meterline journal` shows it
         name: String,
     },
-    /// Say that the data directory was put back in place from a copy or a snapshot
+    /// Prepare a data directory that was restored from a backup or a snapshot
     ///
-    /// What is written from then on gets a journal id of its own, so that it cannot
-    /// pass for the records that came after the copy was made; sinks that have seen
-    /// those go on. A directory that was copied elsewhere is noticed by itself. The
-    /// service must not be running.
+    /// Run it after the restore, before the service starts. New records get a new journal
+    /// id, so that sinks do not mistake them for records written after the backup. A data
+    /// directory that was copied to another place is detected automatically. The service
+    /// must be stopped.
     Restore {
         #[command(flatten)]
-        place: DataPlace,
+        location: DataLocation,
     },
-    /// Replace a damaged segment by what can be read of it
+    /// Rebuild a damaged segment from its readable records
     ///
-    /// Says what can be read and what is lost; with --yes it writes the segment anew
-    /// and keeps the damaged file beside it. What is lost is noted as a gap of every
-    /// sink that had not had it. The service must not be running.
+    /// Reports the readable and the lost records. With --yes it also replaces the segment
+    /// and keeps the damaged file beside it. Each sink that did not have the lost records
+    /// yet gets a gap record. The service must be stopped. A backup of the segment file is
+    /// better than a repair.
     Repair {
         #[command(flatten)]
-        place: DataPlace,
-        /// The segment's number, as the message about the damage names it
+        location: DataLocation,
+        /// The segment's number, as the error message about the damage names it
         #[arg(long, value_name = "NUMBER")]
         segment: u64,
-        /// A segment of the dead letters instead
+        /// Repair a segment of the dead letters instead of the journal
         #[arg(long)]
         dead_letters: bool,
-        /// Do it, instead of saying what would be done
+        /// Replace the segment; without it, only report
         #[arg(long)]
         yes: bool,
     },
@@ -85,18 +90,20 @@ enum Verb {
 
 pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
     match &arguments.verb {
-        None => look(arguments),
-        Some(Verb::Forget { place, name }) => print(forget_cursor(&place.load()?, name).map_err(Failure::failed)?),
-        Some(Verb::Restore { place }) => print(restore_journal(&place.load()?).map_err(Failure::failed)?),
-        Some(Verb::Repair { place, segment, dead_letters, yes }) => {
-            let lines = repair_segment(&place.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
+        None => inspect(arguments),
+        Some(Action::Forget { location, name }) => {
+            print(forget_cursor(&location.load()?, name).map_err(Failure::failed)?)
+        }
+        Some(Action::Restore { location }) => print(restore_journal(&location.load()?).map_err(Failure::failed)?),
+        Some(Action::Repair { location, segment, dead_letters, yes }) => {
+            let lines = repair_segment(&location.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
             print(lines.join("\n"))
         }
     }
 }
 
-fn look(arguments: &JournalArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+fn inspect(arguments: &JournalArgs) -> Result<(), Failure> {
+    let config = arguments.location.load()?;
     let journal = open_journal(&config)?;
     if arguments.records {
         return list_records(arguments, &journal);
@@ -132,13 +139,13 @@ struct SegmentLine {
 #[derive(Debug, Serialize)]
 struct CursorLine {
     name: String,
-    /// Absent where the file is damaged.
+    /// Absent if the file is damaged.
     next_sequence: Option<u64>,
     lag_records: Option<u64>,
     updated: Option<String>,
 }
 
-/// Records that a sink will not get.
+/// A gap record: records that a sink will never get.
 #[derive(Debug, Serialize)]
 struct GapLine {
     sink: String,
@@ -201,9 +208,8 @@ impl Overview {
 
 fn print_overview(overview: &Overview) -> Result<(), Failure> {
     print(format!(
-        "records {} to {}, {} in {} segments",
-        overview.oldest_sequence,
-        overview.next_sequence.saturating_sub(1),
+        "{}, {} in {} segments",
+        human::records(overview.oldest_sequence, overview.next_sequence),
         human::bytes(overview.bytes),
         overview.segments.len()
     ))?;
@@ -233,12 +239,12 @@ fn print_overview(overview: &Overview) -> Result<(), Failure> {
     overview.faults.iter().try_for_each(|fault| print(format!("FAULT: {fault}")))
 }
 
-/// What sinks will not get, where there is any.
+/// Prints the gap records, if there are any.
 fn print_gaps(overview: &Overview) -> Result<(), Failure> {
     if overview.gaps.is_empty() {
         return Ok(());
     }
-    let mut gaps = table(&["gap of", "first", "last", "records", "since", "taken by"]);
+    let mut gaps = table(&["gap of", "first", "last", "records", "since", "cause"]);
     for gap in &overview.gaps {
         gaps.add_row([
             gap.sink.clone(),
@@ -252,7 +258,7 @@ fn print_gaps(overview: &Overview) -> Result<(), Failure> {
     print(format!("\n{gaps}"))?;
     match overview.gaps_dropped {
         0 => Ok(()),
-        dropped => print(format!("and {dropped} older gaps, of which only the number is kept")),
+        dropped => print(format!("and {dropped} older gaps without details")),
     }
 }
 

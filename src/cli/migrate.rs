@@ -1,30 +1,34 @@
-//! `meterline migrate`: brings the sinks' schemas to the needed state.
+//! `meterline migrate`: creates or updates the sinks' schemas.
 
 use super::Failure;
-use super::place::ConfigPlace;
+use super::location::ConfigLocation;
 use super::table::{print, print_json};
 use crate::app::{Migrated, migrate};
 use clap::Args;
 
-/// Brings QuestDB's tables and Kafka's topic to the state the service needs
+/// Create or update the tables in QuestDB and the topics in Kafka
 ///
-/// Compares what is there with what is wanted, makes what is missing, says what it
-/// did, and refuses in a sentence what cannot be changed. Safe to repeat.
+/// Run it before the first start of the service and after an update of meterline. It
+/// creates missing tables, columns and topics and reports each step. It deletes nothing.
+/// A difference that it cannot change is an error. You can repeat it safely.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: meterline migrate --config meterline.toml --rows-per-day 20000000\n\n\
+    Exit codes: 0 success, 3 error in the configuration, or a sink could not be migrated.")]
 pub(super) struct MigrateArgs {
     #[command(flatten)]
-    place: ConfigPlace,
-    /// Rows expected a day in QuestDB: from 5 million on a new table is partitioned by hour.
-    /// Cannot be changed later; sink.questdb.partition says it directly
+    location: ConfigLocation,
+    /// Expected rows per day in QuestDB. With 5 million or more, a new table is partitioned
+    /// by hour, otherwise by day. This cannot be changed later. sink.questdb.partition
+    /// overrides it
     #[arg(long, value_name = "NUMBER")]
     rows_per_day: Option<u64>,
-    /// Print what was done as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &MigrateArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let done = migrate(&config, arguments.rows_per_day);
     if arguments.json {
         print_json(&done)?;
@@ -35,7 +39,10 @@ pub(super) fn run(arguments: &MigrateArgs) -> Result<(), Failure> {
     }
     match done.iter().filter(|migrated| migrated.refused.is_some()).count() {
         0 => Ok(()),
-        refused => Err(Failure::Configuration(format!("{refused} of {} sinks could not be migrated", done.len()))),
+        refused => Err(Failure::Configuration(format!(
+            "{refused} of {} sinks could not be migrated; the reasons are listed above",
+            done.len()
+        ))),
     }
 }
 
@@ -43,7 +50,7 @@ fn lines(migrated: &Migrated) -> String {
     let mut lines: Vec<String> = migrated.did.iter().map(|step| format!("{}: {step}", migrated.sink)).collect();
     match &migrated.refused {
         Some(why) => lines.push(format!("{}: {why}", migrated.sink)),
-        None if lines.is_empty() => lines.push(format!("{}: as wanted, nothing to do", migrated.sink)),
+        None if lines.is_empty() => lines.push(format!("{}: up to date", migrated.sink)),
         None => {}
     }
     lines.join("\n")

@@ -1,4 +1,4 @@
-//! The journal and its records, as the commands read them beside a running service.
+//! Reads the journal's records for the commands, beside a running service.
 
 use super::failure::Failure;
 use crate::config::Config;
@@ -6,20 +6,20 @@ use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Record, Sequence};
 use std::ops::ControlFlow;
 
-/// The journal of the data directory.
+/// Opens the journal of the data directory for inspection.
 pub(super) fn open_journal(config: &Config) -> Result<Inspection, Failure> {
     let directory = config.journal_directory();
     if !directory.is_dir() {
         return Err(Failure::failed(format!(
-            "{} holds no journal; name the data directory with --data",
+            "{} contains no journal; give the data directory with --data",
             directory.display()
         )));
     }
     inspect::open(&directory).map_err(Failure::failed)
 }
 
-/// Shows every record of a source to `visit`, from a number on until it breaks off.
-pub(super) fn each_of(
+/// Calls `visit` with every record of a source, from a sequence number on, until it breaks.
+pub(super) fn visit_records(
     journal: &Inspection,
     source: &str,
     from: Sequence,

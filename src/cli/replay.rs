@@ -1,69 +1,72 @@
-//! `meterline replay`: deliver again by rewinding a sink.
+//! `meterline replay`: rewinds sinks, so that they deliver records again.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::app::{command, estimate_replay};
 use crate::control::{Command, Replay, ReplayEstimate, Reread};
 use clap::{Args, ValueEnum};
 
-/// Delivers again from a time on, by rewinding a sink
+/// Deliver records again, from a given time on
 ///
-/// The sink's cursor goes back to the first record received at or after the time,
-/// and everything from there is sent again in journal order, up to now; so a
-/// correction always follows what it corrects, and what is there already stays as
-/// it is. A replay that has begun runs to its end, also over a restart: --dry-run says
-/// before how much it is. Works through the running service, or without one on its data
-/// directory.
+/// Use it when a store lost data, or to apply corrected limits to recorded data. The sink's
+/// cursor goes back to the first record received at or after the given time. The sink then
+/// gets all records from there on, up to now, in journal order. QuestDB and SQLite do not
+/// store a sample twice; Kafka gets the messages again. A replay cannot be stopped, not even
+/// by a restart of the service: use --dry-run first to see its size. The service may be
+/// running or not.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline replay --config meterline.toml --sink questdb --from 2026-11-22T00:00:00Z\n  \
     meterline replay --config meterline.toml --sink all --from 2026-11-22T00:00:00+01:00\n  \
     meterline replay --config meterline.toml --sink all --from 2026-11-01T00:00:00Z --redecode\n  \
     meterline replay --config meterline.toml --sink questdb --from 2026-11-01T00:00:00Z --dry-run\n\n\
-    It reaches back as far as the journal retains (journal.retain): `meterline journal` shows from where.\n\
-    Samples that a replay with --redecode, --rule or --at-now does not bring any more stay in the stores.")]
+    A replay can start at the oldest retained record at the earliest (journal.retain); `meterline journal`\n\
+    shows that record. With --redecode, --rule or --at-now, stored samples that are no longer valid remain\n\
+    in the stores.\n\n\
+    Exit codes: 0 success, 1 failure, 3 error in the configuration.")]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// The sink: sqlite, questdb or kafka; all for every one
+    location: DataLocation,
+    /// The sink: sqlite, questdb, kafka, or all
     #[arg(long, value_name = "NAME")]
     sink: String,
-    /// From the first record received at or after this time (RFC 3339)
+    /// Start at the first record received at or after this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     from: String,
-    /// Send only this source's records again
+    /// Only send records of this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Decode again what could not be decoded when it came
+    /// Decode records again that could not be decoded at receipt
     #[arg(long)]
     redecode: bool,
-    /// Judge by the limits that are configured now (current) instead of those in force when it came
+    /// The limits that decide which samples are plausible: those in force at receipt, or the
+    /// configured ones
     #[arg(long, value_name = "RULE", default_value = "recorded")]
     rule: Rule,
-    /// Judge times against the clock of now instead of the time of receipt: after the clock was wrong
+    /// Check measurement times against the current time instead of the time of receipt. Use it
+    /// after the clock of this machine was wrong
     #[arg(long)]
     at_now: bool,
-    /// Print the records and samples that would be sent and the minutes that would take, and
-    /// change nothing
+    /// Only print the number of records and samples and the estimated minutes; change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print what was done, or would be, as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Rule {
-    /// The limits in force when the record came
+    /// The limits in force when the record was received
     Recorded,
-    /// The limits that are configured now
+    /// The configured limits
     Current,
 }
 
 pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
-    let asked = Replay {
+    let config = arguments.location.load()?;
+    let request = Replay {
         sink: (arguments.sink != "all").then(|| arguments.sink.clone()),
         from: arguments.from.clone(),
         source: arguments.source.clone(),
@@ -74,20 +77,20 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
         },
     };
     if arguments.dry_run {
-        let estimates = estimate_replay(&config, asked).map_err(Failure::failed)?;
+        let estimates = estimate_replay(&config, request).map_err(Failure::failed)?;
         return if arguments.json { print_json(&estimates) } else { print_estimates(&estimates) };
     }
-    let lines = command(&config, Command::Replay(asked)).map_err(Failure::failed)?;
+    let lines = command(&config, Command::Replay(request)).map_err(Failure::failed)?;
     if arguments.json { print_json(&lines) } else { print(lines.join("\n")) }
 }
 
 fn print_estimates(estimates: &[ReplayEstimate]) -> Result<(), Failure> {
     let mut rows = table(&["sink", "from record", "until", "records", "samples", "minutes"]);
     for estimate in estimates {
-        let about = |number: u64| if estimate.is_counted { number.to_string() } else { format!("about {number}") };
-        let (from, until) = match estimate.way {
+        let about = |number: u64| if estimate.is_exact { number.to_string() } else { format!("about {number}") };
+        let (from, until) = match estimate.range {
             Some((from, next)) => (from.to_string(), next.saturating_sub(1).to_string()),
-            None => ("not so far yet".to_owned(), String::new()),
+            None => ("not reached yet".to_owned(), String::new()),
         };
         rows.add_row([
             estimate.sink.clone(),
@@ -103,14 +106,11 @@ fn print_estimates(estimates: &[ReplayEstimate]) -> Result<(), Failure> {
         ]);
     }
     print(rows)?;
-    if let Some(estimate) = estimates.iter().find(|estimate| !estimate.is_counted) {
-        print(format!(
-            "about: {} records, spread over the way, were decoded; the others are taken to be like them",
-            estimate.looked_at
-        ))?;
+    if let Some(estimate) = estimates.iter().find(|estimate| !estimate.is_exact) {
+        print(format!("about: estimated from {} records of the range", estimate.records_read))?;
     }
     if estimates.iter().any(|estimate| estimate.minutes.is_none()) {
-        print("unknown: a sink's speed is measured by the running service, while the sink catches up")?;
+        print("unknown: the duration can be estimated after the running service has measured the sink's speed")?;
     }
-    print("nothing is changed; a replay that has begun runs to its end")
+    print("nothing is changed; a replay cannot be stopped once it has started")
 }

@@ -1,32 +1,36 @@
-//! `meterline run`: the service.
+//! `meterline run`: runs the service.
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use crate::app::{Service, telemetry};
 use crate::clock::Clock;
 use clap::Args;
 use std::time::Duration;
 
-/// Runs the service until SIGINT or SIGTERM
+/// Run the service until SIGINT or SIGTERM
 ///
-/// Without a configuration: data in ./meterline-data, webhook at
-/// <http://127.0.0.1:8080/smart-me>, embedded SQLite store, status page at
-/// <http://127.0.0.1:8081/>.
+/// Without a configuration the data directory is ./meterline-data, the webhook is at
+/// <http://127.0.0.1:8080/smart-me>, the store is an embedded SQLite file, and the
+/// status page is at <http://127.0.0.1:8081/>.
 ///
-/// The first signal stops it in order: no new bodies, what was read is synced and
-/// answered, the sinks get what they can take until the deadline, the rest stays in
-/// the journal. A second signal ends it at once; what was answered is safe either way.
+/// The first signal starts an orderly stop. The service takes no new bodies, and syncs
+/// and answers the bodies that it has read. Then it delivers to the sinks until the
+/// deadline; the rest stays in the journal. A second signal ends the process at once.
+/// Data that was answered is safe in both cases.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: meterline run --config /etc/meterline/meterline.toml\n\n\
+    Exit codes: 0 stopped by a signal, 1 the service could not start or a part of it failed, 3 error in\n\
+    the configuration, 130 ended at once by a second signal.")]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// How long an orderly stop may take
+    location: DataLocation,
+    /// The maximum duration of an orderly stop
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = crate::config::parse_duration)]
     stop_within: Duration,
 }
 
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let format = if config.log.json { telemetry::Format::Json } else { telemetry::Format::Text };
     telemetry::install(config.log.level, format);
     let service = Service::start(config, Clock::system()).map_err(Failure::failed)?;

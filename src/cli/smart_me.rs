@@ -1,4 +1,4 @@
-//! `meterline smart-me`: logins and webhook registrations of accounts at smart-me.
+//! `meterline smart-me`: manages logins and webhook registrations at smart-me.
 
 mod accounts;
 mod login;
@@ -6,21 +6,22 @@ mod report;
 mod rotate;
 
 use super::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::source::smart_me::{ApiError, Evidence, Registrar, RegistrationReport};
 use accounts::for_each;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-/// Look after the accounts at smart-me: logins and webhook registrations
+/// Manage logins and webhook registrations at smart-me
 ///
-/// Each [[smart_me]] table of the configuration names an account, how to log in,
-/// and the public address of the webhook. Registrations of other programs are
-/// shown and never touched.
+/// Each [[smart_me]] table of the configuration names an account, its login and the
+/// public address of the webhook. Registrations of other programs are listed and never
+/// changed.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 done (list: every account has its registration), 1 not, 3 configuration at fault."
+    after_help = "Exit codes: 0 success (list: each account has exactly one correct registration), 1 failure, 3 error\n\
+    in the configuration."
 )]
 pub(super) struct SmartMeArgs {
     #[command(subcommand)]
@@ -29,44 +30,41 @@ pub(super) struct SmartMeArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the registrations, ours and others'
-    List(Which),
+    /// List the registrations of this service and of other programs
+    List(AccountArgs),
     /// Create or repair the registration
-    Register(Change),
-    /// Remove every registration of our address
-    Remove(Change),
-    /// Say what the posts of an account tell of what smart-me does not publish
+    Register(ChangeArgs),
+    /// Remove all registrations of this service's address
+    Remove(ChangeArgs),
     Report(report::ReportArgs),
-    /// Log in as a person, once, for a table with client_id and token_key_file
     Login(login::LoginArgs),
-    /// Replace the webhook password, here and at smart-me, and refuse no reading meanwhile
     Rotate(rotate::RotateArgs),
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct AccountArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// Only this account; all of them by default
+    location: DataLocation,
+    /// Only this account; by default all accounts
     #[arg(long, short, value_name = "NAME")]
     account: Option<String>,
-    /// Print as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
-struct Change {
+struct ChangeArgs {
     #[command(flatten)]
-    which: Which,
-    /// Only say what would be done
+    accounts: AccountArgs,
+    /// Only print the steps; change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
     match &arguments.command {
-        Command::List(which) => list(which),
+        Command::List(arguments) => list(arguments),
         Command::Register(change) => {
             apply(change, async |registrar| registrar.reconcile(Evidence::default(), change.dry_run).await)
         }
@@ -77,17 +75,17 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
     }
 }
 
-fn list(which: &Which) -> Result<(), Failure> {
-    let config = which.place.load()?;
-    let accounts = for_each(&config, which.account.as_deref(), async |registrar| registrar.list().await)?;
-    if which.json {
+fn list(arguments: &AccountArgs) -> Result<(), Failure> {
+    let config = arguments.location.load()?;
+    let accounts = for_each(&config, arguments.account.as_deref(), async |registrar| registrar.list().await)?;
+    if arguments.json {
         let shown: Vec<_> = accounts
             .iter()
             .map(|(account, registrations)| json!({ "account": account, "registrations": registrations }))
             .collect();
         print_json(&shown)?;
     } else {
-        let mut rows = table(&["account", "registration", "kind", "meter", "posts to", "is"]);
+        let mut rows = table(&["account", "registration", "kind", "meter", "posts to", "state"]);
         for (account, registration) in
             accounts.iter().flat_map(|(account, all)| all.iter().map(move |registration| (account, registration)))
         {
@@ -102,28 +100,25 @@ fn list(which: &Which) -> Result<(), Failure> {
         }
         print(rows)?;
     }
-    let lacking: Vec<&str> = accounts
+    let incorrect: Vec<&str> = accounts
         .iter()
         .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_correct()).count() != 1)
         .map(|(account, _)| account.as_str())
         .collect();
-    if lacking.is_empty() {
+    if incorrect.is_empty() {
         return Ok(());
     }
     Err(Failure::Failed(format!(
-        "not exactly one right registration: {}; `meterline smart-me register` mends that",
-        lacking.join(", ")
+        "not exactly one correct registration: {}; run `meterline smart-me register` to repair it",
+        incorrect.join(", ")
     )))
 }
 
-fn apply(
-    change: &Change,
-    work: impl AsyncFn(&Registrar) -> Result<RegistrationReport, ApiError>,
-) -> Result<(), Failure> {
-    let which = &change.which;
-    let config = which.place.load()?;
-    let done = for_each(&config, which.account.as_deref(), work)?;
-    if which.json {
+fn apply(change: &ChangeArgs, work: impl AsyncFn(&Registrar) -> Result<RegistrationReport, ApiError>) -> Result<(), Failure> {
+    let arguments = &change.accounts;
+    let config = arguments.location.load()?;
+    let done = for_each(&config, arguments.account.as_deref(), work)?;
+    if arguments.json {
         let shown: Vec<_> = done
             .iter()
             .map(|(account, report)| json!({ "account": account, "steps": report.steps, "foreign": report.foreign }))
@@ -138,7 +133,7 @@ fn apply(
             print(format!("{account}: nothing to do"))?;
         }
         if report.foreign > 0 {
-            print(format!("{account}: registrations of other programs, left alone: {}", report.foreign))?;
+            print(format!("{account}: registrations of other programs (unchanged): {}", report.foreign))?;
         }
     }
     Ok(())

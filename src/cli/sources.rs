@@ -1,32 +1,40 @@
-//! `meterline sources`: the state of every source of the running service.
+//! `meterline sources`: shows the state of every source of the running service.
 
 use super::failure::Failure;
-use super::place::DataPlace;
+use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::control::{Answer, Command, ask, is_served};
 use clap::Args;
 use serde_json::Value;
 
-/// Show every source of the running service: its state, since when, and why
+/// Show the state of every source of the running service
 ///
-/// The same as on the status page. A source is a webhook account, a task at a
-/// [[smart_me]] account, or a [[json]] device.
+/// Use it when data of a source does not arrive. It shows the state of each source, the
+/// time of the last change and the reason, as on the status page. A source is a webhook
+/// account, a task of a [[smart_me]] account, or a [[json]] device.
 #[derive(Debug, Args)]
-#[command(after_help = "States: waiting (not begun, or its server asked for a wait), running, failing (it is tried \
-    again), misconfigured (somebody has to change something; the reason says what).\n\n\
-    Exit codes: 0 all sources are running or waiting, 1 one is not or no service runs, 3 configuration at fault.")]
+#[command(after_help = "States:\n  \
+    waiting        not started yet, or its server asked to wait\n  \
+    running        it works\n  \
+    failing        its last attempt failed; the service retries automatically\n  \
+    misconfigured  an operator must change something; the reason names it\n\n\
+    Exit codes: 0 all sources are running or waiting, 1 a source is not or no service runs, 3 error in the\n\
+    configuration.")]
 pub(super) struct SourcesArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// Print as JSON, with all facts
+    location: DataLocation,
+    /// Print JSON, with all facts
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
-    let directory = arguments.place.load()?.data_directory;
+    let directory = arguments.location.load()?.data_directory;
     if !is_served(&directory) {
-        return Err(Failure::Failed(format!("no service is running in {}", directory.display())));
+        return Err(Failure::Failed(format!(
+            "no service is running in {}: start it with `meterline run`, or give the data directory with --data",
+            directory.display()
+        )));
     }
     let sources = match ask(&directory, &Command::Status).map_err(Failure::failed)? {
         Answer::Data { mut data } => data["sources"].take(),
@@ -37,7 +45,7 @@ pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
     if arguments.json {
         print_json(&sources)?;
     } else {
-        let mut rows = table(&["source", "kind", "state", "since", "why"]);
+        let mut rows = table(&["source", "kind", "state", "since", "reason"]);
         for source in &sources {
             rows.add_row(
                 ["name", "kind", "state", "since", "why"].map(|field| source[field].as_str().unwrap_or_default()),
@@ -45,9 +53,12 @@ pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
         }
         print(rows)?;
     }
-    let is_fine = |source: &&Value| ["running", "waiting"].iter().any(|state| source["state"] == *state);
-    match sources.iter().filter(|source| !is_fine(source)).count() {
+    let is_ok = |source: &&Value| ["running", "waiting"].iter().any(|state| source["state"] == *state);
+    match sources.iter().filter(|source| !is_ok(source)).count() {
         0 => Ok(()),
-        count => Err(Failure::Failed(format!("{count} of {} sources do not work", sources.len()))),
+        count => Err(Failure::Failed(format!(
+            "{count} of {} sources do not work; the table shows the reasons",
+            sources.len()
+        ))),
     }
 }

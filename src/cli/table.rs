@@ -1,19 +1,19 @@
-//! Tables and JSON on standard output.
+//! Prints tables and JSON to standard output.
 
 use super::Failure;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use std::io::Write;
 
-/// A table with these column heads.
-pub(super) fn table<Head: AsRef<str>>(heads: &[Head]) -> Table {
+/// Returns a table with these column headers.
+pub(super) fn table<Header: AsRef<str>>(headers: &[Header]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(heads.iter().map(|head| head.as_ref().to_uppercase()));
+    table.set_header(headers.iter().map(|header| header.as_ref().to_uppercase()));
     table
 }
 
-/// Prints text. A reader that went away (`| head`) is no failure.
+/// Prints text. A closed pipe (`| head`) is not a failure.
 pub(super) fn print(text: impl std::fmt::Display) -> Result<(), Failure> {
     unless_closed(writeln!(std::io::stdout(), "{text}"))
 }

@@ -1,25 +1,25 @@
-//! What is wrong with a configuration: all of it at once.
+//! The faults of a configuration.
 
 use std::fmt;
 
-/// One fault: where, which key, and what would be right.
+/// One fault: its location, its key, and the correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// File and line, or the environment.
-    pub place: String,
-    /// The key's full path.
+    /// The file and line, or the environment.
+    pub location: String,
+    /// The full path of the key.
     pub key: String,
-    /// What is wrong and what would be right.
+    /// The error and the correction.
     pub message: String,
 }
 
-/// All faults of a configuration, in the order of the file's reading.
+/// All faults of a configuration, in the order of reading.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Faults(pub Vec<Fault>);
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.place, self.key, self.message)
+        write!(f, "{}: {}: {}", self.location, self.key, self.message)
     }
 }
 

@@ -1,9 +1,9 @@
-//! `[[json]]`: devices that answer with JSON documents, or send them.
+//! `[[json]]`: devices that return or send JSON documents.
 
 use super::secrets::{PASSWORD, secret};
 use super::section::Section;
-use super::value::Kept;
-use super::webhook::{NAME_WANTED, is_name};
+use super::value::KeepLimit;
+use super::webhook::{NAME_RULE, is_name};
 use crate::http::{basic_authorization, web_address};
 use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis};
@@ -13,11 +13,11 @@ use crate::vendor::json::{Mapping, Register, Time, factor};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(10);
-/// A device that is asked more often has no time for anything else.
+/// More frequent requests would overload the device.
 const EVERY_MIN: Duration = Duration::from_secs(1);
 const MILLISECOND_NS: i64 = 1_000_000;
 
-/// The devices; `taken` are the names of other sources.
+/// Reads the devices; `taken` are the names of other sources.
 pub(super) fn json(sections: Vec<Section<'_>>, mut taken: Vec<String>) -> Vec<Device> {
     sections.into_iter().filter_map(|section| device(section, &mut taken)).collect()
 }
@@ -25,18 +25,20 @@ pub(super) fn json(sections: Vec<Section<'_>>, mut taken: Vec<String>) -> Vec<De
 fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let name = section.required::<String>("name", "\"cellar\"");
     match &name {
-        Some(name) if !is_name(name) => section.fault("name", NAME_WANTED),
-        Some(name) if taken.contains(name) => section.fault("name", format!("another source is called '{name}'")),
+        Some(name) if !is_name(name) => section.fault("name", NAME_RULE),
+        Some(name) if taken.contains(name) => {
+            section.fault("name", format!("is the name of another source: '{name}'; choose a unique name"))
+        }
         other => taken.extend(other.clone()),
     }
     let address = address(&mut section);
     let every = section.get_or("every", EVERY);
     if every < EVERY_MIN {
-        section.fault("every", "must be at least a second");
+        section.fault("every", "must be at least 1s");
     }
-    let keep = match section.get_or("keep", Kept::UpTo(EVERY)) {
-        Kept::UpTo(interval) => Keep::FirstOfEach(interval),
-        Kept::Forever => Keep::All,
+    let keep = match section.get_or("keep", KeepLimit::UpTo(EVERY)) {
+        KeepLimit::UpTo(interval) => Keep::FirstOfEach(interval),
+        KeepLimit::Forever => Keep::All,
     };
     let time: Option<String> = section.get("time");
     let unit_ns =
@@ -44,7 +46,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let time = time.map(|pointer| Time { pointer, unit_ns });
     let values = section.sections("value");
     if values.is_empty() {
-        section.fault("value", "is missing: a [[json.value]] table for each register");
+        section.fault("value", "is missing; add a [[json.value]] table for each register");
     }
     let values = values.into_iter().filter_map(register).collect();
     section.finish();
@@ -61,7 +63,7 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
         (Some(user), Some(password)) => basic_authorization(&user, &password),
         (None, None) => None,
         _ => {
-            section.fault("username", "give username and password_file, or none of them");
+            section.fault("username", "needs both username and password_file, or neither");
             None
         }
     };
@@ -82,14 +84,17 @@ fn register(mut section: Section<'_>) -> Option<Register> {
     let unit = section.required::<String>("unit", "\"kWh\"");
     let own_factor = section.get_or("factor", 1.0);
     if pointer.as_deref().is_some_and(|pointer| !pointer.starts_with('/')) {
-        section.fault("pointer", "is a JSON pointer and begins with '/', like \"/total/kwh\"");
+        section.fault("pointer", "must be a JSON pointer, which begins with '/', like \"/total/kwh\"");
     }
     let obis =
         obis.and_then(|text| text.parse::<Obis>().map_err(|error| section.fault("obis", error.to_string())).ok());
     let unit_factor = obis.zip(unit).and_then(|(obis, unit)| match registry::entry(obis).map(|entry| entry.unit) {
         None | Some(Unit::Unknown) => Some(1.0),
         Some(base) => factor(&unit, base).or_else(|| {
-            section.fault("unit", format!("'{unit}' is no unit of {obis}, which is stored in {}", base.symbol()));
+            section.fault(
+                "unit",
+                format!("'{unit}' cannot be converted to {}, the unit in which {obis} is stored", base.symbol()),
+            );
             None
         }),
     });

@@ -1,7 +1,7 @@
-//! `[[metering_point]]`: which meters measure at the same place, one after the other.
+//! `[[metering_point]]`: the meters of a metering point, one after the other.
 
 use super::section::Section;
-use super::value::Texts;
+use super::value::StringList;
 use crate::meters::{Points, TEXT_CHARS_MAX};
 use crate::reading::MeterId;
 use uuid::Uuid;
@@ -11,8 +11,8 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
     let mut names: Vec<String> = Vec::new();
     for mut section in sections {
         let name = section.required::<String>("name", "\"house-1\"");
-        let meters = section.required::<Texts>("meters", "[\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]");
-        let (Some(name), Some(Texts(meters))) = (name, meters) else {
+        let meters = section.required::<StringList>("meters", "[\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]");
+        let (Some(name), Some(StringList(meters))) = (name, meters) else {
             section.finish();
             continue;
         };
@@ -21,14 +21,17 @@ pub(super) fn metering_points(sections: Vec<Section<'_>>) -> Points {
         }
         if names.contains(&name) {
             section
-                .fault("name", format!("'{name}' has a [[metering_point]] table already; list all its meters there"));
+                .fault("name", format!("'{name}' already has a [[metering_point]] table; list all its meters there"));
         }
         for text in meters {
             match text.parse::<Uuid>() {
-                Err(_) => section.fault("meters", format!("'{text}' is no id of a meter")),
+                Err(_) => section.fault("meters", format!("'{text}' is not the id of a meter (a UUID)")),
                 Ok(id) => {
-                    if let Err(there) = points.put(MeterId::from(id), &name) {
-                        section.fault("meters", format!("{id} is at '{there}' already; a meter is at one point"));
+                    if let Err(other) = points.put(MeterId::from(id), &name) {
+                        section.fault(
+                            "meters",
+                            format!("{id} is already at '{other}'; a meter belongs to one metering point"),
+                        );
                     }
                 }
             }

@@ -1,14 +1,14 @@
-//! Secrets come from a file or from an environment variable that the
-//! configuration names, never from the configuration itself.
+//! Reads secrets from the file or environment variable that the configuration names, never
+//! from the configuration itself.
 
 use super::section::Section;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 
-/// Longest secret, so that a wrong path does not read a disk into memory.
+/// The maximum size of a secret. It bounds memory if the path names a large file.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
-/// Which keys name a secret: `password` itself is refused with a hint.
+/// The keys that name a secret. A secret in clear text is refused with a hint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SecretKeys {
     pub(super) clear: &'static str,
@@ -26,18 +26,18 @@ pub(super) const CLIENT_SECRET: SecretKeys =
 #[cfg(feature = "questdb")]
 pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
 
-/// The secret the section names, if it names one.
+/// Returns the secret that the section names.
 pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secret> {
     secret_and_file(section, keys).map(|(secret, _)| secret)
 }
 
-/// The same, with the file that it lies in; none where it comes from a variable.
+/// Returns the secret and its file; without a file if it comes from a variable.
 pub(super) fn secret_and_file(section: &mut Section<'_>, keys: SecretKeys) -> Option<(Secret, Option<PathBuf>)> {
     if section.get::<String>(keys.clear).is_some() {
         section.fault(
             keys.clear,
             format!(
-                "secrets do not belong into this file: put it into a file of its own and name that as {}",
+                "secrets are not allowed in this file: write the secret to another file and name that file in {}",
                 keys.file
             ),
         );
@@ -46,14 +46,14 @@ pub(super) fn secret_and_file(section: &mut Section<'_>, keys: SecretKeys) -> Op
     let variable: Option<String> = section.get(keys.variable);
     match (file, variable) {
         (Some(_), Some(_)) => {
-            section.fault(keys.variable, format!("is given beside {}: one of them", keys.file));
+            section.fault(keys.variable, format!("is given together with {}; remove one of them", keys.file));
             None
         }
         (Some(path), None) => from_file(section, keys.file, &path).map(|secret| (secret, Some(path))),
         (None, Some(name)) => match section.secret_variable(&name) {
             Some(text) => Some((Secret::new(text), None)),
             None => {
-                section.fault(keys.variable, format!("the environment has no variable {name}"));
+                section.fault(keys.variable, format!("the environment variable {name} is not set"));
                 None
             }
         },
@@ -70,12 +70,12 @@ fn from_file(section: &Section<'_>, key: &'static str, path: &Path) -> Option<Se
     });
     match read {
         Ok(text) if text.trim_end_matches(['\r', '\n']).is_empty() => {
-            section.fault(key, format!("{} is empty", path.display()));
+            section.fault(key, format!("the file {} is empty", path.display()));
             None
         }
         Ok(text) => Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
         Err(error) => {
-            section.fault(key, format!("{} cannot be read: {error}", path.display()));
+            section.fault(key, format!("cannot read {}: {error}", path.display()));
             None
         }
     }

@@ -1,10 +1,9 @@
-//! Reads one table of the configuration file and collects every fault on the
-//! way, instead of stopping at the first.
+//! Reads one table of the configuration file and collects all faults instead of stopping
+//! at the first.
 //!
-//! A key is read by asking for it; [`Section::finish`] then reports the keys
-//! that nobody asked for. Every scalar key may be overridden by an environment
-//! variable named after its path: `sink.questdb.url` by
-//! `METERLINE_SINK_QUESTDB_URL`.
+//! Every read makes its key a known one; [`Section::finish`] then reports unknown keys. An
+//! environment variable named after the path of a scalar key overrides it:
+//! `METERLINE_SINK_QUESTDB_URL` overrides `sink.questdb.url`.
 
 use super::fault::{Fault, Faults};
 use super::value::Value;
@@ -14,7 +13,7 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What every section of one file shares.
+/// The state shared by all sections of one file.
 #[derive(Debug)]
 pub(super) struct Context<'s> {
     pub(super) file: &'s str,
@@ -22,9 +21,9 @@ pub(super) struct Context<'s> {
     pub(super) environment: &'s BTreeMap<String, String>,
     pub(super) faults: RefCell<Vec<Fault>>,
     used_variables: RefCell<Vec<String>>,
-    /// Every key that was asked for, so that a test can hold the example against it.
+    /// Every known key, so that a test can check the example against them.
     #[cfg(test)]
-    pub(super) asked: RefCell<Vec<String>>,
+    pub(super) known: RefCell<Vec<String>>,
 }
 
 impl<'s> Context<'s> {
@@ -36,7 +35,7 @@ impl<'s> Context<'s> {
             faults: RefCell::default(),
             used_variables: RefCell::default(),
             #[cfg(test)]
-            asked: RefCell::default(),
+            known: RefCell::default(),
         }
     }
 
@@ -44,9 +43,9 @@ impl<'s> Context<'s> {
         for name in self.environment.keys() {
             if name.starts_with("METERLINE_") && !self.used_variables.borrow().contains(name) {
                 self.faults.borrow_mut().push(Fault {
-                    place: "environment".to_owned(),
+                    location: "environment".to_owned(),
                     key: name.clone(),
-                    message: "no key of the configuration has this name; remove it or correct it".to_owned(),
+                    message: "no key of the configuration has this name; correct or remove it".to_owned(),
                 });
             }
         }
@@ -58,20 +57,20 @@ impl<'s> Context<'s> {
     }
 }
 
-/// One table, or its absence.
+/// A table of the configuration, which may be absent.
 #[derive(Debug)]
 pub(super) struct Section<'s> {
     context: &'s Context<'s>,
     path: String,
     table: Option<&'s DeTable<'s>>,
     offset: usize,
-    asked: Vec<&'static str>,
+    known: Vec<&'static str>,
     has_variables: bool,
 }
 
 impl<'s> Section<'s> {
     pub(super) fn root(context: &'s Context<'s>, table: &'s DeTable<'s>) -> Self {
-        Self { context, path: String::new(), table: Some(table), offset: 0, asked: Vec::new(), has_variables: true }
+        Self { context, path: String::new(), table: Some(table), offset: 0, known: Vec::new(), has_variables: true }
     }
 
     /// Whether the file has this table.
@@ -79,9 +78,9 @@ impl<'s> Section<'s> {
         self.table.is_some() || (self.has_variables && self.any_variable())
     }
 
-    /// The value of `key`, or `None` where it is absent or at fault.
+    /// Returns the value of `key`; `None` if it is absent or has a fault.
     pub(super) fn get<T: Value>(&mut self, key: &'static str) -> Option<T> {
-        self.ask(key);
+        self.note_known(key);
         if let Some((name, text)) = self.variable(key) {
             return match T::from_text(&text) {
                 Ok(value) => Some(value),
@@ -95,63 +94,66 @@ impl<'s> Section<'s> {
         match T::from_toml(value.get_ref()) {
             Ok(parsed) => Some(parsed),
             Err(why) => {
-                let place = self.place(value.span().start);
-                self.push(place, key, why);
+                let location = self.location(value.span().start);
+                self.push(location, key, why);
                 None
             }
         }
     }
 
-    /// The value of `key`, or `default`.
+    /// Returns the value of `key`, or `default`.
     pub(super) fn get_or<T: Value>(&mut self, key: &'static str, default: T) -> T {
         self.get(key).unwrap_or(default)
     }
 
-    /// The value of `key`, whose absence is a fault; `example` shows one.
+    /// Returns the value of a required key. If it is absent, the fault shows `example`.
     pub(super) fn required<T: Value>(&mut self, key: &'static str, example: &str) -> Option<T> {
         let faults_before = self.context.faults.borrow().len();
         let value = self.get(key);
         if value.is_none() && self.context.faults.borrow().len() == faults_before {
-            self.fault(key, format!("is missing; for example: {key} = {example}"));
+            self.fault(key, format!("is required, for example: {key} = {example}"));
         }
         value
     }
 
-    /// The number of `key`, or `default`; outside of `range` is a fault.
+    /// Returns the number of `key`, or `default`. A number outside of `range` is a fault.
     pub(super) fn number_between(&mut self, key: &'static str, default: usize, range: RangeInclusive<usize>) -> usize {
         let Some(number) = self.get::<u64>(key) else { return default };
         match usize::try_from(number).ok().filter(|number| range.contains(number)) {
             Some(number) => number,
             None => {
-                self.fault(key, format!("{number} must be between {} and {}", range.start(), range.end()));
+                self.fault(
+                    key,
+                    format!("{number} is out of range; it must be between {} and {}", range.start(), range.end()),
+                );
                 default
             }
         }
     }
 
-    /// What `key`'s word stands for, or `default`.
+    /// Returns the choice that the value of `key` names, or `default`.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
         let Some(word) = self.get::<String>(key) else { return default };
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
             return *choice;
         }
         let known: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        self.fault(key, format!("'{word}' is none of {}", known.join(", ")));
+        self.fault(key, format!("'{word}' is not one of {}", known.join(", ")));
         default
     }
 
-    /// The table `key`, which may be absent.
+    /// Returns the table `key`, which may be absent.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'s> {
-        self.ask(key);
+        self.note_known(key);
         let (table, offset) = match self.entry(key) {
             Some((_, value)) => match value.get_ref() {
                 DeValue::Table(table) => (Some(table), value.span().start),
                 other => {
-                    let place = self.place(value.span().start);
+                    let location = self.location(value.span().start);
                     self.push(
-                        place,
+                        location,
                         key,
-                        format!("is a {}, but a table [{}] is wanted", other.type_str(), self.name(key)),
+                        format!("is a {}, but must be a table [{}]", other.type_str(), self.name(key)),
                     );
                     (None, 0)
                 }
@@ -163,18 +165,18 @@ impl<'s> Section<'s> {
             path: self.name(key),
             table,
             offset,
-            asked: Vec::new(),
+            known: Vec::new(),
             has_variables: self.has_variables,
         }
     }
 
-    /// The tables `[[key]]`, in the order of the file.
+    /// Returns the tables `[[key]]` in the order of the file.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'s>> {
-        self.ask(key);
+        self.note_known(key);
         let Some((_, value)) = self.entry(key) else { return Vec::new() };
         let DeValue::Array(array) = value.get_ref() else {
-            let place = self.place(value.span().start);
-            self.push(place, key, format!("must be written as [[{}]]", self.name(key)));
+            let location = self.location(value.span().start);
+            self.push(location, key, format!("must be written as [[{}]]", self.name(key)));
             return Vec::new();
         };
         let mut sections = Vec::new();
@@ -185,12 +187,12 @@ impl<'s> Section<'s> {
                     path: format!("{}[{}]", self.name(key), index + 1),
                     table: Some(table),
                     offset: item.span().start,
-                    asked: Vec::new(),
+                    known: Vec::new(),
                     has_variables: false,
                 });
             } else {
-                let place = self.place(item.span().start);
-                self.push(place, key, format!("must be written as [[{}]]", self.name(key)));
+                let location = self.location(item.span().start);
+                self.push(location, key, format!("must be written as [[{}]]", self.name(key)));
             }
         }
         sections
@@ -201,38 +203,38 @@ impl<'s> Section<'s> {
         self.entry(key).is_some()
     }
 
-    /// The text of an environment variable that the configuration names.
+    /// Returns the value of an environment variable that the configuration names.
     pub(super) fn secret_variable(&self, name: &str) -> Option<String> {
         let text = self.context.environment.get(name)?.clone();
         self.context.used_variables.borrow_mut().push(name.to_owned());
         Some(text)
     }
 
-    /// Notes a fault of `key` found by the caller.
+    /// Adds a fault of `key` found by the caller.
     pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
         let offset = self.entry(key).map_or(self.offset, |(_, value)| value.span().start);
-        self.push(self.place(offset), key, message.into());
+        self.push(self.location(offset), key, message.into());
     }
 
-    /// Notes every key that nobody asked for.
+    /// Adds a fault for every unknown key.
     pub(super) fn finish(self) {
         let Some(table) = self.table else { return };
         for (key, value) in table {
             let name: &str = key.get_ref();
-            if !self.asked.contains(&name) {
-                let message = match nearest(name, &self.asked) {
-                    Some(known) => format!("there is no such key; did you mean '{known}'?"),
-                    None => format!("there is no such key here; known are {}", self.asked.join(", ")),
+            if !self.known.contains(&name) {
+                let message = match nearest(name, &self.known) {
+                    Some(known) => format!("unknown key; did you mean '{known}'?"),
+                    None => format!("unknown key; the keys of this table are {}", self.known.join(", ")),
                 };
-                self.push(self.place(value.span().start), name, message);
+                self.push(self.location(value.span().start), name, message);
             }
         }
     }
 
-    fn ask(&mut self, key: &'static str) {
-        self.asked.push(key);
+    fn note_known(&mut self, key: &'static str) {
+        self.known.push(key);
         #[cfg(test)]
-        self.context.asked.borrow_mut().push(self.name(key));
+        self.context.known.borrow_mut().push(self.name(key));
     }
 
     fn entry(&self, key: &str) -> Option<(&'s str, &'s Spanned<DeValue<'s>>)> {
@@ -247,12 +249,12 @@ impl<'s> Section<'s> {
         }
     }
 
-    fn place(&self, offset: usize) -> String {
+    fn location(&self, offset: usize) -> String {
         format!("{}:{}", self.context.file, self.context.line_at(offset))
     }
 
-    fn push(&self, place: String, key: &str, message: String) {
-        self.context.faults.borrow_mut().push(Fault { place, key: self.name(key), message });
+    fn push(&self, location: String, key: &str, message: String) {
+        self.context.faults.borrow_mut().push(Fault { location, key: self.name(key), message });
     }
 
     fn variable_name(&self, key: &str) -> String {
@@ -275,7 +277,7 @@ impl<'s> Section<'s> {
     }
 }
 
-/// The known key that `name` most probably stands for.
+/// Returns the known key that is most similar to `name`.
 fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     const DISTANCE_MAX: usize = 3;
     known

@@ -1,4 +1,4 @@
-//! `[sink.*]`: where the samples go. Without any, the embedded store.
+//! `[sink.*]`: the sinks. Without any, the embedded SQLite store is used.
 
 use super::journal::Journal;
 #[cfg(any(feature = "questdb", feature = "kafka"))]
@@ -13,31 +13,31 @@ use std::path::PathBuf;
 /// The configured sinks.
 #[derive(Debug, Default)]
 pub struct Sinks {
-    /// The embedded store's file.
+    /// The file of the embedded SQLite store.
     #[cfg(feature = "sqlite")]
     pub sqlite: Option<PathBuf>,
-    /// QuestDB.
+    /// The settings of QuestDB.
     #[cfg(feature = "questdb")]
     pub questdb: Option<QuestDb>,
-    /// Kafka.
+    /// The settings of Kafka.
     #[cfg(feature = "kafka")]
     pub kafka: Option<crate::sink::kafka::Config>,
-    /// The sinks that may be left behind, and how far.
+    /// The sinks that may miss records, with their maximum lag.
     pub optional: Vec<OptionalCursor>,
 }
 
-/// QuestDB's settings, for delivery and for `migrate`.
+/// The settings of QuestDB, for delivery and for `migrate`.
 #[cfg(feature = "questdb")]
 #[derive(Debug)]
 pub struct QuestDb {
-    /// The sink's.
+    /// The settings for delivery.
     pub sink: crate::sink::questdb::Config,
-    /// The partition unit wanted of a new table.
+    /// The partition unit of a new table.
     pub partition: Option<crate::sink::questdb::PartitionUnit>,
 }
 
 impl Sinks {
-    /// Moves a store that lies below the old data directory to the new one.
+    /// Changes the path of a store inside the old data directory to the new one.
     pub(super) fn move_data(&mut self, from: &Path, to: &Path) {
         #[cfg(feature = "sqlite")]
         if let Some(path) = &mut self.sqlite
@@ -68,7 +68,7 @@ pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path, journal: &J
     {
         let _ = data_directory;
         if is_default {
-            section.fault("sqlite", "this build has no embedded store: configure another sink");
+            section.fault("sqlite", "this build has no SQLite store; configure another sink");
         }
         not_built(&section, "sqlite", &sqlite_section);
     }
@@ -80,19 +80,19 @@ pub(super) fn sinks(mut section: Section<'_>, data_directory: &Path, journal: &J
     sinks
 }
 
-/// Whether, and how far, the sink may be left behind.
+/// Returns the maximum lag of a sink with `required = false`.
 fn optional_sink(name: &str, section: &mut Section<'_>, journal: &Journal) -> Option<OptionalCursor> {
     let is_required = section.get_or("required", true);
     let max_lag: Option<Bytes> = section.get("max_lag");
     if is_required {
         if max_lag.is_some() {
-            section.fault("max_lag", "a required sink is never left behind: add required = false, or remove max_lag");
+            section.fault("max_lag", "applies only to a sink with required = false; add that, or remove max_lag");
         }
         return None;
     }
     let lag_bytes_max = max_lag.map_or(u64::MAX, |bytes| bytes.0);
     if lag_bytes_max < 2 * journal.segment_bytes {
-        section.fault("max_lag", "must be at least two segments (journal.segment), for what is being written");
+        section.fault("max_lag", "must be at least two times journal.segment");
     }
     Some(OptionalCursor { cursor: name.to_owned(), lag_bytes_max })
 }
@@ -100,7 +100,7 @@ fn optional_sink(name: &str, section: &mut Section<'_>, journal: &Journal) -> Op
 #[cfg(not(all(feature = "sqlite", feature = "questdb", feature = "kafka")))]
 fn not_built(parent: &Section<'_>, key: &str, section: &Section<'_>) {
     if section.is_present() {
-        parent.fault(key, format!("this build has no such sink: build it with the feature '{key}'"));
+        parent.fault(key, format!("this build does not contain this sink; build it with the feature '{key}'"));
     }
 }
 
@@ -130,7 +130,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
         TableName::parse(&name).map_err(|error| section.fault("meters_table", error.to_string())).ok()
     });
     if meters_table.is_some() && meters_table == table {
-        section.fault("meters_table", "must be another table than that of the samples");
+        section.fault("meters_table", "must not be the table of the samples");
     }
     let user: Option<String> = section.get("username");
     let password = secret(&mut section, PASSWORD);
@@ -140,7 +140,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
         (Some(user), Some(password), None) => Credentials::Basic { user, password },
         (None, None, Some(token)) => Credentials::Token(token),
         _ => {
-            section.fault("username", "give username and a password, or a token, or none of them");
+            section.fault("username", "give username and password_file, or token_file, or neither");
             Credentials::None
         }
     };
@@ -174,12 +174,12 @@ fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
     let brokers = section.required::<String>("brokers", "\"127.0.0.1:9092\"");
     let topic = section.get_or("topic", "meterline.readings".to_owned());
     let mut config = Config::new(brokers.clone().unwrap_or_default(), topic);
-    // Named but empty: none is wanted.
+    // An empty name disables the topic.
     config.meters_topic = section
         .get("meters_topic")
         .map_or(config.meters_topic, |topic: String| Some(topic).filter(|it| !it.is_empty()));
     if config.meters_topic.as_ref() == Some(&config.topic) {
-        section.fault("meters_topic", "must be another topic than that of the readings: it is compacted");
+        section.fault("meters_topic", "must not be the topic of the readings, because it is compacted");
     }
     let compressions = Compression::ALL.map(|compression| (compression.name(), compression));
     config.compression = section.choice("compression", &compressions, config.compression);
@@ -191,7 +191,7 @@ fn kafka(mut section: Section<'_>) -> Option<crate::sink::kafka::Config> {
     if config.queue_bytes_max < Config::QUEUE_BYTES_LEAST {
         section.fault(
             "queue_max",
-            format!("must be at least {} bytes, for the largest message and one more", Config::QUEUE_BYTES_LEAST),
+            format!("must be at least {} bytes: the largest message and one more", Config::QUEUE_BYTES_LEAST),
         );
     }
     let queue_messages_max = usize::try_from(config.queue_messages_max).unwrap_or(usize::MAX);
@@ -226,12 +226,12 @@ fn security(section: &mut Section<'_>) -> (Option<crate::sink::kafka::Tls>, Opti
     let sasl = match (with_sasl, username, password) {
         (true, Some(username), Some(password)) => Some(Sasl { mechanism, username, password }),
         (true, _, _) => {
-            section.fault("security", "SASL needs username and password_file");
+            section.fault("security", "SASL needs username and password_file; add them");
             None
         }
         (false, None, None) => None,
         (false, _, _) => {
-            section.fault("security", "must be sasl_plaintext or sasl_tls where a username is given");
+            section.fault("security", "must be sasl_plaintext or sasl_tls if username or a password is given");
             None
         }
     };

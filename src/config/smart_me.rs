@@ -1,12 +1,10 @@
-//! `[[smart_me]]`: what may be asked of smart-me's REST API, by account.
+//! `[[smart_me]]`: the accounts at smart-me's REST API.
 
 use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
-use super::value::Texts;
-use super::webhook::{NAME_WANTED, Sender, is_name};
-use crate::source::smart_me::{
-    Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, WantedRegistration,
-};
+use super::value::StringList;
+use super::webhook::{NAME_RULE, WebhookAccount, is_name};
+use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, WantedRegistration};
 use crate::wire::PayloadFormat;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -15,48 +13,48 @@ use uuid::Uuid;
 
 const REQUESTS_PER_MINUTE: usize = 30;
 const RECONCILE_EVERY: Duration = Duration::from_mins(15);
-/// Below it the budget would go into nothing else.
+/// A shorter interval would use up the request budget.
 const RECONCILE_EVERY_MIN: Duration = Duration::from_secs(1);
-/// The least rights that the service needs.
+/// The minimum scopes that the service needs.
 const SCOPES: [&str; 2] = ["device.read", "realtimeapi.readwrite"];
 
-/// Where the webhook brings the readings: often enough to see what is silent.
+/// The default if the webhook brings the readings: often enough to detect silent meters.
 const WATCH_EVERY: Duration = Duration::from_mins(5);
-/// Where nothing else does.
+/// The default if polling brings the readings.
 const STORE_EVERY: Duration = Duration::from_mins(1);
-/// Below it the budget would go into nothing else.
+/// A shorter interval would use up the request budget.
 const EVERY_MIN: Duration = Duration::from_secs(1);
-/// The vendor calls a device offline after it.
+/// The vendor shows a device as offline after this time.
 const STALE_AFTER: Duration = Duration::from_mins(15);
-/// Microwatt-hours; beyond it nobody counts.
+/// Microwatt-hours are the smallest unit in use.
 const FACTOR_MAX: usize = 1_000_000;
-/// In place of ids: everybody's values.
+/// Selects all devices instead of a list of ids.
 const ALL: &str = "all";
 
-pub(super) fn smart_me(sections: Vec<Section<'_>>, senders: &[Sender]) -> Vec<Account> {
+pub(super) fn smart_me(sections: Vec<Section<'_>>, webhook_accounts: &[WebhookAccount]) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
     for section in sections {
         let taken: Vec<String> = accounts.iter().map(|account| account.name.clone()).collect();
-        accounts.extend(account(section, senders, &taken));
+        accounts.extend(account(section, webhook_accounts, &taken));
     }
     accounts
 }
 
-fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Option<Account> {
+fn account(mut section: Section<'_>, webhook_accounts: &[WebhookAccount], taken: &[String]) -> Option<Account> {
     let name = section.required::<String>("account", "\"building-a\"");
-    let sender = name.as_ref().and_then(|name| senders.iter().find(|sender| sender.name == *name));
+    let webhook_account = name.as_ref().and_then(|name| webhook_accounts.iter().find(|it| it.name == *name));
     if name.as_ref().is_some_and(|name| taken.contains(name)) {
-        section.fault("account", "has a [[smart_me]] table already; one is enough");
+        section.fault("account", "already has a [[smart_me]] table; remove one of them");
     }
     let url = section.get_or("url", ApiUrl::STANDARD.to_owned());
     let api = ApiUrl::parse(&url).map_err(|why| section.fault("url", format!("'{url}' {why}"))).ok();
     let login = login(&mut section);
     let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
     let meter = meter(&mut section);
-    let wanted = wanted(&mut section, sender, meter);
-    let mut polling = polling(&mut section, sender.is_some(), meter);
+    let wanted = wanted(&mut section, webhook_account, meter);
+    let mut polling = polling(&mut section, webhook_account.is_some(), meter);
     let reach = reach(&mut section, polling.as_mut());
-    if let (Some(name), None) = (&name, sender) {
+    if let (Some(name), None) = (&name, webhook_account) {
         without_webhook(&section, name, polling.as_ref());
     }
     let reconcile_every = reconcile(&mut section);
@@ -70,7 +68,7 @@ fn account(mut section: Section<'_>, senders: &[Sender], taken: &[String]) -> Op
         wanted,
         reach,
         polling,
-        password: sender.map_or(Err(NotRotatable::NoWebhook), |sender| sender.password.clone()),
+        password: webhook_account.map_or(Err(NotRotatable::NoWebhook), |it| it.password.clone()),
         repair,
         reconcile_every,
     })
@@ -88,59 +86,59 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
         (None, None, Some(client)) => Some(client),
         (None, None, None) => {
             let why = if is_any_named {
-                "the secret beside it cannot be had"
+                "the secret of the login cannot be read"
             } else {
-                "is missing: name api_key_file, or client_id and client_secret_file"
+                "is required, or client_id and client_secret_file"
             };
             section.fault("api_key_file", why);
             None
         }
         _ => {
-            section.fault("api_key_file", "one way to log in, please: a key, a client, or a username");
+            section.fault("api_key_file", "only one login is allowed: an API key, a client, or a username");
             None
         }
     }
 }
 
-/// An application of OAuth 2.0: with a key file for the tokens a person logs in with
-/// it, without one it is its own account's.
+/// Reads an OAuth 2.0 client. With a token key file, a user logs in with it; without one, the
+/// client logs in itself.
 fn client(section: &mut Section<'_>) -> Option<Login> {
     let id: Option<String> = section.get("client_id");
     let secret = secret(section, CLIENT_SECRET);
     let key_file: Option<PathBuf> = section.get("token_key_file");
-    let Texts(scopes) = section.get_or("scopes", Texts(SCOPES.map(str::to_owned).to_vec()));
+    let StringList(scopes) = section.get_or("scopes", StringList(SCOPES.map(str::to_owned).to_vec()));
     let is_secret_named = ["client_secret_file", "client_secret_env"].iter().any(|key| section.has(key));
     match (id, secret, key_file) {
-        // What is wrong with the secret is said already.
+        // The fault of the secret is already reported.
         (_, None, _) if is_secret_named => None,
         (Some(id), secret, Some(key_file)) => Some(Login::User { id, secret, scopes, key_file }),
         (Some(id), Some(secret), None) => Some(Login::Client { id, secret, scopes }),
         (Some(_), None, None) => {
-            let why = "has neither client_secret_file nor, for a person's login, token_key_file beside it";
+            let why = "needs client_secret_file, or token_key_file for the login of a user";
             section.fault("client_id", why);
             None
         }
         (None, _, Some(_)) => {
-            section.fault("token_key_file", "has no client_id beside it");
+            section.fault("token_key_file", "needs client_id");
             None
         }
         (None, _, None) => None,
     }
 }
 
-/// Readings come by the REST API alone: what needs the webhook is at fault, a name that
-/// was meant to be a webhook account's too.
+/// Checks an account without a webhook: it must poll readings and have no public_url. The
+/// name may also be a misspelled webhook account.
 fn without_webhook(section: &Section<'_>, name: &str, polling: Option<&Polling>) {
     if !is_name(name) {
-        section.fault("account", NAME_WANTED);
+        section.fault("account", NAME_RULE);
     }
     let is_stored = polling.is_some_and(|polling| polling.mode == PollMode::Store);
     if !is_stored || section.has("public_url") {
         section.fault(
             "account",
             format!(
-                "there is no [[webhook.account]] called '{name}'; without one, readings come by poll = \"store\", and \
-                 there is no public_url"
+                "there is no [[webhook.account]] called '{name}'; correct the name, or for an account without a webhook \
+                 set poll = \"store\" and remove public_url"
             ),
         );
     }
@@ -149,23 +147,24 @@ fn without_webhook(section: &Section<'_>, name: &str, polling: Option<&Polling>)
 fn meter(section: &mut Section<'_>) -> Option<Uuid> {
     let text: String = section.get("meter")?;
     let read = text.parse::<Uuid>();
-    read.map_err(|_| section.fault("meter", format!("'{text}' is no id of a device at smart-me"))).ok()
+    read.map_err(|_| section.fault("meter", format!("'{text}' is not the id of a device at smart-me (a UUID)"))).ok()
 }
 
-fn wanted(section: &mut Section<'_>, sender: Option<&Sender>, meter: Option<Uuid>) -> Option<WantedRegistration> {
+fn wanted(section: &mut Section<'_>, webhook_account: Option<&WebhookAccount>, meter: Option<Uuid>) -> Option<WantedRegistration> {
     let public: Option<String> = section.get("public_url");
     let public = public?;
     if let Err(why) = ApiUrl::parse(&public) {
-        section.fault("public_url", format!("'{public}' {why}: the address under which smart-me reaches the webhook"));
+        section
+            .fault("public_url", format!("'{public}' {why}; give the address at which smart-me reaches the webhook"));
     }
-    let sender = sender?;
-    if sender.format != PayloadFormat::SmartMe {
-        section.fault("public_url", "smart-me's bodies cannot be read here: the webhook account has another format");
+    let webhook_account = webhook_account?;
+    if webhook_account.format != PayloadFormat::SmartMe {
+        section.fault("public_url", "needs a webhook account with format = \"smart-me\"");
     }
     Some(WantedRegistration {
-        url: format!("{}{}", public.trim_end_matches('/'), sender.path),
+        url: format!("{}{}", public.trim_end_matches('/'), webhook_account.path),
         meter,
-        credentials: sender.credentials.clone(),
+        credentials: webhook_account.credentials.clone(),
     })
 }
 
@@ -173,27 +172,27 @@ fn reconcile(section: &mut Section<'_>) -> Option<Duration> {
     let is_wanted = section.get_or("reconcile", false);
     let every = section.get_or("reconcile_every", RECONCILE_EVERY);
     if every < RECONCILE_EVERY_MIN {
-        section.fault("reconcile_every", "must be at least a second");
+        section.fault("reconcile_every", "must be at least 1s");
     }
     if is_wanted && !section.has("public_url") {
-        section.fault("reconcile", "needs public_url: the address under which smart-me reaches the webhook");
+        section.fault("reconcile", "needs public_url: the address at which smart-me reaches the webhook");
     }
     is_wanted.then_some(every)
 }
 
-/// How an account is asked; it watches where a webhook brings its readings, and stores
-/// where none does.
+/// Reads the polling of an account. By default it only watches the devices if a webhook brings
+/// the readings, and otherwise stores their readings.
 fn polling(section: &mut Section<'_>, has_webhook: bool, only: Option<Uuid>) -> Option<Polling> {
     let default = if has_webhook { PollMode::Watch } else { PollMode::Store };
     let modes = [("off", None), ("watch", Some(PollMode::Watch)), ("store", Some(PollMode::Store))];
     let mode = section.choice("poll", &modes, Some(default));
     let every = section.get_or("poll_every", if mode == Some(PollMode::Store) { STORE_EVERY } else { WATCH_EVERY });
     if every < EVERY_MIN {
-        section.fault("poll_every", "must be at least a second");
+        section.fault("poll_every", "must be at least 1s");
     }
     let values = values(section);
     if values != ValuesOf::None && mode != Some(PollMode::Store) {
-        section.fault("poll_values", "needs poll = \"store\": otherwise nobody would look at them");
+        section.fault("poll_values", "needs poll = \"store\"");
     }
     let stale_after = section.get_or("stale_after", STALE_AFTER);
     let gateways = section.get_or("mbus_gateways", true);
@@ -204,7 +203,7 @@ fn polling(section: &mut Section<'_>, has_webhook: bool, only: Option<Uuid>) -> 
 }
 
 fn values(section: &mut Section<'_>) -> ValuesOf {
-    let Texts(ids) = section.get_or("poll_values", Texts(Vec::new()));
+    let StringList(ids) = section.get_or("poll_values", StringList(Vec::new()));
     if ids.is_empty() {
         return ValuesOf::None;
     }
@@ -213,19 +212,20 @@ fn values(section: &mut Section<'_>) -> ValuesOf {
     }
     let read = |id: &String| {
         let read = id.parse::<Uuid>();
-        read.map_err(|_| section.fault("poll_values", format!("'{id}' is no id of a device at smart-me"))).ok()
+        read.map_err(|_| section.fault("poll_values", format!("'{id}' is not the id of a device at smart-me (a UUID)")))
+            .ok()
     };
     ValuesOf::Some(ids.iter().filter_map(read).map(Into::into).collect())
 }
 
-/// Whose devices the account sees. A partner's calls are few.
+/// Reads the devices that the account sees. The API offers few calls for partners.
 fn reach(section: &mut Section<'_>, polling: Option<&mut Polling>) -> Reach {
     if !section.get_or("partner", false) {
         return Reach::Own;
     }
     if let Some(polling) = polling {
         if polling.values != ValuesOf::None {
-            section.fault("poll_values", "is not for a partner's account: smart-me lists no such call");
+            section.fault("poll_values", "is not possible for a partner's account: smart-me's API has no such call");
         }
         polling.gateways = false;
     }

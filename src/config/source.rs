@@ -1,4 +1,4 @@
-//! The sources beside the webhook's accounts, in the order of the file.
+//! The sources other than webhook accounts.
 
 use crate::base::{Finding, Stop};
 use crate::clock::Clock;
@@ -11,12 +11,12 @@ use std::path::Path;
 pub enum Source {
     /// `[[smart_me]]`: an account at smart-me's REST API.
     SmartMe(smart_me::Account),
-    /// `[[json]]`: a device with JSON documents.
+    /// `[[json]]`: a device that returns or sends JSON documents.
     Json(json::Device),
 }
 
 impl Source {
-    /// Its name: the readings it brings carry it.
+    /// Returns the name of the source.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -25,7 +25,7 @@ impl Source {
         }
     }
 
-    /// Its table in the configuration.
+    /// Returns the name of its table in the configuration.
     #[must_use]
     pub fn table(&self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Source {
         }
     }
 
-    /// Whether it brings readings by itself.
+    /// Whether the source brings readings.
     #[must_use]
     pub fn brings_readings(&self) -> bool {
         match self {
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// What an operator should know of it, as far as that can be told without a request.
+    /// Returns findings for the operator, as far as no request is needed.
     #[must_use]
     pub fn findings(&self, data_directory: &Path) -> Vec<Finding> {
         match self {

@@ -1,4 +1,4 @@
-//! The configuration at its door: text and environment in, parts or faults out.
+//! The configuration: from text and environment to settings or faults.
 
 use super::*;
 use crate::source::smart_me::{Account, Login, NotRotatable, PollMode, Reach};
@@ -30,19 +30,19 @@ fn nothing_configured_is_loopback_open_account_and_embedded_store() {
 }
 
 #[test]
-fn all_faults_are_reported_at_once_with_line_key_and_what_would_be_right() {
+fn all_faults_are_reported_at_once_with_line_key_and_correction() {
     let found = faults(
         "[webhook]\nlisten = \"8080\"\nidle_timout = \"5m\"\n[journal]\ncap = \"lots\"\n[log]\nlevel = \"loud\"\n",
     );
     assert_eq!(found.len(), 4, "{found:#?}");
-    assert!(found.iter().any(|fault| fault.starts_with("m.toml:2: webhook.listen: '8080' is no address with a port")));
     assert!(
-        found
-            .iter()
-            .any(|fault| fault == "m.toml:3: webhook.idle_timout: there is no such key; did you mean 'idle_timeout'?")
+        found.iter().any(|fault| fault.starts_with("m.toml:2: webhook.listen: '8080' is not an address with a port"))
     );
-    assert!(found.iter().any(|fault| fault.starts_with("m.toml:5: journal.cap: 'lots' is no size, like \"4MiB\"")));
-    assert!(found.iter().any(|fault| fault.starts_with("m.toml:7: log.level: 'loud' is none of error, warn")));
+    assert!(
+        found.iter().any(|fault| fault == "m.toml:3: webhook.idle_timout: unknown key; did you mean 'idle_timeout'?")
+    );
+    assert!(found.iter().any(|fault| fault.starts_with("m.toml:5: journal.cap: 'lots' is not a size, like \"4MiB\"")));
+    assert!(found.iter().any(|fault| fault.starts_with("m.toml:7: log.level: 'loud' is not one of error, warn")));
 }
 
 #[test]
@@ -53,13 +53,13 @@ fn a_listener_beyond_loopback_needs_a_proxy_and_credentials() {
 }
 
 #[test]
-fn an_accounts_bodies_are_smart_mes_unless_said_otherwise() {
+fn an_accounts_bodies_are_smart_mes_by_default() {
     let account = |line: &str| format!("[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n{line}\n");
     let format = |line: &str| config(&account(line)).webhook.accounts[0].format;
     assert_eq!(format(""), PayloadFormat::SmartMe);
     assert_eq!(format("format = \"smart-me\""), PayloadFormat::SmartMe);
     assert_eq!(format("format = \"meterline\""), PayloadFormat::ReadingBatch);
-    assert!(faults(&account("format = \"json\""))[0].contains("'json' is none of smart-me, meterline"));
+    assert!(faults(&account("format = \"json\""))[0].contains("'json' is not one of smart-me, meterline"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn networks_of_proxies_are_ranges_or_addresses() {
         assert_eq!(config(&of(right)).webhook.behind_proxy.len(), 1, "{right}");
     }
     for wrong in ["-", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "example.org"] {
-        assert!(faults(&of(wrong))[0].contains("is no network, like"), "{wrong}");
+        assert!(faults(&of(wrong))[0].contains("is not a network, like"), "{wrong}");
     }
 }
 
@@ -124,7 +124,7 @@ fn sizes_and_spans_are_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_kept_for_replay_may_be_kept_for_ever() {
+fn records_may_be_retained_forever() {
     let journal = config("[journal]\nretain = \"forever\"\nretain_age = \"forever\"\n").journal;
     assert_eq!((journal.retain_bytes, journal.retain_age), (u64::MAX, Duration::MAX));
     let found = faults("[journal]\nretain_age = \"always\"\n");
@@ -133,15 +133,15 @@ fn what_is_kept_for_replay_may_be_kept_for_ever() {
 
 #[test]
 #[cfg(feature = "sqlite")]
-fn a_sink_is_required_unless_said_otherwise_and_only_then_may_lag() {
+fn a_sink_is_required_by_default_and_only_an_optional_one_has_a_maximum_lag() {
     assert_eq!(config("[sink.sqlite]\n").sinks.optional, []);
     let optional = |lag_bytes_max| crate::journal::OptionalCursor { cursor: "sqlite".to_owned(), lag_bytes_max };
     assert_eq!(config("[sink.sqlite]\nrequired = false\n").sinks.optional, [optional(u64::MAX)]);
     let bounded = config("[sink.sqlite]\nrequired = false\nmax_lag = \"1GiB\"\n");
     assert_eq!(bounded.sinks.optional, [optional(1 << 30)]);
     for (lines, says) in [
-        ("max_lag = \"1GiB\"", "a required sink is never left behind"),
-        ("required = false\nmax_lag = \"100MiB\"", "at least two segments"),
+        ("max_lag = \"1GiB\"", "applies only to a sink with required = false"),
+        ("required = false\nmax_lag = \"100MiB\"", "at least two times journal.segment"),
     ] {
         let found = faults(&format!("[sink.sqlite]\n{lines}\n"));
         assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
@@ -164,7 +164,7 @@ fn with_smart_me(directory: &Path, lines: &str) -> String {
 }
 
 #[test]
-fn smart_me_is_not_told_to_post_to_an_account_of_another_format() {
+fn an_account_of_another_format_is_not_registered_at_smart_me() {
     let directory = tempfile::tempdir().unwrap();
     let text = with_smart_me(directory.path(), "public_url = \"https://m.example\"");
     let found = faults(&text.replace("path = ", "format = \"meterline\"\npath = "));
@@ -193,18 +193,18 @@ fn an_account_at_smart_me_that_cannot_work_is_a_fault() {
     for (lines, says) in [
         ("reconcile = true", "needs public_url"),
         ("public_url = \"m.example\"", "is not a valid URL"),
-        ("username = \"x\"\npassword_env = \"NONE\"", "has no variable"),
-        ("meter = \"x\"", "no id of a device"),
-        ("client_id = \"x\"\nclient_secret = \"x\"", "secrets do not belong"),
+        ("username = \"x\"\npassword_env = \"NONE\"", "is not set"),
+        ("meter = \"x\"", "not the id of a device"),
+        ("client_id = \"x\"\nclient_secret = \"x\"", "secrets are not allowed"),
         ("requests_per_minute = 0", "between 1"),
         ("[[smart_me]]\naccount = \"b\"\npoll = \"watch\"", "no [[webhook.account]] called 'b'"),
         ("[[smart_me]]\naccount = \"b\"\npublic_url = \"https://m.example\"", "no [[webhook.account]] called 'b'"),
         ("[[smart_me]]\naccount = \"\"", "1 to 64 characters"),
-        ("poll = \"sometimes\"", "none of off, watch, store"),
-        ("poll_every = \"10ms\"", "at least a second"),
+        ("poll = \"sometimes\"", "not one of off, watch, store"),
+        ("poll_every = \"10ms\"", "at least 1s"),
         ("poll_values = [\"all\"]", "needs poll"),
-        ("poll = \"store\"\npoll_values = [\"x\"]", "no id of a device"),
-        ("poll = \"store\"\npartner = true\npoll_values = [\"all\"]", "not for a partner's account"),
+        ("poll = \"store\"\npoll_values = [\"x\"]", "not the id of a device"),
+        ("poll = \"store\"\npartner = true\npoll_values = [\"all\"]", "not possible for a partner's account"),
         ("unit_factor_expected = 0", "between 1"),
         ("[[smart_me]]\naccount = \"a\"", "already"),
     ] {
@@ -243,18 +243,18 @@ fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
     assert_eq!(of(alone), alone);
 
     let found = faults(&format!("{text}[[metering_point]]\nname = \"house-2\"\nmeters = [\"{new}\", \"x\"]\n"));
-    assert!(found.iter().any(|fault| fault.contains("is at 'house-1' already")), "{found:?}");
-    assert!(found.iter().any(|fault| fault.contains("'x' is no id of a meter")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.contains("is already at 'house-1'")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.contains("'x' is not the id of a meter")), "{found:?}");
     let found = faults(&format!("{text}{text}"));
-    assert!(found.iter().any(|fault| fault.contains("has a [[metering_point]] table already")), "{found:?}");
+    assert!(found.iter().any(|fault| fault.contains("already has a [[metering_point]] table")), "{found:?}");
     assert!(faults("[[metering_point]]\nname = \"\"\nmeters = []")[0].contains("characters"));
     let untold = with_smart_me(directory.path(), &format!("poll = \"off\"\n{text}"));
-    assert!(faults(&untold)[0].contains("it tells of the meters"), "{:?}", faults(&untold));
+    assert!(faults(&untold)[0].contains("the names of the meters come from there"), "{:?}", faults(&untold));
 }
 
 #[cfg(all(feature = "questdb", feature = "kafka"))]
 #[test]
-fn what_is_known_of_the_meters_goes_beside_the_samples_unless_said_otherwise() {
+fn descriptions_of_meters_have_a_table_and_a_topic_of_their_own() {
     let tables = |questdb: &str, kafka: &str| {
         format!("[sink.questdb]\nurl = \"http://q:9000\"\n{questdb}\n[sink.kafka]\nbrokers = \"k:9092\"\n{kafka}\n")
     };
@@ -264,11 +264,11 @@ fn what_is_known_of_the_meters_goes_beside_the_samples_unless_said_otherwise() {
     assert_eq!(sinks.questdb.unwrap().sink.meters_table.unwrap().as_str(), "named");
     assert_eq!(sinks.kafka.unwrap().meters_topic, None);
     let found = faults(&tables("table = \"a\"\nmeters_table = \"a\"", "topic = \"b\"\nmeters_topic = \"b\""));
-    assert_eq!(found.iter().filter(|fault| fault.contains("must be another")).count(), 2, "{found:?}");
+    assert_eq!(found.iter().filter(|fault| fault.contains("must not be the t")).count(), 2, "{found:?}");
 }
 
 #[test]
-fn a_client_with_a_key_file_for_tokens_is_one_that_a_person_logs_in_with() {
+fn a_client_with_a_token_key_file_is_for_the_login_of_a_user() {
     let directory = tempfile::tempdir().unwrap();
     let text = with_smart_me(directory.path(), "");
     let with = |lines: &str| {
@@ -284,9 +284,9 @@ fn a_client_with_a_key_file_for_tokens_is_one_that_a_person_logs_in_with() {
     let client = config(&with("client_id = \"x\"\nSECRET"));
     assert!(matches!(client.smart_me().next().unwrap().login, Login::Client { .. }));
     for (lines, says) in [
-        ("client_id = \"x\"", "neither client_secret_file nor"),
-        ("token_key_file = \"k\"", "no client_id beside it"),
-        ("client_id = \"x\"\ntoken_key_file = \"k\"\nclient_secret_file = \"/not/there\"", "cannot be read"),
+        ("client_id = \"x\"", "needs client_secret_file, or"),
+        ("token_key_file = \"k\"", "needs client_id"),
+        ("client_id = \"x\"\ntoken_key_file = \"k\"\nclient_secret_file = \"/not/there\"", "cannot read"),
     ] {
         let found = faults(&with(lines));
         assert!(found.iter().any(|fault| fault.contains(says)), "{lines}: {found:?}");
@@ -294,7 +294,7 @@ fn a_client_with_a_key_file_for_tokens_is_one_that_a_person_logs_in_with() {
 }
 
 #[test]
-fn while_a_password_is_rotated_the_one_before_is_valid_too_and_a_third_pair_is_a_fault() {
+fn during_a_rotation_the_previous_password_is_valid_too_and_a_third_pair_is_a_fault() {
     let directory = tempfile::tempdir().unwrap();
     let text = with_smart_me(directory.path(), "");
     assert_eq!(config(&text).webhook.accounts[0].credentials.len(), 1);
@@ -304,20 +304,20 @@ fn while_a_password_is_rotated_the_one_before_is_valid_too_and_a_third_pair_is_a
         text.replace("username = \"u\"", "username = \"u\"\nsecond_username = \"v\"\nsecond_password_env = \"V\"");
     let environment = BTreeMap::from([("V".to_owned(), "hunter3".to_owned())]);
     let found = parse("m.toml", &second, &environment).unwrap_err().to_string();
-    assert!(found.contains("finish that first") && !found.contains("hunter"), "{found}");
+    assert!(found.contains("finish it first") && !found.contains("hunter"), "{found}");
     std::fs::remove_file(directory.path().join("password.before")).unwrap();
     let config = parse("m.toml", &second, &environment).unwrap();
     assert_eq!(config.smart_me().next().unwrap().password, Err(NotRotatable::SecondPair));
 }
 
 #[test]
-fn text_that_is_no_toml_is_one_fault_with_its_line() {
+fn invalid_toml_is_one_fault_with_its_line() {
     let found = faults("[webhook]\nlisten = \n");
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("m.toml:2: syntax: this is no valid TOML"), "{found:?}");
+    assert!(found[0].starts_with("m.toml:2: syntax: invalid TOML"), "{found:?}");
 }
 
-/// The example with every commented key switched on, its secrets in a directory.
+/// The example with all commented keys enabled and its secrets in a directory.
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn whole_example(secrets: &Path) -> String {
     let mut text = String::new();
@@ -328,17 +328,17 @@ fn whole_example(secrets: &Path) -> String {
         });
         let line = key.unwrap_or(line);
         if line.starts_with("token_file") {
-            continue; // a token stands instead of a user name and password
+            continue; // a token excludes a user name and password
         }
         if line.starts_with("client_") || line.starts_with("token_key_file") {
-            continue; // a key stands instead of a client
+            continue; // an API key excludes a client
         }
         if line.starts_with("required = ") {
-            text.push_str("required = false\n"); // what the lag below it needs
+            text.push_str("required = false\n"); // max_lag needs it
             continue;
         }
         if line.starts_with("security = ") {
-            text.push_str("security = \"sasl_tls\"\n"); // what the user name below it needs
+            text.push_str("security = \"sasl_tls\"\n"); // the user name needs it
             continue;
         }
         text.push_str(&line.replace("/etc/meterline", &secrets.display().to_string()));
@@ -349,7 +349,7 @@ fn whole_example(secrets: &Path) -> String {
 
 #[test]
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
-fn the_example_is_right_and_complete() {
+fn the_example_is_valid_and_complete() {
     let directory = tempfile::tempdir().unwrap();
     let passwords =
         ["building-a.password", "building-a.next-password", "cellar.password", "questdb.password", "kafka.password"];
@@ -360,10 +360,10 @@ fn the_example_is_right_and_complete() {
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();
     read(Section::root(&context, table.get_ref()));
-    let asked = context.asked.borrow().clone();
+    let known = context.known.borrow().clone();
     let faults = context.into_faults();
     assert!(faults.0.is_empty(), "{faults}");
-    let missing: Vec<_> = asked
+    let missing: Vec<_> = known
         .iter()
         .filter(|path| {
             let key = path.rsplit('.').next().unwrap_or(path);

@@ -1,5 +1,5 @@
-//! The kinds of values a configuration has, each read from TOML or from the
-//! text of an environment variable. Errors say what would be right.
+//! The types of values in a configuration. Each is parsed from TOML or from the text of an
+//! environment variable. Errors show a valid value.
 
 use jiff::{Span, SpanRelativeTo};
 use std::net::SocketAddr;
@@ -9,14 +9,14 @@ use toml::de::DeValue;
 
 /// A value of the configuration.
 pub(super) trait Value: Sized {
-    /// From text, as environment variables give it.
+    /// Parses the text of a string or an environment variable.
     fn from_text(text: &str) -> Result<Self, String>;
 
-    /// From a TOML value; strings by default.
+    /// Parses a TOML value; by default a string.
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         match value {
             DeValue::String(text) => Self::from_text(text),
-            other => Err(format!("is a {}, but a string in quotes is wanted", other.type_str())),
+            other => Err(format!("is a {}, but must be a string in quotes", other.type_str())),
         }
     }
 }
@@ -29,13 +29,14 @@ impl Value for String {
 
 impl Value for PathBuf {
     fn from_text(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("is empty, but a path is wanted".to_owned()) } else { Ok(Self::from(text)) }
+        if text.is_empty() { Err("must be a path, but is empty".to_owned()) } else { Ok(Self::from(text)) }
     }
 }
 
 impl Value for SocketAddr {
     fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("'{text}' is no address with a port, like \"127.0.0.1:8080\" or \"[::]:443\""))
+        text.parse()
+            .map_err(|_| format!("'{text}' is not an address with a port, like \"127.0.0.1:8080\" or \"[::]:443\""))
     }
 }
 
@@ -45,7 +46,7 @@ impl Value for bool {
     }
 
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
-        value.as_bool().ok_or_else(|| format!("is a {}, but true or false is wanted", value.type_str()))
+        value.as_bool().ok_or_else(|| format!("is a {}, but must be true or false", value.type_str()))
     }
 }
 
@@ -59,21 +60,21 @@ impl Value for f64 {
         match value {
             DeValue::Integer(integer) => Self::from_text(integer.as_str()),
             DeValue::Float(float) => Self::from_text(float.as_str()),
-            other => Err(format!("is a {}, but a number is wanted", other.type_str())),
+            other => Err(format!("is a {}, but must be a number", other.type_str())),
         }
     }
 }
 
 impl Value for u64 {
     fn from_text(text: &str) -> Result<Self, String> {
-        text.replace('_', "").parse().map_err(|_| format!("'{text}' is no whole number of at least 0"))
+        text.replace('_', "").parse().map_err(|_| format!("'{text}' is not a whole number of at least 0"))
     }
 
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         match value {
             DeValue::Integer(integer) => Self::from_str_radix(integer.as_str(), integer.radix())
-                .map_err(|_| format!("{} is no whole number of at least 0", integer.as_str())),
-            other => Err(format!("is a {}, but a whole number is wanted", other.type_str())),
+                .map_err(|_| format!("{} is not a whole number of at least 0", integer.as_str())),
+            other => Err(format!("is a {}, but must be a whole number", other.type_str())),
         }
     }
 }
@@ -84,7 +85,7 @@ pub(super) struct Bytes(pub(super) u64);
 
 impl Value for Bytes {
     fn from_text(text: &str) -> Result<Self, String> {
-        let wanted = || format!("'{text}' is no size, like \"4MiB\", \"8GiB\" or \"500kB\"");
+        let wanted = || format!("'{text}' is not a size, like \"4MiB\", \"8GiB\" or \"500kB\"");
         let trimmed = text.trim();
         let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(trimmed.len());
         let (number, unit) = trimmed.split_at(digits);
@@ -113,26 +114,26 @@ impl Value for Bytes {
 }
 
 impl Value for Duration {
-    /// As jiff writes spans; a day has 24 hours.
+    /// Parses the friendly format of jiff; a day has 24 hours.
     fn from_text(text: &str) -> Result<Self, String> {
         let span: Result<Span, _> = text.trim().parse();
         let length = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
         length
             .and_then(Self::try_from)
-            .map_err(|_| format!("'{text}' is no time span, like \"250ms\", \"30s\", \"5m\", \"24h\" or \"400d\""))
+            .map_err(|_| format!("'{text}' is not a time span, like \"250ms\", \"30s\", \"5m\", \"24h\" or \"400d\""))
     }
 }
 
-/// A bound on what is kept, or the word `forever`.
+/// A limit on kept data, or the word `forever`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept<T> {
-    /// Not more or longer than that.
+pub(super) enum KeepLimit<T> {
+    /// At most this size or time.
     UpTo(T),
-    /// As long as there is room.
+    /// No limit.
     Forever,
 }
 
-impl<T: Value> Value for Kept<T> {
+impl<T: Value> Value for KeepLimit<T> {
     fn from_text(text: &str) -> Result<Self, String> {
         if text.trim() == "forever" {
             return Ok(Self::Forever);
@@ -148,11 +149,11 @@ impl<T: Value> Value for Kept<T> {
     }
 }
 
-/// A list of strings; in an environment variable separated by commas.
+/// A list of strings, separated by commas in an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Texts(pub(super) Vec<String>);
+pub(super) struct StringList(pub(super) Vec<String>);
 
-impl Value for Texts {
+impl Value for StringList {
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(Self(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()))
     }

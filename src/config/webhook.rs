@@ -2,7 +2,7 @@
 
 use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret_and_file};
 use super::section::Section;
-use super::value::{Bytes, Texts};
+use super::value::{Bytes, StringList};
 use crate::ingest::{OnUndecodable, SourceOptions};
 use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
@@ -15,71 +15,80 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Without any account: one that is open to this machine alone.
+/// The default account: without credentials, on loopback only.
 const OPEN_ACCOUNT: &str = "smart-me";
 const OPEN_PATH: &str = "/smart-me";
 
 const CONNECTIONS_LIMIT: usize = 1_000_000;
 
-/// What smart-me is to be told of an account, where that is for us to do.
-pub(super) struct Sender {
+/// The settings of a webhook account that its registration at smart-me needs.
+pub(super) struct WebhookAccount {
     pub(super) name: String,
     pub(super) path: String,
-    /// What its bodies are.
+    /// The format of its bodies.
     pub(super) format: PayloadFormat,
-    /// The first pair.
+    /// The user name and password of the first pair.
     pub(super) credentials: Option<(String, Secret)>,
-    /// Where its password lies, where that can be rotated.
+    /// The file of its password, or the reason why it cannot be rotated.
     pub(super) password: Result<PasswordFile, NotRotatable>,
 }
 
-/// A pair, and the file of its password.
+/// A user name, its password and the file of the password.
 struct Pair {
     user: String,
     password: Secret,
     file: Option<PathBuf>,
 }
 
-pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<Sender>) {
+pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<WebhookAccount>) {
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    let Texts(networks) = section.get_or("behind_proxy", Texts(Vec::new()));
+    let StringList(networks) = section.get_or("behind_proxy", StringList(Vec::new()));
     let behind_proxy = networks.iter().filter_map(|text| network(&section, text)).collect();
     let tls = tls(section.section("tls"));
     if tls.is_none() && networks.is_empty() && !listen.ip().is_loopback() {
         section.fault(
             "listen",
             format!(
-                "{listen} is no loopback address, and without [webhook.tls] this listener speaks plain HTTP: name a \
-                 certificate and its key there, or put a TLS proxy in front and name its networks as behind_proxy, \
-                 or listen on 127.0.0.1"
+                "{listen} is not a loopback address, and without [webhook.tls] this listener uses plain HTTP: add \
+                 [webhook.tls] with a certificate and a key, or use a TLS proxy and list its networks in \
+                 behind_proxy, or listen on 127.0.0.1"
             ),
         );
     }
     let bounds = bounds(&mut section);
     let read = section.sections("account").into_iter().filter_map(account);
-    let (mut accounts, mut senders): (Vec<Account>, Vec<Sender>) = read.unzip();
+    let (mut accounts, mut webhook_accounts): (Vec<Account>, Vec<WebhookAccount>) = read.unzip();
     if accounts.is_empty() && !section.has("account") {
         accounts.push(open_account());
         let (name, path) = (OPEN_ACCOUNT.to_owned(), OPEN_PATH.to_owned());
         let format = PayloadFormat::SmartMe;
-        senders.push(Sender { name, path, format, credentials: None, password: Err(NotRotatable::Open) });
+        webhook_accounts.push(WebhookAccount {
+            name,
+            path,
+            format,
+            credentials: None,
+            password: Err(NotRotatable::Open),
+        });
     }
     let config = Config { listen, tls, behind_proxy, accounts, bounds, heads: None };
     if config.bounds.body_bytes_max > RECORD_BYTES_MAX {
-        section.fault("body_max", format!("must be at most {RECORD_BYTES_MAX} bytes, the journal's largest record"));
+        section.fault(
+            "body_max",
+            format!("must be at most {RECORD_BYTES_MAX} bytes, the maximum size of a record in the journal"),
+        );
     }
     for fault in config.faults() {
         section.fault("", fault.to_string());
     }
     section.finish();
-    (config, senders)
+    (config, webhook_accounts)
 }
 
-/// A range of addresses or one address.
+/// Parses a network or a single address.
 fn network(section: &Section<'_>, text: &str) -> Option<IpNet> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let wanted =
-        |_| section.fault("behind_proxy", format!("'{text}' is no network, like \"10.0.0.0/8\" or \"fd00::/8\""));
+        |_| section.fault("behind_proxy", format!("'{text}' is not a network, like \"10.0.0.0/8\" or \"fd00::/8\""));
     network.map_err(wanted).ok()
 }
 
@@ -96,7 +105,7 @@ fn tls(mut section: Section<'_>) -> Option<TlsFiles> {
 fn bounds(section: &mut Section<'_>) -> Bounds {
     let default = Bounds::default();
     let connections_max = section.number_between("connections_max", default.connections_max, 1..=CONNECTIONS_LIMIT);
-    // A quarter is left to the others.
+    // A quarter remains for other accounts.
     let share = connections_max - connections_max / 4;
     Bounds {
         connections_max,
@@ -126,17 +135,17 @@ fn open_account() -> Account {
     }
 }
 
-/// What a source may be called.
-pub(super) const NAME_WANTED: &str = "must have 1 to 64 characters and no control characters";
+/// The rule for names of sources.
+pub(super) const NAME_RULE: &str = "must have 1 to 64 characters and no control characters";
 
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && !name.chars().any(char::is_control)
 }
 
-fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
+fn account(mut section: Section<'_>) -> Option<(Account, WebhookAccount)> {
     let name = section.required::<String>("name", "\"building-a\"");
     if name.as_deref().is_some_and(|name| !is_name(name)) {
-        section.fault("name", NAME_WANTED);
+        section.fault("name", NAME_RULE);
     }
     let path = section.required::<String>("path", "\"/smart-me/4f1c9a6e5f7d\"");
     let first = pair(&mut section, "username", PASSWORD);
@@ -153,19 +162,24 @@ fn account(mut section: Section<'_>) -> Option<(Account, Sender)> {
     let formats = [("smart-me", PayloadFormat::SmartMe), ("meterline", PayloadFormat::ReadingBatch)];
     let format = section.choice("format", &formats, PayloadFormat::SmartMe);
     let password = rotatable(first.as_ref(), second.as_ref());
-    let before = before(&section, first.as_ref(), second.is_some());
+    let previous = previous_pair(&section, first.as_ref(), second.is_some());
     section.finish();
     let (name, path) = (name?, path?);
-    let credentials = [&first, &before, &second]
+    let credentials = [&first, &previous, &second]
         .into_iter()
         .flatten()
         .map(|pair| Credentials::new(&pair.user, pair.password.expose()))
         .collect();
     let source = SourceOptions { limits, on_undecodable, undecodable_bytes_max };
     let credentials_at_smart_me = first.map(|pair| (pair.user, pair.password));
-    let sender =
-        Sender { name: name.clone(), path: path.clone(), format, credentials: credentials_at_smart_me, password };
-    Some((Account { name, path, credentials, source, format }, sender))
+    let webhook_account = WebhookAccount {
+        name: name.clone(),
+        path: path.clone(),
+        format,
+        credentials: credentials_at_smart_me,
+        password,
+    };
+    Some((Account { name, path, credentials, source, format }, webhook_account))
 }
 
 fn rotatable(first: Option<&Pair>, second: Option<&Pair>) -> Result<PasswordFile, NotRotatable> {
@@ -176,22 +190,22 @@ fn rotatable(first: Option<&Pair>, second: Option<&Pair>) -> Result<PasswordFile
     }
 }
 
-/// The pair before the first one, while `meterline smart-me rotate` is under way.
-fn before(section: &Section<'_>, first: Option<&Pair>, has_second: bool) -> Option<Pair> {
+/// Returns the pair with the previous password during `meterline smart-me rotate`.
+fn previous_pair(section: &Section<'_>, first: Option<&Pair>, has_second: bool) -> Option<Pair> {
     let first = first?;
     let file = PasswordFile::new(first.file.clone()?);
     if !file.is_rotating() {
         return None;
     }
     if has_second {
-        let why = "is one pair too many while a rotation is under way: finish that first (`meterline smart-me rotate`)";
+        let why = "is not allowed during a password rotation; finish it first with `meterline smart-me rotate`";
         section.fault("second_username", why);
         return None;
     }
     match file.read() {
         Ok(passwords) => passwords.before.map(|password| Pair { user: first.user.clone(), password, file: None }),
         Err(error) => {
-            section.fault(PASSWORD.file, format!("the password before the rotation cannot be read: {error}"));
+            section.fault(PASSWORD.file, format!("cannot read the previous password of the rotation: {error}"));
             None
         }
     }
@@ -203,18 +217,19 @@ fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> 
     match (user, password) {
         (Some(user), Some((password, file))) => {
             if user.contains(':') {
-                section.fault(user_key, "must not hold a colon: HTTP Basic cannot carry it");
+                section
+                    .fault(user_key, "must not contain a colon, because HTTP Basic authentication does not allow it");
             }
             Some(Pair { user, password, file })
         }
         (Some(_), None) => {
             if !section.has(keys.file) && !section.has(keys.variable) {
-                section.fault(user_key, format!("has no password beside it: name a file as {}", keys.file));
+                section.fault(user_key, format!("needs a password: name its file in {}", keys.file));
             }
             None
         }
         (None, Some(_)) => {
-            section.fault(keys.file, format!("has no {user_key} beside it"));
+            section.fault(keys.file, format!("needs {user_key}"));
             None
         }
         (None, None) => None,

@@ -1,4 +1,4 @@
-//! Asking a running service.
+//! The client of the control socket.
 
 use super::{Answer, Command, socket_path};
 use std::io::{BufRead, BufReader, Write};
@@ -6,24 +6,24 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// A command waits this long for its turn and its answer.
+/// The maximum wait for an answer, including the wait for earlier commands.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// The same where the source asks its own server, with repeats.
-const ANSWER_TIMEOUT_ELSEWHERE: Duration = Duration::from_mins(5);
+/// The same for an action of a source, which may retry requests to the vendor's server.
+const SOURCE_ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Why no answer came.
+/// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// The socket is there but cannot be used.
-    #[error("the running service cannot be asked through {path}: {source}")]
+    /// The socket cannot be used.
+    #[error("cannot reach the running service through {path}: {source}; run the command as the service's user")]
     Unreachable {
-        /// The socket.
+        /// The path of the socket.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// What came back is no answer of this program.
-    #[error("the running service gave an answer this program does not understand (is it another version?): {0}")]
+    /// The answer cannot be parsed.
+    #[error("cannot parse the answer of the running service (is it another version?): {0}")]
     Unclear(#[from] serde_json::Error),
 }
 
@@ -36,22 +36,22 @@ pub fn is_served(data_directory: &Path) -> bool {
 /// Sends one command and waits for its answer.
 ///
 /// # Errors
-/// When the socket cannot be used or the answer is not understood.
+/// When the socket cannot be used or the answer cannot be parsed.
 pub fn ask(data_directory: &Path, command: &Command) -> Result<Answer, ControlError> {
     let path = socket_path(data_directory);
-    let patience = match command {
-        Command::Source { .. } => ANSWER_TIMEOUT_ELSEWHERE,
+    let timeout = match command {
+        Command::Source { .. } => SOURCE_ANSWER_TIMEOUT,
         _ => ANSWER_TIMEOUT,
     };
-    let line = exchange(&path, &serde_json::to_string(command)?, patience)
+    let line = exchange(&path, &serde_json::to_string(command)?, timeout)
         .map_err(|source| ControlError::Unreachable { path: path.display().to_string(), source })?;
     Ok(serde_json::from_str(&line)?)
 }
 
-fn exchange(path: &Path, question: &str, patience: Duration) -> std::io::Result<String> {
+fn exchange(path: &Path, request: &str, timeout: Duration) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.write_all(question.as_bytes())?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.write_all(request.as_bytes())?;
     stream.write_all(b"\n")?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Everything that is awaited comes within this or the test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The maximum wait of the tests.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn served(handler: impl Fn(Command) -> Answer + Send + Sync + 'static) -> (TempDir, Control) {
     let directory = tempfile::tempdir().unwrap();
@@ -21,7 +21,7 @@ fn done(_: Command) -> Answer {
 
 fn connect(directory: &TempDir) -> UnixStream {
     let stream = UnixStream::connect(socket_path(directory.path())).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -55,13 +55,13 @@ fn two_commands_at_once_follow_each_other_and_both_are_answered() {
         seen.fetch_sub(1, Ordering::SeqCst);
         Answer::Refused { why: format!("{command:?}") }
     });
-    let asked: Vec<_> = (0..8)
+    let threads: Vec<_> = (0..8)
         .map(|letter| {
             let path = directory.path().to_owned();
             std::thread::spawn(move || (letter, ask(&path, &Command::Drop { letter }).unwrap()))
         })
         .collect();
-    for thread in asked {
+    for thread in threads {
         let (letter, answer) = thread.join().unwrap();
         assert_eq!(answer, Answer::Refused { why: format!("{:?}", Command::Drop { letter }) });
     }
@@ -69,7 +69,7 @@ fn two_commands_at_once_follow_each_other_and_both_are_answered() {
 }
 
 #[test]
-fn a_command_whose_client_dies_is_carried_out_and_one_not_asked_to_its_end_is_not() {
+fn a_command_whose_client_dies_is_carried_out_and_an_incomplete_one_is_not() {
     let carried_out = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&carried_out);
     let (directory, control) = served(move |command| {
@@ -80,14 +80,14 @@ fn a_command_whose_client_dies_is_carried_out_and_one_not_asked_to_its_end_is_no
     });
     connect(&directory).write_all(b"{\"command\":\"drop\",\"letter\":7}\n").unwrap();
     connect(&directory).write_all(b"{\"command\":\"drop\",\"letter\":7").unwrap();
-    // It comes after both, and is still answered.
+    // This command is sent after both and is answered.
     ask(directory.path(), &Command::Status).unwrap();
     assert_eq!(carried_out.load(Ordering::SeqCst), 1);
     control.stop();
 }
 
 #[test]
-fn a_client_that_does_not_come_to_its_end_keeps_nobody_out_for_long() {
+fn a_client_with_an_unfinished_request_blocks_others_only_briefly() {
     let (directory, control) = served(done);
     let _silent = connect(&directory);
     let mut trickling = connect(&directory);
@@ -102,13 +102,13 @@ fn a_client_that_does_not_come_to_its_end_keeps_nobody_out_for_long() {
 }
 
 #[test]
-fn what_is_no_command_is_refused_in_a_sentence() {
+fn an_invalid_command_is_refused_with_a_message() {
     let (directory, control) = served(done);
-    for question in ["nonsense\n", "{\"command\":\"reboot\"}\n", "{\"command\":\"drop\"}\n", "\n"] {
+    for request in ["nonsense\n", "{\"command\":\"reboot\"}\n", "{\"command\":\"drop\"}\n", "\n"] {
         let mut stream = connect(&directory);
-        stream.write_all(question.as_bytes()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let answer = said(stream);
-        assert!(answer.contains("refused") && answer.contains("not understood"), "{question}: {answer}");
+        assert!(answer.contains("refused") && answer.contains("invalid command"), "{request}: {answer}");
     }
     let mut long = connect(&directory);
     // It may be cut off before all of it is written.

@@ -43,7 +43,7 @@ impl Metrics {
             restarts: counter("meterline_sink_restarts_total"),
             gap_records: counter("meterline_sink_gap_records_total"),
             gap_last: gauge("meterline_sink_gap_last_timestamp_seconds"),
-            went_back: counter("meterline_sink_went_back_total"),
+            went_back: counter("meterline_sink_resends_total"),
             delay_seconds: crate::metrics::histogram("meterline_sink_delay_seconds", &labels),
         }
     }

@@ -9,12 +9,7 @@ use super::error::PumpError;
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
-<<<<<<< HEAD
-use super::trouble::Trouble;
 use crate::journal::{Cursor, CursorError, Position, ResolvedCursor, Sequence};
-=======
-use crate::journal::{Cursor, CursorError, Position, Resolved, Sequence};
->>>>>>> lang-lc
 use uuid::Uuid;
 
 /// The start position of a pump.
@@ -70,13 +65,8 @@ struct StartPoint {
 
 fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint, PumpError> {
     match shared.journal.resolve(position) {
-<<<<<<< HEAD
-        ResolvedCursor::At(found) => Ok(Found { next: found.next, gap_from: None }),
+        ResolvedCursor::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
         ResolvedCursor::Retained(found) => {
-=======
-        Resolved::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
-        Resolved::Retained(found) => {
->>>>>>> lang-lc
             tracing::warn!(
                 sink = shared.name,
                 wanted = position.next.0,
@@ -94,15 +84,9 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint,
             }
             Ok(StartPoint { next: found.next, gap_from: None })
         }
-<<<<<<< HEAD
-        ResolvedCursor::BeyondEnd { cursor, end } => Err(Trouble::blocked(format!(
-            "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal it was \
-             fed from (was its directory put back from a copy?); put the right one back, or start the sink anew with \
-=======
-        Resolved::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
+        ResolvedCursor::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal that \
              fed it (was its directory restored from a copy?); restore the right one, or reset the sink with \
->>>>>>> lang-lc
              `meterline journal forget {}`",
             shared.name, end.next, shared.name
         ))),

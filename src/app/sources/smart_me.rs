@@ -1,7 +1,7 @@
-//! An account at smart-me: three tasks with one budget and one login, and the actions
-//! that commands may ask for.
+//! Starts the tasks of an account at smart-me, which share one request budget and one
+//! login, and offers the actions for commands.
 
-use super::Building;
+use super::SourceStarter;
 use crate::source::smart_me::{
     Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
     RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
@@ -13,24 +13,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// How long one request may wait for a server that is away.
-const PATIENCE: Duration = Duration::from_mins(10);
-/// And while a command waits for the answer.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// The maximum wait of a background request for an unreachable server.
+const REQUEST_WAIT_MAX: Duration = Duration::from_mins(10);
+/// The same for a request of a command.
+const COMMAND_REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
 
-impl Building<'_> {
+impl SourceStarter<'_> {
     pub(super) fn start_smart_me(&self, account: &Account) -> Result<(), String> {
         let stop = self.parts.sources.stop_signal().clone();
         let access = Access::new(account, &self.config.data_directory, stop, self.parts.clock.clone());
         for warning in account.warnings(&self.config.data_directory) {
             tracing::warn!(account = account.name, "{warning}");
         }
-        let client = Client::new(account.clone(), access.clone(), PATIENCE);
+        let client = Client::new(account.clone(), access.clone(), REQUEST_WAIT_MAX);
         if let (Some(wanted), Some(pairs)) = (&account.wanted, self.webhook.pairs(&account.name)) {
             let (target, memory) =
                 (Target::new(wanted.clone()), RegistrationFile::in_directory(&self.config.data_directory));
             self.keep_registration(account, Registrar::new(client.clone(), target.clone(), memory.clone()));
-            let client = Client::new(account.clone(), access.clone(), COMMAND_PATIENCE);
+            let client = Client::new(account.clone(), access.clone(), COMMAND_REQUEST_WAIT_MAX);
             let registrar = Registrar::new(client, target.clone(), memory);
             let rotation =
                 Rotation { account: account.clone(), target, pairs, registrar, runtime: self.parts.runtime.clone() };
@@ -106,7 +106,7 @@ impl Building<'_> {
     }
 }
 
-/// What the webhook has seen of the account since the last look.
+/// Returns a function that reports the account's logins at the webhook since its last call.
 fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl FnMut() -> Evidence + Send + 'static {
     let mut before = Evidence::default();
     move || {
@@ -121,7 +121,7 @@ fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl FnMut() -> Evidence
     }
 }
 
-/// The service's part in a rotation of the webhook password.
+/// The rotation of the webhook password in the running service.
 struct Rotation {
     account: Account,
     target: Target,
@@ -131,12 +131,14 @@ struct Rotation {
 }
 
 impl Rotation {
-    /// From now on the passwords on disk are valid, and the present one is wanted in the
-    /// registration. Returns how often the second pair was presented.
+    /// Accepts the passwords on disk from now on; the registration must have the current one.
+    /// Returns how often requests used the second pair.
     fn reload_credentials(&self) -> Result<u64, String> {
         let file = self.account.password.as_ref().map_err(ToString::to_string)?;
         let credentials = self.account.wanted.as_ref().and_then(|wanted| wanted.credentials.as_ref());
-        let (user, _) = credentials.ok_or_else(|| format!("{}: the webhook account is open", self.account.name))?;
+        let (user, _) = credentials.ok_or_else(|| {
+            format!("{}: the webhook account has no credentials, so there is nothing to rotate", self.account.name)
+        })?;
         let passwords = file.read().map_err(|error| error.to_string())?;
         let valid = std::iter::once(&passwords.present).chain(&passwords.before);
         let pairs: Vec<_> = valid.map(|password| Credentials::new(user, password.expose())).collect();
@@ -145,7 +147,7 @@ impl Rotation {
         Ok(self.pairs.second_used())
     }
 
-    /// Replaces the registration by one with the present password; the steps that were done.
+    /// Replaces the registration by one with the current password. Returns the steps done.
     fn replace_registration(&self) -> Result<Vec<String>, String> {
         self.runtime.block_on(self.registrar.replace_credentials()).map_err(|error| error.to_string())
     }

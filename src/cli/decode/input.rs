@@ -1,32 +1,32 @@
-//! The bytes of a body from a file or standard input, raw or in hexadecimal.
+//! Reads a body from a file or standard input, as raw bytes or hexadecimal digits.
 
 use clap::ValueEnum;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// How a body is written down.
+/// The encoding of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Encoding {
-    /// Hexadecimal if there are only such digits and blanks, else raw
+    /// Hexadecimal if there are only hexadecimal digits and whitespace, otherwise raw
     Auto,
-    /// The bytes themselves
+    /// Raw bytes
     Raw,
     /// Hexadecimal digits
     Hex,
 }
 
-/// Why there are no bytes.
+/// An error while reading the input.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InputError {
     #[error("cannot read {0}: {1}")]
     File(PathBuf, io::Error),
     #[error("cannot read standard input: {0}")]
     StandardInput(io::Error),
-    #[error("the input is not hexadecimal: {0}; give --input raw if these are the bytes")]
+    #[error("the input is not hexadecimal: {0}; use --input raw if the input is the body itself")]
     NotHex(#[from] hex::FromHexError),
 }
 
-/// The body's bytes.
+/// Returns the bytes of the body.
 pub(super) fn bytes(file: Option<&Path>, encoding: Encoding) -> Result<Vec<u8>, InputError> {
     let input = match file {
         Some(path) if path != Path::new("-") => {
@@ -38,12 +38,12 @@ pub(super) fn bytes(file: Option<&Path>, encoding: Encoding) -> Result<Vec<u8>, 
             input
         }
     };
-    decoded(input, encoding)
+    decode(input, encoding)
 }
 
-/// The bytes that an input stands for. A body begins with a control character,
-/// so one in raw form is never taken for digits.
-pub(super) fn decoded(input: Vec<u8>, encoding: Encoding) -> Result<Vec<u8>, InputError> {
+/// Decodes the input. A body begins with a control character, so a raw body is never
+/// mistaken for hexadecimal digits.
+pub(super) fn decode(input: Vec<u8>, encoding: Encoding) -> Result<Vec<u8>, InputError> {
     let is_hex = match encoding {
         Encoding::Auto => {
             !input.is_empty() && input.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())

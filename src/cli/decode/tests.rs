@@ -1,4 +1,4 @@
-//! What a person and a script see.
+//! The output for a person and for a script.
 
 use super::*;
 
@@ -9,8 +9,8 @@ const TEST_FORM: &str = "0aa6010a1209f4a0f7945bd81548119c77833be7c28779120b08ecc
 const ODD: &str = "0a24 12040801100f 1a100a050100010800110000000000000000 1a080a060100630700ff 1a00";
 
 fn shown(input: &str, received: Option<&str>) -> Result<Body, ShowError> {
-    let bytes = input::decoded(input.into(), Encoding::Auto)?;
-    decoded(&bytes, Format::SmartMe, received.map(|time| time.parse().unwrap()))
+    let bytes = input::decode(input.into(), Encoding::Auto)?;
+    decode(&bytes, Format::SmartMe, received.map(|time| time.parse().unwrap()))
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn json_holds_the_same_with_nanoseconds() {
 }
 
 #[test]
-fn what_would_be_set_aside_says_why() {
+fn a_value_that_would_be_set_aside_has_a_reason() {
     let text = shown(ODD, None).unwrap().to_string();
     assert_eq!(
         text,
@@ -81,22 +81,22 @@ fn times_are_judged_only_against_a_receive_time() {
 #[test]
 fn raw_bytes_and_digits_with_blanks_are_the_same_body() {
     let spaced: String = OFFICIAL.chars().flat_map(|digit| [digit, '\n']).collect();
-    let raw = input::decoded(OFFICIAL.into(), Encoding::Hex).unwrap();
-    assert_eq!(input::decoded(spaced.into(), Encoding::Auto).unwrap(), raw);
-    assert_eq!(input::decoded(raw.clone(), Encoding::Auto).unwrap(), raw);
-    assert_eq!(input::decoded(OFFICIAL.into(), Encoding::Raw).unwrap(), OFFICIAL.as_bytes());
+    let raw = input::decode(OFFICIAL.into(), Encoding::Hex).unwrap();
+    assert_eq!(input::decode(spaced.into(), Encoding::Auto).unwrap(), raw);
+    assert_eq!(input::decode(raw.clone(), Encoding::Auto).unwrap(), raw);
+    assert_eq!(input::decode(OFFICIAL.into(), Encoding::Raw).unwrap(), OFFICIAL.as_bytes());
 }
 
 #[test]
-fn a_fault_is_a_sentence_with_its_place() {
+fn an_error_names_its_location() {
     let cut = &OFFICIAL[..OFFICIAL.len() - 2];
     assert_eq!(
         shown(cut, None).unwrap_err().to_string(),
-        "this is no such body (--format says which), at byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"
+        "not a valid body of this format (--format selects it): byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"
     );
-    let error = |text: &str| input::decoded(text.into(), Encoding::Hex).unwrap_err().to_string();
-    assert!(error("0a 5x").starts_with("the input is not hexadecimal: Invalid character 'x' at position 3; give"));
-    assert!(error("0a5").starts_with("the input is not hexadecimal: Odd number of digits; give"));
+    let error = |text: &str| input::decode(text.into(), Encoding::Hex).unwrap_err().to_string();
+    assert!(error("0a 5x").starts_with("the input is not hexadecimal: Invalid character 'x' at position 3; use"));
+    assert!(error("0a5").starts_with("the input is not hexadecimal: Odd number of digits; use"));
     let missing = input::bytes(Some(std::path::Path::new("/nowhere/body.bin")), Encoding::Auto).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read /nowhere/body.bin: "));
 }

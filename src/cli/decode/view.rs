@@ -1,5 +1,5 @@
-//! A body as lines for a person, or as JSON for a script (field names and labels
-//! are stable).
+//! A decoded body as text for a person or as JSON for a script. The JSON field names
+//! and labels are stable.
 
 use crate::reading::{Flags, Limits, Sample, SetAside, UnixNanos, registry};
 use crate::wire;
@@ -21,7 +21,7 @@ struct Reading {
     time: Option<String>,
     time_ns: Option<i64>,
     flags: Vec<&'static str>,
-    /// Why all of it would be set aside.
+    /// The reason if the whole reading would be set aside.
     set_aside: Option<&'static str>,
     values: Vec<Value>,
 }
@@ -32,12 +32,12 @@ struct Value {
     name: Option<String>,
     unit: Option<&'static str>,
     value: Option<f64>,
-    /// Why it would be set aside.
+    /// The reason if the value would be set aside.
     set_aside: Option<&'static str>,
 }
 
 impl Body {
-    /// What is in these readings; times are judged only against a receive time.
+    /// Builds the view of these readings. Times are judged only if `received` is given.
     pub(super) fn new(readings: wire::Readings<'_>, limits: &Limits, received: Option<UnixNanos>) -> Self {
         let readings: Vec<_> = readings.map(|reading| Reading::new(reading, limits, received)).collect();
         let values = || readings.iter().flat_map(|reading| reading.values.iter().map(move |value| (reading, value)));

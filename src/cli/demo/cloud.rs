@@ -1,9 +1,9 @@
-//! The simulated smart-me cloud: an account with some meters, its REST API, and the
-//! sender that posts to whoever is registered there.
+//! The simulated smart-me cloud: an account with some meters, its REST API, and a
+//! sender that posts to the registered webhooks.
 //!
-//! Its devices bring a day of stored quarter-hours at the registration, so that every
-//! time scale occurs; of the first few some quarter-hours get lost on the way, as they
-//! would while nobody listens, and only the API has them.
+//! At the registration its devices send a day of stored quarter-hours, so that every
+//! time scale occurs. The sender withholds some quarter-hours of the first few meters,
+//! as in an outage of the webhook; only the API returns them.
 
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
@@ -15,13 +15,13 @@ use uuid::Uuid;
 const SLOT_NS: i64 = 900 * 1_000_000_000;
 /// A day of quarter-hours and one more: the scales days, hours and minutes all occur.
 const STORED: u16 = 97;
-/// Meters of which quarter-hours get lost,
+/// Meters that lose quarter-hours.
 const LOSING_MAX: u32 = 5;
-/// how many of each, and how many there are after them.
+/// Lost quarter-hours of each such meter, and quarter-hours after them.
 const LOST_SLOTS: i64 = 8;
 const SLOTS_AFTER: i64 = 8;
-const PACE: Duration = Duration::from_secs(1);
-/// Posts of a turn, about.
+const SEND_INTERVAL: Duration = Duration::from_secs(1);
+/// Posts per second, approximately.
 const POSTS: u32 = 16;
 
 /// The running cloud.
@@ -29,7 +29,7 @@ const POSTS: u32 = 16;
 pub(super) struct Cloud {
     cloud: cloud::Cloud,
     meters: u32,
-    /// What gets lost: from, to before.
+    /// The lost time range in nanoseconds: start, end (exclusive).
     lost: (i64, i64),
 }
 
@@ -45,19 +45,19 @@ impl Cloud {
         Ok(Self { cloud, meters, lost })
     }
 
-    /// The base address of its API.
+    /// Returns the base URL of its API.
     pub(super) fn url(&self) -> String {
         self.cloud.url()
     }
 
-    /// Begins to post to whoever is registered.
+    /// Starts to post to the registered webhooks.
     pub(super) fn send(&self, clock: Clock) -> io::Result<CloudSender> {
         let devices_per_post = usize::try_from(self.meters.div_ceil(POSTS)).unwrap_or(usize::MAX);
-        let how = SenderOptions { live_every: PACE, devices_per_post, stored: STORED, ..SenderOptions::default() };
+        let how = SenderOptions { live_every: SEND_INTERVAL, devices_per_post, stored: STORED, ..SenderOptions::default() };
         self.cloud.send(how, move || clock.now().0)
     }
 
-    /// What gets lost, in words.
+    /// Describes the lost quarter-hours.
     pub(super) fn lost(&self) -> String {
         let (from, until) = self.lost;
         let meters = self.meters.min(LOSING_MAX);
@@ -66,7 +66,7 @@ impl Cloud {
     }
 }
 
-/// The same meter at every start.
+/// Returns the device with this number; its id is the same at every start.
 fn device(number: u32, lost: (i64, i64)) -> CloudDevice {
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("demo meter {number}").as_bytes());
     let mut device = CloudDevice::new(id, 80.0 + f64::from(number % 50) * 37.5);
@@ -76,8 +76,8 @@ fn device(number: u32, lost: (i64, i64)) -> CloudDevice {
     device
 }
 
-/// Bodies that were not taken, and the last reason.
-pub(super) fn trouble(sent: &Sent) -> Option<String> {
+/// Returns the number of bodies that were not taken and the last reason, if there is one.
+pub(super) fn send_failures(sent: &Sent) -> Option<String> {
     let last = sent.trouble.as_ref()?;
     Some(format!("{} bodies not taken, last: {last}", sent.refused + sent.unanswered))
 }

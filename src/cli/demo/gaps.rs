@@ -1,5 +1,4 @@
-//! What is missing of the demo's meters, and what became of it: in one line, and in
-//! the end in a few.
+//! The gaps of the demo's meters: for the status line and for the final summary.
 
 use super::cloud::Cloud;
 use crate::app::Service;
@@ -13,14 +12,14 @@ use std::path::Path;
 pub(super) struct Gaps {
     found: u64,
     closed: u64,
-    /// Quarter-hours that were missing, fetched from past values, or came late by themselves.
+    /// Quarter-hours: missing, fetched from the cloud, received late.
     missing: u64,
     fetched: u64,
     late: u64,
 }
 
 impl Gaps {
-    /// Those that the service has found since then.
+    /// Counts the gaps that the service has found since then.
     pub(super) fn of(service: &Service, since: UnixNanos) -> Self {
         let mut gaps = Self::default();
         service.gaps().iter().filter(|gap| gap.found >= since).for_each(|gap| gaps.count(gap));
@@ -36,30 +35,30 @@ impl Gaps {
         self.late += gap.late;
     }
 
-    /// What was seen, and how to look at it.
-    pub(super) fn story(&self, cloud: &Cloud, data: &Path) -> String {
+    /// Describes the gaps and names the command that lists them.
+    pub(super) fn summary(&self, cloud: &Cloud, data: &Path) -> String {
         let data = data.display();
         let lost = cloud.lost();
-        let what = match self {
+        let outcome = match self {
             Self { found: 0, .. } => format!(
-                "No gap was found: {lost} were lost on their way, but an earlier demo has stored them in {data} \
-                 (--data NAME begins anew), or this one ended before they were missed."
+                "No gap was found. The cloud withheld {lost}, but an earlier demo has stored them in {data} \
+                 (use another --data directory), or this demo ended too early."
             ),
             Self { found, closed, missing, fetched, late } => {
-                let by_itself = if *late > 0 { format!(", {late} came late") } else { String::new() };
-                let rest = if closed < found { "; the rest was still being fetched at the stop" } else { "" };
+                let late = if *late > 0 { format!(", {late} were received late") } else { String::new() };
+                let rest = if closed < found { "; the others were still open at the stop" } else { "" };
                 format!(
-                    "Lost on their way were {lost}.\nThat was noticed as {found} gaps; {fetched} of {missing} \
-                     quarter-hours were fetched from the cloud's past values{by_itself}, {closed} gaps closed{rest}."
+                    "The cloud withheld {lost}.\nThe service found {found} gaps; {fetched} of {missing} \
+                     quarter-hours were fetched from the cloud's past values{late}, {closed} gaps closed{rest}."
                 )
             }
         };
-        format!("{what}\nLook at them: meterline gaps --all --data {data}")
+        format!("{outcome}\nList the gaps: meterline gaps --all --data {data}")
     }
 }
 
 impl fmt::Display for Gaps {
-    /// Nothing while there is none.
+    /// Writes nothing if there is no gap.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { found, closed, missing, fetched, late } = self;
         if *found == 0 {

@@ -1,7 +1,7 @@
-//! The demo's one live line: readings received, readings stored, how long from the
-//! answer to stored, and what was missing.
+//! The demo's status line: readings received, readings stored, the time from answer to
+//! store, and gaps.
 
-use super::cloud::trouble;
+use super::cloud::send_failures;
 use super::gaps::Gaps;
 use crate::app::Service;
 use crate::journal::Sequence;
@@ -10,22 +10,22 @@ use meterline_load::cloud::Sent;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Marks that wait for their records to be stored; older ones are forgotten first.
-const MARKS_MAX: usize = 1024;
+/// Positions whose records are not stored yet; the oldest are dropped first.
+const POSITIONS_MAX: usize = 1024;
 
-/// A moment: everything answered before it lies below the journal's end of then.
+/// The end of the journal at a time: every record answered before is below it.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct TimedPosition {
     at: Instant,
     answered_readings: u64,
     journal_end: Sequence,
 }
 
-/// The live line, on a terminal; on anything else it is silent until the end.
+/// The status line. On a terminal it is updated; elsewhere it is printed once at the end.
 #[derive(Debug)]
 pub(super) struct Line {
     bar: ProgressBar,
-    marks: VecDeque<Mark>,
+    positions: VecDeque<TimedPosition>,
     delay: Option<Duration>,
     stored: u64,
 }
@@ -36,22 +36,22 @@ impl Line {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, marks: VecDeque::new(), delay: None, stored: 0 }
+        Self { bar, positions: VecDeque::new(), delay: None, stored: 0 }
     }
 
     pub(super) fn update(&mut self, service: &Service, sent: &Sent, gaps: Gaps) {
         let now = service.clock().monotonic();
         let stored_below = service.stored_below();
-        while let Some(mark) = self.marks.front().filter(|mark| mark.journal_end <= stored_below) {
-            self.delay = Some(now.saturating_duration_since(mark.at));
-            self.stored = mark.answered_readings;
-            self.marks.pop_front();
+        while let Some(position) = self.positions.front().filter(|position| position.journal_end <= stored_below) {
+            self.delay = Some(now.saturating_duration_since(position.at));
+            self.stored = position.answered_readings;
+            self.positions.pop_front();
         }
-        if self.marks.len() == MARKS_MAX {
-            self.marks.pop_front();
+        if self.positions.len() == POSITIONS_MAX {
+            self.positions.pop_front();
         }
         let answered_readings = sent.readings_taken;
-        self.marks.push_back(Mark { at: now, answered_readings, journal_end: service.journal_end() });
+        self.positions.push_back(TimedPosition { at: now, answered_readings, journal_end: service.journal_end() });
         self.bar.set_message(self.text(sent, gaps));
         self.bar.tick();
     }
@@ -67,9 +67,9 @@ impl Line {
             Some(delay) => format!("{} ms", delay.as_millis()),
             None => "not measured yet".to_owned(),
         };
-        let trouble = trouble(sent).map(|trouble| format!(" · {trouble}")).unwrap_or_default();
+        let failures = send_failures(sent).map(|failures| format!(" · {failures}")).unwrap_or_default();
         format!(
-            "{} readings received · {} stored · answer to stored about {delay}{gaps}{trouble}",
+            "{} readings received · {} stored · answer to stored about {delay}{gaps}{failures}",
             HumanCount(sent.readings_taken),
             HumanCount(self.stored),
         )

@@ -1,4 +1,4 @@
-//! The [[smart_me]] tables as the commands use them: access, registrar, errors.
+//! Access to the accounts of the [[smart_me]] tables for the commands.
 
 use crate::base::Stop;
 use crate::cli::failure::Failure;
@@ -8,17 +8,17 @@ use crate::source::smart_me::{Access, Account, ApiError, Client, Registrar, Regi
 use std::future::Future;
 use std::time::Duration;
 
-/// How long one request may wait for a server that is away, while a person waits.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The maximum wait of one request for an unreachable server. A person waits for the result.
+const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// Does something with the registrations of the wanted accounts, one after the other; of
-/// all that have a webhook where none is named.
+/// Calls `work` for the named account, or for each account with a webhook, one after the
+/// other.
 pub(super) fn for_each<T>(
     config: &Config,
-    wanted: Option<&str>,
+    name: Option<&str>,
     work: impl AsyncFn(&Registrar) -> Result<T, ApiError>,
 ) -> Result<Vec<(String, T)>, Failure> {
-    let accounts = match wanted {
+    let accounts = match name {
         Some(name) => vec![named(config, name)?],
         None => config.smart_me().filter(|account| has_webhook(config, &account.name)).collect(),
     };
@@ -37,15 +37,13 @@ pub(super) fn for_each<T>(
 }
 
 fn has_webhook(config: &Config, name: &str) -> bool {
-    config.webhook.accounts.iter().any(|sender| sender.name == name)
+    config.webhook.accounts.iter().any(|account| account.name == name)
 }
 
-/// The [[smart_me]] table of an account.
+/// Returns the [[smart_me]] table of an account.
 pub(super) fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Account, Failure> {
     let account = config.smart_me().find(|account| account.name == name);
-    account.ok_or_else(|| {
-        Failure::Failed(format!("there is no [[smart_me]] table for account '{name}' in the configuration"))
-    })
+    account.ok_or_else(|| Failure::Failed(format!("the configuration has no [[smart_me]] table for account '{name}'")))
 }
 
 pub(super) fn access(config: &Config, account: &Account) -> Access {
@@ -54,9 +52,9 @@ pub(super) fn access(config: &Config, account: &Account) -> Access {
 
 pub(super) fn registrar(config: &Config, account: &Account) -> Result<Registrar, Failure> {
     let wanted = account.wanted.clone().ok_or_else(|| {
-        failed(account, "[[smart_me]] needs public_url, the address under which smart-me reaches the webhook")
+        failed(account, "the [[smart_me]] table needs public_url: the address at which smart-me reaches the webhook")
     })?;
-    let client = Client::new(account.clone(), access(config, account), PATIENCE);
+    let client = Client::new(account.clone(), access(config, account), REQUEST_WAIT_MAX);
     Ok(Registrar::new(client, Target::new(wanted), RegistrationFile::in_directory(&config.data_directory)))
 }
 

@@ -1,42 +1,43 @@
-//! `meterline smart-me login`: a person logs in, once.
+//! `meterline smart-me login`: logs a user in, once.
 
 use super::accounts::{access, block_on, named};
 use crate::cli::failure::Failure;
-use crate::cli::place::DataPlace;
+use crate::cli::location::DataLocation;
 use crate::cli::table::print;
 use crate::source::smart_me::{PersonLogin, Prompt};
 use clap::Args;
 
-/// Log in as a person, once, for a table with client_id and token_key_file
+/// Log in as a user, once, for a [[smart_me]] table with client_id and token_key_file
 ///
-/// Without --browser a code is shown. Confirm it in a browser on any machine. The
-/// resulting refresh token is sealed with the key in token_key_file and kept in the data
-/// directory; a missing key file is made. Run the command as the service's user. A
-/// running service without a login uses the new one within seconds, and a service with
-/// another login from its next renewal on.
+/// Without --browser the command prints a code. Confirm it in a browser on any machine.
+/// The refresh token is encrypted with the key in token_key_file and stored in the data
+/// directory; a missing key file is created. Run the command as the service's user. A
+/// running service without a login uses the new login within seconds. A service that
+/// already has a login uses the new one from its next token renewal on.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 logged in, 1 not, 3 configuration at fault.")]
+#[command(after_help = "Example: meterline smart-me login --config meterline.toml --account building-a\n\n\
+    Exit codes: 0 logged in, 1 failure, 3 error in the configuration.")]
 pub(super) struct LoginArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// The account
+    location: DataLocation,
+    /// The account: the name in its [[smart_me]] table
     #[arg(long, short, value_name = "NAME")]
     account: String,
-    /// In a browser of this machine (authorization code with PKCE)
+    /// Log in with a browser on this machine (authorization code with PKCE)
     #[arg(long)]
     browser: bool,
-    /// The port that the browser comes back to; register http://127.0.0.1:PORT/smart-me-login at smart-me
+    /// The port of the redirect URI; register http://127.0.0.1:PORT/smart-me-login at smart-me
     #[arg(long, value_name = "PORT", default_value_t = 8470)]
     port: u16,
 }
 
 pub(super) fn run(arguments: &LoginArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let account = named(&config, &arguments.account)?;
     let login = PersonLogin::new(account, access(&config, account), &config.data_directory).map_err(Failure::failed)?;
     let outcome = block_on(async {
         if arguments.browser {
-            let show = |address: &str| show("Open this address in a browser of this machine:", address);
+            let show = |address: &str| show("Open this address in a browser on this machine:", address);
             login.by_browser(arguments.port, show).await
         } else {
             login.by_device(prompt).await
@@ -50,16 +51,16 @@ fn prompt(prompt: &Prompt) {
     show("Open this address in any browser and confirm the code there:", &prompt.address);
     say(&format!("\n  code: {}", prompt.code));
     if let Some(complete) = &prompt.complete {
-        show("\nOr, with the code in it:", complete);
+        show("\nOr open this address, which contains the code:", complete);
     }
-    say(&format!("\nWaiting for it, {} minutes at most ...", prompt.lasts.as_secs().div_ceil(60)));
+    say(&format!("\nWaiting up to {} minutes for the confirmation ...", prompt.lasts.as_secs().div_ceil(60)));
 }
 
-fn show(what: &str, address: &str) {
-    say(&format!("{what}\n\n  {address}"));
+fn show(instruction: &str, address: &str) {
+    say(&format!("{instruction}\n\n  {address}"));
 }
 
-/// What a person is to do goes to standard error, as everything that is no result.
+/// Instructions go to standard error, because they are not the result.
 fn say(text: &str) {
     eprintln!("{text}");
 }

@@ -1,9 +1,9 @@
-//! `meterline smart-me report`: what the posts of an account tell of what smart-me does
-//! not publish. Bodies are those of the journal, heads those of the log of heads.
+//! `meterline smart-me report`: undocumented properties of an account's posts. The bodies
+//! come from the journal, the request headers from the header log.
 
 use crate::cli::failure::Failure;
-use crate::cli::place::DataPlace;
-use crate::cli::records::{each_of, open_journal};
+use crate::cli::location::DataLocation;
+use crate::cli::records::{open_journal, visit_records};
 use crate::cli::table::{print, print_json, table};
 use crate::journal::{Record, Sequence};
 use crate::reading::{MeterId, UnixNanos, registry};
@@ -16,35 +16,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::ControlFlow;
 
-/// Readings that are looked at, so that memory has a bound.
+/// The maximum number of readings in a report; it bounds memory.
 const READINGS_MAX: usize = 1_000_000;
-/// Names of the scales, by their numbers,
+/// The names of the time scales, by their numbers.
 const SCALES: [&str; 6] = ["DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS", "TICKS"];
-/// and of the kinds.
+/// The names of the time kinds, by their numbers.
 const KINDS: [&str; 3] = ["UNSPECIFIED", "UTC", "LOCAL"];
-const UNKNOWN: &str = "not known: no such reading in these records";
+const UNKNOWN: &str = "unknown: too few readings in these records";
 
-/// Say what the posts of an account tell of what smart-me does not publish
+/// Report undocumented properties of an account's posts
 ///
-/// Time scales, devices per post, codes, pace, repeats, local times, unknown fields: of
-/// the newest records of the journal. What stood in the heads: of the log of heads,
-/// which has one of an account in ten seconds. The service may be running or not.
+/// smart-me does not document some properties of its posts. The report shows the
+/// observed ones: time scales, devices per post, OBIS codes, send interval, repeats,
+/// local times and unknown fields of the newest records of the journal, and the request
+/// headers of the header log (one request per account in ten seconds). The service may
+/// be running or not.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: meterline smart-me report --account building-a --records 1000\n\n\
+    Exit codes: 0 success, 1 failure, 3 error in the configuration.")]
 pub(super) struct ReportArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// Whose posts
+    location: DataLocation,
+    /// The account that sent the posts
     #[arg(long, short, value_name = "NAME")]
     account: String,
-    /// So many of the newest records of the journal are looked at
+    /// The number of the newest records to read
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
     records: u64,
-    /// Print as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What the posts tell; counts by name, times in milliseconds.
+/// The observed properties; counts by name, times in milliseconds.
 #[derive(Debug, Default, Serialize)]
 struct Report {
     posts: usize,
@@ -56,25 +60,25 @@ struct Report {
     time_kinds: BTreeMap<String, usize>,
     unknown_fields: BTreeMap<String, usize>,
     devices_per_post: Option<Spread>,
-    pace_ms: Option<Spread>,
+    interval_ms: Option<Spread>,
     repeats_same_values: usize,
     repeats_other_values: usize,
     codes: BTreeMap<String, usize>,
     heads: usize,
     head_lines: BTreeMap<String, usize>,
     #[serde(skip)]
-    seen: Seen,
+    observed: Observed,
 }
 
-/// What numbers are made of.
+/// The observations from which the spreads are computed.
 #[derive(Debug, Default)]
-struct Seen {
+struct Observed {
     devices: Vec<i64>,
     /// A digest of the values at each time of a meter.
     values: BTreeMap<MeterId, BTreeMap<UnixNanos, u64>>,
 }
 
-/// The least, the middle and the greatest of some numbers.
+/// The least, the median and the greatest of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct Spread {
     least: i64,
@@ -83,11 +87,11 @@ struct Spread {
 }
 
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let journal = open_journal(&config)?;
     let from = journal.view().oldest().max(Sequence(journal.view().next().0.saturating_sub(arguments.records)));
     let mut report = Report::default();
-    each_of(&journal, &arguments.account, from, |record| {
+    visit_records(&journal, &arguments.account, from, |record| {
         if record.header.format == PayloadFormat::SmartMe.number() {
             report.note_post(record);
         }
@@ -124,14 +128,14 @@ impl Report {
             devices.extend(reading.meter.ok());
             self.note_reading(reading, time);
         }
-        self.seen.devices.push(i64::try_from(devices.len()).unwrap_or(i64::MAX));
+        self.observed.devices.push(i64::try_from(devices.len()).unwrap_or(i64::MAX));
         Ok(())
     }
 
     fn note_reading(&mut self, reading: Reading<'_>, time: TimeEncoding) {
         self.readings += 1;
         count(&mut self.time_scales, time.scale.map_or("no time".to_owned(), |scale| name_of(&SCALES, scale)));
-        count(&mut self.time_kinds, time.kind.map_or("not written".to_owned(), |kind| name_of(&KINDS, kind)));
+        count(&mut self.time_kinds, time.kind.map_or("not set".to_owned(), |kind| name_of(&KINDS, kind)));
         let mut digest = DefaultHasher::new();
         for sample in reading.values.filter_map(Result::ok) {
             (sample.obis, sample.value.to_bits()).hash(&mut digest);
@@ -140,7 +144,7 @@ impl Report {
             count(&mut self.codes, format!("{} {name}", sample.obis));
         }
         let (Ok(meter), Ok(at)) = (reading.meter, reading.at) else { return };
-        match self.seen.values.entry(meter).or_default().insert(at, digest.finish()) {
+        match self.observed.values.entry(meter).or_default().insert(at, digest.finish()) {
             Some(before) if before == digest.finish() => self.repeats_same_values += 1,
             Some(_) => self.repeats_other_values += 1,
             None => {}
@@ -152,19 +156,19 @@ impl Report {
         count(&mut self.head_lines, format!("{} {}", head.method, head.version));
         count(&mut self.head_lines, format!("answer {}", head.answer));
         for (name, value) in &head.headers {
-            // Lengths and dates differ with every post.
+            // Lengths and dates differ in each post, so only their names are counted.
             let differs = name == "content-length" || name == "date";
             count(&mut self.head_lines, if differs { name.clone() } else { format!("{name}: {value}") });
         }
     }
 
     fn finish(&mut self) {
-        let seen = std::mem::take(&mut self.seen);
-        let paces = seen.values.values().flat_map(|times| {
+        let observed = std::mem::take(&mut self.observed);
+        let intervals = observed.values.values().flat_map(|times| {
             times.keys().zip(times.keys().skip(1)).map(|(before, after)| after.since(*before) / 1_000_000)
         });
-        self.pace_ms = Spread::of(paces.collect());
-        self.devices_per_post = Spread::of(seen.devices);
+        self.interval_ms = Spread::of(intervals.collect());
+        self.devices_per_post = Spread::of(observed.devices);
     }
 }
 
@@ -180,7 +184,7 @@ fn count(counts: &mut BTreeMap<String, usize>, name: String) {
     *counts.entry(name).or_default() += 1;
 }
 
-/// The name of a number, where it has one.
+/// Returns the name of a number; without a name, the number.
 fn name_of(names: &[&str], number: u64) -> String {
     let name = usize::try_from(number).ok().and_then(|number| names.get(number));
     name.map_or_else(|| format!("number {number}"), |name| (*name).to_owned())
@@ -189,29 +193,29 @@ fn name_of(names: &[&str], number: u64) -> String {
 fn show(report: &Report, account: &str, from: Sequence) -> Result<(), Failure> {
     let received = report.first_received.as_deref().zip(report.last_received.as_deref());
     let received = received.map(|(first, last)| format!(", received from {first} to {last}")).unwrap_or_default();
-    print(format!("{account}: {} posts among the records from number {from} on{received}\n", report.posts))?;
+    print(format!("{account}: {} posts in the records from number {from} on{received}\n", report.posts))?;
     let spread = |spread: Option<Spread>| {
         spread.map_or(UNKNOWN.to_owned(), |it| format!("{} to {}, median {}", it.least, it.greatest, it.median))
     };
-    let mut rows = table(&["what", "seen"]);
+    let mut rows = table(&["property", "observed"]);
     rows.add_row(["readings", &report.readings.to_string()]);
     rows.add_row(["bodies that cannot be decoded", &report.undecodable.to_string()]);
     rows.add_row(["devices per post", &spread(report.devices_per_post)]);
-    rows.add_row(["pace of a meter in ms", &spread(report.pace_ms)]);
+    rows.add_row(["send interval of a meter in ms", &spread(report.interval_ms)]);
     rows.add_row(["repeats with the same values", &report.repeats_same_values.to_string()]);
     rows.add_row(["repeats with other values", &report.repeats_other_values.to_string()]);
     rows.add_row(["time scales", &listed(&report.time_scales)]);
-    rows.add_row(["kinds of time", &listed(&report.time_kinds)]);
-    rows.add_row(["fields not in the description", &listed(&report.unknown_fields)]);
-    rows.add_row(["codes", &listed(&report.codes)]);
-    rows.add_row(["heads noted", &report.heads.to_string()]);
-    rows.add_row(["what stood in them", &listed(&report.head_lines)]);
+    rows.add_row(["time kinds", &listed(&report.time_kinds)]);
+    rows.add_row(["unknown fields", &listed(&report.unknown_fields)]);
+    rows.add_row(["OBIS codes", &listed(&report.codes)]);
+    rows.add_row(["requests in the header log", &report.heads.to_string()]);
+    rows.add_row(["their headers", &listed(&report.head_lines)]);
     print(rows)
 }
 
 fn listed(counts: &BTreeMap<String, usize>) -> String {
     let lines: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
-    if lines.is_empty() { "none seen".to_owned() } else { lines.join("\n") }
+    if lines.is_empty() { "none".to_owned() } else { lines.join("\n") }
 }
 
 #[cfg(test)]
@@ -231,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn posts_tell_scales_devices_codes_pace_and_repeats() {
+    fn a_report_counts_scales_devices_codes_intervals_and_repeats() {
         let midnight = 1_795_219_200_000_000_000;
         let mut report = Report::default();
         for readings in [
@@ -243,26 +247,26 @@ mod tests {
         ] {
             report.note_body(&body(&readings)).unwrap();
         }
-        // A local time in hours, beside a field 5 that is not in the description.
+        // A local time in hours, and an unknown field 5.
         report.note_body(&[0x0a, 8, 0x12, 6, 0x08, 2, 0x10, 1, 0x18, 2, 0x28, 1]).unwrap();
         assert!(report.note_body(b"\x0a\xff").is_err());
         report.finish();
         let counts = |counts: &BTreeMap<String, usize>| format!("{counts:?}");
         assert_eq!(counts(&report.time_scales), r#"{"DAYS": 2, "HOURS": 1, "MINUTES": 4}"#);
-        assert_eq!(counts(&report.time_kinds), r#"{"LOCAL": 1, "not written": 6}"#);
+        assert_eq!(counts(&report.time_kinds), r#"{"LOCAL": 1, "not set": 6}"#);
         assert_eq!(counts(&report.unknown_fields), r#"{"DeviceDataArray field 5": 1}"#);
         assert_eq!(report.codes["1-0:1.8.0*255 active energy import"], 6);
         assert_eq!(report.codes["1-0:250.99.7*255 not in the registry"], 6);
         assert_eq!(report.devices_per_post, Some(Spread { least: 0, median: 1, greatest: 2 }));
-        assert_eq!(report.pace_ms, Some(Spread { least: 900_000, median: 900_000, greatest: 900_000 }));
+        assert_eq!(report.interval_ms, Some(Spread { least: 900_000, median: 900_000, greatest: 900_000 }));
         assert_eq!((report.repeats_same_values, report.repeats_other_values), (2, 1));
     }
 
     #[test]
-    fn a_number_that_no_post_tells_is_not_known() {
+    fn without_readings_the_spreads_are_unknown() {
         let mut report = Report::default();
         report.finish();
-        assert_eq!((report.pace_ms, report.devices_per_post), (None, None));
-        assert_eq!(listed(&report.codes), "none seen");
+        assert_eq!((report.interval_ms, report.devices_per_post), (None, None));
+        assert_eq!(listed(&report.codes), "none");
     }
 }

@@ -1,15 +1,15 @@
-//! `meterline smart-me rotate`: a new webhook password is accepted beside the old one, the
-//! registration at smart-me is replaced, the old password is retired.
+//! `meterline smart-me rotate`: replaces the webhook password. The new password is accepted
+//! beside the old one, the registration at smart-me is replaced, the old password is retired.
 //!
-//! Every step can be repeated and finds out by itself what is done already. The command
-//! writes the files, which the service may only be able to read; a running service is
-//! asked to read them again, and to replace the registration within its own budget.
-//! Invariant: a password is forgotten only once the registration has another and nobody
-//! has presented it for [`QUIET`].
+//! Every step can be repeated and skips finished work. The command writes the password
+//! files, because the service may have read access only. It asks a running service to read
+//! them again, and to replace the registration within the service's request budget.
+//! Invariant: the old password is retired only after the registration has the new one and
+//! no request has used the old one for [`QUIET_PERIOD`].
 
 use super::accounts::{block_on, failed, named, registrar};
 use crate::cli::failure::Failure;
-use crate::cli::place::DataPlace;
+use crate::cli::location::DataLocation;
 use crate::cli::table::print;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,42 +19,43 @@ use clap::Args;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Posts that smart-me had under way with the old password have come by then.
-const QUIET: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// An old password that is used for longer stays valid.
-const USED_MAX: Duration = Duration::from_mins(2);
+/// Posts that smart-me sent with the old password arrive within this time.
+const QUIET_PERIOD: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The maximum wait for the last use of the old password. After it, the old password stays valid.
+const WAIT_MAX: Duration = Duration::from_mins(2);
 
-/// Replace the webhook password of an account, here and at smart-me
+/// Replace the webhook password, here and at smart-me, without refusing a reading
 ///
-/// A new random password is written into the account's password_file and accepted
-/// beside the old one, which is kept in FILE.before. The registration at smart-me is
-/// replaced. Once nobody has presented the old password for ten seconds, it is retired.
-/// The command works beside a running service and without one. Its user must be able to
-/// write in the file's directory, and the service must be able to read both files. After
-/// a kill, or while smart-me cannot be reached, both passwords stay valid: run it again.
+/// The command writes a new random password to the account's password_file. The service
+/// also accepts the old one, which is kept in FILE.before. Then the registration at
+/// smart-me is replaced. When no request has used the old password for ten seconds, it is
+/// retired. The service may be running or not. The user of the command must be able to
+/// write in the file's directory, and the service must be able to read both files. If the
+/// command is killed or smart-me is unreachable, both passwords stay valid: run it again.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 done, 1 not (the old password stays valid), 3 configuration at fault.")]
+#[command(after_help = "Example: meterline smart-me rotate --config meterline.toml --account building-a\n\n\
+    Exit codes: 0 success, 1 failure (the old password stays valid), 3 error in the configuration.")]
 pub(super) struct RotateArgs {
     #[command(flatten)]
-    place: DataPlace,
-    /// The account
+    location: DataLocation,
+    /// The account: the name in its [[smart_me]] table
     #[arg(long, short, value_name = "NAME")]
     account: String,
 }
 
 pub(super) fn run(arguments: &RotateArgs) -> Result<(), Failure> {
-    let config = arguments.place.load()?;
+    let config = arguments.location.load()?;
     let account = named(&config, &arguments.account)?;
     let file = account.password.as_ref().map_err(|why| failed(account, why))?;
     let rotation = Rotation { config: &config, account, file };
-    // A service that cannot do its part is found out before anything is changed.
+    // Detects a service that cannot reload, before anything is changed.
     rotation.reload()?;
     let is_new = file.begin().map_err(|error| failed(account, format!("the password cannot be replaced: {error}")))?;
-    rotation.say(if is_new { "a new password is made" } else { "an unfinished rotation goes on" })?;
+    rotation.say(if is_new { "created a new password" } else { "continuing an unfinished rotation" })?;
     rotation.replace().map_err(|why| {
         Failure::Failed(format!(
-            "{why}\n{}: the old password stays valid beside the new one; run the command again to go on",
+            "{why}\n{}: the old password stays valid beside the new one; run the command again to continue",
             account.name
         ))
     })
@@ -83,8 +84,8 @@ impl Rotation<'_> {
         self.say("the old password is retired")
     }
 
-    /// Lets a running service read the passwords again; how often the old one was
-    /// presented there. `None` where no service runs.
+    /// Makes a running service read the passwords again. Returns how often requests used the
+    /// old one; `None` if no service runs.
     fn reload(&self) -> Result<Option<u64>, Failure> {
         Ok(self.ask(RELOAD_CREDENTIALS)?.and_then(|uses| uses.as_u64()))
     }
@@ -93,8 +94,8 @@ impl Rotation<'_> {
         if let Some(steps) = self.ask(REPLACE_REGISTRATION)? {
             return Ok(serde_json::from_value(steps)?);
         }
-        // No service runs: its registration is replaced from here. The configuration was
-        // read before the new password was made.
+        // No service runs, so this process replaces the registration. The configuration was
+        // read before the new password was created.
         let mut account = self.account.clone();
         let present = self.file.read()?.present;
         if let Some((_, password)) = account.wanted.as_mut().and_then(|wanted| wanted.credentials.as_mut()) {
@@ -104,7 +105,7 @@ impl Rotation<'_> {
         block_on(registrar.replace_credentials())?.map_err(|error| failed(&account, error))
     }
 
-    /// The answer of the running service; `None` where none runs.
+    /// Returns the answer of the running service; `None` if none runs.
     fn ask(&self, action: &str) -> Result<Option<Value>, Failure> {
         let directory = &self.config.data_directory;
         if !is_served(directory) {
@@ -114,21 +115,23 @@ impl Rotation<'_> {
         match ask(directory, &command).map_err(Failure::failed)? {
             Answer::Data { data } => Ok(Some(data)),
             Answer::Refused { why } => Err(Failure::Failed(why)),
-            Answer::Done { .. } => Err(Failure::failed("the running service gave another answer than expected")),
+            Answer::Done { .. } => {
+                Err(Failure::failed("the running service gave an unexpected answer; is it another version?"))
+            }
         }
     }
 
-    /// Waits until nobody presents the old password. Without a running service nobody can.
+    /// Waits until no request uses the old password. Without a running service there is none.
     fn wait_until_quiet(&self) -> Result<(), Failure> {
         let clock = Clock::system();
         let began = clock.monotonic();
         let Some(mut used) = self.reload()? else { return Ok(()) };
         let mut used_at = began;
-        while clock.elapsed(used_at) < QUIET {
-            if clock.elapsed(began) > USED_MAX {
-                return Err(Failure::failed("somebody still posts with the old password"));
+        while clock.elapsed(used_at) < QUIET_PERIOD {
+            if clock.elapsed(began) > WAIT_MAX {
+                return Err(Failure::failed("a sender still uses the old password"));
             }
-            block_on(async { tokio::time::sleep(LOOK_EVERY).await })?;
+            block_on(async { tokio::time::sleep(POLL_INTERVAL).await })?;
             let now = self.reload()?.unwrap_or(used);
             if now != used {
                 (used, used_at) = (now, clock.monotonic());
@@ -142,7 +145,7 @@ impl Rotation<'_> {
     }
 }
 
-/// A switch of test builds ends the command here.
+/// Ends the command here in test builds if the test asks for it.
 fn die_at(step: i64) {
     #[cfg(feature = "test-faults")]
     crate::faults::die_at(crate::source::smart_me::DIES_AT, step);

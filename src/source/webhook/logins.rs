@@ -53,7 +53,7 @@ impl FailedLogins {
         Self {
             table: Mutex::new(Table::new()),
             waiting: Semaphore::new(DELAYED_ANSWERS_MAX),
-            delayed_total: metrics::counter("meterline_webhook_logins_late_total", &[]),
+            delayed_total: metrics::counter("meterline_webhook_logins_delayed_total", &[]),
         }
     }
 

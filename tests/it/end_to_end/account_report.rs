@@ -37,7 +37,7 @@ fn records_and_heads_of_an_account_are_read_beside_the_service_and_over_a_kill()
     send(&service, before(300));
     let found = json(&service, &report);
     assert_eq!(
-        (&found["posts"], &found["readings"], &found["pace_ms"]["greatest"]),
+        (&found["posts"], &found["readings"], &found["interval_ms"]["greatest"]),
         (&3.into(), &3.into(), &100_000.into())
     );
     let shown = service.text_of(&report[..4]);
@@ -50,7 +50,7 @@ fn records_and_heads_of_an_account_are_read_beside_the_service_and_over_a_kill()
     assert_eq!(none.status.code(), Some(1));
     assert!(String::from_utf8(none.stderr).unwrap().contains("holds no record of 'other'"));
     let quiet = service.text_of(&["smart-me", "report", "--account", "other"]);
-    assert!(quiet.contains("0 posts") && quiet.contains("not known"), "{quiet}");
+    assert!(quiet.contains("0 posts") && quiet.contains("unknown"), "{quiet}");
     assert!(service.stop().success());
     let file = std::fs::read_to_string(service.data_directory().join("webhook-heads.jsonl")).unwrap();
     let token = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
-const LATE: &str = "meterline_webhook_logins_late_total";
+const LATE: &str = "meterline_webhook_logins_delayed_total";
 
 /// Posts a body for an address that the proxy forwards, on a connection of its own.
 fn post(service: &Service, password: &str, address: &str) -> String {

@@ -28,7 +28,7 @@ fn a_topic_deleted_under_load_is_shown_and_gets_everything_again_once_it_is_made
     let (_, sent) = load.stop();
     service.wait_drained();
     assert_eq!(service.sink("kafka")["state"], "running");
-    assert_eq!(service.metric("meterline_sink_went_back_total{sink=\"kafka\"}"), 1.0);
+    assert_eq!(service.metric("meterline_sink_resends_total{sink=\"kafka\"}"), 1.0);
     let stream = Stream::read(&brokers, topic);
     stream.assert_in_journal_order();
     assert_exactly("Kafka", &sent.expected(), &stream.samples());

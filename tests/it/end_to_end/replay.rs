@@ -67,9 +67,9 @@ fn a_dry_run_says_what_a_replay_would_send_and_changes_nothing() {
     };
     let mut beside = estimate(&service)[0].clone();
     let records = place["next_sequence"].as_u64().unwrap() - 1;
-    assert_eq!(beside["way"], serde_json::json!([1, records + 1]));
-    assert_eq!((&beside["records"], &beside["looked_at"]), (&records.into(), &records.into()));
-    assert_eq!((beside["samples"].as_f64().unwrap(), &beside["is_counted"]), (samples, &true.into()));
+    assert_eq!(beside["range"], serde_json::json!([1, records + 1]));
+    assert_eq!((&beside["records"], &beside["records_read"]), (&records.into(), &records.into()));
+    assert_eq!((beside["samples"].as_f64().unwrap(), &beside["is_exact"]), (samples, &true.into()));
     assert_eq!(service.sink("sqlite")["next_sequence"], place["next_sequence"]);
     assert!(service.sink("sqlite")["replaying_until"].is_null());
 

@@ -63,7 +63,7 @@ fn a_decoder_that_has_learned_delivers_what_it_could_not_read_to_all_sinks() {
 
     replayed.service.restart_with("decoder-knows-envelope");
     replayed.assert_all_have(std::slice::from_ref(&plain));
-    assert!(replayed.replay(&["--redecode"]).contains("letters about what is delivered now stay open"));
+    assert!(replayed.replay(&["--redecode"]).contains("stay open until you drop them"));
     let stream = replayed.assert_all_have(&[plain, enveloped]);
     let learned = stream.first.iter().find(|reading| reading.meter == [2; 16]).unwrap();
     let identity = (learned.sequence, learned.index, learned.part, learned.decode_revision);

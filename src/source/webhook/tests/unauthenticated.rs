@@ -11,7 +11,7 @@ fn guess(lines: &str) -> Vec<u8> {
 
 fn late(metrics: &PrometheusHandle) -> u64 {
     let text = metrics.render();
-    let value = text.lines().find_map(|line| line.strip_prefix("meterline_webhook_logins_late_total "));
+    let value = text.lines().find_map(|line| line.strip_prefix("meterline_webhook_logins_delayed_total "));
     value.map_or(0, |value| value.parse().unwrap())
 }
 

@@ -1,35 +1,35 @@
-//! Where the configuration and the data are: shared options of the commands.
+//! The options `--config` and `--data`, shared by the commands.
 
 use super::Failure;
 use crate::config::{self, Config};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Names the configuration.
+/// The location of the configuration.
 #[derive(Debug, Clone, Args)]
-pub(super) struct ConfigPlace {
-    /// The configuration file; without one the embedded defaults are used
+pub(super) struct ConfigLocation {
+    /// The configuration file; without one the defaults apply
     #[arg(long, short, value_name = "FILE", env = "METERLINE_CONFIG")]
     pub(super) config: Option<PathBuf>,
 }
 
-impl ConfigPlace {
+impl ConfigLocation {
     pub(super) fn load(&self) -> Result<Config, Failure> {
         Ok(config::load(self.config.as_deref())?)
     }
 }
 
-/// Names the data directory, directly or by the configuration.
+/// The location of the data directory: given directly or by the configuration.
 #[derive(Debug, Clone, Args)]
-pub(super) struct DataPlace {
+pub(super) struct DataLocation {
     #[command(flatten)]
-    config: ConfigPlace,
-    /// The data directory; by default the configuration's
+    config: ConfigLocation,
+    /// The data directory; by default the one in the configuration
     #[arg(long, short, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
-impl DataPlace {
+impl DataLocation {
     pub(super) fn load(&self) -> Result<Config, Failure> {
         let mut config = self.config.load()?;
         if let Some(data) = &self.data {

@@ -1,8 +1,8 @@
-//! What the journal holds of a source, decoded record by record.
+//! The decoded records of a source, read from the journal.
 
 use super::view::Body;
 use crate::cli::failure::Failure;
-use crate::cli::records::{each_of, open_journal};
+use crate::cli::records::{open_journal, visit_records};
 use crate::config::Config;
 use crate::journal::inspect::Inspection;
 use crate::journal::{Record, Sequence};
@@ -13,23 +13,23 @@ use serde::Serialize;
 use std::fmt;
 use std::ops::ControlFlow;
 
-/// Which records of the journal are shown.
+/// Selects records of the journal.
 #[derive(Debug, Args)]
-pub(super) struct Records {
-    /// Whose records: the name of a webhook account or of another source
+pub(super) struct RecordArgs {
+    /// The source of the records: the name of a webhook account or of another source
     #[arg(long, value_name = "NAME", requires = "journal")]
     pub(super) source: Option<String>,
-    /// The first record that is looked at; by default the oldest
+    /// The number of the first record; by default the oldest
     #[arg(long, value_name = "NUMBER", requires = "journal")]
     from: Option<u64>,
-    /// Show at most so many records
+    /// The maximum number of records
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "journal")]
     limit: usize,
 }
 
-/// A record and what is in it.
+/// A record and its decoded body.
 #[derive(Debug, Serialize)]
-pub(super) struct Kept {
+pub(super) struct DecodedRecord {
     sequence: u64,
     received: String,
     #[serde(flatten)]
@@ -43,40 +43,40 @@ enum Content {
     Undecodable { undecodable: String },
 }
 
-/// The records of a source that are wanted, as they were judged at their receipt.
-pub(super) fn records(config: &Config, source: &str, wanted: &Records) -> Result<Vec<Kept>, Failure> {
+/// Returns the selected records of a source, judged by the limits in force at their receipt.
+pub(super) fn records(config: &Config, source: &str, arguments: &RecordArgs) -> Result<Vec<DecodedRecord>, Failure> {
     let journal = open_journal(config)?;
-    let from = wanted.from.map_or_else(|| journal.view().oldest(), Sequence);
-    let mut kept = Vec::new();
-    each_of(&journal, source, from, |record| {
-        if kept.len() == wanted.limit {
+    let from = arguments.from.map_or_else(|| journal.view().oldest(), Sequence);
+    let mut records = Vec::new();
+    visit_records(&journal, source, from, |record| {
+        if records.len() == arguments.limit {
             return ControlFlow::Break(());
         }
-        kept.push(Kept::of(record, &journal));
+        records.push(DecodedRecord::of(record, &journal));
         ControlFlow::Continue(())
     })?;
-    if kept.is_empty() {
+    if records.is_empty() {
         return Err(Failure::failed(format!(
             "the journal holds no record of '{source}' from number {from} on; `meterline journal --records` lists the sources"
         )));
     }
-    Ok(kept)
+    Ok(records)
 }
 
-impl Kept {
+impl DecodedRecord {
     fn of(record: &Record<'_>, journal: &Inspection) -> Self {
         let header = &record.header;
         let limits = journal.view().limits(header.rule).unwrap_or(Limits::DEFAULT);
         let content = match PayloadFormat::from_number(header.format).map(|it| wire::readings(it, record.payload)) {
             Some(Ok(readings)) => Content::Decoded(Body::new(readings, &limits, Some(header.received))),
             Some(Err(error)) => Content::Undecodable { undecodable: error.to_string() },
-            None => Content::Undecodable { undecodable: format!("this program knows no format {}", header.format) },
+            None => Content::Undecodable { undecodable: format!("unknown payload format {}", header.format) },
         };
         Self { sequence: record.sequence.0, received: header.received.to_string(), content }
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for DecodedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "record {}, received {}", self.sequence, self.received)?;
         match &self.content {
