@@ -125,8 +125,8 @@ impl SpanCounts {
                 continue;
             }
             let (source, limits) = lookups.look_up(journal, &record).map_err(|error| failed(error.message))?;
-            let reading = ReadMode::of(&record, &source, limits, Some(replay), rules);
-            let Some(delivery) = reading.delivery(record, &source) else { continue };
+            let mode = ReadMode::of(&record, &source, limits, Some(replay), rules);
+            let Some(delivery) = mode.delivery(record, &source) else { continue };
             counted.records += 1;
             for reading in delivery.readings() {
                 counted.readings += 1;

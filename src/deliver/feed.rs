@@ -30,34 +30,34 @@ impl Pump {
         let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
         let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
-        let mut fed = FeedEnd::MoreToRead;
+        let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
             if self.sink.is_full() {
-                fed = FeedEnd::SinkFull;
+                end = FeedEnd::SinkFull;
                 break;
             }
             if self.failed_at.is_some_and(|failed_at| failed_at == reader.next_sequence() && position.safe < failed_at)
             {
-                fed = FeedEnd::FailedRecord;
+                end = FeedEnd::FailedRecord;
                 break;
             }
             let Some(record) = reader.read()? else {
-                fed = FeedEnd::CaughtUp;
+                end = FeedEnd::CaughtUp;
                 break;
             };
             let (sequence, header) = (record.sequence, record.header);
             if count == 0 {
                 position.probe_delay(sequence, header.received);
             }
-            let is_left_out = replay.is_some_and(|replay| replay.skips(sequence, header.source));
-            if is_left_out || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
+            let is_skipped = replay.is_some_and(|replay| replay.skips(sequence, header.source));
+            if is_skipped || header.verdict == Verdict::Lost || self.panics.is_poison(sequence) {
                 continue;
             }
             let (source, limits) = self.lookups.look_up(self.shared.journal.view(), &record)?;
-            let reading = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
+            let mode = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
             self.panics.begin(sequence);
             let readings = match self.sink.record_filter() {
-                RecordFilter::Deliverable => take(&record, &source, &reading, self.sink.as_mut())?,
+                RecordFilter::Deliverable => take(&record, &source, &mode, self.sink.as_mut())?,
                 RecordFilter::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
             };
             self.panics.end();
@@ -69,14 +69,14 @@ impl Pump {
         self.sink.reached(reader.next_sequence());
         position.reader = Some(reader);
         self.metrics.readings.increment(self.readings - readings_before);
-        Ok(fed)
+        Ok(end)
     }
 }
 
 /// Gives a store the deliverable part of a record. Returns the number of readings; `None`
 /// if the store did not take it.
-fn take(record: &Record<'_>, source: &str, reading: &ReadMode, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
-    let Some(delivery) = reading.delivery(*record, source) else { return Ok(None) };
+fn take(record: &Record<'_>, source: &str, mode: &ReadMode, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
+    let Some(delivery) = mode.delivery(*record, source) else { return Ok(None) };
     if delivery.format == PayloadFormat::Meters {
         return Ok(sink.describe(&delivery)?.then_some(0));
     }

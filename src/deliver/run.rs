@@ -57,9 +57,9 @@ impl Pump {
             return Ok(Iteration::Ended);
         }
         self.make_ready()?;
-        let fed = self.feed()?;
-        let is_drained = stop_by.is_some() && fed == FeedEnd::CaughtUp;
-        let progress = self.sink.settle(is_drained || fed == FeedEnd::FailedRecord)?;
+        let end = self.feed()?;
+        let is_drained = stop_by.is_some() && end == FeedEnd::CaughtUp;
+        let progress = self.sink.settle(is_drained || end == FeedEnd::FailedRecord)?;
         let next = self.apply(progress);
         if self.refreshed.is_none_or(|at| self.shared.clock.elapsed(at) >= REFRESH_EVERY) {
             self.refresh();
@@ -70,9 +70,9 @@ impl Pump {
         self.catch_up_rate.note(
             self.shared.clock.monotonic(),
             self.readings,
-            matches!(fed, FeedEnd::MoreToRead | FeedEnd::SinkFull),
+            matches!(end, FeedEnd::MoreToRead | FeedEnd::SinkFull),
         );
-        self.wait_for_work(fed, next, progress.wake_at);
+        self.wait_for_work(end, next, progress.wake_at);
         Ok(Iteration::Done)
     }
 
@@ -155,11 +155,11 @@ impl Pump {
     }
 
     /// Waits for new records, a command or the sink's timer.
-    fn wait_for_work(&self, fed: FeedEnd, next: Sequence, wake_at: Option<Instant>) {
+    fn wait_for_work(&self, end: FeedEnd, next: Sequence, wake_at: Option<Instant>) {
         let clock = &self.shared.clock;
         let until_due = wake_at.map_or(REFRESH_EVERY, |at| at.saturating_duration_since(clock.monotonic()));
         let stopping = self.shared.stop_deadline().is_some();
-        match fed {
+        match end {
             FeedEnd::MoreToRead => {}
             FeedEnd::SinkFull if !self.sink.is_full() => {}
             FeedEnd::SinkFull => self.shared.pause(self.commands_seen, FULL_PAUSE),

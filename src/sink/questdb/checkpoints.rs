@@ -91,7 +91,7 @@ impl TableCheckpoints {
     /// Makes a checkpoint if one is due: everything below `position` is confirmed.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// When the server fails.
     pub(super) fn note(
         &mut self,
         server: &Server,

@@ -266,7 +266,7 @@ mod tests {
             let _ = Fingerprint::parse(&text);
         }
 
-        /// Whatever part of the history is lost, what is not sent again is there.
+        /// Whichever part of the history is lost, all other rows are still there.
         #[test]
         fn lost_rows_are_sent_again(count in 1_i64..30, lost_from in 1_i64..400, written in 0_i64..400, restarted: bool) {
             let checkpoints = checkpoints(count);
