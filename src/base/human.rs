@@ -16,13 +16,13 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// A range of records by its first number and the number after the last: `records 1 to 3`.
+/// Formats a range of records, given its first number and the number after its last: `records 1 to 3`.
 #[must_use]
 pub fn records(first: u64, next: u64) -> String {
     if first >= next { "empty".to_owned() } else { format!("records {first} to {}", next - 1) }
 }
 
-/// A time span in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
+/// Formats a duration in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let whole = if duration < Duration::from_secs(1) {

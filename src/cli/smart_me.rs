@@ -114,7 +114,10 @@ fn list(arguments: &AccountArgs) -> Result<(), Failure> {
     )))
 }
 
-fn apply(change: &ChangeArgs, work: impl AsyncFn(&Registrar) -> Result<RegistrationReport, ApiError>) -> Result<(), Failure> {
+fn apply(
+    change: &ChangeArgs,
+    work: impl AsyncFn(&Registrar) -> Result<RegistrationReport, ApiError>,
+) -> Result<(), Failure> {
     let arguments = &change.accounts;
     let config = arguments.location.load()?;
     let done = for_each(&config, arguments.account.as_deref(), work)?;

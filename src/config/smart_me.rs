@@ -4,7 +4,9 @@ use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::StringList;
 use super::webhook::{NAME_RULE, WebhookAccount, is_name};
-use crate::source::smart_me::{Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, WantedRegistration};
+use crate::source::smart_me::{
+    Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, WantedRegistration,
+};
 use crate::wire::PayloadFormat;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -150,7 +152,11 @@ fn meter(section: &mut Section<'_>) -> Option<Uuid> {
     read.map_err(|_| section.fault("meter", format!("'{text}' is not the id of a device at smart-me (a UUID)"))).ok()
 }
 
-fn wanted(section: &mut Section<'_>, webhook_account: Option<&WebhookAccount>, meter: Option<Uuid>) -> Option<WantedRegistration> {
+fn wanted(
+    section: &mut Section<'_>,
+    webhook_account: Option<&WebhookAccount>,
+    meter: Option<Uuid>,
+) -> Option<WantedRegistration> {
     let public: Option<String> = section.get("public_url");
     let public = public?;
     if let Err(why) = ApiUrl::parse(&public) {

@@ -53,7 +53,8 @@ impl Cloud {
     /// Starts to post to the registered webhooks.
     pub(super) fn send(&self, clock: Clock) -> io::Result<CloudSender> {
         let devices_per_post = usize::try_from(self.meters.div_ceil(POSTS)).unwrap_or(usize::MAX);
-        let how = SenderOptions { live_every: SEND_INTERVAL, devices_per_post, stored: STORED, ..SenderOptions::default() };
+        let how =
+            SenderOptions { live_every: SEND_INTERVAL, devices_per_post, stored: STORED, ..SenderOptions::default() };
         self.cloud.send(how, move || clock.now().0)
     }
 

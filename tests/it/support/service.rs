@@ -264,7 +264,7 @@ impl Service {
     }
 
     /// Gives it another configuration, for its next start.
-    pub(crate) fn reconfigure(&mut self, setup: &Setup) {
+    pub(crate) fn set_setup(&mut self, setup: &Setup) {
         std::fs::write(self.file("meterline.toml"), setup.toml(self)).unwrap();
     }
 
