@@ -76,7 +76,7 @@ impl Registrar {
         Self { client, target, file }
     }
 
-    /// All registrations of the account, also those of other programs.
+    /// All registrations of the account, also other programs'.
     ///
     /// # Errors
     /// [`ApiError`].

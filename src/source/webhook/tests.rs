@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const PATH: &str = "/smart-me/a-path-nobody-guesses";
+const PATH: &str = "/smart-me/a-path-unguessable";
 const USER: &str = "meter";
 const PASSWORD: &str = "correct horse";
 /// The time limit of every wait.

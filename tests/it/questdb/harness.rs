@@ -71,7 +71,7 @@ impl Harness {
         self.add_received(0, devices);
     }
 
-    /// Adds a record that was received so many seconds after the usual time.
+    /// Adds a record that was received `seconds` after the usual time.
     pub(super) fn add_received(&mut self, seconds: i64, devices: Vec<DeviceData>) {
         self.bodies.push((UnixNanos((RECEIVED_S + seconds) * SECOND), body(devices)));
     }

@@ -84,7 +84,7 @@ impl Scene {
         of_it.map(|(_, at, _)| at.0).collect()
     }
 
-    /// Waits for so many more requests for the list.
+    /// Waits for `more` further requests for the list.
     fn wait_for_lists(&self, more: usize) {
         let lists = |scene: &Self| {
             scene.cloud.requests().iter().filter(|it| it.what.ends_with("Devices") && it.status == 200).count()

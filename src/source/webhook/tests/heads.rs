@@ -49,7 +49,7 @@ async fn neither_path_nor_password_nor_token_is_in_the_file() {
     assert_eq!(site.ask(&post(&site.body(1.0), &lines)).await.status, 200);
     assert_eq!(noted(site, directory.path()).await.len(), 1);
     let text = std::fs::read_to_string(directory.path().join(HEADS_FILE)).unwrap();
-    for secret in [PATH, "nobody-guesses", PASSWORD, &token] {
+    for secret in [PATH, "unguessable", PASSWORD, &token] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }

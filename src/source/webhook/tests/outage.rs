@@ -72,7 +72,7 @@ async fn a_volume_without_room_is_503_until_there_is_some() {
 }
 
 #[tokio::test]
-async fn one_failed_sync_is_made_good_before_the_answer() {
+async fn one_failed_sync_is_repaired_before_the_answer() {
     let (site, disk) = site_on_faulty_disk().await;
     assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
     disk.fail(Operation::Sync, 1);
@@ -132,7 +132,7 @@ async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
 }
 
 #[tokio::test]
-async fn an_optional_sink_that_is_down_for_good_is_never_a_503() {
+async fn an_optional_sink_that_is_down_permanently_is_never_a_503() {
     let optional = OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
     never_refused_with(|options| options.optional = vec![optional]).await;
 }

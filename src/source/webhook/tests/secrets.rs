@@ -69,7 +69,7 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     assert!(metrics.contains(r#"meterline_webhook_requests_total{account="building",answer="200"} 2"#), "{metrics}");
     assert!(metrics.contains(r#"meterline_webhook_requests_total{account="",answer="401"} 2"#), "{metrics}");
     let token = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    for secret in [PATH, "nobody-guesses", PASSWORD, &token] {
+    for secret in [PATH, "unguessable", PASSWORD, &token] {
         for (place, text) in [("log", &log), ("metrics", &metrics), ("debug", &debugged)] {
             let found = text.lines().find(|line| line.contains(secret));
             assert_eq!(found, None, "{secret} in the {place}");

@@ -1,4 +1,4 @@
-//! Clients without valid credentials: they are displaced and delayed, and block no one else.
+//! Clients without valid credentials: they are displaced and delayed, and block no other client.
 
 use super::*;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
