@@ -2,6 +2,7 @@
 
 use super::error::StartError;
 use super::sinks::COVERAGE;
+use super::sources;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{CommitOutcome, Journal, OptionalCursor, Options, Retention};
@@ -38,7 +39,7 @@ pub(super) fn options(config: &Config, clock: &Clock) -> Options {
     options.optional.clone_from(&config.sinks.optional);
     // Gap detection may lag without limit: it must never cause a refusal of new data.
     options.optional.push(OptionalCursor { cursor: COVERAGE.to_owned(), lag_bytes_max: u64::MAX });
-    options.is_shared = config.webhook.accounts.len() > 1;
+    options.is_shared = sources::options(config).len() > 1;
     options.clock = clock.clone();
     let counts = CommitCounts::new();
     options.on_commit = Arc::new(move |outcome| counts.count(outcome));

@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
+/// The time that the last tasks get after the sources, also beyond the deadline.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
 /// The running service.
 #[derive(Debug)]
 pub struct Service {
@@ -48,8 +51,7 @@ impl Service {
         let webhook = config.webhook.clone().heads_in(&config.data_directory);
         let webhook = runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
         let webhook = webhook.map_err(StartError::because)?;
-        let starter = sources::SourceStarter { config: &config, parts: &parts, webhook: &webhook, observer: &observer };
-        starter.start().map_err(StartError::because)?;
+        sources::SourceStarter::new(&config, &parts, &webhook, &observer).start().map_err(StartError::because)?;
         let status_reader = status::StatusReader { parts: parts.clone(), started, tls: webhook.tls().cloned() };
         let views = views(&status_reader, &metrics);
         let commands = commands::Commands::new(&config, parts.clone());
@@ -122,6 +124,7 @@ impl Service {
         self.parts.journal.close();
         self.control.stop();
         self.stop.by(until);
+        let until = until.max(self.parts.clock.monotonic() + LAST_TASKS);
         for task in self.runtime.block_on(self.tasks.join(until)) {
             tracing::warn!(task, "the task did not end by the deadline and was cancelled");
         }

@@ -6,12 +6,21 @@ use super::parts::Parts;
 use crate::config::{Config, Source};
 use crate::deliver::Delivery;
 use crate::ingest::{Entrance, SourceOptions};
-use crate::source::SourceState;
-use crate::source::smart_me::WebhookCounters;
-use crate::source::webhook::Webhook;
+use crate::source::smart_me::{RegistrationFile, WebhookCounters};
+use crate::source::webhook::{AuthCounts, Webhook};
+use crate::source::{Polled, Reporter, Schedule, SourceError};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
+/// How often its description is renewed.
+const WEBHOOK_SCHEDULE: Schedule = Schedule {
+    every: Duration::from_secs(5),
+    first_within: Duration::ZERO,
+    backoff: (Duration::from_secs(5), Duration::from_secs(5)),
+};
 
 /// Passes all delivered readings to the sources that observe them.
 pub(super) struct DeliveryObserver(WebhookCounters);
@@ -29,19 +38,50 @@ impl DeliveryObserver {
     }
 }
 
-/// Starts the configured sources.
-pub(super) struct SourceStarter<'a> {
-    pub(super) config: &'a Config,
-    pub(super) parts: &'a Parts,
-    pub(super) webhook: &'a Webhook,
-    pub(super) observer: &'a DeliveryObserver,
+/// Reports the requests of a webhook account.
+struct WebhookReport(Arc<AuthCounts>);
+
+impl Polled for WebhookReport {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let count = |requests| usize::try_from(requests).unwrap_or(usize::MAX);
+        reporter.set("requests_accepted", count(self.0.accepted()));
+        reporter.set("requests_with_wrong_credentials", count(self.0.challenged()));
+        Ok(())
+    }
 }
 
-impl SourceStarter<'_> {
+/// Starts the configured sources.
+pub(super) struct SourceStarter<'a> {
+    config: &'a Config,
+    parts: &'a Parts,
+    webhook: &'a Webhook,
+    observer: &'a DeliveryObserver,
+    options: HashMap<String, SourceOptions>,
+    /// Shared by all accounts, as is its lock.
+    registration_file: RegistrationFile,
+}
+
+impl<'a> SourceStarter<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        parts: &'a Parts,
+        webhook: &'a Webhook,
+        observer: &'a DeliveryObserver,
+    ) -> Self {
+        Self {
+            config,
+            parts,
+            webhook,
+            observer,
+            options: options(config).into_iter().collect(),
+            registration_file: RegistrationFile::in_directory(&config.data_directory),
+        }
+    }
+
     /// Starts all sources. The webhook must be listening.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {
-            self.parts.sources.reporter(&account.name, WEBHOOK).report(SourceState::Running, None);
+            self.report_webhook(&account.name);
         }
         for source in &self.config.sources {
             match source {
@@ -54,10 +94,15 @@ impl SourceStarter<'_> {
         Ok(())
     }
 
+    /// Reports the requests of a webhook account.
+    fn report_webhook(&self, account: &str) {
+        let Some(auth_counts) = self.webhook.auth_counts(account) else { return };
+        self.parts.sources.start_polled(account, WEBHOOK, WEBHOOK_SCHEDULE, WebhookReport(auth_counts));
+    }
+
     /// Returns the entrance of the source `name` into ingest.
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
-        let options = options(self.config).into_iter().find(|(source, _)| source == name);
-        let options = options.map_or_else(SourceOptions::default, |(_, options)| options);
+        let options = self.options.get(name).copied().unwrap_or_default();
         self.parts.ingest.source(name, options).map_err(|error| error.to_string())
     }
 }
@@ -66,8 +111,9 @@ impl SourceStarter<'_> {
 pub(super) fn options(config: &Config) -> Vec<(String, SourceOptions)> {
     let mut options: Vec<_> =
         config.webhook.accounts.iter().map(|account| (account.name.clone(), account.source)).collect();
+    let mut named: HashSet<&str> = config.webhook.accounts.iter().map(|account| account.name.as_str()).collect();
     for source in config.sources.iter().filter(|source| source.brings_readings()) {
-        if options.iter().all(|(name, _)| name != source.name()) {
+        if named.insert(source.name()) {
             options.push((source.name().to_owned(), SourceOptions::default()));
         }
     }

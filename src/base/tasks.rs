@@ -6,9 +6,12 @@
 use parking_lot::Mutex;
 use std::any::Any;
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+/// How long a cancelled task may take to end.
+const AFTER_ABORT: Duration = Duration::from_millis(100);
 
 /// The owner of a group of tasks.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ impl Tasks {
                 }
                 Err(_) => {
                     task.abort();
+                    // Its drop may still write: it gets a moment.
+                    tokio::time::timeout(AFTER_ABORT, task).await.ok();
                     cancelled.push(name);
                 }
             }

@@ -14,7 +14,7 @@ use serde_json::Value;
 /// account, a task of a [[smart_me]] account, or a [[json]] device.
 #[derive(Debug, Args)]
 #[command(after_help = "States:\n  \
-    waiting        not started yet, or its server asked to wait\n  \
+    waiting        its first run has not ended\n  \
     running        it works\n  \
     failing        its last attempt failed; the service retries automatically\n  \
     misconfigured  an operator must change something; the reason names it\n\n\

@@ -41,6 +41,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
         KeepLimit::Forever => Keep::All,
     };
     let time: Option<String> = section.get("time");
+    check_pointer(&mut section, "time", time.as_deref());
     let unit_ns =
         section.choice("time_unit", &[("s", 1000 * MILLISECOND_NS), ("ms", MILLISECOND_NS)], 1000 * MILLISECOND_NS);
     let time = time.map(|pointer| Time { pointer, unit_ns });
@@ -69,6 +70,10 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
     };
     let url = url?;
     let address = match url.strip_prefix("tcp://") {
+        Some(_) if authorization.is_some() => {
+            section.fault("username", "cannot be used with tcp://, which has no login");
+            None
+        }
         Some(host) => host.parse().ok().map(Address::Tcp),
         None => web_address(&url).map(|uri| Address::Http(uri, authorization)),
     };
@@ -78,14 +83,18 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
     address
 }
 
+fn check_pointer(section: &mut Section<'_>, key: &'static str, pointer: Option<&str>) {
+    if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+        section.fault(key, "must be a JSON pointer, which begins with '/', like \"/total/kwh\"");
+    }
+}
+
 fn register(mut section: Section<'_>) -> Option<Register> {
     let pointer = section.required::<String>("pointer", "\"/total/kwh\"");
     let obis = section.required::<String>("obis", "\"1-0:1.8.0*255\"");
     let unit = section.required::<String>("unit", "\"kWh\"");
     let own_factor = section.get_or("factor", 1.0);
-    if pointer.as_deref().is_some_and(|pointer| !pointer.starts_with('/')) {
-        section.fault("pointer", "must be a JSON pointer, which begins with '/', like \"/total/kwh\"");
-    }
+    check_pointer(&mut section, "pointer", pointer.as_deref());
     let obis =
         obis.and_then(|text| text.parse::<Obis>().map_err(|error| section.fault("obis", error.to_string())).ok());
     let unit_factor = obis.zip(unit).and_then(|(obis, unit)| match registry::entry(obis).map(|entry| entry.unit) {

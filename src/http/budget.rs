@@ -47,20 +47,19 @@ impl Budget {
     /// The time to wait before the next try.
     pub fn begin(&self, now: Instant) -> Result<(), Duration> {
         let mut requests = self.0.lock();
-        while requests.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
-            requests.answered.pop_front();
+        match requests.wait(now) {
+            Some(wait) => Err(wait),
+            None => {
+                requests.in_flight += 1;
+                Ok(())
+            }
         }
-        if let Some(wait) =
-            requests.not_before.and_then(|then| then.checked_duration_since(now)).filter(|it| !it.is_zero())
-        {
-            return Err(wait);
-        }
-        if requests.answered.len() + requests.in_flight < requests.per_minute.get() {
-            requests.in_flight += 1;
-            return Ok(());
-        }
-        let wait = |oldest: &Instant| (*oldest + WINDOW).saturating_duration_since(now);
-        Err(requests.answered.front().map_or(RETRY_WAIT, wait))
+    }
+
+    /// The wait before the next request may begin; `None` if it may begin now.
+    #[must_use]
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        self.0.lock().wait(now)
     }
 
     /// Allows no request before `until`: the server asked for a wait.
@@ -74,6 +73,20 @@ impl Budget {
         let mut requests = self.0.lock();
         requests.in_flight = requests.in_flight.saturating_sub(1);
         requests.answered.push_back(now);
+    }
+}
+
+impl Requests {
+    fn wait(&mut self, now: Instant) -> Option<Duration> {
+        while self.answered.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) >= WINDOW) {
+            self.answered.pop_front();
+        }
+        let asked = self.not_before.map(|then| then.saturating_duration_since(now)).filter(|wait| !wait.is_zero());
+        if asked.is_some() || self.answered.len() + self.in_flight < self.per_minute.get() {
+            return asked;
+        }
+        let wait = |oldest: &Instant| (*oldest + WINDOW).saturating_duration_since(now);
+        Some(self.answered.front().map_or(RETRY_WAIT, wait))
     }
 }
 

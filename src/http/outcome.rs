@@ -37,9 +37,8 @@ pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
     let answer = match answer {
         Ok(answer) => answer,
         Err(HttpError::Connect { .. } | HttpError::Tls { .. }) => return Outcome::Later(None),
-        Err(HttpError::Timeout { .. } | HttpError::Broken { .. } | HttpError::TooLarge { .. }) => {
-            return Outcome::Uncertain;
-        }
+        Err(HttpError::Timeout { .. } | HttpError::Broken { .. }) => return Outcome::Uncertain,
+        Err(HttpError::TooLarge { .. }) => return Outcome::Refused,
     };
     match answer.status().as_u16() {
         200..=299 => Outcome::Done,

@@ -41,6 +41,9 @@ impl Requester {
     /// # Errors
     /// When a stop was requested before the request was sent.
     pub async fn send(&self, request: Request) -> Result<Exchange, Stopped> {
+        if self.stop.deadline().is_some() {
+            return Err(Stopped);
+        }
         while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
             self.stop.sleep(wait).await?;
         }
@@ -51,8 +54,19 @@ impl Requester {
         if let Outcome::Later(Some(wait)) = outcome {
             self.budget.hold(self.clock.monotonic() + wait);
         }
-        self.counts.count(outcome);
+        self.counts.count(outcome, answer.is_ok());
         Ok(Exchange { outcome, answer })
+    }
+
+    /// Waits until the budget allows a request, and sends none.
+    ///
+    /// # Errors
+    /// When a stop was asked for.
+    pub async fn ready(&self) -> Result<(), Stopped> {
+        while let Some(wait) = self.budget.wait(self.clock.monotonic()) {
+            self.stop.sleep(wait).await?;
+        }
+        Ok(())
     }
 
     /// The signal that ends its waits.
@@ -94,8 +108,9 @@ impl Counts {
         Self { done: counter("done"), later: counter("later"), failed: counter("failed"), refused: counter("refused") }
     }
 
-    fn count(&self, outcome: Outcome) {
+    fn count(&self, outcome: Outcome, is_answered: bool) {
         match outcome {
+            _ if !is_answered => &self.failed,
             Outcome::Done => &self.done,
             Outcome::Later(_) => &self.later,
             Outcome::Uncertain => &self.failed,

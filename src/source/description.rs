@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The state of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceState {
-    /// It has not finished its first run, or the server asked it to wait.
+    /// It has not finished its first run.
     Waiting,
     /// Its last run succeeded, or its connection delivers.
     Running,
@@ -158,6 +158,12 @@ impl Reporter {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.description.name
+    }
+
+    /// The state that was reported last.
+    #[must_use]
+    pub fn state(&self) -> SourceState {
+        self.description.state
     }
 
     /// Sets a fact and replaces the one of the same name.

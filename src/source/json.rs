@@ -4,28 +4,26 @@
 //! Knows the transport; `vendor/json` decodes the document. One device is one meter.
 //! Read-only: it sends a GET or nothing at all.
 
+mod intake;
 mod stream;
 
+use intake::{DOCUMENT_BYTES_MAX, Intake};
 use stream::JsonStream;
 
 use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{self, Bounds, Budget, Outcome, Requester};
 use crate::ingest::Entrance;
-use crate::reading::{Flags, UnixNanos};
-use crate::vendor::Reading;
-use crate::vendor::json::{Mapping, read};
-use crate::wire::batch::Original;
+use crate::vendor::json::Mapping;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The source kinds.
 const KIND: &str = "json";
 const STREAM_KIND: &str = "json stream";
-/// Largest document.
-const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 /// The limits of one request.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: DOCUMENT_BYTES_MAX };
 /// Devices start at a random time within this period, so that many do not start at once.
@@ -50,12 +48,22 @@ pub struct Device {
 }
 
 /// The address of a device.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Address {
     /// Polled by GET, with this Authorization header if it needs one.
     Http(Uri, Option<HeaderValue>),
     /// Sends one document per line.
     Tcp(SocketAddr),
+}
+
+impl fmt::Debug for Address {
+    /// Shows no path and no query, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(uri, _) => write!(f, "Http({:?})", uri.authority()),
+            Self::Tcp(address) => write!(f, "Tcp({address})"),
+        }
+    }
 }
 
 impl Device {
@@ -66,10 +74,9 @@ impl Device {
             first_within: FIRST_WITHIN.min(self.every),
             backoff: (FIRST_WAIT, LONGEST_WAIT),
         };
-        let intake = |kind| Intake {
-            mapping: self.mapping.clone(),
-            inlet: Inlet::new(&self.name, kind, entrance.clone(), self.keep),
-            clock: clock.clone(),
+        let intake = |kind| {
+            let inlet = Inlet::new(&self.name, kind, entrance.clone(), self.keep);
+            Intake::new(self.mapping.clone(), inlet, clock.clone())
         };
         match &self.address {
             Address::Http(uri, authorization) => {
@@ -79,7 +86,7 @@ impl Device {
                 sources.start_polled(&self.name, KIND, schedule, json);
             }
             Address::Tcp(address) => {
-                let stream = JsonStream::new(*address, intake(STREAM_KIND));
+                let stream = JsonStream::new(*address, self.every, intake(STREAM_KIND));
                 sources.start_connected(&self.name, STREAM_KIND, schedule, stream);
             }
         }
@@ -87,7 +94,6 @@ impl Device {
 }
 
 /// A device that is polled over HTTP.
-#[derive(Debug)]
 struct Json {
     uri: Uri,
     authorization: Option<HeaderValue>,
@@ -105,7 +111,10 @@ impl Polled for Json {
         let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
         let exchange = self.requester.send(request).await?;
         match (exchange.outcome, exchange.answer) {
-            (Outcome::Done, Ok(answer)) => self.intake.take(answer.body(), self.uri.path(), reporter).await,
+            (Outcome::Done, Ok(answer)) => {
+                let document = self.intake.decode(answer.body()).map_err(SourceError::Failing)?;
+                self.intake.store(&document, answer.body(), reporter).await
+            }
             (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
                 why: "the device rejects the credentials: check username and password_file".to_owned(),
                 retry_in: None,
@@ -115,37 +124,6 @@ impl Polled for Json {
             (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
         }
     }
-}
-
-/// Decodes documents and passes their readings to ingest.
-#[derive(Debug)]
-struct Intake {
-    mapping: Mapping,
-    inlet: Inlet,
-    clock: Clock,
-}
-
-impl Intake {
-    async fn take(&mut self, bytes: &[u8], origin: &str, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let document = read(&self.mapping, bytes).map_err(|error| SourceError::Failing(error.to_string()))?;
-        let (at, flags) = match document.at {
-            Some(at) => (at, Flags::NONE),
-            None => (self.clock.now(), Flags::TIME_IS_RECEIVE_TIME),
-        };
-        report(reporter, at, document.samples.len(), document.absent);
-        if document.samples.is_empty() || !self.inlet.admits(self.mapping.meter, at) {
-            return Ok(());
-        }
-        let reading = Reading { meter: self.mapping.meter, at, samples: document.samples };
-        let original = Original { bytes, content_type: "application/json", origin };
-        self.inlet.take(&[reading], flags, original).await
-    }
-}
-
-fn report(reporter: &mut Reporter, at: UnixNanos, values: usize, absent: usize) {
-    reporter.set("last_reading", at);
-    reporter.set("values", values);
-    reporter.set("values_absent", absent);
 }
 
 #[cfg(test)]

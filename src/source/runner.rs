@@ -123,7 +123,7 @@ pub(super) async fn run_connected(
     while stop.sleep(wait).await.is_ok() {
         let begun = clock.monotonic();
         let Ok(outcome) = stop.unless_asked(catch_panic(source.connect(&mut reporter))).await else { return };
-        if clock.elapsed(begun) >= STABLE_AFTER {
+        if reporter.state() == SourceState::Running || clock.elapsed(begun) >= STABLE_AFTER {
             backoff.reset();
         }
         let error = outcome.err().unwrap_or_else(|| SourceError::Failing("the connection was closed".to_owned()));

@@ -4,7 +4,7 @@
 use super::SourceStarter;
 use crate::source::smart_me::{
     Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
-    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, RegistrationFile, Target, registration_schedule,
+    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
 use crate::source::{Inlet, Keep};
@@ -27,16 +27,15 @@ impl SourceStarter<'_> {
         }
         let client = Client::new(account.clone(), access.clone(), REQUEST_WAIT_MAX);
         if let (Some(wanted), Some(pairs)) = (&account.wanted, self.webhook.pairs(&account.name)) {
-            let (target, memory) =
-                (Target::new(wanted.clone()), RegistrationFile::in_directory(&self.config.data_directory));
-            self.keep_registration(account, Registrar::new(client.clone(), target.clone(), memory.clone()));
+            let (target, file) = (Target::new(wanted.clone()), self.registration_file.clone());
+            self.keep_registration(account, Registrar::new(client.clone(), target.clone(), file.clone()));
             let client = Client::new(account.clone(), access.clone(), COMMAND_REQUEST_WAIT_MAX);
-            let registrar = Registrar::new(client, target.clone(), memory);
+            let registrar = Registrar::new(client, target.clone(), file);
             let rotation =
                 Rotation { account: account.clone(), target, pairs, registrar, runtime: self.parts.runtime.clone() };
             self.offer(Arc::new(rotation));
         }
-        let brings_readings = super::options(self.config).iter().any(|(name, _)| *name == account.name);
+        let brings_readings = self.options.contains_key(&account.name);
         if account.repair && brings_readings {
             let inlet = self.inlet(account, GapRepair::KIND)?;
             let repair = GapRepair::new(
@@ -73,6 +72,7 @@ impl SourceStarter<'_> {
         };
         let parts = DevicesParts {
             polling,
+            has_webhook: self.webhook.auth_counts(&account.name).is_some(),
             store,
             describer,
             counters: self.observer.0.clone(),
@@ -106,18 +106,14 @@ impl SourceStarter<'_> {
     }
 }
 
-/// Returns a function that reports the account's logins at the webhook since its last call.
-fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl FnMut() -> Evidence + Send + 'static {
-    let mut before = Evidence::default();
+/// Returns a function that reports the account's requests at the webhook since the start.
+fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl Fn() -> Evidence + Send + 'static {
     move || {
-        let now = auth_counts.as_ref().map_or(before, |auth_counts| Evidence {
-            accepted: auth_counts.accepted(),
-            challenged: auth_counts.challenged(),
-            ..before
-        });
-        let (accepted, challenged) = (now.accepted - before.accepted, now.challenged - before.challenged);
-        before = now;
-        Evidence { accepted, challenged, ..Evidence::default() }
+        auth_counts.as_ref().map_or_else(Evidence::default, |counts| Evidence {
+            accepted: counts.accepted(),
+            challenged: counts.challenged(),
+            ..Evidence::default()
+        })
     }
 }
 
@@ -143,7 +139,7 @@ impl Rotation {
         let valid = std::iter::once(&passwords.present).chain(&passwords.before);
         let pairs: Vec<_> = valid.map(|password| Credentials::new(user, password.expose())).collect();
         self.pairs.replace(&pairs);
-        self.runtime.block_on(self.target.want_password(passwords.present));
+        self.target.want_password(passwords.present);
         Ok(self.pairs.second_used())
     }
 

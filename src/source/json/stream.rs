@@ -1,8 +1,10 @@
 //! A device that sends one JSON document per line over a TCP connection.
 //!
-//! Invariants: the length of a line is bounded, and a silent device is reconnected.
+//! Invariants: the length of a line is bounded. A line that cannot be decoded is counted and
+//! skipped. A reading that ingest refuses is tried again before the next line is read. A
+//! silent device is reconnected.
 
-use super::{DOCUMENT_BYTES_MAX, Intake};
+use super::intake::{DOCUMENT_BYTES_MAX, Intake};
 use crate::source::{Connected, Reporter, SourceError, SourceState};
 use std::io;
 use std::net::SocketAddr;
@@ -13,20 +15,45 @@ use tokio::time::timeout;
 
 /// Time limit of a connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection without a line for this long counts as broken.
+/// A connection without a line for this long counts as broken, or three times the interval
+/// of the device if that is longer.
 const SILENCE_MAX: Duration = Duration::from_mins(5);
+/// The wait before a refused reading is tried again.
+const RETRY_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
 
 /// A device that sends documents.
 #[derive(Debug)]
 pub(super) struct JsonStream {
     address: SocketAddr,
+    silence_max: Duration,
     intake: Intake,
+    lines_skipped: usize,
 }
 
 impl JsonStream {
-    /// A stream from this address.
-    pub(super) fn new(address: SocketAddr, intake: Intake) -> Self {
-        Self { address, intake }
+    /// A stream from this address, with about one line per interval.
+    pub(super) fn new(address: SocketAddr, every: Duration, intake: Intake) -> Self {
+        Self { address, silence_max: SILENCE_MAX.max(every * 3), intake, lines_skipped: 0 }
+    }
+
+    async fn take(&mut self, line: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
+        let decoded = match self.intake.decode(line) {
+            Ok(decoded) => decoded,
+            Err(why) => {
+                self.lines_skipped += 1;
+                reporter.set("lines_skipped", self.lines_skipped);
+                reporter.report(SourceState::Failing, Some(why));
+                return Ok(());
+            }
+        };
+        // Meanwhile the device's lines wait in the connection.
+        while let Err(error) = self.intake.store(&decoded, line, reporter).await {
+            let SourceError::Failing(why) = error else { return Err(error) };
+            reporter.report(SourceState::Failing, Some(why));
+            tokio::time::sleep(RETRY_WAIT).await;
+        }
+        reporter.report(SourceState::Running, None);
+        Ok(())
     }
 }
 
@@ -35,15 +62,13 @@ impl Connected for JsonStream {
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
         let stream = stream.map_err(|_| failing("the connect timed out"))?;
         let mut lines = BufReader::new(stream.map_err(|error| failing(format!("cannot connect: {error}")))?);
-        let origin = self.address.to_string();
         loop {
-            let line = timeout(SILENCE_MAX, next_line(&mut lines)).await;
-            let line = line.map_err(|_| failing(format!("the device sent no line for {SILENCE_MAX:?}")))?;
+            let line = timeout(self.silence_max, next_line(&mut lines)).await;
+            let line = line.map_err(|_| failing(format!("the device sent no line for {:?}", self.silence_max)))?;
             let Some(line) = line.map_err(|error| failing(format!("the connection broke: {error}")))? else {
                 return Ok(());
             };
-            self.intake.take(&line, &origin, reporter).await?;
-            reporter.report(SourceState::Running, None);
+            self.take(&line, reporter).await?;
         }
     }
 }

@@ -90,6 +90,11 @@ impl Client {
         Self { account, access, patience }
     }
 
+    /// The longest time that one request takes, all retries included.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// The account's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -190,7 +195,7 @@ impl Client {
 
     fn result(&self, exchange: Exchange, body: &Bytes, presented: &HeaderValue) -> Result<Attempt, ApiError> {
         let status = exchange.answer.as_ref().map(hyper::Response::status).ok();
-        let said = self.without_secrets(http::described(&exchange.answer), body, presented);
+        let said = self.without_secrets(http::described(&exchange.answer), status.is_some(), body, presented);
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => {
                 Ok(Attempt::Done(DatedAnswer { date: http::date(answer.headers()), body: answer.into_body() }))
@@ -205,8 +210,8 @@ impl Client {
     }
 
     /// Keeps only the status if the server may have echoed a secret.
-    fn without_secrets(&self, said: String, body: &Bytes, presented: &HeaderValue) -> String {
-        if !body.is_empty() || self.access.authorization.is_in(&said, presented) {
+    fn without_secrets(&self, said: String, is_answer: bool, body: &Bytes, presented: &HeaderValue) -> String {
+        if is_answer && (!body.is_empty() || self.access.authorization.is_in(&said, presented)) {
             said.split(':').next().unwrap_or_default().to_owned()
         } else {
             said

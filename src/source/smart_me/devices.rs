@@ -41,6 +41,8 @@ const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else {
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How often gateways are checked: people change them, which is rare.
 const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
+/// The fact that says why the gateways were not read.
+const GATEWAYS_ERROR: &str = "gateways_error";
 /// A larger answer is not journaled with its readings.
 const ORIGINAL_BYTES_MAX: usize = 256 << 10;
 /// Older values are ignored: the slowest readout is once a day, and a removed device shows
@@ -54,6 +56,8 @@ const UNITS_LOGGED_MAX: usize = 100;
 pub struct DevicesParts {
     /// The polling options.
     pub polling: Polling,
+    /// Whether a webhook brings readings of the same meters.
+    pub has_webhook: bool,
     /// Where new values are stored; `None` to watch only.
     pub store: Option<(Arrivals, Inlet)>,
     /// Records the devices' names, if wanted.
@@ -161,63 +165,55 @@ impl Devices {
     async fn store(&mut self, devices: &[Device], date: UnixNanos, original: Original<'_>) -> Result<(), SourceError> {
         let Some((arrivals, inlet)) = &mut self.parts.store else { return Ok(()) };
         let mut readings = Vec::new();
+        let mut listed = Vec::new();
         for device in devices {
             let Some(at) = device.value_date.filter(|at| device.measures() && date.since(*at) <= AGE_NS_MAX) else {
                 continue;
             };
             if inlet.admits(device.id, at) {
                 readings.push(reading(&self.client, &self.parts.polling.values, device, at).await?);
+                listed.push((device.id, at));
             }
         }
         if readings.is_empty() {
             return Ok(());
         }
         // The journal may hold webhook values of the same time that coverage has not seen yet.
-        if !arrivals.catch_up(&self.parts.stop).await? {
+        if self.parts.has_webhook && !arrivals.catch_up(&self.parts.stop).await? {
             return Err(SourceError::Failing(
                 "new values are not stored because gap detection is behind; they are stored once it has caught up"
                     .to_owned(),
             ));
         }
         readings.retain(|reading| {
-            let is_newer =
-                arrivals.coverage().newest_measurement(reading.meter).is_none_or(|newest| newest < reading.at);
-            let is_wanted = !reading.samples.is_empty() && is_newer;
-            if !is_wanted {
-                inlet.mark_seen(reading.meter, reading.at);
-            }
-            is_wanted
+            let newest = arrivals.coverage().newest_measurement(reading.meter);
+            !reading.samples.is_empty() && newest.is_none_or(|newest| newest < reading.at)
         });
-        inlet.take(&readings, Flags::NONE, original).await
+        inlet.take(&readings, Flags::NONE, original).await?;
+        // The listed time, because the registers of a device can have another one.
+        listed.into_iter().for_each(|(meter, at)| inlet.mark_seen(meter, at));
+        Ok(())
     }
 
-    async fn check_gateways(
-        &mut self,
-        reporter: &mut Reporter,
-        devices: &[Device],
-        date: Option<UnixNanos>,
-    ) -> Result<(), SourceError> {
+    async fn check_gateways(&mut self, reporter: &mut Reporter, devices: &[Device], date: Option<UnixNanos>) {
         let now = self.parts.clock.monotonic();
         if self.gateways_at.is_none_or(|at| now < at) {
-            return Ok(());
+            return;
         }
+        self.gateways_at = Some(now + GATEWAYS_EVERY);
         match gateways::gateways(&self.client, devices, date).await {
             Ok(found) => {
                 let names = found.iter().flat_map(|it| it.devices.iter().map(|id| (*id, it.name.clone())));
                 self.gateways = names.collect();
                 Gateway::report(&found, reporter);
+                reporter.clear_texts(GATEWAYS_ERROR);
             }
-            Err(ApiError::Refused(said) | ApiError::Forbidden(said) | ApiError::NotFound(said)) => {
-                tracing::info!(
-                    account = self.client.name(),
-                    said,
-                    "smart-me does not show the account's M-Bus gateways"
-                );
+            // The values were read, so the run succeeded.
+            Err(error) => {
+                tracing::info!(account = self.client.name(), %error, "the M-Bus gateways cannot be read");
+                reporter.set(GATEWAYS_ERROR, error.to_string());
             }
-            Err(error) => return Err(error.into()),
         }
-        self.gateways_at = Some(now + GATEWAYS_EVERY);
-        Ok(())
     }
 
     /// Records names and serial numbers. After a failure the next list tries again.
@@ -243,7 +239,7 @@ impl Polled for Devices {
         let original = Original { bytes, content_type: "application/json", origin: path };
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
         self.store(&devices, date, original).await?;
-        self.check_gateways(reporter, &devices, answer.date).await?;
+        self.check_gateways(reporter, &devices, answer.date).await;
         self.describe(&devices).await;
         Ok(())
     }

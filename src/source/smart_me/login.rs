@@ -140,6 +140,8 @@ impl Authorization {
     ) -> Result<Token, ApiError> {
         // Without a login there is no need for the lock.
         self.check_login()?;
+        // A wait for the budget must not keep other processes from the lock.
+        requester.ready().await?;
         let lock = tokens.lock(requester).await?;
         let stored = tokens.read().map_err(|error| self.logged_out(&error))?;
         if let Some(unsaved) = state.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {

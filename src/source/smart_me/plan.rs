@@ -22,6 +22,16 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The requests after `before`.
+    pub(super) fn since(self, before: Self) -> Self {
+        let (accepted, challenged) = (before.accepted, before.challenged);
+        Self {
+            accepted: self.accepted.saturating_sub(accepted),
+            challenged: self.challenged.saturating_sub(challenged),
+            ..self
+        }
+    }
+
     /// Whether all requests had wrong credentials: reveals a wrong password that the list
     /// does not show.
     fn says_wrong_password(self) -> bool {

@@ -12,7 +12,8 @@ use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use serde::Serialize;
 use std::io;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 const PATH: &str = "/RegisterForRealtimeApi";
 /// Checks of a replaced registration.
@@ -28,18 +29,25 @@ pub struct Registrar {
 
 /// The registration that an account should have. Clones share it and its lock.
 #[derive(Debug, Clone)]
-pub struct Target(Arc<Mutex<WantedRegistration>>);
+pub struct Target(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    wanted: parking_lot::Mutex<WantedRegistration>,
+    /// Held while a registrar works.
+    turn: Mutex<()>,
+}
 
 impl Target {
     /// Creates the target of an account.
     #[must_use]
     pub fn new(wanted: WantedRegistration) -> Self {
-        Self(Arc::new(Mutex::new(wanted)))
+        Self(Arc::new(Shared { wanted: parking_lot::Mutex::new(wanted), turn: Mutex::default() }))
     }
 
     /// Sets the wanted password and keeps the user name.
-    pub async fn want_password(&self, password: Secret) {
-        if let Some(pair) = &mut self.0.lock().await.credentials {
+    pub fn want_password(&self, password: Secret) {
+        if let Some(pair) = &mut self.0.wanted.lock().credentials {
             pair.1 = password;
         }
     }
@@ -76,12 +84,20 @@ impl Registrar {
         Self { client, target, file }
     }
 
+    /// Waits until no other registrar of the account works. Returns the wanted registration.
+    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, WantedRegistration), ApiError> {
+        let turn = timeout(self.client.patience(), self.target.0.turn.lock()).await;
+        let turn =
+            turn.map_err(|_| ApiError::Away("the registration is already being checked, without an end".to_owned()))?;
+        Ok((turn, self.target.0.wanted.lock().clone()))
+    }
+
     /// All registrations of the account, also other programs'.
     ///
     /// # Errors
     /// [`ApiError`].
     pub async fn list(&self) -> Result<Vec<ListedRegistration>, ApiError> {
-        let wanted = self.target.0.lock().await;
+        let (_turn, wanted) = self.turn().await?;
         let listed = self.listed().await?;
         let credentials = self.file.credentials(self.client.name(), &wanted);
         let shown = listed.iter().map(|registration| {
@@ -103,7 +119,7 @@ impl Registrar {
     /// # Errors
     /// [`ApiError`]; earlier steps stay done.
     pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<RegistrationReport, ApiError> {
-        let wanted = self.target.0.lock().await;
+        let (_turn, wanted) = self.turn().await?;
         let listed = self.listed().await?;
         let mut plan = plan(&wanted, &listed, evidence, self.file.credentials(self.client.name(), &wanted));
         let mut report = RegistrationReport { steps: Vec::new(), foreign: plan.foreign };
@@ -148,7 +164,7 @@ impl Registrar {
     /// # Errors
     /// [`ApiError`].
     pub async fn remove_all(&self, dry_run: bool) -> Result<RegistrationReport, ApiError> {
-        let wanted = self.target.0.lock().await;
+        let (_turn, wanted) = self.turn().await?;
         let listed = self.listed().await?;
         let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| wanted.is_at(&it.url));
         let mut report = RegistrationReport { steps: Vec::new(), foreign: foreign.len() };

@@ -15,6 +15,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 pub struct Registration<E> {
     registrar: Registrar,
     evidence: E,
+    /// The evidence at the last successful check.
+    checked: Evidence,
     clock: Clock,
     changes: usize,
 }
@@ -22,10 +24,10 @@ pub struct Registration<E> {
 /// The kind of this source.
 pub const REGISTRATION: &str = "smart-me registration";
 
-impl<E: FnMut() -> Evidence + Send + 'static> Registration<E> {
-    /// Creates the source. `evidence` returns the webhook's requests since its last call.
+impl<E: Fn() -> Evidence + Send + 'static> Registration<E> {
+    /// Creates the source. `evidence` returns the webhook's requests since its start.
     pub fn new(registrar: Registrar, evidence: E, clock: Clock) -> Self {
-        Self { registrar, evidence, clock, changes: 0 }
+        Self { registrar, evidence, checked: Evidence::default(), clock, changes: 0 }
     }
 }
 
@@ -35,10 +37,11 @@ pub fn registration_schedule(every: Duration) -> Schedule {
     Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT.min(every), every) }
 }
 
-impl<E: FnMut() -> Evidence + Send + 'static> Polled for Registration<E> {
+impl<E: Fn() -> Evidence + Send + 'static> Polled for Registration<E> {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let evidence = (self.evidence)();
-        let report = self.registrar.reconcile(evidence, false).await?;
+        let report = self.registrar.reconcile(evidence.since(self.checked), false).await?;
+        self.checked = evidence;
         for step in &report.steps {
             tracing::info!(account = reporter.name(), did = step, "the registration at smart-me was repaired");
         }

@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// The file's name in the data directory.
@@ -21,9 +23,13 @@ const FILE: &str = "smart-me-registrations.json";
 /// A longer file is not valid.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The file of created registrations.
+/// The file of created registrations. Clones share its lock.
 #[derive(Debug, Clone)]
-pub struct RegistrationFile(PathBuf);
+pub struct RegistrationFile {
+    path: PathBuf,
+    /// Held while the file is read, changed and written.
+    changing: Arc<Mutex<()>>,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
@@ -38,7 +44,7 @@ impl RegistrationFile {
     /// The file in this data directory.
     #[must_use]
     pub fn in_directory(data_directory: &std::path::Path) -> Self {
-        Self(data_directory.join(FILE))
+        Self { path: data_directory.join(FILE), changing: Arc::default() }
     }
 
     pub(super) fn credentials(
@@ -64,24 +70,26 @@ impl RegistrationFile {
     ) -> io::Result<()> {
         let salt = Uuid::new_v4();
         let entry = Entry { registration: id.0, salt, credentials_sha256: digest(salt, wanted) };
+        let _changing = self.changing.lock().await;
         let mut accounts = self.read();
         accounts.insert(account.to_owned(), entry);
         self.write(accounts).await
     }
 
     pub(super) async fn forget(&self, account: &str) -> io::Result<()> {
+        let _changing = self.changing.lock().await;
         let mut accounts = self.read();
         if accounts.remove(account).is_some() { self.write(accounts).await } else { Ok(()) }
     }
 
     /// The file is a hint, so an unreadable file counts as empty.
     fn read(&self) -> Accounts {
-        let text = read_at_most(&self.0, FILE_BYTES_MAX).ok().flatten();
+        let text = read_at_most(&self.path, FILE_BYTES_MAX).ok().flatten();
         text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
     async fn write(&self, accounts: Accounts) -> io::Result<()> {
-        let (file, text) = (self.0.clone(), serde_json::to_vec_pretty(&accounts)?);
+        let (file, text) = (self.path.clone(), serde_json::to_vec_pretty(&accounts)?);
         // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || replace(&file, &text, Rights::PRIVATE)).await?
     }

@@ -98,10 +98,12 @@ impl GapRepair {
 
 impl Polled for GapRepair {
     /// Repairs every gap that is due.
-    async fn poll(&mut self, _: &mut Reporter) -> Result<(), SourceError> {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         loop {
             // The journal may hold missing readings that coverage has not seen yet.
-            if !self.arrivals.catch_up(&self.stop).await? {
+            let is_behind = !self.arrivals.catch_up(&self.stop).await?;
+            reporter.set("gap_detection_is_behind", usize::from(is_behind));
+            if is_behind {
                 return Ok(());
             }
             let now = self.clock.now();

@@ -80,7 +80,7 @@ impl AccessList {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index)).unwrap_or(&self.decoy);
         let valid = entry.pairs.has(presented);
-        entry.auth_counts.count(valid);
+        entry.auth_counts.count(valid || entry.open);
         match known {
             Some(index) if valid || entry.open => Decision::Account(index),
             _ if self.all_open => Decision::NotFound,

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// Lifetime of a token without a documented expiry.
 const LASTS_AT_LEAST: Duration = Duration::from_mins(5);
+/// Largest lifetime that is believed.
+const LASTS_AT_MOST: Duration = Duration::from_hours(24);
 /// The claim that grants a refresh token.
 const OFFLINE_ACCESS: &str = "offline_access";
 
@@ -145,7 +147,7 @@ impl Application {
 }
 
 pub(super) fn granted(answer: &BasicTokenResponse, now: Instant) -> Result<Granted, ApiError> {
-    let lasts = answer.expires_in().unwrap_or(LASTS_AT_LEAST);
+    let lasts = answer.expires_in().unwrap_or(LASTS_AT_LEAST).min(LASTS_AT_MOST);
     let header = value(&format!("Bearer {}", answer.access_token().secret()))?;
     let token = Token { header, renew_at: now + lasts.saturating_sub(RENEW_BEFORE) };
     Ok(Granted { token, refresh: answer.refresh_token().map(|token| Secret::new(token.secret().clone())) })
@@ -153,7 +155,11 @@ pub(super) fn granted(answer: &BasicTokenResponse, now: Instant) -> Result<Grant
 
 fn refused(error: RequestTokenError<NotAnswered, BasicErrorResponse>) -> ApiError {
     match error {
-        RequestTokenError::ServerResponse(said) => ApiError::Login(said.error().to_string()),
+        // A code outside the standard may repeat a secret.
+        RequestTokenError::ServerResponse(said) => ApiError::Login(match said.error() {
+            BasicErrorResponseType::Extension(_) => "an error code outside OAuth 2.0".to_owned(),
+            code => code.to_string(),
+        }),
         RequestTokenError::Request(NotAnswered(error)) => error,
         // The error text may hold the answer with a token.
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {

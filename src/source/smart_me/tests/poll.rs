@@ -67,6 +67,7 @@ impl Scene {
         let counters = WebhookCounters::of(["a".to_owned()]);
         let schedule = Devices::schedule(setting.polling.every);
         let parts = DevicesParts {
+            has_webhook: true,
             store: (setting.polling.mode == PollMode::Store).then(|| (site.arrivals(), site.inlet(Devices::KIND))),
             polling: setting.polling,
             describer: None,
