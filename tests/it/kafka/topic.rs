@@ -13,9 +13,9 @@ fn migrate_makes_the_topic_and_a_second_run_does_nothing() {
     assert_eq!(
         steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            "topic topic-made: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
+            "topic topic-made: created with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
           retention.ms=604800000, cleanup.policy=delete",
-            "topic topic-made-meters: made with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
+            "topic topic-made-meters: created with 5 partitions, 1 copy of each, message.timestamp.type=LogAppendTime, \
           cleanup.policy=compact"
         ]
     );

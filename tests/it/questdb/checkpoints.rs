@@ -213,7 +213,7 @@ fn a_purged_log_is_warned_of_once_and_delivery_continues() {
         assert!(harness.deliver().is_empty());
         confirm_each(&mut harness, 2..4);
     });
-    assert_eq!(log.text().matches("cannot be known").count(), 1, "{}", log.text());
+    assert_eq!(log.text().matches("cannot be detected now").count(), 1, "{}", log.text());
     harness.restart();
     assert!(harness.deliver().is_empty());
     assert_eq!(own_values(&harness), numbers(0..4));

@@ -86,7 +86,7 @@ fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again()
     };
     assert!(describe(&mut harness, 1, &first).unwrap());
     assert_eq!(harness.sink.settle(false).unwrap().next_unsafe, Sequence(2));
-    // It is there at once, not eventually.
+    // Not eventually: it is there at once.
     assert_eq!(stored(&client, "samples_described_meters"), [row(1, 0, None, "Cellar"), row(2, 0, None, "Roof")]);
     let expected = [row(1, 0, Some(RECEIVED_S), "Cellar"), row(1, RECEIVED_S, None, "Attic"), row(2, 0, None, "Roof")];
     assert!(describe(&mut harness, 2, &changed).unwrap());
@@ -118,8 +118,8 @@ fn a_points_series_goes_on_over_an_exchange_of_its_meter_and_changes_of_name() {
     ];
     describe(&mut harness, 6, &versions).unwrap();
     // The query of docs/smart-me.md.
-    let readme = include_str!("../../../docs/smart-me.md");
-    let sql = readme.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
+    let page = include_str!("../../../docs/smart-me.md");
+    let sql = page.split("```sql").find(|text| text.contains("ASOF JOIN")).unwrap().split("```").next().unwrap();
     let sql = sql.replace("samples", "samples_exchange");
     let series: Vec<(Value, Value)> =
         client.query(&sql).into_iter().map(|row| (row[1].clone(), row[2].clone())).collect();

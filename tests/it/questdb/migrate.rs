@@ -39,8 +39,8 @@ fn an_empty_server_gets_table_and_view_and_a_repeat_does_nothing() {
     let steps = migrate(&config, None).unwrap();
     let [table, view, meters] = steps.as_slice() else { panic!("{steps:?}") };
     assert!(table.to_string().starts_with("samples_empty: created, partitioned by DAY"), "{table}");
-    assert!(view.to_string().starts_with("samples_empty_15m: made"), "{view}");
-    assert!(meters.to_string().starts_with("samples_empty_meters: made"), "{meters}");
+    assert!(view.to_string().starts_with("samples_empty_15m: created"), "{view}");
+    assert!(meters.to_string().starts_with("samples_empty_meters: created"), "{meters}");
     assert_eq!(migrate(&config, None).unwrap(), []);
     assert_eq!(complaints(&config), [""; 0]);
     let columns = client.query("SELECT \"column\", type, designated, upsertKey FROM (SHOW COLUMNS FROM samples_empty)");
