@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_login_that_is_obsolete_missing_or_exposed_is_a_warning_that_says_what_to_do() {
         for (lines, says) in [
-            ("username = \"u\"\npassword_env = \"SECRET\"", "announced to remove"),
-            ("client_id = \"c\"\ntoken_key_file = \"/data/key\"", "put it elsewhere"),
+            ("username = \"u\"\npassword_env = \"SECRET\"", "no longer support"),
+            ("client_id = \"c\"\ntoken_key_file = \"/data/key\"", "move it elsewhere"),
             ("client_id = \"c\"\ntoken_key_file = \"/elsewhere/key\"", "`meterline smart-me login --account a`"),
         ] {
             let text = format!(

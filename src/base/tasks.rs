@@ -46,7 +46,7 @@ impl Tasks {
                 }
                 Err(_) => {
                     task.abort();
-                    // Its drop may still write: it gets a moment.
+                    // Its drop may still write, so wait a moment for it.
                     tokio::time::timeout(AFTER_ABORT, task).await.ok();
                     cancelled.push(name);
                 }

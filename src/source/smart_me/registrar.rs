@@ -88,7 +88,7 @@ impl Registrar {
     async fn turn(&self) -> Result<(MutexGuard<'_, ()>, WantedRegistration), ApiError> {
         let turn = timeout(self.client.patience(), self.target.0.turn.lock()).await;
         let turn =
-            turn.map_err(|_| ApiError::Away("the registration is already being checked, without an end".to_owned()))?;
+            turn.map_err(|_| ApiError::Away("another check of the registration takes too long".to_owned()))?;
         Ok((turn, self.target.0.wanted.lock().clone()))
     }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// Lifetime of a token without a documented expiry.
 const LASTS_AT_LEAST: Duration = Duration::from_mins(5);
-/// Largest lifetime that is believed.
+/// Longest accepted lifetime of a token.
 const LASTS_AT_MOST: Duration = Duration::from_hours(24);
 /// The claim that grants a refresh token.
 const OFFLINE_ACCESS: &str = "offline_access";

@@ -43,7 +43,7 @@ mod tests {
         for other in ["", "?code=c", "?code=c&state=x", "?code=&state=s", "?state=s", "nonsense"] {
             assert!(read(other).unwrap_err().contains("another login"), "{other}");
         }
-        assert!(read("?error=access_denied&state=s").unwrap_err().contains("refused the login"));
+        assert!(read("?error=access_denied&state=s").unwrap_err().contains("the login was refused"));
         assert!(read("?error=invalid_scope&state=s").unwrap_err().contains("device.read"));
         assert!(read("?error=access_denied&state=x").unwrap_err().contains("another login"));
     }

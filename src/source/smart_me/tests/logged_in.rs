@@ -142,7 +142,7 @@ fn a_code_is_asked_for_at_the_servers_pace_and_slower_when_it_says_so() {
 fn a_login_that_is_refused_late_or_unknown_is_one_sentence_with_the_remedy() {
     let scene = Scene::new(Some(SECRET), quick());
     let refused = run(scene.logging_in().by_device(|prompt| assert!(scene.cloud.deny(&prompt.code))));
-    assert!(refused.unwrap_err().to_string().contains("at smart-me refused the login"));
+    assert!(refused.unwrap_err().to_string().contains("the login was refused at smart-me"));
     let late = Scene::new(Some(SECRET), LoginSwitches { code_lasts: Duration::ZERO, ..quick() });
     assert!(late.log_in().unwrap_err().to_string().contains("run the command again"));
     let change = |change: &dyn Fn(&mut Login)| {
