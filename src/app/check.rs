@@ -116,7 +116,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn a_login_that_is_obsolete_missing_or_exposed_is_a_warning_that_says_what_to_do() {
+    fn an_obsolete_missing_or_exposed_login_is_a_warning_with_its_remedy() {
         for (lines, says) in [
             ("username = \"u\"\npassword_env = \"SECRET\"", "no longer support"),
             ("client_id = \"c\"\ntoken_key_file = \"/data/key\"", "move it elsewhere"),
@@ -128,9 +128,9 @@ mod tests {
             );
             let environment = BTreeMap::from([("SECRET".to_owned(), "hunter2".to_owned())]);
             let found = sources(&parse("m.toml", &text, &environment).unwrap());
-            let said =
+            let warning =
                 found.iter().find(|it| it.message.contains(says)).unwrap_or_else(|| panic!("{lines}: {found:?}"));
-            assert_eq!(said.level, Level::Warning);
+            assert_eq!(warning.level, Level::Warning);
             assert!(!format!("{found:?}").contains("hunter2"));
         }
     }

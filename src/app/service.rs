@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// The time that the last tasks get after the sources, also beyond the deadline.
+/// The minimum time for the last tasks to end, even beyond the deadline.
 const LAST_TASKS: Duration = Duration::from_secs(1);
 
 /// The running service.

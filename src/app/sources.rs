@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// The kind of a webhook account.
 const WEBHOOK: &str = "webhook";
-/// How often its description is renewed.
+/// The schedule of its report.
 const WEBHOOK_SCHEDULE: Schedule = Schedule {
     every: Duration::from_secs(5),
     first_within: Duration::ZERO,
@@ -38,7 +38,7 @@ impl DeliveryObserver {
     }
 }
 
-/// Reports the requests of a webhook account.
+/// Reports the request counts of a webhook account.
 struct WebhookReport(Arc<AuthCounts>);
 
 impl Polled for WebhookReport {
@@ -57,7 +57,7 @@ pub(super) struct SourceStarter<'a> {
     webhook: &'a Webhook,
     observer: &'a DeliveryObserver,
     options: HashMap<String, SourceOptions>,
-    /// Shared by all accounts, as is its lock.
+    /// Shared by all accounts, because it has one lock.
     registration_file: RegistrationFile,
 }
 
@@ -94,7 +94,7 @@ impl<'a> SourceStarter<'a> {
         Ok(())
     }
 
-    /// Reports the requests of a webhook account.
+    /// Starts the report of a webhook account's request counts.
     fn report_webhook(&self, account: &str) {
         let Some(auth_counts) = self.webhook.auth_counts(account) else { return };
         self.parts.sources.start_polled(account, WEBHOOK, WEBHOOK_SCHEDULE, WebhookReport(auth_counts));

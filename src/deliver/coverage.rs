@@ -70,7 +70,7 @@ impl CoverageSink {
         for (source, summary) in self.coverage.summaries() {
             let labels = [("source", source)];
             metrics::gauge("meterline_gaps_open", &labels).set(as_f64(summary.open));
-            metrics::gauge("meterline_gap_quarter_hours_missing", &labels).set(as_f64(summary.slots));
+            metrics::gauge("meterline_gap_readings_missing", &labels).set(as_f64(summary.slots));
         }
         for (source, state) in self.coverage.take_closed() {
             let labels = [("source", source), ("how", state.label().to_owned())];

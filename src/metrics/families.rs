@@ -67,7 +67,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_journal_held_bytes", Gauge, &["source"], "Bytes of a source's records that not all required sinks have. If several accounts share the journal, a source that holds seven times the free space gets 503 (reason share)."),
     family("meterline_journal_refused_total", Counter, &["reason"], "Bodies that were refused, by reason; each was answered 503 (too_large: 413)."),
     family("meterline_gaps_open", Gauge, &["source"], "Open gaps in the meters' readings."),
-    family("meterline_gap_quarter_hours_missing", Gauge, &["source"], "Quarter-hours missing in open gaps."),
+    family("meterline_gap_readings_missing", Gauge, &["source"], "Quarter-hour readings missing in open gaps."),
     family("meterline_gaps_closed_total", Counter, &["source", "how"], "Closed gaps, by outcome: late (the meter sent the readings later), repaired (fetched), not-at-source or gone."),
     family("meterline_journal_bytes", Gauge, &[], "Size of the journal's segments on disk."),
     family("meterline_journal_capacity_bytes", Gauge, &[], "Maximum size of the journal (journal.cap)."),

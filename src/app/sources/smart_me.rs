@@ -106,7 +106,7 @@ impl SourceStarter<'_> {
     }
 }
 
-/// Returns a function that reports the account's requests at the webhook since the start.
+/// Returns a function that reports the account's logins at the webhook since the start.
 fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl Fn() -> Evidence + Send + 'static {
     move || {
         auth_counts.as_ref().map_or_else(Evidence::default, |counts| Evidence {

@@ -87,8 +87,7 @@ impl Registrar {
     /// Waits until no other registrar of the account works. Returns the wanted registration.
     async fn turn(&self) -> Result<(MutexGuard<'_, ()>, WantedRegistration), ApiError> {
         let turn = timeout(self.client.patience(), self.target.0.turn.lock()).await;
-        let turn =
-            turn.map_err(|_| ApiError::Away("another check of the registration takes too long".to_owned()))?;
+        let turn = turn.map_err(|_| ApiError::Away("another check of the registration takes too long".to_owned()))?;
         Ok((turn, self.target.0.wanted.lock().clone()))
     }
 
