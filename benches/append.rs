@@ -1,9 +1,9 @@
 //! Appending to the journal on a real disk (in the target directory).
 //!
 //! - `group/N`: one thread appends N records and waits for the last: N records a
-//!   commit, so the time is that of one write and one sync, shared by N
+//!   commit, so the time is one write and one sync, shared by N
 //! - `connections/256`: that many tasks on a two-thread runtime, each appending
-//!   and waiting in turn, as the webhook's connections do: groups form by themselves
+//!   and waiting in turn, as the webhook's connections do: groups form automatically
 
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop")]

@@ -1,7 +1,7 @@
 //! Decoding a body: ours against prost's decoder with `Bytes` fields, on W1 (one
 //! device with 8 values) and W2 (50 devices with 8 values each).
 //!
-//! - `ours/check`: the walk that finds every fault of the framing
+//! - `ours/check`: the pass that finds every fault of the framing
 //! - `ours/door`: check and count by the rule, as ingest does for each body
 //! - `ours/pump`: check and iterate over every judged sample, as each sink does
 //! - `ours/unusual`: as `ours/door`, for a body that is not laid out as usual
@@ -43,7 +43,7 @@ fn ingest(body: &[u8]) -> Tally {
     Tally::of(wire::readings(PayloadFormat::SmartMe, body).unwrap(), &Limits::DEFAULT, NOW)
 }
 
-/// What a consumer does at least: look at the code and take the value.
+/// The least that a consumer does: read the code and the value.
 #[derive(Debug, Default)]
 struct Sum {
     codes: u64,

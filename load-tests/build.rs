@@ -1,4 +1,4 @@
-//! Compiles the vendor's messages: what the simulated fleet encodes with.
+//! Compiles the vendor's messages: the simulated fleet encodes with them.
 
 use std::error::Error;
 

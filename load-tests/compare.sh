@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a change costs at the door: two builds of meterline, in turn, with the same
+# Compares ingest's cost of two builds: both builds of meterline, in turn, with the same
 # bodies, W1 (one device, 8 values) and W2 (50 devices of 8 values).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,10 +11,10 @@ Usage: load-tests/compare.sh BEFORE AFTER [--data DIR] [--seconds S] [--rounds N
   BEFORE, AFTER  two programs (target/release/meterline of two trees)
   --data DIR     where the data directories are made (/dev/shm: without a disk, so
                  that its stalls do not count; give a directory to measure with one)
-  --seconds S    of each measurement (5)
+  --seconds S    length of each measurement (5)
   --rounds N     measurements of each program with each body (12)
 
-256 keep-alive connections, the sink unreachable, as in door.sh. Prints one JSON line
+256 keep-alive connections, the sink unreachable, as in ingest.sh. Prints one JSON line
 a measurement (the process's CPU a request), then the medians and their ratio. Needs
 wrk (Debian: wrk) and a release build of this tree.
 HELP
@@ -40,7 +40,7 @@ target/release/meterline-load body --devices 50 --values 8 >"$work/w2.bin"
 
 cpu_ms() { awk '{print ($14 + $15) * 10}' "/proc/$1/stat"; }
 started=()
-start() { # NUMBER PROGRAM: a fresh directory each time, so that none has more to carry
+start() { # NUMBER PROGRAM: a fresh directory each time, so that both begin alike
     local port=$((18280 + 2 * $1))
     rm -rf "$work/data-$1"
     cat >"$work/$1.toml" <<TOML
@@ -72,7 +72,7 @@ measure() { # NUMBER BODY
 
 for ((round = 0; round < rounds; round++)); do
     for body in w1 w2; do
-        # Whoever goes first changes from round to round.
+        # The order changes from round to round.
         for turn in 0 1; do
             number=$(((round + turn) % 2))
             start "$number" "${programs[$number]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What late rows cost QuestDB: its CPU and disk writes for the same rate of rows,
+# The cost of late rows for QuestDB: its CPU and disk writes for the same rate of rows,
 # once all in order and once with a share of them late, with a large yesterday in
-# the table. A handful of late rows without the late lane makes QuestDB rewrite
+# the table. Unless late rows are held back, a handful of them makes QuestDB rewrite
 # whole old partitions again and again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -57,7 +57,7 @@ behind() { number "SELECT sequencerTxn - writerTxn FROM wal_tables() WHERE name 
 applied() { until [[ $(behind) == 0 ]]; do sleep 1; done; }
 rows() { number "SELECT count() FROM samples"; }
 metric() { curl -sS http://127.0.0.1:18181/metrics | awk -v name="$1" 'index($1, name) == 1 {total += $2} END {printf "%.0f", total}'; }
-# All in the sink, held rows too: nothing held, nothing behind the journal's end.
+# Everything is in the sink: no held rows, no lag behind the journal's end.
 settled() {
     [[ $(metric meterline_sink_held_rows) == 0 ]] \
         && (($(metric 'meterline_sink_next_sequence{sink="questdb"}') >= $(metric meterline_journal_next_sequence)))

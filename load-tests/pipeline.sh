@@ -6,8 +6,8 @@
 # CPU-seconds per million samples; then takes both sinks away, for the memory.
 # Needs wrk (Debian: wrk), release builds and the servers of ./test (it fetches
 # them when missing).
-# usage: load-tests/pipeline.sh [SECONDS_EACH [PROGRAM]]; another build's PROGRAM, in
-# turn with this one's, tells what lies between them
+# usage: load-tests/pipeline.sh [SECONDS_EACH [PROGRAM]]; run it in turn with
+# another build's PROGRAM to compare both
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-15}

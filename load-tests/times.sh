@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# How long an operator waits, and how long a sender: a start with a small and with a
-# large journal, another account's answers while one floods, and a sink that has gone
-# until that is shown.
+# Waiting times of operators and senders: a start with a small and with a large journal,
+# answers to another account while one floods, and the time until a dead sink is shown.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -82,7 +82,7 @@ pub struct ReplayEstimate {
     pub minutes: Option<f64>,
 }
 
-/// The differences between the reading of a replay and that of ingest.
+/// The differences between a replay's decoding and judging and ingest's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Reread {

@@ -1,5 +1,5 @@
 //! Any bytes: the decoder accepts what prost accepts, reads the same from it, and
-//! never panics. What is set aside is compared by its reason.
+//! never panics. Samples that are set aside are compared by their reason.
 
 #![no_main]
 

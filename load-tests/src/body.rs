@@ -1,4 +1,4 @@
-//! A body as the fleet posts it, and beside it what a receiver must make of it.
+//! A body as the fleet posts it, with the readings that a receiver must decode from it.
 //!
 //! It is encoded byte for byte as the vendor's library writes it: the coarsest exact
 //! time scale, DAYS left out, zero values written.
@@ -9,12 +9,12 @@ const SCALES_NS: [i64; 6] = [86_400_000_000_000, 3_600_000_000_000, 60_000_000_0
 /// One POST.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Body {
-    /// The group of meters it is of. Bodies of one lane keep their order: they go
+    /// The group of meters that sends it. Bodies of one lane keep their order: they go
     /// over one connection, one after the other.
     pub lane: u32,
     /// The encoded `DeviceDataArray`.
     pub bytes: Vec<u8>,
-    /// What is in it, in the order of the message.
+    /// Its readings, in the order of the message.
     pub readings: Vec<Reading>,
 }
 
@@ -30,13 +30,13 @@ pub struct Reading {
 }
 
 impl Body {
-    /// The body of these readings.
+    /// Encodes these readings.
     #[must_use]
     pub fn new(lane: u32, readings: Vec<Reading>) -> Self {
         Self { lane, bytes: device_data_array(&readings), readings }
     }
 
-    /// How many samples it holds.
+    /// Number of samples.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.readings.iter().map(|reading| reading.values.len()).sum()

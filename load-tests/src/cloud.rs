@@ -1,10 +1,10 @@
-//! A stand-in of smart-me's cloud: a real HTTP server with the behaviour that the
-//! vendor's document and the API's description state.
+//! A simulated smart-me cloud: a real HTTP server with the behaviour that the vendor's
+//! document and the API's description state.
 //!
-//! Where nothing is published, [`Switches`] says which way it is, so that a client
-//! can be tried both ways. It counts every request by account and moment, so that
-//! a budget can be held against what really arrived. Both forms of a path, with
-//! and without `/api` before it, are served.
+//! [`Switches`] select unpublished behaviour, so that a client can be tested with each
+//! variant. Every request is recorded with account and time, so that a test can compare
+//! a budget with the requests that really arrived. Paths are served with and without the
+//! prefix `/api`.
 
 mod accounts;
 mod answers;
@@ -25,7 +25,7 @@ pub use accounts::{CloudAccount, CloudLogin};
 pub use devices::{CloudDevice, CloudGateway, DeviceKind};
 pub use registrations::CloudRegistration;
 pub use request::{Fault, Received};
-pub use sender::{CloudSender, Sending, Sent};
+pub use sender::{CloudSender, SenderOptions, Sent};
 pub use switches::{LoginSwitches, Rotation, Switches};
 
 use server::Server;
@@ -44,7 +44,7 @@ impl Cloud {
     /// Starts one on a free port of the loopback interface.
     ///
     /// # Errors
-    /// When there is no port or no thread to be had.
+    /// If no port or no thread is available.
     pub fn start(accounts: Vec<CloudAccount>, switches: Switches) -> std::io::Result<Self> {
         let state = Arc::new(Mutex::new(State::new(accounts, switches)));
         let server = Server::start(Arc::clone(&state))?;
@@ -63,19 +63,19 @@ impl Cloud {
         self.state().registrations.iter().filter(|it| it.account == account).cloned().collect()
     }
 
-    /// Changes the registrations behind the client's back.
+    /// Changes the registrations without the client.
     pub fn change_registrations(&self, change: impl FnOnce(&mut Vec<CloudRegistration>)) {
         change(&mut self.state().registrations);
     }
 
-    /// Changes an account behind the client's back.
+    /// Changes an account without the client.
     pub fn change_account(&self, name: &str, change: impl FnOnce(&mut CloudAccount)) {
         if let Some(account) = self.state().accounts.iter_mut().find(|account| account.name == name) {
             change(account);
         }
     }
 
-    /// Lets the next `count` requests fail that are no token requests.
+    /// Makes the next `count` requests fail, except token requests.
     pub fn fail_next(&self, count: u32, fault: Fault) {
         let mut state = self.state();
         for _ in 0..count {
@@ -83,46 +83,46 @@ impl Cloud {
         }
     }
 
-    /// Lets no request of its pending faults fail any more.
+    /// Drops the pending faults.
     pub fn heal(&self) {
         self.state().faults.clear();
     }
 
-    /// Makes every token that was given out invalid at once.
+    /// Invalidates all issued tokens.
     pub fn revoke_tokens(&self) {
         self.state().tokens.clear();
     }
 
-    /// How long a token lasts that is given out from now on.
+    /// Sets the lifetime of tokens that are issued from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state().switches.token_lifetime = lifetime;
     }
 
-    /// What time it is there from now on; without one it is the present.
+    /// Sets the cloud's clock; `None` for the real time.
     pub fn set_now(&self, now_ns: Option<i64>) {
         self.state().now_ns = now_ns;
     }
 
-    /// Begins to post to whoever is registered, on a thread of its own, by the clock
-    /// that is given: nanoseconds since 1970.
+    /// Begins to post to all registrations, on a thread of its own, by the given clock
+    /// (nanoseconds since 1970).
     ///
     /// # Errors
-    /// When there is no thread to be had.
-    pub fn send(&self, how: Sending, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
+    /// If no thread is available.
+    pub fn send(&self, how: SenderOptions, now_ns: impl Fn() -> i64 + Send + 'static) -> std::io::Result<CloudSender> {
         CloudSender::start(Arc::clone(&self.state), how, now_ns)
     }
 
-    /// Confirms the login of the device that shows this code; false where none does.
+    /// Confirms the login of the device that shows this code; false if no device does.
     pub fn confirm(&self, user_code: &str) -> bool {
         self.state().logins.decide(user_code, true)
     }
 
-    /// Refuses it.
+    /// Refuses that login.
     pub fn deny(&self, user_code: &str) -> bool {
         self.state().logins.decide(user_code, false)
     }
 
-    /// Whoever opens the page of a login from now on is signed in to this account.
+    /// Signs the browser in to this account for login pages that are opened from now on.
     pub fn sign_in(&self, account: &str) {
         self.state().logins.signed_in = Some(account.to_owned());
     }
@@ -140,7 +140,7 @@ impl Cloud {
         self.state().logins.refresh_tokens()
     }
 
-    /// Lets the next request for a token fail.
+    /// Makes the next request for a token fail.
     pub fn fail_next_token(&self, fault: Fault) {
         self.state().token_faults.push_back(fault);
     }

@@ -1,9 +1,9 @@
-//! What a store must hold in the end: per key the last value sent.
+//! The content that a store must have in the end: the last value sent for each key.
 
 use crate::body::Body;
 use std::collections::BTreeMap;
 
-/// What identifies a sample.
+/// The identity of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SampleKey {
     /// The meter's UUID in RFC 4122 order.
@@ -14,7 +14,7 @@ pub struct SampleKey {
     pub time_ns: i64,
 }
 
-/// Samples by key. Take bodies in the order each lane sent them.
+/// Samples by key. Bodies must be added in the order in which each lane sent them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Expected {
     samples: BTreeMap<SampleKey, f64>,
@@ -30,7 +30,7 @@ impl Expected {
         expected
     }
 
-    /// Takes a body that was answered; its values replace earlier ones.
+    /// Adds an answered body; its values replace earlier ones.
     pub fn take(&mut self, body: &Body) {
         for reading in &body.readings {
             for &(obis, value) in &reading.values {
@@ -50,13 +50,13 @@ impl Expected {
         self.samples.iter().map(|(key, value)| (key, *value))
     }
 
-    /// How many keys there are.
+    /// Number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.samples.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()

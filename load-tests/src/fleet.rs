@@ -1,5 +1,5 @@
-//! The meters and what they measure. Everything follows from the seed and the
-//! times that the caller gives: the same calls give the same bodies.
+//! The meters and their measurements. The seed and the caller's times determine
+//! everything: the same calls give the same bodies.
 
 use crate::body::{Body, Reading};
 use fastrand::Rng;
@@ -9,7 +9,7 @@ const QUARTER_HOUR_NS: i64 = 900 * SECOND_NS;
 /// The finest step of the vendor's clock.
 const TICK_NS: i64 = 100;
 
-/// How large a fleet is.
+/// The size of a fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetOptions {
     /// Meters in all.
@@ -18,7 +18,7 @@ pub struct FleetOptions {
     pub devices: u32,
     /// Values of a reading.
     pub values: u8,
-    /// What all randomness follows from.
+    /// The seed of all random values.
     pub seed: u64,
 }
 
@@ -68,14 +68,14 @@ impl Fleet {
         Self { options, lanes, rng }
     }
 
-    /// How many lanes there are, numbered from 0.
+    /// Number of lanes; they are numbered from 0.
     #[must_use]
     pub fn lanes(&self) -> u32 {
         u32::try_from(self.lanes.len()).unwrap_or(u32::MAX)
     }
 
     /// A reading of every meter of a lane at about `now_ns`, each instant later
-    /// than the lane's live ones before; of scale TICKS, MILLISECONDS or SECONDS.
+    /// than the lane's earlier live ones; of scale TICKS, MILLISECONDS or SECONDS.
     pub fn live(&mut self, lane: u32, now_ns: i64) -> Body {
         let unit = *self.rng.choice(&[TICK_NS, TICK_NS, 1_000_000, SECOND_NS]).unwrap_or(&TICK_NS);
         let index = self.index(lane);
@@ -87,7 +87,7 @@ impl Fleet {
 
     /// The quarter-hours up to `now_ns` that the lane has not sent yet, at most
     /// `count` of them, as a device sends after an outage. A day of them holds the
-    /// scales DAYS, HOURS and MINUTES. Without any left, a live body.
+    /// scales DAYS, HOURS and MINUTES. If none is left, a live body.
     pub fn quarter_hours(&mut self, lane: u32, now_ns: i64, count: u16) -> Body {
         let index = self.index(lane);
         let last = now_ns - now_ns.rem_euclid(QUARTER_HOUR_NS);
@@ -109,7 +109,7 @@ impl Fleet {
         self.at(index, &[time_ns - time_ns.rem_euclid(TICK_NS)])
     }
 
-    /// The same keys as a body before, with other values.
+    /// The keys of an earlier body, with other values.
     pub fn correction(&mut self, body: &Body) -> Body {
         let mut readings = body.readings.clone();
         for (_, value) in readings.iter_mut().flat_map(|reading| &mut reading.values) {

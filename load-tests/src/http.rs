@@ -1,7 +1,7 @@
-//! A blocking HTTP client of plain TCP: for posts, and for tests that ask a server.
+//! A blocking HTTP client over plain TCP: for posts, and for tests that query a server.
 //!
-//! A status is no error, a redirect is an answer like any other, and connections are
-//! kept. It must not be used inside an async runtime, since it has one of its own.
+//! An error status or a redirect is a normal answer. Connections are kept alive. It must
+//! not be used inside an async runtime, since it has one of its own.
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// How long one request may take, from connecting to the last byte of the answer.
+/// Time limit of one request, from connecting to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client; its connections end with it.
@@ -24,7 +24,7 @@ pub struct Http {
     connections: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// There was no answer: the receiver may or may not have the request.
+/// No answer: the receiver may or may not have the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendError(pub String);
 
@@ -40,7 +40,7 @@ impl Http {
     /// A client without a connection.
     ///
     /// # Errors
-    /// When the system refuses what a runtime needs.
+    /// If the system cannot create a runtime.
     pub fn new() -> Result<Self, SendError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|it| failed(&it))?;
         let mut tcp = HttpConnector::new();
@@ -51,11 +51,11 @@ impl Http {
     /// Sends a request and waits for the whole answer, whose body is read as text.
     ///
     /// # Errors
-    /// When there is none within a minute, or the request is not valid.
+    /// If there is no answer within a minute, or the request is not valid.
     pub fn send(&self, request: Builder, body: impl Into<Bytes>) -> Result<Response<String>, SendError> {
         let request = request.body(Full::new(body.into())).map_err(|error| failed(&error))?;
         self.runtime.block_on(async {
-            // So that a connection that was closed meanwhile is noticed before it is used.
+            // A connection that was closed meanwhile must be noticed before it is used.
             tokio::task::yield_now().await;
             let exchange = async {
                 let answer = self.connections.request(request).await.map_err(|error| failed(&error))?;
@@ -75,7 +75,7 @@ impl fmt::Debug for Http {
     }
 }
 
-/// Status and text of what a server says to a GET, over a connection of its own.
+/// Status and text of the answer to a GET, over a new connection.
 ///
 /// # Errors
 /// As [`Http::send`].

@@ -1,6 +1,6 @@
 //! A simulated smart-me fleet: the demo's cloud, the tests' sender, the load
-//! generator. Knows nothing of meterline itself: it speaks the vendor's messages
-//! over HTTP, as the vendor does, and stands in for the vendor's REST API.
+//! generator. It must not know meterline: it speaks the vendor's messages over HTTP,
+//! as the vendor does, and simulates the vendor's REST API.
 
 mod body;
 pub mod cloud;

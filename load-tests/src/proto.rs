@@ -1,5 +1,5 @@
 //! The vendor's messages as prost generates them, `bytes` fields as `Bytes`: the
-//! oracle that the service's own decoder and the fleet's encoder are held against.
+//! oracle for the service's own decoder and the fleet's encoder.
 
 /// protobuf-net's base types.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]

@@ -7,20 +7,20 @@ use crate::fleet::Fleet;
 const SECOND_NS: i64 = 1_000_000_000;
 const DAY_NS: i64 = 86_400 * SECOND_NS;
 
-/// What a list of bodies holds. Shares are in percent of the bodies.
+/// The composition of a list of bodies. Shares are in percent of the bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Script {
-    /// At least so many readings, repeats included.
+    /// Minimum number of readings, repeats included.
     pub readings: usize,
     /// The time of the newest reading; live time ends here.
     pub end_ns: i64,
-    /// Bodies that are one of the lane's last bodies again.
+    /// Share of bodies that repeat one of the lane's last bodies.
     pub repeats_percent: u8,
-    /// Bodies that are one of the lane's last bodies with other values.
+    /// Share of bodies that repeat one of the lane's last bodies with other values.
     pub corrections_percent: u8,
-    /// Bodies measured up to `late_ns_max` before the live ones.
+    /// Share of bodies measured up to `late_ns_max` before the live ones.
     pub late_percent: u8,
-    /// How late late data is at most.
+    /// The greatest age of late data.
     pub late_ns_max: i64,
 }
 
@@ -47,7 +47,7 @@ impl Script {
 
 impl Fleet {
     /// The bodies of a script, in the order to send them. The first lane begins
-    /// with a day of quarter-hours, every other with two: so all scales occur.
+    /// with a day of quarter-hours, every other with two, so that all scales occur.
     pub fn script(&mut self, script: &Script) -> Vec<Body> {
         let mut bodies = Vec::new();
         let mut last: Vec<Option<Body>> = vec![None; self.lanes() as usize];

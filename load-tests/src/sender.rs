@@ -1,5 +1,5 @@
 //! Posting bodies as the vendor's cloud does: HTTP/1.1, keep-alive, Basic
-//! credentials sent unasked. Bodies of a lane stay in order on one connection.
+//! credentials sent without a challenge. Bodies of a lane stay in order on one connection.
 
 use crate::body::Body;
 use crate::http::{Http, SendError};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Where to post, and as whom.
+/// The receiver's address and credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     url: String,
@@ -19,7 +19,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// A receiver that wants no credentials.
+    /// A receiver without credentials.
     #[must_use]
     pub fn open(url: impl Into<String>) -> Self {
         Self { url: url.into(), authorization: None }
@@ -74,7 +74,7 @@ impl Connection {
     /// Posts a body and waits for the answer.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is no answer.
     pub fn post(&self, body: &[u8]) -> Result<Answer, SendError> {
         let start = now();
         let http = self.http.as_ref().map_err(Clone::clone)?;
@@ -87,12 +87,11 @@ impl Connection {
     }
 }
 
-/// What became of a body.
+/// The result of a post: an answer, or the error.
 pub type Outcome = Result<Answer, SendError>;
 
-/// Posts all bodies, lanes spread over `connections`, and returns what became of
-/// each, in the order of `bodies`; `None` for those not sent because `stop` was
-/// set. A body that is not answered with success is not sent again.
+/// Posts all bodies, lanes spread over `connections`, and returns the results in the
+/// order of `bodies`; `None` for bodies not sent because `stop` was set. A body that is not answered with success is not sent again.
 #[must_use]
 pub fn send_all(target: &Target, bodies: &[Body], connections: u32, stop: &AtomicBool) -> Vec<Option<Outcome>> {
     let connections = connections.max(1);

@@ -16,7 +16,7 @@ const NEW: &str = ".new";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rights {
     mode: u32,
-    /// User and group; `None` for those of this process.
+    /// User and group; `None` for the process's own.
     owner: Option<(u32, u32)>,
 }
 

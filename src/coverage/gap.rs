@@ -64,7 +64,7 @@ pub enum GapState {
     Repaired,
     /// The source does not have all readings, even after days.
     NotAtSource,
-    /// The meter was silent for so long that it is no longer followed.
+    /// The meter was silent too long and is no longer followed.
     Gone,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! After three panics at one record the record becomes a dead letter and is skipped.
 //! Where the record is unknown (the panic came while sending a batch), or no dead letters
-//! are configured, the sink is blocked; it is retried all the same.
+//! are configured, the sink is blocked; it is still retried.
 
 use super::error::PumpError;
 use super::refused_rows::letter_of;

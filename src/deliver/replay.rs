@@ -23,7 +23,7 @@ use crate::reading::UnixNanos;
 pub struct Reread {
     /// Decode also records that ingest could not decode.
     pub redecode: bool,
-    /// Judge by the current limits, not by those of the record.
+    /// Judge by the current limits, not by the record's.
     pub current_rule: bool,
     /// Judge times against this moment, not against the receive time.
     pub judged_at: Option<UnixNanos>,

@@ -14,7 +14,7 @@ pub struct Delivery<'a> {
     pub record: Record<'a>,
     /// Name of the account or device that delivered it.
     pub source: &'a str,
-    /// The limits that judge it: those of its rule version, except in some replays.
+    /// The limits that judge it: the limits of its rule version, except in some replays.
     pub limits: &'a Limits,
     /// The time against which its times are judged: its receive time, except in some replays.
     pub judged_at: UnixNanos,

@@ -11,7 +11,7 @@ pub enum SinkState {
     Running,
     /// It failed in a way that probably passes without help; it is retried.
     Waiting,
-    /// The operator must fix something; it is retried all the same.
+    /// The operator must fix something; it is still retried.
     Blocked,
 }
 

@@ -13,7 +13,7 @@ mod questdb;
 #[cfg(feature = "kafka")]
 mod servers;
 
-/// From the POST to the stores and back out again, through the built program.
+/// From the POST to the stores, through the built program.
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
     mod account_report;

@@ -1,4 +1,4 @@
-//! The test servers themselves: what every other test takes for granted.
+//! The test servers themselves: properties that every other test relies on.
 
 use crate::support::{kafka, questdb};
 

@@ -1,6 +1,6 @@
-//! What the tests share: servers of their own, clients of servers, the service as
-//! a process, waiting. Everything listens on the loopback interface and is stopped
-//! by its process id when the value that stands for it is dropped.
+//! Shared helpers: servers, clients of servers, the service as a process, waiting.
+//! Everything listens on the loopback interface and is stopped by its process id when
+//! its value is dropped.
 #![allow(dead_code, reason = "a build without a sink leaves that sink's helpers unused")]
 
 #[cfg(feature = "kafka")]
@@ -15,7 +15,7 @@ pub(crate) mod stores;
 pub(crate) mod stream;
 pub(crate) mod wait;
 
-/// What `./test` put into the environment under this name.
+/// The environment variable that `./test` has set under this name.
 pub(crate) fn from_environment(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run the tests through ./test, which starts the servers"))

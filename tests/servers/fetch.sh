@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what is missing of the test servers: QuestDB and Kafka from Maven
-# Central, promtool from Debian. What is there already is left alone.
+# Central, promtool from Debian. Existing files are kept.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=versions.sh

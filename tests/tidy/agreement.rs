@@ -37,7 +37,7 @@ fn every_listed_metric_is_used() {
 }
 
 #[test]
-fn what_is_deployed_asks_for_metrics_that_exist() {
+fn deployed_queries_use_metrics_that_exist() {
     let known: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
     let mut paths = Vec::new();
     collect(&root().join("deploy"), &mut paths);
@@ -59,11 +59,8 @@ fn every_test_that_the_page_on_reliability_names_exists() {
     let page = std::fs::read_to_string(root().join("docs/reliability.md")).expect("docs/reliability.md");
     let sources = everywhere();
     let exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
-    let named = (1..)
-        .zip(page.lines())
-        .flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |word| (line, word)));
     // A test's name is a sentence: at least five words.
-    let tests: Vec<(usize, &str)> = named.filter(|(_, word)| word.matches('_').count() >= 4).collect();
+    let tests: Vec<(usize, &str)> = quoted(&page).filter(|(_, word)| word.matches('_').count() >= 4).collect();
     assert!(!tests.is_empty(), "docs/reliability.md names tests");
     let missing: Vec<String> = tests
         .into_iter()
@@ -71,6 +68,23 @@ fn every_test_that_the_page_on_reliability_names_exists() {
         .map(|(line, name)| format!("docs/reliability.md:{line}: there is no test {name}"))
         .collect();
     assert_none("every test that the page names exists", &missing);
+}
+
+#[test]
+fn every_file_that_the_architecture_names_exists() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let sources = of_the_service();
+    let exists = |name: &str| sources.iter().any(|source| source.path.ends_with(name.trim_start_matches("src/")));
+    let missing: Vec<String> = quoted(&page)
+        .filter(|(_, word)| word.ends_with(".rs") && !word.contains(' ') && !exists(word))
+        .map(|(line, word)| format!("ARCHITECTURE.md:{line}: there is no file {word}"))
+        .collect();
+    assert_none("every file that the map names exists", &missing);
+}
+
+/// Texts in backticks, with their lines.
+fn quoted(page: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(page.lines()).flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |word| (line, word)))
 }
 
 /// Words that look like a metric's name, with their lines.

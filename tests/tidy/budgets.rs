@@ -1,4 +1,4 @@
-//! How long things may be, and how files begin and hang together.
+//! Limits of lengths, and rules on the heads and names of files.
 
 use crate::assert_none;
 use crate::source::{Source, everywhere, of_the_service, root};
@@ -34,8 +34,8 @@ fn no_function_is_longer_than_one_step() {
 }
 
 #[test]
-fn every_file_says_what_lives_in_it() {
-    // What a module's own tests are about, the module says.
+fn every_file_has_a_head() {
+    // The head of a module describes its own tests too.
     let faults: Vec<String> = everywhere()
         .iter()
         .filter(|source| !(source.path.starts_with("src") && source.is_test()))
@@ -108,7 +108,7 @@ fn body_end(lines: &[&str]) -> Option<usize> {
 }
 
 #[test]
-fn lengths_are_those_of_bodies() {
+fn only_lengths_of_bodies_count() {
     let code = "fn a(x: [u8; 2]) {\n  b();\n}\ntrait T {\n  fn c();\n  fn d() { e() }\n}\n";
     assert_eq!(function_lengths(code), [(1, 3), (6, 1)]);
 }

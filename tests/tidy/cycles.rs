@@ -1,8 +1,8 @@
-//! No two files depend on each other, also not by way of others: every path is
-//! resolved to the file that defines what it names, through re-exports.
+//! Files do not depend on each other in a circle. Every path is resolved, through
+//! re-exports, to the file that defines the named item.
 //!
-//! Declaring a module, importing it or handing one of its names on makes no dependency;
-//! using a name does. Tests are left out.
+//! Declaring, importing or re-exporting makes no dependency; using a name does. Tests are
+//! left out.
 
 use crate::assert_none;
 use crate::paths::{Import, Mention, Scope, scan};
@@ -17,7 +17,7 @@ fn no_files_depend_on_each_other_in_a_circle() {
     assert_none("files depend on each other one way only", &cycles(&crates.edges()));
 }
 
-/// Who uses whom, with the first line that does.
+/// The files that each file uses, with the first line that does.
 type Edges = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 
 /// The shortest cycle through each file that is in one, each cycle once.
@@ -31,7 +31,7 @@ fn cycles(edges: &Edges) -> Vec<String> {
     found.iter().map(row).collect()
 }
 
-/// From the file that is first in the alphabet.
+/// The cycle through a file, beginning with the alphabetically first file.
 fn cycle_through<'a>(edges: &'a Edges, start: &'a Path) -> Option<Vec<&'a Path>> {
     let mut came_from: BTreeMap<&Path, &Path> = BTreeMap::new();
     let mut waiting = VecDeque::from([start]);
@@ -55,7 +55,7 @@ fn cycle_through<'a>(edges: &'a Edges, start: &'a Path) -> Option<Vec<&'a Path>>
     Some(cycle)
 }
 
-/// All modules, those of a file before those within it.
+/// All modules; a file precedes the modules within it.
 struct Crates(Vec<Module>);
 
 struct Module {
@@ -66,7 +66,7 @@ struct Module {
     scope: Scope,
 }
 
-/// What a path names.
+/// The item that a path names.
 #[derive(Clone, Copy, PartialEq)]
 enum Named {
     Module(usize),
@@ -130,8 +130,8 @@ impl Crates {
         edges
     }
 
-    /// `None` for what other crates define. `seen` holds what is being looked up, so
-    /// that imports which name each other end.
+    /// `None` for items of other crates. `seen` holds the pending look-ups, so that imports
+    /// which name each other end.
     fn resolve(&self, from: usize, path: &[String], seen: &mut BTreeSet<(usize, String, bool)>) -> Option<Named> {
         let (first, mut rest) = path.split_first()?;
         let mut at = match first.as_str() {
@@ -148,7 +148,7 @@ impl Crates {
                 "super" => self.0[at].parent?,
                 name => match self.look_up(at, name, !behind.is_empty(), seen) {
                     Some(Named::Module(module)) => module,
-                    // What is neither declared nor imported there is defined there.
+                    // A name that is neither declared nor imported there is defined there.
                     None if !self.imports(at, name) => return Some(Named::ItemOf(at)),
                     other => return other,
                 },

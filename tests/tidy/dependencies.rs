@@ -1,5 +1,5 @@
-//! What the service is built from: every dependency has its reason. Licences and
-//! sources are `cargo deny`'s to check (`deny.toml`).
+//! The service's dependencies: each has its reason. `cargo deny` checks licences and
+//! sources (`deny.toml`).
 
 use crate::assert_none;
 use crate::source::root;

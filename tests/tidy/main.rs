@@ -1,12 +1,12 @@
-//! The rules of this tree that the compiler does not know, each a test: who may use
-//! whom, how long things may be, which words are not written, what must agree with
-//! what. A fault names file and line and says what would be right.
+//! The rules of this tree that the compiler does not know, each a test: dependencies,
+//! lengths, banned words, and texts that must agree. A fault names file, line and remedy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agreement;
 mod budgets;
 mod cycles;
 mod dependencies;
+mod language;
 mod paths;
 mod ranks;
 mod source;

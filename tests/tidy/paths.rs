@@ -1,10 +1,10 @@
-//! Which modules a file declares, what it imports and which paths it names: as much
-//! of Rust's grammar as the rules on who uses whom need. It reads code whose comments
-//! and literals are blanked, resolves nothing, and takes any text without a panic.
+//! The modules that a file declares, its imports and its paths: as much of Rust's grammar
+//! as the rules on dependencies need. It reads code whose comments and literals are
+//! blanked, resolves nothing, and accepts any text without a panic.
 
 use std::collections::BTreeMap;
 
-/// What stands in one module: a file, or a `mod` with braces in it.
+/// The content of one module: a file, or a `mod` with braces in it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Scope {
     /// `mod x;`.
@@ -18,7 +18,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Every path in it, those of imports and of the modules within included.
+    /// Every path in it, including imports and the modules within.
     pub(crate) fn mentions(&self) -> Vec<&Mention> {
         let own = self.imports.iter().map(|import| &import.of).chain(&self.paths);
         own.chain(self.inline.values().flat_map(Self::mentions)).collect()
@@ -28,11 +28,11 @@ impl Scope {
 /// One name of a `use`.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Import {
-    /// What it is called here; `None` for `*` and `as _`.
+    /// Its name here; `None` for `*` and `as _`.
     pub(crate) name: Option<String>,
-    /// What is imported, and where.
+    /// The imported path and its line.
     pub(crate) of: Mention,
-    /// Whether the name is handed on by `pub`, also `pub(super)`.
+    /// Whether the name is re-exported by `pub`, also `pub(super)`.
     pub(crate) is_public: bool,
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn scan(code: &str) -> Scope {
     scope
 }
 
-/// Puts a module that ends into the one around it.
+/// Adds a closed module to the one around it.
 fn closed(open: &mut Vec<(String, usize, Scope)>, inner: Scope) -> Scope {
     let Some((name, _, mut outer)) = open.pop() else { return inner };
     outer.inline.insert(name, inner);
@@ -128,7 +128,7 @@ fn read_use(
             "{" => {
                 at += 1;
                 while tokens.get(at).is_some_and(|token| !["}", ";"].contains(&token.text)) {
-                    // Whatever does not belong into a tree is passed over.
+                    // Tokens that do not belong to a tree are skipped.
                     at = read_use(tokens, at, before, found).max(at + 1);
                 }
                 at += 1;
@@ -175,7 +175,7 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
         while let Some(first) = rest.chars().next() {
             let length = match first {
                 ':' if rest.starts_with("::") => 2,
-                // A lifetime is one token, so that its name is nobody's.
+                // A lifetime is one token, so that its name is no path.
                 '\'' => 1 + word_length(&rest[1..]),
                 _ => word_length(rest).max(first.len_utf8()),
             };
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_told_by_their_braces() {
+    fn modules_are_recognised_by_their_braces() {
         let scope = scan("mod a;\npub(crate) mod b { fn f() { G::h(); } mod c; }\nmod d;\nI::j();");
         assert_eq!(scope.declared, ["a", "d"]);
         assert_eq!(scope.inline["b"].declared, ["c"]);

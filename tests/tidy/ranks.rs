@@ -1,4 +1,4 @@
-//! Who may use whom: the table in the head of `src/lib.rs`, held against every
+//! Ranks of modules: the table in the head of `src/lib.rs`, compared with every
 //! `crate::` path.
 
 use crate::assert_none;

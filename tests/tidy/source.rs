@@ -1,5 +1,5 @@
-//! Source files as the rules see them: with comments and literals blanked out, and
-//! without their tests.
+//! The texts of this tree as the rules read them. In Rust files comments and literals
+//! are blanked, and tests can be left out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Source {
     /// Path from the root of the tree.
     pub(crate) path: PathBuf,
-    /// As it is.
+    /// The unchanged text.
     pub(crate) text: String,
     /// The same lines, with comments and the contents of literals replaced by blanks.
     pub(crate) code: String,
@@ -22,7 +22,7 @@ impl Source {
         Self { path: path.strip_prefix(root()).unwrap().to_owned(), text, code }
     }
 
-    /// Whether the whole file is tests, or the disk they break.
+    /// Whether the whole file is tests, or the simulated disk for tests.
     pub(crate) fn is_test(&self) -> bool {
         self.path.starts_with("tests")
             || self.path.starts_with("src/journal/disk/faulty")
@@ -31,7 +31,7 @@ impl Source {
             || self.path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
     }
 
-    /// Lines before the tests at the end of the file; none where the file is tests.
+    /// Lines before the tests at the end of the file; none if the file is tests.
     pub(crate) fn lines_without_tests(&self) -> usize {
         if self.is_test() {
             return 0;
@@ -81,6 +81,18 @@ pub(crate) fn everywhere() -> Vec<Source> {
     rust_files(&["src", "tests", "benches", "load-tests", "fuzz"])
 }
 
+/// Every text of the tree, code and documents, with its path.
+pub(crate) fn texts() -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    for folder in ["src", "tests", "benches", "load-tests", "fuzz", "deploy", "docs", "migrations", "proto", ".ci"] {
+        collect(&root().join(folder), &mut paths);
+    }
+    paths.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "test"].map(|name| root().join(name)));
+    paths.sort();
+    let name = |path: &Path| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    paths.iter().filter_map(|path| Some((name(path), fs::read_to_string(path).ok()?))).collect()
+}
+
 fn rust_files(folders: &[&str]) -> Vec<Source> {
     let mut paths = Vec::new();
     for folder in folders {
@@ -90,7 +102,7 @@ fn rust_files(folders: &[&str]) -> Vec<Source> {
     paths.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).map(|path| Source::read(path)).collect()
 }
 
-/// Files below a folder, without what tools put there.
+/// Files below a folder, without files of tools.
 pub(crate) fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries {
@@ -104,7 +116,7 @@ pub(crate) fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// Keeps lines and columns, so that places stay true.
+/// Keeps lines and columns, so that positions stay correct.
 fn blank_literals_and_comments(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -122,7 +134,7 @@ fn blank_literals_and_comments(text: &str) -> String {
     out
 }
 
-/// Where the literal or comment that begins here ends; `at` itself where none begins.
+/// Where the literal or comment that begins here ends; `at` itself if none begins.
 fn literal_or_comment_end(chars: &[char], at: usize) -> usize {
     let next = chars.get(at + 1).copied();
     match (chars[at], next) {
@@ -138,7 +150,7 @@ fn literal_or_comment_end(chars: &[char], at: usize) -> usize {
     }
 }
 
-/// Whether the character before belongs to a name, so that this one begins nothing.
+/// Whether the character before belongs to a name, so that this one begins no literal.
 fn is_word(chars: &[char], at: usize) -> bool {
     at > 0 && (chars[at - 1].is_alphanumeric() && chars[at - 1] != 'b' || chars[at - 1] == '_')
 }

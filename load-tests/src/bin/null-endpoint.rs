@@ -1,5 +1,5 @@
-//! An HTTP endpoint that reads each body and answers 200 without doing anything
-//! with it: what ingest is measured against, in the same run.
+//! An HTTP endpoint that reads each body and answers 200 without using it: the
+//! reference for measurements of ingest, in the same run.
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};

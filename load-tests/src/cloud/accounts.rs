@@ -1,4 +1,4 @@
-//! Accounts and how they log in.
+//! Accounts and their logins.
 
 use super::devices::CloudDevice;
 use base64::Engine;
@@ -11,7 +11,7 @@ pub struct CloudAccount {
     pub name: String,
     /// Ways to log in.
     pub logins: Vec<CloudLogin>,
-    /// What a key or client may do, like `realtimeapi.readwrite`.
+    /// Rights of its keys and clients, like `realtimeapi.readwrite`.
     pub claims: Vec<String>,
     /// Its devices.
     pub devices: Vec<CloudDevice>,
@@ -34,10 +34,10 @@ pub enum CloudLogin {
     Application(String, Option<String>),
 }
 
-/// An OAuth application that has proved who it is.
+/// An authenticated OAuth application.
 pub(super) struct Client {
     pub(super) id: String,
-    /// It asks for itself: client credentials, and nothing else.
+    /// The application acts for itself: client credentials only.
     pub(super) is_service: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What each end point answers.
+//! The answer of each end point.
 
 use super::device_list;
 use super::oauth;
@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The answer, and the account it was of.
+/// The answer and its account.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     let path = asked.path.strip_prefix("/api").unwrap_or(asked.path).trim_end_matches('/');
     if let Some(path) = path.strip_prefix("/oauth/") {
@@ -57,7 +57,7 @@ fn register(state: &mut State, account: &str, body: &[u8]) -> Answer {
     };
     let is_there = state.registrations.iter().any(|it| it.account == account && it.url == new.url);
     if is_there && !state.switches.allows_duplicates {
-        // A server that repeats what it was sent: no client may put that into a log.
+        // A server that echoes the request: no client may log it.
         return (StatusCode::CONFLICT, body.to_vec());
     }
     state.registrations.push(new);

@@ -1,8 +1,8 @@
 //! The list of devices, the newest and the past values of one, and M-Bus gateways:
 //! `Device`, `ValuesData` and `MBusGatewayDto`.
 //!
-//! Counters are net as they were seen to be, units are texts, and what does not apply to
-//! a kind of device is absent (or null, see [`Switches`]).
+//! Counters are net, as seen in the real API. Units are texts. Fields that do not apply to
+//! a kind of device are absent (or null, see [`Switches`]).
 
 use super::accounts::CloudAccount;
 use super::devices::{CloudDevice, DeviceKind, SLOT_NS};
@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// Values of one call for the past at most, as the vendor's document states.
+/// Most values of one call for the past, as the vendor's document states.
 const VALUES_MAX: usize = 1000;
-/// Of the energy type that stands for M-Bus gateways.
+/// The energy type of M-Bus gateways.
 const MBUS: &str = "meterEnergyType=8";
 const SECOND_NS: i64 = 1_000_000_000;
 
-/// What these calls answer; `None` for any other path.
+/// The answer to these calls; `None` for any other path.
 pub(super) fn answer(
     account: &CloudAccount,
     path: &str,
@@ -57,7 +57,7 @@ fn ok(value: &Value) -> Answer {
     (StatusCode::OK, value.to_string().into_bytes())
 }
 
-/// Fields in PascalCase to an object as the switches say.
+/// Converts fields in PascalCase to an object, with the switches' naming.
 fn object(fields: impl IntoIterator<Item = (&'static str, Value)>, switches: &Switches) -> Value {
     let shown = fields.into_iter().filter(|(_, value)| switches.nulls || !value.is_null());
     Value::Object(Map::from_iter(shown.map(|(name, value)| (switches.name(name), value))))
@@ -138,7 +138,7 @@ fn gateway(device: &CloudDevice, now_ns: i64, switches: &Switches) -> Option<Val
     Some(object(fields, switches))
 }
 
-/// What a device measured at a time: `ValuesData`.
+/// The measurements of a device at a time: `ValuesData`.
 fn values(device: &CloudDevice, time_ns: i64, switches: &Switches) -> Value {
     let name = |pascal: &str| switches.name(pascal);
     let value = |(code, value): ([u8; 6], f64)| {
@@ -158,12 +158,12 @@ fn values(device: &CloudDevice, time_ns: i64, switches: &Switches) -> Value {
     ]))
 }
 
-/// What a float makes of a sum of parts.
+/// Adds the rounding error of a float sum.
 fn noisy(value: f64, switches: &Switches) -> f64 {
     if switches.float_noise { value * (1.0 + f64::EPSILON * 3.0) } else { value }
 }
 
-/// A time in UTC, as it is written everywhere.
+/// A time in UTC, in the API's format.
 fn time_text(time_ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(time_ns)).map(|time| time.to_string()).unwrap_or_default()
 }

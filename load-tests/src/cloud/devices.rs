@@ -1,16 +1,16 @@
-//! Devices and what they measured: one function of device and time, so that what the
-//! webhook brought and what the API says of the past agree.
+//! Devices and their measurements: one function of device and time, so that webhook and
+//! past values of the API agree.
 
 use crate::body::{Body, Reading};
 use uuid::Uuid;
 
 const SECOND_NS: i64 = 1_000_000_000;
-/// Quarter-hours, in which devices store.
+/// A quarter-hour, at which devices store.
 pub(super) const SLOT_NS: i64 = 900 * SECOND_NS;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
 
-/// What a device is.
+/// The kind of a device.
 #[derive(Debug, Clone)]
 pub enum DeviceKind {
     /// An electricity meter that imports: a module on a Kamstrup meter.
@@ -19,18 +19,18 @@ pub enum DeviceKind {
     Telstar,
     /// An M-Bus meter of cold water.
     ColdWater,
-    /// One of hot water.
+    /// An M-Bus meter of hot water.
     HotWater,
-    /// One of heat.
+    /// An M-Bus meter of heat.
     Heat,
-    /// One whose unit nobody knows.
+    /// A meter with an unknown unit.
     Odd,
-    /// What reads M-Bus meters.
+    /// An M-Bus gateway.
     MBusGateway(CloudGateway),
 }
 
 impl DeviceKind {
-    /// Energy type, sub type and family; absent where the cloud does not say.
+    /// Energy type, sub type and family; absent if the cloud does not have it.
     pub(super) fn numbers(&self) -> (i64, Option<i64>, i64) {
         match self {
             Self::Kamstrup => (1, None, 6),
@@ -50,7 +50,7 @@ impl DeviceKind {
 pub struct CloudGateway {
     /// Its state.
     pub state: i64,
-    /// How often it reads.
+    /// Its readout interval.
     pub interval: i64,
     /// Its meters' devices (nil where the cloud knows none) and states.
     pub meters: Vec<(Uuid, i64)>,
@@ -61,23 +61,23 @@ pub struct CloudGateway {
 pub struct CloudDevice {
     /// Its id.
     pub id: Uuid,
-    /// Its power, always; what it counts follows from that.
+    /// Its constant power; the counters follow from it.
     pub watts: f64,
-    /// What it is.
+    /// Its kind.
     pub kind: DeviceKind,
     /// The name its owner gave it.
     pub name: String,
     /// Its serial number.
     pub serial: i64,
-    /// How often it measures, in nanoseconds.
+    /// Its measurement interval in nanoseconds.
     pub every_ns: i64,
-    /// When it was heard last, where it is not heard any more.
+    /// The last contact, if the device is gone.
     pub silent_since: Option<i64>,
-    /// Times of which it has nothing stored: from, to before, in nanoseconds since 1970.
+    /// Time ranges without stored values: begin and exclusive end, in nanoseconds since 1970.
     pub lacks: Vec<(i64, i64)>,
-    /// Times whose quarter-hours are lost on their way through the webhook, alike.
+    /// Time ranges whose quarter-hours the webhook loses, in the same form.
     pub lost: Vec<(i64, i64)>,
-    /// Whether it cannot be reached: it measures and stores, and nothing is sent.
+    /// Whether it is offline: it measures and stores, and sends nothing.
     pub is_offline: bool,
 }
 
@@ -101,36 +101,36 @@ impl CloudDevice {
         }
     }
 
-    /// One of a kind.
+    /// A device of this kind.
     #[must_use]
     pub fn of(kind: DeviceKind, id: Uuid, watts: f64) -> Self {
         Self { kind, ..Self::new(id, watts) }
     }
 
-    /// When it measured last.
+    /// Time of the last measurement.
     pub(super) fn newest(&self, now_ns: i64) -> i64 {
         self.silent_since.unwrap_or_else(|| now_ns.div_euclid(self.every_ns) * self.every_ns)
     }
 
-    /// What it has counted by then: what its power makes in Wh.
+    /// Its counter at a time in Wh, from its power.
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
     pub(super) fn amount(&self, time_ns: i64) -> f64 {
         let seconds = (time_ns / SECOND_NS) as f64;
         (seconds * self.watts / 3600.0 * 10.0).round() / 10.0
     }
 
-    /// The webhook's body of it at a time.
+    /// Its webhook body at a time.
     #[must_use]
     pub fn body(&self, time_ns: i64) -> Body {
         Body::new(0, vec![self.reading(time_ns)])
     }
 
-    /// What it measured at a time.
+    /// Its reading at a time.
     pub(super) fn reading(&self, time_ns: i64) -> Reading {
         Reading { meter: *self.id.as_bytes(), time_ns, values: self.values(time_ns) }
     }
 
-    /// Whether what it measured then is lost on its way.
+    /// Whether the webhook loses its measurement of that time.
     pub(super) fn loses(&self, time_ns: i64) -> bool {
         self.lost.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }
@@ -141,7 +141,7 @@ impl CloudDevice {
         vec![(ENERGY, self.amount(time_ns)), (POWER, self.watts)]
     }
 
-    /// Whether it has stored what it measured then.
+    /// Whether it has stored its measurement of that time.
     pub(super) fn has(&self, time_ns: i64) -> bool {
         !self.lacks.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }

@@ -1,16 +1,16 @@
-//! Logins that were given out or are under way.
+//! Logins that were issued or are in progress.
 
 use std::collections::HashMap;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// What was given out and is under way.
+/// Issued and pending logins.
 #[derive(Debug, Default)]
 pub(super) struct Logins {
     pub(super) refresh: HashMap<String, Refresh>,
     pub(super) devices: HashMap<String, Device>,
     pub(super) codes: HashMap<String, Code>,
-    /// The account that whoever opens the page of a login is signed in to.
+    /// The account that the browser is signed in to.
     pub(super) signed_in: Option<String>,
 }
 
@@ -18,7 +18,7 @@ pub(super) struct Logins {
 pub(super) struct Refresh {
     pub(super) account: String,
     pub(super) client: String,
-    /// Ends when this one is used.
+    /// The token that ends when this one is used.
     pub(super) before: Option<String>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Device {
     pub(super) user_code: String,
     pub(super) is_offline: bool,
     pub(super) ends: Instant,
-    /// When it was asked for last.
+    /// Time of the last poll.
     pub(super) asked: Option<Instant>,
     pub(super) is_confirmed: Option<bool>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Code {
 }
 
 impl Logins {
-    /// Confirms or refuses the login with this code; false where there is none.
+    /// Confirms or refuses the login with this code; false if there is none.
     pub(super) fn decide(&mut self, user_code: &str, is_confirmed: bool) -> bool {
         let device = self.devices.values_mut().find(|device| device.user_code == user_code);
         device.map(|device| device.is_confirmed = Some(is_confirmed)).is_some()
@@ -60,7 +60,7 @@ impl Logins {
         self.refresh.keys().cloned().collect()
     }
 
-    /// Gives out a refresh token. With its use the one `before` ends.
+    /// Issues a refresh token. Its first use ends the token `before`.
     pub(super) fn grant(&mut self, account: &str, client: &str, before: Option<String>) -> String {
         let token = format!("refresh-{}", Uuid::new_v4());
         let refresh = Refresh { account: account.to_owned(), client: client.to_owned(), before };

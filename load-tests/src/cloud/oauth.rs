@@ -1,8 +1,8 @@
 //! OAuth 2.0 as the vendor's document names it: client credentials and refresh tokens
 //! (RFC 6749), device codes (RFC 8628), authorization codes with PKCE (RFC 7636).
 //!
-//! Whether a refresh token is replaced at its use is not published, so it can be
-//! switched. Who is asked to confirm a login is the test, by a call.
+//! A switch selects whether a refresh token is replaced at its use, since that is not
+//! published. The test confirms a login by a call.
 
 use super::accounts::CloudAccount;
 use super::logins::{Code, Device};
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The answer of an end point below `/oauth`, and the account it was of.
+/// The answer of an end point below `/oauth`, and its account.
 pub(super) fn answer(state: &mut State, asked: &Asked<'_>, path: &str) -> (String, Answer) {
     if path == "authorize" && *asked.method == Method::GET {
         return authorize(state, asked);
@@ -130,7 +130,7 @@ fn authorize(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     (name, answer)
 }
 
-/// RFC 6749, section 4.1.3, with the proof of RFC 7636. A code is good once.
+/// RFC 6749, section 4.1.3, with the proof of RFC 7636. A code is valid once.
 fn code(state: &mut State, asked: &Asked<'_>, client: &str, form: &Form) -> Answer {
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
     let Some(code) = state.logins.codes.remove(&field("code")) else { return refused("invalid_grant") };

@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// One registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudRegistration {
-    /// Whose it is.
+    /// The account that owns it.
     pub account: String,
     /// Its id.
     pub id: Uuid,
@@ -15,11 +15,11 @@ pub struct CloudRegistration {
     pub kind: i64,
     /// The meter of kind 1.
     pub meter: Option<Uuid>,
-    /// Where it posts to.
+    /// The URL that it posts to.
     pub url: String,
-    /// What it presents there.
+    /// User name of the Basic credentials.
     pub username: Option<String>,
-    /// The same.
+    /// Password of the Basic credentials.
     pub password: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl CloudRegistration {
         })
     }
 
-    /// As it is listed.
+    /// The entry of the list.
     pub(super) fn to_json(&self, switches: &Switches) -> Value {
         let password = if switches.lists_passwords { json!(self.password) } else { Value::Null };
         let fields = [

@@ -1,4 +1,4 @@
-//! A request as the end points see it, how it is answered, and how it fails.
+//! A request as the end points see it, its answer, and its simulated fault.
 
 use hyper::{Method, StatusCode};
 use std::time::Instant;
@@ -18,30 +18,30 @@ pub(super) struct Asked<'a> {
 /// Status and body.
 pub(super) type Answer = (StatusCode, Vec<u8>);
 
-/// How a request fails.
+/// A simulated fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// This status, with the gateway's page and, where given, Retry-After in seconds.
     Status(u16, Option<u32>),
-    /// It is carried out, and the connection is closed without an answer.
+    /// The request is carried out, and the connection is closed without an answer.
     DoneAndCut,
-    /// None: this one goes well, the next one may not.
+    /// No fault for this request; the next one may have one.
     None,
-    /// 200 with something that is no JSON.
+    /// 200 with invalid JSON.
     Garbled,
-    /// It is not carried out, and the connection is closed without an answer.
+    /// The request is not carried out, and the connection is closed without an answer.
     Cut,
 }
 
 /// A request that arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// When.
+    /// Time of arrival.
     pub at: Instant,
-    /// The account it was of; empty where nobody could be told.
+    /// Its account; empty if unknown.
     pub account: String,
     /// Method and path, ids too.
     pub what: String,
-    /// The status it was answered with; 0 where it got no answer.
+    /// The status of the answer; 0 if there was none.
     pub status: u16,
 }

@@ -1,9 +1,9 @@
-//! The sender of the webhook's posts: to every registration what its account's devices
-//! measure, live at a pace and at the quarter-hours.
+//! The sender of the webhook's posts: it sends the measurements of an account's devices
+//! to every registration, live at a pace and at the quarter-hours.
 //!
-//! It can be paused: what falls into a pause, or into a time without a registration, is
-//! never posted. No post is repeated, since the vendor documents none; a switch has it
-//! otherwise, and another one says what becomes of a device's offline time.
+//! It can be paused: measurements of a pause, or of a time without a registration, are
+//! never posted. Posts are not repeated, since the vendor documents no repeat. Switches
+//! enable repeats, and posts of a device's offline time.
 
 use super::devices::{CloudDevice, SLOT_NS};
 use super::registrations::CloudRegistration;
@@ -19,26 +19,26 @@ use uuid::Uuid;
 
 /// Readings of one post; more go into the next one.
 const READINGS_MAX: usize = 5000;
-/// Posts that are to be repeated; beyond it the oldest are not.
+/// Bound of the posts that wait for a repeat; beyond it the oldest are dropped.
 const REPEATS_MAX: usize = 1000;
 
-/// How it sends.
+/// Settings of the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sending {
-    /// Between two live readings of a device; registrations are looked at as often.
+pub struct SenderOptions {
+    /// Time between two live readings of a device; registrations are checked as often.
     pub live_every: Duration,
     /// Devices of one post at most.
     pub devices_per_post: usize,
-    /// Quarter-hours that every device has stored at the first registration and sends then.
+    /// Stored quarter-hours that every device sends at the first registration.
     pub stored: u16,
-    /// The quarter-hours of a device's offline time come when it is back; never without.
+    /// Whether a device sends the quarter-hours of its offline time when it is back.
     pub stored_come_later: bool,
-    /// A post that was not answered with success is posted again at the next turn.
+    /// Whether a post without a success answer is repeated at the next turn.
     pub repeats: bool,
 }
 
-impl Default for Sending {
-    /// One device a post each second, nothing stored, what was offline comes later,
+impl Default for SenderOptions {
+    /// One device per post each second, nothing stored, offline time is sent later,
     /// nothing is repeated.
     fn default() -> Self {
         Self {
@@ -51,22 +51,22 @@ impl Default for Sending {
     }
 }
 
-/// What was sent and how it was answered.
+/// Counts of posts and answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Times that it looked what was to be sent, those of a pause too.
+    /// Turns of the sender, including turns in a pause.
     pub turns: u64,
     /// Posts, repeats included.
     pub posts: u64,
-    /// Those answered with success.
+    /// Posts answered with success.
     pub taken: u64,
-    /// Those answered otherwise.
+    /// Posts answered otherwise.
     pub refused: u64,
-    /// Those without any answer.
+    /// Posts without an answer.
     pub unanswered: u64,
     /// Readings of the posts answered with success.
     pub readings_taken: u64,
-    /// Why the last one that was not taken was not.
+    /// Error of the last post that was not accepted.
     pub trouble: Option<String>,
 }
 
@@ -93,12 +93,12 @@ struct Control {
 impl CloudSender {
     pub(super) fn start(
         state: Arc<Mutex<State>>,
-        how: Sending,
+        how: SenderOptions,
         now_ns: impl Fn() -> i64 + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let for_thread = Arc::clone(&shared);
-        let mut turns = Turns {
+        let mut state = SenderState {
             state,
             how,
             shared: for_thread,
@@ -107,15 +107,15 @@ impl CloudSender {
             repeats: VecDeque::new(),
         };
         let thread = std::thread::Builder::new().name("cloud-sender".to_owned()).spawn(move || {
-            while let Some(is_paused) = turns.shared.next(turns.how.live_every) {
-                turns.turn(now_ns(), is_paused);
-                locked(&turns.shared.sent).turns += 1;
+            while let Some(is_paused) = state.shared.next(state.how.live_every) {
+                state.turn(now_ns(), is_paused);
+                locked(&state.shared.sent).turns += 1;
             }
         })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Sends nothing from now on; what falls into this time is lost.
+    /// Sends nothing from now on; measurements of this time are lost.
     pub fn pause(&self) {
         locked(&self.shared.control).is_paused = true;
     }
@@ -125,13 +125,13 @@ impl CloudSender {
         locked(&self.shared.control).is_paused = false;
     }
 
-    /// What was sent until now.
+    /// The counts until now.
     #[must_use]
     pub fn sent(&self) -> Sent {
         locked(&self.shared.sent).clone()
     }
 
-    /// Ends it, and says what was sent.
+    /// Ends the sender and returns its counts.
     #[must_use]
     pub fn stop(mut self) -> Sent {
         self.end();
@@ -154,7 +154,7 @@ impl Drop for CloudSender {
 }
 
 impl Shared {
-    /// Waits for the next turn: whether it is one of a pause; `None` at the end.
+    /// Waits for the next turn; returns whether the sender is paused, `None` at the end.
     fn next(&self, wait: Duration) -> Option<bool> {
         let control = locked(&self.control);
         let waited = self.changed.wait_timeout_while(control, wait, |control| !control.is_stopping);
@@ -163,19 +163,19 @@ impl Shared {
     }
 }
 
-/// What the thread knows.
-struct Turns {
+/// The thread's state.
+struct SenderState {
     state: Arc<Mutex<State>>,
-    how: Sending,
+    how: SenderOptions,
     shared: Arc<Shared>,
     /// The last quarter-hour of each device that was sent, or lost.
     sent_until: HashMap<Uuid, i64>,
-    /// By registration.
+    /// Posts to repeat, by registration.
     connections: HashMap<Uuid, (Target, Connection)>,
     repeats: VecDeque<(CloudRegistration, Body)>,
 }
 
-impl Turns {
+impl SenderState {
     fn turn(&mut self, now_ns: i64, is_paused: bool) {
         let (registrations, accounts) = {
             let state = locked(&self.state);
@@ -198,7 +198,7 @@ impl Turns {
         }
     }
 
-    /// The quarter-hours of a device that are to be sent, and it itself.
+    /// A device and its quarter-hours that are due.
     fn due(&mut self, device: CloudDevice, now_ns: i64, is_registered: bool) -> (CloudDevice, Vec<i64>) {
         let last = now_ns.div_euclid(SLOT_NS) * SLOT_NS;
         let begins = last - i64::from(self.how.stored) * SLOT_NS;

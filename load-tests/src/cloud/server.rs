@@ -19,7 +19,7 @@ use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// What a gateway answers for a server behind it.
+/// The error page of a gateway for the server behind it.
 const GATEWAY_PAGE: &str = "<!DOCTYPE html><html><head><title>524: A timeout occurred</title></head></html>";
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ async fn listen(listener: TcpListener, state: Arc<Mutex<State>>) {
 
 async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
     let service = service_fn(|request| respond(request, Arc::clone(&state)));
-    // A connection that ends in an error is one that a fault has cut.
+    // Only a simulated fault ends a connection with an error.
     http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service).await.ok();
 }
 

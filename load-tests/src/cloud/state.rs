@@ -1,4 +1,4 @@
-//! What the cloud knows.
+//! The state of the cloud.
 
 use super::accounts::CloudAccount;
 use super::logins::Logins;
@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) faults: VecDeque<Fault>,
     pub(super) token_faults: VecDeque<Fault>,
     pub(super) requests: Vec<Received>,
-    /// What time it is, where somebody has set it.
+    /// The time that a test has set.
     pub(super) now_ns: Option<i64>,
 }
 
@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    /// Whose request this is, by its Authorization header.
+    /// The account of a request, by its Authorization header.
     pub(super) fn account_of(&self, header: &str, now: Instant) -> Option<&CloudAccount> {
         if let Some(token) = header.strip_prefix("Bearer ") {
             let token = self.tokens.get(token).filter(|token| now < token.ends)?;

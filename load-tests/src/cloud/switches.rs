@@ -2,37 +2,37 @@
 
 use std::time::Duration;
 
-/// How the cloud behaves.
+/// Switches of the cloud's behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
-    /// Names in camelCase, as the description says; PascalCase, as the wire was seen, without.
+    /// Names in camelCase, as in the description; otherwise PascalCase, as seen on the wire.
     pub camel_case: bool,
-    /// What does not apply is null; absent without.
+    /// Fields that do not apply are null; otherwise absent.
     pub nulls: bool,
     /// The list of registrations shows their passwords.
     pub lists_passwords: bool,
-    /// An address may be registered twice; 409 without.
+    /// A URL may be registered twice; otherwise 409.
     pub allows_duplicates: bool,
-    /// How long a token lasts.
+    /// Lifetime of a token.
     pub token_lifetime: Duration,
-    /// How logins of persons behave.
+    /// Logins of persons.
     pub login: LoginSwitches,
-    /// Codes as they are printed; twelve hexadecimal digits without.
+    /// Codes as they are printed; otherwise twelve hexadecimal digits.
     pub dotted_codes: bool,
     /// Values of the past differ from the webhook's in their last bits.
     pub float_noise: bool,
-    /// The end of a stretch of the past is given, too.
+    /// Answers for a time range include its end.
     pub past_ends_included: bool,
     /// The list of devices has M-Bus gateways, too.
     pub lists_gateways: bool,
-    /// Answers say when they were given.
+    /// Answers have a Date header.
     pub dates: bool,
-    /// What an account without a licence for the past is answered.
+    /// The status for an account without a licence for past values.
     pub past_refusal: u16,
 }
 
 impl Default for Switches {
-    /// As it was seen where something was seen; passwords are not shown and
+    /// Behaviour as seen in the real API, where known; passwords are not shown and
     /// duplicates are allowed.
     fn default() -> Self {
         Self {
@@ -63,27 +63,27 @@ impl Switches {
     }
 }
 
-/// How logins of persons behave.
+/// Logins of persons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginSwitches {
-    /// What becomes of a refresh token that is used.
+    /// Handling of a used refresh token.
     pub rotation: Rotation,
-    /// A device is told to ask so often whether its code is confirmed.
+    /// The poll interval that the cloud announces for a device code.
     pub told_interval: Duration,
-    /// And may; sooner it is told to slow down.
+    /// The shortest accepted poll interval; faster polls are answered `slow_down`.
     pub device_interval: Duration,
-    /// So long a code can be confirmed.
+    /// Time in which a code can be confirmed.
     pub code_lasts: Duration,
 }
 
-/// What becomes of a refresh token that is used.
+/// Handling of a used refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
-    /// It stays, and no other is given.
+    /// It stays valid, and no other is issued.
     Never,
-    /// Another is given, and it ends at once.
+    /// Another is issued, and the used one ends at once.
     AtOnce,
-    /// Another is given, and it ends when that is used.
+    /// Another is issued, and the used one ends when the new one is used.
     WhenUsed,
 }
 

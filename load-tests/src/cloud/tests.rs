@@ -57,7 +57,7 @@ fn what_is_not_published_can_be_switched() {
 }
 
 #[test]
-fn only_who_may_is_answered() {
+fn only_valid_logins_with_the_right_are_answered() {
     let cloud = Cloud::start(
         vec![CloudAccount::new("a", vec![CloudLogin::ApiKey("k".into())]).without("realtimeapi.readwrite")],
         Switches::default(),
@@ -85,7 +85,7 @@ fn tokens_end_and_can_be_revoked() {
     assert_eq!(get(&cloud, "/RegisterForRealtimeApi", &fetch()).0, 401);
 }
 
-/// A cloud with a public application, for which somebody is signed in.
+/// A cloud with a public application, with a signed-in person.
 fn with_application(login: LoginSwitches) -> Cloud {
     let application = CloudLogin::Application("app".into(), None);
     let cloud =

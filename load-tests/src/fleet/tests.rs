@@ -1,4 +1,4 @@
-//! What a test may rely on when it posts a fleet's bodies.
+//! Properties of a fleet's bodies that other tests rely on.
 
 use super::*;
 use crate::proto::smart_me::DeviceDataArray;

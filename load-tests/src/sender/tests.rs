@@ -1,5 +1,5 @@
-//! How bodies go over the wire, against a receiver on loopback that answers 200
-//! and remembers what it got.
+//! Posts over the wire, against a receiver on loopback that answers 200 and keeps
+//! the requests.
 
 use super::*;
 use crate::{Fleet, FleetOptions, Script};

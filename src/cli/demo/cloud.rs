@@ -7,7 +7,7 @@
 
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
-use meterline_load::cloud::{self, CloudAccount, CloudDevice, CloudLogin, CloudSender, Sending, Sent, Switches};
+use meterline_load::cloud::{self, CloudAccount, CloudDevice, CloudLogin, CloudSender, SenderOptions, Sent, Switches};
 use std::io;
 use std::time::Duration;
 use uuid::Uuid;
@@ -53,7 +53,8 @@ impl Cloud {
     /// Starts to post to the registered webhooks.
     pub(super) fn send(&self, clock: Clock) -> io::Result<CloudSender> {
         let devices_per_post = usize::try_from(self.meters.div_ceil(POSTS)).unwrap_or(usize::MAX);
-        let how = Sending { live_every: SEND_INTERVAL, devices_per_post, stored: STORED, ..Sending::default() };
+        let how =
+            SenderOptions { live_every: SEND_INTERVAL, devices_per_post, stored: STORED, ..SenderOptions::default() };
         self.cloud.send(how, move || clock.now().0)
     }
 

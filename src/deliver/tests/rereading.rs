@@ -13,7 +13,7 @@ fn accepting(age_seconds: i64) -> Limits {
     Limits { age_ns_max: age_seconds * SECOND_NS, ..Limits::DEFAULT }
 }
 
-/// A record with one reading, measured so many seconds after now.
+/// A record with one reading, measured `second` seconds after now.
 fn append_measured(feed: &Feed, second: i64, limits: &Limits) -> Sequence {
     feed.append_judged("acme", Verdict::Deliverable, limits, 1, &feed::body(1, second, 1.0).bytes)
 }

@@ -121,7 +121,7 @@ proptest! {
 }
 
 #[test]
-fn the_layout_is_that_of_format_version_1() {
+fn the_layout_is_format_version_1() {
     let id = |bits| JournalId(Uuid::from_u128(bits));
     let end = SegmentEnd { segment_id: 2, offset: 8_192, next: Sequence(5), newest_received: UnixNanos(9) };
     let name = SegmentName { id: 3, first: Sequence(5) };

@@ -13,19 +13,19 @@ use std::collections::BTreeMap;
 enum Action {
     /// Appends of these sizes, all before any is waited for.
     Append(Vec<u16>),
-    /// A sync or a write fails, so often.
+    /// A sync or a write fails, this number of times.
     Fail(bool, u8),
-    /// The cursor moves by so many percent of what is left.
+    /// The cursor moves by this percentage of the remaining records.
     Advance(u8),
     /// Everything is read.
     Read,
     /// Closed and opened again.
     Reopen,
-    /// The process dies so many operations later, while it appends.
+    /// The process dies this number of operations later, while it appends.
     Kill(u8),
-    /// The power goes so many operations later, while it appends.
+    /// The power fails this number of operations later, while it appends.
     CutPower(u8),
-    /// The power goes so many operations into the next open.
+    /// The power fails after this number of operations of the next open.
     CutPowerInOpen(u8),
 }
 
@@ -137,7 +137,7 @@ impl Model {
         let cursor = Cursor::at("sink", self.journal().position(Sequence(next)), UnixNanos(1));
         match self.journal().cursors().store(&cursor) {
             Ok(()) => self.cursor = next,
-            // The new file may be there all the same: both are needed until it is known.
+            // The new file may still exist: both are needed until that is known.
             Err(_) => self.reopen(),
         }
     }

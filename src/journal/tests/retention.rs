@@ -95,7 +95,7 @@ fn a_segment_ages_also_if_the_next_one_was_removed_empty() {
     let (journal, _) = Journal::open_on(shared(&disk), Options { retain, ..small("faulty") }).unwrap();
     store_cursor(&journal, "kafka", 1);
     append_each(&journal, PER_SEGMENT);
-    // The syncs of the cut and of the new segment succeed, that of its first group fails.
+    // The syncs of the cut and of the new segment succeed, the sync of its first group fails.
     disk.fail_one_after(Operation::Sync, 2);
     append_each(&journal, PER_SEGMENT);
     assert_eq!(journal.segments()[1].name.id, 3, "the second was given up");

@@ -50,7 +50,7 @@ pub(super) fn payload(number: u64) -> Vec<u8> {
     number.to_le_bytes().into_iter().cycle().take(len).collect()
 }
 
-/// Appends records one by one, each its own group; their payloads are those of their sequences.
+/// Appends records one by one, each its own group, with the payload of its sequence.
 pub(super) fn append_each(journal: &Journal, count: u64) {
     for _ in 0..count {
         let next = journal.next();

@@ -1,7 +1,7 @@
 //! The states that the brokers confirmed, across producers, restarts and crashes, and the
 //! position to go back to where the topic lost confirmed records.
 //!
-//! The durable states are the journal's checkpoints; those of the last producer are newer
+//! The durable states are the journal's checkpoints; the states of the last producer are newer
 //! and only in memory. Invariants: no state is above the sink's position; checkpoints are
 //! cut only in [`ConfirmedStates::recover`], before anything is sent.
 
@@ -125,7 +125,7 @@ impl ConfirmedStates {
         Ok(lost)
     }
 
-    /// All states, oldest first: the checkpoints and those of the last producer.
+    /// All states, oldest first: the checkpoints and the last producer's states.
     fn states(&mut self, topic: &str) -> Result<Vec<ConfirmedState>, SinkError> {
         let of = |checkpoint: &Checkpoint| {
             Some(ConfirmedState { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)? })

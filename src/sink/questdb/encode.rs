@@ -3,8 +3,8 @@
 //! Does not know the server. Invariants: the bytes are whole rows and nothing else; every
 //! row's bytes and identity can be found by its number, so that one row can be left out
 //! or named; nothing is allocated per sample once the buffers have grown (to the bounds
-//! below); rows keep the order in which they were pushed, so that of two rows with the
-//! same key the later one wins.
+//! below); rows keep the order in which they were pushed, so that the later one of two
+//! rows with the same key wins.
 
 use super::config::TableName;
 use crate::deliver::{Delivery, SinkError};

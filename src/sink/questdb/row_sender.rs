@@ -1,7 +1,7 @@
 //! Sends rows to the server: live rows at once, late rows held back and sent together.
 //!
 //! Does not know encoding, HTTP or table states. Invariants: rows are sent in journal order,
-//! except late ones (`held_rows` explains why the last value wins all the same); live rows
+//! except late ones (`held_rows` explains why the last value still wins); live rows
 //! before held rows; one request at a time; a refused row is durably kept before its
 //! request counts as sent.
 //!

@@ -229,12 +229,12 @@ mod tests {
         let silent = served("http", |mut stream| drop(std::io::copy(&mut stream, &mut std::io::sink())));
         let closing = served("http", drop);
         let plain = served("https", |mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
-        let nobody = Server::new(&Config::new(ServerUrl::parse("http://127.0.0.1:1").unwrap()));
+        let unreachable = Server::new(&Config::new(ServerUrl::parse("http://127.0.0.1:1").unwrap()));
         for (server, trouble, words) in [
             (silent, SinkErrorKind::Waiting, "did not answer within 1 s"),
             (closing, SinkErrorKind::Waiting, "cannot be reached"),
             (plain, SinkErrorKind::Blocked, "offers no trusted TLS"),
-            (nobody, SinkErrorKind::Waiting, "cannot be reached (Connection refused"),
+            (unreachable, SinkErrorKind::Waiting, "cannot be reached (Connection refused"),
         ] {
             let error = server.execute("SELECT 1").unwrap_err();
             assert!(error.kind == trouble && error.message.contains(words), "{error:?}");

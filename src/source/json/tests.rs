@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-struct Site {
+struct Fixture {
     journal: Journal,
     ingest: Ingest,
     sources: Sources,
@@ -21,7 +21,7 @@ struct Site {
     _directory: TempDir,
 }
 
-impl Site {
+impl Fixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
@@ -111,34 +111,34 @@ fn ok(body: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
-    let (site, now) = (Site::new(), present());
+    let (fixture, now) = (Fixture::new(), present());
     let (address, heads) =
         serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);
-    site.start(address);
-    site.until("both readings are there", |site| site.stored() == [(now, 1500.0), (now + 1, 1600.0)]).await;
-    site.until("it is running again", |site| site.state() == SourceState::Running).await;
+    fixture.start(address);
+    fixture.until("both readings are there", |fixture| fixture.stored() == [(now, 1500.0), (now + 1, 1600.0)]).await;
+    fixture.until("it is running again", |fixture| fixture.state() == SourceState::Running).await;
     let head = heads.recv().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
-    let shown = format!("{:?}", site.sources);
+    let shown = format!("{:?}", fixture.sources);
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothing() {
-    let site = Site::new();
+    let fixture = Fixture::new();
     let (address, _heads) = serve(vec!["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nhunter2".to_owned()]);
-    site.start(address);
-    site.until("it is misconfigured", |site| site.state() == SourceState::Misconfigured).await;
-    assert_eq!(site.stored(), []);
-    let description = site.sources.descriptions()[0].clone();
+    fixture.start(address);
+    fixture.until("it is misconfigured", |fixture| fixture.state() == SourceState::Misconfigured).await;
+    assert_eq!(fixture.stored(), []);
+    let description = fixture.sources.descriptions()[0].clone();
     assert!(description.why.as_ref().is_some_and(|why| why.contains("password_file") && !why.contains("hunter2")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end_and_after_a_line_too_long() {
-    let (site, now) = (Site::new(), present());
+    let (fixture, now) = (Fixture::new(), present());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    site.start(Address::Tcp(listener.local_addr().unwrap()));
+    fixture.start(Address::Tcp(listener.local_addr().unwrap()));
     for (number, bytes) in [
         (1, format!("\r\n{}\r\n{}\n", document(now, 1.0), document(now, 1.0))),
         (2, format!("{}\n{}\n", document(now + 1, 2.0), "x".repeat(DOCUMENT_BYTES_MAX))),
@@ -146,9 +146,9 @@ async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end
     ] {
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(bytes.as_bytes()).ok();
-        site.until("its readings are there", |site| site.stored().len() == number).await;
+        fixture.until("its readings are there", |fixture| fixture.stored().len() == number).await;
     }
-    assert_eq!(site.stored(), [(now, 1000.0), (now + 1, 2000.0), (now + 2, 3000.0)]);
+    assert_eq!(fixture.stored(), [(now, 1000.0), (now + 1, 2000.0), (now + 2, 3000.0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

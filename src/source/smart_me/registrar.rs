@@ -91,7 +91,7 @@ impl Registrar {
         Ok((turn, self.target.0.wanted.lock().clone()))
     }
 
-    /// All registrations of the account, also those of other programs.
+    /// All registrations of the account, also other programs'.
     ///
     /// # Errors
     /// [`ApiError`].

@@ -14,11 +14,11 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
+mod fixture;
 mod logged_in;
 mod poll;
 mod reconcile;
 mod repair;
-mod site;
 
 /// One for all tests: a client's connections live on the runtime that they were made on.
 static RUNTIME: LazyLock<Runtime> =

@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 const SECOND_NS: i64 = 1_000_000_000;
 const LETTER: &[u8] = b"{\"as\": \"it came\"}";
 
-struct Site {
+struct Fixture {
     inlet: Inlet,
     journal: Journal,
     clock: Clock,
@@ -26,7 +26,7 @@ struct Site {
     _directory: TempDir,
 }
 
-fn site(keep: Keep) -> Site {
+fn fixture(keep: Keep) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let clock = Clock::system();
     let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
@@ -35,14 +35,14 @@ fn site(keep: Keep) -> Site {
     let entrance = ingest.source("a", SourceOptions::default()).unwrap();
     let (inlet, metrics) = measured(|| Inlet::new("a", "played", entrance, keep));
     let now = UnixNanos(clock.now().0 / (60 * SECOND_NS) * 60 * SECOND_NS);
-    Site { inlet, journal, clock, metrics, now, _directory: directory }
+    Fixture { inlet, journal, clock, metrics, now, _directory: directory }
 }
 
 fn meter(number: usize) -> MeterId {
     MeterId::from(Uuid::from_u128((number as u128 + 1) << 64))
 }
 
-impl Site {
+impl Fixture {
     fn reading(&self, number: usize, second: i64) -> Reading {
         let samples = vec![Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 1.0 }];
         Reading { meter: meter(number), at: self.now.saturating_add(second * SECOND_NS), samples }
@@ -80,60 +80,61 @@ impl Site {
 
 #[tokio::test]
 async fn a_reading_of_the_same_meter_and_time_is_journaled_once_and_its_repeats_are_counted() {
-    let mut site = site(Keep::All);
+    let mut fixture = fixture(Keep::All);
     for _ in 0..3 {
-        site.offer(vec![site.reading(1, 0), site.reading(2, 0)]).await.unwrap();
+        fixture.offer(vec![fixture.reading(1, 0), fixture.reading(2, 0)]).await.unwrap();
     }
-    site.offer(vec![site.reading(1, 10), site.reading(2, 0)]).await.unwrap();
-    assert_eq!(site.records(), [(vec![0, 0], true), (vec![10], true)]);
-    site.assert_left_out("repeated", 5);
-    assert_has_line(&site.metrics, r#"meterline_source_readings_total{source="a",kind="played"} 3"#);
+    fixture.offer(vec![fixture.reading(1, 10), fixture.reading(2, 0)]).await.unwrap();
+    assert_eq!(fixture.records(), [(vec![0, 0], true), (vec![10], true)]);
+    fixture.assert_left_out("repeated", 5);
+    assert_has_line(&fixture.metrics, r#"meterline_source_readings_total{source="a",kind="played"} 3"#);
 }
 
 #[tokio::test]
 async fn of_a_fast_meter_the_first_reading_of_each_interval_is_journaled() {
-    let mut site = site(Keep::FirstOfEach(MINUTE));
+    let mut fixture = fixture(Keep::FirstOfEach(MINUTE));
     for second in [5, 15, 59, 59, 5, 60, 61, 180] {
-        site.offer(vec![site.reading(1, second)]).await.unwrap();
+        fixture.offer(vec![fixture.reading(1, second)]).await.unwrap();
     }
     // Another meter.
-    site.offer(vec![site.reading(2, 20)]).await.unwrap();
-    assert_eq!(site.seconds(), [5, 60, 180, 20]);
-    site.assert_left_out("thinned", 3);
-    site.assert_left_out("repeated", 2);
+    fixture.offer(vec![fixture.reading(2, 20)]).await.unwrap();
+    assert_eq!(fixture.seconds(), [5, 60, 180, 20]);
+    fixture.assert_left_out("thinned", 3);
+    fixture.assert_left_out("repeated", 2);
 }
 
 #[tokio::test]
 async fn a_reading_that_ingest_refuses_is_an_error_and_is_taken_the_next_time() {
-    let mut site = site(Keep::FirstOfEach(MINUTE));
+    let mut fixture = fixture(Keep::FirstOfEach(MINUTE));
     // A clock that is not set can judge no times.
-    site.clock.set_offset(-site.now.0);
-    let error = site.offer(vec![site.reading(1, 0)]).await.unwrap_err();
+    fixture.clock.set_offset(-fixture.now.0);
+    let error = fixture.offer(vec![fixture.reading(1, 0)]).await.unwrap_err();
     assert!(matches!(&error, SourceError::Failing(why) if why.contains("clock is not set")), "{error}");
-    site.clock.set_offset(0);
+    fixture.clock.set_offset(0);
     for _ in 0..2 {
-        site.offer(vec![site.reading(1, 0)]).await.unwrap();
+        fixture.offer(vec![fixture.reading(1, 0)]).await.unwrap();
     }
-    assert_eq!(site.seconds(), [0]);
+    assert_eq!(fixture.seconds(), [0]);
 }
 
 #[tokio::test]
 async fn of_more_meters_than_are_remembered_the_one_heard_least_recently_is_forgotten() {
-    let mut site = site(Keep::All);
-    let at = site.now;
-    (0..METERS_MAX).for_each(|number| site.inlet.mark_seen(meter(number), at));
-    assert!(!site.inlet.admits(meter(0), at), "as many are remembered, and this one was heard now");
-    site.inlet.mark_seen(meter(METERS_MAX), at);
-    assert!(site.inlet.admits(meter(1), at), "it was forgotten");
+    let mut fixture = fixture(Keep::All);
+    let at = fixture.now;
+    (0..METERS_MAX).for_each(|number| fixture.inlet.mark_seen(meter(number), at));
+    assert!(!fixture.inlet.admits(meter(0), at), "as many are remembered, and this one was heard now");
+    fixture.inlet.mark_seen(meter(METERS_MAX), at);
+    assert!(fixture.inlet.admits(meter(1), at), "it was forgotten");
     for number in [0, 2, METERS_MAX] {
-        assert!(!site.inlet.admits(meter(number), at), "{number}");
+        assert!(!fixture.inlet.admits(meter(number), at), "{number}");
     }
 }
 
 #[tokio::test]
 async fn many_readings_are_several_records_with_the_message_in_the_first() {
-    let mut site = site(Keep::All);
-    site.offer((0..251).map(|number| site.reading(number, 0)).collect()).await.unwrap();
-    let records: Vec<_> = site.records().into_iter().map(|(seconds, has_letter)| (seconds.len(), has_letter)).collect();
+    let mut fixture = fixture(Keep::All);
+    fixture.offer((0..251).map(|number| fixture.reading(number, 0)).collect()).await.unwrap();
+    let records: Vec<_> =
+        fixture.records().into_iter().map(|(seconds, has_letter)| (seconds.len(), has_letter)).collect();
     assert_eq!(records, [(250, true), (1, false)]);
 }

@@ -195,7 +195,7 @@ async fn a_failed_run_is_repeated_after_the_back_off_and_its_reason_is_reported(
     source.until_run(4).await;
     source.end();
     source.until_state(SourceState::Running, "").await;
-    // The next run is far away, also that of a source with a long back-off.
+    // The next run is far away, also the run of a source with a long back-off.
     let slow = Player::polled(&sources, "slow", STEADY);
     slow.fail("no answer");
     slow.until_state(SourceState::Failing, "no answer").await;

@@ -62,7 +62,7 @@ impl Bounds {
             ),
             (
                 self.in_flight_bytes_max >= self.account_in_flight_bytes_max,
-                "the bytes in flight of the webhook must hold at least those of one account",
+                "the bytes in flight of the webhook must be at least the bound of one account",
             ),
             (
                 self.in_flight_bytes_max <= IN_FLIGHT_BYTES_LIMIT,

@@ -22,7 +22,7 @@ pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut 
     while *phases.borrow_and_update() == Phase::Finish && !connections.is_empty() {
         tokio::select! {
             _ = connections.join_next() => {}
-            // The webhook was dropped, so no one waits for the answers.
+            // The webhook was dropped, so no caller waits for the answers.
             changed = phases.changed() => if changed.is_err() { break },
         }
     }

@@ -26,13 +26,13 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const PATH: &str = "/smart-me/a-path-nobody-guesses";
+const PATH: &str = "/smart-me/a-path-unguessable";
 const USER: &str = "meter";
 const PASSWORD: &str = "correct horse";
 /// The time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Site {
+struct Fixture {
     webhook: Webhook,
     ingest: Ingest,
     journal: Journal,
@@ -41,23 +41,23 @@ struct Site {
 }
 
 /// A webhook with one account, changed as the test needs it.
-async fn site_with(change: impl FnOnce(&mut Config)) -> Site {
+async fn fixture_with(change: impl FnOnce(&mut Config)) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(Options::new(directory.path())).unwrap();
-    site_on(journal, directory, change).await
+    fixture_on(journal, directory, change).await
 }
 
-async fn site_on(journal: Journal, directory: TempDir, change: impl FnOnce(&mut Config)) -> Site {
+async fn fixture_on(journal: Journal, directory: TempDir, change: impl FnOnce(&mut Config)) -> Fixture {
     let clock = Clock::system();
     let ingest = Ingest::new(journal.clone(), None, clock.clone());
     let mut config = Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), vec![account("building", PATH, PASSWORD)]);
     change(&mut config);
     let webhook = Webhook::start(config, &ingest, clock.clone()).await.unwrap();
-    Site { webhook, ingest, journal, clock, _directory: directory }
+    Fixture { webhook, ingest, journal, clock, _directory: directory }
 }
 
-async fn site() -> Site {
-    site_with(|_| {}).await
+async fn fixture() -> Fixture {
+    fixture_with(|_| {}).await
 }
 
 fn account(name: &str, path: &str, password: &str) -> Account {
@@ -70,7 +70,7 @@ fn account(name: &str, path: &str, password: &str) -> Account {
     }
 }
 
-impl Site {
+impl Fixture {
     async fn connect(&self) -> Client {
         Client { socket: TcpStream::connect(self.webhook.local_addr()).await.unwrap(), came: Vec::new() }
     }

@@ -1,5 +1,5 @@
-//! What an account posted, as the commands tell it of the journal and of the log of
-//! heads, beside the running service and without it.
+//! The report of an account's posts from the journal and the log of heads, beside the
+//! running service and without it.
 
 use crate::support::load::now_ns;
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER};

@@ -1,4 +1,4 @@
-//! Behind a proxy: whose wrong passwords make whom wait.
+//! Behind a proxy: delays after wrong passwords count by forwarded address.
 
 use crate::support::load::now_ns;
 use crate::support::service::{PASSWORD, PATH, Service, Setup, USER};

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const READINGS: u32 = 400;
 const REPLAY: &str = "{\"command\":\"replay\",\"sink\":\"sqlite\",\"from\":\"2020-01-01T00:00:00Z\"}\n";
 
-/// A service that has delivered something, and what that is.
+/// A service that has delivered readings, and the expected samples.
 fn delivered() -> (Service, Expected) {
     let service = Setup::default().start();
     let bodies = fleet(16).script(&Script::mixed(READINGS as usize, now_ns()));
@@ -33,7 +33,7 @@ fn wait_for_readings(service: &Service, count: f64) {
 }
 
 #[test]
-fn the_socket_and_the_directory_it_lies_in_are_the_owners_alone() {
+fn the_socket_and_its_directory_are_the_owners_alone() {
     let service = Setup::default().start();
     let socket = service.control_socket();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -65,7 +65,7 @@ fn a_replay_that_a_second_one_and_a_kill_cut_short_is_made_after_the_next_start(
     let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
     store.busy_timeout(LIMIT).unwrap();
     assert!(store.execute("delete from samples_data", []).unwrap() > 0);
-    // While this is held the replay cannot come to its end.
+    // While this is held the replay cannot end.
     store.execute_batch("begin immediate").unwrap();
     service.text_of(&["replay", "--sink", "sqlite", "--from", "2020-01-01T00:00:00Z"]);
     UnixStream::connect(service.control_socket()).unwrap().write_all(REPLAY.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Copies of a data directory: elsewhere, and put back in place.
+//! Copies of a data directory: in another place, and restored in place.
 
 use crate::support::kafka;
 use crate::support::load::{fleet, now_ns};
@@ -33,7 +33,7 @@ fn copy(from: &Path, to: &Path, leave: &str) {
     }
 }
 
-/// Removes all files but those of that name.
+/// Removes all files except the ones of that name.
 fn empty(directory: &Path, leave: &str) {
     for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {

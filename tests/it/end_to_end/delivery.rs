@@ -1,4 +1,4 @@
-//! From the POST to all three sinks, everything whole.
+//! From the POST to all three sinks, complete.
 
 use crate::support::load::{Sent, fleet, now_ns};
 use crate::support::service::Setup;

@@ -1,9 +1,9 @@
 //! A really small file system, filled by another program.
 //!
 //! The service gets a mount namespace of its own, which needs the right to make one
-//! (root, or user namespaces); where there is none the test says so and ends. What a
-//! volume that turns read-only does is tested on the disk layer that fails: the
-//! system makes no file system read-only while files on it are being written.
+//! (root, or user namespaces); without it the test prints that and ends. A volume
+//! that turns read-only is tested on the simulated disk layer: the system makes no file
+//! system read-only while files on it are being written.
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
@@ -84,11 +84,11 @@ fn a_small_volume_that_another_program_fills_is_503_until_there_is_room_and_lose
     assert!(why.contains("no room"), "{why}");
     assert!(service.metric("meterline_journal_refused_total{reason=\"disk_full\"}") >= 1.0);
     std::fs::remove_file(filler).unwrap();
-    wait::until("it takes bodies again by itself", LIMIT, || {
+    wait::until("it accepts bodies again automatically", LIMIT, || {
         number += 1;
         post(&service, number, &mut answered).status == 200
     });
-    wait::until("the store goes on by itself", LIMIT, || {
+    wait::until("the store continues automatically", LIMIT, || {
         service.sink("sqlite")["next_sequence"].as_u64() >= Some(service.next_sequence())
     });
     assert_eq!(service.page("/readyz").unwrap().0, 200);

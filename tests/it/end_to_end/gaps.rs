@@ -1,4 +1,4 @@
-//! What is missing of the meters' readings, on the built program.
+//! Missing readings of meters, on the built program.
 
 use crate::support::load::{now_ns, padded};
 use crate::support::service::{Service, Setup};
@@ -19,7 +19,7 @@ use {
 const QUARTER_NS: i64 = 900 * 1_000_000_000;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 
-/// The instant so many quarter-hours before the last one.
+/// The instant `count` quarter-hours before the last one.
 fn quarter_hours_ago(number: i64) -> i64 {
     (now_ns() / QUARTER_NS - number) * QUARTER_NS
 }
@@ -68,7 +68,7 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
 fn what_cannot_be_noted_as_missing_costs_no_503() {
     let mut service =
         Setup { tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n", ..Setup::default() }.start();
-    // In the way of the file that is written before it takes the place of the one there.
+    // Blocks the temporary file that would replace the existing one.
     std::fs::create_dir(service.data_directory().join("coverage.json.new")).unwrap();
     let connection = Connection::new(&service.target());
     for number in 0..64 {
@@ -86,8 +86,8 @@ fn time(ns: i64) -> Value {
     meterline::reading::UnixNanos(ns).to_string().into()
 }
 
-/// Beyond it a service is an hour ahead: 45 minutes of outage, and a quarter-hour until
-/// the last of it is late.
+/// With this offset a service's clock is an hour ahead: 45 minutes of outage, and a
+/// quarter-hour until the last missing reading is late.
 #[cfg(feature = "test-faults")]
 const AN_HOUR_AHEAD: &str = "clock-ahead-s=3600";
 
@@ -95,7 +95,7 @@ const AN_HOUR_AHEAD: &str = "clock-ahead-s=3600";
 #[test]
 fn after_45_minutes_of_our_own_downtime_every_quarter_hour_is_fetched_into_all_sinks_once() {
     let devices: Vec<_> = (1..=3).map(|number| CloudDevice::new(Uuid::from_u128(number), 100.0)).collect();
-    let key = "an-api-key-that-nobody-may-see";
+    let key = "an-api-key-that-must-stay-secret";
     let mut account = CloudAccount::new(ACCOUNT, vec![CloudLogin::ApiKey(key.to_owned())]);
     account.devices.clone_from(&devices);
     let cloud = Cloud::start(vec![account], Switches { float_noise: false, ..Switches::default() }).unwrap();

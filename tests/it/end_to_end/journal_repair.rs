@@ -1,4 +1,4 @@
-//! Damage on the disk: what it stops, what the message says, and the way out.
+//! Damage on the disk: its effects, its message and its repair.
 
 use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup};
@@ -24,7 +24,7 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
     service.wait_drained();
     assert!(service.stop().success());
 
-    // Sealed: ingest goes on, only the sink that comes there is blocked.
+    // Sealed: ingest continues, only the sink that reaches it is blocked.
     damage(&service, 1, 5);
     service.start_again();
     service.text_of(&["replay", "--sink", "sqlite", "--from", &start]);
@@ -37,7 +37,7 @@ fn a_damaged_segment_stops_what_needs_it_until_the_named_command_was_given() {
     assert!(!refused.status.success(), "beside a running service: {refused:?}");
     service.kill();
 
-    // The tail: refused, because what was there had been answered.
+    // The tail: the start is refused, because its records had been answered.
     damage(&service, 3, 3);
     let why = service.refused_start();
     assert!(why.contains("meterline journal repair --segment 3"), "{why}");

@@ -1,4 +1,4 @@
-//! A store that forgets what it had confirmed, under the built program.
+//! A store that loses confirmed data, under the built program.
 
 use crate::support::kafka;
 use crate::support::load::{Load, fleet};

@@ -1,4 +1,4 @@
-//! A meter is renamed and exchanged at its place, on the built program.
+//! A meter is renamed and exchanged at its metering point, on the built program.
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
-const KEY: &str = "an-api-key-that-nobody-may-see";
+const KEY: &str = "an-api-key-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 const SECOND: i64 = 1_000_000_000;
 const BY_REST: &str = "by-rest";
 const OLD: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
 const NEW: Uuid = Uuid::from_u128(0x1f0c_5f0e_5d0f_4f6e_8a55_3c9c_5d6b_7a22);
-/// Of the README, over SQLite and QuestDB.
+/// Queries of docs/smart-me.md, over SQLite and QuestDB.
 const POINT: &str = "metering_point = 'house-1' AND";
 
 fn device(id: Uuid, name: &str, serial: i64) -> CloudDevice {

@@ -1,4 +1,4 @@
-//! What the service shows of itself, and what it must not show.
+//! Metrics, status page, alerts and dashboard of the service; none shows a secret.
 
 use crate::support::load::{fleet, now_ns};
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
@@ -121,7 +121,7 @@ fn every_query_of_the_dashboard_runs_on_the_migrated_tables_and_shows_names() {
             .replace("JOIN samples", "JOIN e2e_dashboard");
         found.push(client.query(&sql));
     }
-    // Of a variable with two columns the first is the value, the second what is shown.
+    // A variable with two columns has the value first and the shown text second.
     assert!(found[0].contains(&vec![meter.into(), "Cellar".into()]), "{:?}", found[0]);
     assert_eq!(found[1], [["house-1"]]);
 }

@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-const KEY: &str = "an-api-key-that-nobody-may-see";
+const KEY: &str = "an-api-key-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 const ROTATE: [&str; 4] = ["smart-me", "rotate", "--account", ACCOUNT];
 
-struct Scene {
+struct RotatingService {
     cloud: Cloud,
     service: Service,
 }
 
-impl Scene {
+impl RotatingService {
     /// A service that is registered with its first password.
     fn new(reconcile: bool) -> Self {
         let account = CloudAccount::new(ACCOUNT, vec![CloudLogin::ApiKey(KEY.to_owned())]);
@@ -34,7 +34,7 @@ impl Scene {
             service.webhook_address()
         ));
         service.start_again();
-        // By hand, so that nobody remembers with which password.
+        // By hand, so that the password is recorded nowhere.
         let mut made = CloudRegistration::for_all(ACCOUNT, &service.webhook_url());
         (made.username, made.password) = (Some(USER.to_owned()), Some(PASSWORD.to_owned()));
         cloud.change_registrations(|all| all.push(made));
@@ -62,8 +62,8 @@ impl Scene {
         post(&self.service.webhook_url(), password)
     }
 
-    /// Posts with whatever is registered, each post so long on its way, until it is told
-    /// to stop; how often.
+    /// Posts with the registered password, each post with a delay of `on_the_way`, until
+    /// `stop` is set; returns the number of posts.
     fn post_as_registered(&self, on_the_way: Duration, stop: &AtomicBool) -> usize {
         let mut posted = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -97,7 +97,7 @@ fn post(url: &str, password: &str) -> u16 {
 
 #[test]
 fn a_rotation_under_load_refuses_no_reading_and_then_the_old_password_is_none() {
-    let scene = Scene::new(true);
+    let scene = RotatingService::new(true);
     let stop = AtomicBool::new(false);
     let output = thread::scope(|scope| {
         let senders = [0, 3].map(|seconds| {
@@ -126,7 +126,7 @@ fn a_rotation_under_load_refuses_no_reading_and_then_the_old_password_is_none() 
 #[cfg(feature = "test-faults")]
 #[test]
 fn a_rotation_killed_at_any_step_goes_on_and_both_passwords_are_valid_until_it_is_finished() {
-    let mut scene = Scene::new(false);
+    let mut scene = RotatingService::new(false);
     for dies_at in ["rotation-dies-at=1", "rotation-dies-at=2", "rotation-dies-at=3", "rotation-dies-at=4"] {
         scene.service.set_faults(dies_at);
         assert!(!scene.service.command(&ROTATE).status.success(), "{dies_at}");
@@ -148,7 +148,7 @@ fn a_rotation_killed_at_any_step_goes_on_and_both_passwords_are_valid_until_it_i
 
 #[test]
 fn a_rotation_that_smart_me_refuses_leaves_the_old_password_valid_and_goes_on_without_the_service_too() {
-    let mut scene = Scene::new(false);
+    let mut scene = RotatingService::new(false);
     scene.cloud.fail_next(1000, Fault::Status(403, None));
     let refused = scene.service.command(&ROTATE);
     assert_eq!(refused.status.code(), Some(1));
@@ -167,7 +167,7 @@ fn a_rotation_that_smart_me_refuses_leaves_the_old_password_valid_and_goes_on_wi
 
 #[test]
 fn a_password_that_no_file_holds_is_not_rotated() {
-    let scene = Scene::new(false);
+    let scene = RotatingService::new(false);
     scene.service.reconfigure(&format!("password_file = {:?}", scene.file()), "password_env = \"PATH\"");
     let refused = scene.service.command(&ROTATE);
     assert_eq!(refused.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! A record that a sink's own code dies of.
+//! A record that makes a sink's own code panic.
 
 use crate::support::load::now_ns;
 use crate::support::service::Setup;
@@ -38,7 +38,7 @@ fn a_record_that_kills_the_encoders_is_set_aside_and_comes_back_with_the_version
     assert_eq!(service.metric("meterline_dead_letters{kind=\"poison\"}"), 2.0, "one a sink");
     assert!(service.text_of(&["dead-letters", "list"]).contains("the sink's code failed at it"));
 
-    // Passed over after a restart too, and no third letter.
+    // Skipped after a restart too, without a third letter.
     service.restart_with(SWITCH);
     service.text_of(&["replay", "--sink", "all", "--from", "2020-01-01T00:00:00Z"]);
     service.wait_drained();

@@ -1,4 +1,4 @@
-//! Replay: a rewind that gives the same again and never an old value.
+//! Replay: a rewind that stores the same again and never an old value.
 
 use crate::support::load::{fleet, now_ns};
 use crate::support::service::{Service, Setup};
@@ -111,7 +111,7 @@ fn replay(service: &Service, sink: &str, from: &str) {
     service.wait_drained();
 }
 
-/// What an accident would do.
+/// Deletes the store's content, as an accident would.
 fn empty_sqlite(service: &Service) {
     let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
     store.busy_timeout(REPLAY_LIMIT).unwrap();

@@ -1,5 +1,5 @@
 //! Replays that read records in another way than ingest did: with a newer decoder,
-//! with other limits, by a clock that was set right.
+//! with other limits, by a corrected clock.
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
@@ -8,7 +8,7 @@ use crate::support::stream::Stream;
 use meterline_load::{Body, Connection, Expected, Reading};
 
 const DAY_NS: i64 = 86_400_000_000_000;
-/// What only the decoder of a test build knows, once it has learned.
+/// A body that only the extended decoder of a test build can read.
 const ENVELOPE: &[u8] = b"\xff\xffenvelope:";
 const TWO_YEARS: &str = "clock-ahead-s=63244800";
 
@@ -75,7 +75,7 @@ fn a_decoder_that_has_learned_delivers_what_it_could_not_read_to_all_sinks() {
 }
 
 #[test]
-fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_the_door() {
+fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_ingest() {
     let mut replayed = Replayed::new("e2e_limits", "accept_age = \"400d\"");
     // All sinks are behind when the limit changes: they are set back to the first record.
     let (old, refused, live) =

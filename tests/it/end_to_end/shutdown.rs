@@ -1,4 +1,4 @@
-//! However the process ends: what was answered is in all sinks afterwards.
+//! Answered bodies are in all sinks, however the process ends.
 
 use crate::support::load::{Load, Sent, fleet};
 use crate::support::service::{Service, Setup};
@@ -57,7 +57,7 @@ fn sigterm_under_load_answers_drains_and_ends_well() {
 
 #[test]
 fn a_second_sigterm_ends_at_once_and_loses_nothing() {
-    // Nobody listens there, so that draining lasts until its deadline.
+    // No sink listens there, so that draining lasts until its deadline.
     let nowhere = format!("127.0.0.1:{}", ports::free());
     let mut service = Setup {
         kafka: Some((nowhere, "e2e-second-signal".to_owned())),
@@ -86,8 +86,8 @@ fn wait_for_records(service: &Service, count: u64) {
     wait::until("records of the load", Duration::from_secs(60), || service.next_sequence() >= start + count);
 }
 
-/// All that was answered is there, and nothing that was not sent. Keys of live
-/// readings are all different, so a body without an answer spoils nothing.
+/// All answered bodies are there, and nothing that was not sent. Keys of live readings
+/// are all different, so a body without an answer changes no other.
 fn assert_answered(store: &str, sent: &Sent, actual: &Samples) {
     let samples =
         |bodies: &[Body]| -> Samples { Expected::of(bodies).iter().map(|(key, value)| (*key, value)).collect() };

@@ -1,5 +1,5 @@
-//! A sink that is away, refuses a row or is down for good: nothing is lost, and the
-//! others go on.
+//! A sink that is away, refuses a row or is down permanently: nothing is lost, and the
+//! others continue.
 
 use crate::support::load::{Load, fleet, now_ns, padded};
 use crate::support::service::{Service, Setup};
@@ -108,7 +108,7 @@ fn a_row_that_questdb_refuses_is_kept_as_a_dead_letter_and_the_rest_is_stored() 
 }
 
 #[test]
-fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_everywhere() {
+fn an_optional_sink_that_is_down_permanently_costs_no_503_and_its_gap_is_shown_everywhere() {
     // Nothing listens on port 1.
     let mut service = Setup {
         tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n\
@@ -119,7 +119,7 @@ fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_ever
     let mut fleet = fleet(12);
     let bodies: Vec<Body> = (0..64).map(|_| fleet.live(0, now_ns())).collect();
     let connection = Connection::new(&service.target());
-    // Less than the cap at a time, so that no required sink is what fills it.
+    // Less than the cap at a time, so that no required sink fills it.
     for bodies in bodies.chunks(8) {
         for body in bodies {
             assert_eq!(connection.post(&padded(&body.bytes)).unwrap().status, 200);
@@ -140,13 +140,13 @@ fn an_optional_sink_that_is_down_for_good_costs_no_503_and_its_gap_is_shown_ever
 }
 
 #[test]
-fn sinks_that_are_down_or_never_answer_do_not_hold_the_door_up_at_a_start() {
-    // One port refuses, the other takes connections and says nothing.
+fn sinks_that_are_down_or_never_answer_do_not_delay_the_webhook_at_a_start() {
+    // One port refuses, the other accepts connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let questdb = format!("http://{}", silent.local_addr().unwrap());
     let mut service = Setup {
-        questdb: Some((questdb, "e2e_nobody".to_owned())),
-        kafka: Some(("127.0.0.1:1".to_owned(), "e2e-nobody".to_owned())),
+        questdb: Some((questdb, "e2e_unreachable".to_owned())),
+        kafka: Some(("127.0.0.1:1".to_owned(), "e2e-unreachable".to_owned())),
         options: &["--stop-within", "1s"],
         ..Setup::default()
     }
@@ -171,8 +171,8 @@ fn assert_gap(gaps: &serde_json::Value) {
     assert!(gaps.as_array().unwrap().len() == 1 && gap["records"].as_u64() > Some(5), "{gaps}");
 }
 
-/// Waits until these sinks have what the journal holds by now, and something came
-/// in meanwhile.
+/// Waits until these sinks have everything that is in the journal now, and new records
+/// have arrived meanwhile.
 fn wait_for_progress(service: &Service, sinks: &[&str]) {
     let start = service.next_sequence();
     wait::until("records of the load", LIMIT, || service.next_sequence() > start + 20);

@@ -19,14 +19,14 @@ fn a_new_sink_gets_what_is_retained_and_a_removed_one_refuses_the_start_until_it
     service.wait_drained();
 
     assert!(service.stop().success());
-    service.configure_anew(&with_questdb);
+    service.set_setup(&with_questdb);
     service.text_of(&["migrate"]);
     service.start_again();
     service.wait_drained();
     assert_exactly("QuestDB", &Expected::of(&bodies), &of_questdb(&questdb, TABLE));
 
     assert!(service.stop().success());
-    service.configure_anew(&Setup::default());
+    service.set_setup(&Setup::default());
     let refused = service.refused_start();
     assert!(refused.contains("not configured any more: questdb") && refused.contains("journal forget"), "{refused}");
     service.text_of(&["journal", "forget", "questdb"]);

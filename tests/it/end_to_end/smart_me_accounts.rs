@@ -11,7 +11,7 @@ use uuid::Uuid;
 const LIMIT: Duration = Duration::from_secs(60);
 const QUARTER_NS: i64 = 900 * 1_000_000_000;
 const KEYS: [&str; 3] = ["hidden-key-of-acme", "hidden-key-of-other", "hidden-key-of-partner"];
-/// What the other account may ask for in a minute.
+/// Requests per minute of the other account.
 const FEW: usize = 8;
 
 fn device(number: u128) -> CloudDevice {

@@ -1,4 +1,4 @@
-//! A person logs in at smart-me, for a service that runs.
+//! A person logs in at smart-me while the service runs.
 
 use crate::support::ports;
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup};
@@ -11,7 +11,7 @@ use std::process::Child;
 use std::time::Duration;
 
 const APPLICATION: &str = "an-application";
-const SECRET: &str = "a-client-secret-that-nobody-may-see";
+const SECRET: &str = "a-client-secret-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn cloud() -> Cloud {
@@ -25,7 +25,7 @@ fn cloud() -> Cloud {
     Cloud::start(vec![CloudAccount::new(ACCOUNT, vec![application])], switches).unwrap()
 }
 
-/// A service whose registration is kept, once somebody has logged in.
+/// A service that reconciles its registration once a person has logged in.
 fn service(cloud: &Cloud) -> Service {
     let mut service = Setup { tables: "[log]\nlevel = \"trace\"", ..Setup::default() }.start();
     assert!(service.stop().success());
@@ -42,11 +42,11 @@ fn service(cloud: &Cloud) -> Service {
     service
 }
 
-/// A login that is under way.
+/// A login in progress.
 struct LoggingIn {
     command: Child,
     prompts: BufReader<std::process::ChildStderr>,
-    /// All it has said.
+    /// Its whole output.
     said: String,
 }
 
@@ -57,7 +57,7 @@ impl LoggingIn {
         Self { command, prompts, said: String::new() }
     }
 
-    /// The rest of the next line that has this in it.
+    /// The rest of the next line after this text.
     fn line_with(&mut self, mark: &str) -> String {
         loop {
             let mut line = String::new();
@@ -69,7 +69,7 @@ impl LoggingIn {
         }
     }
 
-    /// Waits for its good end; all it has said.
+    /// Waits for its successful end; returns its whole output.
     fn end(mut self) -> String {
         self.prompts.read_to_string(&mut self.said).unwrap();
         let output = self.command.wait_with_output().unwrap();
@@ -80,7 +80,7 @@ impl LoggingIn {
     }
 }
 
-/// Where a browser that opens this address is sent back to.
+/// The address that a browser which opens this address is redirected to.
 fn browse(address: &str) -> String {
     let answer = Http::new().unwrap().send(Request::get(address), "").unwrap();
     answer.headers()["location"].to_str().unwrap().to_owned()
@@ -97,7 +97,7 @@ fn times(text: &str, part: &str) -> usize {
 }
 
 #[test]
-fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_said_once_and_made_again() {
+fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_made_again() {
     let cloud = cloud();
     let mut service = service(&cloud);
     let mut shown = Vec::new();
@@ -147,7 +147,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_said_once_and_ma
     }
 }
 
-/// All of the data directory but what is kept of bodies and samples, as text.
+/// All files of the data directory except bodies and samples, as text.
 fn every_file(service: &Service) -> Vec<String> {
     let files = std::fs::read_dir(service.data_directory()).unwrap().map(|entry| entry.unwrap().path());
     let read = |path| std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

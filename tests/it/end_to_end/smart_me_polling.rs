@@ -1,4 +1,4 @@
-//! Devices that are asked for at smart-me, on the built program.
+//! Devices polled at smart-me, on the built program.
 
 use crate::support::load::now_ns;
 use crate::support::service::{ACCOUNT, Service, Setup};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 const KIND: &str = "smart-me devices";
-const KEY: &str = "an-api-key-that-nobody-may-see";
+const KEY: &str = "an-api-key-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 const SECOND: i64 = 1_000_000_000;
 const DEVICE: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
@@ -29,7 +29,7 @@ fn cloud(devices: Vec<CloudDevice>, now: i64) -> Cloud {
     cloud
 }
 
-/// The service, with this account asked for at the cloud.
+/// The service, with this account polled at the cloud.
 fn polled(setup: Setup, cloud: &Cloud, account: &str, lines: &str) -> Service {
     let mut service = setup.start();
     assert!(service.stop().success());
@@ -43,7 +43,7 @@ fn polled(setup: Setup, cloud: &Cloud, account: &str, lines: &str) -> Service {
     service
 }
 
-/// Waits until the list was asked for after now.
+/// Waits until the list was requested after now.
 fn wait_for_a_list(cloud: &Cloud) {
     let lists = || cloud.requests().iter().filter(|request| request.what == "GET /Devices").count();
     let before = lists();
@@ -95,7 +95,7 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
     let facts = service.source("by-rest", KIND)["facts"].clone();
     assert!(facts["values_with_unknown_unit"].as_f64() >= Some(1.0), "{facts}");
     let said = service.log().matches("furlongs").count();
-    assert_eq!(said, 1, "an unknown unit is said once");
+    assert_eq!(said, 1, "an unknown unit is logged once");
     assert_eq!(facts["meters_stale"], 0.0);
     service.kill();
     service.start_again();
@@ -172,7 +172,7 @@ fn by_default_who_has_a_webhook_is_only_watched_and_the_webhooks_unit_is_checked
     cloud.set_now(Some(now + 10 * SECOND));
     wait::until("milliwatt-hours are noticed", LIMIT, || gauge("unit_factor") == 1000.0);
     wait_for_a_list(&cloud);
-    assert_eq!(said(), 1, "it is said once");
+    assert_eq!(said(), 1, "it is logged once");
     assert_eq!(service.source(ACCOUNT, KIND)["facts"]["unit_factor_meters_differing"], 1.0);
     assert!(service.page("/").unwrap().1.contains("unit factor: 1000"));
     service.wait_drained();

@@ -1,4 +1,4 @@
-//! The webhook registration at smart-me, kept by the built program.
+//! The webhook registration at smart-me, reconciled by the built program.
 
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER};
 use crate::support::wait;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 const KIND: &str = "smart-me registration";
-const KEY: &str = "an-api-key-that-nobody-may-see";
+const KEY: &str = "an-api-key-that-must-stay-secret";
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn cloud() -> Cloud {
@@ -16,7 +16,7 @@ fn cloud() -> Cloud {
     Cloud::start(vec![account], Switches::default()).unwrap()
 }
 
-/// A service of which the cloud knows nothing yet.
+/// A service that is not registered at the cloud yet.
 fn service(cloud: &Cloud, reconcile: bool) -> Service {
     let mut service = Setup { tables: "[log]\nlevel = \"trace\"", ..Setup::default() }.start();
     assert!(service.stop().success());
@@ -41,7 +41,7 @@ fn is_right(cloud: &Cloud) -> bool {
 }
 
 #[test]
-fn a_registration_that_is_to_be_kept_is_right_after_whatever_happens_to_it() {
+fn a_reconciled_registration_is_right_after_any_change_to_it() {
     let cloud = cloud();
     let foreign = CloudRegistration::for_all(ACCOUNT, "https://other.example/hook");
     let kept = foreign.clone();
@@ -49,7 +49,7 @@ fn a_registration_that_is_to_be_kept_is_right_after_whatever_happens_to_it() {
     let service = service(&cloud, true);
     wait::until("it is registered", LIMIT, || is_right(&cloud));
 
-    // What is registered is where and as whom posts are taken.
+    // Posts with the registered URL and credentials are accepted.
     let registered = ours(&cloud).remove(0);
     let target = Target::with_credentials(registered.url, &registered.username.unwrap(), &registered.password.unwrap());
     assert_eq!(Connection::new(&target).post(b"").unwrap().status, 200);
@@ -59,7 +59,7 @@ fn a_registration_that_is_to_be_kept_is_right_after_whatever_happens_to_it() {
     cloud.change_registrations(|all| all.iter_mut().filter(|it| it.url.ends_with(PATH)).for_each(|it| it.kind = 0));
     wait::until("disabled, it is right again", LIMIT, || is_right(&cloud));
 
-    // The cloud posts with another password, which only the webhook can see.
+    // The cloud posts with another password, which only the webhook can detect.
     cloud.change_registrations(|all| {
         all.iter_mut().filter(|it| it.url.ends_with(PATH)).for_each(|it| it.password = Some("changed".into()));
     });
@@ -107,8 +107,8 @@ fn the_commands_list_register_and_remove() {
     assert!(!listed.to_string().contains(PATH), "{listed}");
     assert!(service.text_of(&["smart-me", "remove"]).contains("remove registration"));
     assert_eq!(ours(&cloud), []);
-    let unknown = service.command(&["smart-me", "list", "--account", "nobody"]);
-    assert!(String::from_utf8(unknown.stderr).unwrap().contains("no [[smart_me]] table for account 'nobody'"));
+    let unknown = service.command(&["smart-me", "list", "--account", "unknown"]);
+    assert!(String::from_utf8(unknown.stderr).unwrap().contains("no [[smart_me]] table for account 'unknown'"));
 }
 
 fn state(service: &Service) -> Value {

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-/// A certificate signed by itself, and its key, in PEM form.
+/// A self-signed certificate and its key, in PEM form.
 fn pair() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![NAME.to_owned()]).unwrap().self_signed(&key).unwrap();

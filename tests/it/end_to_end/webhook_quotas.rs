@@ -1,5 +1,5 @@
-//! What ingest answers on the real program, to those who send what it cannot read
-//! and to those who send too much.
+//! Quotas of the webhook on the built program: undecodable bodies, connections and the
+//! journal's share.
 
 use crate::support::load::now_ns;
 use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER};
@@ -72,7 +72,7 @@ fn beyond_its_quota_an_account_has_unreadable_bodies_refused_and_others_taken() 
     assert_eq!(service.metric("meterline_bodies_refused_total{source=\"acme\",kept=\"no\"}"), 1.0);
 }
 
-/// Threads that do their worst until it is dropped.
+/// Threads that attack the service until it is dropped.
 struct Flood {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -99,7 +99,7 @@ impl Flood {
         let (address, stop) = (service.webhook_address(), Arc::clone(&self.stop));
         self.threads.push(thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                // How it ends is the service's to decide.
+                // The service decides how the connection ends.
                 let _ended = TcpStream::connect(address).and_then(|socket| {
                     socket.set_read_timeout(Some(Duration::from_millis(100)))?;
                     socket.set_write_timeout(Some(Duration::from_millis(100)))?;
@@ -138,7 +138,7 @@ fn large_bodies(mut socket: TcpStream, stop: &AtomicBool) -> std::io::Result<()>
     Ok(())
 }
 
-/// A large body that hardly comes.
+/// A large body that is sent very slowly.
 fn half_a_body(mut socket: TcpStream, stop: &AtomicBool) -> std::io::Result<()> {
     socket.write_all(&head(LARGE_BYTES))?;
     while !stop.load(Ordering::Relaxed) {
@@ -148,7 +148,7 @@ fn half_a_body(mut socket: TcpStream, stop: &AtomicBool) -> std::io::Result<()> 
     Ok(())
 }
 
-/// Requests without end whose answers nobody reads.
+/// Endless requests whose answers are not read.
 fn answers_not_read(mut socket: TcpStream, stop: &AtomicBool) -> std::io::Result<()> {
     while !stop.load(Ordering::Relaxed) {
         socket.write_all(&head(0))?;

@@ -18,8 +18,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
 const YEAR_NS: i64 = 366 * DAY_NS;
-/// What counts as the right time: days ahead, because the program was built just now
-/// and no clock before that can judge.
+/// The right time of these tests: days ahead, because the program was built just now and
+/// no clock before its build date can judge.
 const RIGHT_NS: i64 = 3 * DAY_NS;
 
 struct InProcess {
@@ -101,7 +101,7 @@ fn a_clock_that_jumps_under_load_refuses_nothing_and_loses_nothing() {
         in_process.set_ahead(RIGHT_NS + ahead_ns);
     }
     let (_, sent) = load.stop();
-    // Each was answered 200, or this fails.
+    // Fails unless each was answered 200.
     let expected = sent.expected();
     in_process.wait_drained();
     let file = in_process.directory.path().join("data/meterline.sqlite");
@@ -114,7 +114,7 @@ fn a_clock_that_jumps_under_load_refuses_nothing_and_loses_nothing() {
     });
     command(&config(&in_process.directory), replay).unwrap();
     in_process.wait_drained();
-    // Corrections among it too: the last of each key stands.
+    // Corrections are among the bodies: the last value of each key wins.
     assert_exactly("SQLite", &expected, &of_sqlite(&file));
     in_process.service.stop(LIMIT);
 }

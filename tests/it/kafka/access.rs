@@ -10,15 +10,15 @@ use tempfile::TempDir;
 const USER: &str = "meterline";
 const PASSWORD: &str = "right-horse";
 
-/// A broker that allows everything without TLS; a user with TLS and a password may only do
-/// what was granted.
-struct Guarded {
+/// A broker that allows everything without TLS, and a user with TLS and a password only
+/// the granted operations.
+struct BrokerWithUsers {
     broker: kafka::Broker,
     port: u16,
     keys: TempDir,
 }
 
-impl Guarded {
+impl BrokerWithUsers {
     fn start() -> Self {
         let keys = tempfile::tempdir().unwrap();
         let [keystore, _] = kafka::broker_keys(keys.path());
@@ -64,7 +64,7 @@ impl Guarded {
     }
 }
 
-/// Waits until the sink is blocked; why.
+/// Waits until the sink is blocked; returns the reason.
 fn blocked(driver: &mut Driver, records: &Records) -> String {
     driver.run(records, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
     let State::Blocked(why) = &driver.state else { unreachable!() };
@@ -73,7 +73,7 @@ fn blocked(driver: &mut Driver, records: &Records) -> String {
 
 #[test]
 fn a_wrong_password_and_missing_rights_block_the_sink_until_they_are_right_and_lose_nothing() {
-    let guarded = Guarded::start();
+    let guarded = BrokerWithUsers::start();
     let records = Records::in_turn(300, 7);
     let why = blocked(&mut Driver::new(&guarded.topic("access", "wrong-horse")), &records);
     assert!(why.contains("credentials of user meterline") && !why.contains("horse"), "{why}");
@@ -96,14 +96,14 @@ fn a_wrong_password_and_missing_rights_block_the_sink_until_they_are_right_and_l
     assert!(driver.safe >= Sequence(301), "{}", driver.safe);
     guarded.grant("access", &["Write"]);
     driver.run_to_end(&more);
-    // What the user may not read cannot be looked up, which is no loss.
+    // A topic without the right to read cannot be checked, which is not a loss.
     assert_eq!(driver.losses, []);
     assert_complete_and_in_order(&consumed(&guarded.broker.brokers(), "access"), more.last());
 }
 
 #[test]
 fn a_user_who_may_read_the_topic_finds_out_what_it_lost() {
-    let guarded = Guarded::start();
+    let guarded = BrokerWithUsers::start();
     let config = guarded.topic("access-read", PASSWORD);
     guarded.grant("access-read", &["Write", "Describe", "Read"]);
     let mut driver = Driver::new(&config);
@@ -121,7 +121,7 @@ fn a_user_who_may_read_the_topic_finds_out_what_it_lost() {
 
 #[test]
 fn a_brokers_certificate_must_be_signed_by_the_given_authority() {
-    let guarded = Guarded::start();
+    let guarded = BrokerWithUsers::start();
     let mut config = guarded.topic("access-authority", PASSWORD);
     config.tls = Some(Tls { ca_location: None });
     let why = blocked(&mut Driver::new(&config), &Records::in_turn(10, 2));

@@ -85,7 +85,7 @@ fn a_records_timestamp_is_the_receive_time() {
 }
 
 /// Each in a topic of its own, because the check deletes whole segments. One with
-/// the senders' timestamps, filled like the last, shows that the check came.
+/// the senders' timestamps, filled like the last, shows that the check ran.
 #[test]
 fn readings_far_ahead_and_long_ago_outlive_a_retention_check() {
     let broker = kafka::Broker::start_with(&["log.retention.check.interval.ms=500", "log.initial.task.delay.ms=500"]);
@@ -110,7 +110,7 @@ fn readings_far_ahead_and_long_ago_outlive_a_retention_check() {
     for config in cases.iter().map(|(config, ..)| config).chain([&control]) {
         assert_eq!(kafka::taken(&config.brokers, &config.topic), 1, "{}", config.topic);
     }
-    // What was sent last must have seen a check, too.
+    // The last segment must have been checked, too.
     send_one(&control, long_ago, long_ago.0);
     wait::until("the control topic is emptied", Duration::from_secs(60), || {
         kafka::count(&control.brokers, &control.topic) == 0

@@ -1,5 +1,5 @@
-//! A pump in its plainest form, and records for it: takes in order while there is
-//! room, settles, and after an error goes back to the lowest unsafe record.
+//! A minimal pump and records for it: it hands over records in order while there is room,
+//! settles, and after an error goes back to the lowest unsafe record.
 
 use crate::support::wait;
 use meterline::clock::Clock;
@@ -85,7 +85,7 @@ fn obis(code: usize) -> [u8; 6] {
     [1, 0, c, d, e, 255]
 }
 
-/// Values that no compression makes small.
+/// Incompressible values.
 pub(crate) fn incompressible(count: usize) -> Vec<f64> {
     let mut random = fastrand::Rng::with_seed(7);
     (0..count).map(|_| random.f64()).collect()
@@ -109,9 +109,9 @@ pub(crate) struct Driver {
     /// The next record to be taken.
     at: Sequence,
     is_ready: bool,
-    /// How often the topic had lost something.
+    /// Number of losses found in the topic.
     pub(crate) losses: Vec<Sequence>,
-    /// How many attempts failed.
+    /// Number of failed attempts.
     pub(crate) errors: u32,
     /// Every reason for not running, once in a row.
     pub(crate) troubles: Vec<String>,
@@ -148,7 +148,7 @@ impl Driver {
         Self { sink, safe, at: safe, is_ready: false, state: State::Running, ..self }
     }
 
-    /// Goes on until `is_enough`; panics when it is not within [`LIMIT`].
+    /// Continues until `is_enough`; panics if that takes longer than [`LIMIT`].
     pub(crate) fn run(&mut self, records: &Records, what: &str, mut is_enough: impl FnMut(&Self) -> bool) {
         wait::until(what, LIMIT, || {
             for _ in 0..20 {
@@ -242,8 +242,8 @@ pub(crate) fn assert_complete_and_in_order(readings: &[v1::Reading], last: Seque
     assert_occurrences(readings.iter(), last, <[u64]>::is_sorted);
 }
 
-/// The same of the last occurrences: what a topic must show that lost something while
-/// a producer went on, so that some later readings were there before.
+/// The same for the last occurrences, for a topic that lost messages while a producer
+/// went on, so that some later readings were there first.
 pub(crate) fn assert_complete_and_in_order_again(readings: &[v1::Reading], last: Sequence) {
     assert_occurrences(readings.iter().rev(), last, |sequences| sequences.is_sorted_by_key(|&it| Reverse(it)));
 }

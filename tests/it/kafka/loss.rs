@@ -46,7 +46,7 @@ fn a_topic_made_again_while_the_sink_is_down_gets_everything_again() {
     driver.run_to_a_checkpoint(&records);
     kafka::delete_topic(&config.brokers, &config.topic);
     migrate(&config).unwrap();
-    // Further than ours were, so that only what is stored there tells.
+    // Further than ours were, so that only the stored value shows the loss.
     kafka::fill(&config.brokers, &config.topic, 600, &foreign());
     let mut driver = driver.restart(&config);
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
@@ -63,7 +63,7 @@ fn a_restored_and_continued_log_gets_the_records_since_the_newest_intact_checkpo
     for last in [300, 600] {
         driver.run_to_a_checkpoint(&Records::in_turn(last, 7));
     }
-    // A producer that the copy knows nothing of, so that it is not refused later.
+    // A producer that the copy does not know, so that it is not refused later.
     let mut driver = driver.restart(&config);
     broker.stop();
     let copy = broker.copy_logs(&config.topic);
@@ -76,7 +76,7 @@ fn a_restored_and_continued_log_gets_the_records_since_the_newest_intact_checkpo
     broker.start_again();
     kafka::fill(&config.brokers, &config.topic, 1_500, &foreign());
 
-    // The client bridges the interruption, so nothing but the offsets' records tells.
+    // The client bridges the interruption, so only the records at the offsets show the loss.
     let records = Records::in_turn(1_500, 7);
     driver.run(&records, "the loss is noticed", |driver| !driver.losses.is_empty());
     driver.run_to_end(&records);
@@ -97,7 +97,7 @@ fn a_producer_that_fails_permanently_is_replaced_and_missing_records_are_sent_ag
     broker.stop();
     let copy = broker.copy_logs(&config.topic);
     broker.start_again();
-    // The same producer: the copy knows it, and lacks what it numbered since.
+    // The same producer: the copy knows it, and lacks its later batches.
     driver.run_to_a_checkpoint(&Records::in_turn(600, 7));
     broker.stop();
     broker.put_logs_back(&config.topic, &copy);

@@ -80,8 +80,8 @@ fn the_newest_version_of_each_meter_stands_under_its_key_also_after_a_rewind() {
         assert_eq!(newest.len(), 2);
         assert_eq!(newest[&meter(1).to_string()], changed[1].to_message());
         assert_eq!(newest[&meter(2).to_string()], first[1].to_message());
-        // Rewound to where they come again. What the topic of readings holds is found
-        // as it was: descriptions are no part of what is known of it.
+        // Rewound so that they are sent again. The topic of readings shows no loss:
+        // descriptions are not part of its checkpoints.
         driver = driver.restart(&config);
         driver.run_to_end(&records);
     }

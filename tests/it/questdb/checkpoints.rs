@@ -242,19 +242,19 @@ fn records_deleted_before_the_loss_was_found_stay_lost_and_the_rest_comes() {
     let client = server.client().clone();
     let mut config = migrated_config(&client, "retained");
     config.linger = Duration::from_millis(10);
-    let line = Line::start(&config);
-    line.confirm_each(0..2);
+    let pipeline = Pipeline::start(&config);
+    pipeline.confirm_each(0..2);
     server.stop();
     let copy = server.copy_files();
     server.start_again();
-    line.confirm_each(2..24);
-    wait::until("retention took some", LIMIT, || line.journal.oldest().next > Sequence(4));
+    pipeline.confirm_each(2..24);
+    wait::until("retention took some", LIMIT, || pipeline.journal.oldest().next > Sequence(4));
 
     server.stop();
     server.put_back(&copy);
     server.start_again();
-    let oldest = line.journal.oldest().next;
-    line.confirm_each(24..25);
+    let oldest = pipeline.journal.oldest().next;
+    pipeline.confirm_each(24..25);
     let kept = i32::try_from(oldest.0).unwrap() - 1;
     let expected: Vec<f64> = numbers(0..2).into_iter().chain(numbers(kept..25)).collect();
     wait::until("all that is retained is back", LIMIT, || {
@@ -262,18 +262,18 @@ fn records_deleted_before_the_loss_was_found_stay_lost_and_the_rest_comes() {
         let values: Vec<f64> = client.query(sql).iter().map(|row| row[0].as_f64().unwrap()).collect();
         values == expected
     });
-    assert_eq!(line.pump.status().next, line.journal.next());
+    assert_eq!(pipeline.pump.status().next, pipeline.journal.next());
 }
 
 /// A journal that keeps little, and a pump from it into QuestDB.
-struct Line {
+struct Pipeline {
     journal: Journal,
     clock: Clock,
     pump: PumpHandle,
     _directory: TempDir,
 }
 
-impl Line {
+impl Pipeline {
     fn start(config: &Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = Options {

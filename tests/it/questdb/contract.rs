@@ -99,7 +99,7 @@ fn a_changed_type_is_a_400_with_a_line_too() {
 
 #[test]
 fn a_type_changed_under_an_open_connection_converts_the_next_request_without_a_word() {
-    // Why the sink compares the columns again after requests, before it counts them as confirmed.
+    // So the sink compares the columns again after requests, before it counts them as confirmed.
     let client = Client::shared();
     let table = migrated_config(&client, "changed_open").table;
     let writer = Writer::new(&client);
@@ -114,7 +114,7 @@ fn a_type_changed_under_an_open_connection_converts_the_next_request_without_a_w
 
 #[test]
 fn a_narrower_float_column_takes_doubles_without_a_word() {
-    // Why the sink compares the columns itself before it sends.
+    // So the sink compares the columns itself before it sends.
     let client = Client::shared();
     let table = migrated_config(&client, "narrow").table;
     client.execute(&format!("ALTER TABLE {table} ALTER COLUMN value TYPE FLOAT"));
@@ -127,7 +127,7 @@ fn a_narrower_float_column_takes_doubles_without_a_word() {
 
 #[test]
 fn nan_and_infinity_become_null_without_a_word() {
-    // Why the rule sets values aside that are not finite.
+    // So the rule sets values aside that are not finite.
     let client = Client::shared();
     let table = migrated_config(&client, "nan").table;
     let mut buffer = Buffer::new(ProtocolVersion::V2);
@@ -141,7 +141,7 @@ fn nan_and_infinity_become_null_without_a_word() {
 
 #[test]
 fn the_year_2260_and_1970_are_taken_without_a_word() {
-    // Why the rule sets implausible times aside.
+    // So the rule sets implausible times aside.
     let client = Client::shared();
     let table = migrated_config(&client, "far").table;
     let answer = write(&client, &format!("{table} value=1 9151574400000000000\n{table} value=2 0\n"));
@@ -187,7 +187,7 @@ fn a_row_without_flags_has_flags_0() {
 
 #[test]
 fn a_table_dropped_under_an_open_connection_swallows_the_next_request() {
-    // Why the sink compares the table's id, and opens new connections after a doubt.
+    // So the sink compares the table's id, and opens new connections after a doubt.
     let client = Client::shared();
     let table = migrated_config(&client, "dropped").table;
     let id_of = || client.value(&format!("SELECT id FROM tables() WHERE table_name = '{table}'"));

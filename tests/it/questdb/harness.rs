@@ -24,7 +24,7 @@ pub(super) const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));
 pub(super) const RECEIVED_S: i64 = 1_764_000_000;
 pub(super) const SECOND: i64 = 1_000_000_000;
 const LIMIT: Duration = Duration::from_secs(60);
-/// The rule opened wide enough for times that no store takes.
+/// The rule, wide enough for times that no store accepts.
 const ANY_TIME: Limits = Limits { ahead_ns_max: i64::MAX, age_ns_max: i64::MAX, ..Limits::DEFAULT };
 
 /// A journal's worth of records, and the sink that takes them.
@@ -34,11 +34,11 @@ pub(super) struct Harness {
     pub(super) clock: Clock,
     pub(super) sink: QuestDb,
     pub(super) refused: Receiver<RefusedRow>,
-    /// Each with when it was received.
+    /// Each with its receive time.
     pub(super) bodies: Vec<(UnixNanos, Vec<u8>)>,
     /// The lowest record that is not safe.
     pub(super) next: Sequence,
-    /// Where the checkpoints are.
+    /// The directory of the checkpoints.
     journal: Journal,
     /// Kept for as long as the journal is open.
     _directory: TempDir,
@@ -71,7 +71,7 @@ impl Harness {
         self.add_received(0, devices);
     }
 
-    /// Adds a record that was received so many seconds after the usual time.
+    /// Adds a record that was received `seconds` after the usual time.
     pub(super) fn add_received(&mut self, seconds: i64, devices: Vec<DeviceData>) {
         self.bodies.push((UnixNanos((RECEIVED_S + seconds) * SECOND), body(devices)));
     }
@@ -118,8 +118,8 @@ impl Harness {
         Ok(self.next)
     }
 
-    /// Settles without asking for everything, until only held rows are not safe; how
-    /// far the sink is then.
+    /// Settles without a flush of held rows, until only those are not safe; returns the
+    /// sink's position.
     pub(super) fn settle_live(&mut self) -> Progress {
         let end = self.end();
         let progress = wait::until_some("all but held rows is safe", LIMIT, || {
@@ -150,7 +150,7 @@ impl Harness {
         self.settle_until_safe()
     }
 
-    /// Attempts until everything is safe, as the pump does; the troubles on the way.
+    /// Attempts until everything is safe, as the pump does; returns the errors.
     pub(super) fn deliver(&mut self) -> Vec<SinkError> {
         let mut troubles = Vec::new();
         wait::until("an attempt without trouble", LIMIT, || match self.attempt() {

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Longer than a test.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// A harness that holds late rows for so long.
+/// A harness with this `late_flush`.
 fn harness(client: &Client, test: &str, late_flush: Duration) -> Harness {
     let mut config = migrated_config(client, test);
     config.linger = Duration::from_millis(10);
@@ -25,7 +25,7 @@ fn harness(client: &Client, test: &str, late_flush: Duration) -> Harness {
     harness
 }
 
-/// A device measured so many seconds after the usual receive time.
+/// A device measured `seconds` after the usual receive time.
 fn at(seconds: i64, value: f64) -> DeviceData {
     device(1, RECEIVED_S + seconds, &[value])
 }
@@ -53,7 +53,7 @@ fn late_rows_wait_while_live_and_future_ones_are_sent() {
 }
 
 #[test]
-fn late_rows_are_sent_when_they_were_held_for_so_long() {
+fn late_rows_are_sent_after_the_configured_time() {
     let client = Client::shared();
     let mut harness = harness(&client, "flushed", Duration::from_millis(300));
     add_mixed(&mut harness);

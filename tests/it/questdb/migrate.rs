@@ -23,7 +23,7 @@ fn refused(config: &Config, partition: Option<PartitionUnit>) -> String {
 /// The warning about a server with default settings, independent of its tables.
 const UNSYNCED: &str = "does not sync its commits";
 
-/// The messages of the findings that are not good, but for that.
+/// The messages of the findings that are not good, except that warning.
 fn complaints(config: &Config) -> Vec<String> {
     let findings = check(config);
     assert!(!findings.is_empty());

@@ -51,7 +51,7 @@ pub(crate) fn consume(brokers: &str, topic: &str) -> Vec<Message> {
     messages
 }
 
-/// The first offset of a partition and the one after its last. A broker that has just
+/// First offset of a partition and the offset after its last. A broker that has just
 /// started does not lead its partitions yet.
 fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
     let mut found = None;
@@ -65,7 +65,7 @@ fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64
     found.unwrap()
 }
 
-/// How many messages a topic holds.
+/// Number of messages in a topic.
 pub(crate) fn count(brokers: &str, topic: &str) -> i64 {
     let consumer: BaseConsumer = config(brokers).create().unwrap();
     (0..partition_count(&consumer, topic))
@@ -74,7 +74,7 @@ pub(crate) fn count(brokers: &str, topic: &str) -> i64 {
         .sum()
 }
 
-/// How many messages a topic ever took.
+/// Number of messages that a topic ever accepted.
 pub(crate) fn taken(brokers: &str, topic: &str) -> i64 {
     let consumer: BaseConsumer = config(brokers).create().unwrap();
     (0..partition_count(&consumer, topic))
@@ -94,7 +94,7 @@ pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings
     }
 }
 
-/// Deletes a topic, and waits until the broker knows it no more.
+/// Deletes a topic, and waits until the broker no longer knows it.
 pub(crate) fn delete_topic(brokers: &str, topic: &str) {
     let results = block_on(admin(brokers).delete_topics(&[topic], &AdminOptions::new())).unwrap();
     results[0].as_ref().unwrap();
@@ -104,7 +104,7 @@ pub(crate) fn delete_topic(brokers: &str, topic: &str) {
     });
 }
 
-/// Writes `count` records with this value to every partition, as somebody else would.
+/// Writes `count` records with this value to every partition, as another program would.
 pub(crate) fn fill(brokers: &str, topic: &str, count: usize, value: &[u8]) {
     let producer: BaseProducer = config(brokers).set("acks", "all").create().unwrap();
     for partition in 0..partition_count(&config(brokers).create().unwrap(), topic) {
@@ -175,9 +175,9 @@ fn read_partition(consumer: &BaseConsumer, topic: &str, partition: i32, end: i64
     });
 }
 
-/// Keys of a broker on the loopback interface, password `secret`, and the certificate
-/// that its clients must know: both files in `directory`, made by Java's own tool,
-/// which is there wherever the broker runs.
+/// Keys of a broker on the loopback interface, password `secret`, and the certificate for
+/// its clients: both files in `directory`, made by Java's own tool, which the broker's
+/// Java always has.
 pub(crate) fn broker_keys(directory: &Path) -> [PathBuf; 2] {
     let [keys, certificate] = ["keys.p12", "certificate.pem"].map(|name| directory.join(name));
     let keytool = |arguments: &[&str]| {
@@ -241,7 +241,7 @@ impl Broker {
         broker
     }
 
-    /// Its address, as clients want it.
+    /// Its address for clients.
     pub(crate) fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0])
     }
@@ -256,7 +256,7 @@ impl Broker {
         self.process.take().expect("the broker runs").kill();
     }
 
-    /// Stops it from doing anything; its connections stay open.
+    /// Suspends it; its connections stay open.
     pub(crate) fn freeze(&self) {
         self.process.as_ref().expect("the broker runs").signal("STOP");
     }
@@ -291,7 +291,7 @@ impl Broker {
         logs.iter().for_each(|log| of_partition(log));
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub(crate) fn thaw(&self) {
         self.process.as_ref().expect("the broker runs").signal("CONT");
     }

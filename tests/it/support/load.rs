@@ -1,4 +1,4 @@
-//! A fleet that posts while a test does something else, and what became of its bodies.
+//! A fleet that posts in the background, and the answers to its bodies.
 
 use super::wait;
 use meterline_load::{Body, Expected, Fleet, FleetOptions, Outcome, Script, Target, send_all};
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Readings of one round; the fleet looks whether it is to stop at every body.
+/// Readings of one round; the fleet checks for a stop before every body.
 const ROUND_READINGS: usize = 400;
 /// Between rounds, so that a test's length does not decide how much is sent.
 const ROUND_PAUSE: Duration = Duration::from_millis(100);
 
-/// Bodies that were sent, by what became of them.
+/// Sent bodies, by their answers.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     /// Answered with 200: must be in every sink.
@@ -22,7 +22,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// What became of these bodies.
+    /// Sorts bodies by their answers.
     pub(crate) fn new(bodies: Vec<Body>, outcomes: Vec<Option<Outcome>>) -> Self {
         let mut sent = Self::default();
         for (body, outcome) in bodies.into_iter().zip(outcomes) {
@@ -35,7 +35,7 @@ impl Sent {
         sent
     }
 
-    /// What a store must hold, where everything was answered.
+    /// The expected content of a store; panics unless everything was answered.
     pub(crate) fn expected(&self) -> Expected {
         assert_eq!(self.open.len(), 0, "bodies without an answer of 200");
         Expected::of(&self.answered)
@@ -66,8 +66,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Lets a fleet post over `connections` until [`Load::stop`]. `script` says what,
-    /// given the number of readings and the time.
+    /// Lets a fleet post over `connections` until [`Load::stop`]. `script` returns the bodies
+    /// for a number of readings and a time.
     pub(crate) fn start(
         mut fleet: Fleet,
         target: Target,
@@ -92,7 +92,7 @@ impl Load {
         Self { stop, unanswered, thread }
     }
 
-    /// Waits until some body had no answer of 200: what was under way, or came next.
+    /// Waits until a body, in progress or later, has no answer of 200.
     pub(crate) fn wait_for_unanswered(&self) {
         wait::until("a body without an answer", Duration::from_secs(30), || self.unanswered.load(Ordering::Relaxed));
     }
@@ -104,7 +104,7 @@ impl Load {
     }
 }
 
-/// The same body with three megabytes in a field that nobody knows, which a decoder skips.
+/// The same body with three megabytes in an unknown field, which a decoder skips.
 pub(crate) fn padded(body: &[u8]) -> Vec<u8> {
     const BYTES: usize = 3 << 20;
     // Field 1000, with a length.

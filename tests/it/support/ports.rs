@@ -3,16 +3,16 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range that the system takes for outgoing connections, so that a
-/// server which was stopped finds its port free again; above those that `./test`
-/// gives to the shared servers.
+/// Below the range that the system uses for outgoing connections, so that a stopped
+/// server finds its port free again; above the ports that `./test` gives to the shared
+/// servers.
 const LOWEST: u16 = 19_000;
 const COUNT: u16 = 12_000;
 
-/// Handed out so far; begins at a place of this process's own.
+/// Ports handed out so far; begins at an offset of this process.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// A port that nobody listens on and that this process has not given out lately.
+/// A port without a listener that this process has not handed out lately.
 pub(crate) fn free() -> u16 {
     let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
     for _ in 0..COUNT {

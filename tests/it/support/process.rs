@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// How long a child may take to end after SIGTERM.
+/// Time limit for a child to end after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running child, its output in a file.
@@ -25,7 +25,7 @@ impl Process {
         Self { child, log: log.to_owned() }
     }
 
-    /// Its number.
+    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -46,7 +46,7 @@ impl Process {
         });
     }
 
-    /// Sends SIGTERM and goes on at once.
+    /// Sends SIGTERM and returns at once.
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
     }
@@ -77,7 +77,7 @@ impl Process {
     }
 
     fn kill_now(&mut self) {
-        // Fails only when it has ended already, which is what is wanted.
+        // Fails only if it has ended already, which is fine.
         drop(self.child.kill());
         self.child.wait().unwrap();
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Asks a server by SQL.
+/// Queries a server by SQL.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     url: String,
@@ -28,7 +28,7 @@ impl Client {
         Self { url: url.to_owned() }
     }
 
-    /// Where the server is, as the configuration wants it.
+    /// The server's URL, as in the configuration.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -124,7 +124,7 @@ impl Server {
         copy
     }
 
-    /// Puts a copy back in the place of its files.
+    /// Replaces its files by a copy.
     pub(crate) fn put_back(&self, copy: &TempDir) {
         assert!(self.process.is_none(), "the server runs");
         let files = self.root.path().join("db");

@@ -1,4 +1,4 @@
-//! meterline as a process: configured, started, killed, asked.
+//! meterline as a process: configured, started, killed, queried.
 
 use super::process::Process;
 use super::{ports, wait};
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 /// The account that every service of the tests has.
 pub(crate) const ACCOUNT: &str = "acme";
 pub(crate) const USER: &str = "smart-me-cloud";
-/// Looked for in whatever the service shows.
+/// A secret that no output of the service may contain.
 pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
 pub(crate) const PATH: &str = "/smart-me/3f0c6b1e9a";
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 
-/// What a service is configured with beside its ports and its embedded store.
+/// The configuration of a service beside its ports and its embedded store.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
     /// Server and table.
@@ -38,8 +38,8 @@ pub(crate) struct Setup {
     pub(crate) tables: &'static str,
     /// Options of `meterline run`.
     pub(crate) options: &'static [&'static str],
-    /// The data directory is a file system of its own, of so many bytes, that nobody
-    /// but the service sees and that ends with it.
+    /// The size in bytes of a file system for the data directory alone, which only the
+    /// service sees and which ends with it.
     pub(crate) volume_bytes: Option<u64>,
 }
 
@@ -52,7 +52,7 @@ impl Setup {
         Self { questdb, kafka, ..Self::default() }
     }
 
-    /// Makes what the sinks need and starts the service.
+    /// Creates tables and topics and starts the service.
     pub(crate) fn start(self) -> Service {
         let service = self.place();
         let migrated = service.command(&["migrate"]);
@@ -126,12 +126,12 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Where to post, with the account's credentials.
+    /// The webhook's address with the account's credentials.
     pub(crate) fn target(&self) -> Target {
         Target::with_credentials(self.webhook_url(), USER, PASSWORD)
     }
 
-    /// Posts bodies one after the other, each of which must be taken.
+    /// Posts bodies one after the other; each must be accepted.
     pub(crate) fn post_all<'a>(&self, bodies: impl IntoIterator<Item = &'a Body>) {
         let connection = Connection::new(&self.target());
         for body in bodies {
@@ -139,12 +139,12 @@ impl Service {
         }
     }
 
-    /// Where to post for another account.
+    /// The webhook's address for another account.
     pub(crate) fn target_of(&self, name: &str) -> Target {
         Target::with_credentials(format!("http://{}/{name}", self.webhook_address()), USER, PASSWORD)
     }
 
-    /// Where the webhook listens.
+    /// The webhook's listen address.
     pub(crate) fn webhook_address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.webhook_port))
     }
@@ -164,7 +164,7 @@ impl Service {
         self.file("data/meterline.sqlite")
     }
 
-    /// All it has logged, over all its starts.
+    /// The whole log, over all its starts.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.file("service.log")).unwrap()
     }
@@ -174,21 +174,21 @@ impl Service {
         http::get(&format!("http://127.0.0.1:{}{path}", self.admin_port)).ok()
     }
 
-    /// What the status page says, as data.
+    /// The status page's data.
     pub(crate) fn status(&self) -> Value {
         let (status, text) = self.page("/status.json").expect("the admin listener answers");
         assert_eq!(status, 200, "{text}");
         serde_json::from_str(&text).unwrap()
     }
 
-    /// What the status page says of a sink.
+    /// The status page's data of a sink.
     pub(crate) fn sink(&self, name: &str) -> Value {
         let status = self.status();
         let sinks = status["sinks"].as_array().unwrap();
         sinks.iter().find(|sink| sink["name"] == name).unwrap_or_else(|| panic!("no sink {name} in {status}")).clone()
     }
 
-    /// What the status page shows of a source; null where there is none.
+    /// The status page's data of a source; null if there is none.
     pub(crate) fn source(&self, name: &str, kind: &str) -> Value {
         let status = self.status();
         let mut sources = status["sources"].as_array().unwrap().iter();
@@ -215,8 +215,8 @@ impl Service {
         });
     }
 
-    /// Waits until every store has everything that is in the journal now. What notes
-    /// what is missing stores that every minute.
+    /// Waits until every store has everything that is in the journal now. Coverage is
+    /// left out: it stores its position only every minute.
     pub(crate) fn wait_drained(&self) {
         let status = self.status();
         for sink in status["sinks"].as_array().unwrap().iter().filter(|sink| sink["name"] != "coverage") {
@@ -249,7 +249,7 @@ impl Service {
         program.args(arguments).arg("--config").arg(self.file("meterline.toml")).output().unwrap()
     }
 
-    /// Starts a command, its streams in the test's hands.
+    /// Starts a command with piped streams.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut program = program();
         program.args(arguments).arg("--config").arg(self.file("meterline.toml"));
@@ -264,11 +264,11 @@ impl Service {
     }
 
     /// Gives it another configuration, for its next start.
-    pub(crate) fn configure_anew(&mut self, setup: &Setup) {
+    pub(crate) fn set_setup(&mut self, setup: &Setup) {
         std::fs::write(self.file("meterline.toml"), setup.toml(self)).unwrap();
     }
 
-    /// Starts it, which must be refused; what it says.
+    /// Starts it, which must be refused; returns the message.
     pub(crate) fn refused_start(&self) -> String {
         let output = self.command(&["run"]);
         assert!(!output.status.success(), "it starts: {output:?}");
@@ -328,7 +328,7 @@ impl Service {
         self.file("data")
     }
 
-    /// Switches of test builds that the next start, and commands from now on, have.
+    /// Sets the switches of test builds for the next start and for commands from now on.
     pub(crate) fn set_faults(&mut self, faults: &'static str) {
         self.faults = faults;
     }
@@ -361,7 +361,7 @@ impl Service {
         self.file(name)
     }
 
-    /// The small files that lie openly in the data directory, as text.
+    /// The small files in the data directory, as text.
     pub(crate) fn data_texts(&self) -> Vec<(String, String)> {
         let files = std::fs::read_dir(self.file("data")).unwrap().map(|entry| entry.unwrap());
         let texts = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json"));
@@ -380,7 +380,7 @@ impl Service {
     }
 }
 
-/// The program, without what a developer's shell may have set for it.
+/// The program, without the environment variables of a developer's shell.
 fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_meterline"));
     program.env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");

@@ -1,4 +1,4 @@
-//! What the sinks hold, in one form, and its comparison with what they must hold.
+//! The sinks' contents in one form, compared with the expected contents.
 
 use super::questdb;
 use super::service::Service;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// Samples by key.
 pub(crate) type Samples = BTreeMap<SampleKey, f64>;
 
-/// How many differences are shown.
+/// Number of differences that are shown.
 const SHOWN_MAX: usize = 10;
 
 /// The samples of an embedded store.
@@ -53,13 +53,13 @@ fn key(meter: &str, obis: &str, time_ns: i64) -> SampleKey {
     SampleKey { meter: *Uuid::parse_str(meter).unwrap().as_bytes(), obis: groups.try_into().unwrap(), time_ns }
 }
 
-/// Fails unless the store holds exactly what it must, values equal to the bit.
+/// Fails unless the store holds exactly the expected samples, values equal to the bit.
 pub(crate) fn assert_exactly(store: &str, expected: &Expected, actual: &Samples) {
     let expected: Samples = expected.iter().map(|(key, value)| (*key, value)).collect();
     assert_between(store, &expected, &expected, actual);
 }
 
-/// The same of every store of a service with all sinks of this name; what the topic holds.
+/// The same for every store of a service with all sinks of this name; returns the topic's content.
 #[cfg(all(feature = "kafka", feature = "sqlite"))]
 pub(crate) fn assert_in_all_sinks(service: &Service, name: &str, expected: &Expected) -> Stream {
     assert_exactly("SQLite", expected, &of_sqlite(&service.sqlite_file()));

@@ -1,4 +1,4 @@
-//! What the topic holds, as its consumers read it.
+//! The topic's content, as its consumers read it.
 
 use super::kafka::{Message, consume};
 use super::stores::Samples;
@@ -8,7 +8,7 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What identifies a reading: journal, sequence, index, part, decode revision.
+/// The identity of a reading: journal, sequence, index, part, decode revision.
 pub(crate) type Identity = (Vec<u8>, u64, u32, u32, u32);
 
 /// The readings of a topic: as they came, and without repeats.
@@ -78,7 +78,7 @@ impl Stream {
         samples
     }
 
-    /// How often each reading (meter, time, values to the bit) is there, without repeats.
+    /// Number of occurrences of each reading (meter, time, values to the bit), without repeats.
     pub(crate) fn counts(&self) -> BTreeMap<Content, usize> {
         let readings = self.first.iter().map(|reading| {
             let values = reading.values.iter().map(|value| (value.obis.to_vec(), value.value.to_bits())).collect();
@@ -91,7 +91,7 @@ impl Stream {
 /// A reading without its identity: meter, time, values.
 pub(crate) type Content = (Vec<u8>, i64, Vec<(Vec<u8>, u64)>);
 
-/// How often each reading is in these bodies.
+/// Number of occurrences of each reading in these bodies.
 pub(crate) fn counts_of(bodies: &[Body]) -> BTreeMap<Content, usize> {
     let readings = bodies.iter().flat_map(|body| &body.readings).map(|reading| {
         let values = reading.values.iter().map(|(obis, value)| (obis.to_vec(), value.to_bits())).collect();

@@ -16,7 +16,7 @@ pub(crate) fn until_some<T>(what: &str, limit: Duration, mut find: impl FnMut() 
         if let Some(found) = find() {
             return found;
         }
-        assert!(start.elapsed() < limit, "waited {limit:?} in vain: {what}");
+        assert!(start.elapsed() < limit, "waited {limit:?} without success: {what}");
         std::thread::sleep(PAUSE);
     }
 }

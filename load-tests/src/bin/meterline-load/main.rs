@@ -1,5 +1,5 @@
-//! The load generator: posts a fleet's bodies to a receiver and says how it took
-//! them, or writes one body to standard output for other load generators.
+//! The load generator: posts a fleet's bodies to a receiver and reports answers and
+//! latencies, or writes one body to standard output for other load generators.
 
 mod options;
 mod post;

@@ -29,10 +29,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct PostOptions {
-    /// Where to post
+    /// URL to post to
     #[arg(long)]
     pub(crate) url: String,
-    /// User of the Basic credentials; none are sent without it
+    /// User of the Basic credentials; without it none are sent
     #[arg(long, requires = "password_file")]
     user: Option<String>,
     /// File that holds the password
@@ -41,10 +41,10 @@ pub(crate) struct PostOptions {
     /// Keep-alive connections; a meter is always on one of them
     #[arg(long, default_value_t = 16)]
     pub(crate) connections: u32,
-    /// Stop after so many bodies
+    /// Stop after this number of bodies
     #[arg(long, value_name = "COUNT")]
     pub(crate) bodies: Option<u64>,
-    /// Stop after so many seconds (10 if neither is given)
+    /// Stop after this number of seconds (10 if neither is given)
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
     /// Devices in a body
@@ -56,19 +56,19 @@ pub(crate) struct PostOptions {
     /// Meters in all; by default a body's worth for each connection
     #[arg(long)]
     meters: Option<u32>,
-    /// Bodies a second, over all connections; as fast as answers come without it
+    /// Bodies per second over all connections; unlimited by default
     #[arg(long)]
     pub(crate) rate: Option<u32>,
-    /// This share of the bodies (0 to 1) is of a moment in the past, as after an outage
+    /// Share of the bodies (0 to 1) that are measured in the past, as after an outage
     #[arg(long, default_value_t = 0.0, value_name = "SHARE", conflicts_with = "same_body")]
     pub(crate) late: f64,
-    /// And that moment lies at most so many seconds back, evenly spread
+    /// Greatest age of such bodies in seconds, evenly spread
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS")]
     pub(crate) late_over: u32,
     /// Post each connection's first body again and again, so that making bodies costs nothing
     #[arg(long)]
     pub(crate) same_body: bool,
-    /// What all randomness follows from
+    /// Seed of all random values
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Print one JSON document
@@ -77,7 +77,7 @@ pub(crate) struct PostOptions {
 }
 
 impl PostOptions {
-    /// Where to post and as whom.
+    /// The receiver's address and credentials.
     pub(crate) fn target(&self) -> Result<Target, String> {
         let (Some(user), Some(file)) = (&self.user, &self.password_file) else {
             return Ok(Target::open(&self.url));
@@ -107,10 +107,10 @@ pub(crate) struct BodyOptions {
     /// Values of a device
     #[arg(long, default_value_t = 8)]
     values: u8,
-    /// What all randomness follows from
+    /// Seed of all random values
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Measurement time in nanoseconds since 1970; now without it
+    /// Measurement time in nanoseconds since 1970; now by default
     #[arg(long)]
     time_ns: Option<i64>,
 }

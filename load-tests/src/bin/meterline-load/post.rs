@@ -11,7 +11,7 @@ const SECONDS_DEFAULT: u64 = 10;
 /// After an error a connection waits, so that a receiver that is away costs nothing.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// What ends the run and what paces it, shared by all connections.
+/// End and pace of the run, shared by all connections.
 #[derive(Debug)]
 struct Schedule {
     start: Instant,
@@ -48,7 +48,7 @@ impl Schedule {
     }
 }
 
-/// Posts as the options say and reports.
+/// Posts according to the options and reports.
 pub(crate) fn run(options: &PostOptions) -> Result<Report, String> {
     let target = options.target()?;
     let schedule = Schedule::new(options);
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &PostOptions) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Which bodies one connection posts.
+/// The bodies of one connection.
 struct Bodies {
     is_always_the_first: bool,
     late: f64,

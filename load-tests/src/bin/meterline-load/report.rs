@@ -1,4 +1,4 @@
-//! What came of a run: answers by status, latencies, rates.
+//! The report of a run: answers by status, latencies, rates.
 
 use meterline_load::Outcome;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Counts what became of a body.
+    /// Counts the result of a post.
     pub(crate) fn count(&mut self, outcome: Outcome, samples: usize) {
         match outcome {
             Ok(answer) => {

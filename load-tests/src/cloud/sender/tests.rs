@@ -1,4 +1,4 @@
-//! What the sender posts, by a clock of the test's own.
+//! The sender's posts, by a clock of the test's own.
 
 use super::super::{Cloud, CloudAccount, Switches};
 use super::*;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const START: i64 = 1_795_219_200_000_000_000;
 const PATIENCE: u32 = 3000;
 
-struct Stand {
+struct Harness {
     cloud: Cloud,
     clock: Arc<AtomicI64>,
     receiver: Receiver,
@@ -20,19 +20,19 @@ struct Stand {
 }
 
 /// An account of two devices, ten seconds after midnight.
-fn stand(how: Sending, status: &'static str) -> Stand {
+fn harness(how: SenderOptions, status: &'static str) -> Harness {
     let mut account = CloudAccount::new("a", Vec::new());
     account.devices = [1, 2].map(|id| CloudDevice::new(Uuid::from_u128(id), 100.0)).to_vec();
     let cloud = Cloud::start(vec![account], Switches::default()).unwrap();
     let (receiver, url) = Receiver::start(status);
     let clock = Arc::new(AtomicI64::new(START + 10_000_000_000));
     let for_sender = Arc::clone(&clock);
-    let how = Sending { live_every: Duration::from_millis(2), ..how };
+    let how = SenderOptions { live_every: Duration::from_millis(2), ..how };
     let sender = cloud.send(how, move || for_sender.load(Ordering::SeqCst)).unwrap();
-    Stand { cloud, clock, receiver, url, sender }
+    Harness { cloud, clock, receiver, url, sender }
 }
 
-impl Stand {
+impl Harness {
     fn register(&self, change: impl FnOnce(&mut CloudRegistration)) {
         let mut registration = CloudRegistration::for_all("a", &self.url);
         change(&mut registration);
@@ -43,7 +43,7 @@ impl Stand {
         self.cloud.change_account("a", |account| account.devices[0].is_offline = is_offline);
     }
 
-    /// Lets so many quarter-hours pass.
+    /// Lets `count` quarter-hours pass.
     fn pass(&self, slots: i64) {
         self.clock.fetch_add(slots * SLOT_NS, Ordering::SeqCst);
         self.turn();
@@ -89,64 +89,65 @@ fn time_ns(item: &crate::proto::smart_me::DeviceData) -> i64 {
 }
 
 #[test]
-fn stored_quarter_hours_come_first_then_each_once_and_those_of_a_pause_never() {
-    let stand = stand(Sending { stored: 3, ..Sending::default() }, "200 OK");
-    stand.turn();
-    assert_eq!(stand.posts(), Vec::<Vec<_>>::new(), "nobody is registered");
-    stand.register(|_| {});
-    stand.turn();
-    assert_eq!(stand.quarter_hours(), [-2, -1, 0]);
-    stand.pass(1);
-    stand.sender.pause();
-    stand.turn();
-    stand.pass(2);
-    let (posts, sent) = (stand.posts().len(), stand.sender.sent());
-    stand.turn();
-    assert_eq!((stand.posts().len(), stand.sender.sent().posts), (posts, sent.posts), "it is paused");
-    stand.sender.resume();
-    stand.pass(1);
-    assert_eq!(stand.quarter_hours(), [-2, -1, 0, 1, 4]);
-    let sent = stand.sender.stop();
+fn stored_quarter_hours_come_first_then_each_once_and_none_of_a_pause() {
+    let harness = harness(SenderOptions { stored: 3, ..SenderOptions::default() }, "200 OK");
+    harness.turn();
+    assert_eq!(harness.posts(), Vec::<Vec<_>>::new(), "no registration yet");
+    harness.register(|_| {});
+    harness.turn();
+    assert_eq!(harness.quarter_hours(), [-2, -1, 0]);
+    harness.pass(1);
+    harness.sender.pause();
+    harness.turn();
+    harness.pass(2);
+    let (posts, sent) = (harness.posts().len(), harness.sender.sent());
+    harness.turn();
+    assert_eq!((harness.posts().len(), harness.sender.sent().posts), (posts, sent.posts), "it is paused");
+    harness.sender.resume();
+    harness.pass(1);
+    assert_eq!(harness.quarter_hours(), [-2, -1, 0, 1, 4]);
+    let sent = harness.sender.stop();
     assert!(sent.taken == sent.posts && sent.readings_taken >= 10 && sent.trouble.is_none(), "{sent:?}");
 }
 
 #[test]
 fn what_a_device_measured_offline_comes_later_or_never_as_switched() {
     for (stored_come_later, expected) in [(true, &[0, 1, 2, 3, 4][..]), (false, &[0, 1, 4])] {
-        let stand = stand(Sending { stored: 1, stored_come_later, ..Sending::default() }, "200 OK");
-        stand.register(|_| {});
-        stand.turn();
-        stand.pass(1);
-        stand.set_offline(true);
-        stand.pass(2);
+        let harness = harness(SenderOptions { stored: 1, stored_come_later, ..SenderOptions::default() }, "200 OK");
+        harness.register(|_| {});
+        harness.turn();
+        harness.pass(1);
+        harness.set_offline(true);
+        harness.pass(2);
         let live = |posts: &[Vec<(u8, i64)>]| posts.iter().flatten().filter(|(device, _)| *device == 1).count();
-        let before = live(&stand.posts());
-        stand.turn();
-        assert_eq!(live(&stand.posts()), before, "it is offline");
-        stand.set_offline(false);
-        stand.pass(1);
-        assert_eq!(stand.quarter_hours(), expected);
+        let before = live(&harness.posts());
+        harness.turn();
+        assert_eq!(live(&harness.posts()), before, "it is offline");
+        harness.set_offline(false);
+        harness.pass(1);
+        assert_eq!(harness.quarter_hours(), expected);
     }
 }
 
 #[test]
 fn what_is_lost_on_its_way_is_not_posted() {
-    let stand = stand(Sending { stored: 6, ..Sending::default() }, "200 OK");
-    stand.cloud.change_account("a", |account| account.devices[0].lost.push((START - 4 * SLOT_NS, START - SLOT_NS)));
-    stand.register(|_| {});
-    stand.turn();
-    assert_eq!(stand.quarter_hours(), [-5, -1, 0]);
+    let harness = harness(SenderOptions { stored: 6, ..SenderOptions::default() }, "200 OK");
+    harness.cloud.change_account("a", |account| account.devices[0].lost.push((START - 4 * SLOT_NS, START - SLOT_NS)));
+    harness.register(|_| {});
+    harness.turn();
+    assert_eq!(harness.quarter_hours(), [-5, -1, 0]);
 }
 
 #[test]
 fn a_refused_post_is_repeated_only_where_that_is_switched_on() {
     for repeats in [false, true] {
-        let stand = stand(Sending { stored: 1, repeats, ..Sending::default() }, "503 Service Unavailable");
-        stand.register(|_| {});
-        stand.turn();
-        stand.turn();
-        assert_eq!(stand.quarter_hours().len() > 1, repeats, "{:?}", stand.quarter_hours());
-        let sent = stand.sender.stop();
+        let harness =
+            harness(SenderOptions { stored: 1, repeats, ..SenderOptions::default() }, "503 Service Unavailable");
+        harness.register(|_| {});
+        harness.turn();
+        harness.turn();
+        assert_eq!(harness.quarter_hours().len() > 1, repeats, "{:?}", harness.quarter_hours());
+        let sent = harness.sender.stop();
         assert!(sent.refused == sent.posts && sent.taken == 0, "{sent:?}");
         assert_eq!(sent.trouble.as_deref(), Some("answered 503"));
     }
@@ -154,20 +155,20 @@ fn a_refused_post_is_repeated_only_where_that_is_switched_on() {
 
 #[test]
 fn a_registration_says_which_devices_are_posted_where_and_as_whom() {
-    let stand = stand(Sending { devices_per_post: 2, ..Sending::default() }, "200 OK");
-    stand.register(|it| it.kind = 0);
-    stand.turn();
-    assert_eq!(stand.posts().len(), 0, "a disabled one posts nothing");
-    stand.register(|it| (it.kind, it.meter) = (1, Some(Uuid::from_u128(2))));
-    stand.turn();
-    assert!(stand.posts().iter().all(|post| post.iter().map(|(device, _)| *device).eq([2])));
-    stand.cloud.change_registrations(|all| {
+    let harness = harness(SenderOptions { devices_per_post: 2, ..SenderOptions::default() }, "200 OK");
+    harness.register(|it| it.kind = 0);
+    harness.turn();
+    assert_eq!(harness.posts().len(), 0, "a disabled one posts nothing");
+    harness.register(|it| (it.kind, it.meter) = (1, Some(Uuid::from_u128(2))));
+    harness.turn();
+    assert!(harness.posts().iter().all(|post| post.iter().map(|(device, _)| *device).eq([2])));
+    harness.cloud.change_registrations(|all| {
         all.retain(|it| it.kind == 1);
         (all[0].kind, all[0].username, all[0].password) = (2, Some("u".into()), Some("p".into()));
     });
-    stand.turn();
-    let last = stand.posts().pop().unwrap();
+    harness.turn();
+    let last = harness.posts().pop().unwrap();
     assert!(last.iter().map(|(device, _)| *device).eq([1, 2]), "{last:?}");
-    let (_, head, _) = stand.receiver.requests().pop().unwrap();
+    let (_, head, _) = harness.receiver.requests().pop().unwrap();
     assert!(head.to_lowercase().contains("authorization: basic dtpw"), "{head}");
 }

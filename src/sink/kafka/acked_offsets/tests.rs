@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn an_offset_that_is_not_above_the_last_is_told_and_changes_nothing() {
+fn an_offset_that_is_not_above_the_last_is_reported_and_changes_nothing() {
     let mut acked = AckedOffsets::default();
     acked.note(2, 10, b"a").unwrap();
     acked.note(2, 12, b"b").unwrap();

@@ -50,7 +50,7 @@ proptest! {
     /// Against the plainest model: for every record the number of its messages that
     /// are out, kept for ever.
     #[test]
-    fn the_lowest_unsafe_record_is_that_of_the_plain_count(
+    fn the_lowest_unsafe_record_equals_the_plain_count(
         steps in prop::collection::vec(step(), 1..200),
     ) {
         let mut in_flight = InFlight::from(Sequence(1));

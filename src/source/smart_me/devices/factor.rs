@@ -39,7 +39,7 @@ impl UnitFactor {
                 expected,
                 meters,
                 differing,
-                "the webhook's counters differ from those of smart-me's API in Wh (a factor of 1000 means mWh); nothing \
+                "the webhook's counters differ from the API's counters in Wh (a factor of 1000 means mWh); nothing \
                  is corrected"
             );
         } else if !was_expected && self.is_expected() {

@@ -1,6 +1,6 @@
 //! Devices, polled from a simulated cloud over real sockets.
 
-use super::site::Site;
+use super::fixture::Fixture;
 use super::*;
 use crate::coverage::SeenReading;
 use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
@@ -33,7 +33,7 @@ fn polling(mode: PollMode) -> Polling {
 }
 
 struct Scene {
-    site: Site,
+    fixture: Fixture,
     cloud: Cloud,
     counters: WebhookCounters,
     now: i64,
@@ -54,38 +54,39 @@ impl Setting {
 }
 
 impl Scene {
-    fn new(setting: Setting, devices: Vec<CloudDevice>, before: impl FnOnce(&Cloud, &Site, i64)) -> Self {
-        let (cloud, site, now) = (cloud(setting.switches), Site::new(), present());
+    fn new(setting: Setting, devices: Vec<CloudDevice>, before: impl FnOnce(&Cloud, &Fixture, i64)) -> Self {
+        let (cloud, fixture, now) = (cloud(setting.switches), Fixture::new(), present());
         cloud.set_now(Some(now));
         cloud.change_account("a", |account| {
             account.devices = devices;
             account.is_partner = setting.reach == Reach::Partner;
         });
-        before(&cloud, &site, now);
+        before(&cloud, &fixture, now);
         let requests_per_minute = NonZeroUsize::new(setting.per_minute).unwrap();
-        let client = site.client(Account { reach: setting.reach, requests_per_minute, ..account(&cloud, key()) });
+        let client = fixture.client(Account { reach: setting.reach, requests_per_minute, ..account(&cloud, key()) });
         let counters = WebhookCounters::of(["a".to_owned()]);
         let schedule = Devices::schedule(setting.polling.every);
         let parts = DevicesParts {
             has_webhook: true,
-            store: (setting.polling.mode == PollMode::Store).then(|| (site.arrivals(), site.inlet(Devices::KIND))),
+            store: (setting.polling.mode == PollMode::Store)
+                .then(|| (fixture.arrivals(), fixture.inlet(Devices::KIND))),
             polling: setting.polling,
             describer: None,
             counters: counters.clone(),
-            stop: site.stop(),
-            clock: site.clock.clone(),
+            stop: fixture.stop(),
+            clock: fixture.clock.clone(),
         };
-        site.sources.start_polled("a", Devices::KIND, schedule, Devices::new(client, parts));
-        Self { site, cloud, counters, now }
+        fixture.sources.start_polled("a", Devices::KIND, schedule, Devices::new(client, parts));
+        Self { fixture, cloud, counters, now }
     }
 
     /// The times of a device's journaled readings.
     fn times(&self, device: Uuid) -> Vec<i64> {
-        let of_it = self.site.stored(Flags::NONE).into_iter().filter(|(meter, ..)| *meter == device.into());
+        let of_it = self.fixture.stored(Flags::NONE).into_iter().filter(|(meter, ..)| *meter == device.into());
         of_it.map(|(_, at, _)| at.0).collect()
     }
 
-    /// Waits for so many more requests for the list.
+    /// Waits for `more` further requests for the list.
     fn wait_for_lists(&self, more: usize) {
         let lists = |scene: &Self| {
             scene.cloud.requests().iter().filter(|it| it.what.ends_with("Devices") && it.status == 200).count()
@@ -107,7 +108,7 @@ fn a_new_value_is_stored_once_and_an_unchanged_time_gives_nothing() {
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::of(DeviceKind::Telstar, OTHER, 500.0)];
         let scene = Scene::new(Setting { switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
         scene.wait_for_lists(3);
-        let stored = scene.site.stored(Flags::NONE);
+        let stored = scene.fixture.stored(Flags::NONE);
         assert_eq!((scene.times(METER), scene.times(OTHER)), (vec![scene.now], vec![scene.now]));
         let import = CloudDevice::new(METER, 900.0).values(scene.now)[0].1;
         assert!((value(&stored[0].2, "1.8.0").unwrap() - import).abs() < 1e-3);
@@ -127,8 +128,8 @@ fn a_dead_meter_is_stale_and_gives_no_sample() {
     let scene = Scene::new(Setting::of(PollMode::Store), vec![dead, alive], |_, _, _| {});
     scene.wait_for_lists(2);
     assert_eq!((scene.times(METER), scene.times(OTHER).len()), (Vec::new(), 1));
-    assert_eq!((scene.site.number("meters"), scene.site.number("meters_stale")), (Some(2.0), Some(1.0)));
-    let days = scene.site.number("oldest_value_seconds").unwrap() / 86_400.0;
+    assert_eq!((scene.fixture.number("meters"), scene.fixture.number("meters_stale")), (Some(2.0), Some(1.0)));
+    let days = scene.fixture.number("oldest_value_seconds").unwrap() / 86_400.0;
     assert!((96.0..97.0).contains(&days), "{days}");
 }
 
@@ -136,26 +137,26 @@ fn a_dead_meter_is_stale_and_gives_no_sample() {
 fn freshness_uses_the_servers_clock() {
     let scene = Scene::new(Setting::of(PollMode::Watch), vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.cloud.set_now(Some(scene.now + 300 * DAY + 7 * SECOND));
-    until("it is reported", || scene.site.number("oldest_value_seconds") == Some(7.0));
-    assert_eq!(scene.site.number("meters_stale"), Some(0.0));
+    until("it is reported", || scene.fixture.number("oldest_value_seconds") == Some(7.0));
+    assert_eq!(scene.fixture.number("meters_stale"), Some(0.0));
     let without = Switches { dates: false, ..Switches::default() };
     let setting = Setting { switches: without, ..Setting::of(PollMode::Watch) };
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
-    assert_eq!(scene.site.state(), SourceState::Running);
-    assert_eq!(scene.site.number("oldest_value_seconds"), None, "our clock says nothing of it");
+    assert_eq!(scene.fixture.state(), SourceState::Running);
+    assert_eq!(scene.fixture.number("oldest_value_seconds"), None, "our clock says nothing of it");
 }
 
 #[test]
 fn a_polled_value_never_replaces_a_received_one() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
-    let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, site, now| {
+    let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, fixture, now| {
         let seen = SeenReading { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
-        site.coverage.note("a", UnixNanos(now), [seen].into_iter());
+        fixture.coverage.note("a", UnixNanos(now), [seen].into_iter());
     });
     scene.wait_for_lists(2);
     assert_eq!((scene.times(METER), scene.times(OTHER)), (Vec::new(), vec![scene.now]));
-    assert_eq!(scene.site.coverage.newest_measurement(METER.into()), Some(UnixNanos(scene.now)));
+    assert_eq!(scene.fixture.coverage.newest_measurement(METER.into()), Some(UnixNanos(scene.now)));
     scene.cloud.set_now(Some(scene.now + 10 * SECOND));
     until("the missing value is stored", || scene.times(METER) == [scene.now + 10 * SECOND]);
 }
@@ -176,7 +177,7 @@ fn failures_lose_nothing_repeat_nothing_and_wait_as_long_as_the_server_asks() {
     until("it was taken after all", || !scene.times(METER).is_empty());
     scene.wait_for_lists(2);
     assert_eq!(scene.times(METER), [scene.now]);
-    assert_eq!(scene.site.state(), SourceState::Running);
+    assert_eq!(scene.fixture.state(), SourceState::Running);
     let requests = scene.cloud.requests();
     for (number, wait) in [(4, 2), (5, 1)] {
         assert_eq!(requests[number].status, 429);
@@ -221,7 +222,7 @@ fn registers_are_fetched_only_if_configured_and_only_for_new_values() {
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
         let scene = Scene::new(Setting { polling, switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
         scene.wait_for_lists(3);
-        let stored = scene.site.stored(Flags::NONE);
+        let stored = scene.fixture.stored(Flags::NONE);
         let power = value(&stored[0].2, "1.7.0").expect("a register that the list does not have");
         assert!((power - 900.0).abs() < 1e-6);
         assert_eq!(value(&stored[1].2, "1.7.0"), None);
@@ -256,12 +257,12 @@ fn gateways_say_how_their_meters_are_read() {
             ..Setting::of(PollMode::Store)
         };
         let scene = Scene::new(setting, devices, |_, _, _| {});
-        until("the gateway is known", || scene.site.number("gateways") == Some(1.0));
-        assert_eq!(scene.site.number("gateways_failed"), Some(1.0));
-        assert_eq!(scene.site.number("gateway_meters_unread"), Some(1.0));
-        let shown = scene.site.text(&format!("gateway {}", CloudDevice::new(GATEWAY, 0.0).name)).unwrap();
+        until("the gateway is known", || scene.fixture.number("gateways") == Some(1.0));
+        assert_eq!(scene.fixture.number("gateways_failed"), Some(1.0));
+        assert_eq!(scene.fixture.number("gateway_meters_unread"), Some(1.0));
+        let shown = scene.fixture.text(&format!("gateway {}", CloudDevice::new(GATEWAY, 0.0).name)).unwrap();
         assert_eq!(shown, "meters failed; reads every 15 min; 3 meters, 2 failed, 1 not read for a day");
-        let stored = scene.site.stored(Flags::NONE);
+        let stored = scene.fixture.stored(Flags::NONE);
         assert!(value(&stored[0].2, "8-0:1.0.0").unwrap() > 0.0);
         assert!((value(&stored[1].2, "6-0:1.0.0").unwrap(), value(&stored[1].2, "0-0:128.1.0")) > (0.0, Some(60.0)));
         scene.wait_for_lists(2);
@@ -282,8 +283,8 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
             |_, _, _| {},
         );
         scene.wait_for_lists(1);
-        assert_eq!(scene.site.state(), SourceState::Running);
-        assert_eq!(scene.site.number("unit_factor"), None, "the webhook brought nothing yet");
+        assert_eq!(scene.fixture.state(), SourceState::Running);
+        assert_eq!(scene.fixture.number("unit_factor"), None, "the webhook brought nothing yet");
         let values = CloudDevice::new(METER, 900.0).values(scene.now);
         let samples: Vec<Sample> =
             values.into_iter().map(|(code, value)| Sample { obis: Obis(code), value: value * sent }).collect();
@@ -291,10 +292,10 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
         let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], wire::batch::Original::default());
         let readings = wire::readings(PayloadFormat::ReadingBatch, &body).unwrap();
         scene.counters.note(readings.map(|reading| Judged::new(reading, &Limits::DEFAULT, at).unwrap()));
-        until("it is compared", || scene.site.number("unit_factor").is_some());
+        until("it is compared", || scene.fixture.number("unit_factor").is_some());
         let found = ["unit_factor", "unit_factor_meters", "unit_factor_meters_differing"];
         let differing = if is_expected { 0.0 } else { 1.0 };
-        assert_eq!(found.map(|fact| scene.site.number(fact)), [Some(sent), Some(1.0), Some(differing)]);
+        assert_eq!(found.map(|fact| scene.fixture.number(fact)), [Some(sent), Some(1.0), Some(differing)]);
     }
 }
 
@@ -303,7 +304,7 @@ fn a_wrong_key_is_named_without_showing_it() {
     let scene = Scene::new(Setting::of(PollMode::Watch), Vec::new(), |cloud, _, _| {
         cloud.change_account("a", |account| account.logins.clear());
     });
-    until("it is refused", || scene.site.state() == SourceState::Misconfigured);
-    let shown = format!("{:?}", scene.site.sources);
+    until("it is refused", || scene.fixture.state() == SourceState::Misconfigured);
+    let shown = format!("{:?}", scene.fixture.sources);
     assert!(shown.contains("credentials") && !shown.contains("hunter2"), "{shown}");
 }

@@ -1,6 +1,6 @@
 //! Repair of a registration after every kind of fault.
 
-use super::site::Site;
+use super::fixture::Fixture;
 use super::*;
 use crate::source::SourceState;
 use uuid::Uuid;
@@ -208,20 +208,20 @@ fn a_list_that_cannot_be_read_changes_nothing() {
 
 #[test]
 fn the_registration_source_repairs_it_and_reports_its_changes() {
-    let (scene, site) = (Scene::new(Switches::default()), Site::new());
+    let (scene, fixture) = (Scene::new(Switches::default()), Fixture::new());
     let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
     scene.cloud.change_registrations(|all| all.push(foreign));
-    let registration = Registration::new(scene.registrar.clone(), Evidence::default, site.clock.clone());
-    site.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
-    until("it is made", || site.number("changes") == Some(1.0));
-    assert_eq!((site.state(), site.number("registrations_of_others")), (SourceState::Running, Some(1.0)));
+    let registration = Registration::new(scene.registrar.clone(), Evidence::default, fixture.clock.clone());
+    fixture.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
+    until("it is made", || fixture.number("changes") == Some(1.0));
+    assert_eq!((fixture.state(), fixture.number("registrations_of_others")), (SourceState::Running, Some(1.0)));
     scene.cloud.change_registrations(|all| all.retain(|it| it.url != ADDRESS));
-    until("it is made again", || site.number("changes") == Some(2.0));
+    until("it is made again", || fixture.number("changes") == Some(2.0));
     scene.assert_right("removed");
-    assert!(site.text("last_change").unwrap().contains("register our URL"));
-    let right_at = site.text("right_at");
-    until("it is looked at again", || site.text("right_at") != right_at);
+    assert!(fixture.text("last_change").unwrap().contains("register our URL"));
+    let right_at = fixture.text("right_at");
+    until("it is looked at again", || fixture.text("right_at") != right_at);
     scene.cloud.change_account("a", |account| account.logins.clear());
-    until("it is refused", || site.state() == SourceState::Misconfigured);
-    assert!(site.description().why.as_ref().unwrap().contains("credentials"));
+    until("it is refused", || fixture.state() == SourceState::Misconfigured);
+    assert!(fixture.description().why.as_ref().unwrap().contains("credentials"));
 }

@@ -1,6 +1,6 @@
 //! Gap repair from a simulated cloud over real sockets.
 
-use super::site::Site;
+use super::fixture::Fixture;
 use super::*;
 use crate::coverage::{self, SLOT_NS, SeenReading, Slot};
 use crate::reading::{Flags, MeterId, UnixNanos};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 const DEVICE: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
 
 struct Scene {
-    site: Site,
+    fixture: Fixture,
     cloud: Cloud,
     now: Slot,
 }
@@ -24,8 +24,8 @@ impl Scene {
     }
 
     fn of(switches: Switches, reach: Reach, missing: i64, change: impl FnOnce(&mut CloudAccount, Slot)) -> Self {
-        let (cloud, site) = (cloud(switches), Site::new());
-        let now = Slot::at_or_before(site.clock.now());
+        let (cloud, fixture) = (cloud(switches), Fixture::new());
+        let now = Slot::at_or_before(fixture.clock.now());
         cloud.change_account("a", |account| {
             account.devices.push(CloudDevice::new(DEVICE, 900.0));
             change(account, now);
@@ -33,20 +33,20 @@ impl Scene {
         for back in (missing + 1..missing + 5).rev() {
             let at = before(now, back);
             let seen = SeenReading { meter: MeterId::from(DEVICE), at, has_counter: true, is_repair: false };
-            site.coverage.note("a", at, [seen].into_iter());
+            fixture.coverage.note("a", at, [seen].into_iter());
         }
-        site.coverage.judge(site.clock.now());
-        let client = site.client(Account { reach, ..account(&cloud, key()) });
-        let inlet = site.inlet(GapRepair::KIND);
-        let repair = GapRepair::new(client, site.arrivals(), inlet, site.stop(), site.clock.clone());
-        site.sources.start_polled("a", GapRepair::KIND, GapRepair::SCHEDULE, repair);
-        Self { site, cloud, now }
+        fixture.coverage.judge(fixture.clock.now());
+        let client = fixture.client(Account { reach, ..account(&cloud, key()) });
+        let inlet = fixture.inlet(GapRepair::KIND);
+        let repair = GapRepair::new(client, fixture.arrivals(), inlet, fixture.stop(), fixture.clock.clone());
+        fixture.sources.start_polled("a", GapRepair::KIND, GapRepair::SCHEDULE, repair);
+        Self { fixture, cloud, now }
     }
 
     /// The journaled counters in Wh, by time.
     fn fetched(&self) -> BTreeMap<UnixNanos, f64> {
         let mut fetched = BTreeMap::new();
-        for (meter, at, samples) in self.site.stored(Flags::GAP_REPAIR) {
+        for (meter, at, samples) in self.fixture.stored(Flags::GAP_REPAIR) {
             assert_eq!(meter, MeterId::from(DEVICE));
             let counter = samples.iter().find(|sample| sample.obis.0[2] == 1).unwrap();
             assert_eq!(fetched.insert(at, counter.value), None, "nothing is fetched twice");
@@ -56,7 +56,7 @@ impl Scene {
 
     /// The only gap.
     fn gap(&self) -> coverage::Gap {
-        self.site.coverage.gaps().remove(0).0
+        self.fixture.coverage.gaps().remove(0).0
     }
 
     fn expected(&self, back: impl Iterator<Item = i64>) -> Vec<UnixNanos> {
@@ -105,7 +105,7 @@ fn readings_that_smart_me_lacks_stay_missing() {
     assert!(scene.fetched().keys().all(|at| *at < before(scene.now, 15) || *at >= before(scene.now, 10)));
     let gap = scene.gap();
     assert_eq!(gap.state, coverage::GapState::Open);
-    assert!(gap.ask_at > scene.site.clock.now(), "it is asked for again, later");
+    assert!(gap.ask_at > scene.fixture.clock.now(), "it is asked for again, later");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn an_account_without_a_licence_is_refused_once_and_shown() {
         let scene = Scene::new(Switches { past_refusal, ..Switches::default() }, 20, |account, _| {
             account.is_professional = false;
         });
-        until("it is refused", || scene.site.state() == SourceState::Misconfigured);
+        until("it is refused", || scene.fixture.state() == SourceState::Misconfigured);
         assert_eq!(scene.cloud.requests().len(), 1);
         assert_eq!(scene.gap().asked, 0, "it is not taken for empty");
     }
@@ -142,6 +142,6 @@ fn a_partner_asks_for_the_past_of_its_customers() {
 fn an_unknown_device_does_not_stop_the_source() {
     let scene = Scene::new(Switches::default(), 20, |account, _| account.devices.clear());
     until("it was asked for", || scene.gap().asked == 1);
-    until("it runs", || scene.site.state() == SourceState::Running);
+    until("it runs", || scene.fixture.state() == SourceState::Running);
     assert!(scene.fetched().is_empty());
 }

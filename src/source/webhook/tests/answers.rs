@@ -7,11 +7,11 @@ use crate::wire::batch;
 
 #[tokio::test]
 async fn a_posted_body_is_on_disk_when_the_empty_200_comes() {
-    let site = site().await;
-    let body = site.body(1.0);
-    let reply = site.ask(&post(&body, "Content-Type: anything/at-all\r\n")).await;
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
+    let reply = fixture.ask(&post(&body, "Content-Type: anything/at-all\r\n")).await;
     assert_eq!((reply.status, reply.body.len()), (200, 0));
-    let records = site.records();
+    let records = fixture.records();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].1, body);
     assert_eq!(records[0].0.verdict, Verdict::Deliverable);
@@ -19,20 +19,20 @@ async fn a_posted_body_is_on_disk_when_the_empty_200_comes() {
 
 #[tokio::test]
 async fn an_accounts_bodies_are_read_and_journaled_in_its_format() {
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.accounts.push(Account { format: PayloadFormat::ReadingBatch, ..account("ours", "/ours", PASSWORD) });
     })
     .await;
-    let smart_me = site.body(1.0);
+    let smart_me = fixture.body(1.0);
     let sample = Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 2.0 };
-    let reading = (MeterId::from_bcl_guid(1, 2), site.clock.now(), Flags::NONE, [sample]);
+    let reading = (MeterId::from_bcl_guid(1, 2), fixture.clock.now(), Flags::NONE, [sample]);
     let batch = batch::encode([reading], batch::Original::default());
     for (path, body) in [(PATH, &smart_me), ("/ours", &batch)] {
         let mut request = head("POST", path, &format!("Content-Length: {}\r\n", body.len()));
         request.extend_from_slice(body);
-        assert_eq!(site.ask(&request).await.status, 200, "{path}");
+        assert_eq!(fixture.ask(&request).await.status, 200, "{path}");
     }
-    let kept: Vec<_> = site.records().into_iter().map(|(head, body)| (head.format, head.verdict, body)).collect();
+    let kept: Vec<_> = fixture.records().into_iter().map(|(head, body)| (head.format, head.verdict, body)).collect();
     assert_eq!(
         kept,
         [
@@ -44,36 +44,36 @@ async fn an_accounts_bodies_are_read_and_journaled_in_its_format() {
 
 #[tokio::test]
 async fn an_unreadable_body_is_answered_200_and_journaled_as_such() {
-    let site = site().await;
-    assert_eq!(site.ask(&post(b"\x0a\xffno protobuf", "")).await.status, 200);
-    assert_eq!(site.records()[0].0.verdict, Verdict::Undecodable);
-    assert_eq!(site.records()[0].1, b"\x0a\xffno protobuf");
+    let fixture = fixture().await;
+    assert_eq!(fixture.ask(&post(b"\x0a\xffno protobuf", "")).await.status, 200);
+    assert_eq!(fixture.records()[0].0.verdict, Verdict::Undecodable);
+    assert_eq!(fixture.records()[0].1, b"\x0a\xffno protobuf");
 }
 
 #[tokio::test]
 async fn an_unreadable_body_is_refused_with_its_place_where_the_account_wants_that() {
-    let site =
-        site_with(|config| config.accounts[0].source.on_undecodable = crate::ingest::OnUndecodable::Refuse).await;
-    let reply = site.ask(&post(b"\x0a\xff", "")).await;
+    let fixture =
+        fixture_with(|config| config.accounts[0].source.on_undecodable = crate::ingest::OnUndecodable::Refuse).await;
+    let reply = fixture.ask(&post(b"\x0a\xff", "")).await;
     assert_eq!(reply.status, 400);
     assert!(reply.sentence().contains("byte"), "{}", reply.sentence());
-    assert_eq!(site.records().len(), 0);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn a_body_without_devices_is_answered_200_and_not_journaled() {
-    let site = site().await;
-    assert_eq!(site.ask(&post(b"", "")).await.status, 200);
-    assert_eq!(site.ask(&head("POST", PATH, "")).await.status, 200);
-    assert_eq!(site.records().len(), 0);
+    let fixture = fixture().await;
+    assert_eq!(fixture.ask(&post(b"", "")).await.status, 200);
+    assert_eq!(fixture.ask(&head("POST", PATH, "")).await.status, 200);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn unknown_path_wrong_password_and_no_credentials_get_the_same_bytes() {
-    let site = site().await;
+    let fixture = fixture().await;
     let ask = async |path: &str, authorization: &str| {
         let request = format!("POST {path} HTTP/1.1\r\nHost: m\r\n{authorization}Content-Length: 3\r\n\r\nabc");
-        let mut client = site.connect().await;
+        let mut client = fixture.connect().await;
         client.send(request.as_bytes()).await;
         let reply = client.reply().await;
         let head: Vec<String> =
@@ -92,13 +92,13 @@ async fn unknown_path_wrong_password_and_no_credentials_get_the_same_bytes() {
     for path in [format!("{PATH}x"), format!("{PATH}/below")] {
         assert_eq!(ask(&path, &authorization(PASSWORD)).await, wrong, "{path}");
     }
-    assert_eq!(site.records().len(), 0);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn the_challenge_comes_while_the_sender_holds_back_its_body_and_nothing_asks_for_it() {
-    let site = site().await;
-    let mut client = site.connect().await;
+    let fixture = fixture().await;
+    let mut client = fixture.connect().await;
     let request = format!(
         "POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Expect: 100-continue\r\nContent-Encoding: gzip\r\nContent-Length: 1048576\r\n\r\n",
         authorization("wrong")
@@ -111,8 +111,8 @@ async fn the_challenge_comes_while_the_sender_holds_back_its_body_and_nothing_as
 
 #[tokio::test]
 async fn a_sender_that_goes_on_sending_after_the_challenge_is_not_reset() {
-    let site = site().await;
-    let mut client = site.connect().await;
+    let fixture = fixture().await;
+    let mut client = fixture.connect().await;
     let request =
         format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 600000\r\n\r\n", authorization("wrong"));
     client.send(request.as_bytes()).await;
@@ -126,9 +126,9 @@ async fn a_sender_that_goes_on_sending_after_the_challenge_is_not_reset() {
 
 #[tokio::test]
 async fn a_sender_with_valid_credentials_is_asked_for_its_body() {
-    let site = site().await;
-    let body = site.body(1.0);
-    let mut client = site.connect().await;
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
+    let mut client = fixture.connect().await;
     client.send(&head("POST", PATH, &format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len()))).await;
     assert_eq!(client.reply().await.status, 100);
     client.send(&body).await;
@@ -137,39 +137,39 @@ async fn a_sender_with_valid_credentials_is_asked_for_its_body() {
 
 #[tokio::test]
 async fn another_method_on_the_path_is_405_with_what_is_allowed() {
-    let site = site().await;
+    let fixture = fixture().await;
     for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
-        let reply = site.ask(&head(method, PATH, "")).await;
+        let reply = fixture.ask(&head(method, PATH, "")).await;
         assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{method}");
     }
-    let stranger = site.ask(format!("GET {PATH} HTTP/1.1\r\nHost: m\r\n\r\n").as_bytes()).await;
+    let stranger = fixture.ask(format!("GET {PATH} HTTP/1.1\r\nHost: m\r\n\r\n").as_bytes()).await;
     assert_eq!(stranger.status, 401, "the methods of a path are not revealed without credentials");
 }
 
 #[tokio::test]
 async fn a_query_does_not_change_the_path() {
-    let site = site().await;
-    let body = site.body(1.0);
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
     let mut request = head("POST", &format!("{PATH}?from=cloud"), &format!("Content-Length: {}\r\n", body.len()));
     request.extend_from_slice(&body);
-    assert_eq!(site.ask(&request).await.status, 200);
+    assert_eq!(fixture.ask(&request).await.status, 200);
 }
 
 #[tokio::test]
 async fn both_pairs_of_a_rotation_are_taken() {
-    let site = site_with(|config| config.accounts[0].credentials.push(Credentials::new(USER, "next"))).await;
+    let fixture = fixture_with(|config| config.accounts[0].credentials.push(Credentials::new(USER, "next"))).await;
     for password in [PASSWORD, "next"] {
         let request =
             format!("POST {PATH} HTTP/1.1\r\nHost: m\r\n{}Content-Length: 0\r\n\r\n", authorization(password));
-        assert_eq!(site.ask(request.as_bytes()).await.status, 200);
+        assert_eq!(fixture.ask(request.as_bytes()).await.status, 200);
     }
 }
 
 #[tokio::test]
 async fn an_open_account_needs_no_credentials_and_unknown_paths_are_404() {
-    let site = site_with(|config| config.accounts[0].credentials.clear()).await;
+    let fixture = fixture_with(|config| config.accounts[0].credentials.clear()).await;
     let ask = async |path: &str| {
-        site.ask(format!("POST {path} HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n").as_bytes()).await.status
+        fixture.ask(format!("POST {path} HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n").as_bytes()).await.status
     };
     assert_eq!(ask(PATH).await, 200);
     assert_eq!(ask("/").await, 404);

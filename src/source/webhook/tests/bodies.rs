@@ -5,8 +5,8 @@ use super::*;
 
 #[tokio::test]
 async fn compressed_bodies_are_journaled_inflated() {
-    let site = site().await;
-    let body = site.body(1.0);
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
     for (name, packed) in [
         ("gzip", gzip(&body)),
         ("X-GZIP", gzip(&body)),
@@ -14,17 +14,17 @@ async fn compressed_bodies_are_journaled_inflated() {
         ("deflate", bare(&body)),
         ("identity", body.clone()),
     ] {
-        assert_eq!(site.ask(&post(&packed, &format!("Content-Encoding: {name}\r\n"))).await.status, 200, "{name}");
+        assert_eq!(fixture.ask(&post(&packed, &format!("Content-Encoding: {name}\r\n"))).await.status, 200, "{name}");
     }
-    let records = site.records();
+    let records = fixture.records();
     assert_eq!(records.len(), 5);
     assert!(records.iter().all(|(_, payload)| *payload == body));
 }
 
 #[tokio::test]
 async fn broken_and_unknown_compression_is_400_with_a_sentence() {
-    let site = site().await;
-    let body = site.body(1.0);
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
     let packed = gzip(&body);
     for (lines, bytes, says) in [
         ("Content-Encoding: gzip\r\n", &packed[..packed.len() - 5], "damaged or incomplete"),
@@ -34,25 +34,25 @@ async fn broken_and_unknown_compression_is_400_with_a_sentence() {
         ("Content-Encoding: gzip, deflate\r\n", &packed[..], "once only"),
         ("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", &packed[..], "once only"),
     ] {
-        let reply = site.ask(&post(bytes, lines)).await;
+        let reply = fixture.ask(&post(bytes, lines)).await;
         assert_eq!(reply.status, 400, "{lines}");
         assert!(reply.sentence().contains(says), "{lines}: {}", reply.sentence());
     }
-    assert_eq!(site.records().len(), 0);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn a_compressed_body_that_grows_beyond_the_limit_is_413_and_gives_its_room_back() {
-    let site = site_with(small_bodies).await;
+    let fixture = fixture_with(small_bodies).await;
     let bomb = gzip(&vec![0; 50 << 20]);
     assert!(bomb.len() < 64 << 10);
     for _ in 0..5 {
-        assert_eq!(site.ask(&post(&bomb, "Content-Encoding: gzip\r\n")).await.status, 413);
+        assert_eq!(fixture.ask(&post(&bomb, "Content-Encoding: gzip\r\n")).await.status, 413);
     }
     let bomb = zlib(&vec![0; 50 << 20]);
-    assert_eq!(site.ask(&post(&bomb, "Content-Encoding: deflate\r\n")).await.status, 413);
-    assert_eq!(site.ask(&post(&gzip(&site.body(1.0)), "Content-Encoding: gzip\r\n")).await.status, 200);
-    assert_eq!(site.records().len(), 1);
+    assert_eq!(fixture.ask(&post(&bomb, "Content-Encoding: deflate\r\n")).await.status, 413);
+    assert_eq!(fixture.ask(&post(&gzip(&fixture.body(1.0)), "Content-Encoding: gzip\r\n")).await.status, 200);
+    assert_eq!(fixture.records().len(), 1);
 }
 
 fn small_bodies(config: &mut Config) {
@@ -63,17 +63,17 @@ fn small_bodies(config: &mut Config) {
 
 #[tokio::test]
 async fn a_declared_length_beyond_the_limit_is_413_before_the_body_is_sent() {
-    let site = site_with(small_bodies).await;
+    let fixture = fixture_with(small_bodies).await;
     let lines = format!("Expect: 100-continue\r\nContent-Length: {}\r\n", (64 << 10) + 1);
-    let reply = site.ask(&head("POST", PATH, &lines)).await;
+    let reply = fixture.ask(&head("POST", PATH, &lines)).await;
     assert_eq!(reply.status, 413);
     assert!(reply.sentence().contains("65536 bytes"), "{}", reply.sentence());
 }
 
 #[tokio::test]
 async fn a_chunked_body_beyond_the_limit_is_413() {
-    let site = site_with(small_bodies).await;
-    let mut client = site.connect().await;
+    let fixture = fixture_with(small_bodies).await;
+    let mut client = fixture.connect().await;
     client.send(&head("POST", PATH, "Transfer-Encoding: chunked\r\n")).await;
     for _ in 0..9 {
         client.send(b"2000\r\n").await;
@@ -81,13 +81,13 @@ async fn a_chunked_body_beyond_the_limit_is_413() {
         client.send(b"\r\n").await;
     }
     assert_eq!(client.reply().await.status, 413);
-    assert_eq!(site.records().len(), 0);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn a_chunked_body_is_joined() {
-    let site = site().await;
-    let body = site.body(1.0);
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
     let mut request = head("POST", PATH, "Transfer-Encoding: chunked\r\n");
     for piece in body.chunks(7) {
         request.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
@@ -95,47 +95,47 @@ async fn a_chunked_body_is_joined() {
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"0\r\n\r\n");
-    let mut client = site.connect().await;
+    let mut client = fixture.connect().await;
     client.send(&request).await;
     assert_eq!(client.reply().await.status, 200);
     client.send(&post(&body, "")).await;
     assert_eq!(client.reply().await.status, 200, "the connection goes on after a chunked body");
-    assert_eq!(site.records().iter().filter(|(_, payload)| *payload == body).count(), 2);
+    assert_eq!(fixture.records().iter().filter(|(_, payload)| *payload == body).count(), 2);
 }
 
 #[tokio::test]
 async fn a_large_body_in_many_pieces_arrives_whole() {
-    let site = site().await;
+    let fixture = fixture().await;
     let body: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
-    let mut client = site.connect().await;
+    let mut client = fixture.connect().await;
     client.send(&post(&body, "")).await;
     assert_eq!(client.reply().await.status, 200);
-    assert!(site.records()[0].1 == body);
+    assert!(fixture.records()[0].1 == body);
 }
 
 #[tokio::test]
 async fn several_requests_follow_each_other_on_a_connection_and_in_a_pipeline() {
-    let site = site().await;
-    let mut client = site.connect().await;
+    let fixture = fixture().await;
+    let mut client = fixture.connect().await;
     for _ in 0..3 {
-        client.send(&post(&site.body(1.0), "")).await;
+        client.send(&post(&fixture.body(1.0), "")).await;
         assert_eq!(client.reply().await.status, 200);
     }
-    let pipeline = [post(&site.body(2.0), ""), post(&site.body(3.0), ""), post(&site.body(4.0), "")].concat();
+    let pipeline = [post(&fixture.body(2.0), ""), post(&fixture.body(3.0), ""), post(&fixture.body(4.0), "")].concat();
     client.send(&pipeline).await;
     for _ in 0..3 {
         assert_eq!(client.reply().await.status, 200);
     }
-    assert_eq!(site.records().len(), 6);
+    assert_eq!(fixture.records().len(), 6);
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_not_journaled() {
-    let site = site().await;
-    let mut client = site.connect().await;
+    let fixture = fixture().await;
+    let mut client = fixture.connect().await;
     client.send(&head("POST", PATH, "Content-Length: 100\r\n")).await;
     client.send(b"half").await;
     drop(client);
-    assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
-    assert_eq!(site.records().len(), 1);
+    assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
+    assert_eq!(fixture.records().len(), 1);
 }

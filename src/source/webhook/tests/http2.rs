@@ -5,8 +5,8 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use hyper::Request;
 
-async fn connect(site: &Site) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(site.webhook.local_addr()).await.unwrap();
+async fn connect(fixture: &Fixture) -> SendRequest<Bytes> {
+    let socket = TcpStream::connect(fixture.webhook.local_addr()).await.unwrap();
     let (client, connection) = h2::client::handshake(socket).await.unwrap();
     tokio::spawn(connection);
     client
@@ -27,52 +27,52 @@ async fn ask(client: &SendRequest<Bytes>, path: &str, password: &str, body: Opti
 
 #[tokio::test]
 async fn many_requests_share_a_connection_and_each_is_answered() {
-    let site = site().await;
-    let client = connect(&site).await;
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
     let requests: Vec<_> = (0..50_u8)
         .map(|number| {
-            let (client, body) = (client.clone(), site.body(f64::from(number)));
+            let (client, body) = (client.clone(), fixture.body(f64::from(number)));
             tokio::spawn(async move { ask(&client, PATH, PASSWORD, Some(body)).await })
         })
         .collect();
     for request in requests {
         assert_eq!(request.await.unwrap(), 200);
     }
-    assert_eq!(site.records().len(), 50);
+    assert_eq!(fixture.records().len(), 50);
 }
 
 #[tokio::test]
 async fn a_request_without_credentials_is_challenged_before_its_body_comes_and_the_others_go_on() {
-    let site = site().await;
-    let client = connect(&site).await;
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
     assert_eq!(ask(&client, PATH, "wrong", None).await, 401);
     assert_eq!(ask(&client, "/unknown", PASSWORD, None).await, 401);
-    assert_eq!(ask(&client, PATH, PASSWORD, Some(site.body(1.0))).await, 200);
+    assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
 }
 
 #[tokio::test]
 async fn a_body_that_stalls_is_408_and_the_others_go_on() {
-    let site = site_with(|config| config.bounds.stall_timeout = Duration::from_millis(200)).await;
-    let client = connect(&site).await;
+    let fixture = fixture_with(|config| config.bounds.stall_timeout = Duration::from_millis(200)).await;
+    let client = connect(&fixture).await;
     assert_eq!(ask(&client, PATH, PASSWORD, None).await, 408);
-    assert_eq!(ask(&client, PATH, PASSWORD, Some(site.body(1.0))).await, 200);
+    assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
 }
 
 #[tokio::test]
 async fn the_noted_head_says_that_it_came_over_http_2() {
     let directory = tempfile::tempdir().unwrap();
-    let site = site_with(|config| config.heads = Some(directory.path().join(HEADS_FILE))).await;
-    let client = connect(&site).await;
-    assert_eq!(ask(&client, PATH, PASSWORD, Some(site.body(1.0))).await, 200);
-    assert!(site.webhook.stop(PATIENCE).await);
+    let fixture = fixture_with(|config| config.heads = Some(directory.path().join(HEADS_FILE))).await;
+    let client = connect(&fixture).await;
+    assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
+    assert!(fixture.webhook.stop(PATIENCE).await);
     let heads = read_heads(&directory.path().join(HEADS_FILE)).unwrap();
     assert_eq!(heads.iter().map(|head| head.version.as_str()).collect::<Vec<_>>(), ["HTTP/2.0"]);
 }
 
 #[tokio::test]
 async fn a_stop_answers_open_requests() {
-    let site = site().await;
-    let client = connect(&site).await;
-    assert_eq!(ask(&client, PATH, PASSWORD, Some(site.body(1.0))).await, 200);
-    assert!(site.webhook.stop(PATIENCE).await);
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
+    assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
+    assert!(fixture.webhook.stop(PATIENCE).await);
 }

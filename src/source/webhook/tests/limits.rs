@@ -6,24 +6,24 @@ const SHORT: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn a_body_that_stalls_is_408() {
-    let site = site_with(|config| config.bounds.stall_timeout = SHORT).await;
-    let mut client = site.connect().await;
+    let fixture = fixture_with(|config| config.bounds.stall_timeout = SHORT).await;
+    let mut client = fixture.connect().await;
     client.send(&head("POST", PATH, "Content-Length: 100\r\n")).await;
     client.send(b"half").await;
     let reply = client.reply().await;
     assert_eq!((reply.status, reply.header("connection")), (408, Some("close")));
     assert_eq!(client.closed().await, b"");
-    assert_eq!(site.records().len(), 0);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn a_body_that_trickles_is_408_although_it_never_stalls() {
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.bounds.stall_timeout = SHORT * 2;
         config.bounds.body_timeout = SHORT * 4;
     })
     .await;
-    let client = site.connect().await;
+    let client = fixture.connect().await;
     let (mut reading, mut writing) = client.socket.into_split();
     writing.write_all(&head("POST", PATH, "Content-Length: 100000\r\n")).await.unwrap();
     let trickle = tokio::spawn(async move {
@@ -41,12 +41,12 @@ async fn a_body_that_trickles_is_408_although_it_never_stalls() {
 
 #[tokio::test]
 async fn a_stalled_head_and_a_silent_connection_are_closed() {
-    let site = site_with(|config| config.bounds.header_timeout = SHORT).await;
-    let silent = site.connect().await;
-    let mut stalled = site.connect().await;
+    let fixture = fixture_with(|config| config.bounds.header_timeout = SHORT).await;
+    let silent = fixture.connect().await;
+    let mut stalled = fixture.connect().await;
     stalled.send(b"POST /smart-me HTTP/1.1\r\nHost:").await;
-    let mut second = site.connect().await;
-    second.send(&post(&site.body(1.0), "")).await;
+    let mut second = fixture.connect().await;
+    second.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(second.reply().await.status, 200);
     second.send(b"POST /smart-me HTTP/1.1\r\nHost:").await;
     assert_eq!(silent.closed().await, b"");
@@ -56,28 +56,28 @@ async fn a_stalled_head_and_a_silent_connection_are_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_the_header_limit_and_ends_with_the_idle_limit() {
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.bounds.header_timeout = SHORT;
         config.bounds.idle_timeout = SHORT * 10;
     })
     .await;
-    let mut client = site.connect().await;
-    client.send(&post(&site.body(1.0), "")).await;
+    let mut client = fixture.connect().await;
+    client.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(client.reply().await.status, 200);
     tokio::time::sleep(SHORT * 4).await;
-    client.send(&post(&site.body(2.0), "")).await;
+    client.send(&post(&fixture.body(2.0), "")).await;
     assert_eq!(client.reply().await.status, 200);
     assert_eq!(client.closed().await, b"");
 }
 
 #[tokio::test]
 async fn beyond_the_connection_bound_the_next_one_waits_and_is_served_later() {
-    let site = site_with(|config| config.bounds.connections_max = 1).await;
-    let mut first = site.connect().await;
-    first.send(&post(&site.body(1.0), "")).await;
+    let fixture = fixture_with(|config| config.bounds.connections_max = 1).await;
+    let mut first = fixture.connect().await;
+    first.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(first.reply().await.status, 200);
-    let mut second = site.connect().await;
-    second.send(&post(&site.body(2.0), "")).await;
+    let mut second = fixture.connect().await;
+    second.send(&post(&fixture.body(2.0), "")).await;
     let early = tokio::time::timeout(SHORT, second.socket.readable()).await;
     assert!(early.is_err(), "it is not served yet");
     drop(first);
@@ -86,7 +86,7 @@ async fn beyond_the_connection_bound_the_next_one_waits_and_is_served_later() {
 
 #[tokio::test]
 async fn an_account_that_floods_gets_503_and_another_is_served_meanwhile() {
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.accounts.push(account("other", "/other", PASSWORD));
         config.bounds.body_bytes_max = 1_000;
         config.bounds.account_in_flight_bytes_max = 2_000;
@@ -96,20 +96,20 @@ async fn an_account_that_floods_gets_503_and_another_is_served_meanwhile() {
     .await;
     let mut holding = Vec::new();
     for _ in 0..2 {
-        let mut client = site.connect().await;
+        let mut client = fixture.connect().await;
         client.send(&head("POST", PATH, "Expect: 100-continue\r\nContent-Length: 1000\r\n")).await;
         assert_eq!(client.reply().await.status, 100, "its room is taken when the body is asked for");
         holding.push(client);
     }
-    let reply = site.ask(&post(&site.body(1.0), "")).await;
+    let reply = fixture.ask(&post(&fixture.body(1.0), "")).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
     assert!(reply.sentence().contains("in flight"), "{}", reply.sentence());
-    let body = site.body(2.0);
+    let body = fixture.body(2.0);
     let mut other = head("POST", "/other", &format!("Content-Length: {}\r\n", body.len()));
     other.extend_from_slice(&body);
-    assert_eq!(site.ask(&other).await.status, 200);
+    assert_eq!(fixture.ask(&other).await.status, 200);
     drop(holding);
     // Its bytes are released when the server has seen the disconnects.
-    let served = async { while site.ask(&post(&site.body(3.0), "")).await.status != 200 {} };
+    let served = async { while fixture.ask(&post(&fixture.body(3.0), "")).await.status != 200 {} };
     tokio::time::timeout(PATIENCE, served).await.unwrap();
 }

@@ -16,21 +16,21 @@ fn small(directory: &TempDir) -> Options {
     }
 }
 
-/// A site on a disk that fails on demand, with space for many segments.
-async fn site_on_faulty_disk() -> (Site, FaultyDisk) {
+/// A fixture on a disk that fails on demand, with space for many segments.
+async fn fixture_on_faulty_disk() -> (Fixture, FaultyDisk) {
     let directory = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::new(1);
     let options = Options { cap_bytes: 64 << 20, ..small(&directory) };
     let (journal, _) = Journal::open_on(Arc::new(disk.clone()), options).unwrap();
-    (site_on(journal, directory, |_| {}).await, disk)
+    (fixture_on(journal, directory, |_| {}).await, disk)
 }
 
 /// During the outage bodies get 503 and ingest is closed; afterwards the same connection
 /// works again automatically.
 async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&FaultyDisk), says: &str) {
-    let (site, disk) = site_on_faulty_disk().await;
-    let (before, refused, after) = (site.body(1.0), site.body(2.0), site.body(3.0));
-    let mut client = site.connect().await;
+    let (fixture, disk) = fixture_on_faulty_disk().await;
+    let (before, refused, after) = (fixture.body(1.0), fixture.body(2.0), fixture.body(3.0));
+    let mut client = fixture.connect().await;
     client.send(&post(&before, "")).await;
     assert_eq!(client.reply().await.status, 200);
     begin(&disk);
@@ -40,12 +40,12 @@ async fn refuses_while(begin: impl FnOnce(&FaultyDisk), end: impl FnOnce(&Faulty
     let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((5..=300).contains(&seconds), "{seconds}");
     assert!(reply.sentence().contains(says), "{}", reply.sentence());
-    assert!(matches!(site.ingest.health(), Health::Closed(_)));
+    assert!(matches!(fixture.ingest.health(), Health::Closed(_)));
     end(&disk);
     client.send(&post(&after, "")).await;
     assert_eq!(client.reply().await.status, 200);
-    assert_eq!(site.ingest.health(), Health::Open);
-    let payloads: Vec<_> = site.records().into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(fixture.ingest.health(), Health::Open);
+    let payloads: Vec<_> = fixture.records().into_iter().map(|(_, payload)| payload).collect();
     assert_eq!(payloads, [before, after]);
 }
 
@@ -72,84 +72,84 @@ async fn a_volume_without_room_is_503_until_there_is_some() {
 }
 
 #[tokio::test]
-async fn one_failed_sync_is_made_good_before_the_answer() {
-    let (site, disk) = site_on_faulty_disk().await;
-    assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
+async fn one_failed_sync_is_repaired_before_the_answer() {
+    let (fixture, disk) = fixture_on_faulty_disk().await;
+    assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
     disk.fail(Operation::Sync, 1);
-    let body = site.body(2.0);
-    assert_eq!(site.ask(&post(&body, "")).await.status, 200);
-    assert_eq!(site.records()[1].1, body);
+    let body = fixture.body(2.0);
+    assert_eq!(fixture.ask(&post(&body, "")).await.status, 200);
+    assert_eq!(fixture.records()[1].1, body);
 }
 
 #[tokio::test]
 async fn a_full_journal_is_503_until_the_slowest_sink_is_further() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(small(&directory)).unwrap();
-    let site = site_on(journal, directory, |_| {}).await;
-    let pin = |next| Cursor::at("slow", site.journal.position(next), site.clock.now());
-    site.journal.cursors().store(&pin(Sequence::FIRST)).unwrap();
+    let fixture = fixture_on(journal, directory, |_| {}).await;
+    let pin = |next| Cursor::at("slow", fixture.journal.position(next), fixture.clock.now());
+    fixture.journal.cursors().store(&pin(Sequence::FIRST)).unwrap();
     let filler = vec![0xff; 20_000];
-    let mut client = site.connect().await;
+    let mut client = fixture.connect().await;
     let refusal = loop {
         client.send(&post(&filler, "")).await;
         let reply = client.reply().await;
         if reply.status != 200 {
             break reply;
         }
-        assert!(site.journal.next() < Sequence(100), "it fills up");
+        assert!(fixture.journal.next() < Sequence(100), "it fills up");
     };
     assert_eq!((refusal.status, refusal.header("retry-after")), (503, Some("60")), "nothing drains");
     assert!(refusal.sentence().contains("the journal is full"), "{}", refusal.sentence());
-    let Health::Closed(why) = site.ingest.health() else { panic!("ingest is shut") };
+    let Health::Closed(why) = fixture.ingest.health() else { panic!("ingest is shut") };
     assert!(why.contains("slow"), "it names who holds it up: {why}");
 
-    let safe = site.journal.next();
-    site.journal.cursors().store(&pin(safe)).unwrap();
-    client.send(&post(&site.body(1.0), "")).await;
+    let safe = fixture.journal.next();
+    fixture.journal.cursors().store(&pin(safe)).unwrap();
+    client.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(client.reply().await.status, 200);
-    assert_eq!(site.ingest.health(), Health::Open);
+    assert_eq!(fixture.ingest.health(), Health::Open);
 }
 
-/// Stores many times the limit with the options from `change`; returns the site.
-async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Site {
+/// Stores many times the limit with the options from `change`; returns the fixture.
+async fn never_refused_with(change: impl FnOnce(&mut Options)) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let mut options = small(&directory);
     options.retain = Retention { bytes: u64::MAX, age_ns: i64::MAX };
     change(&mut options);
     let (journal, _) = Journal::open(options).unwrap();
-    let site = site_on(journal, directory, |_| {}).await;
-    let pin = |name, next| Cursor::at(name, site.journal.position(next), site.clock.now());
-    site.journal.cursors().store(&pin("away", Sequence::FIRST)).unwrap();
+    let fixture = fixture_on(journal, directory, |_| {}).await;
+    let pin = |name, next| Cursor::at(name, fixture.journal.position(next), fixture.clock.now());
+    fixture.journal.cursors().store(&pin("away", Sequence::FIRST)).unwrap();
     let filler = vec![0xff; 20_000];
-    let mut client = site.connect().await;
+    let mut client = fixture.connect().await;
     for _ in 0..100 {
         client.send(&post(&filler, "")).await;
         assert_eq!(client.reply().await.status, 200);
-        site.journal.cursors().store(&pin("quick", site.journal.next())).unwrap();
+        fixture.journal.cursors().store(&pin("quick", fixture.journal.next())).unwrap();
     }
-    assert_eq!(site.ingest.health(), Health::Open);
-    site
+    assert_eq!(fixture.ingest.health(), Health::Open);
+    fixture
 }
 
 #[tokio::test]
-async fn an_optional_sink_that_is_down_for_good_is_never_a_503() {
+async fn an_optional_sink_that_is_down_permanently_is_never_a_503() {
     let optional = OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: u64::MAX };
     never_refused_with(|options| options.optional = vec![optional]).await;
 }
 
 #[tokio::test]
 async fn records_kept_for_replay_are_deleted_before_a_503() {
-    let site = never_refused_with(|options| {
+    let fixture = never_refused_with(|options| {
         options.optional = vec![OptionalCursor { cursor: "away".to_owned(), lag_bytes_max: 0 }];
     });
-    let site = site.await;
-    assert!(site.journal.oldest().next > Sequence::FIRST, "kept as long as there was room");
+    let fixture = fixture.await;
+    assert!(fixture.journal.oldest().next > Sequence::FIRST, "kept as long as there was room");
 }
 
 #[tokio::test]
 async fn after_the_journal_is_closed_bodies_are_503() {
-    let site = site().await;
-    site.journal.close();
-    let reply = site.ask(&post(&site.body(1.0), "")).await;
+    let fixture = fixture().await;
+    fixture.journal.close();
+    let reply = fixture.ask(&post(&fixture.body(1.0), "")).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
 }

@@ -45,23 +45,23 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _counting = ::metrics::set_default_local_recorder(&recorder);
     let mut debugged = String::new();
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.bounds.stall_timeout = Duration::from_millis(50);
         debugged = format!("{config:?} {:?}", config.faults());
     })
     .await;
-    assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
-    assert_eq!(site.ask(&post(b"\x0a\xff", "")).await.status, 200);
-    assert_eq!(site.ask(&post(b"\x0a\xff", "Content-Encoding: gzip\r\n")).await.status, 400);
-    assert_eq!(site.ask(&head("GET", PATH, "")).await.status, 405);
-    assert_eq!(site.ask(&head("POST", &format!("{PATH}/below"), "")).await.status, 401);
-    assert_eq!(site.ask(&head("POST", "/unknown", "")).await.status, 401);
-    assert_eq!(site.ask(&head("POST", PATH, "Content-Length: 5\r\n")).await.status, 408);
-    let mut broken = site.connect().await;
+    assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
+    assert_eq!(fixture.ask(&post(b"\x0a\xff", "")).await.status, 200);
+    assert_eq!(fixture.ask(&post(b"\x0a\xff", "Content-Encoding: gzip\r\n")).await.status, 400);
+    assert_eq!(fixture.ask(&head("GET", PATH, "")).await.status, 405);
+    assert_eq!(fixture.ask(&head("POST", &format!("{PATH}/below"), "")).await.status, 401);
+    assert_eq!(fixture.ask(&head("POST", "/unknown", "")).await.status, 401);
+    assert_eq!(fixture.ask(&head("POST", PATH, "Content-Length: 5\r\n")).await.status, 408);
+    let mut broken = fixture.connect().await;
     broken.send(format!("POST {PATH} HTTP/9\r\n{}\r\n", authorization(PASSWORD)).as_bytes()).await;
     broken.closed().await;
-    debugged += &format!("{:?} {:?} {:?}", site.webhook, site.ingest, site.ingest.recent());
-    site.webhook.stop(PATIENCE).await;
+    debugged += &format!("{:?} {:?} {:?}", fixture.webhook, fixture.ingest, fixture.ingest.recent());
+    fixture.webhook.stop(PATIENCE).await;
 
     let log = String::from_utf8(log.0.lock().clone()).unwrap();
     let metrics = recorder.handle().render();
@@ -69,7 +69,7 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     assert!(metrics.contains(r#"meterline_webhook_requests_total{account="building",answer="200"} 2"#), "{metrics}");
     assert!(metrics.contains(r#"meterline_webhook_requests_total{account="",answer="401"} 2"#), "{metrics}");
     let token = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    for secret in [PATH, "nobody-guesses", PASSWORD, &token] {
+    for secret in [PATH, "unguessable", PASSWORD, &token] {
         for (place, text) in [("log", &log), ("metrics", &metrics), ("debug", &debugged)] {
             let found = text.lines().find(|line| line.contains(secret));
             assert_eq!(found, None, "{secret} in the {place}");

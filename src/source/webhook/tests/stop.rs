@@ -5,15 +5,16 @@ use std::collections::HashSet;
 
 #[tokio::test]
 async fn a_stop_under_load_loses_nothing_that_was_answered() {
-    let site = site().await;
-    let address = site.webhook.local_addr();
+    let fixture = fixture().await;
+    let address = fixture.webhook.local_addr();
     let senders: Vec<_> = (0..8_u32)
         .map(|sender| {
-            let bodies: Vec<_> = (0..20_000_u32).map(|number| site.body(f64::from(sender * 20_000 + number))).collect();
+            let bodies: Vec<_> =
+                (0..20_000_u32).map(|number| fixture.body(f64::from(sender * 20_000 + number))).collect();
             tokio::spawn(post_until_closed(address, bodies))
         })
         .collect();
-    let journal = site.journal.clone();
+    let journal = fixture.journal.clone();
     let begun = async {
         while journal.next() < Sequence(200) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -21,7 +22,7 @@ async fn a_stop_under_load_loses_nothing_that_was_answered() {
     };
     tokio::time::timeout(PATIENCE, begun).await.unwrap();
     let records = {
-        let Site { webhook, .. } = site;
+        let Fixture { webhook, .. } = fixture;
         assert!(webhook.stop(PATIENCE).await, "all of it was answered in time");
         let mut reader = journal.reader(Sequence::FIRST).unwrap();
         let mut records = HashSet::new();
@@ -60,17 +61,17 @@ async fn post_until_closed(address: SocketAddr, bodies: Vec<Vec<u8>>) -> Vec<Vec
 
 #[tokio::test]
 async fn idle_connections_are_closed_and_a_body_on_its_way_is_taken() {
-    let site = site().await;
-    let body = site.body(1.0);
-    let idle = site.connect().await;
-    let mut kept = site.connect().await;
-    kept.send(&post(&site.body(2.0), "")).await;
+    let fixture = fixture().await;
+    let body = fixture.body(1.0);
+    let idle = fixture.connect().await;
+    let mut kept = fixture.connect().await;
+    kept.send(&post(&fixture.body(2.0), "")).await;
     assert_eq!(kept.reply().await.status, 200);
-    let mut sending = site.connect().await;
+    let mut sending = fixture.connect().await;
     sending.send(&head("POST", PATH, &format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len()))).await;
     assert_eq!(sending.reply().await.status, 100);
-    let journal = site.journal.clone();
-    let stop = tokio::spawn(site.webhook.stop(PATIENCE));
+    let journal = fixture.journal.clone();
+    let stop = tokio::spawn(fixture.webhook.stop(PATIENCE));
     assert_eq!(idle.closed().await, b"");
     assert_eq!(kept.closed().await, b"");
     sending.send(&body).await;
@@ -81,10 +82,10 @@ async fn idle_connections_are_closed_and_a_body_on_its_way_is_taken() {
 
 #[tokio::test]
 async fn an_incomplete_request_is_cut_at_the_deadline() {
-    let site = site().await;
-    let mut client = site.connect().await;
+    let fixture = fixture().await;
+    let mut client = fixture.connect().await;
     client.send(&head("POST", PATH, "Expect: 100-continue\r\nContent-Length: 100\r\n")).await;
     assert_eq!(client.reply().await.status, 100);
-    assert!(!site.webhook.stop(Duration::from_millis(100)).await);
+    assert!(!fixture.webhook.stop(Duration::from_millis(100)).await);
     assert_eq!(client.closed().await, b"");
 }

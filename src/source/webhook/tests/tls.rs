@@ -34,21 +34,21 @@ fn put(path: &Path, text: &str) {
     std::fs::rename(fresh, path).unwrap();
 }
 
-/// A site whose certificate is this pair, and its files.
-async fn site_of(pair: &(String, String), change: impl FnOnce(&mut Config)) -> (Site, TlsFiles) {
+/// A fixture whose certificate is this pair, and its files.
+async fn fixture_of(pair: &(String, String), change: impl FnOnce(&mut Config)) -> (Fixture, TlsFiles) {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
     let files = TlsFiles { certificate: directory.path().join("chain.pem"), key: directory.path().join("key.pem") };
     write(&files, pair);
     let tls = files.clone();
-    let site = site_on(journal, directory, |config| {
+    let fixture = fixture_on(journal, directory, |config| {
         config.tls = Some(tls);
         change(config);
     });
-    (site.await, files)
+    (fixture.await, files)
 }
 
-impl Site {
+impl Fixture {
     /// A connection that speaks one of these protocols and trusts this certificate alone.
     async fn greet(&self, certificate: &str, protocols: &[&str]) -> std::io::Result<Client<TlsStream<TcpStream>>> {
         use rustls::pki_types::pem::PemObject;
@@ -88,40 +88,40 @@ impl Site {
 #[tokio::test]
 async fn a_client_speaks_http_1_or_2_over_tls_as_it_chooses() {
     let first = pair(2090);
-    let (site, _) = site_of(&first, |_| {}).await;
+    let (fixture, _) = fixture_of(&first, |_| {}).await;
     for (offered, spoken) in [(&["http/1.1"][..], Some("http/1.1")), (&[], None)] {
-        let mut client = site.greet(&first.0, offered).await.unwrap();
+        let mut client = fixture.greet(&first.0, offered).await.unwrap();
         assert_eq!(client.socket.get_ref().1.alpn_protocol(), spoken.map(str::as_bytes));
-        client.send(&post(&site.body(1.0), "")).await;
+        client.send(&post(&fixture.body(1.0), "")).await;
         assert_eq!(client.reply().await.status, 200);
     }
-    let client = site.greet(&first.0, &["http/1.1", "h2"]).await.unwrap();
+    let client = fixture.greet(&first.0, &["http/1.1", "h2"]).await.unwrap();
     assert_eq!(client.socket.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
     let (mut sender, connection) = h2::client::handshake(client.socket).await.unwrap();
     let driver = tokio::spawn(connection);
     let request = hyper::Request::post(format!("https://{NAME}{PATH}"))
         .header("authorization", format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"))));
     let (reply, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
-    body.send_data(site.body(2.0).into(), true).unwrap();
+    body.send_data(fixture.body(2.0).into(), true).unwrap();
     assert_eq!(reply.await.unwrap().status(), 200);
     driver.abort();
-    assert_eq!(site.records().len(), 3);
+    assert_eq!(fixture.records().len(), 3);
 }
 
 #[tokio::test]
 async fn a_changed_certificate_is_used_for_new_connections_while_old_ones_live() {
     let (first, second) = (pair(2090), pair(2091));
-    let (site, files) = site_of(&first, |_| {}).await;
-    let mut old = site.greet(&first.0, &[]).await.unwrap();
-    old.send(&post(&site.body(1.0), "")).await;
+    let (fixture, files) = fixture_of(&first, |_| {}).await;
+    let mut old = fixture.greet(&first.0, &[]).await.unwrap();
+    old.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(old.reply().await.status, 200);
     write(&files, &second);
-    site.uses(&second.0).await;
-    assert!(site.greet(&first.0, &[]).await.is_err(), "the first is used no more");
-    assert_eq!(site.webhook.tls().unwrap().status().expires.to_string(), "2091-01-01T00:00:00Z");
-    old.send(&post(&site.body(2.0), "")).await;
+    fixture.uses(&second.0).await;
+    assert!(fixture.greet(&first.0, &[]).await.is_err(), "the first is used no more");
+    assert_eq!(fixture.webhook.tls().unwrap().status().expires.to_string(), "2091-01-01T00:00:00Z");
+    old.send(&post(&fixture.body(2.0), "")).await;
     assert_eq!(old.reply().await.status, 200);
-    assert_eq!(site.records().len(), 2);
+    assert_eq!(fixture.records().len(), 2);
 }
 
 // One thread runs the test and the webhook, so both see these metrics.
@@ -130,16 +130,17 @@ async fn a_pair_that_cannot_be_used_leaves_the_one_before_and_is_said_and_counte
     let recorder = PrometheusBuilder::new().build_recorder();
     let _counting = ::metrics::set_default_local_recorder(&recorder);
     let (first, second) = (pair(2090), pair(2091));
-    let (site, files) = site_of(&first, |_| {}).await;
+    let (fixture, files) = fixture_of(&first, |_| {}).await;
     put(&files.key, &second.1);
-    let status = site.looked(|status| status.fault.is_some()).await;
+    let status = fixture.looked(|status| status.fault.is_some()).await;
     assert_eq!(status.expires.to_string(), "2090-01-01T00:00:00Z");
     put(&files.certificate, "-----BEGIN CERTIFICATE-----\nhalf");
-    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no readable certificate chain")))
+    fixture
+        .looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("no readable certificate chain")))
         .await;
     std::fs::remove_file(&files.certificate).unwrap();
-    site.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("cannot be read"))).await;
-    site.greet(&first.0, &[]).await.unwrap();
+    fixture.looked(|status| status.fault.as_ref().is_some_and(|fault| fault.contains("cannot be read"))).await;
+    fixture.greet(&first.0, &[]).await.unwrap();
     let metrics = || recorder.handle().render();
     for line in [
         r#"meterline_webhook_certificate_reloads_total{outcome="refused"} 3"#,
@@ -149,35 +150,35 @@ async fn a_pair_that_cannot_be_used_leaves_the_one_before_and_is_said_and_counte
         assert!(metrics().contains(line), "{line} in {}", metrics());
     }
     write(&files, &second);
-    site.uses(&second.0).await;
-    assert_eq!(site.webhook.tls().unwrap().status().fault, None);
+    fixture.uses(&second.0).await;
+    assert_eq!(fixture.webhook.tls().unwrap().status().fault, None);
     assert!(metrics().contains("meterline_webhook_certificate_current 1"), "{}", metrics());
 }
 
 #[tokio::test]
 async fn a_handshake_that_is_not_made_in_time_is_closed() {
     let first = pair(2090);
-    let (site, _) = site_of(&first, |config| config.bounds.header_timeout = SHORT).await;
-    let silent = site.connect().await;
-    let mut plain = site.connect().await;
-    plain.send(&post(&site.body(1.0), "")).await;
+    let (fixture, _) = fixture_of(&first, |config| config.bounds.header_timeout = SHORT).await;
+    let silent = fixture.connect().await;
+    let mut plain = fixture.connect().await;
+    plain.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(silent.closed().await, b"");
     plain.closed().await;
-    assert_eq!(site.records().len(), 0);
+    assert_eq!(fixture.records().len(), 0);
 }
 
 #[tokio::test]
 async fn slow_handshakes_are_displaced_by_the_next_connection() {
     let first = pair(2090);
-    let (site, _) = site_of(&first, |config| {
+    let (fixture, _) = fixture_of(&first, |config| {
         config.bounds.connections_max = 2;
         config.bounds.header_timeout = PATIENCE * 10;
         config.bounds.idle_timeout = PATIENCE * 10;
     })
     .await;
-    let slow = [site.connect().await, site.connect().await];
-    let mut client = site.greet(&first.0, &[]).await.unwrap();
-    client.send(&post(&site.body(1.0), "")).await;
+    let slow = [fixture.connect().await, fixture.connect().await];
+    let mut client = fixture.greet(&first.0, &[]).await.unwrap();
+    client.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(client.reply().await.status, 200);
     let [oldest, _second] = slow;
     assert_eq!(oldest.closed().await, b"");
@@ -186,12 +187,12 @@ async fn slow_handshakes_are_displaced_by_the_next_connection() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_handshake() {
     let first = pair(2090);
-    let (site, _) = site_of(&first, |_| {}).await;
-    let silent = site.connect().await;
-    let mut served = site.greet(&first.0, &[]).await.unwrap();
-    served.send(&post(&site.body(1.0), "")).await;
+    let (fixture, _) = fixture_of(&first, |_| {}).await;
+    let silent = fixture.connect().await;
+    let mut served = fixture.greet(&first.0, &[]).await.unwrap();
+    served.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(served.reply().await.status, 200);
-    assert!(site.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(PATIENCE).await);
     assert_eq!(silent.closed().await, b"");
 }
 

@@ -1,4 +1,4 @@
-//! Clients without valid credentials: they are displaced and delayed, and block no one else.
+//! Clients without valid credentials: they are displaced and delayed, and block no other client.
 
 use super::*;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -17,28 +17,28 @@ fn late(metrics: &PrometheusHandle) -> u64 {
 
 #[tokio::test]
 async fn silent_connections_are_displaced_by_the_next_one_the_oldest_first() {
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.bounds.connections_max = 3;
         config.bounds.header_timeout = PATIENCE * 10;
         config.bounds.idle_timeout = PATIENCE * 10;
     })
     .await;
-    let mut trusted = site.connect().await;
-    trusted.send(&post(&site.body(1.0), "")).await;
+    let mut trusted = fixture.connect().await;
+    trusted.send(&post(&fixture.body(1.0), "")).await;
     assert_eq!(trusted.reply().await.status, 200);
-    let first = site.connect().await;
-    let second = site.connect().await;
-    assert_eq!(site.ask(&post(&site.body(2.0), "")).await.status, 200);
+    let first = fixture.connect().await;
+    let second = fixture.connect().await;
+    assert_eq!(fixture.ask(&post(&fixture.body(2.0), "")).await.status, 200);
     assert_eq!(first.closed().await, b"");
-    assert_eq!(site.ask(&post(&site.body(3.0), "")).await.status, 200);
-    trusted.send(&post(&site.body(4.0), "")).await;
+    assert_eq!(fixture.ask(&post(&fixture.body(3.0), "")).await.status, 200);
+    trusted.send(&post(&fixture.body(4.0), "")).await;
     assert_eq!(trusted.reply().await.status, 200, "an authenticated connection stays");
     drop(second);
 }
 
 #[tokio::test]
 async fn an_account_beyond_its_share_of_connections_gets_503_and_another_is_served() {
-    let site = site_with(|config| {
+    let fixture = fixture_with(|config| {
         config.accounts.push(account("other", "/other", PASSWORD));
         config.bounds.connections_max = 3;
         config.bounds.account_connections_max = 2;
@@ -46,20 +46,20 @@ async fn an_account_beyond_its_share_of_connections_gets_503_and_another_is_serv
     .await;
     let mut held = Vec::new();
     for value in [1.0, 2.0] {
-        let mut client = site.connect().await;
-        client.send(&post(&site.body(value), "")).await;
+        let mut client = fixture.connect().await;
+        client.send(&post(&fixture.body(value), "")).await;
         assert_eq!(client.reply().await.status, 200);
         held.push(client);
     }
-    let reply = site.ask(&post(&site.body(3.0), "")).await;
+    let reply = fixture.ask(&post(&fixture.body(3.0), "")).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
     assert!(reply.sentence().contains("connections"), "{}", reply.sentence());
-    let body = site.body(4.0);
+    let body = fixture.body(4.0);
     let mut other = head("POST", "/other", &format!("Content-Length: {}\r\n", body.len()));
     other.extend_from_slice(&body);
-    assert_eq!(site.ask(&other).await.status, 200);
+    assert_eq!(fixture.ask(&other).await.status, 200);
     drop(held);
-    let served = async { while site.ask(&post(&site.body(5.0), "")).await.status != 200 {} };
+    let served = async { while fixture.ask(&post(&fixture.body(5.0), "")).await.status != 200 {} };
     tokio::time::timeout(PATIENCE, served).await.unwrap();
 }
 
@@ -69,14 +69,14 @@ async fn a_guesser_waits_and_the_right_password_from_the_same_address_does_not()
     let recorder = PrometheusBuilder::new().build_recorder();
     let _counting = ::metrics::set_default_local_recorder(&recorder);
     let metrics = recorder.handle();
-    let site = site().await;
+    let fixture = fixture().await;
     for _ in 0..logins::FAILURES_MAX {
-        assert_eq!(site.ask(&guess("")).await.status, 401);
+        assert_eq!(fixture.ask(&guess("")).await.status, 401);
     }
     let nothing = format!("POST {PATH} HTTP/1.1\r\nHost: meterline\r\nContent-Length: 0\r\n\r\n");
-    assert_eq!(site.ask(nothing.as_bytes()).await.status, 401, "no credentials are no guess");
+    assert_eq!(fixture.ask(nothing.as_bytes()).await.status, 401, "no credentials are no guess");
     assert_eq!(late(&metrics), 0);
-    let mut guesser = site.connect().await;
+    let mut guesser = fixture.connect().await;
     guesser.send(&guess("")).await;
     let noted = async {
         while late(&metrics) == 0 {
@@ -84,7 +84,7 @@ async fn a_guesser_waits_and_the_right_password_from_the_same_address_does_not()
         }
     };
     tokio::time::timeout(PATIENCE, noted).await.unwrap();
-    assert_eq!(site.ask(&post(&site.body(1.0), "")).await.status, 200);
+    assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
     assert!(guesser.socket.try_read(&mut [0; 1]).is_err(), "the guesser still waits");
     assert_eq!(guesser.reply().await.status, 401);
 }
@@ -95,15 +95,15 @@ async fn behind_a_proxy_the_budget_is_the_forwarded_addresss() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _counting = ::metrics::set_default_local_recorder(&recorder);
     let metrics = recorder.handle();
-    let site = site_with(|config| config.behind_proxy = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    let fixture = fixture_with(|config| config.behind_proxy = vec!["127.0.0.0/8".parse().unwrap()]).await;
     for address in ["198.51.100.1", "198.51.100.2"] {
         for _ in 0..logins::FAILURES_MAX {
             let lines = format!("X-Forwarded-For: 192.0.2.1, {address}\r\n");
-            assert_eq!(site.ask(&guess(&lines)).await.status, 401);
+            assert_eq!(fixture.ask(&guess(&lines)).await.status, 401);
         }
     }
     assert_eq!(late(&metrics), 0, "two budgets");
-    let direct = site_with(|_| {}).await;
+    let direct = fixture_with(|_| {}).await;
     for number in 0..logins::FAILURES_MAX {
         let lines = format!("X-Forwarded-For: 198.51.100.{number}\r\n");
         assert_eq!(direct.ask(&guess(&lines)).await.status, 401);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# How many requests a second the door takes, against an endpoint that stores
-# nothing, in one run: W1 (one device, 8 values) and W2 (50 devices of 8 values),
+# Requests per second of ingest, against an endpoint that stores nothing, in one
+# run: W1 (one device, 8 values) and W2 (50 devices of 8 values),
 # 256 keep-alive connections, the sink unreachable. Needs wrk (Debian: wrk) and
 # release builds: cargo build --release --workspace
-# usage: load-tests/door.sh [SECONDS_EACH] [ROUNDS]
+# usage: load-tests/ingest.sh [SECONDS_EACH] [ROUNDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-10}
@@ -43,6 +43,6 @@ sleep 2
 for ((round = 1; round <= rounds; round++)); do
     for body in w1 w2; do
         measure "null-$body" http://127.0.0.1:18090/smart-me "$work/$body.bin" "$null"
-        measure "door-$body" http://127.0.0.1:18080/smart-me "$work/$body.bin" "$meterline"
+        measure "meterline-$body" http://127.0.0.1:18080/smart-me "$work/$body.bin" "$meterline"
     done
 done

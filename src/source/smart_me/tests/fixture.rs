@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Longer than any source needs to stop.
 const LONG: Duration = Duration::from_secs(10);
 
-pub(super) struct Site {
+pub(super) struct Fixture {
     pub(super) coverage: Coverage,
     pub(super) journal: Journal,
     pub(super) clock: Clock,
@@ -24,7 +24,7 @@ pub(super) struct Site {
     _directory: TempDir,
 }
 
-impl Site {
+impl Fixture {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
@@ -97,7 +97,7 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for Fixture {
     fn drop(&mut self) {
         let deadline = self.clock.monotonic() + LONG;
         self.sources.stop(deadline);
