@@ -153,30 +153,31 @@ async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that_ingest_refused() {
-    let (site, now) = (Site::new(), present());
+    let (fixture, now) = (Fixture::new(), present());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    site.start(Address::Tcp(listener.local_addr().unwrap()));
+    fixture.start(Address::Tcp(listener.local_addr().unwrap()));
     let (mut stream, _) = listener.accept().unwrap();
     stream.write_all(b"nonsense\n{\"other\":1}\n").unwrap();
-    site.until("both are counted", |site| site.fact("lines_skipped") == Some(Fact::Number(2.0))).await;
-    assert_eq!(site.state(), SourceState::Failing);
+    fixture.until("both are counted", |fixture| fixture.fact("lines_skipped") == Some(Fact::Number(2.0))).await;
+    assert_eq!(fixture.state(), SourceState::Failing);
     // A clock that is not set can judge no times.
-    site.clock.set_offset(-Clock::system().now().0);
+    fixture.clock.set_offset(-Clock::system().now().0);
     stream.write_all(format!("{}\n", document(now, 1.0)).as_bytes()).unwrap();
-    let is_refused = |site: &Site| site.sources.descriptions()[0].why.as_ref().is_some_and(|it| it.contains("clock"));
-    site.until("it is refused", is_refused).await;
-    assert_eq!(site.stored(), []);
-    site.clock.set_offset(0);
-    site.until("it is there", |site| site.stored() == [(now, 1000.0)]).await;
-    site.until("it is running", |site| site.state() == SourceState::Running).await;
+    let is_refused =
+        |fixture: &Fixture| fixture.sources.descriptions()[0].why.as_ref().is_some_and(|it| it.contains("clock"));
+    fixture.until("it is refused", is_refused).await;
+    assert_eq!(fixture.stored(), []);
+    fixture.clock.set_offset(0);
+    fixture.until("it is there", |fixture| fixture.stored() == [(now, 1000.0)]).await;
+    fixture.until("it is running", |fixture| fixture.state() == SourceState::Running).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_without_a_configured_value_is_a_failure_that_says_so() {
-    let site = Site::new();
+    let fixture = Fixture::new();
     let (address, _heads) = serve(vec![ok(&format!("{{\"at\":{},\"other\":1}}", present()))]);
     assert!(!format!("{address:?}").contains("hunter2"));
-    site.start(address);
-    site.until("it is failing", |site| site.state() == SourceState::Failing).await;
-    assert!(site.sources.descriptions()[0].why.as_ref().is_some_and(|why| why.contains("check the pointers")));
+    fixture.start(address);
+    fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
+    assert!(fixture.sources.descriptions()[0].why.as_ref().is_some_and(|why| why.contains("check the pointers")));
 }
