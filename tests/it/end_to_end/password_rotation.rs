@@ -159,7 +159,7 @@ fn a_rotation_that_smart_me_refuses_leaves_the_old_password_valid_and_goes_on_wi
     assert_eq!(scene.registered()[0].password.as_deref(), Some(PASSWORD));
     scene.cloud.heal();
     assert!(scene.service.stop().success());
-    assert!(scene.service.text_of(&ROTATE).contains("goes on"));
+    assert!(scene.service.text_of(&ROTATE).contains("continuing an unfinished rotation"));
     assert_eq!(scene.present(), made, "no further one is made");
     scene.service.start_again();
     scene.assert_rotated();

@@ -135,7 +135,7 @@ fn a_login_made_beside_the_service_is_used_and_a_revoked_one_is_logged_once_and_
 
     let log = service.log();
     assert_eq!(times(&log, "account 'acme' is not logged in at smart-me"), 1, "{log}");
-    assert_eq!(times(&log, "was revoked, or has ended: run `meterline smart-me login --account acme`"), 1, "{log}");
+    assert_eq!(times(&log, "was revoked or has expired: run `meterline smart-me login --account acme`"), 1, "{log}");
     shown.push(log);
     shown.extend(["/", "/status.json", "/metrics"].map(|page| service.page(page).unwrap().1));
     shown.extend(every_file(&service));
