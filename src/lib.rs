@@ -1,24 +1,24 @@
-//! meterline: takes smart-meter data from the vendors to disk, and from there to
-//! QuestDB, Kafka or SQLite, without losing any of it.
+//! meterline: stores the vendors' smart-meter data on disk and delivers it to QuestDB,
+//! Kafka or SQLite, without losing any of it.
 //!
 //! Each module has a rank and may use only modules of a strictly lower rank
-//! (`tests/tidy` checks this). So `source` never sees `sink`, and nothing below
-//! `app` knows the whole.
+//! (`tests/tidy` checks this). So `source` does not depend on `sink`, and only
+//! `app` and `cli` know all parts.
 //!
 //! | rank | module | holds |
 //! |---|---|---|
 //! | 0 | [`base`] | backoff, stop signal, tasks, small files, formatted sizes |
 //! | 0 | `faults` | fault switches, in test builds only |
 //! | 0 | [`proto`] | generated types of the contract with Kafka consumers |
-//! | 0 | [`reading`] | samples, the registry of OBIS codes, the rule |
+//! | 0 | [`reading`] | samples, the registry of OBIS codes, the plausibility rule |
 //! | 0 | [`secret`] | secrets that are never printed |
 //! | 1 | [`clock`] | the only source of time |
 //! | 1 | [`metrics`] | the name and help of every metric |
-//! | 1 | [`wire`] | the decoders: bytes to borrowed readings |
+//! | 1 | [`wire`] | the decoders: from bytes to readings, without a copy |
 //! | 1 | [`vendor`] | the messages of the vendors' APIs as types |
 //! | 2 | [`http`] | the HTTP client: bounds, budget, outcomes |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
-//! | 3 | [`dead_letters`] | undelivered data that waits for re-submit or drop |
+//! | 3 | [`dead_letters`] | undelivered data that waits to be re-submitted or dropped |
 //! | 3 | [`coverage`] | gaps in the meters' readings |
 //! | 3 | [`meters`] | versions of the meters' descriptions |
 //! | 4 | [`ingest`] | the single entry into the journal |
