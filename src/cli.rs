@@ -77,7 +77,6 @@ fn first_steps() -> String {
 }
 
 /// Parses the command line, runs the command and returns its exit code.
-#[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),

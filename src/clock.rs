@@ -14,7 +14,6 @@ pub struct Clock {
 
 impl Clock {
     /// The machine's clocks.
-    #[must_use]
     pub fn system() -> Self {
         let clock = Self::default();
         #[cfg(feature = "test-faults")]
@@ -25,7 +24,6 @@ impl Clock {
     }
 
     /// Wall time now, in UTC.
-    #[must_use]
     #[allow(clippy::disallowed_methods, reason = "the only place that reads it")]
     pub fn now(&self) -> UnixNanos {
         let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -36,14 +34,12 @@ impl Clock {
     }
 
     /// Monotonic time now.
-    #[must_use]
     #[allow(clippy::disallowed_methods, reason = "the only place that reads it")]
     pub fn monotonic(&self) -> Instant {
         Instant::now()
     }
 
     /// Time passed since `start`.
-    #[must_use]
     pub fn elapsed(&self, start: Instant) -> Duration {
         self.monotonic().saturating_duration_since(start)
     }

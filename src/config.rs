@@ -85,13 +85,11 @@ impl Config {
     }
 
     /// Returns the directory of the journal.
-    #[must_use]
     pub fn journal_directory(&self) -> PathBuf {
         self.data_directory.join("journal")
     }
 
     /// Returns the directory of the dead letters.
-    #[must_use]
     pub fn dead_letters_directory(&self) -> PathBuf {
         self.data_directory.join("dead-letters")
     }

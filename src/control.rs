@@ -122,7 +122,6 @@ pub enum Answer {
 pub type Handler = Arc<dyn Fn(Command) -> Answer + Send + Sync>;
 
 /// Returns the path of the socket in a data directory.
-#[must_use]
 pub fn socket_path(data_directory: &Path) -> PathBuf {
     data_directory.join("control.sock")
 }

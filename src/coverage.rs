@@ -57,7 +57,6 @@ pub struct Summary {
 
 impl Coverage {
     /// Opens the coverage stored in a directory; empty if there is no readable file.
-    #[must_use]
     pub fn open(directory: &Path) -> Self {
         let file = directory.join(FILE);
         let state = file::read_or_start_empty(&file);
@@ -65,7 +64,6 @@ impl Coverage {
     }
 
     /// The position stored with the last [`Coverage::store`]: every record before it was noted.
-    #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.0.state.lock().position
     }
@@ -84,7 +82,6 @@ impl Coverage {
 
     /// Whether every record below `position` has been noted. False after a start until
     /// the pump has found its position.
-    #[must_use]
     pub fn has_noted(&self, position: Sequence) -> bool {
         self.0.noted_below.load(Ordering::Acquire) >= position.0
     }
@@ -120,19 +117,16 @@ impl Coverage {
 
     /// The next repair request for a source's meters: the oldest gap that is due, at most
     /// `slots_max` quarter-hours of it.
-    #[must_use]
     pub fn next_request(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<RepairRequest> {
         self.0.state.lock().next_request(source, now, slots_max)
     }
 
     /// The newest measurement time of a meter, received or fetched.
-    #[must_use]
     pub fn newest_measurement(&self, meter: MeterId) -> Option<UnixNanos> {
         self.0.state.lock().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
     }
 
     /// The values missing of a meter at an instant.
-    #[must_use]
     pub fn missing_values(&self, request: &RepairRequest, at: UnixNanos) -> MissingValues {
         self.0.state.lock().missing_values(request, at)
     }
@@ -143,14 +137,12 @@ impl Coverage {
     }
 
     /// All gaps, lowest number first, with the number of quarter-hours still missing.
-    #[must_use]
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
         let known = self.0.state.lock();
         known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
     }
 
     /// The open gaps in numbers, by source.
-    #[must_use]
     pub fn summaries(&self) -> BTreeMap<String, Summary> {
         let known = self.0.state.lock();
         let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
@@ -168,7 +160,6 @@ impl Coverage {
     }
 
     /// The gaps closed since the last call, by source.
-    #[must_use]
     pub fn take_closed(&self) -> Vec<(String, GapState)> {
         std::mem::take(&mut self.0.state.lock().closed)
     }

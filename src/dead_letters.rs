@@ -106,7 +106,6 @@ pub enum DeadLetterError {
 }
 
 /// The options of the dead letters' journal.
-#[must_use]
 pub fn journal_options(directory: impl Into<PathBuf>, clock: Clock) -> Options {
     let mut options = Options::new(directory);
     options.segment_bytes = SEGMENT_BYTES;
@@ -199,14 +198,12 @@ impl DeadLetters {
     }
 
     /// The number of open dead letters by kind.
-    #[must_use]
     pub fn open_by_kind(&self) -> BTreeMap<String, u64> {
         let index = self.index();
         Kind::ALL.iter().map(|kind| (kind.label().to_owned(), index.count(*kind))).collect()
     }
 
     /// The records with an open dead letter that made the sink's code panic.
-    #[must_use]
     pub fn poisoned(&self, sink: &str) -> BTreeSet<Sequence> {
         self.index().poisoned(sink)
     }

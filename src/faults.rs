@@ -11,13 +11,11 @@ use std::sync::OnceLock;
 const VARIABLE: &str = "METERLINE_TEST_FAULTS";
 
 /// Whether a switch is on. The variable is read once, so this never changes while running.
-#[must_use]
 pub fn is_on(name: &str) -> bool {
     names().split(',').any(|known| known == name)
 }
 
 /// The number after `name=`, if it is set.
-#[must_use]
 pub fn number(name: &str) -> Option<i64> {
     let mut values = names().split(',').filter_map(|known| known.strip_prefix(name)?.strip_prefix('='));
     values.next()?.parse().ok()

@@ -62,7 +62,6 @@ struct MetersInner {
 impl Meters {
     /// Opens the versions stored in a data directory. An unreadable file is kept as a
     /// copy, and every meter then gets a new version from `now` on.
-    #[must_use]
     pub fn open(data_directory: &Path, points: Points, now: UnixNanos) -> Self {
         let file = data_directory.join(file::FILE);
         let mut history = file::read_or_start_empty(&file, now);

@@ -17,15 +17,20 @@ const SCRIPT: &str = "setInterval(async()=>{try{const t=await(await fetch(locati
 const d=new DOMParser().parseFromString(t,'text/html');document.querySelector('main').replaceWith(d.querySelector('main'))}\
 catch(e){const s=document.querySelector('#state');s.className='bad';s.textContent='This page cannot reach meterline.'}},2000)";
 
+/// Appends formatted text. Writing to a `String` cannot fail.
+macro_rules! push {
+    ($html:expr, $($arguments:tt)*) => {
+        $html.write_fmt(format_args!($($arguments)*)).unwrap_or_default()
+    };
+}
+
 /// Returns the whole page.
 pub(super) fn page(status: &Status) -> String {
     let mut html = String::with_capacity(16 * 1024);
-    push(
-        &mut html,
-        format_args!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>meterline</title>\
+    push!(
+        html,
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>meterline</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body><main>"
-        ),
     );
     summary(&mut html, status);
     sources(&mut html, status);
@@ -35,12 +40,10 @@ pub(super) fn page(status: &Status) -> String {
     missing(&mut html, &status.missing);
     dead_letters(&mut html, status);
     meters(&mut html, status);
-    push(
-        &mut html,
-        format_args!(
-            "</main><p><a href=\"/metrics\">metrics</a> · <a href=\"/status.json\">this page as JSON</a></p>\
+    push!(
+        html,
+        "</main><p><a href=\"/metrics\">metrics</a> · <a href=\"/status.json\">this page as JSON</a></p>\
          <script>{SCRIPT}</script></body></html>"
-        ),
     );
     html
 }
@@ -50,33 +53,28 @@ fn summary(html: &mut String, status: &Status) {
         None => ("ok", "The webhook takes data.".to_owned()),
         Some(why) => ("bad", format!("The webhook answers 503: {}", escaped(why))),
     };
-    push(
+    push!(
         html,
-        format_args!(
-            "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; current time {}.</p>",
-            status.version, status.started, status.now
-        ),
+        "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; current time {}.</p>",
+        status.version,
+        status.started,
+        status.now
     );
     if !status.clock.ok {
         html.push_str("<p class=\"bad\">The clock is before this program's build date: set the clock.</p>");
     }
     if let Some(certificate) = &status.certificate {
-        push(html, format_args!("<p>The webhook's certificate is valid until {}.</p>", certificate.expires));
+        push!(html, "<p>The webhook's certificate is valid until {}.</p>", certificate.expires);
         if let Some(fault) = &certificate.fault {
-            push(
+            push!(
                 html,
-                format_args!(
-                    "<p class=\"bad\">The certificate's files changed and cannot be used: {}. The earlier certificate stays in use.</p>",
-                    escaped(fault)
-                ),
+                "<p class=\"bad\">The certificate's files changed and cannot be used: {}. The earlier certificate stays in use.</p>",
+                escaped(fault)
             );
         }
     }
     if status.clock.jumps > 0 {
-        push(
-            html,
-            format_args!("<p class=\"wait\">The clock jumped {} times since the start.</p>", status.clock.jumps),
-        );
+        push!(html, "<p class=\"wait\">The clock jumped {} times since the start.</p>", status.clock.jumps);
     }
 }
 
@@ -95,22 +93,20 @@ fn source_row(html: &mut String, source: &Description) {
         SourceState::Failing | SourceState::Misconfigured => "bad",
     };
     let why = source.why.as_deref().map(|why| format!(" since {}: {}", source.since, escaped(why)));
-    push(
+    push!(
         html,
-        format_args!(
-            "<tr><td>{}<td>{}<td class={class}>{}{}<td>",
-            escaped(&source.name),
-            source.kind,
-            source.state.label(),
-            why.unwrap_or_default()
-        ),
+        "<tr><td>{}<td>{}<td class={class}>{}{}<td>",
+        escaped(&source.name),
+        source.kind,
+        source.state.label(),
+        why.unwrap_or_default()
     );
     for (name, fact) in &source.facts {
         let fact = match fact {
             Fact::Number(number) => number.to_string(),
             Fact::Text(text) => escaped(text),
         };
-        push(html, format_args!("<div>{}: {fact}</div>", escaped(&name.replace('_', " "))));
+        push!(html, "<div>{}: {fact}</div>", escaped(&name.replace('_', " ")));
     }
     html.push_str("</tr>");
 }
@@ -123,18 +119,16 @@ fn ingest(html: &mut String, status: &Status) {
         "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
     );
     for source in &status.ingest {
-        push(
+        push!(
             html,
-            format_args!(
-                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}</tr>",
-                escaped(&source.name),
-                source.bodies,
-                source.undecodable,
-                source.readings,
-                source.readings_per_minute,
-                source.last_received.as_deref().unwrap_or("never"),
-                if source.held_back { HELD_BACK } else { "" }
-            ),
+            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}</tr>",
+            escaped(&source.name),
+            source.bodies,
+            source.undecodable,
+            source.readings,
+            source.readings_per_minute,
+            source.last_received.as_deref().unwrap_or("never"),
+            if source.held_back { HELD_BACK } else { "" }
         );
     }
     html.push_str("</table>");
@@ -144,27 +138,24 @@ fn missing(html: &mut String, missing: &MissingStatus) {
     if missing.newest.is_empty() {
         return;
     }
-    push(
+    push!(
         html,
-        format_args!(
-            "<h2>Missing readings</h2><p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
+        "<h2>Missing readings</h2><p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
              <table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
-            missing.gaps_open, missing.quarter_hours
-        ),
+        missing.gaps_open,
+        missing.quarter_hours
     );
     for gap in &missing.newest {
-        push(
+        push!(
             html,
-            format_args!(
-                "<tr><td><code>{}</code><br>{}<td>{}<td>{}<td class=n>{}<td class=\"{}\">{}</tr>",
-                escaped(&gap.meter),
-                escaped(&gap.source),
-                gap.from,
-                gap.until,
-                gap.quarter_hours,
-                if gap.state == "open" { "wait" } else { "" },
-                gap.state
-            ),
+            "<tr><td><code>{}</code><br>{}<td>{}<td>{}<td class=n>{}<td class=\"{}\">{}</tr>",
+            escaped(&gap.meter),
+            escaped(&gap.source),
+            gap.from,
+            gap.until,
+            gap.quarter_hours,
+            if gap.state == "open" { "wait" } else { "" },
+            gap.state
         );
     }
     html.push_str("</table>");
@@ -175,19 +166,17 @@ fn sinks(html: &mut String, status: &Status) {
         "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Seconds behind<th>Last error</tr>",
     );
     for sink in &status.sinks {
-        push(
+        push!(
             html,
-            format_args!(
-                "<tr><td>{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
-                escaped(&sink.name),
-                state_class(sink),
-                sink.state,
-                sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
-                sink.replaying_until.map(|until| format!(", replaying up to record {until}")).unwrap_or_default(),
-                sink.lag_records,
-                sink.lag_seconds,
-                last_error(sink)
-            ),
+            "<tr><td>{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
+            escaped(&sink.name),
+            state_class(sink),
+            sink.state,
+            sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
+            sink.replaying_until.map(|until| format!(", replaying up to record {until}")).unwrap_or_default(),
+            sink.lag_records,
+            sink.lag_seconds,
+            last_error(sink)
         );
     }
     html.push_str("</table>");
@@ -211,17 +200,15 @@ fn last_error(sink: &SinkStatus) -> String {
 fn journal(html: &mut String, status: &Status) {
     let journal = &status.journal;
     let percent = journal.bytes.saturating_mul(1000).checked_div(journal.cap_bytes).unwrap_or(0);
-    push(
+    push!(
         html,
-        format_args!(
-            "<h2>Journal</h2><p>{}.{} % full: {} of {} in {} segments; {}.</p>",
-            percent / 10,
-            percent % 10,
-            human::bytes(journal.bytes),
-            human::bytes(journal.cap_bytes),
-            journal.segments,
-            human::records(journal.oldest_sequence, journal.next_sequence)
-        ),
+        "<h2>Journal</h2><p>{}.{} % full: {} of {} in {} segments; {}.</p>",
+        percent / 10,
+        percent % 10,
+        human::bytes(journal.bytes),
+        human::bytes(journal.cap_bytes),
+        journal.segments,
+        human::records(journal.oldest_sequence, journal.next_sequence)
     );
     gaps(html, journal);
 }
@@ -230,26 +217,22 @@ fn gaps(html: &mut String, journal: &JournalStatus) {
     if journal.gaps_total == 0 {
         return;
     }
-    push(
+    push!(
         html,
-        format_args!(
-            "<p class=bad>Gaps: records that a sink will never get ({} in total, the newest are listed).</p>\
+        "<p class=bad>Gaps: records that a sink will never get ({} in total, the newest are listed).</p>\
          <table><tr><th>Sink<th class=n>First<th class=n>Last<th class=n>Records<th>Since<th>Cause</tr>",
-            journal.gaps_total
-        ),
+        journal.gaps_total
     );
     for gap in &journal.gaps {
-        push(
+        push!(
             html,
-            format_args!(
-                "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}<td>{}</tr>",
-                escaped(&gap.sink),
-                gap.from_sequence,
-                gap.until_sequence.saturating_sub(1),
-                gap.records,
-                gap.at,
-                gap.reason
-            ),
+            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}<td>{}</tr>",
+            escaped(&gap.sink),
+            gap.from_sequence,
+            gap.until_sequence.saturating_sub(1),
+            gap.records,
+            gap.at,
+            gap.reason
         );
     }
     html.push_str("</table>");
@@ -263,31 +246,27 @@ fn dead_letters(html: &mut String, status: &Status) {
     }
     html.push_str("<ul>");
     for (kind, count) in status.dead_letters.open.iter().filter(|(_, count)| **count > 0) {
-        push(html, format_args!("<li class=wait>{count} open, kind {}", escaped(kind)));
+        push!(html, "<li class=wait>{count} open, kind {}", escaped(kind));
     }
     html.push_str("</ul><p>See <code>meterline dead-letters list</code>.</p>");
 }
 
 fn meters(html: &mut String, status: &Status) {
-    push(
+    push!(
         html,
-        format_args!(
-            "<h2>Recent meters</h2><p>The newest reading of each meter: {1} meters, at most {0}.</p>\
+        "<h2>Recent meters</h2><p>The newest reading of each meter: {1} meters, at most {0}.</p>\
          <table><tr><th>Meter<th>Source<th>Measured<th>Values</tr>",
-            status.meters.shown_max,
-            status.meters.newest.len()
-        ),
+        status.meters.shown_max,
+        status.meters.newest.len()
     );
     for meter in &status.meters.newest {
-        push(
+        push!(
             html,
-            format_args!(
-                "<tr><td><code>{}</code><td>{}<td>{}<td>{}</tr>",
-                meter.meter,
-                escaped(&meter.source),
-                meter.at,
-                values(meter)
-            ),
+            "<tr><td><code>{}</code><td>{}<td>{}<td>{}</tr>",
+            meter.meter,
+            escaped(&meter.source),
+            meter.at,
+            values(meter)
         );
     }
     html.push_str("</table>");
@@ -297,14 +276,9 @@ fn values(meter: &MeterStatus) -> String {
     let mut text = String::new();
     for value in &meter.values {
         let label = if value.name.is_empty() { &value.obis } else { &value.name };
-        push(&mut text, format_args!("<div title=\"{}\">{label}: {} {}</div>", value.obis, value.value, value.unit));
+        push!(text, "<div title=\"{}\">{label}: {} {}</div>", value.obis, value.value, value.unit);
     }
     text
-}
-
-fn push(html: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    html.write_fmt(arguments).unwrap_or_default();
 }
 
 fn escaped(text: &str) -> String {

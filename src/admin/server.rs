@@ -63,7 +63,6 @@ impl Admin {
     }
 
     /// Returns the address of the listener.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -30,7 +30,6 @@ impl Finding {
 }
 
 /// Checks the data directory, the certificate, the sources and, with `connect`, every sink.
-#[must_use]
 pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.push(data_directory(&config.data_directory));

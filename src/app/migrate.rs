@@ -15,7 +15,6 @@ pub struct Migrated {
 }
 
 /// Migrates QuestDB and Kafka, if configured. SQLite migrates when it is opened.
-#[must_use]
 #[cfg_attr(not(all(feature = "questdb", feature = "kafka")), allow(unused_variables))]
 pub fn migrate(config: &Config, rows_per_day: Option<u64>) -> Vec<Migrated> {
     let migrated: [Option<Migrated>; _] = [

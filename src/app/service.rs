@@ -134,19 +134,16 @@ impl Service {
     }
 
     /// Returns the clock of the service.
-    #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.parts.clock
     }
 
     /// Returns the address of the admin listener.
-    #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin.address()
     }
 
     /// Returns the URL to which an account posts.
-    #[must_use]
     pub fn webhook_url(&self, account: &str) -> String {
         let path = self.account_paths.iter().find(|(name, _)| name == account).map_or("/", |(_, path)| path);
         let scheme = if self.webhook.tls().is_some() { "https" } else { "http" };
@@ -154,20 +151,17 @@ impl Service {
     }
 
     /// Returns the journal's end: every record below it is safe on disk.
-    #[must_use]
     pub fn journal_end(&self) -> Sequence {
         self.parts.journal.next()
     }
 
     /// Returns the sequence below which every record is safe in all stores.
-    #[must_use]
     pub fn stored_below(&self) -> Sequence {
         let stores = self.parts.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
         stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.parts.journal.next())
     }
 
     /// Returns the gaps in the meters' readings, open and closed.
-    #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
         self.parts.coverage.gaps().into_iter().map(|(gap, _)| gap).collect()
     }

@@ -89,7 +89,6 @@ pub fn sync_directory_of(path: &Path) -> io::Result<()> {
 }
 
 /// The path with `suffix` appended.
-#[must_use]
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);

@@ -26,7 +26,6 @@ pub struct Finding {
 
 impl Finding {
     /// Creates a finding.
-    #[must_use]
     pub fn new(level: Level, message: impl Into<String>) -> Self {
         Self { level, message: message.into() }
     }

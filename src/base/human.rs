@@ -4,7 +4,6 @@ use jiff::SignedDuration;
 use std::time::Duration;
 
 /// Formats a number of bytes in binary units with one decimal: `1.5 MiB`.
-#[must_use]
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut tenths = bytes.saturating_mul(10);
@@ -17,13 +16,11 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// Formats a range of records, given its first number and the number after its last: `records 1 to 3`.
-#[must_use]
 pub fn records(first: u64, next: u64) -> String {
     if first >= next { "empty".to_owned() } else { format!("records {first} to {}", next - 1) }
 }
 
 /// Formats a duration in whole seconds: `2h 5m 3s`; below a second in milliseconds: `250ms`.
-#[must_use]
 pub fn duration(duration: Duration) -> String {
     let whole = if duration < Duration::from_secs(1) {
         Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))

@@ -35,7 +35,6 @@ impl Stop {
     }
 
     /// The deadline, once a stop is requested.
-    #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.0.borrow()
     }

@@ -22,7 +22,6 @@ pub struct Tasks {
 
 impl Tasks {
     /// Creates an owner whose tasks run on this runtime.
-    #[must_use]
     pub fn new(runtime: Handle) -> Self {
         Self { runtime, running: Mutex::default() }
     }
@@ -57,7 +56,6 @@ impl Tasks {
 }
 
 /// The message of a panic.
-#[must_use]
 pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")

@@ -17,7 +17,6 @@ pub enum Source {
 
 impl Source {
     /// Returns the name of the source.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::SmartMe(account) => &account.name,
@@ -26,7 +25,6 @@ impl Source {
     }
 
     /// Returns the name of its table in the configuration.
-    #[must_use]
     pub fn table(&self) -> &'static str {
         match self {
             Self::SmartMe(_) => "smart_me",
@@ -35,7 +33,6 @@ impl Source {
     }
 
     /// Whether the source brings readings.
-    #[must_use]
     pub fn brings_readings(&self) -> bool {
         match self {
             Self::SmartMe(account) => account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store),
@@ -44,7 +41,6 @@ impl Source {
     }
 
     /// Returns findings for the operator, as far as no request is needed.
-    #[must_use]
     pub fn findings(&self, data_directory: &Path) -> Vec<Finding> {
         match self {
             Self::SmartMe(account) => {

@@ -28,7 +28,6 @@ pub enum ControlError {
 }
 
 /// Whether a service answers on this data directory's socket.
-#[must_use]
 pub fn is_served(data_directory: &Path) -> bool {
     UnixStream::connect(socket_path(data_directory)).is_ok()
 }

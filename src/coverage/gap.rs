@@ -35,7 +35,6 @@ pub enum Extent {
 
 impl Extent {
     /// The first missing instant, or the reading before.
-    #[must_use]
     pub fn from(self) -> UnixNanos {
         match self {
             Self::Slots(SlotRange(from, _)) => from.time(),
@@ -44,7 +43,6 @@ impl Extent {
     }
 
     /// The last missing instant, or the reading after.
-    #[must_use]
     pub fn until(self) -> UnixNanos {
         match self {
             Self::Slots(SlotRange(_, until)) => until.plus(-1).time(),
@@ -73,7 +71,6 @@ impl GapState {
     pub const ALL: [Self; 5] = [Self::Open, Self::Late, Self::Repaired, Self::NotAtSource, Self::Gone];
 
     /// The name as shown and stored; never changed.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -136,13 +133,11 @@ impl Gap {
     }
 
     /// Whether readings are still missing.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == GapState::Open
     }
 
     /// Whether the gap is of quarter-hours, not of a silence.
-    #[must_use]
     pub fn is_of_quarter_hours(&self) -> bool {
         self.slots().is_some()
     }

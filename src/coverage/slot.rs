@@ -13,19 +13,16 @@ pub struct Slot(pub(super) i64);
 
 impl Slot {
     /// The quarter-hour at exactly this instant, if there is one.
-    #[must_use]
     pub fn exactly(at: UnixNanos) -> Option<Self> {
         (at.0.rem_euclid(SLOT_NS) == 0).then(|| Self::at_or_before(at))
     }
 
     /// The last quarter-hour not after this instant.
-    #[must_use]
     pub fn at_or_before(at: UnixNanos) -> Self {
         Self(at.0.div_euclid(SLOT_NS))
     }
 
     /// Its instant.
-    #[must_use]
     pub fn time(self) -> UnixNanos {
         UnixNanos(self.0.saturating_mul(SLOT_NS))
     }
@@ -47,7 +44,6 @@ pub struct SlotRange(pub Slot, pub Slot);
 
 impl SlotRange {
     /// The number of quarter-hours.
-    #[must_use]
     pub fn slots(self) -> u64 {
         u64::try_from(self.1.0 - self.0.0).unwrap_or(0)
     }

@@ -38,7 +38,6 @@ impl Kind {
     pub const ALL: [Self; 5] = [Self::Undecodable, Self::SetAside, Self::RefusedRow, Self::Poison, Self::RefusedBody];
 
     /// Position in [`Kind::ALL`].
-    #[must_use]
     pub fn index(self) -> usize {
         self as usize
     }
@@ -47,7 +46,6 @@ impl Kind {
     ///
     /// Data from a sender must never stop the service. Data that a sink could not store
     /// was promised to be delivered: that sink stops until an operator decides.
-    #[must_use]
     pub fn is_evictable(self) -> bool {
         match self {
             Self::Undecodable | Self::SetAside | Self::RefusedBody => true,
@@ -56,7 +54,6 @@ impl Kind {
     }
 
     /// The name of the kind in metrics, commands and JSON.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -158,7 +155,6 @@ pub struct RowSummary {
 
 impl DeadLetter {
     /// The dead letter without its body.
-    #[must_use]
     pub fn summary(&self) -> LetterSummary {
         LetterSummary {
             kind: self.kind,

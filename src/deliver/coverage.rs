@@ -39,7 +39,6 @@ pub struct CoverageSink {
 
 impl CoverageSink {
     /// A sink that notes into `coverage` and calls `observe` for every noted record.
-    #[must_use]
     pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;

@@ -71,7 +71,6 @@ pub fn estimate(
 
 impl Estimate {
     /// Whether every record was read and nothing extrapolated.
-    #[must_use]
     pub fn is_exact(&self) -> bool {
         self.records_read == self.range.until.0 - self.range.from.0
     }

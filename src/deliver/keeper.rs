@@ -18,7 +18,6 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper that writes to these letters.
-    #[must_use]
     pub fn new(letters: DeadLetters) -> Self {
         Self { letters, next_unsafe: Sequence::FIRST }
     }

@@ -56,13 +56,11 @@ impl PumpHandle {
     }
 
     /// The sink's name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
     /// The current status.
-    #[must_use]
     pub fn status(&self) -> PumpStatus {
         self.shared.status()
     }

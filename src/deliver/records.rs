@@ -16,7 +16,6 @@ pub struct CurrentRules(Arc<HashMap<String, Limits>>);
 
 impl CurrentRules {
     /// The limits of these sources; any other source has the standard limits.
-    #[must_use]
     pub fn new(rules: impl IntoIterator<Item = (String, Limits)>) -> Self {
         Self(Arc::new(rules.into_iter().collect()))
     }

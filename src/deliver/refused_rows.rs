@@ -15,7 +15,6 @@ pub struct RefusedRows {
 
 impl RefusedRows {
     /// The writer for `sink`, which is fed from `journal`.
-    #[must_use]
     pub fn new(sink: impl Into<String>, journal: Journal, letters: DeadLetters) -> Self {
         Self { sink: sink.into(), journal, letters }
     }

@@ -79,7 +79,6 @@ pub(super) struct Plan {
 
 impl Rewind {
     /// A rewind to a record, of all sources, read normally.
-    #[must_use]
     pub fn to(from: Sequence) -> Self {
         Self { from, source: None, reread: Reread::default() }
     }

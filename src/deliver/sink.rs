@@ -33,7 +33,6 @@ impl<'a> Delivery<'a> {
     }
 
     /// The versions of meter descriptions, in arrival order; none for a record of readings.
-    #[must_use]
     pub fn versions(&self) -> Vec<Version> {
         match self.format {
             PayloadFormat::Meters => wire::meters::versions(self.record.payload).unwrap_or_default(),
@@ -80,7 +79,6 @@ pub struct Progress {
 
 impl Progress {
     /// The progress of a sink that holds nothing back.
-    #[must_use]
     pub fn new(next_unsafe: Sequence, wake_at: Option<Instant>) -> Self {
         Self { next_unsafe, next_waiting: next_unsafe, wake_at }
     }
@@ -184,19 +182,16 @@ pub enum SinkErrorKind {
 
 impl SinkError {
     /// A failure that probably passes without help.
-    #[must_use]
     pub fn waiting(message: impl Into<String>) -> Self {
         Self { kind: SinkErrorKind::Waiting, message: message.into() }
     }
 
     /// A failure that the operator must fix.
-    #[must_use]
     pub fn blocked(message: impl Into<String>) -> Self {
         Self { kind: SinkErrorKind::Blocked, message: message.into() }
     }
 
     /// A loss of confirmed data in the store.
-    #[must_use]
     pub fn lost(back_to: Sequence, message: impl Into<String>) -> Self {
         Self { kind: SinkErrorKind::Lost { back_to }, message: message.into() }
     }

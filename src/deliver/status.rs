@@ -20,7 +20,6 @@ impl SinkState {
     pub const ALL: [Self; 3] = [Self::Running, Self::Waiting, Self::Blocked];
 
     /// The state as metrics, pages and logs name it.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Running => "running",

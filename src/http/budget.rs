@@ -30,13 +30,11 @@ struct Requests {
 
 impl Budget {
     /// A budget of `per_minute` requests in any minute.
-    #[must_use]
     pub fn new(per_minute: NonZeroUsize) -> Self {
         Self(Arc::new(Mutex::new(Requests { per_minute, in_flight: 0, answered: VecDeque::new(), not_before: None })))
     }
 
     /// A budget for a server without a rate limit.
-    #[must_use]
     pub fn unlimited() -> Self {
         Self::new(NonZeroUsize::MAX)
     }
@@ -57,7 +55,6 @@ impl Budget {
     }
 
     /// The wait before the next request may begin; `None` if it may begin now.
-    #[must_use]
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         self.0.lock().wait(now)
     }

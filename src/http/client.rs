@@ -94,7 +94,6 @@ pub enum HttpError {
 
 impl Client {
     /// Creates a client with these bounds for each request.
-    #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -113,7 +112,6 @@ impl Client {
     }
 
     /// A client that shares the connections, with other bounds.
-    #[must_use]
     pub fn with_bounds(&self, bounds: Bounds) -> Self {
         Self { connections: self.connections.clone(), bounds }
     }
@@ -188,14 +186,12 @@ fn origin(uri: &Uri) -> String {
 }
 
 /// An empty request body.
-#[must_use]
 pub fn no_body() -> Full<Bytes> {
     Full::default()
 }
 
 /// An HTTP Basic Authorization header, marked as sensitive; `None` if the credentials hold
 /// characters that a header cannot carry.
-#[must_use]
 pub fn basic_authorization(user: &str, password: &Secret) -> Option<HeaderValue> {
     let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
     let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
@@ -204,7 +200,6 @@ pub fn basic_authorization(user: &str, password: &Secret) -> Option<HeaderValue>
 }
 
 /// Parses an http or https URL without user information; `None` for anything else.
-#[must_use]
 pub fn web_address(text: &str) -> Option<Uri> {
     let uri: Uri = text.parse().ok()?;
     let is_web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());

@@ -32,7 +32,6 @@ pub enum Outcome {
 }
 
 /// Classifies an answer or its absence.
-#[must_use]
 pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
     let answer = match answer {
         Ok(answer) => answer,
@@ -52,7 +51,6 @@ pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
 
 /// The answer in one line for an error message: the status and the server's error text, or
 /// the client error. The text may echo the request, so the caller must hide its secrets.
-#[must_use]
 pub fn described(answer: &Result<Response, HttpError>) -> String {
     match answer {
         Ok(answer) => status_line(answer.status(), answer.body()),
@@ -82,7 +80,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The time of the answer by the server's clock, to the second.
-#[must_use]
 pub fn date(headers: &HeaderMap) -> Option<UnixNanos> {
     let date = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
     i64::try_from(date.as_nanosecond()).ok().map(UnixNanos)

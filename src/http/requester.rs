@@ -30,7 +30,6 @@ pub struct Exchange {
 
 impl Requester {
     /// Creates the requester of source `name`. Requesters that share a budget share its waits.
-    #[must_use]
     pub fn new(name: &str, client: Client, budget: Budget, stop: Stop, clock: Clock) -> Self {
         Self { client, budget, stop, clock, counts: Counts::new(name) }
     }
@@ -70,13 +69,11 @@ impl Requester {
     }
 
     /// The signal that ends its waits.
-    #[must_use]
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
 
     /// The monotonic time, for token expiry and deadlines.
-    #[must_use]
     pub fn now(&self) -> Instant {
         self.clock.monotonic()
     }

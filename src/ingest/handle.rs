@@ -36,7 +36,6 @@ pub struct RecentActivity {
 
 impl Ingest {
     /// Ingest into this journal. Refused undecodable bodies are kept in `letters`, if given.
-    #[must_use]
     pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
         Self(Arc::new(IngestState::new(journal, letters, clock)))
     }
@@ -62,7 +61,6 @@ impl Ingest {
     }
 
     /// Whether a body would be accepted now, and if not, why.
-    #[must_use]
     pub fn health(&self) -> Health {
         self.check();
         match self.0.closed_reason() {
@@ -80,13 +78,11 @@ impl Ingest {
     }
 
     /// Whether the wall clock is set, so that times can be judged.
-    #[must_use]
     pub fn clock_is_set(&self) -> bool {
         self.0.clock_watch.can_judge(self.0.clock.now())
     }
 
     /// The recent activity.
-    #[must_use]
     pub fn recent(&self) -> RecentActivity {
         let elapsed = self.0.clock.elapsed(self.0.opened);
         let sources = self.0.sources.lock();

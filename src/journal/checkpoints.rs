@@ -82,19 +82,16 @@ impl Checkpoints {
     }
 
     /// All checkpoints, oldest first.
-    #[must_use]
     pub fn all(&self) -> &[Checkpoint] {
         &self.list
     }
 
     /// The newest checkpoint.
-    #[must_use]
     pub fn newest(&self) -> Option<&Checkpoint> {
         self.list.last()
     }
 
     /// Whether the newest checkpoint is old enough for a new one at `now`.
-    #[must_use]
     pub fn is_due(&self, now: UnixNanos) -> bool {
         self.newest().is_none_or(|newest| now.since(newest.confirmed).unsigned_abs() >= FINE_EVERY_NS.unsigned_abs())
     }

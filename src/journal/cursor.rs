@@ -31,7 +31,6 @@ pub struct Cursor {
 
 impl Cursor {
     /// A cursor at a position, without a note.
-    #[must_use]
     pub fn at(name: impl Into<String>, position: Position, now: UnixNanos) -> Self {
         Self { name: name.into(), position, updated: now, note: String::new() }
     }
@@ -126,7 +125,6 @@ impl Cursors {
     }
 
     /// All cursors by name; `None` if the file is damaged.
-    #[must_use]
     pub fn list(&self) -> Vec<(String, Option<Cursor>)> {
         self.known.lock().iter().map(|(name, cursor)| (name.clone(), cursor.clone())).collect()
     }

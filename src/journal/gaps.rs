@@ -31,7 +31,6 @@ impl GapReason {
     const ALL: [Self; 2] = [Self::Retention, Self::Repair];
 
     /// The name of the reason in files, commands and pages.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Retention => "retention",
@@ -64,7 +63,6 @@ impl Gap {
     pub const JOURNAL: &str = "journal";
 
     /// The number of records.
-    #[must_use]
     pub fn records(&self) -> u64 {
         self.until.0.saturating_sub(self.from.0)
     }
@@ -168,19 +166,16 @@ impl Gaps {
     }
 
     /// All gap records kept, oldest first.
-    #[must_use]
     pub fn list(&self) -> Vec<Gap> {
         self.list.lock().gaps.clone()
     }
 
     /// The number of older gap records dropped.
-    #[must_use]
     pub fn dropped(&self) -> u64 {
         self.list.lock().dropped
     }
 
     /// When the newest gap of a sink was found or last extended.
-    #[must_use]
     pub fn newest_at(&self, sink: &str) -> Option<UnixNanos> {
         self.list.lock().gaps.iter().filter(|gap| gap.sink == sink).map(|gap| gap.at).max()
     }

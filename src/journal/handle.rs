@@ -163,7 +163,6 @@ impl Journal {
     }
 
     /// The name of a source's number.
-    #[must_use]
     pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
         self.inner.view.source_name(id)
     }
@@ -177,13 +176,11 @@ impl Journal {
     }
 
     /// The limits of a rule version.
-    #[must_use]
     pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
         self.inner.view.limits(version)
     }
 
     /// The readable part of the journal.
-    #[must_use]
     pub fn view(&self) -> &View {
         &self.inner.view
     }
@@ -197,20 +194,17 @@ impl Journal {
     }
 
     /// The oldest readable record.
-    #[must_use]
     pub fn oldest(&self) -> Position {
         self.position(self.inner.view.oldest())
     }
 
     /// The first sequence that is not synced yet.
-    #[must_use]
     pub fn next(&self) -> Sequence {
         self.inner.view.next()
     }
 
     /// Waits until `self.next() > next`, and returns whether it is. Returns false early
     /// when [`Journal::wake`] is called.
-    #[must_use]
     pub fn wait_beyond(&self, next: Sequence, timeout: Duration) -> bool {
         self.inner.view.catalog.wait_beyond(next, timeout)
     }
@@ -221,19 +215,16 @@ impl Journal {
     }
 
     /// The position of a sequence.
-    #[must_use]
     pub fn position(&self, next: Sequence) -> Position {
         identity::position(&self.inner.view.catalog, self.inner.journal, next)
     }
 
     /// The cursors stored beside the segments.
-    #[must_use]
     pub fn cursors(&self) -> &Cursors {
         &self.inner.cursors
     }
 
     /// The gap records of all sinks.
-    #[must_use]
     pub fn gaps(&self) -> &Gaps {
         &self.inner.remover.gaps
     }
@@ -247,13 +238,11 @@ impl Journal {
     }
 
     /// The start of a reader whose cursor has this position.
-    #[must_use]
     pub fn resolve(&self, wanted: Position) -> ResolvedCursor {
         identity::resolve(&self.inner.view.catalog, self.inner.journal, wanted)
     }
 
     /// The usage of the journal.
-    #[must_use]
     pub fn usage(&self) -> Usage {
         let catalog = &self.inner.view.catalog;
         Usage {
@@ -266,19 +255,16 @@ impl Journal {
     }
 
     /// The undelivered bytes of every source, updated about every second.
-    #[must_use]
     pub fn shares(&self) -> Vec<Share> {
         self.inner.shares.list()
     }
 
     /// The segments, oldest first.
-    #[must_use]
     pub fn segments(&self) -> Vec<SegmentSummary> {
         self.inner.view.segments()
     }
 
     /// The reason why appends are impossible, if the writer's thread ended unexpectedly.
-    #[must_use]
     pub fn died(&self) -> Option<String> {
         let running = self.inner.running.lock();
         let ended = running.as_ref().is_some_and(|(writer, _)| writer.is_finished());

@@ -26,7 +26,6 @@ pub enum ResolvedCursor {
 
 impl ResolvedCursor {
     /// The position; `None` if refused.
-    #[must_use]
     pub fn position(self) -> Option<Position> {
         match self {
             Self::At(position) | Self::Retained(position) | Self::UnknownJournal(position) => Some(position),

@@ -54,25 +54,21 @@ pub fn open(directory: &Path) -> Result<Inspection, OpenError> {
 
 impl Inspection {
     /// The readable part of the journal.
-    #[must_use]
     pub fn view(&self) -> &View {
         &self.view
     }
 
     /// All cursors by name; `None` if the file is damaged.
-    #[must_use]
     pub fn cursors(&self) -> Vec<(String, Option<Cursor>)> {
         self.cursors.list()
     }
 
     /// The gap records of all sinks.
-    #[must_use]
     pub fn gaps(&self) -> &Gaps {
         &self.gaps
     }
 
     /// The faults that a start would refuse or cut, as sentences.
-    #[must_use]
     pub fn faults(&self) -> &[String] {
         &self.faults
     }

@@ -67,7 +67,6 @@ pub struct Options {
 
 impl Options {
     /// Segments of 64 MiB, a cap of 16 GiB, a week and 4 GiB for replay.
-    #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),

@@ -63,7 +63,6 @@ impl Reader {
     }
 
     /// The record that the next [`Reader::read`] returns.
-    #[must_use]
     pub fn next_sequence(&self) -> Sequence {
         self.next
     }

@@ -68,7 +68,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict of a stored number; `None` if unknown.
-    #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
         match number {
             0 => Some(Self::Deliverable),
@@ -80,7 +79,6 @@ impl Verdict {
     }
 
     /// The name of the verdict in commands and JSON.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Deliverable => "deliverable",

@@ -32,13 +32,11 @@ pub struct View {
 
 impl View {
     /// The oldest readable record.
-    #[must_use]
     pub fn oldest(&self) -> Sequence {
         self.catalog.oldest()
     }
 
     /// The record after the last readable one.
-    #[must_use]
     pub fn next(&self) -> Sequence {
         self.catalog.next()
     }
@@ -52,19 +50,16 @@ impl View {
     }
 
     /// The name of a source's number.
-    #[must_use]
     pub fn source_name(&self, id: SourceId) -> Option<Arc<str>> {
         self.sources.get(id.0).map(|name| name.0)
     }
 
     /// The limits of a rule version.
-    #[must_use]
     pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
         self.rules.get(version.0)
     }
 
     /// The segments, oldest first.
-    #[must_use]
     pub fn segments(&self) -> Vec<SegmentSummary> {
         let segments = self.catalog.segments();
         let nexts = segments.iter().skip(1).map(|segment| segment.name.first).chain([self.catalog.next()]);

@@ -26,13 +26,11 @@ impl Points {
     }
 
     /// The meter's point: the meter's id if none is configured.
-    #[must_use]
     pub fn of(&self, meter: MeterId) -> String {
         self.0.get(&meter).cloned().unwrap_or_else(|| meter.to_string())
     }
 
     /// Whether no point is configured.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -35,19 +35,16 @@ impl Flags {
     ];
 
     /// The stored bits; below 2^15, so that a signed 16-bit column holds them.
-    #[must_use]
     pub fn bits(self) -> u16 {
         self.0
     }
 
     /// The flags of stored bits; bits from 2^15 on are dropped.
-    #[must_use]
     pub fn of_bits(bits: u64) -> Self {
         Self(u16::try_from(bits & 0x7fff).unwrap_or(0))
     }
 
     /// Whether all of `other`'s flags are set.
-    #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }

@@ -53,7 +53,6 @@ impl fmt::Display for Name {
 }
 
 /// The entry of a code, if it is known.
-#[must_use]
 pub fn entry(code: Obis) -> Option<Entry> {
     match LISTED.binary_search_by_key(&code, |entry| entry.code) {
         Ok(found) => LISTED.get(found).copied(),

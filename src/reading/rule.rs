@@ -107,13 +107,11 @@ impl SetAside {
     ];
 
     /// Position in [`SetAside::ALL`].
-    #[must_use]
     pub fn index(self) -> usize {
         self as usize
     }
 
     /// The name of the reason in metrics, logs and JSON.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::MeterMissing => "meter_missing",

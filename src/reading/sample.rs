@@ -25,14 +25,12 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_7465_726c_5e6e_8d65_76e2_9f3a_41c
 impl MeterId {
     /// The id of a meter whose vendor has no UUIDs: `UUIDv5` of `vendor:native`,
     /// where `native` is the vendor's own id, followed by a channel if there are several.
-    #[must_use]
     pub fn named(vendor: &str, native: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("{vendor}:{native}").as_bytes()))
     }
 
     /// The id of a .NET `Guid` as protobuf-net's `bcl.Guid` carries it: the first
     /// three groups little-endian, the last eight bytes in order.
-    #[must_use]
     pub fn from_bcl_guid(lo: u64, hi: u64) -> Self {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&lo.to_le_bytes());
@@ -41,13 +39,11 @@ impl MeterId {
     }
 
     /// The id as a UUID.
-    #[must_use]
     pub fn uuid(self) -> Uuid {
         self.0
     }
 
     /// The sixteen bytes in RFC 4122 order, as on the Kafka wire.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }

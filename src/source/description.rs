@@ -31,7 +31,6 @@ impl SourceState {
     const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Failing, Self::Misconfigured];
 
     /// The name on the page, in JSON and in metrics.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -155,13 +154,11 @@ impl Reporter {
     }
 
     /// The source's name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.description.name
     }
 
     /// The state that was reported last.
-    #[must_use]
     pub fn state(&self) -> SourceState {
         self.description.state
     }

@@ -51,7 +51,6 @@ struct Last {
 
 impl Inlet {
     /// Creates the inlet of source `name`.
-    #[must_use]
     pub fn new(name: &str, kind: &'static str, entrance: Entrance, keep: Keep) -> Self {
         let labels = [("source", name.to_owned()), ("kind", kind.to_owned())];
         let left_out = |reason: &str| {

@@ -32,7 +32,6 @@ pub struct Sources {
 
 impl Sources {
     /// Creates a set whose sources run on this runtime.
-    #[must_use]
     pub fn new(runtime: Handle, clock: Clock) -> Self {
         Self {
             tasks: Tasks::new(runtime),
@@ -46,14 +45,12 @@ impl Sources {
     }
 
     /// The signal that ends the waits of all sources.
-    #[must_use]
     pub fn stop_signal(&self) -> &Stop {
         &self.stop
     }
 
     /// Creates the requester of source `name` with this budget. All sources share one
     /// connection pool.
-    #[must_use]
     pub fn requester(&self, name: &str, bounds: Bounds, budget: Budget) -> Requester {
         Requester::new(name, self.http.with_bounds(bounds), budget, self.stop.clone(), self.clock.clone())
     }
@@ -99,7 +96,6 @@ impl Sources {
     }
 
     /// The descriptions of all sources, in the order of their start.
-    #[must_use]
     pub fn descriptions(&self) -> Vec<Arc<Description>> {
         self.published.lock().iter().map(|published| published.load_full()).collect()
     }

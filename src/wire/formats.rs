@@ -11,7 +11,6 @@ pub const DECODE_REVISION: u16 = 1;
 
 /// The revision of this program's decoder: [`DECODE_REVISION`], or one more in a test
 /// build whose decoder knows the envelope.
-#[must_use]
 pub fn decode_revision() -> u16 {
     #[cfg(feature = "test-faults")]
     if envelope::is_known() {
@@ -34,7 +33,6 @@ pub enum PayloadFormat {
 
 impl PayloadFormat {
     /// The format of a stored number; `None` if unknown.
-    #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
         match number {
             1 => Some(Self::SmartMe),
@@ -45,7 +43,6 @@ impl PayloadFormat {
     }
 
     /// The number as stored.
-    #[must_use]
     pub fn number(self) -> u16 {
         self as u16
     }

@@ -32,7 +32,6 @@ impl<'a> Judged<'a> {
     }
 
     /// Its deliverable samples, in the order received.
-    #[must_use]
     #[inline(always)]
     pub fn samples(&self) -> JudgedSamples<'a> {
         JudgedSamples { values: self.values.clone(), limits: self.limits }
@@ -92,7 +91,6 @@ pub struct Tally {
 
 impl Tally {
     /// Counts the rule's results over all readings.
-    #[must_use]
     #[inline(always)]
     pub fn of(readings: Readings<'_>, limits: &Limits, received: UnixNanos) -> Self {
         match readings {
@@ -128,7 +126,6 @@ impl Tally {
     }
 
     /// Whether anything was set aside.
-    #[must_use]
     pub fn has_set_aside(&self) -> bool {
         self.set_aside.iter().any(|&count| count > 0)
     }

@@ -67,7 +67,6 @@ pub struct Version {
 }
 
 /// Encodes versions as a body.
-#[must_use]
 pub fn encode<'a>(versions: impl IntoIterator<Item = &'a Version>) -> Vec<u8> {
     v1::MeterBatch { meters: versions.into_iter().map(Version::to_message).collect() }.encode_to_vec()
 }
@@ -83,7 +82,6 @@ pub fn versions(body: &[u8]) -> Result<Vec<Version>, DecodeError> {
 
 impl Version {
     /// The message, as stored in the journal and sent to Kafka.
-    #[must_use]
     pub fn to_message(&self) -> v1::Meter {
         let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
             self.description.clone();

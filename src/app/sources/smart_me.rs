@@ -38,13 +38,7 @@ impl SourceStarter<'_> {
         let brings_readings = self.options.contains_key(&account.name);
         if account.repair && brings_readings {
             let inlet = self.inlet(account, GapRepair::KIND)?;
-            let repair = GapRepair::new(
-                client.clone(),
-                self.arrivals(),
-                inlet,
-                self.parts.sources.stop_signal().clone(),
-                self.parts.clock.clone(),
-            );
+            let repair = GapRepair::new(client.clone(), self.arrivals(), inlet, self.parts.clock.clone());
             self.parts.sources.start_polled(&account.name, GapRepair::KIND, GapRepair::SCHEDULE, repair);
         }
         self.poll_devices(account, client, brings_readings)
@@ -76,7 +70,6 @@ impl SourceStarter<'_> {
             store,
             describer,
             counters: self.observer.0.clone(),
-            stop: self.parts.sources.stop_signal().clone(),
             clock: self.parts.clock.clone(),
         };
         self.parts.sources.start_polled(&account.name, Devices::KIND, schedule, Devices::new(client, parts));

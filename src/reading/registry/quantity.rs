@@ -37,7 +37,6 @@ pub enum Unit {
 
 impl Unit {
     /// The unit as printed; empty for pure numbers.
-    #[must_use]
     pub fn symbol(self) -> &'static str {
         match self {
             Self::WattHour => "Wh",

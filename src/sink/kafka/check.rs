@@ -13,7 +13,6 @@ use crate::sink::findings::Findings;
 const MIN_IN_SYNC: &str = "min.insync.replicas";
 
 /// Checks the brokers, the credentials and the topics.
-#[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     match topic_state(config) {

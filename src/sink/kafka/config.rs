@@ -61,7 +61,6 @@ impl Config {
 
     /// The defaults: meters to `TOPIC-meters`, plain text, zstd, a queue of 20,000 messages
     /// or 16 MiB, 12 partitions with one replica each, retention of a week.
-    #[must_use]
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         let topic = topic.into();
         Self {
@@ -217,7 +216,6 @@ impl SaslMechanism {
     pub const ALL: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
 
     /// The mechanism as Kafka names it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
@@ -243,7 +241,6 @@ impl Compression {
     pub const ALL: [Self; 3] = [Self::Zstd, Self::Lz4, Self::None];
 
     /// The kind as Kafka names it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",

@@ -16,7 +16,6 @@ use crate::sink::findings::Findings;
 const PROTOCOL: u32 = 2;
 
 /// Checks the server, its protocol, the credentials, the tables and the view.
-#[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     // An error of the server is the last finding: later checks would fail alike.

@@ -37,7 +37,6 @@ pub struct Config {
 impl Config {
     /// The defaults: table `samples`, requests of 50,000 rows or one second, late rows held
     /// for 5 minutes or 200,000 rows, a request time-out of 30 s.
-    #[must_use]
     pub fn new(url: ServerUrl) -> Self {
         Self {
             url,
@@ -103,7 +102,6 @@ impl ServerUrl {
     }
 
     /// The URL, without a slash at the end.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -135,7 +133,6 @@ impl TableName {
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

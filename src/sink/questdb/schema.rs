@@ -75,7 +75,6 @@ pub enum PartitionUnit {
 
 impl PartitionUnit {
     /// The unit that fits this many rows a day: hours from 5 million on.
-    #[must_use]
     pub fn for_rows_per_day(rows: u64) -> Self {
         if rows >= HOUR_FROM_ROWS_PER_DAY { Self::Hour } else { Self::Day }
     }

@@ -37,7 +37,6 @@ pub struct Sqlite {
 impl Sqlite {
     /// A sink called `name` that writes to `file`, which is opened or created with the pump's
     /// first call.
-    #[must_use]
     pub fn new(name: &str, file: impl Into<PathBuf>, clock: Clock) -> Self {
         Self {
             file: file.into(),

@@ -121,14 +121,12 @@ pub struct WantedRegistration {
 
 impl WantedRegistration {
     /// The registration to create.
-    #[must_use]
     pub fn as_new(&self) -> NewRegistration<'_> {
         let credentials = self.credentials.as_ref().map(|(user, password)| (user.as_str(), password));
         NewRegistration { meter: self.meter, url: &self.url, credentials }
     }
 
     /// Whether this is our URL, in any notation.
-    #[must_use]
     pub fn is_at(&self, url: &str) -> bool {
         match (parts(&self.url), parts(url)) {
             (Some(ours), Some(theirs)) => ours == theirs,
@@ -155,7 +153,6 @@ fn parts(url: &str) -> Option<(String, String, u16, String)> {
 }
 
 /// A URL for display: without the path, which may be a secret.
-#[must_use]
 pub fn origin(url: &str) -> String {
     match parts(url) {
         Some((scheme, host, port, _)) => format!("{scheme}://{host}:{port}/…"),

@@ -19,7 +19,6 @@ pub struct Arrivals {
 
 impl Arrivals {
     /// Creates a view of `coverage`, which reads this journal.
-    #[must_use]
     pub fn new(coverage: Coverage, journal: Journal) -> Self {
         Self { coverage, journal }
     }

@@ -37,7 +37,6 @@ pub struct Access {
 
 impl Access {
     /// Creates the access of an account. A person's login is stored in this data directory.
-    #[must_use]
     pub fn new(account: &Account, data_directory: &Path, stop: Stop, clock: Clock) -> Self {
         let budget = Budget::new(account.requests_per_minute);
         let requester = Requester::new(&account.name, http::Client::new(BOUNDS), budget, stop, clock);
@@ -85,9 +84,13 @@ enum Attempt {
 
 impl Client {
     /// Creates a client that spends at most `patience` on one request, all retries included.
-    #[must_use]
     pub fn new(account: Account, access: Access, patience: Duration) -> Self {
         Self { account, access, patience }
+    }
+
+    /// The signal that ends its waits.
+    pub(super) fn stop(&self) -> &Stop {
+        self.access.requester.stop()
     }
 
     /// The longest time that one request takes, all retries included.
@@ -96,7 +99,6 @@ impl Client {
     }
 
     /// The account's name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.account.name
     }

@@ -43,13 +43,11 @@ struct Point {
 
 impl WebhookCounters {
     /// Creates the counters of these accounts.
-    #[must_use]
     pub fn of(accounts: impl IntoIterator<Item = String>) -> Self {
         Self(Arc::new(Inner { accounts: accounts.into_iter().collect(), meters: Mutex::default() }))
     }
 
     /// Whether this register is remembered.
-    #[must_use]
     pub fn has(obis: Obis) -> bool {
         CODES.contains(&obis)
     }
@@ -86,7 +84,6 @@ impl WebhookCounters {
 
     /// The webhook's value of a register at a time: a simultaneous value, or linear
     /// interpolation between its neighbours.
-    #[must_use]
     pub fn value(&self, meter: MeterId, obis: Obis, at: UnixNanos) -> Option<f64> {
         let place = CODES.iter().position(|code| *code == obis)?;
         let Points([older, newer]) = *self.meters().get(&meter)?;

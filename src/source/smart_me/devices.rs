@@ -23,7 +23,6 @@ use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
 use super::describe::Describer;
 use super::error::ApiError;
-use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::METERS_MAX;
 use crate::reading::{Flags, MeterId, UnixNanos};
@@ -64,8 +63,6 @@ pub struct DevicesParts {
     pub describer: Option<Describer>,
     /// The newest counters from the webhook.
     pub counters: WebhookCounters,
-    /// The signal that ends its waits.
-    pub stop: Stop,
     /// The clock.
     pub clock: Clock,
 }
@@ -91,7 +88,6 @@ impl Devices {
     pub const KIND: &str = "smart-me devices";
 
     /// Creates the source for this client's account.
-    #[must_use]
     pub fn new(client: Client, parts: DevicesParts) -> Self {
         Self {
             gateways_at: parts.polling.gateways.then(|| parts.clock.monotonic()),
@@ -106,7 +102,6 @@ impl Devices {
     }
 
     /// The schedule.
-    #[must_use]
     pub fn schedule(every: Duration) -> Schedule {
         Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) }
     }
@@ -179,7 +174,7 @@ impl Devices {
             return Ok(());
         }
         // The journal may hold webhook values of the same time that coverage has not seen yet.
-        if self.parts.has_webhook && !arrivals.catch_up(&self.parts.stop).await? {
+        if self.parts.has_webhook && !arrivals.catch_up(self.client.stop()).await? {
             return Err(SourceError::Failing(
                 "new values are not stored because gap detection is behind; they are stored once it has caught up"
                     .to_owned(),

@@ -8,7 +8,6 @@ use std::path::Path;
 
 impl Account {
     /// Warnings about this account's configuration and an unfinished rotation.
-    #[must_use]
     pub fn warnings(&self, data_directory: &Path) -> Vec<Finding> {
         let rotation = self.is_rotating().then(|| {
             Finding::new(
@@ -28,7 +27,6 @@ impl Account {
     }
 
     /// The state of a person's login; `None` for other login methods.
-    #[must_use]
     pub fn login_state(&self, access: &Access) -> Option<Finding> {
         matches!(self.login, Login::User { .. }).then(|| match access.check_login() {
             Ok(()) => Finding::new(Level::Good, format!("account '{}' is logged in", self.name)),

@@ -40,7 +40,6 @@ struct Shared {
 
 impl Target {
     /// Creates the target of an account.
-    #[must_use]
     pub fn new(wanted: WantedRegistration) -> Self {
         Self(Arc::new(Shared { wanted: parking_lot::Mutex::new(wanted), turn: Mutex::default() }))
     }
@@ -79,7 +78,6 @@ pub struct ListedRegistration {
 
 impl Registrar {
     /// Creates the registrar of this client's account.
-    #[must_use]
     pub fn new(client: Client, target: Target, file: RegistrationFile) -> Self {
         Self { client, target, file }
     }
@@ -237,7 +235,6 @@ fn kind(kind: RegistrationKind) -> String {
 
 impl RegistrationReport {
     /// Whether there was nothing to do.
-    #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.steps.is_empty()
     }
@@ -245,7 +242,6 @@ impl RegistrationReport {
 
 impl ListedRegistration {
     /// Whether it is ours and correct.
-    #[must_use]
     pub fn is_correct(&self) -> bool {
         self.state.as_ref().is_some_and(|state| *state == RegistrationState::Correct.to_string())
     }

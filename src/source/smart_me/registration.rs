@@ -32,7 +32,6 @@ impl<E: Fn() -> Evidence + Send + 'static> Registration<E> {
 }
 
 /// The schedule with this polling interval.
-#[must_use]
 pub fn registration_schedule(every: Duration) -> Schedule {
     Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT.min(every), every) }
 }

@@ -42,7 +42,6 @@ type Accounts = BTreeMap<String, Entry>;
 
 impl RegistrationFile {
     /// The file in this data directory.
-    #[must_use]
     pub fn in_directory(data_directory: &std::path::Path) -> Self {
         Self { path: data_directory.join(FILE), changing: Arc::default() }
     }

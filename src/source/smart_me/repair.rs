@@ -11,7 +11,6 @@ use super::account::Reach;
 use super::arrivals::Arrivals;
 use super::client::Client;
 use super::error::ApiError;
-use crate::base::Stop;
 use crate::clock::Clock;
 use crate::coverage::{MissingValues, RepairRequest};
 use crate::reading::registry::{self, Kind};
@@ -40,7 +39,6 @@ pub struct GapRepair {
     client: Client,
     arrivals: Arrivals,
     inlet: Inlet,
-    stop: Stop,
     clock: Clock,
 }
 
@@ -52,9 +50,8 @@ impl GapRepair {
         Schedule { every: EVERY, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) };
 
     /// Creates the source for this client's account.
-    #[must_use]
-    pub fn new(client: Client, arrivals: Arrivals, inlet: Inlet, stop: Stop, clock: Clock) -> Self {
-        Self { client, arrivals, inlet, stop, clock }
+    pub fn new(client: Client, arrivals: Arrivals, inlet: Inlet, clock: Clock) -> Self {
+        Self { client, arrivals, inlet, clock }
     }
 
     async fn repair(&mut self, request: &RepairRequest) -> Result<(), SourceError> {
@@ -101,7 +98,7 @@ impl Polled for GapRepair {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         loop {
             // The journal may hold missing readings that coverage has not seen yet.
-            let is_behind = !self.arrivals.catch_up(&self.stop).await?;
+            let is_behind = !self.arrivals.catch_up(self.client.stop()).await?;
             reporter.set("gap_detection_is_behind", usize::from(is_behind));
             if is_behind {
                 return Ok(());

@@ -53,7 +53,6 @@ pub enum NotRotatable {
 
 impl PasswordFile {
     /// The file that the configuration names.
-    #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self(path)
     }
@@ -72,7 +71,6 @@ impl PasswordFile {
     }
 
     /// Whether a rotation is in progress.
-    #[must_use]
     pub fn is_rotating(&self) -> bool {
         self.before().exists()
     }

@@ -32,13 +32,11 @@ pub struct AuthCounts {
 
 impl AuthCounts {
     /// Requests with valid credentials.
-    #[must_use]
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
     /// Requests with wrong or no credentials.
-    #[must_use]
     pub fn challenged(&self) -> u64 {
         self.challenged.load(Ordering::Relaxed)
     }

@@ -77,7 +77,6 @@ pub enum ConfigError {
 
 impl Config {
     /// A configuration with the default bounds.
-    #[must_use]
     pub fn new(listen: SocketAddr, accounts: Vec<Account>) -> Self {
         Self { listen, tls: None, behind_proxy: Vec::new(), accounts, bounds: Bounds::default(), heads: None }
     }
@@ -89,7 +88,6 @@ impl Config {
     }
 
     /// All faults of this configuration.
-    #[must_use]
     pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults: Vec<_> = self.bounds.faults().map(ConfigError::Bound).collect();
         if self.accounts.is_empty() {

@@ -37,7 +37,6 @@ impl Pairs {
     }
 
     /// Number of requests with the second pair.
-    #[must_use]
     pub fn second_used(&self) -> u64 {
         self.second_used.load(Ordering::Relaxed)
     }
@@ -59,7 +58,6 @@ type Digest = [u8; 32];
 
 impl Credentials {
     /// Creates a pair. HTTP Basic sends base64 of `user:password` in UTF-8.
-    #[must_use]
     pub fn new(user: &str, password: &str) -> Self {
         Self(digest(BASE64_STANDARD.encode(format!("{user}:{password}")).as_bytes()))
     }

@@ -59,31 +59,26 @@ impl Webhook {
     }
 
     /// The address that it listens on.
-    #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
     /// The request counts of an account.
-    #[must_use]
     pub fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
         self.auth_counts.get(account).map(Arc::clone)
     }
 
     /// The valid pairs of an account, which can be replaced.
-    #[must_use]
     pub fn pairs(&self, account: &str) -> Option<Arc<Pairs>> {
         self.pairs.get(account).map(Arc::clone)
     }
 
     /// Its certificate; `None` for plain HTTP.
-    #[must_use]
     pub fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
     }
 
     /// Why the webhook no longer accepts requests, if the listener's task ended unexpectedly.
-    #[must_use]
     pub fn died(&self) -> Option<String> {
         self.task.is_finished().then(|| {
             format!("the webhook's listener on {} ended unexpectedly; look for its panic above", self.local_addr)

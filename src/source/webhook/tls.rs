@@ -99,7 +99,6 @@ impl Tls {
     }
 
     /// The status of the certificate.
-    #[must_use]
     pub fn status(&self) -> CertificateStatus {
         let loaded = self.state.loaded();
         CertificateStatus { expires: loaded.pair.expires, fault: loaded.fault.clone() }

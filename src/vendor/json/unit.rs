@@ -17,7 +17,6 @@ const ALIASES: [(&str, Unit, f64); 7] = [
 ];
 
 /// The factor from unit `text` to the base unit; `None` for another quantity or an unknown unit.
-#[must_use]
 pub fn factor(text: &str, base: Unit) -> Option<f64> {
     let symbol = |name: &str| {
         let alias = ALIASES.iter().find(|(alias, unit, _)| *alias == name && *unit == base);

@@ -53,7 +53,6 @@ impl Device {
     }
 
     /// Whether the device measures anything; gateways do not.
-    #[must_use]
     pub fn measures(&self) -> bool {
         !matches!(self.energy_type, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY)
     }

@@ -66,13 +66,11 @@ impl Fields {
     }
 
     /// A number.
-    #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
         self.0.get(name)?.as_f64()
     }
 
     /// A number; 1 and 0 for true and false.
-    #[must_use]
     pub fn number_or_switch(&self, name: &str) -> Option<f64> {
         match self.0.get(name)? {
             Value::Bool(is_on) => Some(f64::from(u8::from(*is_on))),
@@ -81,7 +79,6 @@ impl Fields {
     }
 
     /// A time. One without an offset is UTC, as the vendor documents for all its times.
-    #[must_use]
     pub fn time(&self, name: &str) -> Option<UnixNanos> {
         let text = self.text(name)?;
         let with_offset = text.parse::<jiff::Timestamp>().ok();
@@ -91,19 +88,16 @@ impl Fields {
     }
 
     /// A string that is not empty.
-    #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
     /// A whole number.
-    #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.0.get(name)?.as_i64()
     }
 
     /// A UUID that is not nil.
-    #[must_use]
     pub fn uuid(&self, name: &str) -> Option<Uuid> {
         self.text(name)?.parse().ok().filter(|id: &Uuid| !id.is_nil())
     }

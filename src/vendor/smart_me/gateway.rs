@@ -50,20 +50,17 @@ impl MBusGateway {
     }
 
     /// How often its meters are read, in plain words; an unknown number as it is.
-    #[must_use]
     pub fn interval_label(&self) -> String {
         let known = ["2 s", "10 s", "1 min", "5 min", "15 min", "30 min", "60 min", "6 h", "12 h", "24 h"];
         label(self.interval, &known)
     }
 
     /// Its state in plain words; an unknown number as it is.
-    #[must_use]
     pub fn state_label(&self) -> String {
         label(self.state, &["ok", "searching", "meters failed", "too many search errors"])
     }
 
     /// Whether its last readout or search failed.
-    #[must_use]
     pub fn has_failed(&self) -> bool {
         matches!(self.state, Some(2 | 3))
     }
@@ -71,7 +68,6 @@ impl MBusGateway {
 
 impl MBusMeter {
     /// Whether its last readout failed or was garbled.
-    #[must_use]
     pub fn has_failed(&self) -> bool {
         matches!(self.state, Some(1 | 3))
     }

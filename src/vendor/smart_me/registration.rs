@@ -123,7 +123,6 @@ pub struct NewRegistration<'a> {
 
 impl NewRegistration<'_> {
     /// The body of `POST /RegisterForRealtimeApi`.
-    #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let kind = if self.meter.is_some() { RegistrationKind::Meter } else { RegistrationKind::User };
         let mut fields = json!({ "registrationType": kind.number(), "apiUrl": self.url });

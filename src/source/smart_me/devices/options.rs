@@ -55,7 +55,6 @@ impl ValuesOf {
 
 impl PollMode {
     /// The name in the configuration and on the page.
-    #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Watch => "watch",

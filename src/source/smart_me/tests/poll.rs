@@ -73,7 +73,6 @@ impl Scene {
             polling: setting.polling,
             describer: None,
             counters: counters.clone(),
-            stop: fixture.stop(),
             clock: fixture.clock.clone(),
         };
         fixture.sources.start_polled("a", Devices::KIND, schedule, Devices::new(client, parts));

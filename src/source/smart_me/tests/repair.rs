@@ -38,7 +38,7 @@ impl Scene {
         fixture.coverage.judge(fixture.clock.now());
         let client = fixture.client(Account { reach, ..account(&cloud, key()) });
         let inlet = fixture.inlet(GapRepair::KIND);
-        let repair = GapRepair::new(client, fixture.arrivals(), inlet, fixture.stop(), fixture.clock.clone());
+        let repair = GapRepair::new(client, fixture.arrivals(), inlet, fixture.clock.clone());
         fixture.sources.start_polled("a", GapRepair::KIND, GapRepair::SCHEDULE, repair);
         Self { fixture, cloud, now }
     }

@@ -35,7 +35,6 @@ impl EnergyType {
     pub const SOLAR_LOG: Self = Self(12);
 
     /// The name in plain words; `None` for an unknown number.
-    #[must_use]
     pub fn label(self) -> Option<&'static str> {
         Some(match self.0 {
             1 => "electricity",
@@ -71,7 +70,6 @@ impl SubType {
     pub const GAS: Self = Self(6);
 
     /// The name in plain words; `None` for an unknown number.
-    #[must_use]
     pub fn label(self) -> Option<&'static str> {
         Some(match self.0 {
             1 => "cold",
@@ -90,7 +88,6 @@ impl SubType {
 
 impl Family {
     /// The name in plain words; `None` for an unknown number.
-    #[must_use]
     pub fn label(self) -> Option<&'static str> {
         Some(match self.0 {
             1 => "plug",
