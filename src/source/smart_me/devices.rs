@@ -79,6 +79,8 @@ pub struct Devices {
     unit_factor: Option<UnitFactor>,
     units_logged: BTreeSet<String>,
     units_unknown: usize,
+    /// Whether values may be in the journal that neither coverage nor the inlet has seen.
+    must_catch_up: bool,
     /// Why the last description failed.
     describe_error: Option<String>,
 }
@@ -97,6 +99,7 @@ impl Devices {
             unit_factor: None,
             units_logged: BTreeSet::new(),
             units_unknown: 0,
+            must_catch_up: true,
             describe_error: None,
         }
     }
@@ -173,13 +176,15 @@ impl Devices {
         if readings.is_empty() {
             return Ok(());
         }
-        // The journal may hold webhook values of the same time that coverage has not seen yet.
-        if self.parts.has_webhook && !arrivals.catch_up(self.client.stop()).await? {
+        // The journal may hold values of the same time that coverage has not seen yet: the
+        // webhook's, and after a restart our own.
+        if self.must_catch_up && !arrivals.catch_up(self.client.stop()).await? {
             return Err(SourceError::Failing(
                 "new values are not stored because gap detection is behind; they are stored once it has caught up"
                     .to_owned(),
             ));
         }
+        self.must_catch_up = self.parts.has_webhook;
         readings.retain(|reading| {
             let newest = arrivals.coverage().newest_measurement(reading.meter);
             !reading.samples.is_empty() && newest.is_none_or(|newest| newest < reading.at)
