@@ -10,7 +10,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ControlError, ask, is_served};
+pub use client::{ControlError, ask, is_served, not_served};
 pub use server::{Control, StartError};
 
 use serde::{Deserialize, Serialize};

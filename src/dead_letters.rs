@@ -87,8 +87,8 @@ pub enum DeadLetterError {
     /// No room, and the oldest open dead letter is not evictable.
     #[error(
         "the dead letters are full ({OPEN_LETTERS_MAX} open ones, or {LETTERS_BYTES_MAX} bytes since the oldest open one), \
-         and the oldest, {oldest}, must not be evicted: list them with `meterline dead-letters list`, then re-submit \
-         or drop them, starting with the oldest"
+         and the oldest ({oldest}) cannot be removed automatically; re-submit or drop it (see \
+         `meterline dead-letters list`)"
     )]
     Full {
         /// The oldest open dead letter.

@@ -5,7 +5,7 @@ use super::replay;
 use super::sinks;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{Answer, Command, Replay, ReplayEstimate, ask, is_served};
+use crate::control::{Answer, Command, Replay, ReplayEstimate, ask, is_served, not_served};
 use crate::dead_letters::{DeadLetters, LetterId, Settlement};
 use crate::deliver::rewind_stored;
 use crate::journal::{Journal, inspect};
@@ -26,12 +26,11 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
     match command {
         Command::Replay(request) => replay_stored(config, &request),
         Command::Drop { letter } => drop_letter(config, LetterId(letter)),
-        Command::Resubmit { .. } => Err(
-            "the service is not running, and a re-submitted letter must pass its ingest: start it with `meterline run`"
-                .to_owned(),
-        ),
+        Command::Resubmit { .. } => {
+            Err("the service is not running, but re-submit needs it; start it with `meterline run`".to_owned())
+        }
         Command::EstimateReplay(_) | Command::Source { .. } | Command::Status => {
-            Err("no service is running in this data directory: start it with `meterline run`".to_owned())
+            Err(not_served(&config.data_directory))
         }
     }
 }
@@ -44,9 +43,10 @@ pub fn estimate_replay(config: &Config, request: Replay) -> Result<Vec<ReplayEst
     match service_answer(config, &Command::EstimateReplay(request.clone()))? {
         Some(Answer::Data { data }) => serde_json::from_value(data).map_err(|error| error.to_string()),
         Some(Answer::Refused { why }) => Err(why),
-        Some(Answer::Done { .. }) => {
-            Err("the running service gave an unexpected answer; is it another version?".to_owned())
-        }
+        Some(Answer::Done { .. }) => Err(
+            "the running service gave an unexpected answer; the service and the command may have different versions"
+                .to_owned(),
+        ),
         None => estimate_stored(config, &request),
     }
 }

@@ -14,7 +14,7 @@ pub struct Backoff {
 
 /// Bounds that are not valid for a back-off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the first wait ({first:?}) must be above zero and not above the longest ({max:?})")]
+#[error("the first wait ({first:?}) must be greater than zero and at most the longest wait ({max:?})")]
 pub struct BackoffError {
     /// The first wait.
     pub first: Duration,

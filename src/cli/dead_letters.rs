@@ -38,34 +38,34 @@ enum Action {
     List {
         #[command(flatten)]
         location: DataLocation,
-        /// Include letters that are settled: re-submitted, dropped or evicted
+        /// Include closed dead letters (re-submitted, dropped or evicted)
         #[arg(long)]
         all: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show one letter and its decoded body
+    /// Show one dead letter and its decoded body
     Show {
         #[command(flatten)]
         location: DataLocation,
-        /// The letter's number
+        /// The dead letter's number
         letter: u64,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Write a letter's body to standard output
+    /// Write a dead letter's body to standard output
     Export {
         #[command(flatten)]
         location: DataLocation,
-        /// The letter's number
+        /// The dead letter's number
         letter: u64,
         /// Write the raw bytes instead of hexadecimal digits
         #[arg(long)]
         raw: bool,
     },
-    /// Send the bodies of letters through ingest again
+    /// Send the bodies of dead letters through ingest again
     ///
     /// Use it when the cause is repaired. The body is taken as if it were received now:
     /// the current limits apply, and its values replace earlier values of the same meter,
@@ -74,17 +74,17 @@ enum Action {
     Resubmit {
         #[command(flatten)]
         location: DataLocation,
-        /// Numbers of letters, or ranges such as 3-17 (all open letters in the range)
+        /// Numbers of dead letters, or ranges such as 3-17 (all open ones in the range)
         #[arg(required = true)]
         letters: Vec<LetterSelection>,
     },
-    /// Settle letters without delivering them
+    /// Discard dead letters
     ///
-    /// The data of the letters is not delivered. The service may be running or not.
+    /// The data of the dead letters is not delivered. The service may be running or not.
     Drop {
         #[command(flatten)]
         location: DataLocation,
-        /// Numbers of letters, or ranges such as 3-17 (all open letters in the range)
+        /// Numbers of dead letters, or ranges such as 3-17 (all open ones in the range)
         #[arg(required = true)]
         letters: Vec<LetterSelection>,
     },

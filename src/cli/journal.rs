@@ -46,11 +46,11 @@ pub(super) struct JournalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Forget the undelivered records of a removed sink
+    /// Remove the cursor of a sink that is no longer configured
     ///
-    /// Use it after you removed a sink from the configuration. Removes the sink's cursor,
-    /// so that the journal no longer keeps records for it. If you add the sink again, it
-    /// starts at the oldest retained record. The service must be stopped.
+    /// Use it after you removed a sink from the configuration. The journal then no longer
+    /// keeps records for the sink. If you add the sink again, it starts at the oldest
+    /// retained record. The service must be stopped.
     Forget {
         #[command(flatten)]
         location: DataLocation,
@@ -70,13 +70,13 @@ enum Action {
     /// Rebuild a damaged segment from its readable records
     ///
     /// Reports the readable and the lost records. With --yes it also replaces the segment
-    /// and keeps the damaged file beside it. Each sink that did not have the lost records
-    /// yet gets a gap record. The service must be stopped. A backup of the segment file is
-    /// better than a repair.
+    /// and keeps the damaged file beside it. A gap record is written for each sink that has
+    /// not received the lost records. The service must be stopped. If you have a backup of
+    /// the segment file, restore it instead.
     Repair {
         #[command(flatten)]
         location: DataLocation,
-        /// The segment's number, as the error message about the damage names it
+        /// The segment's number in the error message
         #[arg(long, value_name = "NUMBER")]
         segment: u64,
         /// Repair a segment of the dead letters instead of the journal

@@ -21,7 +21,7 @@ use clap::{Args, ValueEnum};
     meterline replay --config meterline.toml --sink all --from 2026-11-22T00:00:00+01:00\n  \
     meterline replay --config meterline.toml --sink all --from 2026-11-01T00:00:00Z --redecode\n  \
     meterline replay --config meterline.toml --sink questdb --from 2026-11-01T00:00:00Z --dry-run\n\n\
-    A replay can start at the oldest retained record at the earliest (journal.retain); `meterline journal`\n\
+    The earliest possible start is the oldest retained record (journal.retain); `meterline journal`\n\
     shows that record. With --redecode, --rule or --at-now, stored samples that are no longer valid remain\n\
     in the stores.\n\n\
     Exit codes: 0 success, 1 failure, 3 error in the configuration.")]
@@ -40,8 +40,7 @@ pub(super) struct ReplayArgs {
     /// Decode records again that could not be decoded at receipt
     #[arg(long)]
     redecode: bool,
-    /// The limits that decide which samples are plausible: those in force at receipt, or the
-    /// configured ones
+    /// Which limits to apply: recorded (those in force at receipt) or current (the configured ones)
     #[arg(long, value_name = "RULE", default_value = "recorded")]
     rule: Rule,
     /// Check measurement times against the current time instead of the time of receipt. Use it

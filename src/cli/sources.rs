@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::location::DataLocation;
 use super::table::{print, print_json, table};
-use crate::control::{Answer, Command, ask, is_served};
+use crate::control::{Answer, Command, ask, is_served, not_served};
 use clap::Args;
 use serde_json::Value;
 
@@ -31,10 +31,7 @@ pub(super) struct SourcesArgs {
 pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
     let directory = arguments.location.load()?.data_directory;
     if !is_served(&directory) {
-        return Err(Failure::Failed(format!(
-            "no service is running in {}: start it with `meterline run`, or give the data directory with --data",
-            directory.display()
-        )));
+        return Err(Failure::Failed(not_served(&directory)));
     }
     let sources = match ask(&directory, &Command::Status).map_err(Failure::failed)? {
         Answer::Data { mut data } => data["sources"].take(),

@@ -23,13 +23,24 @@ pub enum ControlError {
         source: std::io::Error,
     },
     /// The answer cannot be parsed.
-    #[error("cannot parse the answer of the running service (is it another version?): {0}")]
+    #[error(
+        "cannot parse the answer of the running service: {0}; the service and the command may have different versions"
+    )]
     Unclear(#[from] serde_json::Error),
 }
 
 /// Whether a service answers on this data directory's socket.
 pub fn is_served(data_directory: &Path) -> bool {
     UnixStream::connect(socket_path(data_directory)).is_ok()
+}
+
+/// The message that no service runs in this data directory.
+#[must_use]
+pub fn not_served(data_directory: &Path) -> String {
+    format!(
+        "no service is running for {}; start it with `meterline run`, or choose the data directory with --data",
+        data_directory.display()
+    )
 }
 
 /// Sends one command and waits for its answer.

@@ -104,7 +104,7 @@ fn answer(mut stream: UnixStream, handler: &Handler) -> std::io::Result<()> {
     let answer = match serde_json::from_slice::<Command>(&line) {
         Ok(command) => handler(command),
         Err(error) => Answer::Refused {
-            why: format!("invalid command: {error}; is the program another version than the service?"),
+            why: format!("invalid command: {error}; the service and the command may have different versions"),
         },
     };
     let mut text = serde_json::to_string(&answer)?;

@@ -110,7 +110,7 @@ impl PanicLog {
                     sink = name,
                     record = poison.0,
                     letter = id.0,
-                    "a record that makes the sink's code panic is now a dead letter"
+                    "moved a record to the dead letters because the sink's code panics on it; please report this bug"
                 );
                 PumpError::waiting(format!(
                     "the code of sink {name} failed {PANICS_MAX} times at record {poison}, which is now dead letter {id}: {message}"

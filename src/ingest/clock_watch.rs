@@ -84,7 +84,7 @@ impl ClockWatch {
         tracing::warn!(
             moved_ms = moved_ns / 1_000_000,
             now = %wall,
-            "the wall clock jumped against the monotonic clock; stored records keep their receive times"
+            "the wall clock jumped; stored records keep their receive times"
         );
     }
 }

@@ -109,11 +109,11 @@ impl RefusedBodies {
         match written {
             Ok(Ok(_)) => true,
             Ok(Err(error)) => {
-                tracing::warn!(source, %error, "a refused body could not be kept as a dead letter");
+                tracing::warn!(source, %error, "cannot keep a refused body as a dead letter");
                 false
             }
             Err(error) => {
-                tracing::error!(source, %error, "the write of a refused body as a dead letter failed");
+                tracing::error!(source, %error, "cannot keep a refused body as a dead letter");
                 false
             }
         }

@@ -43,7 +43,7 @@ pub enum AppendError {
     },
     /// A write or a sync failed, and so did the second attempt in a new segment.
     #[error(
-        "the journal in {directory} could not be written ({detail}); check the disk and the system's log; the next record tries again"
+        "cannot write the journal in {directory} ({detail}); check the disk and the system log; the running service retries with the next record"
     )]
     Failed {
         /// The journal's directory.
@@ -80,7 +80,7 @@ pub enum OpenError {
     Sizes(String),
     /// Damage that is not the torn end of an interrupted write.
     #[error(
-        "segment {segment} in {directory} is damaged at offset {offset}, in a part that had been synced: {what}; it may hold acknowledged records, so nothing is cut automatically; restore the file from a copy, or check which records can be kept with `meterline journal repair --segment {id}`",
+        "segment {segment} in {directory} is damaged at offset {offset}: {what}. It may hold acknowledged records, so meterline does not truncate it. Restore the file from a copy, or run `meterline journal repair --segment {id}` to see which records can be kept",
         id = segment.id
     )]
     Damaged {
@@ -95,7 +95,7 @@ pub enum OpenError {
     },
     /// Written by a newer program.
     #[error(
-        "segment {segment} in {directory} has format version {format_version}, which this program is too old to open; start the newer program"
+        "segment {segment} in {directory} has format version {format_version}, which this version of meterline is too old to read; install the newer version"
     )]
     TooNew {
         /// The journal's directory.
@@ -118,7 +118,7 @@ pub enum OpenError {
         after: SegmentName,
     },
     /// The last records of the previous run could not be written again.
-    #[error("the last records of the previous run could not be written again: {0}")]
+    #[error("cannot rewrite the last records of the previous run: {0}; check the disk, then start again")]
     Rewrite(AppendError),
     /// A ledger is unusable.
     #[error(transparent)]
@@ -155,7 +155,7 @@ pub enum ReadError {
     },
     /// Written by a newer program.
     #[error(
-        "segment {segment} in {directory} has format version {format_version}, which this program is too old to read; start the newer program"
+        "segment {segment} in {directory} has format version {format_version}, which this version of meterline is too old to read; install the newer version"
     )]
     TooNew {
         /// The journal's directory.

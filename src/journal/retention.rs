@@ -83,7 +83,7 @@ impl SegmentRemover {
                 return;
             }
             if let Err(error) = self.remove(&segment, &mut unsynced) {
-                tracing::warn!(segment = %segment.name, %error, "cannot remove a segment that is no longer needed; it is tried again");
+                tracing::warn!(segment = %segment.name, %error, "cannot remove an old segment; retrying");
                 return;
             }
         }

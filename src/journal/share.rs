@@ -234,7 +234,7 @@ impl Shares {
     fn report(&self, before: &[SourceId], after: &[SourceId], slowest: &str) {
         let name = |source: &SourceId| self.names.get(source.0).map_or_else(|| "?".into(), |SourceName(name)| name);
         for source in after.iter().filter(|source| !before.contains(source)) {
-            tracing::warn!(source = %name(source), waits_for = slowest, "the source's share of the journal is full of undelivered records; its bodies are answered 503 until the sinks have received some, so that other sources have room");
+            tracing::warn!(source = %name(source), waits_for = slowest, "the source holds too much of the journal and gets 503 until the sinks catch up");
         }
         for source in before.iter().filter(|source| !after.contains(source)) {
             tracing::info!(source = %name(source), "the source has room in the journal again");
@@ -243,7 +243,7 @@ impl Shares {
 
     fn store(&self, text: &str) {
         if let Err(error) = disk::replace(&*self.disk, FILE, text.as_bytes()) {
-            tracing::warn!(%error, "the shares of the journal could not be stored; after a restart these bytes count for no source");
+            tracing::warn!(%error, "cannot store the per-source sizes of the journal; after a restart, older bytes do not count towards any source's limit");
         }
     }
 }

@@ -82,7 +82,7 @@ impl Writer {
         let bytes = segment_bytes_for(group.bytes_on_disk());
         if let Err(error) = self.remover.make_room(bytes) {
             // These records may have been acknowledged, so they may exceed the cap, by one group at most.
-            tracing::warn!(%error, "the last records of the previous run are written again beyond the cap");
+            tracing::warn!(%error, "the journal exceeds its cap by up to one group, because the last records of the previous run are rewritten");
         }
         let mut active = self.create(bytes, bytes, Some(&mut group), &mut 0)?;
         active.newest_received = group.newest_received();
@@ -255,7 +255,7 @@ impl Writer {
                 if writes == WRITES_MAX {
                     return Err(self.failed(&error));
                 }
-                tracing::warn!(%error, "a segment could not be created; it is tried once more");
+                tracing::warn!(%error, "cannot create a segment; retrying once");
             } else if size > least {
                 size = round_up(size / 2).max(least);
             } else if self.remover.try_remove_oldest()? {

@@ -28,13 +28,13 @@ pub enum DecodeErrorKind {
     #[error("a field's key is longer than 32 bits")]
     KeyTooLong,
     /// Field number 0.
-    #[error("field number 0 does not exist")]
+    #[error("invalid field number 0")]
     FieldNumberZero,
     /// Wire type 6 or 7.
-    #[error("wire type {0} does not exist")]
+    #[error("invalid wire type {0}")]
     WireTypeUnknown(u8),
     /// A known field with another wire type than its own.
-    #[error("the field is a {found}, expected a {expected}")]
+    #[error("the field has wire type {found}, expected {expected}")]
     WireTypeUnexpected {
         /// The expected wire type.
         expected: WireType,
@@ -53,7 +53,7 @@ pub enum DecodeErrorKind {
     #[error("the text is not UTF-8")]
     NotText,
     /// The end of a group that is not open.
-    #[error("a group ends that is not open")]
+    #[error("unexpected end of a group")]
     GroupEndUnexpected,
     /// Groups nested beyond prost's limit.
     #[error("groups are nested too deeply")]

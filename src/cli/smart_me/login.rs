@@ -7,7 +7,7 @@ use crate::cli::table::print;
 use crate::source::smart_me::{PersonLogin, Prompt};
 use clap::Args;
 
-/// Log in as a user, once, for a [[smart_me]] table with client_id and token_key_file
+/// Log in once as a user; needed for a [[smart_me]] table with client_id and token_key_file
 ///
 /// Without --browser the command prints a code. Confirm it in a browser on any machine.
 /// The refresh token is encrypted with the key in token_key_file and stored in the data

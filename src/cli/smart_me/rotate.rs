@@ -115,9 +115,9 @@ impl Rotation<'_> {
         match ask(directory, &command).map_err(Failure::failed)? {
             Answer::Data { data } => Ok(Some(data)),
             Answer::Refused { why } => Err(Failure::Failed(why)),
-            Answer::Done { .. } => {
-                Err(Failure::failed("the running service gave an unexpected answer; is it another version?"))
-            }
+            Answer::Done { .. } => Err(Failure::failed(
+                "the running service gave an unexpected answer; the service and the command may have different versions",
+            )),
         }
     }
 

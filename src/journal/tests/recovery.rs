@@ -202,7 +202,7 @@ fn a_segment_of_a_newer_format_is_refused_in_one_sentence() {
     kill(&disk, journal);
     make_newer(&disk, &file);
     let refused = Journal::open_on(shared(&disk), small("faulty")).unwrap_err().to_string();
-    assert!(refused.contains("format version 9") && refused.contains("newer program"), "{refused}");
+    assert!(refused.contains("format version 9") && refused.contains("install the newer version"), "{refused}");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_sealed_segment_of_a_newer_format_is_not_called_damaged() {
     make_newer(&disk, &file);
     let (journal, _) = open(&disk);
     let refused = journal.reader(Sequence(1)).unwrap().read().unwrap_err().to_string();
-    assert!(refused.contains("format version 9") && refused.contains("newer program"), "{refused}");
+    assert!(refused.contains("format version 9") && refused.contains("install the newer version"), "{refused}");
 }
 
 /// Sets a newer format version, as a newer program would write it.

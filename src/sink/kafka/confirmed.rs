@@ -134,7 +134,10 @@ impl ConfirmedStates {
         let mut states = if let Some(durable) = durable {
             durable
         } else {
-            tracing::info!(topic, "the checkpoints belong to another topic; its records are not sent to this one");
+            tracing::info!(
+                topic,
+                "the checkpoints belong to another topic; the sink does not re-send that topic's records to this topic"
+            );
             self.cut(0)?;
             self.last.clear();
             Vec::new()

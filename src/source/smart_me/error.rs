@@ -11,7 +11,7 @@ const LOGIN_RETRY: Duration = if cfg!(test) { Duration::from_millis(200) } else 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// No answer or a server error, also after retries.
-    #[error("smart-me is not available ({0}); it will retry later")]
+    #[error("smart-me is not available ({0})")]
     Away(String),
     /// The credentials are rejected.
     #[error("smart-me rejects the credentials ({0}): check the account's api_key_file, client or password")]
@@ -20,7 +20,7 @@ pub enum ApiError {
     #[error("{0}")]
     LoggedOut(String),
     /// A new login cannot be stored, so it is not used.
-    #[error("the login at smart-me cannot be stored ({0}); it will retry later")]
+    #[error("cannot store the smart-me login ({0}); check that the data directory is writable")]
     Storage(String),
     /// The credentials do not allow it.
     #[error(
@@ -28,10 +28,10 @@ pub enum ApiError {
     )]
     Forbidden(String),
     /// The object does not exist: status 404.
-    #[error("smart-me does not find the object ({0})")]
+    #[error("the device or registration does not exist at smart-me ({0})")]
     NotFound(String),
     /// The request is refused.
-    #[error("smart-me refuses the request ({0})")]
+    #[error("smart-me rejects the request ({0})")]
     Refused(String),
     /// The request may have been executed.
     #[error(

@@ -67,7 +67,7 @@ pub enum ConfigError {
     OpenToNetwork(String, SocketAddr),
     /// More pairs than supported.
     #[error(
-        "webhook account '{0}' has more than {CREDENTIALS_MAX} pairs of credentials; keep the present and the next pair"
+        "webhook account '{0}' has more than {CREDENTIALS_MAX} pairs of credentials; configure at most the current and the next pair"
     )]
     CredentialsTooMany(String),
     /// An invalid bound.

@@ -129,7 +129,7 @@ fn a_fault_has_offset_and_path() {
     );
     assert_eq!(
         said(b"\x0a\x02\x08\x01"),
-        "byte 2 (readings[0].meter): the field is a varint, expected a length-delimited field"
+        "byte 2 (readings[0].meter): the field has wire type varint, expected length-delimited field"
     );
     assert_eq!(said(b"\x22\x01\xff"), "byte 2 (raw_origin): the text is not UTF-8");
 }

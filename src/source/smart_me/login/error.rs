@@ -15,10 +15,10 @@ pub enum LoginError {
     )]
     NotForPersons(String),
     /// The refresh token cannot be stored.
-    #[error("the login could not be stored: {0}")]
+    #[error("cannot store the login: {0}; run the command as the service's user")]
     Storage(io::Error),
     /// `access_denied`.
-    #[error("the login was refused at smart-me")]
+    #[error("the login was refused at smart-me's page: run the command again and confirm it")]
     Denied,
     /// `expired_token`, or our own limit.
     #[error("the login was not confirmed in time: run the command again")]

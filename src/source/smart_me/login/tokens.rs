@@ -58,7 +58,7 @@ pub(super) enum TokenError {
         "the login at smart-me of account '{0}' cannot be decrypted: token_key_file has changed, or the login is damaged"
     )]
     Unseal(String),
-    #[error("the login at smart-me of account '{account}' cannot be read: {file}: {why}")]
+    #[error("cannot read the stored smart-me login of account '{account}' in {file}: {why}")]
     File { account: String, file: String, why: String },
     #[error("smart-me no longer accepts the login of account '{0}': it was revoked or has expired")]
     Rejected(String),

@@ -41,7 +41,7 @@ pub enum TlsError {
     #[error("the certificate {0} and the key {1} cannot be used together: {2}")]
     Unusable(PathBuf, PathBuf, rustls::Error),
     /// The validity cannot be read.
-    #[error("{0} holds a certificate whose end of validity cannot be read")]
+    #[error("cannot read the expiry date of the certificate in {0}; configure another certificate")]
     NoExpiry(PathBuf),
     /// The TLS library refuses its own defaults.
     #[error("TLS cannot be set up: {0}")]

@@ -31,7 +31,7 @@ fn a_wrong_wire_type_names_the_expected_one() {
     let body = body(&[device_id(1), field(2, &fixed(1, [0; 8]))]);
     assert_eq!(
         error(&body),
-        "byte 24 (DeviceDataItems[0].DateTime.value): the field is a 64-bit number, expected a varint"
+        "byte 24 (DeviceDataItems[0].DateTime.value): the field has wire type 64-bit number, expected varint"
     );
 }
 
@@ -40,12 +40,12 @@ fn every_kind_of_broken_framing_has_its_message() {
     for (bytes, expected) in [
         (vec![0x80], "byte 0: the message ends inside a number"),
         (vec![0xff; 11], "byte 0: a number is longer than 64 bits"),
-        (number(1, 1), "byte 0 (DeviceDataItems): the field is a varint, expected a length-delimited field"),
+        (number(1, 1), "byte 0 (DeviceDataItems): the field has wire type varint, expected length-delimited field"),
         (vec![0x80, 0x80, 0x80, 0x80, 0x10, 0], "byte 0: a field's key is longer than 32 bits"),
-        (vec![0x00, 0x00], "byte 0: field number 0 does not exist"),
-        (vec![0x0e], "byte 0: wire type 6 does not exist"),
-        (vec![0x7c], "byte 1 (unknown field 15): a group ends that is not open"),
-        (vec![0x7b, 0x74], "byte 2 (unknown field 15): a group ends that is not open"),
+        (vec![0x00, 0x00], "byte 0: invalid field number 0"),
+        (vec![0x0e], "byte 0: invalid wire type 6"),
+        (vec![0x7c], "byte 1 (unknown field 15): unexpected end of a group"),
+        (vec![0x7b, 0x74], "byte 2 (unknown field 15): unexpected end of a group"),
         (vec![0x7b; 200], "byte 101 (unknown field 15): groups are nested too deeply"),
         (vec![0x7d, 0, 0], "byte 1 (unknown field 15): the field needs 4 bytes, its message has 2 left"),
     ] {
@@ -57,5 +57,5 @@ fn every_kind_of_broken_framing_has_its_message() {
 fn the_vendors_signed_data_is_not_a_body() {
     // Its first field is a serial number, a varint.
     let signed = [number(1, 7_654_321), number(2, 1_600_000_000), field(3, &field(1, &[1, 0, 1, 8, 0, 255]))];
-    assert!(error(&signed.concat()).starts_with("byte 0 (DeviceDataItems): the field is a varint"));
+    assert!(error(&signed.concat()).starts_with("byte 0 (DeviceDataItems): the field has wire type varint"));
 }
