@@ -1,6 +1,6 @@
 //! The configuration of a smart-me account.
 
-use super::devices::Polling;
+use super::polling::Polling;
 use super::rotation::{NotRotatable, PasswordFile};
 use crate::http::web_address;
 use crate::secret::Secret;

@@ -13,9 +13,6 @@
 mod factor;
 mod freshness;
 mod gateways;
-mod options;
-
-pub use options::{PollMode, Polling, ValuesOf};
 
 use super::account::Reach;
 use super::arrivals::Arrivals;
@@ -23,6 +20,7 @@ use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
 use super::describe::Describer;
 use super::error::ApiError;
+use super::polling::{Polling, ValuesOf};
 use crate::clock::Clock;
 use crate::coverage::METERS_MAX;
 use crate::reading::{Flags, MeterId, UnixNanos};
