@@ -101,7 +101,7 @@ pub enum DeadLetterError {
     #[error("dead letter {0} was settled before")]
     Settled(LetterId),
     /// The record is not a valid dead letter.
-    #[error("dead letter {0} is not valid: {1}")]
+    #[error("the stored record of dead letter {0} cannot be used: {1}")]
     Invalid(LetterId, String),
 }
 

@@ -60,7 +60,7 @@ fn certificate(files: &TlsFiles) -> Finding {
     };
     let left = expires.since(Clock::system().now());
     if left < 0 {
-        let message = format!("the certificate {shown} expired at {expires}: smart-me does not post to it; renew it");
+        let message = format!("the certificate {shown} expired at {expires}: senders refuse it; renew it");
         return Finding::new("webhook", Level::Fault, message);
     }
     let level = if left < CERTIFICATE_NANOS_MIN { Level::Warning } else { Level::Good };

@@ -76,7 +76,7 @@ enum Action {
     Repair {
         #[command(flatten)]
         location: DataLocation,
-        /// The segment's number in the error message
+        /// The number of the damaged segment, from the error that reports the damage
         #[arg(long, value_name = "NUMBER")]
         segment: u64,
         /// Repair a segment of the dead letters instead of the journal

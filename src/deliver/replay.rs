@@ -135,7 +135,7 @@ impl Span {
 /// A running replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Replay {
-    /// The first record that was not safe when the replay was requested.
+    /// The first record that the sink had not confirmed when the replay was requested.
     until: Sequence,
     /// Only this source's records are sent, below `until`.
     source: Option<SourceId>,

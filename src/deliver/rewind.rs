@@ -65,7 +65,10 @@ impl Pump {
                     (from, waiting) = (lost_from, lost_from);
                 }
                 Err(error) => {
-                    tracing::warn!(sink = self.shared.name, %error, "the cursor cannot be rewound; retrying");
+                    tracing::warn!(
+                        sink = self.shared.name, %error, to = lost_from.0,
+                        "the store lost confirmed data, but the cursor cannot be set back; retrying"
+                    );
                 }
             }
         }

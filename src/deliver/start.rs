@@ -79,7 +79,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint,
             if position.journal.0 != Uuid::nil() {
                 tracing::warn!(
                     sink = shared.name, journal = %position.journal, start = found.next.0,
-                    "{who} names another journal; starting at the oldest record it cannot have seen"
+                    "{who} belongs to a journal that this one does not continue; starting at the oldest record that the sink cannot have"
                 );
             }
             Ok(StartPoint { next: found.next, gap_from: None })

@@ -260,7 +260,7 @@ pub enum CursorError {
         file: String,
     },
     /// A system call failed.
-    #[error("the cursor file {file} in {directory} cannot be written: {detail}")]
+    #[error("the file {file} in {directory} cannot be read or written: {detail}")]
     Io {
         /// The journal's directory.
         directory: PathBuf,

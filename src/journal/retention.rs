@@ -89,7 +89,8 @@ impl SegmentRemover {
         }
     }
 
-    /// The pin of the slowest cursor; optional cursors, if included, count within their bounds.
+    /// The lowest record that a cursor still needs. An optional cursor, if included, keeps back
+    /// at most its `lag_bytes_max`.
     fn pin(&self, with_optional: bool) -> Pin {
         let lowest = self.cursors.list().into_iter().filter_map(|(name, cursor)| {
             let optional = self.options.optional.iter().find(|optional| optional.cursor == name);

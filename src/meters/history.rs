@@ -127,7 +127,9 @@ impl VersionHistory {
         if has_room {
             self.unknown_from = self.unknown_from.max(now);
         } else if self.full_at.replace(now).is_none() {
-            tracing::warn!("there are more than {METERS_MAX} meters; new ones are not described");
+            tracing::warn!(
+                "descriptions of {METERS_MAX} meters are stored, the maximum; names and serial numbers of new meters are not stored"
+            );
         }
         has_room
     }

@@ -76,7 +76,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_journal_oldest_sequence", Gauge, &[], "Sequence number of the oldest retained record."),
     family("meterline_sink_state", Gauge, &["sink", "state"], "1 for the current state of the sink: running, waiting or blocked; 0 for the others."),
     family("meterline_sink_next_sequence", Gauge, &["sink"], "The sink's cursor: the lowest sequence number that the sink has not confirmed."),
-    family("meterline_sink_lag_records", Gauge, &["sink"], "Journal records not yet confirmed by the sink, counted from the first one that is not a held late row."),
+    family("meterline_sink_lag_records", Gauge, &["sink"], "Journal records that the sink has not confirmed. Records at the beginning that only wait because their late rows are held are not counted."),
     family("meterline_sink_lag_seconds", Gauge, &["sink"], "Age of the oldest record not yet confirmed by the sink that is not a held late row; 0 if there is none."),
     family("meterline_sink_lag_bytes", Gauge, &["sink"], "Approximate bytes of journal records not yet confirmed by the sink."),
     family("meterline_sink_readings_total", Counter, &["sink"], "Readings handed to the sink, including repeats."),

@@ -26,7 +26,7 @@ const DELAY: Duration = if cfg!(test) { Duration::from_secs(10) } else { Duratio
 /// Remembered addresses, about 150 bytes each. IPv6 addresses count by their /64 network,
 /// which one customer has.
 const ADDRESSES_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(if cfg!(test) { 2 } else { 4095 });
-/// Delayed answers at once.
+/// Largest number of answers that are delayed at the same time.
 const DELAYED_ANSWERS_MAX: usize = 512;
 
 /// The recent failed logins, by address.

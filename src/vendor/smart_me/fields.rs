@@ -12,7 +12,7 @@ pub enum ReadError {
     #[error("not valid JSON ({0})")]
     Json(String),
     /// Another kind of value than expected.
-    #[error("expected {0}, found something else")]
+    #[error("the answer is not {0}")]
     Kind(&'static str),
     /// A required field is missing.
     #[error("the field {0} is missing or cannot be read")]
