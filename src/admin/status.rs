@@ -1,6 +1,7 @@
 //! The data of the status page and of `/status.json`. Field names are stable; times are
 //! RFC 3339 in UTC.
 
+use crate::journal::Gap;
 use crate::source::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -89,6 +90,19 @@ pub struct GapStatus {
     pub at: String,
     /// The cause: retention or repair.
     pub reason: &'static str,
+}
+
+impl From<&Gap> for GapStatus {
+    fn from(gap: &Gap) -> Self {
+        Self {
+            sink: gap.sink.clone(),
+            from_sequence: gap.from.0,
+            until_sequence: gap.until.0,
+            records: gap.records(),
+            at: gap.at.to_string(),
+            reason: gap.reason.label(),
+        }
+    }
 }
 
 /// The gaps in the meters' readings.

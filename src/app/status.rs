@@ -8,7 +8,7 @@ use crate::admin::{
 use crate::coverage::Gap as MeasurementGap;
 use crate::deliver::PumpStatus;
 use crate::ingest::{Health, METERS_MAX, RecentReading, SourceActivity};
-use crate::journal::{Gap, Share};
+use crate::journal::Share;
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Tls};
 
@@ -84,24 +84,13 @@ impl StatusReader {
             oldest_sequence: usage.oldest.0,
             next_sequence: usage.next.0,
             gaps_total: gap_records.dropped() + gaps.len() as u64,
-            gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(gap_status).collect(),
+            gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(GapStatus::from).collect(),
         }
     }
 }
 
 fn certificate_status(certificate: webhook::CertificateStatus) -> CertificateStatus {
     CertificateStatus { expires: certificate.expires.to_string(), fault: certificate.fault }
-}
-
-fn gap_status(gap: &Gap) -> GapStatus {
-    GapStatus {
-        sink: gap.sink.clone(),
-        from_sequence: gap.from.0,
-        until_sequence: gap.until.0,
-        records: gap.records(),
-        at: gap.at.to_string(),
-        reason: gap.reason.label(),
-    }
 }
 
 fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {

@@ -4,10 +4,11 @@ use super::Failure;
 use super::location::DataLocation;
 use super::records::open_journal;
 use super::table::{print, print_json, table};
+use crate::admin::GapStatus;
 use crate::app::{forget_cursor, repair_segment, restore_journal};
 use crate::base::human;
 use crate::journal::inspect::Inspection;
-use crate::journal::{Gap, Record, Sequence};
+use crate::journal::{Record, Sequence};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -122,7 +123,7 @@ struct Overview {
     bytes: u64,
     segments: Vec<SegmentLine>,
     cursors: Vec<CursorLine>,
-    gaps: Vec<GapLine>,
+    gaps: Vec<GapStatus>,
     gaps_dropped: u64,
     faults: Vec<String>,
 }
@@ -143,30 +144,6 @@ struct CursorLine {
     next_sequence: Option<u64>,
     lag_records: Option<u64>,
     updated: Option<String>,
-}
-
-/// A gap record: records that a sink will never get.
-#[derive(Debug, Serialize)]
-struct GapLine {
-    sink: String,
-    from_sequence: u64,
-    until_sequence: u64,
-    records: u64,
-    at: String,
-    reason: &'static str,
-}
-
-impl GapLine {
-    fn of(gap: &Gap) -> Self {
-        Self {
-            sink: gap.sink.clone(),
-            from_sequence: gap.from.0,
-            until_sequence: gap.until.0,
-            records: gap.records(),
-            at: gap.at.to_string(),
-            reason: gap.reason.label(),
-        }
-    }
 }
 
 impl Overview {
@@ -198,7 +175,7 @@ impl Overview {
             next_sequence: next.0,
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             cursors: cursors.collect(),
-            gaps: journal.gaps().list().iter().map(GapLine::of).collect(),
+            gaps: journal.gaps().list().iter().map(GapStatus::from).collect(),
             gaps_dropped: journal.gaps().dropped(),
             segments,
             faults: journal.faults().to_vec(),

@@ -17,6 +17,13 @@ use crate::reading::UnixNanos;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
+/// The server's table, as its state was just read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'a> {
+    pub(super) server: &'a Server,
+    pub(super) state: &'a TableState,
+}
+
 /// The checkpoints of a table.
 #[derive(Debug)]
 pub(super) struct TableCheckpoints {
@@ -46,16 +53,10 @@ impl TableCheckpoints {
     /// # Errors
     /// [`SinkError::lost`] where records below `position` must be sent again; any other
     /// error when the server or the disk fails.
-    pub(super) fn check(
-        &mut self,
-        server: &Server,
-        state: &TableState,
-        position: Position,
-        now: UnixNanos,
-    ) -> Result<(), SinkError> {
-        let (url, table) = (server.url(), server.table());
-        let (back_to, kept, what) = match self.compare(server, state)? {
-            Comparison::Intact => return self.begin(server, state, position, now),
+    pub(super) fn check(&mut self, table: Table<'_>, position: Position, now: UnixNanos) -> Result<(), SinkError> {
+        let Table { server, state } = table;
+        let (back_to, kept, what) = match self.compare(table)? {
+            Comparison::Intact => return self.begin(table, position, now),
             Comparison::Unknown => {
                 self.warn_of_purge(server);
                 return Ok(());
@@ -76,32 +77,31 @@ impl TableCheckpoints {
             return Err(SinkError::lost(
                 target,
                 format!(
-                    "table {table} in QuestDB at {url} {what}: sending again from record {target}; if it lost earlier \
-                     records too, send them with `meterline replay`"
+                    "table {} in QuestDB at {} {what}: sending again from record {target}; if it lost earlier \
+                     records too, send them with `meterline replay`",
+                    server.table(),
+                    server.url()
                 ),
             ));
         }
-        tracing::warn!(%url, %table, from = position.next.0, "the table {what}; sending again");
+        tracing::warn!(
+            url = %server.url(), table = %server.table(), from = position.next.0,
+            "the table {what}; sending again"
+        );
         let below = self.checkpoints.all().partition_point(|one| one.position.next <= position.next);
         self.checkpoints.cut(kept.min(below)).map_err(|error| cannot_cut(&error))?;
         self.reported = None;
-        self.add(server, state, position, now)
+        self.add(table, position, now)
     }
 
     /// Makes a checkpoint if one is due: everything below `position` is confirmed.
     ///
     /// # Errors
     /// When the server fails.
-    pub(super) fn note(
-        &mut self,
-        server: &Server,
-        state: &TableState,
-        position: Position,
-        now: UnixNanos,
-    ) -> Result<(), SinkError> {
+    pub(super) fn note(&mut self, table: Table<'_>, position: Position, now: UnixNanos) -> Result<(), SinkError> {
         let is_further = self.checkpoints.newest().is_none_or(|newest| newest.position.next < position.next);
         if is_further && self.checkpoints.is_due(now) {
-            self.add(server, state, position, now)?;
+            self.add(table, position, now)?;
         }
         Ok(())
     }
@@ -114,27 +114,15 @@ impl TableCheckpoints {
     }
 
     /// Makes the first checkpoint at the sink's start, if there is none.
-    fn begin(
-        &mut self,
-        server: &Server,
-        state: &TableState,
-        position: Position,
-        now: UnixNanos,
-    ) -> Result<(), SinkError> {
-        if self.checkpoints.newest().is_some() { Ok(()) } else { self.add(server, state, position, now) }
+    fn begin(&mut self, table: Table<'_>, position: Position, now: UnixNanos) -> Result<(), SinkError> {
+        if self.checkpoints.newest().is_some() { Ok(()) } else { self.add(table, position, now) }
     }
 
     /// Makes a checkpoint. A failed store does not stop the sink: the previous checkpoint
     /// only goes back a little further.
-    fn add(
-        &mut self,
-        server: &Server,
-        state: &TableState,
-        position: Position,
-        now: UnixNanos,
-    ) -> Result<(), SinkError> {
-        let logged = transaction(server, state.id, state.writer_txn)?;
-        let mark = Fingerprint::new(state, logged).to_string();
+    fn add(&mut self, table: Table<'_>, position: Position, now: UnixNanos) -> Result<(), SinkError> {
+        let logged = transaction(table.server, table.state.id, table.state.writer_txn)?;
+        let mark = Fingerprint::new(table.state, logged).to_string();
         let added = self.checkpoints.add(Checkpoint { position, confirmed: now, mark });
         if let (Err(error), false) = (&added, self.is_failing) {
             tracing::warn!(%error, "QuestDB's checkpoint cannot be stored; retrying, delivery continues");
@@ -143,7 +131,7 @@ impl TableCheckpoints {
         Ok(())
     }
 
-    fn compare(&self, server: &Server, state: &TableState) -> Result<Comparison, SinkError> {
+    fn compare(&self, Table { server, state }: Table<'_>) -> Result<Comparison, SinkError> {
         let checkpoints: Vec<_> = self.checkpoints.all().iter().map(confirmed).collect();
         let Some(newest) = checkpoints.last().and_then(|newest| newest.fingerprint) else {
             return Ok(compare(&checkpoints, state, &[]));

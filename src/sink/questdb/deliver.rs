@@ -5,7 +5,7 @@
 //! about the table's content is an error, after which the pump rewinds and the rows since
 //! the last confirmed record are sent again, which the table's keys make harmless.
 
-use super::checkpoints::TableCheckpoints;
+use super::checkpoints::{Table, TableCheckpoints};
 use super::config::Config;
 use super::confirm::{TableState, table_state};
 use super::encode::RefusedRows;
@@ -70,7 +70,11 @@ impl QuestDb {
     fn make_ready(&mut self) -> Result<(), SinkError> {
         let state = table_state(&self.server)?;
         self.sender.set_partition_unit(schema::check_ready(&self.server, &schema::SAMPLES)?);
-        self.checkpoints.check(&self.server, &state, self.position(self.next), self.clock.now())?;
+        self.checkpoints.check(
+            Table { server: &self.server, state: &state },
+            self.position(self.next),
+            self.clock.now(),
+        )?;
         self.table = Some(state);
         Ok(())
     }
@@ -94,7 +98,7 @@ impl QuestDb {
         self.sender.poll_result(&state);
         self.next_poll = Some(self.clock.monotonic() + POLL_EVERY);
         let confirmed = self.position(self.progress().next_unsafe);
-        self.checkpoints.note(&self.server, &state, confirmed, self.clock.now())
+        self.checkpoints.note(Table { server: &self.server, state: &state }, confirmed, self.clock.now())
     }
 
     /// Checks that the table is still the one that was written to, with all its rows.

@@ -4,9 +4,9 @@
 //! [`REGAINED_EVERY`]. Beyond the budget the 401 is delayed by [`DELAY`]. Valid logins are
 //! never checked against the budget, so guesses cannot lock out another client, not even
 //! behind the same address. A request without credentials costs nothing. Bounds:
-//! [`ADDRESSES_MAX`] addresses, of which the one that failed longest ago is forgotten;
-//! [`DELAYED_ANSWERS_MAX`] delayed answers at once; further ones are not delayed, to bound
-//! memory.
+//! [`ADDRESSES_MAX`] addresses are remembered; a further one replaces the one whose last
+//! failure is oldest. [`DELAYED_ANSWERS_MAX`] answers are delayed at the same time; further
+//! ones are not delayed.
 
 use crate::metrics;
 use ::metrics::Counter;
