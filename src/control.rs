@@ -10,7 +10,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ControlError, ask, is_served, not_served};
+pub use client::{ControlError, ask, ask_data, is_served, not_served};
 pub use server::{Control, StartError};
 
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,24 @@ pub enum Answer {
 
 /// Carries out a command. Calls never overlap.
 pub type Handler = Arc<dyn Fn(Command) -> Answer + Send + Sync>;
+
+/// The message for an answer of another kind than the command has.
+pub const UNEXPECTED_ANSWER: &str =
+    "the running service gave an unexpected answer; the service and the command may have different versions";
+
+impl Answer {
+    /// Returns the data.
+    ///
+    /// # Errors
+    /// A message: why the service refuses, or that the answer is of another kind.
+    pub fn data(self) -> Result<serde_json::Value, String> {
+        match self {
+            Self::Data { data } => Ok(data),
+            Self::Refused { why } => Err(why),
+            Self::Done { .. } => Err(UNEXPECTED_ANSWER.to_owned()),
+        }
+    }
+}
 
 /// Returns the path of the socket in a data directory.
 pub fn socket_path(data_directory: &Path) -> PathBuf {

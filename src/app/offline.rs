@@ -41,12 +41,7 @@ pub fn command(config: &Config, command: Command) -> Result<Vec<String>, String>
 /// A message with the reason and the remedy.
 pub fn estimate_replay(config: &Config, request: Replay) -> Result<Vec<ReplayEstimate>, String> {
     match service_answer(config, &Command::EstimateReplay(request.clone()))? {
-        Some(Answer::Data { data }) => serde_json::from_value(data).map_err(|error| error.to_string()),
-        Some(Answer::Refused { why }) => Err(why),
-        Some(Answer::Done { .. }) => Err(
-            "the running service gave an unexpected answer; the service and the command may have different versions"
-                .to_owned(),
-        ),
+        Some(answer) => serde_json::from_value(answer.data()?).map_err(|error| error.to_string()),
         None => estimate_stored(config, &request),
     }
 }

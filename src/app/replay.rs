@@ -1,7 +1,7 @@
 //! Translates a replay request into a rewind and estimates its size. Used with and without
 //! a running service.
 
-use super::sinks::KEEPER;
+use super::sinks::{COVERAGE, KEEPER};
 use crate::clock::Clock;
 use crate::control::{self, ReplayEstimate};
 use crate::deliver::{CurrentRules, Estimate, Reread, Rewind};
@@ -56,6 +56,8 @@ pub(super) fn estimate(
     sinks: impl Iterator<Item = Candidate>,
 ) -> Result<Vec<ReplayEstimate>, String> {
     sinks
+        // Gap detection reads again, but nothing is sent.
+        .filter(|sink| sink.name != COVERAGE)
         .map(|sink| {
             if sink.name == KEEPER {
                 return Err(format!("{KEEPER} is not a store, so its replay cannot be estimated"));

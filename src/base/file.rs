@@ -1,7 +1,7 @@
 //! Small files: atomic replacement and bounded reads.
 //!
 //! Invariant: at any moment, also after a power cut, a replaced file is the complete old
-//! file or the complete new one.
+//! file or the complete new one, if one process at a time replaces it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};

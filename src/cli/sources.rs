@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::location::DataLocation;
 use super::table::{print, print_json, table};
-use crate::control::{Answer, Command, ask, is_served, not_served};
+use crate::control::{Command, UNEXPECTED_ANSWER, ask_data, is_served, not_served};
 use clap::Args;
 use serde_json::Value;
 
@@ -33,17 +33,13 @@ pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
     if !is_served(&directory) {
         return Err(Failure::Failed(not_served(&directory)));
     }
-    let sources = match ask(&directory, &Command::Status).map_err(Failure::failed)? {
-        Answer::Data { mut data } => data["sources"].take(),
-        Answer::Refused { why } => return Err(Failure::Failed(why)),
-        Answer::Done { .. } => Value::Null,
-    };
-    let sources = sources.as_array().cloned().unwrap_or_default();
+    let status = ask_data(&directory, &Command::Status).map_err(Failure::Failed)?;
+    let sources = status["sources"].as_array().ok_or_else(|| Failure::failed(UNEXPECTED_ANSWER))?;
     if arguments.json {
-        print_json(&sources)?;
+        print_json(sources)?;
     } else {
         let mut rows = table(&["source", "kind", "state", "since", "reason"]);
-        for source in &sources {
+        for source in sources {
             rows.add_row(
                 ["name", "kind", "state", "since", "why"].map(|field| source[field].as_str().unwrap_or_default()),
             );

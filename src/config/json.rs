@@ -1,6 +1,6 @@
 //! `[[json]]`: devices that return or send JSON documents.
 
-use super::secrets::{PASSWORD, secret};
+use super::secrets::{PASSWORD, check_username, secret};
 use super::section::Section;
 use super::value::KeepLimit;
 use super::webhook::{NAME_RULE, is_name};
@@ -61,7 +61,10 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
     let user: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
     let authorization = match (user, password) {
-        (Some(user), Some(password)) => basic_authorization(&user, &password),
+        (Some(user), Some(password)) => {
+            check_username(section, "username", &user);
+            basic_authorization(&user, &password)
+        }
         (None, None) => None,
         _ => {
             section.fault("username", "needs both username and password_file, or neither");
@@ -72,7 +75,7 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
     let address = match url.strip_prefix("tcp://") {
         Some(_) if authorization.is_some() => {
             section.fault("username", "cannot be used with tcp://, which has no login");
-            None
+            return None;
         }
         Some(host) => host.parse().ok().map(Address::Tcp),
         None => web_address(&url).map(|uri| Address::Http(uri, authorization)),
@@ -94,6 +97,9 @@ fn register(mut section: Section<'_>) -> Option<Register> {
     let obis = section.required::<String>("obis", "\"1-0:1.8.0*255\"");
     let unit = section.required::<String>("unit", "\"kWh\"");
     let own_factor = section.get_or("factor", 1.0);
+    if own_factor == 0.0 {
+        section.fault("factor", "must not be 0");
+    }
     check_pointer(&mut section, "pointer", pointer.as_deref());
     let obis =
         obis.and_then(|text| text.parse::<Obis>().map_err(|error| section.fault("obis", error.to_string())).ok());

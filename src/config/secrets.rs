@@ -26,6 +26,13 @@ pub(super) const CLIENT_SECRET: SecretKeys =
 #[cfg(feature = "questdb")]
 pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
 
+/// Checks a user name of HTTP Basic authentication.
+pub(super) fn check_username(section: &mut Section<'_>, key: &'static str, user: &str) {
+    if user.contains(':') {
+        section.fault(key, "must not contain a colon, because HTTP Basic authentication does not allow it");
+    }
+}
+
 /// Returns the secret that the section names.
 pub(super) fn secret(section: &mut Section<'_>, keys: SecretKeys) -> Option<Secret> {
     secret_and_file(section, keys).map(|(secret, _)| secret)

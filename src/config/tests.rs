@@ -386,6 +386,7 @@ fn a_device_that_can_only_fail_is_a_fault() {
     for (lines, says) in [
         ("url = \"http://a/status\"\ntime = \"at\"", "begins with '/'"),
         ("url = \"tcp://127.0.0.1:1\"\nusername = \"u\"\npassword_env = \"SECRET\"", "has no login"),
+        ("url = \"http://a/\"\nusername = \"u:v\"\npassword_env = \"SECRET\"", "colon"),
         ("url = \"ftp://a/status\"", "must be like"),
         ("url = \"http://a/status\"\nevery = \"10ms\"", "must be at least"),
     ] {

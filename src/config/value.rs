@@ -58,9 +58,9 @@ impl Value for f64 {
 
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         match value {
-            DeValue::Integer(integer) => Self::from_text(integer.as_str()),
+            DeValue::Integer(integer) if integer.radix() == 10 => Self::from_text(integer.as_str()),
             DeValue::Float(float) => Self::from_text(float.as_str()),
-            other => Err(format!("is a {}, but must be a number", other.type_str())),
+            other => Err(format!("is a {}, but must be a decimal number", other.type_str())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `[webhook]`, `[webhook.tls]` and `[[webhook.account]]`.
 
-use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, secret_and_file};
+use super::secrets::{PASSWORD, SECOND_PASSWORD, SecretKeys, check_username, secret_and_file};
 use super::section::Section;
 use super::value::{Bytes, StringList};
 use crate::ingest::{OnUndecodable, SourceOptions};
@@ -216,10 +216,7 @@ fn pair(section: &mut Section<'_>, user_key: &'static str, keys: SecretKeys) -> 
     let password = secret_and_file(section, keys);
     match (user, password) {
         (Some(user), Some((password, file))) => {
-            if user.contains(':') {
-                section
-                    .fault(user_key, "must not contain a colon, because HTTP Basic authentication does not allow it");
-            }
+            check_username(section, user_key, &user);
             Some(Pair { user, password, file })
         }
         (Some(_), None) => {

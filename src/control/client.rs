@@ -1,6 +1,7 @@
 //! The client of the control socket.
 
 use super::{Answer, Command, socket_path};
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -56,6 +57,14 @@ pub fn ask(data_directory: &Path, command: &Command) -> Result<Answer, ControlEr
     let line = exchange(&path, &serde_json::to_string(command)?, timeout)
         .map_err(|source| ControlError::Unreachable { path: path.display().to_string(), source })?;
     Ok(serde_json::from_str(&line)?)
+}
+
+/// Sends one command that is answered with data.
+///
+/// # Errors
+/// A message: why there is no answer, or why the service refuses.
+pub fn ask_data(data_directory: &Path, command: &Command) -> Result<Value, String> {
+    ask(data_directory, command).map_err(|error| error.to_string())?.data()
 }
 
 fn exchange(path: &Path, request: &str, timeout: Duration) -> std::io::Result<String> {

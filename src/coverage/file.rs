@@ -8,13 +8,12 @@ use super::gap::{Extent, Gap, GapId, GapState};
 use super::meter::Meter;
 use super::slot::{Slot, SlotRange};
 use super::tracker::GapTracker;
+use crate::base::file::{Rights, read_at_most, replace};
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -167,28 +166,11 @@ pub fn read(data_directory: &Path) -> Result<Vec<(Gap, u64)>, CoverageError> {
 
 fn load(file: &Path) -> Result<Option<GapTracker>, CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "read", source };
-    let metadata = match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata.map_err(failed)?,
-    };
-    if metadata.len() > FILE_BYTES_MAX {
-        return Err(failed(io::Error::other("it is larger than any coverage file")));
-    }
-    let bytes = fs::read(file).map_err(failed)?;
+    let Some(bytes) = read_at_most(file, FILE_BYTES_MAX).map_err(failed)? else { return Ok(None) };
     from_bytes(&bytes).map(Some).map_err(|why| failed(io::Error::other(why)))
 }
 
 pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<(), CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "written", source };
-    replace(file, bytes).map_err(failed)
-}
-
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = file.with_extension("json.new");
-    let mut writing = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    writing.write_all(bytes)?;
-    writing.sync_all()?;
-    fs::rename(&new, file)?;
-    let directory = file.parent().unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+    replace(file, bytes, Rights::PRIVATE).map_err(failed)
 }

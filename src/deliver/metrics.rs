@@ -4,7 +4,7 @@ use super::status::{PumpStatus, SinkState};
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge, Histogram};
 
-const NANOS_PER_SECOND: f64 = 1e9;
+pub(super) const NANOS_PER_SECOND: f64 = 1e9;
 
 pub(super) struct Metrics {
     state: [Gauge; SinkState::ALL.len()],

@@ -1,6 +1,7 @@
 //! The state shared by a pump's thread and its handle: commands one way, status the
 //! other. Locks are held only briefly, never across I/O.
 
+use super::metrics::NANOS_PER_SECOND;
 use super::replay::{Rewind, RewindError, Rewound};
 use super::status::{PumpStatus, SinkState};
 use crate::clock::Clock;
@@ -9,8 +10,6 @@ use crate::reading::UnixNanos;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
-
-const NANOS_PER_SECOND: f64 = 1e9;
 
 pub(super) type RewindAnswer = Result<Rewound, RewindError>;
 

@@ -27,13 +27,14 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let store = sink.stored_position()?;
     let from_file = cursor.as_ref().map(|cursor| resolve(shared, cursor.position, "the cursor")).transpose()?;
     let from_store = store.map(|position| resolve(shared, position, "the store")).transpose()?;
+    let is_new = from_store.is_some_and(|store| store.is_of_unknown_journal);
     let found = || from_file.into_iter().chain(from_store);
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
     let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
     let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
-    // A store behind the start of a replay was restored and lost data.
+    // A store that is new, or behind the start of a replay, lost data.
     let replay = replay.map(|replay| match wanted {
-        Some(wanted) if replay.began_after(wanted) => replay.after_loss(wanted),
+        Some(wanted) if is_new || replay.began_after(wanted) => replay.after_loss(wanted),
         _ => replay,
     });
     let gap_from = found().filter_map(|found| found.gap_from).min();
@@ -61,11 +62,12 @@ fn stored_cursor(shared: &Shared) -> Result<Option<Cursor>, PumpError> {
 struct StartPoint {
     next: Sequence,
     gap_from: Option<Sequence>,
+    is_of_unknown_journal: bool,
 }
 
 fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint, PumpError> {
     match shared.journal.resolve(position) {
-        ResolvedCursor::At(found) => Ok(StartPoint { next: found.next, gap_from: None }),
+        ResolvedCursor::At(found) => Ok(StartPoint { next: found.next, gap_from: None, is_of_unknown_journal: false }),
         ResolvedCursor::Retained(found) => {
             tracing::warn!(
                 sink = shared.name,
@@ -73,7 +75,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint,
                 oldest = found.next.0,
                 "{who} names a record that is no longer retained; starting at the oldest"
             );
-            Ok(StartPoint { next: found.next, gap_from: Some(position.next) })
+            Ok(StartPoint { next: found.next, gap_from: Some(position.next), is_of_unknown_journal: false })
         }
         ResolvedCursor::UnknownJournal(found) => {
             if position.journal.0 != Uuid::nil() {
@@ -82,7 +84,7 @@ fn resolve(shared: &Shared, position: Position, who: &str) -> Result<StartPoint,
                     "{who} belongs to a journal that this one does not continue; starting at the oldest record that the sink cannot have"
                 );
             }
-            Ok(StartPoint { next: found.next, gap_from: None })
+            Ok(StartPoint { next: found.next, gap_from: None, is_of_unknown_journal: true })
         }
         ResolvedCursor::BeyondEnd { cursor, end } => Err(PumpError::blocked(format!(
             "{who} of sink {} is at record {cursor}, beyond the journal's end at {}: this is not the journal that \

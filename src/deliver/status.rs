@@ -52,8 +52,8 @@ pub struct PumpStatus {
     pub lag_seconds: f64,
     /// Readings handed over since the start, repeats included.
     pub readings: u64,
-    /// Readings a second while the sink was last behind; `None` if it never was since the
-    /// start.
+    /// Readings a second while the sink was last behind; `None` until enough was measured
+    /// since the start.
     pub catch_up_rate: Option<f64>,
     /// The end of the running replay.
     pub replaying_until: Option<Sequence>,

@@ -9,13 +9,13 @@
 //! | occupancy wrong after a crash | file lengths are the occupancy; the cap in `model` |
 //! | damaged tail: the whole queue deleted | `a_torn_tail_is_cut_and_reported` |
 //! | damaged small file: the queue starts empty | `a_damaged_ledger…`, `a_damaged_cursor_file…`, `a_damaged_lock_file…` |
-//! | damaged log: a panic at every start | `damage_is_refused_or_left_out_and_never_handed_out` |
+//! | damaged log: a panic at every start | `damage_is_refused_or_left_out_and_never_returned` |
 //! | a reader stuck until the next write | `a_reader_that_waits_is_woken_by_the_next_commit_and_by_wake` |
 //! | an oversized batch dropped and acknowledged | `a_record_larger_than_a_group…` |
 //! | progress not saved: all sent again | `a_stored_cursor_is_loaded_and_resolved_after_an_open` |
 //! | sent data cannot be deleted on a full disk | `segments_are_removed_on_a_full_volume` |
 //! | queue full: dropped while answering success | `a_full_journal_refuses_names_the_slowest…` |
-//! | first hours of an outage missing | `what a cursor needs` in `model`, `a_full_journal_refuses…` |
+//! | first hours of an outage missing | the cursors' records in `model`, `a_full_journal_refuses…` |
 //!
 //! The head of [`super`] lists the failures that cannot happen, with the reason.
 

@@ -50,7 +50,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_source_fact", Gauge, &["source", "kind", "fact"], "A number that the source reports about itself; the name of the fact includes the unit."),
     family("meterline_source_requests_total", Counter, &["source", "outcome"], "Requests of a source to its server, by outcome: done, later (the server asked to wait), failed (no answer, or a server error), refused."),
     family("meterline_source_readings_total", Counter, &["source", "kind"], "Readings that the source fetched and that are safe in the journal."),
-    family("meterline_source_readings_left_out_total", Counter, &["source", "kind", "reason"], "Readings that the source fetched but did not record, by reason: repeated (same meter and time as before) or thinned (more frequent than `keep`)."),
+    family("meterline_source_readings_left_out_total", Counter, &["source", "kind", "reason"], "Readings that the source fetched but did not record, by reason: repeated (same meter and time as before), thinned (more frequent than `keep`) or known (without values, or the meter has already delivered an equally new reading, for example by the webhook)."),
     family("meterline_bodies_total", Counter, &["source", "verdict"], "Bodies accepted, by result of decoding."),
     family("meterline_body_bytes_total", Counter, &["source"], "Bytes of bodies accepted, after decompression."),
     family("meterline_bodies_empty_total", Counter, &["source"], "Bodies without any device: answered, but not recorded."),

@@ -41,6 +41,7 @@ pub struct Inlet {
     taken: Counter,
     repeated: Counter,
     thinned: Counter,
+    known: Counter,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,7 @@ impl Inlet {
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),
+            known: left_out("known"),
         }
     }
 
@@ -82,7 +84,12 @@ impl Inlet {
         true
     }
 
-    /// Marks a reading as seen that is not journaled here, because another source brought it.
+    /// Counts readings that are left out because the meter has delivered an equally new one.
+    pub fn count_known(&self, readings: usize) {
+        self.known.increment(readings as u64);
+    }
+
+    /// Marks a reading as seen: it is journaled, or permanently left out.
     pub fn mark_seen(&mut self, meter: MeterId, at: UnixNanos) {
         self.last.put(meter, Last { seen: at, kept: at });
     }

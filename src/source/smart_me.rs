@@ -4,7 +4,7 @@
 //! ([`Registration`]), repair gaps from past values ([`GapRepair`]) and poll its devices
 //! ([`Devices`]). Commands log in, list registrations and rotate the webhook password.
 //! Read-only towards devices: the only writes create and remove registrations of our own
-//! URL. Invariants: an account never exceeds its request budget in any minute; no error,
+//! URL. Invariants: one process never exceeds an account's request budget in any minute; no error,
 //! log line or `Debug` holds a secret or a webhook path.
 
 mod account;

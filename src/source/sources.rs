@@ -49,8 +49,8 @@ impl Sources {
         &self.stop
     }
 
-    /// Creates the requester of source `name` with this budget. All sources share one
-    /// connection pool.
+    /// Creates the requester of source `name` with this budget. These requesters
+    /// share one connection pool.
     pub fn requester(&self, name: &str, bounds: Bounds, budget: Budget) -> Requester {
         Requester::new(name, self.http.with_bounds(bounds), budget, self.stop.clone(), self.clock.clone())
     }
@@ -69,8 +69,8 @@ impl Sources {
         self.tasks.spawn(format!("{name} ({kind})"), run);
     }
 
-    /// Creates the reporter of a source whose task starts elsewhere, like a webhook account's.
-    pub fn reporter(&self, name: &str, kind: &'static str) -> Reporter {
+    /// Creates the reporter of a source.
+    pub(super) fn reporter(&self, name: &str, kind: &'static str) -> Reporter {
         let reporter = Reporter::new(name, kind, self.clock.clone(), Arc::clone(&self.logged));
         self.published.lock().push(reporter.published());
         reporter

@@ -39,6 +39,10 @@ pub(super) fn answer(
         "/DevicesByEnergy" if query == MBUS => list(account.devices.iter().filter(is_gateway), now_ns, switches),
         _ => {
             if let Some(id) = path.strip_prefix("/Values/") {
+                if let Some(status) = StatusCode::from_u16(switches.registers_status).ok().filter(|it| !it.is_success())
+                {
+                    return Some((status, Vec::new()));
+                }
                 device(id).map_or_else(not_found, |device| ok(&values(device, device.newest(now_ns), switches)))
             } else {
                 let id = path.strip_prefix("/gateway/mbus/")?;

@@ -29,6 +29,8 @@ pub struct Switches {
     pub dates: bool,
     /// The status for an account without a licence for past values.
     pub past_refusal: u16,
+    /// The status for the registers of one device; 200 to answer them.
+    pub registers_status: u16,
 }
 
 impl Default for Switches {
@@ -48,6 +50,7 @@ impl Default for Switches {
             lists_gateways: true,
             dates: true,
             past_refusal: 403,
+            registers_status: 200,
         }
     }
 }

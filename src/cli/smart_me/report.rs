@@ -52,6 +52,8 @@ pub(super) struct ReportArgs {
 #[derive(Debug, Default, Serialize)]
 struct Report {
     posts: usize,
+    /// The newest records are missing, because the report has its maximum of readings.
+    is_cut: bool,
     undecodable: usize,
     readings: usize,
     first_received: Option<String>,
@@ -97,6 +99,7 @@ pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
         }
         if report.readings < READINGS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
+    report.is_cut = report.readings >= READINGS_MAX;
     for head in read_heads(&config.data_directory.join(HEADS_FILE))? {
         if head.account == arguments.account {
             report.note_head(&head);
@@ -194,6 +197,11 @@ fn show(report: &Report, account: &str, from: Sequence) -> Result<(), Failure> {
     let received = report.first_received.as_deref().zip(report.last_received.as_deref());
     let received = received.map(|(first, last)| format!(", received from {first} to {last}")).unwrap_or_default();
     print(format!("{account}: {} posts in the records from number {from} on{received}\n", report.posts))?;
+    if report.is_cut {
+        print(format!(
+            "The newest records are missing: a report has at most {READINGS_MAX} readings. Use a smaller --records.\n"
+        ))?;
+    }
     let spread = |spread: Option<Spread>| {
         spread.map_or(UNKNOWN.to_owned(), |it| format!("{} to {}, median {}", it.least, it.greatest, it.median))
     };

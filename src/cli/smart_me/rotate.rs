@@ -13,7 +13,7 @@ use crate::cli::location::DataLocation;
 use crate::cli::table::print;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{Answer, Command, ask, is_served};
+use crate::control::{Command, ask_data, is_served};
 use crate::source::smart_me::{Account, PasswordFile, RELOAD_CREDENTIALS, REPLACE_REGISTRATION};
 use clap::Args;
 use serde_json::Value;
@@ -49,7 +49,8 @@ pub(super) fn run(arguments: &RotateArgs) -> Result<(), Failure> {
     let account = named(&config, &arguments.account)?;
     let file = account.password.as_ref().map_err(|why| failed(account, why))?;
     let rotation = Rotation { config: &config, account, file };
-    // Detects a service that cannot reload, before anything is changed.
+    // Detects a missing public_url and a service that cannot reload, before anything is changed.
+    registrar(&config, account)?;
     rotation.reload()?;
     let is_new = file.begin().map_err(|error| failed(account, format!("the password cannot be replaced: {error}")))?;
     rotation.say(if is_new { "created a new password" } else { "continuing an unfinished rotation" })?;
@@ -112,13 +113,7 @@ impl Rotation<'_> {
             return Ok(None);
         }
         let command = Command::Source { source: self.account.name.clone(), action: action.to_owned() };
-        match ask(directory, &command).map_err(Failure::failed)? {
-            Answer::Data { data } => Ok(Some(data)),
-            Answer::Refused { why } => Err(Failure::Failed(why)),
-            Answer::Done { .. } => Err(Failure::failed(
-                "the running service gave an unexpected answer; the service and the command may have different versions",
-            )),
-        }
+        ask_data(directory, &command).map(Some).map_err(Failure::Failed)
     }
 
     /// Waits until no request uses the old password. Without a running service there is none.

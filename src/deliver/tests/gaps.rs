@@ -1,7 +1,10 @@
 //! Gap records: stored before a sink skips deleted records.
 
 use super::*;
-use crate::journal::{Gap, GapReason, OptionalCursor, RecordHeader, Retention, RuleVersion, SourceId};
+use crate::journal::{
+    Gap, GapReason, JournalId, OptionalCursor, Position, RecordHeader, Retention, RuleVersion, SourceId,
+};
+use uuid::Uuid;
 
 /// A journal of two small segments that is held for required sinks only.
 fn narrow() -> Feed {
@@ -149,6 +152,22 @@ fn a_store_restored_below_the_start_of_a_replay_of_one_source_gets_the_others_to
     let pump = started(&feed, &sink);
     wait_for(&pump, 5);
     assert_eq!(sink.taken(), [2, 3, 4]);
+}
+
+#[test]
+fn a_store_made_new_during_a_replay_of_one_source_from_the_oldest_record_gets_the_others_too() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    for source in ["acme", "other", "acme", "other"] {
+        feed.append_readings(source, 1);
+    }
+    feed.store_cursor("sink", 5);
+    let rewind = Rewind { source: Some(feed.source("acme")), ..Rewind::to(Sequence(1)) };
+    rewind_stored(&feed.journal, "sink", &rewind, feed.clock.now()).unwrap().unwrap();
+    sink.script().stored = Some(Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST });
+    let pump = started(&feed, &sink);
+    wait_for(&pump, 5);
+    assert_eq!(sink.taken(), [1, 2, 3, 4]);
 }
 
 #[test]

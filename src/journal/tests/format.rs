@@ -109,10 +109,14 @@ proptest! {
     #[test]
     fn small_files_of_any_text_are_read_or_refused_without_a_panic(
         text in "(([0-9a-f]{8} )?(cursor|revision|north)[ 0-9-]{0,20}\n){0,4}",
+        cursor in "[ 0-9-]{0,40}",
     ) {
+        // One whose checksum and journal id are right.
+        let cursor = ledger::with_checksum(&format!("cursor {} {cursor}", Uuid::nil()));
         let disk = FaultyDisk::new(1);
+        let shared: SharedDisk = Arc::new(disk.clone());
+        disk::replace(&*shared, "cursor-questdb", cursor.as_bytes()).unwrap();
         for name in ["cursor-kafka", "sources", "rules", "lock"] {
-            let shared: SharedDisk = Arc::new(disk.clone());
             disk::replace(&*shared, name, text.as_bytes()).unwrap();
         }
         let opened = Journal::open_on(Arc::new(disk), Options::new("faulty"));

@@ -58,7 +58,7 @@ proptest! {
     fn a_printed_code_is_parsed_back(code: [u8; 6]) {
         let obis = Obis(code);
         prop_assert_eq!(obis.to_string().parse(), Ok(obis));
-        let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(code);
         prop_assert_eq!(hex.parse(), Ok(obis));
     }
 

@@ -10,9 +10,7 @@ use super::config::{Config, Credentials, ServerUrl, TableName};
 use super::fault::{self, Fault};
 use super::sql::Answer;
 use crate::deliver::SinkError;
-use crate::http::{Bounds, Client, HttpError, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::http::{Bounds, Client, HttpError, Response, basic_authorization};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, HeaderValue};
@@ -177,9 +175,7 @@ impl Drop for Server {
 fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
     let text = match credentials {
         Credentials::None => return None,
-        Credentials::Basic { user, password } => {
-            format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose())))
-        }
+        Credentials::Basic { user, password } => return basic_authorization(user, password),
         Credentials::Token(token) => format!("Bearer {}", token.expose()),
     };
     // A token with control characters cannot be sent; without it the server answers 401.

@@ -1,7 +1,7 @@
 //! A device that sends one JSON document per line over a TCP connection.
 //!
 //! Invariants: the length of a line is bounded. A line that cannot be decoded is counted and
-//! skipped. A reading that ingest refuses is tried again before the next line is read. A
+//! skipped; too many in a row end the connection. A reading that ingest refuses is tried again before the next line is read. A
 //! silent device is reconnected.
 
 use super::intake::{DOCUMENT_BYTES_MAX, Intake};
@@ -21,6 +21,10 @@ const SILENCE_MAX: Duration = Duration::from_mins(5);
 /// The wait before a refused reading is tried again.
 const RETRY_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
 
+/// This number of undecodable lines in a row ends the connection.
+const SKIPPED_IN_A_ROW_MAX: u32 = 10;
+const NOT_DECODABLE: &str = "the device sends lines that are not the configured document: see last_line_error";
+
 /// A device that sends documents.
 #[derive(Debug)]
 pub(super) struct JsonStream {
@@ -28,12 +32,13 @@ pub(super) struct JsonStream {
     silence_max: Duration,
     intake: Intake,
     lines_skipped: usize,
+    skipped_in_a_row: u32,
 }
 
 impl JsonStream {
     /// A stream from this address, with about one line per interval.
     pub(super) fn new(address: SocketAddr, every: Duration, intake: Intake) -> Self {
-        Self { address, silence_max: SILENCE_MAX.max(every * 3), intake, lines_skipped: 0 }
+        Self { address, silence_max: SILENCE_MAX.max(every * 3), intake, lines_skipped: 0, skipped_in_a_row: 0 }
     }
 
     async fn take(&mut self, line: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
@@ -41,11 +46,20 @@ impl JsonStream {
             Ok(decoded) => decoded,
             Err(why) => {
                 self.lines_skipped += 1;
+                self.skipped_in_a_row += 1;
                 reporter.set("lines_skipped", self.lines_skipped);
-                reporter.report(SourceState::Failing, Some(why));
+                reporter.set("last_line_error", why);
+                if self.skipped_in_a_row == SKIPPED_IN_A_ROW_MAX {
+                    return Err(failing(NOT_DECODABLE));
+                }
+                // A single bad line is no failure of a stream that runs.
+                if reporter.state() != SourceState::Running {
+                    reporter.report(SourceState::Failing, Some(NOT_DECODABLE.to_owned()));
+                }
                 return Ok(());
             }
         };
+        self.skipped_in_a_row = 0;
         // Meanwhile the device's lines wait in the connection.
         while let Err(error) = self.intake.store(&decoded, line, reporter).await {
             let SourceError::Failing(why) = error else { return Err(error) };
@@ -61,6 +75,7 @@ impl Connected for JsonStream {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
         let stream = stream.map_err(|_| failing("the connect timed out"))?;
+        self.skipped_in_a_row = 0;
         let mut lines = BufReader::new(stream.map_err(|error| failing(format!("cannot connect: {error}")))?);
         loop {
             let line = timeout(self.silence_max, next_line(&mut lines)).await;

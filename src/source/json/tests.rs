@@ -170,6 +170,13 @@ async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that
     fixture.clock.set_offset(0);
     fixture.until("it is there", |fixture| fixture.stored() == [(now, 1000.0)]).await;
     fixture.until("it is running", |fixture| fixture.state() == SourceState::Running).await;
+    // One bad line changes no state, many in a row end the connection.
+    stream.write_all(format!("nonsense\n{}\n", document(now + 1, 2.0)).as_bytes()).unwrap();
+    fixture.until("the next is there", |fixture| fixture.stored().len() == 2).await;
+    assert_eq!(fixture.state(), SourceState::Running);
+    stream.write_all("nonsense\n".repeat(10).as_bytes()).unwrap();
+    fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
+    assert!(listener.accept().is_ok(), "it is connected again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

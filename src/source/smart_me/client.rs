@@ -17,6 +17,7 @@ use hyper::{Method, StatusCode};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// The limits of one request. The body limit exceeds a list of ten thousand devices.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(30), answer_bytes_max: 32 << 20 };
@@ -142,6 +143,11 @@ impl Client {
         let mut tries = 0;
         loop {
             tries += 1;
+            let left = give_up_at.saturating_duration_since(requester.now());
+            let Ok(ready) = timeout(left, requester.ready()).await else {
+                return Err(ApiError::Away("the request budget allows no request in time".to_owned()));
+            };
+            ready?;
             let (after, error) = match self.attempt(&method, path, &body).await? {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Later(after, error) => (after, error),
@@ -197,7 +203,7 @@ impl Client {
 
     fn result(&self, exchange: Exchange, body: &Bytes, presented: &HeaderValue) -> Result<Attempt, ApiError> {
         let status = exchange.answer.as_ref().map(hyper::Response::status).ok();
-        let said = self.without_secrets(http::described(&exchange.answer), status.is_some(), body, presented);
+        let said = self.described(&exchange, body, presented);
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => {
                 Ok(Attempt::Done(DatedAnswer { date: http::date(answer.headers()), body: answer.into_body() }))
@@ -211,12 +217,19 @@ impl Client {
         }
     }
 
-    /// Keeps only the status if the server may have echoed a secret.
-    fn without_secrets(&self, said: String, is_answer: bool, body: &Bytes, presented: &HeaderValue) -> String {
-        if is_answer && (!body.is_empty() || self.access.authorization.is_in(&said, presented)) {
-            said.split(':').next().unwrap_or_default().to_owned()
-        } else {
-            said
+    /// The answer in one line. Only the status, if the server may have echoed a secret: the
+    /// whole body is searched, because the line may show only a part of it.
+    fn described(&self, exchange: &Exchange, sent: &Bytes, presented: &HeaderValue) -> String {
+        match &exchange.answer {
+            Ok(answer) if exchange.outcome != Outcome::Done => {
+                let text = String::from_utf8_lossy(answer.body());
+                if sent.is_empty() && !self.access.authorization.is_in(&text, presented) {
+                    http::described(&exchange.answer)
+                } else {
+                    answer.status().to_string()
+                }
+            }
+            _ => http::described(&exchange.answer),
         }
     }
 }

@@ -38,6 +38,8 @@ const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else {
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How often gateways are checked: people change them, which is rare.
 const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
+/// The fact that says why the descriptions were not recorded.
+const DESCRIPTIONS_ERROR: &str = "descriptions_error";
 /// The fact that says why the gateways were not read.
 const GATEWAYS_ERROR: &str = "gateways_error";
 /// A larger answer is not journaled with its readings.
@@ -79,6 +81,8 @@ pub struct Devices {
     units_unknown: usize,
     /// Whether values may be in the journal that neither coverage nor the inlet has seen.
     must_catch_up: bool,
+    /// How often the registers of one device were refused or unreadable.
+    register_calls_refused: usize,
     /// Why the last description failed.
     describe_error: Option<String>,
 }
@@ -98,6 +102,7 @@ impl Devices {
             units_logged: BTreeSet::new(),
             units_unknown: 0,
             must_catch_up: true,
+            register_calls_refused: 0,
             describe_error: None,
         }
     }
@@ -162,17 +167,28 @@ impl Devices {
         let Some((arrivals, inlet)) = &mut self.parts.store else { return Ok(()) };
         let mut readings = Vec::new();
         let mut listed = Vec::new();
+        let mut error = None;
         for device in devices {
             let Some(at) = device.value_date.filter(|at| device.measures() && date.since(*at) <= AGE_NS_MAX) else {
                 continue;
             };
             if inlet.admits(device.id, at) {
-                readings.push(reading(&self.client, &self.parts.polling.values, device, at).await?);
-                listed.push((device.id, at));
+                match reading(&self.client, &self.parts.polling.values, device, at).await {
+                    Ok((reading, is_refused)) => {
+                        self.register_calls_refused += usize::from(is_refused);
+                        readings.push(reading);
+                        listed.push((device.id, at));
+                    }
+                    // The readings before it are stored.
+                    Err(stopped_by) => {
+                        error = Some(SourceError::from(stopped_by));
+                        break;
+                    }
+                }
             }
         }
         if readings.is_empty() {
-            return Ok(());
+            return error.map_or(Ok(()), Err);
         }
         // The journal may hold values of the same time that coverage has not seen yet: the
         // webhook's, and after a restart our own.
@@ -183,14 +199,16 @@ impl Devices {
             ));
         }
         self.must_catch_up = self.parts.has_webhook;
+        let before = readings.len();
         readings.retain(|reading| {
             let newest = arrivals.coverage().newest_measurement(reading.meter);
             !reading.samples.is_empty() && newest.is_none_or(|newest| newest < reading.at)
         });
+        inlet.count_known(before - readings.len());
         inlet.take(&readings, Flags::NONE, original).await?;
         // The listed time, because the registers of a device can have another one.
         listed.into_iter().for_each(|(meter, at)| inlet.mark_seen(meter, at));
-        Ok(())
+        error.map_or(Ok(()), Err)
     }
 
     async fn check_gateways(&mut self, reporter: &mut Reporter, devices: &[Device], date: Option<UnixNanos>) {
@@ -215,7 +233,7 @@ impl Devices {
     }
 
     /// Records names and serial numbers. After a failure the next list tries again.
-    async fn describe(&mut self, devices: &[Device]) {
+    async fn describe(&mut self, reporter: &mut Reporter, devices: &[Device]) {
         let Some(describer) = &self.parts.describer else { return };
         let outcome = describer.describe(self.client.name(), devices, &self.gateways).await.err();
         if let Some(why) = outcome.as_ref().filter(|_| outcome != self.describe_error) {
@@ -224,6 +242,10 @@ impl Devices {
                 why,
                 "the descriptions of the account's devices cannot be recorded; it will retry"
             );
+        }
+        match &outcome {
+            Some(why) => reporter.set(DESCRIPTIONS_ERROR, why.as_str()),
+            None => reporter.clear_texts(DESCRIPTIONS_ERROR),
         }
         self.describe_error = outcome;
     }
@@ -236,25 +258,36 @@ impl Polled for Devices {
         let bytes = if answer.body.len() <= ORIGINAL_BYTES_MAX { &*answer.body } else { &[] };
         let original = Original { bytes, content_type: "application/json", origin: path };
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
-        self.store(&devices, date, original).await?;
+        let stored = self.store(&devices, date, original).await;
+        reporter.set("register_calls_refused", self.register_calls_refused);
+        stored?;
         self.check_gateways(reporter, &devices, answer.date).await;
-        self.describe(&devices).await;
+        self.describe(reporter, &devices).await;
         Ok(())
     }
 }
 
 /// The values of a device from the list or, if configured, from the call for its registers.
-async fn reading(client: &Client, values: &ValuesOf, device: &Device, at: UnixNanos) -> Result<Reading, SourceError> {
+/// True if that call was refused for this device: then the listed values are used.
+async fn reading(
+    client: &Client,
+    values: &ValuesOf,
+    device: &Device,
+    at: UnixNanos,
+) -> Result<(Reading, bool), ApiError> {
     let listed = Reading { meter: device.id, at, samples: device.samples.clone() };
     if !values.has(device.id) {
-        return Ok(listed);
+        return Ok((listed, false));
     }
-    let answer = match client.get(&format!("/Values/{}", device.id)).await {
+    let read = match client.get(&format!("/Values/{}", device.id)).await {
+        Ok(answer) => Values::read(&answer.body),
         // Removed since it was listed, or without such values.
-        Err(ApiError::NotFound(_)) => return Ok(listed),
-        other => other?.body,
+        Err(ApiError::NotFound(_)) => return Ok((listed, false)),
+        Err(ApiError::Refused(_)) => return Ok((listed, true)),
+        Err(error) => return Err(error),
     };
-    let read = Values::read(&answer).map_err(ApiError::from)?;
+    let Ok(read) = read else { return Ok((listed, true)) };
     let own = read.into_iter().find(|values| values.meter.is_none_or(|meter| meter == device.id));
-    Ok(own.map_or(listed, |values| Reading { meter: device.id, at: values.at.unwrap_or(at), samples: values.samples }))
+    let own = own.map(|own| Reading { meter: device.id, at: own.at.unwrap_or(at), samples: own.samples });
+    Ok((own.unwrap_or(listed), false))
 }

@@ -22,16 +22,17 @@ pub use person::PersonLogin;
 
 use super::account::{Account, Login};
 use super::error::ApiError;
-use crate::http::Requester;
+use crate::http::{Requester, basic_authorization};
 use crate::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use grant::{Application, Granted, RefreshError, Token, value};
 use hyper::header::HeaderValue;
 use seal::Sealed;
 use std::path::Path;
 use tokens::{TokenError, TokenLock, TokenStore};
 use tokio::sync::Mutex;
+
+/// The part of a secret by which an echo is recognized.
+const SECRET_PART_BYTES: usize = 8;
 
 /// The Authorization header of an account, and its login source.
 #[derive(Debug)]
@@ -89,7 +90,9 @@ impl Authorization {
             LoginSource::Client(application) | LoginSource::User(application, _) => application.secret(),
         };
         let presented = presented.to_str().unwrap_or_default().split(' ').next_back();
-        [secret.map(Secret::expose), presented].into_iter().flatten().any(|secret| text.contains(secret))
+        // The beginning of a secret is enough: an echo may be cut or escaped.
+        let parts = [secret.map(Secret::expose), presented].into_iter().flatten();
+        parts.map(|secret| secret.get(..SECRET_PART_BYTES).unwrap_or(secret)).any(|part| text.contains(part))
     }
 
     /// Forgets the presented token, but keeps one that another client has fetched since.
@@ -107,7 +110,7 @@ impl Authorization {
         let (application, tokens) = match &self.source {
             LoginSource::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
             LoginSource::Basic { user, password } => {
-                return value(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))));
+                return basic_authorization(user, password).ok_or_else(grant::not_a_header);
             }
             LoginSource::Client(application) => (application, None),
             LoginSource::User(application, tokens) => (application, Some(tokens)),

@@ -102,7 +102,7 @@ fn digest(salt: Uuid, wanted: &WantedRegistration) -> String {
         hash.update([0]);
         hash.update(password.expose().as_bytes());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 #[cfg(test)]

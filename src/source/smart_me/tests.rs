@@ -7,6 +7,7 @@ use crate::secret::Secret;
 use bytes::Bytes;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudLogin, CloudRegistration, Fault, Switches};
 use std::future::Future;
+use std::io::{Read as _, Write as _};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -201,4 +202,34 @@ fn a_server_that_echoes_the_request_puts_no_secret_into_an_error() {
     assert!(!error.to_string().contains("hunter2") && !error.to_string().contains("secret-path"), "{error}");
     let shown = format!("{client:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("secret-path"), "{shown}");
+}
+
+#[test]
+fn no_part_of_a_secret_is_repeated_where_the_server_echoes_it_cut() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = ApiUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 2048]).unwrap() > 0);
+        // The error text is cut in the middle of the key.
+        let body = format!("{}{KEY}", "x".repeat(190));
+        let answer = format!("HTTP/1.1 400 No\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let cloud = cloud(Switches::default());
+    let client = client_of(Account { api, ..account(&cloud, key()) }, Stop::default());
+    let error = get(&client).unwrap_err().to_string();
+    assert!(error.contains("400") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_request_waits_for_the_budget_no_longer_than_its_patience() {
+    let cloud = cloud(Switches::default());
+    let account = Account { requests_per_minute: NonZeroUsize::MIN, ..account(&cloud, key()) };
+    let access = Access::new(&account, Path::new(""), Stop::default(), Clock::system());
+    let client = Client::new(account, access, Duration::from_millis(50));
+    get(&client).unwrap();
+    let error = get(&client).unwrap_err();
+    assert!(matches!(&error, ApiError::Away(why) if why.contains("budget")), "{error}");
+    assert_eq!(cloud.requests().len(), 1);
 }

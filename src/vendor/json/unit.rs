@@ -22,7 +22,6 @@ pub fn factor(text: &str, base: Unit) -> Option<f64> {
         let alias = ALIASES.iter().find(|(alias, unit, _)| *alias == name && *unit == base);
         alias.map(|(.., factor)| *factor).or_else(|| (name == base.symbol()).then_some(1.0))
     };
-    // The whole text first: the m of m3 is not the prefix milli.
-    symbol(text)
-        .or_else(|| PREFIXES.iter().find_map(|(prefix, factor)| Some(factor * symbol(text.strip_prefix(prefix)?)?)))
+    // The empty prefix comes first: the m of m3 is not the prefix milli.
+    PREFIXES.iter().find_map(|(prefix, factor)| Some(factor * symbol(text.strip_prefix(prefix)?)?))
 }

@@ -168,10 +168,13 @@ fn refused(error: RequestTokenError<NotAnswered, BasicErrorResponse>) -> ApiErro
     }
 }
 
+pub(super) fn not_a_header() -> ApiError {
+    ApiError::Login("they hold characters that are not valid in a header".to_owned())
+}
+
 /// An Authorization header value, marked as sensitive.
 pub(super) fn value(text: &str) -> Result<HeaderValue, ApiError> {
-    let mut value = HeaderValue::from_str(text)
-        .map_err(|_| ApiError::Login("they hold characters that are not valid in a header".to_owned()))?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| not_a_header())?;
     value.set_sensitive(true);
     Ok(value)
 }

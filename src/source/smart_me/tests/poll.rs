@@ -231,6 +231,23 @@ fn registers_are_fetched_only_if_configured_and_only_for_new_values() {
 }
 
 #[test]
+fn a_device_whose_registers_are_refused_takes_no_values_from_itself_or_from_others() {
+    let scene = |registers_status| {
+        let polling = Polling { values: ValuesOf::Some(vec![OTHER.into()]), ..polling(PollMode::Store) };
+        let switches = Switches { registers_status, ..Switches::default() };
+        let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
+        Scene::new(Setting { polling, switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {})
+    };
+    let refused = scene(400);
+    refused.wait_for_lists(2);
+    assert_eq!((refused.times(METER), refused.times(OTHER)), (vec![refused.now], vec![refused.now]));
+    assert_eq!(refused.fixture.number("register_calls_refused"), Some(1.0));
+    let forbidden = scene(403);
+    until("it is shown", || forbidden.fixture.state() == SourceState::Misconfigured);
+    assert_eq!((forbidden.times(METER), forbidden.times(OTHER)), (vec![forbidden.now], vec![]));
+}
+
+#[test]
 fn a_partner_asks_for_the_devices_of_all() {
     let setting = Setting { reach: Reach::Partner, ..Setting::of(PollMode::Store) };
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
