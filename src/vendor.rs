@@ -2,7 +2,9 @@
 //!
 //! Pure: no transport, no clock; our credentials appear only as values to write.
 
+mod decimal;
 pub mod json;
+pub mod p1;
 pub mod smart_me;
 
 use crate::reading::{MeterId, Sample, UnixNanos};

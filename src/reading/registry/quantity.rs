@@ -29,6 +29,8 @@ pub enum Unit {
     CubicMetrePerHour,
     /// Temperature.
     DegreeCelsius,
+    /// Duration.
+    Second,
     /// Counts, ratios, states.
     One,
     /// Not documented by the vendor.
@@ -52,6 +54,7 @@ impl Unit {
             Self::CubicMetre => "m3",
             Self::CubicMetrePerHour => "m3/h",
             Self::DegreeCelsius => "degC",
+            Self::Second => "s",
             Self::One => "",
             Self::Unknown => "?",
         }

@@ -1,0 +1,25 @@
+//! P1 telegrams: the customer port of smart meters in the Netherlands, Belgium, Luxembourg,
+//! Sweden, Austria, Hungary, Lithuania and elsewhere (DSMR 2.2 to 5, e-MUCS, H1).
+//!
+//! Pure: bytes in, values out; no transport, no clock, no time-zone database.
+//! [`frame`] finds telegrams in a stream and checks them, [`line`] takes a line apart,
+//! [`registers`] says what its code means, and [`Telegram::visit`] returns the values.
+//!
+//! Invariants: one bad line costs that line alone. A value is digits and a power of ten until
+//! its last step. Nothing is allocated for a line. Every line is a value, a text, or is reported.
+
+mod cipher;
+mod frame;
+mod line;
+mod mbus;
+mod registers;
+mod telegram;
+mod time;
+mod unit;
+
+pub use cipher::{CipherError, Key};
+pub use frame::{Checksum, Frame, LINE_BYTES_MAX, TELEGRAM_BYTES_MAX, next_frame};
+pub use telegram::{At, Part, Telegram, Value};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Finds the telegrams in a stream of bytes, and checks their checksum.
+//!
+//! A telegram begins at `/` and ends at the first `!` after its head line, followed by up to
+//! four hexadecimal digits. An encrypted one begins at 0xDB and carries its length. Invariants: a
+//! telegram that lost its end costs only itself; both bounds hold for any input.
+
+use super::telegram::Telegram;
+
+/// The longest telegram. The standards allow a text of 2048 digits beside the usual 1.5 kB.
+pub const TELEGRAM_BYTES_MAX: usize = 8 << 10;
+/// The longest line, without its end.
+pub const LINE_BYTES_MAX: usize = 2 << 10;
+
+/// The first byte of an encrypted telegram.
+pub(super) const ENCRYPTED: u8 = 0xdb;
+/// Bytes before the length of an encrypted telegram: tag, length of the system title, the title, 0x82.
+const LENGTH_AT: usize = 11;
+
+/// What a stream begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A whole telegram; its checksum may be wrong.
+    Telegram(Telegram<'a>),
+    /// A whole encrypted telegram, from 0xDB on.
+    Encrypted(&'a [u8]),
+    /// Bytes that are no telegram, and why.
+    Broken(&'a [u8], &'static str),
+}
+
+/// The checksum of a telegram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// It is that of the telegram's bytes.
+    Right,
+    /// The telegram has another one.
+    Wrong {
+        /// As sent.
+        sent: u16,
+        /// Over the bytes as received.
+        computed: u16,
+    },
+    /// The telegram has none.
+    Missing,
+}
+
+/// The first frame of `bytes`, where it begins, and where the rest begins. `None` if more
+/// bytes are needed, or with `at_end` if nothing is left. Blanks between frames are skipped.
+pub fn next_frame(bytes: &[u8], at_end: bool) -> Option<(usize, Frame<'_>, usize)> {
+    let start = bytes.iter().position(|byte| !is_filler(*byte))?;
+    let rest = &bytes[start..];
+    let (frame, length) = match rest.first()? {
+        b'/' => clear(rest, at_end)?,
+        &ENCRYPTED => encrypted(rest, at_end)?,
+        _ => match rest.iter().position(|byte| matches!(*byte, b'/' | ENCRYPTED)) {
+            Some(next) => (Frame::Broken(&rest[..next], "these bytes do not begin with a telegram's '/'"), next),
+            None if at_end || rest.len() > TELEGRAM_BYTES_MAX => {
+                (Frame::Broken(rest, "these bytes hold no telegram"), rest.len())
+            }
+            None => return None,
+        },
+    };
+    Some((start, frame, start + length))
+}
+
+/// Bytes that serial lines and text files put between telegrams.
+fn is_filler(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff)
+}
+
+fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
+    let head = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+    if let Some(head) = head
+        && let Some(filler) = bytes[head..].iter().position(|byte| !is_filler(*byte))
+        && bytes[head + filler] == ENCRYPTED
+    {
+        // Poland: the head is in the clear, the rest is not.
+        let (frame, length) = encrypted(&bytes[head + filler..], at_end)?;
+        return Some((frame, head + filler + length));
+    }
+    let body = head.unwrap_or(bytes.len());
+    let stop =
+        bytes[body..].iter().take(TELEGRAM_BYTES_MAX).position(|byte| matches!(*byte, b'/' | b'!')).map(|at| body + at);
+    match stop {
+        Some(at) if bytes[at] == b'/' => {
+            Some((Frame::Broken(&bytes[..at], "the telegram is cut: the next one begins before its end"), at))
+        }
+        Some(at) => {
+            let tail = &bytes[at + 1..];
+            // The digits may still be on their way.
+            let end = tail.iter().position(|byte| matches!(*byte, b'\n' | b'/'));
+            let end = end.or_else(|| (at_end || tail.len() > 64).then_some(tail.len()))?;
+            let length = at + 1 + end;
+            Some((Frame::Telegram(Telegram::new(&bytes[..=at], checksum(&bytes[..=at], &tail[..end]))), length))
+        }
+        None if bytes.len() > TELEGRAM_BYTES_MAX => {
+            Some((Frame::Broken(bytes, "the telegram is longer than 8 kB"), bytes.len()))
+        }
+        None if at_end => Some((Frame::Broken(bytes, "the telegram is cut: it has no end"), bytes.len())),
+        None => None,
+    }
+}
+
+fn encrypted(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
+    let broken = |why| Some((Frame::Broken(bytes, why), bytes.len()));
+    let length = match bytes.get(LENGTH_AT..LENGTH_AT + 2) {
+        Some(length) if bytes[1] == 8 && bytes[LENGTH_AT - 1] == 0x82 => {
+            LENGTH_AT + 2 + usize::from(length[0]) * 256 + usize::from(length[1])
+        }
+        // A short form of the length.
+        _ if bytes.len() > LENGTH_AT && bytes[1] == 8 && bytes[LENGTH_AT - 1] < 0x80 => {
+            LENGTH_AT + usize::from(bytes[LENGTH_AT - 1])
+        }
+        None if !at_end => return None,
+        _ => return broken("these bytes are no encrypted telegram"),
+    };
+    match bytes.get(..length) {
+        _ if length > TELEGRAM_BYTES_MAX => broken("the encrypted telegram is longer than 8 kB"),
+        Some(whole) => Some((Frame::Encrypted(whole), length)),
+        None if at_end => broken("the encrypted telegram is cut"),
+        None => None,
+    }
+}
+
+/// Compares the digits after `!` with the checksum of the bytes up to it.
+fn checksum(telegram: &[u8], after: &[u8]) -> Checksum {
+    let digits = after.iter().position(|byte| !byte.is_ascii_hexdigit()).map_or(after, |end| &after[..end]);
+    let is_last = after[digits.len()..].iter().all(|byte| is_filler(*byte));
+    let sent = std::str::from_utf8(digits).ok().filter(|digits| is_last && (1..=4).contains(&digits.len()));
+    let Some(sent) = sent.and_then(|digits| u16::from_str_radix(digits, 16).ok()) else { return Checksum::Missing };
+    let computed = crc16(telegram.iter().copied());
+    // A text file may have lost the carriage returns.
+    let is_text = !telegram.contains(&b'\r');
+    let with_returns =
+        || crc16(telegram.iter().flat_map(|byte| (*byte == b'\n').then_some(b'\r').into_iter().chain([*byte])));
+    if sent == computed || is_text && sent == with_returns() {
+        Checksum::Right
+    } else {
+        Checksum::Wrong { sent, computed }
+    }
+}
+
+/// CRC-16/ARC (reflected polynomial 0xA001, from 0), as DSMR 4 and later define it.
+fn crc16(bytes: impl Iterator<Item = u8>) -> u16 {
+    const TABLE: [u16; 256] = table();
+    bytes.fold(0, |crc, byte| (crc >> 8) ^ TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)])
+}
+
+const fn table() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut index = 0_u16;
+    while index < 256 {
+        let (mut crc, mut bit) = (index, 0);
+        while bit < 8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xa001 } else { crc >> 1 };
+            bit += 1;
+        }
+        table[index as usize] = crc;
+        index += 1;
+    }
+    table
+}

@@ -1,0 +1,131 @@
+//! A line of a telegram: a code and its groups in parentheses, `1-0:1.8.1(004491.266*kWh)`.
+//!
+//! A line goes on where the next physical line begins with `(` or a group is still open (old gas
+//! values, long texts).
+
+use super::frame::LINE_BYTES_MAX;
+use crate::reading::Obis;
+
+/// A logical line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// Its bytes without the line end.
+    pub(super) bytes: &'a [u8],
+    /// Bytes of the code.
+    code: usize,
+}
+
+/// The lines after the head.
+#[derive(Debug, Clone)]
+pub(super) struct Lines<'a>(pub(super) &'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    /// A line, or bytes that are none.
+    type Item = Result<Line<'a>, &'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.0.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0)?;
+        let bytes = &self.0[start..];
+        if bytes[0] == b'!' {
+            return None;
+        }
+        let mut end = line_end(bytes, 0);
+        while let Some(next) = continued(bytes, end) {
+            end = line_end(bytes, next);
+        }
+        self.0 = &bytes[end..];
+        let line = bytes[..end].trim_ascii_end();
+        Some(match line.iter().position(|byte| *byte == b'(') {
+            Some(code) if line.len() <= LINE_BYTES_MAX && line.ends_with(b")") => Ok(Line { bytes: line, code }),
+            _ => Err(line),
+        })
+    }
+}
+
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    bytes[from..].iter().position(|byte| matches!(*byte, b'\n' | b'\r' | b'!')).map_or(bytes.len(), |at| from + at)
+}
+
+/// Where the line that ends at `end` goes on.
+fn continued(bytes: &[u8], end: usize) -> Option<usize> {
+    let next = end + bytes[end..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+    let is_open = |line: &[u8]| {
+        let count = |wanted| line.iter().filter(|byte| **byte == wanted).count();
+        count(b'(') > count(b')')
+    };
+    let following = &bytes[next..line_end(bytes, next)];
+    let goes_on = match following.first()? {
+        b'(' => true,
+        // The rest of a text: digits up to the closing parenthesis, and no code before one.
+        _ => is_open(&bytes[..end]) && !following.contains(&b'(') && !following.contains(&b':'),
+    };
+    (goes_on && !following.is_empty()).then_some(next)
+}
+
+impl<'a> Line<'a> {
+    /// The code as sent.
+    pub(super) fn raw_code(&self) -> &'a [u8] {
+        self.bytes[..self.code].trim_ascii()
+    }
+
+    /// The code as six bytes; `None` if it is not one.
+    pub(super) fn obis(&self) -> Option<Obis> {
+        code(self.raw_code())
+    }
+
+    /// The contents of the groups, without line ends around them.
+    pub(super) fn groups(&self) -> Groups<'a> {
+        Groups(&self.bytes[self.code..])
+    }
+}
+
+/// The groups of a line.
+#[derive(Debug, Clone)]
+pub(super) struct Groups<'a>(&'a [u8]);
+
+impl<'a> Iterator for Groups<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let open = self.0.iter().position(|byte| *byte == b'(')?;
+        let close = open + self.0[open..].iter().position(|byte| *byte == b')')?;
+        let group = &self.0[open + 1..close];
+        self.0 = &self.0[close + 1..];
+        Some(group.trim_ascii())
+    }
+}
+
+/// Parses `A-B:C.D.E`, with `*F` or not, without `A-B:` (electricity), and with the letters of
+/// IEC 62056-61. The standard's own examples have a colon for the first point.
+fn code(text: &[u8]) -> Option<Obis> {
+    let (medium, rest) = match text.iter().position(|byte| *byte == b':') {
+        Some(colon) => (Some(&text[..colon]), &text[colon + 1..]),
+        None => (None, text),
+    };
+    let [a, b] = match medium {
+        Some(medium) => {
+            let dash = medium.iter().position(|byte| *byte == b'-')?;
+            [group(&medium[..dash])?, group(&medium[dash + 1..])?]
+        }
+        None => [1, 0],
+    };
+    let (register, f) = match rest.iter().position(|byte| *byte == b'*') {
+        Some(star) => (&rest[..star], group(&rest[star + 1..])?),
+        None => (rest, 255),
+    };
+    let mut groups = register.split(|byte| matches!(*byte, b'.' | b':')).map(group);
+    let [c, d] = [groups.next()??, groups.next()??];
+    // E is left out in old codes.
+    let e = groups.next().unwrap_or(Some(0))?;
+    groups.next().is_none().then_some(Obis([a, b, c, d, e, f]))
+}
+
+fn group(text: &[u8]) -> Option<u8> {
+    match text {
+        b"C" => Some(96),
+        b"F" => Some(97),
+        b"L" => Some(98),
+        b"P" => Some(99),
+        _ => std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok(),
+    }
+}

@@ -1,0 +1,494 @@
+//! A telegram: its meter, its time, and its values.
+//!
+//! Two passes over the lines: the first finds time, ids and kinds of M-Bus devices, which may
+//! stand anywhere; the second returns the values.
+
+use super::frame::Checksum;
+use super::line::{Line, Lines};
+use super::mbus::Channel;
+use super::registers::{
+    CHANNEL_MAX, CURRENT_LIMIT, ChannelLine, FAILURE_DURATION, Meaning, PEAK, POWER_LIMIT, VALVE, meaning,
+};
+use super::time::{AHEAD_MAX, Stamp, WinterOffset};
+use super::unit::{Printed, Quantity};
+use crate::reading::registry::{Unit, entry};
+use crate::reading::{Flags, Obis, UnixNanos};
+use crate::vendor::decimal::Decimal;
+
+/// A whole telegram, borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Telegram<'a> {
+    /// From `/` up to and including `!`.
+    bytes: &'a [u8],
+    checksum: Checksum,
+}
+
+/// When a value was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// At this time.
+    Time(UnixNanos),
+    /// The meter sent no valid time: at receipt.
+    Receipt,
+}
+
+/// A part of a telegram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Part<'a> {
+    /// A value.
+    Value(Value<'a>),
+    /// A text or an unknown state.
+    Text {
+        /// Its code as sent.
+        raw_code: &'a [u8],
+        /// Its groups as sent.
+        text: &'a [u8],
+    },
+    /// A line that cannot be read.
+    Unreadable {
+        /// The line.
+        line: &'a [u8],
+        /// Why, in one sentence.
+        why: &'static str,
+    },
+}
+
+/// A value of a telegram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Value<'a> {
+    /// The M-Bus channel; `None` for the meter itself.
+    pub channel: Option<u8>,
+    /// When it was measured.
+    pub at: At,
+    /// What is unusual about it.
+    pub flags: Flags,
+    /// Its register.
+    pub obis: Obis,
+    /// In the register's base unit.
+    pub value: f64,
+    /// The base unit.
+    pub unit: Unit,
+    /// Its code as sent. A derived value has those of its parts.
+    pub raw_code: &'a [u8],
+}
+
+/// What the first pass found.
+#[derive(Debug, Clone, Copy)]
+struct Facts<'a> {
+    winter: WinterOffset,
+    clock: Option<(u8, Stamp)>,
+    id: Option<(u8, &'a [u8])>,
+    is_versioned: bool,
+    channels: [Channel<'a>; CHANNEL_MAX as usize],
+}
+
+type Fault = &'static str;
+const NO_UNIT: Fault = "the value has no unit";
+const OTHER_QUANTITY: Fault = "the unit does not fit the register";
+const NOT_A_NUMBER: Fault = "the value is not a number with a known unit";
+
+impl<'a> Telegram<'a> {
+    pub(super) fn new(bytes: &'a [u8], checksum: Checksum) -> Self {
+        Self { bytes, checksum }
+    }
+
+    /// The bytes from `/` up to and including `!`.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Its checksum.
+    pub fn checksum(&self) -> Checksum {
+        self.checksum
+    }
+
+    /// Whether its standard prescribes a checksum: DSMR 4 and later, which names its version. Iskra's
+    /// AM550 sends none all the same.
+    pub fn needs_checksum(&self) -> bool {
+        self.facts().is_versioned && !self.head().get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"ISK9"))
+    }
+
+    /// The head line without `/`.
+    pub fn head(&self) -> &'a [u8] {
+        self.split_head().0
+    }
+
+    /// The id of the meter, or of the device on an M-Bus channel: as printed on it if the meter
+    /// sends the hexadecimal form of its characters. A meter without one has its head line.
+    pub fn native_id(&self, channel: Option<u8>) -> String {
+        let facts = self.facts();
+        let main = || facts.id.map_or_else(|| String::from_utf8_lossy(self.head()).into_owned(), |(_, id)| printed(id));
+        match channel {
+            None => main(),
+            Some(number) => match facts.channel(number).and_then(|channel| channel.id) {
+                Some(id) => printed(id),
+                None => format!("{}:{number}", main()),
+            },
+        }
+    }
+
+    /// Calls `each` for every part, in the telegram's order; totals derived from tariffs come last.
+    pub fn visit(&self, mut each: impl FnMut(Part<'a>)) {
+        let facts = self.facts();
+        let mut tariffs = Tariffs::default();
+        for line in self.lines() {
+            match line {
+                Ok(line) => facts.parts(&line, &mut tariffs, &mut each),
+                Err(line) => each(Part::Unreadable { line, why: "the line is not a code with values in parentheses" }),
+            }
+        }
+        let (at, flags) = facts.now();
+        for (obis, value, raw_code) in tariffs.totals() {
+            let unit = Unit::WattHour;
+            each(Part::Value(Value { channel: None, at, flags, obis, value, unit, raw_code }));
+        }
+    }
+
+    fn split_head(&self) -> (&'a [u8], &'a [u8]) {
+        let text = self.bytes.strip_prefix(b"/").unwrap_or(self.bytes);
+        let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+        (text[..end].trim_ascii(), &text[end..])
+    }
+
+    fn lines(&self) -> Lines<'a> {
+        Lines(self.split_head().1)
+    }
+
+    fn facts(&self) -> Facts<'a> {
+        // Lithuania's grid operator; its clock is an hour ahead of the others'.
+        let winter = WinterOffset(if self.head().starts_with(b"ESO5") { 2 } else { 1 });
+        let mut facts = Facts { winter, clock: None, id: None, is_versioned: false, channels: Default::default() };
+        let (mut date, mut time): (&[u8], &[u8]) = (&[], &[]);
+        for line in self.lines().flatten() {
+            let Some(code) = line.obis() else { continue };
+            let first = line.groups().next().unwrap_or(&[]);
+            match meaning(code) {
+                Meaning::Clock(rank) => facts.note_clock(rank, Stamp::parse(first, winter)),
+                Meaning::ClockDate => date = first,
+                Meaning::ClockTime => time = first,
+                Meaning::Id(rank) if !first.is_empty() && facts.id.is_none_or(|(known, _)| rank < known) => {
+                    facts.id = Some((rank, first));
+                }
+                Meaning::Version => facts.is_versioned = true,
+                Meaning::Channel(number, what) => facts.note_channel(number, what, first),
+                _ => {}
+            }
+        }
+        facts.note_clock(u8::MAX, Stamp::of_parts(date, time, winter));
+        facts
+    }
+}
+
+/// An id as printed on the meter.
+fn printed(id: &[u8]) -> String {
+    let text = hex::decode(id).ok().filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_graphic));
+    String::from_utf8_lossy(text.as_deref().unwrap_or(id)).into_owned()
+}
+
+impl<'a> Facts<'a> {
+    fn note_clock(&mut self, rank: u8, stamp: Option<Stamp>) {
+        if let Some(stamp) = stamp
+            && self.clock.is_none_or(|(known, _)| rank < known)
+        {
+            self.clock = Some((rank, stamp));
+        }
+    }
+
+    fn note_channel(&mut self, number: u8, what: ChannelLine, first: &'a [u8]) {
+        let Some(channel) = self.channels.get_mut(usize::from(number) - 1) else { return };
+        match what {
+            ChannelLine::Kind => channel.kind = std::str::from_utf8(first).ok().and_then(|kind| kind.parse().ok()),
+            ChannelLine::Id if !first.is_empty() => channel.id = Some(first),
+            ChannelLine::Counter(rank) if !first.is_empty() => {
+                channel.counter = Some(channel.counter.map_or(rank, |known| known.min(rank)));
+            }
+            _ => {}
+        }
+    }
+
+    fn channel(&self, number: u8) -> Option<&Channel<'a>> {
+        self.channels.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// The telegram's time.
+    fn now(&self) -> (At, Flags) {
+        match self.clock {
+            Some((_, Stamp::Time(time, flags))) => (At::Time(time), flags),
+            _ => (At::Receipt, Flags::TIME_IS_RECEIVE_TIME),
+        }
+    }
+
+    /// A value's own time.
+    fn own_time(&self, text: &[u8]) -> Result<Option<(UnixNanos, Flags)>, Fault> {
+        match Stamp::parse(text, self.winter) {
+            Some(Stamp::Time(time, flags)) if !self.is_ahead(time) => Ok(Some((time, flags))),
+            Some(Stamp::Time(..)) => Err("the value's time is more than a day after the telegram's"),
+            Some(Stamp::Unset) => Ok(None),
+            Some(Stamp::Absurd) => Err("the value's time is not a date"),
+            None => Err("the value's time has an unknown form"),
+        }
+    }
+
+    fn is_ahead(&self, time: UnixNanos) -> bool {
+        let ahead_max = i64::try_from(AHEAD_MAX.as_nanos()).unwrap_or(i64::MAX);
+        matches!(self.clock, Some((_, Stamp::Time(now, _))) if time.since(now) > ahead_max)
+    }
+
+    fn parts(&self, line: &Line<'a>, tariffs: &mut Tariffs, each: &mut impl FnMut(Part<'a>)) {
+        let fault = match line.obis().map(meaning) {
+            None => Some("the code is not an OBIS code"),
+            Some(Meaning::Clock(_)) => match self.clock {
+                Some((_, Stamp::Absurd)) => Some("the telegram's time is not a date"),
+                None => Some("the telegram's time has an unknown form"),
+                _ => None,
+            },
+            Some(Meaning::ClockTime | Meaning::ClockDate | Meaning::Id(_) | Meaning::Version) => None,
+            Some(Meaning::Channel(number, what)) => self.channel_parts(number, what, line, each).err(),
+            Some(Meaning::FailureLog) => self.failures(line, each).err(),
+            Some(Meaning::Peaks) => self.peaks(line, each).err(),
+            Some(Meaning::Text) => {
+                text(line, each);
+                None
+            }
+            Some(Meaning::Register(obis)) => self.register(obis, line, tariffs, each).err(),
+        };
+        if let Some(why) = fault {
+            each(Part::Unreadable { line: line.bytes, why });
+        }
+    }
+
+    /// A register of the meter itself: one value, or a time and a value, or two values.
+    fn register(
+        &self,
+        obis: Obis,
+        line: &Line<'a>,
+        tariffs: &mut Tariffs,
+        each: &mut impl FnMut(Part<'a>),
+    ) -> Result<(), Fault> {
+        let mut groups = line.groups();
+        let first = groups.next().unwrap_or(&[]);
+        let (mut at, mut flags) = self.now();
+        let (group, second) = match Stamp::parse(first, self.winter).and(groups.clone().next()) {
+            Some(value) => {
+                let Some((time, own)) = self.own_time(first)? else { return Ok(()) };
+                (at, flags) = (At::Time(time), own);
+                (value, None)
+            }
+            None => (first, groups.next()),
+        };
+        if group.is_empty() {
+            return Ok(());
+        }
+        let Some(quantity) = Quantity::parse(group) else {
+            // A state in words is a text.
+            let is_number = group.iter().any(u8::is_ascii_digit);
+            return if is_number { Err(NOT_A_NUMBER) } else { Ok(text(line, each)) };
+        };
+        let raw_code = line.raw_code();
+        let mut give = |obis: Obis, value, unit| {
+            each(Part::Value(Value { channel: None, at, flags, obis, value, unit, raw_code }));
+        };
+        let (obis, value, unit) = in_base_unit(obis, group, quantity)?;
+        tariffs.note(obis, quantity);
+        give(obis, value, unit);
+        // Luxembourg: the limits of import and export in one line.
+        if obis.0[2..5] == CURRENT_LIMIT.0[2..5]
+            && let Some(export) = second.and_then(Quantity::parse)
+        {
+            let [a, b, c, d, ..] = obis.0;
+            let (_, value, unit) = in_base_unit(obis, group, export)?;
+            give(Obis([a, b, c, d, 128, 255]), value, unit);
+        }
+        Ok(())
+    }
+
+    fn channel_parts(
+        &self,
+        number: u8,
+        what: ChannelLine,
+        line: &Line<'a>,
+        each: &mut impl FnMut(Part<'a>),
+    ) -> Result<(), Fault> {
+        let Some(channel) = self.channel(number) else { return Ok(()) };
+        let raw_code = line.raw_code();
+        let (at, flags) = self.now();
+        match what {
+            ChannelLine::Kind | ChannelLine::Id => Ok(()),
+            ChannelLine::Valve => match line.groups().next().map(Quantity::parse) {
+                Some(Some(Quantity { number: position, unit: None })) => {
+                    let (obis, value) = (VALVE, position.to_f64());
+                    each(Part::Value(Value {
+                        channel: Some(number),
+                        at,
+                        flags,
+                        obis,
+                        value,
+                        unit: Unit::One,
+                        raw_code,
+                    }));
+                    Ok(())
+                }
+                _ => Ok(text(line, each)),
+            },
+            // Another line has the same counter.
+            ChannelLine::Counter(rank) if channel.counter.is_some_and(|preferred| preferred < rank) => {
+                Ok(text(line, each))
+            }
+            ChannelLine::Counter(_) => {
+                let Some((at, flags, value, unit)) = self.counter(line)? else { return Ok(()) };
+                let obis = channel.register(unit).or_else(|| line.obis()).ok_or(OTHER_QUANTITY)?;
+                each(Part::Value(Value { channel: Some(number), at, flags, obis, value, unit, raw_code }));
+                Ok(())
+            }
+        }
+    }
+
+    /// The counter of an M-Bus device: `(time)(value*unit)`, or in DSMR 2.2 and 3
+    /// `(time)(status)(60)(1)(0-1:24.2.1)(m3)(value)`. `None` if there is no device or it was never read.
+    fn counter(&self, line: &Line<'a>) -> Result<Option<(At, Flags, f64, Unit)>, Fault> {
+        let first = line.groups().next().unwrap_or(&[]);
+        let last = line.groups().last().unwrap_or(&[]);
+        let count = line.groups().count();
+        let unit_group = || line.groups().nth(count.checked_sub(2)?);
+        let Some(Quantity { number, unit }) = Quantity::parse(last) else {
+            return if last.is_empty() { Ok(None) } else { Err(NOT_A_NUMBER) };
+        };
+        let printed = unit.or_else(|| if count > 2 { Printed::parse(unit_group()?) } else { None });
+        let own = if count > 1 { Some(self.own_time(first)) } else { None };
+        let Some(printed) = printed else {
+            // A device that was never read has no unit and a time that was never set.
+            let was_read = number.to_f64() != 0.0;
+            return if was_read { Err(NO_UNIT) } else { Ok(None) };
+        };
+        let (now, now_flags) = self.now();
+        let (at, flags) = match own.transpose()? {
+            None => (now, now_flags),
+            Some(Some((time, _))) if time < YEAR_2000 => return Ok(None),
+            Some(Some((time, flags))) => (At::Time(time), flags),
+            Some(None) => (now, now_flags | Flags::TIME_IS_RECEIVE_TIME),
+        };
+        Ok(Some((at, flags, printed.to_base(number), printed.base)))
+    }
+
+    /// `(count)(0-0:96.7.19)` and for each failure `(end)(seconds*s)`.
+    fn failures(&self, line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) -> Result<(), Fault> {
+        let mut groups = line.groups().skip(2);
+        let raw_code = line.raw_code();
+        let mut result = Ok(());
+        while let (Some(end), Some(duration)) = (groups.next(), groups.next()) {
+            let Some(Quantity { number, .. }) = Quantity::parse(duration) else {
+                result = Err(NOT_A_NUMBER);
+                continue;
+            };
+            match self.own_time(end) {
+                Ok(Some((time, flags))) => each(Part::Value(Value {
+                    channel: None,
+                    at: At::Time(time),
+                    flags,
+                    obis: FAILURE_DURATION,
+                    value: number.to_f64(),
+                    unit: Unit::Second,
+                    raw_code,
+                })),
+                // A filler.
+                Ok(None) => {}
+                Err(why) => result = Err(why),
+            }
+        }
+        result
+    }
+
+    /// `(count)(1-0:1.6.0)(1-0:1.6.0)` and for each month `(end)(time of the peak)(value*kW)`. Other
+    /// lists under this code are kept as text.
+    fn peaks(&self, line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) -> Result<(), Fault> {
+        let raw_code = line.raw_code();
+        let count = line.groups().next().and_then(|count| std::str::from_utf8(count).ok()?.parse::<usize>().ok());
+        let Some(count) = count.filter(|count| *count <= 100) else { return Ok(text(line, each)) };
+        let mut groups = line.groups().skip(3);
+        for _ in 0..count {
+            let (Some(_), Some(time), Some(value)) = (groups.next(), groups.next(), groups.next()) else {
+                return Err("the list of peaks is shorter than it says");
+            };
+            let quantity = Quantity::parse(value).ok_or(NOT_A_NUMBER)?;
+            let (_, value, unit) = in_base_unit(PEAK, value, quantity)?;
+            let Some((time, flags)) = self.own_time(time)? else { continue };
+            let at = At::Time(time);
+            each(Part::Value(Value { channel: None, at, flags, obis: PEAK, value, unit, raw_code }));
+        }
+        Ok(())
+    }
+}
+
+/// 2000-01-01T00:00:00 UTC.
+const YEAR_2000: UnixNanos = UnixNanos(946_684_800_000_000_000);
+
+fn text<'a>(line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) {
+    let raw_code = line.raw_code();
+    let text = line.bytes.get(raw_code.len()..).unwrap_or(&[]);
+    if line.groups().any(|group| !group.is_empty()) {
+        each(Part::Text { raw_code, text });
+    }
+}
+
+/// A value in the base unit of its register. A register that is not in the registry has the unit
+/// as printed.
+fn in_base_unit(obis: Obis, group: &[u8], quantity: Quantity) -> Result<(Obis, f64, Unit), Fault> {
+    let Quantity { number, unit } = quantity;
+    // DSMR 3 has the limit in ampere under the code of the one in kilowatt.
+    let is_current_limit = obis == POWER_LIMIT && unit.is_some_and(|unit| unit.base == Unit::Ampere);
+    let obis = if is_current_limit { CURRENT_LIMIT } else { obis };
+    match (entry(obis).map(|entry| entry.unit), unit) {
+        (None | Some(Unit::Unknown), None) => Ok((obis, number.to_f64(), Unit::Unknown)),
+        (None | Some(Unit::Unknown), Some(printed)) => Ok((obis, printed.to_base(number), printed.base)),
+        (Some(Unit::One), None) if is_power_factor(obis) && number.is_whole() && group.len() >= 4 => {
+            Ok((obis, number.shifted(-3).to_f64(), Unit::One))
+        }
+        (Some(Unit::One), None) => Ok((obis, number.to_f64(), Unit::One)),
+        (Some(_), None) => Err(NO_UNIT),
+        (Some(unit), Some(printed)) if printed.base == unit => Ok((obis, printed.to_base(number), unit)),
+        (Some(_), Some(_)) => Err(OTHER_QUANTITY),
+    }
+}
+
+/// Lithuania sends power factors in thousandths, as whole numbers of five digits.
+fn is_power_factor(obis: Obis) -> bool {
+    matches!(obis.0, [1, _, 13 | 33 | 53 | 73 | 84..=87, ..])
+}
+
+/// The two tariffs of import and export, for a meter without a total.
+#[derive(Debug, Default)]
+struct Tariffs {
+    import: Total,
+    export: Total,
+}
+
+#[derive(Debug, Default)]
+struct Total {
+    tariffs: [Option<Decimal>; 2],
+    /// A total or a third tariff was sent: the sum of two would be wrong.
+    is_known: bool,
+}
+
+impl Tariffs {
+    fn note(&mut self, obis: Obis, quantity: Quantity) {
+        let (total, tariff) = match obis.0 {
+            [1, 0, 1, 8, tariff, 255] => (&mut self.import, tariff),
+            [1, 0, 2, 8, tariff, 255] => (&mut self.export, tariff),
+            _ => return,
+        };
+        match (usize::from(tariff).checked_sub(1).and_then(|index| total.tariffs.get_mut(index)), quantity.unit) {
+            (Some(place), Some(unit)) => *place = Some(quantity.number.shifted(unit.power())),
+            _ => total.is_known = true,
+        }
+    }
+
+    fn totals(&self) -> impl Iterator<Item = (Obis, f64, &'static [u8])> {
+        let total = |c, total: &Total, raw_code: &'static [u8]| {
+            let [Some(first), Some(second)] = total.tariffs else { return None };
+            let sum = (first + second)?;
+            (!total.is_known).then(|| (Obis([1, 0, c, 8, 0, 255]), sum.to_f64(), raw_code))
+        };
+        let import = total(1, &self.import, b"1-0:1.8.1+1-0:1.8.2");
+        import.into_iter().chain(total(2, &self.export, b"1-0:2.8.1+1-0:2.8.2"))
+    }
+}
