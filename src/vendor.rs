@@ -5,9 +5,12 @@
 mod decimal;
 pub mod json;
 pub mod p1;
+mod part;
 pub mod smart_me;
 
-use crate::reading::{MeterId, Sample, UnixNanos};
+pub use part::{At, Part, Readings, Value};
+
+use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 
 /// One meter at one instant, as a vendor's decoder returns it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +19,8 @@ pub struct Reading {
     pub meter: MeterId,
     /// The time of measurement.
     pub at: UnixNanos,
+    /// What is unusual about it.
+    pub flags: Flags,
     /// Registers and values in base units, each register at most once.
     pub samples: Vec<Sample>,
 }

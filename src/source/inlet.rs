@@ -9,7 +9,7 @@
 use super::runner::SourceError;
 use crate::ingest::Entrance;
 use crate::metrics;
-use crate::reading::{Flags, MeterId, UnixNanos};
+use crate::reading::{MeterId, UnixNanos};
 use crate::vendor::Reading;
 use crate::wire::PayloadFormat;
 use crate::wire::batch::{Original, encode};
@@ -99,16 +99,11 @@ impl Inlet {
     ///
     /// # Errors
     /// When ingest refuses a record; the records before it are kept.
-    pub async fn take(
-        &mut self,
-        readings: &[Reading],
-        flags: Flags,
-        original: Original<'_>,
-    ) -> Result<(), SourceError> {
+    pub async fn take(&mut self, readings: &[Reading], original: Original<'_>) -> Result<(), SourceError> {
         for (number, chunk) in readings.chunks(READINGS_MAX).enumerate() {
             // The message is kept once.
             let original = if number == 0 { original } else { Original { bytes: &[], ..original } };
-            let body = encode(chunk.iter().map(|it| (it.meter, it.at, flags, &it.samples)), original);
+            let body = encode(chunk.iter().map(|it| (it.meter, it.at, it.flags, &it.samples)), original);
             let outcome = self.entrance.take(PayloadFormat::ReadingBatch, &body).await;
             outcome
                 .map_err(|refusal| SourceError::Failing(format!("the readings could not be journaled: {refusal}")))?;

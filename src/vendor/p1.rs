@@ -19,7 +19,7 @@ mod unit;
 
 pub use cipher::{CipherError, Key};
 pub use frame::{Checksum, Frame, LINE_BYTES_MAX, TELEGRAM_BYTES_MAX, next_frame};
-pub use telegram::{At, Part, Telegram, Value};
+pub use telegram::Telegram;
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,6 @@ pub(super) struct Intake {
 #[derive(Debug)]
 pub(super) struct Decoded {
     reading: Reading,
-    flags: Flags,
     absent: usize,
 }
 
@@ -41,8 +40,8 @@ impl Intake {
             Some(at) => (at, Flags::NONE),
             None => (self.clock.now(), Flags::TIME_IS_RECEIVE_TIME),
         };
-        let reading = Reading { meter: self.mapping.meter, at, samples: document.samples };
-        Ok(Decoded { reading, flags, absent: document.absent })
+        let reading = Reading { meter: self.mapping.meter, at, flags, samples: document.samples };
+        Ok(Decoded { reading, absent: document.absent })
     }
 
     /// Journals a new reading with its document, and reports it.
@@ -52,11 +51,11 @@ impl Intake {
         bytes: &[u8],
         reporter: &mut Reporter,
     ) -> Result<(), SourceError> {
-        let Decoded { reading, flags, absent } = decoded;
+        let Decoded { reading, absent } = decoded;
         if self.inlet.admits(reading.meter, reading.at) {
             // The origin stays empty: the path of a device's URL may hold a token.
             let original = Original { bytes, content_type: "application/json", origin: "" };
-            self.inlet.take(std::slice::from_ref(reading), *flags, original).await?;
+            self.inlet.take(std::slice::from_ref(reading), original).await?;
         }
         reporter.set("last_reading", reading.at);
         reporter.set("values", reading.samples.len());

@@ -205,7 +205,7 @@ impl Devices {
             !reading.samples.is_empty() && newest.is_none_or(|newest| newest < reading.at)
         });
         inlet.count_known(before - readings.len());
-        inlet.take(&readings, Flags::NONE, original).await?;
+        inlet.take(&readings, original).await?;
         // The listed time, because the registers of a device can have another one.
         listed.into_iter().for_each(|(meter, at)| inlet.mark_seen(meter, at));
         error.map_or(Ok(()), Err)
@@ -275,7 +275,7 @@ async fn reading(
     device: &Device,
     at: UnixNanos,
 ) -> Result<(Reading, bool), ApiError> {
-    let listed = Reading { meter: device.id, at, samples: device.samples.clone() };
+    let listed = Reading { meter: device.id, at, flags: Flags::NONE, samples: device.samples.clone() };
     if !values.has(device.id) {
         return Ok((listed, false));
     }
@@ -288,6 +288,7 @@ async fn reading(
     };
     let Ok(read) = read else { return Ok((listed, true)) };
     let own = read.into_iter().find(|values| values.meter.is_none_or(|meter| meter == device.id));
-    let own = own.map(|own| Reading { meter: device.id, at: own.at.unwrap_or(at), samples: own.samples });
+    let own =
+        own.map(|own| Reading { meter: device.id, at: own.at.unwrap_or(at), flags: Flags::NONE, samples: own.samples });
     Ok((own.unwrap_or(listed), false))
 }

@@ -75,7 +75,7 @@ impl GapRepair {
         let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(request, values)).collect();
         let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { &*answer } else { &[] };
         let original = Original { bytes, content_type: "application/json", origin: &path };
-        self.inlet.take(&missing, Flags::GAP_REPAIR, original).await
+        self.inlet.take(&missing, original).await
     }
 
     /// Waits for gap detection; false if it is behind.
@@ -97,7 +97,7 @@ impl GapRepair {
             MissingValues::Counters => samples.retain(is_counter),
             MissingValues::All => {}
         }
-        (!samples.is_empty()).then_some(Reading { meter: request.meter, at, samples })
+        (!samples.is_empty()).then_some(Reading { meter: request.meter, at, flags: Flags::GAP_REPAIR, samples })
     }
 }
 

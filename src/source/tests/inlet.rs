@@ -45,14 +45,14 @@ fn meter(number: usize) -> MeterId {
 impl Fixture {
     fn reading(&self, number: usize, second: i64) -> Reading {
         let samples = vec![Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 1.0 }];
-        Reading { meter: meter(number), at: self.now.saturating_add(second * SECOND_NS), samples }
+        Reading { meter: meter(number), at: self.now.saturating_add(second * SECOND_NS), flags: Flags::NONE, samples }
     }
 
     /// Journals the wanted readings, as a source does.
     async fn offer(&mut self, readings: Vec<Reading>) -> Result<(), SourceError> {
         let wanted: Vec<_> = readings.into_iter().filter(|it| self.inlet.admits(it.meter, it.at)).collect();
         let original = Original { bytes: LETTER, content_type: "application/json", origin: "/devices" };
-        self.inlet.take(&wanted, Flags::NONE, original).await
+        self.inlet.take(&wanted, original).await
     }
 
     /// The records of the journal: their readings' seconds, and whether they hold the message.

@@ -14,6 +14,8 @@ use super::unit::{Printed, Quantity};
 use crate::reading::registry::{Unit, entry};
 use crate::reading::{Flags, Obis, UnixNanos};
 use crate::vendor::decimal::Decimal;
+use crate::vendor::{At, Part, Value};
+use std::borrow::Cow;
 
 /// A whole telegram, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,55 +23,6 @@ pub struct Telegram<'a> {
     /// From `/` up to and including `!`.
     bytes: &'a [u8],
     checksum: Checksum,
-}
-
-/// When a value was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// At this time.
-    Time(UnixNanos),
-    /// The meter sent no valid time: at receipt.
-    Receipt,
-}
-
-/// A part of a telegram.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Part<'a> {
-    /// A value.
-    Value(Value<'a>),
-    /// A text or an unknown state.
-    Text {
-        /// Its code as sent.
-        raw_code: &'a [u8],
-        /// Its groups as sent.
-        text: &'a [u8],
-    },
-    /// A line that cannot be read.
-    Unreadable {
-        /// The line.
-        line: &'a [u8],
-        /// Why, in one sentence.
-        why: &'static str,
-    },
-}
-
-/// A value of a telegram.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Value<'a> {
-    /// The M-Bus channel; `None` for the meter itself.
-    pub channel: Option<u8>,
-    /// When it was measured.
-    pub at: At,
-    /// What is unusual about it.
-    pub flags: Flags,
-    /// Its register.
-    pub obis: Obis,
-    /// In the register's base unit.
-    pub value: f64,
-    /// The base unit.
-    pub unit: Unit,
-    /// Its code as sent. A derived value has those of its parts.
-    pub raw_code: &'a [u8],
 }
 
 /// What the first pass found.
@@ -113,17 +66,17 @@ impl<'a> Telegram<'a> {
         self.split_head().0
     }
 
-    /// The id of the meter, or of the device on an M-Bus channel: as printed on it if the meter
-    /// sends the hexadecimal form of its characters. A meter without one has its head line.
-    pub fn native_id(&self, channel: Option<u8>) -> String {
+    /// The id of the meter (`channel` is empty) or of the device on an M-Bus channel: as printed on
+    /// it if the meter sends the hexadecimal form of its characters. A meter without one has its
+    /// head line.
+    pub fn native_id(&self, channel: &str) -> String {
         let facts = self.facts();
         let main = || facts.id.map_or_else(|| String::from_utf8_lossy(self.head()).into_owned(), |(_, id)| printed(id));
-        match channel {
-            None => main(),
-            Some(number) => match facts.channel(number).and_then(|channel| channel.id) {
-                Some(id) => printed(id),
-                None => format!("{}:{number}", main()),
-            },
+        let device = channel.parse().ok().and_then(|number| facts.channel(number)?.id);
+        match device {
+            _ if channel.is_empty() => main(),
+            Some(id) => printed(id),
+            None => format!("{}:{channel}", main()),
         }
     }
 
@@ -134,13 +87,13 @@ impl<'a> Telegram<'a> {
         for line in self.lines() {
             match line {
                 Ok(line) => facts.parts(&line, &mut tariffs, &mut each),
-                Err(line) => each(Part::Unreadable { line, why: "the line is not a code with values in parentheses" }),
+                Err(line) => each(unreadable(line, "the line is not a code with values in parentheses")),
             }
         }
         let (at, flags) = facts.now();
         for (obis, value, raw_code) in tariffs.totals() {
             let unit = Unit::WattHour;
-            each(Part::Value(Value { channel: None, at, flags, obis, value, unit, raw_code }));
+            each(Part::Value(Value { channel: MAIN, at, flags, obis, value, unit, raw_code: raw_code.into() }));
         }
     }
 
@@ -253,7 +206,7 @@ impl<'a> Facts<'a> {
             Some(Meaning::Register(obis)) => self.register(obis, line, tariffs, each).err(),
         };
         if let Some(why) = fault {
-            each(Part::Unreadable { line: line.bytes, why });
+            each(unreadable(line.bytes, why));
         }
     }
 
@@ -284,9 +237,9 @@ impl<'a> Facts<'a> {
             let is_number = group.iter().any(u8::is_ascii_digit);
             return if is_number { Err(NOT_A_NUMBER) } else { Ok(text(line, each)) };
         };
-        let raw_code = line.raw_code();
+        let raw_code = String::from_utf8_lossy(line.raw_code());
         let mut give = |obis: Obis, value, unit| {
-            each(Part::Value(Value { channel: None, at, flags, obis, value, unit, raw_code }));
+            each(Part::Value(Value { channel: MAIN, at, flags, obis, value, unit, raw_code: raw_code.clone() }));
         };
         let (obis, value, unit) = in_base_unit(obis, group, quantity)?;
         tariffs.note(obis, quantity);
@@ -310,7 +263,7 @@ impl<'a> Facts<'a> {
         each: &mut impl FnMut(Part<'a>),
     ) -> Result<(), Fault> {
         let Some(channel) = self.channel(number) else { return Ok(()) };
-        let raw_code = line.raw_code();
+        let raw_code = String::from_utf8_lossy(line.raw_code());
         let (at, flags) = self.now();
         match what {
             ChannelLine::Kind | ChannelLine::Id => Ok(()),
@@ -318,7 +271,7 @@ impl<'a> Facts<'a> {
                 Some(Some(Quantity { number: position, unit: None })) => {
                     let (obis, value) = (VALVE, position.to_f64());
                     each(Part::Value(Value {
-                        channel: Some(number),
+                        channel: channel_name(number),
                         at,
                         flags,
                         obis,
@@ -337,7 +290,7 @@ impl<'a> Facts<'a> {
             ChannelLine::Counter(_) => {
                 let Some((at, flags, value, unit)) = self.counter(line)? else { return Ok(()) };
                 let obis = channel.register(unit).or_else(|| line.obis()).ok_or(OTHER_QUANTITY)?;
-                each(Part::Value(Value { channel: Some(number), at, flags, obis, value, unit, raw_code }));
+                each(Part::Value(Value { channel: channel_name(number), at, flags, obis, value, unit, raw_code }));
                 Ok(())
             }
         }
@@ -373,7 +326,7 @@ impl<'a> Facts<'a> {
     /// `(count)(0-0:96.7.19)` and for each failure `(end)(seconds*s)`.
     fn failures(&self, line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) -> Result<(), Fault> {
         let mut groups = line.groups().skip(2);
-        let raw_code = line.raw_code();
+        let raw_code = String::from_utf8_lossy(line.raw_code());
         let mut result = Ok(());
         while let (Some(end), Some(duration)) = (groups.next(), groups.next()) {
             let Some(Quantity { number, .. }) = Quantity::parse(duration) else {
@@ -382,13 +335,13 @@ impl<'a> Facts<'a> {
             };
             match self.own_time(end) {
                 Ok(Some((time, flags))) => each(Part::Value(Value {
-                    channel: None,
+                    channel: MAIN,
                     at: At::Time(time),
                     flags,
                     obis: FAILURE_DURATION,
                     value: number.to_f64(),
                     unit: Unit::Second,
-                    raw_code,
+                    raw_code: raw_code.clone(),
                 })),
                 // A filler.
                 Ok(None) => {}
@@ -401,7 +354,7 @@ impl<'a> Facts<'a> {
     /// `(count)(1-0:1.6.0)(1-0:1.6.0)` and for each month `(end)(time of the peak)(value*kW)`. Other
     /// lists under this code are kept as text.
     fn peaks(&self, line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) -> Result<(), Fault> {
-        let raw_code = line.raw_code();
+        let raw_code = String::from_utf8_lossy(line.raw_code());
         let count = line.groups().next().and_then(|count| std::str::from_utf8(count).ok()?.parse::<usize>().ok());
         let Some(count) = count.filter(|count| *count <= 100) else { return Ok(text(line, each)) };
         let mut groups = line.groups().skip(3);
@@ -413,7 +366,7 @@ impl<'a> Facts<'a> {
             let (_, value, unit) = in_base_unit(PEAK, value, quantity)?;
             let Some((time, flags)) = self.own_time(time)? else { continue };
             let at = At::Time(time);
-            each(Part::Value(Value { channel: None, at, flags, obis: PEAK, value, unit, raw_code }));
+            each(Part::Value(Value { channel: MAIN, at, flags, obis: PEAK, value, unit, raw_code: raw_code.clone() }));
         }
         Ok(())
     }
@@ -426,8 +379,21 @@ fn text<'a>(line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) {
     let raw_code = line.raw_code();
     let text = line.bytes.get(raw_code.len()..).unwrap_or(&[]);
     if line.groups().any(|group| !group.is_empty()) {
-        each(Part::Text { raw_code, text });
+        each(Part::Text { raw_code: String::from_utf8_lossy(raw_code), text: String::from_utf8_lossy(text) });
     }
+}
+
+fn unreadable<'a>(line: &'a [u8], why: Fault) -> Part<'a> {
+    Part::Unreadable { part: String::from_utf8_lossy(line), why: why.into() }
+}
+
+/// The meter itself.
+const MAIN: Cow<'static, str> = Cow::Borrowed("");
+
+/// The name of an M-Bus channel, as its codes have it.
+fn channel_name(number: u8) -> Cow<'static, str> {
+    const NAMES: [&str; CHANNEL_MAX as usize] = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    Cow::Borrowed(NAMES.get(usize::from(number).wrapping_sub(1)).copied().unwrap_or(""))
 }
 
 /// A value in the base unit of its register. A register that is not in the registry has the unit
@@ -482,13 +448,13 @@ impl Tariffs {
         }
     }
 
-    fn totals(&self) -> impl Iterator<Item = (Obis, f64, &'static [u8])> {
-        let total = |c, total: &Total, raw_code: &'static [u8]| {
+    fn totals(&self) -> impl Iterator<Item = (Obis, f64, &'static str)> {
+        let total = |c, total: &Total, raw_code: &'static str| {
             let [Some(first), Some(second)] = total.tariffs else { return None };
             let sum = (first + second)?;
             (!total.is_known).then(|| (Obis([1, 0, c, 8, 0, 255]), sum.to_f64(), raw_code))
         };
-        let import = total(1, &self.import, b"1-0:1.8.1+1-0:1.8.2");
-        import.into_iter().chain(total(2, &self.export, b"1-0:2.8.1+1-0:2.8.2"))
+        let import = total(1, &self.import, "1-0:1.8.1+1-0:1.8.2");
+        import.into_iter().chain(total(2, &self.export, "1-0:2.8.1+1-0:2.8.2"))
     }
 }

@@ -7,6 +7,7 @@ mod mbus;
 
 use super::*;
 use crate::reading::{Flags, UnixNanos};
+use crate::vendor::{At, Part, Value};
 
 /// A telegram with its checksum.
 fn telegram(lines: &[&str]) -> Vec<u8> {
@@ -35,7 +36,7 @@ fn values(bytes: &[u8]) -> Vec<String> {
         values.push(match part {
             Part::Value(value) => {
                 let Value { channel, at, flags, obis, value, unit, .. } = value;
-                let channel = channel.map_or(String::new(), |channel| format!("channel {channel} "));
+                let channel = if channel.is_empty() { String::new() } else { format!("channel {channel} ") };
                 let at = match at {
                     At::Time(at) => at.to_string(),
                     At::Receipt => "receipt".to_owned(),
@@ -43,10 +44,8 @@ fn values(bytes: &[u8]) -> Vec<String> {
                 let flags = if flags == Flags::NONE { String::new() } else { format!(" [{flags}]") };
                 format!("{channel}{at} {obis} {value} {}{flags}", unit.symbol())
             }
-            Part::Text { raw_code, text } => {
-                format!("text {} {}", String::from_utf8_lossy(raw_code), String::from_utf8_lossy(text))
-            }
-            Part::Unreadable { line, why } => format!("unreadable {}: {why}", String::from_utf8_lossy(line)),
+            Part::Text { raw_code, text } => format!("text {raw_code} {text}"),
+            Part::Unreadable { part, why } => format!("unreadable {part}: {why}"),
         });
     });
     values
@@ -66,7 +65,7 @@ fn frames(bytes: &[u8]) -> Vec<Frame<'_>> {
     frames
 }
 
-fn ids(bytes: &[u8], channel: Option<u8>) -> String {
+fn ids(bytes: &[u8], channel: &str) -> String {
     let Some((_, Frame::Telegram(telegram), _)) = next_frame(bytes, true) else { panic!("no telegram") };
     telegram.native_id(channel)
 }

@@ -34,7 +34,7 @@ fn belgian_gas_is_not_converted_and_a_repeated_counter_counts_once() {
         ["text 0-1:24.2.3 (260315115500W)(00012.345*m3)", "channel 1 2026-03-15T10:55:00Z 7-0:3.0.0*255 12.5 m3"]
     );
     assert_eq!(
-        ids(&telegram(&[&["/XYZ5M", "", "0-0:96.1.1(3153)"], &lines[..]].concat()), None),
+        ids(&telegram(&[&["/XYZ5M", "", "0-0:96.1.1(3153)"], &lines[..]].concat()), ""),
         "1S",
         "the device's id is not the meter's"
     );
