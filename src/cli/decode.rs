@@ -1,104 +1,146 @@
-//! `meterline decode`: prints a decoded body for a person or a script.
+//! `meterline decode`: prints recorded messages of any vendor for a person or a script.
 //!
 //! It decodes with the code of the service, so it shows the values that would be stored.
 
+mod format;
 mod input;
+mod item;
+mod output;
+mod p1;
 mod recorded;
-mod view;
+mod wire;
 
 use super::failure::Failure;
 use super::location::DataLocation;
-use super::table::{print, print_json};
 use crate::reading::{Limits, UnixNanos};
-use crate::wire::{self, DecodeError, PayloadFormat};
-use clap::{Args, ValueEnum};
-use input::{Encoding, InputError};
+use crate::vendor::p1::Key;
+use clap::Args;
+use format::Format;
+use input::Encoding;
+use item::Judge;
+use output::Output;
 use recorded::RecordArgs;
 use std::path::PathBuf;
-use view::Body;
 
-/// Decode a body from a file, or the recorded bodies of a source
+/// Decode recorded messages: webhook bodies, P1 telegrams, devices' answers
 ///
-/// Prints every reading with its meter, time and values. Each value has the name and
-/// unit of its register. A sample that would be set aside has the reason. If a body
-/// cannot be decoded, the error names the byte and the field. With --journal, the
-/// command decodes records of the journal and applies the limits that were in force
-/// when they were received. It changes nothing; the service may be running.
+/// Prints every value with its meter, time, register, name and unit, in base units. A part that
+/// cannot be read is printed with the reason. A sample that would be set aside has the reason. A
+/// file may hold several messages, such as a stream of telegrams. With --journal, the command
+/// decodes records of the journal and applies the limits that were in force when they were
+/// received. It changes nothing; the service may be running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    meterline decode body.bin\n  \
+    meterline decode telegrams.txt                       the format is detected and reported\n  \
+    meterline decode --format p1 --json *.txt            one JSON object for each value\n  \
     echo 0a5a0a12... | meterline decode\n  \
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
     meterline decode body.bin --received 2026-11-21T13:15:10Z    check its times against this time\n  \
-    meterline decode --journal --source building-a --limit 1   the oldest record of this source\n\n\
-    Exit codes: 0 success, 1 the input cannot be read or decoded, 3 error in the configuration.")]
+    meterline decode --journal --source building-a --limit 1     the oldest record of this source\n\n\
+    JSON: one object per line. A value: file, offset, meter, native_id, obis, name, value, unit,\n\
+    time (RFC 3339 UTC), flags, raw_code, and set_aside if it would not be delivered. A text: file,\n\
+    offset, meter, native_id, raw_code, text. An unreadable part: file, offset, error, kept.\n\n\
+    Exit codes: 0 every message was read, 1 some were not, 3 error in the configuration.")]
 pub(super) struct DecodeArgs {
-    /// The file with the body; standard input if absent or -
+    /// The files; standard input if absent or -
     #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
+    files: Vec<PathBuf>,
     /// The encoding of the input; whitespace between hexadecimal digits is ignored
     #[arg(long, value_enum, default_value_t = Encoding::Auto)]
     input: Encoding,
-    /// The format of the body
-    #[arg(long, value_enum, default_value_t = Format::SmartMe)]
-    format: Format,
-    /// Also check measurement times, as if the body was received at this time (RFC 3339), with the default limits
+    /// The format of the messages; detected if absent
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Also check measurement times, as if the messages were received at this time (RFC 3339), with the default limits
     #[arg(long, value_name = "TIME")]
     received: Option<jiff::Timestamp>,
+    /// Read P1 telegrams whose checksum is wrong or missing, too
+    #[arg(long)]
+    unchecked: bool,
+    /// The key of encrypted P1 telegrams, 32 hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    key: Option<String>,
+    /// The authentication key of encrypted P1 telegrams, if it is not the published one
+    #[arg(long, value_name = "HEX", requires = "key")]
+    authentication_key: Option<String>,
     /// Decode records of the journal instead; needs --source
-    #[arg(long, requires = "source", conflicts_with_all = ["file", "input", "format", "received"])]
+    #[arg(long, requires = "source", conflicts_with_all = ["files", "input", "format", "received"])]
     journal: bool,
     #[command(flatten)]
     records: RecordArgs,
     #[command(flatten)]
     location: DataLocation,
-    /// Print one JSON document
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
-/// The format of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The body of smart-me's realtime webhook
-    SmartMe,
-    /// A ReadingBatch of meterline: the form in which polled readings are recorded
-    Meterline,
+/// How messages are decoded.
+struct Options {
+    format: Option<Format>,
+    unchecked: bool,
+    key: Option<Key>,
+    judge: Judge,
 }
 
-/// An error of `meterline decode`.
-#[derive(Debug, thiserror::Error)]
-enum ShowError {
-    #[error(transparent)]
-    Input(#[from] InputError),
-    #[error("not a valid body of this format (--format selects it): {0}")]
-    Undecodable(#[from] DecodeError),
-    #[error("--received {0} is out of range: give a time between the years 1678 and 2261")]
-    Received(jiff::Timestamp),
-}
-
-/// Decodes and prints the body or the records that the arguments select.
+/// Decodes and prints the messages or the records that the arguments select.
 ///
 /// # Errors
-/// When the input cannot be read or decoded.
+/// When a file cannot be read, or a message cannot.
 pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
+    let mut output = Output::new(std::io::stdout().lock(), arguments.json);
     if let Some(source) = &arguments.records.source {
-        let records = recorded::records(&arguments.location.load()?, source, &arguments.records)?;
-        return if arguments.json { print_json(&records) } else { records.iter().try_for_each(print) };
+        recorded::decode(&arguments.location.load()?, source, &arguments.records, &mut output)?;
+    } else {
+        let options = arguments.options()?;
+        let standard_input = [PathBuf::from("-")];
+        let files = if arguments.files.is_empty() { &standard_input[..] } else { &arguments.files };
+        for file in files {
+            let bytes = input::bytes(file, arguments.input).map_err(Failure::failed)?;
+            decode(&file.to_string_lossy(), &bytes, &options, &mut output)?;
+        }
     }
-    let bytes = input::bytes(arguments.file.as_deref(), arguments.input).map_err(Failure::failed)?;
-    let body = decode(&bytes, arguments.format, arguments.received).map_err(Failure::failed)?;
-    if arguments.json { print_json(&body) } else { print(&body) }
+    output.finish()
 }
 
-fn decode(bytes: &[u8], format: Format, received: Option<jiff::Timestamp>) -> Result<Body, ShowError> {
-    let format = match format {
-        Format::SmartMe => PayloadFormat::SmartMe,
-        Format::Meterline => PayloadFormat::ReadingBatch,
+/// Decodes the messages of one file.
+fn decode(
+    file: &str,
+    bytes: &[u8],
+    options: &Options,
+    output: &mut Output<impl std::io::Write>,
+) -> Result<(), Failure> {
+    let format = options.format.or_else(|| Format::detect(bytes));
+    let Some(format) = format else {
+        output.begin(file, None)?;
+        return output.unreadable_message(0, "the format is unknown: give it with --format", bytes);
     };
-    let received =
-        received.map(|time| i64::try_from(time.as_nanosecond()).map(UnixNanos).map_err(|_| ShowError::Received(time)));
-    Ok(Body::new(wire::readings(format, bytes)?, &Limits::DEFAULT, received.transpose()?))
+    output.begin(file, options.format.is_none().then_some(format))?;
+    match format {
+        Format::SmartMe => wire::decode(crate::wire::PayloadFormat::SmartMe, 0, bytes, &options.judge, output),
+        Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
+        Format::P1 => p1::decode(bytes, options, output),
+    }
+}
+
+impl DecodeArgs {
+    fn options(&self) -> Result<Options, Failure> {
+        let received = self.received.map(|time| {
+            let nanos = i64::try_from(time.as_nanosecond()).map_err(|_| {
+                Failure::failed(format!(
+                    "--received {time} is out of range: give a time between the years 1678 and 2261"
+                ))
+            });
+            nanos.map(UnixNanos)
+        });
+        let key = self.key.as_deref().map(|key| Key::parse(key, self.authentication_key.as_deref()));
+        Ok(Options {
+            format: self.format,
+            unchecked: self.unchecked,
+            key: key.transpose().map_err(Failure::failed)?,
+            judge: Judge { limits: Limits::DEFAULT, received: received.transpose()? },
+        })
+    }
 }
 
 #[cfg(test)]

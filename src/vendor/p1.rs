@@ -21,5 +21,8 @@ pub use cipher::{CipherError, Key};
 pub use frame::{Checksum, Frame, LINE_BYTES_MAX, TELEGRAM_BYTES_MAX, next_frame};
 pub use telegram::Telegram;
 
+/// The vendor in the meter ids of these devices.
+pub const VENDOR: &str = "p1";
+
 #[cfg(test)]
 mod tests;

@@ -26,17 +26,14 @@ pub(super) enum InputError {
     NotHex(#[from] hex::FromHexError),
 }
 
-/// Returns the bytes of the body.
-pub(super) fn bytes(file: Option<&Path>, encoding: Encoding) -> Result<Vec<u8>, InputError> {
-    let input = match file {
-        Some(path) if path != Path::new("-") => {
-            std::fs::read(path).map_err(|error| InputError::File(path.to_owned(), error))?
-        }
-        _ => {
-            let mut input = Vec::new();
-            io::stdin().lock().read_to_end(&mut input).map_err(InputError::StandardInput)?;
-            input
-        }
+/// Returns the bytes of a file; `-` is standard input.
+pub(super) fn bytes(file: &Path, encoding: Encoding) -> Result<Vec<u8>, InputError> {
+    let input = if file == Path::new("-") {
+        let mut input = Vec::new();
+        io::stdin().lock().read_to_end(&mut input).map_err(InputError::StandardInput)?;
+        input
+    } else {
+        std::fs::read(file).map_err(|error| InputError::File(file.to_owned(), error))?
     };
     decode(input, encoding)
 }

@@ -1,16 +1,16 @@
 //! The decoded records of a source, read from the journal.
 
-use super::view::Body;
+use super::item::Judge;
+use super::output::Output;
+use super::wire;
 use crate::cli::failure::Failure;
 use crate::cli::records::{open_journal, visit_records};
 use crate::config::Config;
-use crate::journal::inspect::Inspection;
-use crate::journal::{Record, Sequence};
+use crate::journal::Sequence;
 use crate::reading::Limits;
-use crate::wire::{self, PayloadFormat};
+use crate::wire::PayloadFormat;
 use clap::Args;
-use serde::Serialize;
-use std::fmt;
+use std::io::Write;
 use std::ops::ControlFlow;
 
 /// Selects records of the journal.
@@ -27,61 +27,39 @@ pub(super) struct RecordArgs {
     limit: usize,
 }
 
-/// A record and its decoded body.
-#[derive(Debug, Serialize)]
-pub(super) struct DecodedRecord {
-    sequence: u64,
-    received: String,
-    #[serde(flatten)]
-    content: Content,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Content {
-    Decoded(Body),
-    Undecodable { undecodable: String },
-}
-
-/// Returns the selected records of a source, judged by the limits in force at their receipt.
-pub(super) fn records(config: &Config, source: &str, arguments: &RecordArgs) -> Result<Vec<DecodedRecord>, Failure> {
+/// Prints the selected records of a source, judged by the limits in force at their receipt.
+pub(super) fn decode(
+    config: &Config,
+    source: &str,
+    arguments: &RecordArgs,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
     let journal = open_journal(config)?;
     let from = arguments.from.map_or_else(|| journal.view().oldest(), Sequence);
-    let mut records = Vec::new();
+    let (mut count, mut result) = (0, Ok(()));
     visit_records(&journal, source, from, |record| {
-        if records.len() == arguments.limit {
+        if count == arguments.limit || result.is_err() {
             return ControlFlow::Break(());
         }
-        records.push(DecodedRecord::of(record, &journal));
+        count += 1;
+        let header = &record.header;
+        let limits = journal.view().limits(header.rule).unwrap_or(Limits::DEFAULT);
+        let judge = Judge { limits, received: Some(header.received) };
+        result = output.begin(&format!("record {}, received {}", record.sequence.0, header.received), None);
+        if result.is_ok() {
+            result = match PayloadFormat::from_number(header.format) {
+                Some(format) => wire::decode(format, 0, record.payload, &judge, output),
+                None => {
+                    output.unreadable_message(0, &format!("unknown payload format {}", header.format), record.payload)
+                }
+            };
+        }
         ControlFlow::Continue(())
     })?;
-    if records.is_empty() {
+    if count == 0 {
         return Err(Failure::failed(format!(
             "the journal holds no record of '{source}' from number {from} on; `meterline journal --records` lists the sources"
         )));
     }
-    Ok(records)
-}
-
-impl DecodedRecord {
-    fn of(record: &Record<'_>, journal: &Inspection) -> Self {
-        let header = &record.header;
-        let limits = journal.view().limits(header.rule).unwrap_or(Limits::DEFAULT);
-        let content = match PayloadFormat::from_number(header.format).map(|it| wire::readings(it, record.payload)) {
-            Some(Ok(readings)) => Content::Decoded(Body::new(readings, &limits, Some(header.received))),
-            Some(Err(error)) => Content::Undecodable { undecodable: error.to_string() },
-            None => Content::Undecodable { undecodable: format!("unknown payload format {}", header.format) },
-        };
-        Self { sequence: record.sequence.0, received: header.received.to_string(), content }
-    }
-}
-
-impl fmt::Display for DecodedRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "record {}, received {}", self.sequence, self.received)?;
-        match &self.content {
-            Content::Decoded(body) => writeln!(f, "{body}"),
-            Content::Undecodable { undecodable } => writeln!(f, "UNDECODABLE: {undecodable}"),
-        }
-    }
+    result
 }

@@ -1,0 +1,158 @@
+//! Prints items, for a person or as one JSON object per line, and counts them.
+
+use super::format::Format;
+use super::item::{Item, ValueItem};
+use crate::cli::failure::Failure;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Bytes of an unreadable part that are shown to a person. JSON has them all.
+const SHOWN_MAX: usize = 120;
+
+/// The output of the command.
+pub(super) struct Output<W> {
+    out: W,
+    json: bool,
+    file: String,
+    /// Meter, time and flags of the last value: a person sees them once.
+    heading: Option<String>,
+    is_closed: bool,
+    messages: usize,
+    messages_unreadable: usize,
+    values: usize,
+    set_aside: usize,
+    parts_unreadable: usize,
+}
+
+/// An item with its place.
+#[derive(Serialize)]
+struct Placed<'a> {
+    file: &'a str,
+    offset: u64,
+    #[serde(flatten)]
+    item: &'a Item,
+}
+
+impl<W: Write> Output<W> {
+    pub(super) fn new(out: W, json: bool) -> Self {
+        Self {
+            out,
+            json,
+            file: String::new(),
+            heading: None,
+            is_closed: false,
+            messages: 0,
+            messages_unreadable: 0,
+            values: 0,
+            set_aside: 0,
+            parts_unreadable: 0,
+        }
+    }
+
+    /// Begins a file or a record, with its format if that was detected.
+    pub(super) fn begin(&mut self, file: &str, detected: Option<Format>) -> Result<(), Failure> {
+        file.clone_into(&mut self.file);
+        self.heading = None;
+        let detected = detected.map_or_else(String::new, |format| format!(" (detected format: {})", format.name()));
+        // With JSON the detected format is a note for the person beside the script.
+        match (self.json, detected.is_empty()) {
+            (false, _) => self.line(&format!("{file}{detected}")),
+            (true, false) => Ok(_ = writeln!(io::stderr(), "{file}{detected}")),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// Counts a message that was read.
+    pub(super) fn message(&mut self) {
+        self.messages += 1;
+        self.heading = None;
+    }
+
+    /// Prints a message that cannot be read.
+    pub(super) fn unreadable_message(&mut self, offset: usize, error: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.messages += 1;
+        self.messages_unreadable += 1;
+        let is_text = bytes.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace());
+        let kept = if is_text { String::from_utf8_lossy(bytes).into_owned() } else { hex::encode(bytes) };
+        self.put(offset, &Item::Unreadable { error: error.to_owned(), kept })
+    }
+
+    /// Prints an item at this offset of the file.
+    pub(super) fn put(&mut self, offset: usize, item: &Item) -> Result<(), Failure> {
+        match item {
+            Item::Value(value) => {
+                self.values += 1;
+                self.set_aside += usize::from(value.set_aside.is_some());
+            }
+            Item::Unreadable { .. } => self.parts_unreadable += 1,
+            Item::Text { .. } => {}
+        }
+        if self.json {
+            let placed = Placed { file: &self.file, offset: offset as u64, item };
+            let line = serde_json::to_string(&placed)?;
+            return self.line(&line);
+        }
+        match item {
+            Item::Value(value) => self.value(value),
+            Item::Text { raw_code, text, .. } => self.line(&format!("  {raw_code:<17} text {text}")),
+            Item::Unreadable { error, kept } => {
+                let shown: String = kept.chars().take(SHOWN_MAX).collect();
+                self.line(&format!("  UNREADABLE at byte {offset}: {error}: {}", shown.escape_debug()))
+            }
+        }
+    }
+
+    fn value(&mut self, item: &ValueItem) -> Result<(), Failure> {
+        let meter = item.meter.as_deref().unwrap_or("no meter");
+        let native_id = item.native_id.as_deref().filter(|id| *id != meter);
+        let time = item.time.as_deref().unwrap_or("no time");
+        let mut heading = format!("meter {meter}");
+        for part in native_id.into_iter().chain([time]).chain(item.flags.iter().copied()) {
+            heading.push_str("  ");
+            heading.push_str(part);
+        }
+        if self.heading.as_ref() != Some(&heading) {
+            self.line(&heading)?;
+            self.heading = Some(heading);
+        }
+        let obis = item.obis.as_deref().unwrap_or("no code");
+        let mut line = format!("  {obis:<17}");
+        if let Some(value) = item.value {
+            // Name last: it has no fixed width.
+            let amount = format!("{value} {}", item.unit.unwrap_or("?"));
+            line.push_str(&format!(" {:>20}  {}", amount.trim_end(), item.name.as_deref().unwrap_or("unknown code")));
+        }
+        if let Some(reason) = item.set_aside {
+            line.push_str(&format!("  SET ASIDE: {reason}"));
+        }
+        self.line(&line)
+    }
+
+    /// Prints the counts.
+    ///
+    /// # Errors
+    /// When a message was not read.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        let Self { messages, messages_unreadable, values, set_aside, parts_unreadable, .. } = self;
+        if !self.json {
+            self.line(&format!(
+                "messages {messages}, values {values}, set aside {set_aside}, unreadable parts {parts_unreadable}"
+            ))?;
+        }
+        match messages_unreadable {
+            0 => Ok(()),
+            count => Err(Failure::failed(format!("{count} of {messages} messages could not be read"))),
+        }
+    }
+
+    /// Prints a line. A closed pipe (`| head`) is not a failure.
+    fn line(&mut self, line: &str) -> Result<(), Failure> {
+        if self.is_closed {
+            return Ok(());
+        }
+        match writeln!(self.out, "{line}") {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.is_closed = true),
+            other => Ok(other?),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! P1 telegrams, one or many in a file, in the clear or encrypted.
+
+use super::Options;
+use super::item::{Item, ValueItem};
+use super::output::Output;
+use crate::cli::failure::Failure;
+use crate::reading::MeterId;
+use crate::vendor::Part;
+use crate::vendor::p1::{Checksum, Frame, Telegram, VENDOR, next_frame};
+use std::io::Write;
+
+/// Prints the values of all telegrams.
+pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let mut place = 0;
+    while let Some((start, frame, end)) = next_frame(&bytes[place..], true) {
+        let offset = place + start;
+        match frame {
+            Frame::Telegram(telegram) => print(offset, &telegram, options, output)?,
+            Frame::Broken(bytes, why) => output.unreadable_message(offset, why, bytes)?,
+            Frame::Encrypted(frame) => match options.key.as_ref().map(|key| key.decrypt(frame)) {
+                None => {
+                    output.unreadable_message(offset, "the telegram is encrypted: give its key with --key", frame)?
+                }
+                Some(Err(error)) => output.unreadable_message(offset, &error.to_string(), frame)?,
+                Some(Ok(clear)) => match next_frame(&clear, true) {
+                    Some((_, Frame::Telegram(telegram), _)) => print(offset, &telegram, options, output)?,
+                    _ => output.unreadable_message(offset, "the decrypted bytes are no telegram", &clear)?,
+                },
+            },
+        }
+        place += end;
+    }
+    Ok(())
+}
+
+fn print(
+    offset: usize,
+    telegram: &Telegram<'_>,
+    options: &Options,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
+    let fault = match telegram.checksum() {
+        Checksum::Right => None,
+        Checksum::Missing if !telegram.needs_checksum() => None,
+        Checksum::Missing => Some("the telegram has no checksum".to_owned()),
+        Checksum::Wrong { sent, computed } => {
+            Some(format!("the checksum is wrong: the telegram has {sent:04X}, its bytes give {computed:04X}"))
+        }
+    };
+    if let Some(fault) = fault.filter(|_| !options.unchecked) {
+        let error = format!("{fault}; --unchecked reads it all the same");
+        return output.unreadable_message(offset, &error, telegram.bytes());
+    }
+    output.message();
+    let mut result = Ok(());
+    let id = |channel: &str| {
+        let native_id = telegram.native_id(channel);
+        (MeterId::named(VENDOR, &native_id).to_string(), native_id)
+    };
+    telegram.visit(|part| {
+        let item = match part {
+            Part::Value(value) => {
+                let (meter, native_id) = id(&value.channel);
+                Item::Value(ValueItem::of(&value, meter, native_id, &options.judge))
+            }
+            Part::Text { raw_code, text } => {
+                let (meter, native_id) = id("");
+                let (raw_code, text) = (raw_code.into_owned(), text.into_owned());
+                Item::Text { meter: Some(meter), native_id: Some(native_id), raw_code, text }
+            }
+            Part::Unreadable { part, why } => Item::Unreadable { error: why.into_owned(), kept: part.into_owned() },
+        };
+        if result.is_ok() {
+            result = output.put(offset, &item);
+        }
+    });
+    result
+}
