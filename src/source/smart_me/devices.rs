@@ -13,6 +13,8 @@
 mod factor;
 mod freshness;
 mod gateways;
+mod left_out;
+mod registers;
 
 use super::account::Reach;
 use super::arrivals::Arrivals;
@@ -20,17 +22,17 @@ use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
 use super::describe::Describer;
 use super::error::ApiError;
-use super::polling::{Polling, ValuesOf};
+use super::polling::Polling;
 use crate::clock::Clock;
 use crate::coverage::METERS_MAX;
 use crate::reading::{Flags, MeterId, UnixNanos};
 use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
-use crate::vendor::Reading;
-use crate::vendor::smart_me::{Device, Values};
+use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
 use factor::UnitFactor;
 use gateways::Gateway;
-use std::collections::{BTreeSet, HashMap};
+use left_out::LeftOutValues;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The waits after a failure.
@@ -47,8 +49,6 @@ const ORIGINAL_BYTES_MAX: usize = 256 << 10;
 /// Older values are ignored: the slowest readout is once a day, and a removed device shows
 /// its last value, or zero, for ever.
 const AGE_NS_MAX: i64 = 2 * 86_400 * 1_000_000_000;
-/// Unknown units that are logged, each once.
-const UNITS_LOGGED_MAX: usize = 100;
 
 /// The dependencies of [`Devices`].
 #[derive(Debug)]
@@ -77,12 +77,13 @@ pub struct Devices {
     /// The gateways' names, by device.
     gateways: HashMap<MeterId, String>,
     unit_factor: Option<UnitFactor>,
-    units_logged: BTreeSet<String>,
-    units_unknown: usize,
+    left_out: LeftOutValues,
     /// Whether values may be in the journal that neither coverage nor the inlet has seen.
     must_catch_up: bool,
     /// How often the registers of one device were refused or unreadable.
     register_calls_refused: usize,
+    /// Number of registers in such answers whose code or number cannot be read.
+    registers_unreadable: usize,
     /// Why the last description failed.
     describe_error: Option<String>,
 }
@@ -99,10 +100,10 @@ impl Devices {
             parts,
             gateways: HashMap::new(),
             unit_factor: None,
-            units_logged: BTreeSet::new(),
-            units_unknown: 0,
+            left_out: LeftOutValues::default(),
             must_catch_up: true,
             register_calls_refused: 0,
+            registers_unreadable: 0,
             describe_error: None,
         }
     }
@@ -142,17 +143,7 @@ impl Devices {
             reporter.set("meters_stale", fresh.stale);
             reporter.set("oldest_value_seconds", fresh.oldest.as_secs_f64());
         }
-        for unit in devices.iter().flat_map(|device| &device.unknown_units) {
-            self.units_unknown += 1;
-            if self.units_logged.len() < UNITS_LOGGED_MAX && self.units_logged.insert(unit.clone()) {
-                tracing::warn!(
-                    account = self.client.name(),
-                    unit,
-                    "smart-me uses an unknown unit; its value is skipped"
-                );
-            }
-        }
-        reporter.set("values_with_unknown_unit", self.units_unknown);
+        self.left_out.report(self.client.name(), devices, reporter);
         let expected = self.parts.polling.unit_factor_expected;
         if let Some(factor) = factor::compare(devices, &self.parts.counters, expected) {
             reporter.set("unit_factor", factor.factor);
@@ -173,10 +164,11 @@ impl Devices {
                 continue;
             };
             if inlet.admits(device.id, at) {
-                match reading(&self.client, &self.parts.polling.values, device, at).await {
-                    Ok((reading, is_refused)) => {
-                        self.register_calls_refused += usize::from(is_refused);
-                        readings.push(reading);
+                match registers::read(&self.client, &self.parts.polling.values, device, at).await {
+                    Ok(read) => {
+                        self.register_calls_refused += usize::from(read.is_refused);
+                        self.registers_unreadable += read.unreadable;
+                        readings.push(read.reading);
                         listed.push((device.id, at));
                     }
                     // The readings before it are stored.
@@ -260,34 +252,10 @@ impl Polled for Devices {
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
         let stored = self.store(&devices, date, original).await;
         reporter.set("register_calls_refused", self.register_calls_refused);
+        reporter.set("registers_unreadable", self.registers_unreadable);
         stored?;
         self.check_gateways(reporter, &devices, answer.date).await;
         self.describe(reporter, &devices).await;
         Ok(())
     }
-}
-
-/// The values of a device from the list or, if configured, from the call for its registers.
-/// True if that call was refused for this device: then the listed values are used.
-async fn reading(
-    client: &Client,
-    values: &ValuesOf,
-    device: &Device,
-    at: UnixNanos,
-) -> Result<(Reading, bool), ApiError> {
-    let listed = Reading { meter: device.id, at, samples: device.samples.clone() };
-    if !values.has(device.id) {
-        return Ok((listed, false));
-    }
-    let read = match client.get(&format!("/Values/{}", device.id)).await {
-        Ok(answer) => Values::read(&answer.body),
-        // Removed since it was listed, or without such values.
-        Err(ApiError::NotFound(_)) => return Ok((listed, false)),
-        Err(ApiError::Refused(_)) => return Ok((listed, true)),
-        Err(error) => return Err(error),
-    };
-    let Ok(read) = read else { return Ok((listed, true)) };
-    let own = read.into_iter().find(|values| values.meter.is_none_or(|meter| meter == device.id));
-    let own = own.map(|own| Reading { meter: device.id, at: own.at.unwrap_or(at), samples: own.samples });
-    Ok((own.unwrap_or(listed), false))
 }

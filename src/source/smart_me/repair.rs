@@ -41,6 +41,8 @@ pub struct GapRepair {
     arrivals: Arrivals,
     inlet: Inlet,
     clock: Clock,
+    /// Number of fetched values whose code or number cannot be read.
+    values_unreadable: usize,
 }
 
 impl GapRepair {
@@ -52,7 +54,7 @@ impl GapRepair {
 
     /// Creates the source for this client's account.
     pub fn new(client: Client, arrivals: Arrivals, inlet: Inlet, clock: Clock) -> Self {
-        Self { client, arrivals, inlet, clock }
+        Self { client, arrivals, inlet, clock, values_unreadable: 0 }
     }
 
     async fn repair(&mut self, request: &RepairRequest) -> Result<(), SourceError> {
@@ -72,6 +74,7 @@ impl GapRepair {
             other => other?.body,
         };
         let values = Values::read(&answer).map_err(ApiError::from)?;
+        self.values_unreadable += values.iter().map(|values| values.unreadable).sum::<usize>();
         let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(request, values)).collect();
         let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { &*answer } else { &[] };
         let original = Original { bytes, content_type: "application/json", origin: &path };
@@ -113,7 +116,9 @@ impl Polled for GapRepair {
             let Some(request) = self.arrivals.coverage().next_request(self.client.name(), now, SLOTS_MAX) else {
                 return Ok(());
             };
-            self.repair(&request).await?;
+            let outcome = self.repair(&request).await;
+            reporter.set("values_unreadable", self.values_unreadable);
+            outcome?;
             // Coverage judges the attempt by the readings that it has seen.
             if !self.catch_up(reporter).await? {
                 return Ok(());

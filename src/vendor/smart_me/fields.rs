@@ -65,6 +65,11 @@ impl Fields {
         items.into_iter().filter_map(|item| Self::of(item).ok())
     }
 
+    /// Whether the field is present; null counts as absent.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A number.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.0.get(name)?.as_f64()
@@ -95,6 +100,14 @@ impl Fields {
     /// A whole number.
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.0.get(name)?.as_i64()
+    }
+
+    /// A member of an enumeration: its number, or the number of its name.
+    pub fn enumeration(&self, name: &str, number_of: impl Fn(&str) -> Option<i64>) -> Option<i64> {
+        match self.0.get(name)? {
+            Value::String(text) => number_of(text),
+            other => other.as_i64(),
+        }
     }
 
     /// A UUID that is not nil.

@@ -112,7 +112,7 @@ fn a_new_value_is_stored_once_and_an_unchanged_time_gives_nothing() {
         let import = CloudDevice::new(METER, 900.0).values(scene.now)[0].1;
         assert!((value(&stored[0].2, "1.8.0").unwrap() - import).abs() < 1e-3);
         assert_eq!(value(&stored[0].2, "16.8.0"), None, "net beside import is not stored");
-        assert!(value(&stored[1].2, "16.7.0").unwrap() < 0.0, "power that is exported");
+        assert!(value(&stored[1].2, "1.7.0").unwrap() < 0.0, "power that is exported");
         scene.cloud.set_now(Some(scene.now + 12 * SECOND));
         until("the next is there", || scene.times(METER).len() == 2);
         assert_eq!(scene.times(METER)[1], scene.now + 10 * SECOND);
@@ -201,6 +201,35 @@ fn an_unknown_unit_gives_no_sample() {
     let scene = Scene::new(Setting::of(PollMode::Store), vec![odd, CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
     assert_eq!((scene.times(OTHER), scene.times(METER).len()), (Vec::new(), 1));
+    for fact in ["values_with_unknown_unit", "values_unreadable"] {
+        assert!(scene.fixture.number(fact) >= Some(1.0), "{fact}");
+    }
+    assert_eq!(scene.fixture.number("tariffs_not_adding_up"), Some(0.0));
+}
+
+#[test]
+fn a_register_is_the_same_polled_or_posted() {
+    for kind in [DeviceKind::Kamstrup, DeviceKind::Telstar] {
+        let device = CloudDevice::of(kind, METER, 900.0);
+        let scene = Scene::new(Setting::of(PollMode::Store), vec![device.clone()], |_, _, _| {});
+        scene.wait_for_lists(1);
+        let stored = scene.fixture.stored(Flags::NONE);
+        for (code, posted) in device.values(scene.now) {
+            let polled = stored[0].2.iter().find(|sample| sample.obis == Obis(code)).expect("the posted register");
+            assert!((polled.value - posted).abs() < 1e-3, "{polled:?} and {posted}");
+        }
+        let total = |code: &str| value(&stored[0].2, code);
+        assert_eq!((total("16.7.0"), total("13.7.0")), (None, None), "a series of its own for the same quantity");
+    }
+}
+
+#[test]
+fn a_wireless_gateway_is_no_stale_meter() {
+    let mut gateway = CloudDevice::of(DeviceKind::WirelessGateway, OTHER, 0.0);
+    gateway.silent_since = Some(present() - DAY);
+    let scene = Scene::new(Setting::of(PollMode::Store), vec![gateway, CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.wait_for_lists(1);
+    assert_eq!((scene.fixture.number("meters"), scene.fixture.number("meters_stale")), (Some(1.0), Some(0.0)));
 }
 
 #[test]
@@ -217,16 +246,17 @@ fn registers_are_fetched_only_if_configured_and_only_for_new_values() {
     for dotted_codes in [false, true] {
         let values = ValuesOf::Some(vec![METER.into()]);
         let polling = Polling { values, ..polling(PollMode::Store) };
-        let switches = Switches { dotted_codes, ..Switches::default() };
+        let switches = Switches { dotted_codes, text_values: true, ..Switches::default() };
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
         let scene = Scene::new(Setting { polling, switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
         scene.wait_for_lists(3);
         let stored = scene.fixture.stored(Flags::NONE);
-        let power = value(&stored[0].2, "1.7.0").expect("a register that the list does not have");
+        let power = value(&stored[0].2, "1.7.0").unwrap();
         assert!((power - 900.0).abs() < 1e-6);
-        assert_eq!(value(&stored[1].2, "1.7.0"), None);
+        assert_eq!((value(&stored[0].2, "32.7.0"), value(&stored[1].2, "32.7.0").is_some()), (None, true));
         let asked = scene.cloud.requests().iter().filter(|it| it.what.contains("/Values/")).count();
         assert_eq!((asked, stored.len()), (1, 2));
+        assert_eq!(scene.fixture.number("registers_unreadable"), Some(1.0));
     }
 }
 
