@@ -200,7 +200,8 @@ fn stored(device: &CloudDevice, query: &str, switches: &Switches) -> Answer {
     };
     let step = (minutes * 60 * SECOND_NS).max(SLOT_NS);
     let first = from.div_euclid(SLOT_NS) * SLOT_NS + if from.rem_euclid(SLOT_NS) == 0 { 0 } else { SLOT_NS };
-    let is_within = |at: &i64| if switches.past_ends_included { *at <= until } else { *at < until };
+    // The real API returns 12, 13 and 14 for 12:00 to 15:00 by 60 minutes: whole intervals only.
+    let is_within = |at: &i64| if switches.past_ends_included { *at <= until } else { *at + step <= until };
     let times = (0..).map(|number| first + number * step).take_while(is_within).take(VALUES_MAX);
     let found: Vec<Value> = times.filter(|at| device.has(*at)).map(|at| values(device, at, switches)).collect();
     (StatusCode::OK, Value::Array(found).to_string().into_bytes())

@@ -24,9 +24,8 @@ use super::describe::Describer;
 use super::error::ApiError;
 use super::polling::Polling;
 use crate::clock::Clock;
-use crate::coverage::METERS_MAX;
 use crate::reading::{Flags, MeterId, UnixNanos};
-use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
+use crate::source::{Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
 use factor::UnitFactor;
@@ -78,8 +77,9 @@ pub struct Devices {
     gateways: HashMap<MeterId, String>,
     unit_factor: Option<UnitFactor>,
     left_out: LeftOutValues,
-    /// Whether values may be in the journal that neither coverage nor the inlet has seen.
-    must_catch_up: bool,
+    /// Whether nothing was stored since the start, so that our own values may be in the
+    /// journal that neither coverage nor the inlet has seen.
+    is_first_store: bool,
     /// How often the registers of one device were refused or unreadable.
     register_calls_refused: usize,
     /// Number of registers in such answers whose code or number cannot be read.
@@ -101,7 +101,7 @@ impl Devices {
             gateways: HashMap::new(),
             unit_factor: None,
             left_out: LeftOutValues::default(),
-            must_catch_up: true,
+            is_first_store: true,
             register_calls_refused: 0,
             registers_unreadable: 0,
             describe_error: None,
@@ -183,14 +183,18 @@ impl Devices {
             return error.map_or(Ok(()), Err);
         }
         // The journal may hold values of the same time that coverage has not seen yet: the
-        // webhook's, and after a restart our own.
-        if self.must_catch_up && !arrivals.catch_up(self.client.stop()).await? {
+        // webhook's, and after a restart our own. To store our own again does no harm, so
+        // without a webhook gap detection cannot stop this.
+        let is_first_store = std::mem::take(&mut self.is_first_store);
+        let must_wait = self.parts.has_webhook || is_first_store;
+        let has_read_all = !must_wait || arrivals.catch_up(self.client.stop()).await?;
+        if self.parts.has_webhook && !has_read_all {
             return Err(SourceError::Failing(
-                "new values are not stored because gap detection is behind; they are stored once it has caught up"
+                "new values are not stored because gap detection has not yet read all that the webhook brought; \
+                 they are stored once it has"
                     .to_owned(),
             ));
         }
-        self.must_catch_up = self.parts.has_webhook;
         let before = readings.len();
         readings.retain(|reading| {
             let newest = arrivals.coverage().newest_measurement(reading.meter);

@@ -45,11 +45,21 @@ struct Setting {
     polling: Polling,
     reach: Reach,
     per_minute: usize,
+    has_webhook: bool,
+    /// Whether gap detection has recorded nothing yet.
+    is_still: bool,
 }
 
 impl Setting {
     fn of(mode: PollMode) -> Self {
-        Self { switches: Switches::default(), polling: polling(mode), reach: Reach::Own, per_minute: 6000 }
+        Self {
+            switches: Switches::default(),
+            polling: polling(mode),
+            reach: Reach::Own,
+            per_minute: 6000,
+            has_webhook: true,
+            is_still: false,
+        }
     }
 }
 
@@ -67,9 +77,11 @@ impl Scene {
         let counters = WebhookCounters::of(["a".to_owned()]);
         let schedule = Devices::schedule(setting.polling.every);
         let parts = DevicesParts {
-            has_webhook: true,
-            store: (setting.polling.mode == PollMode::Store)
-                .then(|| (fixture.arrivals(), fixture.inlet(Devices::KIND))),
+            has_webhook: setting.has_webhook,
+            store: (setting.polling.mode == PollMode::Store).then(|| {
+                let arrivals = if setting.is_still { fixture.still_arrivals() } else { fixture.arrivals() };
+                (arrivals, fixture.inlet(Devices::KIND))
+            }),
             polling: setting.polling,
             describer: None,
             counters: counters.clone(),
@@ -158,6 +170,45 @@ fn a_polled_value_never_replaces_a_received_one() {
     assert_eq!(scene.fixture.coverage.newest_measurement(METER.into()), Some(UnixNanos(scene.now)));
     scene.cloud.set_now(Some(scene.now + 10 * SECOND));
     until("the missing value is stored", || scene.times(METER) == [scene.now + 10 * SECOND]);
+}
+
+#[test]
+fn without_a_webhook_values_are_stored_although_gap_detection_stands_still() {
+    let setting = Setting { has_webhook: false, is_still: true, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    until("it is stored", || scene.times(METER) == [scene.now]);
+    scene.cloud.set_now(Some(scene.now + 10 * SECOND));
+    until("so is the next", || scene.times(METER).len() == 2);
+    assert_eq!(scene.fixture.state(), SourceState::Running);
+}
+
+#[test]
+fn with_a_webhook_nothing_is_stored_before_gap_detection_has_read_what_arrived_and_the_page_says_why() {
+    let setting = Setting { is_still: true, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    until("it is shown", || scene.fixture.state() == SourceState::Failing);
+    let why = scene.fixture.description().why.clone().unwrap();
+    assert!(why.contains("not stored") && why.contains("gap detection"), "{why}");
+    assert!(scene.times(METER).is_empty());
+    scene.fixture.coverage.noted_below(scene.fixture.journal.next());
+    until("it is stored", || scene.times(METER) == [scene.now]);
+}
+
+#[test]
+fn what_arrives_during_the_wait_is_not_waited_for() {
+    let fixture = Fixture::new();
+    let (arrivals, stop) = (fixture.still_arrivals(), fixture.stop());
+    let begun = fixture.journal.next();
+    let mut inlet = fixture.inlet(Devices::KIND);
+    let meanwhile = async {
+        let sample = Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 1.0 };
+        let reading = crate::vendor::Reading { meter: METER.into(), at: fixture.clock.now(), samples: vec![sample] };
+        let original = crate::wire::batch::Original { bytes: &[], content_type: "", origin: "" };
+        inlet.take(&[reading], Flags::NONE, original).await.unwrap();
+        fixture.coverage.noted_below(begun);
+    };
+    let (waited, ()) = run(async { tokio::join!(arrivals.catch_up(&stop), meanwhile) });
+    assert_eq!((waited, fixture.journal.next()), (Ok(true), begun.next()));
 }
 
 #[test]
