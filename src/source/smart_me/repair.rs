@@ -112,7 +112,7 @@ impl GapRepair {
 
 impl Polled for GapRepair {
     /// Repairs every gap that is due.
-    async fn poll(&mut self, _reporter: &mut Reporter) -> Result<(), SourceError> {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         loop {
             // The journal may hold missing readings that coverage has not seen yet.
             self.catch_up().await?;
