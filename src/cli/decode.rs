@@ -83,7 +83,7 @@ enum ShowError {
 /// When the input cannot be read or decoded.
 pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
     if let Some(source) = &arguments.records.source {
-        let records = recorded::records(&arguments.location.load()?, source, &arguments.records)?;
+        let records = recorded::records(&arguments.location.load_existing()?, source, &arguments.records)?;
         return if arguments.json { print_json(&records) } else { records.iter().try_for_each(print) };
     }
     let bytes = input::bytes(arguments.file.as_deref(), arguments.input).map_err(Failure::failed)?;

@@ -113,12 +113,17 @@ impl Devices {
         Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) }
     }
 
-    /// The listed devices, the answer and its path.
-    async fn listed(&self) -> Result<(Vec<Device>, DatedAnswer, &'static str), SourceError> {
-        let path = match self.client.reach() {
+    /// The path of the list of devices.
+    pub(super) fn path(reach: Reach) -> &'static str {
+        match reach {
             Reach::Own => "/Devices",
             Reach::Partner => "/PartnerAllDevices",
-        };
+        }
+    }
+
+    /// The listed devices, the answer and its path.
+    async fn listed(&self) -> Result<(Vec<Device>, DatedAnswer, &'static str), SourceError> {
+        let path = Self::path(self.client.reach());
         let answer = self.client.get(path).await?;
         let mut devices = Device::list(&answer.body).map_err(ApiError::from)?;
         devices.retain(|device| self.parts.polling.only.is_none_or(|only| device.id == only));
