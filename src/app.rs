@@ -9,7 +9,9 @@
 
 mod check;
 mod commands;
+mod data;
 mod error;
+mod finding;
 mod journal;
 mod migrate;
 mod offline;
@@ -23,8 +25,10 @@ mod status;
 pub mod telemetry;
 mod upkeep;
 
-pub use check::{Finding, findings};
+pub use check::findings;
+pub use data::check_data;
 pub use error::StartError;
+pub use finding::Finding;
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, estimate_replay, forget_cursor};
 pub use repair::{repair_segment, restore_journal};

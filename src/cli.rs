@@ -1,7 +1,8 @@
 //! The command line: it parses arguments, calls other modules and prints results.
 //!
 //! Results go to standard output (with `--json` in a stable form for scripts),
-//! everything else to standard error. Exit codes: 0 success, 1 failure, 2 wrong
+//! everything else to standard error. With `--json` a failure without a result is also an
+//! object `{"error": ...}` on standard output. Exit codes: 0 success, 1 failure, 2 wrong
 //! usage, 3 error in the configuration or in a file that it names.
 
 mod check;
@@ -24,7 +25,8 @@ mod table;
 
 pub use failure::Failure;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde_json::json;
 use std::process::ExitCode;
 
 /// The arguments of the program.
@@ -78,7 +80,9 @@ fn first_steps() -> String {
 
 /// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(&arguments),
@@ -96,8 +100,19 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            if wants_json(&matches) && !failure.is_shown() {
+                table::print_json(&json!({ "error": failure.to_string() })).ok();
+            }
             eprintln!("meterline: {failure}");
             failure.exit_code()
         }
+    }
+}
+
+/// Whether the innermost command has `--json`.
+fn wants_json(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, inner)) => wants_json(inner),
+        None => matches!(matches.try_get_one("json"), Ok(Some(true))),
     }
 }

@@ -142,17 +142,22 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
 fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"));
-    let accounts = smart_me::smart_me(root.sections("smart_me"), &webhook_accounts);
+    let is_alone = !root.has("smart_me") && !root.has("json");
+    let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"), is_alone);
+    let account_tables = root.sections("smart_me");
+    let account_tables_count = account_tables.len();
+    let accounts = smart_me::smart_me(account_tables, &webhook_accounts);
     let names = webhook_accounts
+        .read
         .iter()
         .map(|webhook_account| &webhook_account.name)
         .chain(accounts.iter().map(|account| &account.name));
     let devices = json::json(root.sections("json"), names.cloned().collect());
-    let has_descriptions = accounts.iter().any(|account| account.polling.is_some());
+    let may_have_descriptions =
+        accounts.iter().any(|account| account.polling.is_some()) || accounts.len() < account_tables_count;
     let sources = accounts.into_iter().map(Source::SmartMe).chain(devices.into_iter().map(Source::Json)).collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
-    if !metering_points.is_empty() && !has_descriptions {
+    if !metering_points.is_empty() && !may_have_descriptions {
         root.fault(
             "metering_point",
             "needs a [[smart_me]] table whose poll is not \"off\", because the names of the meters come from there",
@@ -161,10 +166,23 @@ fn read(mut root: Section<'_>) -> Config {
     let journal = journal::journal(root.section("journal"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
+    if webhook.is_listening() && is_one_address(webhook.listen, admin_listen) {
+        admin.fault(
+            "listen",
+            format!("{admin_listen} is also the address of the webhook; give one of them another port"),
+        );
+    }
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
     Config { data_directory, log, webhook, sources, metering_points, journal, admin_listen, sinks }
+}
+
+/// Whether two listeners cannot have both addresses. `[::]` includes the IPv4 addresses.
+fn is_one_address(one: SocketAddr, other: SocketAddr) -> bool {
+    let includes = |all: SocketAddr, one: SocketAddr| all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    let is_one_host = one.ip() == other.ip() || includes(one, other) || includes(other, one);
+    is_one_host && one.port() == other.port() && one.port() != 0
 }
 
 fn log(mut section: Section<'_>) -> Log {

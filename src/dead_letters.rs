@@ -42,6 +42,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The maximum size of all dead letters on disk.
 pub const LETTERS_BYTES_MAX: u64 = if cfg!(test) { 60 << 20 } else { 256 << 20 };
@@ -64,6 +65,9 @@ pub struct DeadLetters {
     source: SourceId,
     rule: RuleVersion,
     index: Arc<Mutex<Index>>,
+    /// Open dead letters by [`Kind::index`], so that a page need not wait for the index,
+    /// which is held across syncs.
+    counts: Arc<[AtomicU64; Kind::ALL.len()]>,
 }
 
 /// Why dead letters cannot be read or written.
@@ -141,8 +145,8 @@ impl DeadLetters {
                 _ => {}
             }
         }
-        let letters = Self { journal, clock, source, rule, index: Arc::new(Mutex::new(index)) };
-        letters.set_gauges(&letters.index());
+        let letters = Self { journal, clock, source, rule, index: Arc::new(Mutex::new(index)), counts: Arc::default() };
+        letters.publish_counts(&letters.index());
         letters.store_cursor(&mut letters.index())?;
         Ok(letters)
     }
@@ -162,7 +166,7 @@ impl DeadLetters {
         let id = self.append_letter(&mut index, letter)?;
         index.add(id, letter);
         metrics::counter("meterline_dead_letters_total", &[("kind", letter.kind.label().to_owned())]).increment(1);
-        self.set_gauges(&index);
+        self.publish_counts(&index);
         Ok(id)
     }
 
@@ -193,14 +197,14 @@ impl DeadLetters {
         }
         self.append(FORMAT_SETTLED, &letter::encode_settlement(id, how))?;
         index.settle(id);
-        self.set_gauges(&index);
+        self.publish_counts(&index);
         self.store_cursor(&mut index)
     }
 
-    /// The number of open dead letters by kind.
+    /// The number of open dead letters by kind. Waits for no write.
     pub fn open_by_kind(&self) -> BTreeMap<String, u64> {
-        let index = self.index();
-        Kind::ALL.iter().map(|kind| (kind.label().to_owned(), index.count(*kind))).collect()
+        let count = |kind: Kind| self.counts[kind.index()].load(Ordering::Relaxed);
+        Kind::ALL.into_iter().map(|kind| (kind.label().to_owned(), count(kind))).collect()
     }
 
     /// The records with an open dead letter that made the sink's code panic.
@@ -292,8 +296,9 @@ impl DeadLetters {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the count is bounded")]
-    fn set_gauges(&self, index: &Index) {
+    fn publish_counts(&self, index: &Index) {
         for kind in Kind::ALL {
+            self.counts[kind.index()].store(index.count(kind), Ordering::Relaxed);
             let gauge = metrics::gauge("meterline_dead_letters", &[("kind", kind.label().to_owned())]);
             gauge.set(index.count(kind) as f64);
         }

@@ -2,7 +2,8 @@
 //! version of each meter, and changes are recorded.
 //!
 //! Knows neither the sources nor ingest: it gets a list, the time and a function that
-//! records. Invariants:
+//! records. No lock of a thread is held while a file is synced or a version recorded: tasks
+//! take turns. Invariants:
 //! - A version is on disk before it is recorded, and all versions are recorded again
 //!   after a start. So a kill at any moment repeats the same versions with the same
 //!   times, one change never makes two versions, and a new store gets them all.
@@ -23,10 +24,11 @@ pub use history::TEXT_CHARS_MAX;
 pub use points::Points;
 
 use crate::reading::{MeterId, UnixNanos};
-use crate::wire::meters::{Description, encode};
+use crate::wire::meters::Description;
 use history::VersionHistory;
 use parking_lot::Mutex;
 use std::fmt;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,7 +58,10 @@ pub struct Meters(Arc<MetersInner>);
 struct MetersInner {
     file: PathBuf,
     points: Points,
+    /// Held briefly, never across a write or a record.
     history: Mutex<VersionHistory>,
+    /// Held by the task that stores and records, so that versions are recorded in order.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Meters {
@@ -66,44 +71,56 @@ impl Meters {
         let file = data_directory.join(file::FILE);
         let mut history = file::read_or_start_empty(&file, now);
         history.begin(&points);
-        Self(Arc::new(MetersInner { file, points, history: Mutex::new(history) }))
+        Self(Arc::new(MetersInner { file, points, history: Mutex::new(history), turn: tokio::sync::Mutex::default() }))
     }
 
     /// Compares descriptions from `source` with the last versions, and passes new
     /// versions to `record` as bodies of
     /// [`PayloadFormat::Meters`](crate::wire::PayloadFormat::Meters). A body must be
-    /// durable when `record` returns.
+    /// durable when `record` returns. Needs a Tokio runtime.
     ///
     /// # Errors
     /// See [`DescribeError`]. Versions not recorded stay pending and come first next time.
-    pub fn describe(
+    pub async fn describe<Recorded>(
         &self,
         source: &str,
         descriptions: impl IntoIterator<Item = (MeterId, Description)>,
         now: UnixNanos,
-        mut record: impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), DescribeError> {
-        let mut history = self.0.history.lock();
-        self.record(&mut history, &mut record)?;
-        history.compare(source, descriptions, &self.0.points, now);
-        self.record(&mut history, &mut record)
+        mut record: impl FnMut(Vec<u8>) -> Recorded,
+    ) -> Result<(), DescribeError>
+    where
+        Recorded: Future<Output = Result<(), String>>,
+    {
+        let _turn = self.0.turn.lock().await;
+        self.record(&mut record).await?;
+        self.0.history.lock().compare(source, descriptions, &self.0.points, now);
+        self.record(&mut record).await
     }
 
-    fn record(
-        &self,
-        history: &mut VersionHistory,
-        record: &mut impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), DescribeError> {
-        let versions = history.pending();
-        if versions.is_empty() {
+    /// Stores the versions and records the pending ones. Only the task whose turn it is calls
+    /// it, so none is added meanwhile.
+    async fn record<Recorded>(&self, record: &mut impl FnMut(Vec<u8>) -> Recorded) -> Result<(), DescribeError>
+    where
+        Recorded: Future<Output = Result<(), String>>,
+    {
+        if !self.0.history.lock().has_pending() {
             return Ok(());
         }
-        let file = &self.0.file;
-        file::write(file, history).map_err(|error| DescribeError::File { file: file.clone(), error })?;
-        for batch in versions.chunks(BATCH_VERSIONS_MAX) {
-            record(&encode(batch.iter().copied())).map_err(DescribeError::Refused)?;
+        let this = self.clone();
+        // A sync may take long, so it runs on a blocking thread.
+        let stored = tokio::task::spawn_blocking(move || {
+            let bytes = file::to_bytes(&this.0.history.lock());
+            file::write(&this.0.file, &bytes)
+        });
+        let stored = stored.await.map_err(std::io::Error::other).flatten();
+        stored.map_err(|error| DescribeError::File { file: self.0.file.clone(), error })?;
+        for number in 0.. {
+            let versions =
+                self.0.history.lock().pending_body(number * BATCH_VERSIONS_MAX..(number + 1) * BATCH_VERSIONS_MAX);
+            let Some(body) = versions else { break };
+            record(body).await.map_err(DescribeError::Refused)?;
         }
-        history.clear_pending();
+        self.0.history.lock().clear_pending();
         Ok(())
     }
 }

@@ -18,6 +18,6 @@ pub mod smart_me;
 pub mod webhook;
 
 pub use description::{Description, Fact, Reporter, SourceState};
-pub use inlet::{Inlet, Keep};
+pub use inlet::{Inlet, Keep, METERS_MAX};
 pub use runner::{Connected, Polled, Schedule, SourceError};
 pub use sources::{Action, Sources};

@@ -229,7 +229,7 @@ fn gaps(html: &mut String, journal: &JournalStatus) {
             "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}<td>{}</tr>",
             escaped(&gap.sink),
             gap.from_sequence,
-            gap.until_sequence.saturating_sub(1),
+            human::last_record(gap.from_sequence, gap.until_sequence),
             gap.records,
             gap.at,
             gap.reason

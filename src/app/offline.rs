@@ -1,12 +1,13 @@
 //! Carries out the control commands: through the running service, or without one under
 //! the data directory's lock.
 
+use super::data::check_data;
 use super::replay;
 use super::sinks;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{Answer, Command, Replay, ReplayEstimate, ask, is_served, not_served};
-use crate::dead_letters::{DeadLetters, LetterId, Settlement};
+use crate::dead_letters::{DeadLetterError, DeadLetters, LetterId, Settlement};
 use crate::deliver::rewind_stored;
 use crate::journal::{Journal, inspect};
 
@@ -49,13 +50,11 @@ pub fn estimate_replay(config: &Config, request: Replay) -> Result<Vec<ReplayEst
 /// Returns the service's answer; `None` if no service runs. A directory without a journal is
 /// an error.
 fn service_answer(config: &Config, command: &Command) -> Result<Option<Answer>, String> {
+    check_data(config)?;
     if is_served(&config.data_directory) {
         return ask(&config.data_directory, command).map(Some).map_err(|error| error.to_string());
     }
-    if config.journal_directory().is_dir() {
-        return Ok(None);
-    }
-    Err(format!("{} contains no journal; give the data directory with --data", config.data_directory.display()))
+    Ok(None)
 }
 
 /// Stores lower cursors, at which the pumps begin at the next start.
@@ -97,6 +96,9 @@ fn estimate_stored(config: &Config, request: &Replay) -> Result<Vec<ReplayEstima
 const NO_SINK: &str = "no such sink in this data directory; `meterline journal` lists the sinks' cursors";
 
 fn drop_letter(config: &Config, id: LetterId) -> Result<Vec<String>, String> {
+    if !config.dead_letters_directory().is_dir() {
+        return Err(DeadLetterError::Unknown(id).to_string());
+    }
     let letters =
         DeadLetters::open(config.dead_letters_directory(), Clock::system()).map_err(|error| error.to_string())?;
     letters.settle(id, Settlement::Dropped).map_err(|error| error.to_string())?;
@@ -109,6 +111,7 @@ fn drop_letter(config: &Config, id: LetterId) -> Result<Vec<String>, String> {
 /// # Errors
 /// A message with the reason and the remedy.
 pub fn forget_cursor(config: &Config, name: &str) -> Result<String, String> {
+    check_data(config)?;
     if sinks::names(config).contains(&name) {
         return Err(format!("{name} is configured; remove it from the configuration first"));
     }

@@ -1,6 +1,7 @@
 //! Work on a journal that no service has open: repair of a segment, and a new journal id
 //! after a restore from a backup.
 
+use super::data::check_data;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::repair::{Repair, repair, restore};
@@ -16,9 +17,10 @@ pub fn repair_segment(
     in_dead_letters: bool,
     apply: bool,
 ) -> Result<Vec<String>, String> {
+    check_data(config)?;
     let directory = if in_dead_letters { config.dead_letters_directory() } else { config.journal_directory() };
     if !directory.is_dir() {
-        return Err(format!("{} contains no journal; give the data directory with --data", directory.display()));
+        return Err(format!("there are no dead letters: {} does not exist", directory.display()));
     }
     let found = repair(&directory, segment, Clock::system().now(), apply).map_err(|error| error.to_string())?;
     Ok(messages(&found))
@@ -29,11 +31,8 @@ pub fn repair_segment(
 /// # Errors
 /// A message with the reason and the remedy.
 pub fn restore_journal(config: &Config) -> Result<String, String> {
-    let directory = config.journal_directory();
-    if !directory.is_dir() {
-        return Err(format!("{} contains no journal; give the data directory with --data", directory.display()));
-    }
-    let journal = restore(&directory).map_err(|error| error.to_string())?;
+    check_data(config)?;
+    let journal = restore(&config.journal_directory()).map_err(|error| error.to_string())?;
     let letters = config.dead_letters_directory();
     if letters.is_dir() {
         restore(&letters).map_err(|error| error.to_string())?;

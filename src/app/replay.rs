@@ -10,9 +10,10 @@ use crate::reading::UnixNanos;
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
-/// Whether `replay --sink` selects this pump. The keeper is selected only by its name.
+/// Whether `replay --sink` selects this pump. The keeper and gap detection are selected only
+/// by their names: a replay of all sinks must not hold up what waits for gap detection.
 pub(super) fn is_selected(name: &str, sink: Option<&str>) -> bool {
-    sink.map_or(name != KEEPER, |wanted| wanted == name)
+    sink.map_or(name != KEEPER && name != COVERAGE, |wanted| wanted == name)
 }
 
 /// Returns the rewind for a request.
@@ -99,4 +100,16 @@ fn source_id(journal: &View, name: &str) -> Result<SourceId, String> {
         .find(|(_, known)| **known == *name)
         .map(|(id, _)| id)
         .ok_or_else(|| format!("the journal has no record of a source called '{name}'; `meterline journal --records` lists records with their sources"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_of_all_sinks_leaves_out_the_keeper_and_gap_detection() {
+        let selected = |sink| ["sqlite", KEEPER, COVERAGE].map(|name| is_selected(name, sink));
+        assert_eq!(selected(None), [true, false, false]);
+        assert_eq!(selected(Some(COVERAGE)), [false, false, true]);
+    }
 }

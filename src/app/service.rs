@@ -29,7 +29,8 @@ const LAST_TASKS: Duration = Duration::from_secs(1);
 pub struct Service {
     parts: Parts,
     runtime: tokio::runtime::Runtime,
-    webhook: Webhook,
+    /// `None` without a webhook account.
+    webhook: Option<Webhook>,
     account_paths: Vec<(String, String)>,
     control: Control,
     tasks: Tasks,
@@ -48,11 +49,11 @@ impl Service {
         let runtime = runtime().map_err(StartError::because)?;
         let observer = sources::DeliveryObserver::of(&config);
         let parts = start_parts(&config, &observer, runtime.handle(), clock)?;
-        let webhook = config.webhook.clone().heads_in(&config.data_directory);
-        let webhook = runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
-        let webhook = webhook.map_err(StartError::because)?;
-        sources::SourceStarter::new(&config, &parts, &webhook, &observer).start().map_err(StartError::because)?;
-        let status_reader = status::StatusReader { parts: parts.clone(), started, tls: webhook.tls().cloned() };
+        let webhook = start_webhook(&config, &parts)?;
+        let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &observer);
+        sources.start().map_err(StartError::because)?;
+        let tls = webhook.as_ref().and_then(Webhook::tls).cloned();
+        let status_reader = status::StatusReader { parts: parts.clone(), started, tls };
         let views = views(&status_reader, &metrics);
         let commands = commands::Commands::new(&config, parts.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
@@ -61,7 +62,7 @@ impl Service {
         tasks.spawn("upkeep", upkeep::run(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
         let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
         tracing::info!(
-            webhook = %webhook.local_addr(), admin = %admin.address(),
+            webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
             "service started"
         );
@@ -111,7 +112,9 @@ impl Service {
         let until = self.parts.clock.monotonic() + deadline;
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
         self.parts.sources.stop(until);
-        if !self.runtime.block_on(self.webhook.stop(left(&self.parts.clock))) {
+        if let Some(webhook) = self.webhook
+            && !self.runtime.block_on(webhook.stop(left(&self.parts.clock)))
+        {
             tracing::warn!("some requests were not finished at the deadline; their senders got no answer");
         }
         for pump in self.parts.pumps.iter() {
@@ -143,11 +146,12 @@ impl Service {
         self.admin.address()
     }
 
-    /// Returns the URL to which an account posts.
-    pub fn webhook_url(&self, account: &str) -> String {
-        let path = self.account_paths.iter().find(|(name, _)| name == account).map_or("/", |(_, path)| path);
-        let scheme = if self.webhook.tls().is_some() { "https" } else { "http" };
-        format!("{scheme}://{}{path}", self.webhook.local_addr())
+    /// Returns the URL to which an account posts; `None` if there is no such account.
+    pub fn webhook_url(&self, account: &str) -> Option<String> {
+        let webhook = self.webhook.as_ref()?;
+        let (_, path) = self.account_paths.iter().find(|(name, _)| name == account)?;
+        let scheme = if webhook.tls().is_some() { "https" } else { "http" };
+        Some(format!("{scheme}://{}{path}", webhook.local_addr()))
     }
 
     /// Returns the journal's end: every record below it is safe on disk.
@@ -167,8 +171,18 @@ impl Service {
     }
 
     fn failure(&self) -> Option<String> {
-        self.webhook.died().or_else(|| self.parts.journal.died())
+        self.webhook.as_ref().and_then(Webhook::died).or_else(|| self.parts.journal.died())
     }
+}
+
+/// Starts the webhook, if it has an account.
+fn start_webhook(config: &Config, parts: &Parts) -> Result<Option<Webhook>, StartError> {
+    if !config.webhook.is_listening() {
+        return Ok(None);
+    }
+    let webhook = config.webhook.clone().heads_in(&config.data_directory);
+    let started = parts.runtime.block_on(Webhook::start(webhook, &parts.ingest, parts.clock.clone()));
+    started.map(Some).map_err(StartError::because)
 }
 
 /// Returns the runtime of the webhook, ingest and all other sources.

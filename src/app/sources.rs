@@ -54,7 +54,7 @@ impl Polled for WebhookReport {
 pub(super) struct SourceStarter<'a> {
     config: &'a Config,
     parts: &'a Parts,
-    webhook: &'a Webhook,
+    webhook: Option<&'a Webhook>,
     observer: &'a DeliveryObserver,
     options: HashMap<String, SourceOptions>,
     /// Shared by all accounts, because it has one lock.
@@ -65,7 +65,7 @@ impl<'a> SourceStarter<'a> {
     pub(super) fn new(
         config: &'a Config,
         parts: &'a Parts,
-        webhook: &'a Webhook,
+        webhook: Option<&'a Webhook>,
         observer: &'a DeliveryObserver,
     ) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl<'a> SourceStarter<'a> {
         }
     }
 
-    /// Starts all sources. The webhook must be listening.
+    /// Starts all sources. The webhook must be listening, if it has an account.
     pub(super) fn start(&self) -> Result<(), String> {
         for account in &self.config.webhook.accounts {
             self.report_webhook(&account.name);
@@ -96,8 +96,13 @@ impl<'a> SourceStarter<'a> {
 
     /// Starts the report of a webhook account's request counts.
     fn report_webhook(&self, account: &str) {
-        let Some(auth_counts) = self.webhook.auth_counts(account) else { return };
+        let Some(auth_counts) = self.auth_counts(account) else { return };
         self.parts.sources.start_polled(account, WEBHOOK, WEBHOOK_SCHEDULE, WebhookReport(auth_counts));
+    }
+
+    /// Returns the request counts of a webhook account.
+    fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
+        self.webhook.and_then(|webhook| webhook.auth_counts(account))
     }
 
     /// Returns the entrance of the source `name` into ingest.

@@ -1,7 +1,7 @@
 //! `meterline check`: reports all errors of a configuration.
 
 use super::Failure;
-use super::location::ConfigLocation;
+use super::location::DataLocation;
 use super::table::{print, print_json};
 use crate::app::{Finding, findings};
 use crate::base::Level;
@@ -9,16 +9,17 @@ use clap::Args;
 
 /// Check a configuration and report all errors at once
 ///
-/// Reads the configuration, the files that it names and the data directory. Changes
-/// nothing and works beside a running service. Run it before each start of the service
-/// and after each change of the configuration.
+/// Reads the configuration, the files that it names and the data directory, and checks that
+/// the directory can be written or created. Leaves nothing behind and works beside a running
+/// service. Run it before each start of the service and after each change of the
+/// configuration, as the service's user.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: meterline check --config /etc/meterline/meterline.toml --connect\n\n\
     Exit codes: 0 no faults (there may be warnings), 3 faults.")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    location: ConfigLocation,
-    /// Also connect to each sink and check its credentials and its table or topic
+    location: DataLocation,
+    /// Also connect to each sink and source, and check its credentials, and its table or topic
     #[arg(long)]
     connect: bool,
     /// Print JSON
@@ -27,8 +28,10 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
-    let config = arguments.location.load()?;
-    let found = findings(&config, arguments.connect);
+    let found = match arguments.location.read() {
+        Ok(config) => findings(&config, arguments.connect),
+        Err(faults) => faults.0.iter().map(Finding::from).collect(),
+    };
     if arguments.json {
         print_json(&found)?;
     } else {
@@ -38,10 +41,8 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     }
     let faults = found.iter().filter(|finding| finding.level == Level::Fault).count();
     if faults > 0 {
-        return Err(Failure::Configuration(format!(
-            "{faults} of {} findings are faults; correct them and run the check again",
-            found.len()
-        )));
+        let message = format!("faults: {faults} of {} findings; correct them and run the check again", found.len());
+        return Err(Failure::Shown { message, code: 3 });
     }
     Ok(())
 }

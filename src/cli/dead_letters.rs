@@ -154,8 +154,8 @@ struct Line {
 }
 
 fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
-    let directory = location.load()?.dead_letters_directory();
-    let found = if directory.is_dir() { read_all(&directory, |_| false).map_err(Failure::failed)? } else { Vec::new() };
+    let directory = location.load_existing()?.dead_letters_directory();
+    let found = read_all(&directory, |_| false).map_err(Failure::failed)?;
     let shown: Vec<_> = found.iter().filter(|found| all || found.settled.is_none()).collect();
     if json {
         let lines = shown.iter().map(|found| Line {
@@ -167,7 +167,7 @@ fn list(location: &DataLocation, all: bool, json: bool) -> Result<(), Failure> {
         return print_json(&lines.collect::<Vec<_>>());
     }
     if shown.is_empty() {
-        return print("no open dead letters");
+        return print(if all { "no dead letters" } else { "no open dead letters" });
     }
     let mut letters = table(&["letter", "kind", "source", "received", "record", "sink", "reason"]);
     for found in shown {
@@ -194,7 +194,7 @@ fn state_label(found: &StoredLetter) -> String {
 }
 
 fn find(location: &DataLocation, letter: LetterId) -> Result<StoredLetter, Failure> {
-    read_one(&location.load()?.dead_letters_directory(), letter).map_err(Failure::failed)
+    read_one(&location.load_existing()?.dead_letters_directory(), letter).map_err(Failure::failed)
 }
 
 fn show(location: &DataLocation, letter: LetterId, json: bool) -> Result<(), Failure> {
@@ -275,7 +275,7 @@ fn settle(
     selections: &[LetterSelection],
     to_command: impl Fn(u64) -> Command,
 ) -> Result<(), Failure> {
-    let config = location.load()?;
+    let config = location.load_existing()?;
     let numbers = selected_numbers(&config.dead_letters_directory(), selections)?;
     if numbers.is_empty() {
         return print("no open dead letters in this range");

@@ -90,7 +90,7 @@ struct Options {
 pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
     let mut output = Output::new(std::io::stdout().lock(), arguments.json);
     if let Some(source) = &arguments.records.source {
-        recorded::decode(&arguments.location.load()?, source, &arguments.records, &mut output)?;
+        recorded::decode(&arguments.location.load_existing()?, source, &arguments.records, &mut output)?;
     } else {
         let options = arguments.options()?;
         let standard_input = [PathBuf::from("-")];

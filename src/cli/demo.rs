@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     print(format!(
         "The webhook listens at {}; the data is in {}.\nThe simulated cloud is at {}.\n\
          Status page: http://{}/   Ctrl-C stops.\n",
-        service.webhook_url(ACCOUNT),
+        service.webhook_url(ACCOUNT).unwrap_or_default(),
         arguments.data.display(),
         cloud.url(),
         service.admin_address()

@@ -12,6 +12,14 @@ pub enum Failure {
     /// The configuration, or a file that it names, has an error.
     #[error("{0}")]
     Configuration(String),
+    /// The command has printed its result, and the result shows an error.
+    #[error("{message}")]
+    Shown {
+        /// The error in one sentence.
+        message: String,
+        /// The exit code.
+        code: u8,
+    },
 }
 
 impl Failure {
@@ -24,7 +32,13 @@ impl Failure {
         ExitCode::from(match self {
             Self::Failed(_) => 1,
             Self::Configuration(_) => 3,
+            Self::Shown { code, .. } => *code,
         })
+    }
+
+    /// Whether the command has printed its result.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown { .. })
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct GapsArgs {
 }
 
 pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
-    let config = arguments.location.load()?;
+    let config = arguments.location.load_existing()?;
     let mut gaps = coverage::read(&config.data_directory).map_err(|error| Failure::Failed(error.to_string()))?;
     gaps.retain(|(gap, _)| {
         (arguments.all || gap.is_open()) && arguments.account.as_ref().is_none_or(|account| gap.source == *account)

@@ -93,18 +93,21 @@ pub(super) fn run(arguments: &JournalArgs) -> Result<(), Failure> {
     match &arguments.verb {
         None => inspect(arguments),
         Some(Action::Forget { location, name }) => {
-            print(forget_cursor(&location.load()?, name).map_err(Failure::failed)?)
+            print(forget_cursor(&location.load_existing()?, name).map_err(Failure::failed)?)
         }
-        Some(Action::Restore { location }) => print(restore_journal(&location.load()?).map_err(Failure::failed)?),
+        Some(Action::Restore { location }) => {
+            print(restore_journal(&location.load_existing()?).map_err(Failure::failed)?)
+        }
         Some(Action::Repair { location, segment, dead_letters, yes }) => {
-            let lines = repair_segment(&location.load()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
+            let lines =
+                repair_segment(&location.load_existing()?, *segment, *dead_letters, *yes).map_err(Failure::failed)?;
             print(lines.join("\n"))
         }
     }
 }
 
 fn inspect(arguments: &JournalArgs) -> Result<(), Failure> {
-    let config = arguments.location.load()?;
+    let config = arguments.location.load_existing()?;
     let journal = open_journal(&config)?;
     if arguments.records {
         return list_records(arguments, &journal);
@@ -195,7 +198,7 @@ fn print_overview(overview: &Overview) -> Result<(), Failure> {
         segments.add_row([
             segment.file.clone(),
             segment.first_sequence.to_string(),
-            segment.next_sequence.saturating_sub(1).to_string(),
+            human::last_record(segment.first_sequence, segment.next_sequence),
             human::bytes(segment.bytes),
             segment.journal.clone().unwrap_or_else(|| "unreadable".to_owned()),
         ]);
@@ -226,7 +229,7 @@ fn print_gaps(overview: &Overview) -> Result<(), Failure> {
         gaps.add_row([
             gap.sink.clone(),
             gap.from_sequence.to_string(),
-            gap.until_sequence.saturating_sub(1).to_string(),
+            human::last_record(gap.from_sequence, gap.until_sequence),
             gap.records.to_string(),
             gap.at.clone(),
             gap.reason.to_owned(),

@@ -1,7 +1,8 @@
 //! The options `--config` and `--data`, shared by the commands.
 
 use super::Failure;
-use crate::config::{self, Config};
+use crate::app::check_data;
+use crate::config::{self, Config, Faults};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -19,7 +20,9 @@ impl ConfigLocation {
     }
 }
 
-/// The location of the data directory: given directly or by the configuration.
+/// The location of the data directory: given directly or by the configuration. A command
+/// that reads or changes data loads it with [`DataLocation::load_existing`], so that a
+/// mistyped directory is an error and not an empty result.
 #[derive(Debug, Clone, Args)]
 pub(super) struct DataLocation {
     #[command(flatten)]
@@ -30,11 +33,22 @@ pub(super) struct DataLocation {
 }
 
 impl DataLocation {
-    pub(super) fn load(&self) -> Result<Config, Failure> {
-        let mut config = self.config.load()?;
+    pub(super) fn read(&self) -> Result<Config, Faults> {
+        let mut config = config::load(self.config.config.as_deref())?;
         if let Some(data) = &self.data {
             config.move_data(data);
         }
+        Ok(config)
+    }
+
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        Ok(self.read()?)
+    }
+
+    /// Loads the configuration and checks that the data directory holds data.
+    pub(super) fn load_existing(&self) -> Result<Config, Failure> {
+        let config = self.load()?;
+        check_data(&config).map_err(Failure::Failed)?;
         Ok(config)
     }
 }

@@ -39,10 +39,10 @@ pub(super) fn run(arguments: &MigrateArgs) -> Result<(), Failure> {
     }
     match done.iter().filter(|migrated| migrated.refused.is_some()).count() {
         0 => Ok(()),
-        refused => Err(Failure::Configuration(format!(
-            "{refused} of {} sinks could not be migrated; the reasons are listed above",
-            done.len()
-        ))),
+        refused => Err(Failure::Shown {
+            message: format!("{refused} of {} sinks could not be migrated; the reasons are listed above", done.len()),
+            code: 3,
+        }),
     }
 }
 

@@ -6,16 +6,9 @@ use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Record, Sequence};
 use std::ops::ControlFlow;
 
-/// Opens the journal of the data directory for inspection.
+/// Opens the journal of an existing data directory for inspection.
 pub(super) fn open_journal(config: &Config) -> Result<Inspection, Failure> {
-    let directory = config.journal_directory();
-    if !directory.is_dir() {
-        return Err(Failure::failed(format!(
-            "{} contains no journal; give the data directory with --data",
-            directory.display()
-        )));
-    }
-    inspect::open(&directory).map_err(Failure::failed)
+    inspect::open(&config.journal_directory()).map_err(Failure::failed)
 }
 
 /// Calls `visit` with every record of a source, from a sequence number on, until it breaks.

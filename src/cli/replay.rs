@@ -4,6 +4,7 @@ use super::Failure;
 use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::app::{command, estimate_replay};
+use crate::base::human;
 use crate::control::{Command, Replay, ReplayEstimate, Reread};
 use clap::{Args, ValueEnum};
 
@@ -64,7 +65,7 @@ enum Rule {
 }
 
 pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
-    let config = arguments.location.load()?;
+    let config = arguments.location.load_existing()?;
     let request = Replay {
         sink: (arguments.sink != "all").then(|| arguments.sink.clone()),
         from: arguments.from.clone(),
@@ -88,7 +89,7 @@ fn print_estimates(estimates: &[ReplayEstimate]) -> Result<(), Failure> {
     for estimate in estimates {
         let about = |number: u64| if estimate.is_exact { number.to_string() } else { format!("about {number}") };
         let (from, until) = match estimate.range {
-            Some((from, next)) => (from.to_string(), next.saturating_sub(1).to_string()),
+            Some((from, next)) => (from.to_string(), human::last_record(from, next)),
             None => ("not reached yet".to_owned(), String::new()),
         };
         rows.add_row([

@@ -9,7 +9,7 @@ use super::Failure;
 use super::location::DataLocation;
 use super::table::{print, print_json, table};
 use crate::source::smart_me::{ApiError, Evidence, Registrar, RegistrationReport};
-use accounts::for_each;
+use accounts::{Listed, for_each};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -20,8 +20,8 @@ use serde_json::json;
 /// changed.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 success (list: each account has exactly one correct registration), 1 failure, 3 error\n\
-    in the configuration."
+    after_help = "Exit codes: 0 success (list: each account with a public_url has exactly one correct registration),\n\
+    1 failure, 3 error in the configuration."
 )]
 pub(super) struct SmartMeArgs {
     #[command(subcommand)]
@@ -77,41 +77,47 @@ pub(super) fn run(arguments: &SmartMeArgs) -> Result<(), Failure> {
 
 fn list(arguments: &AccountArgs) -> Result<(), Failure> {
     let config = arguments.location.load()?;
-    let accounts = for_each(&config, arguments.account.as_deref(), async |registrar| registrar.list().await)?;
+    let accounts = accounts::list(&config, arguments.account.as_deref())?;
     if arguments.json {
         let shown: Vec<_> = accounts
             .iter()
-            .map(|(account, registrations)| json!({ "account": account, "registrations": registrations }))
+            .map(|Listed { account, has_public_url, registrations }| {
+                json!({ "account": account, "public_url": has_public_url, "registrations": registrations })
+            })
             .collect();
         print_json(&shown)?;
     } else {
         let mut rows = table(&["account", "registration", "kind", "meter", "posts to", "state"]);
-        for (account, registration) in
-            accounts.iter().flat_map(|(account, all)| all.iter().map(move |registration| (account, registration)))
+        for (listed, registration) in accounts
+            .iter()
+            .flat_map(|listed| listed.registrations.iter().map(move |registration| (listed, registration)))
         {
+            let no_state = if listed.has_public_url { "another program's" } else { "unknown without public_url" };
             rows.add_row([
-                account.as_str(),
+                listed.account.as_str(),
                 &registration.id,
                 &registration.kind,
                 registration.meter.as_deref().unwrap_or("all"),
                 &registration.to,
-                registration.state.as_deref().unwrap_or("another program's"),
+                registration.state.as_deref().unwrap_or(no_state),
             ]);
         }
         print(rows)?;
     }
     let incorrect: Vec<&str> = accounts
         .iter()
-        .filter(|(_, registrations)| registrations.iter().filter(|it| it.is_correct()).count() != 1)
-        .map(|(account, _)| account.as_str())
+        .filter(|listed| listed.has_public_url)
+        .filter(|listed| listed.registrations.iter().filter(|it| it.is_correct()).count() != 1)
+        .map(|listed| listed.account.as_str())
         .collect();
     if incorrect.is_empty() {
         return Ok(());
     }
-    Err(Failure::Failed(format!(
+    let message = format!(
         "not exactly one correct registration: {}; run `meterline smart-me register` to repair it",
         incorrect.join(", ")
-    )))
+    );
+    Err(Failure::Shown { message, code: 1 })
 }
 
 fn apply(

@@ -29,7 +29,7 @@ pub(super) struct SourcesArgs {
 }
 
 pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
-    let directory = arguments.location.load()?.data_directory;
+    let directory = arguments.location.load_existing()?.data_directory;
     if !is_served(&directory) {
         return Err(Failure::Failed(not_served(&directory)));
     }
@@ -49,9 +49,9 @@ pub(super) fn run(arguments: &SourcesArgs) -> Result<(), Failure> {
     let is_ok = |source: &&Value| ["running", "waiting"].iter().any(|state| source["state"] == *state);
     match sources.iter().filter(|source| !is_ok(source)).count() {
         0 => Ok(()),
-        count => Err(Failure::Failed(format!(
-            "{count} of {} sources do not work; the table shows the reasons",
-            sources.len()
-        ))),
+        count => Err(Failure::Shown {
+            message: format!("{count} of {} sources do not work; the reasons are listed above", sources.len()),
+            code: 1,
+        }),
     }
 }

@@ -33,8 +33,7 @@ pub(super) fn journal(mut section: Section<'_>) -> Journal {
     };
     if !(32 * MIB..=256 * MIB).contains(&journal.segment_bytes) {
         section.fault("segment", "must be between 32MiB (so that the largest record fits) and 256MiB");
-    }
-    if journal.cap_bytes < journal.segment_bytes.saturating_mul(4) {
+    } else if journal.cap_bytes < journal.segment_bytes.saturating_mul(4) {
         section.fault(
             "cap",
             "must be at least four times journal.segment, so that there is room for new data while sinks catch up",

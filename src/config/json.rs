@@ -45,8 +45,9 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let unit_ns =
         section.choice("time_unit", &[("s", 1000 * MILLISECOND_NS), ("ms", MILLISECOND_NS)], 1000 * MILLISECOND_NS);
     let time = time.map(|pointer| Time { pointer, unit_ns });
+    let faults_before = section.fault_count();
     let values = section.sections("value");
-    if values.is_empty() {
+    if values.is_empty() && section.fault_count() == faults_before {
         section.fault("value", "is missing; add a [[json.value]] table for each register");
     }
     let values = values.into_iter().filter_map(register).collect();
@@ -58,6 +59,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
 
 fn address(section: &mut Section<'_>) -> Option<Address> {
     let url = section.required::<String>("url", "\"http://192.168.1.20/status\"");
+    let faults_before = section.fault_count();
     let user: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
     let authorization = match (user, password) {
@@ -66,6 +68,7 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
             basic_authorization(&user, &password)
         }
         (None, None) => None,
+        _ if section.fault_count() > faults_before => None,
         _ => {
             section.fault("username", "needs both username and password_file, or neither");
             None

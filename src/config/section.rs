@@ -108,9 +108,9 @@ impl<'s> Section<'s> {
 
     /// Returns the value of a required key. If it is absent, the fault shows `example`.
     pub(super) fn required<T: Value>(&mut self, key: &'static str, example: &str) -> Option<T> {
-        let faults_before = self.context.faults.borrow().len();
+        let faults_before = self.fault_count();
         let value = self.get(key);
-        if value.is_none() && self.context.faults.borrow().len() == faults_before {
+        if value.is_none() && self.fault_count() == faults_before {
             self.fault(key, format!("is required, for example: {key} = {example}"));
         }
         value
@@ -208,6 +208,12 @@ impl<'s> Section<'s> {
         let text = self.context.environment.get(name)?.clone();
         self.context.used_variables.borrow_mut().push(name.to_owned());
         Some(text)
+    }
+
+    /// The number of faults so far. If it has grown since a value was read, a fault that
+    /// only follows from that value is not worth a message of its own.
+    pub(super) fn fault_count(&self) -> usize {
+        self.context.faults.borrow().len()
     }
 
     /// Adds a fault of `key` found by the caller.

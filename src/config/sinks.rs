@@ -132,10 +132,12 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     if meters_table.is_some() && meters_table == table {
         section.fault("meters_table", "must not be the table of the samples");
     }
+    let faults_before = section.fault_count();
     let user: Option<String> = section.get("username");
     let password = secret(&mut section, PASSWORD);
     let token = secret(&mut section, TOKEN);
     let credentials = match (user, password, token) {
+        _ if section.fault_count() > faults_before => Credentials::None,
         (None, None, None) => Credentials::None,
         (Some(user), Some(password), None) => Credentials::Basic { user, password },
         (None, None, Some(token)) => Credentials::Token(token),
@@ -220,10 +222,12 @@ fn security(section: &mut Section<'_>) -> (Option<crate::sink::kafka::Tls>, Opti
     let (with_tls, with_sasl) = section.choice("security", &choices, (false, false));
     let mechanisms = SaslMechanism::ALL.map(|mechanism| (mechanism.name(), mechanism));
     let mechanism = section.choice("sasl_mechanism", &mechanisms, SaslMechanism::ScramSha512);
+    let faults_before = section.fault_count();
     let username: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
     let ca_location = section.get("ca_file");
     let sasl = match (with_sasl, username, password) {
+        _ if section.fault_count() > faults_before => None,
         (true, Some(username), Some(password)) => Some(Sasl { mechanism, username, password }),
         (true, _, _) => {
             section.fault("security", "SASL needs username and password_file; add them");

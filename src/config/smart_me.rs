@@ -3,7 +3,7 @@
 use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::StringList;
-use super::webhook::{NAME_RULE, WebhookAccount, is_name};
+use super::webhook::{NAME_RULE, WebhookAccount, WebhookAccounts, is_name};
 use crate::source::smart_me::{
     Account, ApiUrl, Login, NotRotatable, PollMode, Polling, Reach, ValuesOf, WantedRegistration,
 };
@@ -33,7 +33,7 @@ const FACTOR_MAX: usize = 1_000_000;
 /// Selects all devices instead of a list of ids.
 const ALL: &str = "all";
 
-pub(super) fn smart_me(sections: Vec<Section<'_>>, webhook_accounts: &[WebhookAccount]) -> Vec<Account> {
+pub(super) fn smart_me(sections: Vec<Section<'_>>, webhook_accounts: &WebhookAccounts) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
     for section in sections {
         let taken: Vec<String> = accounts.iter().map(|account| account.name.clone()).collect();
@@ -42,9 +42,9 @@ pub(super) fn smart_me(sections: Vec<Section<'_>>, webhook_accounts: &[WebhookAc
     accounts
 }
 
-fn account(mut section: Section<'_>, webhook_accounts: &[WebhookAccount], taken: &[String]) -> Option<Account> {
+fn account(mut section: Section<'_>, webhook_accounts: &WebhookAccounts, taken: &[String]) -> Option<Account> {
     let name = section.required::<String>("account", "\"building-a\"");
-    let webhook_account = name.as_ref().and_then(|name| webhook_accounts.iter().find(|it| it.name == *name));
+    let webhook_account = name.as_ref().and_then(|name| webhook_accounts.read.iter().find(|it| it.name == *name));
     if name.as_ref().is_some_and(|name| taken.contains(name)) {
         section.fault("account", "already has a [[smart_me]] table; remove one of them");
     }
@@ -56,7 +56,7 @@ fn account(mut section: Section<'_>, webhook_accounts: &[WebhookAccount], taken:
     let wanted = wanted(&mut section, webhook_account, meter);
     let mut polling = polling(&mut section, webhook_account.is_some(), meter);
     let reach = reach(&mut section, polling.as_mut());
-    if let (Some(name), None) = (&name, webhook_account) {
+    if let (Some(name), None, true) = (&name, webhook_account, webhook_accounts.are_all_read) {
         without_webhook(&section, name, polling.as_ref());
     }
     let reconcile_every = reconcile(&mut section);
@@ -77,22 +77,23 @@ fn account(mut section: Section<'_>, webhook_accounts: &[WebhookAccount], taken:
 }
 
 fn login(section: &mut Section<'_>) -> Option<Login> {
+    let faults_before = section.fault_count();
     let key = secret(section, API_KEY);
     let user: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
     let client = client(section);
-    let is_any_named = ["api_key_file", "api_key_env", "username", "client_id"].iter().any(|key| section.has(key));
     match (key, user.zip(password), client) {
         (Some(key), None, None) => Some(Login::ApiKey(key)),
         (None, Some((user, password)), None) => Some(Login::Basic { user, password }),
         (None, None, Some(client)) => Some(client),
+        // A login that was named cannot be used, and the fault says why.
+        _ if section.fault_count() > faults_before => None,
+        (None, None, None) if section.has("username") => {
+            section.fault("username", "needs password_file");
+            None
+        }
         (None, None, None) => {
-            let why = if is_any_named {
-                "the secret of the login cannot be read"
-            } else {
-                "is required, or client_id and client_secret_file"
-            };
-            section.fault("api_key_file", why);
+            section.fault("api_key_file", "is required, or client_id and client_secret_file");
             None
         }
         _ => {

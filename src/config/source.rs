@@ -40,6 +40,17 @@ impl Source {
         }
     }
 
+    /// Asks the source's server whether it answers and accepts the login; `None` if another
+    /// finding says why that is not possible. Changes nothing at the server.
+    pub async fn connect(&self, data_directory: &Path) -> Option<Finding> {
+        match self {
+            Self::SmartMe(account) => {
+                account.connect(Access::new(account, data_directory, Stop::default(), Clock::system())).await
+            }
+            Self::Json(device) => Some(device.connect(Clock::system()).await),
+        }
+    }
+
     /// Returns findings for the operator, as far as no request is needed.
     pub fn findings(&self, data_directory: &Path) -> Vec<Finding> {
         match self {

@@ -311,13 +311,82 @@ fn during_a_rotation_the_previous_password_is_valid_too_and_a_third_pair_is_a_fa
 }
 
 #[test]
+fn a_fault_brings_no_faults_that_only_follow_from_it() {
+    let value = "[[json.value]]\npointer = \"/kwh\"\nobis = \"1.8.0\"\nunit = \"kWh\"\n";
+    let account = "[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n";
+    let point = "[[metering_point]]\nname = \"house-1\"\nmeters = [\"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11\"]\n";
+    let unreadable = "password_file = \"/not/there\"\n";
+    for (text, key) in [
+        // The login is missing only because its file is.
+        (format!("{account}[[smart_me]]\naccount = \"a\"\napi_key_file = \"/not/there\"\n"), "api_key_file"),
+        (format!("{account}[[smart_me]]\naccount = \"a\"\nusername = \"u\"\n{unreadable}"), "password_file"),
+        (format!("{account}[[smart_me]]\naccount = \"a\"\nusername = \"u\"\n"), "username"),
+        // The names of meters come from an account that cannot be read.
+        (format!("{account}{point}[[smart_me]]\naccount = \"a\"\napi_key_file = \"/not/there\"\n"), "api_key_file"),
+        // The account has no credentials only because its password cannot be read.
+        (
+            format!(
+                "[webhook]\nlisten = \"0.0.0.0:8080\"\nbehind_proxy = [\"10.0.0.0/8\"]\n{account}\
+                 username = \"u\"\n{unreadable}"
+            ),
+            "password_file",
+        ),
+        // The webhook account exists, but its table has a fault.
+        (
+            "[[webhook.account]]\nname = \"a\"\n[[smart_me]]\naccount = \"a\"\napi_key_env = \"KEY\"\npoll = \"watch\"\n"
+                .to_owned(),
+            "path",
+        ),
+        // There is TLS, but not complete.
+        (
+            format!(
+                "[webhook]\nlisten = \"0.0.0.0:8443\"\n[webhook.tls]\ncertificate = \"/c.pem\"\n{account}\
+                 username = \"u\"\npassword_env = \"KEY\"\n"
+            ),
+            "key",
+        ),
+        (format!("[[json]]\nname = \"c\"\nurl = \"http://a/\"\nusername = \"u\"\n{unreadable}{value}"), "password_file"),
+        ("[[json]]\nname = \"c\"\nurl = \"http://a/\"\nvalue = 3\n".to_owned(), "value"),
+        ("[journal]\nsegment = \"4GiB\"\n".to_owned(), "segment"),
+    ] {
+        let environment = BTreeMap::from([("KEY".to_owned(), "hunter2".to_owned())]);
+        let found = parse("m.toml", &text, &environment).unwrap_err();
+        assert!(found.0.len() == 1 && found.0[0].key.ends_with(key), "{text}:\n{found}");
+    }
+}
+
+#[cfg(all(feature = "questdb", feature = "kafka"))]
+#[test]
+fn an_unreadable_secret_of_a_sink_is_one_fault() {
+    for table in [
+        "[sink.questdb]\nurl = \"http://q:9000\"\nusername = \"u\"\n",
+        "[sink.kafka]\nbrokers = \"k:9092\"\nsecurity = \"sasl_tls\"\nusername = \"u\"\n",
+    ] {
+        let found = faults(&format!("{table}password_file = \"/not/there\"\n"));
+        assert!(found.len() == 1 && found[0].contains("/not/there"), "{found:?}");
+    }
+}
+
+#[test]
+fn the_open_account_is_there_only_without_any_other_source() {
+    let device = "[[json]]\nname = \"c\"\nurl = \"http://a/\"\n\
+                  [[json.value]]\npointer = \"/kwh\"\nobis = \"1.8.0\"\nunit = \"kWh\"\n";
+    let account = "[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n";
+    let accounts = |text: &str| config(text).webhook.accounts.len();
+    assert_eq!([accounts(""), accounts("[webhook]\n"), accounts(device)], [1, 1, 0]);
+    assert_eq!(accounts(&format!("{account}{device}")), 1);
+    assert!(!config(device).webhook.is_listening());
+    assert!(!config(&format!("[webhook]\nlisten = \"0.0.0.0:8080\"\n{device}")).webhook.is_listening());
+}
+
+#[test]
 fn invalid_toml_is_one_fault_with_its_line() {
     let found = faults("[webhook]\nlisten = \n");
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("m.toml:2: syntax: invalid TOML"), "{found:?}");
 }
 
-/// The example with all commented keys enabled and its secrets in a directory.
+/// The example with all tables and keys enabled and its secrets in a directory.
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn whole_example(secrets: &Path) -> String {
     let mut text = String::new();
@@ -326,7 +395,8 @@ fn whole_example(secrets: &Path) -> String {
             rest.split_once(" = ")
                 .is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
         });
-        let line = key.unwrap_or(line);
+        let of_a_table = line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '));
+        let line = key.or(of_a_table).unwrap_or(line);
         if line.starts_with("token_file") {
             continue; // a token excludes a user name and password
         }

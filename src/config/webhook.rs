@@ -8,7 +8,7 @@ use crate::journal::RECORD_BYTES_MAX;
 use crate::reading::Limits;
 use crate::secret::Secret;
 use crate::source::smart_me::{NotRotatable, PasswordFile};
-use crate::source::webhook::{Account, Bounds, Config, Credentials, TlsFiles};
+use crate::source::webhook::{Account, Bounds, Config, ConfigError, Credentials, TlsFiles};
 use crate::wire::PayloadFormat;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,6 +33,13 @@ pub(super) struct WebhookAccount {
     pub(super) password: Result<PasswordFile, NotRotatable>,
 }
 
+/// The webhook accounts of the file.
+pub(super) struct WebhookAccounts {
+    pub(super) read: Vec<WebhookAccount>,
+    /// Whether every table could be read, so that another name is the name of none.
+    pub(super) are_all_read: bool,
+}
+
 /// A user name, its password and the file of the password.
 struct Pair {
     user: String,
@@ -40,12 +47,17 @@ struct Pair {
     file: Option<PathBuf>,
 }
 
-pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<WebhookAccount>) {
+/// Reads the webhook. Without an account there is an open one on loopback, if `is_alone`:
+/// if no other source is configured. Otherwise the webhook does not listen.
+pub(super) fn webhook(mut section: Section<'_>, is_alone: bool) -> (Config, WebhookAccounts) {
+    let is_listening = is_alone || section.has("account");
     let listen = section.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
     let StringList(networks) = section.get_or("behind_proxy", StringList(Vec::new()));
     let behind_proxy = networks.iter().filter_map(|text| network(&section, text)).collect();
-    let tls = tls(section.section("tls"));
-    if tls.is_none() && networks.is_empty() && !listen.ip().is_loopback() {
+    let tls_section = section.section("tls");
+    let has_tls = tls_section.is_present();
+    let tls = tls(tls_section);
+    if is_listening && !has_tls && networks.is_empty() && !listen.ip().is_loopback() {
         section.fault(
             "listen",
             format!(
@@ -55,10 +67,14 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<WebhookAccount>)
             ),
         );
     }
+    let faults_before = section.fault_count();
     let bounds = bounds(&mut section);
-    let read = section.sections("account").into_iter().filter_map(account);
+    let tables = section.sections("account");
+    let tables_count = tables.len();
+    let read = tables.into_iter().filter_map(account);
     let (mut accounts, mut webhook_accounts): (Vec<Account>, Vec<WebhookAccount>) = read.unzip();
-    if accounts.is_empty() && !section.has("account") {
+    let are_all_read = webhook_accounts.len() == tables_count;
+    if is_alone && !section.has("account") {
         accounts.push(open_account());
         let (name, path) = (OPEN_ACCOUNT.to_owned(), OPEN_PATH.to_owned());
         let format = PayloadFormat::SmartMe;
@@ -77,11 +93,25 @@ pub(super) fn webhook(mut section: Section<'_>) -> (Config, Vec<WebhookAccount>)
             format!("must be at most {RECORD_BYTES_MAX} bytes, the maximum size of a record in the journal"),
         );
     }
+    let has_fault = section.fault_count() > faults_before;
     for fault in config.faults() {
-        section.fault("", fault.to_string());
+        if is_listening && !(has_fault && may_follow(&fault)) {
+            section.fault("", fault.to_string());
+        }
     }
     section.finish();
-    (config, webhook_accounts)
+    (config, WebhookAccounts { read: webhook_accounts, are_all_read })
+}
+
+/// Whether the fault can follow from a value that could not be read.
+fn may_follow(fault: &ConfigError) -> bool {
+    match fault {
+        ConfigError::NoAccount | ConfigError::OpenToNetwork(..) | ConfigError::Bound(_) => true,
+        ConfigError::NameTwice(_)
+        | ConfigError::PathTwice(_)
+        | ConfigError::PathForm(_)
+        | ConfigError::CredentialsTooMany(_) => false,
+    }
 }
 
 /// Parses a network or a single address.

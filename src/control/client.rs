@@ -2,7 +2,7 @@
 
 use super::{Answer, Command, socket_path};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -30,9 +30,13 @@ pub enum ControlError {
     Unclear(#[from] serde_json::Error),
 }
 
-/// Whether a service answers on this data directory's socket.
+/// Whether a service answers on this data directory's socket, or may: a socket that another
+/// user may not open is no proof that no service runs.
 pub fn is_served(data_directory: &Path) -> bool {
-    UnixStream::connect(socket_path(data_directory)).is_ok()
+    match UnixStream::connect(socket_path(data_directory)) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused),
+    }
 }
 
 /// The message that no service runs in this data directory.

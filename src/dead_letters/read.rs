@@ -17,12 +17,15 @@ pub struct StoredLetter {
     pub settled: Option<Settlement>,
 }
 
-/// All dead letters of a directory that retention has not deleted, oldest first. Bodies
-/// are read only of those that `wanted` accepts.
+/// All dead letters of a directory that retention has not deleted, oldest first; none if
+/// the directory does not exist. Bodies are read only of those that `wanted` accepts.
 ///
 /// # Errors
 /// When the directory cannot be read or is damaged.
 pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<Vec<StoredLetter>, DeadLetterError> {
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
     let inspection = inspect::open(directory)?;
     let mut found = BTreeMap::new();
     let mut reader = inspection.view().reader(inspection.view().oldest())?;
@@ -54,6 +57,9 @@ pub fn read_all(directory: &Path, wanted: impl Fn(LetterId) -> bool) -> Result<V
 /// # Errors
 /// When there is no such dead letter, or the directory cannot be read.
 pub fn read_one(directory: &Path, id: LetterId) -> Result<StoredLetter, DeadLetterError> {
+    if !directory.exists() {
+        return Err(DeadLetterError::Unknown(id));
+    }
     let inspection = inspect::open(directory)?;
     if !(inspection.view().oldest()..inspection.view().next()).contains(&Sequence(id.0)) {
         return Err(DeadLetterError::Unknown(id));

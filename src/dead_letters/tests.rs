@@ -143,3 +143,15 @@ fn settled_letters_make_room_without_eviction() {
     }
     assert!(letters.journal.usage().bytes <= LETTERS_BYTES_MAX);
 }
+
+#[test]
+fn the_counts_for_the_page_wait_for_no_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(&directory);
+    letters.add(&letter(Kind::Undecodable, 5)).unwrap();
+    // As during the sync of a letter.
+    let _writing = letters.index();
+    let (reader, (sender, receiver)) = (letters.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || sender.send(reader.open_by_kind()["undecodable"]).ok());
+    assert_eq!(receiver.recv_timeout(std::time::Duration::from_secs(10)), Ok(1));
+}

@@ -19,11 +19,13 @@ pub(super) struct PumpPosition {
     pub(super) last_taken: Option<Sequence>,
     /// The first record of an iteration, and its receive time.
     delay_probes: VecDeque<(Sequence, UnixNanos)>,
+    /// The receive time of the last probe removed.
+    passed: Option<UnixNanos>,
 }
 
 impl PumpPosition {
     pub(super) fn at(safe: Sequence) -> Self {
-        Self { safe, waiting: safe, reader: None, last_taken: None, delay_probes: VecDeque::new() }
+        Self { safe, waiting: safe, reader: None, last_taken: None, delay_probes: VecDeque::new(), passed: None }
     }
 
     /// Restarts at `next`: everything from there on is sent again.
@@ -33,6 +35,7 @@ impl PumpPosition {
         self.reader = None;
         self.last_taken = None;
         self.delay_probes.clear();
+        self.passed = None;
     }
 
     pub(super) fn probe_delay(&mut self, first: Sequence, received: UnixNanos) {
@@ -46,8 +49,18 @@ impl PumpPosition {
         let mut oldest = None;
         while let Some((_, received)) = self.delay_probes.front().filter(|(first, _)| *first < next) {
             oldest = oldest.or(Some(*received));
+            self.passed = Some(*received);
             self.delay_probes.pop_front();
         }
         oldest
+    }
+
+    /// The receive time of the oldest waiting record, or of one shortly before it; `None` if
+    /// it was not read yet.
+    pub(super) fn oldest_received(&self) -> Option<UnixNanos> {
+        // Without a reader nothing is being read, so the last iteration may be long past.
+        self.reader.as_ref()?;
+        let first = self.delay_probes.front().filter(|(first, _)| *first == self.waiting);
+        first.map(|(_, received)| *received).or(self.passed)
     }
 }

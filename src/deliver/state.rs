@@ -14,6 +14,7 @@ use super::status::SinkState;
 use crate::base::Backoff;
 use crate::dead_letters::DeadLetters;
 use crate::journal::Sequence;
+use crate::reading::UnixNanos;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,8 @@ pub(super) struct Pump {
     pub(super) cursor: StoredCursor,
     pub(super) retry: Option<RetryState>,
     pub(super) refreshed: Option<Instant>,
+    /// A record that was read only for its receive time, and that time.
+    looked_up: Option<(Sequence, UnixNanos)>,
     pub(super) commands_seen: u64,
 }
 
@@ -92,6 +95,7 @@ impl Pump {
             failed_at: None,
             retry: None,
             refreshed: None,
+            looked_up: None,
             commands_seen: 0,
         }
     }
@@ -115,13 +119,29 @@ impl Pump {
         }
     }
 
+    /// The receive time of the oldest waiting record. It is looked up in the journal at most
+    /// once, because that may walk over a whole segment.
+    fn oldest_received(&mut self) -> Option<UnixNanos> {
+        let position = self.position.as_ref()?;
+        let waiting = position.waiting;
+        if waiting >= self.shared.journal.next() {
+            return None;
+        }
+        if let Some(received) = position.oldest_received() {
+            return Some(received);
+        }
+        if self.looked_up.is_none_or(|(sequence, _)| sequence != waiting) {
+            let mut reader = self.shared.journal.reader(waiting).ok()?;
+            let received = reader.read().ok()?.map(|record| record.header.received);
+            self.looked_up = received.map(|received| (waiting, received));
+        }
+        self.looked_up.map(|(_, received)| received)
+    }
+
     /// Updates lag and gauges.
     pub(super) fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
-        let received = self.position.as_ref().and_then(|position| {
-            let mut reader = self.shared.journal.reader(position.waiting).ok()?;
-            reader.read().ok()?.map(|record| record.header.received)
-        });
+        let received = self.oldest_received();
         {
             let mut view = self.shared.view();
             view.oldest_unsafe_received = received;

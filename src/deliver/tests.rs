@@ -308,3 +308,21 @@ fn records_that_are_not_for_the_sink_are_passed_over() {
     wait_for(&pump, 4);
     assert_eq!(sink.taken(), [1]);
 }
+
+#[test]
+fn the_age_of_the_oldest_waiting_record_is_known_without_reading_it_again() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.fail_at(1, Fault::Waiting, u32::MAX);
+    feed.append_readings("acme", 2);
+    let pump = started(&feed, &sink);
+    until("the age is known", || pump.status().lag_seconds > 0.0);
+    let directory = feed.directory.path().join("journal");
+    for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|extension| extension == "seg") {
+            std::fs::remove_file(entry).unwrap();
+        }
+    }
+    until("the record cannot be read", || pump.status().last_error.is_some_and(|(_, why)| !why.contains("away")));
+    assert!(pump.status().lag_seconds > 0.0);
+}

@@ -133,7 +133,10 @@ impl List {
 #[derive(Debug)]
 pub struct Gaps {
     disk: SharedDisk,
+    /// Held briefly, never across a write.
     list: Mutex<List>,
+    /// One write at a time.
+    writing: Mutex<()>,
 }
 
 impl Gaps {
@@ -146,7 +149,7 @@ impl Gaps {
             tracing::error!(file = FILE, %directory, "the gap list is damaged and starts empty; restore the file from a copy to know which records sinks did not get");
             List::default()
         });
-        Ok(Self { disk, list: Mutex::new(list) })
+        Ok(Self { disk, list: Mutex::new(list), writing: Mutex::default() })
     }
 
     /// Adds a gap record; durable on return. An empty one is ignored.
@@ -157,11 +160,11 @@ impl Gaps {
         if gap.records() == 0 {
             return Ok(());
         }
-        let mut list = self.list.lock();
-        let longer = list.with(gap);
+        let _writing = self.writing.lock();
+        let longer = self.list.lock().with(gap);
         disk::replace(&*self.disk, FILE, longer.to_text().as_bytes())
             .map_err(|error| GapError { directory: self.disk.path().to_owned(), detail: error.to_string() })?;
-        *list = longer;
+        *self.list.lock() = longer;
         Ok(())
     }
 

@@ -38,7 +38,10 @@ pub(super) trait Entry: Clone + Eq + Hash {
 #[derive(Debug)]
 pub(super) struct Ledger<E> {
     disk: SharedDisk,
+    /// Held briefly, never across a write.
     list: Mutex<List<E>>,
+    /// One write at a time.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -58,18 +61,26 @@ impl<E: Entry> Ledger<E> {
             let entry = line.strip_suffix('\n').and_then(checked_line).and_then(E::parse);
             list.push(entry.ok_or_else(|| damaged(list.entries.len() + 1))?);
         }
-        Ok(Self { disk, list: Mutex::new(list) })
+        Ok(Self { disk, list: Mutex::new(list), writing: Mutex::default() })
     }
 
     /// The entry's number; a new entry is durable on return.
     pub(super) fn number_of(&self, entry: &E) -> Result<u32, LedgerError> {
-        let mut list = self.list.lock();
-        if let Some(number) = list.numbers.get(entry) {
-            return Ok(*number);
+        if let Some(number) = self.known(entry) {
+            return Ok(number);
         }
-        let text = list.text.clone() + &with_checksum(&entry.to_line());
+        let _writing = self.writing.lock();
+        // Another thread may have added it meanwhile.
+        if let Some(number) = self.known(entry) {
+            return Ok(number);
+        }
+        let text = self.list.lock().text.clone() + &with_checksum(&entry.to_line());
         disk::replace(&*self.disk, E::FILE, text.as_bytes()).map_err(|source| io(&self.disk, E::FILE, source))?;
-        Ok(list.push(entry.clone()))
+        Ok(self.list.lock().push(entry.clone()))
+    }
+
+    fn known(&self, entry: &E) -> Option<u32> {
+        self.list.lock().numbers.get(entry).copied()
     }
 
     pub(super) fn get(&self, number: u32) -> Option<E> {

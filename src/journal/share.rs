@@ -92,6 +92,8 @@ struct ShareState {
     bytes_since_update: u64,
     updated: Option<Instant>,
     slowest: String,
+    /// Whether a stretch was completed since the last store.
+    is_store_due: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -166,7 +168,7 @@ impl Shares {
     pub(super) fn note(&self, tally: &BytesBySource, bytes_on_disk: u64, next: Sequence) {
         let mut state = self.state.lock();
         let is_complete = state.stretches.back().is_none_or(|last| last.total() >= self.cap_bytes / STRETCHES);
-        let to_store = is_complete.then(|| text(&state.stretches));
+        state.is_store_due |= is_complete;
         if is_complete {
             state.stretches.push_back(Stretch { until: next, bytes: BytesBySource::new() });
         }
@@ -177,8 +179,15 @@ impl Shares {
             }
         }
         state.bytes_since_update += bytes_on_disk;
-        drop(state);
-        if let Some(text) = to_store {
+    }
+
+    /// Stores the shares if a stretch was completed. Called after the group's answers, because
+    /// no sender waits for it.
+    pub(super) fn store_if_due(&self) {
+        let mut state = self.state.lock();
+        if std::mem::take(&mut state.is_store_due) {
+            let text = text(&state.stretches);
+            drop(state);
             self.store(&text);
         }
     }

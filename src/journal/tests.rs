@@ -26,6 +26,7 @@ mod everyday;
 mod faults;
 mod format;
 mod gaps;
+mod gated;
 mod model;
 mod recovery;
 mod repair;

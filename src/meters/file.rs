@@ -62,7 +62,8 @@ impl StoredVersion {
     }
 }
 
-fn to_bytes(history: &VersionHistory) -> Vec<u8> {
+/// The file's content.
+pub(super) fn to_bytes(history: &VersionHistory) -> Vec<u8> {
     let versions = |meter: &Meter| meter.versions.iter().map(StoredVersion::of).collect();
     let meters = history.meters.iter().map(|(id, meter)| (id.uuid(), versions(meter))).collect();
     // Only maps with non-text keys could fail, and there are none.
@@ -94,7 +95,7 @@ pub(super) fn read_or_start_empty(file: &Path, now: UnixNanos) -> VersionHistory
     );
     let history = VersionHistory::new(now);
     // Copy, not rename: a kill in between must not leave a missing file, which is a first start.
-    let begun = fs::copy(file, file.with_extension("json.damaged")).and_then(|_| write(file, &history));
+    let begun = fs::copy(file, file.with_extension("json.damaged")).and_then(|_| write(file, &to_bytes(&history)));
     if let Err(error) = begun {
         tracing::warn!(file = %file.display(), %error, "the new file cannot be written yet; it is tried again");
     }
@@ -107,6 +108,6 @@ fn load(file: &Path, now: UnixNanos) -> io::Result<Option<VersionHistory>> {
 }
 
 /// Replaces the file; synced on return.
-pub(super) fn write(file: &Path, history: &VersionHistory) -> io::Result<()> {
-    replace(file, &to_bytes(history), Rights::PRIVATE)
+pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(file, bytes, Rights::PRIVATE)
 }

@@ -6,8 +6,9 @@
 
 use super::points::Points;
 use crate::reading::{MeterId, UnixNanos};
-use crate::wire::meters::{Description, Version};
+use crate::wire::meters::{Description, Version, encode};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 /// A meter that two accounts list is described by one of them, until that one has not
@@ -62,12 +63,19 @@ impl VersionHistory {
         }
     }
 
-    /// The versions to be recorded, oldest first for each meter.
-    pub(super) fn pending(&self) -> Vec<&Version> {
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// A part of the versions to be recorded, encoded; oldest first for each meter. `None`
+    /// beyond the last.
+    pub(super) fn pending_body(&self, part: Range<usize>) -> Option<Vec<u8>> {
         let version = |(meter, from): &(MeterId, UnixNanos)| {
             self.meters.get(meter)?.versions.iter().find(|version| version.valid_from == *from)
         };
-        self.pending.iter().filter_map(version).collect()
+        let mut part = self.pending.iter().filter_map(version).skip(part.start).take(part.len()).peekable();
+        part.peek()?;
+        Some(encode(part))
     }
 
     /// Records that all pending versions were recorded.

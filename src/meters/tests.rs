@@ -37,6 +37,18 @@ fn descriptions(list: &[(u128, &str, &str)]) -> impl Iterator<Item = (MeterId, D
     list.iter().map(|(meter, name, serial)| (id(*meter), description(name, serial)))
 }
 
+/// Describes meters; `record` gets the body of new versions.
+fn describe(
+    meters: &Meters,
+    source: &str,
+    described: impl IntoIterator<Item = (MeterId, Description)>,
+    now: UnixNanos,
+    mut record: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), DescribeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(meters.describe(source, described, now, |body| std::future::ready(record(&body))))
+}
+
 /// A data directory, and the versions recorded from it.
 struct Setup {
     directory: TempDir,
@@ -65,17 +77,15 @@ impl Setup {
             new.extend(versions(body).unwrap());
             Ok(())
         };
-        self.meters.describe(source, descriptions(list), now, record).unwrap();
+        describe(&self.meters, source, descriptions(list), now, record).unwrap();
         self.recorded.extend(new.clone());
         new
     }
 
     /// The same, but ingest refuses the record.
     fn describe_refused(&mut self, list: &[(u128, &str, &str)], now: UnixNanos) {
-        let refused = self
-            .meters
-            .describe("acme", descriptions(list), now, |_| Err("the journal is full".to_owned()))
-            .unwrap_err();
+        let refuse = |_: &[u8]| Err("the journal is full".to_owned());
+        let refused = describe(&self.meters, "acme", descriptions(list), now, refuse).unwrap_err();
         assert!(refused.to_string().contains("the journal is full"), "{refused}");
     }
 
@@ -193,10 +203,37 @@ fn without_a_writable_file_nothing_is_recorded() {
     let mut setup = Setup::new();
     fs::create_dir(setup.directory.path().join("meters.json.new")).unwrap();
     let list = [(id(1), description("Cellar", "63-1"))];
-    let error = setup.meters.describe("acme", list, minutes(0), |_| panic!("not on disk yet")).unwrap_err();
+    let error = describe(&setup.meters, "acme", list, minutes(0), |_| panic!("not on disk yet")).unwrap_err();
     assert!(matches!(error, DescribeError::File { .. }) && error.to_string().contains("meters.json"), "{error}");
     fs::remove_dir(setup.directory.path().join("meters.json.new")).unwrap();
     assert_eq!(outline(&setup.describe("acme", &[], minutes(1))), [(0, None, "Cellar")]);
+}
+
+#[tokio::test]
+async fn a_slow_record_of_one_account_blocks_no_thread_and_the_next_account_comes_after_it() {
+    let setup = Setup::new();
+    let (begun, (release, released)) = (tokio::sync::Notify::new(), tokio::sync::oneshot::channel::<()>());
+    let mut released = Some(released);
+    let slow = setup.meters.describe("acme", descriptions(&[(1, "Cellar", "63-1")]), minutes(0), |_| {
+        begun.notify_one();
+        let released = released.take();
+        async move { released.unwrap().await.map_err(|error| error.to_string()) }
+    });
+    let next = setup.meters.describe("other", descriptions(&[(2, "Attic", "63-2")]), minutes(0), |_| async { Ok(()) });
+    let (mut slow, mut next) = (Box::pin(slow), Box::pin(next));
+    tokio::select! {
+        _ = &mut slow => panic!("it is not recorded yet"),
+        () = begun.notified() => {}
+    }
+    tokio::select! {
+        biased;
+        _ = &mut next => panic!("it is not its turn"),
+        () = async {} => {}
+    }
+    assert!(setup.meters.0.history.try_lock().is_some(), "a thread that waits for it would be blocked");
+    release.send(()).unwrap();
+    assert!(slow.await.is_ok() && next.await.is_ok());
+    assert_eq!(setup.meters.0.history.lock().meters.len(), 2);
 }
 
 #[test]
@@ -224,19 +261,19 @@ fn every_version_gets_the_metering_point_also_of_meters_no_longer_listed() {
 #[test]
 fn a_gateway_missing_once_is_unchanged() {
     let setup = Setup::new();
-    let describe = |gateway: &str, now: UnixNanos| {
+    let seen_behind = |gateway: &str, now: UnixNanos| {
         let description = Description { gateway: gateway.to_owned(), ..description("Water", "7") };
         let mut new = Vec::new();
         let record = |body: &[u8]| {
             new.extend(versions(body).unwrap());
             Ok(())
         };
-        setup.meters.describe("acme", [(id(1), description)], now, record).unwrap();
+        describe(&setup.meters, "acme", [(id(1), description)], now, record).unwrap();
         new
     };
-    describe("cellar", minutes(0));
-    assert_eq!(describe("", minutes(1)), []);
-    let new = describe("attic", minutes(2));
+    seen_behind("cellar", minutes(0));
+    assert_eq!(seen_behind("", minutes(1)), []);
+    let new = seen_behind("attic", minutes(2));
     assert_eq!((new.len(), new[1].description.gateway.as_str()), (2, "attic"));
 }
 
@@ -302,17 +339,17 @@ proptest! {
         for (minute, (meter, name, is_refused, is_restart)) in (0..).zip(steps) {
             let list: &[_] = &[(u128::from(meter) + 1, name.as_str(), "63")];
             let is_refused = is_refused && !setup.meters.0.history.lock().meters.is_empty();
-            let describe = |setup: &Setup, taken: bool| {
+            let described = |setup: &Setup, taken: bool| {
                 let mut new = Vec::new();
                 let record = |body: &[u8]| {
                     if !taken { return Err("no".to_owned()) }
                     new.extend(versions(body).unwrap());
                     Ok(())
                 };
-                setup.meters.describe("acme", descriptions(list), minutes(minute), record).ok();
+                describe(&setup.meters, "acme", descriptions(list), minutes(minute), record).ok();
                 new
             };
-            let new = describe(&setup, !is_refused);
+            let new = described(&setup, !is_refused);
             setup.recorded.extend(new);
             if is_restart {
                 setup.restart(Points::default(), minutes(minute));

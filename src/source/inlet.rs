@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Remembered meters per source.
-pub(super) const METERS_MAX: usize = 20_000;
+pub const METERS_MAX: usize = 20_000;
 /// Readings per record.
 const READINGS_MAX: usize = 250;
 

@@ -4,6 +4,7 @@
 //! Knows the transport; `vendor/json` decodes the document. One device is one meter.
 //! Read-only: it sends a GET or nothing at all.
 
+mod connect;
 mod intake;
 mod stream;
 
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::http::{self, Bounds, Budget, Outcome, Requester};
 use crate::ingest::Entrance;
 use crate::vendor::json::Mapping;
+use bytes::Bytes;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use std::fmt;
@@ -103,26 +105,34 @@ struct Json {
 
 impl Polled for Json {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        // Small devices have few sockets, so none stays open between polls.
-        let mut request = hyper::Request::get(self.uri.clone()).header(CONNECTION, "close");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
-        let exchange = self.requester.send(request).await?;
-        match (exchange.outcome, exchange.answer) {
-            (Outcome::Done, Ok(answer)) => {
-                let document = self.intake.decode(answer.body()).map_err(SourceError::Failing)?;
-                self.intake.store(&document, answer.body(), reporter).await
-            }
-            (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
-                why: "the device rejects the credentials: check username and password_file".to_owned(),
-                retry_in: None,
-            }),
-            // The body may echo the credentials.
-            (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answered {}", answer.status()))),
-            (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
-        }
+        let body = requested(&self.requester, &self.uri, self.authorization.as_ref()).await?;
+        let document = self.intake.decode(&body).map_err(SourceError::Failing)?;
+        self.intake.store(&document, &body, reporter).await
+    }
+}
+
+/// The document that the device returns.
+async fn requested(
+    requester: &Requester,
+    uri: &Uri,
+    authorization: Option<&HeaderValue>,
+) -> Result<Bytes, SourceError> {
+    // Small devices have few sockets, so none stays open between polls.
+    let mut request = hyper::Request::get(uri.clone()).header(CONNECTION, "close");
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
+    let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
+    let exchange = requester.send(request).await?;
+    match (exchange.outcome, exchange.answer) {
+        (Outcome::Done, Ok(answer)) => Ok(answer.into_body()),
+        (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
+            why: "the device rejects the credentials: check username and password_file".to_owned(),
+            retry_in: None,
+        }),
+        // The body may echo the credentials.
+        (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answered {}", answer.status()))),
+        (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
     }
 }
 

@@ -36,7 +36,7 @@ pub use error::ApiError;
 pub use login::{LoginError, PersonLogin, Prompt};
 pub use plan::{Evidence, RegistrationState, Step};
 pub use polling::{PollMode, Polling, ValuesOf};
-pub use registrar::{ListedRegistration, Registrar, RegistrationReport, Target};
+pub use registrar::{ListedRegistration, Registrar, RegistrationReport, Target, list_all};
 pub use registration::{REGISTRATION, Registration, registration_schedule};
 pub use registration_file::RegistrationFile;
 pub use repair::GapRepair;

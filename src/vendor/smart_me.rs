@@ -10,7 +10,7 @@ mod gateway;
 mod registration;
 mod values;
 
-pub use device::{Device, EnergyType, Family, SubType};
+pub use device::{Device, EnergyType, Family, LeftOut, SubType};
 pub use fields::{Fields, ReadError};
 pub use gateway::{MBusGateway, MBusMeter};
 pub use registration::{NewRegistration, Registration, RegistrationId, RegistrationKind};

@@ -18,6 +18,7 @@ mod servers;
 mod end_to_end {
     mod account_report;
     mod behind_proxy;
+    mod commands;
     mod control_socket;
     mod copied_directory;
     mod delivery;

@@ -92,15 +92,18 @@ fn measured(device: &CloudDevice, at: i64, switches: &Switches) -> Vec<(&'static
     match &device.kind {
         DeviceKind::Kamstrup => {
             let kwh = amount / 1000.0;
-            let mut fields = electricity(device.watts, kwh, 0.0, &number);
+            let mut fields = electricity(device.power(), kwh, 0.0, &number);
             fields.extend([("CounterReadingT1", number(0.0)), ("CounterReadingT2", number(kwh))]);
             fields.extend([("Voltage", number(235.0)), ("VoltageL1", number(235.0)), ("CurrentL1", number(0.15))]);
             fields
         }
         DeviceKind::Telstar => {
-            let (import, export) = (amount / 1000.0, amount / 4000.0);
-            let mut fields = electricity(-device.watts, import, export, &number);
-            fields.extend([("PowerFactorL1", number(0.98)), ("DigitalOutput2", json!(true))]);
+            let (import, export) = (amount / 1000.0, device.exported(at).unwrap_or_default() / 1000.0);
+            let mut fields = electricity(device.power(), import, export, &number);
+            fields.extend([("ActivePowerL1", number(device.power() / 1000.0)), ("ActivePowerL2", number(0.0))]);
+            // As seen: the field without a phase repeats L1.
+            fields.extend(["PowerFactor", "PowerFactorL1"].map(|name| (name, number(0.98))));
+            fields.extend([("PowerFactorL2", number(0.5)), ("DigitalOutput2", json!(true))]);
             fields
         }
         DeviceKind::ColdWater | DeviceKind::HotWater => counter(amount / 1e6, "m3"),
@@ -109,8 +112,12 @@ fn measured(device: &CloudDevice, at: i64, switches: &Switches) -> Vec<(&'static
             fields.extend([("FlowRate", number(0.25)), ("Temperature", number(61.5))]);
             fields
         }
-        DeviceKind::Odd => counter(amount, "furlongs"),
-        DeviceKind::MBusGateway(_) => Vec::new(),
+        DeviceKind::Odd => {
+            let mut fields = counter(amount, "furlongs");
+            fields.push(("ActivePower", json!("1.5")));
+            fields
+        }
+        DeviceKind::MBusGateway(_) | DeviceKind::WirelessGateway => Vec::new(),
     }
 }
 
@@ -155,10 +162,12 @@ fn values(device: &CloudDevice, time_ns: i64, switches: &Switches) -> Value {
         let fields = [(name("Obis"), json!(text)), (name("Value"), json!(noisy(value, switches)))];
         Value::Object(Map::from_iter(fields))
     };
+    let text = object([("Obis", json!("01000D0700FF")), ("Value", json!("1.5"))], switches);
+    let shown = device.values(time_ns).into_iter().map(value).chain(switches.text_values.then_some(text));
     Value::Object(Map::from_iter([
         (name("DeviceId"), json!(device.id.to_string())),
         (name("Date"), json!(time_text(time_ns))),
-        (name("Values"), device.values(time_ns).into_iter().map(value).collect()),
+        (name("Values"), shown.collect()),
     ]))
 }
 
@@ -191,7 +200,8 @@ fn stored(device: &CloudDevice, query: &str, switches: &Switches) -> Answer {
     };
     let step = (minutes * 60 * SECOND_NS).max(SLOT_NS);
     let first = from.div_euclid(SLOT_NS) * SLOT_NS + if from.rem_euclid(SLOT_NS) == 0 { 0 } else { SLOT_NS };
-    let is_within = |at: &i64| if switches.past_ends_included { *at <= until } else { *at < until };
+    // The real API returns 12, 13 and 14 for 12:00 to 15:00 by 60 minutes: whole intervals only.
+    let is_within = |at: &i64| if switches.past_ends_included { *at <= until } else { *at + step <= until };
     let times = (0..).map(|number| first + number * step).take_while(is_within).take(VALUES_MAX);
     let found: Vec<Value> = times.filter(|at| device.has(*at)).map(|at| values(device, at, switches)).collect();
     (StatusCode::OK, Value::Array(found).to_string().into_bytes())

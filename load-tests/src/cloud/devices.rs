@@ -8,6 +8,8 @@ const SECOND_NS: i64 = 1_000_000_000;
 /// A quarter-hour, at which devices store.
 pub(super) const SLOT_NS: i64 = 900 * SECOND_NS;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
+const EXPORT: [u8; 6] = [1, 0, 2, 8, 0, 255];
+/// Signed: export is negative.
 const POWER: [u8; 6] = [1, 0, 1, 7, 0, 255];
 
 /// The kind of a device.
@@ -23,10 +25,12 @@ pub enum DeviceKind {
     HotWater,
     /// An M-Bus meter of heat.
     Heat,
-    /// A meter with an unknown unit.
+    /// A meter with an unknown unit, and with its power as a text.
     Odd,
     /// An M-Bus gateway.
     MBusGateway(CloudGateway),
+    /// A wireless M-Bus gateway.
+    WirelessGateway,
 }
 
 impl DeviceKind {
@@ -40,6 +44,7 @@ impl DeviceKind {
             Self::Heat => (4, Some(2), 0),
             Self::Odd => (4711, None, 4711),
             Self::MBusGateway(_) => (8, None, 4),
+            Self::WirelessGateway => (14, None, 20),
         }
     }
 }
@@ -135,10 +140,21 @@ impl CloudDevice {
         self.lost.iter().any(|(from, to)| (*from..*to).contains(&time_ns))
     }
 
+    /// Its signed power in W: a meter that exports, too, exports now.
+    pub(super) fn power(&self) -> f64 {
+        if matches!(self.kind, DeviceKind::Telstar) { -self.watts } else { self.watts }
+    }
+
+    /// Its export counter at a time in Wh, if it has one.
+    pub(super) fn exported(&self, time_ns: i64) -> Option<f64> {
+        matches!(self.kind, DeviceKind::Telstar).then(|| self.amount(time_ns) / 4.0)
+    }
+
     /// Registers and values at a time, in Wh and W.
     #[must_use]
     pub fn values(&self, time_ns: i64) -> Vec<([u8; 6], f64)> {
-        vec![(ENERGY, self.amount(time_ns)), (POWER, self.watts)]
+        let export = self.exported(time_ns).map(|export| (EXPORT, export));
+        [(ENERGY, self.amount(time_ns)), (POWER, self.power())].into_iter().chain(export).collect()
     }
 
     /// Whether it has stored its measurement of that time.

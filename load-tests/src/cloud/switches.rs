@@ -31,6 +31,8 @@ pub struct Switches {
     pub past_refusal: u16,
     /// The status for the registers of one device; 200 to answer them.
     pub registers_status: u16,
+    /// Each `ValuesData` has one more value, whose number is a text.
+    pub text_values: bool,
 }
 
 impl Default for Switches {
@@ -51,6 +53,7 @@ impl Default for Switches {
             dates: true,
             past_refusal: 403,
             registers_status: 200,
+            text_values: false,
         }
     }
 }

@@ -26,7 +26,9 @@ impl SourceStarter<'_> {
             tracing::warn!(account = account.name, "{warning}");
         }
         let client = Client::new(account.clone(), access.clone(), REQUEST_WAIT_MAX);
-        if let (Some(wanted), Some(pairs)) = (&account.wanted, self.webhook.pairs(&account.name)) {
+        if let (Some(wanted), Some(pairs)) =
+            (&account.wanted, self.webhook.and_then(|webhook| webhook.pairs(&account.name)))
+        {
             let (target, file) = (Target::new(wanted.clone()), self.registration_file.clone());
             self.keep_registration(account, Registrar::new(client.clone(), target.clone(), file.clone()));
             let client = Client::new(account.clone(), access.clone(), COMMAND_REQUEST_WAIT_MAX);
@@ -46,7 +48,7 @@ impl SourceStarter<'_> {
 
     fn keep_registration(&self, account: &Account, registrar: Registrar) {
         let Some(every) = account.reconcile_every else { return };
-        let evidence = evidence_of(self.webhook.auth_counts(&account.name));
+        let evidence = evidence_of(self.auth_counts(&account.name));
         let registration = Registration::new(registrar, evidence, self.parts.clock.clone());
         self.parts.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
     }
@@ -66,7 +68,7 @@ impl SourceStarter<'_> {
         };
         let parts = DevicesParts {
             polling,
-            has_webhook: self.webhook.auth_counts(&account.name).is_some(),
+            has_webhook: self.auth_counts(&account.name).is_some(),
             store,
             describer,
             counters: self.observer.0.clone(),

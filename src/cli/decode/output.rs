@@ -136,12 +136,14 @@ impl<W: Write> Output<W> {
         let Self { messages, messages_unreadable, values, set_aside, parts_unreadable, .. } = self;
         if !self.json {
             self.line(&format!(
-                "messages {messages}, values {values}, set aside {set_aside}, unreadable parts {parts_unreadable}"
+                "messages {messages}, not readable {messages_unreadable}; values {values}, set aside {set_aside}, unreadable parts {parts_unreadable}"
             ))?;
         }
         match messages_unreadable {
             0 => Ok(()),
-            count => Err(Failure::failed(format!("{count} of {messages} messages could not be read"))),
+            count => {
+                Err(Failure::Shown { message: format!("{count} of {messages} messages could not be read"), code: 1 })
+            }
         }
     }
 

@@ -48,7 +48,7 @@ meter 3bd0fce9-9f8e-4183-b3d1-0c1622a22ca1  2019-10-16T12:20:44.9788512Z
   1-0:1.8.0*255             1879583.2 Wh  active energy import
   1-0:2.8.0*255                     0 Wh  active energy export
   1-0:1.7.0*255                  24.19 W  active power import
-messages 1, values 3, set aside 0, unreadable parts 0
+messages 1, not readable 0; values 3, set aside 0, unreadable parts 0
 "
     );
 }
@@ -94,7 +94,7 @@ meter METER  E0042  2026-03-15T11:00:00Z
   UNREADABLE at byte 0: the value is not a number with a known unit: 1-0:2.7.0(00.x00*kW)
 meter GAS  E0042:1  2026-03-15T10:55:00Z
   7-0:3.0.0*255                12.345 m3  gas volume
-messages 1, values 2, set aside 0, unreadable parts 1
+messages 1, not readable 0; values 2, set aside 0, unreadable parts 1
 "
     );
     let (lines, failure) = json(TELEGRAM);
@@ -151,7 +151,7 @@ meter no meter  no time
   no code            SET ASIDE: meter_missing
   1-0:99.7.0*255                     0 ?  unknown code  SET ASIDE: meter_missing
   no code            SET ASIDE: meter_missing
-messages 1, values 3, set aside 3, unreadable parts 0
+messages 1, not readable 0; values 3, set aside 3, unreadable parts 0
 "
     );
     assert!(failure.is_none());

@@ -89,7 +89,7 @@ struct Spread {
 }
 
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
-    let config = arguments.location.load()?;
+    let config = arguments.location.load_existing()?;
     let journal = open_journal(&config)?;
     let from = journal.view().oldest().max(Sequence(journal.view().next().0.saturating_sub(arguments.records)));
     let mut report = Report::default();

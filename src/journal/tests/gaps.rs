@@ -1,6 +1,7 @@
 //! The list of gap records.
 
 use super::super::*;
+use super::gated::{GatedDisk, answer};
 use super::support::*;
 
 fn gap(sink: &str, from: u64, until: u64, at: i64) -> Gap {
@@ -60,4 +61,26 @@ fn a_damaged_gap_list_does_not_prevent_the_start() {
     disk.damage("gaps", 20, b"~");
     let (journal, _) = open(&disk);
     assert_eq!(journal.gaps().list(), []);
+}
+
+#[test]
+fn the_lists_are_read_while_they_are_being_written() {
+    for file in ["gaps", "sources"] {
+        let disk = GatedDisk::new(file);
+        let (journal, _) = Journal::open_on(Arc::new(disk.clone()), small("faulty")).unwrap();
+        let id = journal.source_id("acme").unwrap();
+        disk.close();
+        let writer = journal.clone();
+        let writing = std::thread::spawn(move || {
+            writer.gaps().add(gap("kafka", 5, 9, 1)).unwrap();
+            writer.source_id("other").unwrap();
+        });
+        disk.wait_until_reached();
+        let reader = journal.clone();
+        let read = answer(move || (reader.gaps().list().len(), reader.gaps().dropped(), reader.source_name(id)));
+        disk.open();
+        writing.join().unwrap();
+        let is_written = usize::from(file == "sources");
+        assert_eq!(read, Some((is_written, 0, Some("acme".into()))), "{file}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The share of each source in a journal that several share.
 
 use super::super::*;
+use super::gated::{GatedDisk, answer};
 use super::support::*;
 use proptest::prelude::*;
 
@@ -140,4 +141,27 @@ proptest! {
         }
         prop_assert!(append(&journal, QUIET).is_ok());
     }
+}
+
+#[test]
+fn no_answer_waits_until_the_shares_are_stored() {
+    let disk = GatedDisk::new("shares");
+    let (journal, _) = Journal::open_on(Arc::new(disk.clone()), sharing()).unwrap();
+    journal.source_id("source-1").unwrap();
+    disk.close();
+    let (appender, (answered, answers)) = (journal.clone(), std::sync::mpsc::channel());
+    let appending = std::thread::spawn(move || {
+        while let Ok(sequence) = append(&appender, SourceId(1)) {
+            answered.send(sequence).unwrap();
+            if sequence.0 > 1_000 {
+                return;
+            }
+        }
+    });
+    disk.wait_until_reached();
+    let synced = Sequence(journal.next().0 - 1);
+    let last = answer(move || answers.iter().find(|sequence| *sequence == synced));
+    disk.open();
+    appending.join().ok();
+    assert_eq!(last, Some(Some(synced)), "the record that is on disk has its answer");
 }

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::reading::Flags;
 use crate::source::{Inlet, Reporter, SourceError};
 use crate::vendor::Reading;
-use crate::vendor::json::{Mapping, read};
+use crate::vendor::json::{Document, Mapping, read};
 use crate::wire::batch::Original;
 
 /// Largest document.
@@ -16,6 +16,15 @@ pub(super) struct Intake {
     mapping: Mapping,
     inlet: Inlet,
     clock: Clock,
+}
+
+/// Reads a document that holds at least one of the configured values. The error is a sentence.
+pub(super) fn document(mapping: &Mapping, bytes: &[u8]) -> Result<Document, String> {
+    let document = read(mapping, bytes).map_err(|error| error.to_string())?;
+    if document.samples.is_empty() {
+        return Err("the document holds none of the configured values: check the pointers".to_owned());
+    }
+    Ok(document)
 }
 
 /// A decoded document.
@@ -32,10 +41,7 @@ impl Intake {
 
     /// Decodes a document. The error is a sentence.
     pub(super) fn decode(&self, bytes: &[u8]) -> Result<Decoded, String> {
-        let document = read(&self.mapping, bytes).map_err(|error| error.to_string())?;
-        if document.samples.is_empty() {
-            return Err("the document holds none of the configured values: check the pointers".to_owned());
-        }
+        let document = document(&self.mapping, bytes)?;
         let (at, flags) = match document.at {
             Some(at) => (at, Flags::NONE),
             None => (self.clock.now(), Flags::TIME_IS_RECEIVE_TIME),

@@ -73,10 +73,9 @@ impl JsonStream {
 
 impl Connected for JsonStream {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
-        let stream = stream.map_err(|_| failing("the connect timed out"))?;
+        let stream = connected(self.address).await.map_err(failing)?;
         self.skipped_in_a_row = 0;
-        let mut lines = BufReader::new(stream.map_err(|error| failing(format!("cannot connect: {error}")))?);
+        let mut lines = BufReader::new(stream);
         loop {
             let line = timeout(self.silence_max, next_line(&mut lines)).await;
             let line = line.map_err(|_| failing(format!("the device sent no line for {:?}", self.silence_max)))?;
@@ -85,6 +84,14 @@ impl Connected for JsonStream {
             };
             self.take(&line, reporter).await?;
         }
+    }
+}
+
+/// Connects to the device. The error is a sentence.
+pub(super) async fn connected(address: SocketAddr) -> Result<TcpStream, String> {
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(stream) => stream.map_err(|error| format!("cannot connect to {address}: {error}")),
+        Err(_) => Err(format!("cannot connect to {address}: it does not answer")),
     }
 }
 

@@ -28,7 +28,7 @@ impl Arrivals {
     }
 
     /// Waits until coverage has recorded everything that is in the journal now; false after a
-    /// few seconds.
+    /// few seconds. Later records are not waited for.
     pub(super) async fn catch_up(&self, stop: &Stop) -> Result<bool, Stopped> {
         let end = self.journal.next();
         for _ in 0..CHECKS_MAX {

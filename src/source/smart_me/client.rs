@@ -176,7 +176,7 @@ impl Client {
             let exchange = self.access.requester.send(request).await?;
             if exchange.outcome == Outcome::Unauthorized
                 && !is_renewed
-                && self.access.authorization.forget(&authorization).await
+                && self.access.authorization.forget(&authorization)
             {
                 is_renewed = true;
                 continue;

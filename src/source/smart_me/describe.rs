@@ -39,19 +39,15 @@ impl Describer {
         let described =
             devices.iter().map(|device| description(device, gateways.get(&device.id).cloned().unwrap_or_default()));
         let described: Vec<_> = described.collect();
-        let (this, account, runtime) = (self.clone(), account.to_owned(), tokio::runtime::Handle::current());
-        // It syncs a file, so it runs on a blocking thread.
-        let outcome = tokio::task::spawn_blocking(move || {
-            let record = |body: &[u8]| {
-                let taken = runtime.block_on(this.entrance.take(PayloadFormat::Meters, body));
+        let record = |body: Vec<u8>| {
+            let entrance = self.entrance.clone();
+            async move {
+                let taken = entrance.take(PayloadFormat::Meters, &body).await;
                 taken.map(drop).map_err(|refusal| refusal.to_string())
-            };
-            this.meters.describe(&account, described, this.clock.now(), record)
-        });
-        match outcome.await {
-            Ok(outcome) => outcome.map(drop).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
+            }
+        };
+        let outcome = self.meters.describe(account, described, self.clock.now(), record).await;
+        outcome.map_err(|error| error.to_string())
     }
 }
 

@@ -13,6 +13,8 @@
 mod factor;
 mod freshness;
 mod gateways;
+mod left_out;
+mod registers;
 
 use super::account::Reach;
 use super::arrivals::Arrivals;
@@ -20,17 +22,16 @@ use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
 use super::describe::Describer;
 use super::error::ApiError;
-use super::polling::{Polling, ValuesOf};
+use super::polling::Polling;
 use crate::clock::Clock;
-use crate::coverage::METERS_MAX;
-use crate::reading::{Flags, MeterId, UnixNanos};
-use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
-use crate::vendor::Reading;
-use crate::vendor::smart_me::{Device, Values};
+use crate::reading::{MeterId, UnixNanos};
+use crate::source::{Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
+use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
 use factor::UnitFactor;
 use gateways::Gateway;
-use std::collections::{BTreeSet, HashMap};
+use left_out::LeftOutValues;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The waits after a failure.
@@ -47,8 +48,6 @@ const ORIGINAL_BYTES_MAX: usize = 256 << 10;
 /// Older values are ignored: the slowest readout is once a day, and a removed device shows
 /// its last value, or zero, for ever.
 const AGE_NS_MAX: i64 = 2 * 86_400 * 1_000_000_000;
-/// Unknown units that are logged, each once.
-const UNITS_LOGGED_MAX: usize = 100;
 
 /// The dependencies of [`Devices`].
 #[derive(Debug)]
@@ -77,12 +76,14 @@ pub struct Devices {
     /// The gateways' names, by device.
     gateways: HashMap<MeterId, String>,
     unit_factor: Option<UnitFactor>,
-    units_logged: BTreeSet<String>,
-    units_unknown: usize,
-    /// Whether values may be in the journal that neither coverage nor the inlet has seen.
-    must_catch_up: bool,
+    left_out: LeftOutValues,
+    /// Whether nothing was stored since the start, so that our own values may be in the
+    /// journal that neither coverage nor the inlet has seen.
+    is_first_store: bool,
     /// How often the registers of one device were refused or unreadable.
     register_calls_refused: usize,
+    /// Number of registers in such answers whose code or number cannot be read.
+    registers_unreadable: usize,
     /// Why the last description failed.
     describe_error: Option<String>,
 }
@@ -99,10 +100,10 @@ impl Devices {
             parts,
             gateways: HashMap::new(),
             unit_factor: None,
-            units_logged: BTreeSet::new(),
-            units_unknown: 0,
-            must_catch_up: true,
+            left_out: LeftOutValues::default(),
+            is_first_store: true,
             register_calls_refused: 0,
+            registers_unreadable: 0,
             describe_error: None,
         }
     }
@@ -112,12 +113,17 @@ impl Devices {
         Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT, LONGEST_WAIT) }
     }
 
-    /// The listed devices, the answer and its path.
-    async fn listed(&self) -> Result<(Vec<Device>, DatedAnswer, &'static str), SourceError> {
-        let path = match self.client.reach() {
+    /// The path of the list of devices.
+    pub(super) fn path(reach: Reach) -> &'static str {
+        match reach {
             Reach::Own => "/Devices",
             Reach::Partner => "/PartnerAllDevices",
-        };
+        }
+    }
+
+    /// The listed devices, the answer and its path.
+    async fn listed(&self) -> Result<(Vec<Device>, DatedAnswer, &'static str), SourceError> {
+        let path = Self::path(self.client.reach());
         let answer = self.client.get(path).await?;
         let mut devices = Device::list(&answer.body).map_err(ApiError::from)?;
         devices.retain(|device| self.parts.polling.only.is_none_or(|only| device.id == only));
@@ -142,17 +148,7 @@ impl Devices {
             reporter.set("meters_stale", fresh.stale);
             reporter.set("oldest_value_seconds", fresh.oldest.as_secs_f64());
         }
-        for unit in devices.iter().flat_map(|device| &device.unknown_units) {
-            self.units_unknown += 1;
-            if self.units_logged.len() < UNITS_LOGGED_MAX && self.units_logged.insert(unit.clone()) {
-                tracing::warn!(
-                    account = self.client.name(),
-                    unit,
-                    "smart-me uses an unknown unit; its value is skipped"
-                );
-            }
-        }
-        reporter.set("values_with_unknown_unit", self.units_unknown);
+        self.left_out.report(self.client.name(), devices, reporter);
         let expected = self.parts.polling.unit_factor_expected;
         if let Some(factor) = factor::compare(devices, &self.parts.counters, expected) {
             reporter.set("unit_factor", factor.factor);
@@ -173,10 +169,11 @@ impl Devices {
                 continue;
             };
             if inlet.admits(device.id, at) {
-                match reading(&self.client, &self.parts.polling.values, device, at).await {
-                    Ok((reading, is_refused)) => {
-                        self.register_calls_refused += usize::from(is_refused);
-                        readings.push(reading);
+                match registers::read(&self.client, &self.parts.polling.values, device, at).await {
+                    Ok(read) => {
+                        self.register_calls_refused += usize::from(read.is_refused);
+                        self.registers_unreadable += read.unreadable;
+                        readings.push(read.reading);
                         listed.push((device.id, at));
                     }
                     // The readings before it are stored.
@@ -191,14 +188,18 @@ impl Devices {
             return error.map_or(Ok(()), Err);
         }
         // The journal may hold values of the same time that coverage has not seen yet: the
-        // webhook's, and after a restart our own.
-        if self.must_catch_up && !arrivals.catch_up(self.client.stop()).await? {
+        // webhook's, and after a restart our own. To store our own again does no harm, so
+        // without a webhook gap detection cannot stop this.
+        let is_first_store = std::mem::take(&mut self.is_first_store);
+        let must_wait = self.parts.has_webhook || is_first_store;
+        let has_read_all = !must_wait || arrivals.catch_up(self.client.stop()).await?;
+        if self.parts.has_webhook && !has_read_all {
             return Err(SourceError::Failing(
-                "new values are not stored because gap detection is behind; they are stored once it has caught up"
+                "new values are not stored because gap detection has not yet read all that the webhook brought; \
+                 they are stored once it has"
                     .to_owned(),
             ));
         }
-        self.must_catch_up = self.parts.has_webhook;
         let before = readings.len();
         readings.retain(|reading| {
             let newest = arrivals.coverage().newest_measurement(reading.meter);
@@ -260,35 +261,10 @@ impl Polled for Devices {
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
         let stored = self.store(&devices, date, original).await;
         reporter.set("register_calls_refused", self.register_calls_refused);
+        reporter.set("registers_unreadable", self.registers_unreadable);
         stored?;
         self.check_gateways(reporter, &devices, answer.date).await;
         self.describe(reporter, &devices).await;
         Ok(())
     }
-}
-
-/// The values of a device from the list or, if configured, from the call for its registers.
-/// True if that call was refused for this device: then the listed values are used.
-async fn reading(
-    client: &Client,
-    values: &ValuesOf,
-    device: &Device,
-    at: UnixNanos,
-) -> Result<(Reading, bool), ApiError> {
-    let listed = Reading { meter: device.id, at, flags: Flags::NONE, samples: device.samples.clone() };
-    if !values.has(device.id) {
-        return Ok((listed, false));
-    }
-    let read = match client.get(&format!("/Values/{}", device.id)).await {
-        Ok(answer) => Values::read(&answer.body),
-        // Removed since it was listed, or without such values.
-        Err(ApiError::NotFound(_)) => return Ok((listed, false)),
-        Err(ApiError::Refused(_)) => return Ok((listed, true)),
-        Err(error) => return Err(error),
-    };
-    let Ok(read) = read else { return Ok((listed, true)) };
-    let own = read.into_iter().find(|values| values.meter.is_none_or(|meter| meter == device.id));
-    let own =
-        own.map(|own| Reading { meter: device.id, at: own.at.unwrap_or(at), flags: Flags::NONE, samples: own.samples });
-    Ok((own.unwrap_or(listed), false))
 }

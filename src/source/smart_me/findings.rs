@@ -1,10 +1,17 @@
-//! Checks of an account that need no request.
+//! Checks of an account for the operator, without a request and with one.
 
 use super::account::{Account, Login};
-use super::client::Access;
+use super::client::{Access, Client};
+use super::devices::Devices;
+use super::error::ApiError;
+use super::registrar::REGISTRATIONS;
 use super::rotation::PasswordFile;
 use crate::base::{Finding, Level};
 use std::path::Path;
+use std::time::Duration;
+
+/// The maximum wait for an answer, all retries included. A person waits for it.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(20);
 
 impl Account {
     /// Warnings about this account's configuration and an unfinished rotation.
@@ -32,6 +39,23 @@ impl Account {
             Ok(()) => Finding::new(Level::Good, format!("account '{}' is logged in", self.name)),
             Err(error) => Finding::new(Level::Warning, error.to_string()),
         })
+    }
+
+    /// Asks smart-me whether it accepts the login and allows the calls that the service
+    /// makes. `None` without a login, which [`Account::login_state`] reports.
+    pub async fn connect(&self, access: Access) -> Option<Finding> {
+        let client = Client::new(self.clone(), access, CONNECT_WAIT_MAX);
+        let registrations = self.wanted.as_ref().map(|_| REGISTRATIONS);
+        for path in [Devices::path(self.reach)].into_iter().chain(registrations) {
+            match client.get(path).await {
+                Ok(_) => {}
+                Err(ApiError::LoggedOut(_)) => return None,
+                Err(error) => {
+                    return Some(Finding::new(Level::Fault, format!("account '{}': {error}", self.name)));
+                }
+            }
+        }
+        Some(Finding::new(Level::Good, format!("smart-me accepts the login of account '{}'", self.name)))
     }
 
     fn login_warning(&self, data_directory: &Path) -> Option<Finding> {

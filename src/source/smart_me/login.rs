@@ -1,7 +1,8 @@
 //! The Authorization header: a key, a password, or a token that is fetched and renewed
 //! before it expires.
 //!
-//! All clients of an account share one [`Authorization`]: one renews, the others wait. A
+//! All clients of an account share one [`Authorization`]: one renews, and only those without
+//! a valid token wait for it. A
 //! person's refresh token is sealed in the data directory ([`tokens`]). It is read before
 //! every renewal and after every rejection, so that a running service uses a new login
 //! without a restart. Invariants: a header value is marked sensitive; a new refresh token
@@ -39,7 +40,10 @@ const SECRET_PART_BYTES: usize = 8;
 pub(super) struct Authorization {
     account: String,
     source: LoginSource,
-    state: Mutex<TokenState>,
+    /// The current token. Held briefly, never across a wait.
+    token: parking_lot::Mutex<Option<Token>>,
+    /// Held by the client that renews the token, across its requests.
+    renewal: Mutex<Renewal>,
 }
 
 #[derive(Debug)]
@@ -50,9 +54,9 @@ enum LoginSource {
     User(Application, TokenStore),
 }
 
+/// The state of a person's login between renewals.
 #[derive(Debug, Default)]
-struct TokenState {
-    token: Option<Token>,
+struct Renewal {
     /// A new refresh token that could not be stored yet.
     unsaved: Option<Unsaved>,
     /// The stored token that the server rejected.
@@ -80,7 +84,7 @@ impl Authorization {
                 TokenStore::new(data_directory, key_file, &account.name),
             ),
         };
-        Self { account: account.name.clone(), source, state: Mutex::default() }
+        Self { account: account.name.clone(), source, token: parking_lot::Mutex::default(), renewal: Mutex::default() }
     }
 
     /// Whether this text contains a secret or the presented header.
@@ -97,15 +101,13 @@ impl Authorization {
 
     /// Forgets the presented token, but keeps one that another client has fetched since.
     /// Returns whether the login uses tokens, so that a retry makes sense.
-    pub(super) async fn forget(&self, presented: &HeaderValue) -> bool {
-        let mut state = self.state.lock().await;
-        if state.token.as_ref().is_some_and(|token| token.header == *presented) {
-            state.token = None;
-        }
+    pub(super) fn forget(&self, presented: &HeaderValue) -> bool {
+        self.token.lock().take_if(|token| token.header == *presented);
         matches!(self.source, LoginSource::Client(_) | LoginSource::User(..))
     }
 
-    /// The header for a request. While one client fetches a token, the others wait.
+    /// The header for a request. While one client fetches a token, the others without a valid
+    /// one wait, until it has come or a stop is requested.
     pub(super) async fn header(&self, requester: &Requester) -> Result<HeaderValue, ApiError> {
         let (application, tokens) = match &self.source {
             LoginSource::ApiKey(key) => return value(&format!("ApiKey {}", key.expose())),
@@ -115,17 +117,26 @@ impl Authorization {
             LoginSource::Client(application) => (application, None),
             LoginSource::User(application, tokens) => (application, Some(tokens)),
         };
-        let mut state = self.state.lock().await;
-        if let Some(token) = state.token.as_ref().filter(|token| requester.now() < token.renew_at) {
-            return Ok(token.header.clone());
+        if let Some(header) = self.valid(requester) {
+            return Ok(header);
+        }
+        let mut renewal = requester.stop().unless_asked(self.renewal.lock()).await?;
+        if let Some(header) = self.valid(requester) {
+            return Ok(header);
         }
         let token = match tokens {
             None => application.client_credentials(requester).await?.token,
-            Some(tokens) => self.renewed(&mut state, application, tokens, requester).await?,
+            Some(tokens) => self.renewed(&mut renewal, application, tokens, requester).await?,
         };
         let header = token.header.clone();
-        state.token = Some(token);
+        *self.token.lock() = Some(token);
         Ok(header)
+    }
+
+    /// The header of the current token, if it need not be renewed.
+    fn valid(&self, requester: &Requester) -> Option<HeaderValue> {
+        let token = self.token.lock();
+        token.as_ref().filter(|token| requester.now() < token.renew_at).map(|token| token.header.clone())
     }
 
     /// Checks without a request that there is a login.
@@ -136,7 +147,7 @@ impl Authorization {
 
     async fn renewed(
         &self,
-        state: &mut TokenState,
+        renewal: &mut Renewal,
         application: &Application,
         tokens: &TokenStore,
         requester: &Requester,
@@ -147,31 +158,31 @@ impl Authorization {
         requester.ready().await?;
         let lock = tokens.lock(requester).await?;
         let stored = tokens.read().map_err(|error| self.logged_out(&error))?;
-        if let Some(unsaved) = state.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {
-            return Self::saved(state, tokens, &lock, unsaved).await;
+        if let Some(unsaved) = renewal.unsaved.take_if(|unsaved| unsaved.in_place_of == stored.sealed) {
+            return Self::saved(renewal, tokens, &lock, unsaved).await;
         }
-        if state.rejected.as_ref() == Some(&stored.sealed) {
+        if renewal.rejected.as_ref() == Some(&stored.sealed) {
             return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
         }
         let Granted { token, refresh } = match application.refresh(&stored.refresh, requester).await {
             Ok(granted) => granted,
             Err(RefreshError::Api(error)) => return Err(error),
             Err(RefreshError::Rejected) => {
-                state.rejected = Some(stored.sealed);
+                renewal.rejected = Some(stored.sealed);
                 return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
             }
         };
         match refresh.filter(|refresh| *refresh != stored.refresh) {
             None => Ok(token),
             Some(refresh) => {
-                Self::saved(state, tokens, &lock, Unsaved { refresh, token, in_place_of: stored.sealed }).await
+                Self::saved(renewal, tokens, &lock, Unsaved { refresh, token, in_place_of: stored.sealed }).await
             }
         }
     }
 
     /// Stores the refresh token and then returns its access token.
     async fn saved(
-        state: &mut TokenState,
+        renewal: &mut Renewal,
         tokens: &TokenStore,
         lock: &TokenLock,
         unsaved: Unsaved,
@@ -179,7 +190,7 @@ impl Authorization {
         match tokens.store(lock, &unsaved.refresh).await {
             Ok(()) => Ok(unsaved.token),
             Err(error) => {
-                state.unsaved = Some(unsaved);
+                renewal.unsaved = Some(unsaved);
                 Err(ApiError::Storage(error.to_string()))
             }
         }
@@ -187,5 +198,35 @@ impl Authorization {
 
     fn logged_out(&self, error: &TokenError) -> ApiError {
         ApiError::LoggedOut(format!("{error}: run `meterline smart-me login --account {}`", self.account))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Stop;
+    use crate::clock::Clock;
+    use crate::http::{Bounds, Budget, Client};
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_valid_token_waits_for_no_renewal_and_a_stop_ends_the_wait_for_one() {
+        let client = Client::new(Bounds { timeout: Duration::ZERO, answer_bytes_max: 0 });
+        let stop = Stop::default();
+        let requester = Requester::new("a", client, Budget::new(NonZeroUsize::MIN), stop.clone(), Clock::system());
+        let header = HeaderValue::from_static("Bearer valid");
+        let token = Token { header: header.clone(), renew_at: requester.now() + Duration::from_mins(1) };
+        let authorization = Authorization {
+            account: "a".to_owned(),
+            source: LoginSource::Client(Application::new("id", None, &[], "http://127.0.0.1:1".to_owned())),
+            token: parking_lot::Mutex::new(Some(token)),
+            renewal: Mutex::default(),
+        };
+        let _renewing = authorization.renewal.lock().await;
+        assert_eq!(authorization.header(&requester).await.unwrap(), header);
+        assert!(authorization.forget(&header));
+        stop.by(requester.now());
+        assert_eq!(authorization.header(&requester).await.unwrap_err(), ApiError::Stopped);
     }
 }

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
-const PATH: &str = "/RegisterForRealtimeApi";
+/// The path of the registrations.
+pub(super) const REGISTRATIONS: &str = "/RegisterForRealtimeApi";
 /// Checks of a replaced registration.
 const CHECKS_MAX: u32 = 3;
 
@@ -72,7 +73,7 @@ pub struct ListedRegistration {
     pub meter: Option<String>,
     /// The URL that it posts to, without the path, which may be a secret.
     pub to: String,
-    /// Its state; `None` for another program's registration.
+    /// Its state; `None` for another program's registration, or if ours are unknown.
     pub state: Option<String>,
 }
 
@@ -95,18 +96,12 @@ impl Registrar {
     /// [`ApiError`].
     pub async fn list(&self) -> Result<Vec<ListedRegistration>, ApiError> {
         let (_turn, wanted) = self.turn().await?;
-        let listed = self.listed().await?;
+        let listed = listed(&self.client).await?;
         let credentials = self.file.credentials(self.client.name(), &wanted);
         let shown = listed.iter().map(|registration| {
             let state =
                 || state_of(&wanted, registration, Evidence::default(), credentials(registration.id)).to_string();
-            ListedRegistration {
-                id: registration.id.to_string(),
-                kind: kind(registration.kind),
-                meter: registration.meter.map(|meter| meter.to_string()),
-                to: origin(&registration.url),
-                state: wanted.is_at(&registration.url).then(state),
-            }
+            ListedRegistration::of(registration, wanted.is_at(&registration.url).then(state))
         });
         Ok(shown.collect())
     }
@@ -117,7 +112,7 @@ impl Registrar {
     /// [`ApiError`]; earlier steps stay done.
     pub async fn reconcile(&self, evidence: Evidence, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let (_turn, wanted) = self.turn().await?;
-        let listed = self.listed().await?;
+        let listed = listed(&self.client).await?;
         let mut plan = plan(&wanted, &listed, evidence, self.file.credentials(self.client.name(), &wanted));
         let mut report = RegistrationReport { steps: Vec::new(), foreign: plan.foreign };
         if dry_run {
@@ -162,7 +157,7 @@ impl Registrar {
     /// [`ApiError`].
     pub async fn remove_all(&self, dry_run: bool) -> Result<RegistrationReport, ApiError> {
         let (_turn, wanted) = self.turn().await?;
-        let listed = self.listed().await?;
+        let listed = listed(&self.client).await?;
         let (ours, foreign): (Vec<_>, Vec<_>) = listed.iter().partition(|it| wanted.is_at(&it.url));
         let mut report = RegistrationReport { steps: Vec::new(), foreign: foreign.len() };
         for registration in ours {
@@ -182,7 +177,7 @@ impl Registrar {
     /// Creates the registration and finds its id in the list: the answer has no body.
     async fn create(&self, wanted: &WantedRegistration, plan: &Plan) -> Result<RegistrationId, ApiError> {
         let before: Vec<RegistrationId> = self.ours(wanted).await?;
-        match self.client.post(PATH, wanted.as_new().to_json()).await {
+        match self.client.post(REGISTRATIONS, wanted.as_new().to_json()).await {
             // smart-me does not document whether one URL may be registered twice.
             Err(ApiError::Refused(_)) if !before.is_empty() => {
                 for step in &plan.steps {
@@ -190,7 +185,7 @@ impl Registrar {
                         self.remove(*id).await?;
                     }
                 }
-                self.client.post(PATH, wanted.as_new().to_json()).await?;
+                self.client.post(REGISTRATIONS, wanted.as_new().to_json()).await?;
             }
             // The list shows whether it was created.
             Err(ApiError::Unknown(_)) => {}
@@ -211,17 +206,25 @@ impl Registrar {
     }
 
     async fn ours(&self, wanted: &WantedRegistration) -> Result<Vec<RegistrationId>, ApiError> {
-        let listed = self.listed().await?;
+        let listed = listed(&self.client).await?;
         Ok(listed.iter().filter(|it| wanted.is_at(&it.url)).map(|it| it.id).collect())
     }
 
-    async fn listed(&self) -> Result<Vec<Registration>, ApiError> {
-        Ok(Registration::list(&self.client.get(PATH).await?.body)?)
-    }
-
     async fn remove(&self, id: RegistrationId) -> Result<(), ApiError> {
-        self.client.delete(&format!("{PATH}/{id}")).await
+        self.client.delete(&format!("{REGISTRATIONS}/{id}")).await
     }
+}
+
+/// All registrations of an account whose public address is unknown, so that none has a state.
+///
+/// # Errors
+/// [`ApiError`].
+pub async fn list_all(client: &Client) -> Result<Vec<ListedRegistration>, ApiError> {
+    Ok(listed(client).await?.iter().map(|registration| ListedRegistration::of(registration, None)).collect())
+}
+
+async fn listed(client: &Client) -> Result<Vec<Registration>, ApiError> {
+    Ok(Registration::list(&client.get(REGISTRATIONS).await?.body)?)
 }
 
 fn kind(kind: RegistrationKind) -> String {
@@ -241,6 +244,16 @@ impl RegistrationReport {
 }
 
 impl ListedRegistration {
+    fn of(registration: &Registration, state: Option<String>) -> Self {
+        Self {
+            id: registration.id.to_string(),
+            kind: kind(registration.kind),
+            meter: registration.meter.map(|meter| meter.to_string()),
+            to: origin(&registration.url),
+            state,
+        }
+    }
+
     /// Whether it is ours and correct.
     pub fn is_correct(&self) -> bool {
         self.state.as_ref().is_some_and(|state| *state == RegistrationState::Correct.to_string())

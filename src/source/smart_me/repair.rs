@@ -11,9 +11,8 @@ use super::account::Reach;
 use super::arrivals::Arrivals;
 use super::client::Client;
 use super::error::ApiError;
-use crate::base::Stopped;
 use crate::clock::Clock;
-use crate::coverage::{MissingValues, RepairRequest};
+use crate::coverage::{MissingValues, RepairRequest, SLOT_NS};
 use crate::reading::registry::{self, Kind};
 use crate::reading::{Flags, Sample};
 use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
@@ -22,8 +21,9 @@ use crate::vendor::smart_me::Values;
 use crate::wire::batch::Original;
 use std::time::Duration;
 
-/// Quarter-hours per call: the vendor returns at most 1000 values.
-const SLOTS_MAX: u32 = 1000;
+/// Missing quarter-hours per call: the vendor returns at most 1000 values, and a call
+/// covers one quarter-hour more.
+const SLOTS_MAX: u32 = 999;
 /// How often gaps are looked up.
 const EVERY: Duration = Duration::from_secs(5);
 /// The waits after a failure.
@@ -41,6 +41,8 @@ pub struct GapRepair {
     arrivals: Arrivals,
     inlet: Inlet,
     clock: Clock,
+    /// Number of fetched values whose code or number cannot be read.
+    values_unreadable: usize,
 }
 
 impl GapRepair {
@@ -52,7 +54,7 @@ impl GapRepair {
 
     /// Creates the source for this client's account.
     pub fn new(client: Client, arrivals: Arrivals, inlet: Inlet, clock: Clock) -> Self {
-        Self { client, arrivals, inlet, clock }
+        Self { client, arrivals, inlet, clock, values_unreadable: 0 }
     }
 
     async fn repair(&mut self, request: &RepairRequest) -> Result<(), SourceError> {
@@ -72,22 +74,29 @@ impl GapRepair {
             other => other?.body,
         };
         let values = Values::read(&answer).map_err(ApiError::from)?;
+        self.values_unreadable += values.iter().map(|values| values.unreadable).sum::<usize>();
         let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(request, values)).collect();
         let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { &*answer } else { &[] };
         let original = Original { bytes, content_type: "application/json", origin: &path };
         self.inlet.take(&missing, original).await
     }
 
-    /// Waits for gap detection; false if it is behind.
-    async fn catch_up(&self, reporter: &mut Reporter) -> Result<bool, Stopped> {
-        let is_level = self.arrivals.catch_up(self.client.stop()).await?;
-        reporter.set("gap_detection_is_behind", usize::from(!is_level));
-        Ok(is_level)
+    /// Waits until gap detection has read everything that arrived until now.
+    async fn catch_up(&self) -> Result<(), SourceError> {
+        if self.arrivals.catch_up(self.client.stop()).await? {
+            return Ok(());
+        }
+        Err(SourceError::Failing(
+            "missing readings are not fetched because gap detection has not yet read all that arrived; they are \
+             fetched once it has"
+                .to_owned(),
+        ))
     }
 
     /// The missing part of these values.
     fn missing(&self, request: &RepairRequest, values: Values) -> Option<Reading> {
-        let at = values.at?;
+        // The call covers one interval more.
+        let at = values.at.filter(|at| *at <= request.until)?;
         if values.meter.is_some_and(|meter| meter != request.meter) {
             return None;
         }
@@ -106,18 +115,16 @@ impl Polled for GapRepair {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         loop {
             // The journal may hold missing readings that coverage has not seen yet.
-            if !self.catch_up(reporter).await? {
-                return Ok(());
-            }
+            self.catch_up().await?;
             let now = self.clock.now();
             let Some(request) = self.arrivals.coverage().next_request(self.client.name(), now, SLOTS_MAX) else {
                 return Ok(());
             };
-            self.repair(&request).await?;
+            let outcome = self.repair(&request).await;
+            reporter.set("values_unreadable", self.values_unreadable);
+            outcome?;
             // Coverage judges the attempt by the readings that it has seen.
-            if !self.catch_up(reporter).await? {
-                return Ok(());
-            }
+            self.catch_up().await?;
             self.arrivals.coverage().requested(&request, now);
         }
     }
@@ -127,10 +134,11 @@ fn is_counter(sample: &Sample) -> bool {
     registry::entry(sample.obis).is_some_and(|entry| entry.kind == Kind::Counter)
 }
 
-/// The call for a range of quarter-hours. The vendor does not document whether the end is
-/// included, so the range extends a little beyond it.
+/// The call for a range of quarter-hours. It extends one interval beyond the last one,
+/// because the API returns only the starts of whole intervals: 12, 13 and 14 for 12:00 to
+/// 15:00 by 60 minutes.
 fn past_values(reach: Reach, request: &RepairRequest) -> String {
-    let until = request.until.saturating_add(60_000_000_000);
+    let until = request.until.saturating_add(SLOT_NS);
     let call = match reach {
         Reach::Own => "/ValuesInPastMultiple",
         Reach::Partner => "/partner/ValuesInPastMultiple",

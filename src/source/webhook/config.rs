@@ -87,6 +87,11 @@ impl Config {
         Self { heads: Some(directory.join(HEADS_FILE)), ..self }
     }
 
+    /// Whether the webhook listens: not without an account.
+    pub fn is_listening(&self) -> bool {
+        !self.accounts.is_empty()
+    }
+
     /// All faults of this configuration.
     pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults: Vec<_> = self.bounds.faults().map(ConfigError::Bound).collect();

@@ -6,15 +6,18 @@
 //! disagree on some.
 
 mod kinds;
+mod left_out;
 mod registers;
 #[cfg(test)]
 mod tests;
 mod units;
 
 pub use kinds::{EnergyType, Family, SubType};
+pub use left_out::LeftOut;
 
 use super::fields::{Fields, ReadError};
 use crate::reading::{MeterId, Sample, UnixNanos};
+use kinds::Kind;
 
 /// A device of an account.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,8 +42,8 @@ pub struct Device {
     pub samples: Vec<Sample>,
     /// The unit of the main counter, as sent.
     pub counter_unit: Option<String>,
-    /// Unknown units; their values are not in the samples.
-    pub unknown_units: Vec<String>,
+    /// The values that are not in the samples, and why.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Device {
@@ -54,25 +57,47 @@ impl Device {
 
     /// Whether the device measures anything; gateways do not.
     pub fn measures(&self) -> bool {
-        !matches!(self.energy_type, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY)
+        !Kind { energy: self.energy_type, sub: self.sub_type, family: self.family }.is_gateway()
     }
 
     fn of(fields: &Fields) -> Option<Self> {
-        let energy_type = EnergyType(fields.integer("deviceenergytype").unwrap_or_default());
-        let sub_type = SubType(fields.integer("metersubtype").unwrap_or_default());
-        let (samples, unknown_units) = registers::read(fields, energy_type, sub_type);
+        let kind = Kind {
+            energy: EnergyType::read(fields, "deviceenergytype").unwrap_or_default(),
+            sub: SubType::read(fields, "metersubtype").unwrap_or_default(),
+            family: Family::read(fields, "familytype").unwrap_or_default(),
+        };
+        let (samples, mut left_out) = registers::read(fields, kind);
+        left_out.extend(unreadable(fields));
         Some(Self {
             id: MeterId::from(fields.uuid("id")?),
             name: fields.text("name").map(str::to_owned),
             serial: fields.integer("serial"),
             additional_serial: fields.text("additionalmeterserialnumber").map(str::to_owned),
-            energy_type,
-            sub_type,
-            family: Family(fields.integer("familytype").unwrap_or_default()),
+            energy_type: kind.energy,
+            sub_type: kind.sub,
+            family: kind.family,
             value_date: fields.time("valuedate"),
             samples,
             counter_unit: fields.text("counterreadingunit").map(str::to_owned),
-            unknown_units,
+            left_out,
         })
     }
+}
+
+/// Fields beside the values that are present and cannot be read; without them the values
+/// have no meaning or no time.
+fn unreadable(fields: &Fields) -> impl Iterator<Item = LeftOut> + use<> {
+    let is_read = [
+        ("deviceenergytype", EnergyType::read(fields, "deviceenergytype").is_some()),
+        ("metersubtype", SubType::read(fields, "metersubtype").is_some()),
+        ("familytype", Family::read(fields, "familytype").is_some()),
+        ("valuedate", fields.time("valuedate").is_some() || fields.text("valuedate").is_some_and(is_no_time)),
+    ];
+    let present = is_read.map(|(name, is_read)| (name, is_read || !fields.has(name)));
+    present.into_iter().filter(|(_, is_read)| !is_read).map(|(name, _)| LeftOut::Unreadable(name))
+}
+
+/// Whether this is the sender's value for "never".
+fn is_no_time(text: &str) -> bool {
+    text.starts_with("0001-01-01")
 }

@@ -34,15 +34,19 @@ impl Fields {
         Ok(Self(present.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()))
     }
 
-    /// The objects of a list.
+    /// The objects of a list; an item that is null is left out.
     ///
     /// # Errors
     /// When the text is not a JSON list of objects.
     pub fn list(bytes: &[u8]) -> Result<Vec<Self>, ReadError> {
         match serde_json::from_slice(bytes).map_err(|error| ReadError::Json(error.to_string()))? {
-            Value::Array(items) => items.into_iter().map(Self::of).collect(),
+            Value::Array(items) => Self::items(items),
             _ => Err(ReadError::Kind("a list")),
         }
+    }
+
+    fn items(items: Vec<Value>) -> Result<Vec<Self>, ReadError> {
+        items.into_iter().filter(|item| !item.is_null()).map(Self::of).collect()
     }
 
     /// The objects of a list, or a single object.
@@ -51,7 +55,7 @@ impl Fields {
     /// When the text is neither in JSON.
     pub fn one_or_many(bytes: &[u8]) -> Result<Vec<Self>, ReadError> {
         match serde_json::from_slice(bytes).map_err(|error| ReadError::Json(error.to_string()))? {
-            Value::Array(items) => items.into_iter().map(Self::of).collect(),
+            Value::Array(items) => Self::items(items),
             one => Ok(vec![Self::of(one)?]),
         }
     }
@@ -63,6 +67,11 @@ impl Fields {
             _ => Vec::new(),
         };
         items.into_iter().filter_map(|item| Self::of(item).ok())
+    }
+
+    /// Whether the field is present; null counts as absent.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// A number.
@@ -97,8 +106,30 @@ impl Fields {
         self.0.get(name)?.as_i64()
     }
 
+    /// A member of an enumeration: its number, or the number of its name.
+    pub fn enumeration(&self, name: &str, number_of: impl Fn(&str) -> Option<i64>) -> Option<i64> {
+        match self.0.get(name)? {
+            Value::String(text) => number_of(text),
+            other => other.as_i64(),
+        }
+    }
+
     /// A UUID that is not nil.
     pub fn uuid(&self, name: &str) -> Option<Uuid> {
         self.text(name)?.parse().ok().filter(|id: &Uuid| !id.is_nil())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_in_a_list_costs_only_that_item() {
+        for list in [Fields::list, Fields::one_or_many] {
+            let items = list(br#"[{"Id":1},null,{"Id":2}]"#).unwrap();
+            assert_eq!(items.iter().map(|item| item.integer("id")).collect::<Vec<_>>(), [Some(1), Some(2)]);
+            assert_eq!(list(br#"[{"Id":1},"two"]"#).unwrap_err(), ReadError::Kind("an object"));
+        }
     }
 }

@@ -76,7 +76,7 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
 
     let stored = of_sqlite(&service.sqlite_file());
     let (first, second) = (now, now + 10 * SECOND);
-    let electricity = [[1, 8, 0], [1, 8, 1], [1, 8, 2], [2, 8, 0], [16, 7, 0], [31, 7, 0], [32, 7, 0]];
+    let electricity = [[1, 7, 0], [1, 8, 0], [16, 8, 1], [16, 8, 2], [2, 8, 0], [31, 7, 0], [32, 7, 0]];
     let mut expected: Vec<_> = electricity.iter().map(|[c, d, e]| [1, 0, *c, *d, *e, 255]).collect();
     expected.push([8, 0, 1, 0, 0, 255]);
     let mut expected: Vec<_> = expected.into_iter().flat_map(|code| [(code, first), (code, second)]).collect();
@@ -94,8 +94,10 @@ fn an_account_without_a_webhook_is_asked_and_goes_into_every_store() {
 
     let facts = service.source("by-rest", KIND)["facts"].clone();
     assert!(facts["values_with_unknown_unit"].as_f64() >= Some(1.0), "{facts}");
-    let said = service.log().matches("furlongs").count();
-    assert_eq!(said, 1, "an unknown unit is logged once");
+    assert!(facts["values_unreadable"].as_f64() >= Some(1.0), "{facts}");
+    for why in ["furlongs", "field activepower"] {
+        assert_eq!(service.log().matches(why).count(), 1, "{why} is logged once");
+    }
     assert_eq!(facts["meters_stale"], 0.0);
     service.kill();
     service.start_again();

@@ -1,6 +1,6 @@
 //! The webhook registration at smart-me, reconciled by the built program.
 
-use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER};
+use crate::support::service::{ACCOUNT, PASSWORD, PATH, Service, Setup, USER, program};
 use crate::support::wait;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudLogin, CloudRegistration, Fault, Switches};
 use meterline_load::{Connection, Target};
@@ -109,6 +109,46 @@ fn the_commands_list_register_and_remove() {
     assert_eq!(ours(&cloud), []);
     let unknown = service.command(&["smart-me", "list", "--account", "unknown"]);
     assert!(String::from_utf8(unknown.stderr).unwrap().contains("no [[smart_me]] table for account 'unknown'"));
+}
+
+#[test]
+fn registrations_are_listed_without_a_public_url() {
+    let cloud = cloud();
+    cloud.change_registrations(|all| all.push(CloudRegistration::for_all(ACCOUNT, "https://other.example/hook")));
+    let service = service(&cloud, false);
+    let file = service.secret_file("list.toml", "");
+    let key = service.secret_file("api-key", KEY);
+    std::fs::write(
+        &file,
+        format!("[[smart_me]]\naccount = \"{ACCOUNT}\"\napi_key_file = {key:?}\nurl = \"{}\"\n", cloud.url()),
+    )
+    .unwrap();
+    let list = |arguments: &[&str]| {
+        let mut program = program();
+        program.args(["smart-me", "list"]).args(arguments).arg("--config").arg(&file).output().unwrap()
+    };
+    let output = list(&[]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success() && text.contains("https://other.example:443/"), "{output:?}");
+    let listed: Value = serde_json::from_slice(&list(&["--json"]).stdout).unwrap();
+    assert_eq!(listed[0]["registrations"][0]["state"], Value::Null);
+    assert_eq!(listed[0]["public_url"], false);
+}
+
+#[test]
+fn check_with_connect_finds_a_key_that_smart_me_rejects() {
+    let cloud = cloud();
+    let mut service = service(&cloud, false);
+    let good = service.text_of(&["check", "--connect"]);
+    assert!(good.contains("good     smart_me: smart-me accepts the login of account 'acme'"), "{good}");
+    service.secret_file("api-key", "another-key");
+    let output = service.command(&["check", "--connect"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("FAULT    smart_me: account 'acme'") && text.contains("rejects the credentials"), "{text}");
+    assert!(!text.contains("another-key"), "{text}");
+    assert!(service.command(&["check"]).status.success(), "without --connect no request is made");
+    assert!(service.stop().success());
 }
 
 fn state(service: &Service) -> Value {

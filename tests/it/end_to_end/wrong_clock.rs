@@ -36,7 +36,7 @@ impl InProcess {
     }
 
     fn target(&self) -> Target {
-        Target::open(self.service.webhook_url("smart-me"))
+        Target::open(self.service.webhook_url("smart-me").unwrap())
     }
 
     fn page(&self, path: &str) -> (u16, String) {

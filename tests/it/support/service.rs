@@ -381,7 +381,7 @@ impl Service {
 }
 
 /// The program, without the environment variables of a developer's shell.
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_meterline"));
     program.env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");
     program

@@ -56,6 +56,11 @@ impl Fixture {
         Arrivals::new(self.coverage.clone(), self.journal.clone())
     }
 
+    /// Gap detection that has recorded nothing yet, until a test calls [`Self::arrivals`].
+    pub(super) fn still_arrivals(&self) -> Arrivals {
+        Arrivals::new(self.coverage.clone(), self.journal.clone())
+    }
+
     /// The only source's description after its last run.
     pub(super) fn description(&self) -> Arc<Description> {
         self.sources.descriptions().remove(0)

@@ -45,11 +45,21 @@ struct Setting {
     polling: Polling,
     reach: Reach,
     per_minute: usize,
+    has_webhook: bool,
+    /// Whether gap detection has recorded nothing yet.
+    is_still: bool,
 }
 
 impl Setting {
     fn of(mode: PollMode) -> Self {
-        Self { switches: Switches::default(), polling: polling(mode), reach: Reach::Own, per_minute: 6000 }
+        Self {
+            switches: Switches::default(),
+            polling: polling(mode),
+            reach: Reach::Own,
+            per_minute: 6000,
+            has_webhook: true,
+            is_still: false,
+        }
     }
 }
 
@@ -67,9 +77,11 @@ impl Scene {
         let counters = WebhookCounters::of(["a".to_owned()]);
         let schedule = Devices::schedule(setting.polling.every);
         let parts = DevicesParts {
-            has_webhook: true,
-            store: (setting.polling.mode == PollMode::Store)
-                .then(|| (fixture.arrivals(), fixture.inlet(Devices::KIND))),
+            has_webhook: setting.has_webhook,
+            store: (setting.polling.mode == PollMode::Store).then(|| {
+                let arrivals = if setting.is_still { fixture.still_arrivals() } else { fixture.arrivals() };
+                (arrivals, fixture.inlet(Devices::KIND))
+            }),
             polling: setting.polling,
             describer: None,
             counters: counters.clone(),
@@ -112,7 +124,7 @@ fn a_new_value_is_stored_once_and_an_unchanged_time_gives_nothing() {
         let import = CloudDevice::new(METER, 900.0).values(scene.now)[0].1;
         assert!((value(&stored[0].2, "1.8.0").unwrap() - import).abs() < 1e-3);
         assert_eq!(value(&stored[0].2, "16.8.0"), None, "net beside import is not stored");
-        assert!(value(&stored[1].2, "16.7.0").unwrap() < 0.0, "power that is exported");
+        assert!(value(&stored[1].2, "1.7.0").unwrap() < 0.0, "power that is exported");
         scene.cloud.set_now(Some(scene.now + 12 * SECOND));
         until("the next is there", || scene.times(METER).len() == 2);
         assert_eq!(scene.times(METER)[1], scene.now + 10 * SECOND);
@@ -161,6 +173,50 @@ fn a_polled_value_never_replaces_a_received_one() {
 }
 
 #[test]
+fn without_a_webhook_values_are_stored_although_gap_detection_stands_still() {
+    let setting = Setting { has_webhook: false, is_still: true, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    until("it is stored", || scene.times(METER) == [scene.now]);
+    scene.cloud.set_now(Some(scene.now + 10 * SECOND));
+    until("so is the next", || scene.times(METER).len() == 2);
+    assert_eq!(scene.fixture.state(), SourceState::Running);
+}
+
+#[test]
+fn with_a_webhook_nothing_is_stored_before_gap_detection_has_read_what_arrived_and_the_page_says_why() {
+    let setting = Setting { is_still: true, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    until("it is shown", || scene.fixture.state() == SourceState::Failing);
+    let why = scene.fixture.description().why.clone().unwrap();
+    assert!(why.contains("not stored") && why.contains("gap detection"), "{why}");
+    assert!(scene.times(METER).is_empty());
+    scene.fixture.coverage.noted_below(scene.fixture.journal.next());
+    until("it is stored", || scene.times(METER) == [scene.now]);
+}
+
+#[test]
+fn what_arrives_during_the_wait_is_not_waited_for() {
+    let fixture = Fixture::new();
+    let (arrivals, stop) = (fixture.still_arrivals(), fixture.stop());
+    let begun = fixture.journal.next();
+    let mut inlet = fixture.inlet(Devices::KIND);
+    let meanwhile = async {
+        let sample = Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 1.0 };
+        let reading = crate::vendor::Reading {
+            meter: METER.into(),
+            at: fixture.clock.now(),
+            flags: Flags::NONE,
+            samples: vec![sample],
+        };
+        let original = crate::wire::batch::Original { bytes: &[], content_type: "", origin: "" };
+        inlet.take(&[reading], original).await.unwrap();
+        fixture.coverage.noted_below(begun);
+    };
+    let (waited, ()) = run(async { tokio::join!(arrivals.catch_up(&stop), meanwhile) });
+    assert_eq!((waited, fixture.journal.next()), (Ok(true), begun.next()));
+}
+
+#[test]
 fn failures_lose_nothing_repeat_nothing_and_wait_as_long_as_the_server_asks() {
     let trouble = [
         Fault::Status(524, None),
@@ -201,6 +257,35 @@ fn an_unknown_unit_gives_no_sample() {
     let scene = Scene::new(Setting::of(PollMode::Store), vec![odd, CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
     assert_eq!((scene.times(OTHER), scene.times(METER).len()), (Vec::new(), 1));
+    for fact in ["values_with_unknown_unit", "values_unreadable"] {
+        assert!(scene.fixture.number(fact) >= Some(1.0), "{fact}");
+    }
+    assert_eq!(scene.fixture.number("tariffs_not_adding_up"), Some(0.0));
+}
+
+#[test]
+fn a_register_is_the_same_polled_or_posted() {
+    for kind in [DeviceKind::Kamstrup, DeviceKind::Telstar] {
+        let device = CloudDevice::of(kind, METER, 900.0);
+        let scene = Scene::new(Setting::of(PollMode::Store), vec![device.clone()], |_, _, _| {});
+        scene.wait_for_lists(1);
+        let stored = scene.fixture.stored(Flags::NONE);
+        for (code, posted) in device.values(scene.now) {
+            let polled = stored[0].2.iter().find(|sample| sample.obis == Obis(code)).expect("the posted register");
+            assert!((polled.value - posted).abs() < 1e-3, "{polled:?} and {posted}");
+        }
+        let total = |code: &str| value(&stored[0].2, code);
+        assert_eq!((total("16.7.0"), total("13.7.0")), (None, None), "a series of its own for the same quantity");
+    }
+}
+
+#[test]
+fn a_wireless_gateway_is_no_stale_meter() {
+    let mut gateway = CloudDevice::of(DeviceKind::WirelessGateway, OTHER, 0.0);
+    gateway.silent_since = Some(present() - DAY);
+    let scene = Scene::new(Setting::of(PollMode::Store), vec![gateway, CloudDevice::new(METER, 900.0)], |_, _, _| {});
+    scene.wait_for_lists(1);
+    assert_eq!((scene.fixture.number("meters"), scene.fixture.number("meters_stale")), (Some(1.0), Some(0.0)));
 }
 
 #[test]
@@ -217,16 +302,17 @@ fn registers_are_fetched_only_if_configured_and_only_for_new_values() {
     for dotted_codes in [false, true] {
         let values = ValuesOf::Some(vec![METER.into()]);
         let polling = Polling { values, ..polling(PollMode::Store) };
-        let switches = Switches { dotted_codes, ..Switches::default() };
+        let switches = Switches { dotted_codes, text_values: true, ..Switches::default() };
         let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
         let scene = Scene::new(Setting { polling, switches, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
         scene.wait_for_lists(3);
         let stored = scene.fixture.stored(Flags::NONE);
-        let power = value(&stored[0].2, "1.7.0").expect("a register that the list does not have");
+        let power = value(&stored[0].2, "1.7.0").unwrap();
         assert!((power - 900.0).abs() < 1e-6);
-        assert_eq!(value(&stored[1].2, "1.7.0"), None);
+        assert_eq!((value(&stored[0].2, "32.7.0"), value(&stored[1].2, "32.7.0").is_some()), (None, true));
         let asked = scene.cloud.requests().iter().filter(|it| it.what.contains("/Values/")).count();
         assert_eq!((asked, stored.len()), (1, 2));
+        assert_eq!(scene.fixture.number("registers_unreadable"), Some(1.0));
     }
 }
 

@@ -73,7 +73,8 @@ fn before(now: Slot, back: i64) -> UnixNanos {
 #[test]
 fn missing_readings_are_fetched_once_and_nothing_else() {
     for (dotted_codes, past_ends_included, camel_case) in [(false, true, false), (true, false, true)] {
-        let switches = Switches { dotted_codes, past_ends_included, camel_case, ..Switches::default() };
+        let text_values = true;
+        let switches = Switches { dotted_codes, past_ends_included, camel_case, text_values, ..Switches::default() };
         let scene = Scene::new(switches, 40, |_, _| {});
         until("it was asked for", || scene.gap().asked == 1);
         let fetched = scene.fetched();
@@ -85,6 +86,16 @@ fn missing_readings_are_fetched_once_and_nothing_else() {
         let (at, value) = fetched.first_key_value().unwrap();
         assert!((device.values(at.0)[0].1 - value).abs() < 1e-6);
         assert_eq!(scene.cloud.requests().iter().filter(|request| request.status == 200).count(), 1);
+        until("values in texts are counted", || scene.fixture.number("values_unreadable") >= Some(40.0));
+    }
+}
+
+#[test]
+fn a_gap_of_one_quarter_hour_is_fetched_whether_or_not_the_end_is_returned() {
+    for past_ends_included in [true, false] {
+        let scene = Scene::new(Switches { past_ends_included, ..Switches::default() }, 1, |_, _| {});
+        until("it was asked for", || scene.gap().asked == 1);
+        assert!(scene.fetched().contains_key(&before(scene.now, 1)), "ends included: {past_ends_included}");
     }
 }
 
@@ -136,6 +147,20 @@ fn a_partner_asks_for_the_past_of_its_customers() {
     until("it was asked for", || scene.gap().asked == 1);
     assert!(scene.fetched().len() >= 20);
     assert!(scene.cloud.requests()[0].what.starts_with("GET /partner/ValuesInPastMultiple/"));
+}
+
+#[test]
+fn while_gap_detection_stands_still_nothing_is_fetched_and_the_page_says_why() {
+    let (cloud, fixture) = (cloud(Switches::default()), Fixture::new());
+    let client = fixture.client(account(&cloud, key()));
+    let inlet = fixture.inlet(GapRepair::KIND);
+    let repair = GapRepair::new(client, fixture.still_arrivals(), inlet, fixture.clock.clone());
+    fixture.sources.start_polled("a", GapRepair::KIND, GapRepair::SCHEDULE, repair);
+    until("it is shown", || fixture.state() == SourceState::Failing);
+    let why = fixture.description().why.clone().unwrap();
+    assert!(why.contains("not fetched") && why.contains("gap detection"), "{why}");
+    fixture.arrivals();
+    until("it runs", || fixture.state() == SourceState::Running);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Maps the fields of a device to registers.
 //!
 //! Registers have the webhook's OBIS codes where those are known, otherwise the registry's
-//! codes from the manufacturers' range. Invariants: net is never stored as import; a value
-//! with an unknown unit gives no sample; each register occurs at most once.
+//! codes from the manufacturers' range. Invariants: net energy is never stored as import; a
+//! meter's registers do not depend on its values, so that no series ends when a value
+//! changes; a value that gives no sample is in the list of values left out; each register
+//! occurs at most once.
 
-use super::kinds::{EnergyType, SubType};
+use super::kinds::{EnergyType, Kind, SubType};
+use super::left_out::LeftOut;
 use super::units::{Quantity, unit};
 use crate::reading::{Obis, Sample};
 use crate::vendor::smart_me::Fields;
@@ -21,14 +24,13 @@ const OTHER_VOLUME: Obis = own(9, 0);
 const OTHER_POWER: Obis = own(10, 0);
 
 /// Fields without a unit field: in base units, or states.
-const PLAIN: [(&str, Obis); 24] = [
+const PLAIN: [(&str, Obis); 23] = [
     ("voltagel1", electricity(32, 7, 0)),
     ("voltagel2", electricity(52, 7, 0)),
     ("voltagel3", electricity(72, 7, 0)),
     ("currentl1", electricity(31, 7, 0)),
     ("currentl2", electricity(51, 7, 0)),
     ("currentl3", electricity(71, 7, 0)),
-    ("powerfactor", electricity(13, 7, 0)),
     ("powerfactorl1", electricity(33, 7, 0)),
     ("powerfactorl2", electricity(53, 7, 0)),
     ("powerfactorl3", electricity(73, 7, 0)),
@@ -47,16 +49,34 @@ const PLAIN: [(&str, Obis); 24] = [
     ("digitaloutput1", Obis([99, 0, 12, 1, 1, 255])),
     ("digitaloutput2", Obis([99, 0, 12, 1, 2, 255])),
 ];
-/// Fields of a device without phases; on a device with phases they repeat L1.
-const WITHOUT_PHASES: [(&str, &str, Obis); 2] =
-    [("voltage", "voltagel1", electricity(12, 7, 0)), ("current", "currentl1", electricity(11, 7, 0))];
-/// Power: export is negative.
+/// Fields of a device without phases, with their field of L1. On a device with phases they
+/// repeat L1: they are not the total.
+const WITHOUT_PHASES: [(&str, &str, Obis); 3] = [
+    ("voltage", "voltagel1", electricity(12, 7, 0)),
+    ("current", "currentl1", electricity(11, 7, 0)),
+    ("powerfactor", "powerfactorl1", electricity(13, 7, 0)),
+];
+/// Fields of a device with several phases.
+const OTHER_PHASES: [&str; 8] = [
+    "activepowerl2",
+    "activepowerl3",
+    "voltagel2",
+    "voltagel3",
+    "currentl2",
+    "currentl3",
+    "powerfactorl2",
+    "powerfactorl3",
+];
+/// Power, negative for export. The webhook has the signed power in these registers, too: one
+/// series for a meter, whichever way a value arrives.
 const POWERS: [(&str, Obis); 4] = [
-    ("activepower", electricity(16, 7, 0)),
+    ("activepower", electricity(1, 7, 0)),
     ("activepowerl1", electricity(21, 7, 0)),
     ("activepowerl2", electricity(41, 7, 0)),
     ("activepowerl3", electricity(61, 7, 0)),
 ];
+/// Counters: net, import, export.
+const COUNTERS: [&str; 3] = ["counterreading", "counterreadingimport", "counterreadingexport"];
 /// Counters of each tariff: net, import, export.
 const TARIFFS: [[&str; 3]; 4] = [
     ["counterreadingt1", "counterreadingimportt1", "counterreadingexportt1"],
@@ -88,18 +108,18 @@ enum Medium {
     Other,
 }
 
-/// Returns the samples and the unknown units.
-pub(super) fn read(fields: &Fields, energy: EnergyType, sub: SubType) -> (Vec<Sample>, Vec<String>) {
-    if matches!(energy, EnergyType::MBUS_GATEWAY | EnergyType::RS485_GATEWAY) {
+/// Returns the samples and the values left out.
+pub(super) fn read(fields: &Fields, kind: Kind) -> (Vec<Sample>, Vec<LeftOut>) {
+    if kind.is_gateway() {
         return (Vec::new(), Vec::new());
     }
-    let mut registers = Registers { fields, samples: Vec::new(), unknown_units: Vec::new() };
-    match medium(energy, sub) {
+    let mut registers = Registers { fields, samples: Vec::new(), left_out: Vec::new() };
+    match medium(kind.energy, kind.sub) {
         Medium::Electricity => registers.electricity(),
         other => registers.other_medium(other),
     }
     registers.unitless();
-    (registers.samples, registers.unknown_units)
+    (registers.samples, registers.left_out)
 }
 
 fn medium(energy: EnergyType, sub: SubType) -> Medium {
@@ -127,25 +147,26 @@ fn medium(energy: EnergyType, sub: SubType) -> Medium {
 struct Registers<'a> {
     fields: &'a Fields,
     samples: Vec<Sample>,
-    unknown_units: Vec<String>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Registers<'_> {
     fn electricity(&mut self) {
-        if let Some(factor) = self.factor(&["counterreading", "counterreadingimport"], "counterreadingunit") {
+        if let Some(factor) = self.factor(&COUNTERS, "counterreadingunit") {
             self.counters(factor);
         }
         if let Some(factor) = self.factor(&POWERS.map(|(name, _)| name), "activepowerunit") {
             for (name, code) in POWERS {
-                self.add(code, self.fields.number(name), factor);
+                let power = self.number(name);
+                self.add(code, power, factor);
             }
         }
     }
 
     /// The factor to Wh or W of the fields `of`, whose unit is in the field `named`. `None`
     /// if all are absent; also `None` for another unit, which is noted.
-    fn factor(&mut self, of: &[&str], named: &str) -> Option<f64> {
-        of.iter().find_map(|name| self.fields.number(name))?;
+    fn factor(&mut self, of: &[&'static str], named: &str) -> Option<f64> {
+        of.iter().find_map(|name| self.number(name))?;
         let wanted = if named == "counterreadingunit" { Quantity::Energy } else { Quantity::Power };
         let found = self.unit(named)?;
         if found.0 == wanted {
@@ -158,37 +179,30 @@ impl Registers<'_> {
     /// Adds total and tariffs. `CounterReading` is import minus export; it has its own code
     /// and is used only without import and export.
     fn counters(&mut self, factor: f64) {
-        let number = |name: &str| self.fields.number(name);
-        let (net, import, export) =
-            (number("counterreading"), number("counterreadingimport"), number("counterreadingexport"));
+        let [net, import, export] = COUNTERS.map(|name| self.number(name));
         let is_split = import.is_some() || export.is_some();
         self.add(electricity(1, 8, 0), import, factor);
         self.add(electricity(2, 8, 0), export, factor);
         self.add(electricity(16, 8, 0), net.filter(|_| !is_split), factor);
-        let net_code = self.code_of_net_tariffs(net, import.zip(export), factor);
-        for ([net, import, export], tariff) in TARIFFS.into_iter().zip(1..) {
-            let (net, import, export) =
-                (self.fields.number(net), self.fields.number(import), self.fields.number(export));
+        let tariffs = TARIFFS.map(|names| names.map(|name| self.number(name)));
+        let parts = || tariffs.iter().filter_map(|[net, ..]| *net);
+        let total = total_of_tariffs(net, import, export)
+            .filter(|(total, _)| (parts().sum::<f64>() - total).abs() * factor <= SUM_TOLERANCE * 1e3);
+        if total.is_none() && parts().next().is_some() {
+            self.left_out.push(LeftOut::Tariffs);
+        }
+        for ([net, import, export], tariff) in tariffs.into_iter().zip(1..) {
             self.add(electricity(1, 8, tariff), import, factor);
             self.add(electricity(2, 8, tariff), export, factor);
-            if let Some(c) = net_code {
+            if let Some((_, c)) = total {
                 self.add(electricity(c, 8, tariff), net, factor);
             }
         }
     }
 
-    /// The C value of the tariff counters. If they add up to net, they are net; without any
-    /// export, net is import. Otherwise their meaning is unknown: `None`.
-    fn code_of_net_tariffs(&self, net: Option<f64>, split: Option<(f64, f64)>, factor: f64) -> Option<u8> {
-        let (import, export) = split?;
-        let sum: f64 = TARIFFS.iter().filter_map(|[name, ..]| self.fields.number(name)).sum();
-        let is_net = (sum - net.unwrap_or(import - export)).abs() * factor <= SUM_TOLERANCE * 1e3;
-        is_net.then_some(if export == 0.0 { 1 } else { 16 })
-    }
-
     /// Adds the one counter of a meter of another medium.
     fn other_medium(&mut self, medium: Medium) {
-        let reading = self.fields.number("counterreading").or_else(|| self.fields.number("counterreadingimport"));
+        let reading = self.number("counterreading").or_else(|| self.number("counterreadingimport"));
         if medium == Medium::Allocator {
             self.add(Obis([4, 0, 128, 0, 0, 255]), reading, 1.0);
         } else if let Some((reading, (quantity, factor))) =
@@ -199,7 +213,7 @@ impl Registers<'_> {
                 None => self.note_unit("counterreadingunit"),
             }
         }
-        let power = self.fields.number("activepower");
+        let power = self.number("activepower");
         if let Some((power, (quantity, factor))) = power.and_then(|it| Some((it, self.unit("activepowerunit")?))) {
             match quantity {
                 Quantity::Power => self.add(OTHER_POWER, Some(power), factor),
@@ -212,11 +226,27 @@ impl Registers<'_> {
 
     fn unitless(&mut self) {
         for (name, code) in PLAIN {
-            self.add(code, self.fields.number_or_switch(name), 1.0);
+            let value = self.fields.number_or_switch(name);
+            self.note_unreadable(name, value);
+            self.add(code, value, 1.0);
         }
-        for (name, phase, code) in WITHOUT_PHASES {
-            let alone = self.fields.number(name).filter(|_| self.fields.number(phase).is_none());
-            self.add(code, alone, 1.0);
+        let has_several = OTHER_PHASES.iter().any(|name| self.fields.has(name));
+        for (name, of_l1, code) in WITHOUT_PHASES {
+            let value = self.number(name).filter(|_| !has_several && !self.fields.has(of_l1));
+            self.add(code, value, 1.0);
+        }
+    }
+
+    fn number(&mut self, name: &'static str) -> Option<f64> {
+        let number = self.fields.number(name);
+        self.note_unreadable(name, number);
+        number
+    }
+
+    fn note_unreadable(&mut self, name: &'static str, value: Option<f64>) {
+        let unreadable = LeftOut::Unreadable(name);
+        if value.is_none() && self.fields.has(name) && !self.left_out.contains(&unreadable) {
+            self.left_out.push(unreadable);
         }
     }
 
@@ -237,7 +267,19 @@ impl Registers<'_> {
 
     fn note_unit(&mut self, name: &str) {
         let text = self.fields.text(name).unwrap_or("(none)");
-        self.unknown_units.push(text.chars().filter(|c| !c.is_control()).take(UNIT_CHARS_MAX).collect());
+        let text = text.chars().filter(|c| !c.is_control()).take(UNIT_CHARS_MAX).collect();
+        self.left_out.push(LeftOut::UnknownUnit(text));
+    }
+}
+
+/// The total that the tariffs are parts of, and the C value of its register. Only the fields
+/// that a meter has decide on it, never their values: a meter with an export counter, even
+/// at zero, counts net in its tariffs, and would otherwise get new series with its first export.
+fn total_of_tariffs(net: Option<f64>, import: Option<f64>, export: Option<f64>) -> Option<(f64, u8)> {
+    match (import, export) {
+        (Some(import), None) => Some((import, 1)),
+        (None, None) => Some((net?, 16)),
+        (import, Some(export)) => Some((net.or_else(|| Some(import? - export))?, 16)),
     }
 }
 

@@ -45,10 +45,10 @@ fn a_device_of_the_shape_seen_gives_the_expected_registers() {
     assert_eq!(
         registers(&device),
         expected(&[
+            ("1-0:1.7.0", 18.0),
             ("1-0:1.8.0", 1_210_500.0),
-            ("1-0:1.8.1", 0.0),
-            ("1-0:1.8.2", 1_210_500.0),
-            ("1-0:16.7.0", 18.0),
+            ("1-0:16.8.1", 0.0),
+            ("1-0:16.8.2", 1_210_500.0),
             ("1-0:2.8.0", 0.0),
             ("1-0:31.7.0", 0.15),
             ("1-0:32.7.0", 235.0),
@@ -57,7 +57,7 @@ fn a_device_of_the_shape_seen_gives_the_expected_registers() {
     assert_eq!(device.value_date.unwrap().to_string(), "2026-07-25T13:06:32.0500519Z");
     assert_eq!((device.name.as_deref(), device.serial), (Some("METER-A"), Some(92_000_001)));
     assert_eq!((device.energy_type.label(), device.family.label()), (Some("electricity"), Some("Kamstrup module")));
-    assert!(device.unknown_units.is_empty());
+    assert!(device.left_out.is_empty());
 }
 
 #[test]
@@ -75,17 +75,90 @@ fn net_is_never_stored_as_import() {
     assert_eq!(
         split,
         expected(&[
+            ("1-0:1.7.0", -1500.0),
             ("1-0:1.8.0", 100_750.0),
-            ("1-0:16.7.0", -1500.0),
             ("1-0:16.8.1", 50_250.0),
             ("1-0:16.8.2", 40_000.0),
             ("1-0:2.8.0", 10_500.0),
         ])
     );
     let alone = of(r#""DeviceEnergyType":1,"CounterReading":-3.5,"CounterReadingUnit":"kWh","CounterReadingT1":-3.5"#);
-    assert_eq!(alone, expected(&[("1-0:16.8.0", -3500.0)]), "the meaning of the tariff is unknown");
+    assert_eq!(alone, expected(&[("1-0:16.8.0", -3500.0), ("1-0:16.8.1", -3500.0)]), "a tariff of net is net");
     let net = registry::entry("1-0:16.8.0".parse().unwrap()).unwrap();
     assert_eq!(net.kind, Kind::Gauge, "it falls as well as it rises");
+}
+
+/// A two-way meter before and after its first export, with one tariff.
+fn two_way(net: f64, export: f64) -> Vec<(String, f64)> {
+    let import = net + export;
+    of(&format!(
+        r#""DeviceEnergyType":1,"CounterReading":{net},"CounterReadingUnit":"kWh","CounterReadingT1":{net},
+        "CounterReadingImport":{import},"CounterReadingExport":{export}"#
+    ))
+}
+
+#[test]
+fn the_first_export_of_a_meter_changes_no_register() {
+    let codes = |registers: Vec<(String, f64)>| registers.into_iter().map(|(code, _)| code).collect::<Vec<_>>();
+    assert_eq!(codes(two_way(100.0, 0.0)), codes(two_way(100.0, 0.5)));
+    assert_eq!(
+        two_way(100.0, 0.0),
+        expected(&[("1-0:1.8.0", 1e5), ("1-0:16.8.1", 1e5), ("1-0:2.8.0", 0.0)]),
+        "net also before the first export"
+    );
+}
+
+#[test]
+fn a_tariff_of_a_meter_without_an_export_counter_is_import() {
+    let fields = r#""DeviceEnergyType":1,"CounterReading":100,"CounterReadingUnit":"kWh","CounterReadingT1":30,
+        "CounterReadingT2":70,"CounterReadingImport":100"#;
+    assert_eq!(of(fields), expected(&[("1-0:1.8.0", 1e5), ("1-0:1.8.1", 3e4), ("1-0:1.8.2", 7e4)]));
+    let without_net = fields.replace("\"CounterReading\":100,", "");
+    assert_eq!(of(&without_net), of(fields));
+}
+
+#[test]
+fn a_meter_that_only_exports_keeps_its_counter() {
+    let fields = r#""DeviceEnergyType":1,"CounterReadingExport":5,"CounterReadingUnit":"kWh""#;
+    assert_eq!(of(fields), expected(&[("1-0:2.8.0", 5e3)]));
+}
+
+#[test]
+fn a_value_without_a_phase_is_the_total_only_on_a_device_without_phases() {
+    let three = r#""DeviceEnergyType":1,"PowerFactor":0.5,"PowerFactorL1":0.5,"PowerFactorL2":0.9,"PowerFactorL3":1,
+        "Voltage":230,"VoltageL1":230,"Current":7,"CurrentL2":8"#;
+    assert_eq!(
+        of(three),
+        expected(&[
+            ("1-0:32.7.0", 230.0),
+            ("1-0:33.7.0", 0.5),
+            ("1-0:51.7.0", 8.0),
+            ("1-0:53.7.0", 0.9),
+            ("1-0:73.7.0", 1.0),
+        ])
+    );
+    let without = r#""DeviceEnergyType":1,"PowerFactor":0.5,"Voltage":230,"Current":7"#;
+    assert_eq!(of(without), expected(&[("1-0:11.7.0", 7.0), ("1-0:12.7.0", 230.0), ("1-0:13.7.0", 0.5)]));
+    let one = r#""DeviceEnergyType":1,"PowerFactor":0.5,"VoltageL1":230"#;
+    assert_eq!(of(one), expected(&[("1-0:13.7.0", 0.5), ("1-0:32.7.0", 230.0)]));
+}
+
+#[test]
+fn a_wireless_m_bus_gateway_measures_nothing() {
+    let wireless = with(r#""DeviceEnergyType":14,"FamilyType":20,"ActivePower":1,"ActivePowerUnit":"kW""#);
+    assert_eq!((wireless.measures(), registers(&wireless)), (false, Vec::new()));
+    assert!(with(r#""DeviceEnergyType":14,"FamilyType":12"#).measures(), "the number alone is disputed");
+}
+
+#[test]
+fn an_enumeration_by_name_is_its_number() {
+    let named = KAMSTRUP.replace("\"DeviceEnergyType\":1", "\"DeviceEnergyType\":\"MeterTypeElectricity\"");
+    let named = named.replace("\"FamilyType\":6", "\"FamilyType\":\"MeterFamilyTypeKamstrupModule\"");
+    assert_eq!(only(&named), only(KAMSTRUP));
+    let hot = with(r#""DeviceEnergyType":"metertypewater","MeterSubType":"MeterSubTypeHeat""#);
+    assert_eq!((hot.energy_type, hot.sub_type), (EnergyType::WATER, SubType::HOT));
+    let wireless = with(r#""DeviceEnergyType":"MeterTypeWMBusGateway","FamilyType":"MeterFamilyTypeWMBusGatewayV1""#);
+    assert!(!wireless.measures());
 }
 
 #[test]
@@ -93,6 +166,25 @@ fn tariffs_that_do_not_add_up_are_left_out() {
     let fields = r#""DeviceEnergyType":1,"CounterReading":100,"CounterReadingUnit":"kWh","CounterReadingT1":70,
         "CounterReadingImport":100,"CounterReadingExport":0"#;
     assert_eq!(of(fields), expected(&[("1-0:1.8.0", 1e5), ("1-0:2.8.0", 0.0)]));
+    assert_eq!(with(fields).left_out, [LeftOut::Tariffs]);
+}
+
+#[test]
+fn a_field_that_cannot_be_read_is_noted_and_costs_only_itself() {
+    let fields = r#""DeviceEnergyType":"Warp","ActivePower":"1.5","ActivePowerUnit":"kW","VoltageL1":"230",
+        "VoltageL2":231,"CounterReading":{},"PowerFactor":true,"SwitchOn":"on","ValueDate":"yesterday""#;
+    let electricity = fields.replace("Warp", "MeterTypeElectricity");
+    assert_eq!(of(&electricity), expected(&[("1-0:52.7.0", 231.0)]));
+    let unreadable = |fields: &str| -> Vec<String> {
+        let mut noted: Vec<_> = with(fields).left_out.iter().map(ToString::to_string).collect();
+        noted.sort();
+        noted
+    };
+    let expected = ["activepower", "counterreading", "powerfactor", "switchon", "valuedate", "voltagel1"];
+    assert_eq!(unreadable(&electricity), expected.map(|name| format!("the field {name} cannot be read")));
+    assert!(unreadable(fields).contains(&"the field deviceenergytype cannot be read".to_owned()));
+    let never = with(r#""DeviceEnergyType":1,"ValueDate":"0001-01-01T00:00:00","Voltage":null"#);
+    assert_eq!(never.left_out, []);
 }
 
 #[test]
@@ -106,7 +198,7 @@ fn a_unit_counts_as_it_is_written_and_an_unknown_one_gives_no_sample() {
             r#""DeviceEnergyType":1,"CounterReadingImport":2,"CounterReadingUnit":"{unit}","VoltageL1":230"#
         ));
         assert_eq!(registers(&device), expected(&[("1-0:32.7.0", 230.0)]), "{unit}");
-        assert_eq!(device.unknown_units, [said]);
+        assert_eq!(device.left_out, [LeftOut::UnknownUnit(said.to_owned())]);
     }
 }
 
@@ -187,6 +279,33 @@ fn unknown_numbers_are_kept_and_a_device_without_an_id_is_left_out() {
 }
 
 proptest! {
+    #[test]
+    fn no_value_changes_the_registers_of_a_meter(
+        import in 0_u32..1_000_000,
+        export in prop_oneof![Just(0), 0_u32..1_000_000],
+        watts in -20_000_i32..20_000,
+        first in 0_u32..1_000_000,
+        has in prop::array::uniform3(any::<bool>()),
+    ) {
+        let device = |import: u32, export: u32, watts: i32, first: u32| {
+            let [has_net, has_import, has_export] = has;
+            let (import, export) = (f64::from(import), if has_export { f64::from(export) } else { 0.0 });
+            let (net, first) = (import - export, f64::from(first));
+            let mut fields = format!(
+                r#""DeviceEnergyType":1,"ActivePower":{watts},"ActivePowerUnit":"W","CounterReadingUnit":"Wh",
+                "CounterReadingT1":{first},"CounterReadingT2":{}"#,
+                net - first,
+            );
+            for (has, name, value) in [(has_net, "", net), (has_import, "Import", import), (has_export, "Export", export)] {
+                if has {
+                    fields.push_str(&format!(r#","CounterReading{name}":{value}"#));
+                }
+            }
+            of(&fields).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(device(import, export, watts, first), device(100, 0, 1, 50));
+    }
+
     #[test]
     fn nothing_panics_on_any_answer(
         bytes: Vec<u8>,
