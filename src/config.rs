@@ -4,10 +4,12 @@
 //! It starts nothing and binds no port. Secrets come from the files or variables that the
 //! configuration names and are never shown.
 
+mod device;
 mod fault;
 mod journal;
 mod json;
 mod metering_points;
+mod p1;
 mod secrets;
 mod section;
 mod sinks;
@@ -80,7 +82,7 @@ impl Config {
     pub fn smart_me(&self) -> impl Iterator<Item = &crate::source::smart_me::Account> {
         self.sources.iter().filter_map(|source| match source {
             Source::SmartMe(account) => Some(account),
-            Source::Json(_) => None,
+            Source::Json(_) | Source::P1(_) => None,
         })
     }
 
@@ -152,10 +154,17 @@ fn read(mut root: Section<'_>) -> Config {
         .iter()
         .map(|webhook_account| &webhook_account.name)
         .chain(accounts.iter().map(|account| &account.name));
-    let devices = json::json(root.sections("json"), names.cloned().collect());
+    let mut taken = names.cloned().collect();
+    let devices = json::json(root.sections("json"), &mut taken);
+    let p1_meters = p1::p1(root.sections("p1"), &mut taken);
     let may_have_descriptions =
         accounts.iter().any(|account| account.polling.is_some()) || accounts.len() < account_tables_count;
-    let sources = accounts.into_iter().map(Source::SmartMe).chain(devices.into_iter().map(Source::Json)).collect();
+    let sources = accounts
+        .into_iter()
+        .map(Source::SmartMe)
+        .chain(devices.into_iter().map(Source::Json))
+        .chain(p1_meters.into_iter().map(Source::P1))
+        .collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !may_have_descriptions {
         root.fault(

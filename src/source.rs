@@ -7,17 +7,20 @@
 //! show. Nothing here knows a sink. Read-only towards devices.
 
 mod description;
+mod device;
 mod inlet;
 pub mod runner;
 mod sources;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 pub mod json;
+pub mod p1;
 pub mod smart_me;
 pub mod webhook;
 
 pub use description::{Description, Fact, Reporter, SourceState};
-pub use inlet::{Inlet, Keep, METERS_MAX};
+pub use inlet::{Decoded, Inlet, Keep, METERS_MAX};
 pub use runner::{Connected, Polled, Schedule, SourceError};
 pub use sources::{Action, Sources};

@@ -86,6 +86,7 @@ impl<'a> SourceStarter<'a> {
         for source in &self.config.sources {
             match source {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
+                Source::P1(meter) => meter.start(&self.parts.sources, &self.entrance(&meter.name)?, &self.parts.clock),
                 Source::Json(device) => {
                     device.start(&self.parts.sources, &self.entrance(&device.name)?, &self.parts.clock)
                 }

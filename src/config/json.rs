@@ -1,13 +1,12 @@
 //! `[[json]]`: devices that return or send JSON documents.
 
+use super::device::{keep, name};
 use super::secrets::{PASSWORD, check_username, secret};
 use super::section::Section;
-use super::value::KeepLimit;
-use super::webhook::{NAME_RULE, is_name};
+use super::value::is_host_and_port;
 use crate::http::{basic_authorization, web_address};
 use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis};
-use crate::source::Keep;
 use crate::source::json::{Address, Device};
 use crate::vendor::json::{Mapping, Register, Time, factor};
 use std::time::Duration;
@@ -18,28 +17,18 @@ const EVERY_MIN: Duration = Duration::from_secs(1);
 const MILLISECOND_NS: i64 = 1_000_000;
 
 /// Reads the devices; `taken` are the names of other sources.
-pub(super) fn json(sections: Vec<Section<'_>>, mut taken: Vec<String>) -> Vec<Device> {
-    sections.into_iter().filter_map(|section| device(section, &mut taken)).collect()
+pub(super) fn json(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Device> {
+    sections.into_iter().filter_map(|section| device(section, taken)).collect()
 }
 
 fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
-    let name = section.required::<String>("name", "\"cellar\"");
-    match &name {
-        Some(name) if !is_name(name) => section.fault("name", NAME_RULE),
-        Some(name) if taken.contains(name) => {
-            section.fault("name", format!("is the name of another source: '{name}'; choose a unique name"))
-        }
-        other => taken.extend(other.clone()),
-    }
+    let name = name(&mut section, taken);
     let address = address(&mut section);
     let every = section.get_or("every", EVERY);
     if every < EVERY_MIN {
         section.fault("every", "must be at least 1s");
     }
-    let keep = match section.get_or("keep", KeepLimit::UpTo(EVERY)) {
-        KeepLimit::UpTo(interval) => Keep::FirstOfEach(interval),
-        KeepLimit::Forever => Keep::All,
-    };
+    let keep = keep(&mut section);
     let time: Option<String> = section.get("time");
     check_pointer(&mut section, "time", time.as_deref());
     let unit_ns =
@@ -80,7 +69,7 @@ fn address(section: &mut Section<'_>) -> Option<Address> {
             section.fault("username", "cannot be used with tcp://, which has no login");
             return None;
         }
-        Some(host) => host.parse().ok().map(Address::Tcp),
+        Some(host) => is_host_and_port(host).then(|| Address::Tcp(host.to_owned())),
         None => web_address(&url).map(|uri| Address::Http(uri, authorization)),
     };
     if address.is_none() {

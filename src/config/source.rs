@@ -3,6 +3,7 @@
 use crate::base::{Finding, Stop};
 use crate::clock::Clock;
 use crate::source::json;
+use crate::source::p1;
 use crate::source::smart_me::{self, Access, PollMode};
 use std::path::Path;
 
@@ -13,6 +14,8 @@ pub enum Source {
     SmartMe(smart_me::Account),
     /// `[[json]]`: a device that returns or sends JSON documents.
     Json(json::Device),
+    /// `[[p1]]`: a meter whose P1 telegrams come over TCP.
+    P1(p1::Meter),
 }
 
 impl Source {
@@ -21,6 +24,7 @@ impl Source {
         match self {
             Self::SmartMe(account) => &account.name,
             Self::Json(device) => &device.name,
+            Self::P1(meter) => &meter.name,
         }
     }
 
@@ -29,6 +33,7 @@ impl Source {
         match self {
             Self::SmartMe(_) => "smart_me",
             Self::Json(_) => "json",
+            Self::P1(_) => "p1",
         }
     }
 
@@ -36,7 +41,7 @@ impl Source {
     pub fn brings_readings(&self) -> bool {
         match self {
             Self::SmartMe(account) => account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store),
-            Self::Json(_) => true,
+            Self::Json(_) | Self::P1(_) => true,
         }
     }
 
@@ -48,6 +53,7 @@ impl Source {
                 account.connect(Access::new(account, data_directory, Stop::default(), Clock::system())).await
             }
             Self::Json(device) => Some(device.connect(Clock::system()).await),
+            Self::P1(meter) => Some(meter.connect().await),
         }
     }
 
@@ -58,7 +64,7 @@ impl Source {
                 let access = Access::new(account, data_directory, Stop::default(), Clock::system());
                 account.warnings(data_directory).into_iter().chain(account.login_state(&access)).collect()
             }
-            Self::Json(_) => Vec::new(),
+            Self::Json(_) | Self::P1(_) => Vec::new(),
         }
     }
 }

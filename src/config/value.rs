@@ -168,3 +168,9 @@ impl Value for StringList {
             .map(Self)
     }
 }
+
+/// Whether this is `host:port`, with the name or address of a host.
+pub(super) fn is_host_and_port(text: &str) -> bool {
+    let authority = text.parse::<hyper::http::uri::Authority>();
+    authority.is_ok_and(|it| it.port_u16().is_some_and(|port| port > 0) && !it.host().is_empty() && !text.contains('@'))
+}

@@ -6,6 +6,7 @@
 //! at most [`METERS_MAX`] meters: the least recently heard meter is forgotten first, and
 //! its next reading is journaled even if it is a repeat.
 
+use super::description::{Fact, Reporter};
 use super::runner::SourceError;
 use crate::ingest::Entrance;
 use crate::metrics;
@@ -30,6 +31,17 @@ pub enum Keep {
     All,
     /// The first of each interval of measurement time.
     FirstOfEach(Duration),
+}
+
+/// A decoded message of a device.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// The current readings: at most one for each meter.
+    pub readings: Vec<Reading>,
+    /// New readings of the past, such as a power failure. They are never thinned.
+    pub events: Vec<Reading>,
+    /// Facts for the description of the source.
+    pub facts: Vec<(&'static str, Fact)>,
 }
 
 /// Passes the readings of one source to ingest.
@@ -94,12 +106,48 @@ impl Inlet {
         self.last.put(meter, Last { seen: at, kept: at });
     }
 
+    /// Journals the new and wanted readings of a message with the message itself, and reports its
+    /// facts.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub async fn offer(
+        &mut self,
+        message: &Decoded,
+        original: Original<'_>,
+        reporter: &mut Reporter,
+    ) -> Result<(), SourceError> {
+        let mut wanted: Vec<_> = message.readings.iter().filter(|it| self.admits(it.meter, it.at)).cloned().collect();
+        let new = wanted.len();
+        wanted.extend_from_slice(&message.events);
+        self.journal(&wanted, original).await?;
+        for reading in &wanted[..new] {
+            self.mark_seen(reading.meter, reading.at);
+        }
+        if let Some(newest) = message.readings.iter().map(|reading| reading.at).max() {
+            reporter.set("last_reading", newest);
+        }
+        reporter.set("values", message.readings.iter().map(|reading| reading.samples.len()).sum::<usize>());
+        for (name, fact) in &message.facts {
+            reporter.set(*name, fact.clone());
+        }
+        Ok(())
+    }
+
     /// Journals readings, with their original message in the first record. They are synced
     /// to disk when this returns.
     ///
     /// # Errors
     /// When ingest refuses a record; the records before it are kept.
     pub async fn take(&mut self, readings: &[Reading], original: Original<'_>) -> Result<(), SourceError> {
+        self.journal(readings, original).await?;
+        for reading in readings {
+            self.mark_seen(reading.meter, reading.at);
+        }
+        Ok(())
+    }
+
+    async fn journal(&mut self, readings: &[Reading], original: Original<'_>) -> Result<(), SourceError> {
         for (number, chunk) in readings.chunks(READINGS_MAX).enumerate() {
             // The message is kept once.
             let original = if number == 0 { original } else { Original { bytes: &[], ..original } };
@@ -108,9 +156,6 @@ impl Inlet {
             outcome
                 .map_err(|refusal| SourceError::Failing(format!("the readings could not be journaled: {refusal}")))?;
             self.taken.increment(chunk.len() as u64);
-            for reading in chunk {
-                self.mark_seen(reading.meter, reading.at);
-            }
         }
         Ok(())
     }

@@ -5,24 +5,29 @@
 //! Read-only: it sends a GET or nothing at all.
 
 mod connect;
-mod intake;
 mod stream;
 
-use intake::{DOCUMENT_BYTES_MAX, Intake};
-use stream::JsonStream;
-
-use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use super::device::HttpDevice;
+use super::stream::Stream;
+use super::{Decoded, Fact, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
-use crate::http::{self, Bounds, Budget, Outcome, Requester};
+use crate::http::{Bounds, Budget};
 use crate::ingest::Entrance;
-use crate::vendor::json::Mapping;
-use bytes::Bytes;
+use crate::reading::{Flags, UnixNanos};
+use crate::vendor::Reading;
+use crate::vendor::json::{Mapping, read};
+use crate::wire::batch::Original;
 use hyper::Uri;
-use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+use hyper::header::HeaderValue;
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
+use stream::Lines;
 
+/// Largest document.
+const DOCUMENT_BYTES_MAX: usize = 64 << 10;
+/// A connection without a document for this long counts as broken, or three times the interval
+/// of the device if that is longer.
+const SILENCE_MAX: Duration = Duration::from_mins(5);
 /// The source kinds.
 const KIND: &str = "json";
 const STREAM_KIND: &str = "json stream";
@@ -54,8 +59,8 @@ pub struct Device {
 pub enum Address {
     /// Polled by GET, with this Authorization header if it needs one.
     Http(Uri, Option<HeaderValue>),
-    /// Sends one document per line.
-    Tcp(SocketAddr),
+    /// Sends one document per line; `host:port`.
+    Tcp(String),
 }
 
 impl fmt::Debug for Address {
@@ -76,19 +81,19 @@ impl Device {
             first_within: FIRST_WITHIN.min(self.every),
             backoff: (FIRST_WAIT, LONGEST_WAIT),
         };
-        let intake = |kind| {
-            let inlet = Inlet::new(&self.name, kind, entrance.clone(), self.keep);
-            Intake::new(self.mapping.clone(), inlet, clock.clone())
-        };
+        let inlet = |kind| Inlet::new(&self.name, kind, entrance.clone(), self.keep);
         match &self.address {
             Address::Http(uri, authorization) => {
                 let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
-                let (uri, authorization) = (uri.clone(), authorization.clone());
-                let json = Json { uri, authorization, requester, intake: intake(KIND) };
+                let device = HttpDevice::new(requester, authorization.clone());
+                let (uri, mapping, clock) = (uri.clone(), self.mapping.clone(), clock.clone());
+                let json = Json { uri, device, mapping, inlet: inlet(KIND), clock };
                 sources.start_polled(&self.name, KIND, schedule, json);
             }
             Address::Tcp(address) => {
-                let stream = JsonStream::new(*address, self.every, intake(STREAM_KIND));
+                let (address, lines) = (address.clone(), Lines(self.mapping.clone()));
+                let silence_max = SILENCE_MAX.max(self.every * 3);
+                let stream = Stream::new(address, silence_max, lines, inlet(STREAM_KIND), clock.clone());
                 sources.start_connected(&self.name, STREAM_KIND, schedule, stream);
             }
         }
@@ -98,42 +103,35 @@ impl Device {
 /// A device that is polled over HTTP.
 struct Json {
     uri: Uri,
-    authorization: Option<HeaderValue>,
-    requester: Requester,
-    intake: Intake,
+    device: HttpDevice,
+    mapping: Mapping,
+    inlet: Inlet,
+    clock: Clock,
 }
 
 impl Polled for Json {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let body = requested(&self.requester, &self.uri, self.authorization.as_ref()).await?;
-        let document = self.intake.decode(&body).map_err(SourceError::Failing)?;
-        self.intake.store(&document, &body, reporter).await
+        let body = self.device.get(&self.uri).await?;
+        let decoded = decode(&self.mapping, &body, self.clock.now()).map_err(SourceError::Failing)?;
+        // The origin stays empty: the path of a device's URL may hold a token.
+        let original = Original { bytes: &body, content_type: "application/json", origin: "" };
+        self.inlet.offer(&decoded, original, reporter).await
     }
 }
 
-/// The document that the device returns.
-async fn requested(
-    requester: &Requester,
-    uri: &Uri,
-    authorization: Option<&HeaderValue>,
-) -> Result<Bytes, SourceError> {
-    // Small devices have few sockets, so none stays open between polls.
-    let mut request = hyper::Request::get(uri.clone()).header(CONNECTION, "close");
-    if let Some(authorization) = authorization {
-        request = request.header(AUTHORIZATION, authorization);
+/// Decodes a document that holds at least one of the configured values. The error is a sentence.
+fn decode(mapping: &Mapping, bytes: &[u8], received: UnixNanos) -> Result<Decoded, String> {
+    let document = read(mapping, bytes).map_err(|error| error.to_string())?;
+    if document.samples.is_empty() {
+        return Err("the document holds none of the configured values: check the pointers".to_owned());
     }
-    let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
-    let exchange = requester.send(request).await?;
-    match (exchange.outcome, exchange.answer) {
-        (Outcome::Done, Ok(answer)) => Ok(answer.into_body()),
-        (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
-            why: "the device rejects the credentials: check username and password_file".to_owned(),
-            retry_in: None,
-        }),
-        // The body may echo the credentials.
-        (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answered {}", answer.status()))),
-        (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
-    }
+    let (at, flags) = match document.at {
+        Some(at) => (at, Flags::NONE),
+        None => (received, Flags::TIME_IS_RECEIVE_TIME),
+    };
+    let facts = vec![("values_absent", Fact::from(document.absent))];
+    let reading = Reading { meter: mapping.meter, at, flags, samples: document.samples };
+    Ok(Decoded { readings: vec![reading], events: Vec::new(), facts })
 }
 
 #[cfg(test)]

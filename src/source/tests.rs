@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 mod description;
+pub(super) mod fixture;
 mod inlet;
 mod runner;
 

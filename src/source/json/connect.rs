@@ -1,27 +1,33 @@
 //! A check of a device for the operator: one document, or one connection.
 
-use super::intake::document;
-use super::stream::connected;
-use super::{Address, BOUNDS, Device, requested};
-use crate::base::{Finding, Level, Stop};
+use super::{Address, BOUNDS, Device, decode};
+use crate::base::{Finding, Level};
 use crate::clock::Clock;
-use crate::http::{Budget, Client, Requester};
+use crate::source::device::HttpDevice;
+use crate::source::stream::connected;
 
 impl Device {
     /// Requests one document and decodes it; a device that sends documents is only connected.
     pub async fn connect(&self, clock: Clock) -> Finding {
         let outcome = match &self.address {
             Address::Http(uri, authorization) => {
-                let client = Client::new(BOUNDS);
-                let requester = Requester::new(&self.name, client, Budget::unlimited(), Stop::default(), clock);
-                match requested(&requester, uri, authorization.as_ref()).await {
-                    Ok(body) => document(&self.mapping, &body).map(|document| {
-                        format!("returns {} of {} values", document.samples.len(), self.mapping.values.len())
-                    }),
+                let now = clock.now();
+                let device = HttpDevice::once(&self.name, BOUNDS, authorization.clone(), clock);
+                let values = |body: &[u8]| -> Result<usize, String> {
+                    let decoded = decode(&self.mapping, body, now)?;
+                    Ok(decoded.readings.iter().map(|reading| reading.samples.len()).sum())
+                };
+                match device.get(uri).await {
+                    Ok(body) => {
+                        values(&body).map(|values| format!("returns {values} of {} values", self.mapping.values.len()))
+                    }
                     Err(error) => Err(error.to_string()),
                 }
             }
-            Address::Tcp(address) => connected(*address).await.map(|_| "accepts the connection".to_owned()),
+            Address::Tcp(address) => {
+                let connection = connected(address).await;
+                connection.map(|_| "accepts the connection".to_owned()).map_err(|error| error.to_string())
+            }
         };
         match outcome {
             Ok(done) => Finding::new(Level::Good, format!("device '{}' {done}", self.name)),

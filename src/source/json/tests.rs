@@ -1,77 +1,25 @@
 //! Devices that answer or send over real sockets, into a real journal.
 
 use super::*;
-use crate::dead_letters::DeadLetters;
-use crate::ingest::{Ingest, SourceOptions};
-use crate::journal::{Journal, Options, Sequence};
 use crate::reading::MeterId;
+use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
 use crate::vendor::json::{Register, Time};
-use crate::wire::{self, PayloadFormat};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use tempfile::TempDir;
-use tokio::runtime::Handle;
 
-struct Fixture {
-    journal: Journal,
-    ingest: Ingest,
-    sources: Sources,
-    clock: Clock,
-    _directory: TempDir,
+fn start(fixture: &Fixture, address: Address) {
+    let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
+    let time = Some(Time { pointer: "/at".to_owned(), unit_ns: 1_000_000_000 });
+    let mapping = Mapping { meter: MeterId::named("json", "cellar"), time, values: vec![register] };
+    let device =
+        Device { name: "cellar".to_owned(), address, every: Duration::from_millis(10), keep: Keep::All, mapping };
+    device.start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
 }
 
-impl Fixture {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
-        let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
-        let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
-        let ingest = Ingest::new(journal.clone(), Some(letters), clock.clone());
-        let sources = Sources::new(Handle::current(), clock.clone());
-        Self { journal, ingest, sources, clock, _directory: directory }
-    }
-
-    fn start(&self, address: Address) {
-        let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
-        let time = Some(Time { pointer: "/at".to_owned(), unit_ns: 1_000_000_000 });
-        let mapping = Mapping { meter: MeterId::named("json", "cellar"), time, values: vec![register] };
-        let device =
-            Device { name: "cellar".to_owned(), address, every: Duration::from_millis(10), keep: Keep::All, mapping };
-        let entrance = self.ingest.source("cellar", SourceOptions::default()).unwrap();
-        device.start(&self.sources, &entrance, &self.clock);
-    }
-
-    /// Every journaled value, with its time in seconds.
-    fn stored(&self) -> Vec<(i64, f64)> {
-        let mut stored = Vec::new();
-        let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
-        while let Some(record) = reader.read().unwrap() {
-            for reading in wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap() {
-                let seconds = reading.at.unwrap().0 / 1_000_000_000;
-                stored.extend(reading.values.filter_map(Result::ok).map(|sample| (seconds, sample.value)));
-            }
-        }
-        stored
-    }
-
-    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        for _ in 0..4000 {
-            if holds(self) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("not within 20 s: {what}; {:?}, {:?}", self.sources, self.stored());
-    }
-
-    fn fact(&self, name: &str) -> Option<Fact> {
-        self.sources.descriptions()[0].facts.get(name).cloned()
-    }
-
-    fn state(&self) -> SourceState {
-        self.sources.descriptions()[0].state
-    }
+/// Every journaled value, with its time in seconds.
+fn stored(fixture: &Fixture) -> Vec<(i64, f64)> {
+    fixture.stored().into_iter().map(|(seconds, _, value)| (seconds, value)).collect()
 }
 
 fn present() -> i64 {
@@ -114,8 +62,8 @@ async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_jou
     let (fixture, now) = (Fixture::new(), present());
     let (address, heads) =
         serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);
-    fixture.start(address);
-    fixture.until("both readings are there", |fixture| fixture.stored() == [(now, 1500.0), (now + 1, 1600.0)]).await;
+    start(&fixture, address);
+    fixture.until("both readings are there", |fixture| stored(fixture) == [(now, 1500.0), (now + 1, 1600.0)]).await;
     fixture.until("it is running again", |fixture| fixture.state() == SourceState::Running).await;
     let head = heads.recv().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
@@ -127,9 +75,9 @@ async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_jou
 async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothing() {
     let fixture = Fixture::new();
     let (address, _heads) = serve(vec!["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nhunter2".to_owned()]);
-    fixture.start(address);
+    start(&fixture, address);
     fixture.until("it is misconfigured", |fixture| fixture.state() == SourceState::Misconfigured).await;
-    assert_eq!(fixture.stored(), []);
+    assert_eq!(stored(&fixture), []);
     let description = fixture.sources.descriptions()[0].clone();
     assert!(description.why.as_ref().is_some_and(|why| why.contains("password_file") && !why.contains("hunter2")));
 }
@@ -138,7 +86,7 @@ async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothi
 async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end_and_after_a_line_too_long() {
     let (fixture, now) = (Fixture::new(), present());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    fixture.start(Address::Tcp(listener.local_addr().unwrap()));
+    start(&fixture, Address::Tcp(listener.local_addr().unwrap().to_string()));
     for (number, bytes) in [
         (1, format!("\r\n{}\r\n{}\n", document(now, 1.0), document(now, 1.0))),
         (2, format!("{}\n{}\n", document(now + 1, 2.0), "x".repeat(DOCUMENT_BYTES_MAX))),
@@ -146,19 +94,19 @@ async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end
     ] {
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(bytes.as_bytes()).ok();
-        fixture.until("its readings are there", |fixture| fixture.stored().len() == number).await;
+        fixture.until("its readings are there", |fixture| stored(fixture).len() == number).await;
     }
-    assert_eq!(fixture.stored(), [(now, 1000.0), (now + 1, 2000.0), (now + 2, 3000.0)]);
+    assert_eq!(stored(&fixture), [(now, 1000.0), (now + 1, 2000.0), (now + 2, 3000.0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that_ingest_refused() {
     let (fixture, now) = (Fixture::new(), present());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    fixture.start(Address::Tcp(listener.local_addr().unwrap()));
+    start(&fixture, Address::Tcp(listener.local_addr().unwrap().to_string()));
     let (mut stream, _) = listener.accept().unwrap();
     stream.write_all(b"nonsense\n{\"other\":1}\n").unwrap();
-    fixture.until("both are counted", |fixture| fixture.fact("lines_skipped") == Some(Fact::Number(2.0))).await;
+    fixture.until("both are counted", |fixture| fixture.fact("messages_skipped") == Some(Fact::Number(2.0))).await;
     assert_eq!(fixture.state(), SourceState::Failing);
     // A clock that is not set can judge no times.
     fixture.clock.set_offset(-Clock::system().now().0);
@@ -166,13 +114,13 @@ async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that
     let is_refused =
         |fixture: &Fixture| fixture.sources.descriptions()[0].why.as_ref().is_some_and(|it| it.contains("clock"));
     fixture.until("it is refused", is_refused).await;
-    assert_eq!(fixture.stored(), []);
+    assert_eq!(stored(&fixture), []);
     fixture.clock.set_offset(0);
-    fixture.until("it is there", |fixture| fixture.stored() == [(now, 1000.0)]).await;
+    fixture.until("it is there", |fixture| stored(fixture) == [(now, 1000.0)]).await;
     fixture.until("it is running", |fixture| fixture.state() == SourceState::Running).await;
     // One bad line changes no state, many in a row end the connection.
     stream.write_all(format!("nonsense\n{}\n", document(now + 1, 2.0)).as_bytes()).unwrap();
-    fixture.until("the next is there", |fixture| fixture.stored().len() == 2).await;
+    fixture.until("the next is there", |fixture| stored(fixture).len() == 2).await;
     assert_eq!(fixture.state(), SourceState::Running);
     stream.write_all("nonsense\n".repeat(10).as_bytes()).unwrap();
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
@@ -184,7 +132,7 @@ async fn a_document_without_a_configured_value_is_a_failure_that_says_so() {
     let fixture = Fixture::new();
     let (address, _heads) = serve(vec![ok(&format!("{{\"at\":{},\"other\":1}}", present()))]);
     assert!(!format!("{address:?}").contains("hunter2"));
-    fixture.start(address);
+    start(&fixture, address);
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
     assert!(fixture.sources.descriptions()[0].why.as_ref().is_some_and(|why| why.contains("check the pointers")));
 }

@@ -66,6 +66,11 @@ impl<'a> Telegram<'a> {
         self.split_head().0
     }
 
+    /// The meter's time.
+    pub fn at(&self) -> At {
+        self.facts().now().0
+    }
+
     /// The id of the meter (`channel` is empty) or of the device on an M-Bus channel: as printed on
     /// it if the meter sends the hexadecimal form of its characters. A meter without one has its
     /// head line.

@@ -1,0 +1,131 @@
+//! P1 telegrams over a TCP connection: a serial server (ser2net) or a reader that passes on the
+//! customer port of a meter.
+//!
+//! Knows the transport; `vendor/p1` decodes the telegrams. Read-only: it sends nothing at all.
+
+use super::stream::{Messages, Stream, connected};
+use super::{Decoded, Fact, Inlet, Keep, Schedule, Sources};
+use crate::base::{Finding, Level};
+use crate::clock::Clock;
+use crate::ingest::Entrance;
+use crate::reading::{MeterId, UnixNanos};
+use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, next_frame};
+use crate::vendor::{Part, Reading, Readings};
+use std::ops::Range;
+use std::time::Duration;
+
+/// The kind of source.
+const KIND: &str = "p1";
+/// A connection without a telegram for this long counts as broken. Meters send every second or
+/// every ten.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
+/// Devices start at a random time within this period, so that many do not start at once.
+const FIRST_WITHIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
+/// The waits after a failure.
+const BACKOFF: (Duration, Duration) =
+    (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) }, Duration::from_mins(5));
+
+/// A configured meter.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// The name of the source.
+    pub name: String,
+    /// `host:port` of the serial server.
+    pub address: String,
+    /// The readings that are journaled.
+    pub keep: Keep,
+    /// The key of encrypted telegrams.
+    pub key: Option<Key>,
+    /// Whether telegrams without a checksum count although their standard has one.
+    pub unchecked: bool,
+}
+
+impl Meter {
+    /// Starts its source.
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+        let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
+        let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
+        let telegrams = Telegrams { key: self.key.clone(), unchecked: self.unchecked, events: Vec::new() };
+        let stream = Stream::new(self.address.clone(), SILENCE_MAX, telegrams, inlet, clock.clone());
+        sources.start_connected(&self.name, KIND, schedule, stream);
+    }
+
+    /// Connects once, for the operator.
+    pub async fn connect(&self) -> Finding {
+        match connected(&self.address).await {
+            Ok(_) => Finding::new(Level::Good, format!("meter '{}' accepts the connection", self.name)),
+            Err(error) => Finding::new(Level::Fault, format!("meter '{}': {error}", self.name)),
+        }
+    }
+}
+
+/// The telegrams of a meter.
+#[derive(Debug)]
+struct Telegrams {
+    key: Option<Key>,
+    unchecked: bool,
+    /// The events of the last telegram: every telegram repeats them.
+    events: Vec<Reading>,
+}
+
+impl Messages for Telegrams {
+    const CONTENT_TYPE: &'static str = "text/plain";
+
+    fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)> {
+        let (start, _, end) = next_frame(received, at_end)?;
+        // The line end after the checksum is part of no frame.
+        let rest = end + usize::from(received.get(end) == Some(&b'\n'));
+        Some((start..end, rest))
+    }
+
+    fn decode(&mut self, message: &[u8], received: UnixNanos) -> Result<Decoded, String> {
+        match next_frame(message, true) {
+            Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
+            Some((_, Frame::Encrypted(frame), _)) => {
+                let key = self.key.as_ref().ok_or("the telegrams are encrypted: add key_file to this meter")?;
+                let clear = key.decrypt(frame).map_err(|error| error.to_string())?;
+                match next_frame(&clear, true) {
+                    Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
+                    _ => Err("the decrypted bytes are no telegram".to_owned()),
+                }
+            }
+            Some((_, Frame::Broken(_, why), _)) => Err(why.to_owned()),
+            None => Err("an empty message".to_owned()),
+        }
+    }
+}
+
+impl Telegrams {
+    fn decoded(&mut self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
+        match telegram.checksum() {
+            Checksum::Right => {}
+            Checksum::Missing if self.unchecked || !telegram.needs_checksum() => {}
+            Checksum::Missing => {
+                return Err("the telegram has no checksum: set unchecked = true if this reader removes it".to_owned());
+            }
+            Checksum::Wrong { .. } => {
+                return Err("the checksum of the telegram is wrong: bytes are lost or changed on the line".to_owned());
+            }
+        }
+        let (mut readings, mut events, mut unreadable) = (Readings::default(), Readings::default(), 0_usize);
+        let now = telegram.at();
+        telegram.visit(|part| match part {
+            Part::Value(value) => {
+                let meter = MeterId::named(VENDOR, &telegram.native_id(&value.channel));
+                // Only the meter itself has values of the past beside those of now.
+                let is_event = value.channel.is_empty() && value.at != now;
+                if is_event { events.add(meter, &value, received) } else { readings.add(meter, &value, received) }
+            }
+            Part::Text { .. } => {}
+            Part::Unreadable { .. } => unreadable += 1,
+        });
+        let events = events.into_vec();
+        let is_new = events != self.events;
+        self.events.clone_from(&events);
+        let facts = vec![("lines_unreadable", Fact::from(unreadable))];
+        Ok(Decoded { readings: readings.into_vec(), events: if is_new { events } else { Vec::new() }, facts })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Telegrams from a real TCP server, into a real journal.
+
+use super::*;
+use crate::reading::Obis;
+use crate::source::tests::fixture::Fixture;
+use crate::source::{Fact, SourceState};
+use std::io::Write as _;
+use std::net::TcpListener;
+
+/// A telegram at this second of the minute, with its checksum, its gas meter and a power failure.
+fn telegram(second: u32, watts: u32) -> String {
+    let text = format!(
+        "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0({}{second:02}W)\r\n0-0:96.1.1(4530303432)\r\n\
+         1-0:1.7.0({watts:06}*W)\r\n1-0:99.97.0(1)(0-0:96.7.19)(260101000000W)(0000000240*s)\r\n\
+         0-1:24.1.0(003)\r\n0-1:96.1.0(4730303339)\r\n0-1:24.2.1({}00W)(00012.345*m3)\r\n!",
+        minute(),
+        minute()
+    );
+    let checksum = text.bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xa001 } else { crc >> 1 })
+    });
+    format!("{text}{checksum:04X}\r\n")
+}
+
+/// The current minute in winter time, as a telegram has it.
+fn minute() -> String {
+    let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1) - jiff::SignedDuration::from_mins(5);
+    now.strftime("%y%m%d%H%M").to_string()
+}
+
+fn start(fixture: &Fixture, keep: Keep) -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let meter = Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false };
+    meter.start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
+    listener
+}
+
+const POWER: Obis = Obis([1, 0, 1, 7, 0, 255]);
+const GAS: Obis = Obis([7, 0, 3, 0, 0, 255]);
+const FAILURE: Obis = Obis([0, 0, 96, 7, 19, 255]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journaled_once() {
+    let fixture = Fixture::new();
+    let listener = start(&fixture, Keep::FirstOfEach(Duration::from_secs(10)));
+    let (mut stream, _) = listener.accept().unwrap();
+    for second in 0..25 {
+        stream.write_all(telegram(second, second).as_bytes()).unwrap();
+    }
+    fixture.until("the last is there", |it| it.values(POWER).len() == 3).await;
+    assert_eq!(fixture.values(POWER), [0.0, 10.0, 20.0], "one of every ten seconds");
+    assert_eq!(fixture.values(GAS), [12.345]);
+    assert_eq!(fixture.values(FAILURE), [240.0]);
+    assert_eq!(fixture.state(), SourceState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a_count() {
+    let fixture = Fixture::new();
+    let listener = start(&fixture, Keep::All);
+    let (mut stream, _) = listener.accept().unwrap();
+    // The connection begins in the middle of a telegram.
+    stream.write_all(&telegram(0, 1).as_bytes()[50..]).unwrap();
+    stream.write_all(telegram(1, 11).replace("000011*W", "000012*W").as_bytes()).unwrap();
+    for byte in telegram(2, 22).as_bytes().chunks(7) {
+        stream.write_all(byte).unwrap();
+        stream.flush().unwrap();
+    }
+    fixture.until("it is there", |it| it.values(POWER) == [22.0]).await;
+    assert_eq!(fixture.fact("messages_skipped"), Some(Fact::Number(2.0)));
+    // Nothing but damage ends the connection; the next one is read again.
+    stream.write_all(telegram(3, 33).replace("000033*W", "000034*W").repeat(10).as_bytes()).unwrap();
+    fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(telegram(4, 44).as_bytes()).unwrap();
+    fixture.until("the next is there", |it| it.values(POWER) == [22.0, 44.0]).await;
+}

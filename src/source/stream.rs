@@ -1,0 +1,131 @@
+//! A device that sends messages over a TCP connection, and is sent nothing: a line of JSON, a
+//! telegram behind a serial server.
+//!
+//! Knows no vendor. Invariants: a message is bounded. One that cannot be decoded is counted and
+//! skipped; too many in a row end the connection. A reading that ingest refuses is tried again
+//! before the next message is read. A silent device is reconnected.
+
+use super::{Connected, Decoded, Inlet, Reporter, SourceError, SourceState};
+use crate::clock::Clock;
+use crate::reading::UnixNanos;
+use crate::wire::batch::Original;
+use std::ops::Range;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Time limit of a connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The wait before a refused reading is tried again.
+const RETRY_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
+/// This number of undecodable messages in a row ends the connection.
+const SKIPPED_IN_A_ROW_MAX: u32 = 10;
+/// Bytes read at once.
+const READ_BYTES: usize = 4 << 10;
+
+/// The messages of a vendor.
+pub(super) trait Messages: Send + 'static {
+    /// Their media type.
+    const CONTENT_TYPE: &'static str;
+
+    /// The first message of the received bytes, and where the rest begins. `None` if more bytes are
+    /// needed. Must return a message, maybe one that [`Self::decode`] rejects, before the bytes
+    /// grow without bound.
+    fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)>;
+
+    /// Decodes a message that was received at this time. The error is a sentence.
+    fn decode(&mut self, message: &[u8], received: UnixNanos) -> Result<Decoded, String>;
+}
+
+/// A device that sends messages.
+#[derive(Debug)]
+pub(super) struct Stream<M> {
+    /// `host:port`.
+    address: String,
+    silence_max: Duration,
+    messages: M,
+    inlet: Inlet,
+    clock: Clock,
+    skipped: usize,
+    skipped_in_a_row: u32,
+}
+
+impl<M: Messages> Stream<M> {
+    /// A stream from this address. A connection without a message for `silence_max` counts as broken.
+    pub(super) fn new(address: String, silence_max: Duration, messages: M, inlet: Inlet, clock: Clock) -> Self {
+        Self { address, silence_max, messages, inlet, clock, skipped: 0, skipped_in_a_row: 0 }
+    }
+
+    async fn take(&mut self, message: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
+        let decoded = match self.messages.decode(message, self.clock.now()) {
+            Ok(decoded) => decoded,
+            Err(why) => return self.skip(why, reporter),
+        };
+        self.skipped_in_a_row = 0;
+        let original = Original { bytes: message, content_type: M::CONTENT_TYPE, origin: "" };
+        // Meanwhile the device's messages wait in the connection.
+        while let Err(error) = self.inlet.offer(&decoded, original, reporter).await {
+            let SourceError::Failing(why) = error else { return Err(error) };
+            reporter.report(SourceState::Failing, Some(why));
+            tokio::time::sleep(RETRY_WAIT).await;
+        }
+        reporter.report(SourceState::Running, None);
+        Ok(())
+    }
+
+    fn skip(&mut self, why: String, reporter: &mut Reporter) -> Result<(), SourceError> {
+        self.skipped += 1;
+        self.skipped_in_a_row += 1;
+        reporter.set("messages_skipped", self.skipped);
+        reporter.set("last_message_error", why.as_str());
+        if self.skipped_in_a_row == SKIPPED_IN_A_ROW_MAX {
+            return Err(SourceError::Failing(format!("the device sends messages that cannot be read: {why}")));
+        }
+        // A single bad message is no failure of a stream that runs.
+        if reporter.state() != SourceState::Running {
+            reporter.report(SourceState::Failing, Some(why));
+        }
+        Ok(())
+    }
+}
+
+impl<M: Messages> Connected for Stream<M> {
+    async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let mut stream = connected(&self.address).await?;
+        self.skipped_in_a_row = 0;
+        let mut received = Vec::with_capacity(READ_BYTES);
+        loop {
+            let read = async {
+                loop {
+                    if let Some(found) = M::split(&received, false) {
+                        return Ok(Some(found));
+                    }
+                    if stream.read_buf(&mut received).await? == 0 {
+                        return Ok(M::split(&received, true));
+                    }
+                }
+            };
+            let found = timeout(self.silence_max, read).await;
+            let found: std::io::Result<_> =
+                found.map_err(|_| failing(format!("the device sent no message for {:?}", self.silence_max)))?;
+            let Some((message, rest)) = found.map_err(|error| failing(format!("the connection broke: {error}")))?
+            else {
+                return Ok(());
+            };
+            self.take(&received[message], reporter).await?;
+            received.drain(..rest);
+        }
+    }
+}
+
+/// Connects to `host:port`.
+pub(super) async fn connected(address: &str) -> Result<TcpStream, SourceError> {
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
+    let stream = stream.map_err(|_| failing("the connect timed out"))?;
+    stream.map_err(|error| failing(format!("cannot connect: {error}")))
+}
+
+fn failing(why: impl Into<String>) -> SourceError {
+    SourceError::Failing(why.into())
+}
