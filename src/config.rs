@@ -5,14 +5,17 @@
 //! configuration names and are never shown.
 
 mod device;
+mod dsmr_logger;
 mod fault;
 mod journal;
 mod json;
+mod ksem;
 mod metering_points;
 mod p1;
 mod secrets;
 mod section;
 mod sinks;
+mod smart_mac;
 mod smart_me;
 mod source;
 #[cfg(test)]
@@ -82,7 +85,7 @@ impl Config {
     pub fn smart_me(&self) -> impl Iterator<Item = &crate::source::smart_me::Account> {
         self.sources.iter().filter_map(|source| match source {
             Source::SmartMe(account) => Some(account),
-            Source::Json(_) | Source::P1(_) => None,
+            _ => None,
         })
     }
 
@@ -157,6 +160,9 @@ fn read(mut root: Section<'_>) -> Config {
     let mut taken = names.cloned().collect();
     let devices = json::json(root.sections("json"), &mut taken);
     let p1_meters = p1::p1(root.sections("p1"), &mut taken);
+    let loggers = dsmr_logger::dsmr_logger(root.sections("dsmr_logger"), &mut taken);
+    let ksem_devices = ksem::ksem(root.sections("ksem"), &mut taken);
+    let smart_mac_meters = smart_mac::smart_mac(root.sections("smart_mac"), &mut taken);
     let may_have_descriptions =
         accounts.iter().any(|account| account.polling.is_some()) || accounts.len() < account_tables_count;
     let sources = accounts
@@ -164,6 +170,9 @@ fn read(mut root: Section<'_>) -> Config {
         .map(Source::SmartMe)
         .chain(devices.into_iter().map(Source::Json))
         .chain(p1_meters.into_iter().map(Source::P1))
+        .chain(loggers.into_iter().map(Source::DsmrLogger))
+        .chain(ksem_devices.into_iter().map(Source::Ksem))
+        .chain(smart_mac_meters.into_iter().map(Source::SmartMac))
         .collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !may_have_descriptions {

@@ -9,14 +9,18 @@
 mod description;
 mod device;
 mod inlet;
+mod parts;
 pub mod runner;
 mod sources;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+pub mod dsmr_logger;
 pub mod json;
+pub mod ksem;
 pub mod p1;
+pub mod smart_mac;
 pub mod smart_me;
 pub mod webhook;
 

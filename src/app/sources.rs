@@ -83,13 +83,15 @@ impl<'a> SourceStarter<'a> {
         for account in &self.config.webhook.accounts {
             self.report_webhook(&account.name);
         }
+        let (sources, clock) = (&self.parts.sources, &self.parts.clock);
         for source in &self.config.sources {
             match source {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
-                Source::P1(meter) => meter.start(&self.parts.sources, &self.entrance(&meter.name)?, &self.parts.clock),
-                Source::Json(device) => {
-                    device.start(&self.parts.sources, &self.entrance(&device.name)?, &self.parts.clock)
-                }
+                Source::Json(device) => device.start(sources, &self.entrance(source.name())?, clock),
+                Source::P1(meter) => meter.start(sources, &self.entrance(source.name())?, clock),
+                Source::DsmrLogger(logger) => logger.start(sources, &self.entrance(source.name())?, clock),
+                Source::Ksem(device) => device.start(sources, &self.entrance(source.name())?, clock),
+                Source::SmartMac(meter) => meter.start(sources, &self.entrance(source.name())?, clock),
             }
         }
         Ok(())

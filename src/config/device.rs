@@ -1,9 +1,13 @@
 //! The keys that all devices on the local network have.
 
+use super::secrets::{PASSWORD, check_username, secret};
 use super::section::Section;
 use super::value::Value;
 use super::webhook::{NAME_RULE, is_name};
+use crate::http::{basic_authorization, web_address};
 use crate::source::Keep;
+use hyper::Uri;
+use hyper::header::HeaderValue;
 use std::time::Duration;
 
 /// The readings of a device that are journaled if `keep` is not given: one per 10 s of measurement
@@ -26,6 +30,32 @@ pub(super) fn name(section: &mut Section<'_>, taken: &mut Vec<String>) -> Option
 /// The readings that are journaled.
 pub(super) fn keep(section: &mut Section<'_>) -> Keep {
     section.get_or("keep", Keep::FirstOfEach(KEEP))
+}
+
+/// The address of a device, without path.
+pub(super) fn base_url(section: &mut Section<'_>, example: &str) -> Option<Uri> {
+    let text = section.required::<String>("url", example)?;
+    let uri = web_address(&text).filter(|uri| uri.path() == "/" && uri.query().is_none());
+    if uri.is_none() {
+        section.fault("url", format!("must be an address without path, like {example}"));
+    }
+    uri
+}
+
+/// The credentials of a device; `None` without any.
+pub(super) fn authorization(section: &mut Section<'_>) -> Option<HeaderValue> {
+    let user: Option<String> = section.get("username");
+    match (user, secret(section, PASSWORD)) {
+        (Some(user), Some(password)) => {
+            check_username(section, "username", &user);
+            basic_authorization(&user, &password)
+        }
+        (None, None) => None,
+        _ => {
+            section.fault("username", "needs both username and password_file, or neither");
+            None
+        }
+    }
 }
 
 impl Value for Keep {

@@ -1,10 +1,9 @@
 //! `[[json]]`: devices that return or send JSON documents.
 
-use super::device::{keep, name};
-use super::secrets::{PASSWORD, check_username, secret};
+use super::device::{authorization, keep, name};
 use super::section::Section;
 use super::value::is_host_and_port;
-use crate::http::{basic_authorization, web_address};
+use crate::http::web_address;
 use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis};
 use crate::source::json::{Address, Device};
@@ -49,20 +48,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
 fn address(section: &mut Section<'_>) -> Option<Address> {
     let url = section.required::<String>("url", "\"http://192.168.1.20/status\"");
     let faults_before = section.fault_count();
-    let user: Option<String> = section.get("username");
-    let password = secret(section, PASSWORD);
-    let authorization = match (user, password) {
-        (Some(user), Some(password)) => {
-            check_username(section, "username", &user);
-            basic_authorization(&user, &password)
-        }
-        (None, None) => None,
-        _ if section.fault_count() > faults_before => None,
-        _ => {
-            section.fault("username", "needs both username and password_file, or neither");
-            None
-        }
-    };
+    let authorization = authorization(section);
     let url = url?;
     let address = match url.strip_prefix("tcp://") {
         Some(_) if authorization.is_some() => {

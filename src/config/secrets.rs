@@ -23,10 +23,10 @@ pub(super) const SECOND_PASSWORD: SecretKeys =
 pub(super) const API_KEY: SecretKeys = SecretKeys { clear: "api_key", file: "api_key_file", variable: "api_key_env" };
 pub(super) const CLIENT_SECRET: SecretKeys =
     SecretKeys { clear: "client_secret", file: "client_secret_file", variable: "client_secret_env" };
+pub(super) const PIN: SecretKeys = SecretKeys { clear: "pin", file: "pin_file", variable: "pin_env" };
 pub(super) const KEY: SecretKeys = SecretKeys { clear: "key", file: "key_file", variable: "key_env" };
 pub(super) const AUTHENTICATION_KEY: SecretKeys =
     SecretKeys { clear: "authentication_key", file: "authentication_key_file", variable: "authentication_key_env" };
-#[cfg(feature = "questdb")]
 pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
 
 /// Checks a user name of HTTP Basic authentication.

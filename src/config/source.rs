@@ -2,8 +2,7 @@
 
 use crate::base::{Finding, Stop};
 use crate::clock::Clock;
-use crate::source::json;
-use crate::source::p1;
+use crate::source::{dsmr_logger, json, ksem, p1, smart_mac};
 use crate::source::smart_me::{self, Access, PollMode};
 use std::path::Path;
 
@@ -16,6 +15,12 @@ pub enum Source {
     Json(json::Device),
     /// `[[p1]]`: a meter whose P1 telegrams come over TCP.
     P1(p1::Meter),
+    /// `[[dsmr_logger]]`: a device that reads a P1 port and answers over HTTP.
+    DsmrLogger(dsmr_logger::Logger),
+    /// `[[ksem]]`: KOSTAL's Smart Energy Meter or TQ-Systems' Energy Manager.
+    Ksem(ksem::Device),
+    /// `[[smart_mac]]`: a smart-MAIC meter.
+    SmartMac(smart_mac::Meter),
 }
 
 impl Source {
@@ -25,6 +30,9 @@ impl Source {
             Self::SmartMe(account) => &account.name,
             Self::Json(device) => &device.name,
             Self::P1(meter) => &meter.name,
+            Self::DsmrLogger(logger) => &logger.name,
+            Self::Ksem(device) => &device.name,
+            Self::SmartMac(meter) => &meter.name,
         }
     }
 
@@ -34,6 +42,9 @@ impl Source {
             Self::SmartMe(_) => "smart_me",
             Self::Json(_) => "json",
             Self::P1(_) => "p1",
+            Self::DsmrLogger(_) => "dsmr_logger",
+            Self::Ksem(_) => "ksem",
+            Self::SmartMac(_) => "smart_mac",
         }
     }
 
@@ -41,7 +52,7 @@ impl Source {
     pub fn brings_readings(&self) -> bool {
         match self {
             Self::SmartMe(account) => account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store),
-            Self::Json(_) | Self::P1(_) => true,
+            _ => true,
         }
     }
 
@@ -54,6 +65,9 @@ impl Source {
             }
             Self::Json(device) => Some(device.connect(Clock::system()).await),
             Self::P1(meter) => Some(meter.connect().await),
+            Self::DsmrLogger(logger) => Some(logger.connect(Clock::system()).await),
+            Self::Ksem(device) => Some(device.connect(Clock::system()).await),
+            Self::SmartMac(meter) => Some(meter.connect(Clock::system()).await),
         }
     }
 
@@ -64,7 +78,8 @@ impl Source {
                 let access = Access::new(account, data_directory, Stop::default(), Clock::system());
                 account.warnings(data_directory).into_iter().chain(account.login_state(&access)).collect()
             }
-            Self::Json(_) | Self::P1(_) => Vec::new(),
+            Self::Ksem(device) => device.findings(&Clock::system()),
+            _ => Vec::new(),
         }
     }
 }

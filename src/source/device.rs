@@ -8,8 +8,8 @@ use crate::base::Stop;
 use crate::clock::Clock;
 use crate::http::{self, Bounds, Budget, Client, Outcome, Requester};
 use bytes::Bytes;
-use hyper::Uri;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+use hyper::{StatusCode, Uri};
 
 /// A device.
 #[derive(Debug, Clone)]
@@ -26,13 +26,17 @@ impl HttpDevice {
 
     /// A device that is requested once, outside of the running service.
     pub(super) fn once(name: &str, bounds: Bounds, authorization: Option<HeaderValue>, clock: Clock) -> Self {
-        let requester = Requester::new(name, Client::new(bounds), Budget::unlimited(), Stop::default(), clock);
-        Self::new(requester, authorization)
+        Self::new(Self::requester_once(name, bounds, clock), authorization)
+    }
+
+    /// The requester of [`Self::once`].
+    pub(super) fn requester_once(name: &str, bounds: Bounds, clock: Clock) -> Requester {
+        Requester::new(name, Client::new(bounds), Budget::unlimited(), Stop::default(), clock)
     }
 
     /// Replaces the credentials.
-    pub(super) fn authorize(&mut self, authorization: Option<HeaderValue>) {
-        self.authorization = authorization;
+    pub(super) fn authorize(&mut self, authorization: HeaderValue) {
+        self.authorization = Some(authorization);
     }
 
     /// The body of the answer.
@@ -41,6 +45,14 @@ impl HttpDevice {
     /// [`SourceError::Misconfigured`] if the device rejects the credentials, else
     /// [`SourceError::Failing`].
     pub(super) async fn get(&self, uri: &Uri) -> Result<Bytes, SourceError> {
+        self.get_if_found(uri).await?.map_err(|status| SourceError::Failing(format!("the device answered {status}")))
+    }
+
+    /// The body of the answer, or its status if the device answers with another one than 2xx.
+    ///
+    /// # Errors
+    /// As [`Self::get`], but not for a status.
+    pub(super) async fn get_if_found(&self, uri: &Uri) -> Result<Result<Bytes, StatusCode>, SourceError> {
         let mut request = hyper::Request::get(uri.clone()).header(CONNECTION, "close");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -48,13 +60,25 @@ impl HttpDevice {
         let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
         let exchange = self.requester.send(request).await?;
         match (exchange.outcome, exchange.answer) {
-            (Outcome::Done, Ok(answer)) => Ok(answer.into_body()),
+            (Outcome::Done, Ok(answer)) => Ok(Ok(answer.into_body())),
             (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
                 why: "the device rejects the credentials: check username and password_file".to_owned(),
                 retry_in: None,
             }),
-            (_, Ok(answer)) => Err(SourceError::Failing(format!("the device answered {}", answer.status()))),
+            (_, Ok(answer)) => Ok(Err(answer.status())),
             (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
         }
     }
+}
+
+/// The base address with this path and query.
+///
+/// # Errors
+/// When they are no part of a URL. The error does not show them, because a query may hold a PIN.
+pub(super) fn with_path(base: &Uri, path: &str) -> Result<Uri, SourceError> {
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = path.parse().ok();
+    let has_path = parts.path_and_query.is_some();
+    let uri = Uri::from_parts(parts).ok().filter(|_| has_path);
+    uri.ok_or_else(|| SourceError::Failing("the configured values cannot be part of a URL".to_owned()))
 }

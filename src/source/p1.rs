@@ -3,14 +3,15 @@
 //!
 //! Knows the transport; `vendor/p1` decodes the telegrams. Read-only: it sends nothing at all.
 
+use super::parts::Parts;
 use super::stream::{Messages, Stream, connected};
-use super::{Decoded, Fact, Inlet, Keep, Schedule, Sources};
+use super::{Decoded, Inlet, Keep, Schedule, Sources};
 use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
 use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, next_frame};
-use crate::vendor::{Part, Reading, Readings};
+use crate::vendor::Reading;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl Meter {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let telegrams = Telegrams { key: self.key.clone(), unchecked: self.unchecked, events: Vec::new() };
+        let telegrams = Telegrams::new(self.key.clone(), self.unchecked);
         let stream = Stream::new(self.address.clone(), SILENCE_MAX, telegrams, inlet, clock.clone());
         sources.start_connected(&self.name, KIND, schedule, stream);
     }
@@ -61,7 +62,7 @@ impl Meter {
 
 /// The telegrams of a meter.
 #[derive(Debug)]
-struct Telegrams {
+pub(super) struct Telegrams {
     key: Option<Key>,
     unchecked: bool,
     /// The events of the last telegram: every telegram repeats them.
@@ -96,7 +97,12 @@ impl Messages for Telegrams {
 }
 
 impl Telegrams {
-    fn decoded(&mut self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
+    pub(super) fn new(key: Option<Key>, unchecked: bool) -> Self {
+        Self { key, unchecked, events: Vec::new() }
+    }
+
+    /// Decodes a telegram. Events that its predecessor had are left out. The error is a sentence.
+    pub(super) fn decoded(&mut self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
         match telegram.checksum() {
             Checksum::Right => {}
             Checksum::Missing if self.unchecked || !telegram.needs_checksum() => {}
@@ -107,23 +113,16 @@ impl Telegrams {
                 return Err("the checksum of the telegram is wrong: bytes are lost or changed on the line".to_owned());
             }
         }
-        let (mut readings, mut events, mut unreadable) = (Readings::default(), Readings::default(), 0_usize);
-        let now = telegram.at();
-        telegram.visit(|part| match part {
-            Part::Value(value) => {
-                let meter = MeterId::named(VENDOR, &telegram.native_id(&value.channel));
-                // Only the meter itself has values of the past beside those of now.
-                let is_event = value.channel.is_empty() && value.at != now;
-                if is_event { events.add(meter, &value, received) } else { readings.add(meter, &value, received) }
-            }
-            Part::Text { .. } => {}
-            Part::Unreadable { .. } => unreadable += 1,
-        });
-        let events = events.into_vec();
-        let is_new = events != self.events;
-        self.events.clone_from(&events);
-        let facts = vec![("lines_unreadable", Fact::from(unreadable))];
-        Ok(Decoded { readings: readings.into_vec(), events: if is_new { events } else { Vec::new() }, facts })
+        // Only the meter itself has values of the past beside those of now: failures and peaks.
+        let mut parts = Parts::with_events(received, telegram.at());
+        telegram.visit(|part| parts.add(part, |channel| MeterId::named(VENDOR, &telegram.native_id(channel))));
+        let mut decoded = parts.into_decoded();
+        if decoded.events == self.events {
+            decoded.events.clear();
+        } else {
+            self.events.clone_from(&decoded.events);
+        }
+        Ok(decoded)
     }
 }
 

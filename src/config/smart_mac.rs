@@ -1,0 +1,68 @@
+//! `[[smart_mac]]`: smart-MAIC meters on the local network.
+
+use super::device::{base_url, keep, name};
+use super::secrets::{PIN, secret};
+use super::section::Section;
+use crate::source::smart_mac::Meter;
+use crate::vendor::smart_mac::{Input, Medium, Options, Wiring};
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_secs(60);
+/// The vendor's limit for extended devices; standard ones answer 429 below 60 s.
+const EVERY_MIN: Duration = Duration::from_secs(6);
+
+/// Reads the meters; `taken` are the names of other sources.
+pub(super) fn smart_mac(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Meter> {
+    sections.into_iter().filter_map(|section| meter(section, taken)).collect()
+}
+
+fn meter(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Meter> {
+    let name = name(&mut section, taken);
+    let url = base_url(&mut section, "\"http://192.168.1.40\"");
+    let device = section.required::<String>("devid", "\"1728053249\"");
+    if device.as_deref().is_some_and(|device| device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_digit())) {
+        section.fault("devid", "must be the digits of the device's id");
+    }
+    let pin = secret(&mut section, PIN);
+    if pin.as_ref().is_some_and(|pin| !pin.expose().bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        section.fault("pin_file", "must hold letters and digits only");
+    } else if pin.is_none() {
+        section.fault("pin_file", "is missing; name the file that holds the device's PIN");
+    }
+    let every = section.get_or("every", EVERY);
+    if every < EVERY_MIN {
+        section.fault("every", "must be at least 6s; a device of the standard version needs 60s");
+    }
+    let keep = keep(&mut section);
+    let options = options(&mut section);
+    section.finish();
+    Some(Meter { name: name?, url: url?, device: device?, pin: pin?, every, keep, options })
+}
+
+fn options(section: &mut Section<'_>) -> Options {
+    let wiring = [("phases", Wiring::Phases), ("lines", Wiring::Lines)];
+    let wiring = section.choice("wiring", &wiring, Wiring::Phases);
+    let sum = section.get_or("sum", false);
+    if sum && wiring == Wiring::Lines {
+        section.fault("sum", "needs wiring = \"phases\": separate lines are separate meters");
+    }
+    let inputs = [input(section.section("input1")), input(section.section("input2"))];
+    Options { wiring, sum, inputs }
+}
+
+fn input(mut section: Section<'_>) -> Option<Input> {
+    let media = [
+        ("gas", Some(Medium::Gas)),
+        ("cold_water", Some(Medium::ColdWater)),
+        ("hot_water", Some(Medium::HotWater)),
+        ("heat", Some(Medium::Heat)),
+        ("electricity", Some(Medium::Electricity)),
+    ];
+    let medium = section.choice("medium", &media, None);
+    let pulses_per_unit: f64 = section.get_or("pulses_per_unit", 0.0);
+    if medium.is_some() && pulses_per_unit <= 0.0 {
+        section.fault("pulses_per_unit", "must be more than 0: the pulses for one m3 or one kWh");
+    }
+    section.finish();
+    medium.map(|medium| Input { medium, pulses_per_unit })
+}

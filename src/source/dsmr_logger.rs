@@ -1,0 +1,201 @@
+//! DSMR-loggers: devices that read a meter's P1 port and answer over HTTP.
+//!
+//! A logger passes on the telegram itself, or, with less precision, its values as JSON. The telegram is
+//! preferred while it comes; a logger that gives none is asked for its values. Knows the requests;
+//! `vendor/p1` and `vendor/dsmr_logger` decode. Read-only: GET of the paths in [`PATHS`] alone.
+
+use super::device::{HttpDevice, with_path};
+use super::p1::Telegrams;
+use super::parts::Parts;
+use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use crate::base::{Finding, Level};
+use crate::clock::Clock;
+use crate::http::{Bounds, Budget};
+use crate::ingest::Entrance;
+use crate::reading::MeterId;
+use crate::vendor::dsmr_logger::{Document, Identity};
+use crate::vendor::p1::{Frame, VENDOR, next_frame};
+use crate::wire::batch::Original;
+use bytes::Bytes;
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use std::time::Duration;
+
+/// The kind of source.
+const KIND: &str = "dsmr-logger";
+/// The limits of one request: a logger waits up to 10 s for the next telegram.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(15), answer_bytes_max: 64 << 10 };
+/// The waits after a failure.
+const BACKOFF: (Duration, Duration) =
+    (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(10) }, Duration::from_mins(5));
+/// A logger that gave no telegram is asked for one again after this number of polls.
+const TELEGRAM_AGAIN_AFTER: u32 = 360;
+
+/// The paths of each version of the interface. No other is ever requested.
+const PATHS: [Paths; 3] = [
+    Paths { telegram: "/api/v2/sm/telegram", info: "/api/v2/sm/info", actual: "/api/v2/sm/actual" },
+    Paths { telegram: "/api/v1/sm/telegram", info: "/api/v1/sm/info", actual: "/api/v1/sm/actual" },
+    Paths { telegram: "", info: "", actual: "/api/v0/sm/actual" },
+];
+
+/// The paths of one version; empty if it has none.
+#[derive(Debug)]
+struct Paths {
+    telegram: &'static str,
+    info: &'static str,
+    actual: &'static str,
+}
+
+/// A configured logger.
+#[derive(Debug, Clone)]
+pub struct Logger {
+    /// The name of the source.
+    pub name: String,
+    /// The address of the device, without path.
+    pub url: Uri,
+    /// Its credentials, if it wants some.
+    pub authorization: Option<HeaderValue>,
+    /// The polling interval.
+    pub every: Duration,
+    /// The readings that are journaled.
+    pub keep: Keep,
+}
+
+impl Logger {
+    /// Starts its source.
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+        let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
+        let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
+        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+        let device = HttpDevice::new(requester, self.authorization.clone());
+        let poll = Poll { reader: Reader::new(&self.name, self.url.clone(), device), inlet, clock: clock.clone() };
+        sources.start_polled(&self.name, KIND, schedule, poll);
+    }
+
+    /// Requests the values once, for the operator.
+    pub async fn connect(&self, clock: Clock) -> Finding {
+        let device = HttpDevice::once(&self.name, BOUNDS, self.authorization.clone(), clock.clone());
+        match Reader::new(&self.name, self.url.clone(), device).read(&clock).await {
+            Ok(message) => {
+                let values: usize = message.decoded.readings.iter().map(|reading| reading.samples.len()).sum();
+                Finding::new(Level::Good, format!("logger '{}' returns {values} values by {}", self.name, message.origin))
+            }
+            Err(error) => Finding::new(Level::Fault, format!("logger '{}': {error}", self.name)),
+        }
+    }
+}
+
+/// A message of a logger.
+struct Message {
+    origin: &'static str,
+    body: Bytes,
+    decoded: Decoded,
+}
+
+/// Reads a logger.
+#[derive(Debug)]
+struct Reader {
+    url: Uri,
+    device: HttpDevice,
+    telegrams: Telegrams,
+    /// Polls until a telegram is asked for again.
+    polls_until_telegram: u32,
+    identity: Option<Identity>,
+    name: String,
+}
+
+impl Reader {
+    fn new(name: &str, url: Uri, device: HttpDevice) -> Self {
+        // The device checks what it reads, and some versions send no checksum on.
+        let telegrams = Telegrams::new(None, true);
+        Self { url, device, telegrams, polls_until_telegram: 0, identity: None, name: name.to_owned() }
+    }
+
+    async fn read(&mut self, clock: &Clock) -> Result<Message, SourceError> {
+        match self.polls_until_telegram.checked_sub(1) {
+            Some(left) => self.polls_until_telegram = left,
+            None => match self.telegram(clock).await? {
+                Some(message) => return Ok(message),
+                None => self.polls_until_telegram = TELEGRAM_AGAIN_AFTER,
+            },
+        }
+        self.values(clock).await
+    }
+
+    /// The telegram; `None` if the logger gives none, or one that cannot be read.
+    async fn telegram(&mut self, clock: &Clock) -> Result<Option<Message>, SourceError> {
+        for paths in PATHS.iter().filter(|paths| !paths.telegram.is_empty()) {
+            let Ok(body) = self.device.get_if_found(&with_path(&self.url, paths.telegram)?).await? else { continue };
+            let Some((_, Frame::Telegram(telegram), _)) = next_frame(&body, true) else { continue };
+            if let Ok(decoded) = self.telegrams.decoded(&telegram, clock.now()) {
+                return Ok(Some(Message { origin: paths.telegram, body: body.clone(), decoded }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The values, by the newest version of the interface that the logger has.
+    async fn values(&mut self, clock: &Clock) -> Result<Message, SourceError> {
+        let mut refusal = None;
+        for paths in &PATHS {
+            let body = match self.device.get_if_found(&with_path(&self.url, paths.actual)?).await? {
+                Ok(body) => body,
+                Err(status) => {
+                    refusal = Some(status);
+                    continue;
+                }
+            };
+            let identity = self.identity(paths).await?;
+            let document = Document::read(&body, &identity).map_err(|error| SourceError::Failing(error.to_string()))?;
+            let is_known = document.identity().equipment_id.is_some() || document.identity().identification.is_some();
+            let mut parts = Parts::new(clock.now());
+            document.visit(|part| {
+                parts.add(part, |channel| match (is_known, channel) {
+                    (true, channel) => MeterId::named(VENDOR, &document.native_id(channel)),
+                    (false, "") => MeterId::named(KIND, &self.name),
+                    (false, channel) => MeterId::named(KIND, &format!("{}:{channel}", self.name)),
+                });
+            });
+            return Ok(Message { origin: paths.actual, body, decoded: parts.into_decoded() });
+        }
+        let status = refusal.map_or_else(String::new, |status| status.to_string());
+        Err(SourceError::Failing(format!("the device has no known interface of a DSMR-logger: {status}")))
+    }
+
+    /// The identity of the meter, requested once.
+    async fn identity(&mut self, paths: &Paths) -> Result<Identity, SourceError> {
+        if let Some(identity) = &self.identity {
+            return Ok(identity.clone());
+        }
+        let mut identity = Identity::default();
+        if !paths.info.is_empty()
+            && let Ok(body) = self.device.get_if_found(&with_path(&self.url, paths.info)?).await?
+            && let Ok(document) = Document::read(&body, &identity)
+        {
+            identity = document.identity().clone();
+            self.identity = Some(identity.clone());
+        }
+        Ok(identity)
+    }
+}
+
+/// The polling of a logger.
+#[derive(Debug)]
+struct Poll {
+    reader: Reader,
+    inlet: Inlet,
+    clock: Clock,
+}
+
+impl Polled for Poll {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let message = self.reader.read(&self.clock).await?;
+        reporter.set("read_by", message.origin);
+        let content_type = if message.origin.ends_with("telegram") { "text/plain" } else { "application/json" };
+        let original = Original { bytes: &message.body, content_type, origin: message.origin };
+        self.inlet.offer(&message.decoded, original, reporter).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! KOSTAL's Smart Energy Meter and TQ-Systems' Energy Manager EM4xx: the official JSON interface.
+//!
+//! Read-only: GET of [`VALUES`] and [`SETTINGS`] alone, and the login if there is a password instead of a
+//! token. Nothing below `/api/e-mobility` is ever opened: a device that sees an outside controller stops
+//! controlling its charging station. Knows the requests; `vendor/ksem` decodes.
+
+mod login;
+
+pub use login::Login;
+
+use super::device::{HttpDevice, with_path};
+use super::parts::Parts;
+use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use crate::base::{Finding, Level};
+use crate::clock::Clock;
+use crate::http::{Bounds, Budget, Requester};
+use crate::ingest::Entrance;
+use crate::reading::MeterId;
+use crate::vendor::ksem::device::Settings;
+use crate::vendor::ksem::{VENDOR, json};
+use crate::wire::batch::Original;
+use bytes::Bytes;
+use hyper::{StatusCode, Uri};
+use login::Session;
+use std::time::Duration;
+
+/// The kind of source.
+const KIND: &str = "ksem";
+/// The limits of one request.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: 64 << 10 };
+/// The waits after a failure.
+const BACKOFF: (Duration, Duration) =
+    (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) }, Duration::from_mins(5));
+/// The values of the grid meter; the device's name stands between.
+const VALUES: [&str; 2] = ["/api/json/", "/values/smart-meter"];
+/// The identity of the device.
+const SETTINGS: &str = "/api/device-settings";
+
+/// A configured device.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// The name of the source.
+    pub name: String,
+    /// Its address, without path.
+    pub url: Uri,
+    /// How to log in.
+    pub login: Login,
+    /// The name of the device within its interface, usually `local`.
+    pub device: String,
+    /// Its serial number, if it does not give it with this login.
+    pub serial: Option<String>,
+    /// The polling interval.
+    pub every: Duration,
+    /// The readings that are journaled.
+    pub keep: Keep,
+}
+
+impl Device {
+    /// Starts its source.
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+        let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
+        let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
+        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+        let reader = Reader::new(self.clone(), requester, clock.clone());
+        sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet });
+    }
+
+    /// Requests the values once, for the operator.
+    pub async fn connect(&self, clock: Clock) -> Finding {
+        let requester = HttpDevice::requester_once(&self.name, BOUNDS, clock.clone());
+        let mut reader = Reader::new(self.clone(), requester, clock);
+        match reader.read().await {
+            Ok((_, decoded)) => {
+                let values: usize = decoded.readings.iter().map(|reading| reading.samples.len()).sum();
+                Finding::new(Level::Good, format!("device '{}' {} returns {values} values", self.name, reader.identity()))
+            }
+            Err(error) => Finding::new(Level::Fault, format!("device '{}': {error}", self.name)),
+        }
+    }
+
+    /// Warnings about its token.
+    pub fn findings(&self, clock: &Clock) -> Vec<Finding> {
+        self.login.finding(&self.name, clock.now()).into_iter().collect()
+    }
+}
+
+/// Reads a device.
+#[derive(Debug)]
+struct Reader {
+    config: Device,
+    device: HttpDevice,
+    session: Session,
+    settings: Option<Settings>,
+    clock: Clock,
+}
+
+impl Reader {
+    fn new(config: Device, requester: Requester, clock: Clock) -> Self {
+        let session = Session::new(config.login.clone(), config.url.clone(), requester.clone());
+        Self { config, device: HttpDevice::new(requester, None), session, settings: None, clock }
+    }
+
+    async fn read(&mut self) -> Result<(Bytes, Decoded), SourceError> {
+        let serial = self.serial().await?;
+        let [before, after] = VALUES;
+        let path = format!("{before}{}{after}", self.config.device);
+        let body = self.get(&path).await?.map_err(|status| SourceError::Failing(format!("the device answered {status}")))?;
+        let mut parts = Parts::new(self.clock.now());
+        let read = json::read(&body, |part| {
+            parts.add(part, |channel| match channel {
+                "" => MeterId::named(VENDOR, &serial),
+                channel => MeterId::named(VENDOR, &format!("{serial}:{channel}")),
+            });
+        });
+        read.map_err(|error| SourceError::Failing(error.to_string()))?;
+        Ok((body, parts.into_decoded()))
+    }
+
+    /// The serial number: the meter's identity.
+    async fn serial(&mut self) -> Result<String, SourceError> {
+        if self.settings.is_none()
+            && let Ok(body) = self.get(SETTINGS).await?
+            && let Ok(settings) = Settings::read(&body)
+        {
+            self.settings = Some(settings);
+        }
+        let sent = self.settings.as_ref().and_then(|settings| settings.serial.clone());
+        match (self.config.serial.clone(), sent) {
+            (Some(configured), Some(sent)) if configured != sent => Err(SourceError::Misconfigured {
+                why: format!("the device has the serial number {sent}: check serial and url"),
+                retry_in: None,
+            }),
+            (Some(serial), _) | (None, Some(serial)) => Ok(serial),
+            (None, None) => Err(SourceError::Misconfigured {
+                why: "the device does not give its serial number with this login: add serial".to_owned(),
+                retry_in: None,
+            }),
+        }
+    }
+
+    /// The answer, with a new login if the device wants one: it says so by 401, or by 500.
+    async fn get(&mut self, path: &str) -> Result<Result<Bytes, StatusCode>, SourceError> {
+        let uri = with_path(&self.config.url, path)?;
+        let mut is_new = self.session.authorize(&mut self.device).await?;
+        loop {
+            let answer = self.device.get_if_found(&uri).await;
+            let is_refused =
+                matches!(answer, Err(SourceError::Misconfigured { .. }) | Ok(Err(StatusCode::INTERNAL_SERVER_ERROR)));
+            if is_new || !is_refused || !self.session.renew(&mut self.device).await? {
+                return answer;
+            }
+            is_new = true;
+        }
+    }
+
+    fn identity(&self) -> String {
+        let settings = self.settings.clone().unwrap_or_default();
+        let parts = [settings.product, settings.firmware.map(|version| format!("firmware {version}"))];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The polling of a device.
+#[derive(Debug)]
+struct Poll {
+    reader: Reader,
+    inlet: Inlet,
+}
+
+impl Polled for Poll {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let (body, decoded) = self.reader.read().await?;
+        reporter.set("device", self.reader.identity());
+        if let Some(end) = self.reader.session.token_end() {
+            reporter.set("token_valid_until", end);
+        }
+        let original = Original { bytes: &body, content_type: "application/json", origin: VALUES[1] };
+        self.inlet.offer(&decoded, original, reporter).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

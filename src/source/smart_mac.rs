@@ -1,0 +1,123 @@
+//! smart-MAIC meters on the local network, polled over HTTP.
+//!
+//! Read-only: the only request is `getdata`, without `pout`, which would switch the relay. The PIN is
+//! part of the URL; errors and logs never hold a URL.
+
+use super::device::{HttpDevice, with_path};
+use super::parts::Parts;
+use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use crate::base::{Finding, Level};
+use crate::clock::Clock;
+use crate::http::{Bounds, Budget};
+use crate::ingest::Entrance;
+use crate::reading::MeterId;
+use crate::secret::Secret;
+use crate::source::Decoded;
+use crate::vendor::MessageError;
+use crate::vendor::smart_mac::{Options, VENDOR, read};
+use crate::wire::batch::Original;
+use bytes::Bytes;
+use hyper::Uri;
+use std::time::Duration;
+
+/// The kind of source.
+const KIND: &str = "smart-mac";
+/// The limits of one request. The largest answer seen has 2 kB.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), answer_bytes_max: 64 << 10 };
+/// The longest wait after failures.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// A configured meter.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// The name of the source.
+    pub name: String,
+    /// The address of the device, without path.
+    pub url: Uri,
+    /// The id of the device.
+    pub device: String,
+    /// Its PIN; leading zeros count.
+    pub pin: Secret,
+    /// The polling interval. A faster one is answered 429: 60 s, for extended devices 6 s.
+    pub every: Duration,
+    /// The readings that are journaled.
+    pub keep: Keep,
+    /// What the user knows about its lines and inputs.
+    pub options: Options,
+}
+
+impl Meter {
+    /// Starts its source.
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+        // A failure may be a rate limit, so the first wait is never shorter than the interval.
+        let schedule =
+            Schedule { every: self.every, first_within: self.every, backoff: (self.every, LONGEST_WAIT.max(self.every)) };
+        let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
+        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+        let device = HttpDevice::new(requester, None);
+        sources.start_polled(&self.name, KIND, schedule, Poll { meter: self.clone(), device, inlet, clock: clock.clone() });
+    }
+
+    /// Requests the values once, for the operator.
+    pub async fn connect(&self, clock: Clock) -> Finding {
+        let device = HttpDevice::once(&self.name, BOUNDS, None, clock.clone());
+        match self.values(&device, &clock).await {
+            Ok((_, decoded)) => {
+                let values: usize = decoded.readings.iter().map(|reading| reading.samples.len()).sum();
+                Finding::new(Level::Good, format!("meter '{}' returns {values} values", self.name))
+            }
+            Err(error) => Finding::new(Level::Fault, format!("meter '{}': {error}", self.name)),
+        }
+    }
+
+    /// The answer and its values.
+    async fn values(&self, device: &HttpDevice, clock: &Clock) -> Result<(Bytes, Decoded), SourceError> {
+        let query = format!("/?page=getdata&devid={}&devpass={}", self.device, self.pin.expose());
+        let uri = with_path(&self.url, &query)?;
+        let body = device.get(&uri).await?;
+        let mut parts = Parts::new(clock.now());
+        let message = read(&body, &self.options, |part| parts.add(part, |channel| self.meter_id(channel)));
+        let message = message.map_err(|error| match error {
+            // The login form comes with status 200.
+            MessageError::WebPage => SourceError::Misconfigured {
+                why: "the device answers with its login page: check devid and pin_file".to_owned(),
+                retry_in: None,
+            },
+            other => SourceError::Failing(other.to_string()),
+        })?;
+        if message.device.as_ref().is_some_and(|device| *device != self.device) {
+            return Err(SourceError::Misconfigured {
+                why: "another device answers: check url and devid".to_owned(),
+                retry_in: None,
+            });
+        }
+        Ok((body, parts.into_decoded()))
+    }
+
+    fn meter_id(&self, channel: &str) -> MeterId {
+        match channel {
+            "" => MeterId::named(VENDOR, &self.device),
+            channel => MeterId::named(VENDOR, &format!("{}:{channel}", self.device)),
+        }
+    }
+}
+
+/// The polling of a meter.
+#[derive(Debug)]
+struct Poll {
+    meter: Meter,
+    device: HttpDevice,
+    inlet: Inlet,
+    clock: Clock,
+}
+
+impl Polled for Poll {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let (body, decoded) = self.meter.values(&self.device, &self.clock).await?;
+        let original = Original { bytes: &body, content_type: "application/json", origin: "getdata" };
+        self.inlet.offer(&decoded, original, reporter).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
