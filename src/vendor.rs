@@ -3,11 +3,18 @@
 //! Pure: no transport, no clock; our credentials appear only as values to write.
 
 mod decimal;
+mod document;
+pub mod dsmr_logger;
 pub mod json;
+pub mod ksem;
+#[cfg(test)]
+mod lines;
 pub mod p1;
 mod part;
+pub mod smart_mac;
 pub mod smart_me;
 
+pub use document::MessageError;
 pub use part::{At, Part, Readings, Value};
 
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};

@@ -1,12 +1,20 @@
 //! The small parsers of what comes from outside: answers of smart-me's REST API, JSON
-//! documents, OBIS codes. Nothing panics.
+//! documents, OBIS codes, messages of devices in the local network. Nothing panics, and every value is
+//! finite.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use meterline::reading::{MeterId, Obis};
+use meterline::vendor::Part;
+use meterline::vendor::dsmr_logger::{self, Identity};
 use meterline::vendor::json::{self, Mapping, Register, Time};
+use meterline::vendor::ksem::{self, gdr::Configuration};
+use meterline::vendor::p1::{Frame, next_frame};
+use meterline::vendor::smart_mac::{self, Period};
 use meterline::vendor::smart_me::{Registration, Values};
+use meterline_load::proto::ksem::GdRs;
+use prost::Message as _;
 
 fuzz_target!(|bytes: &[u8]| {
     Values::read(bytes).ok();
@@ -22,4 +30,43 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(code.to_string().parse::<Obis>().ok(), Some(code));
         }
     }
+    p1(bytes);
+    ksem(bytes);
+    smart_mac::read(bytes, &smart_mac::Options::default(), check).ok();
+    smart_mac::read_rows(bytes, Period::Minute, &smart_mac::Options::default(), check).ok();
+    if let Ok(document) = dsmr_logger::Document::read(bytes, &Identity::default()) {
+        document.visit(check);
+    }
+    dsmr_logger::history::read(bytes, &Identity::default(), check).ok();
 });
+
+fn check(part: Part<'_>) {
+    if let Part::Value(value) = part {
+        assert!(value.value.is_finite());
+    }
+}
+
+/// Frames cover the bytes.
+fn p1(bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Some((start, frame, end)) = next_frame(rest, true) {
+        assert!(start < end && end <= rest.len());
+        if let Frame::Telegram(telegram) = frame {
+            let _ = telegram.native_id("1");
+            telegram.visit(check);
+        }
+        rest = &rest[end..];
+    }
+}
+
+/// A frame of values is accepted exactly when prost accepts it.
+fn ksem(bytes: &[u8]) {
+    let configuration = Configuration::read(bytes).ok();
+    assert_eq!(ksem::gdr::read(bytes, configuration.as_ref(), check).is_ok(), GdRs::decode(bytes).is_ok());
+    ksem::json::read(bytes, check).ok();
+    ksem::em300::read(bytes, check).ok();
+    ksem::device::usage(bytes, check).ok();
+    ksem::device::LocalTime::read(bytes).ok();
+    ksem::tariff::Contract::read(bytes).ok();
+    ksem::tariff::prices("t", bytes, check).ok();
+}

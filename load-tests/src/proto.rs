@@ -12,3 +12,18 @@ pub mod bcl {
 pub mod smart_me {
     include!(concat!(env!("OUT_DIR"), "/smart_me.rs"));
 }
+
+/// The values and the configuration of KOSTAL's Smart Energy Meter.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod ksem {
+    include!(concat!(env!("OUT_DIR"), "/ksem.rs"));
+}
+
+/// protobuf's time stamp.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod google {
+    /// The package of the well-known types.
+    pub mod protobuf {
+        include!(concat!(env!("OUT_DIR"), "/google.protobuf.rs"));
+    }
+}

@@ -15,6 +15,11 @@ pub(crate) struct Decimal {
 const DIGITS_MAX: usize = 18;
 
 impl Decimal {
+    /// `digits` × 10^`exponent`.
+    pub(crate) const fn new(digits: i64, exponent: i8) -> Self {
+        Self { digits, exponent }
+    }
+
     /// Parses `[+|-]digits[.digits]`. `None` for anything else, also for an exponent.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (negative, text) = match text {
@@ -48,6 +53,20 @@ impl Decimal {
     /// Whether it was written with a decimal point or shifted.
     pub(crate) fn is_whole(self) -> bool {
         self.exponent >= 0
+    }
+
+    /// The number × 10^`power` as a whole number; the rest of a fraction is cut off. `None` if it needs
+    /// more than 64 bits.
+    pub(crate) fn whole(self, power: i8) -> Option<i64> {
+        let exponent = i16::from(self.exponent) + i16::from(power);
+        let ten = 10_i64.checked_pow(u32::from(exponent.unsigned_abs()));
+        match ten {
+            _ if self.digits == 0 => Some(0),
+            Some(ten) if exponent >= 0 => self.digits.checked_mul(ten),
+            Some(ten) => Some(self.digits / ten),
+            None if exponent >= 0 => None,
+            None => Some(0),
+        }
     }
 
     /// The nearest `f64`.
@@ -97,6 +116,18 @@ mod tests {
         for text in ["", "-", ".", "1.", "1.2.3", "1e3", "NaN", "inf", "1 2", "0x10", "1234567890123456789"] {
             assert_eq!(value(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_has_no_fraction_and_fits() {
+        let whole = |text: &str, power| Decimal::parse(text.as_bytes()).unwrap().whole(power);
+        assert_eq!(whole("1729699542.5838757", 9), Some(1_729_699_542_583_875_700));
+        assert_eq!(whole("1.9", 0), Some(1));
+        assert_eq!(whole("-0.5", 3), Some(-500));
+        assert_eq!(whole("0", 100), Some(0));
+        assert_eq!(whole("99999999999", 9), None);
+        assert_eq!(whole("1", 127), None);
+        assert_eq!(whole("1", -128), Some(0));
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub(super) fn register(code: Obis) -> Option<(Register, Unit, Kind)> {
     let [1, channel @ 0..=CHANNEL_MAX, c, d, tariff @ 0..=TARIFF_MAX, 255] = code.0 else {
         return None;
     };
+    if (c, d) == (31, 4) {
+        // P1 has the limit of the supply's current here; it is listed.
+        return None;
+    }
     let (quantity, phase) = quantity(c)?;
     let measure = measure(d)?;
     let (unit, kind) = match measure {

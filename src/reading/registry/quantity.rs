@@ -31,6 +31,8 @@ pub enum Unit {
     DegreeCelsius,
     /// Duration.
     Second,
+    /// Memory.
+    Byte,
     /// Counts, ratios, states.
     One,
     /// Not documented by the vendor.
@@ -55,6 +57,7 @@ impl Unit {
             Self::CubicMetrePerHour => "m3/h",
             Self::DegreeCelsius => "degC",
             Self::Second => "s",
+            Self::Byte => "B",
             Self::One => "",
             Self::Unknown => "?",
         }

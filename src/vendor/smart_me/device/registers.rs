@@ -17,7 +17,9 @@ const UNIT_CHARS_MAX: usize = 20;
 /// Largest difference in kWh between the total and the sum of the tariffs, which are rounded one by one.
 const SUM_TOLERANCE: f64 = 0.01;
 
-const TEMPERATURE: Obis = own(1, 0);
+const TEMPERATURE: Obis = Obis([0, 0, 96, 9, 0, 255]);
+const ACTIVE_TARIFF: Obis = Obis([0, 0, 96, 14, 0, 255]);
+const SWITCH: Obis = Obis([0, 0, 96, 3, 10, 255]);
 const FLOW: Obis = own(2, 0);
 const OTHER_ENERGY: Obis = own(8, 0);
 const OTHER_VOLUME: Obis = own(9, 0);
@@ -36,13 +38,13 @@ const PLAIN: [(&str, Obis); 23] = [
     ("powerfactorl3", electricity(73, 7, 0)),
     ("temperature", TEMPERATURE),
     ("flowrate", FLOW),
-    ("activetariff", own(3, 0)),
+    ("activetariff", ACTIVE_TARIFF),
     ("chargingstationstate", own(4, 0)),
     ("analogoutput1", own(5, 1)),
     ("analogoutput2", own(5, 2)),
     ("digitalinput1", own(6, 1)),
     ("digitalinput2", own(6, 2)),
-    ("switchon", own(7, 0)),
+    ("switchon", SWITCH),
     ("switchphasel1on", Obis([99, 0, 12, 0, 1, 255])),
     ("switchphasel2on", Obis([99, 0, 12, 0, 2, 255])),
     ("switchphasel3on", Obis([99, 0, 12, 0, 3, 255])),
@@ -290,7 +292,7 @@ fn counter(medium: Medium, quantity: Quantity) -> Option<Obis> {
         (Medium::Cold, Quantity::Energy) => Obis([5, 0, 1, 0, 0, 255]),
         (Medium::ColdWater, Quantity::Volume) => Obis([8, 0, 1, 0, 0, 255]),
         (Medium::HotWater, Quantity::Volume) => Obis([9, 0, 1, 0, 0, 255]),
-        (Medium::Gas, Quantity::Volume) => Obis([7, 0, 128, 0, 0, 255]),
+        (Medium::Gas, Quantity::Volume) => Obis([7, 0, 3, 0, 0, 255]),
         (Medium::CompressedAir, Quantity::Volume) => Obis([15, 0, 128, 0, 0, 255]),
         (_, Quantity::Energy) => OTHER_ENERGY,
         (_, Quantity::Volume) => OTHER_VOLUME,

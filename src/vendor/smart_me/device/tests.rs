@@ -210,10 +210,10 @@ fn meters_of_other_media_have_registers_of_their_own() {
         (2, 2, "m3", "9-0:1.0.0", 1.0),
         (4, 2, "kWh", "6-0:1.0.0", 1e3),
         (4, 1, "MWh", "5-0:1.0.0", 1e6),
-        (3, 0, "m³", "7-0:128.0.0", 1.0),
+        (3, 0, "m³", "7-0:3.0.0", 1.0),
         (3, 0, "kWh", "0-0:128.8.0", 1e3),
         (5, 0, "", "4-0:128.0.0", 1.0),
-        (7, 0, "°C", "0-0:128.1.0", 1.0),
+        (7, 0, "°C", "0-0:96.9.0", 1.0),
         (11, 0, "m3", "15-0:128.0.0", 1.0),
         (13, 0, "kWh", "0-0:128.8.0", 1e3),
         (99, 0, "m3", "0-0:128.9.0", 1.0),
@@ -229,7 +229,7 @@ fn meters_of_other_media_have_registers_of_their_own() {
 #[test]
 fn power_and_flow_of_an_m_bus_meter_go_by_their_unit() {
     let heat = of(r#""DeviceEnergyType":4,"ActivePower":1.5,"ActivePowerUnit":"kW","FlowRate":0.2,"Temperature":61.5"#);
-    assert_eq!(heat, expected(&[("0-0:128.1.0", 61.5), ("0-0:128.10.0", 1500.0), ("0-0:128.2.0", 0.2)]));
+    assert_eq!(heat, expected(&[("0-0:128.10.0", 1500.0), ("0-0:128.2.0", 0.2), ("0-0:96.9.0", 61.5)]));
     let water = of(r#""DeviceEnergyType":2,"ActivePower":0.3,"ActivePowerUnit":"m3/h""#);
     assert_eq!(water, expected(&[("0-0:128.2.0", 0.3)]));
 }
@@ -241,11 +241,11 @@ fn states_are_numbers() {
     assert_eq!(
         of(fields),
         expected(&[
-            ("0-0:128.3.0", 2.0),
             ("0-0:128.4.0", 4.0),
             ("0-0:128.5.1", 32_183.0),
             ("0-0:128.6.1", 1.0),
-            ("0-0:128.7.0", 1.0),
+            ("0-0:96.14.0", 2.0),
+            ("0-0:96.3.10", 1.0),
             ("99-0:12.0.2", 0.0),
             ("99-0:12.1.2", 1.0),
         ])

@@ -1,0 +1,74 @@
+//! DSMR-loggers: small devices that read a meter's P1 port and answer with JSON (DSMRloggerAPI,
+//! DSMR-API-V2, DSMRlogger32 and relatives).
+//!
+//! [`Document`] reads `actual`, `info`, `fields` and a single field, [`history`] the rows of `hist`.
+//! `/telegram` is a P1 telegram, which [`p1`](super::p1) reads.
+//!
+//! Pure. A document is turned into the telegram that the logger made it of, and is read as one. So every
+//! register, total, time and id is the same as on the wire. Rules, from the makers' documents and code:
+//! - The content decides the shape, never the path: v0 and DSMRlogger32 are flat, v1 is an array of
+//!   name and value, DSMR-API-V2 has an object for each name.
+//! - "-", an empty text and a missing member are all absent.
+//! - Counters of M-Bus devices and `gas_delivered` are present even without a device: they count only if
+//!   the device's type is known, or the value is not 0. Their unit follows the type, never the label.
+//! - A numeric time stamp is a fault of the firmware: the receive time is used.
+//! - Values have 32 bits in the device: from 32768 kWh on the last digit is not exact.
+//! - Without phase information the device copies the total to L1.
+
+mod fields;
+pub mod history;
+mod identity;
+mod shape;
+mod translation;
+
+pub use identity::{Device, Identity};
+
+use super::{MessageError, Part};
+use shape::{Shape, without_first_comma};
+use translation::Translation;
+
+/// A document of a logger.
+#[derive(Debug, Clone)]
+pub struct Document {
+    translation: Translation,
+    was_repaired: bool,
+}
+
+impl Document {
+    /// Reads a document. `known` is the identity of earlier documents: `actual` has no ids and no types of
+    /// devices. Those of this document replace them.
+    ///
+    /// # Errors
+    /// When the body is not JSON, a web page, an error of the logger, or has no fields.
+    pub fn read(bytes: &[u8], known: &Identity) -> Result<Self, MessageError> {
+        let text = String::from_utf8_lossy(bytes);
+        let repaired = without_first_comma(&text);
+        let shape = Shape::read(repaired.as_deref().unwrap_or(&text))?;
+        let mut identity = known.clone();
+        identity.note(&shape);
+        Ok(Self { translation: Translation::of_document(&shape, identity), was_repaired: repaired.is_some() })
+    }
+
+    /// The identity of meter and devices, for documents to come.
+    pub fn identity(&self) -> &Identity {
+        self.translation.identity()
+    }
+
+    /// Whether the body was not JSON before a stray comma was removed.
+    pub fn was_repaired(&self) -> bool {
+        self.was_repaired
+    }
+
+    /// The id of the meter (`channel` is empty) or of a device: the same as in a P1 telegram of this meter.
+    pub fn native_id(&self, channel: &str) -> String {
+        self.identity().native_id(channel)
+    }
+
+    /// Calls `each` for every part. Raw codes are the names of the fields.
+    pub fn visit(&self, each: impl FnMut(Part<'_>)) {
+        self.translation.visit(each);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The official JSON interface: `GET /api/json/<device>/values/smart-meter`.
+//!
+//! `{"smart-meter": {"status": "STATUS_OK", "timestamp": {"seconds", "nanos"}, "values": {name: n}}}`.
+//! Invariants: a channel with a status other than OK, also one of an unknown name, is read and flagged;
+//! a name that is not known is a text.
+
+use super::registers::unit;
+use super::{GRID_METER, registers};
+use crate::reading::registry::Unit;
+use crate::reading::{Flags, Obis, UnixNanos};
+use crate::vendor::document::{Members, MessageError, Scalar, text_of};
+use crate::vendor::{At, Part, Value};
+
+/// Values are in thousandths.
+const MILLI: i8 = -3;
+
+/// Calls `each` for every part of an answer.
+///
+/// # Errors
+/// When the answer is not JSON or has no channel with values.
+pub fn read(bytes: &[u8], mut each: impl FnMut(Part<'_>)) -> Result<(), MessageError> {
+    let channels = Members::read(text_of(bytes)?)?;
+    if let Some(error) = channels.get("error") {
+        return Err(MessageError::Device(error.text().into_owned()));
+    }
+    let mut found = false;
+    for (name, content) in &channels.0 {
+        match content {
+            Scalar::Nested(text) if text.starts_with('{') => {
+                channel(name, &Members::read(text)?, &mut each)?;
+                found = true;
+            }
+            other => each(Part::Text { raw_code: name.as_ref().into(), text: other.text() }),
+        }
+    }
+    if found { Ok(()) } else { Err(MessageError::Shape("an object of channels with values")) }
+}
+
+fn channel(name: &str, content: &Members<'_>, each: &mut impl FnMut(Part<'_>)) -> Result<(), MessageError> {
+    let Some(Scalar::Nested(values)) = content.get("values") else {
+        return Err(MessageError::Shape("a channel with values"));
+    };
+    let at = content.get("timestamp").and_then(timestamp);
+    let is_ok = content.get("status").is_some_and(|status| status.text() == "STATUS_OK");
+    let none_or = |flag, is_set| if is_set { flag } else { Flags::NONE };
+    let flags = none_or(Flags::TIME_IS_RECEIVE_TIME, at.is_none()) | none_or(Flags::STATUS_NOT_OK, !is_ok);
+    let at = at.map_or(At::Receipt, At::Time);
+    for (member, value) in content.0.iter().filter(|(member, _)| !is_read(member)) {
+        each(Part::Text { raw_code: member.as_ref().into(), text: value.text() });
+    }
+    let values = Members::read(values)?;
+    for (raw_code, value) in &values.0 {
+        let raw_code = raw_code.as_ref();
+        let part = match (quantity(raw_code), value) {
+            (_, Scalar::Absent) => continue,
+            (None, value) => Part::Text { raw_code: raw_code.into(), text: value.text() },
+            (Some((obis, unit)), value) => match value.number(MILLI) {
+                Some(number) => Part::Value(Value {
+                    channel: if name == GRID_METER { "" } else { name }.into(),
+                    at,
+                    flags,
+                    obis,
+                    value: number,
+                    unit,
+                    raw_code: raw_code.into(),
+                }),
+                None => Part::Unreadable {
+                    part: format!("{raw_code}: {}", value.text()).into(),
+                    why: "the value is not a number".into(),
+                },
+            },
+        };
+        each(part);
+    }
+    Ok(())
+}
+
+/// Members of a channel that are not given as texts.
+fn is_read(member: &str) -> bool {
+    ["values", "timestamp", "status"].contains(&member)
+}
+
+fn timestamp(value: &Scalar<'_>) -> Option<UnixNanos> {
+    let Scalar::Nested(text) = value else { return None };
+    let members = Members::read(text).ok()?;
+    let seconds = members.get("seconds")?.whole(9)?;
+    let nanos = members.get("nanos").map_or(Some(0), |nanos| nanos.whole(0))?;
+    let is_valid = seconds > 0 && (0..1_000_000_000).contains(&nanos);
+    is_valid.then(|| UnixNanos(seconds.saturating_add(nanos)))
+}
+
+/// The register and unit of a name such as `active_power_+_L1`.
+fn quantity(name: &str) -> Option<(Obis, Unit)> {
+    let (rest, phase) = match name.rsplit_once("_L") {
+        Some((rest, "1")) => (rest, 20),
+        Some((rest, "2")) => (rest, 40),
+        Some((rest, "3")) => (rest, 60),
+        Some(_) => return None,
+        None => (name, 0),
+    };
+    let (c, d) = match rest {
+        "active_power_+" => (1, 7),
+        "active_power_-" => (2, 7),
+        "reactive_power_+" => (3, 7),
+        "reactive_power_-" => (4, 7),
+        "apparent_power_+" => (9, 7),
+        "apparent_power_-" => (10, 7),
+        "active_energy_+" => (1, 8),
+        "active_energy_-" => (2, 8),
+        "reactive_energy_+" => (3, 8),
+        "reactive_energy_-" => (4, 8),
+        "apparent_energy_+" => (9, 8),
+        "apparent_energy_-" => (10, 8),
+        "current" if phase > 0 => (11, 7),
+        "voltage" if phase > 0 => (12, 7),
+        "power_factor" => (13, 7),
+        "supply_frequency" if phase == 0 => (14, 7),
+        // A code as its name.
+        _ if phase == 0 => return name.parse().ok().map(|code| registers::register(code, false)).and_then(with_unit),
+        _ => return None,
+    };
+    with_unit(Obis([1, 0, c + phase, d, 0, 255]))
+}
+
+fn with_unit(obis: Obis) -> Option<(Obis, Unit)> {
+    Some((obis, unit(obis)?))
+}
