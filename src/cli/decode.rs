@@ -2,6 +2,7 @@
 //!
 //! It decodes with the code of the service, so it shows the values that would be stored.
 
+mod devices;
 mod format;
 mod input;
 mod item;
@@ -120,6 +121,7 @@ fn decode(
         Format::SmartMe => wire::decode(crate::wire::PayloadFormat::SmartMe, 0, bytes, &options.judge, output),
         Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
         Format::P1 => p1::decode(bytes, options, output),
+        device => devices::decode(device, bytes, &options.judge, output),
     }
 }
 

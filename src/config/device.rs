@@ -44,6 +44,7 @@ pub(super) fn base_url(section: &mut Section<'_>, example: &str) -> Option<Uri> 
 
 /// The credentials of a device; `None` without any.
 pub(super) fn authorization(section: &mut Section<'_>) -> Option<HeaderValue> {
+    let faults_before = section.fault_count();
     let user: Option<String> = section.get("username");
     match (user, secret(section, PASSWORD)) {
         (Some(user), Some(password)) => {
@@ -51,6 +52,7 @@ pub(super) fn authorization(section: &mut Section<'_>) -> Option<HeaderValue> {
             basic_authorization(&user, &password)
         }
         (None, None) => None,
+        _ if section.fault_count() > faults_before => None,
         _ => {
             section.fault("username", "needs both username and password_file, or neither");
             None

@@ -47,7 +47,6 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
 
 fn address(section: &mut Section<'_>) -> Option<Address> {
     let url = section.required::<String>("url", "\"http://192.168.1.20/status\"");
-    let faults_before = section.fault_count();
     let authorization = authorization(section);
     let url = url?;
     let address = match url.strip_prefix("tcp://") {

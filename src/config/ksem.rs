@@ -38,9 +38,12 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
     let user: Option<String> = section.get("username");
     match (token, secret(section, PASSWORD), user) {
         (Some(token), None, None) => Some(Login::Token(token)),
-        (None, Some(password), user) => Some(Login::Password { user: user.unwrap_or_else(|| "admin".to_owned()), password }),
+        (None, Some(password), user) => {
+            Some(Login::Password { user: user.unwrap_or_else(|| "admin".to_owned()), password })
+        }
         _ => {
-            section.fault("token_file", "is needed: an access token of role api; or username and password_file instead");
+            section
+                .fault("token_file", "is needed: an access token of role api; or username and password_file instead");
             None
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::base::{Finding, Stop};
 use crate::clock::Clock;
-use crate::source::{dsmr_logger, json, ksem, p1, smart_mac};
 use crate::source::smart_me::{self, Access, PollMode};
+use crate::source::{dsmr_logger, json, ksem, p1, smart_mac};
 use std::path::Path;
 
 /// A configured source.

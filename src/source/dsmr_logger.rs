@@ -78,7 +78,10 @@ impl Logger {
         match Reader::new(&self.name, self.url.clone(), device).read(&clock).await {
             Ok(message) => {
                 let values: usize = message.decoded.readings.iter().map(|reading| reading.samples.len()).sum();
-                Finding::new(Level::Good, format!("logger '{}' returns {values} values by {}", self.name, message.origin))
+                Finding::new(
+                    Level::Good,
+                    format!("logger '{}' returns {values} values by {}", self.name, message.origin),
+                )
             }
             Err(error) => Finding::new(Level::Fault, format!("logger '{}': {error}", self.name)),
         }

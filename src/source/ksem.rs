@@ -72,7 +72,10 @@ impl Device {
         match reader.read().await {
             Ok((_, decoded)) => {
                 let values: usize = decoded.readings.iter().map(|reading| reading.samples.len()).sum();
-                Finding::new(Level::Good, format!("device '{}' {} returns {values} values", self.name, reader.identity()))
+                Finding::new(
+                    Level::Good,
+                    format!("device '{}' {} returns {values} values", self.name, reader.identity()),
+                )
             }
             Err(error) => Finding::new(Level::Fault, format!("device '{}': {error}", self.name)),
         }
@@ -104,7 +107,8 @@ impl Reader {
         let serial = self.serial().await?;
         let [before, after] = VALUES;
         let path = format!("{before}{}{after}", self.config.device);
-        let body = self.get(&path).await?.map_err(|status| SourceError::Failing(format!("the device answered {status}")))?;
+        let body =
+            self.get(&path).await?.map_err(|status| SourceError::Failing(format!("the device answered {status}")))?;
         let mut parts = Parts::new(self.clock.now());
         let read = json::read(&body, |part| {
             parts.add(part, |channel| match channel {

@@ -10,8 +10,8 @@ use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
-use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, next_frame};
 use crate::vendor::Reading;
+use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, next_frame};
 use std::ops::Range;
 use std::time::Duration;
 

@@ -50,12 +50,20 @@ impl Meter {
     /// Starts its source.
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         // A failure may be a rate limit, so the first wait is never shorter than the interval.
-        let schedule =
-            Schedule { every: self.every, first_within: self.every, backoff: (self.every, LONGEST_WAIT.max(self.every)) };
+        let schedule = Schedule {
+            every: self.every,
+            first_within: self.every,
+            backoff: (self.every, LONGEST_WAIT.max(self.every)),
+        };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
         let device = HttpDevice::new(requester, None);
-        sources.start_polled(&self.name, KIND, schedule, Poll { meter: self.clone(), device, inlet, clock: clock.clone() });
+        sources.start_polled(
+            &self.name,
+            KIND,
+            schedule,
+            Poll { meter: self.clone(), device, inlet, clock: clock.clone() },
+        );
     }
 
     /// Requests the values once, for the operator.

@@ -48,6 +48,21 @@ pub struct Value<'a> {
     pub raw_code: Cow<'a, str>,
 }
 
+impl Part<'_> {
+    /// The same part with texts of its own.
+    pub fn into_owned(self) -> Part<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Value(value) => {
+                let Value { channel, at, flags, obis, value, unit, raw_code } = value;
+                Part::Value(Value { channel: own(channel), at, flags, obis, value, unit, raw_code: own(raw_code) })
+            }
+            Self::Text { raw_code, text } => Part::Text { raw_code: own(raw_code), text: own(text) },
+            Self::Unreadable { part, why } => Part::Unreadable { part: own(part), why },
+        }
+    }
+}
+
 /// When a value was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {

@@ -16,7 +16,7 @@ pub enum Period {
     Hour,
 }
 
-/// Calls `each` for every part of the rows. No rows are no error: there are no data.
+/// Calls `each` for every part of the rows, and returns the id of the device. No rows are no error: there are no data.
 ///
 /// # Errors
 /// When the answer is no JSON array, a web page, or an error of the cloud.
@@ -25,8 +25,9 @@ pub fn read_rows(
     period: Period,
     options: &Options,
     mut each: impl FnMut(Part<'_>),
-) -> Result<(), MessageError> {
+) -> Result<Option<String>, MessageError> {
     let text = text_of(bytes)?;
+    let mut device = None;
     let rows = elements(text).map_err(|error| refusal(text).unwrap_or(error))?;
     for row in rows {
         let Ok(members) = Members::read(row.get()) else {
@@ -38,6 +39,7 @@ pub fn read_rows(
             each(unreadable("row", row.get(), "the row has no time"));
             continue;
         }
+        device = device.or_else(|| members.string("ID"));
         let mut records: Vec<(&str, Scalar<'_>)> = Vec::new();
         for (name, value) in &members.0 {
             match name.as_ref() {
@@ -49,7 +51,7 @@ pub fn read_rows(
         }
         visit(&records, options, super::Now { at, flags }, &mut each);
     }
-    Ok(())
+    Ok(device)
 }
 
 fn is_counter(name: &str) -> bool {
