@@ -23,10 +23,11 @@ fn meter(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Meter> {
     if device.as_deref().is_some_and(|device| device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_digit())) {
         section.fault("devid", "must be the digits of the device's id");
     }
+    let faults_before = section.fault_count();
     let pin = secret(&mut section, PIN);
     if pin.as_ref().is_some_and(|pin| !pin.expose().bytes().all(|byte| byte.is_ascii_alphanumeric())) {
         section.fault("pin_file", "must hold letters and digits only");
-    } else if pin.is_none() {
+    } else if pin.is_none() && section.fault_count() == faults_before {
         section.fault("pin_file", "is missing; name the file that holds the device's PIN");
     }
     let every = section.get_or("every", EVERY);

@@ -421,10 +421,9 @@ fn whole_example(secrets: &Path) -> String {
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn the_example_is_valid_and_complete() {
     let directory = tempfile::tempdir().unwrap();
-    let passwords =
-        ["building-a.password", "building-a.next-password", "cellar.password", "questdb.password", "kafka.password"];
-    for name in passwords.into_iter().chain(["building-a.api-key"]) {
-        std::fs::write(directory.path().join(name), "hunter2").unwrap();
+    let secrets = EXAMPLE.split("/etc/meterline/").skip(1).filter_map(|rest| rest.split('"').next());
+    for name in secrets {
+        std::fs::write(directory.path().join(name), "0".repeat(32)).unwrap();
     }
     let text = whole_example(directory.path());
     let context = Context::new("example", &text, &NO_ENVIRONMENT);

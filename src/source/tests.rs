@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 mod description;
 pub(super) mod fixture;
+pub(super) mod http_server;
 mod inlet;
 mod runner;
 

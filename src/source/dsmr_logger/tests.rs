@@ -1,1 +1,90 @@
+//! A logger that answers over a real socket, into a real journal.
 
+use super::*;
+use crate::reading::Obis;
+use crate::source::tests::fixture::Fixture;
+use crate::source::tests::http_server::{lines, serve};
+use crate::source::{Fact, SourceState};
+
+fn start(
+    fixture: &Fixture,
+    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
+) -> crate::source::tests::http_server::Requests {
+    let (url, requests) = serve(answer);
+    let every = Duration::from_millis(20);
+    let logger = Logger { name: "logger".to_owned(), url, authorization: None, every, keep: Keep::All };
+    logger.start(&fixture.sources, &fixture.entrance("logger"), &fixture.clock);
+    requests
+}
+
+/// A time stamp of this many seconds ago, in winter time.
+fn stamp(seconds_ago: i64) -> String {
+    let local = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3600 - seconds_ago);
+    local.strftime("%y%m%d%H%M%SW").to_string()
+}
+
+fn telegram(seconds_ago: i64, watts: u32) -> String {
+    let stamp = stamp(seconds_ago);
+    format!(
+        "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0({stamp})\r\n0-0:96.1.1(4530303432)\r\n1-0:1.7.0({watts}*W)\r\n!\r\n"
+    )
+}
+
+fn actual(seconds_ago: i64, kilowatts: f64) -> String {
+    format!(
+        "{{\"actual\":[{{\"name\":\"timestamp\",\"value\":\"{}\"}},\
+         {{\"name\":\"power_delivered\",\"value\":{kilowatts},\"unit\":\"kW\"}}]}}",
+        stamp(seconds_ago)
+    )
+}
+
+const INFO: &str = "{\"info\":[{\"name\":\"equipment_id\",\"value\":\"4530303432\"}]}";
+const POWER: Obis = Obis([1, 0, 1, 7, 0, 255]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_telegram_is_preferred_while_it_comes() {
+    let fixture = Fixture::new();
+    let mut count = 0;
+    let requests = start(&fixture, move |request| {
+        count += 1;
+        if request.starts_with("GET /api/v1/sm/telegram ") {
+            (200, telegram(100 - count, 37))
+        } else {
+            (404, "<html>".to_owned())
+        }
+    });
+    fixture.until("two readings are there", |it| it.values(POWER).len() >= 2).await;
+    assert_eq!(fixture.fact("read_by"), Some(Fact::Text("/api/v1/sm/telegram".to_owned())));
+    assert!(lines(&requests).iter().all(|line| line.starts_with("GET ") && line.contains("/sm/telegram ")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logger_without_telegrams_gives_its_values_under_the_same_meter() {
+    let fixture = Fixture::new();
+    let requests = start(&fixture, move |request| match request.split(' ').nth(1) {
+        // The device says so with status 200.
+        Some("/api/v1/sm/telegram") => (200, "no telegram received".to_owned()),
+        Some("/api/v1/sm/info") => (200, INFO.to_owned()),
+        Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+        _ => (404, "<html>not found</html>".to_owned()),
+    });
+    fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
+    let record = reader.read().unwrap().unwrap();
+    let mut readings = crate::wire::readings(crate::wire::PayloadFormat::ReadingBatch, record.payload).unwrap();
+    assert_eq!(readings.next().unwrap().meter, Ok(MeterId::named("p1", "E0042")));
+    fixture.until("several polls are done", |_| lines(&requests).len() > 12).await;
+    let count = |path: &str| lines(&requests).iter().filter(|line| line.contains(path)).count();
+    assert_eq!((count("/sm/telegram"), count("/sm/info")), (2, 1), "the telegram is not asked for at each poll");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_no_logger_or_short_of_memory_writes_nothing() {
+    for status in [404, 500] {
+        let fixture = Fixture::new();
+        start(&fixture, move |_| (status, "<html></html>".to_owned()));
+        fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
+        assert_eq!(fixture.stored(), []);
+    }
+}

@@ -1,1 +1,152 @@
+//! A device that answers over a real socket, into a real journal.
 
+use super::*;
+use crate::reading::{Obis, UnixNanos};
+use crate::secret::Secret;
+use crate::source::SourceState;
+use crate::source::tests::fixture::Fixture;
+use crate::source::tests::http_server::{Requests, lines, serve};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+fn device(url: Uri, login: Login, serial: Option<&str>) -> Device {
+    Device {
+        name: "grid".to_owned(),
+        url,
+        login,
+        device: "local".to_owned(),
+        serial: serial.map(str::to_owned),
+        every: Duration::from_millis(20),
+        keep: Keep::All,
+    }
+}
+
+fn start(
+    fixture: &Fixture,
+    login: Login,
+    serial: Option<&str>,
+    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
+) -> Requests {
+    let (url, requests) = serve(answer);
+    device(url, login, serial).start(&fixture.sources, &fixture.entrance("grid"), &fixture.clock);
+    requests
+}
+
+fn password() -> Login {
+    Login::Password { user: "admin".to_owned(), password: Secret::new("p&ss 12") }
+}
+
+fn values(at: i64) -> String {
+    format!(
+        "{{\"smart-meter\":{{\"configuration_id\":\"c\",\"status\":\"STATUS_OK\",\
+         \"timestamp\":{{\"seconds\":{at},\"nanos\":0}},\"values\":{{\"active_power_+\":6730100,\"active_power_-\":0}}}}}}"
+    )
+}
+
+fn present() -> i64 {
+    let UnixNanos(now) = Clock::system().now();
+    now / 1_000_000_000
+}
+
+const SETTINGS: &str = "{\"Serial\":\"4711\",\"ProductName\":\"EM420\",\"FirmwareVersion\":\"2.6.2\"}";
+const IMPORT: Obis = Obis([1, 0, 1, 7, 0, 255]);
+
+fn path(request: &str) -> &str {
+    request.split(' ').nth(1).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_come_with_an_access_token_and_only_listed_paths_are_requested() {
+    let (fixture, now) = (Fixture::new(), present());
+    let requests = start(&fixture, Login::Token(Secret::new("hunter2")), None, move |request| {
+        match (path(request), request.to_ascii_lowercase().contains("authorization: bearer hunter2")) {
+            (_, false) => (401, String::new()),
+            ("/api/device-settings", _) => (200, SETTINGS.to_owned()),
+            ("/api/json/local/values/smart-meter", _) => (200, values(now)),
+            _ => (404, String::new()),
+        }
+    });
+    fixture.until("the reading is there", |it| it.values(IMPORT) == [6730.1]).await;
+    fixture.until("it is polled again", |_| lines(&requests).len() > 3).await;
+    assert_eq!(fixture.values(IMPORT), [6730.1], "an unchanged reading is journaled once");
+    let allowed = ["GET /api/device-settings HTTP/1.1", "GET /api/json/local/values/smart-meter HTTP/1.1"];
+    assert!(lines(&requests).iter().all(|line| allowed.contains(&line.as_str())), "{:?}", lines(&requests));
+    let shown = format!("{:?}", fixture.sources);
+    assert!(shown.contains("EM420, firmware 2.6.2") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_token_is_renewed_once_when_the_device_refuses_it_by_401_or_500() {
+    for refusal in [401, 500] {
+        let (fixture, now) = (Fixture::new(), present());
+        let mut logins = 0;
+        let requests = start(&fixture, password(), Some("4711"), move |request| {
+            if path(request) == "/api/web-login/token" {
+                let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+                assert_eq!(
+                    body,
+                    "grant_type=password&client_id=emos&client_secret=56951025&username=admin&password=p%26ss%2012"
+                );
+                logins += 1;
+                return (
+                    200,
+                    format!("{{\"access_token\":\"t{logins}\",\"token_type\":\"Bearer\",\"expires_in\":604800}}"),
+                );
+            }
+            let is_valid = logins > 1 && request.to_ascii_lowercase().contains(&format!("bearer t{logins}"));
+            match path(request) {
+                _ if !is_valid => (refusal, String::new()),
+                "/api/json/local/values/smart-meter" => (200, values(now)),
+                _ => (404, String::new()),
+            }
+        });
+        fixture.until("the reading is there", |it| it.values(IMPORT) == [6730.1]).await;
+        let posts = lines(&requests).iter().filter(|line| line.starts_with("POST ")).count();
+        assert_eq!(posts, 2, "{:?}", lines(&requests));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_or_token_is_a_fault_of_the_configuration_and_writes_nothing() {
+    for (login, login_answer) in [
+        (password(), (200, "{\"error\":\"invalid_grant\"}".to_owned())),
+        (password(), (401, String::new())),
+        (Login::Token(Secret::new("old")), (500, String::new())),
+    ] {
+        let fixture = Fixture::new();
+        start(&fixture, login, Some("4711"), move |request| {
+            if path(request) == "/api/web-login/token" { login_answer.clone() } else { (401, String::new()) }
+        });
+        fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
+        assert_eq!(fixture.stored(), []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_serial_number_nothing_is_stored() {
+    for (serial, hint) in [(None, "add serial"), (Some("1"), "the serial number 4711")] {
+        let fixture = Fixture::new();
+        start(&fixture, Login::Token(Secret::new("t")), serial, move |request| match path(request) {
+            "/api/device-settings" if serial.is_some() => (200, SETTINGS.to_owned()),
+            "/api/device-settings" => (404, String::new()),
+            _ => (200, values(present())),
+        });
+        fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
+        let why = fixture.sources.descriptions()[0].why.clone().unwrap();
+        assert!(why.contains(hint), "{why}");
+        assert_eq!(fixture.stored(), []);
+    }
+}
+
+#[test]
+fn an_access_token_is_warned_of_before_its_end() {
+    let token = |end: i64| {
+        let claims = URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{end},\"role\":\"api\"}}"));
+        device(Uri::from_static("http://h/"), Login::Token(Secret::new(format!("e30.{claims}.sig"))), None)
+    };
+    let now = present();
+    let levels = |end| token(end).findings(&Clock::system()).iter().map(|finding| finding.level).collect::<Vec<_>>();
+    assert_eq!(levels(now + 40 * 86_400), []);
+    assert_eq!(levels(now + 86_400), [Level::Warning]);
+    assert_eq!(levels(now - 1), [Level::Fault]);
+}

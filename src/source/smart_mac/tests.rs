@@ -1,1 +1,89 @@
+//! A meter that answers over a real socket, into a real journal.
 
+use super::*;
+use crate::reading::{Obis, UnixNanos};
+use crate::source::SourceState;
+use crate::source::tests::fixture::Fixture;
+use crate::source::tests::http_server::{lines, serve};
+
+const DEVICE: &str = "1728053249";
+
+fn meter(url: Uri) -> Meter {
+    Meter {
+        name: "workshop".to_owned(),
+        url,
+        device: DEVICE.to_owned(),
+        pin: Secret::new("012345"),
+        every: Duration::from_millis(20),
+        keep: Keep::All,
+        options: Options::default(),
+    }
+}
+
+fn start(
+    fixture: &Fixture,
+    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
+) -> crate::source::tests::http_server::Requests {
+    let (url, requests) = serve(answer);
+    meter(url).start(&fixture.sources, &fixture.entrance("workshop"), &fixture.clock);
+    requests
+}
+
+fn present() -> i64 {
+    let UnixNanos(now) = Clock::system().now();
+    now / 1_000_000_000
+}
+
+/// An answer of a meter with one phase; a line break of its page is raw.
+fn answer(at: i64, watts: &str) -> String {
+    format!(
+        "{{\"devid\":\"{DEVICE}\",\"time\":\"{at}\",\"pout\":\"0\",\"data\":{{\"W\":{{\"name\":\"Power\",\"unit\":\"W\",\
+         \"value\":\"{watts}\"}},\"br0\":{{\"name\":\"\n\"}}}}}}"
+    )
+}
+
+const POWER: Obis = Obis([1, 0, 1, 7, 0, 255]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meter_is_asked_for_its_values_alone_and_the_pin_is_never_shown() {
+    let (fixture, now) = (Fixture::new(), present());
+    let mut at = now - 100;
+    let requests = start(&fixture, move |_| {
+        at += 1;
+        (200, answer(at, " 5 86 "))
+    });
+    fixture.until("two readings are there", |it| it.values(POWER).len() >= 2).await;
+    assert!(fixture.values(POWER).iter().all(|watts| *watts == 586.0));
+    let expected = format!("GET /?page=getdata&devid={DEVICE}&devpass=012345 HTTP/1.1");
+    assert!(lines(&requests).iter().all(|line| *line == expected), "{:?}", lines(&requests));
+    let shown = format!("{:?} {:?}", fixture.sources, meter(Uri::from_static("http://h/")));
+    assert!(!shown.contains("012345"), "{shown}");
+    let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
+    while let Some(record) = reader.read().unwrap() {
+        assert!(!String::from_utf8_lossy(record.payload).contains("012345"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_page_or_another_device_is_a_fault_of_the_configuration() {
+    for (body, hint) in [
+        ("<html><title>MAIC Login</title></html>".to_owned(), "pin_file"),
+        (answer(present(), "1").replace(DEVICE, "1"), "another device answers"),
+    ] {
+        let fixture = Fixture::new();
+        start(&fixture, move |_| (200, body.clone()));
+        fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
+        let why = fixture.sources.descriptions()[0].why.clone().unwrap();
+        assert!(why.contains(hint), "{why}");
+        assert_eq!(fixture.stored(), []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
+    let (fixture, now) = (Fixture::new(), present());
+    let mut answers = vec![(200, answer(now, "1")), (200, answer(now, "1")[..80].to_owned()), (429, String::new())];
+    start(&fixture, move |_| if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() });
+    fixture.until("the reading is there", |it| it.values(POWER) == [1.0]).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+}

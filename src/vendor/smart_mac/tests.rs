@@ -228,7 +228,7 @@ fn bytes_that_are_not_utf_8_cost_their_character_alone() {
 fn rows_of_the_cloud_have_their_own_times_and_rows_of_an_hour_only_counters() {
     let rows = |text: &str, period| {
         let mut lines = Vec::new();
-        read_rows(text.as_bytes(), period, &Options::default(), |part| lines.push(line(&part))).map(|()| lines)
+        read_rows(text.as_bytes(), period, &Options::default(), |part| lines.push(line(&part))).map(|_| lines)
     };
     let text = r#"[{"ID":1728053249,"TIME":1530607456,"STAT":0,"V1":237.81,"A1":0,"W1":270,"Wh1":2099565,"PF1":0,"T":39},
         {"TIME":0,"W":1},7]"#;
