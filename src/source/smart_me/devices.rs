@@ -220,7 +220,7 @@ impl Devices {
         self.gateways_at = Some(now + GATEWAYS_EVERY);
         match gateways::gateways(&self.client, devices, date).await {
             Ok(found) => {
-                let names = found.iter().flat_map(|it| it.devices.iter().map(|id| (*id, it.name.clone())));
+                let names = found.iter().flat_map(|it| it.devices().map(|id| (id, it.name.clone())));
                 self.gateways = names.collect();
                 Gateway::report(&found, reporter);
                 reporter.clear_texts(GATEWAYS_ERROR);
