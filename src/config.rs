@@ -31,6 +31,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
+use value::Bytes;
 
 /// The complete commented example; a test checks it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
@@ -54,6 +55,8 @@ pub struct Config {
     pub metering_points: crate::meters::Points,
     /// The limits of the journal.
     pub journal: Journal,
+    /// The memory for the meters that gap detection follows, in bytes.
+    pub gap_memory_bytes: u64,
     /// The address of the admin listener.
     pub admin_listen: SocketAddr,
     /// The sinks.
@@ -68,6 +71,9 @@ pub struct Log {
     /// Whether each line is a JSON object instead of text.
     pub json: bool,
 }
+
+/// The least memory for gap detection.
+const GAP_MEMORY_BYTES_MIN: u64 = 1 << 20;
 
 impl Config {
     /// Changes the data directory. A SQLite file outside of the old directory keeps its path.
@@ -164,6 +170,7 @@ fn read(mut root: Section<'_>) -> Config {
         );
     }
     let journal = journal::journal(root.section("journal"));
+    let gap_memory_bytes = gap_memory(root.section("gap_detection"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     if webhook.is_listening() && is_one_address(webhook.listen, admin_listen) {
@@ -175,7 +182,17 @@ fn read(mut root: Section<'_>) -> Config {
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, sources, metering_points, journal, admin_listen, sinks }
+    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin_listen, sinks }
+}
+
+/// `[gap_detection]`: the memory for the meters that it follows.
+fn gap_memory(mut section: Section<'_>) -> u64 {
+    let Bytes(bytes) = section.get_or("memory", Bytes(crate::coverage::MEMORY_BYTES));
+    if bytes < GAP_MEMORY_BYTES_MIN {
+        section.fault("memory", "must be at least 1MiB, which is enough for 14,336 meters");
+    }
+    section.finish();
+    bytes
 }
 
 /// Whether two listeners cannot have both addresses. `[::]` includes the IPv4 addresses.

@@ -135,12 +135,25 @@ fn ingest(html: &mut String, status: &Status) {
 }
 
 fn missing(html: &mut String, missing: &MissingStatus) {
+    if missing.newest.is_empty() && missing.readings_untracked == 0 {
+        return;
+    }
+    html.push_str("<h2>Missing readings</h2>");
+    if missing.readings_untracked > 0 {
+        push!(
+            html,
+            "<p class=\"wait\">Gap detection follows {} meters, as many as gap_detection.memory allows. {} readings of \
+             further meters were not checked for gaps.</p>",
+            missing.meters,
+            missing.readings_untracked
+        );
+    }
     if missing.newest.is_empty() {
         return;
     }
     push!(
         html,
-        "<h2>Missing readings</h2><p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
+        "<p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
              <table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
         missing.gaps_open,
         missing.quarter_hours

@@ -112,6 +112,12 @@ pub struct MissingStatus {
     pub gaps_open: usize,
     /// The number of quarter-hours missing in open gaps.
     pub quarter_hours: u64,
+    /// The number of meters that gap detection follows.
+    pub meters: usize,
+    /// The maximum number of such meters.
+    pub meters_max: usize,
+    /// The number of readings of further meters since the start.
+    pub readings_untracked: u64,
     /// The newest gaps, open and closed, newest first.
     pub newest: Vec<MissingGapStatus>,
 }

@@ -200,7 +200,7 @@ fn start_parts(
     let journal = journal::open(config, &clock)?;
     let dead_letters =
         DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
-    let coverage = Coverage::open(&config.data_directory);
+    let coverage = Coverage::open(&config.data_directory, config.gap_memory_bytes);
     let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
     let coverage_sink = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
     let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, coverage_sink, &clock)?);

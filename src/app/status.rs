@@ -15,7 +15,7 @@ use crate::source::webhook::{self, Tls};
 /// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
 
-/// The maximum number of gaps on the page; `meterline journal` and `meterline gaps` list all.
+/// The maximum number of gap records on the page; `meterline journal` lists all.
 const GAPS_SHOWN_MAX: usize = 20;
 
 /// Takes snapshots of the running parts.
@@ -64,13 +64,14 @@ impl StatusReader {
     }
 
     fn gaps_status(&self) -> MissingStatus {
-        let gaps = self.parts.coverage.gaps();
-        let open = || gaps.iter().filter(|(gap, _)| gap.is_open());
-        let newest = gaps.iter().rev().take(GAPS_SHOWN_MAX);
+        let overview = self.parts.coverage.overview();
         MissingStatus {
-            gaps_open: open().count(),
-            quarter_hours: open().map(|(_, missing)| missing).sum(),
-            newest: newest.map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
+            gaps_open: overview.open,
+            quarter_hours: overview.quarter_hours,
+            meters: overview.meters,
+            meters_max: overview.meters_max,
+            readings_untracked: overview.untracked,
+            newest: overview.newest.iter().map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
         }
     }
 

@@ -45,13 +45,21 @@ impl Rights {
 /// # Errors
 /// When the new file cannot be written, synced or renamed; then the old file stays.
 pub fn replace(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
+    replace_with(path, rights, |file| file.write_all(bytes))
+}
+
+/// The same with contents that `write` writes part by part.
+///
+/// # Errors
+/// When [`replace`] or `write` fails; then the old file stays.
+pub fn replace_with(path: &Path, rights: Rights, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let new = with_suffix(path, NEW);
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
+    write(&mut file)?;
     if let Some((user, group)) = rights.owner {
         fchown(&file, Some(user), Some(group)).ok();
     }

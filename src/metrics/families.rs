@@ -68,6 +68,8 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_journal_refused_total", Counter, &["reason"], "Bodies that were refused, by reason; each was answered 503 (too_large: 413)."),
     family("meterline_gaps_open", Gauge, &["source"], "Open gaps in the meters' readings."),
     family("meterline_gap_readings_missing", Gauge, &["source"], "Quarter-hour readings missing in open gaps."),
+    family("meterline_gap_meters", Gauge, &[], "Meters whose readings gap detection follows."),
+    family("meterline_gap_readings_untracked_total", Counter, &[], "Readings of meters that gap detection does not follow, because gap_detection.memory is used up."),
     family("meterline_gaps_closed_total", Counter, &["source", "how"], "Closed gaps, by outcome: late (the meter sent the readings later), repaired (fetched), not-at-source (the vendor does not have them) or gone (the meter sent nothing for 40 days)."),
     family("meterline_journal_bytes", Gauge, &[], "Size of the journal's segments on disk."),
     family("meterline_journal_capacity_bytes", Gauge, &[], "Maximum size of the journal (journal.cap)."),
