@@ -11,7 +11,7 @@ mod status;
 pub use server::{Admin, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
 };
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
 //! automatically.
 
-use super::status::{JournalStatus, MeterStatus, MissingStatus, SinkStatus, Status};
+use super::status::{JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status};
 use crate::base::human;
 use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;
@@ -121,17 +121,27 @@ fn ingest(html: &mut String, status: &Status) {
     for source in &status.ingest {
         push!(
             html,
-            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}</tr>",
+            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}{}</tr>",
             escaped(&source.name),
             source.bodies,
             source.undecodable,
             source.readings,
             source.readings_per_minute,
             source.last_received.as_deref().unwrap_or("never"),
-            if source.held_back { HELD_BACK } else { "" }
+            if source.held_back { HELD_BACK } else { "" },
+            source.shared.as_ref().map(shared).unwrap_or_default()
         );
     }
     html.push_str("</table>");
+}
+
+/// The notice for a meter that another source sends as well.
+fn shared(shared: &SharedStatus) -> String {
+    format!(
+        " <span class=\"wait\">{} also comes from {}: of two values for one time, the later one stands</span>",
+        escaped(&shared.meter),
+        escaped(&shared.other)
+    )
 }
 
 fn missing(html: &mut String, missing: &MissingStatus) {

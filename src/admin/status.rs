@@ -164,10 +164,21 @@ pub struct IngestStatus {
     pub readings_per_minute: f64,
     /// The time of the last body.
     pub last_received: Option<String>,
+    /// A meter that another source sends as well.
+    pub shared: Option<SharedStatus>,
     /// The bytes of its journal records that not all required sinks have.
     pub held_bytes: u64,
     /// Whether the source gets 503 because these records fill its share of the journal.
     pub held_back: bool,
+}
+
+/// A meter that two sources send.
+#[derive(Debug, Clone, Serialize)]
+pub struct SharedStatus {
+    /// The meter.
+    pub meter: String,
+    /// The other source.
+    pub other: String,
 }
 
 /// A sink.

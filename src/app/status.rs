@@ -3,11 +3,11 @@
 use super::parts::Parts;
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
 };
 use crate::coverage::Gap as MeasurementGap;
 use crate::deliver::PumpStatus;
-use crate::ingest::{Health, METERS_MAX, RecentReading, SourceActivity};
+use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivity};
 use crate::journal::Share;
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Tls};
@@ -118,9 +118,14 @@ fn ingest_status(source: &SourceActivity, share: Option<&Share>) -> IngestStatus
         readings: source.readings,
         readings_per_minute: source.readings_per_second * 60.0,
         last_received: source.last_received.map(|at| at.to_string()),
+        shared: source.shared.as_ref().map(shared_status),
         held_bytes: share.map_or(0, |share| share.held_bytes),
         held_back: share.is_some_and(|share| share.is_held_back),
     }
+}
+
+fn shared_status(shared: &SharedMeter) -> SharedStatus {
+    SharedStatus { meter: shared.meter.to_string(), other: shared.other.to_string() }
 }
 
 fn sink_status(pump: &PumpStatus) -> SinkStatus {

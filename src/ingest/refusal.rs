@@ -5,9 +5,9 @@
 //! gets no body that could prove it ready again. So a refusal by the journal counts
 //! only until its `Retry-After` has passed.
 
+use super::undecodable::Undecodable;
 use crate::journal::AppendError;
 use crate::metrics;
-use crate::wire::DecodeError;
 use ::metrics::Counter;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 pub enum Refusal {
     /// It is undecodable, and its source is configured to refuse such bodies.
     #[error("the body is undecodable: {0}")]
-    Undecodable(DecodeError),
+    Undecodable(Undecodable),
     /// It is undecodable, and its source has used up its daily quota of such bodies.
     #[error(
         "the body is undecodable: {0}; this account's daily quota of undecodable bodies is used up, so it was not kept"
     )]
-    QuotaSpent(DecodeError),
+    QuotaSpent(Undecodable),
     /// It is larger than the largest record.
     #[error("the body has {bytes} bytes, the limit is {bytes_max}")]
     TooLarge {

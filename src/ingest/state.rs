@@ -2,6 +2,7 @@
 
 use super::clock_watch::{self, ClockWatch};
 use super::drain::{Drain, RETRY_AFTER_MIN};
+use super::meter_senders::MeterSenders;
 use super::recent_readings::RecentReadings;
 use super::refusal::{JournalOutage, Refusal, RefusalCounters};
 use super::source_counters::SourceCounters;
@@ -28,6 +29,7 @@ pub(super) struct IngestState {
     pub(super) drain: Drain,
     pub(super) outage: JournalOutage,
     pub(super) meters: RecentReadings,
+    pub(super) senders: MeterSenders,
     pub(super) decode_seconds: Histogram,
     pub(super) refused: RefusalCounters,
 }
@@ -45,6 +47,7 @@ impl IngestState {
             drain: Drain::default(),
             outage: JournalOutage::default(),
             meters: RecentReadings::default(),
+            senders: MeterSenders::default(),
             decode_seconds: crate::metrics::histogram("meterline_decode_duration_seconds", &[]),
             refused: RefusalCounters::new(),
         }

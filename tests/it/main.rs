@@ -36,6 +36,7 @@ mod end_to_end {
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;
+    mod shared_meter;
     mod shutdown;
     mod sink_outages;
     mod sinks_added_and_removed;
