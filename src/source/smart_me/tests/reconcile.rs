@@ -108,7 +108,7 @@ fn a_password_changed_at_the_vendors_side_is_found_out_also_where_it_is_not_show
         scene.reconcile();
         scene.cloud.change_registrations(|all| all[0].password = Some("another".into()));
         // The webhook sees wrong passwords that the list may not show.
-        let seen = Evidence { challenged: 12, ..Evidence::default() };
+        let seen = Evidence { wrong_password: true, ..Evidence::default() };
         let report = run(scene.registrar.reconcile(seen, false)).unwrap();
         assert!(report.steps.iter().any(|step| step.contains("other credentials")), "{report:?}");
         scene.assert_right("password changed");
@@ -211,7 +211,7 @@ fn the_registration_source_repairs_it_and_reports_its_changes() {
     let (scene, fixture) = (Scene::new(Switches::default()), Fixture::new());
     let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
     scene.cloud.change_registrations(|all| all.push(foreign));
-    let registration = Registration::new(scene.registrar.clone(), Evidence::default, fixture.clock.clone());
+    let registration = Registration::new(scene.registrar.clone(), WebhookLogins::default, fixture.clock.clone());
     fixture.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
     until("it is made", || fixture.number("changes") == Some(1.0));
     assert_eq!((fixture.state(), fixture.number("registrations_of_others")), (SourceState::Running, Some(1.0)));
