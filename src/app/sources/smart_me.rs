@@ -3,8 +3,8 @@
 
 use super::SourceStarter;
 use crate::source::smart_me::{
-    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
-    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, registration_schedule,
+    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION,
+    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
 use crate::source::{Inlet, Keep};
@@ -48,8 +48,8 @@ impl SourceStarter<'_> {
 
     fn keep_registration(&self, account: &Account, registrar: Registrar) {
         let Some(every) = account.reconcile_every else { return };
-        let evidence = evidence_of(self.auth_counts(&account.name));
-        let registration = Registration::new(registrar, evidence, self.parts.clock.clone());
+        let logins = logins_of(self.auth_counts(&account.name));
+        let registration = Registration::new(registrar, logins, self.parts.clock.clone());
         self.parts.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
     }
 
@@ -102,13 +102,10 @@ impl SourceStarter<'_> {
 }
 
 /// Returns a function that reports the account's logins at the webhook since the start.
-fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl Fn() -> Evidence + Send + 'static {
+fn logins_of(auth_counts: Option<Arc<AuthCounts>>) -> impl Fn() -> WebhookLogins + Send + 'static {
     move || {
-        auth_counts.as_ref().map_or_else(Evidence::default, |counts| Evidence {
-            accepted: counts.accepted(),
-            challenged: counts.challenged(),
-            ..Evidence::default()
-        })
+        let counted = |counts: &Arc<AuthCounts>| WebhookLogins { accepted: counts.accepted(), wrong: counts.wrong() };
+        auth_counts.as_ref().map(counted).unwrap_or_default()
     }
 }
 

@@ -91,9 +91,10 @@ pub(super) const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
 /// Open requests of an HTTP/2 connection.
 pub(super) const STREAMS_MAX: u32 = 64;
 /// Flow-control window of an HTTP/2 request.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
-/// Flow-control window of an HTTP/2 connection.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 128 << 10;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 16 << 10;
+/// Flow-control window of an HTTP/2 connection. It holds the windows of all its requests: bodies
+/// that wait for permits must not use up what a body with permits needs.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
 /// How long we read on after an early answer, so that the sender can read the answer before
 /// the connection is reset.
 pub(super) const LINGER: Duration = Duration::from_secs(2);

@@ -25,7 +25,8 @@ pub struct Webhook {
     auth_counts: HashMap<String, Arc<AuthCounts>>,
     pairs: HashMap<String, Arc<Pairs>>,
     phase: watch::Sender<Phase>,
-    task: JoinHandle<()>,
+    /// Returns the number of requests of accounts that were cut off.
+    task: JoinHandle<usize>,
     /// Reloads the certificate.
     watcher: Option<JoinHandle<()>>,
     /// Writes heads, until the server state is dropped.
@@ -85,8 +86,9 @@ impl Webhook {
         })
     }
 
-    /// Stops accepting, closes idle connections and answers open requests; cuts the rest
-    /// after `deadline`. Returns whether all requests were answered.
+    /// Stops accepting, answers the accounts' open requests and closes all other connections
+    /// at once; cuts the rest after `deadline`. Returns whether all requests of accounts were
+    /// answered.
     pub async fn stop(mut self, deadline: Duration) -> bool {
         let begun = self.clock.monotonic();
         self.phase.send_replace(Phase::Finish);
@@ -95,13 +97,20 @@ impl Webhook {
         {
             tracing::error!(%error, "the task that reloads the webhook's certificate failed");
         }
-        let ended = tokio::time::timeout(deadline, &mut self.task).await;
-        if ended.is_err() {
-            self.phase.send_replace(Phase::Cut);
-            if let Err(error) = (&mut self.task).await {
-                tracing::error!(%error, "the webhook's listener task failed");
+        let ended = match tokio::time::timeout(deadline, &mut self.task).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.phase.send_replace(Phase::Cut);
+                (&mut self.task).await
             }
-        }
+        };
+        let all_answered = match ended {
+            Ok(cut_off) => cut_off == 0,
+            Err(error) => {
+                tracing::error!(%error, "the webhook's listener task failed");
+                false
+            }
+        };
         // The server state is dropped, so the writer ends when its queue is empty.
         if let Some(writer) = &mut self.head_writer {
             let left = deadline.saturating_sub(self.clock.elapsed(begun));
@@ -110,6 +119,6 @@ impl Webhook {
                 tracing::warn!("the disk is slow: the last request heads are not recorded");
             }
         }
-        ended.is_ok_and(|ended| ended.is_ok())
+        all_answered
     }
 }
