@@ -4,6 +4,7 @@
 //! It starts nothing and binds no port. Secrets come from the files or variables that the
 //! configuration names and are never shown.
 
+mod environment;
 mod fault;
 mod journal;
 mod json;
@@ -25,6 +26,7 @@ pub use sinks::QuestDb;
 pub use sinks::Sinks;
 pub use source::Source;
 
+use crate::base::file::{read_any, text};
 use section::{Context, Section};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,9 +38,8 @@ use value::Bytes;
 /// The complete commented example; a test checks it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
 
-/// Variables with the prefix that are not keys of the configuration. Cargo passes the last one
-/// from the build script to the programs that it runs.
-const OTHER_VARIABLES: [&str; 3] = ["METERLINE_CONFIG", "METERLINE_LOG", "METERLINE_BUILD_UNIX_SECONDS"];
+/// A longer configuration file is not valid.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// The configuration of the whole service.
 #[derive(Debug)]
@@ -107,13 +108,10 @@ impl Config {
 /// # Errors
 /// All faults.
 pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("METERLINE_TEST_"))
-        .collect();
+    let environment = environment::of_the_process();
     let Some(path) = file else { return parse("(defaults)", "", &environment) };
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match read_any(path, FILE_BYTES_MAX).and_then(text) {
         Ok(text) => parse(&name, &text, &environment),
         Err(error) => Err(Faults(vec![Fault {
             location: name,

@@ -1,8 +1,12 @@
 //! Reads a body from a file or standard input, as raw bytes or hexadecimal digits.
 
+use crate::base::file::read_any;
 use clap::ValueEnum;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// More than the largest body as hexadecimal digits.
+const INPUT_BYTES_MAX: u64 = 256 << 20;
 
 /// The encoding of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,11 +34,11 @@ pub(super) enum InputError {
 pub(super) fn bytes(file: Option<&Path>, encoding: Encoding) -> Result<Vec<u8>, InputError> {
     let input = match file {
         Some(path) if path != Path::new("-") => {
-            std::fs::read(path).map_err(|error| InputError::File(path.to_owned(), error))?
+            read_any(path, INPUT_BYTES_MAX).map_err(|error| InputError::File(path.to_owned(), error))?
         }
         _ => {
             let mut input = Vec::new();
-            io::stdin().lock().read_to_end(&mut input).map_err(InputError::StandardInput)?;
+            io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut input).map_err(InputError::StandardInput)?;
             input
         }
     };
