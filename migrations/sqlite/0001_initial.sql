@@ -80,6 +80,8 @@ CREATE TABLE meters (
   sub_type INTEGER NOT NULL,
   sub_type_name TEXT NOT NULL,
   gateway TEXT NOT NULL,
+  customer TEXT NOT NULL,       -- that the meter belongs to, if the account is for several
+  site TEXT NOT NULL,           -- the folders that contain it, from the outermost
   unit TEXT NOT NULL,           -- of the main counter, in the vendor's notation
   source TEXT NOT NULL,         -- account or device that described it
   PRIMARY KEY (meter, valid_from)

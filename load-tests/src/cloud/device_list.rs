@@ -55,16 +55,16 @@ pub(super) fn answer(
     Some(found)
 }
 
-fn list<'a>(devices: impl Iterator<Item = &'a CloudDevice>, now_ns: i64, switches: &Switches) -> Answer {
+pub(super) fn list<'a>(devices: impl Iterator<Item = &'a CloudDevice>, now_ns: i64, switches: &Switches) -> Answer {
     ok(&devices.map(|device| entry(device, now_ns, switches)).collect())
 }
 
-fn ok(value: &Value) -> Answer {
+pub(super) fn ok(value: &Value) -> Answer {
     (StatusCode::OK, value.to_string().into_bytes())
 }
 
 /// Converts fields in PascalCase to an object, with the switches' naming.
-fn object(fields: impl IntoIterator<Item = (&'static str, Value)>, switches: &Switches) -> Value {
+pub(super) fn object(fields: impl IntoIterator<Item = (&'static str, Value)>, switches: &Switches) -> Value {
     let shown = fields.into_iter().filter(|(_, value)| switches.nulls || !value.is_null());
     Value::Object(Map::from_iter(shown.map(|(name, value)| (switches.name(name), value))))
 }

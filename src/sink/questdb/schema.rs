@@ -34,7 +34,7 @@ pub(super) const SAMPLES: [Column; 7] = [
 ];
 
 /// The columns of the table of meters, the designated timestamp first.
-pub(super) const METERS: [Column; 17] = [
+pub(super) const METERS: [Column; 19] = [
     column("valid_from", "TIMESTAMP_NS", true),
     column("meter", "UUID", true),
     column("valid_to", "TIMESTAMP_NS", false),
@@ -50,6 +50,8 @@ pub(super) const METERS: [Column; 17] = [
     column("sub_type", "LONG", false),
     column("sub_type_name", "SYMBOL", false),
     column("gateway", "VARCHAR", false),
+    column("customer", "VARCHAR", false),
+    column("site", "VARCHAR", false),
     column("unit", "SYMBOL", false),
     column("source", "SYMBOL", false),
 ];

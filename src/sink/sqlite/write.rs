@@ -21,8 +21,8 @@ const UPSERT: &str = "
 const UPSERT_VERSION: &str = "
     INSERT OR REPLACE INTO meters
     (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, family, family_name,
-     energy_type, energy_type_name, sub_type, sub_type_name, gateway, unit, source)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+     energy_type, energy_type_name, sub_type, sub_type_name, gateway, customer, site, unit, source)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 const SET_CURSOR: &str = "
     INSERT INTO cursor (id, journal, next) VALUES (1, ?1, ?2)
     ON CONFLICT (id) DO UPDATE SET journal = excluded.journal, next = excluded.next";
@@ -123,8 +123,19 @@ fn write_rows(store: &Connection, dictionaries: &mut Dictionaries, batch: &Batch
 
 fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<()> {
     for version in versions {
-        let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
-            &version.description;
+        let Description {
+            name,
+            serial,
+            meter_serial,
+            vendor,
+            family,
+            energy_type,
+            sub_type,
+            gateway,
+            customer,
+            site,
+            unit,
+        } = &version.description;
         store.prepare_cached(UPSERT_VERSION)?.execute(params![
             version.meter.to_string(),
             version.valid_from.0,
@@ -141,6 +152,8 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             sub_type.number,
             sub_type.name,
             gateway,
+            customer,
+            site,
             unit,
             version.source
         ])?;

@@ -10,6 +10,7 @@
 //! the polled one; beyond the number of meters that `coverage` tracks, the least recently
 //! heard ones are unknown to it.
 
+mod customers;
 mod factor;
 mod freshness;
 mod gateways;
@@ -20,7 +21,7 @@ use super::account::Reach;
 use super::arrivals::Arrivals;
 use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
-use super::describe::Describer;
+use super::describe::{Describer, Surroundings};
 use super::error::ApiError;
 use super::polling::Polling;
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::reading::{Flags, MeterId, UnixNanos};
 use crate::source::{Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
+use customers::{Customers, Place};
 use factor::UnitFactor;
 use gateways::Gateway;
 use left_out::LeftOutValues;
@@ -75,6 +77,8 @@ pub struct Devices {
     gateways_at: Option<Instant>,
     /// The gateways' names, by device.
     gateways: HashMap<MeterId, String>,
+    /// The customers of a partner's account.
+    customers: Option<Customers>,
     unit_factor: Option<UnitFactor>,
     left_out: LeftOutValues,
     /// Whether nothing was stored since the start, so that our own values may be in the
@@ -96,6 +100,7 @@ impl Devices {
     pub fn new(client: Client, parts: DevicesParts) -> Self {
         Self {
             gateways_at: parts.polling.gateways.then(|| parts.clock.monotonic()),
+            customers: (client.reach() == Reach::Partner).then(|| Customers::new(parts.clock.monotonic())),
             client,
             parts,
             gateways: HashMap::new(),
@@ -236,7 +241,13 @@ impl Devices {
     /// Records names and serial numbers. After a failure the next list tries again.
     async fn describe(&mut self, reporter: &mut Reporter, devices: &[Device]) {
         let Some(describer) = &self.parts.describer else { return };
-        let outcome = describer.describe(self.client.name(), devices, &self.gateways).await.err();
+        let surroundings = |device: MeterId| {
+            let gateway = self.gateways.get(&device).cloned().unwrap_or_default();
+            let place = self.customers.as_ref().map(|customers| customers.place(device));
+            let Place { customer, site } = place.unwrap_or_default();
+            Surroundings { gateway, customer, site }
+        };
+        let outcome = describer.describe(self.client.name(), devices, surroundings).await.err();
         if let Some(why) = outcome.as_ref().filter(|_| outcome != self.describe_error) {
             tracing::warn!(
                 account = self.client.name(),
@@ -264,6 +275,9 @@ impl Polled for Devices {
         reporter.set("registers_unreadable", self.registers_unreadable);
         stored?;
         self.check_gateways(reporter, &devices, answer.date).await;
+        if let Some(customers) = &mut self.customers {
+            customers.take_turn(&self.client, &devices, self.parts.clock.monotonic(), reporter).await;
+        }
         self.describe(reporter, &devices).await;
         Ok(())
     }

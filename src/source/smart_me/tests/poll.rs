@@ -6,7 +6,7 @@ use crate::coverage::SeenReading;
 use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
 use crate::source::SourceState;
 use crate::wire::{self, Judged, PayloadFormat};
-use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};
+use meterline_load::cloud::{CloudCustomer, CloudDevice, CloudGateway, DeviceKind};
 use uuid::Uuid;
 
 const METER: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
@@ -334,7 +334,52 @@ fn a_partner_asks_for_the_devices_of_all() {
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
     assert_eq!(scene.times(METER), [scene.now]);
-    assert!(scene.cloud.requests().iter().all(|request| request.what == "GET /PartnerAllDevices"));
+    assert!(scene.cloud.requests().iter().all(|request| request.what != "GET /Devices"));
+}
+
+fn customer(id: i64, devices: Vec<Uuid>) -> CloudCustomer {
+    CloudCustomer { id, name: format!("customer {id}"), devices, house: format!("House {id}") }
+}
+
+#[test]
+fn a_partner_reads_its_customers_one_a_turn_and_shows_how_devices_are_connected() {
+    let setting = Setting { reach: Reach::Partner, ..Setting::of(PollMode::Watch) };
+    let weak = CloudDevice { signal: 35, ..CloudDevice::new(OTHER, 500.0) };
+    let devices = vec![CloudDevice::new(METER, 900.0), weak];
+    let scene = Scene::new(setting, devices, |cloud, _, _| {
+        cloud.change_account("a", |account| {
+            account.customers = (1..=3).map(|id| customer(id, Vec::new())).collect();
+        });
+    });
+    let asked = |path: &str| scene.cloud.requests().iter().filter(|it| it.what.contains(path)).count();
+    until("the round is finished", || asked("/partner/foldermenu/") == 3);
+    scene.wait_for_lists(3);
+    let requests = scene.cloud.requests();
+    let turns = requests.split(|request| request.what == "GET /PartnerAllDevices");
+    let extra: Vec<usize> = turns.map(<[_]>::len).filter(|count| *count > 0).collect();
+    assert_eq!(extra, [2, 2, 2, 2], "users and connections, then one customer a turn, then nothing: {requests:?}");
+    assert!(requests.iter().all(|request| request.what.starts_with("GET ")), "nothing is written");
+    let number = |fact: &str| scene.fixture.number(fact);
+    assert_eq!([number("customers"), number("customers_waiting")], [Some(3.0), Some(0.0)]);
+    assert_eq!(number("devices_with_weak_signal"), Some(1.0));
+    let text = |fact: &str| scene.fixture.text(fact).unwrap();
+    assert_eq!(text("weak_signal"), format!("{} (35)", CloudDevice::new(OTHER, 0.0).name));
+    assert_eq!([text("firmware"), text("network")], ["1042: 2 devices", "wifi: 2 devices"]);
+}
+
+#[test]
+fn a_partner_without_the_right_for_customers_still_gets_its_values() {
+    let setting = Setting { reach: Reach::Partner, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
+        // The list of devices, then connections and users.
+        cloud.fail_next(1, Fault::None);
+        cloud.fail_next(2, Fault::Status(403, None));
+    });
+    scene.wait_for_lists(2);
+    assert_eq!((scene.times(METER), scene.fixture.state()), (vec![scene.now], SourceState::Running));
+    for fact in ["customers_error", "connections_error"] {
+        assert!(scene.fixture.text(fact).unwrap().contains("does not allow"), "{fact}");
+    }
 }
 
 #[test]
