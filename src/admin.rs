@@ -8,7 +8,7 @@ mod page;
 mod server;
 mod status;
 
-pub use server::{Admin, StartError};
+pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
     MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,

@@ -10,6 +10,7 @@
 mod check;
 mod commands;
 mod data;
+mod descriptors;
 mod error;
 mod finding;
 mod journal;
@@ -19,6 +20,7 @@ mod parts;
 mod repair;
 mod replay;
 mod service;
+mod signals;
 mod sinks;
 mod sources;
 mod status;

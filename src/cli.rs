@@ -25,6 +25,7 @@ mod table;
 
 pub use failure::Failure;
 
+use crate::app::telemetry;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
@@ -97,16 +98,18 @@ pub fn main() -> ExitCode {
         Command::SmartMe(arguments) => smart_me::run(&arguments),
         Command::Sources(arguments) => sources::run(&arguments),
     };
-    match outcome {
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if wants_json(&matches) && !failure.is_shown() {
                 table::print_json(&json!({ "error": failure.to_string() })).ok();
             }
-            eprintln!("meterline: {failure}");
+            telemetry::write_failure(&format!("meterline: {failure}"));
             failure.exit_code()
         }
-    }
+    };
+    telemetry::flush();
+    code
 }
 
 /// Whether the innermost command has `--json`.

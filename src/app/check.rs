@@ -5,6 +5,7 @@ mod connect;
 mod data;
 mod outage;
 
+use super::descriptors::Descriptors;
 use super::finding::Finding;
 use crate::base::Level;
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.extend(data::findings(config));
     found.extend(outage::finding(config).map(|(level, message)| Finding::new("journal", level, message)));
+    let (level, message) = Descriptors::of(config).finding();
+    found.push(Finding::new("webhook", level, message));
     found.extend(config.webhook.tls.as_ref().filter(|_| config.webhook.is_listening()).map(certificate));
     found.extend(sources(config));
     if connect {

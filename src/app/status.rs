@@ -10,7 +10,7 @@ use crate::deliver::PumpStatus;
 use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivity};
 use crate::journal::Share;
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::webhook::{self, Tls};
+use crate::source::webhook::{self, Accepts, Tls};
 
 /// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
@@ -24,12 +24,14 @@ pub(super) struct StatusReader {
     pub(super) parts: Parts,
     pub(super) started: UnixNanos,
     pub(super) tls: Option<Tls>,
+    /// `None` without a webhook.
+    pub(super) accepts: Option<Accepts>,
 }
 
 impl StatusReader {
     pub(super) fn ready(&self) -> Result<(), String> {
         match self.parts.ingest.health() {
-            Health::Open => Ok(()),
+            Health::Open => self.accepts.as_ref().map_or(Ok(()), Accepts::check),
             Health::Closed(why) => Err(why),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::location::DataLocation;
-use super::table::{print, print_json, table};
+use super::table::{print, print_bytes, print_json, table};
 use crate::app::command;
 use crate::control::Command;
 use crate::dead_letters::{LetterId, LetterSummary, Settlement, StoredLetter, read_all, read_one};
@@ -11,7 +11,6 @@ use crate::wire::{self, PayloadFormat};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
@@ -264,8 +263,7 @@ fn meter_descriptions(body: &[u8]) -> String {
 fn export(location: &DataLocation, letter: LetterId, raw: bool) -> Result<(), Failure> {
     let body = find(location, letter)?.letter.body;
     if raw {
-        std::io::stdout().write_all(&body)?;
-        return Ok(());
+        return print_bytes(&body);
     }
     print(hex::encode(body))
 }

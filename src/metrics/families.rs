@@ -34,10 +34,12 @@ use Kind::{Counter, Gauge, Histogram};
 #[rustfmt::skip]
 pub const FAMILIES: &[Family] = &[
     family("meterline_build_info", Gauge, &["version"], "Always 1; the label names the running version."),
+    family("meterline_log_lines_dropped_total", Counter, &["reason"], "Log lines that were dropped, by reason: full (the reader of standard error is too slow), unwritable (standard error is closed or full), repeated (more than 10 of one kind from a library in a minute)."),
     family("meterline_clock_ok", Gauge, &[], "1 while the wall clock is after the build date and can be used, else 0; while it is 0, ingest answers 503."),
     family("meterline_clock_jumps_total", Counter, &[], "Jumps of the wall clock against the monotonic clock."),
     family("meterline_webhook_connections", Gauge, &[], "Open connections at the webhook listener."),
-    family("meterline_webhook_connections_closed_total", Counter, &["reason"], "Connections that the webhook closed, by reason: handshake (no TLS, or too slow), header (incomplete in time), idle, protocol (invalid HTTP, or cut off), displaced (without valid credentials, closed to make room at connections_max), guesses (without valid credentials, too many wrong passwords), not_proxy (from outside the networks in behind_proxy)."),
+    family("meterline_webhook_connections_max", Gauge, &[], "Maximum number of open connections: connections_max, or fewer if the limit of open files is too low."),
+    family("meterline_webhook_connections_closed_total", Counter, &["reason"], "Connections that the webhook closed, by reason: handshake (no TLS, or too slow), header (incomplete in time), idle, protocol (invalid HTTP, or cut off), flood (HTTP/2 frames without requests), displaced (without valid credentials, closed to make room at connections_max), guesses (without valid credentials, too many wrong passwords), not_proxy (from outside the networks in behind_proxy)."),
     family("meterline_webhook_accept_errors_total", Counter, &[], "Failed attempts of the webhook to accept a connection."),
     family("meterline_webhook_certificate_expiry_timestamp_seconds", Gauge, &[], "Expiry of the certificate in use, in seconds since 1970; absent without TLS."),
     family("meterline_webhook_certificate_current", Gauge, &[], "1 while the certificate in use is the one in its files, 0 while the files cannot be used; absent without TLS."),

@@ -24,6 +24,7 @@
 //! make one copy of a body in one piece, two of one in several pieces or compressed, three
 //! of both.
 
+mod accepts;
 mod access;
 mod activity;
 mod answer;
@@ -34,6 +35,7 @@ mod config;
 mod connection;
 mod credentials;
 mod forwarded;
+mod frames;
 mod heads;
 mod inflate;
 mod listener;
@@ -48,6 +50,7 @@ mod tests;
 mod tls;
 mod transport;
 
+pub use accepts::Accepts;
 pub use access::AuthCounts;
 pub use bounds::Bounds;
 pub use config::{Account, Config, ConfigError};

@@ -30,9 +30,11 @@ mod end_to_end {
     mod kafka_loss;
     mod metering_points;
     mod monitoring;
+    mod output;
     mod password_rotation;
     #[cfg(feature = "test-faults")]
     mod poison_records;
+    mod process;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;

@@ -2,6 +2,7 @@
 //! login, and offers the actions for commands.
 
 use super::SourceStarter;
+use crate::base::Stop;
 use crate::source::smart_me::{
     Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION,
     RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
@@ -33,8 +34,14 @@ impl SourceStarter<'_> {
             self.keep_registration(account, Registrar::new(client.clone(), target.clone(), file.clone()));
             let client = Client::new(account.clone(), access.clone(), COMMAND_REQUEST_WAIT_MAX);
             let registrar = Registrar::new(client, target.clone(), file);
-            let rotation =
-                Rotation { account: account.clone(), target, pairs, registrar, runtime: self.parts.runtime.clone() };
+            let rotation = Rotation {
+                account: account.clone(),
+                target,
+                pairs,
+                registrar,
+                runtime: self.parts.runtime.clone(),
+                stop: self.parts.sources.stop_signal().clone(),
+            };
             self.offer(Arc::new(rotation));
         }
         let brings_readings = self.options.contains_key(&account.name);
@@ -116,6 +123,7 @@ struct Rotation {
     pairs: Arc<Pairs>,
     registrar: Registrar,
     runtime: Handle,
+    stop: Stop,
 }
 
 impl Rotation {
@@ -137,6 +145,10 @@ impl Rotation {
 
     /// Replaces the registration by one with the current password. Returns the steps done.
     fn replace_registration(&self) -> Result<Vec<String>, String> {
-        self.runtime.block_on(self.registrar.replace_credentials()).map_err(|error| error.to_string())
+        let replaced = self.stop.until_deadline(self.registrar.replace_credentials());
+        match self.runtime.block_on(replaced) {
+            Ok(replaced) => replaced.map_err(|error| error.to_string()),
+            Err(stopped) => Err(stopped.to_string()),
+        }
     }
 }

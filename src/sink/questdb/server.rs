@@ -154,7 +154,7 @@ impl Server {
                 timeout.as_secs()
             )),
             HttpError::Connect { why, .. } | HttpError::Broken { why, .. } => self.unreachable(why),
-            HttpError::TooLarge { .. } => self.unreachable(error),
+            HttpError::TooLarge { .. } | HttpError::NoBudget => self.unreachable(error),
         }
     }
 

@@ -5,8 +5,8 @@
 //! the requests set cheap flags here, and the connection's task checks them a few times
 //! within each limit. A limit is therefore accurate to a quarter of itself.
 
-use super::bounds::Bounds;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use super::bounds::{Bounds, IDLE_FRAMES_MAX};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Checks within the shortest limit.
@@ -27,11 +27,29 @@ pub(super) struct Activity {
     body_left: AtomicBool,
     /// The peer does not take the bytes of an answer.
     write_blocked: AtomicBool,
+    /// The weight of HTTP/2 frames that ask for nothing since the last check.
+    frames: AtomicI64,
 }
 
 impl Activity {
     pub(super) fn bytes_came(&self) {
         self.head_begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Adds the weight of HTTP/2 frames that ask for nothing.
+    pub(super) fn frames_came(&self, weight: i64) {
+        let before = self.frames.load(Ordering::Relaxed);
+        self.frames.store(before.saturating_add(weight).max(0), Ordering::Relaxed);
+    }
+
+    /// Whether there were too many of them since the last check.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.frames.load(Ordering::Relaxed) > IDLE_FRAMES_MAX
+    }
+
+    /// Begins to count them again.
+    pub(super) fn forget_frames(&self) {
+        self.frames.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn trust(&self) {

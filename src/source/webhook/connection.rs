@@ -90,22 +90,26 @@ async fn serve_http(
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    server.closed.protocol.increment(1);
+                    let closed = if activity.is_flooded() { &server.closed.flood } else { &server.closed.protocol };
+                    closed.increment(1);
                     tracing::debug!(%peer, %error, "a webhook connection ended with an error");
                 }
                 break;
             }
             () = context.permit.displaced() => return server.closed.displaced.increment(1),
             () = context.guessed.notified() => return server.closed.guesses.increment(1),
-            _ = ticks.tick() => match &mut stop_check {
-                Some(stop_check) => if stop_check.is_over(&activity) {
-                    return;
-                },
-                None => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
-                    server.closed.count(timed_out);
-                    return;
-                },
-            },
+            _ = ticks.tick() => {
+                activity.forget_frames();
+                match &mut stop_check {
+                    Some(stop_check) => if stop_check.is_over(&activity) {
+                        return;
+                    },
+                    None => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
+                        server.closed.count(timed_out);
+                        return;
+                    },
+                }
+            }
             _ = phase.changed(), if stop_check.is_none() => {
                 connection.as_mut().graceful_shutdown();
                 stop_check = Some(StopCheck::default());

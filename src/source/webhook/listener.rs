@@ -59,6 +59,7 @@ async fn accept_all(
                 Ok((_, peer)) if !server.serves(peer.ip()) => server.count_not_served(peer.ip()),
                 Ok((socket, peer)) => {
                     pause = Duration::ZERO;
+                    server.accepts.succeeded();
                     if connections.len() >= server.bounds.connections_max {
                         server.permits.make_room();
                     }
@@ -69,6 +70,11 @@ async fn accept_all(
                     pause = (pause * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
                     not_before = server.clock.monotonic() + pause;
                     server.accept_errors.increment(1);
+                    server.accepts.failed(&error);
+                    // A descriptor may be missing: a silent connection gives its own.
+                    if server.permits.room_at().is_some_and(|room_at| room_at <= now) {
+                        server.permits.make_room();
+                    }
                     tracing::warn!(%error, "the webhook cannot accept a connection; it will retry shortly");
                 }
             },

@@ -3,6 +3,7 @@
 //!
 //! It is passive: the listener, the connections and the requests use it.
 
+use super::accepts::Accepts;
 use super::access::AccessList;
 use super::activity::TimedOut;
 use super::answer::LABELS;
@@ -36,6 +37,7 @@ pub(super) struct ServerState {
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
     pub(super) closed: ClosedCounters,
+    pub(super) accepts: Accepts,
     pub(super) accept_errors: Counter,
     pub(super) tls: Option<Tls>,
     pub(super) behind_proxy: Vec<IpNet>,
@@ -65,6 +67,7 @@ pub(super) struct ClosedCounters {
     pub(super) header: Counter,
     pub(super) idle: Counter,
     pub(super) protocol: Counter,
+    pub(super) flood: Counter,
     pub(super) displaced: Counter,
     pub(super) guesses: Counter,
     pub(super) not_proxy: Counter,
@@ -113,12 +116,15 @@ impl ServerState {
             let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
             Ok(ServerAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
         };
+        #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+        metrics::gauge("meterline_webhook_connections_max", &[]).set(config.bounds.connections_max as f64);
         Ok(Self {
             access: AccessList::new(&config.accounts),
             accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
             unauthenticated: answers(""),
             in_flight: Semaphore::new(config.bounds.in_flight_bytes_max),
             bounds: config.bounds,
+            accepts: Accepts::new(clock.clone()),
             clock,
             closed: ClosedCounters::new(),
             accept_errors: metrics::counter("meterline_webhook_accept_errors_total", &[]),
@@ -175,6 +181,7 @@ impl ClosedCounters {
             header: counter("header"),
             idle: counter("idle"),
             protocol: counter("protocol"),
+            flood: counter("flood"),
             displaced: counter("displaced"),
             guesses: counter("guesses"),
             not_proxy: counter("not_proxy"),

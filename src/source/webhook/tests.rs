@@ -33,6 +33,11 @@ const PASSWORD: &str = "correct horse";
 /// The time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The deadline of a stop.
+fn soon() -> std::time::Instant {
+    Clock::system().monotonic() + PATIENCE
+}
+
 struct Fixture {
     webhook: Webhook,
     ingest: Ingest,

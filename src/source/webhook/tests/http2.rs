@@ -63,7 +63,7 @@ async fn the_noted_head_says_that_it_came_over_http_2() {
     let fixture = fixture_with(|config| config.heads = Some(directory.path().join(HEADS_FILE))).await;
     let client = connect(&fixture).await;
     assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
     let heads = read_heads(&directory.path().join(HEADS_FILE)).unwrap();
     assert_eq!(heads.iter().map(|head| head.version.as_str()).collect::<Vec<_>>(), ["HTTP/2.0"]);
 }
@@ -73,7 +73,7 @@ async fn a_stop_answers_open_requests() {
     let fixture = fixture().await;
     let client = connect(&fixture).await;
     assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
 }
 
 /// Sends a body as fast as the flow control lets it; then returns the answer's status.

@@ -62,7 +62,7 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     broken.send(format!("POST {PATH} HTTP/9\r\n{}\r\n", authorization(PASSWORD)).as_bytes()).await;
     broken.closed().await;
     debugged += &format!("{:?} {:?} {:?}", fixture.webhook, fixture.ingest, fixture.ingest.recent());
-    fixture.webhook.stop(PATIENCE).await;
+    fixture.webhook.stop(soon()).await;
 
     let log = String::from_utf8(log.0.lock().clone()).unwrap();
     let metrics = recorder.handle().render();

@@ -23,7 +23,7 @@ async fn a_stop_under_load_loses_nothing_that_was_answered() {
     tokio::time::timeout(PATIENCE, begun).await.unwrap();
     let records = {
         let Fixture { webhook, .. } = fixture;
-        assert!(webhook.stop(PATIENCE).await, "all of it was answered in time");
+        assert!(webhook.stop(soon()).await, "all of it was answered in time");
         let mut reader = journal.reader(Sequence::FIRST).unwrap();
         let mut records = HashSet::new();
         while let Some(record) = reader.read().unwrap() {
@@ -71,7 +71,7 @@ async fn idle_connections_are_closed_and_a_body_on_its_way_is_taken() {
     sending.send(&head("POST", PATH, &format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len()))).await;
     assert_eq!(sending.reply().await.status, 100);
     let journal = fixture.journal.clone();
-    let stop = tokio::spawn(fixture.webhook.stop(PATIENCE));
+    let stop = tokio::spawn(fixture.webhook.stop(soon()));
     assert_eq!(idle.closed().await, b"");
     assert_eq!(kept.closed().await, b"");
     sending.send(&body).await;
@@ -86,7 +86,7 @@ async fn an_incomplete_request_is_cut_at_the_deadline() {
     let mut client = fixture.connect().await;
     client.send(&head("POST", PATH, "Expect: 100-continue\r\nContent-Length: 100\r\n")).await;
     assert_eq!(client.reply().await.status, 100);
-    assert!(!fixture.webhook.stop(Duration::from_millis(100)).await);
+    assert!(!fixture.webhook.stop(soon() - PATIENCE).await);
     assert_eq!(client.closed().await, b"");
 }
 
@@ -111,7 +111,7 @@ async fn a_stop_waits_for_no_idle_http_2_client() {
         answer = answer => assert_eq!(answer.unwrap().status(), 200),
         ended = &mut connection => panic!("{ended:?}"),
     }
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_stop_waits_for_no_incomplete_head() {
     sender.send(b"POST /smart-me HTTP/1.1\r\nHost:").await;
     let mut preface = fixture.connect().await;
     preface.send(b"PRI * HTTP/2").await;
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
     assert_eq!(stranger.closed().await, b"");
     assert_eq!(sender.closed().await, b"");
 }
@@ -139,6 +139,6 @@ async fn a_stop_waits_for_no_delayed_guesser() {
     }
     let mut guesser = fixture.connect().await;
     guesser.send(guess.as_bytes()).await;
-    assert!(fixture.webhook.stop(PATIENCE).await, "nothing of an account was cut off");
+    assert!(fixture.webhook.stop(soon()).await, "nothing of an account was cut off");
     assert_eq!(guesser.closed().await, b"");
 }
