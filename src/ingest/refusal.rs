@@ -50,6 +50,7 @@ pub(super) struct RefusalCounters {
     share: Counter,
     disk_full: Counter,
     failed: Counter,
+    moved: Counter,
     closed: Counter,
     too_large: Counter,
 }
@@ -64,6 +65,7 @@ impl RefusalCounters {
             share: counter("share"),
             disk_full: counter("disk_full"),
             failed: counter("failed"),
+            moved: counter("moved"),
             closed: counter("closed"),
             too_large: counter("too_large"),
         }
@@ -81,6 +83,7 @@ impl RefusalCounters {
             AppendError::TooLarge { .. } => self.too_large.increment(1),
             AppendError::DiskFull { .. } => self.disk_full.increment(1),
             AppendError::Failed { .. } => self.failed.increment(1),
+            AppendError::Moved { .. } => self.moved.increment(1),
         }
     }
 }

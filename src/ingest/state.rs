@@ -58,7 +58,7 @@ impl IngestState {
         if !self.clock_watch.can_judge(self.clock.now()) {
             return Some(clock_watch::UNSET.to_owned());
         }
-        self.outage.reason(self.clock.monotonic())
+        self.journal.moved().or_else(|| self.outage.reason(self.clock.monotonic()))
     }
 
     #[cold]
@@ -88,6 +88,7 @@ impl IngestState {
             }
             // The next record tries again.
             AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
+            AppendError::Moved { .. } => ("the journal's directory is gone; send again later", RETRY_AFTER_MIN),
             AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
         };
         if !self.outage.is_active() {

@@ -23,6 +23,8 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn names(&self) -> io::Result<Vec<String>>;
     /// A file's length, without opening it.
     fn bytes_len(&self, name: &str) -> io::Result<u64>;
+    /// Device and inode of the file that has this name now.
+    fn identity(&self, name: &str) -> io::Result<(u64, u64)>;
     /// Opens a file for reading and writing.
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file, and creates it if it does not exist.
