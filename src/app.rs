@@ -24,6 +24,8 @@ mod signals;
 mod sinks;
 mod sources;
 mod status;
+#[cfg(feature = "sqlite")]
+mod store;
 pub mod telemetry;
 mod upkeep;
 
@@ -35,3 +37,5 @@ pub use migrate::{Migrated, migrate};
 pub use offline::{command, estimate_replay, forget_cursor};
 pub use repair::{repair_segment, restore_journal};
 pub use service::Service;
+#[cfg(feature = "sqlite")]
+pub use store::restore_store;

@@ -21,6 +21,8 @@ mod replay;
 mod run;
 mod smart_me;
 mod sources;
+#[cfg(feature = "sqlite")]
+mod store;
 mod table;
 
 pub use failure::Failure;
@@ -62,6 +64,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     SmartMe(smart_me::SmartMeArgs),
     Sources(sources::SourcesArgs),
+    #[cfg(feature = "sqlite")]
+    Store(store::StoreArgs),
 }
 
 fn first_steps() -> String {
@@ -97,6 +101,8 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::SmartMe(arguments) => smart_me::run(&arguments),
         Command::Sources(arguments) => sources::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::Store(arguments) => store::run(&arguments),
     };
     let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,

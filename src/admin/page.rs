@@ -191,8 +191,9 @@ fn sinks(html: &mut String, status: &Status) {
     for sink in &status.sinks {
         push!(
             html,
-            "<tr><td>{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
+            "<tr><td>{}{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
             escaped(&sink.name),
+            facts(sink),
             state_class(sink),
             sink.state,
             sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
@@ -203,6 +204,10 @@ fn sinks(html: &mut String, status: &Status) {
         );
     }
     html.push_str("</table>");
+}
+
+fn facts(sink: &SinkStatus) -> String {
+    sink.facts.iter().map(|(name, fact)| format!("<div>{name}: {}</div>", escaped(fact))).collect()
 }
 
 fn state_class(sink: &SinkStatus) -> &'static str {

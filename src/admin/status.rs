@@ -204,6 +204,8 @@ pub struct SinkStatus {
     pub last_error: Option<String>,
     /// The time of the last error.
     pub last_error_at: Option<String>,
+    /// Facts about the store: names and values.
+    pub facts: BTreeMap<&'static str, String>,
 }
 
 /// The open dead letters.

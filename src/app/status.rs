@@ -142,6 +142,7 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
         lag_seconds: pump.lag_seconds,
         last_error: pump.last_error.as_ref().map(|(_, error)| error.clone()),
         last_error_at: pump.last_error.as_ref().map(|(at, _)| at.to_string()),
+        facts: pump.facts.iter().cloned().collect(),
     }
 }
 

@@ -26,7 +26,8 @@ fn nothing_configured_is_loopback_open_account_and_embedded_store() {
     assert!(config.webhook.accounts[0].credentials.is_empty());
     assert_eq!(config.data_directory, PathBuf::from("meterline-data"));
     #[cfg(feature = "sqlite")]
-    assert_eq!(config.sinks.sqlite, Some(PathBuf::from("meterline-data/meterline.sqlite")));
+    let file = PathBuf::from("meterline-data/meterline.sqlite");
+    assert_eq!(config.sinks.sqlite, Some(crate::sink::sqlite::Config { file, keep: None }));
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) struct SharedStatus {
     pub(super) replaying_until: Option<Sequence>,
     pub(super) restarts: u64,
     pub(super) last_error: Option<(UnixNanos, String)>,
+    pub(super) facts: Vec<(&'static str, String)>,
 }
 
 impl Shared {
@@ -65,6 +66,7 @@ impl Shared {
             replaying_until: None,
             restarts: 0,
             last_error: None,
+            facts: Vec::new(),
         };
         Self { name, journal, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
     }
@@ -94,6 +96,7 @@ impl Shared {
             replaying_until: view.replaying_until,
             restarts: view.restarts,
             last_error: view.last_error.clone(),
+            facts: view.facts.clone(),
         }
     }
 

@@ -142,8 +142,10 @@ impl Pump {
     pub(super) fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
         let received = self.oldest_received();
+        let facts = self.sink.facts();
         {
             let mut view = self.shared.view();
+            view.facts = facts;
             view.oldest_unsafe_received = received;
             view.record_bytes_mean = self.lookups.record_bytes_mean();
             view.catch_up_rate = self.catch_up_rate.readings_per_second();

@@ -61,4 +61,6 @@ pub struct PumpStatus {
     pub restarts: u64,
     /// The last error and its time, also after recovery.
     pub last_error: Option<(UnixNanos, String)>,
+    /// The sink's facts about its store: names and values.
+    pub facts: Vec<(&'static str, String)>,
 }

@@ -24,6 +24,7 @@ mod end_to_end {
     mod delivery;
     mod demo;
     mod disk_full;
+    mod embedded_store;
     mod gaps;
     mod journal_repair;
     mod json_devices;
