@@ -4,10 +4,14 @@
 //! It reads snapshots through [`Views`] and changes nothing. It knows no type of source
 //! or sink.
 
+mod headline;
 mod page;
 mod server;
 mod status;
+#[cfg(test)]
+mod tests;
 
+pub use headline::Headline;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,

@@ -74,7 +74,7 @@ pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
 pub use share::Share;
-pub use view::{SegmentSummary, View};
+pub use view::{Kept, SegmentSummary, View};
 
 #[cfg(test)]
 pub(crate) use disk::faulty::{FaultyDisk, Operation};

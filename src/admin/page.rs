@@ -1,8 +1,9 @@
 //! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
 //! automatically.
 
+use super::headline::Headline;
 use super::status::{JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status};
-use crate::base::human;
+use crate::base::{Level, human};
 use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;
 
@@ -49,17 +50,9 @@ pub(super) fn page(status: &Status) -> String {
 }
 
 fn summary(html: &mut String, status: &Status) {
-    let (class, sentence) = match &status.not_ready {
-        None => ("ok", "The webhook takes data.".to_owned()),
-        Some(why) => ("bad", format!("The webhook answers 503: {}", escaped(why))),
-    };
-    push!(
-        html,
-        "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; current time {}.</p>",
-        status.version,
-        status.started,
-        status.now
-    );
+    push!(html, "<h1>meterline {}</h1>", status.version);
+    headline(html, &status.headline);
+    push!(html, "<p>Running since {}; current time {}.</p>", status.started, status.now);
     if !status.clock.ok {
         html.push_str("<p class=\"bad\">The clock is before this program's build date: set the clock.</p>");
     }
@@ -76,6 +69,23 @@ fn summary(html: &mut String, status: &Status) {
     if status.clock.jumps > 0 {
         push!(html, "<p class=\"wait\">The clock jumped {} times since the start.</p>", status.clock.jumps);
     }
+}
+
+fn headline(html: &mut String, headline: &Headline) {
+    let class = match headline.level {
+        Level::Good => "ok",
+        Level::Warning => "wait",
+        Level::Fault => "bad",
+    };
+    push!(html, "<div class=\"{class}\"><p id=\"state\" class=\"{class}\">{}</p>", escaped(&headline.summary));
+    if !headline.parts.is_empty() {
+        html.push_str("<ul>");
+        for part in &headline.parts {
+            push!(html, "<li>{}", escaped(part));
+        }
+        html.push_str("</ul>");
+    }
+    html.push_str("</div>");
 }
 
 fn sources(html: &mut String, status: &Status) {
@@ -102,9 +112,10 @@ fn source_row(html: &mut String, source: &Description) {
         why.unwrap_or_default()
     );
     for (name, fact) in &source.facts {
-        let fact = match fact {
-            Fact::Number(number) => number.to_string(),
-            Fact::Text(text) => escaped(text),
+        let (name, fact) = match (name.strip_suffix("_seconds"), fact) {
+            (Some(name), Fact::Number(seconds)) => (name, human::seconds(*seconds)),
+            (_, Fact::Number(number)) => (name.as_str(), number.to_string()),
+            (_, Fact::Text(text)) => (name.as_str(), escaped(text)),
         };
         push!(html, "<div>{}: {fact}</div>", escaped(&name.replace('_', " ")));
     }
@@ -186,12 +197,12 @@ fn missing(html: &mut String, missing: &MissingStatus) {
 
 fn sinks(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Seconds behind<th>Last error</tr>",
+        "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Time behind<th class=n>Records kept<th class=n>Bytes kept<th>Last error</tr>",
     );
     for sink in &status.sinks {
         push!(
             html,
-            "<tr><td>{}{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
+            "<tr><td>{}{}<td class={}>{}{}{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}</tr>",
             escaped(&sink.name),
             facts(sink),
             state_class(sink),
@@ -199,11 +210,16 @@ fn sinks(html: &mut String, status: &Status) {
             sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
             sink.replaying_until.map(|until| format!(", replaying up to record {until}")).unwrap_or_default(),
             sink.lag_records,
-            sink.lag_seconds,
+            human::seconds(sink.lag_seconds),
+            sink.kept_records,
+            human::bytes(sink.kept_bytes),
             last_error(sink)
         );
     }
-    html.push_str("</table>");
+    html.push_str(
+        "</table><p>The journal keeps all records from a sink's cursor on. Late rows that a sink holds are kept, but \
+         not behind.</p>",
+    );
 }
 
 fn facts(sink: &SinkStatus) -> String {

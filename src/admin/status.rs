@@ -1,6 +1,7 @@
 //! The data of the status page and of `/status.json`. Field names are stable; times are
 //! RFC 3339 in UTC.
 
+use super::headline::Headline;
 use crate::journal::Gap;
 use crate::source::Description;
 use serde::Serialize;
@@ -16,6 +17,8 @@ pub struct Status {
     pub started: String,
     /// When this snapshot was taken.
     pub now: String,
+    /// The state of the whole service: of its worst part.
+    pub headline: Headline,
     /// The reason if ingest answers 503.
     pub not_ready: Option<String>,
     /// The wall clock.
@@ -38,6 +41,14 @@ pub struct Status {
     pub meters: MetersStatus,
 }
 
+impl Status {
+    /// Sets the headline from all other contents.
+    #[must_use]
+    pub fn with_headline(self) -> Self {
+        Self { headline: Headline::of(&self), ..self }
+    }
+}
+
 /// The wall clock.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClockStatus {
@@ -52,6 +63,8 @@ pub struct ClockStatus {
 pub struct CertificateStatus {
     /// The end of its validity.
     pub expires: String,
+    /// The seconds until then; negative if it has expired.
+    pub seconds_left: i64,
     /// The reason if the current contents of its files cannot be used.
     pub fault: Option<String>,
 }
@@ -71,6 +84,8 @@ pub struct JournalStatus {
     pub next_sequence: u64,
     /// The number of gap records, including those dropped from the list.
     pub gaps_total: u64,
+    /// The sinks with a gap record of the last 24 hours.
+    pub gaps_last_day: Vec<String>,
     /// The newest gap records, newest first.
     pub gaps: Vec<GapStatus>,
 }
@@ -196,8 +211,12 @@ pub struct SinkStatus {
     pub next_sequence: u64,
     /// The record at which the current replay ends.
     pub replaying_until: Option<u64>,
-    /// The number of records behind the journal's end.
+    /// The number of records that are not safe in it and not held back on purpose.
     pub lag_records: u64,
+    /// The number of records that the journal keeps for it: from its cursor to the end.
+    pub kept_records: u64,
+    /// Their bytes on disk.
+    pub kept_bytes: u64,
     /// The age of the oldest record that is not safe in the sink.
     pub lag_seconds: f64,
     /// The last error, even if the sink has recovered.

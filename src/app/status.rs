@@ -2,7 +2,7 @@
 
 use super::parts::Parts;
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
     MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
 };
 use crate::coverage::Gap as MeasurementGap;
@@ -11,12 +11,15 @@ use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivi
 use crate::journal::Share;
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Accepts, Tls};
+use std::collections::BTreeSet;
 
 /// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
 
 /// The maximum number of gap records on the page; `meterline journal` lists all.
 const GAPS_SHOWN_MAX: usize = 20;
+
+const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
 /// Takes snapshots of the running parts.
 #[derive(Debug, Clone)]
@@ -39,16 +42,18 @@ impl StatusReader {
     pub(super) fn status(&self) -> Status {
         let recent = self.parts.ingest.recent();
         let not_ready = self.ready().err();
-        Status {
+        let now = self.parts.clock.now();
+        let status = Status {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.to_string(),
-            now: self.parts.clock.now().to_string(),
+            now: now.to_string(),
+            headline: Headline::UNKNOWN,
             clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
-            certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
+            certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status(), now)),
             sources: self.parts.sources.descriptions(),
             ingest: self.ingest_status(&recent.sources),
-            journal: self.journal_status(),
+            journal: self.journal_status(now),
             sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
             missing: self.gaps_status(),
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
@@ -56,7 +61,8 @@ impl StatusReader {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
                 newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
             },
-        }
+        };
+        status.with_headline()
     }
 
     fn ingest_status(&self, sources: &[SourceActivity]) -> Vec<IngestStatus> {
@@ -77,9 +83,11 @@ impl StatusReader {
         }
     }
 
-    fn journal_status(&self) -> JournalStatus {
+    fn journal_status(&self, now: UnixNanos) -> JournalStatus {
         let (usage, gap_records) = (self.parts.journal.usage(), self.parts.journal.gaps());
         let gaps = gap_records.list();
+        let of_last_day = gaps.iter().filter(|gap| now.since(gap.at) < DAY_NS).map(|gap| gap.sink.clone());
+        let gaps_last_day: BTreeSet<String> = of_last_day.collect();
         JournalStatus {
             bytes: usage.bytes,
             cap_bytes: usage.cap_bytes,
@@ -87,13 +95,15 @@ impl StatusReader {
             oldest_sequence: usage.oldest.0,
             next_sequence: usage.next.0,
             gaps_total: gap_records.dropped() + gaps.len() as u64,
+            gaps_last_day: gaps_last_day.into_iter().collect(),
             gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(GapStatus::from).collect(),
         }
     }
 }
 
-fn certificate_status(certificate: webhook::CertificateStatus) -> CertificateStatus {
-    CertificateStatus { expires: certificate.expires.to_string(), fault: certificate.fault }
+fn certificate_status(certificate: webhook::CertificateStatus, now: UnixNanos) -> CertificateStatus {
+    let webhook::CertificateStatus { expires, fault } = certificate;
+    CertificateStatus { expires: expires.to_string(), seconds_left: expires.since(now) / 1_000_000_000, fault }
 }
 
 fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {
@@ -139,6 +149,8 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
         next_sequence: pump.next.0,
         replaying_until: pump.replaying_until.map(|until| until.0),
         lag_records: pump.lag_records,
+        kept_records: pump.kept.records,
+        kept_bytes: pump.kept.bytes,
         lag_seconds: pump.lag_seconds,
         last_error: pump.last_error.as_ref().map(|(_, error)| error.clone()),
         last_error_at: pump.last_error.as_ref().map(|(at, _)| at.to_string()),

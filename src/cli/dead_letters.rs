@@ -68,8 +68,8 @@ enum Action {
     ///
     /// Use it when the cause is repaired. The body is taken as if it were received now:
     /// the current limits apply, and its values replace earlier values of the same meter,
-    /// register and time. First check with `show` that no newer value was received. The
-    /// service must be running.
+    /// register and time. First check with `show` that no newer value was received. A dead
+    /// letter of which nothing would be delivered stays open. The service must be running.
     Resubmit {
         #[command(flatten)]
         location: DataLocation,
@@ -278,8 +278,18 @@ fn settle(
     if numbers.is_empty() {
         return print("no open dead letters in this range");
     }
+    let (all, mut failed) = (numbers.len(), 0);
     for number in numbers {
-        print(command(&config, to_command(number)).map_err(Failure::failed)?.join("\n"))?;
+        match command(&config, to_command(number)) {
+            Ok(lines) => print(lines.join("\n"))?,
+            Err(why) => {
+                failed += 1;
+                print(format!("FAILED: {why}"))?;
+            }
+        }
     }
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        _ => Err(Failure::failed(format!("failed: {failed} of {all} dead letters; the reasons are listed above"))),
+    }
 }

@@ -60,7 +60,7 @@ impl Metrics {
         }
         self.next_sequence.set(status.next.0 as f64);
         self.lag_records.set(status.lag_records as f64);
-        self.lag_bytes.set(status.lag_bytes as f64);
+        self.lag_bytes.set(status.kept.bytes as f64);
         self.lag_seconds.set(status.lag_seconds);
     }
 }

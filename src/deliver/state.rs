@@ -122,12 +122,12 @@ impl Pump {
     /// The receive time of the oldest waiting record. It is looked up in the journal at most
     /// once, because that may walk over a whole segment.
     fn oldest_received(&mut self) -> Option<UnixNanos> {
-        let position = self.position.as_ref()?;
-        let waiting = position.waiting;
+        let waiting = self.shared.view().waiting;
         if waiting >= self.shared.journal.next() {
             return None;
         }
-        if let Some(received) = position.oldest_received() {
+        let known = self.position.as_ref().filter(|position| position.waiting == waiting);
+        if let Some(received) = known.and_then(PumpPosition::oldest_received) {
             return Some(received);
         }
         if self.looked_up.is_none_or(|(sequence, _)| sequence != waiting) {
@@ -147,7 +147,6 @@ impl Pump {
             let mut view = self.shared.view();
             view.facts = facts;
             view.oldest_unsafe_received = received;
-            view.record_bytes_mean = self.lookups.record_bytes_mean();
             view.catch_up_rate = self.catch_up_rate.readings_per_second();
             view.restarts = self.panics.restarts();
         }

@@ -90,6 +90,15 @@ impl Entrance {
         Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused })))
     }
 
+    /// Judges a body as if it was received now, without accepting it.
+    ///
+    /// # Errors
+    /// A body that cannot be decoded.
+    pub fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Tally, DecodeError> {
+        let state = &*self.0;
+        state.verdict(format, body, state.ingest.clock.now()).map(|(_, tally)| tally)
+    }
+
     /// Accepts a body: returns once it is synced to this machine's disk.
     ///
     /// Dropping the future cancels nothing: the body may still be stored.

@@ -21,6 +21,7 @@ mod end_to_end {
     mod commands;
     mod control_socket;
     mod copied_directory;
+    mod dead_letters;
     mod delivery;
     mod demo;
     mod disk_full;
@@ -47,6 +48,7 @@ mod end_to_end {
     mod smart_me_login;
     mod smart_me_polling;
     mod smart_me_registration;
+    mod status;
     mod tls;
     mod webhook_quotas;
     mod wrong_clock;

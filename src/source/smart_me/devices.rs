@@ -45,6 +45,8 @@ const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
 const DESCRIPTIONS_ERROR: &str = "descriptions_error";
 /// The fact that says why the gateways were not read.
 const GATEWAYS_ERROR: &str = "gateways_error";
+/// The fact that names the stale meters.
+const STALE_METERS: &str = "stale_meters";
 /// A larger answer is not journaled with its readings.
 const ORIGINAL_BYTES_MAX: usize = 256 << 10;
 /// Older values are ignored: the slowest readout is once a day, and a removed device shows
@@ -150,8 +152,14 @@ impl Devices {
             let fresh = freshness::freshness(devices, at, self.parts.polling.stale_after);
             reporter.set("answered_at", at);
             reporter.set("meters", fresh.meters);
-            reporter.set("meters_stale", fresh.stale);
-            reporter.set("oldest_value_seconds", fresh.oldest.as_secs_f64());
+            reporter.set("meters_stale", fresh.stale.len());
+            reporter.clear_texts(STALE_METERS);
+            if !fresh.stale.is_empty() {
+                reporter.set(STALE_METERS, fresh.stale_meters());
+            }
+            if let Some(oldest) = fresh.oldest {
+                reporter.set("oldest_value_seconds", oldest.as_secs_f64());
+            }
         }
         self.left_out.report(self.client.name(), devices, reporter);
         let expected = self.parts.polling.unit_factor_expected;
