@@ -11,10 +11,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use headline::Headline;
+pub use headline::headline;
 pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
     MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
 };
 

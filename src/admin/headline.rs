@@ -1,10 +1,9 @@
 //! The state of the service in words: as bad as the worst of its parts, and each part that
 //! needs attention by name. The details are in the sections of the page.
 
-use super::status::{SinkStatus, Status};
+use super::status::{Headline, IngestStatus, SinkStatus, Status};
 use crate::base::{Level, human};
 use crate::source::{Description, SourceState};
-use serde::Serialize;
 use std::time::Duration;
 
 /// A sink that is further behind needs attention, as in the alert `MeterlineSinkBehind`.
@@ -12,34 +11,19 @@ const BEHIND_SECONDS_MAX: f64 = 900.0;
 /// A certificate that ends sooner needs attention, as in the alert on it.
 const CERTIFICATE_SECONDS_MIN: i64 = 14 * 86_400;
 
-/// The headline of the status page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Headline {
-    /// The level of the worst part.
-    pub level: Level,
-    /// The state in one sentence.
-    pub summary: String,
-    /// The parts that need attention, one sentence each, the worst first.
-    pub parts: Vec<String>,
-}
-
-impl Headline {
-    /// Before the other contents are known.
-    pub const UNKNOWN: Self = Self { level: Level::Good, summary: String::new(), parts: Vec::new() };
-
-    /// Returns the headline of these contents.
-    pub(super) fn of(status: &Status) -> Self {
-        let mut parts = [sources(status), sinks(status), data(status), certificate(status)].concat();
-        parts.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
-        let worst = parts.first().map_or(Level::Good, |(level, _)| *level);
-        let (level, summary) = match (&status.not_ready, worst) {
-            (Some(why), _) => (Level::Fault, format!("Data is refused: {why}")),
-            (None, Level::Good) => (Level::Good, "Data is taken, and every part works.".to_owned()),
-            (None, Level::Warning) => (Level::Warning, "Data is taken, but this needs attention:".to_owned()),
-            (None, Level::Fault) => (Level::Fault, "Data is taken, but this does not work:".to_owned()),
-        };
-        Self { level, summary, parts: parts.into_iter().map(|(_, sentence)| sentence).collect() }
-    }
+/// Returns the headline of these contents.
+#[must_use]
+pub fn headline(status: &Status) -> Headline {
+    let mut parts = [sources(status), sinks(status), data(status), certificate(status)].concat();
+    parts.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    let worst = parts.first().map_or(Level::Good, |(level, _)| *level);
+    let (level, summary) = match (&status.not_ready, worst) {
+        (Some(why), _) => (Level::Fault, format!("Data is refused: {why}")),
+        (None, Level::Good) => (Level::Good, "Data is taken, and every part works.".to_owned()),
+        (None, Level::Warning) => (Level::Warning, "Data is taken, but this needs attention:".to_owned()),
+        (None, Level::Fault) => (Level::Fault, "Data is taken, but this does not work:".to_owned()),
+    };
+    Headline { level, summary, parts: parts.into_iter().map(|(_, sentence)| sentence).collect() }
 }
 
 type Parts = Vec<(Level, String)>;
@@ -55,7 +39,7 @@ fn sources(status: &Status) -> Parts {
     parts.extend(sentence(Level::Fault, "source does not work", "sources do not work", &broken, named));
     parts.extend(sentence(Level::Warning, "source has not run yet", "sources have not run yet", &new, named));
     let held: Vec<_> = status.ingest.iter().filter(|source| source.held_back).collect();
-    let named = |source: &&super::status::IngestStatus| source.name.clone();
+    let named = |source: &&IngestStatus| source.name.clone();
     parts.extend(sentence(Level::Fault, "source is refused", "sources are refused", &held, named));
     parts
 }
@@ -86,6 +70,13 @@ fn data(status: &Status) -> Parts {
     if status.missing.gaps_open > 0 {
         parts.push((Level::Warning, format!("open gaps in the meters' readings: {}", status.missing.gaps_open)));
     }
+    if status.missing.readings_untracked > 0 {
+        parts.push((Level::Warning, "gap detection does not follow all meters".to_owned()));
+    }
+    let shared: Vec<_> = status.ingest.iter().filter(|source| source.shared.is_some()).collect();
+    let named = |source: &&IngestStatus| source.name.clone();
+    let (one, many) = ("source sends another one's meters", "sources send each other's meters");
+    parts.extend(sentence(Level::Warning, one, many, &shared, named));
     parts
 }
 
@@ -130,27 +121,27 @@ mod tests {
 
     #[test]
     fn a_service_without_faults_is_good() {
-        let headline = Headline::of(&status());
-        assert_eq!((headline.level, headline.parts.len()), (Level::Good, 0), "{headline:?}");
+        let found = headline(&status());
+        assert_eq!((found.level, found.parts.len()), (Level::Good, 0), "{found:?}");
     }
 
     #[test]
-    fn the_state_is_that_of_the_worst_part_and_names_all() {
+    fn the_worst_part_gives_the_state_and_all_are_named() {
         let mut status = status();
         status.sinks[0].state = "waiting";
         status.dead_letters.open.insert("set-aside".to_owned(), 3);
-        let headline = Headline::of(&status);
-        assert_eq!(headline.level, Level::Warning);
-        assert_eq!(headline.parts, ["1 sink is not running: sqlite (waiting)", "open dead letters: 3"]);
+        let found = headline(&status);
+        assert_eq!(found.level, Level::Warning);
+        assert_eq!(found.parts, ["1 sink is not running: sqlite (waiting)", "open dead letters: 3"]);
 
         status.sinks[1].state = "blocked";
-        let headline = Headline::of(&status);
-        assert_eq!(headline.level, Level::Fault);
-        assert_eq!(headline.parts[0], "2 sinks are not running: sqlite (waiting), kafka (blocked)");
+        let found = headline(&status);
+        assert_eq!(found.level, Level::Fault);
+        assert_eq!(found.parts[0], "2 sinks are not running: sqlite (waiting), kafka (blocked)");
 
         status.not_ready = Some("the journal is full".to_owned());
-        let headline = Headline::of(&status);
-        assert_eq!(headline.summary, "Data is refused: the journal is full");
+        let found = headline(&status);
+        assert_eq!(found.summary, "Data is refused: the journal is full");
     }
 
     #[test]
@@ -158,9 +149,9 @@ mod tests {
         let mut status = status();
         status.sinks[1].lag_seconds = 7500.0;
         status.journal.gaps_last_day = vec!["kafka".to_owned()];
-        let headline = Headline::of(&status);
-        assert_eq!(headline.level, Level::Fault);
-        assert_eq!(headline.parts, ["1 sink will never get some records: kafka", "1 sink is behind: kafka (2h 5m)"]);
+        let found = headline(&status);
+        assert_eq!(found.level, Level::Fault);
+        assert_eq!(found.parts, ["1 sink will never get some records: kafka", "1 sink is behind: kafka (2h 5m)"]);
     }
 
     #[test]
@@ -169,7 +160,7 @@ mod tests {
         let mut parts = |seconds_left| {
             let expires = String::new();
             status.certificate = Some(crate::admin::CertificateStatus { expires, seconds_left, fault: None });
-            Headline::of(&status).parts.concat()
+            headline(&status).parts.concat()
         };
         assert_eq!(parts(15 * 86_400), "");
         assert_eq!(parts(3 * 86_400), "the webhook's certificate expires in 3d");

@@ -1,8 +1,7 @@
 //! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
 //! automatically.
 
-use super::headline::Headline;
-use super::status::{JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status};
+use super::status::{Headline, JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status};
 use crate::base::{Level, human};
 use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;

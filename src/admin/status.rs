@@ -1,7 +1,7 @@
 //! The data of the status page and of `/status.json`. Field names are stable; times are
 //! RFC 3339 in UTC.
 
-use super::headline::Headline;
+use crate::base::Level;
 use crate::journal::Gap;
 use crate::source::Description;
 use serde::Serialize;
@@ -41,12 +41,20 @@ pub struct Status {
     pub meters: MetersStatus,
 }
 
-impl Status {
-    /// Sets the headline from all other contents.
-    #[must_use]
-    pub fn with_headline(self) -> Self {
-        Self { headline: Headline::of(&self), ..self }
-    }
+/// The headline of the status page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Headline {
+    /// The level of the worst part.
+    pub level: Level,
+    /// The state in one sentence.
+    pub summary: String,
+    /// The parts that need attention, one sentence each, the worst first.
+    pub parts: Vec<String>,
+}
+
+impl Headline {
+    /// Before the other contents are known.
+    pub const UNKNOWN: Self = Self { level: Level::Good, summary: String::new(), parts: Vec::new() };
 }
 
 /// The wall clock.

@@ -1,6 +1,7 @@
 //! Contents of a status page for the tests.
 
 use super::{ClockStatus, DeadLetterStatus, Headline, JournalStatus, MetersStatus, MissingStatus, SinkStatus, Status};
+use std::collections::BTreeMap;
 
 /// The contents of a service that works, with two sinks.
 pub(super) fn status() -> Status {
@@ -25,7 +26,14 @@ pub(super) fn status() -> Status {
             gaps: Vec::new(),
         },
         sinks: vec![sink("sqlite"), sink("kafka")],
-        missing: MissingStatus { gaps_open: 0, quarter_hours: 0, newest: Vec::new() },
+        missing: MissingStatus {
+            gaps_open: 0,
+            quarter_hours: 0,
+            meters: 0,
+            meters_max: 1,
+            readings_untracked: 0,
+            newest: Vec::new(),
+        },
         dead_letters: DeadLetterStatus::default(),
         meters: MetersStatus { shown_max: 0, newest: Vec::new() },
     }
@@ -45,5 +53,6 @@ fn sink(name: &str) -> SinkStatus {
         lag_seconds: 0.0,
         last_error: None,
         last_error_at: None,
+        facts: BTreeMap::new(),
     }
 }

@@ -3,7 +3,7 @@
 use super::parts::Parts;
 use crate::admin::{
     CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus, headline,
 };
 use crate::coverage::Gap as MeasurementGap;
 use crate::deliver::PumpStatus;
@@ -43,7 +43,7 @@ impl StatusReader {
         let recent = self.parts.ingest.recent();
         let not_ready = self.ready().err();
         let now = self.parts.clock.now();
-        let status = Status {
+        let mut status = Status {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.to_string(),
             now: now.to_string(),
@@ -62,7 +62,8 @@ impl StatusReader {
                 newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
             },
         };
-        status.with_headline()
+        status.headline = headline(&status);
+        status
     }
 
     fn ingest_status(&self, sources: &[SourceActivity]) -> Vec<IngestStatus> {
