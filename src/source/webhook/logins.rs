@@ -9,9 +9,10 @@
 //! Nothing switches a delay off. The budgets are a table of fixed size, chosen by a secret
 //! hash of the address: there is no entry that a guesser could displace, and two addresses
 //! that share a budget delay only each other's wrong passwords. A connection that never had
-//! valid credentials gets one delayed answer; at its next wrong password it is closed. Any
-//! other connection (an account's, or a proxy's for all its clients) has
-//! [`DELAYED_ANSWERS_MAX`] delayed answers at a time; a further wrong password gets none.
+//! valid credentials gets one delayed answer; at its next wrong password it is closed. Other
+//! clients use a proxy's connection or an account's as well, so delays must leave room on
+//! it: it has [`DELAYED_ANSWERS_MAX`] delayed answers at a time, and a quarter of all
+//! connections may have such. A further wrong password gets no answer there.
 //!
 //! A guesser that does not wait for its 401 pays with a connection for each guess, no more:
 //! the right password is answered at once. So the path and the password must be long.
@@ -42,6 +43,8 @@ const DELAYED_ANSWERS_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct FailedLogins {
     budgets: Mutex<Budgets>,
+    /// Delayed answers on connections that others use as well.
+    shared: Semaphore,
     delayed_total: Counter,
     unanswered_total: Counter,
 }
@@ -72,9 +75,10 @@ impl Default for ConnectionGuesses {
 }
 
 impl FailedLogins {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(connections_max: usize) -> Self {
         Self {
             budgets: Mutex::new(Budgets::new()),
+            shared: Semaphore::new((connections_max / 4).clamp(1, Semaphore::MAX_PERMITS)),
             delayed_total: metrics::counter("meterline_webhook_logins_delayed_total", &[]),
             unanswered_total: metrics::counter("meterline_webhook_logins_unanswered_total", &[]),
         }
@@ -93,12 +97,14 @@ impl FailedLogins {
         if delay.is_zero() {
             return Consequence::Answer;
         }
-        let place = if is_shared || !connection.is_spent.swap(true, Ordering::Relaxed) {
-            connection.delayed.try_acquire().ok()
+        let place = if is_shared {
+            let place = connection.delayed.try_acquire().ok();
+            place.and_then(|place| Some((place, self.shared.try_acquire().ok()?)))
         } else {
             None
         };
-        if place.is_none() {
+        let has_place = place.is_some() || (!is_shared && !connection.is_spent.swap(true, Ordering::Relaxed));
+        if !has_place {
             self.unanswered_total.increment(1);
             return if is_shared { Consequence::NoAnswer } else { Consequence::Close };
         }
@@ -218,10 +224,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_gets_one_delayed_answer_and_a_shared_one_a_few_at_a_time() {
-        let (logins, now) = (FailedLogins::new(), Clock::system().monotonic());
+        let (logins, now) = (FailedLogins::new(4 * (DELAYED_ANSWERS_MAX + 1)), Clock::system().monotonic());
         let failed =
             |connection, is_shared| Box::pin(logins.failed(address("203.0.113.9"), connection, is_shared, now));
-        let (own, shared) = (ConnectionGuesses::default(), ConnectionGuesses::default());
+        let [own, shared, other] = std::array::from_fn(|_| ConnectionGuesses::default());
         for _ in 0..FAILURES_MAX {
             assert_eq!(failed(&own, false).await, Consequence::Answer);
         }
@@ -232,6 +238,9 @@ mod tests {
             let mut late: Vec<_> = (0..DELAYED_ANSWERS_MAX).map(|_| failed(&shared, true)).collect();
             assert!(late.iter_mut().all(|guess| guess.as_mut().poll(waker).is_pending()));
             assert_eq!(failed(&shared, true).await, Consequence::NoAnswer);
+            let mut last = failed(&other, true);
+            assert!(last.as_mut().poll(waker).is_pending());
+            assert_eq!(failed(&other, true).await, Consequence::NoAnswer, "a quarter of all connections have one");
         }
     }
 }

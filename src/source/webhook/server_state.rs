@@ -130,7 +130,7 @@ impl ServerState {
             accept_errors: metrics::counter("meterline_webhook_accept_errors_total", &[]),
             tls,
             behind_proxy: config.behind_proxy.clone(),
-            failed_logins: FailedLogins::new(),
+            failed_logins: FailedLogins::new(config.bounds.connections_max),
             permits: Arc::new(ConnectionPermits::new(config.accounts.len(), config.bounds.account_connections_max)),
             heads,
             requests_open: AtomicUsize::new(0),
