@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// The maximum size of a secret.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
+pub const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Suffix of a file that is being written.
 const NEW: &str = ".new";
@@ -46,11 +46,26 @@ impl Rights {
 }
 
 /// Replaces a file's contents and syncs them. Keeps the owner if this process may set it.
+/// `bytes_max` is the bound with which the file is read.
 ///
 /// # Errors
-/// When the new file cannot be written, synced or renamed; then the old file stays.
-pub fn replace(path: &Path, bytes: &[u8], rights: Rights) -> io::Result<()> {
+/// When the contents exceed the bound, or the new file cannot be written, synced or renamed;
+/// then the old file stays.
+pub fn replace(path: &Path, bytes: &[u8], bytes_max: u64, rights: Rights) -> io::Result<()> {
+    refuse_beyond(bytes, bytes_max)?;
     replace_with(path, rights, |file| file.write_all(bytes))
+}
+
+/// Refuses contents that a later read with this bound would refuse.
+///
+/// # Errors
+/// `FileTooLarge` beyond the bound.
+pub fn refuse_beyond(bytes: &[u8], bytes_max: u64) -> io::Result<()> {
+    if u64::try_from(bytes.len()).is_ok_and(|len| len <= bytes_max) {
+        return Ok(());
+    }
+    let why = format!("it would have {} bytes, its bound is {bytes_max}", bytes.len());
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, why))
 }
 
 /// The same with contents that `write` writes part by part.
@@ -171,11 +186,22 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         fs::write(with_suffix(&path, NEW), "ha").unwrap();
         let rights = Rights::of(&path).unwrap();
-        replace(&path, b"new", rights).unwrap();
+        replace(&path, b"new", 9, rights).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(Rights::of(&path).unwrap(), rights);
-        replace(&path, b"newer", rights.private()).unwrap();
+        replace(&path, b"newer", 9, rights.private()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_its_reader_would_refuse_is_not_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        replace(&path, b"abc", 3, Rights::PRIVATE).unwrap();
+        let error = replace(&path, b"abcd", 3, Rights::PRIVATE).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_at_most(&path, 3).unwrap().as_deref(), Some(b"abc".as_slice()));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 

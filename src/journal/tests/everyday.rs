@@ -247,3 +247,24 @@ fn sizes_that_do_not_fit_together_are_refused_with_the_size_needed() {
     let capped = Options { cap_bytes: SEGMENT_BYTES, ..small(directory.path()) };
     assert!(Journal::open(capped).unwrap_err().to_string().contains("less than two segments"));
 }
+
+#[test]
+fn a_list_of_names_beyond_its_bound_takes_no_more_and_can_still_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(small(directory.path())).unwrap();
+    let name = |number: u32| format!("{number:0>200}");
+    let mut count = 0;
+    let error = loop {
+        match journal.source_id(&name(count + 1)) {
+            Ok(id) => assert_eq!(id, SourceId(count + 1)),
+            Err(error) => break error,
+        }
+        count += 1;
+    };
+    assert!(count > 10 && error.to_string().contains("its bound is"), "{count}: {error}");
+    assert_eq!(journal.source_id(&name(count)).unwrap(), SourceId(count), "known names keep their numbers");
+    journal.close();
+    drop(journal);
+    let (journal, _) = Journal::open(small(directory.path())).unwrap();
+    assert_eq!(journal.source_name(SourceId(count)).as_deref(), Some(name(count).as_str()));
+}

@@ -176,7 +176,12 @@ pub(super) fn is_recorded(file: &Path, generation: i64) -> bool {
 /// Writes the sidecar. A failure costs a check of the whole store at the next start.
 pub(super) fn record(file: &Path, generation: i64) {
     let written = file_id(file).and_then(|(_, inode)| {
-        replace(&sidecar_of(file), format!("generation {generation} inode {inode}\n").as_bytes(), Rights::PRIVATE)
+        replace(
+            &sidecar_of(file),
+            format!("generation {generation} inode {inode}\n").as_bytes(),
+            SIDECAR_BYTES_MAX,
+            Rights::PRIVATE,
+        )
     });
     if let Err(error) = written {
         tracing::warn!(file = %sidecar_of(file).display(), %error, "cannot be written; the next start checks the whole store");

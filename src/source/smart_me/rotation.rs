@@ -4,7 +4,7 @@
 //! Invariant: after a crash at any moment, every password that smart-me may present is
 //! still readable. The previous one is written first and removed last.
 
-use crate::base::file::{Rights, read_secret, replace, sync_directory_of, with_suffix};
+use crate::base::file::{Rights, SECRET_BYTES_MAX, read_secret, replace, sync_directory_of, with_suffix};
 use crate::secret::{Secret, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -86,12 +86,12 @@ impl PasswordFile {
         // Follows a link: its target is replaced, not the link.
         let file = fs::canonicalize(&self.0)?;
         let rights = Rights::of(&file)?;
-        replace(&self.before(), present.expose().as_bytes(), rights.private())
+        replace(&self.before(), present.expose().as_bytes(), SECRET_BYTES_MAX, rights.private())
             .map_err(|error| named(&self.before(), &error))?;
         #[cfg(feature = "test-faults")]
         crate::faults::die_at(DIES_AT, 1);
         let password = URL_SAFE_NO_PAD.encode(random::<PASSWORD_BYTES>()?);
-        replace(&file, password.as_bytes(), rights).map_err(|error| named(&file, &error))?;
+        replace(&file, password.as_bytes(), SECRET_BYTES_MAX, rights).map_err(|error| named(&file, &error))?;
         #[cfg(feature = "test-faults")]
         crate::faults::die_at(DIES_AT, 2);
         Ok(true)
