@@ -18,6 +18,7 @@ mod error;
 mod estimate;
 mod feed;
 mod keeper;
+mod logged_reasons;
 mod metrics;
 mod poison;
 mod position;

@@ -201,13 +201,14 @@ fn sinks(html: &mut String, status: &Status) {
     for sink in &status.sinks {
         push!(
             html,
-            "<tr><td>{}{}<td class={}>{}{}{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}</tr>",
+            "<tr><td>{}{}<td class={}>{}{}{}{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}</tr>",
             escaped(&sink.name),
             facts(sink),
             state_class(sink),
             sink.state,
             sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
             sink.replaying_until.map(|until| format!(", replaying up to record {until}")).unwrap_or_default(),
+            warnings(sink),
             sink.lag_records,
             human::seconds(sink.lag_seconds),
             sink.kept_records,
@@ -223,6 +224,10 @@ fn sinks(html: &mut String, status: &Status) {
 
 fn facts(sink: &SinkStatus) -> String {
     sink.facts.iter().map(|(name, fact)| format!("<div>{name}: {}</div>", escaped(fact))).collect()
+}
+
+fn warnings(sink: &SinkStatus) -> String {
+    sink.warnings.iter().map(|warning| format!("<div class=wait>{}</div>", escaped(warning))).collect()
 }
 
 fn state_class(sink: &SinkStatus) -> &'static str {

@@ -227,6 +227,8 @@ pub struct SinkStatus {
     pub kept_bytes: u64,
     /// The age of the oldest record that is not safe in the sink.
     pub lag_seconds: f64,
+    /// Conditions at its store that do not stop delivery but need the operator.
+    pub warnings: Vec<String>,
     /// The last error, even if the sink has recovered.
     pub last_error: Option<String>,
     /// The time of the last error.

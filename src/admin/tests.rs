@@ -51,6 +51,7 @@ fn sink(name: &str) -> SinkStatus {
         kept_records: 0,
         kept_bytes: 0,
         lag_seconds: 0.0,
+        warnings: Vec::new(),
         last_error: None,
         last_error_at: None,
         facts: BTreeMap::new(),

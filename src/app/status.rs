@@ -153,6 +153,7 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
         kept_records: pump.kept.records,
         kept_bytes: pump.kept.bytes,
         lag_seconds: pump.lag_seconds,
+        warnings: pump.warnings.clone(),
         last_error: pump.last_error.as_ref().map(|(_, error)| error.clone()),
         last_error_at: pump.last_error.as_ref().map(|(at, _)| at.to_string()),
         facts: pump.facts.iter().cloned().collect(),

@@ -158,6 +158,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     };
     let partition =
         section.choice("partition", &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))], None);
+    let keep = section.get("keep");
     let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
     let linger = section.get("linger");
     let late_flush = section.get("late_flush");
@@ -168,6 +169,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     sink.late_rows_max = late_rows_max;
     sink.late_flush = late_flush.unwrap_or(sink.late_flush);
     sink.credentials = credentials;
+    sink.keep = keep;
     sink.table = table?;
     sink.meters_table = meters_table;
     sink.rows_max = rows_max;

@@ -45,6 +45,7 @@ pub(super) struct SharedStatus {
     pub(super) catch_up_rate: Option<f64>,
     pub(super) replaying_until: Option<Sequence>,
     pub(super) restarts: u64,
+    pub(super) warnings: Vec<String>,
     pub(super) last_error: Option<(UnixNanos, String)>,
     pub(super) facts: Vec<(&'static str, String)>,
 }
@@ -71,6 +72,7 @@ impl Shared {
             catch_up_rate: None,
             replaying_until: None,
             restarts: 0,
+            warnings: Vec::new(),
             last_error: None,
             facts: Vec::new(),
         };
@@ -102,6 +104,7 @@ impl Shared {
             catch_up_rate: view.catch_up_rate,
             replaying_until: view.replaying_until,
             restarts: view.restarts,
+            warnings: view.warnings.clone(),
             last_error: view.last_error.clone(),
             facts: view.facts.clone(),
         }

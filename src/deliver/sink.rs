@@ -117,6 +117,12 @@ pub trait Sink: Send {
         Ok(false)
     }
 
+    /// Conditions at the store that do not stop delivery but need the operator: one sentence
+    /// each, with the remedy, and without numbers that change.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// The records that this sink gets.
     fn record_filter(&self) -> RecordFilter {
         RecordFilter::Deliverable

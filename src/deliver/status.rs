@@ -60,6 +60,8 @@ pub struct PumpStatus {
     pub replaying_until: Option<Sequence>,
     /// Panics of the sink's code since the start.
     pub restarts: u64,
+    /// Conditions at its store that do not stop delivery but need the operator.
+    pub warnings: Vec<String>,
     /// The last error and its time, also after recovery.
     pub last_error: Option<(UnixNanos, String)>,
     /// The sink's facts about its store: names and values.
