@@ -61,7 +61,7 @@ impl CloudAccount {
     /// An account that may do what meterline needs.
     #[must_use]
     pub fn new(name: &str, logins: Vec<CloudLogin>) -> Self {
-        let claims = ["device.read", "realtimeapi.readwrite"].map(str::to_owned).to_vec();
+        let claims = ["device.read", "realtimeapi.readwrite", "partner.read"].map(str::to_owned).to_vec();
         Self {
             name: name.to_owned(),
             logins,

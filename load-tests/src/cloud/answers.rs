@@ -26,6 +26,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
         return (account.name, answer);
     }
     if is_read && let Some(answer) = partner::answer(&account, path, asked.now_ns, &state.switches) {
+        let answer = if may(&["partner.read", "partner.write"]) { answer } else { forbidden() };
         return (account.name, answer);
     }
     let partners = path.strip_prefix("/partner").filter(|_| account.is_partner);
