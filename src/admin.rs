@@ -4,14 +4,18 @@
 //! It reads snapshots through [`Views`] and changes nothing. It knows no type of source
 //! or sink.
 
+mod headline;
 mod page;
 mod server;
 mod status;
+#[cfg(test)]
+mod tests;
 
-pub use server::{Admin, StartError};
+pub use headline::headline;
+pub use server::{Admin, CONNECTIONS_MAX, StartError};
 pub use status::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus,
 };
 
 use std::fmt;

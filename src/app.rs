@@ -10,6 +10,7 @@
 mod check;
 mod commands;
 mod data;
+mod descriptors;
 mod error;
 mod finding;
 mod journal;
@@ -19,9 +20,12 @@ mod parts;
 mod repair;
 mod replay;
 mod service;
+mod signals;
 mod sinks;
 mod sources;
 mod status;
+#[cfg(feature = "sqlite")]
+mod store;
 pub mod telemetry;
 mod upkeep;
 
@@ -33,3 +37,5 @@ pub use migrate::{Migrated, migrate};
 pub use offline::{command, estimate_replay, forget_cursor};
 pub use repair::{repair_segment, restore_journal};
 pub use service::Service;
+#[cfg(feature = "sqlite")]
+pub use store::restore_store;

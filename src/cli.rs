@@ -21,10 +21,13 @@ mod replay;
 mod run;
 mod smart_me;
 mod sources;
+#[cfg(feature = "sqlite")]
+mod store;
 mod table;
 
 pub use failure::Failure;
 
+use crate::app::telemetry;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 use std::process::ExitCode;
@@ -61,6 +64,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     SmartMe(smart_me::SmartMeArgs),
     Sources(sources::SourcesArgs),
+    #[cfg(feature = "sqlite")]
+    Store(store::StoreArgs),
 }
 
 fn first_steps() -> String {
@@ -96,17 +101,21 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::SmartMe(arguments) => smart_me::run(&arguments),
         Command::Sources(arguments) => sources::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::Store(arguments) => store::run(&arguments),
     };
-    match outcome {
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if wants_json(&matches) && !failure.is_shown() {
                 table::print_json(&json!({ "error": failure.to_string() })).ok();
             }
-            eprintln!("meterline: {failure}");
+            telemetry::write_failure(&format!("meterline: {failure}"));
             failure.exit_code()
         }
-    }
+    };
+    telemetry::flush();
+    code
 }
 
 /// Whether the innermost command has `--json`.

@@ -6,6 +6,7 @@
 
 mod device;
 mod dsmr_logger;
+mod environment;
 mod fault;
 mod journal;
 mod json;
@@ -30,19 +31,20 @@ pub use sinks::QuestDb;
 pub use sinks::Sinks;
 pub use source::Source;
 
+use crate::base::file::{read_any, text};
 use section::{Context, Section};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
+use value::Bytes;
 
 /// The complete commented example; a test checks it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
 
-/// Variables with the prefix that are not keys of the configuration. Cargo passes the last one
-/// from the build script to the programs that it runs.
-const OTHER_VARIABLES: [&str; 3] = ["METERLINE_CONFIG", "METERLINE_LOG", "METERLINE_BUILD_UNIX_SECONDS"];
+/// A longer configuration file is not valid.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// The configuration of the whole service.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub struct Config {
     pub metering_points: crate::meters::Points,
     /// The limits of the journal.
     pub journal: Journal,
+    /// The memory for the meters that gap detection follows, in bytes.
+    pub gap_memory_bytes: u64,
     /// The address of the admin listener.
     pub admin_listen: SocketAddr,
     /// The sinks.
@@ -73,6 +77,9 @@ pub struct Log {
     /// Whether each line is a JSON object instead of text.
     pub json: bool,
 }
+
+/// The least memory for gap detection.
+const GAP_MEMORY_BYTES_MIN: u64 = 1 << 20;
 
 impl Config {
     /// Changes the data directory. A SQLite file outside of the old directory keeps its path.
@@ -106,13 +113,10 @@ impl Config {
 /// # Errors
 /// All faults.
 pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("METERLINE_TEST_"))
-        .collect();
+    let environment = environment::of_the_process();
     let Some(path) = file else { return parse("(defaults)", "", &environment) };
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match read_any(path, FILE_BYTES_MAX).and_then(text) {
         Ok(text) => parse(&name, &text, &environment),
         Err(error) => Err(Faults(vec![Fault {
             location: name,
@@ -182,6 +186,7 @@ fn read(mut root: Section<'_>) -> Config {
         );
     }
     let journal = journal::journal(root.section("journal"));
+    let gap_memory_bytes = gap_memory(root.section("gap_detection"));
     let mut admin = root.section("admin");
     let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
     if webhook.is_listening() && is_one_address(webhook.listen, admin_listen) {
@@ -193,7 +198,17 @@ fn read(mut root: Section<'_>) -> Config {
     admin.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, sources, metering_points, journal, admin_listen, sinks }
+    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin_listen, sinks }
+}
+
+/// `[gap_detection]`: the memory for the meters that it follows.
+fn gap_memory(mut section: Section<'_>) -> u64 {
+    let Bytes(bytes) = section.get_or("memory", Bytes(crate::coverage::MEMORY_BYTES));
+    if bytes < GAP_MEMORY_BYTES_MIN {
+        section.fault("memory", "must be at least 1MiB, which is enough for 14,336 meters");
+    }
+    section.finish();
+    bytes
 }
 
 /// Whether two listeners cannot have both addresses. `[::]` includes the IPv4 addresses.

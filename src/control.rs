@@ -46,6 +46,13 @@ pub enum Command {
     Status,
 }
 
+impl Command {
+    /// Whether it may wait for a server elsewhere, so that other commands do not wait for it.
+    fn may_wait_for_a_server(&self) -> bool {
+        matches!(self, Self::Source { .. })
+    }
+}
+
 /// The request for a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,7 +125,7 @@ pub enum Answer {
     },
 }
 
-/// Carries out a command. Calls never overlap.
+/// Carries out a command. Calls never overlap, except calls with [`Command::Source`].
 pub type Handler = Arc<dyn Fn(Command) -> Answer + Send + Sync>;
 
 /// The message for an answer of another kind than the command has.

@@ -6,33 +6,48 @@
 //! quarter-hour, any other meter at its own cadence. A gap closes when the missing
 //! readings arrive late, are fetched, or the source does not have them.
 //!
-//! It is fed by a pump of its own from the journal, so a restart neither misses nor
-//! counts a reading twice. It knows neither the sources nor the gap repair. Bounds:
-//! [`METERS_MAX`] meters, the one heard least recently is dropped first; [`GAPS_MAX`]
-//! gaps, closed ones are dropped first.
+//! It is fed by a pump of its own, so a restart neither misses nor counts a reading twice.
+//! It knows neither the sources nor the gap repair. The work for a reading does not depend
+//! on the number of meters. Bounds: the meters that fit into the configured memory
+//! ([`meters_within`]), beyond which a new meter is not tracked; [`GAPS_MAX`] gaps, closed
+//! ones are dropped first.
 
 mod file;
 mod gap;
+mod gaps;
+mod holes;
 mod meter;
+mod meter_bytes;
+mod overview;
+mod parts;
 mod slot;
+mod sources;
+mod stored_gap;
 #[cfg(test)]
 mod tests;
 mod tracker;
 
 pub use file::{CoverageError, FILE, read};
 pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
-pub use meter::{MissingValues, SeenReading};
+pub use gaps::GAPS_MAX;
+pub use holes::MissingValues;
+pub use meter::SeenReading;
+pub use overview::{GAPS_SHOWN_MAX, Overview};
 pub use slot::{SLOT_NS, Slot, SlotRange};
-pub use tracker::{GAPS_MAX, METERS_MAX};
+pub use tracker::meters_within;
 
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tracker::GapTracker;
+
+/// The memory for meters by default, in bytes: room for 229,376.
+pub const MEMORY_BYTES: u64 = 16 << 20;
 
 /// The coverage of all meters. A clone is the same coverage.
 #[derive(Debug, Clone)]
@@ -44,6 +59,9 @@ struct Inner {
     state: Mutex<GapTracker>,
     /// Every record below it has been noted.
     noted_below: AtomicU64,
+    /// For pages, which wait for no lock.
+    overview: ArcSwap<Overview>,
+    has_reported_full: AtomicBool,
 }
 
 /// The open gaps of a source, in numbers.
@@ -56,11 +74,19 @@ pub struct Summary {
 }
 
 impl Coverage {
-    /// Opens the coverage stored in a directory; empty if there is no readable file.
-    pub fn open(directory: &Path) -> Self {
+    /// Opens the coverage stored in a directory; empty if there is no readable file. Tracks
+    /// the meters that fit into `memory_bytes`.
+    pub fn open(directory: &Path, memory_bytes: u64) -> Self {
         let file = directory.join(FILE);
-        let state = file::read_or_start_empty(&file);
-        Self(Arc::new(Inner { file, state: Mutex::new(state), noted_below: AtomicU64::new(0) }))
+        let state = file::read_or_start_empty(&file, meters_within(memory_bytes));
+        let overview = ArcSwap::from_pointee(Overview::of(&state));
+        Self(Arc::new(Inner {
+            file,
+            state: Mutex::new(state),
+            noted_below: AtomicU64::new(0),
+            overview,
+            has_reported_full: AtomicBool::new(false),
+        }))
     }
 
     /// The position stored with the last [`Coverage::store`]: every record before it was noted.
@@ -86,33 +112,53 @@ impl Coverage {
         self.0.noted_below.load(Ordering::Acquire) >= position.0
     }
 
+    /// Records that readings received before `now` were not seen, so none of them counts as
+    /// missing.
+    pub fn skip_to(&self, now: UnixNanos) {
+        self.0.state.lock().skip_to(now);
+    }
+
     /// Finds the readings missing at `now`. Call it only when everything received so far
     /// has been noted.
     pub fn judge(&self, now: UnixNanos) {
         self.0.state.lock().judge(now);
     }
 
-    /// Stores the coverage with everything before `position` noted; synced on return.
-    /// Does nothing if nothing changed.
+    /// Stores the coverage with everything before `position` noted; synced on return. Returns
+    /// the size of the new file in bytes, or `None` if nothing changed. Nothing may be noted
+    /// or judged meanwhile.
     ///
     /// # Errors
     /// A failing disk; the previous file is then intact.
-    pub fn store(&self, position: Position) -> Result<(), CoverageError> {
-        let bytes = {
-            let mut known = self.0.state.lock();
+    pub fn store(&self, position: Position) -> Result<Option<u64>, CoverageError> {
+        let state = &self.0.state;
+        let first = {
+            let mut known = state.lock();
             if !known.has_changed && known.position == Some(position) {
-                return Ok(());
+                return Ok(None);
             }
             known.has_changed = false;
-            file::to_bytes(&known, position)
+            file::first_part(&known, position)
         };
-        let stored = file::write(&self.0.file, &bytes);
-        let mut known = self.0.state.lock();
-        match stored {
-            Ok(()) => known.position = Some(position),
+        // The lock is held for one part, and never while something is written.
+        let written = file::write(&self.0.file, |parts| {
+            parts.part(&first?)?;
+            for number in 0.. {
+                let part = file::meters_part(&state.lock(), number);
+                if part.is_empty() {
+                    break;
+                }
+                parts.part(&part)?;
+            }
+            let last = file::last_part(&state.lock())?;
+            parts.part(&last)
+        });
+        let mut known = state.lock();
+        match written {
+            Ok(_) => known.position = Some(position),
             Err(_) => known.has_changed = true,
         }
-        stored
+        written.map(Some)
     }
 
     /// The next repair request for a source's meters: the oldest gap that is due, at most
@@ -121,9 +167,9 @@ impl Coverage {
         self.0.state.lock().next_request(source, now, slots_max)
     }
 
-    /// The newest measurement time of a meter, received or fetched.
+    /// The newest measurement time of a meter, received or fetched. `None` if it is not tracked.
     pub fn newest_measurement(&self, meter: MeterId) -> Option<UnixNanos> {
-        self.0.state.lock().meters.get(&meter).map(|meter| UnixNanos(meter.heard))
+        self.0.state.lock().meters.get(&meter).map(|meter| meter.heard)
     }
 
     /// The values missing of a meter at an instant.
@@ -139,19 +185,34 @@ impl Coverage {
     /// All gaps, lowest number first, with the number of quarter-hours still missing.
     pub fn gaps(&self) -> Vec<(Gap, u64)> {
         let known = self.0.state.lock();
-        known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
+        known.gaps.iter().map(|gap| (gap.clone(), known.slots_missing(gap))).collect()
+    }
+
+    /// The overview of the last [`Coverage::publish`]. Waits for no lock.
+    pub fn overview(&self) -> Arc<Overview> {
+        self.0.overview.load_full()
+    }
+
+    /// Publishes the current overview, and logs once that meters are not tracked.
+    pub fn publish(&self) {
+        let overview = Overview::of(&self.0.state.lock());
+        if overview.untracked > 0 && !self.0.has_reported_full.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                meters = overview.meters,
+                "gap detection follows as many meters as its memory allows; missing readings of further meters are \
+                 not noticed; raise gap_detection.memory"
+            );
+        }
+        self.0.overview.store(Arc::new(overview));
     }
 
     /// The open gaps in numbers, by source.
     pub fn summaries(&self) -> BTreeMap<String, Summary> {
         let known = self.0.state.lock();
-        let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
-        for meter in known.meters.values() {
-            if !summaries.contains_key(&meter.source) {
-                summaries.insert(meter.source.clone(), Summary::default());
-            }
-        }
-        for gap in known.gaps.values().filter(|gap| gap.is_open()) {
+        let sources = known.sources.names().iter();
+        let mut summaries: BTreeMap<String, Summary> =
+            sources.map(|source| (source.to_string(), Summary::default())).collect();
+        for gap in known.gaps.iter().filter(|gap| gap.is_open()) {
             let summary = summaries.entry(gap.source.clone()).or_default();
             summary.open += 1;
             summary.slots += known.slots_missing(gap);

@@ -18,6 +18,7 @@ mod error;
 mod estimate;
 mod feed;
 mod keeper;
+mod logged_reasons;
 mod metrics;
 mod poison;
 mod position;
@@ -36,7 +37,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use coverage::CoverageSink;
+pub use coverage::{CoverageSink, PINNED_BYTES_MAX};
 pub use estimate::{Estimate, EstimateError, estimate};
 pub use keeper::Keeper;
 pub use pump::{PumpHandle, StartError};

@@ -25,7 +25,8 @@
 //! `view` the way out; `share` limits the bytes of each source; `recover` and `scan` open
 //! it after a crash, `repair` and `salvage` rebuild a damaged segment by hand;
 //! `retention` deletes segments; `cursor`, `checkpoints`, `gaps`, `ledger` and `lock` are
-//! the small files beside the segments; `disk` has the file operations.
+//! the small files beside the segments; `place` notices a directory that was moved away;
+//! `disk` has the file operations.
 
 mod append;
 mod block;
@@ -45,6 +46,7 @@ mod lock;
 mod options;
 mod outcome;
 mod pending;
+mod place;
 mod reader;
 mod record;
 mod recover;
@@ -72,7 +74,7 @@ pub use reader::Reader;
 pub use record::{JournalId, Position, Record, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 pub use segment_name::SegmentName;
 pub use share::Share;
-pub use view::{SegmentSummary, View};
+pub use view::{Kept, SegmentSummary, View};
 
 #[cfg(test)]
 pub(crate) use disk::faulty::{FaultyDisk, Operation};

@@ -12,13 +12,22 @@ use meterline::vendor::json::{self, Mapping, Register, Time};
 use meterline::vendor::ksem::{self, gdr::Configuration};
 use meterline::vendor::p1::{Frame, next_frame};
 use meterline::vendor::smart_mac::{self, Period};
-use meterline::vendor::smart_me::{Registration, Values};
+use meterline::vendor::smart_me::{
+    Customer, Device, DeviceInformation, MBusGateway, Registration, SiteOfMeter, Values,
+};
 use meterline_load::proto::ksem::GdRs;
 use prost::Message as _;
 
 fuzz_target!(|bytes: &[u8]| {
     Values::read(bytes).ok();
     Registration::list(bytes).ok();
+    MBusGateway::read(bytes).ok();
+    Customer::list(bytes).ok();
+    DeviceInformation::list(bytes).ok();
+    SiteOfMeter::list(bytes).ok();
+    for device in Device::list(bytes).unwrap_or_default() {
+        assert!(device.samples.iter().all(|sample| sample.value.is_finite()));
+    }
     let register = Register { pointer: "/a".to_owned(), obis: Obis([1, 0, 1, 8, 0, 255]), factor: 1e3 };
     let time = Some(Time { pointer: "/t".to_owned(), unit_ns: 1_000_000 });
     let mapping = Mapping { meter: MeterId::named("json", "a"), time, values: vec![register] };

@@ -12,6 +12,7 @@ mod device_list;
 mod devices;
 mod logins;
 mod oauth;
+mod partner;
 mod registrations;
 mod request;
 mod sender;
@@ -21,7 +22,7 @@ mod switches;
 #[cfg(test)]
 mod tests;
 
-pub use accounts::{CloudAccount, CloudLogin};
+pub use accounts::{CloudAccount, CloudCustomer, CloudLogin};
 pub use devices::{CloudDevice, CloudGateway, DeviceKind};
 pub use registrations::CloudRegistration;
 pub use request::{Fault, Received};

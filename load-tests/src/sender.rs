@@ -78,7 +78,10 @@ impl Connection {
     pub fn post(&self, body: &[u8]) -> Result<Answer, SendError> {
         let start = now();
         let http = self.http.as_ref().map_err(Clone::clone)?;
-        let mut request = Request::post(&self.target.url).header("Content-Type", "application/octet-stream");
+        // An empty body gets no length from the client, and a webhook may want one.
+        let mut request = Request::post(&self.target.url)
+            .header("Content-Type", "application/octet-stream")
+            .header("Content-Length", body.len());
         if let Some(authorization) = &self.target.authorization {
             request = request.header("Authorization", authorization);
         }

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS "{meters}" (
   sub_type LONG,
   sub_type_name SYMBOL,
   gateway VARCHAR,
+  customer VARCHAR,         -- that the meter belongs to, if the account is for several
+  site VARCHAR,             -- the folders that contain it, from the outermost
   unit SYMBOL,              -- of the main counter, in the vendor's notation
   source SYMBOL             -- account or device that described it
 ) TIMESTAMP(valid_from) PARTITION BY YEAR WAL

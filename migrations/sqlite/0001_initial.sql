@@ -56,12 +56,19 @@ FROM corrections AS log
 JOIN meter_ids ON meter_ids.id = log.meter
 JOIN codes ON codes.id = log.obis;
 
--- The position of these rows in the journal, written in the same transaction.
+-- The position of these rows in the journal, written in the same transaction, and the
+-- generation: a number that every transaction of the service increments. It starts at a random
+-- value, so that no two stores have the same. It shows whether this database and the log
+-- beside it belong together.
 CREATE TABLE cursor (
   id INTEGER PRIMARY KEY CHECK (id = 1),
-  journal TEXT NOT NULL,
-  next INTEGER NOT NULL
+  journal TEXT NOT NULL,         -- empty in a new store
+  next INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  checkpointed INTEGER NOT NULL, -- the database without its log has at least this generation
+  schema_version INTEGER NOT NULL -- of SQLite, which a rearranged copy (VACUUM) increments
 ) STRICT;
+INSERT INTO cursor VALUES (1, '', 1, abs(random() / 16) + 1, 0, 0);
 
 -- Meter descriptions, one row per version. The key is the meter and the start of the version.
 CREATE TABLE meters (
@@ -80,6 +87,8 @@ CREATE TABLE meters (
   sub_type INTEGER NOT NULL,
   sub_type_name TEXT NOT NULL,
   gateway TEXT NOT NULL,
+  customer TEXT NOT NULL,       -- that the meter belongs to, if the account is for several
+  site TEXT NOT NULL,           -- the folders that contain it, from the outermost
   unit TEXT NOT NULL,           -- of the main counter, in the vendor's notation
   source TEXT NOT NULL,         -- account or device that described it
   PRIMARY KEY (meter, valid_from)

@@ -1,8 +1,8 @@
 //! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
 //! automatically.
 
-use super::status::{JournalStatus, MeterStatus, MissingStatus, SinkStatus, Status};
-use crate::base::human;
+use super::status::{Headline, JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status};
+use crate::base::{Level, human};
 use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;
 
@@ -49,17 +49,9 @@ pub(super) fn page(status: &Status) -> String {
 }
 
 fn summary(html: &mut String, status: &Status) {
-    let (class, sentence) = match &status.not_ready {
-        None => ("ok", "The webhook takes data.".to_owned()),
-        Some(why) => ("bad", format!("The webhook answers 503: {}", escaped(why))),
-    };
-    push!(
-        html,
-        "<h1>meterline {}</h1><p id=\"state\" class=\"{class}\">{sentence}</p><p>Running since {}; current time {}.</p>",
-        status.version,
-        status.started,
-        status.now
-    );
+    push!(html, "<h1>meterline {}</h1>", status.version);
+    headline(html, &status.headline);
+    push!(html, "<p>Running since {}; current time {}.</p>", status.started, status.now);
     if !status.clock.ok {
         html.push_str("<p class=\"bad\">The clock is before this program's build date: set the clock.</p>");
     }
@@ -76,6 +68,23 @@ fn summary(html: &mut String, status: &Status) {
     if status.clock.jumps > 0 {
         push!(html, "<p class=\"wait\">The clock jumped {} times since the start.</p>", status.clock.jumps);
     }
+}
+
+fn headline(html: &mut String, headline: &Headline) {
+    let class = match headline.level {
+        Level::Good => "ok",
+        Level::Warning => "wait",
+        Level::Fault => "bad",
+    };
+    push!(html, "<div class=\"{class}\"><p id=\"state\" class=\"{class}\">{}</p>", escaped(&headline.summary));
+    if !headline.parts.is_empty() {
+        html.push_str("<ul>");
+        for part in &headline.parts {
+            push!(html, "<li>{}", escaped(part));
+        }
+        html.push_str("</ul>");
+    }
+    html.push_str("</div>");
 }
 
 fn sources(html: &mut String, status: &Status) {
@@ -102,9 +111,10 @@ fn source_row(html: &mut String, source: &Description) {
         why.unwrap_or_default()
     );
     for (name, fact) in &source.facts {
-        let fact = match fact {
-            Fact::Number(number) => number.to_string(),
-            Fact::Text(text) => escaped(text),
+        let (name, fact) = match (name.strip_suffix("_seconds"), fact) {
+            (Some(name), Fact::Number(seconds)) => (name, human::seconds(*seconds)),
+            (_, Fact::Number(number)) => (name.as_str(), number.to_string()),
+            (_, Fact::Text(text)) => (name.as_str(), escaped(text)),
         };
         push!(html, "<div>{}: {fact}</div>", escaped(&name.replace('_', " ")));
     }
@@ -121,26 +131,49 @@ fn ingest(html: &mut String, status: &Status) {
     for source in &status.ingest {
         push!(
             html,
-            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}</tr>",
+            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}{}</tr>",
             escaped(&source.name),
             source.bodies,
             source.undecodable,
             source.readings,
             source.readings_per_minute,
             source.last_received.as_deref().unwrap_or("never"),
-            if source.held_back { HELD_BACK } else { "" }
+            if source.held_back { HELD_BACK } else { "" },
+            source.shared.as_ref().map(shared).unwrap_or_default()
         );
     }
     html.push_str("</table>");
 }
 
+/// The notice for a meter that another source sends as well.
+fn shared(shared: &SharedStatus) -> String {
+    format!(
+        " <span class=\"wait\">{} also comes from {}: of two values for one time, the later one stands</span>",
+        escaped(&shared.meter),
+        escaped(&shared.other)
+    )
+}
+
 fn missing(html: &mut String, missing: &MissingStatus) {
+    if missing.newest.is_empty() && missing.readings_untracked == 0 {
+        return;
+    }
+    html.push_str("<h2>Missing readings</h2>");
+    if missing.readings_untracked > 0 {
+        push!(
+            html,
+            "<p class=\"wait\">Gap detection follows {} meters, as many as gap_detection.memory allows. {} readings of \
+             further meters were not checked for gaps.</p>",
+            missing.meters,
+            missing.readings_untracked
+        );
+    }
     if missing.newest.is_empty() {
         return;
     }
     push!(
         html,
-        "<h2>Missing readings</h2><p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
+        "<p>{} open gaps, {} quarter-hours. <code>meterline gaps</code> lists all.</p>\
              <table><tr><th>Meter<th>From<th>Until<th class=n>Quarter-hours missing<th>State</tr>",
         missing.gaps_open,
         missing.quarter_hours
@@ -163,23 +196,38 @@ fn missing(html: &mut String, missing: &MissingStatus) {
 
 fn sinks(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Seconds behind<th>Last error</tr>",
+        "<h2>Sinks</h2><table><tr><th>Sink<th>State<th class=n>Records behind<th class=n>Time behind<th class=n>Records kept<th class=n>Bytes kept<th>Last error</tr>",
     );
     for sink in &status.sinks {
         push!(
             html,
-            "<tr><td>{}<td class={}>{}{}{}<td class=n>{}<td class=n>{:.1}<td>{}</tr>",
+            "<tr><td>{}{}<td class={}>{}{}{}{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}</tr>",
             escaped(&sink.name),
+            facts(sink),
             state_class(sink),
             sink.state,
             sink.why.as_deref().map(|why| format!(" since {}: {}", sink.since, escaped(why))).unwrap_or_default(),
             sink.replaying_until.map(|until| format!(", replaying up to record {until}")).unwrap_or_default(),
+            warnings(sink),
             sink.lag_records,
-            sink.lag_seconds,
+            human::seconds(sink.lag_seconds),
+            sink.kept_records,
+            human::bytes(sink.kept_bytes),
             last_error(sink)
         );
     }
-    html.push_str("</table>");
+    html.push_str(
+        "</table><p>The journal keeps all records from a sink's cursor on. Late rows that a sink holds are kept, but \
+         not behind.</p>",
+    );
+}
+
+fn facts(sink: &SinkStatus) -> String {
+    sink.facts.iter().map(|(name, fact)| format!("<div>{name}: {}</div>", escaped(fact))).collect()
+}
+
+fn warnings(sink: &SinkStatus) -> String {
+    sink.warnings.iter().map(|warning| format!("<div class=wait>{}</div>", escaped(warning))).collect()
 }
 
 fn state_class(sink: &SinkStatus) -> &'static str {

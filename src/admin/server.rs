@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Connections served at once; more wait in the listen queue.
-const CONNECTIONS_MAX: usize = 64;
+pub const CONNECTIONS_MAX: usize = 64;
 /// A connection is closed if a request header is not complete in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 

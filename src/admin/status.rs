@@ -1,6 +1,7 @@
 //! The data of the status page and of `/status.json`. Field names are stable; times are
 //! RFC 3339 in UTC.
 
+use crate::base::Level;
 use crate::journal::Gap;
 use crate::source::Description;
 use serde::Serialize;
@@ -16,6 +17,8 @@ pub struct Status {
     pub started: String,
     /// When this snapshot was taken.
     pub now: String,
+    /// The state of the whole service: of its worst part.
+    pub headline: Headline,
     /// The reason if ingest answers 503.
     pub not_ready: Option<String>,
     /// The wall clock.
@@ -38,6 +41,22 @@ pub struct Status {
     pub meters: MetersStatus,
 }
 
+/// The headline of the status page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Headline {
+    /// The level of the worst part.
+    pub level: Level,
+    /// The state in one sentence.
+    pub summary: String,
+    /// The parts that need attention, one sentence each, the worst first.
+    pub parts: Vec<String>,
+}
+
+impl Headline {
+    /// Before the other contents are known.
+    pub const UNKNOWN: Self = Self { level: Level::Good, summary: String::new(), parts: Vec::new() };
+}
+
 /// The wall clock.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClockStatus {
@@ -52,6 +71,8 @@ pub struct ClockStatus {
 pub struct CertificateStatus {
     /// The end of its validity.
     pub expires: String,
+    /// The seconds until then; negative if it has expired.
+    pub seconds_left: i64,
     /// The reason if the current contents of its files cannot be used.
     pub fault: Option<String>,
 }
@@ -71,6 +92,8 @@ pub struct JournalStatus {
     pub next_sequence: u64,
     /// The number of gap records, including those dropped from the list.
     pub gaps_total: u64,
+    /// The sinks with a gap record of the last 24 hours.
+    pub gaps_last_day: Vec<String>,
     /// The newest gap records, newest first.
     pub gaps: Vec<GapStatus>,
 }
@@ -112,6 +135,12 @@ pub struct MissingStatus {
     pub gaps_open: usize,
     /// The number of quarter-hours missing in open gaps.
     pub quarter_hours: u64,
+    /// The number of meters that gap detection follows.
+    pub meters: usize,
+    /// The maximum number of such meters.
+    pub meters_max: usize,
+    /// The number of readings of further meters since the start.
+    pub readings_untracked: u64,
     /// The newest gaps, open and closed, newest first.
     pub newest: Vec<MissingGapStatus>,
 }
@@ -158,10 +187,21 @@ pub struct IngestStatus {
     pub readings_per_minute: f64,
     /// The time of the last body.
     pub last_received: Option<String>,
+    /// A meter that another source sends as well.
+    pub shared: Option<SharedStatus>,
     /// The bytes of its journal records that not all required sinks have.
     pub held_bytes: u64,
     /// Whether the source gets 503 because these records fill its share of the journal.
     pub held_back: bool,
+}
+
+/// A meter that two sources send.
+#[derive(Debug, Clone, Serialize)]
+pub struct SharedStatus {
+    /// The meter.
+    pub meter: String,
+    /// The other source.
+    pub other: String,
 }
 
 /// A sink.
@@ -179,14 +219,22 @@ pub struct SinkStatus {
     pub next_sequence: u64,
     /// The record at which the current replay ends.
     pub replaying_until: Option<u64>,
-    /// The number of records behind the journal's end.
+    /// The number of records that are not safe in it and not held back on purpose.
     pub lag_records: u64,
+    /// The number of records that the journal keeps for it: from its cursor to the end.
+    pub kept_records: u64,
+    /// Their bytes on disk.
+    pub kept_bytes: u64,
     /// The age of the oldest record that is not safe in the sink.
     pub lag_seconds: f64,
+    /// Conditions at its store that do not stop delivery but need the operator.
+    pub warnings: Vec<String>,
     /// The last error, even if the sink has recovered.
     pub last_error: Option<String>,
     /// The time of the last error.
     pub last_error_at: Option<String>,
+    /// Facts about the store: names and values.
+    pub facts: BTreeMap<&'static str, String>,
 }
 
 /// The open dead letters.

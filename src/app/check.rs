@@ -5,6 +5,7 @@ mod connect;
 mod data;
 mod outage;
 
+use super::descriptors::Descriptors;
 use super::finding::Finding;
 use crate::base::Level;
 use crate::clock::Clock;
@@ -15,15 +16,20 @@ use crate::source::webhook::TlsFiles;
 const CERTIFICATE_NANOS_MIN: i64 = 14 * 86_400 * 1_000_000_000;
 
 /// Checks the data directory, the certificate, the sources and, with `connect`, the servers
-/// of every source and sink.
-pub fn findings(config: &Config, connect: bool) -> Vec<Finding> {
+/// of every source and sink; with `store` the whole embedded store.
+pub fn findings(config: &Config, connect: bool, store: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.extend(data::findings(config));
     found.extend(outage::finding(config).map(|(level, message)| Finding::new("journal", level, message)));
+    let (level, message) = Descriptors::of(config).finding();
+    found.push(Finding::new("webhook", level, message));
     found.extend(config.webhook.tls.as_ref().filter(|_| config.webhook.is_listening()).map(certificate));
     found.extend(sources(config));
     if connect {
         found.extend(connect::findings(config));
+    }
+    if store {
+        found.extend(embedded_store(config));
     }
     found
 }
@@ -62,6 +68,16 @@ fn sources(config: &Config) -> Vec<Finding> {
         found.map(|finding| Finding::new(source.table(), finding.level, finding.message)).collect::<Vec<_>>()
     };
     config.sources.iter().flat_map(named).collect()
+}
+
+fn embedded_store(config: &Config) -> Vec<Finding> {
+    #[cfg(feature = "sqlite")]
+    if let Some(store) = &config.sinks.sqlite {
+        let found = crate::sink::sqlite::check(&store.file).into_iter();
+        return found.map(|finding| Finding::new("sqlite", finding.level, finding.message)).collect();
+    }
+    let _ = config;
+    vec![Finding::new("sqlite", Level::Warning, "no embedded store is configured, so none was checked")]
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use super::{replay, sinks, sources};
 use crate::admin::Status;
 use crate::config::Config;
 use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
-use crate::dead_letters::{LetterId, Settlement};
+use crate::dead_letters::{DeadLetter, Kind, LetterId, Settlement};
 use crate::deliver::{CurrentRules, PumpHandle};
 use crate::ingest::{Entrance, Receipt, SourceOptions};
-use crate::wire::PayloadFormat;
+use crate::wire::{PayloadFormat, Tally};
 use serde::Serialize;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -80,18 +80,20 @@ impl Commands {
                 letter.format
             )
         })?;
-        let taken = self
-            .parts
-            .runtime
-            .block_on(self.entrance(&letter.source)?.take(format, &letter.body))
-            .map_err(|refusal| format!("ingest refused letter {id}: {refusal}; the letter stays open"))?;
+        let entrance = self.entrance(&letter.source)?;
+        let tally = deliverable(&entrance, id, format, &letter)?;
+        let refused = |refusal| format!("ingest refused letter {id}: {refusal}; the letter stays open");
+        let taken = self.parts.runtime.block_on(entrance.take(format, &letter.body)).map_err(refused)?;
+        let Receipt::Stored { sequence, .. } = taken else { return Err(nothing_in(id)) };
         self.parts.dead_letters.settle(id, Settlement::Resubmitted).map_err(to_text)?;
-        Ok(vec![match taken {
-            Receipt::Empty => format!("letter {id} contains no reading; it is settled"),
-            Receipt::Stored { sequence, verdict } => {
-                format!("letter {id} is now record {sequence} ({}); its values replace earlier ones", verdict.label())
-            }
-        }])
+        let what = if format == PayloadFormat::Meters { "descriptions".to_owned() } else { samples(tally.samples) };
+        let rest = match tally.set_aside_count() {
+            0 => String::new(),
+            count => format!(", and {count} are set aside again ({}), in a new letter", tally.reasons()),
+        };
+        Ok(vec![format!(
+            "letter {id} is now record {sequence}: its {what} are delivered and replace earlier values{rest}"
+        )])
     }
 
     fn drop_letter(&self, id: LetterId) -> Outcome {
@@ -103,6 +105,38 @@ impl Commands {
         let options = self.options.iter().find(|(name, _)| name == source).map(|(_, options)| *options);
         self.parts.ingest.source(source, options.unwrap_or_default()).map_err(to_text)
     }
+}
+
+/// The counts of a letter's body, judged as if it was received now.
+///
+/// # Errors
+/// Nothing would be delivered that was not delivered before: taking the body would only
+/// make a second letter of the same content.
+fn deliverable(entrance: &Entrance, id: LetterId, format: PayloadFormat, letter: &DeadLetter) -> Result<Tally, String> {
+    let tally = entrance
+        .judge(format, &letter.body)
+        .map_err(|error| format!("letter {id} cannot be decoded by this version ({error}); the letter stays open"))?;
+    if format == PayloadFormat::Meters {
+        return Ok(tally);
+    }
+    let is_unchanged = letter.kind == Kind::SetAside && tally.reasons() == letter.reason;
+    match (tally.samples, tally.set_aside_count()) {
+        (0, 0) => Err(nothing_in(id)),
+        (samples, count) if count > 0 && (samples == 0 || is_unchanged) => Err(format!(
+            "the samples of letter {id} would be set aside again ({}); correct the limits of its source \
+             (accept_age, accept_ahead), or use `meterline replay` with --rule current or --at-now; the letter stays open",
+            tally.reasons()
+        )),
+        _ => Ok(tally),
+    }
+}
+
+fn nothing_in(id: LetterId) -> String {
+    format!("letter {id} contains no sample, so nothing can be delivered; drop it, or keep it; the letter stays open")
+}
+
+fn samples(count: u64) -> String {
+    if count == 1 { "1 sample".to_owned() } else { format!("{count} samples") }
 }
 
 fn data(found: Result<impl Serialize, String>) -> Answer {

@@ -5,6 +5,7 @@ use super::sinks::COVERAGE;
 use super::sources;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::deliver::PINNED_BYTES_MAX;
 use crate::journal::{CommitOutcome, Journal, OptionalCursor, Options, Retention};
 use crate::metrics;
 use ::metrics::{Counter, Histogram};
@@ -37,8 +38,8 @@ pub(super) fn options(config: &Config, clock: &Clock) -> Options {
         age_ns: i64::try_from(config.journal.retain_age.as_nanos()).unwrap_or(i64::MAX),
     };
     options.optional.clone_from(&config.sinks.optional);
-    // Gap detection may lag without limit: it must never cause a refusal of new data.
-    options.optional.push(OptionalCursor { cursor: COVERAGE.to_owned(), lag_bytes_max: u64::MAX });
+    // Gap detection must never cause a refusal of new data, nor keep much of the old.
+    options.optional.push(OptionalCursor { cursor: COVERAGE.to_owned(), lag_bytes_max: PINNED_BYTES_MAX });
     options.is_shared = sources::options(config).len() > 1;
     options.clock = clock.clone();
     let counts = CommitCounts::new();

@@ -1,10 +1,12 @@
 //! The running service: starts its parts, waits for a signal, stops them.
 
+use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::parts::Parts;
+use super::signals::Signals;
 use super::{commands, journal, sinks, sources, status, upkeep};
 use crate::admin::{Admin, Views};
-use crate::base::{Stop, Tasks};
+use crate::base::{Level, Stop, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
@@ -23,6 +25,10 @@ use tokio::runtime::Handle;
 
 /// The minimum time for the last tasks to end, even beyond the deadline.
 const LAST_TASKS: Duration = Duration::from_secs(1);
+
+/// A part that hangs longer beyond the deadline, for example in the sync of a faulty disk, is
+/// abandoned with the process.
+const HANG_GRACE: Duration = Duration::from_secs(5);
 
 /// The running service.
 #[derive(Debug)]
@@ -43,8 +49,16 @@ impl Service {
     ///
     /// # Errors
     /// When the data directory is in use or damaged, or an address cannot be bound.
-    pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(mut config: Config, clock: Clock) -> Result<Self, StartError> {
         let started = clock.now();
+        Descriptors::raise_limit();
+        let descriptors = Descriptors::of(&config);
+        let connections = descriptors.connections().map_err(StartError::because)?;
+        config.webhook.bounds = config.webhook.bounds.with_connections_at_most(connections);
+        match descriptors.finding() {
+            (Level::Good, message) => tracing::info!("{message}"),
+            (_, message) => tracing::warn!("{message}"),
+        }
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
         let observer = sources::DeliveryObserver::of(&config);
@@ -52,8 +66,12 @@ impl Service {
         let webhook = start_webhook(&config, &parts)?;
         let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &observer);
         sources.start().map_err(StartError::because)?;
-        let tls = webhook.as_ref().and_then(Webhook::tls).cloned();
-        let status_reader = status::StatusReader { parts: parts.clone(), started, tls };
+        let status_reader = status::StatusReader {
+            parts: parts.clone(),
+            started,
+            tls: webhook.as_ref().and_then(Webhook::tls).cloned(),
+            accepts: webhook.as_ref().map(Webhook::accepts),
+        };
         let views = views(&status_reader, &metrics);
         let commands = commands::Commands::new(&config, parts.clone());
         let control = Control::start(&config.data_directory, commands.handler(Arc::clone(&views.status)))
@@ -70,8 +88,8 @@ impl Service {
         Ok(Self { parts, runtime, webhook, account_paths: paths.collect(), control, tasks, stop, admin })
     }
 
-    /// Waits for SIGINT, SIGTERM or the end of `lasts`, and calls `each` at this interval.
-    /// After the first signal, a second one ends the process at once.
+    /// Waits for a signal to stop or the end of `lasts`, and calls `each` at this interval.
+    /// See [`Signals`] for the meaning of each signal.
     ///
     /// Returns the reason if the webhook or the journal has failed.
     pub fn wait_for_signal(
@@ -88,9 +106,9 @@ impl Service {
             };
             loop {
                 tokio::select! {
-                    name = signals.next() => {
+                    name = signals.stop() => {
                         tracing::info!(signal = name, "stopping; a second signal ends the process at once");
-                        tokio::spawn(end_at_next(signals));
+                        tokio::spawn(signals.end_at_next());
                         return None;
                     }
                     () = tokio::time::sleep(interval) => {}
@@ -110,10 +128,11 @@ impl Service {
     /// Stops every part within `deadline`, in the direction of the data.
     pub fn stop(self, deadline: Duration) {
         let until = self.parts.clock.monotonic() + deadline;
+        let _ended = end_process_after(deadline + HANG_GRACE);
         let left = |clock: &Clock| until.saturating_duration_since(clock.monotonic());
         self.parts.sources.stop(until);
         if let Some(webhook) = self.webhook
-            && !self.runtime.block_on(webhook.stop(left(&self.parts.clock)))
+            && !self.runtime.block_on(webhook.stop(until))
         {
             tracing::warn!("some requests were not finished at the deadline; their senders got no answer");
         }
@@ -125,7 +144,11 @@ impl Service {
         }
         self.runtime.block_on(self.parts.sources.join(until));
         self.parts.journal.close();
-        self.control.stop();
+        #[cfg(feature = "test-faults")]
+        while crate::faults::is_on("stop-hangs") {
+            std::thread::park();
+        }
+        self.control.stop(until);
         self.stop.by(until);
         let until = until.max(self.parts.clock.monotonic() + LAST_TASKS);
         for task in self.runtime.block_on(self.tasks.join(until)) {
@@ -185,6 +208,25 @@ fn start_webhook(config: &Config, parts: &Parts) -> Result<Option<Webhook>, Star
     started.map(Some).map_err(StartError::because)
 }
 
+/// Ends the process after this time, unless the returned value is dropped before. This loses
+/// nothing, because answered data is synced.
+fn end_process_after(limit: Duration) -> std::sync::mpsc::SyncSender<()> {
+    let (running, ended) = std::sync::mpsc::sync_channel(0);
+    let watch = move || {
+        if ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            tracing::error!(
+                "a part does not end although the deadline of the stop has passed; the process ends without it"
+            );
+            super::telemetry::flush();
+            std::process::exit(1);
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("stop".to_owned()).spawn(watch) {
+        tracing::warn!(%error, "the deadline of the stop cannot be enforced");
+    }
+    running
+}
+
 /// Returns the runtime of the webhook, ingest and all other sources.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ingest").build()
@@ -200,7 +242,7 @@ fn start_parts(
     let journal = journal::open(config, &clock)?;
     let dead_letters =
         DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
-    let coverage = Coverage::open(&config.data_directory);
+    let coverage = Coverage::open(&config.data_directory, config.gap_memory_bytes);
     let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
     let coverage_sink = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
     let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, coverage_sink, &clock)?);
@@ -216,31 +258,4 @@ fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder) -> Views {
         ready: Arc::new(move || for_ready.ready()),
         status: Arc::new(move || for_status.status()),
     }
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-}
-
-/// Ends the process at the next signal. This loses nothing, because answered data is synced.
-async fn end_at_next(mut signals: Signals) {
-    let name = signals.next().await;
-    tracing::warn!(signal = name, "second signal: the process ends at once");
-    std::process::exit(130);
 }

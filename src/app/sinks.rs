@@ -85,8 +85,9 @@ fn sinks(
 ) -> Result<Vec<NamedSink>, StartError> {
     let mut sinks: Vec<NamedSink> = vec![(KEEPER, Box::new(Keeper::new(letters.clone())))];
     #[cfg(feature = "sqlite")]
-    if let Some(path) = &config.sinks.sqlite {
-        sinks.push(("sqlite", Box::new(crate::sink::sqlite::Sqlite::new("sqlite", path, clock.clone()))));
+    if let Some(store) = &config.sinks.sqlite {
+        let sink = crate::sink::sqlite::Sqlite::new("sqlite", &store.file, clock.clone()).keeping(store.keep);
+        sinks.push(("sqlite", Box::new(sink)));
     }
     #[cfg(feature = "questdb")]
     if let Some(questdb) = &config.sinks.questdb {

@@ -45,7 +45,7 @@ impl Polled for WebhookReport {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let count = |requests| usize::try_from(requests).unwrap_or(usize::MAX);
         reporter.set("requests_accepted", count(self.0.accepted()));
-        reporter.set("requests_with_wrong_credentials", count(self.0.challenged()));
+        reporter.set("posts_with_wrong_credentials", count(self.0.wrong()));
         Ok(())
     }
 }

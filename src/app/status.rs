@@ -2,21 +2,24 @@
 
 use super::parts::Parts;
 use crate::admin::{
-    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, IngestStatus, JournalStatus, MeterStatus,
-    MetersStatus, MissingGapStatus, MissingStatus, SinkStatus, Status, ValueStatus,
+    CertificateStatus, ClockStatus, DeadLetterStatus, GapStatus, Headline, IngestStatus, JournalStatus, MeterStatus,
+    MetersStatus, MissingGapStatus, MissingStatus, SharedStatus, SinkStatus, Status, ValueStatus, headline,
 };
 use crate::coverage::Gap as MeasurementGap;
 use crate::deliver::PumpStatus;
-use crate::ingest::{Health, METERS_MAX, RecentReading, SourceActivity};
+use crate::ingest::{Health, METERS_MAX, RecentReading, SharedMeter, SourceActivity};
 use crate::journal::Share;
 use crate::reading::{Obis, UnixNanos, registry};
-use crate::source::webhook::{self, Tls};
+use crate::source::webhook::{self, Accepts, Tls};
+use std::collections::BTreeSet;
 
 /// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
 
-/// The maximum number of gaps on the page; `meterline journal` and `meterline gaps` list all.
+/// The maximum number of gap records on the page; `meterline journal` lists all.
 const GAPS_SHOWN_MAX: usize = 20;
+
+const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
 /// Takes snapshots of the running parts.
 #[derive(Debug, Clone)]
@@ -24,12 +27,14 @@ pub(super) struct StatusReader {
     pub(super) parts: Parts,
     pub(super) started: UnixNanos,
     pub(super) tls: Option<Tls>,
+    /// `None` without a webhook.
+    pub(super) accepts: Option<Accepts>,
 }
 
 impl StatusReader {
     pub(super) fn ready(&self) -> Result<(), String> {
         match self.parts.ingest.health() {
-            Health::Open => Ok(()),
+            Health::Open => self.accepts.as_ref().map_or(Ok(()), Accepts::check),
             Health::Closed(why) => Err(why),
         }
     }
@@ -37,16 +42,18 @@ impl StatusReader {
     pub(super) fn status(&self) -> Status {
         let recent = self.parts.ingest.recent();
         let not_ready = self.ready().err();
-        Status {
+        let now = self.parts.clock.now();
+        let mut status = Status {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.to_string(),
-            now: self.parts.clock.now().to_string(),
+            now: now.to_string(),
+            headline: Headline::UNKNOWN,
             clock: ClockStatus { ok: self.parts.ingest.clock_is_set(), jumps: recent.clock_jumps },
             not_ready,
-            certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status())),
+            certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status(), now)),
             sources: self.parts.sources.descriptions(),
             ingest: self.ingest_status(&recent.sources),
-            journal: self.journal_status(),
+            journal: self.journal_status(now),
             sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
             missing: self.gaps_status(),
             dead_letters: DeadLetterStatus { open: self.parts.dead_letters.open_by_kind() },
@@ -54,7 +61,9 @@ impl StatusReader {
                 shown_max: METERS_MAX.min(METERS_SHOWN_MAX),
                 newest: recent.meters.iter().take(METERS_SHOWN_MAX).map(meter_status).collect(),
             },
-        }
+        };
+        status.headline = headline(&status);
+        status
     }
 
     fn ingest_status(&self, sources: &[SourceActivity]) -> Vec<IngestStatus> {
@@ -64,19 +73,22 @@ impl StatusReader {
     }
 
     fn gaps_status(&self) -> MissingStatus {
-        let gaps = self.parts.coverage.gaps();
-        let open = || gaps.iter().filter(|(gap, _)| gap.is_open());
-        let newest = gaps.iter().rev().take(GAPS_SHOWN_MAX);
+        let overview = self.parts.coverage.overview();
         MissingStatus {
-            gaps_open: open().count(),
-            quarter_hours: open().map(|(_, missing)| missing).sum(),
-            newest: newest.map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
+            gaps_open: overview.open,
+            quarter_hours: overview.quarter_hours,
+            meters: overview.meters,
+            meters_max: overview.meters_max,
+            readings_untracked: overview.untracked,
+            newest: overview.newest.iter().map(|(gap, missing)| missing_gap_status(gap, *missing)).collect(),
         }
     }
 
-    fn journal_status(&self) -> JournalStatus {
+    fn journal_status(&self, now: UnixNanos) -> JournalStatus {
         let (usage, gap_records) = (self.parts.journal.usage(), self.parts.journal.gaps());
         let gaps = gap_records.list();
+        let of_last_day = gaps.iter().filter(|gap| now.since(gap.at) < DAY_NS).map(|gap| gap.sink.clone());
+        let gaps_last_day: BTreeSet<String> = of_last_day.collect();
         JournalStatus {
             bytes: usage.bytes,
             cap_bytes: usage.cap_bytes,
@@ -84,13 +96,15 @@ impl StatusReader {
             oldest_sequence: usage.oldest.0,
             next_sequence: usage.next.0,
             gaps_total: gap_records.dropped() + gaps.len() as u64,
+            gaps_last_day: gaps_last_day.into_iter().collect(),
             gaps: gaps.iter().rev().take(GAPS_SHOWN_MAX).map(GapStatus::from).collect(),
         }
     }
 }
 
-fn certificate_status(certificate: webhook::CertificateStatus) -> CertificateStatus {
-    CertificateStatus { expires: certificate.expires.to_string(), fault: certificate.fault }
+fn certificate_status(certificate: webhook::CertificateStatus, now: UnixNanos) -> CertificateStatus {
+    let webhook::CertificateStatus { expires, fault } = certificate;
+    CertificateStatus { expires: expires.to_string(), seconds_left: expires.since(now) / 1_000_000_000, fault }
 }
 
 fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapStatus {
@@ -117,9 +131,14 @@ fn ingest_status(source: &SourceActivity, share: Option<&Share>) -> IngestStatus
         readings: source.readings,
         readings_per_minute: source.readings_per_second * 60.0,
         last_received: source.last_received.map(|at| at.to_string()),
+        shared: source.shared.as_ref().map(shared_status),
         held_bytes: share.map_or(0, |share| share.held_bytes),
         held_back: share.is_some_and(|share| share.is_held_back),
     }
+}
+
+fn shared_status(shared: &SharedMeter) -> SharedStatus {
+    SharedStatus { meter: shared.meter.to_string(), other: shared.other.to_string() }
 }
 
 fn sink_status(pump: &PumpStatus) -> SinkStatus {
@@ -131,9 +150,13 @@ fn sink_status(pump: &PumpStatus) -> SinkStatus {
         next_sequence: pump.next.0,
         replaying_until: pump.replaying_until.map(|until| until.0),
         lag_records: pump.lag_records,
+        kept_records: pump.kept.records,
+        kept_bytes: pump.kept.bytes,
         lag_seconds: pump.lag_seconds,
+        warnings: pump.warnings.clone(),
         last_error: pump.last_error.as_ref().map(|(_, error)| error.clone()),
         last_error_at: pump.last_error.as_ref().map(|(at, _)| at.to_string()),
+        facts: pump.facts.iter().cloned().collect(),
     }
 }
 

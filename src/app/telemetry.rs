@@ -1,7 +1,25 @@
 //! Log output: one line per event on standard error, as text or JSON.
+//!
+//! Invariants: a log event never waits for the reader of standard error and never fails
+//! its caller ([`queue`]); the events of a library cannot fill the log ([`repeats`]).
 
-use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
+mod queue;
+mod repeats;
+
+use crate::clock::Clock;
+use queue::LogQueue;
+pub use queue::{DroppedLines, dropped};
+use repeats::RepeatLimit;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{IsTerminal, Write as _};
+use std::sync::OnceLock;
+use tracing::Level;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt, registry};
+
+/// The queue of this process, once [`install`] was called.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// The format of log events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,21 +31,63 @@ pub enum Format {
     Json,
 }
 
-/// Writes log events of `level` and above to standard error. `METERLINE_LOG` overrides the
-/// level with a filter of `tracing` (`info,meterline::sink=debug`).
+/// Writes log events of `level` and above to standard error; libraries' events only from
+/// warnings on. `METERLINE_LOG` replaces both by a filter of `tracing`
+/// (`info,meterline::sink=debug`).
 ///
 /// A second call in one process changes nothing.
-pub fn install(level: tracing::Level, format: Format) {
-    let filter = EnvFilter::try_from_env("METERLINE_LOG").unwrap_or_else(|_| EnvFilter::new(level.as_str()));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+///
+/// # Errors
+/// When the thread that writes the lines cannot be started.
+pub fn install(level: Level, format: Format) -> std::io::Result<()> {
+    if QUEUE.get().is_some() {
+        return Ok(());
+    }
+    let queue = LogQueue::start()?;
+    if QUEUE.set(queue.clone()).is_err() {
+        return Ok(());
+    }
+    let filter = EnvFilter::try_from_env("METERLINE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{},meterline={level}", level.min(Level::WARN))));
+    let lines = fmt::layer()
+        .with_writer(move || queue.clone())
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false);
+    let subscriber = registry().with(filter).with(RepeatLimit::new(Clock::system()));
     let installed = match format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().try_init(),
+        Format::Text => subscriber.with(lines).try_init(),
+        Format::Json => subscriber.with(lines.json()).try_init(),
     };
     if installed.is_err() {
         tracing::debug!("log output is already set up");
+    }
+    log_panics();
+    Ok(())
+}
+
+/// Logs panics like other events: the standard hook waits for the reader of standard error.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        match backtrace.status() {
+            BacktraceStatus::Captured => tracing::error!("{panic}\n{backtrace}"),
+            _ => tracing::error!("{panic}"),
+        }
+    }));
+}
+
+/// Writes the reason of a failed command to standard error. Output that cannot be written
+/// is no further failure.
+pub fn write_failure(message: &str) {
+    match QUEUE.get() {
+        Some(queue) => queue.add(format!("{message}\n").as_bytes()),
+        None => drop(writeln!(std::io::stderr(), "{message}")),
+    }
+}
+
+/// Waits until the log's lines are written, but not for a reader that stalls.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush();
     }
 }

@@ -1,11 +1,12 @@
 //! Periodic work: metric upkeep, gauges of the journal and the process, clock check.
 
 use super::error::StartError;
+use super::telemetry;
 use crate::base::Stop;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::metrics;
-use ::metrics::Gauge;
+use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_process::Collector;
 use std::collections::HashMap;
@@ -27,13 +28,37 @@ pub(super) fn recorder() -> Result<Recorder, StartError> {
 /// Does the work every second until the stop.
 pub(super) async fn run(recorder: Recorder, ingest: Ingest, journal: Journal, stop: Stop) {
     let mut gauges = JournalGauges::new();
+    let log_counters = LogCounters::new();
     let process = Collector::default();
     process.describe();
     while stop.sleep(INTERVAL).await.is_ok() {
         recorder.run_upkeep();
         ingest.check();
         gauges.set(&journal);
+        log_counters.set();
         process.collect();
+    }
+}
+
+/// The log's counters. The log begins before the recorder exists, so it counts itself.
+struct LogCounters {
+    full: Counter,
+    unwritable: Counter,
+    repeated: Counter,
+}
+
+impl LogCounters {
+    fn new() -> Self {
+        let counter =
+            |reason: &str| metrics::counter("meterline_log_lines_dropped_total", &[("reason", reason.to_owned())]);
+        Self { full: counter("full"), unwritable: counter("unwritable"), repeated: counter("repeated") }
+    }
+
+    fn set(&self) {
+        let dropped = telemetry::dropped();
+        self.full.absolute(dropped.full);
+        self.unwritable.absolute(dropped.unwritable);
+        self.repeated.absolute(dropped.repeated);
     }
 }
 

@@ -64,6 +64,23 @@ impl Stop {
             done = work => Ok(done),
         }
     }
+    /// Runs `work`, and drops it at the deadline of a stop.
+    ///
+    /// # Errors
+    /// When the deadline passed before the work was done.
+    pub async fn until_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        let passed = async {
+            self.asked().await;
+            if let Some(deadline) = self.deadline() {
+                tokio::time::sleep_until(deadline.into()).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = passed => Err(Stopped),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,5 +105,14 @@ mod tests {
         assert_eq!(stop.sleep(LONG).await, Err(Stopped));
         assert_eq!(stop.unless_asked(std::future::ready(1)).await, Err(Stopped));
         assert_eq!(stop.deadline(), Some(first));
+    }
+
+    #[tokio::test]
+    async fn work_continues_until_the_deadline_of_a_stop_and_is_dropped_then() {
+        let stop = Stop::default();
+        let now = tokio::time::Instant::now().into_std();
+        stop.by(now + Duration::from_millis(50));
+        assert_eq!(stop.until_deadline(tokio::time::sleep(Duration::from_millis(1))).await, Ok(()));
+        assert_eq!(stop.until_deadline(std::future::pending::<()>()).await, Err(Stopped));
     }
 }

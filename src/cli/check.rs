@@ -22,6 +22,10 @@ pub(super) struct CheckArgs {
     /// Also connect to each sink and source, and check its credentials, and its table or topic
     #[arg(long)]
     connect: bool,
+    /// Also read the whole embedded store and check its integrity. On a large store this takes
+    /// minutes, in which its log may grow up to its bound
+    #[arg(long)]
+    store: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +33,7 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(arguments: &CheckArgs) -> Result<(), Failure> {
     let found = match arguments.location.read() {
-        Ok(config) => findings(&config, arguments.connect),
+        Ok(config) => findings(&config, arguments.connect, arguments.store),
         Err(faults) => faults.0.iter().map(Finding::from).collect(),
     };
     if arguments.json {

@@ -1,9 +1,9 @@
 //! `meterline config`: prints the example configuration.
 
 use super::Failure;
+use super::table::print_bytes;
 use crate::config;
 use clap::Args;
-use std::io::Write;
 
 /// Print a commented example configuration
 ///
@@ -17,6 +17,5 @@ pub(super) struct ConfigArgs {
 }
 
 pub(super) fn run(_arguments: &ConfigArgs) -> Result<(), Failure> {
-    std::io::stdout().write_all(config::EXAMPLE.as_bytes())?;
-    Ok(())
+    print_bytes(config::EXAMPLE.as_bytes())
 }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::location::DataLocation;
-use super::table::{print, print_json, table};
+use super::table::{print, print_bytes, print_json, table};
 use crate::app::command;
 use crate::control::Command;
 use crate::dead_letters::{LetterId, LetterSummary, Settlement, StoredLetter, read_all, read_one};
@@ -11,7 +11,6 @@ use crate::wire::{self, PayloadFormat};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
@@ -69,8 +68,8 @@ enum Action {
     ///
     /// Use it when the cause is repaired. The body is taken as if it were received now:
     /// the current limits apply, and its values replace earlier values of the same meter,
-    /// register and time. First check with `show` that no newer value was received. The
-    /// service must be running.
+    /// register and time. First check with `show` that no newer value was received. A dead
+    /// letter of which nothing would be delivered stays open. The service must be running.
     Resubmit {
         #[command(flatten)]
         location: DataLocation,
@@ -264,8 +263,7 @@ fn meter_descriptions(body: &[u8]) -> String {
 fn export(location: &DataLocation, letter: LetterId, raw: bool) -> Result<(), Failure> {
     let body = find(location, letter)?.letter.body;
     if raw {
-        std::io::stdout().write_all(&body)?;
-        return Ok(());
+        return print_bytes(&body);
     }
     print(hex::encode(body))
 }
@@ -280,8 +278,18 @@ fn settle(
     if numbers.is_empty() {
         return print("no open dead letters in this range");
     }
+    let (all, mut failed) = (numbers.len(), 0);
     for number in numbers {
-        print(command(&config, to_command(number)).map_err(Failure::failed)?.join("\n"))?;
+        match command(&config, to_command(number)) {
+            Ok(lines) => print(lines.join("\n"))?,
+            Err(why) => {
+                failed += 1;
+                print(format!("FAILED: {why}"))?;
+            }
+        }
     }
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        _ => Err(Failure::failed(format!("failed: {failed} of {all} dead letters; the reasons are listed above"))),
+    }
 }

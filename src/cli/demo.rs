@@ -59,7 +59,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
-    telemetry::install(tracing::Level::WARN, telemetry::Format::Text);
+    telemetry::install(tracing::Level::WARN, telemetry::Format::Text)?;
     let secrets = Secrets { password: uuid::Uuid::new_v4().to_string(), key: uuid::Uuid::new_v4().to_string() };
     let clock = Clock::system();
     let began = clock.now();
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     });
     let (sent, gaps) = (sender.stop(), Gaps::of(&service, began));
     line.update(&service, &sent, gaps);
-    line.finish();
+    line.finish()?;
     service.stop(STOP_DEADLINE);
     print(format!("\n{}", gaps.summary(&cloud, &arguments.data)))?;
     show_query(&store)

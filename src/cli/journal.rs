@@ -14,14 +14,14 @@ use serde::Serialize;
 
 /// Inspect and repair the journal: segments, cursors, records
 ///
-/// Without a subcommand it shows the segments, the cursor of each sink, and gap records:
-/// records that a sink will never get. This changes nothing and works beside a running
+/// Without a subcommand it shows the segments, the cursor of each sink with the records that
+/// the journal keeps for it, and gap records: records that a sink will never get. This changes nothing and works beside a running
 /// service. The subcommands change the journal while the service is stopped.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  \
-    meterline journal                              show segments, cursors and their lag\n  \
+    meterline journal                              show segments, and what is kept for each cursor\n  \
     meterline journal --records --from 100         list the records from number 100 on\n  \
     meterline journal --records --from 100 --limit 1 --json\n\n\
     Exit codes: 0 success, 1 failure, 3 error in the configuration."
@@ -145,7 +145,9 @@ struct CursorLine {
     name: String,
     /// Absent if the file is damaged.
     next_sequence: Option<u64>,
-    lag_records: Option<u64>,
+    /// The records and bytes that the journal keeps for it.
+    kept_records: Option<u64>,
+    kept_bytes: Option<u64>,
     updated: Option<String>,
 }
 
@@ -166,10 +168,12 @@ impl Overview {
             .collect();
         let cursors = journal.cursors().into_iter().map(|(name, cursor)| {
             let position = cursor.as_ref().map(|cursor| cursor.position);
+            let kept = position.map(|position| journal.view().kept_from(position.next));
             CursorLine {
                 name,
                 next_sequence: position.map(|position| position.next.0),
-                lag_records: position.map(|position| next.0.saturating_sub(position.next.0)),
+                kept_records: kept.map(|kept| kept.records),
+                kept_bytes: kept.map(|kept| kept.bytes),
                 updated: cursor.map(|cursor| cursor.updated.to_string()),
             }
         });
@@ -204,13 +208,14 @@ fn print_overview(overview: &Overview) -> Result<(), Failure> {
         ]);
     }
     print(format!("\n{segments}\n"))?;
-    let mut cursors = table(&["cursor", "next", "records behind", "stored at"]);
+    let mut cursors = table(&["cursor", "next", "records kept", "bytes kept", "stored at"]);
     for cursor in &overview.cursors {
         let number = |value: Option<u64>| value.map_or_else(|| "damaged".to_owned(), |value| value.to_string());
         cursors.add_row([
             cursor.name.clone(),
             number(cursor.next_sequence),
-            number(cursor.lag_records),
+            number(cursor.kept_records),
+            cursor.kept_bytes.map(human::bytes).unwrap_or_default(),
             cursor.updated.clone().unwrap_or_default(),
         ]);
     }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use clap::Args;
 use std::time::Duration;
 
-/// Run the service until SIGINT or SIGTERM
+/// Run the service until a signal stops it
 ///
 /// Without a configuration the data directory is ./meterline-data, the webhook is at
 /// <http://127.0.0.1:8080/smart-me>, the store is an embedded SQLite file, and the
@@ -17,6 +17,10 @@ use std::time::Duration;
 /// and answers the bodies that it has read. Then it delivers to the sinks until the
 /// deadline; the rest stays in the journal. A second signal ends the process at once.
 /// Data that was answered is safe in both cases.
+///
+/// SIGINT, SIGTERM and SIGHUP stop the service. SIGHUP reloads nothing: changed certificates
+/// are loaded without a signal, other changes need a restart. Under nohup a SIGHUP is
+/// ignored, as are SIGQUIT, SIGUSR1 and SIGUSR2.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: meterline run --config /etc/meterline/meterline.toml\n\n\
     Exit codes: 0 stopped by a signal, 1 the service could not start or a part of it failed, 3 error in\n\
@@ -32,7 +36,7 @@ pub(super) struct RunArgs {
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     let config = arguments.location.load()?;
     let format = if config.log.json { telemetry::Format::Json } else { telemetry::Format::Text };
-    telemetry::install(config.log.level, format);
+    telemetry::install(config.log.level, format)?;
     let service = Service::start(config, Clock::system()).map_err(Failure::failed)?;
     let ended = service.wait_for_signal(None, Duration::from_secs(1), || {});
     service.stop(arguments.stop_within);

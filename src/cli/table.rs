@@ -15,7 +15,14 @@ pub(super) fn table<Header: AsRef<str>>(headers: &[Header]) -> Table {
 
 /// Prints text. A closed pipe (`| head`) is not a failure.
 pub(super) fn print(text: impl std::fmt::Display) -> Result<(), Failure> {
-    unless_closed(writeln!(std::io::stdout(), "{text}"))
+    print_bytes(format!("{text}\n").as_bytes())
+}
+
+/// Prints bytes as they are.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut output = std::io::stdout();
+    // The rest of the buffer would be lost without an error at the end of the process.
+    unless_closed(output.write_all(bytes).and_then(|()| output.flush()))
 }
 
 /// Prints a value as one JSON document.
@@ -26,6 +33,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 fn unless_closed(result: std::io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+        Err(error) => Err(Failure::Failed(format!("the output cannot be written: {error}"))),
+        Ok(()) => Ok(()),
     }
 }

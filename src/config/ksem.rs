@@ -34,6 +34,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
 }
 
 fn login(section: &mut Section<'_>) -> Option<Login> {
+    let faults_before = section.fault_count();
     let token = secret(section, TOKEN);
     let user: Option<String> = section.get("username");
     match (token, secret(section, PASSWORD), user) {

@@ -2,11 +2,9 @@
 //! from the configuration itself.
 
 use super::section::Section;
+use crate::base::file::{read_secret, secret_text};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
-
-/// The maximum size of a secret. It bounds memory if the path names a large file.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The keys that name a secret. A secret in clear text is refused with a hint.
 #[derive(Debug, Clone, Copy)]
@@ -60,33 +58,103 @@ pub(super) fn secret_and_file(section: &mut Section<'_>, keys: SecretKeys) -> Op
             None
         }
         (Some(path), None) => from_file(section, keys.file, &path).map(|secret| (secret, Some(path))),
-        (None, Some(name)) => match section.secret_variable(&name) {
-            Some(text) => Some((Secret::new(text), None)),
-            None => {
-                section.fault(keys.variable, format!("the environment variable {name} is not set"));
-                None
-            }
-        },
+        (None, Some(name)) => from_variable(section, keys.variable, &name).map(|secret| (secret, None)),
         (None, None) => None,
     }
 }
 
+fn from_variable(section: &Section<'_>, key: &'static str, name: &str) -> Option<Secret> {
+    let Some(text) = section.secret_variable(name) else {
+        section.fault(key, format!("the environment variable {name} is not set, or is not UTF-8 text"));
+        return None;
+    };
+    let secret = secret_text(&text).map(Secret::new);
+    if secret.is_none() {
+        section.fault(key, format!("the environment variable {name} is empty"));
+    }
+    secret
+}
+
 fn from_file(section: &Section<'_>, key: &'static str, path: &Path) -> Option<Secret> {
-    let read = std::fs::metadata(path).and_then(|metadata| {
-        if metadata.len() > SECRET_BYTES_MAX {
-            return Err(std::io::Error::other(format!("it is larger than {SECRET_BYTES_MAX} bytes")));
-        }
-        std::fs::read_to_string(path)
-    });
-    match read {
-        Ok(text) if text.trim_end_matches(['\r', '\n']).is_empty() => {
-            section.fault(key, format!("the file {} is empty", path.display()));
-            None
-        }
-        Ok(text) => Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
+    match read_secret(path) {
+        Ok(text) => Some(Secret::new(text)),
         Err(error) => {
             section.fault(key, format!("cannot read {}: {error}", path.display()));
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Faults, parse};
+    use crate::secret::Secret;
+    use crate::source::smart_me::Login;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::path::Path;
+
+    /// An account whose API key is named by this line.
+    fn with_key(line: &str, variable: Option<&str>) -> Result<Config, Faults> {
+        let environment = variable.map(|text| ("SECRET".to_owned(), text.to_owned())).into_iter().collect();
+        parse("m.toml", &format!("[[smart_me]]\naccount = \"a\"\n{line}\n"), &environment)
+    }
+
+    fn from_file(path: &Path) -> Result<Config, Faults> {
+        with_key(&format!("api_key_file = {:?}", path.display().to_string()), None)
+    }
+
+    fn from_variable(text: &str) -> Result<Config, Faults> {
+        with_key("api_key_env = \"SECRET\"", Some(text))
+    }
+
+    fn key(config: &Config) -> &Secret {
+        match &config.smart_me().next().unwrap().login {
+            Login::ApiKey(key) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_and_variables_are_trimmed_alike_and_never_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        for text in ["hunter2", "hunter2\n", "hunter2\r\n", "\u{feff}hunter2\n"] {
+            std::fs::write(&path, text).unwrap();
+            for config in [from_file(&path).unwrap(), from_variable(text).unwrap()] {
+                assert_eq!(*key(&config), Secret::new("hunter2"), "{text:?}");
+            }
+        }
+        // Spaces are part of a password.
+        assert_eq!(*key(&from_variable(" hunter2 ").unwrap()), Secret::new(" hunter2 "));
+        for empty in ["", "\n", "\r\n\n", "\u{feff}", "\u{feff}\n"] {
+            std::fs::write(&path, empty).unwrap();
+            for found in [from_file(&path).unwrap_err(), from_variable(empty).unwrap_err()] {
+                assert!(found.to_string().contains("is empty"), "{empty:?}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_regular_file_of_bounded_size_is_read_and_the_fault_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        mknodat(CWD, file("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::fs::write(file("long"), "x".repeat(64 * 1024 + 1)).unwrap();
+        std::fs::write(file("binary"), b"hunter2\xff").unwrap();
+        let cases = [
+            (file("fifo"), "regular file"),
+            ("/dev/zero".into(), "regular file"),
+            (directory.path().to_owned(), "regular file"),
+            (file("long"), "longer than"),
+            (file("binary"), "UTF-8"),
+            (file("missing"), "No such file"),
+        ];
+        for (path, says) in cases {
+            let found = from_file(&path).unwrap_err().to_string();
+            assert!(found.contains(says) && found.contains(&path.display().to_string()), "{says}: {found}");
+            assert!(!found.contains("hunter2"), "{found}");
+        }
+        let found = with_key("api_key_env = \"SECRET\"", None).unwrap_err().to_string();
+        assert!(found.contains("SECRET is not set"), "{found}");
     }
 }

@@ -9,13 +9,19 @@ use crate::journal::OptionalCursor;
 use std::path::Path;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
+#[cfg(feature = "sqlite")]
+use std::time::Duration;
+
+/// The shortest `keep` of the embedded store.
+#[cfg(feature = "sqlite")]
+const KEEP_LEAST: Duration = Duration::from_hours(24);
 
 /// The configured sinks.
 #[derive(Debug, Default)]
 pub struct Sinks {
-    /// The file of the embedded SQLite store.
+    /// The settings of the embedded SQLite store.
     #[cfg(feature = "sqlite")]
-    pub sqlite: Option<PathBuf>,
+    pub sqlite: Option<crate::sink::sqlite::Config>,
     /// The settings of QuestDB.
     #[cfg(feature = "questdb")]
     pub questdb: Option<QuestDb>,
@@ -40,10 +46,10 @@ impl Sinks {
     /// Changes the path of a store inside the old data directory to the new one.
     pub(super) fn move_data(&mut self, from: &Path, to: &Path) {
         #[cfg(feature = "sqlite")]
-        if let Some(path) = &mut self.sqlite
-            && let Ok(relative) = path.strip_prefix(from)
+        if let Some(store) = &mut self.sqlite
+            && let Ok(relative) = store.file.strip_prefix(from)
         {
-            *path = to.join(relative);
+            store.file = to.join(relative);
         }
         #[cfg(not(feature = "sqlite"))]
         let _ = (from, to);
@@ -105,11 +111,15 @@ fn not_built(parent: &Section<'_>, key: &str, section: &Section<'_>) {
 }
 
 #[cfg(feature = "sqlite")]
-fn sqlite(mut section: Section<'_>, data_directory: &Path, is_default: bool) -> Option<PathBuf> {
+fn sqlite(mut section: Section<'_>, data_directory: &Path, is_default: bool) -> Option<crate::sink::sqlite::Config> {
     let is_wanted = is_default || section.is_present();
     let path = section.get_or("path", PathBuf::from("meterline.sqlite"));
+    let keep: Option<Duration> = section.get("keep");
+    if keep.is_some_and(|keep| keep < KEEP_LEAST) {
+        section.fault("keep", "must be at least one day");
+    }
     section.finish();
-    is_wanted.then(|| data_directory.join(path))
+    is_wanted.then(|| crate::sink::sqlite::Config { file: data_directory.join(path), keep })
 }
 
 #[cfg(feature = "questdb")]
@@ -148,6 +158,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     };
     let partition =
         section.choice("partition", &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))], None);
+    let keep = section.get("keep");
     let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
     let linger = section.get("linger");
     let late_flush = section.get("late_flush");
@@ -158,6 +169,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     sink.late_rows_max = late_rows_max;
     sink.late_flush = late_flush.unwrap_or(sink.late_flush);
     sink.credentials = credentials;
+    sink.keep = keep;
     sink.table = table?;
     sink.meters_table = meters_table;
     sink.rows_max = rows_max;

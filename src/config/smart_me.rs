@@ -19,6 +19,8 @@ const RECONCILE_EVERY: Duration = Duration::from_mins(15);
 const RECONCILE_EVERY_MIN: Duration = Duration::from_secs(1);
 /// The minimum scopes that the service needs.
 const SCOPES: [&str; 2] = ["device.read", "realtimeapi.readwrite"];
+/// One more for a partner's account.
+const PARTNER_SCOPE: &str = "partner.read";
 
 /// The default if the webhook brings the readings: often enough to detect silent meters.
 const WATCH_EVERY: Duration = Duration::from_mins(5);
@@ -50,12 +52,13 @@ fn account(mut section: Section<'_>, webhook_accounts: &WebhookAccounts, taken: 
     }
     let url = section.get_or("url", ApiUrl::STANDARD.to_owned());
     let api = ApiUrl::parse(&url).map_err(|why| section.fault("url", format!("'{url}' {why}"))).ok();
-    let login = login(&mut section);
+    let reach = if section.get_or("partner", false) { Reach::Partner } else { Reach::Own };
+    let login = login(&mut section, reach);
     let requests_per_minute = section.number_between("requests_per_minute", REQUESTS_PER_MINUTE, 1..=6000);
     let meter = meter(&mut section);
     let wanted = wanted(&mut section, webhook_account, meter);
     let mut polling = polling(&mut section, webhook_account.is_some(), meter);
-    let reach = reach(&mut section, polling.as_mut());
+    limit_partner(&mut section, reach, polling.as_mut());
     if let (Some(name), None, true) = (&name, webhook_account, webhook_accounts.are_all_read) {
         without_webhook(&section, name, polling.as_ref());
     }
@@ -76,12 +79,12 @@ fn account(mut section: Section<'_>, webhook_accounts: &WebhookAccounts, taken: 
     })
 }
 
-fn login(section: &mut Section<'_>) -> Option<Login> {
+fn login(section: &mut Section<'_>, reach: Reach) -> Option<Login> {
     let faults_before = section.fault_count();
     let key = secret(section, API_KEY);
     let user: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
-    let client = client(section);
+    let client = client(section, reach);
     match (key, user.zip(password), client) {
         (Some(key), None, None) => Some(Login::ApiKey(key)),
         (None, Some((user, password)), None) => Some(Login::Basic { user, password }),
@@ -105,11 +108,13 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
 
 /// Reads an OAuth 2.0 client. With a token key file, a user logs in with it; without one, the
 /// client logs in itself.
-fn client(section: &mut Section<'_>) -> Option<Login> {
+fn client(section: &mut Section<'_>, reach: Reach) -> Option<Login> {
     let id: Option<String> = section.get("client_id");
     let secret = secret(section, CLIENT_SECRET);
     let key_file: Option<PathBuf> = section.get("token_key_file");
-    let StringList(scopes) = section.get_or("scopes", StringList(SCOPES.map(str::to_owned).to_vec()));
+    let for_partner = (reach == Reach::Partner).then_some(PARTNER_SCOPE);
+    let scopes = SCOPES.into_iter().chain(for_partner).map(str::to_owned).collect();
+    let StringList(scopes) = section.get_or("scopes", StringList(scopes));
     let is_secret_named = ["client_secret_file", "client_secret_env"].iter().any(|key| section.has(key));
     match (id, secret, key_file) {
         // The fault of the secret is already reported.
@@ -225,16 +230,11 @@ fn values(section: &mut Section<'_>) -> ValuesOf {
     ValuesOf::Some(ids.iter().filter_map(read).map(Into::into).collect())
 }
 
-/// Reads the devices that the account sees. The API offers few calls for partners.
-fn reach(section: &mut Section<'_>, polling: Option<&mut Polling>) -> Reach {
-    if !section.get_or("partner", false) {
-        return Reach::Own;
+/// Limits the polling of a partner's account: smart-me's API has few calls for partners.
+fn limit_partner(section: &mut Section<'_>, reach: Reach, polling: Option<&mut Polling>) {
+    let Some(polling) = polling.filter(|_| reach == Reach::Partner) else { return };
+    if polling.values != ValuesOf::None {
+        section.fault("poll_values", "is not possible for a partner's account: smart-me's API has no such call");
     }
-    if let Some(polling) = polling {
-        if polling.values != ValuesOf::None {
-            section.fault("poll_values", "is not possible for a partner's account: smart-me's API has no such call");
-        }
-        polling.gateways = false;
-    }
-    Reach::Partner
+    polling.gateways = false;
 }

@@ -26,7 +26,8 @@ fn nothing_configured_is_loopback_open_account_and_embedded_store() {
     assert!(config.webhook.accounts[0].credentials.is_empty());
     assert_eq!(config.data_directory, PathBuf::from("meterline-data"));
     #[cfg(feature = "sqlite")]
-    assert_eq!(config.sinks.sqlite, Some(PathBuf::from("meterline-data/meterline.sqlite")));
+    let file = PathBuf::from("meterline-data/meterline.sqlite");
+    assert_eq!(config.sinks.sqlite, Some(crate::sink::sqlite::Config { file, keep: None }));
 }
 
 #[test]
@@ -281,6 +282,9 @@ fn a_client_with_a_token_key_file_is_for_the_login_of_a_user() {
         let Login::User { secret, scopes, .. } = &config.smart_me().next().unwrap().login else { panic!("{lines}") };
         assert_eq!((secret.is_some(), scopes.len()), (has_secret, 2), "{lines}");
     }
+    let partner = config(&with("client_id = \"x\"\nSECRET\npartner = true"));
+    let Login::Client { scopes, .. } = &partner.smart_me().next().unwrap().login else { panic!("a client") };
+    assert_eq!(scopes, &["device.read", "realtimeapi.readwrite", "partner.read"]);
     let client = config(&with("client_id = \"x\"\nSECRET"));
     assert!(matches!(client.smart_me().next().unwrap().login, Login::Client { .. }));
     for (lines, says) in [

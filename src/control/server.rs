@@ -1,27 +1,50 @@
 //! The server of the control socket.
+//!
+//! Each client has a thread. Commands are carried out one after the other, except those
+//! that may wait for a server of a vendor: such a wait holds up no other command.
 
 use super::{Answer, Command, Handler, socket_path};
 use crate::clock::Clock;
+use parking_lot::{Condvar, Mutex};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The maximum length of a request.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// The maximum time in which a client must send its request.
 const REQUEST_TIMEOUT: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(5) };
 
-/// The running control socket. It carries out commands one after the other.
+/// The minimum time for commands to end at a stop, even beyond the deadline.
+const STOP_GRACE: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(1) };
+/// Clients served at once; more wait in the listen queue.
+const CLIENTS_MAX: usize = 8;
+
+/// The running control socket.
 #[derive(Debug)]
 pub struct Control {
     path: PathBuf,
-    stopping: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    clients: Arc<Clients>,
+    clock: Clock,
+}
+
+/// The clients that are served now.
+#[derive(Debug, Default)]
+struct Clients {
+    state: Mutex<ClientsState>,
+    changed: Condvar,
+    /// Held by a command that must not run beside another.
+    turn: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct ClientsState {
+    served: usize,
+    is_stopping: bool,
+    is_accepting: bool,
 }
 
 /// The error of a failed start.
@@ -42,28 +65,88 @@ impl Control {
         let path = socket_path(data_directory);
         let failed = |source| StartError { path: path.display().to_string(), source };
         let listener = bind_for_owner(&path).map_err(failed)?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stopping);
-        let thread = std::thread::Builder::new()
+        let clients = Arc::new(Clients::default());
+        clients.state.lock().is_accepting = true;
+        let accepting = Arc::clone(&clients);
+        std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || serve(&listener, &handler, &seen))
+            .spawn(move || accepting.accept_all(&listener, &handler))
             .map_err(failed)?;
-        Ok(Self { path, stopping, thread })
+        Ok(Self { path, clients, clock: Clock::system() })
     }
 
-    /// Finishes the current command and removes the socket.
-    pub fn stop(self) {
-        self.stopping.store(true, Ordering::SeqCst);
+    /// Accepts no further command, waits for the current ones until the deadline, and removes
+    /// the socket.
+    pub fn stop(self, until: Instant) {
+        self.clients.state.lock().is_stopping = true;
         // A last connection wakes the accept call. If the socket file was removed from outside,
         // this fails; the thread then ends with the process.
-        match UnixStream::connect(&self.path) {
-            Ok(_) if self.thread.join().is_err() => tracing::error!("the control socket's thread has panicked"),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "cannot connect to the control socket to stop it"),
+        if let Err(error) = UnixStream::connect(&self.path) {
+            tracing::warn!(%error, "cannot connect to the control socket to stop it");
+        } else if !self.clients.wait_for_end(until.max(self.clock.monotonic() + STOP_GRACE)) {
+            tracing::warn!("a command did not end by the deadline; its client gets no answer");
         }
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(%error, "cannot remove the control socket");
         }
+    }
+}
+
+impl Clients {
+    fn accept_all(self: Arc<Self>, listener: &UnixListener, handler: &Handler) {
+        for stream in listener.incoming() {
+            if !self.begin() {
+                break;
+            }
+            let (clients, handler) = (Arc::clone(&self), Arc::clone(handler));
+            let serve = move || {
+                let served = Served(clients);
+                let result = stream.and_then(|stream| answer(stream, &handler, &served.0.turn));
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a client of the control socket disconnected early");
+                }
+            };
+            if let Err(error) = std::thread::Builder::new().name("command".to_owned()).spawn(serve) {
+                tracing::warn!(%error, "cannot start a thread for a command");
+            }
+        }
+        self.state.lock().is_accepting = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a free place and takes it; false at a stop.
+    fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        while state.served >= CLIENTS_MAX && !state.is_stopping {
+            self.changed.wait(&mut state);
+        }
+        if state.is_stopping {
+            return false;
+        }
+        state.served += 1;
+        true
+    }
+
+    /// Whether all clients ended by then.
+    fn wait_for_end(&self, until: Instant) -> bool {
+        self.changed.notify_all();
+        let mut state = self.state.lock();
+        while state.served > 0 || state.is_accepting {
+            if self.changed.wait_until(&mut state, until).timed_out() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// The place of a client; released on drop.
+struct Served(Arc<Clients>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.state.lock().served -= 1;
+        self.0.changed.notify_all();
     }
 }
 
@@ -84,25 +167,16 @@ fn bind_for_owner(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn serve(listener: &UnixListener, handler: &Handler, stopping: &AtomicBool) {
-    for stream in listener.incoming() {
-        if stopping.load(Ordering::SeqCst) {
-            return;
-        }
-        let result = stream.and_then(|stream| answer(stream, handler));
-        if let Err(error) = result {
-            tracing::debug!(%error, "a client of the control socket disconnected early");
-        }
-    }
-}
-
-fn answer(mut stream: UnixStream, handler: &Handler) -> std::io::Result<()> {
+fn answer(mut stream: UnixStream, handler: &Handler, turn: &Mutex<()>) -> std::io::Result<()> {
     let line = read_request(&mut stream)?;
     if line.is_empty() {
         return Ok(());
     }
     let answer = match serde_json::from_slice::<Command>(&line) {
-        Ok(command) => handler(command),
+        Ok(command) => {
+            let _turn = (!command.may_wait_for_a_server()).then(|| turn.lock());
+            handler(command)
+        }
         Err(error) => Answer::Refused {
             why: format!("invalid command: {error}; the service and the command may have different versions"),
         },

@@ -3,7 +3,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The maximum wait of the tests.
@@ -13,6 +13,11 @@ fn served(handler: impl Fn(Command) -> Answer + Send + Sync + 'static) -> (TempD
     let directory = tempfile::tempdir().unwrap();
     let control = Control::start(directory.path(), Arc::new(handler)).unwrap();
     (directory, control)
+}
+
+/// The deadline of a stop.
+fn soon() -> Instant {
+    crate::clock::Clock::system().monotonic() + TIMEOUT
 }
 
 fn done(_: Command) -> Answer {
@@ -41,7 +46,7 @@ fn only_its_owner_may_use_the_socket_and_a_stale_one_is_replaced() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left over");
     assert!(matches!(ask(directory.path(), &Command::Status), Ok(Answer::Done { .. })));
-    control.stop();
+    control.stop(soon());
     assert!(!socket_path(directory.path()).exists() && !is_served(directory.path()));
 }
 
@@ -65,7 +70,7 @@ fn two_commands_at_once_follow_each_other_and_both_are_answered() {
         let (letter, answer) = thread.join().unwrap();
         assert_eq!(answer, Answer::Refused { why: format!("{:?}", Command::Drop { letter }) });
     }
-    control.stop();
+    control.stop(soon());
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn a_command_whose_client_dies_is_carried_out_and_an_incomplete_one_is_not() {
     // This command is sent after both and is answered.
     ask(directory.path(), &Command::Status).unwrap();
     assert_eq!(carried_out.load(Ordering::SeqCst), 1);
-    control.stop();
+    control.stop(soon());
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn a_client_with_an_unfinished_request_blocks_others_only_briefly() {
     });
     assert!(matches!(ask(directory.path(), &Command::Status), Ok(Answer::Done { .. })));
     trickle.join().unwrap();
-    control.stop();
+    control.stop(soon());
 }
 
 #[test]
@@ -118,5 +123,30 @@ fn an_invalid_command_is_refused_with_a_message() {
     let _read = long.read_to_string(&mut rest);
     assert!(!rest.contains("done"), "{rest}");
     assert!(matches!(ask(directory.path(), &Command::Status), Ok(Answer::Done { .. })));
-    control.stop();
+    control.stop(soon());
+}
+
+#[test]
+fn an_action_of_a_source_that_waits_holds_up_neither_other_commands_nor_the_stop() {
+    let (release, released) = std::sync::mpsc::sync_channel::<()>(0);
+    let released = parking_lot::Mutex::new(released);
+    let (begun, has_begun) = std::sync::mpsc::sync_channel(1);
+    let (directory, control) = served(move |command| {
+        if let Command::Source { .. } = command {
+            begun.send(()).unwrap();
+            released.lock().recv().ok();
+        }
+        Answer::Done { lines: Vec::new() }
+    });
+    let action = Command::Source { source: "a".to_owned(), action: "b".to_owned() };
+    let mut waiting = connect(&directory);
+    waiting.write_all(serde_json::to_string(&action).unwrap().as_bytes()).unwrap();
+    waiting.write_all(b"\n").unwrap();
+    has_begun.recv_timeout(TIMEOUT).unwrap();
+    let mut other = connect(&directory);
+    other.write_all(b"{\"command\":\"status\"}\n").unwrap();
+    assert!(said(other).contains("done"));
+    control.stop(crate::clock::Clock::system().monotonic());
+    assert!(!socket_path(directory.path()).exists());
+    drop(release);
 }

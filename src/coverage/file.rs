@@ -1,26 +1,34 @@
-//! The coverage file: JSON, replaced as a whole and synced.
+//! The coverage file, replaced as a whole and synced: a first line, then parts with their
+//! lengths, then the checksum of everything before it. The first part is the position and
+//! the sources as JSON, the last one the gaps as JSON. Between them are the meters, in
+//! binary form because there may be a million, in parts that are written one by one.
 //!
 //! It can be read while the service runs (`meterline gaps` does so). An unreadable file
 //! is logged and replaced by an empty one: the gaps of the time before are then
 //! unknown, but no data is lost.
 
-use super::gap::{Extent, Gap, GapId, GapState};
-use super::meter::Meter;
-use super::slot::{Slot, SlotRange};
+use super::gap::Gap;
+use super::gaps::Gaps;
+use super::holes::MeterHoles;
+use super::meter_bytes::{METER_BYTES, from_bytes, to_bytes};
+use super::parts::{Parts, PartsWriter};
+use super::stored_gap::StoredGap;
 use super::tracker::GapTracker;
-use crate::base::file::{Rights, read_at_most, replace};
+use crate::base::file::{Rights, replace_with};
 use crate::journal::{JournalId, Position, Sequence};
-use crate::reading::{MeterId, UnixNanos};
+use crate::reading::MeterId;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The file's name in the data directory.
-pub const FILE: &str = "coverage.json";
-/// The largest file accepted: room for all meters and gaps.
-const FILE_BYTES_MAX: u64 = 256 << 20;
+pub const FILE: &str = "coverage";
+/// Meters of one part.
+const PART_METERS: usize = if cfg!(test) { 2 } else { 65_536 };
 
 /// Why the coverage file cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -32,126 +40,67 @@ pub struct CoverageError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct First<'a> {
     journal: Uuid,
     next: u64,
     next_gap: u64,
-    meters: BTreeMap<Uuid, Meter>,
-    gaps: Vec<StoredGap>,
+    meters: usize,
+    sources: Cow<'a, [Arc<str>]>,
 }
 
-/// A gap as it is stored; times are nanoseconds since 1970 UTC.
 #[derive(Serialize, Deserialize)]
-struct StoredGap {
-    id: u64,
-    meter: Uuid,
-    source: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    slots: Option<SlotRange>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    silence: Option<(i64, i64)>,
-    found: i64,
-    state: String,
-    changed: i64,
-    late: u64,
-    repaired: u64,
-    asked: usize,
-    ask_at: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    asked_until: Option<Slot>,
-    is_back: bool,
+struct Last {
+    gaps: Vec<StoredGap>,
+    holes: Vec<(Uuid, MeterHoles)>,
 }
 
-impl StoredGap {
-    fn of(gap: &Gap) -> Self {
-        let silence = match gap.extent {
-            Extent::Slots(_) => None,
-            Extent::Silence { from, until } => Some((from.0, until.0)),
-        };
-        Self {
-            id: gap.id.0,
-            meter: gap.meter.uuid(),
-            source: gap.source.clone(),
-            slots: gap.slots(),
-            silence,
-            found: gap.found.0,
-            state: gap.state.label().to_owned(),
-            changed: gap.changed.0,
-            late: gap.late,
-            repaired: gap.repaired,
-            asked: gap.asked,
-            ask_at: gap.ask_at.0,
-            asked_until: gap.asked_until,
-            is_back: gap.is_back,
-        }
-    }
-
-    fn gap(self) -> Option<Gap> {
-        let extent = match (self.slots, self.silence) {
-            (Some(slots), _) => Extent::Slots(slots),
-            (None, Some((from, until))) => Extent::Silence { from: UnixNanos(from), until: UnixNanos(until) },
-            (None, None) => return None,
-        };
-        Some(Gap {
-            id: GapId(self.id),
-            meter: MeterId::from(self.meter),
-            source: self.source,
-            extent,
-            found: UnixNanos(self.found),
-            state: GapState::ALL.into_iter().find(|state| state.label() == self.state)?,
-            changed: UnixNanos(self.changed),
-            late: self.late,
-            repaired: self.repaired,
-            asked: self.asked,
-            ask_at: UnixNanos(self.ask_at),
-            asked_until: self.asked_until,
-            is_back: self.is_back,
-        })
-    }
-}
-
-/// The file's content, with everything before `position` noted.
-pub(super) fn to_bytes(known: &GapTracker, position: Position) -> Vec<u8> {
-    let stored = Stored {
+/// The first part, with everything before `position` noted.
+pub(super) fn first_part(known: &GapTracker, position: Position) -> io::Result<Vec<u8>> {
+    let first = First {
         journal: position.journal.0,
         next: position.next.0,
-        next_gap: known.next_gap,
-        meters: known.meters.iter().map(|(id, meter)| (id.uuid(), meter.clone())).collect(),
-        gaps: known.gaps.values().map(StoredGap::of).collect(),
+        next_gap: known.gaps.next,
+        meters: known.meters.len(),
+        sources: Cow::Borrowed(known.sources.names()),
     };
-    // Only maps with non-text keys could fail, and there are none.
-    serde_json::to_vec(&stored).unwrap_or_default()
+    Ok(serde_json::to_vec(&first)?)
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<GapTracker, String> {
-    let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let gaps = stored.gaps.into_iter().map(|gap| gap.gap().map(|gap| (gap.id, gap)));
-    let gaps: BTreeMap<GapId, Gap> =
-        gaps.collect::<Option<_>>().ok_or("it has a gap without extent or with an unknown state")?;
-    let mut open: HashMap<MeterId, Vec<GapId>> = HashMap::new();
-    for gap in gaps.values().filter(|gap| gap.is_open()) {
-        open.entry(gap.meter).or_default().push(gap.id);
-    }
-    Ok(GapTracker {
-        position: Some(Position { journal: JournalId(stored.journal), next: Sequence(stored.next) }),
-        meters: stored.meters.into_iter().map(|(id, meter)| (MeterId::from(id), meter)).collect(),
-        gaps,
-        open,
-        next_gap: stored.next_gap,
-        closed: Vec::new(),
-        has_changed: false,
-    })
+/// The `number`th part of the meters; empty beyond the last one.
+pub(super) fn meters_part(known: &GapTracker, number: usize) -> Vec<u8> {
+    let part = known.meters.iter().skip(number * PART_METERS).take(PART_METERS);
+    part.flat_map(|(id, meter)| to_bytes(*id, meter)).collect()
 }
 
-/// The stored coverage, or an empty one if the file cannot be read.
-pub(super) fn read_or_start_empty(file: &Path) -> GapTracker {
-    match load(file) {
-        Ok(known) => known.unwrap_or_default(),
-        Err(error) => {
-            tracing::warn!(%error, "the coverage file cannot be used; gaps are found again from the oldest record kept");
-            GapTracker::default()
-        }
-    }
+/// The last part.
+pub(super) fn last_part(known: &GapTracker) -> io::Result<Vec<u8>> {
+    let gaps = known.gaps.iter().map(StoredGap::of).collect();
+    let holes = known.holes.iter().map(|(id, holes)| (id.uuid(), holes.clone())).collect();
+    Ok(serde_json::to_vec(&Last { gaps, holes })?)
+}
+
+/// Replaces the file with the parts that `write` writes. Returns its size in bytes.
+pub(super) fn write(
+    file: &Path,
+    write: impl FnOnce(&mut PartsWriter<'_>) -> io::Result<()>,
+) -> Result<u64, CoverageError> {
+    let mut bytes = 0;
+    let replaced = replace_with(file, Rights::PRIVATE, |file| {
+        let mut parts = PartsWriter::begin(file)?;
+        write(&mut parts)?;
+        bytes = parts.end()?;
+        Ok(())
+    });
+    replaced.map(|()| bytes).map_err(|source| CoverageError { file: file.to_owned(), doing: "written", source })
+}
+
+/// The stored coverage of at most `meters_max` meters, or an empty one if the file cannot be read.
+pub(super) fn read_or_start_empty(file: &Path, meters_max: usize) -> GapTracker {
+    let known = load(file, meters_max).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the coverage file cannot be used; gaps are found again from the oldest record kept");
+        None
+    });
+    known.unwrap_or_else(|| GapTracker { meters_max, ..GapTracker::default() })
 }
 
 /// The gaps stored in a data directory, oldest first, each with the number of
@@ -160,17 +109,69 @@ pub(super) fn read_or_start_empty(file: &Path) -> GapTracker {
 /// # Errors
 /// A file that cannot be read.
 pub fn read(data_directory: &Path) -> Result<Vec<(Gap, u64)>, CoverageError> {
-    let known = load(&data_directory.join(FILE))?.unwrap_or_default();
-    Ok(known.gaps.values().map(|gap| (gap.clone(), known.slots_missing(gap))).collect())
+    let known = load(&data_directory.join(FILE), 0)?.unwrap_or_default();
+    Ok(known.gaps.iter().map(|gap| (gap.clone(), known.slots_missing(gap))).collect())
 }
 
-fn load(file: &Path) -> Result<Option<GapTracker>, CoverageError> {
+fn load(file: &Path, meters_max: usize) -> Result<Option<GapTracker>, CoverageError> {
     let failed = |source| CoverageError { file: file.to_owned(), doing: "read", source };
-    let Some(bytes) = read_at_most(file, FILE_BYTES_MAX).map_err(failed)? else { return Ok(None) };
-    from_bytes(&bytes).map(Some).map_err(|why| failed(io::Error::other(why)))
+    match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.and_then(|file| from_file(file, meters_max)).map(Some).map_err(failed),
+    }
 }
 
-pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<(), CoverageError> {
-    let failed = |source| CoverageError { file: file.to_owned(), doing: "written", source };
-    replace(file, bytes, Rights::PRIVATE).map_err(failed)
+fn from_file(file: File, meters_max: usize) -> io::Result<GapTracker> {
+    let mut parts = Parts::begin(file)?;
+    let first: First<'static> = serde_json::from_slice(&parts.next()?)?;
+    let mut known = GapTracker {
+        position: Some(Position { journal: JournalId(first.journal), next: Sequence(first.next) }),
+        meters_max,
+        ..GapTracker::default()
+    };
+    known.meters.reserve(first.meters.min(meters_max));
+    let mut left = first.meters;
+    while left > 0 {
+        let part = parts.next()?;
+        let (meters, rest) = part.as_chunks::<METER_BYTES>();
+        if meters.is_empty() || !rest.is_empty() || meters.len() > left {
+            return Err(io::Error::other("a part of its meters has a wrong length"));
+        }
+        left -= meters.len();
+        for (id, mut meter) in meters.iter().map(from_bytes) {
+            let source = first.sources.get(usize::from(meter.source.0));
+            let source = source.ok_or_else(|| io::Error::other("it has a meter of an unknown source"))?;
+            // A smaller budget than before: the meters beyond it are not tracked any more. A
+            // source without meters is not kept either.
+            if known.meters.len() < meters_max
+                && let Some(source) = known.sources.index_of(source)
+            {
+                meter.source = source;
+                known.meters.insert(id, meter);
+            }
+        }
+    }
+    let last: Last = serde_json::from_slice(&parts.next()?)?;
+    parts.end()?;
+    let gaps = last.gaps.into_iter().map(|gap| gap.gap().map(|gap| (gap.id, gap))).collect::<Option<_>>();
+    let gaps = gaps.ok_or_else(|| io::Error::other("it has a gap without extent or with an unknown state"))?;
+    known.gaps = Gaps::new(gaps, first.next_gap);
+    known.holes = last.holes.into_iter().map(|(id, holes)| (MeterId::from(id), holes)).collect();
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(bytes: Vec<u8>, has_first_line: bool) {
+            let directory = tempfile::tempdir().unwrap();
+            let bytes = if has_first_line { [super::super::parts::FIRST_LINE, &bytes].concat() } else { bytes };
+            std::fs::write(directory.path().join(FILE), bytes).unwrap();
+            prop_assert!(read(directory.path()).is_err());
+        }
+    }
 }

@@ -3,16 +3,17 @@
 //! A meter that has sent at three quarter-hours close to each other is on the grid:
 //! from then on a counter value is expected at each quarter-hour. For any other meter
 //! the mean interval of its readings is learned; a silence of four times that is a gap.
+//!
+//! A meter takes 24 bytes, because there may be a million. Its missing quarter-hours are
+//! in `holes`, because few meters miss any.
 
-use super::slot::{MissingSlots, SLOT_NS, Slot, SlotRange};
+use super::slot::{SLOT_NS, Slot, SlotRange};
 use crate::reading::{MeterId, UnixNanos};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Quarter-hours close to each other that put a meter on the grid.
 const GRID_AFTER: u8 = 3;
 /// The maximum distance of quarter-hours that are close to each other.
-const CLOSE_SLOTS: i64 = 2;
+const CLOSE_SLOTS: i32 = 2;
 /// Intervals after which the cadence is known.
 const LEARNED_AFTER: u8 = 10;
 /// A silence of this many mean intervals is a gap.
@@ -22,40 +23,38 @@ const SILENT_NS_MIN: i64 = SLOT_NS;
 /// Weight of the newest interval in the mean, as one part of this many.
 const NEWEST_PART: i64 = 8;
 /// The maximum length of a gap, its newest part: devices store a month.
-const SLOTS_BACK_MAX: i64 = 40 * 96;
-/// The maximum number of missing ranges of one meter; the oldest are dropped first.
-const RANGES_MAX: usize = 1000;
-/// The maximum number of missing quarter-hours with a reading without a counter.
-const PARTLY_MAX: usize = 1000;
+const SLOTS_BACK_MAX: i32 = 40 * 96;
+const MILLISECOND_NS: i64 = 1_000_000;
 
 /// The expectations of one meter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meter {
-    /// The source of its readings.
-    pub(super) source: String,
     /// Its newest measurement time.
-    pub(super) heard: i64,
+    pub(super) heard: UnixNanos,
     /// The mean interval of its readings.
-    interval_ns: i64,
-    /// Intervals counted, up to [`LEARNED_AFTER`].
-    distances: u8,
+    pub(super) interval_ms: u32,
     pub(super) grid: Grid,
+    /// The source of its readings.
+    pub(super) source: SourceIndex,
+    /// Intervals counted, up to [`LEARNED_AFTER`].
+    pub(super) distances: u8,
 }
 
+const _: () = assert!(size_of::<Meter>() == 24, "the memory of a million meters");
+
+/// The number of a source in the list of sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SourceIndex(pub(super) u16);
+
 /// The state of the quarter-hour grid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grid {
+    /// No quarter-hour was sent yet.
+    Off,
     /// Not on the grid yet.
-    Learning { newest: Option<Slot>, hits: u8 },
-    /// Quarter-hours are expected.
-    On {
-        /// The first quarter-hour not checked yet.
-        next: Slot,
-        missing: MissingSlots,
-        /// Missing quarter-hours that have a reading without a counter.
-        partly: BTreeSet<Slot>,
-    },
+    Learning { newest: Slot, hits: u8 },
+    /// Quarter-hours are expected; `next` is the first one not checked yet.
+    On { next: Slot },
 }
 
 /// The properties of a reading that coverage needs.
@@ -71,37 +70,22 @@ pub struct SeenReading {
     pub is_repair: bool,
 }
 
-/// A change found in the readings of a meter.
+/// The meaning of a reading for its meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// Quarter-hours are missing.
-    Missing(SlotRange),
-    /// A missing quarter-hour arrived.
-    Arrived(Slot),
+    /// A counter at a quarter-hour not checked before; those in `skipped` are missing.
+    Counter { slot: Slot, skipped: SlotRange },
+    /// A counter at a quarter-hour checked before, which may have been missing.
+    LateCounter(Slot),
+    /// A reading without a counter at a quarter-hour, checked before or not.
+    NoCounter { slot: Slot, is_checked: bool },
     /// No reading arrived between these two.
     Silence { from: UnixNanos, until: UnixNanos },
 }
 
-/// The values missing at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissingValues {
-    /// Nothing: existing values stay.
-    Nothing,
-    /// Counters; other registers exist.
-    Counters,
-    /// Everything.
-    All,
-}
-
 impl Meter {
-    pub(super) fn new(source: &str, seen: SeenReading) -> Self {
-        let mut meter = Self {
-            source: source.to_owned(),
-            heard: seen.at.0,
-            interval_ns: 0,
-            distances: 0,
-            grid: Grid::Learning { newest: None, hits: 0 },
-        };
+    pub(super) fn new(source: SourceIndex, seen: SeenReading) -> Self {
+        let mut meter = Self { heard: seen.at, interval_ms: 0, grid: Grid::Off, source, distances: 0 };
         meter.learn(seen);
         meter
     }
@@ -109,130 +93,83 @@ impl Meter {
     /// Notes a reading.
     pub(super) fn note(&mut self, seen: SeenReading) -> Option<Finding> {
         let silence = self.note_distance(seen.at);
-        match Slot::exactly(seen.at) {
-            Some(slot) if self.is_on_grid() => self.note_slot(slot, seen.has_counter),
-            Some(_) => {
+        match (Slot::exactly(seen.at), self.grid) {
+            (Some(slot), Grid::On { next }) => Some(self.note_slot(slot, next, seen.has_counter)),
+            (None, Grid::On { .. }) => None,
+            (_, Grid::Off | Grid::Learning { .. }) => {
                 self.learn(seen);
                 silence
             }
-            None => silence.filter(|_| !self.is_on_grid()),
         }
     }
 
-    /// Finds the missing quarter-hours up to `judged`, the last one due.
-    pub(super) fn judge(&mut self, judged: Slot) -> Option<Finding> {
-        let Grid::On { next, missing, .. } = &mut self.grid else { return None };
+    /// The quarter-hours up to `judged`, the last one due, that did not arrive.
+    pub(super) fn judge(&mut self, judged: Slot) -> Option<SlotRange> {
+        let Grid::On { next } = &mut self.grid else { return None };
         if judged < *next {
             return None;
         }
-        let range = SlotRange((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
-        missing.push(range);
+        let missing = SlotRange((*next).max(judged.plus(-SLOTS_BACK_MAX)), judged.next());
         *next = judged.next();
-        self.drop_oldest();
-        Some(Finding::Missing(range))
+        Some(missing)
     }
 
-    pub(super) fn is_on_grid(&self) -> bool {
-        matches!(self.grid, Grid::On { .. })
+    /// Expects nothing before `slot`, because readings were not seen.
+    pub(super) fn skip_to(&mut self, slot: Slot) {
+        if let Grid::On { next } = &mut self.grid {
+            *next = slot.max(*next);
+        }
+        (self.interval_ms, self.distances) = (0, 0);
     }
 
     /// The mean interval of its readings, once known.
-    pub(super) fn cadence_ns(&self) -> Option<i64> {
-        (self.distances >= LEARNED_AFTER).then_some(self.interval_ns)
-    }
-
-    pub(super) fn missing_within(&self, range: SlotRange) -> Vec<SlotRange> {
-        match &self.grid {
-            Grid::On { missing, .. } => missing.within(range).collect(),
-            Grid::Learning { .. } => Vec::new(),
-        }
-    }
-
-    /// Stops expecting the quarter-hours of this range.
-    pub(super) fn stop_expecting(&mut self, range: SlotRange) -> u64 {
-        match &mut self.grid {
-            Grid::On { missing, partly, .. } => {
-                partly.retain(|slot| *slot < range.0 || *slot >= range.1);
-                missing.remove(range)
-            }
-            Grid::Learning { .. } => 0,
-        }
-    }
-
-    pub(super) fn missing_values(&self, slot: Slot) -> MissingValues {
-        match &self.grid {
-            Grid::On { missing, partly, .. } if missing.contains(slot) => {
-                if partly.contains(&slot) {
-                    MissingValues::Counters
-                } else {
-                    MissingValues::All
-                }
-            }
-            _ => MissingValues::Nothing,
-        }
+    fn cadence_ns(&self) -> Option<i64> {
+        (self.distances >= LEARNED_AFTER).then_some(i64::from(self.interval_ms) * MILLISECOND_NS)
     }
 
     fn note_distance(&mut self, at: UnixNanos) -> Option<Finding> {
-        let before = UnixNanos(self.heard);
+        let before = self.heard;
         let distance = at.since(before);
         if distance <= 0 {
             return None;
         }
-        self.heard = at.0;
+        self.heard = at;
         let bound = self.cadence_ns().map(|usual| usual.saturating_mul(SILENT_INTERVALS).max(SILENT_NS_MIN));
         if bound.is_some_and(|bound| distance > bound) {
             return Some(Finding::Silence { from: before, until: at });
         }
-        self.interval_ns = match self.distances {
-            0 => distance,
-            _ => self.interval_ns + (distance - self.interval_ns) / NEWEST_PART,
-        };
+        let (distance, mean) = (distance / MILLISECOND_NS, i64::from(self.interval_ms));
+        let mean = if self.distances == 0 { distance } else { mean + (distance - mean) / NEWEST_PART };
+        // A meter is forgotten before its interval exceeds 32 bits.
+        self.interval_ms = u32::try_from(mean).unwrap_or(u32::MAX);
         self.distances = self.distances.saturating_add(1).min(LEARNED_AFTER);
         None
     }
 
     fn learn(&mut self, seen: SeenReading) {
-        let (Some(slot), Grid::Learning { newest, hits }) = (Slot::exactly(seen.at), &mut self.grid) else { return };
-        if !seen.has_counter || newest.is_some_and(|newest| slot <= newest) {
+        let Some(slot) = Slot::exactly(seen.at).filter(|_| seen.has_counter) else { return };
+        let (newest, hits) = match self.grid {
+            Grid::On { .. } => return,
+            Grid::Off => (None, 0),
+            Grid::Learning { newest, hits } => (Some(newest), hits),
+        };
+        if newest.is_some_and(|newest| slot <= newest) {
             return;
         }
         let is_close = newest.is_some_and(|newest| slot <= newest.plus(CLOSE_SLOTS));
-        *hits = if is_close { *hits + 1 } else { 1 };
-        *newest = Some(slot);
-        if *hits >= GRID_AFTER {
-            self.grid = Grid::On { next: slot.next(), missing: MissingSlots::default(), partly: BTreeSet::new() };
-        }
+        let hits = if is_close { hits + 1 } else { 1 };
+        self.grid =
+            if hits >= GRID_AFTER { Grid::On { next: slot.next() } } else { Grid::Learning { newest: slot, hits } };
     }
 
-    fn note_slot(&mut self, slot: Slot, has_counter: bool) -> Option<Finding> {
-        let Grid::On { next, missing, partly } = &mut self.grid else { return None };
+    fn note_slot(&mut self, slot: Slot, next: Slot, has_counter: bool) -> Finding {
         if !has_counter {
-            if (missing.contains(slot) || slot >= *next) && partly.len() < PARTLY_MAX {
-                partly.insert(slot);
-            }
-            return None;
+            return Finding::NoCounter { slot, is_checked: slot < next };
         }
-        partly.remove(&slot);
-        if slot < *next {
-            return (missing.remove(SlotRange(slot, slot.next())) > 0).then_some(Finding::Arrived(slot));
+        if slot < next {
+            return Finding::LateCounter(slot);
         }
-        let skipped = SlotRange((*next).max(slot.plus(-SLOTS_BACK_MAX)), slot);
-        *next = slot.next();
-        if skipped.slots() == 0 {
-            return None;
-        }
-        missing.push(skipped);
-        self.drop_oldest();
-        Some(Finding::Missing(skipped))
-    }
-
-    fn drop_oldest(&mut self) {
-        let Grid::On { missing, partly, next } = &mut self.grid else { return };
-        while missing.len() > RANGES_MAX {
-            let Some(oldest) = missing.first() else { return };
-            missing.remove(oldest);
-        }
-        let oldest = missing.first().map_or(*next, |range| range.0);
-        partly.retain(|slot| *slot >= oldest);
+        self.grid = Grid::On { next: slot.next() };
+        Finding::Counter { slot, skipped: SlotRange(next.max(slot.plus(-SLOTS_BACK_MAX)), slot) }
     }
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 /// A quarter-hour, in nanoseconds.
 pub const SLOT_NS: i64 = 900 * 1_000_000_000;
 
-/// An instant at :00, :15, :30 or :45, in quarter-hours since 1970 UTC.
+/// An instant at :00, :15, :30 or :45, in quarter-hours since 1970 UTC. Every time has one,
+/// and 32 bits are enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Slot(pub(super) i64);
+pub struct Slot(pub(super) i32);
 
 impl Slot {
     /// The quarter-hour at exactly this instant, if there is one.
@@ -19,12 +20,13 @@ impl Slot {
 
     /// The last quarter-hour not after this instant.
     pub fn at_or_before(at: UnixNanos) -> Self {
-        Self(at.0.div_euclid(SLOT_NS))
+        // 64 bits of nanoseconds are at most ten million quarter-hours.
+        Self(i32::try_from(at.0.div_euclid(SLOT_NS)).unwrap_or(i32::MAX))
     }
 
     /// Its instant.
     pub fn time(self) -> UnixNanos {
-        UnixNanos(self.0.saturating_mul(SLOT_NS))
+        UnixNanos(i64::from(self.0).saturating_mul(SLOT_NS))
     }
 
     /// The next quarter-hour.
@@ -33,7 +35,7 @@ impl Slot {
         self.plus(1)
     }
 
-    pub(super) fn plus(self, slots: i64) -> Self {
+    pub(super) fn plus(self, slots: i32) -> Self {
         Self(self.0.saturating_add(slots))
     }
 }
@@ -45,7 +47,7 @@ pub struct SlotRange(pub Slot, pub Slot);
 impl SlotRange {
     /// The number of quarter-hours.
     pub fn slots(self) -> u64 {
-        u64::try_from(self.1.0 - self.0.0).unwrap_or(0)
+        u64::try_from(self.1.0.saturating_sub(self.0.0)).unwrap_or(0)
     }
 
     fn within(self, other: Self) -> Option<Self> {
@@ -97,6 +99,10 @@ impl MissingSlots {
         self.0.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The oldest range.
     pub(super) fn first(&self) -> Option<SlotRange> {
         self.0.first().copied()
@@ -113,8 +119,8 @@ mod tests {
         /// Compares with a set of single slots.
         #[test]
         fn ranges_agree_with_a_set_of_slots(
-            pushes in proptest::collection::vec((0_i64..4, 1_i64..6), 0..8),
-            removals in proptest::collection::vec((0_i64..60, 0_i64..8), 0..12),
+            pushes in proptest::collection::vec((0_i32..4, 1_i32..6), 0..8),
+            removals in proptest::collection::vec((0_i32..60, 0_i32..8), 0..12),
         ) {
             let (mut missing, mut model, mut end) = (MissingSlots::default(), BTreeSet::new(), 0);
             for (skipped, slots) in pushes {

@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-const START: i64 = 2_000_000;
+const START: i32 = 2_000_000;
 const MINUTE_NS: i64 = 60_000_000_000;
 
 fn meter(number: u128) -> MeterId {
     MeterId::from(Uuid::from_u128(number))
 }
 
-fn slot(number: i64) -> UnixNanos {
+fn slot(number: i32) -> UnixNanos {
     Slot(START + number).time()
 }
 
@@ -24,12 +24,12 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
-    Fixture { coverage: Coverage::open(directory.path()), directory }
+    Fixture { coverage: Coverage::open(directory.path(), MEMORY_BYTES), directory }
 }
 
 impl Fixture {
     /// Notes a counter value at a quarter-hour, received in time.
-    fn sends(&self, number: i64) {
+    fn sends(&self, number: i32) {
         self.at(slot(number), true);
     }
 
@@ -38,7 +38,7 @@ impl Fixture {
         self.coverage.note("home", at.saturating_add(MINUTE_NS), [seen].into_iter());
     }
 
-    fn fetches(&self, number: i64) {
+    fn fetches(&self, number: i32) {
         let seen = SeenReading { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
         self.coverage.note("home", slot(number + 50), [seen].into_iter());
     }
@@ -57,7 +57,7 @@ impl Fixture {
     /// Stores and opens the coverage again.
     fn again(self) -> Self {
         self.coverage.store(Position { journal: JournalId(Uuid::nil()), next: Sequence(7) }).unwrap();
-        Self { coverage: Coverage::open(self.directory.path()), directory: self.directory }
+        Self { coverage: Coverage::open(self.directory.path(), MEMORY_BYTES), directory: self.directory }
     }
 
     fn next_request(&self, now: UnixNanos) -> Option<RepairRequest> {
@@ -246,25 +246,125 @@ fn an_unreadable_file_is_replaced_by_an_empty_one() {
     let fixture = fixture();
     (0..4).for_each(|number| fixture.sends(number));
     let fixture = fixture.again();
-    std::fs::write(fixture.directory.path().join(FILE), b"{\"journal\"").unwrap();
-    assert_eq!(Coverage::open(fixture.directory.path()).position(), None);
+    let file = fixture.directory.path().join(FILE);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(Coverage::open(fixture.directory.path(), MEMORY_BYTES).position(), None);
     assert!(read(fixture.directory.path()).unwrap_err().to_string().contains(FILE));
+}
+
+#[test]
+fn meters_beyond_the_memory_are_counted_and_replace_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let fixture = Fixture { coverage: Coverage::open(directory.path(), 2 << 20), directory };
+    let meters_max = fixture.coverage.overview().meters_max;
+    let all = || (1..=meters_max as u128 + 10).map(meter);
+    let seen = |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false };
+    for number in 0..4 {
+        fixture.coverage.note("home", slot(number), all().map(|meter| seen(number, meter)));
+    }
+    // All but the first send on.
+    fixture.coverage.note("home", slot(5), all().skip(1).map(|meter| seen(5, meter)));
+    fixture.coverage.publish();
+    let overview = fixture.coverage.overview();
+    assert_eq!((overview.meters, overview.untracked), (meters_max, 5 * 10));
+    assert_eq!(fixture.coverage.newest_measurement(meter(1)), Some(slot(3)), "the one heard least recently stays");
+    assert_eq!(fixture.coverage.newest_measurement(meter(meters_max as u128 + 1)), None);
+    assert!(!fixture.states().contains(&GapState::Late));
+    assert_eq!(fixture.coverage.gaps().len(), GAPS_MAX);
+    let fixture = fixture.again();
+    assert_eq!(fixture.coverage.overview().meters, meters_max);
+    let smaller = Coverage::open(fixture.directory.path(), 1 << 20);
+    assert_eq!(smaller.overview().meters, meters_within(1 << 20));
+}
+
+#[test]
+fn the_meters_never_take_more_than_their_memory() {
+    for memory_bytes in [1 << 20, MEMORY_BYTES] {
+        let seen = |number| SeenReading { meter: meter(number), at: slot(0), has_counter: true, is_repair: false };
+        let meters_max = meters_within(memory_bytes);
+        let taken = allocation_counter::measure(|| {
+            let mut known = GapTracker { meters_max, ..GapTracker::default() };
+            (1..=meters_max as u128 + 10).for_each(|number| known.note("home", seen(number), slot(0)));
+            assert_eq!(known.meters.len(), meters_max);
+        });
+        assert!(taken.bytes_max <= memory_bytes, "{meters_max} meters: {taken:?}");
+    }
+    assert!(meters_within(MEMORY_BYTES) >= 200_000);
+}
+
+#[test]
+fn with_too_many_gaps_the_oldest_closed_one_goes_first_and_then_the_oldest() {
+    let fixture = fixture();
+    let seen = |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false };
+    let meters = || (1..=GAPS_MAX as u128).map(meter);
+    for number in [0, 1, 2, 5] {
+        fixture.coverage.note("home", slot(number), meters().map(|meter| seen(number, meter)));
+    }
+    // One is complete, and another meter misses some.
+    fixture.coverage.note("home", slot(5), [3, 4].map(|number| seen(number, meter(7))).into_iter());
+    let next = |number| fixture.coverage.note("home", slot(number), [seen(number, meter(7))].into_iter());
+    next(8);
+    let ids = || fixture.coverage.gaps().iter().map(|(gap, _)| gap.id.0).collect::<BTreeSet<_>>();
+    assert_eq!((ids().len(), ids().contains(&6), ids().contains(&0)), (GAPS_MAX, false, true));
+    next(11);
+    assert_eq!((ids().len(), ids().contains(&0)), (GAPS_MAX, false));
+    let closed = fixture.coverage.take_closed();
+    assert_eq!(closed, [("home".to_owned(), GapState::Late), ("home".to_owned(), GapState::Gone)]);
+    fixture.coverage.note("home", slot(12), [seen(3, meter(1))].into_iter());
+    assert_eq!(fixture.coverage.take_closed(), [], "nothing of a dropped gap is expected any more");
+}
+
+#[test]
+fn a_meter_that_misses_every_other_reading_has_a_bounded_number_of_gaps() {
+    let fixture = fixture();
+    (0..3).for_each(|number| fixture.sends(number));
+    (2..170).for_each(|number| fixture.sends(2 * number));
+    let open = fixture.open();
+    assert_eq!(open.len(), 100);
+    assert!(open.iter().all(|(.., missing)| *missing == 1));
+    assert_eq!(open.last().unwrap().0, slot(337));
+}
+
+#[test]
+fn records_that_were_not_seen_make_no_gap() {
+    let fixture = fixture();
+    (0..4).for_each(|number| fixture.sends(number));
+    fixture.coverage.skip_to(slot(50));
+    fixture.coverage.judge(slot(50));
+    fixture.sends(51);
+    fixture.sends(53);
+    assert_eq!(fixture.open(), [(slot(52), slot(52), 1)]);
+}
+
+#[test]
+fn the_overview_waits_for_no_lock() {
+    let fixture = fixture();
+    (0..4).for_each(|number| fixture.sends(number));
+    fixture.sends(6);
+    fixture.coverage.publish();
+    let _noting = fixture.coverage.0.state.lock();
+    let (coverage, (sender, receiver)) = (fixture.coverage.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || sender.send(coverage.overview()).ok());
+    let overview = receiver.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+    assert_eq!((overview.open, overview.quarter_hours, overview.newest.len(), overview.meters), (1, 2, 1, 1));
 }
 
 /// An event of the property test.
 #[derive(Debug, Clone)]
 enum Event {
-    Sends(i64),
-    SendsWithoutCounter(i64),
-    Judge(i64),
+    Sends(i32),
+    SendsWithoutCounter(i32),
+    Judge(i32),
     Again,
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => (0_i64..60).prop_map(Event::Sends),
-        1 => (0_i64..60).prop_map(Event::SendsWithoutCounter),
-        2 => (0_i64..60).prop_map(Event::Judge),
+        8 => (0_i32..60).prop_map(Event::Sends),
+        1 => (0_i32..60).prop_map(Event::SendsWithoutCounter),
+        2 => (0_i32..60).prop_map(Event::Judge),
         1 => Just(Event::Again),
     ]
 }

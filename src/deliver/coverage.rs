@@ -1,7 +1,10 @@
 //! The sink that notes which readings arrived, so that gaps can be found. Like the keeper,
 //! it has a pump of its own. It stores its state every minute, or earlier after many
-//! bytes, so that its cursor holds back little of the journal. After a start it reads the
-//! records since then again, which changes nothing.
+//! bytes, so that its cursor holds back little of the journal; with many meters less often,
+//! so that a reading costs the same. After a start it reads the records since then again,
+//! which changes nothing. Its cursor pins the journal within [`PINNED_BYTES_MAX`] only:
+//! where retention deleted records before it had them, no reading of that time counts as
+//! missing.
 
 use super::sink::{Delivery, Progress, Sink, SinkError};
 use crate::clock::Clock;
@@ -16,8 +19,15 @@ use uuid::Uuid;
 
 /// Interval between searches for gaps, and between stores of the state.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// Bytes of records after which the state is stored early.
+/// The state is stored early after records of this size, or of some times the state's own.
 const STORE_BYTES: u64 = 16 << 20;
+const TIMES_STATE: u64 = 8;
+/// A state of this size doubles the interval between stores, one of twice the size triples it.
+const LARGE_STATE_BYTES: u64 = 4 << 20;
+/// Interval between overviews for the page.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// The newest bytes of the journal that its cursor pins.
+pub const PINNED_BYTES_MAX: u64 = 512 << 20;
 
 /// A callback for every noted record. It runs on the pump's thread, so it must be quick.
 type Observe = Box<dyn FnMut(&Delivery<'_>) + Send>;
@@ -33,8 +43,13 @@ pub struct CoverageSink {
     stored: Sequence,
     /// Bytes of the records taken since the last store.
     unstored_bytes: u64,
+    /// The size of the stored state.
+    state_bytes: u64,
+    /// The number of readings already counted as untracked.
+    untracked: u64,
     judge_at: Instant,
     store_at: Instant,
+    publish_at: Instant,
 }
 
 impl CoverageSink {
@@ -42,7 +57,20 @@ impl CoverageSink {
     pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
-        Self { coverage, observe, journal, clock, next, stored: next, unstored_bytes: 0, judge_at: now, store_at: now }
+        Self {
+            coverage,
+            observe,
+            journal,
+            clock,
+            next,
+            stored: next,
+            unstored_bytes: 0,
+            state_bytes: 0,
+            untracked: 0,
+            judge_at: now,
+            store_at: now,
+            publish_at: now,
+        }
     }
 
     /// Searches for gaps, once every journaled record is noted.
@@ -56,13 +84,28 @@ impl CoverageSink {
     }
 
     fn store(&mut self, now: Instant) -> Result<(), SinkError> {
-        self.store_at = now + LOOK_EVERY;
-        self.coverage
-            .store(self.journal.position(self.next))
-            .map_err(|error| SinkError::blocked(format!("the list of missing readings cannot be stored: {error}")))?;
+        let stored = self.coverage.store(self.journal.position(self.next));
+        let stored = stored
+            .map_err(|error| SinkError::blocked(format!("the list of missing readings cannot be stored: {error}")));
+        self.state_bytes = stored?.unwrap_or(self.state_bytes);
+        let times = self.state_bytes / LARGE_STATE_BYTES + 1;
+        self.store_at = now + LOOK_EVERY * u32::try_from(times).unwrap_or(u32::MAX);
         self.stored = self.next;
         self.unstored_bytes = 0;
         Ok(())
+    }
+
+    fn store_bytes(&self) -> u64 {
+        STORE_BYTES.max(self.state_bytes.saturating_mul(TIMES_STATE))
+    }
+
+    fn publish(&mut self, now: Instant) {
+        self.publish_at = now + PUBLISH_EVERY;
+        self.coverage.publish();
+        let overview = self.coverage.overview();
+        metrics::gauge("meterline_gap_meters", &[]).set(as_f64(overview.meters as u64));
+        metrics::counter("meterline_gap_readings_untracked_total", &[]).increment(overview.untracked - self.untracked);
+        self.untracked = overview.untracked;
     }
 
     fn count(&self) {
@@ -112,7 +155,7 @@ impl Sink for CoverageSink {
     }
 
     fn is_full(&self) -> bool {
-        self.unstored_bytes >= STORE_BYTES
+        self.unstored_bytes >= self.store_bytes()
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
@@ -120,7 +163,10 @@ impl Sink for CoverageSink {
         if now >= self.judge_at {
             self.judge(now);
         }
-        if drain || now >= self.store_at || self.unstored_bytes >= STORE_BYTES {
+        if now >= self.publish_at {
+            self.publish(now);
+        }
+        if drain || now >= self.store_at || self.is_full() {
             self.store(now)?;
         }
         let wake_at = Some(self.judge_at.min(self.store_at));
@@ -128,6 +174,15 @@ impl Sink for CoverageSink {
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
+        let noted = self.coverage.position().map_or(self.next, |stored| stored.next.max(self.next));
+        if position.next > noted {
+            tracing::warn!(
+                from = noted.0,
+                until = position.next.0,
+                "gap detection does not know the records that retention deleted; no reading of that time counts as missing"
+            );
+            self.coverage.skip_to(self.clock.now());
+        }
         self.reached(position.next);
         self.stored = position.next;
         self.unstored_bytes = 0;

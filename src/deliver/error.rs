@@ -4,37 +4,44 @@ use super::sink::{SinkError, SinkErrorKind};
 use super::status::SinkState;
 use crate::journal::{ReadError, Sequence};
 
+/// Where the pump continues after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resume {
+    /// At the lowest unsafe record.
+    AtUnsafe,
+    /// At the first record that the sink's store lost.
+    At(Sequence),
+    /// As at a start: at the lower of the cursor and the store's position.
+    AsAtStart,
+}
+
 /// Why an iteration failed.
 #[derive(Debug)]
 pub(super) struct PumpError {
     pub(super) state: SinkState,
     pub(super) message: String,
-    /// The first record that the sink's store lost, if any.
-    pub(super) back_to: Option<Sequence>,
+    pub(super) resume: Resume,
 }
 
 impl PumpError {
     pub(super) fn waiting(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Waiting, message: message.into(), back_to: None }
+        Self { state: SinkState::Waiting, message: message.into(), resume: Resume::AtUnsafe }
     }
 
     pub(super) fn blocked(message: impl Into<String>) -> Self {
-        Self { state: SinkState::Blocked, message: message.into(), back_to: None }
+        Self { state: SinkState::Blocked, message: message.into(), resume: Resume::AtUnsafe }
     }
 }
 
 impl From<SinkError> for PumpError {
     fn from(error: SinkError) -> Self {
-        let state = match error.kind {
-            SinkErrorKind::Waiting => SinkState::Waiting,
-            SinkErrorKind::Blocked => SinkState::Blocked,
-            SinkErrorKind::Lost { .. } => SinkState::Waiting,
+        let (state, resume) = match error.kind {
+            SinkErrorKind::Waiting => (SinkState::Waiting, Resume::AtUnsafe),
+            SinkErrorKind::Blocked => (SinkState::Blocked, Resume::AtUnsafe),
+            SinkErrorKind::Lost { back_to } => (SinkState::Waiting, Resume::At(back_to)),
+            SinkErrorKind::Replaced => (SinkState::Waiting, Resume::AsAtStart),
         };
-        let back_to = match error.kind {
-            SinkErrorKind::Lost { back_to } => Some(back_to),
-            SinkErrorKind::Waiting | SinkErrorKind::Blocked => None,
-        };
-        Self { state, message: error.message, back_to }
+        Self { state, message: error.message, resume }
     }
 }
 

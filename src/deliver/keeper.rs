@@ -6,7 +6,6 @@
 use super::sink::{Delivery, Exception, Progress, RecordFilter, Sink, SinkError};
 use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{Position, Sequence, Verdict};
-use crate::reading::SetAside;
 use crate::wire::{self, PayloadFormat, Tally};
 
 /// The sink that fills the dead letters.
@@ -85,11 +84,6 @@ fn reasons(format: PayloadFormat, exception: &Exception<'_>) -> String {
     let record = &exception.record;
     match wire::readings(format, record.payload) {
         Err(error) => error.to_string(),
-        Ok(readings) => {
-            let tally = Tally::of(readings, exception.limits, record.header.received);
-            let counts = SetAside::ALL.map(|reason| (reason.label(), tally.set_aside[reason.index()]));
-            let named = counts.iter().filter(|(_, count)| *count > 0).map(|(label, count)| format!("{count} {label}"));
-            named.collect::<Vec<_>>().join(", ")
-        }
+        Ok(readings) => Tally::of(readings, exception.limits, record.header.received).reasons(),
     }
 }

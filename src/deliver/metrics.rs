@@ -12,6 +12,7 @@ pub(super) struct Metrics {
     lag_records: Gauge,
     lag_seconds: Gauge,
     lag_bytes: Gauge,
+    warnings: Gauge,
     pub(super) readings: Counter,
     pub(super) errors: Counter,
     pub(super) retries: Counter,
@@ -37,6 +38,7 @@ impl Metrics {
             lag_records: gauge("meterline_sink_lag_records"),
             lag_seconds: gauge("meterline_sink_lag_seconds"),
             lag_bytes: gauge("meterline_sink_lag_bytes"),
+            warnings: gauge("meterline_sink_warnings"),
             readings: counter("meterline_sink_readings_total"),
             errors: counter("meterline_sink_errors_total"),
             retries: counter("meterline_sink_retries_total"),
@@ -60,7 +62,8 @@ impl Metrics {
         }
         self.next_sequence.set(status.next.0 as f64);
         self.lag_records.set(status.lag_records as f64);
-        self.lag_bytes.set(status.lag_bytes as f64);
+        self.lag_bytes.set(status.kept.bytes as f64);
         self.lag_seconds.set(status.lag_seconds);
+        self.warnings.set(status.warnings.len() as f64);
     }
 }

@@ -25,20 +25,16 @@ impl CurrentRules {
     }
 }
 
-/// A cache of the last source and limits, with the count and bytes of all records.
+/// A cache of the last source and limits.
 #[derive(Default)]
 pub(super) struct LookupCache {
     source: Option<(SourceId, Arc<str>)>,
     limits: Option<(RuleVersion, Limits)>,
-    records: u64,
-    bytes: u64,
 }
 
 impl LookupCache {
     /// The record's source and the limits of its rule.
     pub(super) fn look_up(&mut self, journal: &View, record: &Record<'_>) -> Result<(Arc<str>, Limits), PumpError> {
-        self.records += 1;
-        self.bytes += record.payload.len() as u64;
         let header = &record.header;
         let source = match &self.source {
             Some((id, name)) if *id == header.source => Arc::clone(name),
@@ -59,10 +55,6 @@ impl LookupCache {
             }
         };
         Ok((source, limits))
-    }
-
-    pub(super) fn record_bytes_mean(&self) -> u64 {
-        self.bytes.checked_div(self.records).unwrap_or(0)
     }
 }
 

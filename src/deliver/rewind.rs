@@ -1,6 +1,7 @@
 //! Rewinds a running pump: for a replay, or because the sink's store lost confirmed data.
 //! The lower cursor is made durable first.
 
+use super::error::Resume;
 use super::replay::{Replay, Rewind, RewindError, Rewound};
 use super::state::Pump;
 use crate::journal::Sequence;
@@ -42,15 +43,20 @@ impl Pump {
         Ok(plan.rewound)
     }
 
-    /// Goes back to the lowest unsafe record, or to `lost_from` where the store lost
-    /// confirmed data, once the lower cursor is durable. Until it is, the sink finds the
-    /// loss again at every attempt.
+    /// Goes back to the lowest unsafe record, or to the first one that the store lost, once the
+    /// lower cursor is durable. Until it is, the sink finds the loss again at every attempt.
+    /// Where the store was replaced, the position is found again as at a start.
     ///
     /// Returns the record that must become safe before the sink counts as recovered.
-    pub(super) fn go_back(&mut self, lost_from: Option<Sequence>) -> Sequence {
+    pub(super) fn go_back(&mut self, resume: Resume) -> Sequence {
+        if resume == Resume::AsAtStart {
+            self.position = None;
+        }
         let Some(position) = &mut self.position else { return Sequence(0) };
         let (mut from, mut waiting) = (position.safe, position.waiting);
-        if let Some(lost_from) = lost_from.filter(|lost| *lost < from) {
+        if let Resume::At(lost_from) = resume
+            && lost_from < from
+        {
             let replay = self.replay.map(|replay| Replay::after_loss(replay, lost_from));
             match self.cursor.store(&self.shared, lost_from, replay) {
                 Ok(()) => {

@@ -187,7 +187,7 @@ impl Pump {
         self.catch_up_rate.interrupt();
         self.failed_at = self.panics.end().or(self.failed_at);
         let now = self.shared.clock.monotonic();
-        let waiting = self.go_back(error.back_to);
+        let waiting = self.go_back(error.resume);
         self.retry = Some(RetryState { waiting, tried: now });
         {
             let mut view = self.shared.view();

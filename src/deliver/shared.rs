@@ -41,30 +41,40 @@ pub(super) struct SharedStatus {
     /// The record at which the lag begins.
     pub(super) waiting: Sequence,
     pub(super) oldest_unsafe_received: Option<UnixNanos>,
-    pub(super) record_bytes_mean: u64,
     pub(super) readings: u64,
     pub(super) catch_up_rate: Option<f64>,
     pub(super) replaying_until: Option<Sequence>,
     pub(super) restarts: u64,
+    pub(super) warnings: Vec<String>,
     pub(super) last_error: Option<(UnixNanos, String)>,
+    pub(super) facts: Vec<(&'static str, String)>,
+}
+
+/// The position of a sink until its pump has found it.
+fn stored_position(name: &str, journal: &Journal) -> Sequence {
+    let cursor = journal.cursors().load(name).ok().flatten();
+    let resolved = cursor.and_then(|cursor| journal.resolve(cursor.position).position());
+    resolved.unwrap_or_else(|| journal.oldest()).next
 }
 
 impl Shared {
     pub(super) fn new(name: String, journal: Journal, clock: Clock) -> Self {
+        let next = stored_position(&name, &journal);
         let view = SharedStatus {
             state: SinkState::Running,
             why: None,
             since: clock.now(),
             next_try: None,
-            safe: journal.oldest().next,
-            waiting: journal.oldest().next,
+            safe: next,
+            waiting: next,
             oldest_unsafe_received: None,
-            record_bytes_mean: 0,
             readings: 0,
             catch_up_rate: None,
             replaying_until: None,
             restarts: 0,
+            warnings: Vec::new(),
             last_error: None,
+            facts: Vec::new(),
         };
         Self { name, journal, clock, inbox: Mutex::default(), changed: Condvar::new(), view: Mutex::new(view) }
     }
@@ -78,6 +88,7 @@ impl Shared {
         let view = self.view();
         let lag_records = end.0.saturating_sub(view.waiting.0);
         let received = view.oldest_unsafe_received.filter(|_| lag_records > 0);
+        let kept = self.journal.view().kept_from(view.safe);
         let age_ns = received.map_or(0, |received| self.clock.now().since(received).max(0));
         PumpStatus {
             name: self.name.clone(),
@@ -87,13 +98,15 @@ impl Shared {
             next_try_in: view.next_try.map(|at| at.saturating_duration_since(now)),
             next: view.safe,
             lag_records,
-            lag_bytes: lag_records.saturating_mul(view.record_bytes_mean),
+            kept,
             lag_seconds: age_ns as f64 / NANOS_PER_SECOND,
             readings: view.readings,
             catch_up_rate: view.catch_up_rate,
             replaying_until: view.replaying_until,
             restarts: view.restarts,
+            warnings: view.warnings.clone(),
             last_error: view.last_error.clone(),
+            facts: view.facts.clone(),
         }
     }
 

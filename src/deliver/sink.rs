@@ -94,7 +94,8 @@ pub trait Sink: Send {
     /// The position recorded in the sink's own store, for stores that commit the cursor
     /// with the rows; `None` where only the journal's cursor counts. The pump starts at
     /// the lower of the two: a restored or new store (it returns the nil journal id) lost
-    /// data, and a rewind moves the journal's cursor first.
+    /// data, and a rewind moves the journal's cursor first. A store that has taken the
+    /// position of a [`Sink::rewind`] is no longer new.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -114,6 +115,12 @@ pub trait Sink: Send {
     /// When sending failed; nothing of this record counts as taken.
     fn describe(&mut self, _delivery: &Delivery<'_>) -> Result<bool, SinkError> {
         Ok(false)
+    }
+
+    /// Conditions at the store that do not stop delivery but need the operator: one sentence
+    /// each, with the remedy, and without numbers that change.
+    fn warnings(&self) -> &[String] {
+        &[]
     }
 
     /// The records that this sink gets.
@@ -153,6 +160,12 @@ pub trait Sink: Send {
     /// # Errors
     /// When the store cannot be made ready; the pump waits and retries.
     fn rewind(&mut self, position: Position) -> Result<(), SinkError>;
+
+    /// Facts about the store for the status page: names and values. Called about every
+    /// second, so it only reports what the sink knows already.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 /// A sink's failure, as a sentence an operator can act on.
@@ -178,6 +191,9 @@ pub enum SinkErrorKind {
         /// The first record that may be missing in the store.
         back_to: Sequence,
     },
+    /// The store is another one than before, for example a new or a restored file. The pump
+    /// asks it for [`Sink::stored_position`] and begins there as after a start.
+    Replaced,
 }
 
 impl SinkError {
@@ -194,5 +210,10 @@ impl SinkError {
     /// A loss of confirmed data in the store.
     pub fn lost(back_to: Sequence, message: impl Into<String>) -> Self {
         Self { kind: SinkErrorKind::Lost { back_to }, message: message.into() }
+    }
+
+    /// A store in the place of another.
+    pub fn replaced(message: impl Into<String>) -> Self {
+        Self { kind: SinkErrorKind::Replaced, message: message.into() }
     }
 }

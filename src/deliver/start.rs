@@ -2,7 +2,8 @@
 //!
 //! The store commits before the file follows, so normally the store is about a second
 //! ahead, and repeating those records is harmless. A store that was restored from a copy
-//! or made new is behind, and its lost records are sent again. A rewind moves the file
+//! or made new is behind, and its lost records are sent again; those that are no longer
+//! retained become a gap. A rewind moves the file
 //! first, so a crash right after cannot undo it.
 
 use super::error::PumpError;
@@ -31,13 +32,17 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let found = || from_file.into_iter().chain(from_store);
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
     let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
+    let cursor_was_stored = cursor.is_some();
     let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
     // A store that is new, or behind the start of a replay, lost data.
     let replay = replay.map(|replay| match wanted {
         Some(wanted) if is_new || replay.began_after(wanted) => replay.after_loss(wanted),
         _ => replay,
     });
-    let gap_from = found().filter_map(|found| found.gap_from).min();
+    // A store without a position that had a cursor lost everything that it was sent.
+    let is_lost = cursor_was_stored && store.is_some_and(|position| position.journal.0.is_nil());
+    let lost_from = is_lost.then_some(Sequence::FIRST);
+    let gap_from = found().filter_map(|found| found.gap_from).chain(lost_from).min();
     let gap_from = gap_from.map(|from| replay.map_or(from, |replay| replay.first_not_safe(from)));
     Ok(Start {
         next,

@@ -3,6 +3,7 @@
 
 use super::catch_up_rate::CatchUpRate;
 use super::cursor::StoredCursor;
+use super::logged_reasons::LoggedReasons;
 use super::metrics::Metrics;
 use super::poison::PanicLog;
 use super::position::PumpPosition;
@@ -72,6 +73,7 @@ pub(super) struct Pump {
     pub(super) failed_at: Option<Sequence>,
     pub(super) cursor: StoredCursor,
     pub(super) retry: Option<RetryState>,
+    pub(super) logged: LoggedReasons,
     pub(super) refreshed: Option<Instant>,
     /// A record that was read only for its receive time, and that time.
     looked_up: Option<(Sequence, UnixNanos)>,
@@ -94,14 +96,16 @@ impl Pump {
             panics: PanicLog::default(),
             failed_at: None,
             retry: None,
+            logged: LoggedReasons::default(),
             refreshed: None,
             looked_up: None,
             commands_seen: 0,
         }
     }
 
-    /// Sets the state and logs a change; retries are logged at debug level.
-    pub(super) fn set_state(&self, state: SinkState, why: Option<String>) {
+    /// Sets the state. Logs a recovery, and each new reason for not running once; retries
+    /// are logged at debug level.
+    pub(super) fn set_state(&mut self, state: SinkState, why: Option<String>) {
         let mut view = self.shared.view();
         let has_changed = view.state != state;
         if has_changed {
@@ -110,9 +114,17 @@ impl Pump {
         view.state = state;
         view.why.clone_from(&why);
         drop(view);
-        let (sink, why) = (self.shared.name.as_str(), why.unwrap_or_default());
+        let why = why.unwrap_or_default();
+        let is_new = match state {
+            SinkState::Running => {
+                self.logged.clear();
+                has_changed
+            }
+            SinkState::Waiting | SinkState::Blocked => self.logged.is_new(&why),
+        };
+        let sink = self.shared.name.as_str();
         match state {
-            _ if !has_changed => tracing::debug!(sink, state = state.label(), why, "the sink was retried"),
+            _ if !is_new => tracing::debug!(sink, state = state.label(), why, "the sink was retried"),
             SinkState::Running => tracing::info!(sink, "the sink is running"),
             SinkState::Waiting => tracing::warn!(sink, why, "the sink is waiting"),
             SinkState::Blocked => tracing::error!(sink, why, "the sink is blocked"),
@@ -122,12 +134,12 @@ impl Pump {
     /// The receive time of the oldest waiting record. It is looked up in the journal at most
     /// once, because that may walk over a whole segment.
     fn oldest_received(&mut self) -> Option<UnixNanos> {
-        let position = self.position.as_ref()?;
-        let waiting = position.waiting;
+        let waiting = self.shared.view().waiting;
         if waiting >= self.shared.journal.next() {
             return None;
         }
-        if let Some(received) = position.oldest_received() {
+        let known = self.position.as_ref().filter(|position| position.waiting == waiting);
+        if let Some(received) = known.and_then(PumpPosition::oldest_received) {
             return Some(received);
         }
         if self.looked_up.is_none_or(|(sequence, _)| sequence != waiting) {
@@ -138,17 +150,33 @@ impl Pump {
         self.looked_up.map(|(_, received)| received)
     }
 
+    /// Publishes the sink's warnings, and logs new ones.
+    fn show_warnings(&self) {
+        let warnings = self.sink.warnings();
+        let mut view = self.shared.view();
+        let new: Vec<String> = warnings.iter().filter(|one| !view.warnings.contains(one)).cloned().collect();
+        if view.warnings != warnings {
+            view.warnings = warnings.to_vec();
+        }
+        drop(view);
+        for warning in new {
+            tracing::warn!(sink = self.shared.name, warning, "the sink runs, but its store needs attention");
+        }
+    }
+
     /// Updates lag and gauges.
     pub(super) fn refresh(&mut self) {
         self.refreshed = Some(self.shared.clock.monotonic());
         let received = self.oldest_received();
+        let facts = self.sink.facts();
         {
             let mut view = self.shared.view();
+            view.facts = facts;
             view.oldest_unsafe_received = received;
-            view.record_bytes_mean = self.lookups.record_bytes_mean();
             view.catch_up_rate = self.catch_up_rate.readings_per_second();
             view.restarts = self.panics.restarts();
         }
+        self.show_warnings();
         self.metrics.show(&self.shared.status());
         if let Some(at) = self.shared.journal.gaps().newest_at(&self.shared.name) {
             self.metrics.show_gap(at);

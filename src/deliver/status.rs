@@ -1,6 +1,6 @@
 //! The public status of a pump.
 
-use crate::journal::Sequence;
+use crate::journal::{Kept, Sequence};
 use crate::reading::UnixNanos;
 use std::time::Duration;
 
@@ -44,10 +44,11 @@ pub struct PumpStatus {
     pub next_try_in: Option<Duration>,
     /// The lowest sequence that is not safe yet.
     pub next: Sequence,
-    /// Records that are not safe yet.
+    /// Records that are not safe yet, without those at the beginning that the sink holds back
+    /// on purpose.
     pub lag_records: u64,
-    /// Their bytes, approximately.
-    pub lag_bytes: u64,
+    /// The part of the journal that is kept for the sink, from its cursor to the end.
+    pub kept: Kept,
     /// Age of the oldest record that is not safe yet, in seconds; 0 when there is none.
     pub lag_seconds: f64,
     /// Readings handed over since the start, repeats included.
@@ -59,6 +60,10 @@ pub struct PumpStatus {
     pub replaying_until: Option<Sequence>,
     /// Panics of the sink's code since the start.
     pub restarts: u64,
+    /// Conditions at its store that do not stop delivery but need the operator.
+    pub warnings: Vec<String>,
     /// The last error and its time, also after recovery.
     pub last_error: Option<(UnixNanos, String)>,
+    /// The sink's facts about its store: names and values.
+    pub facts: Vec<(&'static str, String)>,
 }

@@ -104,6 +104,36 @@ fn the_lag_leaves_out_what_a_sink_holds_back_on_purpose_and_the_cursor_does_not(
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(3)));
 }
 
+#[test]
+fn a_sink_that_never_took_a_record_lags_by_all_of_the_journal() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.fail_at(1, Fault::Waiting, u32::MAX);
+    feed.append_readings("acme", 5);
+    let pump = started(&feed, &sink);
+    wait_for_state(&pump, SinkState::Waiting);
+    let status = pump.status();
+    assert_eq!((status.lag_records, status.kept.records), (5, 5));
+    assert!(status.kept.bytes >= 5 * 4096, "{:?}", status.kept);
+    until("its oldest record has an age", || pump.status().lag_seconds > 0.0);
+    stop_now(&feed, &pump);
+}
+
+#[test]
+fn a_sink_that_cannot_name_its_position_lags_from_its_stored_cursor() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    sink.script().is_away = true;
+    feed.append_readings("acme", 5);
+    feed.store_cursor("sink", 4);
+    let pump = started(&feed, &sink);
+    wait_for_state(&pump, SinkState::Waiting);
+    let status = pump.status();
+    assert_eq!((status.next, status.lag_records, status.kept.records), (Sequence(4), 2, 2));
+    until("its oldest record has an age", || pump.status().lag_seconds > 0.0);
+    stop_now(&feed, &pump);
+}
+
 fn stop_now(feed: &Feed, pump: &PumpHandle) {
     pump.stop(feed.clock.monotonic());
     pump.join();

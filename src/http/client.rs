@@ -74,6 +74,9 @@ pub enum HttpError {
         /// The bound.
         timeout: Duration,
     },
+    /// The request budget allows no request in time. Nothing was sent.
+    #[error("the request budget allows no request in time")]
+    NoBudget,
     /// The answer's body exceeds the limit.
     #[error("the answer of {origin} is larger than {bytes_max} bytes")]
     TooLarge {

@@ -35,7 +35,7 @@ pub enum Outcome {
 pub fn outcome(answer: &Result<Response, HttpError>) -> Outcome {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(HttpError::Connect { .. } | HttpError::Tls { .. }) => return Outcome::Later(None),
+        Err(HttpError::Connect { .. } | HttpError::Tls { .. } | HttpError::NoBudget) => return Outcome::Later(None),
         Err(HttpError::Timeout { .. } | HttpError::Broken { .. }) => return Outcome::Uncertain,
         Err(HttpError::TooLarge { .. }) => return Outcome::Refused,
     };

@@ -7,7 +7,8 @@ use crate::base::{Stop, Stopped};
 use crate::clock::Clock;
 use crate::metrics;
 use ::metrics::Counter;
-use std::time::Instant;
+use std::future::Future;
+use std::time::{Duration, Instant};
 
 /// Sends the requests of one source within its budget.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Requester {
     stop: Stop,
     clock: Clock,
     counts: Counts,
+    /// No wait lasts longer; `None` for no limit.
+    give_up_at: Option<Instant>,
 }
 
 /// One request and its answer.
@@ -31,11 +34,18 @@ pub struct Exchange {
 impl Requester {
     /// Creates the requester of source `name`. Requesters that share a budget share its waits.
     pub fn new(name: &str, client: Client, budget: Budget, stop: Stop, clock: Clock) -> Self {
-        Self { client, budget, stop, clock, counts: Counts::new(name) }
+        Self { client, budget, stop, clock, counts: Counts::new(name), give_up_at: None }
+    }
+
+    /// The same requester with waits that end at `give_up_at`.
+    #[must_use]
+    pub fn until(&self, give_up_at: Instant) -> Self {
+        Self { give_up_at: Some(give_up_at), ..self.clone() }
     }
 
     /// Waits for the budget, sends the request and reads the answer. A stop ends the wait,
-    /// but not a request in flight.
+    /// but not a request in flight. If the budget allows no request in time, none is sent, and
+    /// the answer is [`HttpError::NoBudget`].
     ///
     /// # Errors
     /// When a stop was requested before the request was sent.
@@ -44,6 +54,9 @@ impl Requester {
             return Err(Stopped);
         }
         while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
+            if self.is_too_late(wait) {
+                return Ok(Exchange { outcome: Outcome::Later(Some(wait)), answer: Err(HttpError::NoBudget) });
+            }
             self.stop.sleep(wait).await?;
         }
         let in_flight = InFlight(self);
@@ -57,15 +70,33 @@ impl Requester {
         Ok(Exchange { outcome, answer })
     }
 
-    /// Waits until the budget allows a request, and sends none.
+    /// Waits until the budget allows a request, and sends none. Returns at once where the
+    /// budget allows none in time.
     ///
     /// # Errors
     /// When a stop was asked for.
     pub async fn ready(&self) -> Result<(), Stopped> {
         while let Some(wait) = self.budget.wait(self.clock.monotonic()) {
+            if self.is_too_late(wait) {
+                break;
+            }
             self.stop.sleep(wait).await?;
         }
         Ok(())
+    }
+
+    /// Waits for `work`, which a stop ends; `None` if it takes too long.
+    ///
+    /// # Errors
+    /// When a stop was asked for.
+    pub async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<Option<T>, Stopped> {
+        let Some(give_up_at) = self.give_up_at else { return self.stop.unless_asked(work).await.map(Some) };
+        self.stop.unless_asked(tokio::time::timeout_at(give_up_at.into(), work)).await.map(Result::ok)
+    }
+
+    /// Whether this wait would end too late to send a request.
+    fn is_too_late(&self, wait: Duration) -> bool {
+        self.give_up_at.is_some_and(|give_up_at| self.clock.monotonic() + wait > give_up_at)
     }
 
     /// The signal that ends its waits.

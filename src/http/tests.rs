@@ -70,6 +70,7 @@ async fn an_answer_beyond_its_bounds_is_an_error_that_names_the_server_alone() {
         Err(HttpError::Timeout { .. }) => "timeout",
         Err(HttpError::Connect { .. }) => "connect",
         Err(HttpError::Tls { .. }) => "tls",
+        Err(HttpError::NoBudget) => "no budget",
         Ok(_) => "answer",
     });
     assert_eq!(kinds, ["too large", "broken", "broken", "timeout", "connect", "tls"]);
@@ -88,7 +89,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_wait_that_the_server_asks_for_is_kept_and_a_stop_ends_it() {
+async fn a_wait_that_the_server_asks_for_is_kept_and_a_stop_or_the_time_limit_ends_it() {
     let address = server(b"HTTP/1.1 429 Slow\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n").await;
     let (budget, stop) = (Budget::new(NonZeroUsize::MAX), Stop::default());
     let requester = Requester::new("a", Client::new(BOUNDS), budget.clone(), stop.clone(), Clock::system());
@@ -99,6 +100,11 @@ async fn a_wait_that_the_server_asks_for_is_kept_and_a_stop_ends_it() {
     let waiting =
         tokio::spawn(async move { second.ready().await.and(second.send(get(&address)).await.map(|it| it.outcome)) });
     tokio::task::yield_now().await;
+    let in_a_hurry = requester.until(requester.now() + Duration::from_secs(30));
+    assert_eq!(in_a_hurry.ready().await, Ok(()));
+    let not_sent = in_a_hurry.send(get("http://127.0.0.1:9")).await.unwrap();
+    assert!(matches!(not_sent.outcome, Outcome::Later(Some(_))), "{not_sent:?}");
+    assert_eq!(not_sent.answer.unwrap_err(), HttpError::NoBudget);
     stop.by(Clock::system().monotonic());
     assert_eq!(waiting.await.unwrap(), Err(Stopped));
     let free = Requester::new("a", Client::new(BOUNDS), Budget::unlimited(), stop, Clock::system());

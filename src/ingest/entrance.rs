@@ -1,9 +1,9 @@
 //! The entrance of a source: judge a body, append it, wait for the sync, count it.
 
 use super::refusal::Refusal;
-use super::source_counters::SourceCounters;
+use super::source_counters::{SharedMeter, SourceCounters};
 use super::state::IngestState;
-use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX};
+use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX, Undecodable};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
@@ -90,6 +90,15 @@ impl Entrance {
         Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused })))
     }
 
+    /// Judges a body as if it was received now, without accepting it.
+    ///
+    /// # Errors
+    /// A body that cannot be decoded.
+    pub fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Tally, DecodeError> {
+        let state = &*self.0;
+        state.verdict(format, body, state.ingest.clock.now()).map(|(_, tally)| tally)
+    }
+
     /// Accepts a body: returns once it is synced to this machine's disk.
     ///
     /// Dropping the future cancels nothing: the body may still be stored.
@@ -97,12 +106,30 @@ impl Entrance {
     /// # Errors
     /// See [`Refusal`].
     pub async fn take(&self, format: PayloadFormat, body: &[u8]) -> Result<Receipt, Refusal> {
+        self.accept(format, body, None).await
+    }
+
+    /// Accepts a body that its source cannot unpack, as received: it is undecodable for the
+    /// reason `why`. Otherwise like [`Entrance::take`].
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn take_packed(&self, format: PayloadFormat, body: &[u8], why: &'static str) -> Result<Receipt, Refusal> {
+        self.accept(format, body, Some(Undecodable::Packed(why))).await
+    }
+
+    async fn accept(
+        &self,
+        format: PayloadFormat,
+        body: &[u8],
+        packed: Option<Undecodable>,
+    ) -> Result<Receipt, Refusal> {
         let state = &*self.0;
         if body.is_empty() {
             state.counters.count_empty();
             return Ok(Receipt::Empty);
         }
-        let judgement = match state.judge(format, body) {
+        let judgement = match state.judge(format, body, packed) {
             Err(Refusal::Undecodable(error)) => {
                 state.keep_refused(format, body, error).await;
                 return Err(Refusal::Undecodable(error));
@@ -125,7 +152,7 @@ impl Entrance {
 }
 
 impl EntranceInner {
-    fn judge(&self, format: PayloadFormat, body: &[u8]) -> Result<Judgement, Refusal> {
+    fn judge(&self, format: PayloadFormat, body: &[u8], packed: Option<Undecodable>) -> Result<Judgement, Refusal> {
         let ingest = &*self.ingest;
         let begun = ingest.clock.monotonic();
         let received = ingest.clock.now();
@@ -133,7 +160,10 @@ impl EntranceInner {
         if !ingest.clock_watch.can_judge(received) {
             return Err(ingest.clock_unset());
         }
-        let judged = self.verdict(format, body, received);
+        let judged = match packed {
+            None => self.verdict(format, body, received).map_err(Undecodable::Framing),
+            Some(packed) => Err(packed),
+        };
         ingest.decode_seconds.record(ingest.clock.elapsed(begun));
         let (verdict, tally) = match judged {
             Ok(found) => found,
@@ -154,7 +184,7 @@ impl EntranceInner {
     }
 
     #[cold]
-    fn undecodable(&self, error: DecodeError, bytes: u64, now: Instant) -> Result<Verdict, Refusal> {
+    fn undecodable(&self, error: Undecodable, bytes: u64, now: Instant) -> Result<Verdict, Refusal> {
         self.counters.report_undecodable(&error);
         match self.options.on_undecodable {
             OnUndecodable::Refuse => Err(Refusal::Undecodable(error)),
@@ -166,7 +196,7 @@ impl EntranceInner {
         }
     }
 
-    async fn keep_refused(&self, format: PayloadFormat, bytes: &[u8], error: DecodeError) {
+    async fn keep_refused(&self, format: PayloadFormat, bytes: &[u8], error: Undecodable) {
         let clock = &self.ingest.clock;
         let refused = RefusedBody { source: &self.counters.name, format, received: clock.now(), error, bytes };
         self.refused.keep(refused, clock.monotonic()).await;
@@ -179,6 +209,22 @@ impl EntranceInner {
             verdict: judgement.verdict,
             rule: self.rule,
             received: judgement.received,
+        }
+    }
+
+    /// Counts the readings of meters that another source sent before.
+    fn compare_senders<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
+        let mut shared = 0;
+        let mut last = None;
+        for reading in readings {
+            if let Some(other) = self.ingest.senders.note(reading.meter, self.source) {
+                shared += 1;
+                last = Some((reading.meter, other));
+            }
+        }
+        if let Some((meter, other)) = last {
+            let other = self.ingest.journal.source_name(other).unwrap_or_else(|| Arc::from("an unknown source"));
+            self.counters.count_shared(shared, SharedMeter { meter, other });
         }
     }
 
@@ -196,6 +242,7 @@ impl EntranceInner {
         self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
         if let (true, Ok(readings)) = (tally.samples > 0, wire::readings(format, body)) {
             let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
+            self.compare_senders(judged.clone());
             if tally.flagged > 0 {
                 self.counters.count_flags(judged.clone());
             }

@@ -5,9 +5,9 @@
 //! gets no body that could prove it ready again. So a refusal by the journal counts
 //! only until its `Retry-After` has passed.
 
+use super::undecodable::Undecodable;
 use crate::journal::AppendError;
 use crate::metrics;
-use crate::wire::DecodeError;
 use ::metrics::Counter;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 pub enum Refusal {
     /// It is undecodable, and its source is configured to refuse such bodies.
     #[error("the body is undecodable: {0}")]
-    Undecodable(DecodeError),
+    Undecodable(Undecodable),
     /// It is undecodable, and its source has used up its daily quota of such bodies.
     #[error(
         "the body is undecodable: {0}; this account's daily quota of undecodable bodies is used up, so it was not kept"
     )]
-    QuotaSpent(DecodeError),
+    QuotaSpent(Undecodable),
     /// It is larger than the largest record.
     #[error("the body has {bytes} bytes, the limit is {bytes_max}")]
     TooLarge {
@@ -50,6 +50,7 @@ pub(super) struct RefusalCounters {
     share: Counter,
     disk_full: Counter,
     failed: Counter,
+    moved: Counter,
     closed: Counter,
     too_large: Counter,
 }
@@ -64,6 +65,7 @@ impl RefusalCounters {
             share: counter("share"),
             disk_full: counter("disk_full"),
             failed: counter("failed"),
+            moved: counter("moved"),
             closed: counter("closed"),
             too_large: counter("too_large"),
         }
@@ -81,6 +83,7 @@ impl RefusalCounters {
             AppendError::TooLarge { .. } => self.too_large.increment(1),
             AppendError::DiskFull { .. } => self.disk_full.increment(1),
             AppendError::Failed { .. } => self.failed.increment(1),
+            AppendError::Moved { .. } => self.moved.increment(1),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Counters of one source: its metric handles, and its totals for the status page.
 
 use super::rate::Rate;
+use super::undecodable::Undecodable;
 use crate::journal::Verdict;
 use crate::metrics;
-use crate::reading::{Flags, SetAside, UnixNanos};
-use crate::wire::{DecodeError, Judged, Tally};
+use crate::reading::{Flags, MeterId, SetAside, UnixNanos};
+use crate::wire::{Judged, Tally};
 use ::metrics::Counter;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,6 +31,17 @@ pub struct SourceActivity {
     pub readings_per_second: f64,
     /// When it last delivered a body.
     pub last_received: Option<UnixNanos>,
+    /// The last meter that another source had sent before.
+    pub shared: Option<SharedMeter>,
+}
+
+/// A meter that two sources send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedMeter {
+    /// The meter.
+    pub meter: MeterId,
+    /// The other source.
+    pub other: Arc<str>,
 }
 
 /// The value of `last_received` before the first body.
@@ -45,6 +58,7 @@ pub(super) struct SourceCounters {
     set_aside: [Counter; SetAside::ALL.len()],
     flagged: [Counter; Flags::NAMED.len()],
     described: Counter,
+    shared: Counter,
     totals: SourceTotals,
 }
 
@@ -58,6 +72,8 @@ struct SourceTotals {
     undecodable: AtomicU64,
     last_received: AtomicI64,
     readings_rate: Rate,
+    shared: AtomicU64,
+    last_shared: Mutex<Option<SharedMeter>>,
 }
 
 impl SourceCounters {
@@ -84,6 +100,7 @@ impl SourceCounters {
                 metrics::counter("meterline_readings_flagged_total", &[source(), ("flag", name.to_owned())])
             }),
             described: of("meterline_meter_versions_total"),
+            shared: of("meterline_readings_of_shared_meters_total"),
             totals: SourceTotals::new(),
         }
     }
@@ -133,11 +150,24 @@ impl SourceCounters {
     /// Logs the first, second, fourth, eighth ... undecodable body: a sender that
     /// changed its format may send thousands a second.
     #[cold]
-    pub(super) fn report_undecodable(&self, error: &DecodeError) {
+    pub(super) fn report_undecodable(&self, error: &Undecodable) {
         let so_far = self.totals.undecodable.fetch_add(1, Ordering::Relaxed) + 1;
         if so_far.is_power_of_two() {
             tracing::warn!(source = &*self.name, so_far, %error, "a body is undecodable");
         }
+    }
+
+    /// Counts readings of meters that another source sent before, and logs the first,
+    /// second, fourth ... time.
+    #[cold]
+    pub(super) fn count_shared(&self, readings: u64, last: SharedMeter) {
+        self.shared.increment(readings);
+        let so_far = self.totals.shared.fetch_add(1, Ordering::Relaxed) + 1;
+        if so_far.is_power_of_two() {
+            tracing::warn!(source = &*self.name, other = &*last.other, meter = %last.meter, so_far,
+                "two sources send the same meter: the value that comes last stands in every store");
+        }
+        *self.totals.last_shared.lock() = Some(last);
     }
 
     pub(super) fn activity(&self, elapsed: Duration) -> SourceActivity {
@@ -151,6 +181,7 @@ impl SourceCounters {
             set_aside: totals.set_aside.load(Ordering::Relaxed),
             undecodable: totals.undecodable.load(Ordering::Relaxed),
             readings_per_second: totals.readings_rate.per_second(elapsed),
+            shared: totals.last_shared.lock().clone(),
             last_received: (last_received != NEVER).then_some(UnixNanos(last_received)),
         }
     }
@@ -166,6 +197,8 @@ impl SourceTotals {
             undecodable: AtomicU64::new(0),
             last_received: AtomicI64::new(NEVER),
             readings_rate: Rate::default(),
+            shared: AtomicU64::new(0),
+            last_shared: Mutex::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::clock_watch::{self, ClockWatch};
 use super::drain::{Drain, RETRY_AFTER_MIN};
+use super::meter_senders::MeterSenders;
 use super::recent_readings::RecentReadings;
 use super::refusal::{JournalOutage, Refusal, RefusalCounters};
 use super::source_counters::SourceCounters;
@@ -28,6 +29,7 @@ pub(super) struct IngestState {
     pub(super) drain: Drain,
     pub(super) outage: JournalOutage,
     pub(super) meters: RecentReadings,
+    pub(super) senders: MeterSenders,
     pub(super) decode_seconds: Histogram,
     pub(super) refused: RefusalCounters,
 }
@@ -45,6 +47,7 @@ impl IngestState {
             drain: Drain::default(),
             outage: JournalOutage::default(),
             meters: RecentReadings::default(),
+            senders: MeterSenders::default(),
             decode_seconds: crate::metrics::histogram("meterline_decode_duration_seconds", &[]),
             refused: RefusalCounters::new(),
         }
@@ -55,7 +58,7 @@ impl IngestState {
         if !self.clock_watch.can_judge(self.clock.now()) {
             return Some(clock_watch::UNSET.to_owned());
         }
-        self.outage.reason(self.clock.monotonic())
+        self.journal.moved().or_else(|| self.outage.reason(self.clock.monotonic()))
     }
 
     #[cold]
@@ -85,6 +88,7 @@ impl IngestState {
             }
             // The next record tries again.
             AppendError::Failed { .. } => ("the journal cannot be written; send again later", RETRY_AFTER_MIN),
+            AppendError::Moved { .. } => ("the journal's directory is gone; send again later", RETRY_AFTER_MIN),
             AppendError::Closed => ("the service is stopping; send again later", RETRY_AFTER_MIN),
         };
         if !self.outage.is_active() {

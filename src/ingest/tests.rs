@@ -280,3 +280,23 @@ async fn the_number_of_recent_meters_is_bounded() {
     assert!(recent.meters.len() > METERS_MAX * 9 / 10 && recent.meters.len() <= METERS_MAX, "{}", recent.meters.len());
     assert_eq!(recent.meters[0].meter, MeterId::from(uuid::Uuid::from_u128(9_999 << 64 | 5)), "heard last comes first");
 }
+
+#[tokio::test]
+async fn a_meter_that_two_sources_send_is_counted_and_named() {
+    let setup = setup();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let of = |name| ::metrics::with_local_recorder(&recorder, || setup.ingest.source(name, SourceOptions::default()));
+    let (a, b) = (of("a").unwrap(), of("b").unwrap());
+    for (source, meter) in [(&a, 1), (&b, 2), (&a, 1), (&b, 2), (&b, 1), (&b, 1), (&a, 1)] {
+        source.take(SmartMe, &setup.body(meter, Duration::ZERO, 1.0)).await.unwrap();
+    }
+    let text = recorder.handle().render();
+    for source in ["a", "b"] {
+        let counted = format!("meterline_readings_of_shared_meters_total{{source=\"{source}\"}} 1");
+        assert!(text.contains(&counted), "{counted} in {text}");
+    }
+    let shared: Vec<_> = setup.ingest.recent().sources.into_iter().map(|source| source.shared.unwrap()).collect();
+    let body = setup.body(1, Duration::ZERO, 1.0);
+    let meter = crate::wire::readings(SmartMe, &body).unwrap().next().unwrap().meter.unwrap();
+    assert_eq!(shared, ["b", "a"].map(|other| SharedMeter { meter, other: other.into() }));
+}

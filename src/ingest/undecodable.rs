@@ -27,6 +27,17 @@ const LETTER_BYTES_MIN: u64 = 16 << 10;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Why a body is undecodable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Undecodable {
+    /// Its framing is broken, or no field is known.
+    #[error("{0}")]
+    Framing(DecodeError),
+    /// Its source cannot unpack it, for this reason.
+    #[error("{0}")]
+    Packed(&'static str),
+}
+
 /// A quota of bytes per day.
 #[derive(Debug)]
 pub(super) struct Quota {
@@ -126,7 +137,7 @@ pub(super) struct RefusedBody<'a> {
     pub(super) source: &'a Arc<str>,
     pub(super) format: PayloadFormat,
     pub(super) received: UnixNanos,
-    pub(super) error: DecodeError,
+    pub(super) error: Undecodable,
     pub(super) bytes: &'a [u8],
 }
 

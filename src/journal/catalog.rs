@@ -105,6 +105,23 @@ impl Catalog {
         state.segments.iter().skip(after.saturating_sub(1)).map(|segment| segment.bytes()).sum()
     }
 
+    /// The readable bytes from `sequence` on: whole segments, and of its own segment the share
+    /// of its records.
+    pub(super) fn readable_bytes_from(&self, sequence: Sequence) -> u64 {
+        let state = self.state.lock();
+        let last = state.segments.len().saturating_sub(1);
+        let bytes = |(index, segment): (usize, &Arc<Segment>)| {
+            let first = segment.name.first.0;
+            let next = state.segments.get(index + 1).map_or(state.next, |after| after.name.first).0;
+            let end = if index == last { state.readable_bytes } else { segment.bytes() };
+            let records = next.saturating_sub(first);
+            let wanted = next.saturating_sub(sequence.0).min(records);
+            let share = u128::from(end.saturating_sub(BLOCK)) * u128::from(wanted) / u128::from(records.max(1));
+            u64::try_from(share).unwrap_or(u64::MAX)
+        };
+        state.segments.iter().enumerate().map(bytes).sum()
+    }
+
     /// The first record of the newest segments that together have at most `bytes_max`.
     pub(super) fn newest_within(&self, bytes_max: u64) -> Sequence {
         let state = self.state.lock();

@@ -129,7 +129,7 @@ impl Checkpoints {
 
     fn replace(&mut self, list: Vec<Checkpoint>) -> Result<(), CursorError> {
         let text: String = list.iter().map(Checkpoint::to_line).collect();
-        disk::replace(&*self.disk, &self.file, text.as_bytes()).map_err(|error| self.io(&error))?;
+        disk::replace(&*self.disk, &self.file, text.as_bytes(), FILE_BYTES_MAX).map_err(|error| self.io(&error))?;
         self.list = list;
         Ok(())
     }

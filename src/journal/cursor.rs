@@ -100,7 +100,8 @@ impl Cursors {
         }
         let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{}", cursor.name);
-        disk::replace(&*self.disk, &file, cursor.to_text().as_bytes()).map_err(|error| self.io(&file, &error))?;
+        disk::replace(&*self.disk, &file, cursor.to_text().as_bytes(), FILE_BYTES_MAX)
+            .map_err(|error| self.io(&file, &error))?;
         self.known.lock().insert(cursor.name.clone(), Some(cursor.clone()));
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! refuses writes. A name or a length is durable only after `sync_names`, contents only
 //! after `sync`. Knows nothing of the format.
 
+use crate::base::file::refuse_beyond;
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
@@ -23,6 +24,8 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn names(&self) -> io::Result<Vec<String>>;
     /// A file's length, without opening it.
     fn bytes_len(&self, name: &str) -> io::Result<u64>;
+    /// Device and inode of the file that has this name now.
+    fn identity(&self, name: &str) -> io::Result<(u64, u64)>;
     /// Opens a file for reading and writing.
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file, and creates it if it does not exist.
@@ -77,8 +80,10 @@ pub(crate) fn read_whole(disk: &dyn Disk, name: &str, bytes_max: u64) -> io::Res
     Ok(Some(bytes))
 }
 
-/// Replaces a file atomically: a crash leaves the old or the new one.
-pub(crate) fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Replaces a file atomically: a crash leaves the old or the new one. `bytes_max` is the bound
+/// with which the file is read.
+pub(crate) fn replace(disk: &dyn Disk, name: &str, bytes: &[u8], bytes_max: u64) -> io::Result<()> {
+    refuse_beyond(bytes, bytes_max)?;
     let temporary = format!("{name}{TEMPORARY_SUFFIX}");
     let made = write_new(disk, &temporary, bytes).and_then(|()| disk.rename(&temporary, name));
     if made.is_err() {

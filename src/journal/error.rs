@@ -51,6 +51,17 @@ pub enum AppendError {
         /// The system's error.
         detail: String,
     },
+    /// The directory or its files were moved, removed or replaced. Records acknowledged in the
+    /// last second before this was noticed may be lost.
+    #[error(
+        "the journal in {directory} was moved, removed or replaced while the service runs ({detail}); nothing is accepted until its files are back. If they cannot come back, stop the service, restore the directory from a copy or leave it empty, and start it again"
+    )]
+    Moved {
+        /// The journal's directory.
+        directory: PathBuf,
+        /// The name and the difference.
+        detail: String,
+    },
     /// The record is too large.
     #[error("the record has {bytes} bytes, the limit is {bytes_max}")]
     TooLarge {

@@ -162,7 +162,7 @@ impl Gaps {
         }
         let _writing = self.writing.lock();
         let longer = self.list.lock().with(gap);
-        disk::replace(&*self.disk, FILE, longer.to_text().as_bytes())
+        disk::replace(&*self.disk, FILE, longer.to_text().as_bytes(), FILE_BYTES_MAX)
             .map_err(|error| GapError { directory: self.disk.path().to_owned(), detail: error.to_string() })?;
         *self.list.lock() = longer;
         Ok(())

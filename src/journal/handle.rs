@@ -17,6 +17,7 @@ use super::lock::Lock;
 use super::options::Options;
 use super::outcome::{OpenReport, Usage};
 use super::pending::Pending;
+use super::place::Place;
 use super::reader::Reader;
 use super::record::{JournalId, Position, RecordHeader, RuleVersion, Sequence, SourceId};
 use super::recover;
@@ -43,6 +44,7 @@ struct Inner {
     cursors: Arc<Cursors>,
     pending: Arc<Pending>,
     shares: Arc<Shares>,
+    place: Arc<Place>,
     journal: JournalId,
     record_bytes_max: usize,
     /// The writer's thread and the directory's lock, until the journal is closed.
@@ -78,6 +80,8 @@ impl Journal {
         let mut recovered = recover::recover(&*disk)?;
         let segments = recovered.segments.clone();
         let catalog = Arc::new(Catalog::new(Arc::clone(&disk), segments, recovered.next, recovered.readable_bytes));
+        let lock_id = lock.identity().map_err(|source| io("its lock file cannot be used", source))?;
+        let place = Arc::new(Place::new(Arc::clone(&disk), lock_id));
         let shares = Arc::new(Shares::read(disk, Arc::clone(&sources), &options, recovered.next, catalog.bytes()));
         let remover = Arc::new(SegmentRemover {
             catalog: Arc::clone(&catalog),
@@ -89,7 +93,7 @@ impl Journal {
         });
         let rewrite = recovered.rewrite.take();
         let torn = recovered.torn;
-        let mut writer = Writer::new(Arc::clone(&remover), Arc::clone(&shares), recovered);
+        let mut writer = Writer::new(Arc::clone(&remover), Arc::clone(&shares), Arc::clone(&place), recovered);
         let rewritten = rewrite.as_ref().map_or(0, |group| u64::from(group.count()));
         if let Some(group) = rewrite {
             writer.rewrite(group).map_err(OpenError::Rewrite)?;
@@ -105,13 +109,13 @@ impl Journal {
             is_new_journal: lock.is_new_journal,
             damaged_cursors: remover.cursors.damaged(),
         };
-        Self::start(remover, writer, (sources, rules, shares), lock).map(|journal| (journal, opening))
+        Self::start(remover, writer, (sources, rules, shares, place), lock).map(|journal| (journal, opening))
     }
 
     fn start(
         remover: Arc<SegmentRemover>,
         writer: Writer,
-        (sources, rules, shares): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>),
+        (sources, rules, shares, place): (Arc<Ledger<SourceName>>, Ledger<Limits>, Arc<Shares>, Arc<Place>),
         lock: Lock,
     ) -> Result<Self, OpenError> {
         let pending = Arc::new(Pending::new(remover.options.group_bytes_max));
@@ -130,6 +134,7 @@ impl Journal {
             cursors: Arc::clone(&remover.cursors),
             pending,
             shares,
+            place,
             journal,
             record_bytes_max: remover.options.record_bytes_max,
             running: Mutex::new(Some((thread, lock))),
@@ -262,6 +267,12 @@ impl Journal {
     /// The segments, oldest first.
     pub fn segments(&self) -> Vec<SegmentSummary> {
         self.inner.view.segments()
+    }
+
+    /// The reason why appends are refused while the directory's names do not stand for the open
+    /// files. It is compared about every second, also without appends.
+    pub fn moved(&self) -> Option<String> {
+        self.inner.place.moved().map(|error| error.to_string())
     }
 
     /// The reason why appends are impossible, if the writer's thread ended unexpectedly.

@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Names and limits of many thousand changes of the configuration.
+pub(super) const FILE_BYTES_MAX: u64 = if cfg!(test) { 16 << 10 } else { 64 << 20 };
 const SOURCE_NAME_BYTES_MAX: usize = 256;
 
 /// A line of text, preceded by its CRC32C.
@@ -75,7 +76,8 @@ impl<E: Entry> Ledger<E> {
             return Ok(number);
         }
         let text = self.list.lock().text.clone() + &with_checksum(&entry.to_line());
-        disk::replace(&*self.disk, E::FILE, text.as_bytes()).map_err(|source| io(&self.disk, E::FILE, source))?;
+        disk::replace(&*self.disk, E::FILE, text.as_bytes(), FILE_BYTES_MAX)
+            .map_err(|source| io(&self.disk, E::FILE, source))?;
         Ok(self.list.lock().push(entry.clone()))
     }
 

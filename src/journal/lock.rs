@@ -41,6 +41,11 @@ impl Lock {
         Ok(Some(Self { file, journal, is_new_journal: true }))
     }
 
+    /// Device and inode of the open file.
+    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+        self.file.identity()
+    }
+
     /// Sets a new journal id for new segments. Needed for a directory restored in place from
     /// a copy, which keeps device and inode.
     pub(super) fn renew(&mut self) -> io::Result<JournalId> {

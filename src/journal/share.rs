@@ -251,7 +251,7 @@ impl Shares {
     }
 
     fn store(&self, text: &str) {
-        if let Err(error) = disk::replace(&*self.disk, FILE, text.as_bytes()) {
+        if let Err(error) = disk::replace(&*self.disk, FILE, text.as_bytes(), FILE_BYTES_MAX) {
             tracing::warn!(%error, "cannot store the per-source sizes of the journal; after a restart, older bytes do not count towards any source's limit");
         }
     }

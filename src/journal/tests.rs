@@ -28,6 +28,7 @@ mod format;
 mod gaps;
 mod gated;
 mod model;
+mod moved;
 mod recovery;
 mod repair;
 mod retention;

@@ -22,6 +22,15 @@ pub struct SegmentSummary {
     pub journal: Option<JournalId>,
 }
 
+/// The part of a journal from a cursor to the end, which the journal keeps for the cursor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its records.
+    pub records: u64,
+    /// Its bytes on disk; within the cursor's segment estimated by the share of records.
+    pub bytes: u64,
+}
+
 /// The readable part of a journal.
 #[derive(Debug)]
 pub struct View {
@@ -47,6 +56,12 @@ impl View {
     /// A record deleted by retention, or beyond the next one.
     pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
         Reader::within(&self.catalog, from)
+    }
+
+    /// The part that is kept for a cursor at `next`. Reads no file.
+    pub fn kept_from(&self, next: Sequence) -> Kept {
+        let records = self.next().0.saturating_sub(next.max(self.oldest()).0);
+        Kept { records, bytes: self.catalog.readable_bytes_from(next) }
     }
 
     /// The name of a source's number.

@@ -12,6 +12,7 @@ use super::catalog::{Catalog, Segment};
 use super::disk::{DiskFile, TEMPORARY_SUFFIX, cut, remove_quietly};
 use super::options::{SEGMENT_BYTES_LEAST, segment_bytes_for};
 use super::pending::{GroupBuffer, GroupLocation, Pending, Work};
+use super::place::{self, FileId, Place};
 use super::recover::Recovered;
 use super::retention::SegmentRemover;
 use super::segment_header::{ENDS_MAX, SegmentEnd, SegmentHeader};
@@ -20,7 +21,7 @@ use super::{AppendError, CommitOutcome, JournalId, SegmentName, Sequence};
 use crate::reading::UnixNanos;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The idle time after which a closing group proves the last group.
@@ -36,6 +37,8 @@ pub(super) struct Writer {
     remover: Arc<SegmentRemover>,
     catalog: Arc<Catalog>,
     shares: Arc<Shares>,
+    place: Arc<Place>,
+    place_checked: Instant,
     active: Option<Active>,
     next: Sequence,
     next_segment_id: u64,
@@ -53,6 +56,7 @@ struct Active {
     segment: Arc<Segment>,
     header: Arc<SegmentHeader>,
     file: Box<dyn DiskFile>,
+    id: FileId,
     /// The offset up to which it is synced.
     offset: u64,
     newest_received: UnixNanos,
@@ -61,9 +65,16 @@ struct Active {
 }
 
 impl Writer {
-    pub(super) fn new(remover: Arc<SegmentRemover>, shares: Arc<Shares>, recovered: Recovered) -> Self {
+    pub(super) fn new(
+        remover: Arc<SegmentRemover>,
+        shares: Arc<Shares>,
+        place: Arc<Place>,
+        recovered: Recovered,
+    ) -> Self {
         Self {
             shares,
+            place,
+            place_checked: remover.options.clock.monotonic(),
             catalog: Arc::clone(&remover.catalog),
             active: None,
             next: recovered.next,
@@ -109,6 +120,8 @@ impl Writer {
                     }
                 }
                 Work::Idle if is_watching => answered.wake_rest(),
+                // Nothing is written or removed under names that may stand for other files.
+                Work::Idle if self.check_place().is_err() => {}
                 Work::Idle => {
                     self.close_group();
                     self.remover.expire();
@@ -116,8 +129,11 @@ impl Writer {
                 }
                 Work::Closed => {
                     answered.wake_rest();
-                    self.close_group();
-                    return self.shares.close();
+                    if self.check_place().is_ok() {
+                        self.close_group();
+                        self.shares.close();
+                    }
+                    return;
                 }
             }
         }
@@ -126,7 +142,8 @@ impl Writer {
     fn commit_and_answer(&mut self, group: &mut GroupBuffer) {
         let started = self.remover.options.clock.monotonic();
         let mut failed_writes = 0;
-        let outcome = self.commit(group, &mut failed_writes);
+        let outcome = self.refuse_if_moved().and_then(|()| self.commit(group, &mut failed_writes));
+        let outcome = outcome.and_then(|first| self.check_place_if_due().map(|()| first));
         (self.remover.options.on_commit)(&CommitOutcome {
             records: group.count(),
             bytes: group.bytes_on_disk(),
@@ -135,6 +152,22 @@ impl Writer {
             ok: outcome.is_ok(),
         });
         group.waiters().resolve(outcome);
+    }
+
+    /// Checks the place again after it was found moved.
+    fn refuse_if_moved(&mut self) -> Result<(), AppendError> {
+        if self.place.moved().is_some() { self.check_place() } else { Ok(()) }
+    }
+
+    fn check_place_if_due(&mut self) -> Result<(), AppendError> {
+        let is_due = self.remover.options.clock.elapsed(self.place_checked) >= place::CHECK_EVERY;
+        if is_due { self.check_place() } else { Ok(()) }
+    }
+
+    fn check_place(&mut self) -> Result<(), AppendError> {
+        self.place_checked = self.remover.options.clock.monotonic();
+        let segment = self.active.as_ref().map(|active| (active.header.name.to_string(), active.id));
+        self.place.check(segment.as_ref().map(|(name, id)| (name.as_str(), *id)))
     }
 
     /// Makes a group durable; if its write or sync fails, once more in a new segment.
@@ -191,6 +224,7 @@ impl Writer {
         if self.active.as_ref().is_some_and(|active| active.has_room(group_bytes)) {
             return Ok(());
         }
+        self.check_place()?;
         let bytes = self.remover.options.segment_bytes;
         self.remover.make_room(bytes)?;
         self.end_active();
@@ -288,8 +322,8 @@ impl Writer {
         file.reserve(bytes)?;
         file.write_at(&header.to_block(), 0)?;
         let segment = Arc::new(Segment::with_header(bytes, Arc::clone(&header)));
-        let newest_received = UnixNanos(i64::MIN);
-        let mut active = Active { segment, header, file, offset: BLOCK, newest_received, is_open: false };
+        let (id, newest_received) = (file.identity()?, UnixNanos(i64::MIN));
+        let mut active = Active { segment, header, file, id, offset: BLOCK, newest_received, is_open: false };
         if let Some(group) = group {
             let place = active.place(name.first);
             active.file.write_at(group.seal(&place), place.offset)?;

@@ -109,5 +109,5 @@ fn load(file: &Path, now: UnixNanos) -> io::Result<Option<VersionHistory>> {
 
 /// Replaces the file; synced on return.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(file, bytes, Rights::PRIVATE)
+    replace(file, bytes, FILE_BYTES_MAX, Rights::PRIVATE)
 }

@@ -152,16 +152,16 @@ impl Meter {
             return;
         }
         self.named = now;
-        if new.description.gateway.is_empty() {
-            // The gateway comes from another request, which may fail.
-            new.description.gateway.clone_from(&open.description.gateway);
-        }
+        // Those texts come from other requests, which may fail.
+        new.description = filled(new.description, &open.description);
         let is_same = open.description == new.description;
         if is_same && !is_other_source {
             return;
         }
         pending.insert((open.meter, open.valid_from));
-        if is_same || is_empty {
+        // A text that only becomes known later was always true.
+        let is_completed = filled(open.description.clone(), &new.description) == new.description;
+        if is_same || is_empty || is_completed {
             *open = Version { valid_from: open.valid_from, ..new };
             return;
         }
@@ -176,15 +176,37 @@ impl Meter {
     }
 }
 
+/// The description, with the empty ones of gateway, customer and site from another.
+fn filled(mut description: Description, from: &Description) -> Description {
+    let Description { gateway, customer, site, .. } = &mut description;
+    for (text, known) in [(gateway, &from.gateway), (customer, &from.customer), (site, &from.site)] {
+        if text.is_empty() {
+            text.clone_from(known);
+        }
+    }
+    description
+}
+
 fn is_past(since: UnixNanos, span: Duration, now: UnixNanos) -> bool {
     i128::from(now.since(since)) >= i128::try_from(span.as_nanos()).unwrap_or(i128::MAX)
 }
 
 fn shortened(mut description: Description) -> Description {
-    let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
-        &mut description;
+    let Description {
+        name,
+        serial,
+        meter_serial,
+        vendor,
+        family,
+        energy_type,
+        sub_type,
+        gateway,
+        customer,
+        site,
+        unit,
+    } = &mut description;
     let words = [&mut family.name, &mut energy_type.name, &mut sub_type.name];
-    for text in [name, serial, meter_serial, vendor, gateway, unit].into_iter().chain(words) {
+    for text in [name, serial, meter_serial, vendor, gateway, customer, site, unit].into_iter().chain(words) {
         if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
             text.truncate(end);
         }

@@ -278,6 +278,29 @@ fn a_gateway_missing_once_is_unchanged() {
 }
 
 #[test]
+fn a_customer_or_site_that_becomes_known_completes_a_version_and_a_change_opens_one() {
+    let setup = Setup::new();
+    let seen_at = |customer: &str, site: &str, now: UnixNanos| {
+        let description =
+            Description { customer: customer.to_owned(), site: site.to_owned(), ..description("Water", "7") };
+        let mut new = Vec::new();
+        let record = |body: &[u8]| {
+            new.extend(versions(body).unwrap());
+            Ok(())
+        };
+        describe(&setup.meters, "acme", [(id(1), description)], now, record).unwrap();
+        new
+    };
+    seen_at("", "", minutes(0));
+    let completed = seen_at("Miller", "House 1", minutes(1));
+    assert_eq!(outline(&completed), [(0, None, "Water")]);
+    assert_eq!(completed[0].description.site, "House 1");
+    assert_eq!(seen_at("", "", minutes(2)), [], "a failed request changes nothing");
+    let moved = seen_at("Miller", "House 2", minutes(3));
+    assert_eq!(outline(&moved), [(0, Some(minutes(3).0), "Water"), (minutes(3).0, None, "Water")]);
+}
+
+#[test]
 fn two_accounts_that_see_one_meter_do_not_describe_it_in_turns() {
     let mut setup = Setup::new();
     setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));

@@ -81,6 +81,8 @@ pub enum SetAside {
     TimeAhead,
     /// The time is too far before the receive time.
     TimeTooOld,
+    /// The reading has fields, but no value, that this version knows.
+    ValuesUnknown,
     /// The value has no OBIS code.
     ObisMissing,
     /// The OBIS code does not have six bytes.
@@ -91,7 +93,7 @@ pub enum SetAside {
 
 impl SetAside {
     /// Every reason, in the order of [`SetAside::index`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::MeterMissing,
         Self::TimeMissing,
         Self::TimeEmpty,
@@ -101,6 +103,7 @@ impl SetAside {
         Self::TimeBeforeEarliest,
         Self::TimeAhead,
         Self::TimeTooOld,
+        Self::ValuesUnknown,
         Self::ObisMissing,
         Self::ObisLength,
         Self::ValueNotFinite,
@@ -123,6 +126,7 @@ impl SetAside {
             Self::TimeBeforeEarliest => "time_before_earliest",
             Self::TimeAhead => "time_ahead",
             Self::TimeTooOld => "time_too_old",
+            Self::ValuesUnknown => "values_unknown",
             Self::ObisMissing => "obis_missing",
             Self::ObisLength => "obis_length",
             Self::ValueNotFinite => "value_not_finite",

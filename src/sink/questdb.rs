@@ -32,6 +32,8 @@ mod row_sender;
 mod schema;
 mod server;
 mod sql;
+mod ttl;
+mod view;
 
 pub use check::check;
 pub use config::{Config, ConfigError, Credentials, ServerUrl, TableName};

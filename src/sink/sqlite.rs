@@ -14,15 +14,42 @@
 //!   most [`CORRECTIONS_MAX`] are kept.
 //! - Only the owner may read the file (0600). `PRAGMA user_version` counts the migrations;
 //!   a file of a newer version is refused.
-//! - A new file has no cursor, so the pump fills it from the oldest retained record.
+//! - A new file has the cursor of no journal, so the pump fills it from the oldest retained
+//!   record.
+//! - Progress counts only in the files that have the store's names (`names`). A database and
+//!   a log that do not belong together are refused (`generation`).
+//! - The log, the room that it leaves on the volume and the age of the samples are bounded
+//!   (`log`, `keep`).
 
 mod batch;
+mod check;
 mod deliver;
 mod dictionary;
 mod file;
+mod generation;
+mod keep;
+mod log;
+mod names;
+mod restore;
+mod store;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use check::check;
 pub use deliver::Sqlite;
+pub use log::{FREE_BYTES_MIN, LOG_BYTES_MAX};
+pub use restore::{Restored, restore};
 pub use write::CORRECTIONS_MAX;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings of the embedded store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file.
+    pub file: PathBuf,
+    /// The age beyond which samples are deleted; `None` keeps all.
+    pub keep: Option<Duration>,
+}

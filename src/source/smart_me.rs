@@ -25,6 +25,7 @@ mod repair;
 mod rotation;
 #[cfg(test)]
 mod tests;
+mod webhook_logins;
 
 pub use account::{Account, ApiUrl, Login, Reach, WantedRegistration, origin};
 pub use arrivals::Arrivals;
@@ -43,3 +44,4 @@ pub use repair::GapRepair;
 #[cfg(feature = "test-faults")]
 pub use rotation::DIES_AT;
 pub use rotation::{NotRotatable, PasswordFile, Passwords, RELOAD_CREDENTIALS, REPLACE_REGISTRATION};
+pub use webhook_logins::WebhookLogins;

@@ -7,11 +7,13 @@
 mod device;
 mod fields;
 mod gateway;
+mod partner;
 mod registration;
 mod values;
 
 pub use device::{Device, EnergyType, Family, LeftOut, SubType};
 pub use fields::{Fields, ReadError};
 pub use gateway::{MBusGateway, MBusMeter};
+pub use partner::{Customer, DeviceInformation, SiteOfMeter};
 pub use registration::{NewRegistration, Registration, RegistrationId, RegistrationKind};
 pub use values::Values;

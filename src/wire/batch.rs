@@ -79,22 +79,25 @@ impl<'a> Iterator for Readings<'a> {
 /// The last occurrence of each field counts, as in protobuf.
 fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut time_ns, mut flags): (&[u8], _, _) = (&[], 0, 0);
+    let (mut has_values, mut has_unknown) = (false, false);
     let mut fields = FieldReader::new(bytes);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(id)) => meter = id,
             (2, Content::Fixed64(time)) => time_ns = time.cast_signed(),
             (5, Content::Varint(bits)) => flags = bits,
-            _ => {}
+            (11, _) => has_values = true,
+            (number, _) => has_unknown |= entry(&READING, number).is_none(),
         }
     }
-    Decoded {
+    let reading = Decoded {
         index,
         meter: reading::meter_id(meter).ok_or(SetAside::MeterMissing),
         at: if time_ns == 0 { Err(SetAside::TimeMissing) } else { Ok(UnixNanos(time_ns)) },
         flags: Flags::of_bits(flags),
         values: Values(FieldReader::new(bytes)),
-    }
+    };
+    if has_unknown && !has_values { reading.without_known_values() } else { reading }
 }
 
 /// The values of a reading, each a sample or the reason why it is set aside.
@@ -130,17 +133,18 @@ fn sample(bytes: &[u8]) -> Result<Sample, SetAside> {
 
 fn check<F: Fault>(body: &[u8]) -> Result<(), F> {
     let names: Names = |number| name(&BATCH, number);
-    let mut readings = 0;
+    let (mut readings, mut is_known) = (0, body.is_empty());
     let mut fields = FieldReader::new(body);
     while let Some(field) = fields.next(DEPTH_MAX, names)? {
         check_type(&field, &BATCH, fields.offset(), names)?;
+        is_known |= names(field.number).is_some();
         if let (1, Content::Bytes(bytes)) = (field.number, field.content) {
             check_reading(bytes)
                 .map_err(|fault: F| fault.within(Step::Item("readings", readings), fields.offset() - bytes.len()))?;
             readings = readings.saturating_add(1);
         }
     }
-    Ok(())
+    if is_known { Ok(()) } else { Err(F::new(DecodeErrorKind::NothingKnown, 0)) }
 }
 
 fn check_reading<F: Fault>(reading: &[u8]) -> Result<(), F> {

@@ -58,6 +58,9 @@ pub enum DecodeErrorKind {
     /// Groups nested beyond prost's limit.
     #[error("groups are nested too deeply")]
     GroupTooDeep,
+    /// Only fields that this version does not know.
+    #[error("this version knows no field of the message")]
+    NothingKnown,
     /// Not a valid `MeterBatch`.
     #[error("not a valid meter description")]
     NotMeters,

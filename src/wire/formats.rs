@@ -105,7 +105,8 @@ impl<'a> Iterator for Readings<'a> {
 /// Checks the whole body and returns its readings; none if it describes meters.
 ///
 /// # Errors
-/// Where and why the framing is broken. Refuses the same bodies as prost's decoder.
+/// Where and why the framing is broken: for the same bodies as prost's decoder, and for
+/// those without any known field.
 pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     #[cfg(feature = "test-faults")]
     let body = envelope::strip(body);

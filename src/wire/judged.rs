@@ -125,6 +125,18 @@ impl Tally {
         tally
     }
 
+    /// The samples set aside, by reason: `2 time-in-the-future, 1 not-finite`. Empty if there are none.
+    pub fn reasons(&self) -> String {
+        let counts = SetAside::ALL.map(|reason| (reason.label(), self.set_aside[reason.index()]));
+        let named = counts.iter().filter(|(_, count)| *count > 0).map(|(label, count)| format!("{count} {label}"));
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The number of samples set aside.
+    pub fn set_aside_count(&self) -> u64 {
+        self.set_aside.iter().sum()
+    }
+
     /// Whether anything was set aside.
     pub fn has_set_aside(&self) -> bool {
         self.set_aside.iter().any(|&count| count > 0)

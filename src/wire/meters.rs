@@ -35,6 +35,10 @@ pub struct Description {
     pub sub_type: VendorCode,
     /// The gateway that reads it.
     pub gateway: String,
+    /// The customer that it belongs to, in an account for several.
+    pub customer: String,
+    /// The folders that its owner has put it in, from the outermost.
+    pub site: String,
     /// The unit of its main counter in the vendor's notation.
     pub unit: String,
 }
@@ -83,8 +87,19 @@ pub fn versions(body: &[u8]) -> Result<Vec<Version>, DecodeError> {
 impl Version {
     /// The message, as stored in the journal and sent to Kafka.
     pub fn to_message(&self) -> v1::Meter {
-        let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
-            self.description.clone();
+        let Description {
+            name,
+            serial,
+            meter_serial,
+            vendor,
+            family,
+            energy_type,
+            sub_type,
+            gateway,
+            customer,
+            site,
+            unit,
+        } = self.description.clone();
         v1::Meter {
             meter: self.meter.as_bytes().to_vec(),
             metering_point: self.metering_point.clone(),
@@ -100,6 +115,8 @@ impl Version {
             sub_type_name: sub_type.name,
             gateway,
             unit,
+            customer,
+            site,
             source: self.source.clone(),
             valid_from_ns: self.valid_from.0,
             valid_to_ns: self.valid_to.map_or(0, |at| at.0),
@@ -124,6 +141,8 @@ impl Version {
                 energy_type: VendorCode { number: message.energy_type, name: message.energy_type_name },
                 sub_type: VendorCode { number: message.sub_type, name: message.sub_type_name },
                 gateway: message.gateway,
+                customer: message.customer,
+                site: message.site,
                 unit: message.unit,
             },
             source: message.source,

@@ -28,6 +28,14 @@ impl<Values> Decoded<Values> {
     }
 }
 
+impl<Values> Decoded<Values> {
+    /// The same reading, set aside: it may have values, but none that this version knows.
+    #[cold]
+    pub(super) fn without_known_values(self) -> Self {
+        Self { at: self.at.and(Err(SetAside::ValuesUnknown)), ..self }
+    }
+}
+
 /// The sample of a code and a value. An empty code counts as absent, as in protobuf.
 #[inline]
 pub(super) fn sample(code: &[u8], value: f64) -> Result<Sample, SetAside> {

@@ -67,15 +67,18 @@ fn any_reading(index: u32, device: &[u8], layout: Layout) -> Decoded<Values<'_>>
 #[inline(never)]
 fn merged_reading(index: u32, device: &[u8]) -> Decoded<Values<'_>> {
     let (mut meter, mut at) = (Guid::default(), None::<Instant>);
+    let (mut has_values, mut has_unknown) = (false, false);
     let mut fields = FieldReader::new(device);
     while let Some(field) = fields.next_checked() {
         match (field.number, field.content) {
             (1, Content::Bytes(bytes)) => drop(meter.merge::<Malformed>(bytes)),
             (2, Content::Bytes(bytes)) => drop(at.get_or_insert_default().merge::<Malformed>(bytes)),
-            _ => {}
+            (3, _) => has_values = true,
+            _ => has_unknown = true,
         }
     }
-    assemble(index, meter, at, RawValues::General(FieldReader::new(device)))
+    let reading = assemble(index, meter, at, RawValues::General(FieldReader::new(device)));
+    if has_unknown && !has_values { reading.without_known_values() } else { reading }
 }
 
 #[inline(always)]

@@ -21,21 +21,26 @@ mod end_to_end {
     mod commands;
     mod control_socket;
     mod copied_directory;
+    mod dead_letters;
     mod delivery;
     mod demo;
     mod disk_full;
+    mod embedded_store;
     mod gaps;
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;
     mod metering_points;
     mod monitoring;
+    mod output;
     mod password_rotation;
     #[cfg(feature = "test-faults")]
     mod poison_records;
+    mod process;
     mod replay;
     #[cfg(feature = "test-faults")]
     mod replay_redecode;
+    mod shared_meter;
     mod shutdown;
     mod sink_outages;
     mod sinks_added_and_removed;
@@ -43,6 +48,7 @@ mod end_to_end {
     mod smart_me_login;
     mod smart_me_polling;
     mod smart_me_registration;
+    mod status;
     mod tls;
     mod webhook_quotas;
     mod wrong_clock;

@@ -3,6 +3,7 @@
 use super::devices::CloudDevice;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
 
 /// An account of the cloud.
 #[derive(Debug, Clone)]
@@ -17,8 +18,23 @@ pub struct CloudAccount {
     pub devices: Vec<CloudDevice>,
     /// Whether it is a gold partner's, who sees the devices of all customers (here: its own).
     pub is_partner: bool,
+    /// The customers of a partner.
+    pub customers: Vec<CloudCustomer>,
     /// Whether it is a Professional account, which may read the past.
     pub is_professional: bool,
+}
+
+/// A customer of a gold partner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudCustomer {
+    /// Its user's id.
+    pub id: i64,
+    /// Its user's name.
+    pub name: String,
+    /// Its devices among the account's.
+    pub devices: Vec<Uuid>,
+    /// The folder that all of them are in.
+    pub house: String,
 }
 
 /// A way to log in.
@@ -45,8 +61,16 @@ impl CloudAccount {
     /// An account that may do what meterline needs.
     #[must_use]
     pub fn new(name: &str, logins: Vec<CloudLogin>) -> Self {
-        let claims = ["device.read", "realtimeapi.readwrite"].map(str::to_owned).to_vec();
-        Self { name: name.to_owned(), logins, claims, devices: Vec::new(), is_partner: false, is_professional: true }
+        let claims = ["device.read", "realtimeapi.readwrite", "partner.read"].map(str::to_owned).to_vec();
+        Self {
+            name: name.to_owned(),
+            logins,
+            claims,
+            devices: Vec::new(),
+            is_partner: false,
+            customers: Vec::new(),
+            is_professional: true,
+        }
     }
 
     /// The same without a claim.

@@ -2,6 +2,7 @@
 
 use super::device_list;
 use super::oauth;
+use super::partner;
 use super::registrations::CloudRegistration;
 use super::request::{Answer, Asked};
 use super::state::State;
@@ -22,6 +23,10 @@ pub(super) fn answer(state: &mut State, asked: &Asked<'_>) -> (String, Answer) {
     let is_read = *asked.method == Method::GET;
     let may = |claims: &[&str]| account.claims.iter().any(|has| claims.contains(&has.as_str()));
     if is_read && let Some(answer) = device_list::answer(&account, path, asked.query, asked.now_ns, &state.switches) {
+        return (account.name, answer);
+    }
+    if is_read && let Some(answer) = partner::answer(&account, path, asked.now_ns, &state.switches) {
+        let answer = if may(&["partner.read", "partner.write"]) { answer } else { forbidden() };
         return (account.name, answer);
     }
     let partners = path.strip_prefix("/partner").filter(|_| account.is_partner);

@@ -46,23 +46,25 @@ pub(super) fn answer(
                 device(id).map_or_else(not_found, |device| ok(&values(device, device.newest(now_ns), switches)))
             } else {
                 let id = path.strip_prefix("/gateway/mbus/")?;
-                device(id).and_then(|device| gateway(device, now_ns, switches)).map_or_else(not_found, |it| ok(&it))
+                device(id)
+                    .and_then(|device| gateway(account, device, now_ns, switches))
+                    .map_or_else(not_found, |it| ok(&it))
             }
         }
     };
     Some(found)
 }
 
-fn list<'a>(devices: impl Iterator<Item = &'a CloudDevice>, now_ns: i64, switches: &Switches) -> Answer {
+pub(super) fn list<'a>(devices: impl Iterator<Item = &'a CloudDevice>, now_ns: i64, switches: &Switches) -> Answer {
     ok(&devices.map(|device| entry(device, now_ns, switches)).collect())
 }
 
-fn ok(value: &Value) -> Answer {
+pub(super) fn ok(value: &Value) -> Answer {
     (StatusCode::OK, value.to_string().into_bytes())
 }
 
 /// Converts fields in PascalCase to an object, with the switches' naming.
-fn object(fields: impl IntoIterator<Item = (&'static str, Value)>, switches: &Switches) -> Value {
+pub(super) fn object(fields: impl IntoIterator<Item = (&'static str, Value)>, switches: &Switches) -> Value {
     let shown = fields.into_iter().filter(|(_, value)| switches.nulls || !value.is_null());
     Value::Object(Map::from_iter(shown.map(|(name, value)| (switches.name(name), value))))
 }
@@ -133,18 +135,26 @@ fn electricity(watts: f64, import: f64, export: f64, number: &dyn Fn(f64) -> Val
     ]
 }
 
-fn gateway(device: &CloudDevice, now_ns: i64, switches: &Switches) -> Option<Value> {
+fn gateway(account: &CloudAccount, device: &CloudDevice, now_ns: i64, switches: &Switches) -> Option<Value> {
     let DeviceKind::MBusGateway(gateway) = &device.kind else { return None };
-    let meter = |(id, state): &(Uuid, i64)| {
-        object([("Id", json!(id.to_string())), ("Name", json!("meter")), ("State", json!(state))], switches)
+    let meter = |(number, (id, state)): (usize, &(Uuid, i64))| {
+        let name = account.devices.iter().find(|device| device.id == *id).map_or("stranger", |it| &it.name);
+        let fields = [
+            ("Id", json!(id.to_string())),
+            ("Name", json!(name)),
+            ("SecondaryAddress", json!(format!("{:08}", 10_000_000 + number))),
+            ("State", json!(state)),
+        ];
+        object(fields, switches)
     };
     let fields = [
         ("Name", json!(device.name)),
-        ("SerialNumber", json!(device.serial)),
+        // A text, as the description states; in the list of devices it is a number.
+        ("SerialNumber", json!(device.serial.to_string())),
         ("LastSeen", json!(time_text(now_ns - SECOND_NS))),
         ("ReadoutInterval", json!(gateway.interval)),
         ("State", json!(gateway.state)),
-        ("Meters", gateway.meters.iter().map(meter).collect()),
+        ("Meters", (1..).zip(&gateway.meters).map(meter).collect()),
     ];
     Some(object(fields, switches))
 }

@@ -74,6 +74,8 @@ pub struct CloudDevice {
     pub name: String,
     /// Its serial number.
     pub serial: i64,
+    /// The strength of its signal, 0 to 100.
+    pub signal: i64,
     /// Its measurement interval in nanoseconds.
     pub every_ns: i64,
     /// The last contact, if the device is gone.
@@ -98,6 +100,7 @@ impl CloudDevice {
             kind,
             name,
             serial: 92_000_001,
+            signal: 80,
             every_ns,
             silent_since: None,
             lacks,

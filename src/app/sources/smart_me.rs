@@ -2,9 +2,10 @@
 //! login, and offers the actions for commands.
 
 use super::SourceStarter;
+use crate::base::Stop;
 use crate::source::smart_me::{
-    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, Evidence, GapRepair, PollMode, REGISTRATION,
-    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, registration_schedule,
+    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION,
+    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
 use crate::source::{Inlet, Keep};
@@ -33,8 +34,14 @@ impl SourceStarter<'_> {
             self.keep_registration(account, Registrar::new(client.clone(), target.clone(), file.clone()));
             let client = Client::new(account.clone(), access.clone(), COMMAND_REQUEST_WAIT_MAX);
             let registrar = Registrar::new(client, target.clone(), file);
-            let rotation =
-                Rotation { account: account.clone(), target, pairs, registrar, runtime: self.parts.runtime.clone() };
+            let rotation = Rotation {
+                account: account.clone(),
+                target,
+                pairs,
+                registrar,
+                runtime: self.parts.runtime.clone(),
+                stop: self.parts.sources.stop_signal().clone(),
+            };
             self.offer(Arc::new(rotation));
         }
         let brings_readings = self.options.contains_key(&account.name);
@@ -48,8 +55,8 @@ impl SourceStarter<'_> {
 
     fn keep_registration(&self, account: &Account, registrar: Registrar) {
         let Some(every) = account.reconcile_every else { return };
-        let evidence = evidence_of(self.auth_counts(&account.name));
-        let registration = Registration::new(registrar, evidence, self.parts.clock.clone());
+        let logins = logins_of(self.auth_counts(&account.name));
+        let registration = Registration::new(registrar, logins, self.parts.clock.clone());
         self.parts.sources.start_polled(&account.name, REGISTRATION, registration_schedule(every), registration);
     }
 
@@ -102,13 +109,10 @@ impl SourceStarter<'_> {
 }
 
 /// Returns a function that reports the account's logins at the webhook since the start.
-fn evidence_of(auth_counts: Option<Arc<AuthCounts>>) -> impl Fn() -> Evidence + Send + 'static {
+fn logins_of(auth_counts: Option<Arc<AuthCounts>>) -> impl Fn() -> WebhookLogins + Send + 'static {
     move || {
-        auth_counts.as_ref().map_or_else(Evidence::default, |counts| Evidence {
-            accepted: counts.accepted(),
-            challenged: counts.challenged(),
-            ..Evidence::default()
-        })
+        let counted = |counts: &Arc<AuthCounts>| WebhookLogins { accepted: counts.accepted(), wrong: counts.wrong() };
+        auth_counts.as_ref().map(counted).unwrap_or_default()
     }
 }
 
@@ -119,6 +123,7 @@ struct Rotation {
     pairs: Arc<Pairs>,
     registrar: Registrar,
     runtime: Handle,
+    stop: Stop,
 }
 
 impl Rotation {
@@ -140,6 +145,10 @@ impl Rotation {
 
     /// Replaces the registration by one with the current password. Returns the steps done.
     fn replace_registration(&self) -> Result<Vec<String>, String> {
-        self.runtime.block_on(self.registrar.replace_credentials()).map_err(|error| error.to_string())
+        let replaced = self.stop.until_deadline(self.registrar.replace_credentials());
+        match self.runtime.block_on(replaced) {
+            Ok(replaced) => replaced.map_err(|error| error.to_string()),
+            Err(stopped) => Err(stopped.to_string()),
+        }
     }
 }

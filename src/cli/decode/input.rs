@@ -1,8 +1,12 @@
 //! Reads a body from a file or standard input, as raw bytes or hexadecimal digits.
 
+use crate::base::file::read_any;
 use clap::ValueEnum;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// More than the largest body as hexadecimal digits.
+const INPUT_BYTES_MAX: u64 = 256 << 20;
 
 /// The encoding of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,10 +34,10 @@ pub(super) enum InputError {
 pub(super) fn bytes(file: &Path, encoding: Encoding) -> Result<Vec<u8>, InputError> {
     let input = if file == Path::new("-") {
         let mut input = Vec::new();
-        io::stdin().lock().read_to_end(&mut input).map_err(InputError::StandardInput)?;
+        io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut input).map_err(InputError::StandardInput)?;
         input
     } else {
-        std::fs::read(file).map_err(|error| InputError::File(file.to_owned(), error))?
+        read_any(file, INPUT_BYTES_MAX).map_err(|error| InputError::File(file.to_owned(), error))?
     };
     decode(input, encoding)
 }

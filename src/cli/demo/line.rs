@@ -4,6 +4,8 @@
 use super::cloud::send_failures;
 use super::gaps::Gaps;
 use crate::app::Service;
+use crate::cli::failure::Failure;
+use crate::cli::table::print;
 use crate::journal::Sequence;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use meterline_load::cloud::Sent;
@@ -56,10 +58,10 @@ impl Line {
         self.bar.tick();
     }
 
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(&self) -> Result<(), Failure> {
         let text = self.bar.message();
         self.bar.finish_and_clear();
-        println!("{text}");
+        print(text)
     }
 
     fn text(&self, sent: &Sent, gaps: Gaps) -> String {

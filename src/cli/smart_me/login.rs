@@ -6,6 +6,7 @@ use crate::cli::location::DataLocation;
 use crate::cli::table::print;
 use crate::source::smart_me::{PersonLogin, Prompt};
 use clap::Args;
+use std::io::Write as _;
 
 /// Log in once as a user; needed for a [[smart_me]] table with client_id and token_key_file
 ///
@@ -60,7 +61,8 @@ fn show(instruction: &str, address: &str) {
     say(&format!("{instruction}\n\n  {address}"));
 }
 
-/// Instructions go to standard error, because they are not the result.
+/// Instructions go to standard error, because they are not the result. The user sees
+/// where they cannot be written.
 fn say(text: &str) {
-    eprintln!("{text}");
+    drop(writeln!(std::io::stderr(), "{text}"));
 }

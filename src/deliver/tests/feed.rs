@@ -134,3 +134,20 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// A length-delimited field that no message has.
+const UNKNOWN_FIELD: u8 = 0x7a;
+
+/// The same body with `bytes` more, which a decoder skips.
+pub(crate) fn padded(body: &Body, bytes: usize) -> Body {
+    let mut padded = body.clone();
+    padded.bytes.push(UNKNOWN_FIELD);
+    let mut left = bytes;
+    while left > 0x7f {
+        padded.bytes.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
+        left >>= 7;
+    }
+    padded.bytes.push(u8::try_from(left).unwrap());
+    padded.bytes.resize(padded.bytes.len() + bytes, 0);
+    padded
+}

@@ -73,6 +73,7 @@ fn a_store_restored_below_the_oldest_record_leaves_a_gap_though_the_cursor_is_fu
     let oldest = outrun(&feed, 5);
     feed.store_cursor("sink", oldest + 1);
     let pump = started(&feed, &sink);
+    until("the gap is found", || !gaps(&feed).is_empty());
     wait_for(&pump, feed.journal.next().0);
     assert_eq!(gaps(&feed), [("sink".to_owned(), 2, oldest)]);
 }

@@ -35,6 +35,8 @@ pub(crate) struct Script {
     /// Whether records from `safe_below` on are held back on purpose.
     pub(crate) holds_back: bool,
     pub(crate) is_full: bool,
+    /// The store cannot be asked for its position.
+    pub(crate) is_away: bool,
     pub(crate) stored: Option<Position>,
 }
 
@@ -71,7 +73,8 @@ impl Recorder {
 
 impl Sink for Recorder {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
-        Ok(self.script().stored)
+        let script = self.script();
+        if script.is_away { Err(SinkError::waiting("the server is away")) } else { Ok(script.stored) }
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {

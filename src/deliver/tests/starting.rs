@@ -54,6 +54,28 @@ fn at_the_oldest_record_for_a_store_that_is_new() {
 }
 
 #[test]
+fn a_new_store_in_the_place_of_a_filled_one_has_a_gap_up_to_the_oldest_record() {
+    for (had_cursor, gaps) in [(true, 1), (false, 0)] {
+        let feed = Feed::with(|options| options.retain = crate::journal::Retention { bytes: 0, age_ns: 0 });
+        let sink = Recorder::new("sink", &feed.journal);
+        feed.store_cursor("other", 1);
+        while feed.journal.oldest().next == Sequence::FIRST {
+            feed.append(&feed::padded(&feed::body(1, 0, 1.0), 900_000));
+            feed.store_cursor("other", feed.journal.next().0);
+        }
+        let (oldest, next) = (feed.journal.oldest().next, feed.journal.next());
+        if had_cursor {
+            feed.store_cursor("sink", next.0);
+        }
+        sink.script().stored = Some(Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST });
+        assert_eq!(first_taken(&feed, &sink), oldest.0);
+        let found = feed.journal.gaps().list();
+        assert_eq!(found.len(), gaps, "{found:?}");
+        assert!(found.iter().all(|gap| (gap.from, gap.until) == (Sequence::FIRST, oldest)), "{found:?}");
+    }
+}
+
+#[test]
 fn nowhere_for_a_store_that_is_beyond_the_end() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);

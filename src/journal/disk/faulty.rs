@@ -172,6 +172,12 @@ impl Disk for FaultyDisk {
         Ok(u64::try_from(state.files[&inode].image.len()).unwrap())
     }
 
+    fn identity(&self, name: &str) -> io::Result<(u64, u64)> {
+        let state = self.state();
+        state.check_alive()?;
+        Ok((state.device, state.inode(name)?))
+    }
+
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let inode = {
             let mut state = self.state();

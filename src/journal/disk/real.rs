@@ -54,6 +54,11 @@ impl Disk for RealDisk {
         Ok(std::fs::metadata(self.directory.join(name))?.len())
     }
 
+    fn identity(&self, name: &str) -> io::Result<(u64, u64)> {
+        let metadata = std::fs::metadata(self.directory.join(name))?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(RealFile(OpenOptions::new().read(true).write(self.is_writable).open(self.directory.join(name))?)))
     }

@@ -29,6 +29,27 @@ fn appended_records_are_read_in_order_across_segments_and_opens() {
 }
 
 #[test]
+fn what_is_kept_for_a_cursor_is_counted_in_bytes_on_disk_and_is_nothing_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(small(directory.path())).unwrap();
+    let kept = |from: u64| journal.view().kept_from(Sequence(from));
+    assert_eq!(kept(1), Kept::default(), "the journal is empty");
+    for _ in 0..60 {
+        journal.append(header(), &[7; 3_000]).unwrap().wait().unwrap();
+    }
+    // Each record is a group of its own, one block long.
+    for from in [1, 2, 30, 59, 60, 61, 1000] {
+        let records = 61_u64.saturating_sub(from);
+        assert!(kept(from).bytes.abs_diff(records * block::BLOCK) < block::BLOCK, "{from}: {:?}", kept(from));
+        assert_eq!(kept(from).records, records, "{from}");
+    }
+    assert!(journal.segments().len() > 2, "over several segments");
+    assert!(kept(1).bytes <= journal.usage().bytes);
+    let seen = inspect::open(directory.path()).unwrap();
+    assert_eq!(seen.view().kept_from(Sequence(30)), kept(30), "also without the running journal");
+}
+
+#[test]
 fn names_and_limits_keep_their_numbers() {
     let directory = tempfile::tempdir().unwrap();
     let other = Limits { ahead_ns_max: 5, ..Limits::DEFAULT };
@@ -225,4 +246,25 @@ fn sizes_that_do_not_fit_together_are_refused_with_the_size_needed() {
     assert!(refused.contains("it needs 20480 bytes"), "{refused}");
     let capped = Options { cap_bytes: SEGMENT_BYTES, ..small(directory.path()) };
     assert!(Journal::open(capped).unwrap_err().to_string().contains("less than two segments"));
+}
+
+#[test]
+fn a_list_of_names_beyond_its_bound_takes_no_more_and_can_still_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(small(directory.path())).unwrap();
+    let name = |number: u32| format!("{number:0>200}");
+    let mut count = 0;
+    let error = loop {
+        match journal.source_id(&name(count + 1)) {
+            Ok(id) => assert_eq!(id, SourceId(count + 1)),
+            Err(error) => break error,
+        }
+        count += 1;
+    };
+    assert!(count > 10 && error.to_string().contains("its bound is"), "{count}: {error}");
+    assert_eq!(journal.source_id(&name(count)).unwrap(), SourceId(count), "known names keep their numbers");
+    journal.close();
+    drop(journal);
+    let (journal, _) = Journal::open(small(directory.path())).unwrap();
+    assert_eq!(journal.source_name(SourceId(count)).as_deref(), Some(name(count).as_str()));
 }

@@ -115,9 +115,9 @@ proptest! {
         let cursor = ledger::with_checksum(&format!("cursor {} {cursor}", Uuid::nil()));
         let disk = FaultyDisk::new(1);
         let shared: SharedDisk = Arc::new(disk.clone());
-        disk::replace(&*shared, "cursor-questdb", cursor.as_bytes()).unwrap();
+        disk::replace(&*shared, "cursor-questdb", cursor.as_bytes(), 1024).unwrap();
         for name in ["cursor-kafka", "sources", "rules", "lock"] {
-            disk::replace(&*shared, name, text.as_bytes()).unwrap();
+            disk::replace(&*shared, name, text.as_bytes(), 1024).unwrap();
         }
         let opened = Journal::open_on(Arc::new(disk), Options::new("faulty"));
         prop_assert_eq!(opened.is_ok(), text.is_empty());

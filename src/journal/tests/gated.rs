@@ -62,6 +62,10 @@ impl Disk for GatedDisk {
         Disk::bytes_len(&self.disk, name)
     }
 
+    fn identity(&self, name: &str) -> io::Result<(u64, u64)> {
+        self.disk.identity(name)
+    }
+
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         Disk::open(&self.disk, name)
     }

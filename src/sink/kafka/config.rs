@@ -129,7 +129,8 @@ impl Config {
     }
 
     /// Settings of a consumer that reads single records: small fetches, uncommitted
-    /// transactions included.
+    /// transactions included. An answer holds a whole batch, so it fills the queue; the next
+    /// partition's fetch must not wait a second (the default) for that.
     pub(super) fn reader(&self) -> ClientConfig {
         let mut client = self.client();
         client
@@ -140,6 +141,7 @@ impl Config {
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             .set("isolation.level", "read_uncommitted")
+            .set("fetch.queue.backoff.ms", "10")
             .set("queued.min.messages", "1")
             .set("queued.max.messages.kbytes", "2048")
             .set("fetch.message.max.bytes", "65536")

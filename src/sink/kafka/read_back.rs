@@ -12,12 +12,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 /// How long a broker may take to report the first and the end offset of a partition.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the requested records may take together.
-const RECORDS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the next of the requested records may take.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long they may take together.
+const RECORDS_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// A consumer that reads single records of one topic.
@@ -99,39 +102,53 @@ impl<'a> ReadBack<'a> {
             added.map_err(|error| self.failed(&error))?;
         }
         self.consumer.assign(&assignment).map_err(|error| self.failed(&error))?;
+        // Partitions that an earlier call paused stay so over an assignment.
+        self.consumer.resume(&assignment).map_err(|error| self.failed(&error))?;
         let begun = self.clock.monotonic();
-        let is_missing =
-            |seen: &BTreeMap<i32, ReadBackResult>| places.iter().find(|(it, _)| !seen.contains_key(it)).copied();
-        while let Some((partition, offset)) = is_missing(seen) {
-            if self.clock.elapsed(begun) > RECORDS_TIMEOUT {
-                return Err(fault::of_read_back_timeout(self.config, partition, offset, RECORDS_TIMEOUT));
+        let mut progressed = begun;
+        while let Some(&(partition, offset)) = places.iter().find(|(partition, _)| !seen.contains_key(partition)) {
+            if self.clock.elapsed(progressed) > RECORD_TIMEOUT || self.clock.elapsed(begun) > RECORDS_TIMEOUT {
+                let after = self.clock.elapsed(begun);
+                return Err(fault::of_read_back_timeout(self.config, partition, offset, after));
             }
-            match self.consumer.poll(POLL_EVERY) {
-                None => {}
+            let (found_in, found) = match self.consumer.poll(POLL_EVERY) {
+                None => continue,
                 Some(Ok(record)) => {
-                    let wanted = places.iter().find(|(partition, _)| *partition == record.partition());
-                    let is_it = wanted.is_some_and(|(_, offset)| *offset == record.offset());
+                    let is_it = places.contains(&(record.partition(), record.offset()));
                     let found = if is_it {
                         ReadBackResult::Record(checksum(record.payload().unwrap_or_default()))
                     } else {
                         ReadBackResult::NoRecord
                     };
-                    seen.entry(record.partition()).or_insert(found);
+                    (record.partition(), found)
                 }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    seen.entry(partition).or_insert(ReadBackResult::NoRecord);
-                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => (partition, ReadBackResult::NoRecord),
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                    for (partition, _) in places {
-                        seen.entry(*partition).or_insert(ReadBackResult::Forbidden);
-                    }
+                    seen.extend(places.iter().map(|&(partition, _)| (partition, ReadBackResult::Forbidden)));
+                    break;
                 }
                 // The client retries any other error until the time is up.
-                Some(Err(error)) => tracing::debug!(%error, "reading back"),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "reading back");
+                    continue;
+                }
+            };
+            if let Entry::Vacant(slot) = seen.entry(found_in) {
+                slot.insert(found);
+                progressed = self.clock.monotonic();
+                self.pause(found_in)?;
             }
         }
         // Stops fetching.
         self.consumer.unassign().map_err(|error| self.failed(&error))
+    }
+
+    /// Fetches no more of a partition. An answer may hold one batch only, so partitions
+    /// with more data would take the places of those that are still to be read.
+    fn pause(&self, partition: i32) -> Result<(), SinkError> {
+        let mut read = TopicPartitionList::new();
+        read.add_partition(&self.config.topic, partition);
+        self.consumer.pause(&read).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &KafkaError) -> SinkError {

@@ -5,9 +5,11 @@
 
 use super::config::Config;
 use super::confirm;
-use super::migrate::{View, view_name, view_state};
+use super::fault;
 use super::schema;
 use super::server::Server;
+use super::ttl;
+use super::view;
 use crate::base::{Finding, Level};
 use crate::deliver::SinkErrorKind;
 use crate::sink::findings::Findings;
@@ -19,7 +21,7 @@ const PROTOCOL: u32 = 2;
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     // An error of the server is the last finding: later checks would fail alike.
-    let looked = check_samples(&Server::new(config), &mut findings)
+    let looked = check_samples(config, &Server::new(config), &mut findings)
         .and_then(|()| check_meters(&Server::new(&config.of_meters()), &mut findings));
     if let Err(error) = looked {
         findings.add(Level::Fault, error.message);
@@ -27,7 +29,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.0
 }
 
-fn check_samples(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+fn check_samples(config: &Config, server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
     let (url, table) = (server.url(), server.table());
     let settings = server.settings()?;
     if settings.protocols.contains(&PROTOCOL) {
@@ -41,6 +43,9 @@ fn check_samples(server: &Server, findings: &mut Findings) -> Result<(), crate::
             ),
         );
     }
+    if !settings.takes_writes() {
+        findings.add(Level::Fault, fault::of_read_only(url).message);
+    }
     let Some(actual) = schema::actual(server, &schema::SAMPLES)? else {
         findings.add(Level::Fault, format!("table {table} is missing: run `meterline migrate` to create it"));
         return Ok(());
@@ -52,7 +57,10 @@ fn check_samples(server: &Server, findings: &mut Findings) -> Result<(), crate::
     if differences.is_empty() {
         findings.add(Level::Good, format!("table {table} is correct, partitioned by {}", actual.partitioned_by));
     }
-    check_view(server, findings)?;
+    if config.keep.is_some() {
+        ttl::refusal(server)?.into_iter().for_each(|refusal| findings.add(Level::Fault, refusal));
+    }
+    check_view(config, server, findings)?;
     check_commit_mode(server, findings)?;
     confirm::table_state(server)?;
     Ok(())
@@ -89,19 +97,26 @@ fn check_commit_mode(server: &Server, findings: &mut Findings) -> Result<(), cra
     Ok(())
 }
 
-fn check_view(server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
-    let name = view_name(server.table());
-    let (level, message) = match view_state(server)? {
-        View::Valid => (Level::Good, format!("view {name} is valid")),
-        View::Missing => (Level::Warning, format!("view {name} is missing: run `meterline migrate` to create it")),
-        View::Invalid { why } => {
-            (Level::Warning, format!("view {name} is invalid ({why}): run `meterline migrate` to refresh it"))
-        }
-        View::Other { why } => (
-            Level::Warning,
-            format!("view {name} is not the required one ({why}): drop it and run `meterline migrate`"),
-        ),
-    };
-    findings.add(level, message);
+/// Reports what the running sink would warn of: the view and the table's TTL.
+fn check_view(config: &Config, server: &Server, findings: &mut Findings) -> Result<(), crate::deliver::SinkError> {
+    let complaints = complaints(config, server)?;
+    if complaints.is_empty() {
+        findings.add(Level::Good, format!("view {} is valid", view::name(server.table())));
+    }
+    complaints.into_iter().for_each(|complaint| findings.add(Level::Warning, complaint));
     Ok(())
+}
+
+/// Sentences about the view and the table's TTL, which do not stop delivery.
+pub(super) fn complaints(config: &Config, server: &Server) -> Result<Vec<String>, crate::deliver::SinkError> {
+    let table = server.table();
+    let mut complaints: Vec<String> =
+        view::state(server, config.view_stale_after)?.complaint(table).into_iter().collect();
+    if let (Some(keep), Some(actual)) = (config.keep, schema::actual(server, &schema::SAMPLES)?)
+        && ttl::other(&actual, keep).is_some()
+    {
+        complaints
+            .push(format!("table {table} does not keep its rows as long as `keep` says: run `meterline migrate`"));
+    }
+    Ok(complaints)
 }

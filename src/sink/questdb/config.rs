@@ -22,6 +22,12 @@ pub struct Config {
     /// The table of meter descriptions; `None` is the name of the table of samples with
     /// `_meters`.
     pub meters_table: Option<TableName>,
+    /// How long the table keeps its rows; `None` leaves the table's TTL as it is.
+    pub keep: Option<Duration>,
+    /// Interval between looks at the view and the table's TTL.
+    pub look_every: Duration,
+    /// How long rows may wait for the refresh of the view.
+    pub view_stale_after: Duration,
     /// Rows of one request at most.
     pub rows_max: usize,
     /// How long a row waits for others of its request.
@@ -43,6 +49,9 @@ impl Config {
             credentials: Credentials::None,
             table: TableName("samples".to_owned()),
             meters_table: None,
+            keep: None,
+            look_every: Duration::from_mins(5),
+            view_stale_after: Duration::from_mins(15),
             rows_max: 50_000,
             linger: Duration::from_secs(1),
             late_flush: Duration::from_secs(300),

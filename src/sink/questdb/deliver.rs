@@ -5,6 +5,7 @@
 //! about the table's content is an error, after which the pump rewinds and the rows since
 //! the last confirmed record are sent again, which the table's keys make harmless.
 
+use super::check::complaints;
 use super::checkpoints::{Table, TableCheckpoints};
 use super::config::Config;
 use super::confirm::{TableState, table_state};
@@ -25,6 +26,7 @@ const POLL_EVERY: Duration = Duration::from_millis(250);
 
 /// The QuestDB sink.
 pub struct QuestDb {
+    config: Config,
     server: Server,
     meters: MetersTable,
     clock: Clock,
@@ -33,6 +35,9 @@ pub struct QuestDb {
     /// The last table state since the rewind; `None` until the table was checked.
     table: Option<TableState>,
     next_poll: Option<Instant>,
+    warnings: Vec<String>,
+    /// When to look at the view and the TTL again.
+    next_look: Option<Instant>,
     /// The journal of the record after the last one taken.
     journal: JournalId,
     /// The record after the last one taken.
@@ -54,6 +59,7 @@ impl QuestDb {
         refused: RefusedRows,
     ) -> Result<Self, CursorError> {
         Ok(Self {
+            config: config.clone(),
             server: Server::new(config),
             meters: MetersTable::new(config),
             sender: RowSender::new(name, config, clock.clone(), refused),
@@ -61,6 +67,8 @@ impl QuestDb {
             checkpoints: TableCheckpoints::open(journal, name)?,
             table: None,
             next_poll: None,
+            warnings: Vec::new(),
+            next_look: None,
             journal: JournalId(Uuid::nil()),
             next: Sequence::FIRST,
         })
@@ -121,6 +129,19 @@ impl QuestDb {
         )))
     }
 
+    /// Looks at what does not stop delivery. An error of the server is not reported here:
+    /// delivery finds it itself.
+    fn look_if_due(&mut self) {
+        if self.next_look.is_some_and(|at| self.clock.monotonic() < at) {
+            return;
+        }
+        self.next_look = Some(self.clock.monotonic() + self.config.look_every);
+        match complaints(&self.config, &self.server) {
+            Ok(warnings) => self.warnings = warnings,
+            Err(error) => tracing::debug!(%error, "the view's state is unknown"),
+        }
+    }
+
     fn progress(&self) -> Progress {
         self.sender.progress(self.next, self.next_poll)
     }
@@ -143,12 +164,17 @@ impl Sink for QuestDb {
         Ok(true)
     }
 
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
         self.sender.send_due(&self.server, drain)?;
         let is_poll_due = self.next_poll.is_none_or(|at| self.clock.monotonic() >= at);
         if self.sender.is_unconfirmed() && is_poll_due {
             self.poll()?;
         }
+        self.look_if_due();
         self.sender.update_metrics();
         Ok(self.progress())
     }
@@ -157,6 +183,7 @@ impl Sink for QuestDb {
         self.sender.clear();
         self.table = None;
         self.next_poll = None;
+        self.next_look = None;
         self.journal = position.journal;
         self.next = position.next;
         self.server.disconnect();

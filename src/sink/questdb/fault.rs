@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 /// The only reason for which QuestDB 9.3 refuses an encoded row.
 const ROW_FAULT: &str = "designated timestamp overflow";
+/// In the refusal of a statement that writes, by a read-only server.
+const NO_WRITES: &str = "Write permission denied";
 /// Characters of a server's message that are passed on.
 const MESSAGE_CHARS_MAX: usize = 500;
 
@@ -65,6 +67,7 @@ pub(super) fn of_statement(url: &ServerUrl, status: u16, said: &str) -> SinkErro
 /// Statuses with the same meaning for every request.
 fn of_status(url: &ServerUrl, status: u16, said: &str) -> Option<SinkError> {
     match status {
+        _ if status == 421 || said.contains(NO_WRITES) => Some(of_read_only(url)),
         401 | 403 => Some(SinkError::blocked(format!(
             "QuestDB at {url} refused the credentials (status {status}): set the user and password of its http.user \
              and http.password, or a valid token"
@@ -77,6 +80,14 @@ fn of_status(url: &ServerUrl, status: u16, said: &str) -> Option<SinkError> {
         ))),
         _ => None,
     }
+}
+
+/// The server takes no writes.
+pub(super) fn of_read_only(url: &ServerUrl) -> SinkError {
+    SinkError::blocked(format!(
+        "QuestDB at {url} is read-only (`readonly` or `http.security.readonly` in its configuration, or a replica): \
+         allow writes there, or set the sink's url to the server that takes them"
+    ))
 }
 
 fn remedy(said: &str) -> &'static str {
@@ -164,6 +175,7 @@ mod tests {
             (404, SinkErrorKind::Blocked),
             (302, SinkErrorKind::Blocked),
             (413, SinkErrorKind::Blocked),
+            (421, SinkErrorKind::Blocked),
             (408, SinkErrorKind::Waiting),
             (429, SinkErrorKind::Waiting),
             (500, SinkErrorKind::Waiting),

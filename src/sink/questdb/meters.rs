@@ -107,6 +107,8 @@ fn row(buffer: &mut Buffer, table: &TableName, version: &Version) -> questdb::Re
         ("serial", &description.serial),
         ("meter_serial", &description.meter_serial),
         ("gateway", &description.gateway),
+        ("customer", &description.customer),
+        ("site", &description.site),
     ] {
         if !text.is_empty() {
             buffer.column_str(ColumnName::new_unchecked(column), text)?;

@@ -8,17 +8,16 @@ use super::config::{Config, TableName};
 use super::confirm;
 use super::schema::{self, Actual, Column, Difference, PartitionUnit};
 use super::server::Server;
+use super::ttl;
+use super::view::{self, View};
 use crate::deliver::SinkError;
 use crate::sink::Step;
+use std::time::Duration;
 
 const SAMPLES_SQL: &str = include_str!("../../../migrations/questdb/samples.sql");
 const METERS_SQL: &str = include_str!("../../../migrations/questdb/meters.sql");
-const QUARTER_HOURS_SQL: &str = include_str!("../../../migrations/questdb/samples_15m.sql");
 const HISTORY_SQL: &str = include_str!("../../../migrations/questdb/meterline_migrations.sql");
 const HISTORY: &str = "meterline_migrations";
-
-/// Attempts to read the state of a view while the server refreshes it.
-const VIEW_TRIES_MAX: usize = 50;
 
 /// The server cannot be migrated.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +52,7 @@ pub fn migrate(config: &Config, partition: Option<PartitionUnit>) -> Result<Vec<
     let server = Server::new(config);
     let meters = Server::new(&config.of_meters());
     let mut done = Vec::new();
-    match (Migration { server: &server, meters: &meters, partition, done: &mut done }).run() {
+    match (Migration { server: &server, meters: &meters, partition, keep: config.keep, done: &mut done }).run() {
         Ok(()) => Ok(done),
         Err(Stop::Refused(sentences)) => Err(MigrateError::Refused(sentences)),
         Err(Stop::Server(error)) => Err(MigrateError::Server { error, done }),
@@ -76,6 +75,7 @@ struct Migration<'a> {
     /// The same server, with the table of meters.
     meters: &'a Server,
     partition: Option<PartitionUnit>,
+    keep: Option<Duration>,
     done: &'a mut Vec<Step>,
 }
 
@@ -84,8 +84,11 @@ impl Migration<'_> {
         let (table, meters) = (self.server.table().clone(), self.meters.table().clone());
         let actual = schema::actual(self.server, &schema::SAMPLES)?;
         let actual_meters = schema::actual(self.meters, &schema::METERS)?;
-        let view = view_state(self.server)?;
+        let view = view::state(self.server, Duration::MAX)?;
         let mut refusals = self.refusals(&table, actual.as_ref(), &view);
+        if self.keep.is_some() {
+            refusals.extend(ttl::refusal(self.server)?);
+        }
         refusals.extend(actual_meters.iter().flat_map(|actual| unalterable_differences(&meters, actual)));
         if !refusals.is_empty() {
             return Err(Stop::Refused(refusals));
@@ -94,6 +97,7 @@ impl Migration<'_> {
             None => self.create_table(&table)?,
             Some(actual) => self.alter_table(self.server, &actual)?,
         }
+        self.set_ttl(&table)?;
         self.migrate_view(&table, view)?;
         match actual_meters {
             None => {
@@ -115,7 +119,7 @@ impl Migration<'_> {
             refusals.push(format!(
                 "view {view} is not the required one ({why}): drop it (`DROP MATERIALIZED VIEW {view}`) and run \
                  `meterline migrate` again",
-                view = view_name(table)
+                view = view::name(table)
             ));
         }
         refusals
@@ -162,19 +166,38 @@ impl Migration<'_> {
         if differences.is_empty() { Ok(()) } else { wait_applied(server) }
     }
 
+    /// Sets the table's TTL if it is not the one of `keep`. The view keeps its quarter-hours.
+    fn set_ttl(&mut self, table: &TableName) -> Result<(), SinkError> {
+        let Some(keep) = self.keep else { return Ok(()) };
+        let Some(actual) = schema::actual(self.server, &schema::SAMPLES)? else { return Ok(()) };
+        let Some(hours) = ttl::other(&actual, keep) else { return Ok(()) };
+        let did = format!("set to keep its rows for {hours} hours");
+        self.run_step(&ttl::statement(table, hours), table.as_str(), did)
+    }
+
     fn migrate_view(&mut self, table: &TableName, view: View) -> Result<(), SinkError> {
-        let name = view_name(table);
+        let name = view::name(table);
         match view {
             View::Missing => {
-                let sql = QUARTER_HOURS_SQL.replace("{table}", table.as_str());
-                self.run_step(&sql, &name, "created; refreshed every minute".to_owned())
+                self.run_step(&view::statement(table), &name, "created; refreshed every minute".to_owned())
             }
-            View::Invalid { why } => {
-                let sql = format!("REFRESH MATERIALIZED VIEW \"{name}\" FULL");
-                self.run_step(&sql, &name, format!("was invalid ({why}): started a full refresh"))
-            }
-            View::Valid | View::Other { .. } => Ok(()),
+            View::Invalid { why } => self.refresh_view(&name, &why),
+            View::Valid | View::Stale | View::Other { .. } => Ok(()),
         }
+    }
+
+    /// Refreshes an invalid view, unless that would delete quarter-hours for ever.
+    fn refresh_view(&mut self, name: &str, why: &str) -> Result<(), SinkError> {
+        let sql = format!("REFRESH MATERIALIZED VIEW \"{name}\" FULL");
+        if let Some(loss) = view::refresh_loss(self.server)? {
+            let did = format!(
+                "is invalid ({why}) and was left as it is, because {loss}: bring the rows back and run \
+                 `meterline migrate` again, or run `{sql}` to give these quarter-hours up"
+            );
+            self.done.push(Step { object: name.to_owned(), did });
+            return Ok(());
+        }
+        self.run_step(&sql, name, format!("was invalid ({why}): started a full refresh"))
     }
 
     fn run_step(&mut self, sql: &str, object: &str, did: String) -> Result<(), SinkError> {
@@ -212,69 +235,4 @@ fn unalterable_differences(table: &TableName, actual: &Actual) -> Vec<String> {
 /// The text as an SQL literal.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-/// The state of the quarter-hour view.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum View {
-    Missing,
-    Valid,
-    Invalid { why: String },
-    Other { why: String },
-}
-
-pub(super) fn view_name(table: &TableName) -> String {
-    format!("{table}_15m")
-}
-
-/// Reads the state of the quarter-hour view.
-pub(super) fn view_state(server: &Server) -> Result<View, SinkError> {
-    let name = view_name(server.table());
-    for _ in 0..VIEW_TRIES_MAX {
-        if let Some(view) = listed_view(server, &name)? {
-            return Ok(view);
-        }
-        let answer = server.execute(&format!("SELECT matView FROM tables() WHERE table_name = '{name}'"))?;
-        match answer.rows().next() {
-            None => return Ok(View::Missing),
-            Some(row) if !row.is_true("matView") => return Ok(View::Other { why: "it is a table".to_owned() }),
-            Some(_) => {}
-        }
-    }
-    Err(SinkError::waiting(format!(
-        "QuestDB at {} does not report the state of view {name}, which it is refreshing: try again",
-        server.url()
-    )))
-}
-
-/// The view's state in `materialized_views()`, where a view is missing for a moment while
-/// it is refreshed.
-fn listed_view(server: &Server, name: &str) -> Result<Option<View>, SinkError> {
-    let table = server.table();
-    let answer = server.execute(&format!(
-        "SELECT base_table_name, view_sql, view_status, invalidation_reason FROM materialized_views() \
-         WHERE view_name = '{name}'"
-    ))?;
-    let Some(row) = answer.rows().next() else { return Ok(None) };
-    let (base, sql) = (row.text("base_table_name"), row.text("view_sql"));
-    let view = if base != table.as_str() {
-        View::Other { why: format!("it is over table {base}") }
-    } else if words(sql) != words(wanted_query(&QUARTER_HOURS_SQL.replace("{table}", table.as_str()))) {
-        View::Other { why: "it selects other data".to_owned() }
-    } else if row.text("view_status") == "invalid" {
-        View::Invalid { why: row.text("invalidation_reason").to_owned() }
-    } else {
-        View::Valid
-    };
-    Ok(Some(view))
-}
-
-/// The query between the outer parentheses of the view's statement.
-fn wanted_query(sql: &str) -> &str {
-    let inner = sql.split_once("AS (").map_or(sql, |(_, rest)| rest);
-    inner.rsplit_once(") PARTITION BY").map_or(inner, |(query, _)| query)
-}
-
-fn words(sql: &str) -> Vec<&str> {
-    sql.split_whitespace().collect()
 }

@@ -34,7 +34,7 @@ pub(super) const SAMPLES: [Column; 7] = [
 ];
 
 /// The columns of the table of meters, the designated timestamp first.
-pub(super) const METERS: [Column; 17] = [
+pub(super) const METERS: [Column; 19] = [
     column("valid_from", "TIMESTAMP_NS", true),
     column("meter", "UUID", true),
     column("valid_to", "TIMESTAMP_NS", false),
@@ -50,6 +50,8 @@ pub(super) const METERS: [Column; 17] = [
     column("sub_type", "LONG", false),
     column("sub_type_name", "SYMBOL", false),
     column("gateway", "VARCHAR", false),
+    column("customer", "VARCHAR", false),
+    column("site", "VARCHAR", false),
     column("unit", "SYMBOL", false),
     column("source", "SYMBOL", false),
 ];
@@ -104,6 +106,8 @@ pub(super) struct Actual {
     pub(super) partitioned_by: String,
     has_wal: bool,
     dedups: bool,
+    /// Its TTL as number and unit; 0 keeps all rows.
+    pub(super) ttl: (i64, String),
     columns: Vec<ActualColumn>,
 }
 
@@ -170,8 +174,9 @@ impl Difference {
 /// none.
 pub(super) fn actual(server: &Server, wanted: &'static [Column]) -> Result<Option<Actual>, SinkError> {
     let table = server.table();
-    let tables =
-        server.execute(&format!("SELECT partitionBy, walEnabled, dedup FROM tables() WHERE table_name = '{table}'"))?;
+    let tables = server.execute(&format!(
+        "SELECT partitionBy, walEnabled, dedup, ttlValue, ttlUnit FROM tables() WHERE table_name = '{table}'"
+    ))?;
     let Some(row) = tables.rows().next() else { return Ok(None) };
     let columns = server.execute(&format!("SHOW COLUMNS FROM \"{table}\""))?;
     Ok(Some(Actual {
@@ -179,6 +184,7 @@ pub(super) fn actual(server: &Server, wanted: &'static [Column]) -> Result<Optio
         partitioned_by: row.text("partitionBy").to_owned(),
         has_wal: row.is_true("walEnabled"),
         dedups: row.is_true("dedup"),
+        ttl: (row.integer("ttlValue").unwrap_or_default(), row.text("ttlUnit").to_owned()),
         columns: columns_in(&columns),
     }))
 }
@@ -218,7 +224,7 @@ pub(super) fn check_ready(server: &Server, wanted: &'static [Column]) -> Result<
 
 impl Actual {
     /// The partition unit. Units that `migrate` never creates (weeks, months) count as days.
-    fn partition_unit(&self) -> PartitionUnit {
+    pub(super) fn partition_unit(&self) -> PartitionUnit {
         if self.partitioned_by == PartitionUnit::Hour.sql() { PartitionUnit::Hour } else { PartitionUnit::Day }
     }
 
@@ -275,7 +281,14 @@ mod tests {
             designated: name == "ts",
             in_key,
         });
-        Actual { wanted: &SAMPLES, partitioned_by: "DAY".into(), has_wal: true, dedups: true, columns: columns.into() }
+        Actual {
+            wanted: &SAMPLES,
+            partitioned_by: "DAY".into(),
+            has_wal: true,
+            dedups: true,
+            ttl: (0, "HOUR".into()),
+            columns: columns.into(),
+        }
     }
 
     fn column_of<'a>(actual: &'a mut Actual, name: &str) -> &'a mut ActualColumn {

@@ -51,6 +51,16 @@ pub(super) struct Settings {
     /// Supported versions of ILP.
     #[serde(rename = "line.proto.support.versions", default)]
     pub(super) protocols: Vec<u32>,
+    /// The interfaces that take writes; absent in older servers.
+    #[serde(rename = "accepting.writes")]
+    accepting_writes: Option<Vec<String>>,
+}
+
+impl Settings {
+    /// Whether the server takes writes over HTTP, as far as it says.
+    pub(super) fn takes_writes(&self) -> bool {
+        self.accepting_writes.as_ref().is_none_or(|interfaces| interfaces.iter().any(|interface| interface == "http"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -154,7 +164,7 @@ impl Server {
                 timeout.as_secs()
             )),
             HttpError::Connect { why, .. } | HttpError::Broken { why, .. } => self.unreachable(why),
-            HttpError::TooLarge { .. } => self.unreachable(error),
+            HttpError::TooLarge { .. } | HttpError::NoBudget => self.unreachable(error),
         }
     }
 

@@ -3,13 +3,15 @@
 //! Invariant: the progress is exactly the cursor of the last commit.
 
 use super::batch::Batch;
-use super::file::{self, sink_error};
-use super::write::{Dictionaries, commit, read_cursor};
+use super::file;
+use super::keep::Keep;
+use super::log::LOG_BYTES_MAX;
+use super::store::Store;
+use crate::base::human;
 use crate::clock::Clock;
 use crate::deliver::{Delivery, Progress, Sink, SinkError};
 use crate::journal::{JournalId, Position, Sequence};
 use metrics::{Counter, Gauge};
-use rusqlite::Connection;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,14 +19,20 @@ use uuid::Uuid;
 
 /// Age of a transaction's first record at which it is committed.
 const TRANSACTION_AGE_MAX: Duration = Duration::from_millis(200);
+/// Time between checks of the store's files while nothing is committed.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// The SQLite sink.
 pub struct Sqlite {
     file: PathBuf,
     clock: Clock,
     count: Counts,
-    store: Option<Connection>,
-    dictionaries: Dictionaries,
+    keep: Option<Keep>,
+    store: Option<Store>,
+    /// The generation of the last commit, which the next opened store must continue.
+    generation: Option<i64>,
+    /// When the store's files were last checked.
+    checked: Option<Instant>,
     batch: Batch,
     /// When the batch must be committed; `None` while it is empty.
     due: Option<Instant>,
@@ -42,8 +50,10 @@ impl Sqlite {
             file: file.into(),
             clock,
             count: Counts::new(name),
+            keep: None,
             store: None,
-            dictionaries: Dictionaries::new(),
+            generation: None,
+            checked: None,
             batch: Batch::default(),
             due: None,
             taken: Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST },
@@ -51,10 +61,18 @@ impl Sqlite {
         }
     }
 
+    /// Deletes samples that are older than this.
+    #[must_use]
+    pub fn keeping(mut self, age: Option<Duration>) -> Self {
+        self.keep = age.map(|age| Keep::new(age, self.clock.monotonic()));
+        self
+    }
+
     fn commit(&mut self) -> Result<(), SinkError> {
         let Some(store) = &mut self.store else { return Err(SinkError::waiting("the store is not open yet")) };
-        let committed = commit(store, &mut self.dictionaries, &mut self.batch, self.taken)
-            .map_err(|error| sink_error(&self.file, &error))?;
+        let committed = store.commit(&mut self.batch, self.taken)?;
+        self.generation = Some(committed.generation);
+        self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
         self.batch.clear();
         self.due = None;
@@ -71,6 +89,25 @@ impl Sqlite {
         }
     }
 
+    /// Checks the files, and deletes old samples, about every second.
+    fn maintain(&mut self) -> Result<(), SinkError> {
+        let (now, wall) = (self.clock.monotonic(), self.clock.now());
+        let Some(store) = &mut self.store else { return Ok(()) };
+        if self.checked.is_none_or(|checked| now >= checked + CHECK_EVERY) {
+            self.checked = Some(now);
+            store.check_names()?;
+        }
+        if let Some(keep) = &mut self.keep
+            && let Some((series, before)) = keep.due(now, wall)
+        {
+            let expired = store.expire(before, series)?;
+            keep.stepped(expired, now);
+            self.generation = expired.generation.or(self.generation);
+            self.count.expired.increment(expired.rows as u64);
+        }
+        Ok(())
+    }
+
     fn is_due(&self) -> bool {
         self.batch.is_full() || self.due.is_some_and(|due| self.clock.monotonic() >= due)
     }
@@ -78,11 +115,13 @@ impl Sqlite {
 
 impl Sink for Sqlite {
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError> {
-        let store = match self.store.take() {
-            Some(store) => store,
-            None => file::open(&self.file)?,
-        };
-        let position = read_cursor(&store).map_err(|error| sink_error(&self.file, &error))?;
+        self.store = None;
+        if self.generation.is_none() {
+            file::create_directory(&self.file)?;
+        }
+        let store = Store::open(&self.file)?;
+        let position = store.cursor()?;
+        self.generation = Some(store.generation().current);
         self.store = Some(store);
         Ok(Some(position))
     }
@@ -107,20 +146,35 @@ impl Sink for Sqlite {
         if self.is_due() || (drain && self.due.is_some()) {
             self.commit()?;
         }
-        self.count.in_flight.set(self.batch.len() as f64);
-        Ok(Progress::new(self.batch.first().unwrap_or(self.committed), self.due))
+        self.maintain()?;
+        self.count.show(self.batch.len(), self.store.as_ref());
+        let wake_at = self.due.into_iter().chain(self.keep.as_ref().map(Keep::next_step)).min();
+        Ok(Progress::new(self.batch.first().unwrap_or(self.committed), wake_at))
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
         self.batch.clear();
         self.due = None;
-        self.dictionaries.forget();
         self.taken = position;
         self.committed = position.next;
         // The old handle may be broken, or its file moved away.
         self.store = None;
-        self.store = Some(file::open(&self.file)?);
-        Ok(())
+        let store = Store::open(&self.file)?;
+        if self.generation.is_some_and(|earlier| !store.generation().continues(earlier)) {
+            return Err(store.is_another());
+        }
+        let is_new = store.cursor()?.journal.0.is_nil();
+        let store = self.store.insert(store);
+        self.count.show(0, Some(store));
+        store.ensure_room()?;
+        // From here on, the store says itself from where it was filled.
+        if is_new { self.commit() } else { Ok(()) }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let Some(store) = &self.store else { return Vec::new() };
+        let log = format!("{} of at most {}", human::bytes(store.log_bytes()), human::bytes(LOG_BYTES_MAX));
+        vec![("file", human::bytes(store.bytes())), ("log", log)]
     }
 }
 
@@ -135,18 +189,34 @@ struct Counts {
     rows: Counter,
     requests: Counter,
     corrections: Counter,
+    expired: Counter,
     in_flight: Gauge,
+    file_bytes: Gauge,
+    log_bytes: Gauge,
 }
 
 impl Counts {
     fn new(name: &str) -> Self {
         let labels = [("sink", name.to_owned())];
         let counter = |family| crate::metrics::counter(family, &labels);
+        let gauge = |family| crate::metrics::gauge(family, &labels);
         Self {
             rows: counter("meterline_sink_rows_total"),
             requests: counter("meterline_sink_requests_total"),
             corrections: counter("meterline_sink_corrections_total"),
-            in_flight: crate::metrics::gauge("meterline_sink_in_flight_rows", &labels),
+            expired: counter("meterline_sink_rows_expired_total"),
+            in_flight: gauge("meterline_sink_in_flight_rows"),
+            file_bytes: gauge("meterline_sink_file_bytes"),
+            log_bytes: gauge("meterline_sink_log_bytes"),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
+    fn show(&self, in_flight: usize, store: Option<&Store>) {
+        self.in_flight.set(in_flight as f64);
+        if let Some(store) = store {
+            self.file_bytes.set(store.bytes() as f64);
+            self.log_bytes.set(store.log_bytes() as f64);
         }
     }
 }

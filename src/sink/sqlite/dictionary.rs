@@ -43,11 +43,6 @@ impl<Key: Eq + Hash> Dictionary<Key> {
         self.numbers.insert(key, number);
         Ok(number)
     }
-
-    /// Clears the cache: the numbers of a failed transaction are not in the file.
-    pub(super) fn forget(&mut self) {
-        self.numbers.clear();
-    }
 }
 
 fn one(mut statement: CachedStatement<'_>, text: &str) -> rusqlite::Result<Option<i64>> {

@@ -13,24 +13,16 @@ use std::time::Duration;
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
 const OWNER_ONLY: u32 = 0o600;
 /// How long a statement waits while another program writes.
-const BUSY_WAIT: Duration = Duration::from_secs(1);
+const BUSY_WAIT: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(1) };
 /// Pages that SQLite may hold in memory, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// Size of the log after a checkpoint, so that a burst does not occupy the disk without end.
-const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
-const STATEMENTS_CACHED: usize = 16;
+const STATEMENTS_CACHED: usize = 24;
 
-/// Opens or creates the store and brings it to the newest schema.
-pub(super) fn open(file: &Path) -> Result<Connection, SinkError> {
-    create(file).map_err(|error| {
-        SinkError::blocked(format!(
-            "the store {} cannot be created or opened ({error}); make the service's user the owner of the file and its directory",
-            file.display()
-        ))
-    })?;
+/// Opens the store and brings it to the newest schema. Returns whether it is new.
+pub(super) fn connect(file: &Path) -> Result<(Connection, bool), SinkError> {
     let store = Connection::open(file).and_then(prepare).map_err(|error| sink_error(file, &error))?;
-    migrate(&store, file)?;
-    Ok(store)
+    let is_new = migrate(&store, file)?;
+    Ok((store, is_new))
 }
 
 fn prepare(store: Connection) -> rusqlite::Result<Connection> {
@@ -39,17 +31,36 @@ fn prepare(store: Connection) -> rusqlite::Result<Connection> {
     store.pragma_update(None, "journal_mode", "WAL")?;
     store.pragma_update(None, "synchronous", "FULL")?;
     store.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    store.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
     store.pragma_update(None, "temp_store", "MEMORY")?;
+    // The sink makes the checkpoints (see `log`). A log that begins again is truncated, so
+    // that its size is the size of its contents.
+    store.pragma_update(None, "wal_autocheckpoint", 0)?;
+    store.pragma_update(None, "journal_size_limit", 0)?;
     Ok(store)
 }
 
 /// Creates the file for the owner alone: SQLite would make it readable for all users, and
 /// copies its permissions to the files beside it. The name is synced before any row counts
 /// as safe.
-fn create(file: &Path) -> io::Result<()> {
+pub(super) fn create(file: &Path) -> Result<(), SinkError> {
+    try_create(file).map_err(|error| cannot_create(file, &error))
+}
+
+fn cannot_create(file: &Path, error: &io::Error) -> SinkError {
+    SinkError::blocked(format!(
+        "the store {} cannot be created or opened ({error}); check that its directory exists and that the service's user owns both",
+        file.display()
+    ))
+}
+
+/// Creates the directory of the file. Only for the first open: a directory that is gone later
+/// was moved away with everything in it.
+pub(super) fn create_directory(file: &Path) -> Result<(), SinkError> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
+    std::fs::create_dir_all(directory).map_err(|error| cannot_create(file, &error))
+}
+
+fn try_create(file: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(file) {
         Ok(made) => made.sync_all()?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
@@ -58,7 +69,7 @@ fn create(file: &Path) -> io::Result<()> {
     sync_directory_of(file)
 }
 
-fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
+fn migrate(store: &Connection, file: &Path) -> Result<bool, SinkError> {
     let failed = |error| sink_error(file, &error);
     let version: i64 = store.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
@@ -74,7 +85,7 @@ fn migrate(store: &Connection, file: &Path) -> Result<(), SinkError> {
         apply(store, number, migration).map_err(failed)?;
         tracing::info!(file = %file.display(), version = number, "the store's schema was migrated");
     }
-    Ok(())
+    Ok(version == 0)
 }
 
 /// Applies a migration and its number in one transaction.

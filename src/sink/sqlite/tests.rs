@@ -1,6 +1,9 @@
 //! The embedded store at the end of a real pump on a real journal.
 
+mod keep;
+mod log;
 mod meters;
+mod replaced;
 
 use super::*;
 use crate::base::Backoff;
@@ -276,7 +279,8 @@ fn a_file_of_a_newer_program_or_none_at_all_is_refused_with_a_sentence() {
 #[test]
 fn a_full_volume_blocks_and_says_so() {
     let feed = Feed::new();
-    let store = file::open(&file(&feed)).unwrap();
+    store_all(&feed);
+    let (store, _) = file::connect(&file(&feed)).unwrap();
     let pages: i64 = store.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     store.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     let error = store.execute("INSERT INTO sources (name) VALUES (hex(zeroblob(100000)))", []).unwrap_err();

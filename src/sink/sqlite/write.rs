@@ -5,7 +5,7 @@ use super::dictionary::Dictionary;
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, Obis};
 use crate::wire::meters::{Description, Version};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use uuid::Uuid;
 
 /// Corrections kept at most; the oldest are deleted. Their ids keep counting.
@@ -21,11 +21,14 @@ const UPSERT: &str = "
 const UPSERT_VERSION: &str = "
     INSERT OR REPLACE INTO meters
     (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, family, family_name,
-     energy_type, energy_type_name, sub_type, sub_type_name, gateway, unit, source)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+     energy_type, energy_type_name, sub_type, sub_type_name, gateway, customer, site, unit, source)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 const SET_CURSOR: &str = "
-    INSERT INTO cursor (id, journal, next) VALUES (1, ?1, ?2)
-    ON CONFLICT (id) DO UPDATE SET journal = excluded.journal, next = excluded.next";
+    UPDATE cursor SET journal = ?1, next = ?2, generation = generation + 1, checkpointed = ?3,
+    schema_version = (SELECT schema_version FROM pragma_schema_version) RETURNING generation";
+const SET_GENERATION: &str = "
+    UPDATE cursor SET generation = ?1, checkpointed = ?2,
+    schema_version = (SELECT schema_version FROM pragma_schema_version)";
 const NEWEST_CORRECTION: &str = "SELECT coalesce(max(id), 0) FROM corrections";
 const TRIM_CORRECTIONS: &str = "DELETE FROM corrections WHERE id <= ?1";
 
@@ -36,6 +39,8 @@ pub(super) struct Committed {
     pub(super) rows: usize,
     /// Keys whose value changed.
     pub(super) corrections: u64,
+    /// The store's generation.
+    pub(super) generation: i64,
 }
 
 /// The dictionaries of an open file.
@@ -63,20 +68,16 @@ impl Dictionaries {
             ),
         }
     }
-
-    pub(super) fn forget(&mut self) {
-        self.meters.forget();
-        self.codes.forget();
-        self.sources.forget();
-    }
 }
 
-/// Writes a batch and its cursor. When this returns they are synced to disk.
+/// Writes a batch and its cursor. When this returns they are synced to disk. `checkpointed` is
+/// the generation that the database has without its log.
 pub(super) fn commit(
     store: &mut Connection,
     dictionaries: &mut Dictionaries,
     batch: &mut Batch,
     cursor: Position,
+    checkpointed: i64,
 ) -> rusqlite::Result<Committed> {
     // Locks at once: a transaction that starts as a reader can fail when it first writes.
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -89,9 +90,16 @@ pub(super) fn commit(
         transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;
     }
     let next = i64::try_from(cursor.next.0).unwrap_or(i64::MAX);
-    transaction.prepare_cached(SET_CURSOR)?.execute(params![cursor.journal.to_string(), next])?;
+    let generation = transaction
+        .prepare_cached(SET_CURSOR)?
+        .query_row(params![cursor.journal.to_string(), next, checkpointed], |row| row.get(0))?;
     transaction.commit()?;
-    Ok(Committed { rows, corrections: after.abs_diff(before) })
+    Ok(Committed { rows, corrections: after.abs_diff(before), generation })
+}
+
+/// Sets the generation without any rows.
+pub(super) fn set_generation(store: &Connection, generation: i64, checkpointed: i64) -> rusqlite::Result<()> {
+    store.execute(SET_GENERATION, [generation, checkpointed]).map(|_| ())
 }
 
 fn write_rows(store: &Connection, dictionaries: &mut Dictionaries, batch: &Batch) -> rusqlite::Result<usize> {
@@ -123,8 +131,19 @@ fn write_rows(store: &Connection, dictionaries: &mut Dictionaries, batch: &Batch
 
 fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<()> {
     for version in versions {
-        let Description { name, serial, meter_serial, vendor, family, energy_type, sub_type, gateway, unit } =
-            &version.description;
+        let Description {
+            name,
+            serial,
+            meter_serial,
+            vendor,
+            family,
+            energy_type,
+            sub_type,
+            gateway,
+            customer,
+            site,
+            unit,
+        } = &version.description;
         store.prepare_cached(UPSERT_VERSION)?.execute(params![
             version.meter.to_string(),
             version.valid_from.0,
@@ -141,6 +160,8 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             sub_type.number,
             sub_type.name,
             gateway,
+            customer,
+            site,
             unit,
             version.source
         ])?;
@@ -148,12 +169,10 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
     Ok(())
 }
 
-/// The stored cursor; for a new file the first record of no journal.
+/// The stored cursor; in a new store the first record of no journal.
 pub(super) fn read_cursor(store: &Connection) -> rusqlite::Result<Position> {
-    let found = store
-        .query_row("SELECT journal, next FROM cursor", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
-        .optional()?;
-    let (journal, next) = found.unwrap_or_else(|| (String::new(), 0));
+    let (journal, next): (String, i64) =
+        store.query_row("SELECT journal, next FROM cursor", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let journal = JournalId(Uuid::parse_str(&journal).unwrap_or(Uuid::nil()));
     Ok(Position { journal, next: Sequence(u64::try_from(next).unwrap_or(0)).max(Sequence::FIRST) })
 }

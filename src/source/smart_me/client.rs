@@ -17,7 +17,6 @@ use hyper::{Method, StatusCode};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// The limits of one request. The body limit exceeds a list of ten thousand devices.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(30), answer_bytes_max: 32 << 20 };
@@ -137,18 +136,13 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<DatedAnswer, ApiError> {
-        let requester = &self.access.requester;
+        let give_up_at = self.access.requester.now() + self.patience;
+        let requester = &self.access.requester.until(give_up_at);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or(Backoff::STANDARD);
-        let give_up_at = requester.now() + self.patience;
         let mut tries = 0;
         loop {
             tries += 1;
-            let left = give_up_at.saturating_duration_since(requester.now());
-            let Ok(ready) = timeout(left, requester.ready()).await else {
-                return Err(ApiError::Away("the request budget allows no request in time".to_owned()));
-            };
-            ready?;
-            let (after, error) = match self.attempt(&method, path, &body).await? {
+            let (after, error) = match self.attempt(requester, &method, path, &body).await? {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Later(after, error) => (after, error),
                 Attempt::Uncertain(said) if method == Method::POST => return Err(ApiError::Unknown(said)),
@@ -163,17 +157,23 @@ impl Client {
     }
 
     /// One attempt; a second one with a new token if the token was rejected.
-    async fn attempt(&self, method: &Method, path: &str, body: &Bytes) -> Result<Attempt, ApiError> {
+    async fn attempt(
+        &self,
+        requester: &Requester,
+        method: &Method,
+        path: &str,
+        body: &Bytes,
+    ) -> Result<Attempt, ApiError> {
         let mut is_renewed = false;
         loop {
-            let authorization = match self.access.authorization.header(&self.access.requester).await {
+            let authorization = match self.access.authorization.header(requester).await {
                 Ok(header) => header,
                 // A failed token request is retried like the request itself.
                 Err(error @ ApiError::Away(_)) => return Ok(Attempt::Later(None, error)),
                 Err(error) => return Err(error),
             };
             let request = self.request(method, path, body, authorization.clone())?;
-            let exchange = self.access.requester.send(request).await?;
+            let exchange = requester.send(request).await?;
             if exchange.outcome == Outcome::Unauthorized
                 && !is_renewed
                 && self.access.authorization.forget(&authorization)

@@ -8,7 +8,6 @@ use crate::reading::MeterId;
 use crate::vendor::smart_me::Device;
 use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, VendorCode};
-use std::collections::HashMap;
 
 /// The vendor's name in a description.
 const VENDOR: &str = "smart-me";
@@ -24,9 +23,19 @@ pub struct Describer {
     pub clock: Clock,
 }
 
+/// Texts about a device that other calls than the list have; empty if unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    /// The name of its gateway.
+    pub(super) gateway: String,
+    /// The name of its customer, in a partner's account.
+    pub(super) customer: String,
+    /// The folders around it.
+    pub(super) site: String,
+}
+
 impl Describer {
-    /// Records changes of these devices; `gateways` maps devices to the name of their
-    /// gateway.
+    /// Records changes of these devices, described together with their surroundings.
     ///
     /// # Errors
     /// Why nothing was recorded.
@@ -34,11 +43,9 @@ impl Describer {
         &self,
         account: &str,
         devices: &[Device],
-        gateways: &HashMap<MeterId, String>,
+        surroundings: impl Fn(MeterId) -> Surroundings,
     ) -> Result<(), String> {
-        let described =
-            devices.iter().map(|device| description(device, gateways.get(&device.id).cloned().unwrap_or_default()));
-        let described: Vec<_> = described.collect();
+        let described: Vec<_> = devices.iter().map(|device| description(device, surroundings(device.id))).collect();
         let record = |body: Vec<u8>| {
             let entrance = self.entrance.clone();
             async move {
@@ -51,7 +58,8 @@ impl Describer {
     }
 }
 
-fn description(device: &Device, gateway: String) -> (MeterId, Description) {
+fn description(device: &Device, surroundings: Surroundings) -> (MeterId, Description) {
+    let Surroundings { gateway, customer, site } = surroundings;
     let named = |number: i64, label: Option<&str>| VendorCode { number, name: label.unwrap_or_default().to_owned() };
     let description = Description {
         name: device.name.clone().unwrap_or_default(),
@@ -62,6 +70,8 @@ fn description(device: &Device, gateway: String) -> (MeterId, Description) {
         energy_type: named(device.energy_type.0, device.energy_type.label()),
         sub_type: named(device.sub_type.0, device.sub_type.label()),
         gateway,
+        customer,
+        site,
         unit: device.counter_unit.clone().unwrap_or_default(),
     };
     (device.id, description)

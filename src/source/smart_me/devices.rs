@@ -10,6 +10,7 @@
 //! the polled one; beyond the number of meters that `coverage` tracks, the least recently
 //! heard ones are unknown to it.
 
+mod customers;
 mod factor;
 mod freshness;
 mod gateways;
@@ -20,7 +21,7 @@ use super::account::Reach;
 use super::arrivals::Arrivals;
 use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
-use super::describe::Describer;
+use super::describe::{Describer, Surroundings};
 use super::error::ApiError;
 use super::polling::Polling;
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::source::{Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
+use customers::{Customers, Place};
 use factor::UnitFactor;
 use gateways::Gateway;
 use left_out::LeftOutValues;
@@ -43,6 +45,8 @@ const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
 const DESCRIPTIONS_ERROR: &str = "descriptions_error";
 /// The fact that says why the gateways were not read.
 const GATEWAYS_ERROR: &str = "gateways_error";
+/// The fact that names the stale meters.
+const STALE_METERS: &str = "stale_meters";
 /// A larger answer is not journaled with its readings.
 const ORIGINAL_BYTES_MAX: usize = 256 << 10;
 /// Older values are ignored: the slowest readout is once a day, and a removed device shows
@@ -75,6 +79,8 @@ pub struct Devices {
     gateways_at: Option<Instant>,
     /// The gateways' names, by device.
     gateways: HashMap<MeterId, String>,
+    /// The customers of a partner's account.
+    customers: Option<Customers>,
     unit_factor: Option<UnitFactor>,
     left_out: LeftOutValues,
     /// Whether nothing was stored since the start, so that our own values may be in the
@@ -96,6 +102,7 @@ impl Devices {
     pub fn new(client: Client, parts: DevicesParts) -> Self {
         Self {
             gateways_at: parts.polling.gateways.then(|| parts.clock.monotonic()),
+            customers: (client.reach() == Reach::Partner).then(|| Customers::new(parts.clock.monotonic())),
             client,
             parts,
             gateways: HashMap::new(),
@@ -145,8 +152,14 @@ impl Devices {
             let fresh = freshness::freshness(devices, at, self.parts.polling.stale_after);
             reporter.set("answered_at", at);
             reporter.set("meters", fresh.meters);
-            reporter.set("meters_stale", fresh.stale);
-            reporter.set("oldest_value_seconds", fresh.oldest.as_secs_f64());
+            reporter.set("meters_stale", fresh.stale.len());
+            reporter.clear_texts(STALE_METERS);
+            if !fresh.stale.is_empty() {
+                reporter.set(STALE_METERS, fresh.stale_meters());
+            }
+            if let Some(oldest) = fresh.oldest {
+                reporter.set("oldest_value_seconds", oldest.as_secs_f64());
+            }
         }
         self.left_out.report(self.client.name(), devices, reporter);
         let expected = self.parts.polling.unit_factor_expected;
@@ -220,7 +233,7 @@ impl Devices {
         self.gateways_at = Some(now + GATEWAYS_EVERY);
         match gateways::gateways(&self.client, devices, date).await {
             Ok(found) => {
-                let names = found.iter().flat_map(|it| it.devices.iter().map(|id| (*id, it.name.clone())));
+                let names = found.iter().flat_map(|it| it.devices().map(|id| (id, it.name.clone())));
                 self.gateways = names.collect();
                 Gateway::report(&found, reporter);
                 reporter.clear_texts(GATEWAYS_ERROR);
@@ -236,7 +249,13 @@ impl Devices {
     /// Records names and serial numbers. After a failure the next list tries again.
     async fn describe(&mut self, reporter: &mut Reporter, devices: &[Device]) {
         let Some(describer) = &self.parts.describer else { return };
-        let outcome = describer.describe(self.client.name(), devices, &self.gateways).await.err();
+        let surroundings = |device: MeterId| {
+            let gateway = self.gateways.get(&device).cloned().unwrap_or_default();
+            let place = self.customers.as_ref().map(|customers| customers.place(device));
+            let Place { customer, site } = place.unwrap_or_default();
+            Surroundings { gateway, customer, site }
+        };
+        let outcome = describer.describe(self.client.name(), devices, surroundings).await.err();
         if let Some(why) = outcome.as_ref().filter(|_| outcome != self.describe_error) {
             tracing::warn!(
                 account = self.client.name(),
@@ -264,6 +283,9 @@ impl Polled for Devices {
         reporter.set("registers_unreadable", self.registers_unreadable);
         stored?;
         self.check_gateways(reporter, &devices, answer.date).await;
+        if let Some(customers) = &mut self.customers {
+            customers.take_turn(&self.client, &devices, self.parts.clock.monotonic(), reporter).await;
+        }
         self.describe(reporter, &devices).await;
         Ok(())
     }

@@ -24,7 +24,7 @@ pub enum ApiError {
     Storage(String),
     /// The credentials do not allow it.
     #[error(
-        "smart-me does not allow this call ({0}): give the key or client the claims device.read and realtimeapi.readwrite"
+        "smart-me does not allow this call ({0}): give the key or client the claims device.read and realtimeapi.readwrite, and a partner's also partner.read"
     )]
     Forbidden(String),
     /// The object does not exist: status 404.

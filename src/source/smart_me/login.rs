@@ -120,7 +120,9 @@ impl Authorization {
         if let Some(header) = self.valid(requester) {
             return Ok(header);
         }
-        let mut renewal = requester.stop().unless_asked(self.renewal.lock()).await?;
+        let Some(mut renewal) = requester.in_time(self.renewal.lock()).await? else {
+            return Err(ApiError::Away("another request waits for a token for too long".to_owned()));
+        };
         if let Some(header) = self.valid(requester) {
             return Ok(header);
         }

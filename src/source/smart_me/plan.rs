@@ -9,34 +9,14 @@ use super::account::WantedRegistration;
 use crate::vendor::smart_me::{Registration, RegistrationId, RegistrationKind};
 use std::fmt;
 
-/// The webhook's requests of the account since the last check.
+/// Knowledge about the account beside the list of its registrations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Requests with valid credentials.
-    pub accepted: u64,
-    /// Requests to the account's path with wrong credentials.
-    pub challenged: u64,
+    /// The webhook's logins show a wrong password that the list does not show.
+    pub wrong_password: bool,
     /// A rotation is in progress: a registration that is not in the file and shows no
     /// password has the previous credentials.
     pub is_rotating: bool,
-}
-
-impl Evidence {
-    /// The requests after `before`.
-    pub(super) fn since(self, before: Self) -> Self {
-        let (accepted, challenged) = (before.accepted, before.challenged);
-        Self {
-            accepted: self.accepted.saturating_sub(accepted),
-            challenged: self.challenged.saturating_sub(challenged),
-            ..self
-        }
-    }
-
-    /// Whether all requests had wrong credentials: reveals a wrong password that the list
-    /// does not show.
-    fn says_wrong_password(self) -> bool {
-        self.challenged > 0 && self.accepted == 0
-    }
 }
 
 /// The state of a registration of ours.
@@ -151,7 +131,7 @@ pub(super) fn state_of(
         (Some(listed), _) => listed != password,
         (None, CredentialsMatch::Changed) => true,
         (None, CredentialsMatch::Unknown) if evidence.is_rotating => true,
-        (None, CredentialsMatch::Same | CredentialsMatch::Unknown) => evidence.says_wrong_password(),
+        (None, CredentialsMatch::Same | CredentialsMatch::Unknown) => evidence.wrong_password,
     };
     if other_user || other_password { RegistrationState::OtherCredentials } else { RegistrationState::Correct }
 }
@@ -211,15 +191,10 @@ mod tests {
     fn a_hidden_password_is_judged_by_the_file_and_the_webhooks_requests() {
         let hidden = Registration { password: None, ..listed(1) };
         let of = |evidence, credentials| state_of(&wanted(), &hidden, evidence, credentials);
-        let (quiet, challenged) = (Evidence::default(), Evidence { challenged: 3, ..Evidence::default() });
+        let (quiet, wrong) = (Evidence::default(), Evidence { wrong_password: true, ..Evidence::default() });
         assert_eq!(of(quiet, CredentialsMatch::Unknown), RegistrationState::Correct);
         assert_eq!(of(quiet, CredentialsMatch::Changed), RegistrationState::OtherCredentials);
-        assert_eq!(of(challenged, CredentialsMatch::Same), RegistrationState::OtherCredentials);
-        assert_eq!(
-            of(Evidence { accepted: 1, ..challenged }, CredentialsMatch::Same),
-            RegistrationState::Correct,
-            "another sender uses wrong credentials"
-        );
+        assert_eq!(of(wrong, CredentialsMatch::Same), RegistrationState::OtherCredentials);
         let rotating = Evidence { is_rotating: true, ..Evidence::default() };
         assert_eq!(
             of(rotating, CredentialsMatch::Unknown),

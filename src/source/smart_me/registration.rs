@@ -4,6 +4,7 @@
 
 use super::plan::Evidence;
 use super::registrar::Registrar;
+use super::webhook_logins::{LoginHistory, WebhookLogins};
 use crate::clock::Clock;
 use crate::source::{Polled, Reporter, Schedule, SourceError};
 use std::time::Duration;
@@ -12,11 +13,10 @@ use std::time::Duration;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 /// The source that checks and repairs one registration.
-pub struct Registration<E> {
+pub struct Registration<L> {
     registrar: Registrar,
-    evidence: E,
-    /// The evidence at the last successful check.
-    checked: Evidence,
+    logins: L,
+    history: LoginHistory,
     clock: Clock,
     changes: usize,
 }
@@ -24,10 +24,10 @@ pub struct Registration<E> {
 /// The kind of this source.
 pub const REGISTRATION: &str = "smart-me registration";
 
-impl<E: Fn() -> Evidence + Send + 'static> Registration<E> {
-    /// Creates the source. `evidence` returns the webhook's requests since its start.
-    pub fn new(registrar: Registrar, evidence: E, clock: Clock) -> Self {
-        Self { registrar, evidence, checked: Evidence::default(), clock, changes: 0 }
+impl<L: Fn() -> WebhookLogins + Send + 'static> Registration<L> {
+    /// Creates the source. `logins` returns the webhook's logins since its start.
+    pub fn new(registrar: Registrar, logins: L, clock: Clock) -> Self {
+        Self { registrar, logins, history: LoginHistory::default(), clock, changes: 0 }
     }
 }
 
@@ -36,11 +36,13 @@ pub fn registration_schedule(every: Duration) -> Schedule {
     Schedule { every, first_within: Duration::ZERO, backoff: (FIRST_WAIT.min(every), every) }
 }
 
-impl<E: Fn() -> Evidence + Send + 'static> Polled for Registration<E> {
+impl<L: Fn() -> WebhookLogins + Send + 'static> Polled for Registration<L> {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let evidence = (self.evidence)();
-        let report = self.registrar.reconcile(evidence.since(self.checked), false).await?;
-        self.checked = evidence;
+        let logins = (self.logins)();
+        let wrong_password = self.history.shows_wrong_password(logins);
+        let evidence = Evidence { wrong_password, ..Evidence::default() };
+        let report = self.registrar.reconcile(evidence, false).await?;
+        self.history.end_check(logins, !report.is_unchanged());
         for step in &report.steps {
             tracing::info!(account = reporter.name(), did = step, "the registration at smart-me was repaired");
         }
@@ -56,7 +58,7 @@ impl<E: Fn() -> Evidence + Send + 'static> Polled for Registration<E> {
     }
 }
 
-impl<E> std::fmt::Debug for Registration<E> {
+impl<L> std::fmt::Debug for Registration<L> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registration").field("registrar", &self.registrar).finish_non_exhaustive()
     }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 /// The file's name in the data directory.
 const FILE: &str = "smart-me-registrations.json";
 /// A longer file is not valid.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const FILE_BYTES_MAX: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
 
 /// The file of created registrations. Clones share its lock.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl RegistrationFile {
     async fn write(&self, accounts: Accounts) -> io::Result<()> {
         let (file, text) = (self.path.clone(), serde_json::to_vec_pretty(&accounts)?);
         // A sync may take long, so it runs on a blocking thread.
-        tokio::task::spawn_blocking(move || replace(&file, &text, Rights::PRIVATE)).await?
+        tokio::task::spawn_blocking(move || replace(&file, &text, FILE_BYTES_MAX, Rights::PRIVATE)).await?
     }
 }
 
@@ -133,6 +133,22 @@ mod tests {
         assert!(!fs::read_to_string(directory.path().join(FILE)).unwrap().contains("hunter2"));
         file.forget("a").await.unwrap();
         assert_eq!(file.credentials("a", &wanted("hunter2"))(id), CredentialsMatch::Unknown);
+    }
+
+    #[tokio::test]
+    async fn beyond_its_bound_the_file_keeps_the_registrations_that_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = RegistrationFile::in_directory(directory.path());
+        let id = RegistrationId(Uuid::from_u128(1));
+        let mut accounts = (0..).map(|number| format!("account-{number}"));
+        let refused = loop {
+            let account = accounts.next().unwrap();
+            if file.remember(&account, id, &wanted("p")).await.is_err() {
+                break account;
+            }
+        };
+        assert_eq!(file.credentials("account-0", &wanted("p"))(id), CredentialsMatch::Same);
+        assert_eq!(file.credentials(&refused, &wanted("p"))(id), CredentialsMatch::Unknown);
     }
 
     #[tokio::test]

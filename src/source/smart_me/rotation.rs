@@ -4,7 +4,7 @@
 //! Invariant: after a crash at any moment, every password that smart-me may present is
 //! still readable. The previous one is written first and removed last.
 
-use crate::base::file::{Rights, read_at_most, replace, sync_directory_of, with_suffix};
+use crate::base::file::{Rights, SECRET_BYTES_MAX, read_secret, replace, sync_directory_of, with_suffix};
 use crate::secret::{Secret, random};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,8 +16,6 @@ use std::path::{Path, PathBuf};
 const PREVIOUS: &str = ".before";
 /// Random bytes of a password.
 const PASSWORD_BYTES: usize = 32;
-/// A longer file is not valid.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The file that holds an account's webhook password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,12 +86,12 @@ impl PasswordFile {
         // Follows a link: its target is replaced, not the link.
         let file = fs::canonicalize(&self.0)?;
         let rights = Rights::of(&file)?;
-        replace(&self.before(), present.expose().as_bytes(), rights.private())
+        replace(&self.before(), present.expose().as_bytes(), SECRET_BYTES_MAX, rights.private())
             .map_err(|error| named(&self.before(), &error))?;
         #[cfg(feature = "test-faults")]
         crate::faults::die_at(DIES_AT, 1);
         let password = URL_SAFE_NO_PAD.encode(random::<PASSWORD_BYTES>()?);
-        replace(&file, password.as_bytes(), rights).map_err(|error| named(&file, &error))?;
+        replace(&file, password.as_bytes(), SECRET_BYTES_MAX, rights).map_err(|error| named(&file, &error))?;
         #[cfg(feature = "test-faults")]
         crate::faults::die_at(DIES_AT, 2);
         Ok(true)
@@ -127,13 +125,7 @@ pub const REPLACE_REGISTRATION: &str = "replace-registration";
 pub const DIES_AT: &str = "rotation-dies-at";
 
 fn read(path: &Path) -> io::Result<Secret> {
-    let bytes = read_at_most(path, FILE_BYTES_MAX).and_then(|bytes| bytes.ok_or(io::ErrorKind::NotFound.into()));
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
-    let text = text.map_err(|error| named(path, &error))?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(named(path, &io::Error::other("it is empty"))),
-        password => Ok(Secret::new(password)),
-    }
+    read_secret(path).map(Secret::new).map_err(|error| named(path, &error))
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {

@@ -7,6 +7,7 @@
 
 use super::config::Account;
 use super::credentials::{Credentials, Pairs, Presented};
+use hyper::Method;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub(super) enum Decision {
 #[derive(Debug, Default)]
 pub struct AuthCounts {
     accepted: AtomicU64,
-    challenged: AtomicU64,
+    wrong: AtomicU64,
 }
 
 impl AuthCounts {
@@ -36,14 +37,15 @@ impl AuthCounts {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Requests with wrong or no credentials.
-    pub fn challenged(&self) -> u64 {
-        self.challenged.load(Ordering::Relaxed)
+    /// Posts with wrong credentials. A request without any says nothing about a password:
+    /// health checkers and scanners send such.
+    pub fn wrong(&self) -> u64 {
+        self.wrong.load(Ordering::Relaxed)
     }
 
-    fn count(&self, is_valid: bool) {
-        let counter = if is_valid { &self.accepted } else { &self.challenged };
-        counter.fetch_add(1, Ordering::Relaxed);
+    fn count(&self, is_valid: bool, is_post_with_credentials: bool) {
+        self.accepted.fetch_add(u64::from(is_valid), Ordering::Relaxed);
+        self.wrong.fetch_add(u64::from(!is_valid & is_post_with_credentials), Ordering::Relaxed);
     }
 }
 
@@ -73,12 +75,12 @@ impl AccessList {
         }
     }
 
-    /// Decides about a request to `path` with these credentials.
-    pub(super) fn of(&self, path: &str, presented: &Presented) -> Decision {
+    /// Decides about a request with this method to `path` with these credentials.
+    pub(super) fn of(&self, method: &Method, path: &str, presented: &Presented) -> Decision {
         let known = self.by_path.get(&digest(path)).copied();
         let entry = known.and_then(|index| self.entries.get(index)).unwrap_or(&self.decoy);
         let valid = entry.pairs.has(presented);
-        entry.auth_counts.count(valid || entry.open);
+        entry.auth_counts.count(valid || entry.open, *method == Method::POST && !presented.is_none());
         match known {
             Some(index) if valid || entry.open => Decision::Account(index),
             _ if self.all_open => Decision::NotFound,
@@ -137,9 +139,9 @@ mod tests {
 
     #[test]
     fn both_pairs_of_a_rotation_are_valid() {
-        assert_eq!(two().of("/x", &basic("x", "old")), Decision::Account(0));
-        assert_eq!(two().of("/x", &basic("x", "new")), Decision::Account(0));
-        assert_eq!(two().of("/x/y", &basic("y", "pass")), Decision::Account(1));
+        assert_eq!(two().of(&Method::POST, "/x", &basic("x", "old")), Decision::Account(0));
+        assert_eq!(two().of(&Method::POST, "/x", &basic("x", "new")), Decision::Account(0));
+        assert_eq!(two().of(&Method::POST, "/x/y", &basic("y", "pass")), Decision::Account(1));
     }
 
     #[test]
@@ -147,24 +149,24 @@ mod tests {
         let list = two();
         let pairs = list.pairs().next().unwrap();
         pairs.replace(&[Credentials::new("x", "newest"), Credentials::new("x", "new")]);
-        let access = ["newest", "new", "old"].map(|password| list.of("/x", &basic("x", password)));
+        let access = ["newest", "new", "old"].map(|password| list.of(&Method::POST, "/x", &basic("x", password)));
         assert_eq!(access, [Decision::Account(0), Decision::Account(0), Decision::Challenge]);
         assert_eq!(pairs.second_used(), 1);
         pairs.replace(&[Credentials::new("x", "newest")]);
-        assert_eq!(list.of("/x", &basic("x", "new")), Decision::Challenge);
-        assert_eq!(list.of("/x", &basic("x", "newest")), Decision::Account(0));
+        assert_eq!(list.of(&Method::POST, "/x", &basic("x", "new")), Decision::Challenge);
+        assert_eq!(list.of(&Method::POST, "/x", &basic("x", "newest")), Decision::Account(0));
         assert_eq!(pairs.second_used(), 1);
     }
 
     #[test]
     fn unknown_paths_wrong_and_other_credentials_are_challenged_alike() {
         for path in ["/x", "/x/y", "/x/z", "/", "/X", "/xx", "/unknown"] {
-            assert_eq!(two().of(path, &basic("x", "wrong")), Decision::Challenge, "{path}");
-            assert_eq!(two().of(path, &Presented::new(None)), Decision::Challenge, "{path}");
+            assert_eq!(two().of(&Method::POST, path, &basic("x", "wrong")), Decision::Challenge, "{path}");
+            assert_eq!(two().of(&Method::POST, path, &Presented::new(None)), Decision::Challenge, "{path}");
         }
         for (user, password, other) in [("x", "old", "/x/y"), ("y", "pass", "/x")] {
             for path in [other, "/", "/xx", "/x/", "/x/z"] {
-                assert_eq!(two().of(path, &basic(user, password)), Decision::Challenge, "{user} {path}");
+                assert_eq!(two().of(&Method::POST, path, &basic(user, password)), Decision::Challenge, "{user} {path}");
             }
         }
     }
@@ -172,19 +174,27 @@ mod tests {
     #[test]
     fn requests_to_an_accounts_path_are_counted_by_result() {
         let list = two();
-        for (path, presented) in [("/x", basic("x", "old")), ("/x", basic("x", "wrong")), ("/z", basic("x", "old"))] {
-            list.of(path, &presented);
+        let (post, get, nothing) = (Method::POST, Method::GET, Presented::new(None));
+        for (method, path, presented) in [
+            (&post, "/x", basic("x", "old")),
+            (&post, "/x", basic("x", "wrong")),
+            (&post, "/z", basic("x", "old")),
+            (&post, "/x", nothing),
+            (&get, "/x", nothing),
+            (&get, "/x", basic("x", "wrong")),
+        ] {
+            list.of(method, path, &presented);
         }
         let counted: Vec<_> =
-            list.auth_counts().map(|auth_counts| (auth_counts.accepted(), auth_counts.challenged())).collect();
+            list.auth_counts().map(|auth_counts| (auth_counts.accepted(), auth_counts.wrong())).collect();
         assert_eq!(counted, [(1, 1), (0, 0)]);
     }
 
     #[test]
     fn without_any_credentials_there_is_nothing_to_hide() {
         let open = AccessList::new(&[account("x", "/x", &[])]);
-        assert_eq!(open.of("/x", &Presented::new(None)), Decision::Account(0));
-        assert_eq!(open.of("/", &Presented::new(None)), Decision::NotFound);
-        assert_eq!(open.of("/x", &basic("any", "thing")), Decision::Account(0));
+        assert_eq!(open.of(&Method::POST, "/x", &Presented::new(None)), Decision::Account(0));
+        assert_eq!(open.of(&Method::POST, "/", &Presented::new(None)), Decision::NotFound);
+        assert_eq!(open.of(&Method::POST, "/x", &basic("any", "thing")), Decision::Account(0));
     }
 }

@@ -5,8 +5,8 @@
 //! the requests set cheap flags here, and the connection's task checks them a few times
 //! within each limit. A limit is therefore accurate to a quarter of itself.
 
-use super::bounds::Bounds;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use super::bounds::{Bounds, IDLE_FRAMES_MAX};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Checks within the shortest limit.
@@ -25,11 +25,31 @@ pub(super) struct Activity {
     multiplexed: AtomicBool,
     /// A request was answered before its body was read.
     body_left: AtomicBool,
+    /// The peer does not take the bytes of an answer.
+    write_blocked: AtomicBool,
+    /// The weight of HTTP/2 frames that ask for nothing since the last check.
+    frames: AtomicI64,
 }
 
 impl Activity {
     pub(super) fn bytes_came(&self) {
         self.head_begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Adds the weight of HTTP/2 frames that ask for nothing.
+    pub(super) fn frames_came(&self, weight: i64) {
+        let before = self.frames.load(Ordering::Relaxed);
+        self.frames.store(before.saturating_add(weight).max(0), Ordering::Relaxed);
+    }
+
+    /// Whether there were too many of them since the last check.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.frames.load(Ordering::Relaxed) > IDLE_FRAMES_MAX
+    }
+
+    /// Begins to count them again.
+    pub(super) fn forget_frames(&self) {
+        self.frames.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn trust(&self) {
@@ -42,6 +62,21 @@ impl Activity {
 
     pub(super) fn is_body_left(&self) -> bool {
         self.body_left.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn write_blocked(&self, is_blocked: bool) {
+        self.write_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
+    /// Whether there was a request with valid credentials.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.trusted.load(Ordering::Relaxed)
+    }
+
+    /// Whether a sender with valid credentials waits for an answer.
+    fn owes_an_answer(&self) -> bool {
+        let is_open = self.requests_open.load(Ordering::Relaxed) > 0 || self.write_blocked.load(Ordering::Relaxed);
+        is_open && self.is_trusted()
     }
 
     /// Opens a request, until the guard is dropped.
@@ -108,7 +143,7 @@ impl IdleTimer {
             self.head_since = None;
             return None;
         }
-        if !activity.trusted.load(Ordering::Relaxed) {
+        if !activity.is_trusted() {
             return (now.saturating_duration_since(self.quiet_since) >= self.header_timeout)
                 .then_some(TimedOut::Header);
         }
@@ -118,6 +153,26 @@ impl IdleTimer {
             return Some(TimedOut::Header);
         }
         (now.saturating_duration_since(self.quiet_since) >= self.idle_timeout).then_some(TimedOut::Idle)
+    }
+}
+
+/// Finds out, during a stop, when a connection owes no more answers.
+#[derive(Debug, Default)]
+pub(super) struct StopCheck {
+    /// The requests begun at the check before, if it owed none then.
+    quiet_since: Option<u64>,
+}
+
+impl StopCheck {
+    /// The time between two checks: an answer has left in it, and a head that is on its way
+    /// has arrived.
+    pub(super) const PERIOD: Duration = Duration::from_millis(50);
+
+    /// Whether nothing was owed at two checks, and no request began between them.
+    pub(super) fn is_over(&mut self, activity: &Activity) -> bool {
+        let now = (!activity.owes_an_answer()).then(|| activity.requests_begun.load(Ordering::Relaxed));
+        let before = std::mem::replace(&mut self.quiet_since, now);
+        now.is_some() && now == before
     }
 }
 
@@ -183,6 +238,24 @@ mod tests {
             assert_eq!(busy.idle_timer.check(&activity, busy.start + Duration::from_secs(second)), None);
         }
         drop(open);
+    }
+
+    #[test]
+    fn a_stop_waits_for_answers_to_valid_credentials_alone() {
+        let (activity, mut stop) = (Activity::default(), StopCheck::default());
+        let stranger = activity.begin(false);
+        assert!(!stop.is_over(&activity));
+        assert!(stop.is_over(&activity));
+        activity.trust();
+        assert!(!stop.is_over(&activity));
+        drop(stranger);
+        activity.write_blocked(true);
+        assert!(!stop.is_over(&activity) && !stop.is_over(&activity), "the answer has not left");
+        activity.write_blocked(false);
+        assert!(!stop.is_over(&activity));
+        drop(activity.begin(false));
+        assert!(!stop.is_over(&activity), "one more came");
+        assert!(stop.is_over(&activity));
     }
 
     #[test]

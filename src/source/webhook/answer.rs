@@ -18,6 +18,8 @@ pub(super) enum Answer {
     NotFound,
     /// 405: only POST.
     Method,
+    /// 411: the head does not say how long the body is.
+    LengthRequired,
     /// 408: the body did not arrive in time.
     Timeout(&'static str),
     /// 413: the body is too large.
@@ -28,11 +30,11 @@ pub(super) enum Answer {
     Unavailable(&'static str, Duration),
 }
 
-/// Metric labels of the answers, by [`Answer::index`]; the last is for requests whose
-/// sender disconnected.
-pub(super) const LABELS: [&str; 9] = ["200", "401", "404", "405", "408", "413", "400", "503", "none"];
-/// The label of requests whose sender disconnected.
-pub(super) const UNANSWERED: usize = 8;
+/// Metric labels of the answers, by [`Answer::index`]; the last is for requests without an
+/// answer.
+pub(super) const LABELS: [&str; 10] = ["200", "401", "404", "405", "408", "413", "400", "503", "411", "none"];
+/// The label of requests without an answer.
+pub(super) const UNANSWERED: usize = 9;
 
 const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"meterline\"");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -50,12 +52,13 @@ impl Answer {
             Self::TooLarge(_) => 5,
             Self::Broken(_) => 6,
             Self::Unavailable(..) => 7,
+            Self::LengthRequired => 8,
         }
     }
 
     /// Its status.
     pub(super) fn status(&self) -> u16 {
-        [200, 401, 404, 405, 408, 413, 400, 503][self.index()]
+        [200, 401, 404, 405, 408, 413, 400, 503, 411][self.index()]
     }
 
     /// The response; `close` ends the connection after it.
@@ -68,6 +71,10 @@ impl Answer {
             }
             Self::NotFound => sentence(StatusCode::NOT_FOUND, "there is nothing at this path\n"),
             Self::Method => with(sentence(StatusCode::METHOD_NOT_ALLOWED, "use POST\n"), ALLOW, POST),
+            Self::LengthRequired => {
+                let text = "say how long the body is: send Content-Length, or chunks\n";
+                sentence(StatusCode::LENGTH_REQUIRED, text)
+            }
             Self::Timeout(why) => line(StatusCode::REQUEST_TIMEOUT, why),
             Self::TooLarge(why) => line(StatusCode::PAYLOAD_TOO_LARGE, why),
             Self::Broken(why) => line(StatusCode::BAD_REQUEST, why),

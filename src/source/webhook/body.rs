@@ -14,75 +14,106 @@ use tokio::time::Sleep;
 
 /// Permits for bytes in flight, per account and in total. A body acquires its account's
 /// first, so that a flooding account blocks only itself.
+///
+/// A body acquires its worst case before its first byte is read, and from then on only
+/// gives back. So bodies never wait for each other while they hold what the others need.
 #[derive(Debug)]
 pub(super) struct InFlightPermits<'a> {
-    account: &'a Semaphore,
-    total: &'a Semaphore,
-    wait: Duration,
-    held: Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)>,
+    held: (SemaphorePermit<'a>, SemaphorePermit<'a>),
 }
 
 impl<'a> InFlightPermits<'a> {
-    pub(super) fn new(account: &'a Semaphore, total: &'a Semaphore, wait: Duration) -> Self {
-        Self { account, total, wait, held: None }
-    }
-
-    /// Acquires permits for `bytes` more, within a bounded time.
-    async fn grow(&mut self, bytes: usize) -> Result<(), Answer> {
+    /// Acquires permits for `bytes`, within a bounded time.
+    async fn acquire(limits: &InFlightLimits<'a>, bytes: usize) -> Result<Self, Answer> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let at_once = self.account.try_acquire_many(permits).ok();
-        let (account, total) = match at_once.and_then(|held| Some((held, self.total.try_acquire_many(permits).ok()?))) {
-            Some(taken) => taken,
-            None => self.wait_for(permits).await?,
-        };
-        match &mut self.held {
-            Some((held_account, held_total)) => {
-                held_account.merge(account);
-                held_total.merge(total);
-            }
-            None => self.held = Some((account, total)),
+        let at_once = limits.account.try_acquire_many(permits).ok();
+        if let Some(held) = at_once.and_then(|held| Some((held, limits.total.try_acquire_many(permits).ok()?))) {
+            return Ok(Self { held });
         }
-        Ok(())
-    }
-
-    async fn wait_for(&self, permits: u32) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), Answer> {
         let both = async {
-            let account = self.account.acquire_many(permits).await.ok()?;
-            Some((account, self.total.acquire_many(permits).await.ok()?))
+            let account = limits.account.acquire_many(permits).await.ok()?;
+            Some((account, limits.total.acquire_many(permits).await.ok()?))
         };
-        tokio::time::timeout(self.wait, both)
-            .await
-            .ok()
-            .flatten()
-            .ok_or(Answer::Unavailable("too many bytes are in flight; send again later", RETRY_AFTER_IN_FLIGHT))
+        let held = tokio::time::timeout(limits.wait, both).await.ok().flatten();
+        let held =
+            held.ok_or(Answer::Unavailable("too many bytes are in flight; send again later", RETRY_AFTER_IN_FLIGHT))?;
+        Ok(Self { held })
     }
 
-    /// Releases the permits of `bytes`.
-    fn shrink(&mut self, bytes: usize) {
-        if let Some((account, total)) = &mut self.held {
-            drop((account.split(bytes), total.split(bytes)));
-        }
+    /// Keeps the permits of at most `bytes`.
+    fn shrink_to(&mut self, bytes: usize) {
+        let (account, total) = &mut self.held;
+        let excess = account.num_permits().saturating_sub(bytes);
+        drop((account.split(excess), total.split(excess)));
     }
 }
 
-/// Receives the body as one buffer: hyper's own if it came in one piece.
-pub(super) async fn gather(
+/// Where permits for bytes in flight come from.
+#[derive(Debug)]
+pub(super) struct InFlightLimits<'a> {
+    /// The account's permits.
+    pub(super) account: &'a Semaphore,
+    /// The permits of all accounts together.
+    pub(super) total: &'a Semaphore,
+    /// The longest wait for them.
+    pub(super) wait: Duration,
+}
+
+/// A received body, with its permits for bytes in flight.
+pub(super) struct Received<'a> {
+    pub(super) content: Content,
+    /// Its size as received.
+    pub(super) bytes: usize,
+    /// Held until the body is stored.
+    pub(super) _in_flight: InFlightPermits<'a>,
+}
+
+/// The content of a received body.
+pub(super) enum Content {
+    /// As the format wants it.
+    Plain(Bytes),
+    /// As received, and why it cannot be inflated.
+    Packed(Bytes, &'static str),
+}
+
+/// Receives a body and inflates it.
+pub(super) async fn receive<'a>(
     incoming: &mut Incoming,
-    in_flight: &mut InFlightPermits<'_>,
+    encoding: Encoding,
+    limits: &InFlightLimits<'a>,
+    bounds: &Bounds,
+    clock: &Clock,
+) -> Result<Received<'a>, Answer> {
+    let declared = declared_bytes(incoming, bounds)?;
+    let received_max = declared.unwrap_or(bounds.body_bytes_max);
+    let inflated_max = encoding.inflated_max(received_max).min(bounds.body_bytes_max);
+    let mut in_flight = InFlightPermits::acquire(limits, received_max + inflated_max).await?;
+    let body = gather(incoming, declared, bounds, clock).await?;
+    let bytes = body.len();
+    let content = match encoding.inflate(&body, bounds.body_bytes_max) {
+        Ok(None) => Content::Plain(body),
+        Ok(Some(inflated)) => Content::Plain(Bytes::from(inflated)),
+        Err(InflateError::TooLarge) => return Err(too_large(bounds)),
+        Err(InflateError::Broken(why)) => Content::Packed(body, why),
+    };
+    let (Content::Plain(held) | Content::Packed(held, _)) = &content;
+    in_flight.shrink_to(held.len());
+    Ok(Received { content, bytes, _in_flight: in_flight })
+}
+
+/// Gathers the body as one buffer: hyper's own if it came in one piece.
+async fn gather(
+    incoming: &mut Incoming,
+    declared: Option<usize>,
     bounds: &Bounds,
     clock: &Clock,
 ) -> Result<Bytes, Answer> {
-    let declared = declared_bytes(incoming, bounds)?;
-    in_flight.grow(declared.unwrap_or(0)).await?;
     let mut frames = Frames::new(incoming, bounds, clock);
     let mut whole = Bytes::new();
     let mut joined = Vec::new();
     while let Some(piece) = frames.next_piece().await? {
         if whole.len() + joined.len() + piece.len() > bounds.body_bytes_max {
             return Err(too_large(bounds));
-        }
-        if declared.is_none() {
-            in_flight.grow(piece.len()).await?;
         }
         if whole.is_empty() && joined.is_empty() {
             whole = piece;
@@ -95,25 +126,6 @@ pub(super) async fn gather(
         joined.extend_from_slice(&piece);
     }
     Ok(if joined.is_empty() { whole } else { Bytes::from(joined) })
-}
-
-/// Inflates a received body.
-pub(super) async fn inflate(
-    body: Bytes,
-    encoding: Encoding,
-    in_flight: &mut InFlightPermits<'_>,
-    bounds: &Bounds,
-) -> Result<Bytes, Answer> {
-    if encoding == Encoding::Identity || body.is_empty() {
-        return Ok(body);
-    }
-    in_flight.grow(bounds.body_bytes_max).await?;
-    let inflated = encoding.inflate(&body, bounds.body_bytes_max).map_err(|error| match error {
-        InflateError::TooLarge => too_large(bounds),
-        InflateError::Broken(why) => Answer::Broken(why.to_owned()),
-    })?;
-    in_flight.shrink(bounds.body_bytes_max - inflated.len());
-    Ok(Bytes::from(inflated))
 }
 
 /// The declared length of the body, if any, checked against the limit.

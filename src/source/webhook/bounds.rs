@@ -48,6 +48,17 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// These bounds with at most this number of connections; a quarter of them remains for
+    /// other accounts.
+    #[must_use]
+    pub fn with_connections_at_most(self, connections: usize) -> Self {
+        if connections >= self.connections_max {
+            return self;
+        }
+        let account_connections_max = self.account_connections_max.min(connections - connections / 4);
+        Self { connections_max: connections, account_connections_max, ..self }
+    }
+
     /// The invalid bounds, as sentences.
     pub(super) fn faults(&self) -> impl Iterator<Item = &'static str> + use<> {
         let body = self.body_bytes_max;
@@ -91,9 +102,13 @@ pub(super) const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
 /// Open requests of an HTTP/2 connection.
 pub(super) const STREAMS_MAX: u32 = 64;
 /// Flow-control window of an HTTP/2 request.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
-/// Flow-control window of an HTTP/2 connection.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 128 << 10;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 16 << 10;
+/// Flow-control window of an HTTP/2 connection. It holds the windows of all its requests: bodies
+/// that wait for permits must not use up what a body with permits needs.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
+/// Weight of the HTTP/2 frames between two checks of a connection that ask for nothing;
+/// beyond it the connection is closed.
+pub(super) const IDLE_FRAMES_MAX: i64 = 1000;
 /// How long we read on after an early answer, so that the sender can read the answer before
 /// the connection is reset.
 pub(super) const LINGER: Duration = Duration::from_secs(2);

@@ -19,7 +19,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate; `None` for plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// Networks of trusted proxies, whose forwarded client addresses are used.
+    /// Networks of trusted proxies: only they are served, and their forwarded client addresses
+    /// are used. Empty: there is no proxy, and all addresses are served.
     pub behind_proxy: Vec<IpNet>,
     /// The accounts that may post.
     pub accounts: Vec<Account>,

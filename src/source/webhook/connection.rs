@@ -1,10 +1,11 @@
 //! The lifetime of one connection.
 
-use super::activity::{Activity, IdleTimer};
+use super::activity::{Activity, IdleTimer, StopCheck};
 use super::bounds::{
     CONNECTION_WINDOW_BYTES, HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, READ_BUFFER_BYTES_MAX, STREAM_WINDOW_BYTES,
     STREAMS_MAX,
 };
+use super::logins::ConnectionGuesses;
 use super::permits::ConnectionPermit;
 use super::request::{self, Context};
 use super::server_state::{Phase, ServerState};
@@ -18,12 +19,12 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Serves a connection until the peer closes it, a timer expires, it is displaced or the
-/// webhook stops.
+/// Serves a connection until the peer closes it, a timer expires, it is displaced, it guesses
+/// passwords or the webhook stops.
 pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
@@ -67,8 +68,14 @@ async fn serve_http(
 ) {
     let activity = Arc::new(Activity::default());
     let transport = TokioIo::new(Transport::new(socket, Arc::clone(&activity)));
-    let context =
-        Arc::new(Context { server: Arc::clone(&server), activity: Arc::clone(&activity), peer: peer.ip(), permit });
+    let context = Arc::new(Context {
+        server: Arc::clone(&server),
+        activity: Arc::clone(&activity),
+        peer: peer.ip(),
+        permit,
+        guesses: ConnectionGuesses::default(),
+        guessed: Notify::new(),
+    });
     let shared = Arc::clone(&context);
     let streams = Streams::default();
     let builder = builder(streams.clone());
@@ -77,25 +84,36 @@ async fn serve_http(
     let mut idle_timer = IdleTimer::new(&server.bounds, server.clock.monotonic());
     let mut ticks = interval(IdleTimer::period(&server.bounds));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut stopping = false;
+    let mut stop_check = None::<StopCheck>;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    server.closed.protocol.increment(1);
+                    let closed = if activity.is_flooded() { &server.closed.flood } else { &server.closed.protocol };
+                    closed.increment(1);
                     tracing::debug!(%peer, %error, "a webhook connection ended with an error");
                 }
                 break;
             }
             () = context.permit.displaced() => return server.closed.displaced.increment(1),
-            _ = ticks.tick() => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
-                server.closed.count(timed_out);
-                return;
-            },
-            _ = phase.changed(), if !stopping => {
-                stopping = true;
+            () = context.guessed.notified() => return server.closed.guesses.increment(1),
+            _ = ticks.tick() => {
+                activity.forget_frames();
+                match &mut stop_check {
+                    Some(stop_check) => if stop_check.is_over(&activity) {
+                        return;
+                    },
+                    None => if let Some(timed_out) = idle_timer.check(&activity, server.clock.monotonic()) {
+                        server.closed.count(timed_out);
+                        return;
+                    },
+                }
+            }
+            _ = phase.changed(), if stop_check.is_none() => {
                 connection.as_mut().graceful_shutdown();
+                stop_check = Some(StopCheck::default());
+                ticks = interval(StopCheck::PERIOD);
             }
         }
     }
@@ -104,7 +122,13 @@ async fn serve_http(
 
 fn builder(streams: Streams) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
-    builder.http1().header_read_timeout(None).max_buf_size(READ_BUFFER_BYTES_MAX).max_headers(HEADER_FIELDS_MAX);
+    builder
+        .http1()
+        // A sender may close its side after its request and still wait for the answer.
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(READ_BUFFER_BYTES_MAX)
+        .max_headers(HEADER_FIELDS_MAX);
     builder
         .http2()
         .max_concurrent_streams(STREAMS_MAX)

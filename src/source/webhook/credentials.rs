@@ -52,7 +52,10 @@ impl Pairs {
 
 /// The credentials of a request, as a digest.
 #[derive(Clone, Copy)]
-pub(super) struct Presented(Digest);
+pub(super) struct Presented {
+    digest: Digest,
+    is_none: bool,
+}
 
 type Digest = [u8; 32];
 
@@ -64,7 +67,7 @@ impl Credentials {
 
     /// Whether a request presents this pair; in constant time.
     fn are(&self, presented: &Presented) -> Choice {
-        self.0.ct_eq(&presented.0)
+        self.0.ct_eq(&presented.digest)
     }
 
     /// Credentials that never match: their text is not base64.
@@ -77,7 +80,13 @@ impl Presented {
     /// The credentials of an Authorization header; without one, or with another scheme, a
     /// digest that never matches.
     pub(super) fn new(authorization: Option<&HeaderValue>) -> Self {
-        Self(digest(authorization.and_then(basic_token).unwrap_or(b"\0nothing")))
+        let token = authorization.and_then(basic_token);
+        Self { digest: digest(token.unwrap_or(b"\0nothing")), is_none: authorization.is_none() }
+    }
+
+    /// Whether the request has no Authorization header.
+    pub(super) fn is_none(&self) -> bool {
+        self.is_none
     }
 }
 

@@ -1,6 +1,5 @@
 //! Inflates compressed bodies up to a limit.
 
-use super::answer::Answer;
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use hyper::HeaderMap;
@@ -16,7 +15,12 @@ pub(super) enum Encoding {
     Gzip,
     /// deflate: with zlib's header as in the standard, or bare, as some send it.
     Deflate,
+    /// One that cannot be inflated here, with the reason.
+    Unknown(&'static str),
 }
+
+/// deflate makes at most this many bytes of one: 258 bytes of two bits.
+const INFLATION_MAX: usize = 1032;
 
 /// Why a body cannot be inflated.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,30 +33,39 @@ pub(super) enum InflateError {
 
 impl Encoding {
     /// The encoding in a request's head.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Answer> {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(CONTENT_ENCODING).iter();
-        let Some(value) = values.next() else { return Ok(Self::Identity) };
+        let Some(value) = values.next() else { return Self::Identity };
         let name = value.as_bytes().trim_ascii();
         if values.next().is_some() || name.contains(&b',') {
-            return Err(Answer::Broken("a body may be compressed once only: send one Content-Encoding".to_owned()));
+            return Self::Unknown("a body may be compressed once only: send one Content-Encoding");
         }
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match () {
-            () if name.is_empty() || is("identity") => Ok(Self::Identity),
-            () if is("gzip") || is("x-gzip") => Ok(Self::Gzip),
-            () if is("deflate") => Ok(Self::Deflate),
-            () => {
-                Err(Answer::Broken("the Content-Encoding is not supported; send identity, gzip or deflate".to_owned()))
-            }
+            () if name.is_empty() || is("identity") => Self::Identity,
+            () if is("gzip") || is("x-gzip") => Self::Gzip,
+            () if is("deflate") => Self::Deflate,
+            () => Self::Unknown("the Content-Encoding is not supported; send identity, gzip or deflate"),
         }
     }
 
-    /// Inflates a body to at most `bytes_max` bytes.
-    pub(super) fn inflate(self, body: &[u8], bytes_max: usize) -> Result<Vec<u8>, InflateError> {
+    /// The most bytes that this many can be inflated to; 0 if they stay as they are.
+    pub(super) fn inflated_max(self, bytes: usize) -> usize {
         match self {
-            Self::Identity => Ok(body.to_vec()),
-            Self::Gzip => gunzip(body, bytes_max),
-            Self::Deflate => inflate(body, bytes_max),
+            Self::Identity | Self::Unknown(_) => 0,
+            Self::Gzip | Self::Deflate => bytes.saturating_mul(INFLATION_MAX),
+        }
+    }
+
+    /// Inflates a body to at most `bytes_max` bytes; `None` if it is not compressed. Nothing
+    /// is always nothing.
+    pub(super) fn inflate(self, body: &[u8], bytes_max: usize) -> Result<Option<Vec<u8>>, InflateError> {
+        match self {
+            _ if body.is_empty() => Ok(None),
+            Self::Identity => Ok(None),
+            Self::Gzip => gunzip(body, bytes_max).map(Some),
+            Self::Deflate => inflate(body, bytes_max).map(Some),
+            Self::Unknown(why) => Err(InflateError::Broken(why)),
         }
     }
 }
@@ -114,7 +127,7 @@ mod tests {
         for (encoding, packed) in
             [(Encoding::Gzip, gzip(&body)), (Encoding::Deflate, zlib(&body)), (Encoding::Deflate, bare(&body))]
         {
-            assert_eq!(encoding.inflate(&packed, 10_000).as_ref(), Ok(&body));
+            assert_eq!(encoding.inflate(&packed, 10_000), Ok(Some(body.clone())));
             assert_eq!(encoding.inflate(&packed, 9_999), Err(InflateError::TooLarge));
         }
     }
@@ -122,7 +135,7 @@ mod tests {
     #[test]
     fn members_of_gzip_are_joined() {
         let packed = [gzip(b"one"), gzip(b"two")].concat();
-        assert_eq!(Encoding::Gzip.inflate(&packed, 100), Ok(b"onetwo".to_vec()));
+        assert_eq!(Encoding::Gzip.inflate(&packed, 100), Ok(Some(b"onetwo".to_vec())));
     }
 
     #[test]
@@ -133,6 +146,18 @@ mod tests {
                 let cut = encoding.inflate(&packed[..length], 10_000);
                 // gzip of nothing is nothing: an empty body is answered as such.
                 assert!(matches!(cut, Err(InflateError::Broken(_))) || length == 0, "{encoding:?} {length} {cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_body_grows_beyond_what_is_reserved_for_it() {
+        for length in [1, 100, 10_000, 1 << 20] {
+            let zeros = vec![0; length];
+            for (encoding, packed) in
+                [(Encoding::Gzip, gzip(&zeros)), (Encoding::Deflate, zlib(&zeros)), (Encoding::Deflate, bare(&zeros))]
+            {
+                assert!(length <= encoding.inflated_max(packed.len()), "{encoding:?} {length}");
             }
         }
     }
@@ -149,15 +174,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_deflated_body_is_restored(body in prop::collection::vec(any::<u8>(), 0..20_000)) {
-            prop_assert_eq!(Encoding::Gzip.inflate(&gzip(&body), 20_000), Ok(body.clone()));
-            prop_assert_eq!(Encoding::Deflate.inflate(&zlib(&body), 20_000), Ok(body.clone()));
+            prop_assert_eq!(Encoding::Gzip.inflate(&gzip(&body), 20_000), Ok(Some(body.clone())));
+            prop_assert_eq!(Encoding::Deflate.inflate(&zlib(&body), 20_000), Ok(Some(body.clone())));
         }
 
         #[test]
         fn no_bytes_make_it_panic_or_pass_the_cap(bytes in prop::collection::vec(any::<u8>(), 0..300), cap in 0usize..500) {
             for encoding in [Encoding::Gzip, Encoding::Deflate] {
-                if let Ok(inflated) = encoding.inflate(&bytes, cap) {
+                if let Ok(Some(inflated)) = encoding.inflate(&bytes, cap) {
                     prop_assert!(inflated.len() <= cap);
+                    prop_assert!(inflated.len() <= encoding.inflated_max(bytes.len()));
                 }
             }
         }

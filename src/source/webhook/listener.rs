@@ -6,6 +6,7 @@ use super::server_state::{Phase, ServerState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -15,8 +16,13 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 /// The update interval of the gauges.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
-/// Accepts connections until a stop, then joins them.
-pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut phases: watch::Receiver<Phase>) {
+/// Accepts connections until a stop, then joins them. Returns the number of requests of
+/// accounts that were cut off.
+pub(super) async fn listen(
+    listener: TcpListener,
+    server: Arc<ServerState>,
+    mut phases: watch::Receiver<Phase>,
+) -> usize {
     let mut connections = JoinSet::new();
     accept_all(listener, &server, &mut phases, &mut connections).await;
     while *phases.borrow_and_update() == Phase::Finish && !connections.is_empty() {
@@ -26,8 +32,10 @@ pub(super) async fn listen(listener: TcpListener, server: Arc<ServerState>, mut 
             changed = phases.changed() => if changed.is_err() { break },
         }
     }
+    let cut_off = server.requests_open.load(Ordering::Relaxed);
     connections.shutdown().await;
     server.update_gauges(0);
+    cut_off
 }
 
 async fn accept_all(
@@ -48,8 +56,10 @@ async fn accept_all(
         let has_room = room_at.is_some_and(|room_at| room_at <= now);
         tokio::select! {
             accepted = accept(&listener, not_before), if has_room => match accepted {
+                Ok((_, peer)) if !server.serves(peer.ip()) => server.count_not_served(peer.ip()),
                 Ok((socket, peer)) => {
                     pause = Duration::ZERO;
+                    server.accepts.succeeded();
                     if connections.len() >= server.bounds.connections_max {
                         server.permits.make_room();
                     }
@@ -60,6 +70,11 @@ async fn accept_all(
                     pause = (pause * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
                     not_before = server.clock.monotonic() + pause;
                     server.accept_errors.increment(1);
+                    server.accepts.failed(&error);
+                    // A descriptor may be missing: a silent connection gives its own.
+                    if server.permits.room_at().is_some_and(|room_at| room_at <= now) {
+                        server.permits.make_room();
+                    }
                     tracing::warn!(%error, "the webhook cannot accept a connection; it will retry shortly");
                 }
             },

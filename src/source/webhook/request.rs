@@ -3,24 +3,27 @@
 use super::access::Decision;
 use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
-use super::body::{self, InFlightPermits};
+use super::answer_body::AnswerBody;
+use super::body::{self, Content, InFlightLimits};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
 use super::credentials::Presented;
 use super::forwarded;
 use super::heads::Head;
 use super::inflate::Encoding;
+use super::logins::{ConnectionGuesses, Consequence};
+use super::malformed;
 use super::permits::ConnectionPermit;
 use super::server_state::{ServerAccount, ServerState};
 use crate::ingest::Refusal;
 use ::metrics::Counter;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
 
 const CONNECTIONS_TOO_MANY: Answer =
     Answer::Unavailable("this account has too many open connections; use fewer", RETRY_AFTER_CONNECTIONS);
@@ -32,25 +35,39 @@ pub(super) struct Context {
     pub(super) activity: Arc<Activity>,
     pub(super) peer: IpAddr,
     pub(super) permit: ConnectionPermit,
+    pub(super) guesses: ConnectionGuesses,
+    /// Notified when the connection must be closed, because it guesses passwords.
+    pub(super) guessed: Notify,
 }
+
+/// A request that gets no answer: its stream is reset, or its connection closed.
+#[derive(Debug, thiserror::Error)]
+#[error("too many wrong passwords")]
+pub(super) struct NoAnswer;
 
 /// Answers a request.
 pub(super) async fn answer(
     context: Arc<Context>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<AnswerBody>, NoAnswer> {
     let multiplexed = request.version() >= Version::HTTP_2;
     let open = context.activity.begin(multiplexed);
-    let (counters, answered) = serve(&context, request).await;
-    counters[answered.answer.index()].increment(1);
-    let body_read = answered.body_bytes.is_some();
+    let (head, mut incoming) = request.into_parts();
+    let (counters, answered) = serve(&context, head, &mut incoming).await;
+    let Ok(Answered { answer, body_bytes }) = answered else {
+        counters[UNANSWERED].increment(1);
+        return Err(NoAnswer);
+    };
+    counters[answer.index()].increment(1);
+    let body_read = body_bytes.is_some();
     if !body_read {
         context.activity.leave_body();
     }
     // An unauthenticated connection is closed. HTTP/2 has no such header.
-    let close = !multiplexed && (!body_read || matches!(answered.answer, Answer::Challenge));
+    let close = !multiplexed && (!body_read || matches!(answer, Answer::Challenge));
     drop(open);
-    Ok(answered.answer.into_response(close))
+    let unread = (multiplexed && !body_read).then_some(incoming);
+    Ok(answer.into_response(close).map(|text| AnswerBody::new(text, unread)))
 }
 
 /// An answer, and the size of the request's body.
@@ -60,62 +77,111 @@ struct Answered {
     body_bytes: Option<usize>,
 }
 
+impl Answered {
+    /// The answer to a request whose body was not read.
+    fn unread(answer: Answer, incoming: &Incoming) -> Self {
+        Self { answer, body_bytes: incoming.is_end_stream().then_some(0) }
+    }
+
+    /// The answer to a request that was not read to its end, or whose end is not certain.
+    fn unfinished(answer: Answer) -> Self {
+        Self { answer, body_bytes: None }
+    }
+}
+
 /// The answer, and the counters of its account.
-async fn serve(context: &Context, request: Request<Incoming>) -> (&[Counter; LABELS.len()], Answered) {
+async fn serve<'a>(
+    context: &'a Context,
+    head: Parts,
+    incoming: &mut Incoming,
+) -> (&'a [Counter; LABELS.len()], Result<Answered, NoAnswer>) {
     let server = &*context.server;
-    let (head, mut incoming) = request.into_parts();
+    if let Some(fault) = malformed::fault(&head) {
+        return (&server.unauthenticated, Ok(Answered::unfinished(Answer::Broken(fault.to_owned()))));
+    }
     let presented = Presented::new(head.headers.get(AUTHORIZATION));
-    let unread = |answer| Answered { answer, body_bytes: incoming.is_end_stream().then_some(0) };
-    let index = match server.access.of(head.uri.path(), &presented) {
+    let index = match server.access.of(&head.method, head.uri.path(), &presented) {
         Decision::Account(index) => index,
-        Decision::NotFound => return (&server.unauthenticated, unread(Answer::NotFound)),
+        Decision::NotFound => return (&server.unauthenticated, Ok(Answered::unread(Answer::NotFound, incoming))),
         Decision::Challenge => {
-            if head.headers.contains_key(AUTHORIZATION) {
-                let address = forwarded::client(context.peer, &head.headers, &server.behind_proxy);
-                server.failed_logins.failed(address, server.clock.monotonic()).await;
-            }
-            return (&server.unauthenticated, unread(Answer::Challenge));
+            let challenged = challenge(context, head, &presented).await;
+            return (&server.unauthenticated, challenged.map(|answer| Answered::unread(answer, incoming)));
         }
     };
     let account = &server.accounts[index];
     if !context.permit.assign(index) {
-        return (&account.answers, unread(CONNECTIONS_TOO_MANY));
+        return (&account.answers, Ok(Answered::unread(CONNECTIONS_TOO_MANY, incoming)));
     }
     context.activity.trust();
-    let encoding = if head.method == Method::POST { Encoding::of(&head.headers) } else { Err(Answer::Method) };
-    let noted = server.heads.as_ref().and_then(|log| Some((log, log.take(index, &head, server.clock.now())?)));
+    (&account.answers, Ok(serve_account(server, index, head, incoming).await))
+}
+
+/// The 401, after the delay of a wrong password.
+async fn challenge(context: &Context, head: Parts, presented: &Presented) -> Result<Answer, NoAnswer> {
+    if presented.is_none() {
+        return Ok(Answer::Challenge);
+    }
+    let server = &*context.server;
+    let address = forwarded::client(context.peer, &head.headers, &server.behind_proxy);
+    // The delay can be long, and a head large.
     drop(head);
-    let answered = match encoding {
-        Ok(encoding) => take(server, account, encoding, &mut incoming).await,
-        Err(answer) => unread(answer),
+    let is_shared = context.activity.is_trusted() || server.is_proxy(context.peer);
+    match server.failed_logins.failed(address, &context.guesses, is_shared, server.clock.monotonic()).await {
+        Consequence::Answer => Ok(Answer::Challenge),
+        Consequence::NoAnswer => Err(NoAnswer),
+        Consequence::Close => {
+            context.guessed.notify_one();
+            Err(NoAnswer)
+        }
+    }
+}
+
+/// The answer to a request with valid credentials.
+async fn serve_account(server: &ServerState, index: usize, head: Parts, incoming: &mut Incoming) -> Answered {
+    let account = &server.accounts[index];
+    let noted = server.heads.as_ref().and_then(|log| Some((log, log.take(index, &head, server.clock.now())?)));
+    let answered = if head.method != Method::POST {
+        Answered::unread(Answer::Method, incoming)
+    } else if !says_its_length(&head) {
+        Answered::unfinished(Answer::LengthRequired)
+    } else {
+        let encoding = Encoding::of(&head.headers);
+        drop(head);
+        take(server, account, encoding, incoming).await
     };
     if let Some((log, head)) = noted {
         log.note(Head { body_bytes: answered.body_bytes, answer: answered.answer.status(), ..head });
     }
-    (&account.answers, answered)
+    answered
+}
+
+/// Whether a request says where its body ends. HTTP/2 always does. An HTTP/1 request that
+/// does not has no body, by the standard; but bytes may follow, meant as one.
+fn says_its_length(head: &Parts) -> bool {
+    head.version >= Version::HTTP_2
+        || head.headers.contains_key(CONTENT_LENGTH)
+        || head.headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Receives a body and passes it to ingest.
 async fn take(server: &ServerState, account: &ServerAccount, encoding: Encoding, incoming: &mut Incoming) -> Answered {
-    let unanswered = CountDropped(Some(&account.answers[UNANSWERED]));
-    let mut in_flight = InFlightPermits::new(&account.in_flight, &server.in_flight, server.bounds.in_flight_wait);
-    let answered = match body::gather(incoming, &mut in_flight, &server.bounds, &server.clock).await {
-        Ok(body) => {
-            let body_bytes = Some(body.len());
-            let answer = match body::inflate(body, encoding, &mut in_flight, &server.bounds).await {
-                Ok(body) => store(account, &body).await,
-                Err(answer) => answer,
-            };
-            Answered { answer, body_bytes }
-        }
-        Err(answer) => Answered { answer, body_bytes: None },
+    let unanswered = CountDropped::new(&account.answers[UNANSWERED], &server.requests_open);
+    let limits =
+        InFlightLimits { account: &account.in_flight, total: &server.in_flight, wait: server.bounds.in_flight_wait };
+    let answered = match body::receive(incoming, encoding, &limits, &server.bounds, &server.clock).await {
+        Ok(received) => Answered { answer: store(account, &received.content).await, body_bytes: Some(received.bytes) },
+        Err(answer) => Answered::unfinished(answer),
     };
     unanswered.defuse();
     answered
 }
 
-async fn store(account: &ServerAccount, body: &Bytes) -> Answer {
-    match account.entrance.take(account.format, body).await {
+async fn store(account: &ServerAccount, content: &Content) -> Answer {
+    let taken = match content {
+        Content::Plain(body) => account.entrance.take(account.format, body).await,
+        Content::Packed(body, why) => account.entrance.take_packed(account.format, body, why).await,
+    };
+    match taken {
         Ok(_) => Answer::Safe,
         Err(Refusal::Unavailable { reason, retry_after }) => Answer::Unavailable(reason, retry_after),
         Err(error @ Refusal::TooLarge { .. }) => Answer::TooLarge(error.to_string()),
@@ -123,19 +189,28 @@ async fn store(account: &ServerAccount, body: &Bytes) -> Answer {
     }
 }
 
-/// Counts on drop, unless defused: hyper drops a request's future when its sender
-/// disconnects.
-struct CountDropped<'a>(Option<&'a Counter>);
+/// Counts an account's request as open, and on drop as unanswered, unless defused: hyper
+/// drops a request's future when its sender disconnects.
+struct CountDropped<'a> {
+    unanswered: Option<&'a Counter>,
+    open: &'a AtomicUsize,
+}
 
-impl CountDropped<'_> {
+impl<'a> CountDropped<'a> {
+    fn new(unanswered: &'a Counter, open: &'a AtomicUsize) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self { unanswered: Some(unanswered), open }
+    }
+
     fn defuse(mut self) {
-        self.0 = None;
+        self.unanswered = None;
     }
 }
 
 impl Drop for CountDropped<'_> {
     fn drop(&mut self) {
-        if let Some(counter) = self.0 {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        if let Some(counter) = self.unanswered {
             counter.increment(1);
         }
     }

@@ -1,5 +1,6 @@
 //! The running webhook: start, status and stop.
 
+use super::accepts::Accepts;
 use super::access::AuthCounts;
 use super::config::Config;
 use super::credentials::Pairs;
@@ -12,10 +13,14 @@ use crate::ingest::Ingest;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
+
+/// The wait for cut connections to end.
+const CUT_WAIT: Duration = Duration::from_secs(1);
 
 /// The running webhook. Dropping it cuts all connections; [`Webhook::stop`] ends them in order.
 #[derive(Debug)]
@@ -24,13 +29,14 @@ pub struct Webhook {
     tls: Option<Tls>,
     auth_counts: HashMap<String, Arc<AuthCounts>>,
     pairs: HashMap<String, Arc<Pairs>>,
+    accepts: Accepts,
     phase: watch::Sender<Phase>,
-    task: JoinHandle<()>,
+    /// Returns the number of requests of accounts that were cut off.
+    task: JoinHandle<usize>,
     /// Reloads the certificate.
     watcher: Option<JoinHandle<()>>,
     /// Writes heads, until the server state is dropped.
     head_writer: Option<JoinHandle<()>>,
-    clock: Clock,
 }
 
 impl Webhook {
@@ -52,10 +58,11 @@ impl Webhook {
         let server = Arc::new(ServerState::new(&config, tls.clone(), heads, ingest, clock.clone())?);
         let auth_counts = names().zip(server.access.auth_counts().map(Arc::clone)).collect();
         let pairs = names().zip(server.access.pairs().map(Arc::clone)).collect();
+        let accepts = server.accepts.clone();
         let (phase, phases) = watch::channel(Phase::Serve);
         let watcher = tls.clone().map(|tls| tokio::spawn(tls::watch(tls, phases.clone())));
         let task = tokio::spawn(listen(listener, server, phases));
-        Ok(Self { local_addr, tls, auth_counts, pairs, phase, task, watcher, head_writer, clock })
+        Ok(Self { local_addr, tls, auth_counts, pairs, accepts, phase, task, watcher, head_writer })
     }
 
     /// The address that it listens on.
@@ -78,6 +85,11 @@ impl Webhook {
         self.tls.as_ref()
     }
 
+    /// Whether it can accept connections.
+    pub fn accepts(&self) -> Accepts {
+        self.accepts.clone()
+    }
+
     /// Why the webhook no longer accepts requests, if the listener's task ended unexpectedly.
     pub fn died(&self) -> Option<String> {
         self.task.is_finished().then(|| {
@@ -85,31 +97,38 @@ impl Webhook {
         })
     }
 
-    /// Stops accepting, closes idle connections and answers open requests; cuts the rest
-    /// after `deadline`. Returns whether all requests were answered.
-    pub async fn stop(mut self, deadline: Duration) -> bool {
-        let begun = self.clock.monotonic();
+    /// Stops accepting, answers the accounts' open requests and closes all other connections
+    /// at once; cuts the rest at `until`. Returns whether all requests of accounts were
+    /// answered.
+    pub async fn stop(mut self, until: Instant) -> bool {
         self.phase.send_replace(Phase::Finish);
-        if let Some(watcher) = self.watcher.take()
-            && let Err(error) = watcher.await
-        {
-            tracing::error!(%error, "the task that reloads the webhook's certificate failed");
+        // It holds nothing that must be finished.
+        if let Some(watcher) = self.watcher.take() {
+            watcher.abort();
         }
-        let ended = tokio::time::timeout(deadline, &mut self.task).await;
+        let mut ended = timeout_at(until.into(), &mut self.task).await;
         if ended.is_err() {
             self.phase.send_replace(Phase::Cut);
-            if let Err(error) = (&mut self.task).await {
-                tracing::error!(%error, "the webhook's listener task failed");
-            }
+            ended = tokio::time::timeout(CUT_WAIT, &mut self.task).await;
         }
+        let all_answered = match ended {
+            Ok(Ok(cut_off)) => cut_off == 0,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the webhook's listener task failed");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("a request of the webhook does not end and is abandoned");
+                false
+            }
+        };
         // The server state is dropped, so the writer ends when its queue is empty.
         if let Some(writer) = &mut self.head_writer {
-            let left = deadline.saturating_sub(self.clock.elapsed(begun));
-            if tokio::time::timeout(left, &mut *writer).await.is_err() {
+            if timeout_at(until.into(), &mut *writer).await.is_err() {
                 writer.abort();
                 tracing::warn!("the disk is slow: the last request heads are not recorded");
             }
         }
-        ended.is_ok_and(|ended| ended.is_ok())
+        all_answered
     }
 }

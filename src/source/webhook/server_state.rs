@@ -3,6 +3,7 @@
 //!
 //! It is passive: the listener, the connections and the requests use it.
 
+use super::accepts::Accepts;
 use super::access::AccessList;
 use super::activity::TimedOut;
 use super::answer::LABELS;
@@ -21,8 +22,9 @@ use ::metrics::{Counter, Gauge};
 use ipnet::IpNet;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 /// The state that all connections share.
@@ -35,12 +37,17 @@ pub(super) struct ServerState {
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
     pub(super) closed: ClosedCounters,
+    pub(super) accepts: Accepts,
     pub(super) accept_errors: Counter,
     pub(super) tls: Option<Tls>,
     pub(super) behind_proxy: Vec<IpNet>,
     pub(super) failed_logins: FailedLogins,
     pub(super) permits: Arc<ConnectionPermits>,
     pub(super) heads: Option<HeadLog>,
+    /// Requests of accounts without an answer yet.
+    pub(super) requests_open: AtomicUsize,
+    /// Connections closed because they came from outside `behind_proxy`.
+    not_proxy: AtomicU64,
     ingest: Ingest,
     connections: Gauge,
     in_flight_bytes: Gauge,
@@ -60,7 +67,10 @@ pub(super) struct ClosedCounters {
     pub(super) header: Counter,
     pub(super) idle: Counter,
     pub(super) protocol: Counter,
+    pub(super) flood: Counter,
     pub(super) displaced: Counter,
+    pub(super) guesses: Counter,
+    pub(super) not_proxy: Counter,
 }
 
 /// The phase of the stop.
@@ -106,24 +116,50 @@ impl ServerState {
             let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
             Ok(ServerAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
         };
+        #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+        metrics::gauge("meterline_webhook_connections_max", &[]).set(config.bounds.connections_max as f64);
         Ok(Self {
             access: AccessList::new(&config.accounts),
             accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
             unauthenticated: answers(""),
             in_flight: Semaphore::new(config.bounds.in_flight_bytes_max),
             bounds: config.bounds,
+            accepts: Accepts::new(clock.clone()),
             clock,
             closed: ClosedCounters::new(),
             accept_errors: metrics::counter("meterline_webhook_accept_errors_total", &[]),
             tls,
             behind_proxy: config.behind_proxy.clone(),
-            failed_logins: FailedLogins::new(),
+            failed_logins: FailedLogins::new(config.bounds.connections_max),
             permits: Arc::new(ConnectionPermits::new(config.accounts.len(), config.bounds.account_connections_max)),
             heads,
+            requests_open: AtomicUsize::new(0),
+            not_proxy: AtomicU64::new(0),
             ingest: ingest.clone(),
             connections: metrics::gauge("meterline_webhook_connections", &[]),
             in_flight_bytes: metrics::gauge("meterline_webhook_bytes_in_flight", &[]),
         })
+    }
+
+    /// Whether this peer is one of the proxies.
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.behind_proxy.iter().any(|network| network.contains(&peer.to_canonical()))
+    }
+
+    /// Whether connections of this peer are served: behind proxies, only theirs.
+    pub(super) fn serves(&self, peer: IpAddr) -> bool {
+        self.behind_proxy.is_empty() || self.is_proxy(peer)
+    }
+
+    /// Counts a connection that is not served, and logs the first, second, fourth ... one.
+    #[cold]
+    pub(super) fn count_not_served(&self, peer: IpAddr) {
+        self.closed.not_proxy.increment(1);
+        let so_far = self.not_proxy.fetch_add(1, Ordering::Relaxed) + 1;
+        if so_far.is_power_of_two() {
+            tracing::warn!(%peer, so_far, "a connection that does not come from the networks in behind_proxy was \
+                closed; add the network there if it is a proxy");
+        }
     }
 
     /// Updates the gauges.
@@ -145,7 +181,10 @@ impl ClosedCounters {
             header: counter("header"),
             idle: counter("idle"),
             protocol: counter("protocol"),
+            flood: counter("flood"),
             displaced: counter("displaced"),
+            guesses: counter("guesses"),
+            not_proxy: counter("not_proxy"),
         }
     }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 pub(super) mod compressed;
+mod framing;
 mod heads;
 mod http2;
 mod limits;
@@ -31,6 +32,11 @@ const USER: &str = "meter";
 const PASSWORD: &str = "correct horse";
 /// The time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The deadline of a stop.
+fn soon() -> std::time::Instant {
+    Clock::system().monotonic() + PATIENCE
+}
 
 struct Fixture {
     webhook: Webhook,
@@ -172,8 +178,13 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
+/// The value of an Authorization header.
+fn basic(password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{password}")))
+}
+
 fn authorization(password: &str) -> String {
-    format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(format!("{USER}:{password}")))
+    format!("Authorization: {}\r\n", basic(password))
 }
 
 /// A request's head with valid credentials and these further lines.

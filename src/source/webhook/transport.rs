@@ -1,4 +1,4 @@
-//! The socket for hyper: reports received bytes, and lingers on close.
+//! The socket for hyper: reports received bytes, ends a flood of frames, and lingers on close.
 //!
 //! A sender that gets an early answer still sends its body. Closing at once would reset
 //! the connection, and the reset may overtake the answer. So the write side is closed first,
@@ -6,6 +6,7 @@
 
 use super::activity::Activity;
 use super::bounds::{LINGER, LINGER_BYTES_MAX};
+use super::frames::FrameCounter;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 pub(super) struct Transport {
     socket: Socket,
     activity: Arc<Activity>,
+    frames: FrameCounter,
     closing: Option<Closing>,
 }
 
@@ -35,7 +37,7 @@ struct Closing {
 
 impl Transport {
     pub(super) fn new(socket: Socket, activity: Arc<Activity>) -> Self {
-        Self { socket, activity, closing: None }
+        Self { socket, activity, frames: FrameCounter::default(), closing: None }
     }
 
     /// Ready when the peer has closed, or a limit is reached.
@@ -79,8 +81,16 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = self.socket.pin().poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        if let Some(came) = buffer.filled().get(before..).filter(|came| !came.is_empty()) {
             self.activity.bytes_came();
+            let weight = self.frames.weigh(came);
+            self.activity.frames_came(weight);
+            if self.activity.is_flooded() {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a flood of frames without requests",
+                )));
+            }
         }
         polled
     }
@@ -88,7 +98,9 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket.pin().poll_write(context, bytes)
+        let polled = self.socket.pin().poll_write(context, bytes);
+        self.activity.write_blocked(polled.is_pending());
+        polled
     }
 
     fn poll_write_vectored(
@@ -96,7 +108,9 @@ impl AsyncWrite for Transport {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.socket.pin().poll_write_vectored(context, slices)
+        let polled = self.socket.pin().poll_write_vectored(context, slices);
+        self.activity.write_blocked(polled.is_pending());
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -101,6 +101,12 @@ impl Fields {
         self.0.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
+    /// A string that is not empty, or a whole number as text: serial numbers and ids come as
+    /// either.
+    pub fn text_or_integer(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned).or_else(|| self.integer(name).map(|number| number.to_string()))
+    }
+
     /// A whole number.
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.0.get(name)?.as_i64()

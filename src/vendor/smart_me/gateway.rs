@@ -1,6 +1,7 @@
 //! `MBusGatewayDto`: an M-Bus gateway and how its meters are read.
 //!
-//! Source: the API's description of `GET /gateway/mbus/{id}` and its enumerations.
+//! Source: the API's description of `GET /gateway/mbus/{id}` and its enumerations. A number
+//! or name that the enumerations lack is kept as it is.
 
 use super::fields::{Fields, ReadError};
 use crate::reading::{MeterId, UnixNanos};
@@ -10,12 +11,18 @@ use crate::reading::{MeterId, UnixNanos};
 pub struct MBusGateway {
     /// The name given by the owner.
     pub name: Option<String>,
+    /// Its serial number.
+    pub serial: Option<String>,
     /// The time of its last contact.
     pub last_seen: Option<UnixNanos>,
-    /// `MBusReadoutIntervall`.
-    pub interval: Option<i64>,
-    /// `MBusGatewayState`.
-    pub state: Option<i64>,
+    /// How often its meters are read, in plain words.
+    pub interval: String,
+    /// Its state in plain words.
+    pub state: String,
+    /// Whether its last readout or search failed.
+    pub has_failed: bool,
+    /// Whether its meters are read only once a day.
+    pub reads_daily: bool,
     /// The meters behind it.
     pub meters: Vec<MBusMeter>,
 }
@@ -25,9 +32,48 @@ pub struct MBusGateway {
 pub struct MBusMeter {
     /// Its device; `None` if smart-me has none.
     pub id: Option<MeterId>,
-    /// `MBusMeterState`.
-    pub state: Option<i64>,
+    /// The name given by the owner.
+    pub name: Option<String>,
+    /// Its address on the bus: the secondary address if it has one.
+    pub address: Option<String>,
+    /// Its state in plain words.
+    pub state: String,
+    /// Whether its last readout failed or was garbled.
+    pub has_failed: bool,
 }
+
+/// The members of an enumeration in the order of their numbers: name in the API, plain words.
+type Members = &'static [(&'static str, &'static str)];
+
+/// `MBusReadoutIntervall`.
+const INTERVALS: Members = &[
+    ("Intervall_2s", "2 s"),
+    ("Intervall_10s", "10 s"),
+    ("Intervall_1min", "1 min"),
+    ("Intervall_5min", "5 min"),
+    ("Intervall_15min", "15 min"),
+    ("Intervall_30min", "30 min"),
+    ("Intervall_60min", "60 min"),
+    ("Intervall_6hours", "6 h"),
+    ("Intervall_12hours", "12 h"),
+    ("Intervall_24hours", "24 h"),
+];
+/// The number of 24 hours in it.
+const DAILY: i64 = 9;
+/// `MBusGatewayState`.
+const GATEWAY_STATES: Members = &[
+    ("LastReadoutOk", "last readout ok"),
+    ("SearchInProgress", "searching for meters"),
+    ("FailedOnOneOrMoreMeter", "last readout failed for some meters"),
+    ("TooManySearchErrors", "too many search errors"),
+];
+/// `MBusMeterState`.
+const METER_STATES: Members = &[
+    ("LastReadoutOk", "last readout ok"),
+    ("LastReadoutFailed", "last readout failed"),
+    ("ReadoutStarted", "readout started"),
+    ("CRCError", "last readout garbled (checksum)"),
+];
 
 impl MBusGateway {
     /// Decodes the answer of `GET /gateway/mbus/{id}`.
@@ -37,46 +83,46 @@ impl MBusGateway {
     pub fn read(answer: &[u8]) -> Result<Self, ReadError> {
         let mut fields = Fields::one_or_many(answer)?.into_iter();
         let mut fields = fields.next().ok_or(ReadError::Kind("a gateway"))?;
-        let meters = fields
-            .objects("meters")
-            .map(|meter| MBusMeter { id: meter.uuid("id").map(MeterId::from), state: meter.integer("state") });
+        let meters = fields.objects("meters").map(|meter| MBusMeter::of(&meter)).collect();
         Ok(Self {
-            meters: meters.collect(),
+            meters,
             name: fields.text("name").map(str::to_owned),
+            serial: fields.text_or_integer("serialnumber"),
             last_seen: fields.time("lastseen"),
-            interval: fields.integer("readoutinterval"),
-            state: fields.integer("state"),
+            interval: words(&fields, "readoutinterval", INTERVALS),
+            state: words(&fields, "state", GATEWAY_STATES),
+            has_failed: matches!(number(&fields, "state", GATEWAY_STATES), Some(2 | 3)),
+            reads_daily: number(&fields, "readoutinterval", INTERVALS) == Some(DAILY),
         })
-    }
-
-    /// How often its meters are read, in plain words; an unknown number as it is.
-    pub fn interval_label(&self) -> String {
-        let known = ["2 s", "10 s", "1 min", "5 min", "15 min", "30 min", "60 min", "6 h", "12 h", "24 h"];
-        label(self.interval, &known)
-    }
-
-    /// Its state in plain words; an unknown number as it is.
-    pub fn state_label(&self) -> String {
-        label(self.state, &["ok", "searching", "meters failed", "too many search errors"])
-    }
-
-    /// Whether its last readout or search failed.
-    pub fn has_failed(&self) -> bool {
-        matches!(self.state, Some(2 | 3))
     }
 }
 
 impl MBusMeter {
-    /// Whether its last readout failed or was garbled.
-    pub fn has_failed(&self) -> bool {
-        matches!(self.state, Some(1 | 3))
+    fn of(fields: &Fields) -> Self {
+        let primary = || fields.integer("primaryaddress").map(|number| format!("{number} (primary)"));
+        Self {
+            id: fields.uuid("id").map(MeterId::from),
+            name: fields.text("name").map(str::to_owned),
+            address: fields.text_or_integer("secondaryaddress").or_else(primary),
+            state: words(fields, "state", METER_STATES),
+            has_failed: matches!(number(fields, "state", METER_STATES), Some(1 | 3)),
+        }
     }
 }
 
-fn label(number: Option<i64>, known: &[&str]) -> String {
-    let Some(number) = number else { return "unknown".to_owned() };
-    let name = usize::try_from(number).ok().and_then(|number| known.get(number));
-    name.map_or_else(|| format!("number {number}"), |name| (*name).to_owned())
+fn number(fields: &Fields, name: &str, members: Members) -> Option<i64> {
+    fields.enumeration(name, |text| {
+        let place = members.iter().position(|(member, _)| member.eq_ignore_ascii_case(text));
+        place.and_then(|place| i64::try_from(place).ok())
+    })
+}
+
+fn words(fields: &Fields, name: &str, members: Members) -> String {
+    let Some(number) = number(fields, name, members) else {
+        return fields.text(name).unwrap_or("unknown").to_owned();
+    };
+    let known = usize::try_from(number).ok().and_then(|number| members.get(number));
+    known.map_or_else(|| format!("number {number}"), |(_, words)| (*words).to_owned())
 }
 
 #[cfg(test)]
@@ -87,17 +133,33 @@ mod tests {
     #[test]
     fn a_gateway_is_read_in_either_case_and_unknown_numbers_are_kept() {
         let gateway = MBusGateway::read(
-            br#"{"Name":"cellar","LastSeen":"2026-11-21T13:15:00Z","ReadoutInterval":4,"State":2,"Meters":[
-            {"Id":"00000000-0000-0000-0000-000000000007","State":0},
-            {"Id":"00000000-0000-0000-0000-000000000000","State":3}]}"#,
+            br#"{"Name":"cellar","SerialNumber":"51000007","LastSeen":"2026-11-21T13:15:00Z","ReadoutInterval":4,"State":2,
+            "Meters":[{"Id":"00000000-0000-0000-0000-000000000007","Name":"water 1","SecondaryAddress":"12345678","State":0},
+            {"Id":"00000000-0000-0000-0000-000000000000","PrimaryAddress":7,"State":3}]}"#,
         )
         .unwrap();
-        assert_eq!((gateway.interval_label().as_str(), gateway.state_label().as_str()), ("15 min", "meters failed"));
-        assert!(gateway.has_failed());
-        let meters: Vec<_> = gateway.meters.iter().map(|meter| (meter.id.is_some(), meter.has_failed())).collect();
+        assert_eq!(
+            (gateway.interval.as_str(), gateway.state.as_str()),
+            ("15 min", "last readout failed for some meters")
+        );
+        assert_eq!(
+            (gateway.serial.as_deref(), gateway.has_failed, gateway.reads_daily),
+            (Some("51000007"), true, false)
+        );
+        assert_eq!(gateway.last_seen.unwrap().to_string(), "2026-11-21T13:15:00Z");
+        let meters: Vec<_> = gateway.meters.iter().map(|meter| (meter.id.is_some(), meter.has_failed)).collect();
         assert_eq!(meters, [(true, false), (false, true)]);
-        let odd = MBusGateway::read(br#"{"readoutInterval":77,"meters":null}"#).unwrap();
-        assert_eq!((odd.interval_label().as_str(), odd.state_label().as_str()), ("number 77", "unknown"));
+        let shown = |meter: &MBusMeter| (meter.name.clone(), meter.address.clone(), meter.state.clone());
+        assert_eq!(
+            shown(&gateway.meters[0]),
+            (Some("water 1".to_owned()), Some("12345678".to_owned()), "last readout ok".to_owned())
+        );
+        assert_eq!(gateway.meters[1].address.as_deref(), Some("7 (primary)"));
+        let odd = MBusGateway::read(br#"{"readoutInterval":77,"meters":null,"serialNumber":5}"#).unwrap();
+        assert_eq!((odd.interval.as_str(), odd.state.as_str()), ("number 77", "unknown"));
+        assert_eq!(odd.serial.as_deref(), Some("5"));
+        let named = MBusGateway::read(br#"{"ReadoutInterval":"Intervall_24hours","State":"Melted"}"#).unwrap();
+        assert_eq!((named.interval.as_str(), named.reads_daily, named.state.as_str()), ("24 h", true, "Melted"));
         assert!(MBusGateway::read(b"[]").is_err() && MBusGateway::read(b"<html>").is_err());
     }
 
@@ -107,7 +169,7 @@ mod tests {
             MBusGateway::read(&bytes).ok();
             let text = format!("{{\"State\":{state},\"ReadoutInterval\":{state},\"Meters\":{meters}}}");
             let gateway = MBusGateway::read(text.as_bytes()).unwrap();
-            prop_assert!(!gateway.state_label().is_empty() && !gateway.interval_label().is_empty());
+            prop_assert!(!gateway.state.is_empty() && !gateway.interval.is_empty());
         }
     }
 }

@@ -35,6 +35,8 @@ fn encoded_versions_are_decoded_again() {
             energy_type: named(1, "electricity"),
             sub_type: named(99, ""),
             gateway: "gateway-1".to_owned(),
+            customer: "house one".to_owned(),
+            site: "House 1 / Cellar".to_owned(),
             unit: "kWh".to_owned(),
         },
         source: "acme".to_owned(),

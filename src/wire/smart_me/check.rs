@@ -2,7 +2,7 @@
 
 use super::message::{Guid, Instant, Value};
 use super::vendor_layout;
-use crate::wire::error::{Fault, Step, WireType};
+use crate::wire::error::{DecodeErrorKind, Fault, Step, WireType};
 use crate::wire::field::{Content, DEPTH_MAX, FieldReader, unexpected};
 
 /// The layout of a checked body.
@@ -34,6 +34,9 @@ pub(super) fn layout<F: Fault>(body: &[u8]) -> Result<Layout, F> {
             (1, _) => return Err(unexpected(&field, WireType::Bytes, array_name)),
             _ => {}
         }
+    }
+    if items == 0 && !body.is_empty() {
+        return Err(F::new(DecodeErrorKind::NothingKnown, 0));
     }
     Ok(layout)
 }

@@ -69,7 +69,7 @@ fn what_cannot_be_noted_as_missing_costs_no_503() {
     let mut service =
         Setup { tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n", ..Setup::default() }.start();
     // Blocks the temporary file that would replace the existing one.
-    std::fs::create_dir(service.data_directory().join("coverage.json.new")).unwrap();
+    std::fs::create_dir(service.data_directory().join("coverage.new")).unwrap();
     let connection = Connection::new(&service.target());
     for number in 0..64 {
         let reading = Reading { meter: [3; 16], time_ns: now_ns(), values: vec![(ENERGY, f64::from(number))] };

@@ -180,3 +180,26 @@ fn wait_for_progress(service: &Service, sinks: &[&str]) {
         service.wait_for_sink(sink);
     }
 }
+
+#[test]
+fn a_blocked_sink_logs_each_new_reason_once() {
+    let client = questdb::Client::shared();
+    let service = Setup { questdb: Some((client.url().to_owned(), "e2e_reasons".to_owned())), ..Setup::default() };
+    let service = service.start_unmigrated();
+    service.wait_for_state("questdb", "blocked");
+    client.execute("CREATE TABLE e2e_reasons (ts TIMESTAMP_NS) TIMESTAMP(ts) PARTITION BY DAY WAL");
+    wait_for_retries_after(&service, "does not deduplicate");
+    client.execute("DROP TABLE e2e_reasons");
+    wait_for_retries_after(&service, "table e2e_reasons is missing");
+    let log = service.log();
+    let logged = |words: &str| log.lines().filter(|line| line.contains("is blocked") && line.contains(words)).count();
+    assert_eq!((logged("table e2e_reasons is missing"), logged("does not deduplicate")), (1, 1), "{log}");
+}
+
+/// Waits until the sink is blocked for this reason, and was retried twice since.
+fn wait_for_retries_after(service: &Service, reason: &str) {
+    let retries = || service.metric("meterline_sink_retries_total{sink=\"questdb\"}");
+    wait::until(reason, LIMIT, || service.sink("questdb")["why"].as_str().is_some_and(|why| why.contains(reason)));
+    let goal = retries() + 2.0;
+    wait::until("two more attempts", LIMIT, || retries() >= goal);
+}

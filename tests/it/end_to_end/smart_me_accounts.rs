@@ -1,10 +1,10 @@
 //! Several accounts at smart-me and a partner's, side by side on the built program.
 
 use crate::support::load::now_ns;
-use crate::support::service::{ACCOUNT, PATH, Setup};
+use crate::support::service::{ACCOUNT, PATH, Service, Setup};
 use crate::support::wait;
 use meterline_load::Connection;
-use meterline_load::cloud::{Cloud, CloudAccount, CloudDevice, CloudLogin, Received, Switches};
+use meterline_load::cloud::{Cloud, CloudAccount, CloudCustomer, CloudDevice, CloudLogin, Received, Switches};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -26,12 +26,26 @@ fn cloud() -> Cloud {
     };
     let mut partner = account("partner", KEYS[2], vec![device(3), device(4)]);
     partner.is_partner = true;
+    let customer = |id: i64, device: u128| CloudCustomer {
+        id,
+        name: format!("customer {id}"),
+        devices: vec![Uuid::from_u128(device)],
+        house: format!("House {id}"),
+    };
+    partner.customers = vec![customer(33, 3), customer(44, 4)];
     let own = [account(ACCOUNT, KEYS[0], vec![device(1)]), account("other", KEYS[1], vec![device(2)])];
     Cloud::start(own.into_iter().chain([partner]).collect(), Switches::default()).unwrap()
 }
 
 fn of<'a>(requests: &'a [Received], account: &str) -> Vec<&'a Received> {
     requests.iter().filter(|request| request.account == account).collect()
+}
+
+/// Customer and site of the meters that have them: one version each.
+fn described(service: &Service) -> Vec<[String; 2]> {
+    let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
+    let mut rows = store.prepare("SELECT customer, site FROM meters WHERE customer <> '' ORDER BY meter").unwrap();
+    rows.query_map([], |row| Ok([row.get_unwrap(0), row.get_unwrap(1)])).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -78,6 +92,10 @@ fn two_accounts_and_a_partner_have_their_own_budget_registration_and_gaps() {
     assert_eq!(registered(ACCOUNT), [format!("{origin}{PATH}")]);
     assert_eq!(registered("other"), [format!("{origin}/other")]);
     assert!(registered("partner").is_empty());
+
+    wait::until("the partner's meters are described", LIMIT, || {
+        described(&service) == [["customer 33", "House 33"], ["customer 44", "House 44"]]
+    });
 
     let requests = cloud.requests();
     let (own, few, partner) = (of(&requests, ACCOUNT), of(&requests, "other"), of(&requests, "partner"));

@@ -121,13 +121,17 @@ impl Drop for Flood {
 
 /// Whole large bodies, one after the other.
 fn large_bodies(mut socket: TcpStream, stop: &AtomicBool) -> std::io::Result<()> {
-    let mut large = vec![0; LARGE_BYTES];
-    let bytes = u32::try_from(LARGE_BYTES - 6).unwrap();
+    // A reading without values comes first: a body without any known field is undecodable.
+    let reading = Reading { meter: [99; 16], time_ns: now_ns() / 100 * 100, values: Vec::new() };
+    let mut large = Body::new(0, vec![reading]).bytes;
+    let bytes = u32::try_from(LARGE_BYTES - large.len() - 6).unwrap();
     // The length in five bytes, as any number of seven bits may be written.
-    large[0] = UNKNOWN_FIELD;
-    for (place, shift) in large[1..6].iter_mut().zip([0, 7, 14, 21, 28]) {
-        *place = u8::try_from(bytes >> shift & 0x7f).unwrap() | if shift < 28 { 0x80 } else { 0 };
-    }
+    large.push(UNKNOWN_FIELD);
+    large.extend(
+        [0, 7, 14, 21, 28]
+            .map(|shift| u8::try_from(bytes >> shift & 0x7f).unwrap() | if shift < 28 { 0x80 } else { 0 }),
+    );
+    large.resize(LARGE_BYTES, 0);
     while !stop.load(Ordering::Relaxed) {
         socket.write_all(&head(LARGE_BYTES))?;
         socket.write_all(&large)?;

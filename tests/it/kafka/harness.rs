@@ -191,7 +191,9 @@ impl Driver {
                     self.losses.push(back_to);
                 }
                 self.state = match error.kind {
-                    SinkErrorKind::Waiting | SinkErrorKind::Lost { .. } => State::Waiting(error.message),
+                    SinkErrorKind::Waiting | SinkErrorKind::Lost { .. } | SinkErrorKind::Replaced => {
+                        State::Waiting(error.message)
+                    }
                     SinkErrorKind::Blocked => State::Blocked(error.message),
                 };
                 std::thread::sleep(AFTER_AN_ERROR);

@@ -2,8 +2,10 @@
 
 use super::harness::{
     Driver, Records, State, assert_complete_and_in_order, assert_complete_and_in_order_again, consumed, foreign,
+    incompressible, now, reading,
 };
 use crate::support::kafka;
+use meterline::deliver::Sink as _;
 use meterline::journal::Sequence;
 use meterline::sink::kafka::{Config, migrate};
 
@@ -140,4 +142,31 @@ fn another_topic_in_the_configuration_gets_the_records_from_then_on() {
     driver.run_to_end(&Records::in_turn(400, 7));
     assert_eq!(driver.losses, []);
     assert_eq!(consumed(&new.brokers, &new.topic).len(), 100);
+}
+
+#[test]
+fn after_a_kill_under_load_the_topic_is_compared_at_the_first_attempt() {
+    let mut config = Config::new(kafka::shared(), "lost-nothing-under-load");
+    config.partitions = 12;
+    config.queue_messages_max = 60_000;
+    migrate(&config).unwrap();
+    config.linger = std::time::Duration::from_millis(900);
+    config.compression = meterline::sink::kafka::Compression::None;
+    let mut records = Records::default();
+    let mut driver = Driver::new(&config);
+    // A checkpoint, and much more behind it: what a kill under load leaves.
+    for (more, is_checkpoint) in [(100, true), (2_000, false)] {
+        for number in 0..more {
+            let readings = (0..50).map(|meter| reading(meter, incompressible(8 + number % 2))).collect();
+            records.push(now(), readings);
+        }
+        driver.run_to_end(&records);
+        if is_checkpoint {
+            driver.sink.settle(true).unwrap();
+        }
+    }
+    let mut driver = driver.restart(&config);
+    let from = driver.safe;
+    driver.run(&records, "the sink is up", |driver| driver.state == State::Running && driver.safe > from);
+    assert_eq!(driver.troubles, [""; 0]);
 }

@@ -27,6 +27,8 @@ fn version(number: u64, from_s: i64, to_s: Option<i64>, name: &str) -> Version {
             serial: "63 \"7\"".to_owned(),
             vendor: "smart-me".to_owned(),
             family: VendorCode { number: 12, name: "Telstar 80A".to_owned() },
+            customer: "house one".to_owned(),
+            site: "House 1 / Cellar".to_owned(),
             unit: "kWh".to_owned(),
             ..Description::default()
         },
@@ -57,7 +59,7 @@ fn describe(harness: &mut Harness, sequence: u64, versions: &[Version]) -> Resul
 
 fn stored(client: &Client, table: &str) -> Vec<Vec<Value>> {
     client.query(&format!(
-        "SELECT cast(valid_from AS LONG), cast(valid_to AS LONG), meter, metering_point, name, serial, family, unit, source \
+        "SELECT cast(valid_from AS LONG), cast(valid_to AS LONG), meter, metering_point, name, serial, family, customer, site, unit, source \
          FROM {table} ORDER BY meter, valid_from"
     ))
 }
@@ -80,6 +82,8 @@ fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again()
             json!(name),
             json!("63 \"7\""),
             json!(12),
+            json!("house one"),
+            json!("House 1 / Cellar"),
             json!("kWh"),
             json!("home"),
         ]

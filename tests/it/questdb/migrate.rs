@@ -1,10 +1,11 @@
 //! `migrate` and `check` against a real server.
 
+use super::harness::{Harness, blocked};
 use super::{fresh_config, migrated_config, rows_once_there_are, wait_applied};
 use crate::support::questdb::{Client, Server};
 use crate::support::wait;
 use meterline::secret::Secret;
-use meterline::sink::questdb::{Config, Credentials, MigrateError, PartitionUnit, check, migrate};
+use meterline::sink::questdb::{Config, Credentials, MigrateError, PartitionUnit, TableName, check, migrate};
 use meterline::sink::{Level, Step};
 use serde_json::json;
 use std::time::Duration;
@@ -143,20 +144,19 @@ fn unalterable_differences_are_refused_before_anything_is_done() {
 }
 
 #[test]
-fn a_view_that_truncate_made_invalid_is_refreshed() {
+fn a_view_that_truncate_made_invalid_is_refreshed_once_the_rows_are_back() {
     let client = Client::shared();
     let config = migrated_config(&client, "view");
-    client.execute(
-        "INSERT INTO samples_view (ts, meter, obis, value) VALUES \
+    let rows = "INSERT INTO samples_view (ts, meter, obis, value) VALUES \
          ('2026-01-01T00:00:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 1), \
          ('2026-01-01T00:14:59.999999999Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 3), \
-         ('2026-01-01T00:15:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 5)",
-    );
+         ('2026-01-01T00:15:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 5)";
+    client.execute(rows);
     wait_applied(&client, &config.table);
     client.execute("REFRESH MATERIALIZED VIEW samples_view_15m FULL");
-    let sums = "SELECT value_first, value_last, value_sum, value_count FROM samples_view_15m ORDER BY ts";
+    let sums = "SELECT value_last, value_sum, value_count FROM samples_view_15m ORDER BY ts";
     let quarters = rows_once_there_are(&client, 2, sums);
-    assert_eq!(quarters[0], [json!(1.0), json!(3.0), json!(4.0), json!(2)]);
+    assert_eq!(quarters[0], [json!(3.0), json!(4.0), json!(2)]);
     client.execute("TRUNCATE TABLE samples_view");
     let limit = Duration::from_secs(30);
     wait::until("the view is invalid", limit, || !complaints(&config).is_empty());
@@ -165,9 +165,104 @@ fn a_view_that_truncate_made_invalid_is_refreshed() {
         found[0].contains("view samples_view_15m is invalid") && found[0].contains("meterline migrate"),
         "{found:?}"
     );
+    // The table has no rows for these quarter-hours now.
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(steps.len() == 1 && steps[0].contains("delete its quarter-hours from 2026-01-01T00:00"), "{steps:?}");
+    assert_eq!(rows_once_there_are(&client, 2, sums), quarters);
+    client.execute(rows);
+    wait_applied(&client, &config.table);
     let steps = did(&migrate(&config, None).unwrap());
     assert!(steps.len() == 1 && steps[0].contains("started a full refresh"), "{steps:?}");
     wait::until("the view is valid", limit, || complaints(&config).is_empty());
+    assert_eq!(rows_once_there_are(&client, 2, sums), quarters);
+}
+
+#[test]
+fn a_view_whose_query_no_longer_compiles_keeps_its_quarter_hours() {
+    let client = Client::shared();
+    let config = migrated_config(&client, "renamed");
+    client.execute(
+        "INSERT INTO samples_renamed (ts, meter, obis, value) VALUES \
+         ('2026-01-01T00:00:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 1)",
+    );
+    wait_applied(&client, &config.table);
+    client.execute("REFRESH MATERIALIZED VIEW samples_renamed_15m FULL");
+    let sums = "SELECT value_sum FROM samples_renamed_15m WHERE value_count > 0";
+    rows_once_there_are(&client, 1, sums);
+    client.execute("ALTER TABLE samples_renamed RENAME COLUMN value TO reading");
+    wait::until("the view is invalid", Duration::from_secs(30), || complaints(&config).len() > 1);
+    // The column that `migrate` adds is empty, so the query compiles and finds no value.
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(
+        steps.iter().any(|step| step.contains("samples_renamed_15m: is invalid") && step.contains("give")),
+        "{steps:?}"
+    );
+    client.execute("ALTER TABLE samples_renamed DROP COLUMN value");
+    client.execute("ALTER TABLE samples_renamed RENAME COLUMN reading TO value");
+    wait_applied(&client, &config.table);
+    assert_eq!(rows_once_there_are(&client, 1, sums), [[json!(1.0)]]);
+    let steps = did(&migrate(&config, None).unwrap());
+    assert!(steps.iter().any(|step| step.contains("started a full refresh")), "{steps:?}");
+    wait::until("the view is valid", Duration::from_secs(30), || complaints(&config).is_empty());
+    assert_eq!(rows_once_there_are(&client, 1, sums), [[json!(1.0)]]);
+}
+
+/// Rows of one register: one of now, and one of each of the 30 days before.
+fn insert_a_month(client: &Client, table: &str) {
+    client.execute(&format!(
+        "INSERT INTO {table} (ts, meter, obis, value) SELECT dateadd('d', 1 - x::int, now())::timestamp_ns, \
+         '12345678-9abc-def0-1234-56789abcdef0', 'a', x FROM long_sequence(31)"
+    ));
+}
+
+#[test]
+fn a_table_keeps_its_rows_as_long_as_configured_also_with_a_row_far_in_the_future() {
+    let client = Client::shared();
+    let mut config = migrated_config(&client, "kept");
+    insert_a_month(&client, "samples_kept");
+    wait_applied(&client, &config.table);
+    config.keep = Some(Duration::from_hours(10 * 24 - 1));
+    assert!(complaints(&config)[0].contains("`keep`"), "{:?}", complaints(&config));
+    assert_eq!(did(&migrate(&config, None).unwrap()), ["samples_kept: set to keep its rows for 240 hours"]);
+    assert_eq!(migrate(&config, None).unwrap(), []);
+    assert_eq!(complaints(&config), [""; 0]);
+    let count = "SELECT count() FROM samples_kept";
+    wait::until("the older rows are gone", Duration::from_secs(30), || client.value(count).as_u64() < Some(13));
+    let kept = client.value(count).as_u64().unwrap();
+    client.execute(
+        "INSERT INTO samples_kept (ts, meter, obis, value) VALUES \
+         ('2099-01-01T00:00:00Z', '12345678-9abc-def0-1234-56789abcdef0', 'a', 1)",
+    );
+    wait_applied(&client, &config.table);
+    assert_eq!(client.value(count), json!(kept + 1));
+}
+
+#[test]
+fn a_server_that_counts_a_ttl_from_the_newest_row_gets_none() {
+    let server = Server::start_with(&["cairo.ttl.use.wall.clock=false"]);
+    let mut config = migrated_config(server.client(), "newest");
+    config.keep = Some(Duration::from_hours(240));
+    let sentence = refused(&config, None);
+    assert!(sentence.contains("cairo.ttl.use.wall.clock"), "{sentence}");
+    assert!(complaints(&config).iter().any(|message| message.contains("cairo.ttl.use.wall.clock")));
+    assert_eq!(server.client().value("SELECT ttlValue FROM tables() WHERE table_name = 'samples_newest'"), json!(0));
+}
+
+#[test]
+fn a_read_only_server_is_called_that() {
+    let mut server = Server::start();
+    let config = migrated_config(server.client(), "read_only");
+    server.stop();
+    server.set(&["http.security.readonly=true"]);
+    server.start_again();
+    let found = complaints(&config);
+    assert!(found.len() == 1 && found[0].contains("is read-only"), "{found:?}");
+    let mut harness = Harness::new(server.client(), config);
+    harness.add_seconds(0..1);
+    blocked(harness.attempt(), "is read-only");
+    server.client().execute("SELECT 1");
+    let error = migrate(&Config { table: TableName::parse("samples_other").unwrap(), ..harness.config.clone() }, None);
+    assert!(error.unwrap_err().to_string().contains("is read-only"));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::harness::{Harness, JOURNAL, RECEIVED_S, SECOND, blocked, device, numbers, received};
 use super::{fresh_config, migrated_config, wait_applied};
 use crate::support::questdb::{Client, Server};
+use crate::support::wait;
 use meterline::deliver::{Sink, SinkErrorKind};
 use meterline::journal::Sequence;
 use meterline::reading::UnixNanos;
@@ -252,4 +253,31 @@ fn a_suspended_table_confirms_nothing_and_gets_no_more_until_it_is_resumed() {
     client.execute("ALTER TABLE samples_resumed RESUME WAL");
     harness.deliver();
     assert_eq!(harness.values(), numbers(0..3));
+}
+
+#[test]
+fn an_invalid_and_a_stale_view_are_warned_of_while_the_sink_runs() {
+    let client = Client::shared();
+    let mut config = migrated_config(&client, "watched");
+    (config.look_every, config.view_stale_after) = (Duration::ZERO, Duration::ZERO);
+    let mut harness = Harness::new(&client, config);
+    harness.add_seconds(0..3);
+    harness.attempt().unwrap();
+    let warned = |harness: &mut Harness, words: &str| {
+        wait::until(words, Duration::from_secs(90), || {
+            harness.settle().unwrap();
+            harness.sink.warnings().iter().any(|warning| warning.contains(words))
+        });
+    };
+    // The timer refreshes it every minute, until then it is behind.
+    warned(&mut harness, "view samples_watched_15m is stale");
+    client.execute("REFRESH MATERIALIZED VIEW samples_watched_15m INCREMENTAL");
+    wait::until("no warning", Duration::from_secs(30), || {
+        harness.settle().unwrap();
+        harness.sink.warnings().is_empty()
+    });
+    client.execute("TRUNCATE TABLE samples_watched");
+    warned(&mut harness, "view samples_watched_15m is invalid");
+    client.execute("DROP MATERIALIZED VIEW samples_watched_15m");
+    warned(&mut harness, "view samples_watched_15m is missing");
 }

@@ -18,9 +18,15 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `command`; its output is appended to `log`.
-    pub(crate) fn start(mut command: Command, log: &Path) -> Self {
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
         let output = File::options().create(true).append(true).open(log).unwrap();
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        Self::start_with_stderr(command, log, output)
+    }
+
+    /// Starts `command` with this standard error; the rest of its output is appended to `log`.
+    pub(crate) fn start_with_stderr(mut command: Command, log: &Path, stderr: impl Into<Stdio>) -> Self {
+        let output = File::options().create(true).append(true).open(log).unwrap();
+        command.stdin(Stdio::null()).stdout(output).stderr(stderr);
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         Self { child, log: log.to_owned() }
     }

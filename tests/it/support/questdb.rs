@@ -111,6 +111,11 @@ impl Server {
         &self.client
     }
 
+    /// Adds lines to its configuration, for its next start.
+    pub(crate) fn set(&mut self, settings: &[&str]) {
+        self.settings.extend(settings.iter().map(|&line| line.to_owned()));
+    }
+
     /// Stops it in order.
     pub(crate) fn stop(&mut self) {
         self.process.take().expect("the server runs").stop();

@@ -294,17 +294,56 @@ impl Service {
     /// waits until it is ready.
     pub(crate) fn start_again(&mut self) {
         self.process = None;
+        let process = Process::start(self.run_command(), &self.file("service.log"));
+        self.wait_ready(process);
+    }
+
+    /// The same with this standard error and these environment variables.
+    pub(crate) fn start_again_with(&mut self, stderr: impl Into<Stdio>, variables: &[(&str, &str)]) {
+        self.process = None;
+        let mut command = self.run_command();
+        command.envs(variables.iter().copied());
+        let process = Process::start_with_stderr(command, &self.file("service.log"), stderr);
+        self.wait_ready(process);
+    }
+
+    /// The same by a shell that prepares the process with this line.
+    pub(crate) fn start_again_after(&mut self, line: &str) {
+        self.process = None;
+        let command = self.run_command_after(line);
+        let process = Process::start(command, &self.file("service.log"));
+        self.wait_ready(process);
+    }
+
+    /// `meterline run` by a shell that prepares the process with this line.
+    pub(crate) fn run_command_after(&self, line: &str) -> Command {
+        let run = self.run_command();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{line} && exec \"$@\""), "sh"]).arg(run.get_program()).args(run.get_args());
+        command.env_remove("METERLINE_CONFIG").env_remove("METERLINE_LOG");
+        command
+    }
+
+    fn run_command(&self) -> Command {
         let mut command = match self.volume_bytes {
             None => program(),
             Some(bytes) => self.program_on_volume(bytes),
         };
         command.arg("run").arg("--config").arg(self.file("meterline.toml")).args(self.options);
         command.env("METERLINE_TEST_FAULTS", self.faults);
-        let mut process = Process::start(command, &self.file("service.log"));
+        command
+    }
+
+    fn wait_ready(&mut self, mut process: Process) {
         process.wait_ready("meterline is ready", START_LIMIT, || {
             self.page("/readyz").is_some_and(|(status, _)| status == 200)
         });
         self.process = Some(process);
+    }
+
+    /// The address of the admin listener.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.admin_port))
     }
 
     /// The program in a mount namespace of its own, with a file system as its data directory.

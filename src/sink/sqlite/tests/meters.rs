@@ -6,7 +6,7 @@ use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, VendorCode, Version, encode};
 
 const SECOND: i64 = 1_000_000_000;
-const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name \
+const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name, customer, site \
                      FROM meters ORDER BY meter, valid_from";
 
 fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
@@ -17,6 +17,8 @@ fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
             name: name.to_owned(),
             serial: format!("63-{meter}"),
             family: VendorCode { number: 12, name: "Telstar".to_owned() },
+            customer: "house one".to_owned(),
+            site: "House 1".to_owned(),
             ..Description::default()
         },
         source: "acme".to_owned(),
@@ -40,7 +42,7 @@ fn versions_are_stored_once_whatever_comes_again() {
     let meter = Uuid::from_bytes([1; 16]).to_string();
     let row = |from: String, to: String, name: &str| {
         let texts = [meter.clone(), from, to, "house-1".into(), name.into(), "63-1".into(), "12".into()];
-        texts.into_iter().chain(["Telstar".to_owned()]).collect::<Vec<_>>()
+        texts.into_iter().chain(["Telstar", "house one", "House 1"].map(str::to_owned)).collect::<Vec<_>>()
     };
     let expected = [row("0".into(), changed.to_string(), "Cellar"), row(changed.to_string(), "Null".into(), "Attic")];
     let pump = start(&feed);

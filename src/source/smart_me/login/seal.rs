@@ -5,7 +5,7 @@
 //! SHA-256) derives from a key file and a random salt. The account's name is authenticated
 //! with the text, so that one account's text cannot replace another's.
 
-use crate::base::file::{read_at_most, sync_directory_of};
+use crate::base::file::{read_secret, sync_directory_of};
 use crate::secret::{Secret, random};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,8 +21,6 @@ use std::path::Path;
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
-/// A longer file is not a key file.
-const KEY_FILE_BYTES_MAX: u64 = 1024;
 const PURPOSE: &[u8] = b"meterline smart-me refresh token v1";
 
 /// The key of a key file.
@@ -39,8 +37,8 @@ pub(super) struct Sealed {
 impl Key {
     /// Reads a key file: 32 bytes in base64.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let text = read_at_most(path, KEY_FILE_BYTES_MAX)?.ok_or(io::ErrorKind::NotFound)?;
-        let bytes = STANDARD.decode(text.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
+        let text = read_secret(path)?;
+        let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or_else(|| io::Error::other("it does not hold 32 bytes in base64"))
     }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 const FILE: &str = "smart-me-tokens.json";
 const LOCK: &str = "smart-me-tokens.lock";
 /// A longer file is not valid.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const FILE_BYTES_MAX: u64 = if cfg!(test) { 16 << 10 } else { 1 << 20 };
 /// Interval and number of attempts to lock: another process may hold it during a request.
 const LOCK_RETRY: Duration = Duration::from_millis(100);
 const LOCK_ATTEMPTS_MAX: u32 = 1200;
@@ -128,7 +128,7 @@ impl TokenStore {
             other => other?,
         };
         accounts.insert(self.account.clone(), sealed);
-        replace(&self.file(), &serde_json::to_vec_pretty(&accounts)?, Rights::PRIVATE)
+        replace(&self.file(), &serde_json::to_vec_pretty(&accounts)?, FILE_BYTES_MAX, Rights::PRIVATE)
     }
 
     fn file(&self) -> PathBuf {
@@ -186,6 +186,17 @@ mod tests {
         accounts.insert("b".to_owned(), accounts["a"].clone());
         fs::write(a.file(), serde_json::to_vec(&accounts).unwrap()).unwrap();
         assert_eq!(b.read().unwrap_err(), TokenError::Unseal("b".to_owned()));
+    }
+
+    #[test]
+    fn beyond_its_bound_the_file_keeps_the_logins_that_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let a = tokens(&directory, "a");
+        store(&a, "hunter2");
+        let long = Secret::new("x".repeat(4 << 10));
+        let is_refused = |number| tokens(&directory, &format!("account-{number}")).write(&long).is_err();
+        assert!((0..10).any(is_refused));
+        assert_eq!(a.read().unwrap().refresh.expose(), "hunter2");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! runners.
 
 use super::*;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, MEMORY_BYTES};
 use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
@@ -28,7 +28,7 @@ impl Fixture {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
-        let coverage = Coverage::open(directory.path());
+        let coverage = Coverage::open(directory.path(), MEMORY_BYTES);
         let (journal, _) = Journal::open(Options::new(directory.path().join("journal"))).unwrap();
         let letters = DeadLetters::open(directory.path().join("letters"), clock.clone()).unwrap();
         let ingest = Ingest::new(journal.clone(), Some(letters), clock.clone());

@@ -6,7 +6,7 @@ use crate::coverage::SeenReading;
 use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
 use crate::source::SourceState;
 use crate::wire::{self, Judged, PayloadFormat};
-use meterline_load::cloud::{CloudDevice, CloudGateway, DeviceKind};
+use meterline_load::cloud::{CloudCustomer, CloudDevice, CloudGateway, DeviceKind};
 use uuid::Uuid;
 
 const METER: Uuid = Uuid::from_u128(0x8d2f_3c64_0c58_4a0e_9d1b_0b7a_3f5f_6f11);
@@ -339,7 +339,52 @@ fn a_partner_asks_for_the_devices_of_all() {
     let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |_, _, _| {});
     scene.wait_for_lists(1);
     assert_eq!(scene.times(METER), [scene.now]);
-    assert!(scene.cloud.requests().iter().all(|request| request.what == "GET /PartnerAllDevices"));
+    assert!(scene.cloud.requests().iter().all(|request| request.what != "GET /Devices"));
+}
+
+fn customer(id: i64, devices: Vec<Uuid>) -> CloudCustomer {
+    CloudCustomer { id, name: format!("customer {id}"), devices, house: format!("House {id}") }
+}
+
+#[test]
+fn a_partner_reads_its_customers_one_a_turn_and_shows_how_devices_are_connected() {
+    let setting = Setting { reach: Reach::Partner, ..Setting::of(PollMode::Watch) };
+    let weak = CloudDevice { signal: 35, ..CloudDevice::new(OTHER, 500.0) };
+    let devices = vec![CloudDevice::new(METER, 900.0), weak];
+    let scene = Scene::new(setting, devices, |cloud, _, _| {
+        cloud.change_account("a", |account| {
+            account.customers = (1..=3).map(|id| customer(id, Vec::new())).collect();
+        });
+    });
+    let asked = |path: &str| scene.cloud.requests().iter().filter(|it| it.what.contains(path)).count();
+    until("the round is finished", || asked("/partner/foldermenu/") == 3);
+    scene.wait_for_lists(3);
+    let requests = scene.cloud.requests();
+    let turns = requests.split(|request| request.what == "GET /PartnerAllDevices");
+    let extra: Vec<usize> = turns.map(<[_]>::len).filter(|count| *count > 0).collect();
+    assert_eq!(extra, [2, 2, 2, 2], "users and connections, then one customer a turn, then nothing: {requests:?}");
+    assert!(requests.iter().all(|request| request.what.starts_with("GET ")), "nothing is written");
+    let number = |fact: &str| scene.fixture.number(fact);
+    assert_eq!([number("customers"), number("customers_waiting")], [Some(3.0), Some(0.0)]);
+    assert_eq!(number("devices_with_weak_signal"), Some(1.0));
+    let text = |fact: &str| scene.fixture.text(fact).unwrap();
+    assert_eq!(text("weak_signal"), format!("{} (35)", CloudDevice::new(OTHER, 0.0).name));
+    assert_eq!([text("firmware"), text("network")], ["1042: 2 devices", "wifi: 2 devices"]);
+}
+
+#[test]
+fn a_partner_without_the_right_for_customers_still_gets_its_values() {
+    let setting = Setting { reach: Reach::Partner, ..Setting::of(PollMode::Store) };
+    let scene = Scene::new(setting, vec![CloudDevice::new(METER, 900.0)], |cloud, _, _| {
+        // The list of devices, then connections and users.
+        cloud.fail_next(1, Fault::None);
+        cloud.fail_next(2, Fault::Status(403, None));
+    });
+    scene.wait_for_lists(2);
+    assert_eq!((scene.times(METER), scene.fixture.state()), (vec![scene.now], SourceState::Running));
+    for fact in ["customers_error", "connections_error"] {
+        assert!(scene.fixture.text(fact).unwrap().contains("does not allow"), "{fact}");
+    }
 }
 
 #[test]
@@ -347,7 +392,7 @@ fn gateways_say_how_their_meters_are_read() {
     for (lists_gateways, camel_case) in [(true, false), (false, true)] {
         let gateway = CloudGateway { state: 2, interval: 4, meters: vec![(METER, 0), (OTHER, 1), (Uuid::nil(), 3)] };
         let mut unread = CloudDevice::of(DeviceKind::Heat, OTHER, 500.0);
-        unread.silent_since = Some(present() - 30 * 3600 * SECOND);
+        unread.silent_since = Some(present() - DAY - 600 * SECOND);
         let devices = vec![
             CloudDevice::of(DeviceKind::ColdWater, METER, 900.0),
             unread,
@@ -362,8 +407,31 @@ fn gateways_say_how_their_meters_are_read() {
         until("the gateway is known", || scene.fixture.number("gateways") == Some(1.0));
         assert_eq!(scene.fixture.number("gateways_failed"), Some(1.0));
         assert_eq!(scene.fixture.number("gateway_meters_unread"), Some(1.0));
-        let shown = scene.fixture.text(&format!("gateway {}", CloudDevice::new(GATEWAY, 0.0).name)).unwrap();
-        assert_eq!(shown, "meters failed; reads every 15 min; 3 meters, 2 failed, 1 not read for a day");
+        let [gateway, water, heat] = [GATEWAY, METER, OTHER].map(|id| CloudDevice::new(id, 0.0).name);
+        let shown = |rest: &str| scene.fixture.text(&format!("gateway {gateway}, serial 92000001{rest}")).unwrap();
+        let at = |time: i64| UnixNanos(time).to_string();
+        assert_eq!(
+            shown(""),
+            format!(
+                "last readout failed for some meters; last seen {}; reads every 15 min; 3 meters, 2 failed, 1 not read \
+                 for 24 hours",
+                at(scene.now - SECOND)
+            )
+        );
+        assert_eq!(
+            shown(&format!(", meter {water}, address 10000001")),
+            format!("last readout ok; last value {}", at(scene.now))
+        );
+        assert_eq!(
+            shown(&format!(", meter {heat}, address 10000002")),
+            format!("last readout failed; last value {}; not read for 24 hours", at(scene.now - DAY - 600 * SECOND))
+        );
+        assert_eq!(
+            shown(", meter stranger, address 10000003"),
+            "last readout garbled (checksum); no device at smart-me"
+        );
+        let unread = scene.fixture.text("gateway meters not read for 24 hours").unwrap();
+        assert_eq!(unread, format!("{heat} ({gateway})"));
         let stored = scene.fixture.stored(Flags::NONE);
         assert!(value(&stored[0].2, "8-0:1.0.0").unwrap() > 0.0);
         assert!((value(&stored[1].2, "6-0:1.0.0").unwrap(), value(&stored[1].2, "0-0:96.9.0")) > (0.0, Some(60.0)));
@@ -373,6 +441,30 @@ fn gateways_say_how_their_meters_are_read() {
         let written = scene.cloud.requests().iter().filter(|it| !it.what.starts_with("GET ")).count();
         assert_eq!(written, 0, "nothing is written");
     }
+}
+
+#[test]
+fn meters_with_faults_are_shown_first_and_a_daily_readout_has_an_hour_to_spare() {
+    let many = (1..=6).map(|number| (Uuid::from_u128(number), i64::from(number == 6))).collect();
+    let device = |id: Uuid, kind: DeviceKind, age: i64| {
+        let mut device = CloudDevice::of(kind, id, 900.0);
+        device.silent_since = Some(present() - age);
+        device
+    };
+    let gateway = |interval, meters| DeviceKind::MBusGateway(CloudGateway { state: 0, interval, meters });
+    let devices = vec![
+        device(GATEWAY, gateway(9, many), 0),
+        device(Uuid::from_u128(1), DeviceKind::Heat, DAY + 600 * SECOND),
+        device(Uuid::from_u128(2), DeviceKind::Heat, DAY + 3700 * SECOND),
+    ];
+    let polling = Polling { gateways: true, ..polling(PollMode::Watch) };
+    let scene = Scene::new(Setting { polling, ..Setting::of(PollMode::Watch) }, devices, |_, _, _| {});
+    until("the gateway is known", || scene.fixture.number("gateways") == Some(1.0));
+    assert_eq!(scene.fixture.number("gateway_meters_unread"), Some(1.0), "the second one");
+    assert_eq!(scene.fixture.number("gateway_meters_not_shown"), Some(2.0));
+    let description = scene.fixture.description();
+    let shown = |address: &str| description.facts.keys().filter(|fact| fact.ends_with(address)).count();
+    assert_eq!(["10000001", "10000002", "10000006", "10000005"].map(shown), [1, 1, 1, 0]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use super::fixture::Fixture;
 use super::*;
 use crate::source::SourceState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// A cloud, and a registrar with its own data directory.
@@ -108,7 +110,7 @@ fn a_password_changed_at_the_vendors_side_is_found_out_also_where_it_is_not_show
         scene.reconcile();
         scene.cloud.change_registrations(|all| all[0].password = Some("another".into()));
         // The webhook sees wrong passwords that the list may not show.
-        let seen = Evidence { challenged: 12, ..Evidence::default() };
+        let seen = Evidence { wrong_password: true, ..Evidence::default() };
         let report = run(scene.registrar.reconcile(seen, false)).unwrap();
         assert!(report.steps.iter().any(|step| step.contains("other credentials")), "{report:?}");
         scene.assert_right("password changed");
@@ -211,7 +213,7 @@ fn the_registration_source_repairs_it_and_reports_its_changes() {
     let (scene, fixture) = (Scene::new(Switches::default()), Fixture::new());
     let foreign = CloudRegistration::for_all("a", "https://other.example/hook");
     scene.cloud.change_registrations(|all| all.push(foreign));
-    let registration = Registration::new(scene.registrar.clone(), Evidence::default, fixture.clock.clone());
+    let registration = Registration::new(scene.registrar.clone(), WebhookLogins::default, fixture.clock.clone());
     fixture.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
     until("it is made", || fixture.number("changes") == Some(1.0));
     assert_eq!((fixture.state(), fixture.number("registrations_of_others")), (SourceState::Running, Some(1.0)));
@@ -224,4 +226,27 @@ fn the_registration_source_repairs_it_and_reports_its_changes() {
     scene.cloud.change_account("a", |account| account.logins.clear());
     until("it is refused", || fixture.state() == SourceState::Misconfigured);
     assert!(fixture.description().why.as_ref().unwrap().contains("credentials"));
+}
+
+#[test]
+fn the_registration_source_replaces_it_after_two_checks_with_wrong_passwords_alone() {
+    let switches = Switches { lists_passwords: false, ..Switches::default() };
+    let (scene, fixture) = (Scene::new(switches), Fixture::new());
+    scene.reconcile();
+    scene.cloud.change_registrations(|all| all[0].password = Some("another".into()));
+    let wrong = Arc::new(AtomicU64::new(0));
+    let posts = Arc::clone(&wrong);
+    let logins = move || WebhookLogins { accepted: 0, wrong: posts.load(Ordering::Relaxed) };
+    let registration = Registration::new(scene.registrar.clone(), logins, fixture.clock.clone());
+    fixture.sources.start_polled("a", REGISTRATION, registration_schedule(Duration::from_millis(20)), registration);
+    for _ in 0..3 {
+        let right_at = fixture.text("right_at");
+        until("it is looked at again", || fixture.text("right_at") != right_at);
+    }
+    assert_eq!(fixture.number("changes"), Some(0.0), "without wrong passwords it stays");
+    until("it is replaced", || {
+        wrong.fetch_add(3, Ordering::Relaxed);
+        fixture.number("changes") > Some(0.0)
+    });
+    scene.assert_right("replaced");
 }

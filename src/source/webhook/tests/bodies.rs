@@ -2,6 +2,8 @@
 
 use super::compressed::{bare, gzip, zlib};
 use super::*;
+use crate::ingest::OnUndecodable;
+use crate::journal::Verdict;
 
 #[tokio::test]
 async fn compressed_bodies_are_journaled_inflated() {
@@ -21,24 +23,54 @@ async fn compressed_bodies_are_journaled_inflated() {
     assert!(records.iter().all(|(_, payload)| *payload == body));
 }
 
+/// Bodies that cannot be inflated, their headers and the reason.
+fn packed_bodies(body: &[u8]) -> [(&'static str, Vec<u8>, &'static str); 8] {
+    let packed = gzip(body);
+    [
+        ("Content-Encoding: gzip\r\n", packed[..packed.len() - 5].to_vec(), "damaged or incomplete"),
+        ("Content-Encoding: deflate\r\n", b"\x78\x9c\xff\xff\xff".to_vec(), "damaged or incomplete"),
+        ("Content-Encoding: gzip\r\n", body.to_vec(), "damaged or incomplete"),
+        ("Content-Encoding: gzip\r\n", [&packed[..], &[0; 9]].concat(), "damaged or incomplete"),
+        ("Content-Encoding: br\r\n", b"\x0b\x02\x80abcde\x03".to_vec(), "identity, gzip or deflate"),
+        ("Content-Encoding: zstd\r\n", b"\x28\xb5\x2f\xfd\x04\x00".to_vec(), "identity, gzip or deflate"),
+        ("Content-Encoding: gzip, deflate\r\n", zlib(&packed), "once only"),
+        ("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", gzip(&packed), "once only"),
+    ]
+}
+
 #[tokio::test]
-async fn broken_and_unknown_compression_is_400_with_a_sentence() {
+async fn a_body_that_cannot_be_inflated_is_answered_200_and_journaled_as_received() {
     let fixture = fixture().await;
-    let body = fixture.body(1.0);
-    let packed = gzip(&body);
-    for (lines, bytes, says) in [
-        ("Content-Encoding: gzip\r\n", &packed[..packed.len() - 5], "damaged or incomplete"),
-        ("Content-Encoding: deflate\r\n", &b"\x78\x9c\xff\xff\xff"[..], "damaged or incomplete"),
-        ("Content-Encoding: gzip\r\n", &body[..], "damaged or incomplete"),
-        ("Content-Encoding: br\r\n", &body[..], "identity, gzip or deflate"),
-        ("Content-Encoding: gzip, deflate\r\n", &packed[..], "once only"),
-        ("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", &packed[..], "once only"),
-    ] {
-        let reply = fixture.ask(&post(bytes, lines)).await;
-        assert_eq!(reply.status, 400, "{lines}");
-        assert!(reply.sentence().contains(says), "{lines}: {}", reply.sentence());
+    let bodies = packed_bodies(&fixture.body(1.0));
+    for (lines, bytes, _) in &bodies {
+        assert_eq!(fixture.ask(&post(bytes, lines)).await.status, 200, "{lines}");
     }
-    assert_eq!(fixture.records().len(), 0);
+    let kept = fixture.records();
+    assert!(kept.iter().all(|(header, _)| header.verdict == Verdict::Undecodable));
+    assert!(kept.iter().map(|(_, bytes)| bytes).eq(bodies.iter().map(|(_, bytes, _)| bytes)));
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_inflated_is_400_with_the_reason_where_the_account_wants_that_or_its_quota_is_spent() {
+    let refuse = fixture_with(|config| config.accounts[0].source.on_undecodable = OnUndecodable::Refuse).await;
+    let spent = fixture_with(|config| config.accounts[0].source.undecodable_bytes_max = 0).await;
+    for fixture in [refuse, spent] {
+        for (lines, bytes, says) in packed_bodies(&fixture.body(1.0)) {
+            let reply = fixture.ask(&post(&bytes, lines)).await;
+            assert_eq!(reply.status, 400, "{lines}");
+            assert!(reply.sentence().contains(says), "{lines}: {}", reply.sentence());
+        }
+        assert_eq!(fixture.records().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_fields_alone_is_kept_as_undecodable() {
+    let fixture = fixture().await;
+    let renumbered = [&b"\x12"[..], &fixture.body(1.0)[1..]].concat();
+    assert_eq!(fixture.ask(&post(&renumbered, "")).await.status, 200);
+    let records = fixture.records();
+    assert_eq!((records[0].0.verdict, &records[0].1), (Verdict::Undecodable, &renumbered));
 }
 
 #[tokio::test]

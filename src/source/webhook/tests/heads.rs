@@ -11,7 +11,7 @@ async fn noting(directory: &Path) -> Fixture {
 
 /// The recorded heads after the webhook's stop.
 async fn noted(fixture: Fixture, directory: &Path) -> Vec<Head> {
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
     read_heads(&directory.join(HEADS_FILE)).unwrap()
 }
 
@@ -66,7 +66,7 @@ async fn heads_that_cannot_be_written_are_counted_and_refuse_no_post() {
         assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
     }
     assert_eq!(fixture.records().len(), 3);
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
     let metrics = recorder.handle().render();
     assert!(metrics.contains("meterline_webhook_heads_dropped_total 3"), "{metrics}");
 }

@@ -14,8 +14,7 @@ async fn connect(fixture: &Fixture) -> SendRequest<Bytes> {
 
 /// Sends a request, its body only if it is complete, and returns the answer's status.
 async fn ask(client: &SendRequest<Bytes>, path: &str, password: &str, body: Option<Vec<u8>>) -> u16 {
-    let authorization = format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{password}")));
-    let request = Request::post(format!("http://meterline{path}")).header("authorization", authorization);
+    let request = Request::post(format!("http://meterline{path}")).header("authorization", basic(password));
     let mut client = client.clone().ready().await.unwrap();
     let (answer, mut sending) = client.send_request(request.body(()).unwrap(), false).unwrap();
     if let Some(body) = body {
@@ -64,7 +63,7 @@ async fn the_noted_head_says_that_it_came_over_http_2() {
     let fixture = fixture_with(|config| config.heads = Some(directory.path().join(HEADS_FILE))).await;
     let client = connect(&fixture).await;
     assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
     let heads = read_heads(&directory.path().join(HEADS_FILE)).unwrap();
     assert_eq!(heads.iter().map(|head| head.version.as_str()).collect::<Vec<_>>(), ["HTTP/2.0"]);
 }
@@ -74,5 +73,74 @@ async fn a_stop_answers_open_requests() {
     let fixture = fixture().await;
     let client = connect(&fixture).await;
     assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
-    assert!(fixture.webhook.stop(PATIENCE).await);
+    assert!(fixture.webhook.stop(soon()).await);
+}
+
+/// Sends a body as fast as the flow control lets it; then returns the answer's status.
+async fn ask_whole(client: &SendRequest<Bytes>, path: &str, password: &str, mut body: Bytes) -> Result<u16, h2::Error> {
+    let request = Request::post(format!("http://meterline{path}")).header("authorization", basic(password));
+    let mut client = client.clone().ready().await?;
+    let (answer, mut sending) = client.send_request(request.body(()).unwrap(), false)?;
+    while !body.is_empty() {
+        sending.reserve_capacity(body.len());
+        let room = std::future::poll_fn(|context| sending.poll_capacity(context)).await;
+        let room = room.unwrap_or_else(|| Err(h2::Reason::STREAM_CLOSED.into()))?;
+        sending.send_data(body.split_to(room.min(body.len())), body.is_empty())?;
+    }
+    Ok(answer.await?.status().as_u16())
+}
+
+#[tokio::test]
+async fn a_sender_with_too_large_a_body_can_send_it_all_and_sees_its_answer() {
+    let fixture = fixture_with(|config| config.bounds.body_bytes_max = 64 << 10).await;
+    let client = connect(&fixture).await;
+    for (password, status) in [(PASSWORD, 413), ("wrong", 401)] {
+        let asked = ask_whole(&client, PATH, password, vec![0; 800_000].into());
+        let asked = tokio::time::timeout(PATIENCE, asked).await.unwrap();
+        assert_eq!(asked.ok(), Some(status), "and the stream was not reset before it was sent");
+    }
+    assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
+}
+
+#[tokio::test]
+async fn a_sender_without_an_end_is_cut_off_and_the_others_go_on() {
+    let fixture = fixture_with(|config| config.bounds.body_bytes_max = 64 << 10).await;
+    let client = connect(&fixture).await;
+    let asked = ask_whole(&client, PATH, PASSWORD, vec![0; 50 << 20].into());
+    assert!(tokio::time::timeout(PATIENCE, asked).await.unwrap().is_err());
+    assert_eq!(ask(&client, PATH, PASSWORD, Some(fixture.body(1.0))).await, 200);
+}
+
+#[tokio::test]
+async fn large_bodies_on_one_connection_do_not_hold_each_other_up() {
+    let fixture = fixture_with(|config| config.bounds.in_flight_wait = PATIENCE).await;
+    let client = connect(&fixture).await;
+    let requests: Vec<_> = (0..8)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { ask_whole(&client, PATH, PASSWORD, vec![0xff; 3_900_000].into()).await })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(tokio::time::timeout(PATIENCE, request).await.unwrap().unwrap().ok(), Some(200));
+    }
+}
+
+#[tokio::test]
+async fn many_guesses_on_many_connections_switch_no_delay_off() {
+    let fixture = fixture().await;
+    let mut guesses = Vec::new();
+    for _ in 0..12 {
+        let client = connect(&fixture).await;
+        for _ in 0..60 {
+            let client = client.clone();
+            guesses.push(tokio::spawn(async move { ask_whole(&client, PATH, "wrong", Bytes::new()).await.is_ok() }));
+        }
+    }
+    let mut answered = 0;
+    for guess in guesses {
+        answered += u32::from(guess.await.unwrap());
+    }
+    assert!(answered <= logins::FAILURES_MAX, "{answered} guesses were answered without a delay");
+    assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200, "the right password waits for nothing");
 }

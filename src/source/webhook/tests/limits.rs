@@ -113,3 +113,69 @@ async fn an_account_that_floods_gets_503_and_another_is_served_meanwhile() {
     let served = async { while fixture.ask(&post(&fixture.body(3.0), "")).await.status != 200 {} };
     tokio::time::timeout(PATIENCE, served).await.unwrap();
 }
+
+/// Sends all requests at once; returns the statuses of their answers.
+async fn all_at_once(fixture: &Fixture, requests: Vec<Vec<u8>>) -> Vec<u16> {
+    let mut clients = Vec::new();
+    for request in requests {
+        let mut client = fixture.connect().await;
+        clients.push(tokio::spawn(async move {
+            client.send(&request).await;
+            client.reply().await.status
+        }));
+    }
+    let mut statuses = Vec::new();
+    for client in clients {
+        statuses.push(client.await.unwrap());
+    }
+    statuses
+}
+
+fn chunked(body: &[u8]) -> Vec<u8> {
+    let mut request = head("POST", PATH, "Transfer-Encoding: chunked\r\n");
+    for piece in body.chunks(32 << 10) {
+        request.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        request.extend_from_slice(piece);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    request
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_chunked_bodies_at_once_are_all_taken() {
+    let fixture = fixture_with(|config| config.bounds.in_flight_wait = PATIENCE).await;
+    let request = chunked(&vec![0xff; 3_900_000]);
+    assert_eq!(all_at_once(&fixture, vec![request; 12]).await, [200; 12]);
+}
+
+#[tokio::test]
+async fn compressed_bodies_do_not_hold_each_other_up() {
+    let fixture = fixture_with(|config| {
+        config.bounds.body_bytes_max = 64 << 10;
+        config.bounds.account_in_flight_bytes_max = 128 << 10;
+        config.bounds.in_flight_bytes_max = 128 << 10;
+        config.bounds.in_flight_wait = PATIENCE;
+    })
+    .await;
+    let noise: Vec<u8> = std::iter::successors(Some(1_u32), |state| Some(state.wrapping_mul(747_796_405) ^ 0x5bd1))
+        .map(|state| state.to_be_bytes()[0])
+        .take(30 << 10)
+        .collect();
+    let request = post(&compressed::gzip(&noise), "Content-Encoding: gzip\r\n");
+    let (last, most) = request.split_last().unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = fixture.connect().await;
+        client.send(most).await;
+        clients.push(client);
+    }
+    // Together they would hold nearly all permits, and each would need more.
+    tokio::time::sleep(SHORT).await;
+    for client in &mut clients {
+        client.send(&[*last]).await;
+    }
+    for mut client in clients {
+        assert_eq!(client.reply().await.status, 200);
+    }
+}

@@ -52,7 +52,8 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     .await;
     assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
     assert_eq!(fixture.ask(&post(b"\x0a\xff", "")).await.status, 200);
-    assert_eq!(fixture.ask(&post(b"\x0a\xff", "Content-Encoding: gzip\r\n")).await.status, 400);
+    assert_eq!(fixture.ask(&post(b"\x0a\xff", "Content-Encoding: gzip\r\n")).await.status, 200);
+    assert_eq!(fixture.ask(&post(b"", &authorization(PASSWORD))).await.status, 400);
     assert_eq!(fixture.ask(&head("GET", PATH, "")).await.status, 405);
     assert_eq!(fixture.ask(&head("POST", &format!("{PATH}/below"), "")).await.status, 401);
     assert_eq!(fixture.ask(&head("POST", "/unknown", "")).await.status, 401);
@@ -61,12 +62,12 @@ async fn no_path_password_or_token_is_logged_counted_or_debugged() {
     broken.send(format!("POST {PATH} HTTP/9\r\n{}\r\n", authorization(PASSWORD)).as_bytes()).await;
     broken.closed().await;
     debugged += &format!("{:?} {:?} {:?}", fixture.webhook, fixture.ingest, fixture.ingest.recent());
-    fixture.webhook.stop(PATIENCE).await;
+    fixture.webhook.stop(soon()).await;
 
     let log = String::from_utf8(log.0.lock().clone()).unwrap();
     let metrics = recorder.handle().render();
     assert!(log.contains("is undecodable"), "the log is captured: {log}");
-    assert!(metrics.contains(r#"meterline_webhook_requests_total{account="building",answer="200"} 2"#), "{metrics}");
+    assert!(metrics.contains(r#"meterline_webhook_requests_total{account="building",answer="200"} 3"#), "{metrics}");
     assert!(metrics.contains(r#"meterline_webhook_requests_total{account="",answer="401"} 2"#), "{metrics}");
     let token = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
     for secret in [PATH, "unguessable", PASSWORD, &token] {

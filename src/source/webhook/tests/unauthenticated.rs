@@ -117,3 +117,19 @@ async fn behind_a_proxy_the_budget_is_the_forwarded_addresss() {
     };
     tokio::time::timeout(PATIENCE, noted).await.unwrap();
 }
+
+// One thread runs the test and the webhook, so both see these metrics.
+#[tokio::test]
+async fn behind_a_proxy_only_its_networks_are_served() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _counting = ::metrics::set_default_local_recorder(&recorder);
+    let fixture = fixture_with(|config| config.behind_proxy = vec!["10.0.0.0/8".parse().unwrap()]).await;
+    for _ in 0..3 {
+        let mut direct = fixture.connect().await;
+        direct.send(&post(&fixture.body(1.0), "X-Forwarded-For: 10.0.0.1\r\n")).await;
+        assert_eq!(direct.closed().await, b"");
+    }
+    assert_eq!(fixture.records().len(), 0);
+    let text = recorder.handle().render();
+    assert!(text.contains("connections_closed_total{reason=\"not_proxy\"} 3"), "{text}");
+}

@@ -3,7 +3,7 @@
 use super::bytes::{any_time, body, device_id, field, fixed, number, time, value, zigzag};
 use super::*;
 use crate::reading::Limits;
-use crate::wire::{Judged, Tally};
+use crate::wire::{DecodeErrorKind, Judged, Tally};
 
 /// Around the time of [`any_time`].
 const RECEIVED: UnixNanos = UnixNanos(1_795_266_910_000_000_000);
@@ -218,4 +218,27 @@ fn a_reading_set_aside_without_values_still_counts() {
     let tally = Tally::of(readings(&body(&[device_id(1)])).unwrap(), &Limits::DEFAULT, RECEIVED);
     assert_eq!(tally.set_aside[SetAside::TimeMissing.index()], 1);
     assert!(tally.has_set_aside());
+}
+
+#[test]
+fn a_body_of_unknown_fields_alone_is_undecodable() {
+    for body in
+        [number(9, 5), field(2, &body(&[device_id(1), any_time(), value(1, 1.0)])), vec![0x63, 0x08, 0x01, 0x64]]
+    {
+        assert_eq!(readings(&body).unwrap_err().kind, DecodeErrorKind::NothingKnown);
+    }
+}
+
+#[test]
+fn a_device_without_known_values_is_set_aside_if_it_has_unknown_fields() {
+    let renumbered = field(4, &value(1, 1.0)[2..]);
+    let tally = |parts: &[Vec<u8>]| Tally::of(readings(&body(parts)).unwrap(), &Limits::DEFAULT, RECEIVED);
+    for unknown in [renumbered, number(9, 5), vec![0x63, 0x08, 0x01, 0x64]] {
+        let found = tally(&[device_id(1), any_time(), unknown.clone()]);
+        assert_eq!(found.set_aside[SetAside::ValuesUnknown.index()], 1, "{unknown:?}");
+        assert_eq!(found.readings, 1);
+        let beside_a_value = tally(&[device_id(1), any_time(), unknown, value(1, 1.0)]);
+        assert!(!beside_a_value.has_set_aside() && beside_a_value.samples == 1);
+    }
+    assert!(!tally(&[device_id(1), any_time()]).has_set_aside(), "a device may have no values");
 }

@@ -1,0 +1,59 @@
+//! Contents of a status page for the tests.
+
+use super::{ClockStatus, DeadLetterStatus, Headline, JournalStatus, MetersStatus, MissingStatus, SinkStatus, Status};
+use std::collections::BTreeMap;
+
+/// The contents of a service that works, with two sinks.
+pub(super) fn status() -> Status {
+    Status {
+        version: "0",
+        started: String::new(),
+        now: String::new(),
+        headline: Headline::UNKNOWN,
+        not_ready: None,
+        clock: ClockStatus { ok: true, jumps: 0 },
+        certificate: None,
+        sources: Vec::new(),
+        ingest: Vec::new(),
+        journal: JournalStatus {
+            bytes: 0,
+            cap_bytes: 1,
+            segments: 0,
+            oldest_sequence: 1,
+            next_sequence: 1,
+            gaps_total: 0,
+            gaps_last_day: Vec::new(),
+            gaps: Vec::new(),
+        },
+        sinks: vec![sink("sqlite"), sink("kafka")],
+        missing: MissingStatus {
+            gaps_open: 0,
+            quarter_hours: 0,
+            meters: 0,
+            meters_max: 1,
+            readings_untracked: 0,
+            newest: Vec::new(),
+        },
+        dead_letters: DeadLetterStatus::default(),
+        meters: MetersStatus { shown_max: 0, newest: Vec::new() },
+    }
+}
+
+fn sink(name: &str) -> SinkStatus {
+    SinkStatus {
+        name: name.to_owned(),
+        state: "running",
+        why: None,
+        since: String::new(),
+        next_sequence: 1,
+        replaying_until: None,
+        lag_records: 0,
+        kept_records: 0,
+        kept_bytes: 0,
+        lag_seconds: 0.0,
+        warnings: Vec::new(),
+        last_error: None,
+        last_error_at: None,
+        facts: BTreeMap::new(),
+    }
+}

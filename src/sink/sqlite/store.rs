@@ -1,0 +1,211 @@
+//! The open store: the connection, the files it was opened on, its generation and its log.
+//!
+//! Invariants: a commit is reported only if afterwards the store's names stand for the files
+//! that it was written to; nothing is copied to a database that was replaced, and no log that
+//! belongs to another one is removed.
+
+use super::batch::Batch;
+use super::file::{self, sink_error};
+use super::generation::{self, Generation, LOG_HEADER_BYTES};
+use super::keep::{self, Expired, Series};
+use super::log::{self, Checkpoint, Log};
+use super::names::{self, NamedFiles};
+use super::write::{self, Committed, Dictionaries};
+use crate::deliver::SinkError;
+use crate::journal::Position;
+use crate::reading::UnixNanos;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// An open store.
+#[derive(Debug)]
+pub(super) struct Store {
+    connection: Connection,
+    file: PathBuf,
+    names: NamedFiles,
+    generation: Generation,
+    /// Whether it is the recorded store, a new one or a copy without faults.
+    is_trusted: bool,
+    log: Log,
+    dictionaries: Dictionaries,
+}
+
+impl Store {
+    /// Opens or creates the store. One that was replaced by a copy is checked as a whole.
+    ///
+    /// # Errors
+    /// Files that cannot be used, that do not belong together or that are damaged.
+    pub(super) fn open(file: &Path) -> Result<Self, SinkError> {
+        let failed = |error: &rusqlite::Error| sink_error(file, error);
+        file::create(file)?;
+        let database = names::file_id(file).map_err(|_| replaced(file))?;
+        generation::refuse_foreign_log(file)?;
+        let (connection, is_new) = file::connect(file)?;
+        let mut generation = Generation::read(&connection).map_err(|error| failed(&error))?;
+        let names = NamedFiles::of(file).map_err(|_| replaced(file))?;
+        if !names.has_database(database) {
+            return Err(replaced(file));
+        }
+        let (file, log) = (file.to_owned(), Log::of(file));
+        if log.bytes() <= LOG_HEADER_BYTES {
+            generation.checkpointed = generation.current;
+        }
+        let mut store =
+            Self { connection, file, names, generation, is_trusted: false, log, dictionaries: Dictionaries::new() };
+        store.is_trusted = is_new || generation::is_recorded(&store.file, generation.current);
+        if is_new {
+            store.checkpoint(Checkpoint::Empty)?;
+        } else if !store.is_trusted {
+            store.adopt_copy()?;
+        } else if store.log.is_checkpoint_due() {
+            store.checkpoint(Checkpoint::Empty)?;
+        }
+        Ok(store)
+    }
+
+    /// The stored cursor; of no journal in a new store.
+    pub(super) fn cursor(&self) -> Result<Position, SinkError> {
+        write::read_cursor(&self.connection).map_err(|error| self.failed(&error))
+    }
+
+    /// Increases with every commit.
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The size of the log.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log.bytes()
+    }
+
+    /// The size of the database without its log.
+    pub(super) fn bytes(&self) -> u64 {
+        std::fs::metadata(&self.file).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Refuses to go on while the log is beyond its bound or the volume nearly full.
+    ///
+    /// # Errors
+    /// The reason, and the programs that have the store open.
+    pub(super) fn ensure_room(&mut self) -> Result<(), SinkError> {
+        let is_tight = log::refuse_full_volume(&self.file).is_err();
+        if self.log.is_beyond_bound() || (is_tight && self.log.bytes() > 0) {
+            self.checkpoint(Checkpoint::Empty)?;
+        }
+        if self.log.is_beyond_bound() {
+            return Err(log::beyond_bound(&self.file, self.log.bytes()));
+        }
+        if is_tight { log::refuse_full_volume(&self.file) } else { Ok(()) }
+    }
+
+    /// Writes a batch and its cursor. When this returns they are synced to the named files.
+    ///
+    /// # Errors
+    /// When nothing is stored, or not in the files that now have the names.
+    pub(super) fn commit(&mut self, batch: &mut Batch, cursor: Position) -> Result<Committed, SinkError> {
+        self.ensure_room()?;
+        let checkpointed = self.generation.checkpointed;
+        let done = write::commit(&mut self.connection, &mut self.dictionaries, batch, cursor, checkpointed);
+        let committed = done.map_err(|error| sink_error(&self.file, &error))?;
+        self.generation.current = committed.generation;
+        self.committed()?;
+        Ok(committed)
+    }
+
+    /// Deletes some samples older than `before`, of the series after `series`.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub(super) fn expire(&mut self, before: UnixNanos, series: Series) -> Result<Expired, SinkError> {
+        self.ensure_room()?;
+        let checkpointed = self.generation.checkpointed;
+        let done = keep::expire(&mut self.connection, before, series, checkpointed);
+        let expired = done.map_err(|error| sink_error(&self.file, &error))?;
+        if let Some(generation) = expired.generation {
+            self.generation.current = generation;
+            self.committed()?;
+        }
+        Ok(expired)
+    }
+
+    /// Checks that the names still stand for the open files.
+    ///
+    /// # Errors
+    /// When they do not: the position must be read again, from the files that have the names.
+    pub(super) fn check_names(&self) -> Result<(), SinkError> {
+        if self.names.are_unchanged(&self.file) { Ok(()) } else { Err(replaced(&self.file)) }
+    }
+
+    /// The error for a store that does not continue the one before.
+    pub(super) fn is_another(&self) -> SinkError {
+        replaced(&self.file)
+    }
+
+    fn committed(&mut self) -> Result<(), SinkError> {
+        self.check_names()?;
+        self.log.measure(&self.file);
+        if self.log.is_checkpoint_due() { self.checkpoint(Checkpoint::Copy) } else { Ok(()) }
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), SinkError> {
+        let is_complete = checkpoint.make(&self.connection).map_err(|error| self.failed(&error))?;
+        self.names.note_checkpoint(&self.file);
+        self.log.note_checkpoint();
+        self.log.measure(&self.file);
+        if is_complete {
+            self.generation.checkpointed = self.generation.current;
+        }
+        if is_complete && self.is_trusted {
+            generation::record(&self.file, self.generation.current);
+        }
+        Ok(())
+    }
+
+    /// Checks a store that was put in the place of another, and begins another life of it.
+    fn adopt_copy(&mut self) -> Result<(), SinkError> {
+        let file = self.file.display();
+        tracing::info!(%file, "the store was restored or copied; checking all of it, which takes minutes if it is large");
+        let fault = generation::integrity_fault(&self.connection).map_err(|error| self.failed(&error))?;
+        if let Some(fault) = fault {
+            return Err(SinkError::blocked(format!(
+                "the store {file} is a damaged copy ({fault}): files that are being written cannot be copied one by one. \
+                 Restore another copy with `meterline store restore`, or move {file}, its -wal and its -shm away: a new \
+                 store is filled from the journal"
+            )));
+        }
+        self.is_trusted = true;
+        self.checkpoint(Checkpoint::Empty)?;
+        let (next, checkpointed) = (generation::after_copy(self.generation.current), self.generation.checkpointed);
+        let set = write::set_generation(&self.connection, next, checkpointed);
+        set.map_err(|error| self.failed(&error))?;
+        self.generation.current = next;
+        self.checkpoint(Checkpoint::Empty)
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> SinkError {
+        sink_error(&self.file, error)
+    }
+}
+
+impl Drop for Store {
+    /// When it is closed, SQLite copies the log to the open database and removes the log by its
+    /// name, which may be another file by now.
+    fn drop(&mut self) {
+        let (file, is_unchanged) = (self.file.display().to_string(), self.names.are_unchanged(&self.file));
+        // The copy is made here, so that it is recorded.
+        if is_unchanged && let Err(error) = self.checkpoint(Checkpoint::Copy) {
+            tracing::debug!(file, %error, "no checkpoint at the close; the next open makes it");
+        }
+        if !is_unchanged && let Err(error) = generation::leave_log(&self.connection) {
+            tracing::warn!(file, %error, "the log of a replaced store cannot be kept");
+        }
+    }
+}
+
+fn replaced(file: &Path) -> SinkError {
+    SinkError::replaced(format!(
+        "the files of the store {} were moved, removed, replaced or changed by another program; continuing with the \
+         files that have the names now, from the position stored in them",
+        file.display()
+    ))
+}

@@ -1,0 +1,72 @@
+//! A reader keeps SQLite's log from being emptied, and a volume runs full.
+
+use super::*;
+use std::fs;
+
+/// Bytes of the log now.
+fn log_bytes(feed: &Feed) -> u64 {
+    fs::metadata(crate::base::file::with_suffix(&file(feed), "-wal")).map_or(0, |metadata| metadata.len())
+}
+
+/// One value each of 200 meters.
+fn append_round(feed: &Feed, second: i64) {
+    feed.append(&Body::new(0, (1..=200).map(|meter| reading(meter, -second, 1.0)).collect()));
+}
+
+fn reader(feed: &Feed) -> Connection {
+    let reader = Connection::open(file(feed)).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM samples_data").unwrap();
+    reader
+}
+
+#[test]
+fn a_reader_that_never_ends_bounds_the_log_and_is_named_and_the_sink_continues_after_it() {
+    let feed = Feed::new();
+    let pump = start(&feed);
+    append_round(&feed, 0);
+    drain(&feed, &pump);
+    let reader = reader(&feed);
+    let mut second = 0;
+    until("the sink waits", || {
+        second += 1;
+        append_round(&feed, second);
+        pump.status().state == SinkState::Waiting
+    });
+    let why = pump.status().why.unwrap();
+    assert!(why.contains("read transaction"), "{why}");
+    (0..100).for_each(|more| append_round(&feed, second + 1 + more));
+    // One transaction may exceed the bound.
+    assert!(log_bytes(&feed) < 2 * LOG_BYTES_MAX, "{}", log_bytes(&feed));
+    let facts = pump.status().facts;
+    assert!(facts.iter().any(|(name, _)| *name == "log"), "{facts:?}");
+    drop(reader);
+    drain(&feed, &pump);
+    feed.append(&body(1, 1, 1.0));
+    drain(&feed, &pump);
+    assert!(log_bytes(&feed) < LOG_BYTES_MAX / 2, "{}", log_bytes(&feed));
+    let rounds = second + 101;
+    assert_eq!(rows(&file(&feed), "SELECT count(*) FROM samples_data"), [[(rounds * 200 + 1).to_string()]]);
+    stop(&feed, &pump);
+}
+
+#[test]
+fn a_log_beyond_its_bound_is_emptied_when_the_store_is_opened() {
+    let feed = Feed::new();
+    let pump = start(&feed);
+    append_round(&feed, 0);
+    drain(&feed, &pump);
+    let holding = reader(&feed);
+    let mut second = 0;
+    until("the sink waits", || {
+        second += 1;
+        append_round(&feed, second);
+        pump.status().state == SinkState::Waiting
+    });
+    // Stopped with the reader still there: the log stays.
+    stop(&feed, &pump);
+    assert!(log_bytes(&feed) > LOG_BYTES_MAX);
+    drop(holding);
+    let mut sink = Sqlite::new("sqlite", file(&feed), Clock::system());
+    sink.stored_position().unwrap();
+    assert_eq!(log_bytes(&feed), 0);
+}
