@@ -42,6 +42,7 @@ fn login(section: &mut Section<'_>) -> Option<Login> {
         (None, Some(password), user) => {
             Some(Login::Password { user: user.unwrap_or_else(|| "admin".to_owned()), password })
         }
+        _ if section.fault_count() > faults_before => None,
         _ => {
             section
                 .fault("token_file", "is needed: an access token of role api; or username and password_file instead");

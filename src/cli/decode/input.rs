@@ -2,7 +2,7 @@
 
 use crate::base::file::read_any;
 use clap::ValueEnum;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// More than the largest body as hexadecimal digits.
@@ -33,9 +33,7 @@ pub(super) enum InputError {
 /// Returns the bytes of a file; `-` is standard input.
 pub(super) fn bytes(file: &Path, encoding: Encoding) -> Result<Vec<u8>, InputError> {
     let input = if file == Path::new("-") {
-        let mut input = Vec::new();
-        io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut input).map_err(InputError::StandardInput)?;
-        input
+        read_any(Path::new("/dev/stdin"), INPUT_BYTES_MAX).map_err(InputError::StandardInput)?
     } else {
         read_any(file, INPUT_BYTES_MAX).map_err(|error| InputError::File(file.to_owned(), error))?
     };
