@@ -38,7 +38,7 @@ pub struct Document {
 
 impl Document {
     /// Reads a document. `known` is the identity of earlier documents: `actual` has no ids and no types of
-    /// devices. Those of this document replace them.
+    /// devices. This document replaces what it has itself.
     ///
     /// # Errors
     /// When the body is not JSON, a web page, an error of the logger, or has no fields.
