@@ -9,8 +9,8 @@
 //! - The content decides the shape, never the path: v0 and DSMRlogger32 are flat, v1 is an array of
 //!   name and value, DSMR-API-V2 has an object for each name.
 //! - "-", an empty text and a missing member are all absent.
-//! - Counters of M-Bus devices and `gas_delivered` are present even without a device: they count only if
-//!   the device's type is known, or the value is not 0. Their unit follows the type, never the label.
+//! - Counters are present even without a device: `mbusN_delivered` counts only if the type of its device
+//!   is known, `gas_delivered` only if it is not 0. The unit follows the type, never the label.
 //! - A numeric time stamp is a fault of the firmware: the receive time is used.
 //! - Values have 32 bits in the device: from 32768 kWh on the last digit is not exact.
 //! - Without phase information the device copies the total to L1.
@@ -21,6 +21,8 @@ mod identity;
 mod shape;
 mod translation;
 
+// A meter has the same id as by its telegrams.
+pub use super::p1::VENDOR;
 pub use identity::{Device, Identity};
 
 use super::{MessageError, Part};
@@ -36,7 +38,7 @@ pub struct Document {
 
 impl Document {
     /// Reads a document. `known` is the identity of earlier documents: `actual` has no ids and no types of
-    /// devices. Those of this document replace them.
+    /// devices. This document replaces what it has itself.
     ///
     /// # Errors
     /// When the body is not JSON, a web page, an error of the logger, or has no fields.

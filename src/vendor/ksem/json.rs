@@ -8,6 +8,7 @@ use super::registers::unit;
 use super::{GRID_METER, registers};
 use crate::reading::registry::Unit;
 use crate::reading::{Flags, Obis, UnixNanos};
+use crate::vendor::decimal::Decimal;
 use crate::vendor::document::{Members, MessageError, Scalar, text_of};
 use crate::vendor::{At, Part, Value};
 
@@ -27,8 +28,7 @@ pub fn read(bytes: &[u8], mut each: impl FnMut(Part<'_>)) -> Result<(), MessageE
     for (name, content) in &channels.0 {
         match content {
             Scalar::Nested(text) if text.starts_with('{') => {
-                channel(name, &Members::read(text)?, &mut each)?;
-                found = true;
+                found |= channel(name, &Members::read(text)?, &mut each);
             }
             other => each(Part::Text { raw_code: name.as_ref().into(), text: other.text() }),
         }
@@ -36,9 +36,15 @@ pub fn read(bytes: &[u8], mut each: impl FnMut(Part<'_>)) -> Result<(), MessageE
     if found { Ok(()) } else { Err(MessageError::Shape("an object of channels with values")) }
 }
 
-fn channel(name: &str, content: &Members<'_>, each: &mut impl FnMut(Part<'_>)) -> Result<(), MessageError> {
-    let Some(Scalar::Nested(values)) = content.get("values") else {
-        return Err(MessageError::Shape("a channel with values"));
+/// Gives the parts of a channel; `false` if it has no values.
+fn channel(name: &str, content: &Members<'_>, each: &mut impl FnMut(Part<'_>)) -> bool {
+    let values = match content.get("values") {
+        Some(Scalar::Nested(values)) => Members::read(values).ok(),
+        _ => None,
+    };
+    let Some(values) = values else {
+        each(Part::Unreadable { part: name.into(), why: "the channel has no values".into() });
+        return false;
     };
     let at = content.get("timestamp").and_then(timestamp);
     let is_ok = content.get("status").is_some_and(|status| status.text() == "STATUS_OK");
@@ -48,13 +54,12 @@ fn channel(name: &str, content: &Members<'_>, each: &mut impl FnMut(Part<'_>)) -
     for (member, value) in content.0.iter().filter(|(member, _)| !is_read(member)) {
         each(Part::Text { raw_code: member.as_ref().into(), text: value.text() });
     }
-    let values = Members::read(values)?;
     for (raw_code, value) in &values.0 {
         let raw_code = raw_code.as_ref();
         let part = match (quantity(raw_code), value) {
             (_, Scalar::Absent) => continue,
             (None, value) => Part::Text { raw_code: raw_code.into(), text: value.text() },
-            (Some((obis, unit)), value) => match value.number(MILLI) {
+            (Some((obis, unit)), value) => match number(value) {
                 Some(number) => Part::Value(Value {
                     channel: if name == GRID_METER { "" } else { name }.into(),
                     at,
@@ -72,7 +77,19 @@ fn channel(name: &str, content: &Members<'_>, each: &mut impl FnMut(Part<'_>)) -
         };
         each(part);
     }
-    Ok(())
+    true
+}
+
+/// A value in the base unit. Unsigned, from 2^63 on it is a negative number in two's complement.
+fn number(value: &Scalar<'_>) -> Option<f64> {
+    let unsigned = match value {
+        Scalar::Number(digits) => digits.parse::<u64>().ok(),
+        _ => None,
+    };
+    match unsigned {
+        Some(raw) => Some(Decimal::new(raw.cast_signed(), MILLI).to_f64()),
+        None => value.number(MILLI),
+    }
 }
 
 /// Members of a channel that are not given as texts.

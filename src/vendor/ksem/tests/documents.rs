@@ -92,7 +92,8 @@ fn a_status_that_is_not_ok_and_a_missing_time_are_flags() {
 #[test]
 fn absent_values_give_nothing_and_others_that_are_no_number_are_reported() {
     let answer = r#"{"a":1,"7f3c":{"status":"STATUS_OK","timestamp":{"seconds":1729699542},"note":"x",
-        "values":{"active_power_+":null,"active_power_-":"-1500","voltage_L1":"n/a","new":[1]}}}"#;
+        "values":{"active_power_+":null,"active_power_-":"-1500","voltage_L1":"n/a","new":[1],
+        "power_factor":18446744073709551366}}}"#;
     assert_eq!(
         values(answer).unwrap(),
         [
@@ -101,6 +102,7 @@ fn absent_values_give_nothing_and_others_that_are_no_number_are_reported() {
             "channel 7f3c 2024-10-23T16:05:42Z 1-0:2.7.0*255 -1.5 W < active_power_-",
             "unreadable voltage_L1: n/a: the value is not a number",
             "text new [1]",
+            "channel 7f3c 2024-10-23T16:05:42Z 1-0:13.7.0*255 -0.25  < power_factor",
         ]
     );
 }
@@ -109,7 +111,10 @@ fn absent_values_give_nothing_and_others_that_are_no_number_are_reported() {
 fn another_body_is_an_error_that_says_why() {
     assert_eq!(values("<html>"), Err(MessageError::WebPage));
     assert_eq!(values("{}"), Err(MessageError::Shape("an object of channels with values")));
-    assert_eq!(values(r#"{"smart-meter":{}}"#), Err(MessageError::Shape("a channel with values")));
+    assert_eq!(
+        values(r#"{"smart-meter":{"values":[]}}"#),
+        Err(MessageError::Shape("an object of channels with values"))
+    );
     assert_eq!(values(r#"{"error":"invalid token"}"#), Err(MessageError::Device("invalid token".to_owned())));
     assert!(matches!(values("{\"smart-meter\":"), Err(MessageError::Json(_))));
 }
