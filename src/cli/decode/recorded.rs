@@ -2,7 +2,7 @@
 
 use super::view::Body;
 use crate::cli::failure::Failure;
-use crate::cli::records::{open_journal, visit_records};
+use crate::cli::records::{check_source, open_journal, visit_records};
 use crate::config::Config;
 use crate::journal::inspect::Inspection;
 use crate::journal::{Record, Sequence};
@@ -20,7 +20,8 @@ pub(super) struct RecordArgs {
     #[arg(long, value_name = "NAME", requires = "journal")]
     pub(super) source: Option<String>,
     /// The number of the first record; by default the oldest
-    #[arg(long, value_name = "NUMBER", requires = "journal")]
+    #[arg(long, value_name = "NUMBER", requires = "journal",
+          value_parser = clap::value_parser!(u64).range(1..))]
     from: Option<u64>,
     /// The maximum number of records
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "journal")]
@@ -46,6 +47,7 @@ enum Content {
 /// Returns the selected records of a source, judged by the limits in force at their receipt.
 pub(super) fn records(config: &Config, source: &str, arguments: &RecordArgs) -> Result<Vec<DecodedRecord>, Failure> {
     let journal = open_journal(config)?;
+    check_source(&journal, source)?;
     let from = arguments.from.map_or_else(|| journal.view().oldest(), Sequence);
     let mut records = Vec::new();
     visit_records(&journal, source, from, |record| {
