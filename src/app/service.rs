@@ -78,7 +78,8 @@ impl Service {
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
         tasks.spawn("upkeep", upkeep::run(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
-        let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
+        let admin =
+            Admin::start(config.admin.listen, config.admin.hosts.clone(), views).map_err(StartError::because)?;
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
