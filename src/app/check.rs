@@ -52,7 +52,7 @@ fn summary(config: &Config) -> String {
 
 fn certificate(files: &TlsFiles) -> Finding {
     let shown = files.certificate.display();
-    let expires = match files.check() {
+    let expires = match files.check(Clock::system().now()) {
         Ok(expires) => expires,
         Err(error) => return Finding::new("webhook", Level::Fault, error.to_string()),
     };
