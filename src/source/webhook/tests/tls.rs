@@ -287,17 +287,17 @@ fn only_a_chain_that_a_client_can_verify_is_usable() {
     };
     let (between, expired, foreign) = (between.pem(), expired.pem(), foreign.pem());
     let (top, other) = (top.pem(), other.pem());
-    for good in [
+    for usable in [
         vec![&leaf, &between],
         vec![&leaf, &between, &top],
         vec![&leaf, &top, &between],
         vec![&leaf, &between, &other],
         vec![&leaf, &expired, &between],
     ] {
-        let good: Vec<&str> = good.into_iter().map(String::as_str).collect();
-        assert_eq!(check(&good, &key).unwrap().to_string(), "2088-01-01T00:00:00Z");
+        let usable: Vec<&str> = usable.into_iter().map(String::as_str).collect();
+        assert_eq!(check(&usable, &key).unwrap().to_string(), "2088-01-01T00:00:00Z");
     }
-    for (bad, key, says) in [
+    for (unusable, key, says) in [
         (vec![&leaf], &key, "only the first certificate"),
         (vec![&leaf, &foreign], &key, "its issuer is not among"),
         (vec![&leaf, &top], &key, "its issuer is not among"),
@@ -305,8 +305,8 @@ fn only_a_chain_that_a_client_can_verify_is_usable() {
         (vec![&old_leaf, &expired, &top], &old_key, "expired"),
         (vec![&client, &between], &client_key, "key usage"),
     ] {
-        let bad: Vec<&str> = bad.into_iter().map(String::as_str).collect();
-        let error = check(&bad, key).unwrap_err();
+        let unusable: Vec<&str> = unusable.into_iter().map(String::as_str).collect();
+        let error = check(&unusable, key).unwrap_err();
         assert!(error.contains("no client can verify") && error.contains(says), "{says}: {error}");
     }
 }

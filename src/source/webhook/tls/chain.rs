@@ -6,7 +6,7 @@
 
 use crate::reading::UnixNanos;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use std::time::Duration;
@@ -45,7 +45,11 @@ struct Link<'a> {
 
 /// Checks the chain at the time `now`. Whether the first certificate itself has expired is for
 /// the caller: an expired one is served until there is another.
-pub(super) fn check(chain: &[CertificateDer<'static>], now: UnixNanos) -> Result<(), ChainFault> {
+pub(super) fn check(
+    chain: &[CertificateDer<'static>],
+    now: UnixNanos,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+) -> Result<(), ChainFault> {
     let links: Vec<Link<'_>> = chain
         .iter()
         .enumerate()
@@ -67,7 +71,6 @@ pub(super) fn check(chain: &[CertificateDer<'static>], now: UnixNanos) -> Result
     let between: Vec<CertificateDer<'_>> = others.iter().map(|link| link.der.clone()).collect();
     let parsed = ParsedCertificate::try_from(first.der).map_err(ChainFault::Refused)?;
     let seconds = Duration::from_secs(u64::try_from(at.0 / 1_000_000_000).unwrap_or_default());
-    let algorithms = super::pair::provider().signature_verification_algorithms.all;
     let at = UnixTime::since_unix_epoch(seconds);
     verify_server_cert_signed_by_trust_anchor(&parsed, &trusted, &between, at, algorithms).map_err(
         |error| match error {

@@ -113,7 +113,7 @@ impl TlsFiles {
         let leaf = chain.first().ok_or_else(no_certificate)?;
         let expires = chain::not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
         let unverifiable = |fault| TlsError::Chain(self.certificate.clone(), fault);
-        chain::check(&chain, now).map_err(unverifiable)?;
+        chain::check(&chain, now, provider().signature_verification_algorithms.all).map_err(unverifiable)?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| TlsError::NoKey(self.key.clone()))?;
         let certified = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|error| TlsError::Unusable(self.certificate.clone(), self.key.clone(), error))?;
