@@ -7,8 +7,9 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use meterline::coverage::{Coverage, SLOT_NS, SeenReading};
+use meterline::coverage::{Coverage, SLOT_NS};
 use meterline::reading::{MeterId, UnixNanos};
+use meterline::wire::SeenReading;
 use uuid::Uuid;
 
 /// Room for a million meters.

@@ -2,9 +2,11 @@
 //!
 //! It has its own thread and runtime, so that it answers while the data plane is busy.
 //! It reads snapshots through [`Views`] and changes nothing. It knows no type of source
-//! or sink.
+//! or sink. It has no login: its address and the host names of its pages protect it.
 
+mod answer;
 mod headline;
+mod hosts;
 mod page;
 mod server;
 mod status;

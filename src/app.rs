@@ -36,6 +36,7 @@ pub use finding::Finding;
 pub use migrate::{Migrated, migrate};
 pub use offline::{command, estimate_replay, forget_cursor};
 pub use repair::{repair_segment, restore_journal};
+pub use replay::no_source;
 pub use service::Service;
 #[cfg(feature = "sqlite")]
 pub use store::restore_store;

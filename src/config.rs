@@ -4,6 +4,7 @@
 //! It starts nothing and binds no port. Secrets come from the files or variables that the
 //! configuration names and are never shown.
 
+mod admin;
 mod device;
 mod dsmr_logger;
 mod environment;
@@ -24,6 +25,7 @@ mod tests;
 mod value;
 mod webhook;
 
+pub use admin::Admin;
 pub use fault::{Fault, Faults};
 pub use journal::Journal;
 #[cfg(feature = "questdb")]
@@ -34,7 +36,7 @@ pub use source::Source;
 use crate::base::file::{read_any, text};
 use section::{Context, Section};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeTable;
@@ -63,8 +65,8 @@ pub struct Config {
     pub journal: Journal,
     /// The memory for the meters that gap detection follows, in bytes.
     pub gap_memory_bytes: u64,
-    /// The address of the admin listener.
-    pub admin_listen: SocketAddr,
+    /// The admin listener.
+    pub admin: Admin,
     /// The sinks.
     pub sinks: Sinks,
 }
@@ -187,18 +189,18 @@ fn read(mut root: Section<'_>) -> Config {
     }
     let journal = journal::journal(root.section("journal"));
     let gap_memory_bytes = gap_memory(root.section("gap_detection"));
-    let mut admin = root.section("admin");
-    let admin_listen = admin.get_or("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
-    if webhook.is_listening() && is_one_address(webhook.listen, admin_listen) {
-        admin.fault(
+    let mut section = root.section("admin");
+    let admin = admin::admin(&mut section);
+    if webhook.is_listening() && is_one_address(webhook.listen, admin.listen) {
+        section.fault(
             "listen",
-            format!("{admin_listen} is also the address of the webhook; give one of them another port"),
+            format!("{} is also the address of the webhook; give one of them another port", admin.listen),
         );
     }
-    admin.finish();
+    section.finish();
     let sinks = sinks::sinks(root.section("sink"), &data_directory, &journal);
     root.finish();
-    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin_listen, sinks }
+    Config { data_directory, log, webhook, sources, metering_points, journal, gap_memory_bytes, admin, sinks }
 }
 
 /// `[gap_detection]`: the memory for the meters that it follows.

@@ -31,13 +31,13 @@ pub use file::{CoverageError, FILE, read};
 pub use gap::{Extent, Gap, GapId, GapState, RepairRequest};
 pub use gaps::GAPS_MAX;
 pub use holes::MissingValues;
-pub use meter::SeenReading;
 pub use overview::{GAPS_SHOWN_MAX, Overview};
 pub use slot::{SLOT_NS, Slot, SlotRange};
 pub use tracker::meters_within;
 
 use crate::journal::{Position, Sequence};
 use crate::reading::{MeterId, UnixNanos};
+use crate::wire::SeenReading;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -97,6 +97,7 @@ impl Coverage {
     /// Notes readings of one source that were received at `received`.
     pub fn note(&self, source: &str, received: UnixNanos, readings: impl Iterator<Item = SeenReading>) {
         let mut known = self.0.state.lock();
+        let source = known.sources.index_of(source);
         readings.for_each(|seen| known.note(source, seen, received));
     }
 

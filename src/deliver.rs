@@ -44,6 +44,6 @@ pub use pump::{PumpHandle, StartError};
 pub use records::CurrentRules;
 pub use refused_rows::RefusedRows;
 pub use replay::{Reread, Rewind, RewindError, Rewound, rewind_stored};
-pub use sink::{Delivery, Exception, Progress, RecordFilter, Sink, SinkError, SinkErrorKind};
+pub use sink::{Delivery, Exception, Known, Progress, RecordFilter, Sink, SinkError, SinkErrorKind};
 pub use state::PumpOptions;
 pub use status::{PumpStatus, SinkState};

@@ -9,11 +9,13 @@
 //! sinks read. Invariants: nothing is refused for its content unless the source is
 //! configured so or has used up its quota of undecodable bodies; a body is counted
 //! once, after its sync; no lock is held while anything waits; the data kept for the
-//! status page has a fixed size.
+//! status page has a fixed size. Parts that follow the readings get them after the sync, from
+//! the walk over the body that counts them.
 
 mod clock_watch;
 mod drain;
 mod entrance;
+mod followers;
 mod handle;
 mod meter_senders;
 mod rate;
@@ -26,6 +28,7 @@ mod tests;
 mod undecodable;
 
 pub use entrance::{Entrance, OnUndecodable, Receipt, SourceOptions};
+pub use followers::{Followers, ReadingObserver};
 pub use handle::{Health, Ingest, RecentActivity};
 pub use recent_readings::{METERS_MAX, RecentReading, SAMPLES_SHOWN_MAX};
 pub use refusal::Refusal;

@@ -21,6 +21,7 @@
 //! | 3 | [`dead_letters`] | undelivered data that waits to be re-submitted or dropped |
 //! | 3 | [`coverage`] | gaps in the meters' readings |
 //! | 3 | [`meters`] | versions of the meters' descriptions |
+//! | 3 | [`recent_records`] | what ingest found in the newest records |
 //! | 4 | [`ingest`] | the single entry into the journal |
 //! | 4 | [`deliver`] | the pump from the journal into a sink |
 //! | 5 | [`query`] | queries on the embedded store, for pages and commands |
@@ -55,6 +56,7 @@ pub mod proto;
 #[cfg(feature = "sqlite")]
 pub mod query;
 pub mod reading;
+pub mod recent_records;
 pub mod secret;
 pub mod sink;
 pub mod source;

@@ -15,8 +15,10 @@ pub mod meters;
 #[cfg(test)]
 mod oracle;
 mod reading;
+mod seen;
 pub mod smart_me;
 
 pub use error::{DecodeError, DecodeErrorKind, FieldPath, WireType};
 pub use formats::{DECODE_REVISION, PayloadFormat, Reading, Readings, Values, decode_revision, readings};
 pub use judged::{Judged, JudgedSamples, Tally};
+pub use seen::SeenReading;

@@ -1,31 +1,38 @@
 //! The HTTP/1.1 server of the admin listener: read-only, on its own thread.
+//!
+//! Invariant: no client can keep another from an answer. When all connections are in use,
+//! the next one displaces the oldest; a connection ends after [`LIFETIME`].
 
-use super::{Views, page};
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+#[cfg(test)]
+mod tests;
+
+use super::Views;
+use super::answer::{CHECKS_MAX, PAGES_MAX, Pages};
+use super::hosts::Hosts;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep, timeout};
 
-/// Connections served at once; more wait in the listen queue.
+/// Connections served at once.
 pub const CONNECTIONS_MAX: usize = 64;
 /// A connection is closed if a request header is not complete in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-const TEXT: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
-const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// After this time a connection is closed when its answer is written.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// The time for that answer.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+/// The pause after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The running admin listener.
 #[derive(Debug)]
@@ -44,20 +51,27 @@ pub struct StartError {
 }
 
 impl Admin {
-    /// Binds and serves until [`Admin::stop`].
+    /// Binds and serves until [`Admin::stop`]. Pages are served for `localhost`, for any
+    /// address and for the host names in `hosts`, probes for any host.
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn start(listen: SocketAddr, views: Views) -> Result<Self, StartError> {
+    pub fn start(listen: SocketAddr, hosts: Vec<String>, views: Views) -> Result<Self, StartError> {
         let failed = |source| StartError { address: listen, source };
         let listener = std::net::TcpListener::bind(listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(PAGES_MAX + CHECKS_MAX).enable_all().build().map_err(failed)?;
+        let pages = Arc::new(Pages::new(views, Hosts::new(hosts)));
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("admin".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, views, stopped)))
+            .spawn(move || {
+                runtime.block_on(serve(listener, pages, stopped));
+                // Without a wait for a page that is being made.
+                runtime.shutdown_background();
+            })
             .map_err(failed)?;
         Ok(Self { address, stop, thread })
     }
@@ -76,73 +90,56 @@ impl Admin {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, views: Views, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: std::net::TcpListener, pages: Arc<Pages>, mut stopped: watch::Receiver<bool>) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot serve the admin listener"),
     };
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
-            Some(_) = connections.join_next() => continue,
-            accepted = async { (permits.clone().acquire_owned().await, listener.accept().await) } => accepted,
+            Some(_) = connections.join_next() => {
+                by_age.retain(|connection| !connection.is_finished());
+                continue;
+            }
+            accepted = listener.accept() => accepted,
         };
-        let (Ok(permit), Ok((stream, _))) = accepted else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let Ok((stream, _)) = accepted else {
+            sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let views = views.clone();
-        connections.spawn(async move {
-            let service = service_fn(move |request| {
-                let answer = answer(&views, &request);
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a client of the admin listener closed the connection early");
-            }
-            drop(permit);
-        });
+        if by_age.len() >= CONNECTIONS_MAX
+            && let Some(oldest) = by_age.pop_front()
+        {
+            oldest.abort();
+        }
+        by_age.push_back(connections.spawn(serve_connection(stream, Arc::clone(&pages))));
     }
 }
 
-fn answer(views: &Views, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refusal =
-            response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "This listener is read-only: use GET or HEAD.\n");
-        refusal.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
-        return refusal;
+async fn serve_connection(stream: TcpStream, pages: Arc<Pages>) {
+    let service = service_fn(move |request| {
+        let pages = Arc::clone(&pages);
+        async move { Ok::<_, Infallible>(pages.answer(&request).await) }
+    });
+    let mut connection = pin!(
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Ok(ended),
+        () = sleep(LIFETIME) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(LAST_ANSWER, connection).await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a client of the admin listener closed the connection early"),
+        Err(_) => tracing::debug!("a client of the admin listener does not read its answer"),
     }
-    match request.uri().path() {
-        "/" => response(StatusCode::OK, HTML, page::page(&(views.status)())),
-        "/status.json" => match serde_json::to_string_pretty(&(views.status)()) {
-            Ok(json) => response(StatusCode::OK, JSON, json),
-            Err(error) => response(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
-        },
-        "/metrics" => response(StatusCode::OK, PROMETHEUS, (views.metrics)()),
-        "/livez" => response(StatusCode::OK, TEXT, "alive\n"),
-        "/readyz" => match (views.ready)() {
-            Ok(()) => response(StatusCode::OK, TEXT, "ready\n"),
-            Err(why) => response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready: {why}\n")),
-        },
-        _ => response(
-            StatusCode::NOT_FOUND,
-            TEXT,
-            "Not found. Pages: / (status page), /status.json, /metrics, /livez, /readyz\n",
-        ),
-    }
-}
-
-fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
-    response
 }

@@ -22,7 +22,10 @@ pub fn findings(config: &Config, connect: bool, store: bool) -> Vec<Finding> {
     found.extend(data::findings(config));
     found.extend(outage::finding(config).map(|(level, message)| Finding::new("journal", level, message)));
     let (level, message) = Descriptors::of(config).finding();
-    found.push(Finding::new("webhook", level, message));
+    // Without a webhook only a limit that is too low for the rest matters.
+    if config.webhook.is_listening() || level == Level::Fault {
+        found.push(Finding::new("webhook", level, message));
+    }
     found.extend(config.webhook.tls.as_ref().filter(|_| config.webhook.is_listening()).map(certificate));
     found.extend(sources(config));
     if connect {
@@ -49,7 +52,7 @@ fn summary(config: &Config) -> String {
 
 fn certificate(files: &TlsFiles) -> Finding {
     let shown = files.certificate.display();
-    let expires = match files.check() {
+    let expires = match files.check(Clock::system().now()) {
         Ok(expires) => expires,
         Err(error) => return Finding::new("webhook", Level::Fault, error.to_string()),
     };

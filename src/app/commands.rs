@@ -47,7 +47,11 @@ impl Commands {
         for pump in self.selected_pumps(request.sink.as_deref())? {
             let name = pump.name();
             let rewound = pump.rewind(rewind).map_err(|error| format!("{name}: {error}"))?;
-            lines.push(format!("{name}: replaying from record {} up to now", rewound.from));
+            lines.push(if rewound.from < rewound.until {
+                format!("{name}: replaying from record {} up to now", rewound.from)
+            } else {
+                replay::not_reached(name)
+            });
         }
         lines.extend(replay::notes(self.parts.journal.view(), &rewind));
         Ok(lines)

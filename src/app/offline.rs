@@ -68,7 +68,7 @@ fn replay_stored(config: &Config, request: &Replay) -> Result<Vec<String>, Strin
         let rewound = rewind_stored(&journal, &name, &rewind, clock.now()).map_err(|error| error.to_string())?;
         lines.push(match rewound {
             Some(rewound) => format!("{name}: will replay from record {} at the next start", rewound.from),
-            None => format!("{name}: has not reached this time yet; nothing to replay"),
+            None => replay::not_reached(&name),
         });
     }
     if lines.is_empty() {

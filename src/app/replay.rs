@@ -40,6 +40,11 @@ pub(super) fn notes(journal: &View, rewind: &Rewind) -> Vec<String> {
     cut.into_iter().chain(letters).collect()
 }
 
+/// The message about a sink that would get the records anyway, or a time after the last record.
+pub(super) fn not_reached(sink: &str) -> String {
+    format!("{sink}: has not reached this time yet; nothing to replay")
+}
+
 /// A sink that can be replayed.
 pub(super) struct Candidate {
     pub(super) name: String,
@@ -92,14 +97,19 @@ fn parse_time(text: &str) -> Result<UnixNanos, String> {
         .map_err(|_| format!("'{text}' is out of range; give a time between the years 1678 and 2261"))
 }
 
-/// Returns the id of a source that has records.
+/// Returns the id of a source of the journal.
 fn source_id(journal: &View, name: &str) -> Result<SourceId, String> {
-    (1..=u32::MAX)
-        .map(SourceId)
-        .map_while(|id| journal.source_name(id).map(|known| (id, known)))
-        .find(|(_, known)| **known == *name)
-        .map(|(id, _)| id)
-        .ok_or_else(|| format!("the journal has no record of a source called '{name}'; `meterline journal --records` lists records with their sources"))
+    let ids = (1..=u32::MAX).map(SourceId);
+    let mut named = ids.map_while(|id| journal.source_name(id).map(|known| (id, known)));
+    let found = named.find(|(_, known)| **known == *name);
+    found.map(|(id, _)| id).ok_or_else(|| no_source(journal, name))
+}
+
+/// The message that the journal has no source of this name.
+pub fn no_source(journal: &View, name: &str) -> String {
+    let names = journal.source_names();
+    let known = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+    format!("the journal has no source called '{name}'; {known}")
 }
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
-use crate::deliver::CoverageSink;
-use crate::ingest::Ingest;
+use crate::deliver::{CoverageSink, Keeper};
+use crate::ingest::{Followers, Ingest};
 use crate::journal::Sequence;
 use crate::meters::Meters;
+use crate::recent_records::RecentRecords;
 use crate::source::Sources;
+use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -61,10 +63,10 @@ impl Service {
         }
         let metrics = upkeep::recorder()?;
         let runtime = runtime().map_err(StartError::because)?;
-        let observer = sources::DeliveryObserver::of(&config);
-        let parts = start_parts(&config, &observer, runtime.handle(), clock)?;
+        let counters = sources::webhook_counters(&config);
+        let parts = start_parts(&config, &counters, runtime.handle(), clock)?;
         let webhook = start_webhook(&config, &parts)?;
-        let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &observer);
+        let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &counters);
         sources.start().map_err(StartError::because)?;
         let status_reader = status::StatusReader {
             parts: parts.clone(),
@@ -78,7 +80,8 @@ impl Service {
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
         tasks.spawn("upkeep", upkeep::run(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
-        let admin = Admin::start(config.admin_listen, views).map_err(StartError::because)?;
+        let admin =
+            Admin::start(config.admin.listen, config.admin.hosts.clone(), views).map_err(StartError::because)?;
         tracing::info!(
             webhook = webhook.as_ref().map(|it| it.local_addr().to_string()), admin = %admin.address(),
             data = %config.data_directory.display(), sinks = sinks::names(&config).join(","),
@@ -235,7 +238,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// Starts the parts that need no source: journal, dead letters, pumps, ingest.
 fn start_parts(
     config: &Config,
-    observer: &sources::DeliveryObserver,
+    counters: &WebhookCounters,
     runtime: &Handle,
     clock: Clock,
 ) -> Result<Parts, StartError> {
@@ -244,9 +247,12 @@ fn start_parts(
         DeadLetters::open(config.dead_letters_directory(), clock.clone()).map_err(StartError::because)?;
     let coverage = Coverage::open(&config.data_directory, config.gap_memory_bytes);
     let meters = Meters::open(&config.data_directory, config.metering_points.clone(), clock.now());
-    let coverage_sink = CoverageSink::new(coverage.clone(), observer.callback(), journal.clone(), clock.clone());
-    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, coverage_sink, &clock)?);
-    let ingest = Ingest::new(journal.clone(), Some(dead_letters.clone()), clock.clone());
+    let recent = RecentRecords::default();
+    let keeper = Keeper::new(dead_letters.clone(), recent.clone());
+    let coverage_sink = CoverageSink::new(coverage.clone(), recent.clone(), journal.clone(), clock.clone());
+    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, (keeper, coverage_sink), &clock)?);
+    let followers = Followers { recent, observer: Some(Arc::new(counters.clone())) };
+    let ingest = Ingest::followed_by(followers, journal.clone(), Some(dead_letters.clone()), clock.clone());
     let sources = Arc::new(Sources::new(runtime.clone(), clock.clone()));
     Ok(Parts { clock, runtime: runtime.clone(), journal, dead_letters, coverage, meters, ingest, pumps, sources })
 }

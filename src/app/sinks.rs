@@ -32,14 +32,16 @@ pub(super) fn start_pumps(
     config: &Config,
     journal: &Journal,
     letters: &DeadLetters,
-    coverage: CoverageSink,
+    followers: (Keeper, CoverageSink),
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
     let rules = current_rules(config);
-    let mut sinks = sinks(config, journal, letters, clock)?;
-    sinks.push((COVERAGE, Box::new(coverage)));
-    sinks
+    let (keeper, coverage) = followers;
+    let mut named: Vec<NamedSink> = vec![(KEEPER, Box::new(keeper))];
+    named.extend(sinks(config, journal, letters, clock)?);
+    named.push((COVERAGE, Box::new(coverage)));
+    named
         .into_iter()
         .map(|(name, sink)| {
             let options =
@@ -83,7 +85,7 @@ fn sinks(
     letters: &DeadLetters,
     clock: &Clock,
 ) -> Result<Vec<NamedSink>, StartError> {
-    let mut sinks: Vec<NamedSink> = vec![(KEEPER, Box::new(Keeper::new(letters.clone())))];
+    let mut sinks: Vec<NamedSink> = Vec::new();
     #[cfg(feature = "sqlite")]
     if let Some(store) = &config.sinks.sqlite {
         let sink = crate::sink::sqlite::Sqlite::new("sqlite", &store.file, clock.clone()).keeping(store.keep);

@@ -4,7 +4,6 @@ mod smart_me;
 
 use super::parts::Parts;
 use crate::config::{Config, Source};
-use crate::deliver::Delivery;
 use crate::ingest::{Entrance, SourceOptions};
 use crate::source::smart_me::{RegistrationFile, WebhookCounters};
 use crate::source::webhook::{AuthCounts, Webhook};
@@ -22,20 +21,10 @@ const WEBHOOK_SCHEDULE: Schedule = Schedule {
     backoff: (Duration::from_secs(5), Duration::from_secs(5)),
 };
 
-/// Passes all delivered readings to the sources that observe them.
-pub(super) struct DeliveryObserver(WebhookCounters);
-
-impl DeliveryObserver {
-    pub(super) fn of(config: &Config) -> Self {
-        let polled = config.smart_me().filter(|account| account.polling.is_some());
-        Self(WebhookCounters::of(polled.map(|account| account.name.clone())))
-    }
-
-    /// Returns the callback for every delivery.
-    pub(super) fn callback(&self) -> Box<dyn FnMut(&Delivery<'_>) + Send> {
-        let counters = self.0.clone();
-        Box::new(move |delivery| counters.observe(delivery))
-    }
+/// Returns the counters that are compared with smart-me's API, of the accounts that are polled.
+pub(super) fn webhook_counters(config: &Config) -> WebhookCounters {
+    let polled = config.smart_me().filter(|account| account.polling.is_some());
+    WebhookCounters::of(polled.map(|account| account.name.clone()))
 }
 
 /// Reports the request counts of a webhook account.
@@ -55,7 +44,7 @@ pub(super) struct SourceStarter<'a> {
     config: &'a Config,
     parts: &'a Parts,
     webhook: Option<&'a Webhook>,
-    observer: &'a DeliveryObserver,
+    counters: &'a WebhookCounters,
     options: HashMap<String, SourceOptions>,
     /// Shared by all accounts, because it has one lock.
     registration_file: RegistrationFile,
@@ -66,13 +55,13 @@ impl<'a> SourceStarter<'a> {
         config: &'a Config,
         parts: &'a Parts,
         webhook: Option<&'a Webhook>,
-        observer: &'a DeliveryObserver,
+        counters: &'a WebhookCounters,
     ) -> Self {
         Self {
             config,
             parts,
             webhook,
-            observer,
+            counters,
             options: options(config).into_iter().collect(),
             registration_file: RegistrationFile::in_directory(&config.data_directory),
         }

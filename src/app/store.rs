@@ -1,5 +1,6 @@
 //! Work on the embedded store while no service has it open.
 
+use crate::base::human;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::Journal;
@@ -27,8 +28,9 @@ pub fn restore_store(config: &Config, copy: &Path) -> Result<Vec<String>, String
     }
     lines.push(format!(
         "the copy lacks the records from {} on; at the next start the service sends those that the journal retains \
-         ({oldest} to before {end}), and notes the others as a gap",
-        restored.next
+         ({}), and notes the others as a gap",
+        restored.next,
+        human::records(oldest.0, end.0)
     ));
     Ok(lines)
 }

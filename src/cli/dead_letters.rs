@@ -116,7 +116,12 @@ impl FromStr for LetterSelection {
         };
         match text.split_once('-') {
             None => Ok(Self::One(number(text)?)),
-            Some((first, last)) => Ok(Self::Range(number(first)?..=number(last)?)),
+            Some((first, last)) => match (number(first)?, number(last)?) {
+                (first, last) if first > last => {
+                    Err(format!("the range '{text}' is empty; give the lower number first ({last}-{first})"))
+                }
+                (first, last) => Ok(Self::Range(first..=last)),
+            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::location::DataLocation;
+use super::records::{check_source, open_journal};
 use super::table::{print, print_json, table};
 use crate::coverage::{self, Gap};
 use clap::Args;
@@ -38,6 +39,9 @@ pub(super) struct GapsArgs {
 
 pub(super) fn run(arguments: &GapsArgs) -> Result<(), Failure> {
     let config = arguments.location.load_existing()?;
+    if let Some(account) = &arguments.account {
+        check_source(&open_journal(&config)?, account)?;
+    }
     let mut gaps = coverage::read(&config.data_directory).map_err(|error| Failure::Failed(error.to_string()))?;
     gaps.retain(|(gap, _)| {
         (arguments.all || gap.is_open()) && arguments.account.as_ref().is_none_or(|account| gap.source == *account)

@@ -35,7 +35,8 @@ pub(super) struct JournalArgs {
     #[arg(long)]
     records: bool,
     /// The number of the first record; by default the oldest
-    #[arg(long, value_name = "NUMBER", requires = "records")]
+    #[arg(long, value_name = "NUMBER", requires = "records",
+          value_parser = clap::value_parser!(u64).range(1..))]
     from: Option<u64>,
     /// The maximum number of records
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "records")]

@@ -32,6 +32,8 @@ pub(super) fn run(arguments: &MigrateArgs) -> Result<(), Failure> {
     let done = migrate(&config, arguments.rows_per_day);
     if arguments.json {
         print_json(&done)?;
+    } else if done.is_empty() {
+        print("nothing to migrate: neither QuestDB nor Kafka is configured")?;
     } else {
         for migrated in &done {
             print(lines(migrated))?;

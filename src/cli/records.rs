@@ -1,6 +1,7 @@
 //! Reads the journal's records for the commands, beside a running service.
 
 use super::failure::Failure;
+use crate::app::no_source;
 use crate::config::Config;
 use crate::journal::inspect::{self, Inspection};
 use crate::journal::{Record, Sequence};
@@ -9,6 +10,15 @@ use std::ops::ControlFlow;
 /// Opens the journal of an existing data directory for inspection.
 pub(super) fn open_journal(config: &Config) -> Result<Inspection, Failure> {
     inspect::open(&config.journal_directory()).map_err(Failure::failed)
+}
+
+/// Checks that the journal has a source of this name: a misspelt name would look like a
+/// source without data.
+pub(super) fn check_source(journal: &Inspection, name: &str) -> Result<(), Failure> {
+    if journal.view().source_names().iter().any(|known| **known == *name) {
+        return Ok(());
+    }
+    Err(Failure::Failed(no_source(journal.view(), name)))
 }
 
 /// Calls `visit` with every record of a source, from a sequence number on, until it breaks.

@@ -98,7 +98,8 @@ fn print_estimates(estimates: &[ReplayEstimate]) -> Result<(), Failure> {
             until,
             about(estimate.records),
             about(estimate.samples),
-            match estimate.minutes {
+            match estimate.minutes.filter(|_| estimate.range.is_some()) {
+                None if estimate.range.is_none() => String::new(),
                 None => "unknown".to_owned(),
                 Some(minutes) if minutes < 1.0 => "under 1".to_owned(),
                 Some(minutes) => format!("{minutes:.0}"),

@@ -468,3 +468,12 @@ fn a_device_that_can_only_fail_is_a_fault() {
         assert!(found.contains(says), "{lines}: {found}");
     }
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_embedded_store_keeps_at_least_a_day() {
+    let keep = config("[sink.sqlite]\nkeep = \"400d\"").sinks.sqlite.unwrap().keep;
+    assert_eq!(keep, Some(std::time::Duration::from_hours(24 * 400)));
+    let faults = faults("[sink.sqlite]\nkeep = \"5m\"");
+    assert!(faults.len() == 1 && faults[0].contains("must be at least one day"), "{faults:?}");
+}

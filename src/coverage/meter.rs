@@ -8,7 +8,8 @@
 //! in `holes`, because few meters miss any.
 
 use super::slot::{SLOT_NS, Slot, SlotRange};
-use crate::reading::{MeterId, UnixNanos};
+use crate::reading::UnixNanos;
+use crate::wire::SeenReading;
 
 /// Quarter-hours close to each other that put a meter on the grid.
 const GRID_AFTER: u8 = 3;
@@ -55,19 +56,6 @@ pub(super) enum Grid {
     Learning { newest: Slot, hits: u8 },
     /// Quarter-hours are expected; `next` is the first one not checked yet.
     On { next: Slot },
-}
-
-/// The properties of a reading that coverage needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeenReading {
-    /// The meter.
-    pub meter: MeterId,
-    /// When it was measured.
-    pub at: UnixNanos,
-    /// Whether one of its registers is a counter.
-    pub has_counter: bool,
-    /// Whether it was fetched by gap repair.
-    pub is_repair: bool,
 }
 
 /// The meaning of a reading for its meter.

@@ -1,10 +1,10 @@
 //! Quarter-hours, ranges of them, and the set of missing ones.
 
-use crate::reading::UnixNanos;
+use crate::reading::{QUARTER_HOUR_NS, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 /// A quarter-hour, in nanoseconds.
-pub const SLOT_NS: i64 = 900 * 1_000_000_000;
+pub const SLOT_NS: i64 = QUARTER_HOUR_NS;
 
 /// An instant at :00, :15, :30 or :45, in quarter-hours since 1970 UTC. Every time has one,
 /// and 32 bits are enough.

@@ -286,7 +286,8 @@ fn the_meters_never_take_more_than_their_memory() {
         let meters_max = meters_within(memory_bytes);
         let taken = allocation_counter::measure(|| {
             let mut known = GapTracker { meters_max, ..GapTracker::default() };
-            (1..=meters_max as u128 + 10).for_each(|number| known.note("home", seen(number), slot(0)));
+            let source = known.sources.index_of("home");
+            (1..=meters_max as u128 + 10).for_each(|number| known.note(source, seen(number), slot(0)));
             assert_eq!(known.meters.len(), meters_max);
         });
         assert!(taken.bytes_max <= memory_bytes, "{meters_max} meters: {taken:?}");

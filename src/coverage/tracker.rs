@@ -6,11 +6,12 @@
 use super::gap::{Extent, Gap, GapId, GapState, RepairRequest};
 use super::gaps::Gaps;
 use super::holes::{Holes, MissingValues};
-use super::meter::{Finding, Meter, SeenReading};
+use super::meter::{Finding, Meter, SourceIndex};
 use super::slot::{SLOT_NS, Slot, SlotRange};
 use super::sources::Sources;
 use crate::journal::Position;
 use crate::reading::{MeterId, UnixNanos};
+use crate::wire::SeenReading;
 use std::collections::HashMap;
 
 /// A quarter-hour is missing if it has not arrived a quarter-hour later.
@@ -47,12 +48,13 @@ pub(super) struct GapTracker {
 }
 
 impl GapTracker {
-    pub(super) fn note(&mut self, source: &str, seen: SeenReading, received: UnixNanos) {
+    /// Notes a reading. Without a source, because there are too many, it is not tracked.
+    pub(super) fn note(&mut self, source: Option<SourceIndex>, seen: SeenReading, received: UnixNanos) {
         let SeenReading { meter: id, is_repair, .. } = seen;
         if seen.at.since(received) > AHEAD_NS_MAX {
             return;
         }
-        let Some(source) = self.sources.index_of(source) else {
+        let Some(source) = source else {
             self.untracked += 1;
             return;
         };

@@ -4,15 +4,15 @@
 //! so that a reading costs the same. After a start it reads the records since then again,
 //! which changes nothing. Its cursor pins the journal within [`PINNED_BYTES_MAX`] only:
 //! where retention deleted records before it had them, no reading of that time counts as
-//! missing.
+//! missing. Records that ingest described are not read.
 
-use super::sink::{Delivery, Progress, Sink, SinkError};
+use super::sink::{Delivery, Known, Progress, Sink, SinkError};
 use crate::clock::Clock;
-use crate::coverage::{Coverage, SeenReading, Slot};
+use crate::coverage::Coverage;
 use crate::journal::{Journal, JournalId, Position, Sequence};
 use crate::metrics;
-use crate::reading::{Flags, registry};
-use crate::wire::Judged;
+use crate::recent_records::{Recent, RecentRecords};
+use crate::wire::SeenReading;
 use std::fmt;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -29,13 +29,10 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// The newest bytes of the journal that its cursor pins.
 pub const PINNED_BYTES_MAX: u64 = 512 << 20;
 
-/// A callback for every noted record. It runs on the pump's thread, so it must be quick.
-type Observe = Box<dyn FnMut(&Delivery<'_>) + Send>;
-
 /// The sink that notes arrived readings.
 pub struct CoverageSink {
     coverage: Coverage,
-    observe: Observe,
+    recent: RecentRecords,
     journal: Journal,
     clock: Clock,
     /// The record after the last noted one.
@@ -53,13 +50,13 @@ pub struct CoverageSink {
 }
 
 impl CoverageSink {
-    /// A sink that notes into `coverage` and calls `observe` for every noted record.
-    pub fn new(coverage: Coverage, observe: Observe, journal: Journal, clock: Clock) -> Self {
+    /// A sink that notes into `coverage` and reads no record that ingest described.
+    pub fn new(coverage: Coverage, recent: RecentRecords, journal: Journal, clock: Clock) -> Self {
         let now = clock.monotonic();
         let next = Sequence::FIRST;
         Self {
             coverage,
-            observe,
+            recent,
             journal,
             clock,
             next,
@@ -132,19 +129,24 @@ impl Sink for CoverageSink {
         Ok(Some(self.coverage.position().unwrap_or(nothing)))
     }
 
+    fn take_known(&mut self, sequence: Sequence) -> Result<Known, SinkError> {
+        let outline = match self.recent.get(sequence) {
+            Recent::Outline(outline) => outline,
+            Recent::NotYet => return Ok(Known::NotYet),
+            Recent::Older => return Ok(Known::Unknown),
+        };
+        self.coverage.note(&outline.source, outline.received, outline.readings.iter().copied());
+        self.unstored_bytes += outline.bytes;
+        Ok(Known::Taken { readings: outline.readings.len() as u64, received: outline.received })
+    }
+
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let mut readings = 0;
         let seen = delivery.readings().map(|reading| {
             readings += 1;
-            SeenReading {
-                meter: reading.meter,
-                at: reading.at,
-                has_counter: Slot::exactly(reading.at).is_some() && has_counter(&reading),
-                is_repair: reading.flags.contains(Flags::GAP_REPAIR),
-            }
+            SeenReading::of(&reading)
         });
         self.coverage.note(delivery.source, delivery.record.header.received, seen);
-        (self.observe)(delivery);
         self.unstored_bytes += delivery.record.payload.len() as u64;
         Ok(readings)
     }
@@ -188,14 +190,6 @@ impl Sink for CoverageSink {
         self.unstored_bytes = 0;
         Ok(())
     }
-}
-
-fn has_counter(reading: &Judged<'_>) -> bool {
-    reading.samples().any(|sample| is_counter(sample.obis))
-}
-
-fn is_counter(obis: crate::reading::Obis) -> bool {
-    registry::entry(obis).is_some_and(|entry| entry.kind == registry::Kind::Counter)
 }
 
 impl fmt::Debug for CoverageSink {

@@ -2,7 +2,7 @@
 
 use super::error::PumpError;
 use super::records::ReadMode;
-use super::sink::{Exception, RecordFilter, Sink, SinkError};
+use super::sink::{Exception, Known, RecordFilter, Sink, SinkError};
 use super::state::Pump;
 use crate::journal::{Record, Verdict};
 use crate::reading::Limits;
@@ -30,6 +30,7 @@ impl Pump {
         let Some(position) = &mut self.position else { return Ok(FeedEnd::CaughtUp) };
         let Some(mut reader) = position.reader.take() else { return Ok(FeedEnd::CaughtUp) };
         let (readings_before, replay) = (self.readings, self.replay.as_ref());
+        let (synced, is_stopping) = (self.shared.journal.next(), self.shared.stop_deadline().is_some());
         let mut end = FeedEnd::MoreToRead;
         for count in 0..ITERATION_RECORDS_MAX {
             if self.sink.is_full() {
@@ -40,6 +41,29 @@ impl Pump {
             {
                 end = FeedEnd::FailedRecord;
                 break;
+            }
+            let next = reader.next_sequence();
+            if replay.is_none() && next < synced && !self.panics.is_poison(next) {
+                self.panics.begin(next);
+                let known = self.sink.take_known(next)?;
+                self.panics.end();
+                match known {
+                    Known::Taken { readings, received } => {
+                        if count == 0 {
+                            position.probe_delay(next, received);
+                        }
+                        self.readings += readings;
+                        position.last_taken = Some(next);
+                        reader.skip_to(next.next());
+                        continue;
+                    }
+                    // One wait costs less than a read, and is enough if it will be known at all.
+                    Known::NotYet if !is_stopping && self.awaited.replace(next) != Some(next) => {
+                        end = FeedEnd::CaughtUp;
+                        break;
+                    }
+                    Known::NotYet | Known::Unknown => {}
+                }
             }
             let Some(record) = reader.read()? else {
                 end = FeedEnd::CaughtUp;

@@ -1,24 +1,27 @@
 //! The keeper: a sink with a pump of its own. It copies every undecodable body and every
 //! record with set-aside samples to the dead letters before retention may delete it. Its
 //! cursor pins the journal like any sink's. A repeated record is not kept twice while its
-//! letter is open.
+//! letter is open. Of a record that ingest found wholly deliverable it needs nothing, so such
+//! a record is not read.
 
-use super::sink::{Delivery, Exception, Progress, RecordFilter, Sink, SinkError};
+use super::sink::{Delivery, Exception, Known, Progress, RecordFilter, Sink, SinkError};
 use crate::dead_letters::{DeadLetter, DeadLetters, Kind};
 use crate::journal::{Position, Sequence, Verdict};
+use crate::recent_records::{Recent, RecentRecords};
 use crate::wire::{self, PayloadFormat, Tally};
 
 /// The sink that fills the dead letters.
 #[derive(Debug)]
 pub struct Keeper {
     letters: DeadLetters,
+    recent: RecentRecords,
     next_unsafe: Sequence,
 }
 
 impl Keeper {
-    /// A keeper that writes to these letters.
-    pub fn new(letters: DeadLetters) -> Self {
-        Self { letters, next_unsafe: Sequence::FIRST }
+    /// A keeper that writes to these letters and reads no record that ingest found deliverable.
+    pub fn new(letters: DeadLetters, recent: RecentRecords) -> Self {
+        Self { letters, recent, next_unsafe: Sequence::FIRST }
     }
 }
 
@@ -29,6 +32,17 @@ impl Sink for Keeper {
 
     fn record_filter(&self) -> RecordFilter {
         RecordFilter::Exceptions
+    }
+
+    fn take_known(&mut self, sequence: Sequence) -> Result<Known, SinkError> {
+        Ok(match self.recent.get(sequence) {
+            Recent::Outline(outline) if outline.is_deliverable => {
+                self.next_unsafe = sequence.next();
+                Known::Taken { readings: 0, received: outline.received }
+            }
+            Recent::Outline(_) | Recent::Older => Known::Unknown,
+            Recent::NotYet => Known::NotYet,
+        })
     }
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {

@@ -84,6 +84,22 @@ impl Progress {
     }
 }
 
+/// Whether a sink took a record without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It took the record, which has this number of deliverable readings.
+    Taken {
+        /// The number of deliverable readings.
+        readings: u64,
+        /// When the record was received.
+        received: UnixNanos,
+    },
+    /// It may know the record in a moment.
+    NotYet,
+    /// The record must be read.
+    Unknown,
+}
+
 /// A store or stream at the end of a pump.
 ///
 /// The pump hands records over in journal order, from one thread. A sink may buffer
@@ -100,6 +116,15 @@ pub trait Sink: Send {
     /// # Errors
     /// When the store cannot be read.
     fn stored_position(&mut self) -> Result<Option<Position>, SinkError>;
+
+    /// Takes one record without its bytes, if ingest told the sink what it needs to know. The
+    /// record is synced. Not called during a replay.
+    ///
+    /// # Errors
+    /// When sending failed; nothing of this record counts as taken.
+    fn take_known(&mut self, _sequence: Sequence) -> Result<Known, SinkError> {
+        Ok(Known::Unknown)
+    }
 
     /// Takes one record. May send when its buffers are full. Returns the number of
     /// deliverable readings, so that the pump need not decode them only to count.

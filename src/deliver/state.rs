@@ -71,6 +71,8 @@ pub(super) struct Pump {
     /// The record whose handover failed. Everything before it is made safe first, so that
     /// it holds back nothing else.
     pub(super) failed_at: Option<Sequence>,
+    /// The record that the sink was last expected to know soon.
+    pub(super) awaited: Option<Sequence>,
     pub(super) cursor: StoredCursor,
     pub(super) retry: Option<RetryState>,
     pub(super) logged: LoggedReasons,
@@ -95,6 +97,7 @@ impl Pump {
             catch_up_rate: CatchUpRate::default(),
             panics: PanicLog::default(),
             failed_at: None,
+            awaited: None,
             retry: None,
             logged: LoggedReasons::default(),
             refreshed: None,

@@ -1,12 +1,14 @@
 //! The entrance of a source: judge a body, append it, wait for the sync, count it.
 
+use super::followers::ReadingObserver;
 use super::refusal::Refusal;
 use super::source_counters::{SharedMeter, SourceCounters};
 use super::state::IngestState;
 use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX, Undecodable};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
-use crate::wire::{self, DecodeError, Judged, PayloadFormat, Tally};
+use crate::recent_records::RecordOutline;
+use crate::wire::{self, DecodeError, Judged, PayloadFormat, SeenReading, Tally};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,6 +70,7 @@ struct EntranceInner {
     counters: Arc<SourceCounters>,
     undecodable: Quota,
     refused: RefusedBodies,
+    observer: Option<Arc<dyn ReadingObserver>>,
 }
 
 /// The judgement of a body.
@@ -87,7 +90,8 @@ impl Entrance {
         let rule = ingest.journal.rule_version(&options.limits)?;
         let undecodable = Quota::new(options.undecodable_bytes_max);
         let refused = RefusedBodies::new(&counters.name, ingest.letters.clone(), options.undecodable_bytes_max);
-        Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused })))
+        let observer = ingest.followers.observer.clone().filter(|observer| observer.observes(&counters.name));
+        Ok(Self(Arc::new(EntranceInner { ingest, source, rule, options, counters, undecodable, refused, observer })))
     }
 
     /// Judges a body as if it was received now, without accepting it.
@@ -143,7 +147,8 @@ impl Entrance {
         };
         match synced {
             Ok(sequence) => {
-                state.count(format, body, &judgement);
+                let readings = state.count(format, body, &judgement);
+                state.outline(sequence, body, &judgement, readings);
                 Ok(Receipt::Stored { sequence, verdict: judgement.verdict })
             }
             Err(error) => Err(state.ingest.refusal(&error)),
@@ -228,26 +233,44 @@ impl EntranceInner {
         }
     }
 
-    /// Counts a body that is on disk, and stores its readings for the status page.
-    fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) {
+    /// Counts a body that is on disk, and passes its readings on. Returns their outlines.
+    fn count(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) -> Vec<SeenReading> {
         let Judgement { verdict, tally, received } = judgement;
         let ingest = &*self.ingest;
         ingest.outage.end();
         if format == PayloadFormat::Meters {
             // No meter sent this: a silent meter stays silent.
             let versions = wire::meters::versions(body).map_or(0, |versions| versions.len());
-            return self.counters.count_described(versions as u64);
+            self.counters.count_described(versions as u64);
+            return Vec::new();
         }
         let elapsed = ingest.clock.elapsed(ingest.opened);
         self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
-        if let (true, Ok(readings)) = (tally.samples > 0, wire::readings(format, body)) {
-            let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
-            self.compare_senders(judged.clone());
-            if tally.flagged > 0 {
-                self.counters.count_flags(judged.clone());
-            }
-            ingest.meters.note(judged, &self.counters.name, *received);
+        let (true, Ok(readings)) = (tally.readings > 0, wire::readings(format, body)) else { return Vec::new() };
+        let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
+        self.compare_senders(judged.clone());
+        if tally.flagged > 0 {
+            self.counters.count_flags(judged.clone());
         }
+        if let Some(observer) = &self.observer {
+            observer.observe(format, &mut judged.clone());
+        }
+        let mut seen = Vec::with_capacity(usize::try_from(tally.readings).unwrap_or(0));
+        let noted = judged.inspect(|reading| seen.push(SeenReading::of(reading)));
+        ingest.meters.note(noted, &self.counters.name, *received);
+        seen
+    }
+
+    /// Describes a record to the pumps that then need not read it.
+    fn outline(&self, sequence: Sequence, body: &[u8], judgement: &Judgement, readings: Vec<SeenReading>) {
+        let outline = RecordOutline {
+            source: Arc::clone(&self.counters.name),
+            received: judgement.received,
+            bytes: body.len() as u64,
+            is_deliverable: judgement.verdict == Verdict::Deliverable,
+            readings: readings.into_boxed_slice(),
+        };
+        self.ingest.followers.recent.add(sequence, outline);
     }
 }
 

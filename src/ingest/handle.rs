@@ -1,6 +1,7 @@
 //! The handle of ingest: makes entrances, reports its health and recent activity.
 
 use super::entrance::{Entrance, SourceOptions};
+use super::followers::Followers;
 use super::recent_readings::RecentReading;
 use super::source_counters::{SourceActivity, SourceCounters};
 use super::state::IngestState;
@@ -37,7 +38,12 @@ pub struct RecentActivity {
 impl Ingest {
     /// Ingest into this journal. Refused undecodable bodies are kept in `letters`, if given.
     pub fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
-        Self(Arc::new(IngestState::new(journal, letters, clock)))
+        Self::followed_by(Followers::default(), journal, letters, clock)
+    }
+
+    /// The same, and these parts follow what it accepts.
+    pub fn followed_by(followers: Followers, journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
+        Self(Arc::new(IngestState::new(journal, letters, clock, followers)))
     }
 
     /// The entrance of one source; entrances of the same name share their counters.

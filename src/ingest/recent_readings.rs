@@ -54,11 +54,13 @@ impl Default for RecentReadings {
 }
 
 impl RecentReadings {
-    /// Stores the readings of a body.
+    /// Stores the readings of a body; walks over all of them in any case.
     pub(super) fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>, source: &Arc<str>, received: UnixNanos) {
-        let Some(mut places) = self.places.try_lock() else { return };
+        let mut places = self.places.try_lock();
         for reading in readings {
-            note(&mut places, &reading, source, received);
+            if let Some(places) = &mut places {
+                note(places, &reading, source, received);
+            }
         }
     }
 

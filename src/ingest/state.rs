@@ -2,6 +2,7 @@
 
 use super::clock_watch::{self, ClockWatch};
 use super::drain::{Drain, RETRY_AFTER_MIN};
+use super::followers::Followers;
 use super::meter_senders::MeterSenders;
 use super::recent_readings::RecentReadings;
 use super::refusal::{JournalOutage, Refusal, RefusalCounters};
@@ -32,10 +33,11 @@ pub(super) struct IngestState {
     pub(super) senders: MeterSenders,
     pub(super) decode_seconds: Histogram,
     pub(super) refused: RefusalCounters,
+    pub(super) followers: Followers,
 }
 
 impl IngestState {
-    pub(super) fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock) -> Self {
+    pub(super) fn new(journal: Journal, letters: Option<DeadLetters>, clock: Clock, followers: Followers) -> Self {
         let opened = clock.monotonic();
         Self {
             clock_watch: ClockWatch::new(&clock),
@@ -50,6 +52,7 @@ impl IngestState {
             senders: MeterSenders::default(),
             decode_seconds: crate::metrics::histogram("meterline_decode_duration_seconds", &[]),
             refused: RefusalCounters::new(),
+            followers,
         }
     }
 

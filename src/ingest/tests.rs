@@ -5,9 +5,12 @@ use crate::clock::Clock;
 use crate::dead_letters::{DeadLetters, Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
 use crate::reading::{Limits, MeterId, UnixNanos};
+use crate::recent_records::{Recent, RecentRecords};
 use crate::wire::PayloadFormat::SmartMe;
+use crate::wire::{self, Judged};
 use meterline_load::{Body, Reading};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -299,4 +302,66 @@ async fn a_meter_that_two_sources_send_is_counted_and_named() {
     let body = setup.body(1, Duration::ZERO, 1.0);
     let meter = crate::wire::readings(SmartMe, &body).unwrap().next().unwrap().meter.unwrap();
     assert_eq!(shared, ["b", "a"].map(|other| SharedMeter { meter, other: other.into() }));
+}
+
+/// Remembers the meters of the source `observed`.
+#[derive(Debug, Default)]
+struct Observer(parking_lot::Mutex<Vec<MeterId>>);
+
+impl ReadingObserver for Observer {
+    fn observes(&self, source: &str) -> bool {
+        source == "observed"
+    }
+
+    fn observe<'a>(&self, format: wire::PayloadFormat, readings: &mut dyn Iterator<Item = Judged<'a>>) {
+        assert_eq!(format, SmartMe);
+        self.0.lock().extend(readings.map(|reading| reading.meter));
+    }
+}
+
+#[tokio::test]
+async fn an_outline_says_of_a_record_what_its_bytes_say() {
+    let setup = setup();
+    let (recent, observer) = (RecentRecords::default(), Arc::new(Observer::default()));
+    let followers = Followers { recent: recent.clone(), observer: Some(observer.clone()) };
+    let ingest = Ingest::followed_by(followers, setup.journal.clone(), None, setup.clock.clone());
+    let quarter_ns = crate::reading::QUARTER_HOUR_NS;
+    let at = |slots_back: i64| (setup.now_ticks() / quarter_ns - slots_back) * quarter_ns;
+    let reading = |meter, time_ns, values| Reading { meter: [meter; 16], time_ns, values };
+    let power = [1, 0, 1, 7, 0, 255];
+    let many = Body::new(
+        0,
+        vec![
+            reading(1, at(1), vec![(ENERGY, 1.0)]),
+            reading(2, at(2), vec![(power, 1.0)]),
+            reading(3, at(3) + 1_000_000_000, vec![(ENERGY, 1.0)]),
+            reading(4, at(-400), vec![(ENERGY, 1.0)]),
+            reading(5, at(4), vec![(ENERGY, f64::NAN), (power, 2.0)]),
+        ],
+    );
+    for source in ["observed", "other"] {
+        let entrance = ingest.source(source, SourceOptions::default()).unwrap();
+        for body in [many.bytes.as_slice(), &setup.body(6, Duration::ZERO, 1.0), b"\x0a\xff"] {
+            entrance.take(SmartMe, body).await.unwrap();
+        }
+    }
+    let mut reader = setup.journal.reader(Sequence::FIRST).unwrap();
+    let mut outlines = 0;
+    while let Some(record) = reader.read().unwrap() {
+        let Recent::Outline(outline) = recent.get(record.sequence) else { panic!("{:?}", record.sequence) };
+        let readings = wire::readings(SmartMe, record.payload).into_iter().flatten();
+        let judged = readings.filter_map(|it| Judged::new(it, &Limits::DEFAULT, record.header.received).ok());
+        let seen: Vec<_> = judged.map(|reading| wire::SeenReading::of(&reading)).collect();
+        assert_eq!(*outline.readings, *seen);
+        assert_eq!(*outline.source, *setup.journal.source_name(record.header.source).unwrap());
+        assert_eq!(outline.is_deliverable, record.header.verdict == Verdict::Deliverable);
+        assert_eq!((outline.received, outline.bytes), (record.header.received, record.payload.len() as u64));
+        outlines += 1;
+    }
+    assert_eq!(outlines, 6);
+    let Recent::Outline(first) = recent.get(Sequence(1)) else { panic!() };
+    let counters: Vec<bool> = first.readings.iter().map(|seen| seen.has_counter).collect();
+    assert_eq!(counters, [true, false, false, false], "the fourth reading is set aside");
+    let meters: Vec<MeterId> = [1, 2, 3, 5, 6].map(|meter| MeterId::from(uuid::Uuid::from_bytes([meter; 16]))).into();
+    assert_eq!(*observer.0.lock(), meters);
 }

@@ -6,11 +6,13 @@
 
 use super::disk::{self, SharedDisk};
 use super::ledger::{checked_line, with_checksum};
+use super::place::Place;
 use super::{CursorError, JournalId, Position, Sequence};
 use crate::reading::UnixNanos;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 const FILE_PREFIX: &str = "cursor-";
 const NAME_BYTES_MAX: usize = 64;
@@ -58,6 +60,8 @@ pub struct Cursors {
     known: Mutex<BTreeMap<String, Option<Cursor>>>,
     /// Held while a file is written, so that two writes of a name cannot mix.
     writing: Mutex<()>,
+    /// The place of an open journal: no cursor is written to another one.
+    place: Option<Arc<Place>>,
 }
 
 impl Cursors {
@@ -71,7 +75,12 @@ impl Cursors {
                 known.insert(name.to_owned(), Cursor::parse(name, &text));
             }
         }
-        Ok(Self { disk, known: Mutex::new(known), writing: Mutex::new(()) })
+        Ok(Self { disk, known: Mutex::new(known), writing: Mutex::new(()), place: None })
+    }
+
+    /// The same for an open journal.
+    pub(super) fn at(self, place: Arc<Place>) -> Self {
+        Self { place: Some(place), ..self }
     }
 
     /// The cursor of that name, if one was ever stored.
@@ -100,6 +109,9 @@ impl Cursors {
         }
         let _writing = self.writing.lock();
         let file = format!("{FILE_PREFIX}{}", cursor.name);
+        if let Some(moved) = self.place.as_ref().and_then(|place| place.moved()) {
+            return Err(self.io(&file, &io::Error::other(moved)));
+        }
         disk::replace(&*self.disk, &file, cursor.to_text().as_bytes(), FILE_BYTES_MAX)
             .map_err(|error| self.io(&file, &error))?;
         self.known.lock().insert(cursor.name.clone(), Some(cursor.clone()));

@@ -75,13 +75,14 @@ impl Journal {
         let lock = lock.ok_or_else(|| OpenError::Locked { directory: options.directory.clone() })?;
         let sources = Arc::new(Ledger::read(Arc::clone(&disk))?);
         let rules = Ledger::read(Arc::clone(&disk))?;
+        let lock_id = lock.identity().map_err(|source| io("its lock file cannot be used", source))?;
+        let place = Arc::new(Place::new(Arc::clone(&disk), lock_id));
         let cursors = Cursors::read(Arc::clone(&disk)).map_err(|source| io("its cursors cannot be read", source))?;
+        let cursors = cursors.at(Arc::clone(&place));
         let gaps = Gaps::read(Arc::clone(&disk)).map_err(|source| io("its gap list cannot be read", source))?;
         let mut recovered = recover::recover(&*disk)?;
         let segments = recovered.segments.clone();
         let catalog = Arc::new(Catalog::new(Arc::clone(&disk), segments, recovered.next, recovered.readable_bytes));
-        let lock_id = lock.identity().map_err(|source| io("its lock file cannot be used", source))?;
-        let place = Arc::new(Place::new(Arc::clone(&disk), lock_id));
         let shares = Arc::new(Shares::read(disk, Arc::clone(&sources), &options, recovered.next, catalog.bytes()));
         let remover = Arc::new(SegmentRemover {
             catalog: Arc::clone(&catalog),

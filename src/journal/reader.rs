@@ -67,6 +67,11 @@ impl Reader {
         self.next
     }
 
+    /// Continues at a later record, which must exist or be the next one.
+    pub fn skip_to(&mut self, next: Sequence) {
+        self.next = self.next.max(next);
+    }
+
     /// The next record; `None` if no more are synced yet.
     ///
     /// # Errors

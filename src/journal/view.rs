@@ -69,6 +69,11 @@ impl View {
         self.sources.get(id.0).map(|name| name.0)
     }
 
+    /// The names of all sources, in the order of their numbers.
+    pub fn source_names(&self) -> Vec<Arc<str>> {
+        (1..=u32::MAX).map_while(|id| self.source_name(SourceId(id))).collect()
+    }
+
     /// The limits of a rule version.
     pub fn limits(&self, version: RuleVersion) -> Option<Limits> {
         self.rules.get(version.0)

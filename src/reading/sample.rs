@@ -4,6 +4,9 @@ use super::obis::Obis;
 use std::fmt;
 use uuid::Uuid;
 
+/// A quarter-hour, the interval at which meters are read for billing, in nanoseconds.
+pub const QUARTER_HOUR_NS: i64 = 900 * 1_000_000_000;
+
 /// One value of one register, in the registry's base unit (Wh, W, V, A, m3 ...).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {

@@ -78,7 +78,7 @@ impl SourceStarter<'_> {
             has_webhook: self.auth_counts(&account.name).is_some(),
             store,
             describer,
-            counters: self.observer.0.clone(),
+            counters: self.counters.clone(),
             clock: self.parts.clock.clone(),
         };
         self.parts.sources.start_polled(&account.name, Devices::KIND, schedule, Devices::new(client, parts));

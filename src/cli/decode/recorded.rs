@@ -4,7 +4,7 @@ use super::item::Judge;
 use super::output::Output;
 use super::wire;
 use crate::cli::failure::Failure;
-use crate::cli::records::{open_journal, visit_records};
+use crate::cli::records::{check_source, open_journal, visit_records};
 use crate::config::Config;
 use crate::journal::Sequence;
 use crate::reading::Limits;
@@ -20,7 +20,8 @@ pub(super) struct RecordArgs {
     #[arg(long, value_name = "NAME", requires = "journal")]
     pub(super) source: Option<String>,
     /// The number of the first record; by default the oldest
-    #[arg(long, value_name = "NUMBER", requires = "journal")]
+    #[arg(long, value_name = "NUMBER", requires = "journal",
+          value_parser = clap::value_parser!(u64).range(1..))]
     from: Option<u64>,
     /// The maximum number of records
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "journal")]
@@ -35,6 +36,7 @@ pub(super) fn decode(
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     let journal = open_journal(config)?;
+    check_source(&journal, source)?;
     let from = arguments.from.map_or_else(|| journal.view().oldest(), Sequence);
     let (mut count, mut result) = (0, Ok(()));
     visit_records(&journal, source, from, |record| {

@@ -3,7 +3,7 @@
 
 use crate::cli::failure::Failure;
 use crate::cli::location::DataLocation;
-use crate::cli::records::{open_journal, visit_records};
+use crate::cli::records::{check_source, open_journal, visit_records};
 use crate::cli::table::{print, print_json, table};
 use crate::journal::{Record, Sequence};
 use crate::reading::{MeterId, UnixNanos, registry};
@@ -91,6 +91,7 @@ struct Spread {
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
     let config = arguments.location.load_existing()?;
     let journal = open_journal(&config)?;
+    check_source(&journal, &arguments.account)?;
     let from = journal.view().oldest().max(Sequence(journal.view().next().0.saturating_sub(arguments.records)));
     let mut report = Report::default();
     visit_records(&journal, &arguments.account, from, |record| {

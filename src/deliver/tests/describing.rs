@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::reading::{MeterId, UnixNanos};
+use crate::recent_records::RecentRecords;
 use crate::wire::PayloadFormat;
 use crate::wire::meters::{Description, Version, encode};
 use uuid::Uuid;
@@ -38,7 +39,7 @@ fn a_sink_that_takes_no_descriptions_skips_them() {
 fn a_description_is_no_dead_letter_and_one_that_cannot_be_read_is() {
     let feed = Feed::new();
     let letters = feed.letters();
-    let keeper = Box::new(Keeper::new(letters.clone()));
+    let keeper = Box::new(Keeper::new(letters.clone(), RecentRecords::default()));
     describe(&feed);
     feed.append_as("acme", Verdict::Undecodable, PayloadFormat::Meters.number(), b"\x0a\x05");
     let pump = PumpHandle::start("keeper", keeper, feed.journal.clone(), feed.clock.clone(), soon()).unwrap();

@@ -3,11 +3,12 @@
 use super::*;
 use crate::dead_letters::{DeadLetters, OPEN_LETTERS_MAX, Row, Settlement};
 use crate::reading::{MeterId, Obis, UnixNanos};
+use crate::recent_records::RecentRecords;
 use meterline_load::Body;
 use uuid::Uuid;
 
 fn keeper(feed: &Feed, letters: &DeadLetters) -> PumpHandle {
-    let keeper = Box::new(Keeper::new(letters.clone()));
+    let keeper = Box::new(Keeper::new(letters.clone(), RecentRecords::default()));
     PumpHandle::start("keeper", keeper, feed.journal.clone(), feed.clock.clone(), soon()).unwrap()
 }
 

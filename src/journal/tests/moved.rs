@@ -52,6 +52,8 @@ fn a_directory_that_is_moved_away_refuses_appends_until_it_is_back() {
     fs::create_dir(&place).unwrap();
     first_refusal(&journal);
     assert_eq!(journal.next(), end, "nothing is written while it is moved");
+    let cursor = Cursor::at("sqlite", journal.position(end), UnixNanos(7));
+    assert!(journal.cursors().store(&cursor).is_err());
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0, "nothing is written to the new directory");
     fs::remove_dir(&place).unwrap();
     fs::rename(&aside, &place).unwrap();

@@ -1,11 +1,10 @@
 //! The newest counters from the webhook, to check its unit against smart-me's API: the same
 //! meter at the same time.
 //!
-//! The pump of gap detection fills it, so ingest has no extra work, and only for the
-//! accounts that are compared. Bound: the first [`METERS_MAX`] meters. Nothing is stored:
+//! Ingest fills it as it accepts bodies, only for the accounts that are compared. Bound: the first [`METERS_MAX`] meters. Nothing is stored:
 //! it fills again within minutes of a start.
 
-use crate::deliver::Delivery;
+use crate::ingest::ReadingObserver;
 use crate::reading::{MeterId, Obis, UnixNanos};
 use crate::wire::{Judged, PayloadFormat};
 use parking_lot::{Mutex, MutexGuard};
@@ -52,15 +51,6 @@ impl WebhookCounters {
         CODES.contains(&obis)
     }
 
-    /// Records a delivery from the webhook, if its account is compared.
-    pub fn observe(&self, delivery: &Delivery<'_>) {
-        let is_compared = self.0.accounts.iter().any(|compared| compared == delivery.source);
-        // Decoding the body again costs time, so only compared accounts do it.
-        if delivery.format == PayloadFormat::SmartMe && is_compared {
-            self.note(delivery.readings());
-        }
-    }
-
     /// Records readings from the webhook.
     pub fn note<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
         let mut meters = self.meters();
@@ -96,6 +86,18 @@ impl WebhookCounters {
         let is_between = older.at < at && at < newer.at && apart <= APART_NS_MAX;
         let (from, to) = (older.values[place]?, newer.values[place]?);
         is_between.then(|| from + (to - from) * seconds(at.since(older.at)) / seconds(apart))
+    }
+}
+
+impl ReadingObserver for WebhookCounters {
+    fn observes(&self, source: &str) -> bool {
+        self.0.accounts.iter().any(|compared| compared == source)
+    }
+
+    fn observe<'a>(&self, format: PayloadFormat, readings: &mut dyn Iterator<Item = Judged<'a>>) {
+        if format == PayloadFormat::SmartMe {
+            self.note(readings);
+        }
     }
 }
 

@@ -49,7 +49,10 @@ impl Webhook {
         if let Some(fault) = config.faults().into_iter().next() {
             return Err(fault.into());
         }
-        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+        let tls = match &config.tls {
+            Some(files) => Some(Tls::load(files, clock.clone()).await?),
+            None => None,
+        };
         let failed = |error| StartError::Listen(config.listen, error);
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;

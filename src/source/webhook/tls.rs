@@ -2,18 +2,21 @@
 //!
 //! Both files are read every [`CHECK_EVERY`]: they are small, and contents show a change
 //! more reliably than modification times. An unusable pair (half written, wrong key, no
-//! PEM) changes nothing: the pair in use stays, and the fault is logged and counted once per
-//! content. New connections get the new certificate, open ones keep theirs. Knows only the
+//! PEM, a chain that no client can verify) changes nothing: the pair in use stays, and the
+//! fault is logged and counted once. New connections get the new certificate, open ones keep theirs. Knows only the
 //! protocol names of HTTP; never shows contents of a key file.
 
+mod chain;
 mod pair;
 
+pub use chain::ChainFault;
 pub use pair::{TlsError, TlsFiles};
 
+use crate::clock::Clock;
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::{Counter, Gauge};
-use pair::Pair;
+use pair::{Contents, Pair};
 use parking_lot::{Mutex, MutexGuard};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -24,11 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// The interval between two checks of the files.
 const CHECK_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(2) };
+/// The maximum time for a read of the files.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// HTTP/2 is preferred; the client may choose.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -53,6 +59,7 @@ struct CertificateState {
     loaded: Mutex<LoadedPair>,
     reloaded: Counter,
     refused: Counter,
+    clock: Clock,
     expires: Gauge,
     current: Gauge,
 }
@@ -60,18 +67,31 @@ struct CertificateState {
 /// The pair in use and the result of the last check.
 struct LoadedPair {
     pair: Pair,
-    /// Digest of the files' contents, usable or not; `None` if they could not be read.
+    /// Digest of its files' contents.
     digest: Option<[u8; 32]>,
+    /// Why the files cannot be used now.
     fault: Option<String>,
 }
 
+impl LoadedPair {
+    /// Whether the files with this digest are in use.
+    fn is_of(&self, digest: Option<[u8; 32]>) -> bool {
+        self.fault.is_none() && self.digest == digest
+    }
+}
+
 impl Tls {
-    /// Loads the files.
+    /// Loads the files, on the tokio runtime that it is called on.
     ///
     /// # Errors
-    /// [`TlsError`] when they cannot be used.
-    pub(super) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let (contents, pair) = files.load()?;
+    /// [`TlsError`] when they cannot be used, or not be read in time.
+    pub(super) async fn load(files: &TlsFiles, clock: Clock) -> Result<Self, TlsError> {
+        let (read, now) = (files.clone(), clock.now());
+        let loading = tokio::task::spawn_blocking(move || read.load(now));
+        let (contents, pair) = match timeout(READ_TIMEOUT, loading).await {
+            Ok(Ok(loaded)) => loaded?,
+            _ => return Err(slow(files)),
+        };
         let reloads = |outcome: &str| {
             metrics::counter("meterline_webhook_certificate_reloads_total", &[("outcome", outcome.to_owned())])
         };
@@ -80,6 +100,7 @@ impl Tls {
             loaded: Mutex::new(LoadedPair { pair, digest: Some(contents.digest()), fault: None }),
             reloaded: reloads("loaded"),
             refused: reloads("refused"),
+            clock,
             expires: metrics::gauge("meterline_webhook_certificate_expiry_timestamp_seconds", &[]),
             current: metrics::gauge("meterline_webhook_certificate_current", &[]),
         });
@@ -105,16 +126,29 @@ impl Tls {
     }
 }
 
-/// Checks the files until `stop` changes.
+fn slow(files: &TlsFiles) -> TlsError {
+    TlsError::Slow(files.certificate.clone(), files.key.clone(), READ_TIMEOUT.as_secs())
+}
+
+/// Checks the files until `stop` changes. A read that hangs is shown, and no second one begins
+/// meanwhile.
 pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(CHECK_EVERY) => {}
+            () = sleep(CHECK_EVERY) => {}
             _ = stop.changed() => return,
         }
         let state = Arc::clone(&tls.state);
         // On a blocking thread: the files can be on a network file system.
-        if let Err(error) = tokio::task::spawn_blocking(move || state.reload()).await {
+        let mut reload = tokio::task::spawn_blocking(move || state.reload());
+        let ended = tokio::select! {
+            ended = &mut reload => ended,
+            () = sleep(READ_TIMEOUT) => {
+                tls.state.refuse(&mut tls.state.loaded(), &slow(&tls.state.files));
+                reload.await
+            }
+        };
+        if let Err(error) = ended {
             tracing::error!(%error, "the check of the webhook's certificate failed; it will retry");
         }
     }
@@ -123,26 +157,24 @@ pub(super) async fn watch<T>(tls: Tls, mut stop: watch::Receiver<T>) {
 impl CertificateState {
     /// Loads the files if they are new and usable.
     fn reload(&self) {
-        let contents = self.files.read();
+        let now = self.clock.now();
+        let read = self.files.read();
+        let digest = read.as_ref().ok().map(Contents::digest);
+        if digest.is_some() && self.loaded().is_of(digest) {
+            return;
+        }
+        // Not under the lock, which handshakes need.
+        let pair = read.and_then(|contents| self.files.pair(&contents, now));
         let mut loaded = self.loaded();
-        match contents {
-            Ok(contents) => {
-                let digest = Some(contents.digest());
-                if loaded.digest == digest {
-                    return;
-                }
+        match pair {
+            Ok(pair) if pair.expires <= now && now < loaded.pair.expires => {
+                self.refuse(&mut loaded, &TlsError::Expired(self.files.certificate.clone(), pair.expires));
+            }
+            Ok(pair) => {
                 loaded.digest = digest;
-                match self.files.pair(&contents) {
-                    Ok(pair) => self.replace(&mut loaded, pair),
-                    Err(error) => self.refuse(&mut loaded, &error),
-                }
+                self.replace(&mut loaded, pair);
             }
-            // Logged once, until they can be read again.
-            Err(error) => {
-                if loaded.digest.take().is_some() {
-                    self.refuse(&mut loaded, &error);
-                }
-            }
+            Err(error) => self.refuse(&mut loaded, &error),
         }
         self.show(&loaded);
     }
@@ -156,10 +188,15 @@ impl CertificateState {
     }
 
     fn refuse(&self, loaded: &mut LoadedPair, error: &TlsError) {
+        // Tried again at every check, because the time may be the reason.
+        let fault = Some(error.to_string());
+        if loaded.fault == fault {
+            return;
+        }
         tracing::warn!(%error, expires = %loaded.pair.expires,
             "the webhook's new certificate cannot be used; the old one stays in use");
         self.refused.increment(1);
-        loaded.fault = Some(error.to_string());
+        loaded.fault = fault;
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds since 1970 stay far below 2^53")]

@@ -196,6 +196,19 @@ fn check_finds_a_data_directory_that_cannot_be_created_and_leaves_nothing_behind
 }
 
 #[test]
+fn a_range_that_holds_nothing_is_wrong_usage_and_nothing_to_migrate_is_said() {
+    for arguments in [
+        &["dead-letters", "drop", "5-3"][..],
+        &["journal", "--records", "--from", "0"],
+        &["decode", "--journal", "--source", "a", "--from", "0"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let (_directory, file) = configuration("");
+    assert!(text(&on(&file, &["migrate"]).stdout).starts_with("nothing to migrate"));
+}
+
+#[test]
 fn check_with_connect_finds_a_device_that_does_not_answer() {
     let (_directory, file) = with_device("");
     assert!(on(&file, &["check"]).status.success());
@@ -217,13 +230,26 @@ fn check_warns_of_a_volume_that_is_smaller_than_the_journals_cap() {
 }
 
 #[test]
-fn a_service_without_a_webhook_account_opens_no_port_and_its_empty_journal_is_called_empty() {
+fn a_service_without_a_webhook_account_opens_no_port_and_commands_say_what_it_does_not_have() {
     let port = ports::free();
     let lines = format!("[webhook]\nlisten = \"127.0.0.1:{port}\"\n[admin]\nlisten = \"127.0.0.1:0\"");
     let (_directory, file) = with_device(&lines);
     let mut service = Running(program().arg("run").arg("--config").arg(&file).stderr(Stdio::null()).spawn().unwrap());
     wait::until("it runs", Duration::from_secs(60), || !on(&file, &["sources"]).stdout.is_empty());
     let shown = text(&on(&file, &["journal"]).stdout);
+    for arguments in [
+        &["gaps", "--account", "attic"][..],
+        &["smart-me", "report", "--account", "attic"],
+        &["decode", "--journal", "--source", "attic"],
+        &["replay", "--sink", "all", "--from", TIME, "--source", "attic"],
+    ] {
+        let output = on(&file, arguments);
+        let why = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        assert!(why.contains("no source called 'attic'; it has cellar"), "{arguments:?}: {why}");
+    }
+    let replayed = text(&on(&file, &["replay", "--sink", "sqlite", "--from", "2099-01-01T00:00:00Z"]).stdout);
+    assert_eq!(replayed, "sqlite: has not reached this time yet; nothing to replay\n");
     let is_open = TcpStream::connect(("127.0.0.1", port)).is_ok();
     let status = text(&on(&file, &["sources", "--json"]).stdout);
     service.0.kill().unwrap();

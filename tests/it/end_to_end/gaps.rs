@@ -68,8 +68,11 @@ fn quarter_hours_that_did_not_come_are_listed_and_closed_when_they_come_over_res
 fn what_cannot_be_noted_as_missing_costs_no_503() {
     let mut service =
         Setup { tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"\nretain = 0\n", ..Setup::default() }.start();
-    // Blocks the temporary file that would replace the existing one.
-    std::fs::create_dir(service.data_directory().join("coverage.new")).unwrap();
+    // Blocks the temporary file that would replace the existing one, once none is being written.
+    let blocked = service.data_directory().join("coverage.new");
+    crate::support::wait::until("it is blocked", std::time::Duration::from_secs(30), || {
+        std::fs::create_dir(&blocked).is_ok()
+    });
     let connection = Connection::new(&service.target());
     for number in 0..64 {
         let reading = Reading { meter: [3; 16], time_ns: now_ns(), values: vec![(ENERGY, f64::from(number))] };

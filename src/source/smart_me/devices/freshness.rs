@@ -64,6 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn without_a_value_there_is_no_age_of_the_oldest_one() {
+        let list = br#"[{"Id":"8d2f3c64-0c58-4a0e-9d1b-0b7a3f5f6f11","Name":"attic","DeviceEnergyType":1}]"#;
+        let fresh = freshness(&Device::list(list).unwrap(), UnixNanos(0), Duration::ZERO);
+        assert_eq!((fresh.meters, fresh.oldest), (1, None));
+        assert_eq!(fresh.stale, [("attic".to_owned(), None)]);
+    }
+
+    #[test]
     fn stale_meters_are_named_the_oldest_first_and_the_rest_is_counted() {
         let list = |ages: &[Option<u64>]| {
             let ages = ages.iter().enumerate();

@@ -2,10 +2,9 @@
 
 use super::fixture::Fixture;
 use super::*;
-use crate::coverage::SeenReading;
 use crate::reading::{Flags, Limits, Obis, Sample, UnixNanos};
 use crate::source::SourceState;
-use crate::wire::{self, Judged, PayloadFormat};
+use crate::wire::{self, Judged, PayloadFormat, SeenReading};
 use meterline_load::cloud::{CloudCustomer, CloudDevice, CloudGateway, DeviceKind};
 use uuid::Uuid;
 

@@ -2,9 +2,10 @@
 
 use super::fixture::Fixture;
 use super::*;
-use crate::coverage::{self, SLOT_NS, SeenReading, Slot};
+use crate::coverage::{self, SLOT_NS, Slot};
 use crate::reading::{Flags, MeterId, UnixNanos};
 use crate::source::SourceState;
+use crate::wire::SeenReading;
 use meterline_load::cloud::CloudDevice;
 use std::collections::BTreeMap;
 use uuid::Uuid;

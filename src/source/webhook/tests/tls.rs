@@ -22,6 +22,41 @@ fn pair(year: i32) -> (String, String) {
     (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
+fn now() -> crate::reading::UnixNanos {
+    Clock::system().now()
+}
+
+/// A certificate authority.
+type Issuer = rcgen::CertifiedIssuer<'static, KeyPair>;
+
+/// The parameters of a certificate with this common name that ends in this year.
+fn named(name: &str, year: i32) -> CertificateParams {
+    let mut parameters = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+    parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+    parameters
+}
+
+fn authority(name: &str, year: i32) -> CertificateParams {
+    let mut parameters = named(name, year);
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters
+}
+
+fn root(name: &str) -> Issuer {
+    Issuer::self_signed(authority(name, 2090), KeyPair::generate().unwrap()).unwrap()
+}
+
+fn intermediate(name: &str, year: i32, root: &Issuer) -> Issuer {
+    Issuer::signed_by(authority(name, year), KeyPair::generate().unwrap(), root).unwrap()
+}
+
+/// A certificate of this issuer and its key, in PEM form.
+fn issued(parameters: &CertificateParams, issuer: &Issuer) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    (parameters.signed_by(&key, issuer).unwrap().pem(), key.serialize_pem())
+}
+
 /// Each file changes at once, but not both.
 fn write(files: &TlsFiles, (certificate, key): &(String, String)) {
     put(&files.certificate, certificate);
@@ -222,14 +257,83 @@ fn a_pair_that_cannot_be_used_is_refused_in_a_sentence_without_the_key() {
         (first.0.clone(), first.0.clone(), "no readable private key"),
         (first.0.clone(), marked, "no readable private key"),
         (String::new(), first.1.clone(), "no readable certificate chain"),
-        (first.0.clone(), "x".repeat((1 << 20) + 1), "larger than"),
+        (first.0.clone(), "x".repeat((1 << 20) + 1), "longer than"),
     ];
     for (certificate, key, sentence) in cases {
         write(&files, &(certificate, key));
-        let error = files.check().unwrap_err();
+        let error = files.check(now()).unwrap_err();
         assert!(error.to_string().contains(sentence), "{error}");
         assert!(!format!("{error} {error:?} {files:?}").contains(&secret));
     }
     write(&files, &first);
-    assert_eq!(files.check().unwrap().to_string(), "2090-01-01T00:00:00Z");
+    assert_eq!(files.check(now()).unwrap().to_string(), "2090-01-01T00:00:00Z");
+}
+
+#[test]
+fn only_a_chain_that_a_client_can_verify_is_usable() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = TlsFiles { certificate: directory.path().join("chain.pem"), key: directory.path().join("key.pem") };
+    let (top, other) = (root("root"), root("other"));
+    let (between, expired) = (intermediate("between", 2089, &top), intermediate("between", 2020, &top));
+    let foreign = intermediate("foreign", 2089, &other);
+    let (leaf, key) = issued(&named("leaf", 2088), &between);
+    let (old_leaf, old_key) = issued(&named("leaf", 2088), &expired);
+    let mut for_clients = named("leaf", 2088);
+    for_clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let (client, client_key) = issued(&for_clients, &between);
+    let check = |certificates: &[&str], key: &str| {
+        write(&files, &(certificates.concat(), key.to_owned()));
+        files.check(now()).map_err(|error| error.to_string())
+    };
+    let (between, expired, foreign) = (between.pem(), expired.pem(), foreign.pem());
+    let (top, other) = (top.pem(), other.pem());
+    for usable in [
+        vec![&leaf, &between],
+        vec![&leaf, &between, &top],
+        vec![&leaf, &top, &between],
+        vec![&leaf, &between, &other],
+        vec![&leaf, &expired, &between],
+    ] {
+        let usable: Vec<&str> = usable.into_iter().map(String::as_str).collect();
+        assert_eq!(check(&usable, &key).unwrap().to_string(), "2088-01-01T00:00:00Z");
+    }
+    for (unusable, key, says) in [
+        (vec![&leaf], &key, "only the first certificate"),
+        (vec![&leaf, &foreign], &key, "its issuer is not among"),
+        (vec![&leaf, &top], &key, "its issuer is not among"),
+        (vec![&old_leaf, &expired], &old_key, "not valid at this time"),
+        (vec![&old_leaf, &expired, &top], &old_key, "expired"),
+        (vec![&client, &between], &client_key, "key usage"),
+    ] {
+        let unusable: Vec<&str> = unusable.into_iter().map(String::as_str).collect();
+        let error = check(&unusable, key).unwrap_err();
+        assert!(error.contains("no client can verify") && error.contains(says), "{says}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_no_client_can_verify_or_a_pipe_changes_nothing_and_later_ones_are_used() {
+    let first = pair(2090);
+    let (fixture, files) = fixture_of(&first, |_| {}).await;
+    let issuer = intermediate("between", 2089, &root("root"));
+    let (leaf, key) = issued(&named("leaf", 2088), &issuer);
+    write(&files, &(leaf.clone(), key.clone()));
+    let says = |text: &'static str| {
+        move |status: &CertificateStatus| status.fault.as_ref().is_some_and(|fault| fault.contains(text))
+    };
+    fixture.looked(says("no client can verify")).await;
+    fixture.greet(&first.0, &[]).await.unwrap();
+    // A pipe without a writer would hold up a plain read.
+    std::fs::remove_file(&files.certificate).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &files.certificate, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    fixture.looked(says("not a regular file")).await;
+    write(&files, &pair(2020));
+    fixture.looked(says("expired at 2020")).await;
+    fixture.greet(&first.0, &[]).await.unwrap();
+    put(&files.key, &key);
+    put(&files.certificate, &[leaf, issuer.pem()].concat());
+    let status = fixture.looked(|status| status.fault.is_none()).await;
+    assert_eq!(status.expires.to_string(), "2088-01-01T00:00:00Z");
+    assert!(fixture.webhook.stop(soon()).await);
 }

@@ -1,17 +1,16 @@
 //! Loads a certificate chain and its key from two PEM files.
 
+use super::chain::{self, ChainFault};
+use crate::base::file;
 use crate::reading::UnixNanos;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
 
 /// Largest size of either file, so that a wrong path does not fill the memory.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -43,6 +42,17 @@ pub enum TlsError {
     /// The validity cannot be read.
     #[error("cannot read the expiry date of the certificate in {0}; configure another certificate")]
     NoExpiry(PathBuf),
+    /// No client can verify the chain.
+    #[error(
+        "no client can verify the certificate in {0}: {1}; configure the full chain, the server's certificate first"
+    )]
+    Chain(PathBuf, ChainFault),
+    /// The new certificate has expired, and the one in use has not.
+    #[error("the certificate in {0} expired at {1}; renew it")]
+    Expired(PathBuf, UnixNanos),
+    /// The files cannot be read in time.
+    #[error("the TLS files {0} and {1} cannot be read within {2} s; check the file system that they are on")]
+    Slow(PathBuf, PathBuf, u64),
     /// The TLS library refuses its own defaults.
     #[error("TLS cannot be set up: {0}")]
     Protocol(rustls::Error),
@@ -75,70 +85,38 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 
 impl TlsFiles {
     /// Reads and checks both files.
-    pub(super) fn load(&self) -> Result<(Contents, Pair), TlsError> {
+    pub(super) fn load(&self, now: UnixNanos) -> Result<(Contents, Pair), TlsError> {
         let contents = self.read()?;
-        let pair = self.pair(&contents)?;
+        let pair = self.pair(&contents, now)?;
         Ok((contents, pair))
     }
 
-    /// The end of validity of the certificate in the files.
+    /// The end of validity of the certificate in the files, whose chain is checked at `now`.
     ///
     /// # Errors
     /// [`TlsError`] when the pair cannot be used.
-    pub fn check(&self) -> Result<UnixNanos, TlsError> {
-        self.load().map(|(_, pair)| pair.expires)
+    pub fn check(&self, now: UnixNanos) -> Result<UnixNanos, TlsError> {
+        self.load(now).map(|(_, pair)| pair.expires)
     }
 
     pub(super) fn read(&self) -> Result<Contents, TlsError> {
-        let read = |path: &Path| read_bounded(path).map_err(|error| TlsError::Read(path.to_owned(), error));
+        let read =
+            |path: &Path| file::read(path, FILE_BYTES_MAX).map_err(|error| TlsError::Read(path.to_owned(), error));
         Ok(Contents { certificate: read(&self.certificate)?, key: read(&self.key)? })
     }
 
-    pub(super) fn pair(&self, contents: &Contents) -> Result<Pair, TlsError> {
+    pub(super) fn pair(&self, contents: &Contents, now: UnixNanos) -> Result<Pair, TlsError> {
         let no_certificate = || TlsError::NoCertificate(self.certificate.clone());
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&contents.certificate)
             .collect::<Result<_, _>>()
             .map_err(|_| no_certificate())?;
         let leaf = chain.first().ok_or_else(no_certificate)?;
-        let expires = not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
+        let expires = chain::not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
+        let unverifiable = |fault| TlsError::Chain(self.certificate.clone(), fault);
+        chain::check(&chain, now, provider().signature_verification_algorithms.all).map_err(unverifiable)?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| TlsError::NoKey(self.key.clone()))?;
         let certified = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|error| TlsError::Unusable(self.certificate.clone(), self.key.clone(), error))?;
         Ok(Pair { key: Arc::new(certified), expires })
-    }
-}
-
-/// The end of a certificate's validity, saturated to our range.
-fn not_after(der: &[u8]) -> Option<UnixNanos> {
-    let end = Certificate::from_der(der).ok()?.tbs_certificate().validity().not_after.to_unix_duration();
-    Some(UnixNanos(i64::try_from(end.as_nanos()).unwrap_or(i64::MAX)))
-}
-
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("it is larger than {FILE_BYTES_MAX} bytes")));
-    }
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_of_a_certificate_is_found_and_a_cut_one_is_not_read() {
-        let key = rcgen::KeyPair::generate().unwrap();
-        for (year, nanos) in [(2031, Some("2031-05-06T00:00:00Z")), (2100, Some("2100-05-06T00:00:00Z")), (9999, None)]
-        {
-            let mut parameters = rcgen::CertificateParams::new(vec!["meterline.test".to_owned()]).unwrap();
-            parameters.not_after = rcgen::date_time_ymd(year, 5, 6);
-            let certificate = parameters.self_signed(&key).unwrap();
-            let der = certificate.der();
-            let end = not_after(der).unwrap();
-            assert_eq!(nanos.map_or(UnixNanos(i64::MAX).to_string(), str::to_owned), end.to_string());
-            assert!((0..der.len()).all(|end| not_after(&der[..end]).is_none()));
-        }
     }
 }
