@@ -1,5 +1,6 @@
 //! `[[json]]`: devices that return or send JSON documents.
 
+use super::ca_file::ca_file;
 use super::secrets::{PASSWORD, check_username, secret};
 use super::section::Section;
 use super::value::KeepLimit;
@@ -32,6 +33,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
         other => taken.extend(other.clone()),
     }
     let address = address(&mut section);
+    let ca_file = ca_file(&mut section);
     let every = section.get_or("every", EVERY);
     if every < EVERY_MIN {
         section.fault("every", "must be at least 1s");
@@ -54,7 +56,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     section.finish();
     let name = name?;
     let mapping = Mapping { meter: MeterId::named("json", &name), time, values };
-    Some(Device { name, address: address?, every, keep, mapping })
+    Some(Device { name, address: address?, ca_file, every, keep, mapping })
 }
 
 fn address(section: &mut Section<'_>) -> Option<Address> {

@@ -430,6 +430,10 @@ fn the_example_is_valid_and_complete() {
     for name in passwords.into_iter().chain(["building-a.api-key"]) {
         std::fs::write(directory.path().join(name), "hunter2").unwrap();
     }
+    let authority = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap().cert.pem();
+    for name in ["ca.pem", "kafka-ca.pem"] {
+        std::fs::write(directory.path().join(name), &authority).unwrap();
+    }
     let text = whole_example(directory.path());
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();

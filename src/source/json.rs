@@ -13,7 +13,7 @@ use stream::JsonStream;
 
 use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
-use crate::http::{self, Bounds, Budget, Outcome, Requester};
+use crate::http::{self, Bounds, Budget, CaFile, Outcome, Requester};
 use crate::ingest::Entrance;
 use crate::vendor::json::Mapping;
 use bytes::Bytes;
@@ -41,6 +41,8 @@ pub struct Device {
     pub name: String,
     /// Its address.
     pub address: Address,
+    /// The authorities that it trusts instead of the built-in ones.
+    pub ca_file: Option<CaFile>,
     /// The polling interval.
     pub every: Duration,
     /// The readings that are journaled.
@@ -82,7 +84,7 @@ impl Device {
         };
         match &self.address {
             Address::Http(uri, authorization) => {
-                let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+                let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
                 let (uri, authorization) = (uri.clone(), authorization.clone());
                 let json = Json { uri, authorization, requester, intake: intake(KIND) };
                 sources.start_polled(&self.name, KIND, schedule, json);
