@@ -20,7 +20,7 @@ const LINES_MAX: usize = 32;
 #[derive(Debug, Clone, Default)]
 pub(super) struct ClientLog(Arc<Mutex<VecDeque<(String, Instant)>>>);
 
-/// What a line of the library means.
+/// The meaning of a line of the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
     /// It says nothing that anyone must know.

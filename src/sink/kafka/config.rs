@@ -56,7 +56,7 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// Interval between looks at the topic's settings.
     pub look_every: Duration,
-    /// What the client library logged, for all clients of this configuration.
+    /// The lines that the client library logged, for all clients of this configuration.
     pub(super) log: ClientLog,
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Connection {
     pub(super) topic_bytes_max: Option<u32>,
     /// The topic's partitions at the start.
     pub(super) partitions: usize,
-    /// What at the topics does not stop the sink.
+    /// Conditions at the topic that do not stop the sink.
     pub(super) warnings: Vec<String>,
     /// Partitions of the topic of readings with an acknowledged message.
     pub(super) acked_partitions: AckedPartitions,
