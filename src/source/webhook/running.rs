@@ -126,11 +126,11 @@ impl Webhook {
             }
         };
         // The server state is dropped, so the writer ends when its queue is empty.
-        if let Some(writer) = &mut self.head_writer {
-            if timeout_at(until.into(), &mut *writer).await.is_err() {
-                writer.abort();
-                tracing::warn!("the disk is slow: the last request heads are not recorded");
-            }
+        if let Some(writer) = &mut self.head_writer
+            && timeout_at(until.into(), &mut *writer).await.is_err()
+        {
+            writer.abort();
+            tracing::warn!("the disk is slow: the last request heads are not recorded");
         }
         all_answered
     }
