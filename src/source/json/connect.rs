@@ -12,7 +12,7 @@ impl Device {
     pub async fn connect(&self, clock: Clock) -> Finding {
         let outcome = match &self.address {
             Address::Http(uri, authorization) => {
-                let client = Client::new(BOUNDS);
+                let client = Client::trusting(BOUNDS, self.ca_file.as_ref());
                 let requester = Requester::new(&self.name, client, Budget::unlimited(), Stop::default(), clock);
                 match requested(&requester, uri, authorization.as_ref()).await {
                     Ok(body) => document(&self.mapping, &body).map(|document| {
