@@ -5,6 +5,7 @@
 //! configuration names and are never shown.
 
 mod admin;
+mod ca_file;
 mod device;
 mod dsmr_logger;
 mod environment;

@@ -9,11 +9,13 @@
 //! value, a query or a body.
 
 mod budget;
+mod ca_file;
 mod client;
 mod outcome;
 mod requester;
 
 pub use budget::Budget;
+pub use ca_file::CaFile;
 pub use client::{Bounds, Client, HttpError, Request, Response, basic_authorization, no_body, web_address};
 pub use outcome::{Outcome, date, described, outcome};
 pub use requester::{Exchange, Requester};

@@ -55,6 +55,9 @@ fn sinks(status: &Status) -> Parts {
     parts.extend(sentence(level, "sink is not running", "sinks are not running", &down, state));
     let lag = |sink: &&SinkStatus| format!("{} ({})", sink.name, human::seconds(sink.lag_seconds));
     parts.extend(sentence(Level::Warning, "sink is behind", "sinks are behind", &behind, lag));
+    let warned: Vec<&SinkStatus> = status.sinks.iter().filter(|sink| !sink.warnings.is_empty()).collect();
+    let name = |sink: &&SinkStatus| sink.name.clone();
+    parts.extend(sentence(Level::Warning, "sink has a warning", "sinks have warnings", &warned, name));
     let lost = &status.journal.gaps_last_day;
     let (one, many) = ("sink will never get some records", "sinks will never get some records");
     parts.extend(sentence(Level::Fault, one, many, lost, String::clone));
@@ -133,6 +136,9 @@ mod tests {
         let found = headline(&status);
         assert_eq!(found.level, Level::Warning);
         assert_eq!(found.parts, ["1 sink is not running: sqlite (waiting)", "open dead letters: 3"]);
+        status.sinks[1].warnings.push("its view is not valid".to_owned());
+        assert!(headline(&status).parts.contains(&"1 sink has a warning: kafka".to_owned()));
+        status.sinks[1].warnings.clear();
 
         status.sinks[1].state = "blocked";
         let found = headline(&status);

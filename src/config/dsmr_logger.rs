@@ -1,5 +1,6 @@
 //! `[[dsmr_logger]]`: devices that read a meter's P1 port and answer over HTTP.
 
+use super::ca_file::ca_file;
 use super::device::{authorization, base_url, keep, name};
 use super::section::Section;
 use crate::source::dsmr_logger::Logger;
@@ -17,6 +18,7 @@ pub(super) fn dsmr_logger(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -
 fn logger(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Logger> {
     let name = name(&mut section, taken);
     let url = base_url(&mut section, "\"http://dsmr-api.local\"");
+    let ca_file = ca_file(&mut section);
     let authorization = authorization(&mut section);
     let every = section.get_or("every", EVERY);
     if every < EVERY_MIN {
@@ -24,5 +26,5 @@ fn logger(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Logger> {
     }
     let keep = keep(&mut section);
     section.finish();
-    Some(Logger { name: name?, url: url?, authorization, every, keep })
+    Some(Logger { name: name?, url: url?, ca_file, authorization, every, keep })
 }

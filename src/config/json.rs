@@ -1,5 +1,6 @@
 //! `[[json]]`: devices that return or send JSON documents.
 
+use super::ca_file::ca_file;
 use super::device::{authorization, keep, name};
 use super::section::Section;
 use super::value::is_host_and_port;
@@ -23,6 +24,7 @@ pub(super) fn json(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<D
 fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let name = name(&mut section, taken);
     let address = address(&mut section);
+    let ca_file = ca_file(&mut section);
     let every = section.get_or("every", EVERY);
     if every < EVERY_MIN {
         section.fault("every", "must be at least 1s");
@@ -42,7 +44,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     section.finish();
     let name = name?;
     let mapping = Mapping { meter: MeterId::named("json", &name), time, values };
-    Some(Device { name, address: address?, every, keep, mapping })
+    Some(Device { name, address: address?, ca_file, every, keep, mapping })
 }
 
 fn address(section: &mut Section<'_>) -> Option<Address> {

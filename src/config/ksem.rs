@@ -1,5 +1,6 @@
 //! `[[ksem]]`: KOSTAL's Smart Energy Meter and TQ-Systems' Energy Manager.
 
+use super::ca_file::ca_file;
 use super::device::{base_url, keep, name};
 use super::secrets::{PASSWORD, TOKEN, secret};
 use super::section::Section;
@@ -18,6 +19,7 @@ pub(super) fn ksem(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<D
 fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let name = name(&mut section, taken);
     let url = base_url(&mut section, "\"http://192.168.1.50\"");
+    let ca_file = ca_file(&mut section);
     let login = login(&mut section);
     let device = section.get_or("device", "local".to_owned());
     if device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
@@ -30,7 +32,7 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     }
     let keep = keep(&mut section);
     section.finish();
-    Some(Device { name: name?, url: url?, login: login?, device, serial, every, keep })
+    Some(Device { name: name?, url: url?, ca_file, login: login?, device, serial, every, keep })
 }
 
 fn login(section: &mut Section<'_>) -> Option<Login> {

@@ -1,5 +1,7 @@
 //! `[sink.*]`: the sinks. Without any, the embedded SQLite store is used.
 
+#[cfg(any(feature = "questdb", feature = "kafka"))]
+use super::ca_file::ca_file;
 use super::journal::Journal;
 #[cfg(any(feature = "questdb", feature = "kafka"))]
 use super::secrets::{PASSWORD, secret};
@@ -159,6 +161,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     let partition =
         section.choice("partition", &[("day", Some(PartitionUnit::Day)), ("hour", Some(PartitionUnit::Hour))], None);
     let keep = section.get("keep");
+    let ca_file = ca_file(&mut section);
     let rows_max = section.number_between("rows_max", 50_000, 1..=1_000_000);
     let linger = section.get("linger");
     let late_flush = section.get("late_flush");
@@ -170,6 +173,7 @@ fn questdb(mut section: Section<'_>) -> Option<QuestDb> {
     sink.late_flush = late_flush.unwrap_or(sink.late_flush);
     sink.credentials = credentials;
     sink.keep = keep;
+    sink.ca_file = ca_file;
     sink.table = table?;
     sink.meters_table = meters_table;
     sink.rows_max = rows_max;
@@ -237,7 +241,7 @@ fn security(section: &mut Section<'_>) -> (Option<crate::sink::kafka::Tls>, Opti
     let faults_before = section.fault_count();
     let username: Option<String> = section.get("username");
     let password = secret(section, PASSWORD);
-    let ca_location = section.get("ca_file");
+    let ca_location = ca_file(section).map(|file| file.path().to_owned());
     let sasl = match (with_sasl, username, password) {
         _ if section.fault_count() > faults_before => None,
         (true, Some(username), Some(password)) => Some(Sasl { mechanism, username, password }),

@@ -1,5 +1,6 @@
 //! `[[smart_me]]`: the accounts at smart-me's REST API.
 
+use super::ca_file::ca_file;
 use super::secrets::{API_KEY, CLIENT_SECRET, PASSWORD, secret};
 use super::section::Section;
 use super::value::StringList;
@@ -64,10 +65,12 @@ fn account(mut section: Section<'_>, webhook_accounts: &WebhookAccounts, taken: 
     }
     let reconcile_every = reconcile(&mut section);
     let repair = section.get_or("repair", true);
+    let ca_file = ca_file(&mut section);
     section.finish();
     Some(Account {
         name: name?,
         api: api?,
+        ca_file,
         login: login?,
         requests_per_minute: NonZeroUsize::new(requests_per_minute)?,
         wanted,

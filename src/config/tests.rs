@@ -429,6 +429,10 @@ fn the_example_is_valid_and_complete() {
     for name in secrets {
         std::fs::write(directory.path().join(name), "0".repeat(32)).unwrap();
     }
+    let authority = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap().cert.pem();
+    for name in ["ca.pem", "kafka-ca.pem"] {
+        std::fs::write(directory.path().join(name), &authority).unwrap();
+    }
     let text = whole_example(directory.path());
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();

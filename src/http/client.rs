@@ -1,9 +1,10 @@
 //! The HTTP client: one request and its answer, within bounds.
 //!
-//! HTTP/1.1 over TCP or TLS (rustls, the roots of webpki). Small devices often violate
+//! HTTP/1.1 over TCP or TLS (rustls, the roots of webpki or a [`CaFile`]). Small devices often violate
 //! HTTP, so the client is lenient: an HTTP/1.0 answer without a length ends with the
 //! connection, invalid header lines are skipped, and no content type is required.
 
+use super::ca_file::CaFile;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{CertificateError, ClientConfig};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -96,12 +98,24 @@ pub enum HttpError {
 }
 
 impl Client {
-    /// Creates a client with these bounds for each request.
+    /// Creates a client with these bounds for each request. It trusts the built-in
+    /// certificate authorities.
     pub fn new(bounds: Bounds) -> Self {
+        Self::trusting(bounds, None)
+    }
+
+    /// The same, which trusts only the authorities of `ca`, if there are any.
+    pub fn trusting(bounds: Bounds, ca: Option<&CaFile>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let tls = HttpsConnectorBuilder::new().with_webpki_roots();
+        let tls = match ca {
+            None => HttpsConnectorBuilder::new().with_webpki_roots(),
+            Some(ca) => {
+                let tls = ClientConfig::builder().with_root_certificates(ca.roots()).with_no_client_auth();
+                HttpsConnectorBuilder::new().with_tls_config(tls)
+            }
+        };
         let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
         let connections = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -158,16 +172,28 @@ impl fmt::Debug for Client {
 fn not_sent(origin: &str, error: &legacy::Error) -> HttpError {
     let (origin, why) = (origin.to_owned(), innermost(error));
     match error.is_connect() {
-        true if is_tls(error) => HttpError::Tls { origin, why },
+        true if has_tls_error(error, is_unknown_issuer) => {
+            HttpError::Tls { origin, why: format!("{why}{UNKNOWN_ISSUER}") }
+        }
+        true if has_tls_error(error, |_| true) => HttpError::Tls { origin, why },
         true => HttpError::Connect { origin, why },
         false => HttpError::Broken { origin, why },
     }
 }
 
-/// Whether TLS is the cause. An I/O error hides the wrapped error from `source`.
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
+/// The advice for a certificate of a private authority.
+const UNKNOWN_ISSUER: &str = "; the certificate comes from an authority that is not trusted here: name that authority's certificate in `ca_file`";
+
+fn is_unknown_issuer(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))
+}
+
+/// Whether such a TLS error is the cause. An I/O error hides the wrapped error from `source`.
+fn has_tls_error(error: &(dyn Error + 'static), is_such: fn(&rustls::Error) -> bool) -> bool {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || wrapped.is_some_and(|error| is_tls(error)) || error.source().is_some_and(is_tls)
+    error.downcast_ref::<rustls::Error>().is_some_and(is_such)
+        || wrapped.is_some_and(|error| has_tls_error(error, is_such))
+        || error.source().is_some_and(|error| has_tls_error(error, is_such))
 }
 
 /// The root cause: the outer errors only repeat that the request failed.

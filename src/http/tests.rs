@@ -118,3 +118,39 @@ fn only_web_addresses_are_taken() {
     }
     assert!(web_address("https://a.example/api?x=1").is_some());
 }
+
+/// A TLS server of a private authority that answers every connection's request.
+async fn private_server() -> (String, CaFile) {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let ca = CaFile::parse("ca.pem".into(), signed.cert.pem().as_bytes()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(vec![signed.cert.der().clone()], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut head = [0; 2048];
+            if stream.read(&mut head).await.is_ok() {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.ok();
+            }
+        }
+    });
+    (format!("https://{address}/"), ca)
+}
+
+#[tokio::test]
+async fn a_private_authority_is_trusted_by_its_file_and_its_lack_names_the_option() {
+    let (address, ca) = private_server().await;
+    let refused = Client::new(BOUNDS).send(get(&address)).await.unwrap_err();
+    let shown = refused.to_string();
+    assert!(matches!(refused, HttpError::Tls { .. }), "{shown}");
+    assert!(shown.contains("UnknownIssuer") && shown.contains("`ca_file`"), "{shown}");
+    let answer = Client::trusting(BOUNDS, Some(&ca)).send(get(&address)).await.unwrap();
+    assert_eq!(answer.body(), "ok");
+    // Only the named authorities are trusted then.
+    let (_, other) = private_server().await;
+    assert!(Client::trusting(BOUNDS, Some(&other)).send(get(&address)).await.is_err());
+}

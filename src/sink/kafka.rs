@@ -19,6 +19,9 @@
 //! - Losses of acknowledged records are detected when a producer starts, by offsets that
 //!   go back, and after interruptions; the sink then goes back to its newest intact
 //!   checkpoint (`confirmed`).
+//! - The topic's settings are compared at every start of a producer and every few minutes.
+//!   One with which the topic would lose acknowledged records, or more partitions than at the
+//!   beginning, blocks the sink; others are warnings (`topic`).
 //! - A producer's acknowledgements, errors and log lines are handled on the pump's
 //!   thread, by `take` and `settle`.
 //! - While no broker is reachable the sink is not running: it reports the failure after a
@@ -27,7 +30,9 @@
 mod acked_offsets;
 mod acked_partitions;
 mod admin;
+mod advertised;
 mod check;
+mod client_log;
 mod config;
 mod confirmed;
 mod connection;
@@ -38,6 +43,7 @@ mod fault;
 mod in_flight;
 mod migrate;
 mod read_back;
+mod topic;
 
 pub use check::check;
 pub use config::{Compression, Config, Sasl, SaslMechanism, Tls};

@@ -6,7 +6,7 @@
 use super::SourceError;
 use crate::base::Stop;
 use crate::clock::Clock;
-use crate::http::{self, Bounds, Budget, Client, Outcome, Requester};
+use crate::http::{self, Bounds, Budget, CaFile, Client, Outcome, Requester};
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use hyper::{StatusCode, Uri};
@@ -25,13 +25,20 @@ impl HttpDevice {
     }
 
     /// A device that is requested once, outside of the running service.
-    pub(super) fn once(name: &str, bounds: Bounds, authorization: Option<HeaderValue>, clock: Clock) -> Self {
-        Self::new(Self::requester_once(name, bounds, clock), authorization)
+    pub(super) fn once(
+        name: &str,
+        bounds: Bounds,
+        ca_file: Option<&CaFile>,
+        authorization: Option<HeaderValue>,
+        clock: Clock,
+    ) -> Self {
+        Self::new(Self::requester_once(name, bounds, ca_file, clock), authorization)
     }
 
     /// The requester of [`Self::once`].
-    pub(super) fn requester_once(name: &str, bounds: Bounds, clock: Clock) -> Requester {
-        Requester::new(name, Client::new(bounds), Budget::unlimited(), Stop::default(), clock)
+    pub(super) fn requester_once(name: &str, bounds: Bounds, ca_file: Option<&CaFile>, clock: Clock) -> Requester {
+        let client = Client::trusting(bounds, ca_file);
+        Requester::new(name, client, Budget::unlimited(), Stop::default(), clock)
     }
 
     /// Replaces the credentials.

@@ -10,7 +10,7 @@ use super::parts::Parts;
 use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::base::{Finding, Level};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget};
+use crate::http::{Bounds, Budget, CaFile};
 use crate::ingest::Entrance;
 use crate::reading::MeterId;
 use crate::vendor::dsmr_logger::{Document, Identity};
@@ -53,6 +53,8 @@ pub struct Logger {
     pub name: String,
     /// The address of the device, without path.
     pub url: Uri,
+    /// The authority that signed its certificate, if not a public one.
+    pub ca_file: Option<CaFile>,
     /// Its credentials, if it wants some.
     pub authorization: Option<HeaderValue>,
     /// The polling interval.
@@ -66,7 +68,7 @@ impl Logger {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
         let device = HttpDevice::new(requester, self.authorization.clone());
         let poll = Poll { reader: Reader::new(&self.name, self.url.clone(), device), inlet, clock: clock.clone() };
         sources.start_polled(&self.name, KIND, schedule, poll);
@@ -74,7 +76,8 @@ impl Logger {
 
     /// Requests the values once, for the operator.
     pub async fn connect(&self, clock: Clock) -> Finding {
-        let device = HttpDevice::once(&self.name, BOUNDS, self.authorization.clone(), clock.clone());
+        let device =
+            HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), self.authorization.clone(), clock.clone());
         match Reader::new(&self.name, self.url.clone(), device).read(&clock).await {
             Ok(message) => {
                 let values: usize = message.decoded.readings.iter().map(|reading| reading.samples.len()).sum();

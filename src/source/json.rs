@@ -11,7 +11,7 @@ use super::device::HttpDevice;
 use super::stream::Stream;
 use super::{Decoded, Fact, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget};
+use crate::http::{Bounds, Budget, CaFile};
 use crate::ingest::Entrance;
 use crate::reading::{Flags, UnixNanos};
 use crate::vendor::Reading;
@@ -46,6 +46,8 @@ pub struct Device {
     pub name: String,
     /// Its address.
     pub address: Address,
+    /// The authorities that it trusts instead of the built-in ones.
+    pub ca_file: Option<CaFile>,
     /// The polling interval.
     pub every: Duration,
     /// The readings that are journaled.
@@ -84,7 +86,7 @@ impl Device {
         let inlet = |kind| Inlet::new(&self.name, kind, entrance.clone(), self.keep);
         match &self.address {
             Address::Http(uri, authorization) => {
-                let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+                let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
                 let device = HttpDevice::new(requester, authorization.clone());
                 let (uri, mapping, clock) = (uri.clone(), self.mapping.clone(), clock.clone());
                 let json = Json { uri, device, mapping, inlet: inlet(KIND), clock };

@@ -13,7 +13,7 @@ use super::parts::Parts;
 use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::base::{Finding, Level};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget, Requester};
+use crate::http::{Bounds, Budget, CaFile, Requester};
 use crate::ingest::Entrance;
 use crate::reading::MeterId;
 use crate::vendor::ksem::device::Settings;
@@ -43,6 +43,8 @@ pub struct Device {
     pub name: String,
     /// Its address, without path.
     pub url: Uri,
+    /// The authority that signed its certificate, if not a public one.
+    pub ca_file: Option<CaFile>,
     /// How to log in.
     pub login: Login,
     /// The name of the device within its interface, usually `local`.
@@ -60,14 +62,14 @@ impl Device {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
         let reader = Reader::new(self.clone(), requester, clock.clone());
         sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet });
     }
 
     /// Requests the values once, for the operator.
     pub async fn connect(&self, clock: Clock) -> Finding {
-        let requester = HttpDevice::requester_once(&self.name, BOUNDS, clock.clone());
+        let requester = HttpDevice::requester_once(&self.name, BOUNDS, self.ca_file.as_ref(), clock.clone());
         let mut reader = Reader::new(self.clone(), requester, clock);
         match reader.read().await {
             Ok((_, decoded)) => {

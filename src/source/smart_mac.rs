@@ -56,7 +56,7 @@ impl Meter {
             backoff: (self.every, LONGEST_WAIT.max(self.every)),
         };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited());
+        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), None);
         let device = HttpDevice::new(requester, None);
         sources.start_polled(
             &self.name,
@@ -68,7 +68,7 @@ impl Meter {
 
     /// Requests the values once, for the operator.
     pub async fn connect(&self, clock: Clock) -> Finding {
-        let device = HttpDevice::once(&self.name, BOUNDS, None, clock.clone());
+        let device = HttpDevice::once(&self.name, BOUNDS, None, None, clock.clone());
         match self.values(&device, &clock).await {
             Ok((_, decoded)) => {
                 let values: usize = decoded.readings.iter().map(|reading| reading.samples.len()).sum();

@@ -4,7 +4,7 @@ use super::description::{Description, LoggedFaults, Published, Reporter};
 use super::runner::{Connected, Polled, Schedule, run_connected, run_polled};
 use crate::base::{Stop, Tasks};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget, Client, Requester};
+use crate::http::{Bounds, Budget, CaFile, Client, Requester};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::fmt;
@@ -50,9 +50,13 @@ impl Sources {
     }
 
     /// Creates the requester of source `name` with this budget. These requesters
-    /// share one connection pool.
-    pub fn requester(&self, name: &str, bounds: Bounds, budget: Budget) -> Requester {
-        Requester::new(name, self.http.with_bounds(bounds), budget, self.stop.clone(), self.clock.clone())
+    /// share one connection pool, except those that trust authorities of their own.
+    pub fn requester(&self, name: &str, bounds: Bounds, budget: Budget, ca: Option<&CaFile>) -> Requester {
+        let client = match ca {
+            None => self.http.with_bounds(bounds),
+            Some(_) => Client::trusting(bounds, ca),
+        };
+        Requester::new(name, client, budget, self.stop.clone(), self.clock.clone())
     }
 
     /// Starts a source that polls.

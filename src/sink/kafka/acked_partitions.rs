@@ -42,9 +42,9 @@ impl AckedPartitions {
         self.partitions[partition] = true;
     }
 
-    /// The partition by Java's partitioner, which the client is configured to use as well.
-    /// If the client knows another partition count, a first message may not go alone.
-    fn partition(&self, key: &str) -> usize {
+    /// The partition by Java's partitioner. The count is the one at the start, so that a
+    /// topic that gets more partitions moves no meter under a running producer.
+    pub(super) fn partition(&self, key: &str) -> usize {
         usize::try_from(murmur2(key.as_bytes()) & 0x7fff_ffff).unwrap_or(0) % self.partitions.len()
     }
 }

@@ -1,12 +1,13 @@
 //! Reads and changes a topic's settings; blocking.
 
+use super::advertised;
 use super::config::Config;
+use super::context::LogContext;
 use super::fault;
 use crate::deliver::SinkError;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An administration client for one topic.
 pub(super) struct Admin<'a> {
-    client: AdminClient<DefaultClientContext>,
+    client: AdminClient<LogContext>,
     config: &'a Config,
     /// Only waits for answers, which come from the library's own thread.
     runtime: Runtime,
@@ -47,7 +48,8 @@ pub(super) type Settings = BTreeMap<String, Setting>;
 impl<'a> Admin<'a> {
     /// Creates a client; it sends nothing yet.
     pub(super) fn connect(config: &'a Config) -> Result<Self, SinkError> {
-        let client = config.client().create().map_err(|error| fault::of_client(&error))?;
+        let client = config.client().create_with_context(LogContext::new(config));
+        let client = client.map_err(|error| fault::of_client(&error))?;
         let runtime = Builder::new_current_thread().build();
         let runtime =
             runtime.map_err(|error| SinkError::waiting(format!("the Kafka client cannot be created: {error}")))?;
@@ -119,13 +121,18 @@ impl<'a> Admin<'a> {
     }
 
     fn failed(&self, error: &KafkaError) -> SinkError {
-        match error.rdkafka_error_code() {
-            Some(code) => fault::of_topic(code, self.config).unwrap_or_else(|| {
-                SinkError::waiting(format!(
-                    "the Kafka brokers at {} did not answer a request about topic {}: {code}",
-                    self.config.brokers, self.config.topic
-                ))
-            }),
+        let code = error.rdkafka_error_code();
+        if let Some(error) = code.and_then(|code| fault::of_topic(code, self.config)) {
+            return error;
+        }
+        if let Some(broker) = advertised::unreachable_broker(self.config) {
+            return fault::of_advertised(self.config, &broker);
+        }
+        match code {
+            Some(code) => SinkError::waiting(format!(
+                "the Kafka brokers at {} did not answer a request about topic {}: {code}",
+                self.config.brokers, self.config.topic
+            )),
             None => fault::of_client(error),
         }
     }

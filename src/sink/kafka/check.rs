@@ -4,9 +4,9 @@
 //! one are left out.
 
 use super::admin::Settings;
-use super::config::{Config, MAX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, RETENTION_MS};
-use super::connection::Partition;
-use super::migrate::{Topic, differences, partition_difference, topic_state};
+use super::config::Config;
+use super::migrate::{Topic, topic_state};
+use super::topic::{self, Partition, differences, partition_difference};
 use crate::base::{Finding, Level};
 use crate::sink::findings::Findings;
 
@@ -70,40 +70,25 @@ impl Findings {
                     Some(difference) => self.add(Level::Warning, difference),
                     None => self.add(Level::Good, format!("topic {topic} exists, for meter descriptions")),
                 }
-                if !settings.is_empty() {
-                    self.differences(config, &settings);
-                }
+                self.differences(config, &settings);
             }
         }
     }
 
     fn differences(&mut self, config: &Config, settings: &Settings) {
         for difference in differences(config, settings) {
-            let level = if difference.name == RETENTION_MS { Level::Warning } else { Level::Fault };
-            let (name, actual, wanted) = (difference.name, difference.actual, difference.wanted);
-            let message =
-                format!("topic {}: {name} is {actual} and should be {wanted}; run `meterline migrate`", config.topic);
-            self.add(level, message);
+            let level = if difference.is_fault() { Level::Fault } else { Level::Warning };
+            self.add(level, difference.sentence(config));
         }
     }
 
     fn settings(&mut self, config: &Config, settings: &Settings) {
         let topic = &config.topic;
         if settings.is_empty() {
-            let message = format!("topic {topic}: this user may not read its settings; grant DescribeConfigs");
-            return self.add(Level::Warning, message);
+            return self.add(Level::Warning, topic::unreadable(config));
         }
         self.differences(config, settings);
-        let number = |name| settings.get(name).and_then(|setting| setting.value.parse::<u32>().ok());
-        if let Some(bytes) = number(MAX_MESSAGE_BYTES).filter(|&bytes| bytes < MESSAGE_BYTES_MAX) {
-            self.add(
-                Level::Warning,
-                format!(
-                    "topic {topic}: max.message.bytes is {bytes}, so a large reading may be refused; raise it to {MESSAGE_BYTES_MAX}"
-                ),
-            );
-        }
-        if number(MIN_IN_SYNC) == Some(1) {
+        if settings.get(MIN_IN_SYNC).is_some_and(|setting| setting.value == "1") {
             self.add(
                 Level::Warning,
                 format!(

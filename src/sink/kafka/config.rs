@@ -2,6 +2,7 @@
 //!
 //! Invariant: a secret leaves its [`Secret`] only to enter the library.
 
+use super::client_log::ClientLog;
 use crate::secret::Secret;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -22,7 +23,7 @@ pub(super) const LOG_APPEND_TIME: &str = "LogAppendTime";
 /// The topic setting for the retention time, in milliseconds.
 pub(super) const RETENTION_MS: &str = "retention.ms";
 /// The topic setting for the removal of old records.
-const CLEANUP_POLICY: &str = "cleanup.policy";
+pub(super) const CLEANUP_POLICY: &str = "cleanup.policy";
 
 /// The sink's settings.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub struct Config {
     /// The compacted topic of meter descriptions; `None` for none.
     pub meters_topic: Option<String>,
     /// Whether `topic` is the compacted one, which keeps the newest record of every key.
-    compacts: bool,
+    pub(super) compacts: bool,
     /// Encryption of the connections; `None` is plain text.
     pub tls: Option<Tls>,
     /// The credentials; `None` where the brokers need none.
@@ -53,6 +54,10 @@ pub struct Config {
     pub replication: u16,
     /// How long the topic keeps its records; `None` is without limit.
     pub retention: Option<Duration>,
+    /// Interval between looks at the topic's settings.
+    pub look_every: Duration,
+    /// The lines that the client library logged, for all clients of this configuration.
+    pub(super) log: ClientLog,
 }
 
 impl Config {
@@ -77,6 +82,8 @@ impl Config {
             partitions: 12,
             replication: 1,
             retention: Some(Duration::from_secs(7 * 86_400)),
+            look_every: Duration::from_mins(5),
+            log: ClientLog::default(),
         }
     }
 
@@ -118,7 +125,6 @@ impl Config {
             .set("enable.idempotence", "true")
             .set("enable.gapless.guarantee", "true")
             .set("message.timeout.ms", "0")
-            .set("partitioner", "murmur2_random")
             .set("compression.type", self.compression.name())
             .set("linger.ms", self.linger.as_millis().to_string())
             .set("batch.size", batch_bytes.to_string())

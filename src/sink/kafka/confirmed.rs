@@ -7,6 +7,7 @@
 
 use super::acked_offsets::{AckStatus, AckedOffsets, ConfirmedState, ReadBackResult, ack_status};
 use super::config::Config;
+use super::fault;
 use super::read_back::ReadBack;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
@@ -20,6 +21,8 @@ pub(super) struct ConfirmedStates {
     checkpoints: Checkpoints,
     /// States of the last producer: before its connections were interrupted, and at its end.
     last: Vec<ConfirmedState>,
+    /// The topic's partitions, noted in every checkpoint.
+    partitions: usize,
     has_warned: bool,
 }
 
@@ -27,7 +30,7 @@ impl ConfirmedStates {
     /// Reads the checkpoints of a sink.
     pub(super) fn read(journal: Journal, sink: &str) -> Result<Self, CursorError> {
         let checkpoints = journal.checkpoints(sink)?;
-        Ok(Self { journal, checkpoints, last: Vec::new(), has_warned: false })
+        Ok(Self { journal, checkpoints, last: Vec::new(), partitions: 0, has_warned: false })
     }
 
     /// The position of a start: the newest checkpoint, because later acknowledgements are
@@ -53,21 +56,24 @@ impl ConfirmedStates {
     /// after a crash.
     pub(super) fn add(&mut self, state: &ConfirmedState, topic: &str, now: UnixNanos) {
         let position = self.journal.position(state.next);
-        let mark = format!("{} {topic}", state.acked);
+        let mark = format!("{} {} {topic}", state.acked, self.partitions);
         if let Err(error) = self.checkpoints.add(Checkpoint { position, confirmed: now, mark }) {
             tracing::warn!(%error, "the Kafka sink's checkpoint cannot be stored; retrying");
         }
     }
 
-    /// Checks that the topic still has everything confirmed below `next`. Returns the
+    /// Checks that the topic, which has this many partitions now, still has everything
+    /// confirmed below `next`, and that no meter would move to another partition. Returns the
     /// acknowledged offsets for a new producer.
     ///
     /// # Errors
     /// [`SinkError::lost`] after a loss: call again with the named record, once that is the
-    /// durable cursor. Any other error when the brokers do not answer.
+    /// durable cursor. A blocked error when the topic got more partitions. Any other error
+    /// when the brokers do not answer.
     pub(super) fn recover(
         &mut self,
         next: Sequence,
+        partitions: usize,
         config: &Config,
         clock: &Clock,
     ) -> Result<AckedOffsets, SinkError> {
@@ -95,6 +101,10 @@ impl ConfirmedStates {
             }
         };
         self.keep(kept)?;
+        if let Some(before) = self.known_partitions(&config.topic).filter(|&before| partitions > before) {
+            return Err(fault::of_more_partitions(config, before, partitions));
+        }
+        self.partitions = partitions;
         let acked = kept.checked_sub(1).map(|newest| states[newest].acked.clone()).unwrap_or_default();
         if self.checkpoints.all().is_empty() {
             // The lowest position to go back to: nothing is known about earlier records.
@@ -128,7 +138,7 @@ impl ConfirmedStates {
     /// All states, oldest first: the checkpoints and the last producer's states.
     fn states(&mut self, topic: &str) -> Result<Vec<ConfirmedState>, SinkError> {
         let of = |checkpoint: &Checkpoint| {
-            Some(ConfirmedState { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)? })
+            Some(ConfirmedState { next: checkpoint.position.next, acked: parse(&checkpoint.mark, topic)?.acked })
         };
         let durable: Option<Vec<ConfirmedState>> = self.checkpoints.all().iter().map(of).collect();
         let mut states = if let Some(durable) = durable {
@@ -144,6 +154,12 @@ impl ConfirmedStates {
         };
         states.extend(self.last.iter().cloned());
         Ok(states)
+    }
+
+    /// The topic's partitions when it last acknowledged records; `None` before the first.
+    fn known_partitions(&self, topic: &str) -> Option<usize> {
+        let marks = self.checkpoints.all().iter().rev().filter_map(|checkpoint| parse(&checkpoint.mark, topic));
+        marks.filter(|mark| !mark.acked.is_empty()).map(|mark| mark.partitions).next()
     }
 
     /// Drops the states above `next`: those records are sent again anyway.
@@ -164,9 +180,20 @@ impl ConfirmedStates {
     }
 }
 
-fn parse(mark: &str, topic: &str) -> Option<AckedOffsets> {
-    let (acked, marked) = mark.split_once(' ')?;
-    if marked == topic { AckedOffsets::parse(acked) } else { None }
+/// The content of a checkpoint's mark.
+#[derive(Debug, PartialEq, Eq)]
+struct Mark {
+    acked: AckedOffsets,
+    partitions: usize,
+}
+
+fn parse(mark: &str, topic: &str) -> Option<Mark> {
+    let (acked, rest) = mark.split_once(' ')?;
+    let (partitions, marked) = rest.split_once(' ')?;
+    if marked != topic {
+        return None;
+    }
+    Some(Mark { acked: AckedOffsets::parse(acked)?, partitions: partitions.parse().ok()? })
 }
 
 /// The number of intact states, oldest first, by binary search: a loss in one state is a

@@ -2,9 +2,10 @@
 
 use super::acked_partitions::AckedPartitions;
 use super::admin::Admin;
-use super::config::{Config, LOG_APPEND_TIME, MAX_MESSAGE_BYTES, TIMESTAMP_TYPE};
+use super::config::Config;
 use super::context::Context;
 use super::fault;
+use super::topic::{self, Partition};
 use crate::clock::Clock;
 use crate::deliver::SinkError;
 use crate::journal::Sequence;
@@ -29,6 +30,10 @@ pub(super) struct Connection {
     pub(super) producer: BaseProducer<Context>,
     /// The topic's `max.message.bytes`, where this user may read it.
     pub(super) topic_bytes_max: Option<u32>,
+    /// The topic's partitions at the start.
+    pub(super) partitions: usize,
+    /// Conditions at the topic that do not stop the sink.
+    pub(super) warnings: Vec<String>,
     /// Partitions of the topic of readings with an acknowledged message.
     pub(super) acked_partitions: AckedPartitions,
     /// The same for the topic of meters; `None` until that topic was checked.
@@ -49,10 +54,35 @@ impl Connection {
     /// or settings are wrong.
     pub(super) fn open(config: &Config, clock: &Clock, next: Sequence) -> Result<Self, SinkError> {
         let partitions = writable_partitions(&producer(config, None, clock, next)?, config)?;
-        let topic_bytes_max = topic_bytes_max(config)?;
+        let settings = Admin::connect(config)?.settings()?;
+        let warnings = topic::examine(config, &partitions, &settings)?;
+        let topic_bytes_max = topic::message_bytes_max(&settings);
         let acked_partitions = AckedPartitions::none_of(partitions.len(), clock.monotonic());
         let producer = producer(config, topic_bytes_max, clock, next)?;
-        Ok(Self { producer, topic_bytes_max, acked_partitions, acked_meter_partitions: None })
+        let partitions = partitions.len();
+        Ok(Self { producer, topic_bytes_max, partitions, warnings, acked_partitions, acked_meter_partitions: None })
+    }
+
+    /// Looks at the topic again, while the producer runs.
+    ///
+    /// # Errors
+    /// When the topic would lose acknowledged records, or move meters to other partitions.
+    /// The brokers' failures are none: delivery finds them itself.
+    pub(super) fn look(&mut self, config: &Config) -> Result<(), SinkError> {
+        let found = writable_partitions(&self.producer, config)
+            .and_then(|partitions| Ok((partitions, Admin::connect(config)?.settings()?)));
+        let (partitions, settings) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(%error, "the topic's settings are unknown");
+                return Ok(());
+            }
+        };
+        if partitions.len() > self.partitions {
+            return Err(fault::of_more_partitions(config, self.partitions, partitions.len()));
+        }
+        self.warnings = topic::examine(config, &partitions, &settings)?;
+        Ok(())
     }
 
     /// Checks the topic of meters, configured by `config`, before the first message to it.
@@ -103,7 +133,7 @@ fn producer(
 ) -> Result<BaseProducer<Context>, SinkError> {
     config
         .producer(topic_bytes_max)
-        .create_with_context(Context::new(clock.clone(), &config.topic, next))
+        .create_with_context(Context::new(clock.clone(), config, next))
         .map_err(|error| fault::of_client(&error))
 }
 
@@ -148,24 +178,4 @@ pub(super) fn partitions(
         return Err(fault::of_leader(config, partition.id()));
     }
     Ok(Some(topic.partitions().iter().map(|partition| Partition { replicas: partition.replicas().len() }).collect()))
-}
-
-/// A partition of the topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Partition {
-    /// The number of its replicas.
-    pub(super) replicas: usize,
-}
-
-/// The topic's limit of a batch in bytes, if this user may read it. Warns of a topic with
-/// the senders' timestamps, which deletes late readings early.
-fn topic_bytes_max(config: &Config) -> Result<Option<u32>, SinkError> {
-    let settings = Admin::connect(config)?.settings()?;
-    if settings.get(TIMESTAMP_TYPE).is_some_and(|setting| setting.value != LOG_APPEND_TIME) {
-        tracing::warn!(
-            topic = config.topic,
-            "the topic keeps the senders' timestamps, so late readings may be deleted early; run `meterline migrate`"
-        );
-    }
-    Ok(settings.get(MAX_MESSAGE_BYTES).and_then(|setting| setting.value.parse().ok()))
 }

@@ -4,11 +4,14 @@
 //! pump's thread; the lock exists because the library's interface allows any thread.
 
 use super::acked_offsets::{AckedOffsets, ConfirmedState, OffsetRegression};
+use super::client_log::ClientLog;
+use super::config::Config;
 use super::in_flight::{InFlight, Ticket};
 use crate::clock::Clock;
 use crate::journal::Sequence;
 use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
@@ -71,12 +74,13 @@ pub(super) struct Context {
     clock: Clock,
     /// The topic of readings, whose acknowledged offsets are noted.
     topic: String,
+    log: ClientLog,
     reports: Mutex<Reports>,
 }
 
 impl Context {
     /// A context without reports.
-    pub(super) fn new(clock: Clock, topic: &str, next: Sequence) -> Self {
+    pub(super) fn new(clock: Clock, config: &Config, next: Sequence) -> Self {
         let in_flight = InFlight::from(next);
         let reports = Reports {
             in_flight,
@@ -88,7 +92,8 @@ impl Context {
             regression: None,
             events: 0,
         };
-        Self { clock, topic: topic.to_owned(), reports: Mutex::new(reports) }
+        let (topic, log) = (config.topic.clone(), config.log.clone());
+        Self { clock, topic, log, reports: Mutex::new(reports) }
     }
 
     /// The reports so far.
@@ -159,19 +164,7 @@ fn is_consequence(code: RDKafkaErrorCode) -> bool {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.reports().events += 1;
-        // These lines repeat with every attempt; the sink's state is logged once.
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                tracing::error!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
-                tracing::warn!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
-        }
+        self.log.log(level, facility, message, self.clock.monotonic());
     }
 
     fn stats(&self, _statistics: Statistics) {}
@@ -192,6 +185,34 @@ impl ClientContext for Context {
         }
     }
 }
+
+/// The callbacks of the clients that do not produce: they only log.
+#[derive(Debug, Clone)]
+pub(super) struct LogContext {
+    log: ClientLog,
+    clock: Clock,
+}
+
+impl LogContext {
+    /// The callbacks for a client of this configuration.
+    pub(super) fn new(config: &Config) -> Self {
+        Self { log: config.log.clone(), clock: Clock::system() }
+    }
+}
+
+impl ClientContext for LogContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.log.log(level, facility, message, self.clock.monotonic());
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "the Kafka client reports an error");
+    }
+}
+
+impl ConsumerContext for LogContext {}
 
 /// Whether a code is at least as specific as another; "no broker reachable" is the least.
 fn is_as_specific(code: RDKafkaErrorCode, than: RDKafkaErrorCode) -> bool {

@@ -1,5 +1,6 @@
 //! The sink itself: its implementation of [`Sink`].
 
+use super::advertised;
 use super::config::Config;
 use super::confirmed::ConfirmedStates;
 use super::connection::{self, Connection, Target};
@@ -46,6 +47,8 @@ pub struct Kafka {
     confirmed: ConfirmedStates,
     /// The last loss check while the producer runs.
     rechecked: Option<Instant>,
+    /// When to look at the topic's settings again.
+    next_look: Option<Instant>,
     /// The oldest unsafe record, and the time it became the oldest.
     front: (Sequence, Instant),
     /// The highest record taken at the last permanent failure.
@@ -63,6 +66,7 @@ impl Kafka {
         Ok(Self {
             confirmed: ConfirmedStates::read(journal.clone(), name)?,
             rechecked: None,
+            next_look: None,
             front: (Sequence::FIRST, clock.monotonic()),
             config: config.clone(),
             meters_config: config.of_meters(),
@@ -89,9 +93,12 @@ impl Kafka {
         ticket: Ticket,
     ) -> Result<(), SinkError> {
         loop {
+            let Some(connection) = &mut self.connection else { return Err(not_connected()) };
+            let partition = connection.acked_partitions(target).map_or(0, |partitions| partitions.partition(key));
             let Some(connection) = &self.connection else { return Err(not_connected()) };
             let record = BaseRecord::with_opaque_to(self.topic(target), ticket)
                 .key(key)
+                .partition(i32::try_from(partition).unwrap_or_default())
                 .payload(value)
                 .timestamp(received.0.div_euclid(1_000_000));
             match connection.producer.send(record) {
@@ -167,7 +174,14 @@ impl Kafka {
             connection::writable_partitions(&connection.producer, &self.config)?;
             context.reports().connection_error = None;
         }
-        if now - self.front.1 > STALL_MAX { Err(fault::of_stall(&self.config, STALL_MAX)) } else { Ok(()) }
+        if now - self.front.1 <= STALL_MAX {
+            return Ok(());
+        }
+        let unreachable = advertised::unreachable_broker(&self.config);
+        Err(unreachable.map_or_else(
+            || fault::of_stall(&self.config, STALL_MAX),
+            |broker| fault::of_advertised(&self.config, &broker),
+        ))
     }
 
     /// Ends the producer after a permanent failure and returns the cause. The cause may be
@@ -224,6 +238,17 @@ impl Kafka {
         }
         self.confirmed.add(&state, &self.config.topic, now);
         Ok(())
+    }
+
+    /// Looks at the topic's settings every few minutes.
+    fn look_if_due(&mut self) -> Result<(), SinkError> {
+        let Some(connection) = &mut self.connection else { return Err(not_connected()) };
+        let now = self.clock.monotonic();
+        if self.next_look.is_some_and(|at| now < at) {
+            return Ok(());
+        }
+        self.next_look = Some(now + self.config.look_every);
+        connection.look(&self.config)
     }
 
     /// Notes that the client has all messages of the last record.
@@ -296,6 +321,10 @@ impl Sink for Kafka {
         Ok(true)
     }
 
+    fn warnings(&self) -> &[String] {
+        self.connection.as_ref().map_or(&[], |connection| &connection.warnings)
+    }
+
     fn is_full(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| self.has_no_room(&connection.producer.context().reports()))
     }
@@ -311,6 +340,7 @@ impl Sink for Kafka {
         }
         connection.serve();
         self.check_reports()?;
+        self.look_if_due()?;
         self.checkpoint_if_due(drain)?;
         self.progress()
     }
@@ -325,7 +355,8 @@ impl Sink for Kafka {
         self.counts.in_flight.set(0.0);
         let connection = Connection::open(&self.config, &self.clock, position.next)?;
         connection.producer.context().reports().acked =
-            self.confirmed.recover(position.next, &self.config, &self.clock)?;
+            self.confirmed.recover(position.next, connection.partitions, &self.config, &self.clock)?;
+        self.next_look = Some(self.clock.monotonic() + self.config.look_every);
         self.connection = Some(connection);
         if position.next < self.front.0 {
             // A loss or a replay, not a failure.

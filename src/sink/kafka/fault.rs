@@ -5,6 +5,8 @@
 //! they cannot hold a configured value.
 
 use super::acked_offsets::OffsetRegression;
+use super::advertised::UnreachableBroker;
+use super::client_log::Line;
 use super::config::{Config, MESSAGE_BYTES_MAX};
 use super::context::{ConnectionError, Failure};
 use crate::deliver::SinkError;
@@ -106,11 +108,34 @@ pub(super) fn of_connection(connection_error: Option<&ConnectionError>, config: 
             config.sasl.as_ref().map_or("(none)", |sasl| &sasl.username)
         )),
         RDKafkaErrorCode::SSL => SinkError::blocked(format!(
-            "no TLS connection to the Kafka brokers at {brokers}: {reason}; check `ca_file` and that the \
-             listener speaks TLS"
+            "no TLS connection to the Kafka brokers at {brokers}: {reason}; if their certificate is from a private \
+             authority, name the authority's in `ca_file`; check that the listener speaks TLS"
         )),
-        code => SinkError::waiting(format!("no Kafka broker at {brokers} can be reached ({code}): {reason}")),
+        code => SinkError::waiting(match Line::of(reason) {
+            line @ Line::Fault { .. } => format!("no Kafka broker at {brokers} can be used: {line}"),
+            Line::Harmless | Line::Other => format!("no Kafka broker at {brokers} can be reached ({code}): {reason}"),
+        }),
     }
+}
+
+/// The brokers name an address that cannot be reached.
+pub(super) fn of_advertised(config: &Config, broker: &UnreachableBroker) -> SinkError {
+    let UnreachableBroker { id, address, why } = broker;
+    SinkError::waiting(format!(
+        "Kafka at {} answers, but it names {address} as the address of broker {id}, which cannot be reached from here \
+         ({why}): set advertised.listeners of that broker to an address that this machine can reach",
+        config.brokers
+    ))
+}
+
+/// The topic has more partitions than when the sink began with it.
+pub(super) fn of_more_partitions(config: &Config, before: usize, now: usize) -> SinkError {
+    SinkError::blocked(format!(
+        "topic {topic} has {now} partitions and had {before} when this sink began with it: most meters would move to \
+         another partition, and consumers would no longer see their readings in order. Kafka cannot take partitions \
+         away: set another `topic`, run `meterline migrate`, and send it what consumers need with `meterline replay`",
+        topic = config.topic
+    ))
 }
 
 /// The lowest record makes no progress although brokers answer.

@@ -6,16 +6,16 @@
 
 use super::admin::{Admin, Creation, Settings};
 use super::config::Config;
-use super::connection::{self, Partition};
+use super::connection;
 use super::context::Context;
 use super::fault;
+use super::topic::{Partition, differences, partition_difference};
 use crate::clock::Clock;
 use crate::deliver::{SinkError, SinkErrorKind};
 use crate::journal::Sequence;
 use crate::sink::Step;
 use rdkafka::producer::BaseProducer;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 /// Brokers show a new topic only a moment after its creation.
@@ -70,14 +70,15 @@ pub fn migrate(config: &Config) -> Result<Vec<Step>, MigrateError> {
 }
 
 /// Creates one topic, or changes its settings.
-fn migrate_topic(config: &Config) -> Result<Option<Step>, MigrateError> {
+fn migrate_topic(config: &Config) -> Result<Vec<Step>, MigrateError> {
     let admin = Admin::connect(config)?;
+    let mut steps = Vec::new();
     let (partitions, settings) = match topic_state(config)? {
         Topic::Present { partitions, settings } => (partitions, settings),
         Topic::Absent => match admin.create()? {
             Creation::Created => {
-                wait_until_visible(config)?;
-                return Ok(Some(made(config)));
+                steps.push(made(config));
+                wait_until_visible(config)?
             }
             // Another node created it, or the brokers did not show it yet.
             Creation::Existed => wait_until_visible(config)?,
@@ -86,30 +87,19 @@ fn migrate_topic(config: &Config) -> Result<Option<Step>, MigrateError> {
     if let Some(difference) = partition_difference(config, &partitions) {
         return Err(MigrateError::Refused(vec![difference]));
     }
-    Ok(change(config, &admin, &settings)?)
+    steps.extend(change(config, &admin, &settings)?);
+    Ok(steps)
 }
 
 /// Reads the topic's partitions and settings.
 pub(super) fn topic_state(config: &Config) -> Result<Topic, SinkError> {
     let producer: BaseProducer<Context> = config
         .client()
-        .create_with_context(Context::new(Clock::system(), &config.topic, Sequence::FIRST))
+        .create_with_context(Context::new(Clock::system(), config, Sequence::FIRST))
         .map_err(|error| fault::of_client(&error))?;
     Ok(match connection::partitions(&producer, config)? {
         Some(partitions) => Topic::Present { partitions, settings: Admin::connect(config)?.settings()? },
         None => Topic::Absent,
-    })
-}
-
-/// A sentence about a wrong partition count, if it is wrong.
-pub(super) fn partition_difference(config: &Config, partitions: &[Partition]) -> Option<String> {
-    let (topic, there, wanted) = (&config.topic, partitions.len(), usize::from(config.partitions));
-    (there != wanted).then(|| {
-        format!(
-            "topic {topic} has {there} partitions, `partitions` of the Kafka sink is {wanted}: the count never \
-             changes, because consumers rely on a meter's partition; set `partitions = {there}`, or choose \
-             another `topic`"
-        )
     })
 }
 
@@ -151,33 +141,4 @@ fn change(config: &Config, admin: &Admin<'_>, settings: &Settings) -> Result<Opt
     admin.set(&all)?;
     let did: Vec<String> = differences.iter().map(ToString::to_string).collect();
     Ok(Some(Step { object: format!("topic {}", config.topic), did: did.join(", ") }))
-}
-
-/// A setting that differs from the required one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Difference {
-    /// Its name.
-    pub(super) name: &'static str,
-    /// The current value.
-    pub(super) actual: String,
-    /// The required value.
-    pub(super) wanted: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} changed from {} to {}", self.name, self.actual, self.wanted)
-    }
-}
-
-/// The topic's settings that differ from the required ones.
-pub(super) fn differences(config: &Config, settings: &Settings) -> Vec<Difference> {
-    config
-        .topic_settings()
-        .into_iter()
-        .filter_map(|(name, wanted)| {
-            let actual = settings.get(name).map_or("unknown", |setting| &setting.value).to_owned();
-            (actual != wanted).then_some(Difference { name, actual, wanted })
-        })
-        .collect()
 }

@@ -5,6 +5,7 @@
 
 use super::acked_offsets::{AckedOffset, AckedOffsets, ReadBackResult, checksum};
 use super::config::Config;
+use super::context::LogContext;
 use super::fault;
 use crate::clock::Clock;
 use crate::deliver::SinkError;
@@ -25,7 +26,7 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// A consumer that reads single records of one topic.
 pub(super) struct ReadBack<'a> {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<LogContext>,
     config: &'a Config,
     clock: &'a Clock,
 }
@@ -39,7 +40,8 @@ impl std::fmt::Debug for ReadBack<'_> {
 impl<'a> ReadBack<'a> {
     /// Creates a client; it sends nothing yet.
     pub(super) fn open(config: &'a Config, clock: &'a Clock) -> Result<Self, SinkError> {
-        let consumer = config.reader().create().map_err(|error| fault::of_client(&error))?;
+        let consumer = config.reader().create_with_context(LogContext::new(config));
+        let consumer = consumer.map_err(|error| fault::of_client(&error))?;
         Ok(Self { consumer, config, clock })
     }
 

@@ -3,6 +3,7 @@
 //! Invariants: a [`ServerUrl`] holds no credentials and no path, so it may be shown; a
 //! [`TableName`] needs no escaping in SQL, ILP or a file name.
 
+use crate::http::CaFile;
 use crate::secret::Secret;
 use hyper::Uri;
 use std::fmt;
@@ -15,6 +16,8 @@ const TABLE_NAME_CHARS_MAX: usize = 100;
 pub struct Config {
     /// The address of the server's HTTP listener.
     pub url: ServerUrl,
+    /// The authorities that are trusted instead of the built-in ones.
+    pub ca_file: Option<CaFile>,
     /// The credentials for the server.
     pub credentials: Credentials,
     /// The table of samples.
@@ -46,6 +49,7 @@ impl Config {
     pub fn new(url: ServerUrl) -> Self {
         Self {
             url,
+            ca_file: None,
             credentials: Credentials::None,
             table: TableName("samples".to_owned()),
             meters_table: None,

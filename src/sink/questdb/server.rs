@@ -10,7 +10,7 @@ use super::config::{Config, Credentials, ServerUrl, TableName};
 use super::fault::{self, Fault};
 use super::sql::Answer;
 use crate::deliver::SinkError;
-use crate::http::{Bounds, Client, HttpError, Response, basic_authorization};
+use crate::http::{Bounds, CaFile, Client, HttpError, Response, basic_authorization};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, HeaderValue};
@@ -32,6 +32,7 @@ pub(super) struct Server {
     /// Marked sensitive, so that `Debug` hides it.
     authorization: Option<HeaderValue>,
     bounds: Bounds,
+    ca_file: Option<CaFile>,
     /// Created with the first request.
     connections: OnceCell<Connections>,
 }
@@ -76,6 +77,7 @@ impl Server {
             table: config.table.clone(),
             authorization: authorization(&config.credentials),
             bounds: Bounds { timeout: config.request_timeout, answer_bytes_max: ANSWER_BYTES_MAX },
+            ca_file: config.ca_file.clone(),
             connections: OnceCell::new(),
         }
     }
@@ -150,7 +152,8 @@ impl Server {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.unreachable(&error))?;
-        Ok(self.connections.get_or_init(|| Connections { client: Client::new(self.bounds), runtime }))
+        let client = Client::trusting(self.bounds, self.ca_file.as_ref());
+        Ok(self.connections.get_or_init(|| Connections { client, runtime }))
     }
 
     fn no_answer(&self, error: &HttpError) -> SinkError {

@@ -12,7 +12,7 @@ fn start(
 ) -> crate::source::tests::http_server::Requests {
     let (url, requests) = serve(answer);
     let every = Duration::from_millis(20);
-    let logger = Logger { name: "logger".to_owned(), url, authorization: None, every, keep: Keep::All };
+    let logger = Logger { name: "logger".to_owned(), url, ca_file: None, authorization: None, every, keep: Keep::All };
     logger.start(&fixture.sources, &fixture.entrance("logger"), &fixture.clock);
     requests
 }

@@ -12,7 +12,7 @@ impl Device {
         let outcome = match &self.address {
             Address::Http(uri, authorization) => {
                 let now = clock.now();
-                let device = HttpDevice::once(&self.name, BOUNDS, authorization.clone(), clock);
+                let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), authorization.clone(), clock);
                 let values = |body: &[u8]| -> Result<usize, String> {
                     let decoded = decode(&self.mapping, body, now)?;
                     Ok(decoded.readings.iter().map(|reading| reading.samples.len()).sum())

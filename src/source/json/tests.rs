@@ -12,8 +12,14 @@ fn start(fixture: &Fixture, address: Address) {
     let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
     let time = Some(Time { pointer: "/at".to_owned(), unit_ns: 1_000_000_000 });
     let mapping = Mapping { meter: MeterId::named("json", "cellar"), time, values: vec![register] };
-    let device =
-        Device { name: "cellar".to_owned(), address, every: Duration::from_millis(10), keep: Keep::All, mapping };
+    let device = Device {
+        name: "cellar".to_owned(),
+        address,
+        ca_file: None,
+        every: Duration::from_millis(10),
+        keep: Keep::All,
+        mapping,
+    };
     device.start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
 }
 

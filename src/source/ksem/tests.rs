@@ -13,6 +13,7 @@ fn device(url: Uri, login: Login, serial: Option<&str>) -> Device {
     Device {
         name: "grid".to_owned(),
         url,
+        ca_file: None,
         login,
         device: "local".to_owned(),
         serial: serial.map(str::to_owned),

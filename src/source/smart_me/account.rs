@@ -2,7 +2,7 @@
 
 use super::polling::Polling;
 use super::rotation::{NotRotatable, PasswordFile};
-use crate::http::web_address;
+use crate::http::{CaFile, web_address};
 use crate::secret::Secret;
 use crate::vendor::smart_me::NewRegistration;
 use std::fmt;
@@ -18,6 +18,8 @@ pub struct Account {
     pub name: String,
     /// The address of the API.
     pub api: ApiUrl,
+    /// The authorities that it trusts instead of the built-in ones.
+    pub ca_file: Option<CaFile>,
     /// The login.
     pub login: Login,
     /// Largest number of requests in any minute, with retries and token requests. The vendor

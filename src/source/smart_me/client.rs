@@ -39,7 +39,13 @@ impl Access {
     /// Creates the access of an account. A person's login is stored in this data directory.
     pub fn new(account: &Account, data_directory: &Path, stop: Stop, clock: Clock) -> Self {
         let budget = Budget::new(account.requests_per_minute);
-        let requester = Requester::new(&account.name, http::Client::new(BOUNDS), budget, stop, clock);
+        let requester = Requester::new(
+            &account.name,
+            http::Client::trusting(BOUNDS, account.ca_file.as_ref()),
+            budget,
+            stop,
+            clock,
+        );
         Self { requester, authorization: Arc::new(Authorization::new(account, data_directory)) }
     }
 

@@ -51,6 +51,7 @@ fn account(cloud: &Cloud, login: Login) -> Account {
     Account {
         name: "a".to_owned(),
         api: ApiUrl::parse(&cloud.url()).unwrap(),
+        ca_file: None,
         login,
         requests_per_minute: NonZeroUsize::new(1000).unwrap(),
         wanted: Some(wanted()),

@@ -8,6 +8,7 @@ use meterline::deliver::Sink;
 use meterline::journal::Sequence;
 use meterline::reading::UnixNanos;
 use meterline::sink::kafka::{Config, migrate};
+use std::time::Duration;
 
 #[test]
 fn a_broker_that_is_killed_and_started_under_way_loses_and_reorders_nothing() {
@@ -105,9 +106,10 @@ fn a_batch_that_is_refused_for_one_record_loses_and_reorders_nothing() {
         records.push(now(), vec![small(number % 7, number)]);
     }
     let mut driver = Driver::new(&config);
-    driver.run(&records, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
-    let State::Blocked(why) = &driver.state else { unreachable!() };
-    assert!(why.contains("timestamps") && why.contains("meterline migrate"), "{why}");
+    // Brokers show a new topic only a moment after its creation.
+    driver.run(&records, "the sink is blocked by the timestamps", |driver| {
+        matches!(&driver.state, State::Blocked(why) if why.contains("timestamps") && why.contains("meterline migrate"))
+    });
     assert!(driver.safe <= Sequence(301), "{}", driver.safe);
 
     migrate(&config).unwrap();
@@ -121,13 +123,17 @@ fn a_topic_whose_limit_is_below_a_batch_takes_everything_that_fits_it() {
     let mut config = Config::new(kafka::shared(), "faults-small-limit");
     config.partitions = 1;
     config.compression = meterline::sink::kafka::Compression::None;
-    kafka::create_topic(&config.brokers, &config.topic, 1, &[("max.message.bytes", "5000")]);
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "5000")];
+    kafka::create_topic(&config.brokers, &config.topic, 1, &settings);
     let records = Records::in_turn(2_000, 3);
     let mut driver = Driver::new(&config);
     driver.run(&records, "every record is safe, without a fault", |driver| {
         assert_eq!(driver.state, State::Running);
         driver.safe == records.last().next()
     });
+    assert!(driver.sink.warnings().iter().any(|warning| warning.contains("max.message.bytes is 5000")));
+    migrate(&config).unwrap();
+    assert_eq!(kafka::topic_setting(&config.brokers, &config.topic, "max.message.bytes"), "1000000");
 }
 
 #[test]
@@ -155,4 +161,59 @@ fn a_queue_that_is_full_while_the_broker_is_away_takes_nothing_more() {
     let records = Records::in_turn(50_000, 10);
     driver.run(&records, "the queue is full", |driver| driver.sink.is_full());
     assert!(driver.taken() <= Sequence(1_011), "{:?}", driver.taken());
+}
+
+#[test]
+fn a_topic_that_is_compacted_blocks_the_sink_at_the_start_and_while_it_runs_until_it_is_migrated() {
+    let mut config = Config::new(kafka::shared(), "faults-compacted");
+    (config.partitions, config.look_every) = (4, Duration::ZERO);
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "compact")];
+    kafka::create_topic(&config.brokers, &config.topic, 4, &settings);
+    let records = Records::in_turn(50, 5);
+    let mut driver = Driver::new(&config);
+    for last in [1, 51] {
+        driver.run(&records, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
+        let State::Blocked(why) = &driver.state else { unreachable!() };
+        assert!(why.contains("cleanup.policy is compact") && why.contains("meterline migrate"), "{why}");
+        assert_eq!(driver.safe, Sequence(last));
+        migrate(&config).unwrap();
+        driver.run_to_end(&records);
+        driver.run(&records, "the sink runs", |driver| driver.state == State::Running);
+        kafka::set_topic_settings(&config.brokers, &config.topic, &settings);
+    }
+    assert_eq!(consumed(&config.brokers, &config.topic).len(), 50);
+}
+
+#[test]
+fn a_topic_that_gets_more_partitions_moves_no_meter_and_blocks_the_sink_also_after_a_restart() {
+    let mut config = Config::new(kafka::shared(), "faults-partitions");
+    (config.partitions, config.look_every) = (4, Duration::ZERO);
+    migrate(&config).unwrap();
+    let records = Records::in_turn(200, 20);
+    let mut driver = Driver::new(&config);
+    driver.run_to_a_checkpoint(&records);
+    kafka::add_partitions(&config.brokers, &config.topic, 9);
+    let more = Records::in_turn(400, 20);
+    let mut driver = driver;
+    for _ in 0..2 {
+        driver.run(&more, "the sink is blocked", |driver| matches!(driver.state, State::Blocked(_)));
+        let State::Blocked(why) = &driver.state else { unreachable!() };
+        assert!(why.contains("has 9 partitions and had 4") && why.contains("another `topic`"), "{why}");
+        driver = driver.restart(&config);
+    }
+    let mut partitions = std::collections::HashMap::new();
+    for message in kafka::consume(&config.brokers, &config.topic) {
+        assert_eq!(*partitions.entry(message.key).or_insert(message.partition), message.partition);
+    }
+}
+
+#[test]
+fn an_address_that_the_brokers_name_and_that_cannot_be_reached_is_in_the_message() {
+    let nowhere = crate::support::ports::free();
+    let setting = format!("advertised.listeners=PLAINTEXT://127.0.0.1:{nowhere}");
+    let broker = kafka::Broker::start_with(&[&setting]);
+    let config = Config::new(broker.brokers(), "faults-advertised");
+    let address = format!("127.0.0.1:{nowhere}");
+    let refused = migrate(&config).unwrap_err().to_string();
+    assert!(refused.contains(&address) && refused.contains("advertised.listeners"), "{refused}");
 }

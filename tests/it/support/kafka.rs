@@ -2,7 +2,9 @@
 
 use super::process::{Process, server_script};
 use super::{from_environment, ports, wait};
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -92,6 +94,13 @@ pub(crate) fn create_topic(brokers: &str, topic: &str, partitions: i32, settings
     for result in results {
         result.unwrap();
     }
+}
+
+/// Raises the partition count of a topic.
+pub(crate) fn add_partitions(brokers: &str, topic: &str, count: usize) {
+    let more = NewPartitions::new(topic, count);
+    let results = block_on(admin(brokers).create_partitions([&more], &AdminOptions::new())).unwrap();
+    results[0].as_ref().unwrap();
 }
 
 /// Deletes a topic, and waits until the broker no longer knows it.

@@ -20,7 +20,7 @@ fn recover(confirmed: &mut ConfirmedStates, next: u64) -> AckedOffsets {
 fn recover_in(confirmed: &mut ConfirmedStates, next: u64, topic: &str) -> AckedOffsets {
     // No broker listens there, so a check would fail.
     let config = Config::new("127.0.0.1:1", topic);
-    confirmed.recover(Sequence(next), &config, &Clock::system()).unwrap()
+    confirmed.recover(Sequence(next), 12, &config, &Clock::system()).unwrap()
 }
 
 fn at(next: u64) -> ConfirmedState {
@@ -112,11 +112,11 @@ fn the_newest_state_that_is_whole_is_found() {
 }
 
 #[test]
-fn a_mark_is_one_word_and_the_topic() {
+fn a_mark_is_one_word_the_partitions_and_the_topic() {
     let mut acked = AckedOffsets::default();
     acked.note(1, 77, b"value").unwrap();
-    let mark = format!("{acked} {TOPIC}");
-    assert_eq!(parse(&mark, TOPIC), Some(acked));
+    let mark = format!("{acked} 12 {TOPIC}");
+    assert_eq!(parse(&mark, TOPIC), Some(Mark { acked, partitions: 12 }));
     assert_eq!(parse(&mark, "another"), None);
     assert_eq!(parse("nothing", TOPIC), None);
 }
