@@ -26,7 +26,7 @@ pub struct Reading {
     pub meter: MeterId,
     /// The time of measurement.
     pub at: UnixNanos,
-    /// What is unusual about it.
+    /// Its unusual properties.
     pub flags: Flags,
     /// Registers and values in base units, each register at most once.
     pub samples: Vec<Sample>,

@@ -2,10 +2,12 @@
 //!
 //! It decodes with the code of the service, so it shows the values that would be stored.
 
+mod detect;
 mod devices;
 mod format;
 mod input;
 mod item;
+mod options;
 mod output;
 mod p1;
 mod recorded;
@@ -19,6 +21,7 @@ use clap::Args;
 use format::Format;
 use input::Encoding;
 use item::Judge;
+use options::Options;
 use output::Output;
 use recorded::RecordArgs;
 use std::path::PathBuf;
@@ -76,14 +79,6 @@ pub(super) struct DecodeArgs {
     json: bool,
 }
 
-/// How messages are decoded.
-struct Options {
-    format: Option<Format>,
-    unchecked: bool,
-    key: Option<Key>,
-    judge: Judge,
-}
-
 /// Decodes and prints the messages or the records that the arguments select.
 ///
 /// # Errors
@@ -111,7 +106,7 @@ fn decode(
     options: &Options,
     output: &mut Output<impl std::io::Write>,
 ) -> Result<(), Failure> {
-    let format = options.format.or_else(|| Format::detect(bytes));
+    let format = options.format.or_else(|| detect::detect(bytes));
     let Some(format) = format else {
         output.begin(file, None)?;
         return output.unreadable_message(0, "the format is unknown: give it with --format", bytes);

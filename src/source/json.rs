@@ -5,26 +5,24 @@
 //! Read-only: it sends a GET or nothing at all.
 
 mod connect;
+mod document;
 mod stream;
 
 use super::device::HttpDevice;
 use super::stream::Stream;
-use super::{Decoded, Fact, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{Bounds, Budget, CaFile};
 use crate::ingest::Entrance;
-use crate::reading::{Flags, UnixNanos};
-use crate::vendor::Reading;
-use crate::vendor::json::{Mapping, read};
+use crate::vendor::json::Mapping;
 use crate::wire::batch::Original;
+use document::{DOCUMENT_BYTES_MAX, decode};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use std::fmt;
 use std::time::Duration;
 use stream::Lines;
 
-/// Largest document.
-const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 /// A connection without a document for this long counts as broken, or three times the interval
 /// of the device if that is longer.
 const SILENCE_MAX: Duration = Duration::from_mins(5);
@@ -119,21 +117,6 @@ impl Polled for Json {
         let original = Original { bytes: &body, content_type: "application/json", origin: "" };
         self.inlet.offer(&decoded, original, reporter).await
     }
-}
-
-/// Decodes a document that holds at least one of the configured values. The error is a sentence.
-fn decode(mapping: &Mapping, bytes: &[u8], received: UnixNanos) -> Result<Decoded, String> {
-    let document = read(mapping, bytes).map_err(|error| error.to_string())?;
-    if document.samples.is_empty() {
-        return Err("the document holds none of the configured values: check the pointers".to_owned());
-    }
-    let (at, flags) = match document.at {
-        Some(at) => (at, Flags::NONE),
-        None => (received, Flags::TIME_IS_RECEIVE_TIME),
-    };
-    let facts = vec![("values_absent", Fact::from(document.absent))];
-    let reading = Reading { meter: mapping.meter, at, flags, samples: document.samples };
-    Ok(Decoded { readings: vec![reading], events: Vec::new(), facts })
 }
 
 #[cfg(test)]

@@ -150,8 +150,11 @@ impl Reader {
         let mut is_new = self.session.authorize(&mut self.device).await?;
         loop {
             let answer = self.device.get_if_found(&uri).await;
-            let is_refused =
-                matches!(answer, Err(SourceError::Misconfigured { .. }) | Ok(Err(StatusCode::INTERNAL_SERVER_ERROR)));
+            let is_refused = match &answer {
+                Err(SourceError::Misconfigured { .. }) => true,
+                Ok(Err(status)) => *status == StatusCode::INTERNAL_SERVER_ERROR,
+                _ => false,
+            };
             if is_new || !is_refused || !self.session.renew(&mut self.device).await? {
                 return answer;
             }

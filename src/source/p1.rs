@@ -113,7 +113,7 @@ impl Telegrams {
                 return Err("the checksum of the telegram is wrong: bytes are lost or changed on the line".to_owned());
             }
         }
-        // Only the meter itself has values of the past beside those of now: failures and peaks.
+        // Only the meter itself has values of the past beside its current ones: failures and peaks.
         let mut parts = Parts::with_events(received, telegram.at());
         telegram.visit(|part| parts.add(part, |channel| MeterId::named(VENDOR, &telegram.native_id(channel))));
         let mut decoded = parts.into_decoded();

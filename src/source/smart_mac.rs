@@ -42,7 +42,7 @@ pub struct Meter {
     pub every: Duration,
     /// The readings that are journaled.
     pub keep: Keep,
-    /// What the user knows about its lines and inputs.
+    /// The user's knowledge of its lines and inputs.
     pub options: Options,
 }
 

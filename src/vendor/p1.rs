@@ -8,17 +8,23 @@
 //! Invariants: one bad line costs that line alone. A value is digits and a power of ten until
 //! its last step. Nothing is allocated for a line. Every line is a value, a text, or is reported.
 
+mod checksum;
 mod cipher;
+mod facts;
 mod frame;
 mod line;
 mod mbus;
 mod registers;
+mod tariffs;
 mod telegram;
 mod time;
 mod unit;
+mod values;
 
+pub use checksum::Checksum;
 pub use cipher::{CipherError, Key};
-pub use frame::{Checksum, Frame, LINE_BYTES_MAX, TELEGRAM_BYTES_MAX, next_frame};
+pub use frame::{Frame, TELEGRAM_BYTES_MAX, next_frame};
+pub use line::LINE_BYTES_MAX;
 pub use telegram::Telegram;
 
 /// The vendor in the meter ids of these devices.

@@ -1,7 +1,7 @@
 //! The parts of a vendor's message: values, texts, and what cannot be read.
 //!
 //! Every vendor's decoder returns these. Invariant: nothing of a message is left out in
-//! silence. What is no value is a text, or is reported as unreadable.
+//! silence. A part without a value is a text, or is reported as unreadable.
 
 use super::Reading;
 use crate::reading::registry::Unit;
@@ -36,15 +36,15 @@ pub struct Value<'a> {
     pub channel: Cow<'a, str>,
     /// When it was measured.
     pub at: At,
-    /// What is unusual about it.
+    /// Its unusual properties.
     pub flags: Flags,
     /// Its register.
     pub obis: Obis,
     /// In the base unit.
     pub value: f64,
-    /// The base unit: the registry's, or for an unknown register that of the message.
+    /// The base unit: the registry's, or for an unknown register the one of the message.
     pub unit: Unit,
-    /// Its name or code as sent. A derived value has those of its parts.
+    /// Its name or code as sent. A derived value has the codes of its parts.
     pub raw_code: Cow<'a, str>,
 }
 

@@ -66,7 +66,7 @@ impl ValueItem {
         }
     }
 
-    /// A value of a body that `wire` decodes. What is missing is `null`.
+    /// A value of a body that `wire` decodes. Missing parts are `null`.
     pub(super) fn of_wire(
         reading: &crate::wire::Reading<'_>,
         sample: Result<crate::reading::Sample, SetAside>,

@@ -1,7 +1,7 @@
 //! P1 telegrams, one or many in a file, in the clear or encrypted.
 
-use super::Options;
 use super::item::{Item, ValueItem};
+use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::MeterId;
@@ -48,7 +48,7 @@ fn print(
         }
     };
     if let Some(fault) = fault.filter(|_| !options.unchecked) {
-        let error = format!("{fault}; --unchecked reads it all the same");
+        let error = format!("{fault}; --unchecked reads it nevertheless");
         return output.unreadable_message(offset, &error, telegram.bytes());
     }
     output.message();

@@ -118,9 +118,9 @@ fn a_wrong_or_missing_checksum_is_an_error_and_unchecked_reads_the_telegram() {
     for (telegram, error) in [
         (
             TELEGRAM.replace("!21A7", "!21A6"),
-            "the checksum is wrong: the telegram has 21A6, its bytes give 21A7; --unchecked reads it all the same",
+            "the checksum is wrong: the telegram has 21A6, its bytes give 21A7; --unchecked reads it nevertheless",
         ),
-        (TELEGRAM.replace("!21A7", "!"), "the telegram has no checksum; --unchecked reads it all the same"),
+        (TELEGRAM.replace("!21A7", "!"), "the telegram has no checksum; --unchecked reads it nevertheless"),
     ] {
         let (lines, failure) = json(&telegram);
         assert_eq!((lines.len(), &lines[0]["error"]), (1, &error.into()));

@@ -1,6 +1,7 @@
 //! A check of a device for the operator: one document, or one connection.
 
-use super::{Address, BOUNDS, Device, decode};
+use super::document::decode;
+use super::{Address, BOUNDS, Device};
 use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::source::device::HttpDevice;

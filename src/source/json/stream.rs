@@ -1,6 +1,6 @@
 //! A device that sends one JSON document per line over a TCP connection.
 
-use super::{DOCUMENT_BYTES_MAX, decode};
+use super::document::{DOCUMENT_BYTES_MAX, decode};
 use crate::reading::UnixNanos;
 use crate::source::Decoded;
 use crate::source::stream::Messages;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(in crate::source) type Requests = Arc<Mutex<Vec<String>>>;
 
 /// Plays a device: `answer` gets each request and returns status and body. Answers come without a
-/// length, as those of small devices do.
+/// length, as small devices send them.
 pub(in crate::source) fn serve(mut answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> (Uri, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();

@@ -2,21 +2,19 @@
 //!
 //! A telegram begins at `/` and ends at the first `!` after its head line, followed by up to
 //! four hexadecimal digits. An encrypted one begins at 0xDB and carries its length. Invariants: a
-//! telegram that lost its end costs only itself; both bounds hold for any input.
+//! telegram that lost its end costs only itself; the bound holds for any input.
 
+use super::checksum::{checksum, is_filler};
 use super::telegram::Telegram;
 
 /// The longest telegram. The standards allow a text of 2048 digits beside the usual 1.5 kB.
 pub const TELEGRAM_BYTES_MAX: usize = 8 << 10;
-/// The longest line, without its end.
-pub const LINE_BYTES_MAX: usize = 2 << 10;
-
 /// The first byte of an encrypted telegram.
-pub(super) const ENCRYPTED: u8 = 0xdb;
+const ENCRYPTED: u8 = 0xdb;
 /// Bytes before the length of an encrypted telegram: tag, length of the system title, the title, 0x82.
 const LENGTH_AT: usize = 11;
 
-/// What a stream begins with.
+/// The beginning of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// A whole telegram; its checksum may be wrong.
@@ -25,22 +23,6 @@ pub enum Frame<'a> {
     Encrypted(&'a [u8]),
     /// Bytes that are no telegram, and why.
     Broken(&'a [u8], &'static str),
-}
-
-/// The checksum of a telegram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checksum {
-    /// It is that of the telegram's bytes.
-    Right,
-    /// The telegram has another one.
-    Wrong {
-        /// As sent.
-        sent: u16,
-        /// Over the bytes as received.
-        computed: u16,
-    },
-    /// The telegram has none.
-    Missing,
 }
 
 /// The first frame of `bytes`, where it begins, and where the rest begins. `None` if more
@@ -60,11 +42,6 @@ pub fn next_frame(bytes: &[u8], at_end: bool) -> Option<(usize, Frame<'_>, usize
         },
     };
     Some((start, frame, start + length))
-}
-
-/// Bytes that serial lines and text files put between telegrams.
-fn is_filler(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff)
 }
 
 fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
@@ -119,43 +96,4 @@ fn encrypted(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
         None if at_end => broken("the encrypted telegram is cut"),
         None => None,
     }
-}
-
-/// Compares the digits after `!` with the checksum of the bytes up to it.
-fn checksum(telegram: &[u8], after: &[u8]) -> Checksum {
-    let digits = after.iter().position(|byte| !byte.is_ascii_hexdigit()).map_or(after, |end| &after[..end]);
-    let is_last = after[digits.len()..].iter().all(|byte| is_filler(*byte));
-    let sent = std::str::from_utf8(digits).ok().filter(|digits| is_last && (1..=4).contains(&digits.len()));
-    let Some(sent) = sent.and_then(|digits| u16::from_str_radix(digits, 16).ok()) else { return Checksum::Missing };
-    let computed = crc16(telegram.iter().copied());
-    // A text file may have lost the carriage returns.
-    let is_text = !telegram.contains(&b'\r');
-    let with_returns =
-        || crc16(telegram.iter().flat_map(|byte| (*byte == b'\n').then_some(b'\r').into_iter().chain([*byte])));
-    if sent == computed || is_text && sent == with_returns() {
-        Checksum::Right
-    } else {
-        Checksum::Wrong { sent, computed }
-    }
-}
-
-/// CRC-16/ARC (reflected polynomial 0xA001, from 0), as DSMR 4 and later define it.
-fn crc16(bytes: impl Iterator<Item = u8>) -> u16 {
-    const TABLE: [u16; 256] = table();
-    bytes.fold(0, |crc, byte| (crc >> 8) ^ TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)])
-}
-
-const fn table() -> [u16; 256] {
-    let mut table = [0; 256];
-    let mut index = 0_u16;
-    while index < 256 {
-        let (mut crc, mut bit) = (index, 0);
-        while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xa001 } else { crc >> 1 };
-            bit += 1;
-        }
-        table[index as usize] = crc;
-        index += 1;
-    }
-    table
 }

@@ -3,8 +3,10 @@
 //! A line goes on where the next physical line begins with `(` or a group is still open (old gas
 //! values, long texts).
 
-use super::frame::LINE_BYTES_MAX;
 use crate::reading::Obis;
+
+/// The longest line, without its end.
+pub const LINE_BYTES_MAX: usize = 2 << 10;
 
 /// A logical line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

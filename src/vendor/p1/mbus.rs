@@ -1,7 +1,7 @@
 //! Devices on a meter's M-Bus: which register their counter is.
 //!
 //! The channel's number is the order of installation, so the device's kind decides, never the
-//! number. Kinds are those of EN 13757-3 as the P1 standards use them.
+//! number. The kinds have the numbers of EN 13757-3, as the P1 standards use them.
 
 use crate::reading::Obis;
 use crate::reading::registry::Unit;

@@ -1,4 +1,4 @@
-//! What the code of a line means.
+//! The meaning of a line's code.
 //!
 //! Most codes are the registers of the standard and are stored as they are. The others are
 //! listed here, with the reason.
@@ -8,7 +8,7 @@ use crate::reading::Obis;
 /// The channels of the M-Bus: gas, water, heat and others.
 pub(super) const CHANNEL_MAX: u8 = 8;
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// The time of the telegram. The lowest number counts if there are several.
@@ -33,7 +33,7 @@ pub(super) enum Meaning {
     Register(Obis),
 }
 
-/// What a line of an M-Bus channel holds.
+/// The content of a line of an M-Bus channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChannelLine {
     /// The kind of the device.

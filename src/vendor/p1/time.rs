@@ -75,7 +75,7 @@ impl WinterOffset {
     }
 }
 
-/// Whether a local time lies in the European Union's summer time. The hour that comes twice
+/// Whether a local time is in the European Union's summer time. The hour that comes twice
 /// counts as winter.
 fn is_summer(local: DateTime) -> bool {
     let at_two = |month| {

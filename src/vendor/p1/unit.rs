@@ -78,7 +78,7 @@ impl Printed {
     }
 }
 
-/// Meters print units in any case, so only m and M are told apart.
+/// Meters print units in any case, so only m and M are distinguished.
 fn prefix(byte: u8) -> Option<i8> {
     match byte {
         b'k' | b'K' => Some(3),

@@ -1,0 +1,34 @@
+//! Detects the format of a message.
+
+use super::devices;
+use super::format::Format;
+use crate::wire::{self, PayloadFormat};
+
+/// The format of these bytes; `None` if they fit none.
+pub(super) fn detect(bytes: &[u8]) -> Option<Format> {
+    let fits = |format| wire::readings(format, bytes).is_ok_and(|mut readings| readings.any(|it| it.meter.is_ok()));
+    match bytes.trim_ascii_start() {
+        [b'/' | 0xdb, ..] => Some(Format::P1),
+        [b'{' | b'[', ..] => detect_json(&String::from_utf8_lossy(bytes)),
+        _ if fits(PayloadFormat::SmartMe) => Some(Format::SmartMe),
+        _ if fits(PayloadFormat::ReadingBatch) => Some(Format::Meterline),
+        _ if devices::has_values(Format::KsemGdr, bytes) => Some(Format::KsemGdr),
+        // A stream that begins in the middle of a telegram.
+        _ if bytes.windows(3).any(|it| it[0] == b'\n' && matches!(it[1], b'/' | b'!')) => Some(Format::P1),
+        _ => None,
+    }
+}
+
+/// The format of a JSON text, by names that only one format has.
+fn detect_json(text: &str) -> Option<Format> {
+    const NAMES: [(Format, &[&str]); 5] = [
+        (Format::SmartMac, &["\"devid\"", "\"data\""]),
+        (Format::SmartMacCloud, &["\"TIME\"", "\"ID\""]),
+        (Format::KsemJson, &["\"values\"", "\"configuration_id\""]),
+        (Format::KsemJson, &["\"values\"", "\"active_power_+\""]),
+        (Format::Em300, &["*255\""]),
+    ];
+    let named = NAMES.iter().find(|(_, names)| names.iter().all(|name| text.contains(name)));
+    let logger = || devices::has_values(Format::DsmrLogger, text.as_bytes()).then_some(Format::DsmrLogger);
+    named.map(|(format, _)| *format).or_else(logger)
+}

@@ -1,0 +1,104 @@
+//! The facts of a telegram that hold for all its values: its time, its ids, and the devices on its
+//! M-Bus. They may stand anywhere in the telegram.
+
+use super::line::Lines;
+use super::mbus::Channel;
+use super::registers::{CHANNEL_MAX, ChannelLine, Meaning, meaning};
+use super::time::{AHEAD_MAX, Stamp, WinterOffset};
+use crate::reading::{Flags, UnixNanos};
+use crate::vendor::At;
+
+/// Why a line cannot be read, in one sentence.
+pub(super) type Fault = &'static str;
+
+/// The facts of a telegram.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) winter: WinterOffset,
+    pub(super) clock: Option<(u8, Stamp)>,
+    pub(super) id: Option<(u8, &'a [u8])>,
+    /// Whether it names the version of its standard.
+    pub(super) is_versioned: bool,
+    channels: [Channel<'a>; CHANNEL_MAX as usize],
+}
+
+impl<'a> Facts<'a> {
+    /// The facts of a telegram with this head line.
+    pub(super) fn of(head: &[u8], lines: Lines<'a>) -> Self {
+        // Lithuania's grid operator; its clock is an hour ahead of the others'.
+        let winter = WinterOffset(if head.starts_with(b"ESO5") { 2 } else { 1 });
+        let mut facts = Self { winter, clock: None, id: None, is_versioned: false, channels: Default::default() };
+        let (mut date, mut time): (&[u8], &[u8]) = (&[], &[]);
+        for line in lines.flatten() {
+            let Some(code) = line.obis() else { continue };
+            let first = line.groups().next().unwrap_or(&[]);
+            match meaning(code) {
+                Meaning::Clock(rank) => facts.note_clock(rank, Stamp::parse(first, winter)),
+                Meaning::ClockDate => date = first,
+                Meaning::ClockTime => time = first,
+                Meaning::Id(rank) if !first.is_empty() && facts.id.is_none_or(|(known, _)| rank < known) => {
+                    facts.id = Some((rank, first));
+                }
+                Meaning::Version => facts.is_versioned = true,
+                Meaning::Channel(number, what) => facts.note_channel(number, what, first),
+                _ => {}
+            }
+        }
+        facts.note_clock(u8::MAX, Stamp::of_parts(date, time, winter));
+        facts
+    }
+
+    fn note_clock(&mut self, rank: u8, stamp: Option<Stamp>) {
+        if let Some(stamp) = stamp
+            && self.clock.is_none_or(|(known, _)| rank < known)
+        {
+            self.clock = Some((rank, stamp));
+        }
+    }
+
+    fn note_channel(&mut self, number: u8, what: ChannelLine, first: &'a [u8]) {
+        let Some(channel) = self.channels.get_mut(usize::from(number) - 1) else { return };
+        match what {
+            ChannelLine::Kind => channel.kind = std::str::from_utf8(first).ok().and_then(|kind| kind.parse().ok()),
+            ChannelLine::Id if !first.is_empty() => channel.id = Some(first),
+            ChannelLine::Counter(rank) if !first.is_empty() => {
+                channel.counter = Some(channel.counter.map_or(rank, |known| known.min(rank)));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn channel(&self, number: u8) -> Option<&Channel<'a>> {
+        self.channels.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// The telegram's time.
+    pub(super) fn now(&self) -> (At, Flags) {
+        match self.clock {
+            Some((_, Stamp::Time(time, flags))) => (At::Time(time), flags),
+            _ => (At::Receipt, Flags::TIME_IS_RECEIVE_TIME),
+        }
+    }
+
+    /// A value's own time.
+    pub(super) fn own_time(&self, text: &[u8]) -> Result<Option<(UnixNanos, Flags)>, Fault> {
+        match Stamp::parse(text, self.winter) {
+            Some(Stamp::Time(time, flags)) if !self.is_ahead(time) => Ok(Some((time, flags))),
+            Some(Stamp::Time(..)) => Err("the value's time is more than a day after the telegram's"),
+            Some(Stamp::Unset) => Ok(None),
+            Some(Stamp::Absurd) => Err("the value's time is not a date"),
+            None => Err("the value's time has an unknown form"),
+        }
+    }
+
+    fn is_ahead(&self, time: UnixNanos) -> bool {
+        let ahead_max = i64::try_from(AHEAD_MAX.as_nanos()).unwrap_or(i64::MAX);
+        matches!(self.clock, Some((_, Stamp::Time(now, _))) if time.since(now) > ahead_max)
+    }
+}
+
+/// An id as printed on the meter.
+pub(super) fn printed(id: &[u8]) -> String {
+    let text = hex::decode(id).ok().filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_graphic));
+    String::from_utf8_lossy(text.as_deref().unwrap_or(id)).into_owned()
+}
