@@ -92,7 +92,7 @@ impl Service {
     }
 
     /// Waits for a signal to stop or the end of `lasts`, and calls `each` at this interval.
-    /// See [`Signals`] for the meaning of each signal.
+    /// See `Signals` for the meaning of each signal.
     ///
     /// Returns the reason if the webhook or the journal has failed.
     pub fn wait_for_signal(

@@ -104,7 +104,7 @@ fn sinks(
             crate::sink::kafka::Kafka::new("kafka", kafka, clock.clone(), journal).map_err(StartError::because)?;
         sinks.push(("kafka", Box::new(sink)));
     }
-    let _ = journal;
+    let _ = (journal, letters);
     Ok(sinks)
 }
 

@@ -1,7 +1,7 @@
 //! Log output: one line per event on standard error, as text or JSON.
 //!
 //! Invariants: a log event never waits for the reader of standard error and never fails
-//! its caller ([`queue`]); the events of a library cannot fill the log ([`repeats`]).
+//! its caller (`queue`); the events of a library cannot fill the log (`repeats`).
 
 mod queue;
 mod repeats;

@@ -29,13 +29,8 @@ fn is_service_link(name: &str, value: &str) -> bool {
         return true;
     }
     let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
-    match name.rsplit_once("_PORT_") {
-        _ if name.ends_with("_PORT") && is_address => true,
-        // METERLINE_PORT_8080_TCP and METERLINE_PORT_8080_TCP_ADDR
-        Some((_, rest)) => is_port_and_protocol(rest),
-        // METERLINE_PORT_8080_TCP_PORT
-        None => false,
-    }
+    let is_port = name.ends_with("_PORT") && is_address;
+    is_port || name.rsplit_once("_PORT_").is_some_and(|(_, rest)| is_port_and_protocol(rest))
 }
 
 /// `8080_TCP`, `8080_TCP_PROTO` and the like.
