@@ -55,12 +55,10 @@ impl fmt::Display for Name {
 
 /// The entry of a code, if it is known.
 pub fn entry(code: Obis) -> Option<Entry> {
-    match LISTED.binary_search_by_key(&code, |entry| entry.code) {
-        Ok(found) => LISTED.get(found).copied(),
-        Err(_) => {
-            let (register, unit, kind) = electricity::register(code)?;
-            Some(Entry { code, name: Name::Electricity(register), unit, kind })
-        }
+    // Most codes are in the grid, whose look-up costs a few comparisons; no code is in both.
+    match electricity::register(code) {
+        Some((register, unit, kind)) => Some(Entry { code, name: Name::Electricity(register), unit, kind }),
+        None => LISTED.binary_search_by_key(&code, |entry| entry.code).ok().and_then(|at| LISTED.get(at)).copied(),
     }
 }
 

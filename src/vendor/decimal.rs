@@ -11,6 +11,9 @@ pub(crate) struct Decimal {
     exponent: i8,
 }
 
+/// The powers of ten of nearly every reading; all are exact.
+const TENS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+
 /// More digits are no meter's reading; 18 always fit.
 const DIGITS_MAX: usize = 18;
 
@@ -77,7 +80,8 @@ impl Decimal {
     /// The number ÷ `divisor`, as the nearest `f64` of an exactly scaled dividend.
     #[expect(clippy::cast_precision_loss, reason = "18 digits round once, as in any parser of numbers")]
     pub(crate) fn divided_by(self, divisor: u32) -> f64 {
-        let ten = 10_f64.powi(i32::from(self.exponent.unsigned_abs()));
+        let power = self.exponent.unsigned_abs();
+        let ten = TENS.get(usize::from(power)).copied().unwrap_or_else(|| 10_f64.powi(i32::from(power)));
         let digits = self.digits as f64;
         if self.exponent >= 0 { digits * ten / f64::from(divisor) } else { digits / (ten * f64::from(divisor)) }
     }

@@ -38,13 +38,13 @@ pub fn read<'a>(
     configuration: Option<&Configuration>,
     mut each: impl FnMut(Part<'a>),
 ) -> Result<(), FrameError> {
-    check(frame)?;
+    let has_instantaneous = check(frame)?;
     let mut fields = Fields::new(frame);
     while let Some(field) = fields.next()? {
         match field.number {
             1 => {
                 let entry = Entry::read(field.bytes()?)?;
-                let record = Record::read(entry.text_key()?, entry.value_bytes()?)?;
+                let record = Record::read(entry.text_key()?, entry.value_bytes()?, has_instantaneous)?;
                 let definitions = configuration.and_then(|known| known.channel(record.name));
                 record.visit(definitions.map(|channel| &channel.definitions[..]).unwrap_or_default(), &mut each)?;
             }
@@ -58,14 +58,16 @@ pub fn read<'a>(
     Ok(())
 }
 
-/// Reads every field once, so that a damaged frame gives no value.
-fn check(frame: &[u8]) -> Result<(), FrameError> {
-    let mut fields = Fields::new(frame);
+/// Reads every field once, so that a damaged frame gives no value. Returns whether a code has the D of
+/// instantaneous values.
+fn check(frame: &[u8]) -> Result<bool, FrameError> {
+    let (mut has_instantaneous, mut fields) = (false, Fields::new(frame));
     while let Some(field) = fields.next()? {
         match field.number {
             1 => {
                 let entry = Entry::read(field.bytes()?)?;
-                Record::read(entry.text_key()?, entry.value_bytes()?)?.visit(&[], &mut |_| {})?;
+                entry.text_key()?;
+                has_instantaneous |= check_record(entry.value_bytes()?)?;
             }
             2 => {
                 field.text()?;
@@ -73,7 +75,25 @@ fn check(frame: &[u8]) -> Result<(), FrameError> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(has_instantaneous)
+}
+
+fn check_record(message: &[u8]) -> Result<bool, FrameError> {
+    let (mut has_instantaneous, mut fields) = (false, Fields::new(message));
+    while let Some(field) = fields.next()? {
+        match field.number {
+            4 => has_instantaneous |= value(field.bytes()?)?.0.0[3] == INSTANTANEOUS,
+            5 => {
+                let entry = Entry::read(field.bytes()?)?;
+                entry.text_key()?;
+                FlexValue::read(entry.value_bytes()?)?;
+            }
+            // Read with the record's head.
+            _ => {}
+        }
+    }
+    Record::read("", message, false)?;
+    Ok(has_instantaneous)
 }
 
 /// The values of a channel at an instant: a GDR.
@@ -82,23 +102,21 @@ struct Record<'a> {
     name: &'a str,
     at: At,
     flags: Flags,
-    /// Whether a code has the D of instantaneous values.
+    /// Whether a code of the frame has the D of instantaneous values.
     has_instantaneous: bool,
     timestamp_is_invalid: bool,
 }
 
 impl<'a> Record<'a> {
     /// Finds time, status and name, which may stand behind the values.
-    fn read(key: &'a str, message: &'a [u8]) -> Result<Self, FrameError> {
+    fn read(key: &'a str, message: &'a [u8], has_instantaneous: bool) -> Result<Self, FrameError> {
         let (mut id, mut status, mut time) = ("", 0, None);
-        let mut has_instantaneous = false;
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next()? {
             match field.number {
                 1 => id = field.text()?,
                 2 => status = field.varint()?,
                 3 => time = Some(timestamp(field.bytes()?)?),
-                4 => has_instantaneous |= value(field.bytes()?)?.0.0[3] == INSTANTANEOUS,
                 _ => {}
             }
         }
@@ -125,7 +143,8 @@ impl<'a> Record<'a> {
             match field.number {
                 4 => {
                     let (code, raw) = value(field.bytes()?)?;
-                    each(self.register(code, raw)?);
+                    let has_instantaneous = self.has_instantaneous && self.has(instantaneous(code))?;
+                    each(self.register(code, raw, has_instantaneous));
                 }
                 5 => {
                     let entry = Entry::read(field.bytes()?)?;
@@ -138,19 +157,18 @@ impl<'a> Record<'a> {
     }
 
     /// A value under an OBIS code.
-    fn register(&self, code: Obis, raw: i64) -> Result<Part<'a>, FrameError> {
+    fn register(&self, code: Obis, raw: i64, has_instantaneous: bool) -> Part<'a> {
         // Sources disagree on the phases' codes in the energy flow: C = 61 to 76 are other devices there.
         let is_settled = !self.name.contains("sumvalues") || code.0[2] <= SUM_MAX;
-        let has_instantaneous = self.has_instantaneous && self.has(instantaneous(code))?;
         let obis = register(code, has_instantaneous);
-        Ok(match unit(obis) {
+        match unit(obis) {
             Some(unit) if is_settled => self.value(obis, Decimal::new(raw, -3).to_f64(), unit, raw_code(code)),
             // Only the scale of electricity is known.
             _ if !is_settled || code.0[0] != 1 => {
                 Part::Text { raw_code: raw_code(code), text: Cow::Owned(raw.to_string()) }
             }
             _ => self.value(obis, Decimal::new(raw, 0).to_f64(), Unit::Unknown, raw_code(code)),
-        })
+        }
     }
 
     fn has(&self, wanted: Option<Obis>) -> Result<bool, FrameError> {

@@ -75,6 +75,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field; `None` at the end.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Field<'a>>, FrameError> {
         if self.0.is_empty() {
             return Ok(None);
@@ -106,6 +107,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    #[inline]
     pub(super) fn read(message: &'a [u8]) -> Result<Self, FrameError> {
         let (mut entry, mut fields) = (Self::default(), Fields::new(message));
         while let Some(field) = fields.next()? {
