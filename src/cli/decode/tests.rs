@@ -192,3 +192,39 @@ fn an_error_names_its_location() {
     let missing = input::bytes(std::path::Path::new("/nowhere/body.bin"), Encoding::Auto).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read /nowhere/body.bin: "));
 }
+
+const EM420: &str = r#"{"smart-meter":{"configuration_id":"84b6","status":"STATUS_OK","timestamp":{"seconds":1729699542,"nanos":583875718},"values":{"active_energy_+":124596300,"active_power_+":6730100}}}"#;
+/// A synthetic frame of the same values.
+const FRAME: &str = "0a510a0b736d6172742d6d6574657212420a0b736d6172742d6d6574657210011a0c08d6bde4b8061086f9b49602220c08ff819088802010f4e29a03220708ff8190908020220c08ff81a088802010cce0b43b";
+
+#[test]
+fn the_format_of_every_device_is_detected_and_its_values_are_in_base_units() {
+    let logger = include_str!("../../vendor/dsmr_logger/tests/actual.json");
+    let smart_mac = include_str!("../../vendor/smart_mac/tests/three_phases.json");
+    let rows = r#"[{"ID":"1728053249","TIME":1530607456,"STAT":0,"V":237.81,"W":270,"Wh":2099565}]"#;
+    let em300 = r#"{"serial":"1","1-0:1.4.0*255":123.4,"1-0:1.8.0*255":"5000"}"#;
+    for (input, format, native_id, obis, value, unit) in [
+        (EM420, "ksem-json", "smart-meter", "1-0:1.7.0*255", 6730.1, "W"),
+        (FRAME, "ksem-gdr", "smart-meter", "1-0:1.7.0*255", 6730.1, "W"),
+        (em300, "em300", "smart-meter", "1-0:1.7.0*255", 123.4, "W"),
+        (logger, "dsmr-logger", "", "1-0:1.8.1*255", 2_332_511.0, "Wh"),
+        (smart_mac, "smart-mac", "1728053249", "1-0:21.7.0*255", 586.0, "W"),
+        (rows, "smart-mac-cloud", "1728053249", "1-0:1.8.0*255", 2_099_565.0, "Wh"),
+    ] {
+        let (text, failure) = shown(input, false, |_| ());
+        assert!(failure.is_none() && text.contains(&format!("detected format: {format})")), "{format}: {text}");
+        let (lines, _) = json(input);
+        let found = lines.iter().find(|line| line["obis"] == obis).unwrap_or_else(|| panic!("{format}: {lines:?}"));
+        assert_eq!((&found["value"], &found["unit"]), (&value.into(), &unit.into()), "{format}");
+        if !native_id.is_empty() {
+            assert_eq!(found["native_id"], native_id, "{format}");
+        }
+    }
+}
+
+#[test]
+fn a_login_page_is_an_unreadable_message() {
+    let edit = |options: &mut Options| options.format = Some(Format::SmartMac);
+    let (text, failure) = shown("<html><title>MAIC Login</title></html>", false, edit);
+    assert!(failure.is_some() && text.contains("the answer is a web page, not data"), "{text}");
+}
