@@ -54,12 +54,14 @@ impl<W: Write> Output<W> {
         file.clone_into(&mut self.file);
         self.heading = None;
         let detected = detected.map_or_else(String::new, |format| format!(" (detected format: {})", format.name()));
-        // With JSON the detected format is a note for the person beside the script.
-        match (self.json, detected.is_empty()) {
-            (false, _) => self.line(&format!("{file}{detected}")),
-            (true, false) => Ok(_ = writeln!(io::stderr(), "{file}{detected}")),
-            (true, true) => Ok(()),
+        if !self.json {
+            return self.line(&format!("{file}{detected}"));
         }
+        if !detected.is_empty() {
+            // A note for the person beside the script; its loss changes nothing.
+            writeln!(io::stderr(), "{file}{detected}").ok();
+        }
+        Ok(())
     }
 
     /// Counts a message that was read.
@@ -153,7 +155,10 @@ impl<W: Write> Output<W> {
             return Ok(());
         }
         match writeln!(self.out, "{line}") {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.is_closed = true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(())
+            }
             other => Ok(other?),
         }
     }

@@ -19,7 +19,7 @@ fn start(
 
 /// A time stamp of this many seconds ago, in winter time.
 fn stamp(seconds_ago: i64) -> String {
-    let local = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3600 - seconds_ago);
+    let local = present() + jiff::SignedDuration::from_secs(3600 - seconds_ago);
     local.strftime("%y%m%d%H%M%SW").to_string()
 }
 
@@ -87,4 +87,8 @@ async fn a_device_that_is_no_logger_or_short_of_memory_writes_nothing() {
         fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
         assert_eq!(fixture.stored(), []);
     }
+}
+
+fn present() -> jiff::Timestamp {
+    jiff::Timestamp::from_nanosecond(i128::from(Clock::system().now().0)).unwrap()
 }

@@ -67,7 +67,11 @@ impl<'a> Facts<'a> {
         let Some(quantity) = Quantity::parse(group) else {
             // A state in words is a text.
             let is_number = group.iter().any(u8::is_ascii_digit);
-            return if is_number { Err(NOT_A_NUMBER) } else { Ok(text(line, each)) };
+            if is_number {
+                return Err(NOT_A_NUMBER);
+            }
+            text(line, each);
+            return Ok(());
         };
         let raw_code = String::from_utf8_lossy(line.raw_code());
         let mut give = |obis: Obis, value, unit| {
@@ -113,11 +117,15 @@ impl<'a> Facts<'a> {
                     }));
                     Ok(())
                 }
-                _ => Ok(text(line, each)),
+                _ => {
+                    text(line, each);
+                    Ok(())
+                }
             },
             // Another line has the same counter.
             ChannelLine::Counter(rank) if channel.counter.is_some_and(|preferred| preferred < rank) => {
-                Ok(text(line, each))
+                text(line, each);
+                Ok(())
             }
             ChannelLine::Counter(_) => {
                 let Some((at, flags, value, unit)) = self.counter(line)? else { return Ok(()) };
@@ -188,7 +196,10 @@ impl<'a> Facts<'a> {
     fn peaks(&self, line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) -> Result<(), Fault> {
         let raw_code = String::from_utf8_lossy(line.raw_code());
         let count = line.groups().next().and_then(|count| std::str::from_utf8(count).ok()?.parse::<usize>().ok());
-        let Some(count) = count.filter(|count| *count <= 100) else { return Ok(text(line, each)) };
+        let Some(count) = count.filter(|count| *count <= 100) else {
+            text(line, each);
+            return Ok(());
+        };
         let mut groups = line.groups().skip(3);
         for _ in 0..count {
             let (Some(_), Some(time), Some(value)) = (groups.next(), groups.next(), groups.next()) else {
