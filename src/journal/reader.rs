@@ -70,6 +70,11 @@ impl Reader {
     /// Continues at a later record, which must exist or be the next one.
     pub fn skip_to(&mut self, next: Sequence) {
         self.next = self.next.max(next);
+        // An open file would keep the space of a segment that retention has deleted.
+        if self.place.as_ref().is_some_and(|place| place.sequence < self.catalog.oldest()) {
+            self.place = None;
+            self.window.forget();
+        }
     }
 
     /// The next record; `None` if no more are synced yet.

@@ -114,7 +114,9 @@ impl Writer {
                     answered.wake_rest();
                     answered = Arc::clone(group.waiters());
                     pending.recycle(group);
-                    self.shares.store_if_due();
+                    if self.place.moved().is_none() {
+                        self.shares.store_if_due();
+                    }
                     if self.shares.is_due(self.remover.options.clock.monotonic()) {
                         self.update_shares();
                     }

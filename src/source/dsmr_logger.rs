@@ -2,7 +2,7 @@
 //!
 //! A logger passes on the telegram itself, or, with less precision, its values as JSON. The telegram is
 //! preferred while it comes; a logger that gives none is asked for its values. Knows the requests;
-//! `vendor/p1` and `vendor/dsmr_logger` decode. Read-only: GET of the paths in [`PATHS`] alone.
+//! `vendor/p1` and `vendor/dsmr_logger` decode. Read-only: GET of the paths in `PATHS` alone.
 
 use super::device::{HttpDevice, with_path};
 use super::p1::Telegrams;

@@ -1,6 +1,6 @@
 //! KOSTAL's Smart Energy Meter and TQ-Systems' Energy Manager EM4xx: the official JSON interface.
 //!
-//! Read-only: GET of [`VALUES`] and [`SETTINGS`] alone, and the login if there is a password instead of a
+//! Read-only: GET of `VALUES` and `SETTINGS` alone, and the login if there is a password instead of a
 //! token. Nothing below `/api/e-mobility` is ever opened: a device that sees an outside controller stops
 //! controlling its charging station. Knows the requests; `vendor/ksem` decodes.
 

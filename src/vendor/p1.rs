@@ -2,8 +2,8 @@
 //! Sweden, Austria, Hungary, Lithuania and elsewhere (DSMR 2.2 to 5, e-MUCS, H1).
 //!
 //! Pure: bytes in, values out; no transport, no clock, no time-zone database.
-//! [`frame`] finds telegrams in a stream and checks them, [`line`] takes a line apart,
-//! [`registers`] says what its code means, and [`Telegram::visit`] returns the values.
+//! `frame` finds telegrams in a stream and checks them, `line` takes a line apart,
+//! `registers` says what its code means, and [`Telegram::visit`] returns the values.
 //!
 //! Invariants: one bad line costs that line alone. A value is digits and a power of ten until
 //! its last step. Nothing is allocated for a line. Every line is a value, a text, or is reported.

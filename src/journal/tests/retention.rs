@@ -217,3 +217,32 @@ fn for_an_optional_cursor_only_its_lag_is_kept() {
     append_each(&journal, 1);
     assert!(journal.oldest().next < journal.next());
 }
+
+#[test]
+fn a_reader_that_skips_holds_no_segment_that_retention_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { cap_bytes: 4 * SEGMENT_BYTES, ..small(directory.path().join("journal")) };
+    let (journal, _) = Journal::open(options).unwrap();
+    append_each(&journal, 1);
+    let mut reader = journal.view().reader(Sequence(1)).unwrap();
+    assert!(reader.read().unwrap().is_some());
+    store_cursor(&journal, "kafka", 1);
+    fill(&journal);
+    store_cursor(&journal, "kafka", journal.next().0);
+    append_each(&journal, 2 * PER_SEGMENT);
+    assert!(journal.oldest().next > Sequence(PER_SEGMENT), "the first segment is deleted");
+    let held = || {
+        let files = std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        let deleted = |file: &std::path::PathBuf| {
+            file.starts_with(directory.path()) && file.to_string_lossy().ends_with("(deleted)")
+        };
+        files.filter(deleted).count()
+    };
+    assert_eq!(held(), 1, "by the reader");
+    reader.skip_to(journal.next());
+    assert_eq!(held(), 0);
+    append_each(&journal, 1);
+    assert!(reader.read().unwrap().is_some(), "it continues at the next record");
+}

@@ -34,9 +34,14 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Whether the sink stops, because the topic deletes records that nothing replaces.
+    /// Whether the sink stops, because the topic deletes records that nothing replaces. An unknown
+    /// policy is no reason: some brokers do not report it.
     pub(super) fn stops_the_sink(&self) -> bool {
-        self.name == CLEANUP_POLICY
+        self.name == CLEANUP_POLICY && self.compacts()
+    }
+
+    fn compacts(&self) -> bool {
+        self.actual.split(',').any(|policy| policy.trim() == "compact")
     }
 
     /// Whether records can be lost, and not only kept for a shorter or longer time.
@@ -49,6 +54,7 @@ impl Difference {
         let Self { name, actual, wanted } = self;
         let consequence = match *name {
             CLEANUP_POLICY if config.compacts => "so meters that send no new description lose theirs",
+            CLEANUP_POLICY if !self.compacts() => "so it may not keep its records as long as `retention` says",
             CLEANUP_POLICY => {
                 "so it deletes all but the newest reading of each meter; what it deleted is sent again by \
                  `meterline replay`"
@@ -158,9 +164,12 @@ mod tests {
             assert_eq!(error.kind, SinkErrorKind::Blocked);
             assert!(error.message.contains(value) && error.message.contains("meterline migrate"), "{error}");
         }
-        for (name, value) in
-            [("retention.ms", "1000"), ("max.message.bytes", "5000"), ("message.timestamp.type", "CreateTime")]
-        {
+        for (name, value) in [
+            ("retention.ms", "1000"),
+            ("max.message.bytes", "5000"),
+            ("message.timestamp.type", "CreateTime"),
+            ("cleanup.policy", "none"),
+        ] {
             let warnings = examined(&[(name, value)]).unwrap();
             assert!(warnings.len() == 1 && warnings[0].contains(value), "{warnings:?}");
         }
