@@ -63,8 +63,9 @@ pub fn entry(code: Obis) -> Option<Entry> {
 }
 
 /// Codes outside the electricity grid, sorted by their bytes.
-const LISTED: [Entry; 96] = [
-    listed([0, 0, 17, 0, 0, 255], "power limit", Unit::Watt, Kind::Gauge),
+const LISTED: [Entry; 100] = [
+    // In watts or in volt-amperes, as the meter has it.
+    listed([0, 0, 17, 0, 0, 255], "power limit", Unit::Unknown, Kind::Gauge),
     listed([0, 0, 24, 4, 0, 255], "valve position", Unit::One, Kind::Gauge),
     listed([0, 0, 96, 3, 10, 255], "switch position", Unit::One, Kind::Gauge),
     listed([0, 0, 96, 7, 9, 255], "long power failures", Unit::One, Kind::Counter),
@@ -120,9 +121,13 @@ const LISTED: [Entry; 96] = [
     listed([0, 0, 128, 30, 8, 255], "flash for data of the device", Unit::Byte, Kind::Gauge),
     listed([0, 0, 128, 31, 1, 255], "price of the tariff", Unit::Unknown, Kind::IntervalStartingAt),
     listed([0, 0, 128, 31, 2, 255], "difference within the tariff", Unit::Unknown, Kind::IntervalStartingAt),
+    listed([0, 1, 96, 3, 10, 255], "switch position, channel 1", Unit::One, Kind::Gauge),
     listed([0, 1, 96, 9, 0, 255], "temperature, sensor 1", Unit::DegreeCelsius, Kind::Gauge),
+    listed([0, 2, 96, 3, 10, 255], "switch position, channel 2", Unit::One, Kind::Gauge),
     listed([0, 2, 96, 9, 0, 255], "temperature, sensor 2", Unit::DegreeCelsius, Kind::Gauge),
+    listed([0, 3, 96, 3, 10, 255], "switch position, channel 3", Unit::One, Kind::Gauge),
     listed([0, 3, 96, 9, 0, 255], "temperature, sensor 3", Unit::DegreeCelsius, Kind::Gauge),
+    listed([0, 4, 96, 3, 10, 255], "switch position, channel 4", Unit::One, Kind::Gauge),
     listed([0, 4, 96, 9, 0, 255], "temperature, sensor 4", Unit::DegreeCelsius, Kind::Gauge),
     listed([0, 5, 96, 9, 0, 255], "temperature, sensor 5", Unit::DegreeCelsius, Kind::Gauge),
     listed([1, 0, 0, 4, 2, 255], "ratio of the current transformer", Unit::One, Kind::Gauge),

@@ -17,8 +17,8 @@ use crate::vendor::dsmr_logger::{Document, Identity};
 use crate::vendor::p1::{Frame, VENDOR, next_frame};
 use crate::wire::batch::Original;
 use bytes::Bytes;
-use hyper::Uri;
 use hyper::header::HeaderValue;
+use hyper::{StatusCode, Uri};
 use std::time::Duration;
 
 /// The kind of source.
@@ -28,7 +28,9 @@ const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(15), answer_bytes_m
 /// The waits after a failure.
 const BACKOFF: (Duration, Duration) =
     (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(10) }, Duration::from_mins(5));
-/// A logger that gave no telegram is asked for one again after this number of polls.
+/// After this number of telegrams in a row that did not come, the logger is asked for its values alone.
+const TELEGRAMS_FAILED_MAX: u32 = 3;
+/// It is asked for a telegram again after this number of polls.
 const TELEGRAM_AGAIN_AFTER: u32 = 360;
 
 /// The paths of each version of the interface. No other is ever requested.
@@ -104,8 +106,12 @@ struct Reader {
     url: Uri,
     device: HttpDevice,
     telegrams: Telegrams,
+    /// Telegrams in a row that did not come.
+    telegrams_failed: u32,
     /// Polls until a telegram is asked for again.
     polls_until_telegram: u32,
+    /// The version of the interface that answered.
+    version: Option<usize>,
     identity: Option<Identity>,
     name: String,
 }
@@ -113,29 +119,51 @@ struct Reader {
 impl Reader {
     fn new(name: &str, url: Uri, device: HttpDevice) -> Self {
         // The device checks what it reads, and some versions send no checksum on.
-        let telegrams = Telegrams::new(None, true);
-        Self { url, device, telegrams, polls_until_telegram: 0, identity: None, name: name.to_owned() }
+        let telegrams = Telegrams::new(name, None, true);
+        Self {
+            url,
+            device,
+            telegrams,
+            telegrams_failed: 0,
+            polls_until_telegram: 0,
+            version: None,
+            identity: None,
+            name: name.to_owned(),
+        }
     }
 
     async fn read(&mut self, clock: &Clock) -> Result<Message, SourceError> {
-        match self.polls_until_telegram.checked_sub(1) {
-            Some(left) => self.polls_until_telegram = left,
-            None => match self.telegram(clock).await? {
-                Some(message) => return Ok(message),
-                None => self.polls_until_telegram = TELEGRAM_AGAIN_AFTER,
-            },
+        if let Some(left) = self.polls_until_telegram.checked_sub(1) {
+            self.polls_until_telegram = left;
+            return self.values(clock).await;
         }
-        self.values(clock).await
+        if let Some(message) = self.telegram(clock).await? {
+            self.telegrams_failed = 0;
+            return Ok(message);
+        }
+        let message = self.values(clock).await?;
+        // The logger answers, so it is the telegram that does not come.
+        self.telegrams_failed += 1;
+        if self.telegrams_failed == TELEGRAMS_FAILED_MAX {
+            (self.telegrams_failed, self.polls_until_telegram) = (0, TELEGRAM_AGAIN_AFTER);
+        }
+        Ok(message)
     }
 
-    /// The telegram; `None` if the logger gives none, or one that cannot be read.
+    /// The telegram; `None` if the logger gives none, or one that cannot be read. A telegram that is
+    /// too long for the logger gets no reply at all.
     async fn telegram(&mut self, clock: &Clock) -> Result<Option<Message>, SourceError> {
-        for paths in PATHS.iter().filter(|paths| !paths.telegram.is_empty()) {
-            let Ok(body) = self.device.get_if_found(&with_path(&self.url, paths.telegram)?).await? else { continue };
-            let Some((_, Frame::Telegram(telegram), _)) = next_frame(&body, true) else { continue };
-            if let Ok(decoded) = self.telegrams.decoded(&telegram, clock.now()) {
-                return Ok(Some(Message { origin: paths.telegram, body: body.clone(), decoded }));
-            }
+        for (version, paths) in self.versions().filter(|(_, paths)| !paths.telegram.is_empty()) {
+            let body = match self.device.get_if_found(&with_path(&self.url, paths.telegram)?).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(_)) => continue,
+                Err(SourceError::Failing(_)) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            self.version = Some(version);
+            let Some((_, Frame::Telegram(telegram), _)) = next_frame(&body, true) else { return Ok(None) };
+            let decoded = self.telegrams.decoded(&telegram, clock.now()).ok();
+            return Ok(decoded.map(|decoded| Message { origin: paths.telegram, body: body.clone(), decoded }));
         }
         Ok(None)
     }
@@ -143,7 +171,7 @@ impl Reader {
     /// The values, by the newest version of the interface that the logger has.
     async fn values(&mut self, clock: &Clock) -> Result<Message, SourceError> {
         let mut refusal = None;
-        for paths in &PATHS {
+        for (version, paths) in self.versions() {
             let body = match self.device.get_if_found(&with_path(&self.url, paths.actual)?).await? {
                 Ok(body) => body,
                 Err(status) => {
@@ -151,10 +179,12 @@ impl Reader {
                     continue;
                 }
             };
+            self.version = Some(version);
             let identity = self.identity(paths).await?;
             let document = Document::read(&body, &identity).map_err(|error| SourceError::Failing(error.to_string()))?;
             let is_known = document.identity().equipment_id.is_some() || document.identity().identification.is_some();
-            let mut parts = Parts::new(clock.now());
+            let mut parts =
+                document.at().map_or_else(|| Parts::new(clock.now()), |at| Parts::with_events(clock.now(), at));
             document.visit(|part| {
                 parts.add(part, |channel| match (is_known, channel) {
                     (true, channel) => MeterId::named(VENDOR, &document.native_id(channel)),
@@ -168,19 +198,30 @@ impl Reader {
         Err(SourceError::Failing(format!("the device has no known interface of a DSMR-logger: {status}")))
     }
 
-    /// The identity of the meter, requested once.
+    /// The versions to try: all, or the one that answered before.
+    fn versions(&self) -> impl Iterator<Item = (usize, &'static Paths)> + use<> {
+        let known = self.version;
+        PATHS.iter().enumerate().filter(move |(version, _)| known.is_none_or(|known| known == *version))
+    }
+
+    /// The identity of the meter, requested once. Without it the readings would be another meter's.
     async fn identity(&mut self, paths: &Paths) -> Result<Identity, SourceError> {
         if let Some(identity) = &self.identity {
             return Ok(identity.clone());
         }
         let mut identity = Identity::default();
-        if !paths.info.is_empty()
-            && let Ok(body) = self.device.get_if_found(&with_path(&self.url, paths.info)?).await?
-            && let Ok(document) = Document::read(&body, &identity)
-        {
-            identity = document.identity().clone();
-            self.identity = Some(identity.clone());
+        if !paths.info.is_empty() {
+            match self.device.get_if_found(&with_path(&self.url, paths.info)?).await? {
+                Ok(body) => {
+                    let info = Document::read(&body, &identity);
+                    let info = info.map_err(|error| SourceError::Failing(format!("the logger's info: {error}")))?;
+                    identity = info.identity().clone();
+                }
+                Err(StatusCode::NOT_FOUND) => {}
+                Err(status) => return Err(SourceError::Failing(format!("the logger's info was answered {status}"))),
+            }
         }
+        self.identity = Some(identity.clone());
         Ok(identity)
     }
 }

@@ -36,12 +36,20 @@ pub enum Keep {
 /// A decoded message of a device.
 #[derive(Debug, Default)]
 pub struct Decoded {
-    /// The current readings: at most one for each meter.
+    /// The current readings.
     pub readings: Vec<Reading>,
-    /// New readings of the past, such as a power failure. They are never thinned.
+    /// Readings of the past, such as a power failure. They are never thinned, and journaled once.
     pub events: Vec<Reading>,
     /// Facts for the description of the source.
     pub facts: Vec<(&'static str, Fact)>,
+}
+
+impl Decoded {
+    /// The meter of a reading, and the number of earlier readings of the same meter.
+    fn key(&self, at: usize) -> (MeterId, usize) {
+        let meter = self.readings[at].meter;
+        (meter, self.readings[..at].iter().filter(|earlier| earlier.meter == meter).count())
+    }
 }
 
 /// Passes the readings of one source to ingest.
@@ -49,7 +57,11 @@ pub struct Decoded {
 pub struct Inlet {
     entrance: Entrance,
     keep: Keep,
-    last: LruCache<MeterId, Last>,
+    /// By meter, and by the place among the readings of this meter in one message: a device behind a
+    /// meter has a reading of its counter and one of its valve.
+    last: LruCache<(MeterId, usize), Last>,
+    /// The events of the last message: devices repeat them.
+    events: Vec<Reading>,
     taken: Counter,
     repeated: Counter,
     thinned: Counter,
@@ -74,6 +86,7 @@ impl Inlet {
             entrance,
             keep,
             last: LruCache::sparse(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
+            events: Vec::new(),
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),
@@ -83,7 +96,11 @@ impl Inlet {
 
     /// Whether a reading of this meter and time is new and wanted. Counts rejected readings.
     pub fn admits(&mut self, meter: MeterId, at: UnixNanos) -> bool {
-        let Some(last) = self.last.get_mut(&meter) else { return true };
+        self.admits_at((meter, 0), at)
+    }
+
+    fn admits_at(&mut self, key: (MeterId, usize), at: UnixNanos) -> bool {
+        let Some(last) = self.last.get_mut(&key) else { return true };
         if at == last.seen || at == last.kept {
             self.repeated.increment(1);
             return false;
@@ -103,7 +120,7 @@ impl Inlet {
 
     /// Marks a reading as seen: it is journaled, or permanently left out.
     pub fn mark_seen(&mut self, meter: MeterId, at: UnixNanos) {
-        self.last.put(meter, Last { seen: at, kept: at });
+        self.last.put((meter, 0), Last { seen: at, kept: at });
     }
 
     /// Journals the new and wanted readings of a message with the message itself, and reports its
@@ -117,13 +134,16 @@ impl Inlet {
         original: Original<'_>,
         reporter: &mut Reporter,
     ) -> Result<(), SourceError> {
-        let mut wanted: Vec<_> = message.readings.iter().filter(|it| self.admits(it.meter, it.at)).cloned().collect();
-        let new = wanted.len();
-        wanted.extend_from_slice(&message.events);
-        self.journal(&wanted, original).await?;
-        for reading in &wanted[..new] {
-            self.mark_seen(reading.meter, reading.at);
+        let keys: Vec<_> = (0..message.readings.len()).map(|at| message.key(at)).collect();
+        let readings = || message.readings.iter().zip(&keys);
+        let wanted: Vec<_> = readings().filter(|(it, key)| self.admits_at(**key, it.at)).collect();
+        let new_events = message.events.iter().filter(|event| !self.events.contains(event));
+        let all: Vec<_> = wanted.iter().map(|(reading, _)| *reading).chain(new_events).cloned().collect();
+        self.journal(&all, original).await?;
+        for (reading, key) in wanted {
+            self.last.put(*key, Last { seen: reading.at, kept: reading.at });
         }
+        self.events.clone_from(&message.events);
         if let Some(newest) = message.readings.iter().map(|reading| reading.at).max() {
             reporter.set("last_reading", newest);
         }

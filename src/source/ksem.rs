@@ -96,13 +96,22 @@ struct Reader {
     device: HttpDevice,
     session: Session,
     settings: Option<Settings>,
+    /// Whether they are not asked for any more, because the serial number is configured.
+    settings_are_refused: bool,
     clock: Clock,
 }
 
 impl Reader {
     fn new(config: Device, requester: Requester, clock: Clock) -> Self {
         let session = Session::new(config.login.clone(), config.url.clone(), requester.clone());
-        Self { config, device: HttpDevice::new(requester, None), session, settings: None, clock }
+        Self {
+            config,
+            device: HttpDevice::new(requester, None),
+            session,
+            settings: None,
+            settings_are_refused: false,
+            clock,
+        }
     }
 
     async fn read(&mut self) -> Result<(Bytes, Decoded), SourceError> {
@@ -124,11 +133,14 @@ impl Reader {
 
     /// The serial number: the meter's identity.
     async fn serial(&mut self) -> Result<String, SourceError> {
-        if self.settings.is_none()
-            && let Ok(body) = self.get(SETTINGS).await?
-            && let Ok(settings) = Settings::read(&body)
-        {
-            self.settings = Some(settings);
+        if self.settings.is_none() && !self.settings_are_refused {
+            match (self.get(SETTINGS).await, &self.config.serial) {
+                (Ok(Ok(body)), _) => self.settings = Settings::read(&body).ok(),
+                (Err(SourceError::Stopped(stopped)), _) => return Err(stopped.into()),
+                (Err(error @ SourceError::Failing(_)), None) => return Err(error),
+                // This login may not read them, or this firmware has none.
+                (Ok(Err(_)) | Err(_), _) => self.settings_are_refused = self.config.serial.is_some(),
+            }
         }
         let sent = self.settings.as_ref().and_then(|settings| settings.serial.clone());
         match (self.config.serial.clone(), sent) {
@@ -138,7 +150,8 @@ impl Reader {
             }),
             (Some(serial), _) | (None, Some(serial)) => Ok(serial),
             (None, None) => Err(SourceError::Misconfigured {
-                why: "the device does not give its serial number with this login: add serial".to_owned(),
+                why: "the device does not give its serial number with this login: check the login, or add serial"
+                    .to_owned(),
                 retry_in: None,
             }),
         }

@@ -10,11 +10,12 @@ use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
-use crate::vendor::Reading;
-use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, next_frame};
+use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, clear_text, next_frame};
 use std::ops::Range;
 use std::time::Duration;
 
+/// The vendor in the ids of meters that send none.
+const UNNAMED: &str = "p1-source";
 /// The kind of source.
 const KIND: &str = "p1";
 /// A connection without a telegram for this long counts as broken. Meters send every second or
@@ -46,7 +47,7 @@ impl Meter {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let telegrams = Telegrams::new(self.key.clone(), self.unchecked);
+        let telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
         let stream = Stream::new(self.address.clone(), SILENCE_MAX, telegrams, inlet, clock.clone());
         sources.start_connected(&self.name, KIND, schedule, stream);
     }
@@ -63,10 +64,10 @@ impl Meter {
 /// The telegrams of a meter.
 #[derive(Debug)]
 pub(super) struct Telegrams {
+    /// The name of the source.
+    name: String,
     key: Option<Key>,
     unchecked: bool,
-    /// The events of the last telegram: every telegram repeats them.
-    events: Vec<Reading>,
 }
 
 impl Messages for Telegrams {
@@ -82,9 +83,9 @@ impl Messages for Telegrams {
     fn decode(&mut self, message: &[u8], received: UnixNanos) -> Result<Decoded, String> {
         match next_frame(message, true) {
             Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
-            Some((_, Frame::Encrypted(frame), _)) => {
+            Some((_, Frame::Encrypted(_), _)) => {
                 let key = self.key.as_ref().ok_or("the telegrams are encrypted: add key_file to this meter")?;
-                let clear = key.decrypt(frame).map_err(|error| error.to_string())?;
+                let clear = clear_text(message, key).map_err(|error| error.to_string())?;
                 match next_frame(&clear, true) {
                     Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
                     _ => Err("the decrypted bytes are no telegram".to_owned()),
@@ -97,12 +98,12 @@ impl Messages for Telegrams {
 }
 
 impl Telegrams {
-    pub(super) fn new(key: Option<Key>, unchecked: bool) -> Self {
-        Self { key, unchecked, events: Vec::new() }
+    pub(super) fn new(name: &str, key: Option<Key>, unchecked: bool) -> Self {
+        Self { name: name.to_owned(), key, unchecked }
     }
 
-    /// Decodes a telegram. Events that its predecessor had are left out. The error is a sentence.
-    pub(super) fn decoded(&mut self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
+    /// Decodes a telegram. The error is a sentence.
+    pub(super) fn decoded(&self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
         match telegram.checksum() {
             Checksum::Right => {}
             Checksum::Missing if self.unchecked || !telegram.needs_checksum() => {}
@@ -115,14 +116,16 @@ impl Telegrams {
         }
         // Only the meter itself has values of the past beside its current ones: failures and peaks.
         let mut parts = Parts::with_events(received, telegram.at());
-        telegram.visit(|part| parts.add(part, |channel| MeterId::named(VENDOR, &telegram.native_id(channel))));
-        let mut decoded = parts.into_decoded();
-        if decoded.events == self.events {
-            decoded.events.clear();
-        } else {
-            self.events.clone_from(&decoded.events);
-        }
-        Ok(decoded)
+        let ids = telegram.ids();
+        telegram.visit(|part| {
+            parts.add(part, |channel| match (ids.sent(channel), channel) {
+                (Some(id), _) => MeterId::named(VENDOR, &id),
+                // The head line names a model, so the name of the source stands for the id.
+                (None, "") => MeterId::named(UNNAMED, &self.name),
+                (None, channel) => MeterId::named(UNNAMED, &format!("{}:{channel}", self.name)),
+            });
+        });
+        Ok(parts.into_decoded())
     }
 }
 

@@ -25,7 +25,7 @@ mod translation;
 pub use super::p1::VENDOR;
 pub use identity::{Device, Identity};
 
-use super::{MessageError, Part};
+use super::{At, MessageError, Part};
 use shape::{Shape, without_first_comma};
 use translation::Translation;
 
@@ -54,6 +54,11 @@ impl Document {
     /// The identity of meter and devices, for documents to come.
     pub fn identity(&self) -> &Identity {
         self.translation.identity()
+    }
+
+    /// The meter's time; `None` if the document has no fields of a meter.
+    pub fn at(&self) -> Option<At> {
+        self.translation.at()
     }
 
     /// Whether the body was not JSON before a stray comma was removed.

@@ -22,10 +22,10 @@ mod unit;
 mod values;
 
 pub use checksum::Checksum;
-pub use cipher::{CipherError, Key};
+pub use cipher::{CipherError, Key, clear_text};
 pub use frame::{Frame, TELEGRAM_BYTES_MAX, next_frame};
 pub use line::LINE_BYTES_MAX;
-pub use telegram::Telegram;
+pub use telegram::{Ids, Telegram};
 
 /// The vendor in the meter ids of these devices.
 pub const VENDOR: &str = "p1";

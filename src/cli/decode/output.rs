@@ -74,6 +74,11 @@ impl<W: Write> Output<W> {
     pub(super) fn unreadable_message(&mut self, offset: usize, error: &str, bytes: &[u8]) -> Result<(), Failure> {
         self.messages += 1;
         self.messages_unreadable += 1;
+        self.unreadable_part(offset, error, bytes)
+    }
+
+    /// Prints bytes beside the messages, or a part of one, that cannot be read.
+    pub(super) fn unreadable_part(&mut self, offset: usize, error: &str, bytes: &[u8]) -> Result<(), Failure> {
         let is_text = bytes.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace());
         let kept = if is_text { String::from_utf8_lossy(bytes).into_owned() } else { hex::encode(bytes) };
         self.put(offset, &Item::Unreadable { error: error.to_owned(), kept })
@@ -142,6 +147,7 @@ impl<W: Write> Output<W> {
             ))?;
         }
         match messages_unreadable {
+            0 if messages == 0 => Err(Failure::Shown { message: "there is no message".to_owned(), code: 1 }),
             0 => Ok(()),
             count => {
                 Err(Failure::Shown { message: format!("{count} of {messages} messages could not be read"), code: 1 })

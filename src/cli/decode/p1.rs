@@ -6,7 +6,7 @@ use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::MeterId;
 use crate::vendor::Part;
-use crate::vendor::p1::{Checksum, Frame, Telegram, VENDOR, next_frame};
+use crate::vendor::p1::{Checksum, Frame, Telegram, VENDOR, clear_text, next_frame};
 use std::io::Write;
 
 /// Prints the values of all telegrams.
@@ -16,17 +16,23 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
         let offset = place + start;
         match frame {
             Frame::Telegram(telegram) => print(offset, &telegram, options, output)?,
+            // Text beside telegrams is no message: a comment, a line of the program that recorded them.
+            Frame::Broken(bytes, why) if !bytes.contains(&b'(') => output.unreadable_part(offset, why, bytes)?,
             Frame::Broken(bytes, why) => output.unreadable_message(offset, why, bytes)?,
-            Frame::Encrypted(frame) => match options.key.as_ref().map(|key| key.decrypt(frame)) {
-                None => {
-                    output.unreadable_message(offset, "the telegram is encrypted: give its key with --key", frame)?
+            Frame::Encrypted(frame) => {
+                let message = &bytes[offset..place + end];
+                match options.key.as_ref().map(|key| clear_text(message, key)) {
+                    None => {
+                        let error = "the telegram is encrypted: give its key with --key";
+                        output.unreadable_message(offset, error, frame)?;
+                    }
+                    Some(Err(error)) => output.unreadable_message(offset, &error.to_string(), frame)?,
+                    Some(Ok(clear)) => match next_frame(&clear, true) {
+                        Some((_, Frame::Telegram(telegram), _)) => print(offset, &telegram, options, output)?,
+                        _ => output.unreadable_message(offset, "the decrypted bytes are no telegram", &clear)?,
+                    },
                 }
-                Some(Err(error)) => output.unreadable_message(offset, &error.to_string(), frame)?,
-                Some(Ok(clear)) => match next_frame(&clear, true) {
-                    Some((_, Frame::Telegram(telegram), _)) => print(offset, &telegram, options, output)?,
-                    _ => output.unreadable_message(offset, "the decrypted bytes are no telegram", &clear)?,
-                },
-            },
+            }
         }
         place += end;
     }
@@ -53,8 +59,9 @@ fn print(
     }
     output.message();
     let mut result = Ok(());
+    let ids = telegram.ids();
     let id = |channel: &str| {
-        let native_id = telegram.native_id(channel);
+        let native_id = ids.native_id(channel);
         (MeterId::named(VENDOR, &native_id).to_string(), native_id)
     };
     telegram.visit(|part| {

@@ -76,7 +76,39 @@ async fn a_logger_without_telegrams_gives_its_values_under_the_same_meter() {
     assert_eq!(readings.next().unwrap().meter, Ok(MeterId::named("p1", "E0042")));
     fixture.until("several polls are done", |_| lines(&requests).len() > 12).await;
     let count = |path: &str| lines(&requests).iter().filter(|line| line.contains(path)).count();
-    assert_eq!((count("/sm/telegram"), count("/sm/info")), (2, 1), "the telegram is not asked for at each poll");
+    assert_eq!((count("/sm/telegram"), count("/sm/info")), (4, 1), "the telegram is not asked for at each poll");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logger_that_gives_no_reply_for_a_long_telegram_gives_its_values() {
+    let fixture = Fixture::new();
+    start(&fixture, move |request| match request.split(' ').nth(1) {
+        // An answer that breaks the connection.
+        Some("/api/v1/sm/telegram") => (0, String::new()),
+        Some("/api/v1/sm/info") => (200, INFO.to_owned()),
+        Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+        _ => (404, String::new()),
+    });
+    fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_identity_that_the_logger_has_nothing_is_stored() {
+    let fixture = Fixture::new();
+    let mut infos = 0;
+    start(&fixture, move |request| match request.split(' ').nth(1) {
+        Some("/api/v1/sm/info") => {
+            infos += 1;
+            if infos < 3 { (500, "low heap".to_owned()) } else { (200, INFO.to_owned()) }
+        }
+        Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+        _ => (404, String::new()),
+    });
+    fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
+    let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
+    let record = reader.read().unwrap().unwrap();
+    let mut readings = crate::wire::readings(crate::wire::PayloadFormat::ReadingBatch, record.payload).unwrap();
+    assert_eq!(readings.next().unwrap().meter, Ok(MeterId::named("p1", "E0042")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,6 +139,18 @@ async fn without_a_serial_number_nothing_is_stored() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_not_read_the_settings_works_with_a_configured_serial_number() {
+    let (fixture, now) = (Fixture::new(), present());
+    let requests = start(&fixture, Login::Token(Secret::new("t")), Some("4711"), move |request| match path(request) {
+        "/api/device-settings" => (403, String::new()),
+        _ => (200, values(now)),
+    });
+    fixture.until("the reading is there", |it| it.values(IMPORT) == [6730.1]).await;
+    fixture.until("it is polled again", |_| lines(&requests).len() > 4).await;
+    assert_eq!(lines(&requests).iter().filter(|line| line.contains("device-settings")).count(), 1);
+}
+
 #[test]
 fn an_access_token_is_warned_of_before_its_end() {
     let token = |end: i64| {

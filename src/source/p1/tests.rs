@@ -7,14 +7,15 @@ use crate::source::{Fact, SourceState};
 use std::io::Write as _;
 use std::net::TcpListener;
 
-/// A telegram at this second of the minute, with its checksum, its gas meter and a power failure.
+/// A telegram at this second of the minute, with its checksum, its gas meter with a valve, and a power
+/// failure.
 fn telegram(second: u32, watts: u32) -> String {
     let text = format!(
         "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0({}{second:02}W)\r\n0-0:96.1.1(4530303432)\r\n\
          1-0:1.7.0({watts:06}*W)\r\n1-0:99.97.0(1)(0-0:96.7.19)(260101000000W)(0000000240*s)\r\n\
-         0-1:24.1.0(003)\r\n0-1:96.1.0(4730303339)\r\n0-1:24.2.1({}00W)(00012.345*m3)\r\n!",
-        minute(),
-        minute()
+         0-1:24.1.0(003)\r\n0-1:96.1.0(4730303339)\r\n0-1:24.4.0(1)\r\n0-1:24.2.1({}00W)(00012.345*m3)\r\n!",
+        minute(5),
+        minute(8)
     );
     let checksum = text.bytes().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xa001 } else { crc >> 1 })
@@ -22,10 +23,10 @@ fn telegram(second: u32, watts: u32) -> String {
     format!("{text}{checksum:04X}\r\n")
 }
 
-/// The current minute in winter time, as a telegram has it.
-fn minute() -> String {
-    let now = present() + jiff::SignedDuration::from_hours(1) - jiff::SignedDuration::from_mins(5);
-    now.strftime("%y%m%d%H%M").to_string()
+/// The minute some minutes ago in winter time, as a telegram has it.
+fn minute(minutes_ago: i64) -> String {
+    let time = present() + jiff::SignedDuration::from_mins(60 - minutes_ago);
+    time.strftime("%y%m%d%H%M").to_string()
 }
 
 fn start(fixture: &Fixture, keep: Keep) -> TcpListener {
@@ -38,6 +39,7 @@ fn start(fixture: &Fixture, keep: Keep) -> TcpListener {
 
 const POWER: Obis = Obis([1, 0, 1, 7, 0, 255]);
 const GAS: Obis = Obis([7, 0, 3, 0, 0, 255]);
+const VALVE: Obis = Obis([0, 0, 24, 4, 0, 255]);
 const FAILURE: Obis = Obis([0, 0, 96, 7, 19, 255]);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +52,8 @@ async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journale
     }
     fixture.until("the last is there", |it| it.values(POWER).len() == 3).await;
     assert_eq!(fixture.values(POWER), [0.0, 10.0, 20.0], "one of every ten seconds");
-    assert_eq!(fixture.values(GAS), [12.345]);
+    assert_eq!(fixture.values(GAS), [12.345], "beside a valve with the telegram's time");
+    assert_eq!(fixture.values(VALVE).len(), 3);
     assert_eq!(fixture.values(FAILURE), [240.0]);
     assert_eq!(fixture.state(), SourceState::Running);
 }

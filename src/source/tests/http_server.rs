@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(in crate::source) type Requests = Arc<Mutex<Vec<String>>>;
 
 /// Plays a device: `answer` gets each request and returns status and body. Answers come without a
-/// length, as small devices send them.
+/// length, as small devices send them. Status 0 breaks the connection.
 pub(in crate::source) fn serve(mut answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> (Uri, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -29,6 +29,9 @@ pub(in crate::source) fn serve(mut answer: impl FnMut(&str) -> (u16, String) + S
             let request = String::from_utf8_lossy(&request).into_owned();
             let (status, body) = answer(&request);
             seen.lock().push(request);
+            if status == 0 {
+                continue; // the connection breaks
+            }
             stream.write_all(format!("HTTP/1.0 {status} Answer\r\n\r\n{body}").as_bytes()).ok();
         }
     });

@@ -66,9 +66,9 @@ impl Identity {
         let Some((_, Frame::Telegram(telegram), _)) = next_frame(telegram.as_bytes(), true) else {
             return self.equipment_id.clone().unwrap_or_default();
         };
-        let id = telegram.native_id(&number);
+        let id = telegram.ids().native_id(&number);
         let has_own = place.is_none() || place == Some(UNKNOWN_CHANNELS[0].0) && self.gas.id.is_some();
-        if has_own { id } else { format!("{}:{channel}", telegram.native_id("")) }
+        if has_own { id } else { format!("{}:{channel}", telegram.ids().native_id("")) }
     }
 
     /// The channel of the only device of this kind.

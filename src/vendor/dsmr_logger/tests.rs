@@ -141,8 +141,8 @@ fn a_document_gives_the_values_of_the_telegram_that_it_was_made_of() {
     rest.visit(|part| of_document.push(value(&part)));
     telegram.visit(|part| of_telegram.push(value(&part)));
     assert_eq!(of_document, of_telegram);
-    assert_eq!(rest.native_id(""), telegram.native_id(""));
-    assert_eq!(rest.native_id("1"), telegram.native_id("1"));
+    assert_eq!(rest.native_id(""), telegram.ids().native_id(""));
+    assert_eq!(rest.native_id("1"), telegram.ids().native_id("1"));
 }
 
 /// A document of v1 with an electricity meter's time and these fields.

@@ -6,7 +6,7 @@ use super::shape::Shape;
 use crate::vendor::decimal::Decimal;
 use crate::vendor::document::Scalar;
 use crate::vendor::p1::{Frame, next_frame};
-use crate::vendor::{Part, Value};
+use crate::vendor::{At, Part, Value};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -71,6 +71,14 @@ impl Translation {
     }
 
     /// Calls `each` for every part, with the names of the fields in place of codes.
+    /// The meter's time.
+    pub(super) fn at(&self) -> Option<At> {
+        match next_frame(self.telegram.as_bytes(), true) {
+            Some((_, Frame::Telegram(telegram), _)) => Some(telegram.at()),
+            _ => None,
+        }
+    }
+
     pub(super) fn visit(&self, mut each: impl FnMut(Part<'_>)) {
         if let Some((_, Frame::Telegram(telegram), _)) = next_frame(self.telegram.as_bytes(), true) {
             telegram.visit(|part| {

@@ -4,6 +4,7 @@
 //! The nonce is the system title and the frame counter; the additional data is 0x30 and the
 //! authentication key.
 
+use super::frame::ENCRYPTED;
 use aes_gcm::AesGcm;
 use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::{AeadInOut as _, KeyInit as _};
@@ -54,7 +55,10 @@ impl Key {
     pub fn parse(encryption: &str, authentication: Option<&str>) -> Result<Self, CipherError> {
         let bytes = |text: &str| {
             let mut key = [0; 16];
-            hex::decode_to_slice(text.trim(), &mut key).map_err(|_| CipherError::KeyFormat)?;
+            // Some write the additional data, which has the control byte before the key.
+            let digits = text.trim();
+            let digits = digits.strip_prefix("30").filter(|rest| rest.len() == 2 * key.len()).unwrap_or(digits);
+            hex::decode_to_slice(digits, &mut key).map_err(|_| CipherError::KeyFormat)?;
             Ok(key)
         };
         let authentication = authentication.map_or(Ok(AUTHENTICATION_KEY), bytes)?;
@@ -80,10 +84,27 @@ impl Key {
         nonce[TITLE_BYTES..].copy_from_slice(counter);
         let mut additional = [CONTROL; 17];
         additional[1..].copy_from_slice(&self.authentication);
-        let mut clear = text.to_vec();
-        AesGcm::<Aes128, U12, U12>::new(&self.encryption.into())
-            .decrypt_inout_detached(&nonce.into(), &additional, clear.as_mut_slice().into(), &tag.into())
-            .map_err(|_| CipherError::Tag)?;
-        Ok(clear)
+        // Some meters authenticate without additional data.
+        for additional in [&additional[..], &[]] {
+            let mut clear = text.to_vec();
+            let cipher = AesGcm::<Aes128, U12, U12>::new(&self.encryption.into());
+            let buffer = clear.as_mut_slice().into();
+            if cipher.decrypt_inout_detached(&nonce.into(), additional, buffer, &tag.into()).is_ok() {
+                return Ok(clear);
+            }
+        }
+        Err(CipherError::Tag)
     }
+}
+
+/// The telegram in the clear of a message that holds an encrypted one, perhaps after its head line.
+///
+/// # Errors
+/// As [`Key::decrypt`].
+pub fn clear_text(message: &[u8], key: &Key) -> Result<Vec<u8>, CipherError> {
+    let start = message.iter().position(|byte| *byte == ENCRYPTED).ok_or(CipherError::Layout)?;
+    let (head, frame) = message.split_at(start);
+    let clear = key.decrypt(frame)?;
+    // In Poland the block holds the rest of the telegram, or all of it.
+    Ok(if clear.trim_ascii_start().starts_with(b"/") { clear } else { [head, &clear].concat() })
 }

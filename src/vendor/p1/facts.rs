@@ -1,10 +1,11 @@
 //! The facts of a telegram that hold for all its values: its time, its ids, and the devices on its
 //! M-Bus. They may stand anywhere in the telegram.
 
-use super::line::Lines;
+use super::line::{Line, Lines};
 use super::mbus::Channel;
 use super::registers::{CHANNEL_MAX, ChannelLine, Meaning, meaning};
-use super::time::{AHEAD_MAX, Stamp, WinterOffset};
+use super::time::{AHEAD_MAX, Stamp, WinterOffset, YEAR_2000};
+use super::unit::Quantity;
 use crate::reading::{Flags, UnixNanos};
 use crate::vendor::At;
 
@@ -17,8 +18,8 @@ pub(super) struct Facts<'a> {
     pub(super) winter: WinterOffset,
     pub(super) clock: Option<(u8, Stamp)>,
     pub(super) id: Option<(u8, &'a [u8])>,
-    /// Whether it names the version of its standard.
-    pub(super) is_versioned: bool,
+    /// Whether its standard has a checksum: DSMR 4 and later, and e-MUCS, name their version.
+    pub(super) has_checksum: bool,
     channels: [Channel<'a>; CHANNEL_MAX as usize],
 }
 
@@ -27,7 +28,7 @@ impl<'a> Facts<'a> {
     pub(super) fn of(head: &[u8], lines: Lines<'a>) -> Self {
         // Lithuania's grid operator; its clock is an hour ahead of the others'.
         let winter = WinterOffset(if head.starts_with(b"ESO5") { 2 } else { 1 });
-        let mut facts = Self { winter, clock: None, id: None, is_versioned: false, channels: Default::default() };
+        let mut facts = Self { winter, clock: None, id: None, has_checksum: false, channels: Default::default() };
         let (mut date, mut time): (&[u8], &[u8]) = (&[], &[]);
         for line in lines.flatten() {
             let Some(code) = line.obis() else { continue };
@@ -36,11 +37,14 @@ impl<'a> Facts<'a> {
                 Meaning::Clock(rank) => facts.note_clock(rank, Stamp::parse(first, winter)),
                 Meaning::ClockDate => date = first,
                 Meaning::ClockTime => time = first,
-                Meaning::Id(rank) if !first.is_empty() && facts.id.is_none_or(|(known, _)| rank < known) => {
+                Meaning::Id(rank) if is_id(first) && facts.id.is_none_or(|(known, _)| rank < known) => {
                     facts.id = Some((rank, first));
                 }
-                Meaning::Version => facts.is_versioned = true,
-                Meaning::Channel(number, what) => facts.note_channel(number, what, first),
+                Meaning::Version => {
+                    let version = std::str::from_utf8(first).ok().and_then(|version| version.parse::<u32>().ok());
+                    facts.has_checksum = version.is_none_or(|version| version >= CHECKSUM_SINCE);
+                }
+                Meaning::Channel(number, what) => facts.note_channel(number, what, &line),
                 _ => {}
             }
         }
@@ -49,6 +53,11 @@ impl<'a> Facts<'a> {
     }
 
     fn note_clock(&mut self, rank: u8, stamp: Option<Stamp>) {
+        // A clock that counts from 1970 was never set.
+        let stamp = stamp.map(|stamp| match stamp {
+            Stamp::Time(time, _) if time < YEAR_2000 => Stamp::Unset,
+            other => other,
+        });
         if let Some(stamp) = stamp
             && self.clock.is_none_or(|(known, _)| rank < known)
         {
@@ -56,12 +65,14 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn note_channel(&mut self, number: u8, what: ChannelLine, first: &'a [u8]) {
+    fn note_channel(&mut self, number: u8, what: ChannelLine, line: &Line<'a>) {
+        let first = line.groups().next().unwrap_or(&[]);
         let Some(channel) = self.channels.get_mut(usize::from(number) - 1) else { return };
         match what {
             ChannelLine::Kind => channel.kind = std::str::from_utf8(first).ok().and_then(|kind| kind.parse().ok()),
-            ChannelLine::Id if !first.is_empty() => channel.id = Some(first),
-            ChannelLine::Counter(rank) if !first.is_empty() => {
+            ChannelLine::Id if is_id(first) => channel.id = Some(first),
+            // A place without a device has a number without a unit.
+            ChannelLine::Counter(rank) if has_counter(line) => {
                 channel.counter = Some(channel.counter.map_or(rank, |known| known.min(rank)));
             }
             _ => {}
@@ -97,8 +108,32 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// An id as printed on the meter.
+/// The oldest version with a checksum: DSMR 4.0. Belgian versions have five digits.
+const CHECKSUM_SINCE: u32 = 40;
+/// The rank of ids that are sent as digits, never as the hexadecimal form of characters.
+const DIGITS_RANK: u8 = 3;
+
+/// Whether a group is an id. Meters fill a missing one with zeros or ones.
+fn is_id(group: &[u8]) -> bool {
+    !group.iter().all(|byte| *byte == b'0') && !group.iter().all(|byte| byte.eq_ignore_ascii_case(&b'f'))
+}
+
+/// Whether a counter has a value: a number with a unit, which old forms have in a group of its own.
+fn has_counter(line: &Line<'_>) -> bool {
+    let last = line.groups().last().and_then(Quantity::parse);
+    last.is_some_and(|quantity| quantity.unit.is_some() || line.groups().count() > 2)
+}
+
+impl Facts<'_> {
+    /// The meter's id as printed on it; `None` if it sends none.
+    pub(super) fn printed_id(&self) -> Option<String> {
+        let (rank, id) = self.id?;
+        Some(if rank == DIGITS_RANK { String::from_utf8_lossy(id).into_owned() } else { printed(id) })
+    }
+}
+
+/// An id as printed on the meter: the characters whose hexadecimal form was sent.
 pub(super) fn printed(id: &[u8]) -> String {
-    let text = hex::decode(id).ok().filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_graphic));
+    let text = hex::decode(id).ok().filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_alphanumeric));
     String::from_utf8_lossy(text.as_deref().unwrap_or(id)).into_owned()
 }

@@ -10,7 +10,7 @@ use super::telegram::Telegram;
 /// The longest telegram. The standards allow a text of 2048 digits beside the usual 1.5 kB.
 pub const TELEGRAM_BYTES_MAX: usize = 8 << 10;
 /// The first byte of an encrypted telegram.
-const ENCRYPTED: u8 = 0xdb;
+pub(super) const ENCRYPTED: u8 = 0xdb;
 /// Bytes before the length of an encrypted telegram: tag, length of the system title, the title, 0x82.
 const LENGTH_AT: usize = 11;
 
@@ -31,9 +31,9 @@ pub fn next_frame(bytes: &[u8], at_end: bool) -> Option<(usize, Frame<'_>, usize
     let start = bytes.iter().position(|byte| !is_filler(*byte))?;
     let rest = &bytes[start..];
     let (frame, length) = match rest.first()? {
-        b'/' => clear(rest, at_end)?,
+        b'/' if is_start(rest, 0) => clear(rest, at_end)?,
         &ENCRYPTED => encrypted(rest, at_end)?,
-        _ => match rest.iter().position(|byte| matches!(*byte, b'/' | ENCRYPTED)) {
+        _ => match next_start(rest) {
             Some(next) => (Frame::Broken(&rest[..next], "these bytes do not begin with a telegram's '/'"), next),
             None if at_end || rest.len() > TELEGRAM_BYTES_MAX => {
                 (Frame::Broken(rest, "these bytes hold no telegram"), rest.len())
@@ -42,6 +42,18 @@ pub fn next_frame(bytes: &[u8], at_end: bool) -> Option<(usize, Frame<'_>, usize
         },
     };
     Some((start, frame, start + length))
+}
+
+/// Whether a telegram begins here: `/` and the three letters of the maker, or a head that a logger left
+/// empty. Other texts hold `/`, too.
+fn is_start(bytes: &[u8], at: usize) -> bool {
+    let is_head = |maker: &[u8]| maker[0] == b'\r' || maker[0] == b'\n' || maker.iter().all(u8::is_ascii_alphabetic);
+    bytes[at] == b'/' && bytes.get(at + 1..at + 4).is_none_or(is_head)
+}
+
+/// Where the next frame may begin, after the first byte.
+fn next_start(bytes: &[u8]) -> Option<usize> {
+    (1..bytes.len()).find(|at| bytes[*at] == ENCRYPTED || is_start(bytes, *at))
 }
 
 fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
@@ -55,16 +67,17 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
         return Some((frame, head + filler + length));
     }
     let body = head.unwrap_or(bytes.len());
-    let stop =
-        bytes[body..].iter().take(TELEGRAM_BYTES_MAX).position(|byte| matches!(*byte, b'/' | b'!')).map(|at| body + at);
+    let stop = (body..bytes.len().min(body + TELEGRAM_BYTES_MAX)).find(|at| bytes[*at] == b'!' || is_start(bytes, *at));
     match stop {
+        // The letters may still be on their way.
+        Some(at) if bytes[at] == b'/' && !at_end && at + 4 > bytes.len() => None,
         Some(at) if bytes[at] == b'/' => {
             Some((Frame::Broken(&bytes[..at], "the telegram is cut: the next one begins before its end"), at))
         }
         Some(at) => {
             let tail = &bytes[at + 1..];
             // The digits may still be on their way.
-            let end = tail.iter().position(|byte| matches!(*byte, b'\n' | b'/'));
+            let end = (0..tail.len()).find(|at| tail[*at] == b'\n' || is_start(tail, *at));
             let end = end.or_else(|| (at_end || tail.len() > 64).then_some(tail.len()))?;
             let length = at + 1 + end;
             Some((Frame::Telegram(Telegram::new(&bytes[..=at], checksum(&bytes[..=at], &tail[..end]))), length))
@@ -78,7 +91,11 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
 }
 
 fn encrypted(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
-    let broken = |why| Some((Frame::Broken(bytes, why), bytes.len()));
+    // Noise must not take the telegrams after it along.
+    let broken = |why| {
+        let end = next_start(bytes).unwrap_or(bytes.len());
+        Some((Frame::Broken(&bytes[..end], why), end))
+    };
     let length = match bytes.get(LENGTH_AT..LENGTH_AT + 2) {
         Some(length) if bytes[1] == 8 && bytes[LENGTH_AT - 1] == 0x82 => {
             LENGTH_AT + 2 + usize::from(length[0]) * 256 + usize::from(length[1])

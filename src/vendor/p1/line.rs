@@ -5,8 +5,8 @@
 
 use crate::reading::Obis;
 
-/// The longest line, without its end.
-pub const LINE_BYTES_MAX: usize = 2 << 10;
+/// The longest line, without its end: a text of 2048 digits with its code.
+pub const LINE_BYTES_MAX: usize = (2 << 10) + 64;
 
 /// A logical line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,6 +27,15 @@ const COLD: Obis = Obis([5, 0, 1, 0, 0, 255]);
 const COLD_VOLUME: Obis = Obis([5, 0, 2, 0, 0, 255]);
 const ELECTRICITY: Obis = Obis([1, 0, 1, 8, 0, 255]);
 
+/// The register of cold in this unit.
+pub(super) fn cold(unit: Unit) -> Option<Obis> {
+    match unit {
+        Unit::WattHour => Some(COLD),
+        Unit::CubicMetre => Some(COLD_VOLUME),
+        _ => None,
+    }
+}
+
 impl Channel<'_> {
     /// The register of its counter in this unit. `None` if kind and unit name no medium.
     pub(super) fn register(&self, unit: Unit) -> Option<Obis> {

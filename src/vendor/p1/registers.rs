@@ -43,6 +43,8 @@ pub(super) enum ChannelLine {
     /// Its counter. The lowest number counts if there are several: converted to standard
     /// temperature (NL), not converted (Belgium), the two-line form of DSMR 2.2 and 3.
     Counter(u8),
+    /// The counter of cold in DSMR 3, beside the counter of heat.
+    Cold,
     /// The position of its valve.
     Valve,
 }
@@ -65,28 +67,33 @@ pub(super) fn meaning(code: Obis) -> Meaning {
         (0, 0, 1, 0, 0) => Meaning::Clock(0),
         // Warmtelink.
         (0, 0, 1, 1, 0) => Meaning::Clock(1),
+        // Kamstrup.
+        (0, 1, 1, 0, 0) => Meaning::Clock(2),
         (1, 0, 0, 9, 1) => Meaning::ClockTime,
         (1, 0, 0, 9, 2) => Meaning::ClockDate,
         (0, 0, 96, 1, 1) => Meaning::Id(0),
         // Luxembourg; Iskra; Groupe E.
         (0, 0, 42, 0, 0) => Meaning::Id(1),
-        (0, 0, 96, 1, 0) => Meaning::Id(2),
+        (0, 0, 96, 1, 0) | (1, 0, 96, 1, 0) => Meaning::Id(2),
         (0 | 1, 0, 0, 0, 0) => Meaning::Id(3),
         (1, 3, 0, 2, 8) | (0, 0, 96, 1, 4) => Meaning::Version,
         (0, 1..=CHANNEL_MAX, 24, 1, 0) => Meaning::Channel(b, ChannelLine::Kind),
         (0, 1..=CHANNEL_MAX, 96, 1, 0 | 1) => Meaning::Channel(b, ChannelLine::Id),
         (0, 1..=CHANNEL_MAX, 24, 2, 1) => Meaning::Channel(b, ChannelLine::Counter(0)),
         (0, 1..=CHANNEL_MAX, 24, 2, 3) => Meaning::Channel(b, ChannelLine::Counter(1)),
-        (0, 1..=CHANNEL_MAX, 24, 3, 0 | 1) => Meaning::Channel(b, ChannelLine::Counter(2)),
+        (0, 1..=CHANNEL_MAX, 24, 3, 0) => Meaning::Channel(b, ChannelLine::Counter(2)),
+        (0, 1..=CHANNEL_MAX, 24, 3, 1) => Meaning::Channel(b, ChannelLine::Cold),
         (0, 1..=CHANNEL_MAX, 24, 4, 0) => Meaning::Channel(b, ChannelLine::Valve),
         (1, 0, 99, 97, 0) => Meaning::FailureLog,
         (0, 0, 98, 1, 0) => Meaning::Peaks,
         // States and counts with a register of their own.
-        (0, 0, 96, 3, 10) | (0, 0, 96, 7, 9 | 21) | (0, 0, 96, 14, 0) | (0, 0, 17, 0, 0) => Meaning::Register(code),
+        (0, 0..=4, 96, 3, 10) | (0, 0, 96, 7, 9 | 21) | (0, 0, 96, 14, 0) | (0, 0, 17, 0, 0) => Meaning::Register(code),
         // Other service data is text: ids, messages, firmware.
         (0, ..) => Meaning::Text,
         (1, _, 0, d, _) if d != 4 => Meaning::Text,
         (1, _, 96..=99, ..) => Meaning::Text,
+        // Ids and times of other media, from before DSMR 3.
+        (5..=9, _, 0 | 23, ..) => Meaning::Text,
         _ => Meaning::Register(code),
     }
 }

@@ -19,6 +19,15 @@ struct Total {
 }
 
 impl Tariffs {
+    /// Notes that the meter sends this register, also if it cannot be read.
+    pub(super) fn note_sent(&mut self, obis: Obis) {
+        match obis.0 {
+            [1, 0, 1, 8, 0 | 3.., 255] => self.import.is_known = true,
+            [1, 0, 2, 8, 0 | 3.., 255] => self.export.is_known = true,
+            _ => {}
+        }
+    }
+
     /// Notes a value of this register.
     pub(super) fn note(&mut self, obis: Obis, quantity: Quantity) {
         let (total, tariff) = match obis.0 {

@@ -18,6 +18,35 @@ pub struct Telegram<'a> {
     checksum: Checksum,
 }
 
+/// The ids of a telegram.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids<'a> {
+    facts: Facts<'a>,
+    head: &'a [u8],
+}
+
+impl Ids<'_> {
+    /// The id of the meter (`channel` is empty) or of the device on an M-Bus channel: as printed on it
+    /// if the meter sends the hexadecimal form of its characters. `None` if the meter sends none.
+    pub fn sent(&self, channel: &str) -> Option<String> {
+        if channel.is_empty() {
+            return self.facts.printed_id();
+        }
+        let device = channel.parse().ok().and_then(|number| self.facts.channel(number)?.id);
+        device.map(printed).or_else(|| Some(format!("{}:{channel}", self.facts.printed_id()?)))
+    }
+
+    /// The same; the head line stands for the id of a meter that sends none. It names a model, so
+    /// two meters may have the same.
+    pub fn native_id(&self, channel: &str) -> String {
+        let head = || {
+            let head = String::from_utf8_lossy(self.head);
+            if channel.is_empty() { head.into_owned() } else { format!("{head}:{channel}") }
+        };
+        self.sent(channel).unwrap_or_else(head)
+    }
+}
+
 impl<'a> Telegram<'a> {
     pub(super) fn new(bytes: &'a [u8], checksum: Checksum) -> Self {
         Self { bytes, checksum }
@@ -36,7 +65,7 @@ impl<'a> Telegram<'a> {
     /// Whether its standard prescribes a checksum: DSMR 4 and later, which names its version. Iskra's
     /// AM550 sends none nevertheless.
     pub fn needs_checksum(&self) -> bool {
-        self.facts().is_versioned && !self.head().get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"ISK9"))
+        self.facts().has_checksum && !self.head().get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"ISK9"))
     }
 
     /// The head line without `/`.
@@ -49,18 +78,9 @@ impl<'a> Telegram<'a> {
         self.facts().now().0
     }
 
-    /// The id of the meter (`channel` is empty) or of the device on an M-Bus channel: as printed on
-    /// it if the meter sends the hexadecimal form of its characters. A meter without one has its
-    /// head line.
-    pub fn native_id(&self, channel: &str) -> String {
-        let facts = self.facts();
-        let main = || facts.id.map_or_else(|| String::from_utf8_lossy(self.head()).into_owned(), |(_, id)| printed(id));
-        let device = channel.parse().ok().and_then(|number| facts.channel(number)?.id);
-        match device {
-            _ if channel.is_empty() => main(),
-            Some(id) => printed(id),
-            None => format!("{}:{channel}", main()),
-        }
+    /// The ids of the meter and of the devices on its M-Bus.
+    pub fn ids(&self) -> Ids<'a> {
+        Ids { facts: self.facts(), head: self.head() }
     }
 
     /// Calls `each` for every part, in the telegram's order; totals derived from tariffs come last.

@@ -67,7 +67,7 @@ fn frames(bytes: &[u8]) -> Vec<Frame<'_>> {
 
 fn ids(bytes: &[u8], channel: &str) -> String {
     let Some((_, Frame::Telegram(telegram), _)) = next_frame(bytes, true) else { panic!("no telegram") };
-    telegram.native_id(channel)
+    telegram.ids().native_id(channel)
 }
 
 fn at(time: &str) -> UnixNanos {

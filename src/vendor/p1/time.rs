@@ -40,12 +40,16 @@ impl Stamp {
         Some(Self::of(digits, letter, winter))
     }
 
-    /// Parses a date `YYMMDD` and a time `hhmmss`, both local.
+    /// Parses a date `YYMMDD` and a time `hhmmss`, both local, also as `YY-MM-DD` and `hh:mm:ss`.
     pub(super) fn of_parts(date: &[u8], time: &[u8], winter: WinterOffset) -> Option<Self> {
         let mut digits = [0; 12];
-        digits.get_mut(..6)?.copy_from_slice(date.get(..6)?);
-        digits.get_mut(6..)?.copy_from_slice(time.get(..6)?);
-        let is_stamp = date.len() == 6 && time.len() == 6 && digits.iter().all(u8::is_ascii_digit);
+        let parts = date.iter().chain(time).filter(|byte| !matches!(**byte, b'-' | b':' | b'.'));
+        let mut count = 0;
+        for byte in parts {
+            *digits.get_mut(count)? = *byte;
+            count += 1;
+        }
+        let is_stamp = count == digits.len() && digits.iter().all(u8::is_ascii_digit);
         is_stamp.then(|| Self::of(&digits, None, winter))
     }
 
@@ -102,3 +106,6 @@ fn dlms(hex: &[u8], winter: WinterOffset) -> Option<Stamp> {
 
 /// How far a value's own time may be ahead of the telegram's.
 pub(super) const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// 2000-01-01T00:00:00 UTC. An earlier time is a clock that was never set.
+pub(super) const YEAR_2000: UnixNanos = UnixNanos(946_684_800_000_000_000);

@@ -21,7 +21,7 @@ pub(super) struct Printed {
 }
 
 /// Units without their prefix, in any case, with their base unit, a power of ten and a divisor to it.
-const UNITS: [(&[u8], Unit, i8, u32); 17] = [
+const UNITS: [(&[u8], Unit, i8, u32); 18] = [
     (b"Wh", Unit::WattHour, 0, 1),
     (b"varh", Unit::VarHour, 0, 1),
     (b"VAh", Unit::VoltAmpereHour, 0, 1),
@@ -39,11 +39,18 @@ const UNITS: [(&[u8], Unit, i8, u32); 17] = [
     (b"l/h", Unit::CubicMetrePerHour, -3, 1),
     (b"s", Unit::Second, 0, 1),
     (b"C", Unit::DegreeCelsius, 0, 1),
+    (b"deg", Unit::Degree, 0, 1),
 ];
 
 impl Quantity {
-    /// Parses a group. `None` if it is not a number, or has an unknown unit.
+    /// Parses a group. `None` if it is not a number, is a time, or has an unknown unit.
     pub(super) fn parse(group: &[u8]) -> Option<Self> {
+        if let [digits @ .., b'S' | b's' | b'W' | b'w'] = group
+            && digits.len() == 12
+            && digits.iter().all(u8::is_ascii_digit)
+        {
+            return None;
+        }
         let end =
             group.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+')).unwrap_or(group.len());
         let number = Decimal::parse(group[..end].trim_ascii())?;

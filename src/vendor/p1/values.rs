@@ -2,11 +2,12 @@
 
 use super::facts::{Facts, Fault};
 use super::line::Line;
+use super::mbus::cold;
 use super::registers::{
     CHANNEL_MAX, CURRENT_LIMIT, ChannelLine, FAILURE_DURATION, Meaning, PEAK, POWER_LIMIT, VALVE, meaning,
 };
 use super::tariffs::Tariffs;
-use super::time::Stamp;
+use super::time::{Stamp, YEAR_2000};
 use super::unit::{Printed, Quantity};
 use crate::reading::registry::{Unit, entry};
 use crate::reading::{Flags, Obis, UnixNanos};
@@ -15,6 +16,8 @@ use std::borrow::Cow;
 
 const NO_UNIT: Fault = "the value has no unit";
 const OTHER_QUANTITY: Fault = "the unit does not fit the register";
+/// Durations of entries that fill an empty log.
+const FILLERS: [f64; 2] = [0.0, 2_147_483_647.0];
 const NOT_A_NUMBER: Fault = "the value is not a number with a known unit";
 
 impl<'a> Facts<'a> {
@@ -50,6 +53,7 @@ impl<'a> Facts<'a> {
         tariffs: &mut Tariffs,
         each: &mut impl FnMut(Part<'a>),
     ) -> Result<(), Fault> {
+        tariffs.note_sent(obis);
         let mut groups = line.groups();
         let first = groups.next().unwrap_or(&[]);
         let (mut at, mut flags) = self.now();
@@ -127,9 +131,10 @@ impl<'a> Facts<'a> {
                 text(line, each);
                 Ok(())
             }
-            ChannelLine::Counter(_) => {
+            ChannelLine::Cold | ChannelLine::Counter(_) => {
                 let Some((at, flags, value, unit)) = self.counter(line)? else { return Ok(()) };
-                let obis = channel.register(unit).or_else(|| line.obis()).ok_or(OTHER_QUANTITY)?;
+                let register = if what == ChannelLine::Cold { cold(unit) } else { channel.register(unit) };
+                let obis = register.or_else(|| line.obis()).ok_or(OTHER_QUANTITY)?;
                 each(Part::Value(Value { channel: channel_name(number), at, flags, obis, value, unit, raw_code }));
                 Ok(())
             }
@@ -158,6 +163,7 @@ impl<'a> Facts<'a> {
             None => (now, now_flags),
             Some(Some((time, _))) if time < YEAR_2000 => return Ok(None),
             Some(Some((time, flags))) => (At::Time(time), flags),
+            Some(None) if number.to_f64() == 0.0 => return Ok(None),
             Some(None) => (now, now_flags | Flags::TIME_IS_RECEIVE_TIME),
         };
         Ok(Some((at, flags, printed.to_base(number), printed.base)))
@@ -167,7 +173,7 @@ impl<'a> Facts<'a> {
     fn failures(&self, line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) -> Result<(), Fault> {
         let mut groups = line.groups().skip(2);
         let raw_code = String::from_utf8_lossy(line.raw_code());
-        let mut result = Ok(());
+        let (mut result, mut has_undated) = (Ok(()), false);
         while let (Some(end), Some(duration)) = (groups.next(), groups.next()) {
             let Some(Quantity { number, .. }) = Quantity::parse(duration) else {
                 result = Err(NOT_A_NUMBER);
@@ -183,10 +189,12 @@ impl<'a> Facts<'a> {
                     unit: Unit::Second,
                     raw_code: raw_code.clone(),
                 })),
-                // A filler.
-                Ok(None) => {}
+                Ok(None) => has_undated |= !FILLERS.contains(&number.to_f64()),
                 Err(why) => result = Err(why),
             }
+        }
+        if has_undated {
+            text(line, each);
         }
         result
     }
@@ -200,23 +208,35 @@ impl<'a> Facts<'a> {
             text(line, each);
             return Ok(());
         };
-        let mut groups = line.groups().skip(3);
+        let mut groups = line.groups().skip(1).skip_while(|group| group.contains(&b':'));
+        let mut result = Ok(());
         for _ in 0..count {
             let (Some(_), Some(time), Some(value)) = (groups.next(), groups.next(), groups.next()) else {
                 return Err("the list of peaks is shorter than it says");
             };
-            let quantity = Quantity::parse(value).ok_or(NOT_A_NUMBER)?;
-            let (_, value, unit) = in_base_unit(PEAK, value, quantity)?;
-            let Some((time, flags)) = self.own_time(time)? else { continue };
-            let at = At::Time(time);
-            each(Part::Value(Value { channel: MAIN, at, flags, obis: PEAK, value, unit, raw_code: raw_code.clone() }));
+            match self.peak(time, value) {
+                Ok(None) => {}
+                Ok(Some((time, flags, value, unit))) => {
+                    let (at, raw_code) = (At::Time(time), raw_code.clone());
+                    each(Part::Value(Value { channel: MAIN, at, flags, obis: PEAK, value, unit, raw_code }));
+                }
+                Err(why) => result = Err(why),
+            }
         }
-        Ok(())
+        result
+    }
+
+    /// A peak and its time; `None` for a month without one.
+    fn peak(&self, time: &[u8], value: &[u8]) -> Result<Option<(UnixNanos, Flags, f64, Unit)>, Fault> {
+        let quantity = Quantity::parse(value).ok_or(NOT_A_NUMBER)?;
+        let (_, value, unit) = in_base_unit(PEAK, value, quantity)?;
+        // Months before the meter's installation have no time and no power.
+        match self.own_time(time) {
+            Err(_) if value == 0.0 => Ok(None),
+            time => Ok(time?.map(|(time, flags)| (time, flags, value, unit))),
+        }
     }
 }
-
-/// 2000-01-01T00:00:00 UTC.
-const YEAR_2000: UnixNanos = UnixNanos(946_684_800_000_000_000);
 
 fn text<'a>(line: &Line<'a>, each: &mut impl FnMut(Part<'a>)) {
     let raw_code = line.raw_code();

@@ -222,3 +222,75 @@ fn a_meter_without_an_id_has_its_head() {
     assert_eq!(ids(&telegram(&["/ADN9 6534", "1-0:1.7.0(1*kW)"]), ""), "ADN9 6534");
     assert_eq!(ids(&telegram(&["/XYZ5M", "", "1-0:0.0.0(00012345678)"]), ""), "00012345678");
 }
+
+#[test]
+fn a_month_without_a_peak_costs_no_other_month() {
+    assert_eq!(
+        line(
+            "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(230801000000S)(632525252525W)(00.000*kW)(230901000000S)(230831181500S)(01.862*kW)"
+        ),
+        ["2023-08-31T16:15:00Z 1-0:1.6.0*255 1862 W"]
+    );
+    let broken = "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(260201000000W)(260117191530W)(04.x29*kW)(260301000000W)(260202001530W)(04.529*kW)";
+    assert_eq!(
+        line(broken),
+        [
+            "2026-02-01T23:15:30Z 1-0:1.6.0*255 4529 W".to_owned(),
+            format!("unreadable {broken}: the value is not a number with a known unit"),
+        ]
+    );
+}
+
+#[test]
+fn a_time_is_no_value() {
+    for text in ["1-0:1.6.0(200509134558W)", "0-1:24.2.1(101209112500W)", "1-0:1.7.0(200509134558S)"] {
+        assert_eq!(line(text), [format!("unreadable {text}: the value is not a number with a known unit")]);
+    }
+}
+
+#[test]
+fn a_power_limit_has_the_unit_that_the_meter_sends() {
+    assert_eq!(line("0-0:17.0.0(27.600*kVA)"), ["2026-03-15T11:00:00Z 0-0:17.0.0*255 27600 VA"]);
+}
+
+#[test]
+fn every_relay_is_a_state() {
+    assert_eq!(line("0-2:96.3.10(0)"), ["2026-03-15T11:00:00Z 0-2:96.3.10*255 0 "]);
+}
+
+#[test]
+fn ids_of_other_media_are_no_values_of_the_electricity_meter() {
+    assert_eq!(line("7-0:0.0.0(281009001044)"), ["text 7-0:0.0.0 (281009001044)"]);
+}
+
+#[test]
+fn an_angle_is_in_degrees() {
+    assert_eq!(line("1-0:81.7.1(120.5*deg)"), ["2026-03-15T11:00:00Z 1-0:81.7.1*255 120.5 deg"]);
+}
+
+#[test]
+fn an_id_of_digits_stays_as_it_is() {
+    let id = |text: &str| ids(&telegram(&["/XYZ5M", "", text]), "");
+    assert_eq!(id("1-0:0.0.0(61295876)"), "61295876");
+    assert_eq!(id("0-0:96.1.1(35404567)"), "35404567", "other characters than letters and digits are no id");
+    assert_eq!(id("0-0:96.1.1(00000000)"), "XYZ5M", "zeros are no id");
+    assert_eq!(id("1-0:96.1.0*255(1EMH0004711)"), "1EMH0004711");
+}
+
+#[test]
+fn a_clock_of_1970_was_never_set() {
+    let bytes = telegram(&["/XYZ5M", "", "0-0:1.0.0(700101010203W)", "1-0:1.7.0(1*kW)"]);
+    assert_eq!(values(&bytes), ["receipt 1-0:1.7.0*255 1000 W [time-is-receive-time]"]);
+}
+
+#[test]
+fn a_failure_without_a_time_is_kept_as_text() {
+    let text = "1-0:99.97.0(1)(0-0:96.7.19)(000104180320W)(0000237126*s)";
+    assert_eq!(line(text), ["text 1-0:99.97.0 (1)(0-0:96.7.19)(000104180320W)(0000237126*s)"]);
+}
+
+#[test]
+fn a_total_that_cannot_be_read_is_not_replaced_by_a_sum() {
+    let bytes = telegram(&["/XYZ5M", "", "1-0:1.8.0(00x*kWh)", "1-0:1.8.1(1*kWh)", "1-0:1.8.2(2*kWh)"]);
+    assert!(!values(&bytes).iter().any(|value| value.contains("1-0:1.8.0*255 3000")), "{:?}", values(&bytes));
+}

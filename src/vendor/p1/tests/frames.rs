@@ -28,6 +28,8 @@ fn a_checksum_counts_in_every_form_that_meters_and_files_have() {
         sums.iter().find(|telegram| telegram[telegram.len() - 6] == b'0' && telegram[telegram.len() - 5] != b'0');
     let unpadded = String::from_utf8(short.unwrap().clone()).unwrap().replace("!0", "!");
     assert_eq!(checksum(unpadded.as_bytes()), Checksum::Right, "a checksum without its leading zero: {unpadded}");
+    assert_eq!(checksum(sent.replacen("\r\n", "\n", 2).as_bytes()), Checksum::Right, "a file that lost some returns");
+    assert_eq!(checksum(format!("{} recorded in March", sent.trim_end()).as_bytes()), Checksum::Right);
     // A head without the empty line after it: Nordic meters.
     assert_eq!(
         checksum(&telegram(&["/ADN9 6534", "0-0:1.0.0(260315120000W)", "1-0:1.7.0(0001.234kW)"])),
@@ -57,6 +59,7 @@ fn only_a_standard_with_checksums_needs_one() {
     };
     assert_eq!(needs("/XYZ5METER", "1-3:0.2.8(42)\r\n"), (Checksum::Missing, true));
     assert_eq!(needs("/XYZ5METER", "0-0:96.1.4(50221)\r\n"), (Checksum::Missing, true), "Belgium");
+    assert_eq!(needs("/XYZ5METER", "1-3:0.2.8(30)\r\n"), (Checksum::Missing, false), "DSMR 3");
     assert_eq!(needs("/XYZ5METER", ""), (Checksum::Missing, false), "DSMR 2.2 and 3");
     assert_eq!(needs("/ISk95\\AM550", "1-3:0.2.8(42)\r\n"), (Checksum::Missing, false), "Iskra AM550");
     let junk = "/ESY5Q3DB1024\r\n\r\n1-0:1.8.0*255(00001.2345678*kWh)\r\n!END\r\n";
@@ -109,8 +112,8 @@ fn a_long_line_costs_only_itself() {
     let long = format!("0-0:96.13.0({})", "30".repeat(LINE_BYTES_MAX / 2));
     let parts = line(&long);
     assert!(parts[0].starts_with("unreadable 0-0:96.13.0("), "{parts:?}");
-    let text = format!("0-0:96.13.0({})", "30".repeat(1000));
-    assert_eq!(line(&text), [format!("text 0-0:96.13.0 ({})", "30".repeat(1000))]);
+    let text = format!("0-0:96.13.0({})", "30".repeat(1024));
+    assert_eq!(line(&text), [format!("text 0-0:96.13.0 ({})", "30".repeat(1024))], "the longest of the standard");
 }
 
 #[test]
@@ -134,6 +137,26 @@ fn an_encrypted_telegram_is_decrypted_with_its_key_alone() {
     let headed = [b"/KFM5MA309M\r\n\r\n".as_slice(), &encrypted(&[&clear[..], &[0; 9]].concat(), [7; 16])].concat();
     let Some((0, Frame::Encrypted(found), _)) = next_frame(&headed, false) else { panic!("no frame") };
     assert_eq!(checksum(&key.decrypt(found).unwrap()), Checksum::Right);
+}
+
+#[test]
+fn a_block_that_holds_the_rest_of_a_telegram_is_read_with_its_head() {
+    let rest = b"0-0:1.0.0(260315120000W)\r\n1-0:1.8.0(000123.456*kWh)\r\n!\r\n";
+    let message = [b"/KFM5MA309M\r\n\r\n".as_slice(), &encrypted(rest, [7; 16])].concat();
+    let key = Key::parse("07070707070707070707070707070707", Some("3000112233445566778899AABBCCDDEEFF")).unwrap();
+    let clear = clear_text(&message, &key).unwrap();
+    assert_eq!(values(&clear), ["2026-03-15T11:00:00Z 1-0:1.8.0*255 123456 Wh"]);
+}
+
+#[test]
+fn noise_and_slashes_in_texts_cost_no_telegram() {
+    let whole = telegram(&["/XYZ5METER", "", "0-0:96.13.0(see www.example.org/p1 or 7 m3/h)", "1-0:1.7.0(1*kW)"]);
+    let bytes = [&[0xdb, 1, 2, 3][..], &whole, b"# a comment with https://example.org\r\n", &whole].concat();
+    let read = frames(&bytes)
+        .iter()
+        .filter(|frame| matches!(frame, Frame::Telegram(it) if it.checksum() == Checksum::Right))
+        .count();
+    assert_eq!(read, 2);
 }
 
 /// A frame as the Smarty specification lays it out.

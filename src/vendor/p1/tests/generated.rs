@@ -79,7 +79,7 @@ fn check(bytes: &[u8]) {
     while let Some((start, frame, end)) = next_frame(rest, true) {
         assert!(start < end && end <= rest.len());
         if let Frame::Telegram(telegram) = frame {
-            let _ = telegram.native_id("1");
+            let _ = telegram.ids().native_id("1");
             telegram.visit(|_| {});
         }
         rest = &rest[end..];

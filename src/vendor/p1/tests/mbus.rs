@@ -103,3 +103,27 @@ fn a_heat_meter_alone_is_a_whole_telegram() {
     ]);
     assert_eq!(values(&bytes), ["channel 1 2026-03-15T11:00:00Z 6-0:1.0.0*255 500000 Wh"]);
 }
+
+#[test]
+fn a_counter_that_was_never_read_gives_nothing_and_replaces_no_other() {
+    let never = "0-1:24.3.0(000000000000)(00)(60)(0)(0-1:24.2.1)(m3)\r\n(00000.000)";
+    assert_eq!(channel(&["0-1:24.1.0(3)", never]), Vec::<String>::new());
+    let beside = ["0-1:24.1.0(3)", "0-1:24.2.1(700101010000W)(00000000)", "0-1:24.2.3(260315115500W)(00012.345*m3)"];
+    assert_eq!(channel(&beside), ["channel 1 2026-03-15T10:55:00Z 7-0:3.0.0*255 12.345 m3"]);
+}
+
+#[test]
+fn heat_and_cold_of_one_device_have_registers_of_their_own() {
+    let lines = [
+        "0-1:24.1.0(4)",
+        "0-1:24.3.0(260315110000)(00)(60)(1)(0-1:24.2.1)(GJ)(0036)",
+        "0-1:24.3.1(260315110000)(00)(60)(1)(0-1:24.2.1)(GJ)(0018)",
+    ];
+    assert_eq!(
+        channel(&lines),
+        [
+            "channel 1 2026-03-15T10:00:00Z 6-0:1.0.0*255 10000000 Wh [local-time]",
+            "channel 1 2026-03-15T10:00:00Z 5-0:1.0.0*255 5000000 Wh [local-time]",
+        ]
+    );
+}
