@@ -1,10 +1,13 @@
 //! The pump's stored cursor. It follows the safe position at a limited rate. A running
-//! replay is stored with it.
+//! replay is stored with it, or that the sink was not sent anything yet.
 
 use super::replay::Replay;
 use super::shared::Shared;
 use crate::journal::{Cursor, CursorError, Sequence};
 use std::time::{Duration, Instant};
+
+/// The note of a cursor whose sink was not sent anything yet.
+pub(super) const NOTHING_SENT: &str = "nothing sent";
 
 pub(super) struct StoredCursor {
     every: Duration,
@@ -47,10 +50,21 @@ impl StoredCursor {
     /// Makes `next` and the replay durable now.
     pub(super) fn store(&mut self, shared: &Shared, next: Sequence, replay: Option<Replay>) -> Result<(), CursorError> {
         self.tried = Some(shared.clock.monotonic());
-        let mut cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());
-        cursor.note = replay.map(Replay::to_note).unwrap_or_default();
-        shared.journal.cursors().store(&cursor)?;
+        store_with(shared, next, replay.map(Replay::to_note).unwrap_or_default())?;
         self.stored = Some((next, replay));
         Ok(())
     }
+
+    /// Makes the first position of a sink durable that was not sent anything yet.
+    pub(super) fn store_first(&mut self, shared: &Shared, next: Sequence) -> Result<(), CursorError> {
+        store_with(shared, next, NOTHING_SENT.to_owned())?;
+        self.stored = Some((next, None));
+        Ok(())
+    }
+}
+
+fn store_with(shared: &Shared, next: Sequence, note: String) -> Result<(), CursorError> {
+    let mut cursor = Cursor::at(&shared.name, shared.journal.position(next), shared.clock.now());
+    cursor.note = note;
+    shared.journal.cursors().store(&cursor)
 }

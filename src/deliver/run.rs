@@ -86,9 +86,12 @@ impl Pump {
             self.note_gap(from, start.next)?;
         }
         // Stored before anything is read, so that it pins the records from here on.
-        self.cursor
-            .store(&self.shared, start.next, start.replay)
-            .map_err(|error| PumpError::waiting(error.to_string()))?;
+        let stored = if start.is_first {
+            self.cursor.store_first(&self.shared, start.next)
+        } else {
+            self.cursor.store(&self.shared, start.next, start.replay)
+        };
+        stored.map_err(|error| PumpError::waiting(error.to_string()))?;
         self.panics.load(self.options.dead_letters.as_ref(), &self.shared.name);
         let mut view = self.shared.view();
         (view.safe, view.waiting) = (start.next, start.next);

@@ -3,9 +3,11 @@
 //! The store commits before the file follows, so normally the store is about a second
 //! ahead, and repeating those records is harmless. A store that was restored from a copy
 //! or made new is behind, and its lost records are sent again; those that are no longer
-//! retained become a gap. A rewind moves the file
+//! retained become a gap. A sink that was not sent anything yet has none: its cursor says so
+//! until the first record is safe. A rewind moves the file
 //! first, so a crash right after cannot undo it.
 
+use super::cursor::NOTHING_SENT;
 use super::error::PumpError;
 use super::replay::Replay;
 use super::shared::Shared;
@@ -19,6 +21,8 @@ pub(super) struct Start {
     pub(super) next: Sequence,
     /// The first record that retention deleted before the sink had it; the gap ends at `next`.
     pub(super) gap_from: Option<Sequence>,
+    /// Whether the store has no position and was not sent anything yet.
+    pub(super) is_first: bool,
     /// The replay that was running.
     pub(super) replay: Option<Replay>,
 }
@@ -32,21 +36,22 @@ pub(super) fn start(shared: &Shared, sink: &mut dyn Sink) -> Result<Start, PumpE
     let found = || from_file.into_iter().chain(from_store);
     let next = found().map(|found| found.next).min().unwrap_or_else(|| shared.journal.oldest().next);
     let wanted = found().map(|found| found.gap_from.unwrap_or(found.next)).min();
-    let cursor_was_stored = cursor.is_some();
+    let had_records = cursor.as_ref().is_some_and(|cursor| cursor.note != NOTHING_SENT);
     let replay = cursor.and_then(|cursor| Replay::from_note(&cursor.note));
     // A store that is new, or behind the start of a replay, lost data.
     let replay = replay.map(|replay| match wanted {
         Some(wanted) if is_new || replay.began_after(wanted) => replay.after_loss(wanted),
         _ => replay,
     });
-    // A store without a position that had a cursor lost everything that it was sent.
-    let is_lost = cursor_was_stored && store.is_some_and(|position| position.journal.0.is_nil());
-    let lost_from = is_lost.then_some(Sequence::FIRST);
+    // A store without a position that was sent records lost all of them.
+    let is_empty = store.is_some_and(|position| position.journal.0.is_nil());
+    let lost_from = (is_empty && had_records).then_some(Sequence::FIRST);
     let gap_from = found().filter_map(|found| found.gap_from).chain(lost_from).min();
     let gap_from = gap_from.map(|from| replay.map_or(from, |replay| replay.first_not_safe(from)));
     Ok(Start {
         next,
         gap_from: gap_from.filter(|from| *from < next),
+        is_first: is_empty && !had_records,
         replay: replay.filter(|replay| next < replay.end()),
     })
 }

@@ -76,6 +76,26 @@ fn a_new_store_in_the_place_of_a_filled_one_has_a_gap_up_to_the_oldest_record() 
 }
 
 #[test]
+fn a_new_sink_that_ends_before_its_store_has_a_position_has_no_gap() {
+    let feed = Feed::with(|options| options.retain = crate::journal::Retention { bytes: 0, age_ns: 0 });
+    feed.store_cursor("other", 1);
+    while feed.journal.oldest().next == Sequence::FIRST {
+        feed.append(&feed::padded(&feed::body(1, 0, 1.0), 900_000));
+        feed.store_cursor("other", feed.journal.next().0);
+    }
+    let oldest = feed.journal.oldest().next;
+    for _ in 0..3 {
+        let sink = Recorder::new("sink", &feed.journal);
+        sink.script().stored = Some(Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST });
+        sink.fail_at(oldest.0, Fault::Blocked, u32::MAX);
+        let pump = started(&feed, &sink);
+        wait_for_state(&pump, SinkState::Blocked);
+        assert_eq!(feed.stored_cursor("sink"), Some(oldest));
+        assert!(feed.journal.gaps().list().is_empty(), "{:?}", feed.journal.gaps().list());
+    }
+}
+
+#[test]
 fn nowhere_for_a_store_that_is_beyond_the_end() {
     let feed = Feed::new();
     let sink = Recorder::new("sink", &feed.journal);

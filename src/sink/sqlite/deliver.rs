@@ -74,6 +74,9 @@ impl Sqlite {
         self.generation = Some(committed.generation);
         self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
+        if let Some(keep) = &mut self.keep {
+            keep.stored(self.batch.rows().iter().map(|row| row.at).max());
+        }
         self.batch.clear();
         self.due = None;
         self.count.requests.increment(1);
@@ -148,7 +151,7 @@ impl Sink for Sqlite {
         }
         self.maintain()?;
         self.count.show(self.batch.len(), self.store.as_ref());
-        let wake_at = self.due.into_iter().chain(self.keep.as_ref().map(Keep::next_step)).min();
+        let wake_at = self.due.into_iter().chain(self.keep.as_ref().and_then(Keep::next_step)).min();
         Ok(Progress::new(self.batch.first().unwrap_or(self.committed), wake_at))
     }
 

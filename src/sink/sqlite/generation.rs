@@ -8,7 +8,8 @@
 //! A sidecar file holds the generation of the last complete checkpoint and the database's
 //! inode. A store that does not match it is a copy, perhaps of files that were being
 //! written: it is checked as a whole once. It then continues at a much higher generation, so
-//! that a file of its earlier life does not match its log.
+//! that a file of its earlier life does not match its log. On a file system that gives a file
+//! another inode at each mount, every first start after a mount checks the whole store.
 //!
 //! Does not know the sink. Changes nothing while it compares.
 
@@ -20,6 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a log without a transaction: its header.
@@ -79,7 +81,7 @@ enum Alone {
 }
 
 /// Refuses a log that was written for another database than the one with the store's name.
-/// Nothing is changed.
+/// Nothing is changed. Works also while the service writes to the store.
 ///
 /// # Errors
 /// A foreign log, with the names of the files to remove; or files that cannot be read.
@@ -89,20 +91,34 @@ pub(super) fn refuse_foreign_log(file: &Path) -> Result<(), SinkError> {
     if bytes(&log_of(file)) <= LOG_HEADER_BYTES || bytes(file) == 0 {
         return Ok(());
     }
-    let belongs = with_log(file).and_then(|store| {
-        let newest = Generation::read(&store)?;
-        Ok(match alone(file) {
-            Alone::Empty => true,
-            Alone::At(base) if !(newest.checkpointed..=newest.current).contains(&base.current) => false,
-            Alone::At(base) if !base.is_rearranged => true,
-            Alone::At(_) | Alone::Unreadable => integrity_fault(&store)?.is_none(),
-        })
-    });
-    match belongs {
+    match belongs(file) {
         Ok(true) => Ok(()),
         Ok(false) => Err(foreign_log(file)),
         Err(error) if is_about_the_contents(&error) => Err(foreign_log(file)),
         Err(error) => Err(sink_error(file, &error)),
+    }
+}
+
+/// Whether the log was written for the database.
+fn belongs(file: &Path) -> rusqlite::Result<bool> {
+    // The first start may have ended before its first commit: then the log has no tables either.
+    if matches!(alone(file), Alone::Empty) {
+        return Ok(true);
+    }
+    let store = with_log(file)?;
+    let mut newest = Generation::read(&store)?;
+    loop {
+        let belongs = match alone(file) {
+            Alone::Empty => true,
+            Alone::At(base) if !(newest.checkpointed..=newest.current).contains(&base.current) => false,
+            Alone::At(base) if !base.is_rearranged => true,
+            Alone::At(_) | Alone::Unreadable => integrity_fault(&store)?.is_none(),
+        };
+        let compared_with = std::mem::replace(&mut newest, Generation::read(&store)?);
+        // A commit in between may be in the database already.
+        if belongs || newest == compared_with {
+            return Ok(belongs);
+        }
     }
 }
 
@@ -158,7 +174,8 @@ pub(super) fn integrity_fault(store: &Connection) -> rusqlite::Result<Option<Str
     Ok(first.filter(|line| line != "ok"))
 }
 
-/// The file that holds the generation of the last complete checkpoint.
+/// The file that names the database and its generation at the last complete checkpoint, or at
+/// the start of its present life.
 pub(super) fn sidecar_of(file: &Path) -> PathBuf {
     with_suffix(file, "-generation")
 }
@@ -173,19 +190,14 @@ pub(super) fn is_recorded(file: &Path, generation: i64) -> bool {
     }
 }
 
-/// Writes the sidecar. A failure costs a check of the whole store at the next start.
-pub(super) fn record(file: &Path, generation: i64) {
-    let written = file_id(file).and_then(|(_, inode)| {
-        replace(
-            &sidecar_of(file),
-            format!("generation {generation} inode {inode}\n").as_bytes(),
-            SIDECAR_BYTES_MAX,
-            Rights::PRIVATE,
-        )
-    });
-    if let Err(error) = written {
-        tracing::warn!(file = %sidecar_of(file).display(), %error, "cannot be written; the next start checks the whole store");
-    }
+/// Writes the sidecar.
+///
+/// # Errors
+/// When it cannot be written; then the next start checks the whole store.
+pub(super) fn record(file: &Path, generation: i64) -> io::Result<()> {
+    let (_, inode) = file_id(file)?;
+    let text = format!("generation {generation} inode {inode}\n");
+    replace(&sidecar_of(file), text.as_bytes(), SIDECAR_BYTES_MAX, Rights::PRIVATE)
 }
 
 fn parse_sidecar(text: &str) -> Option<(i64, u64)> {

@@ -4,6 +4,10 @@
 //! steps: a step visits at most [`SERIES_MAX`] series and deletes at most [`ROWS_MAX`] samples
 //! in one transaction. SQLite uses the pages of deleted samples for new ones; the file does
 //! not shrink. Meters' names and numbers stay.
+//!
+//! Invariant: the age counts from the newest sample stored since the start, or from the clock if
+//! that is earlier. So a clock that is ahead deletes no sample that is young by the meters'
+//! time, and nothing is deleted before a sample was stored.
 
 use super::write::set_generation;
 use crate::reading::UnixNanos;
@@ -92,6 +96,8 @@ fn set_next_generation(store: &Connection, checkpointed: i64) -> rusqlite::Resul
 #[derive(Debug)]
 pub(super) struct Keep {
     age_ns: i64,
+    /// The time of the newest sample stored since the start.
+    newest: Option<UnixNanos>,
     at: Series,
     next_step: Instant,
 }
@@ -99,12 +105,18 @@ pub(super) struct Keep {
 impl Keep {
     pub(super) fn new(age: Duration, now: Instant) -> Self {
         let age_ns = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
-        Self { age_ns, at: Series::default(), next_step: now }
+        Self { age_ns, newest: None, at: Series::default(), next_step: now }
+    }
+
+    /// Notes the time of the newest of the samples that were stored.
+    pub(super) fn stored(&mut self, newest: Option<UnixNanos>) {
+        self.newest = self.newest.max(newest);
     }
 
     /// The place and the oldest time to keep, if a step is due.
     pub(super) fn due(&self, now: Instant, wall: UnixNanos) -> Option<(Series, UnixNanos)> {
-        (now >= self.next_step).then(|| (self.at, UnixNanos(wall.0.saturating_sub(self.age_ns))))
+        let newest = self.newest?.min(wall);
+        (now >= self.next_step).then(|| (self.at, UnixNanos(newest.0.saturating_sub(self.age_ns))))
     }
 
     /// Notes a step's end.
@@ -113,7 +125,8 @@ impl Keep {
         self.at = expired.next.unwrap_or_default();
     }
 
-    pub(super) fn next_step(&self) -> Instant {
-        self.next_step
+    /// When the next step is due; `None` before a sample was stored.
+    pub(super) fn next_step(&self) -> Option<Instant> {
+        self.newest.map(|_| self.next_step)
     }
 }

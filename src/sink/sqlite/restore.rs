@@ -31,12 +31,11 @@ pub struct Restored {
 /// have the store open.
 ///
 /// # Errors
-/// A message with the reason and the remedy; the present store is then unchanged.
+/// A message with the reason and the remedy; the present store is then as it was, or the message
+/// says where it is.
 pub fn restore(copy: &Path, file: &Path) -> Result<Restored, String> {
     let new = with_suffix(file, ".restoring");
-    let result = prepare(copy, &new).and_then(|next| {
-        exchange(&new, file).map(|replaced| Restored { next, replaced }).map_err(|error| failed(file, &error))
-    });
+    let result = prepare(copy, &new).and_then(|next| exchange(&new, file).map(|replaced| Restored { next, replaced }));
     if result.is_err() {
         remove_all(&new).ok();
     }
@@ -68,7 +67,7 @@ fn prepare(copy: &Path, new: &Path) -> Result<Sequence, String> {
                 .and_then(|()| remove_if_there(&index_of(new)))
                 .map_err(|error| failed(new, &error))?;
             File::open(new).and_then(|file| file.sync_all()).map_err(|error| failed(new, &error))?;
-            record(new, generation.current);
+            record(new, generation.current).map_err(|error| failed(new, &error))?;
             Ok(cursor.next)
         }
         Ok((Some(fault), ..)) => Err(not_consistent(copy, &fault)),
@@ -84,22 +83,46 @@ fn not_consistent(copy: &Path, fault: &str) -> String {
     )
 }
 
-/// Moves the present files aside and the new one to their place.
-fn exchange(new: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
+/// Moves the present files aside and the new one to their place. After an error the present
+/// files are moved back.
+fn exchange(new: &Path, file: &Path) -> Result<Option<PathBuf>, String> {
     let aside = with_suffix(file, ".replaced");
-    remove_all(&aside)?;
+    remove_all(&aside).map_err(|error| failed(file, &error))?;
     let replaced = file.exists();
-    if replaced {
-        fs::rename(file, &aside)?;
-        if log_of(file).exists() {
-            fs::rename(log_of(file), log_of(&aside))?;
+    let exchanged = if replaced { move_store(file, &aside) } else { Ok(()) }.and_then(|()| place(new, file));
+    match exchanged {
+        Ok(()) => Ok(replaced.then_some(aside)),
+        Err(error) if !replaced => Err(failed(file, &error)),
+        Err(error) => Err(match move_store(&aside, file).and_then(|()| sync_directory_of(file)) {
+            Ok(()) => failed(file, &error),
+            Err(left) => format!(
+                "{}. The store before could not be moved back ({left}): it is {aside}, and its log and sidecar begin \
+                 with the same name; move all of them back",
+                failed(file, &error),
+                aside = aside.display(),
+            ),
+        }),
+    }
+}
+
+/// Moves the database, its log and its sidecar, as far as they exist. The database is first:
+/// without its log it is an earlier state of the store.
+fn move_store(from: &Path, to: &Path) -> io::Result<()> {
+    for (from, to) in [(from.to_owned(), to.to_owned()), (log_of(from), log_of(to)), (sidecar_of(from), sidecar_of(to))]
+    {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
+    Ok(())
+}
+
+fn place(new: &Path, file: &Path) -> io::Result<()> {
     remove_all(file)?;
     fs::rename(sidecar_of(new), sidecar_of(file))?;
     fs::rename(new, file)?;
-    sync_directory_of(file)?;
-    Ok(replaced.then_some(aside))
+    sync_directory_of(file)
 }
 
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {

@@ -156,9 +156,16 @@ impl Store {
             self.generation.checkpointed = self.generation.current;
         }
         if is_complete && self.is_trusted {
-            generation::record(&self.file, self.generation.current);
+            self.record();
         }
         Ok(())
+    }
+
+    fn record(&self) {
+        if let Err(error) = generation::record(&self.file, self.generation.current) {
+            let sidecar = generation::sidecar_of(&self.file);
+            tracing::warn!(file = %sidecar.display(), %error, "cannot be written; the next start checks the whole store");
+        }
     }
 
     /// Checks a store that was put in the place of another, and begins another life of it.
@@ -179,6 +186,8 @@ impl Store {
         let set = write::set_generation(&self.connection, next, checkpointed);
         set.map_err(|error| self.failed(&error))?;
         self.generation.current = next;
+        // Also where a reader prevents the checkpoint: otherwise every open would begin another life.
+        self.record();
         self.checkpoint(Checkpoint::Empty)
     }
 

@@ -32,6 +32,23 @@ fn old_samples_are_deleted_in_bounded_steps_and_newer_ones_stay() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_deletes_nothing_that_is_young() {
+    let feed = Feed::new();
+    for second in 0..5 {
+        feed.append(&body(1, second, 1.0));
+    }
+    store_all(&feed);
+    feed.clock.set_offset(NOW_NS + 365 * DAY * 1_000_000_000 - Clock::system().now().0);
+    let pump = start_keeping(&feed, 30);
+    feed.append(&body(1, -31 * DAY, 2.0));
+    feed.append(&body(2, 5, 3.0));
+    drain(&feed, &pump);
+    until("the old one is gone", || !values(&file(&feed)).contains(&vec!["2".to_owned()]));
+    stop(&feed, &pump);
+    assert_eq!(values(&file(&feed)), [["1"], ["1"], ["1"], ["1"], ["1"], ["3"]]);
+}
+
+#[test]
 fn without_keep_nothing_is_deleted() {
     let feed = Feed::new();
     feed.append(&body(1, -300 * DAY, 1.0));

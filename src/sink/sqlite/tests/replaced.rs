@@ -4,6 +4,7 @@ use super::*;
 use crate::deliver::tests::feed::padded;
 use crate::journal::Retention;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The database, its log and the log's index.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
@@ -140,6 +141,22 @@ fn a_copy_restored_beside_an_old_log_is_refused_and_the_files_to_remove_are_name
 }
 
 #[test]
+fn a_kill_while_the_first_start_makes_the_tables_blocks_nothing() {
+    let feed = Feed::new();
+    let killed = feed.directory.path().join("killed");
+    append_range(&feed, 0..5);
+    let store = Connection::open(&killed).unwrap();
+    store.pragma_update(None, "journal_mode", "WAL").unwrap();
+    store.execute_batch(include_str!("../../../../migrations/sqlite/0001_initial.sql")).unwrap();
+    copy_as_killed(&killed, &file(&feed));
+    // The header of the log and one page, without the end of its transaction.
+    fs::File::options().write(true).open(with(&file(&feed), "-wal")).unwrap().set_len(32 + 24 + 4096).unwrap();
+    assert!(fs::metadata(file(&feed)).unwrap().len() > 0);
+    store_all(&feed);
+    assert_eq!(stored(&file(&feed)), Some(5));
+}
+
+#[test]
 fn a_rearranged_copy_beside_an_old_log_is_refused() {
     let feed = Feed::new();
     append_range(&feed, 0..400);
@@ -191,6 +208,52 @@ fn a_restored_copy_is_checked_as_a_whole_and_continues_in_another_life() {
 }
 
 #[test]
+fn a_copy_that_a_program_reads_is_adopted_once_and_filled() {
+    let feed = Feed::new();
+    append_range(&feed, 0..5);
+    store_all(&feed);
+    let copy = feed.directory.path().join("copy");
+    fs::copy(file(&feed), &copy).unwrap();
+    fs::rename(&copy, file(&feed)).unwrap();
+    let reader = Connection::open(file(&feed)).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM samples").unwrap();
+    append_range(&feed, 5..9);
+    let pump = start(&feed);
+    drain(&feed, &pump);
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(stored(&file(&feed)), Some(9));
+    stop(&feed, &pump);
+}
+
+#[test]
+fn a_restore_that_fails_leaves_the_store_as_it_was() {
+    let feed = Feed::new();
+    let copy = feed.directory.path().join("copy");
+    append_range(&feed, 0..5);
+    store_all(&feed);
+    fs::copy(file(&feed), &copy).unwrap();
+    append_range(&feed, 5..9);
+    let pump = start(&feed);
+    drain(&feed, &pump);
+    let present = feed.directory.path().join("present");
+    copy_as_killed(&file(&feed), &present);
+    stop(&feed, &pump);
+    // The first prevents the new sidecar, the second the exchange after its first step.
+    for in_the_way in ["present.restoring-generation.new", "present-shm"] {
+        let in_the_way = feed.directory.path().join(in_the_way);
+        fs::create_dir(&in_the_way).unwrap();
+        let error = restore(&copy, &present).unwrap_err();
+        assert!(error.contains("cannot be replaced"), "{error}");
+        fs::remove_dir(&in_the_way).unwrap();
+        let left = feed.directory.path().join("left");
+        copy_as_killed(&present, &left);
+        assert_eq!(stored(&left), Some(9), "{}", in_the_way.display());
+        assert!(!feed.directory.path().join("present.restoring").exists());
+    }
+    assert_eq!(restore(&copy, &present).unwrap().next, Sequence(6));
+}
+
+#[test]
 fn restore_replaces_all_files_and_keeps_the_store_before() {
     let feed = Feed::new();
     let copy = feed.directory.path().join("copy");
@@ -233,4 +296,30 @@ fn the_check_on_demand_finds_damage_and_changes_nothing() {
     let found = check(&file(&feed));
     assert!(found[0].level == crate::base::Level::Fault && found[0].message.contains("is damaged"), "{found:?}");
     assert_eq!(fs::read(file(&feed)).unwrap(), bytes);
+}
+
+#[test]
+fn the_check_on_demand_finds_no_fault_while_the_store_is_written() {
+    let feed = Feed::new();
+    append_range(&feed, 0..5);
+    store_all(&feed);
+    let writer = Connection::open(file(&feed)).unwrap();
+    let write = |writer: &Connection| {
+        writer.execute_batch("UPDATE cursor SET generation = generation + 1; PRAGMA wal_checkpoint(PASSIVE)").ok();
+    };
+    write(&writer);
+    let is_checked = AtomicBool::new(false);
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let is_checked = &is_checked;
+        scope.spawn(move || {
+            while !is_checked.load(Ordering::Relaxed) {
+                write(&writer);
+            }
+        });
+        let found = (0..300).flat_map(|_| check(&file(&feed))).collect();
+        is_checked.store(true, Ordering::Relaxed);
+        found
+    });
+    let faults: Vec<_> = found.iter().filter(|finding| finding.level != crate::base::Level::Good).collect();
+    assert!(faults.is_empty(), "{} of {}: {:?}", faults.len(), found.len(), faults.first());
 }
