@@ -41,7 +41,7 @@ use std::path::PathBuf;
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
     meterline decode body.bin --received 2026-11-21T13:15:10Z    check its times against this time\n  \
     meterline decode --journal --source building-a --limit 1     the oldest record of this source\n\n\
-    JSON: one object per line. A value: file, offset, meter, native_id, obis, name, value, unit,\n\
+    JSON: one object per line. A value: file (or \"journal\"), offset (a byte, or the record), meter, native_id, obis, name, value, unit,\n\
     time (RFC 3339 UTC), flags, raw_code, and set_aside if it would not be delivered. A text: file,\n\
     offset, meter, native_id, raw_code, text. An unreadable part: file, offset, error, kept.\n\n\
     Exit codes: 0 every message was read, 1 some were not, 3 error in the configuration.")]

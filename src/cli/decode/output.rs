@@ -3,6 +3,8 @@
 use super::format::Format;
 use super::item::{Item, ValueItem};
 use crate::cli::failure::Failure;
+use crate::journal::Sequence;
+use crate::reading::UnixNanos;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -64,6 +66,13 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
+    /// Begins a record of the journal.
+    pub(super) fn begin_record(&mut self, sequence: Sequence, received: UnixNanos) -> Result<(), Failure> {
+        "journal".clone_into(&mut self.file);
+        self.heading = None;
+        if self.json { Ok(()) } else { self.line(&format!("record {}, received {received}", sequence.0)) }
+    }
+
     /// Counts a message that was read.
     pub(super) fn message(&mut self) {
         self.messages += 1;
@@ -104,7 +113,7 @@ impl<W: Write> Output<W> {
             Item::Text { raw_code, text, .. } => self.line(&format!("  {raw_code:<17} text {text}")),
             Item::Unreadable { error, kept } => {
                 let shown: String = kept.chars().take(SHOWN_MAX).collect();
-                self.line(&format!("  UNREADABLE at byte {offset}: {error}: {}", shown.escape_debug()))
+                self.line(&format!("  UNREADABLE at {offset}: {error}: {}", shown.escape_debug()))
             }
         }
     }

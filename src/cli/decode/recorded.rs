@@ -47,13 +47,16 @@ pub(super) fn decode(
         let header = &record.header;
         let limits = journal.view().limits(header.rule).unwrap_or(Limits::DEFAULT);
         let judge = Judge { limits, received: Some(header.received) };
-        result = output.begin(&format!("record {}, received {}", record.sequence.0, header.received), None);
+        result = output.begin_record(record.sequence, header.received);
+        let offset = usize::try_from(record.sequence.0).unwrap_or(usize::MAX);
         if result.is_ok() {
             result = match PayloadFormat::from_number(header.format) {
-                Some(format) => wire::decode(format, 0, record.payload, &judge, output),
-                None => {
-                    output.unreadable_message(0, &format!("unknown payload format {}", header.format), record.payload)
-                }
+                Some(format) => wire::decode(format, offset, record.payload, &judge, output),
+                None => output.unreadable_message(
+                    offset,
+                    &format!("unknown payload format {}", header.format),
+                    record.payload,
+                ),
             };
         }
         ControlFlow::Continue(())

@@ -91,7 +91,7 @@ fn a_telegram_has_its_values_devices_and_the_line_that_cannot_be_read() {
         "body (detected format: p1)
 meter METER  E0042  2026-03-15T11:00:00Z
   1-0:1.7.0*255                     37 W  active power import
-  UNREADABLE at byte 0: the value is not a number with a known unit: 1-0:2.7.0(00.x00*kW)
+  UNREADABLE at 0: the value is not a number with a known unit: 1-0:2.7.0(00.x00*kW)
 meter GAS  E0042:1  2026-03-15T10:55:00Z
   7-0:3.0.0*255                12.345 m3  gas volume
 messages 1, not readable 0; values 2, set aside 0, unreadable parts 1
@@ -179,7 +179,7 @@ fn an_error_names_its_location() {
     let cut = &OFFICIAL[..OFFICIAL.len() - 2];
     let (text, failure) = shown(cut, false, |options| options.format = Some(Format::SmartMe));
     assert!(
-        text.contains("UNREADABLE at byte 0: not a valid body of this format (--format selects it): byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"),
+        text.contains("UNREADABLE at 0: not a valid body of this format (--format selects it): byte 2 (DeviceDataItems): the field needs 90 bytes, its message has 89 left"),
         "{text}"
     );
     assert!(failure.is_some());
