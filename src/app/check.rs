@@ -10,7 +10,7 @@ use super::finding::Finding;
 use crate::base::Level;
 use crate::clock::Clock;
 use crate::config::{Config, Source};
-use crate::source::webhook::TlsFiles;
+use crate::source::webhook::{CertificateSummary, TlsFiles};
 
 /// A certificate that expires sooner is a warning, because renewal happens weeks before.
 const CERTIFICATE_NANOS_MIN: i64 = 14 * 86_400 * 1_000_000_000;
@@ -21,7 +21,7 @@ pub fn findings(config: &Config, connect: bool, store: bool) -> Vec<Finding> {
     let mut found = vec![Finding::new("configuration", Level::Good, summary(config))];
     found.extend(data::findings(config));
     found.extend(outage::finding(config).map(|(level, message)| Finding::new("journal", level, message)));
-    let (level, message) = Descriptors::of(config).finding();
+    let (level, message) = Descriptors::raised(config).finding();
     // Without a webhook only a limit that is too low for the rest matters.
     if config.webhook.is_listening() || level == Level::Fault {
         found.push(Finding::new("webhook", level, message));
@@ -52,14 +52,21 @@ fn summary(config: &Config) -> String {
 
 fn certificate(files: &TlsFiles) -> Finding {
     let shown = files.certificate.display();
-    let expires = match files.check(Clock::system().now()) {
-        Ok(expires) => expires,
+    let CertificateSummary { expires, warning } = match files.check(Clock::system().now()) {
+        Ok(summary) => summary,
         Err(error) => return Finding::new("webhook", Level::Fault, error.to_string()),
     };
     let left = expires.since(Clock::system().now());
     if left < 0 {
         let message = format!("the certificate {shown} expired at {expires}: senders refuse it; renew it");
         return Finding::new("webhook", Level::Fault, message);
+    }
+    if let Some(warning) = warning {
+        let message = format!(
+            "the certificate {shown} is valid until {expires}, but {warning}; unless all senders have it, configure \
+             the full chain"
+        );
+        return Finding::new("webhook", Level::Warning, message);
     }
     let level = if left < CERTIFICATE_NANOS_MIN { Level::Warning } else { Level::Good };
     Finding::new("webhook", level, format!("the certificate {shown} is valid until {expires}"))

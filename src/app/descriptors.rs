@@ -26,28 +26,24 @@ pub(super) struct Descriptors {
     limit: u64,
     /// Those that are not for connections of the webhook.
     reserved: u64,
-    /// The configured maximum of connections.
+    /// The configured maximum of connections; 0 if the webhook does not listen.
     wanted: u64,
 }
 
 impl Descriptors {
-    /// The descriptors at the highest limit that this process may set itself.
-    pub(super) fn of(config: &Config) -> Self {
-        let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-        let (sinks, sources) = (super::sinks::names(config).len() as u64, config.sources.len() as u64);
-        let reserved = PROCESS + CONTROL + admin::CONNECTIONS_MAX as u64 + PER_SINK * sinks + PER_SOURCE * sources;
-        Self { limit, reserved, wanted: config.webhook.bounds.connections_max as u64 }
+    /// Raises the limit of this process as far as it may, and returns its descriptors at the
+    /// limit that is then in force.
+    pub(super) fn raised(config: &Config) -> Self {
+        raise_limit();
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        Self::at(limit, config)
     }
 
-    /// Raises the limit of this process to the highest that it may set itself.
-    pub(super) fn raise_limit() {
-        let limit = getrlimit(Resource::Nofile);
-        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-        if limit.current != limit.maximum
-            && let Err(error) = setrlimit(Resource::Nofile, raised)
-        {
-            tracing::warn!(%error, "the limit of open files cannot be raised to its maximum");
-        }
+    fn at(limit: u64, config: &Config) -> Self {
+        let (sinks, sources) = (super::sinks::names(config).len() as u64, config.sources.len() as u64);
+        let reserved = PROCESS + CONTROL + admin::CONNECTIONS_MAX as u64 + PER_SINK * sinks + PER_SOURCE * sources;
+        let wanted = if config.webhook.is_listening() { config.webhook.bounds.connections_max as u64 } else { 0 };
+        Self { limit, reserved, wanted }
     }
 
     /// The maximum number of the webhook's connections.
@@ -55,15 +51,14 @@ impl Descriptors {
     /// # Errors
     /// A sentence, when too few are left.
     pub(super) fn connections(&self) -> Result<usize, String> {
-        let left = self.limit.saturating_sub(self.reserved);
-        if left < CONNECTIONS_MIN {
+        let needed = self.reserved + self.wanted.min(CONNECTIONS_MIN);
+        let Some(left) = self.limit.checked_sub(self.reserved).filter(|_| needed <= self.limit) else {
             return Err(format!(
                 "the limit of open files is {}, but this configuration needs at least {}: raise the limit \
                  (LimitNOFILE= of systemd, ulimit -n of a shell, --ulimit nofile= of a container)",
-                self.limit,
-                self.reserved + CONNECTIONS_MIN
+                self.limit, needed
             ));
-        }
+        };
         Ok(usize::try_from(left.min(self.wanted)).unwrap_or(usize::MAX))
     }
 
@@ -80,6 +75,10 @@ impl Descriptors {
                      listener; raise the limit, or lower connections_max"
                 ),
             ),
+            Ok(0) => (
+                Level::Good,
+                format!("the limit of open files is {limit}, and this configuration needs at least {reserved}"),
+            ),
             Ok(connections) => (
                 Level::Good,
                 format!(
@@ -91,9 +90,22 @@ impl Descriptors {
     }
 }
 
+/// Raises the limit of this process to the highest that it may set itself.
+fn raise_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "the limit of open files cannot be raised to its maximum");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::parse;
+    use std::collections::BTreeMap;
 
     #[test]
     fn connections_get_what_the_rest_leaves_and_too_few_are_a_fault() {
@@ -105,5 +117,19 @@ mod tests {
         assert_eq!(with(216).connections(), Ok(16));
         assert!(with(215).connections().unwrap_err().contains("at least 216"));
         assert_eq!(with(0).finding().0, Level::Fault);
+    }
+
+    #[test]
+    fn without_a_webhook_none_are_needed_for_its_connections() {
+        let text = "data_directory = \"/data\"\n[[webhook.account]]\nname = \"a\"\npath = \"/a\"\n";
+        let mut config = parse("m.toml", text, &BTreeMap::new()).unwrap();
+        let with_webhook = Descriptors::at(u64::MAX, &config);
+        config.webhook.accounts.clear();
+        let alone = Descriptors::at(u64::MAX, &config);
+        let at = |limit| Descriptors { limit, ..alone };
+        assert_eq!(at(alone.reserved).connections(), Ok(0));
+        assert_eq!(at(alone.reserved).finding().0, Level::Good);
+        assert!(at(alone.reserved - 1).connections().is_err());
+        assert!(Descriptors { limit: alone.reserved, ..with_webhook }.connections().is_err());
     }
 }

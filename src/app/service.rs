@@ -53,8 +53,7 @@ impl Service {
     /// When the data directory is in use or damaged, or an address cannot be bound.
     pub fn start(mut config: Config, clock: Clock) -> Result<Self, StartError> {
         let started = clock.now();
-        Descriptors::raise_limit();
-        let descriptors = Descriptors::of(&config);
+        let descriptors = Descriptors::raised(&config);
         let connections = descriptors.connections().map_err(StartError::because)?;
         config.webhook.bounds = config.webhook.bounds.with_connections_at_most(connections);
         match descriptors.finding() {

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// How long a rewind request waits for its answer. A pump that is in the middle of a
 /// request to its store rewinds only afterwards.
 const REWIND_WAIT: Duration = Duration::from_secs(10);
-/// How long a pump may take beyond its deadline to store its cursor.
+/// How long a pump may take beyond its deadline to store its cursor. Pumps that are stopped
+/// together share it.
 const JOIN_GRACE: Duration = Duration::from_secs(1);
 
 /// A pump's thread cannot be started.
@@ -77,14 +78,14 @@ impl PumpHandle {
     /// Asks the pump to send the rest of the journal until `deadline` and then to end.
     /// Returns at once, so that all pumps can be stopped in parallel.
     pub fn stop(&self, deadline: Instant) {
-        self.shared.stop_by(deadline);
+        self.shared.stop_by(deadline, JOIN_GRACE);
     }
 
     /// Waits for the thread's end, at most until shortly after the stop's deadline. A pump
     /// that is still in a request then is abandoned: its stored cursor is safe.
     pub fn join(&self) {
         let sink = self.shared.name.as_str();
-        if !self.shared.wait_for_end(JOIN_GRACE) {
+        if !self.shared.wait_for_end() {
             tracing::warn!(
                 sink,
                 "the sink is still busy at the deadline; the pump is abandoned, the next start resumes at its stored cursor"

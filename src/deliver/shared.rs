@@ -27,8 +27,17 @@ struct Inbox {
     /// Counts commands, so that a waiting thread misses none.
     commands: u64,
     rewind: Option<(Rewind, SyncSender<RewindAnswer>)>,
-    stop_by: Option<Instant>,
+    stop: Option<StopRequest>,
     has_ended: bool,
+}
+
+#[derive(Clone, Copy)]
+struct StopRequest {
+    /// The pump sends until then.
+    deadline: Instant,
+    /// Joins wait until then. Pumps that are stopped together are joined one after another:
+    /// an instant, not a duration, makes them share this wait.
+    join_by: Instant,
 }
 
 /// The pump's part of its status; the rest follows from the journal's end.
@@ -115,7 +124,7 @@ impl Shared {
     pub(super) fn ask(&self, rewind: Rewind) -> Receiver<RewindAnswer> {
         let (sender, receiver) = sync_channel(1);
         self.command(|inbox| {
-            if inbox.has_ended || inbox.stop_by.is_some() {
+            if inbox.has_ended || inbox.stop.is_some() {
                 sender.try_send(Err(RewindError::Stopped)).ok();
             } else if let Some((_, replaced)) = inbox.rewind.replace((rewind, sender)) {
                 replaced.try_send(Err(RewindError::Busy)).ok();
@@ -128,12 +137,15 @@ impl Shared {
         self.inbox.lock().rewind.take()
     }
 
-    pub(super) fn stop_by(&self, deadline: Instant) {
-        self.command(|inbox| inbox.stop_by = Some(deadline));
+    /// Requests the end at `deadline`; joins wait for it until `grace` after it, or after now
+    /// if it has passed.
+    pub(super) fn stop_by(&self, deadline: Instant, grace: Duration) {
+        let join_by = deadline.max(self.clock.monotonic()) + grace;
+        self.command(|inbox| inbox.stop = Some(StopRequest { deadline, join_by }));
     }
 
     pub(super) fn stop_deadline(&self) -> Option<Instant> {
-        self.inbox.lock().stop_by
+        self.inbox.lock().stop.map(|stop| stop.deadline)
     }
 
     pub(super) fn ended(&self) {
@@ -145,12 +157,12 @@ impl Shared {
         });
     }
 
-    /// Waits for the thread's end, at most until `grace` after the stop's deadline. Whether
-    /// it has ended.
-    pub(super) fn wait_for_end(&self, grace: Duration) -> bool {
+    /// Waits for the thread's end as long as the stop's request allows; without one not at
+    /// all. Whether it has ended.
+    pub(super) fn wait_for_end(&self) -> bool {
         let now = self.clock.monotonic();
-        let limit = self.stop_deadline().map_or(grace, |deadline| deadline.saturating_duration_since(now) + grace);
         let mut inbox = self.inbox.lock();
+        let limit = inbox.stop.map_or(Duration::ZERO, |stop| stop.join_by.saturating_duration_since(now));
         self.changed.wait_while_for(&mut inbox, |inbox| !inbox.has_ended, limit);
         inbox.has_ended
     }

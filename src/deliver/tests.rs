@@ -259,8 +259,34 @@ fn a_stop_ends_at_its_deadline_where_the_sink_takes_nothing() {
     let pump = started(&feed, &sink);
     pump.stop(feed.clock.monotonic() + Duration::from_millis(50));
     pump.join();
-    assert!(pump.shared.wait_for_end(Duration::ZERO));
+    assert!(pump.shared.wait_for_end());
     assert_eq!(feed.stored_cursor("sink"), Some(Sequence(1)));
+}
+
+#[test]
+fn pumps_that_hang_at_a_stop_share_one_grace() {
+    let feed = Feed::new();
+    let sinks: Vec<_> = (0..11).map(|_| Recorder::new("sink", &feed.journal)).collect();
+    // Every call of a sink waits for its script.
+    let _hanging: Vec<_> = sinks.iter().map(Recorder::script).collect();
+    let start = |(number, sink): (usize, &Recorder)| {
+        let (journal, clock) = (feed.journal.clone(), feed.clock.clone());
+        PumpHandle::start(format!("sink-{number}"), sink.boxed(), journal, clock, soon()).unwrap()
+    };
+    let pumps: Vec<_> = sinks.iter().enumerate().map(start).collect();
+    let (together, one_by_one) = pumps.split_at(8);
+    for pump in together {
+        pump.stop(feed.clock.monotonic());
+    }
+    std::thread::scope(|scope| {
+        let joined = scope.spawn(|| together.iter().for_each(PumpHandle::join));
+        // Each of these is stopped later, so that each has a grace of its own.
+        for pump in one_by_one {
+            pump.stop(feed.clock.monotonic());
+            pump.join();
+        }
+        assert!(joined.is_finished(), "eight pumps that were stopped together took longer than three in sequence");
+    });
 }
 
 #[test]

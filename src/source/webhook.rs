@@ -58,4 +58,4 @@ pub use credentials::{Credentials, Pairs};
 pub use heads::{HEADS_FILE, Head, read_heads};
 pub use running::Webhook;
 pub use server_state::StartError;
-pub use tls::{CertificateStatus, ChainFault, Tls, TlsError, TlsFiles};
+pub use tls::{CertificateStatus, CertificateSummary, ChainFault, Tls, TlsError, TlsFiles};

@@ -5,7 +5,7 @@
 //! the requests set cheap flags here, and the connection's task checks them a few times
 //! within each limit. A limit is therefore accurate to a quarter of itself.
 
-use super::bounds::{Bounds, IDLE_FRAMES_MAX};
+use super::bounds::{Bounds, IDLE_WEIGHT_MAX};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ impl Activity {
 
     /// Whether there were too many of them since the last check.
     pub(super) fn is_flooded(&self) -> bool {
-        self.frames.load(Ordering::Relaxed) > IDLE_FRAMES_MAX
+        self.frames.load(Ordering::Relaxed) > IDLE_WEIGHT_MAX
     }
 
     /// Begins to count them again.

@@ -1,5 +1,6 @@
 //! The bounds of the webhook, with their defaults.
 
+use super::frames::IDLE_FRAME;
 use std::time::Duration;
 
 /// The bounds. Sizes are bytes in memory.
@@ -106,9 +107,9 @@ pub(super) const STREAM_WINDOW_BYTES: u32 = 16 << 10;
 /// Flow-control window of an HTTP/2 connection. It holds the windows of all its requests: bodies
 /// that wait for permits must not use up what a body with permits needs.
 pub(super) const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
-/// Weight of the HTTP/2 frames between two checks of a connection that ask for nothing;
-/// beyond it the connection is closed.
-pub(super) const IDLE_FRAMES_MAX: i64 = 1000;
+/// Weight of the HTTP/2 frames between two checks of a connection that ask for nothing: 1000
+/// such frames, or 100,000 short ones of a body. Beyond it the connection is closed.
+pub(super) const IDLE_WEIGHT_MAX: i64 = 1000 * IDLE_FRAME;
 /// How long we read on after an early answer, so that the sender can read the answer before
 /// the connection is reset.
 pub(super) const LINGER: Duration = Duration::from_secs(2);

@@ -1,5 +1,5 @@
-//! Counts the HTTP/2 frames of a connection that ask for nothing: PING, SETTINGS, tiny
-//! DATA, reset requests. Each costs the peer less than it costs us, and the HTTP library
+//! Weighs the HTTP/2 frames of a connection that ask for nothing: PING, SETTINGS, empty
+//! DATA, reset requests; a little also short DATA. Each costs the peer less than it costs us, and the HTTP library
 //! takes any number of them.
 //!
 //! Knows the framing of HTTP/2 (RFC 9113, section 4.1) and nothing else of it.
@@ -14,10 +14,15 @@ const RST_STREAM: u8 = 3;
 
 /// A shorter DATA frame carries next to nothing.
 const DATA_BYTES_MIN: usize = 64;
+/// Weight of a DATA frame that is short, but not empty. An honest proxy passes on many when a
+/// sender writes its bodies in small chunks.
+const SHORT_DATA: i64 = 1;
+/// Weight of a frame that asks for nothing.
+pub(super) const IDLE_FRAME: i64 = 100;
 /// Frames that belong to each request: its last DATA, a window update, a priority.
-const FRAMES_PER_REQUEST: i64 = 4;
+const REQUEST: i64 = -4 * IDLE_FRAME;
 /// A reset request was begun for nothing.
-const RESET_FRAMES: i64 = 8;
+const RESET: i64 = 8 * IDLE_FRAME;
 
 /// The frames of one connection, fed with its bytes as they come.
 #[derive(Debug, Default)]
@@ -90,10 +95,11 @@ fn length(header: &[u8; HEADER_BYTES]) -> usize {
 
 fn weight_of(kind: u8, length: usize) -> i64 {
     match kind {
-        HEADERS => -FRAMES_PER_REQUEST,
+        HEADERS => REQUEST,
         DATA if length >= DATA_BYTES_MIN => 0,
-        RST_STREAM => RESET_FRAMES,
-        _ => 1,
+        DATA if length > 0 => SHORT_DATA,
+        RST_STREAM => RESET,
+        _ => IDLE_FRAME,
     }
 }
 
@@ -116,10 +122,16 @@ mod tests {
     fn requests_outweigh_the_frames_that_belong_to_them_and_floods_do_not() {
         let request = [(HEADERS, 120), (DATA, 16_384), (DATA, 0), (8, 4)];
         assert!(weight(&request) <= 0);
-        for flood in [(6, 8), (4, 0), (4, 60), (2, 5), (8, 4), (0x0a, 0), (9, 0), (DATA, 1), (DATA, 0)] {
+        for flood in [(6, 8), (4, 0), (4, 60), (2, 5), (8, 4), (0x0a, 0), (9, 0), (DATA, 0)] {
+            assert_eq!(weight(&[flood; 10]), 10 * IDLE_FRAME, "{flood:?}");
+        }
+        for flood in [(DATA, 1), (DATA, DATA_BYTES_MIN - 1)] {
             assert_eq!(weight(&[flood; 10]), 10, "{flood:?}");
         }
-        assert!(weight(&[(HEADERS, 40), (RST_STREAM, 4)].repeat(10)) >= 40, "requests that are reset at once");
+        assert!(
+            weight(&[(HEADERS, 40), (RST_STREAM, 4)].repeat(10)) >= 40 * IDLE_FRAME,
+            "requests that are reset at once"
+        );
     }
 
     proptest! {

@@ -10,7 +10,7 @@ mod chain;
 mod pair;
 
 pub use chain::ChainFault;
-pub use pair::{TlsError, TlsFiles};
+pub use pair::{CertificateSummary, TlsError, TlsFiles};
 
 use crate::clock::Clock;
 use crate::metrics;
@@ -92,6 +92,7 @@ impl Tls {
             Ok(Ok(loaded)) => loaded?,
             _ => return Err(slow(files)),
         };
+        warn(files, &pair);
         let reloads = |outcome: &str| {
             metrics::counter("meterline_webhook_certificate_reloads_total", &[("outcome", outcome.to_owned())])
         };
@@ -122,7 +123,16 @@ impl Tls {
     /// The status of the certificate.
     pub fn status(&self) -> CertificateStatus {
         let loaded = self.state.loaded();
-        CertificateStatus { expires: loaded.pair.expires, fault: loaded.fault.clone() }
+        CertificateStatus { expires: loaded.pair.summary.expires, fault: loaded.fault.clone() }
+    }
+}
+
+/// Logs the warning of a pair that comes into use.
+fn warn(files: &TlsFiles, pair: &Pair) {
+    if let Some(warning) = pair.summary.warning {
+        tracing::warn!(certificate = %files.certificate.display(), warning,
+            "some clients may be unable to verify the webhook's certificate; unless they have its issuer, \
+             configure the full chain");
     }
 }
 
@@ -167,8 +177,8 @@ impl CertificateState {
         let pair = read.and_then(|contents| self.files.pair(&contents, now));
         let mut loaded = self.loaded();
         match pair {
-            Ok(pair) if pair.expires <= now && now < loaded.pair.expires => {
-                self.refuse(&mut loaded, &TlsError::Expired(self.files.certificate.clone(), pair.expires));
+            Ok(pair) if pair.summary.expires <= now && now < loaded.pair.summary.expires => {
+                self.refuse(&mut loaded, &TlsError::Expired(self.files.certificate.clone(), pair.summary.expires));
             }
             Ok(pair) => {
                 loaded.digest = digest;
@@ -180,8 +190,9 @@ impl CertificateState {
     }
 
     fn replace(&self, loaded: &mut LoadedPair, pair: Pair) {
-        tracing::info!(certificate = %self.files.certificate.display(), expires = %pair.expires,
+        tracing::info!(certificate = %self.files.certificate.display(), expires = %pair.summary.expires,
             "the webhook's certificate changed; new connections get the new one");
+        warn(&self.files, &pair);
         self.reloaded.increment(1);
         loaded.pair = pair;
         loaded.fault = None;
@@ -193,7 +204,7 @@ impl CertificateState {
         if loaded.fault == fault {
             return;
         }
-        tracing::warn!(%error, expires = %loaded.pair.expires,
+        tracing::warn!(%error, expires = %loaded.pair.summary.expires,
             "the webhook's new certificate cannot be used; the old one stays in use");
         self.refused.increment(1);
         loaded.fault = fault;
@@ -201,7 +212,7 @@ impl CertificateState {
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds since 1970 stay far below 2^53")]
     fn show(&self, loaded: &LoadedPair) {
-        self.expires.set((loaded.pair.expires.0 / 1_000_000_000) as f64);
+        self.expires.set((loaded.pair.summary.expires.0 / 1_000_000_000) as f64);
         self.current.set(if loaded.fault.is_none() { 1.0 } else { 0.0 });
     }
 

@@ -28,6 +28,17 @@ fn pair() -> (String, String) {
     (certificate.pem(), key.serialize_pem())
 }
 
+/// A private root, in PEM form, and a certificate that it signs directly with its key.
+fn pair_of_a_private_root() -> (String, (String, String)) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "a private root");
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = rcgen::CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![NAME.to_owned()]).unwrap().signed_by(&key, &root).unwrap();
+    (root.pem(), (certificate.pem(), key.serialize_pem()))
+}
+
 fn put(path: &Path, text: &str) {
     let fresh = path.with_extension("new");
     std::fs::write(&fresh, text).unwrap();
@@ -62,20 +73,35 @@ fn post(stream: &mut Stream, value: f64) -> String {
     String::from_utf8_lossy(&came[..count]).lines().next().unwrap_or_default().to_owned()
 }
 
+/// A service whose files hold this pair.
+fn service_with((certificate, secret): &(String, String), chain: &Path, key: &Path) -> Service {
+    put(chain, certificate);
+    put(key, secret);
+    let mut service = Setup::default().start();
+    assert!(service.stop().success());
+    service.append_configuration(&format!("[webhook.tls]\ncertificate = {chain:?}\nkey = {key:?}"));
+    service.start_again();
+    service
+}
+
+#[test]
+fn a_certificate_of_a_private_root_is_used_and_check_warns_of_the_missing_issuer() {
+    let files = tempfile::tempdir().unwrap();
+    let (root, pair) = pair_of_a_private_root();
+    let service = service_with(&pair, &files.path().join("leaf.pem"), &files.path().join("key.pem"));
+    assert!(post(&mut connect(&service, &root).unwrap(), 1.0).contains("200"));
+    let checked = service.command(&["check"]);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(checked.status.success() && said.contains("without its issuer"), "{said}");
+    assert!(service.log().contains("without its issuer"));
+}
+
 #[test]
 fn a_replaced_certificate_is_used_for_new_connections_while_an_old_one_goes_on_posting() {
     let files = tempfile::tempdir().unwrap();
     let (chain, key): (PathBuf, PathBuf) = (files.path().join("chain.pem"), files.path().join("key.pem"));
     let (before, after) = (pair(), pair());
-    put(&chain, &before.0);
-    put(&key, &before.1);
-    let service = {
-        let mut service = Setup::default().start();
-        assert!(service.stop().success());
-        service.append_configuration(&format!("[webhook.tls]\ncertificate = {chain:?}\nkey = {key:?}"));
-        service.start_again();
-        service
-    };
+    let service = service_with(&before, &chain, &key);
     let mut old = connect(&service, &before.0).unwrap();
     assert!(post(&mut old, 1.0).contains("200"));
     put(&chain, "no certificate");

@@ -127,6 +127,23 @@ async fn large_bodies_on_one_connection_do_not_hold_each_other_up() {
 }
 
 #[tokio::test]
+async fn bodies_that_a_proxy_passes_on_in_tiny_frames_are_taken() {
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
+    for number in 0..60_u8 {
+        let request = Request::post(format!("http://meterline{PATH}")).header("authorization", basic(PASSWORD));
+        let mut client = client.clone().ready().await.unwrap();
+        let (answer, mut sending) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        for byte in fixture.body(f64::from(number)) {
+            sending.send_data(Bytes::from(vec![byte]), false).unwrap();
+        }
+        sending.send_data(Bytes::new(), true).unwrap();
+        assert_eq!(tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200, "{number}");
+    }
+    assert_eq!(fixture.records().len(), 60);
+}
+
+#[tokio::test]
 async fn many_guesses_on_many_connections_switch_no_delay_off() {
     let fixture = fixture().await;
     let mut guesses = Vec::new();

@@ -266,7 +266,7 @@ fn a_pair_that_cannot_be_used_is_refused_in_a_sentence_without_the_key() {
         assert!(!format!("{error} {error:?} {files:?}").contains(&secret));
     }
     write(&files, &first);
-    assert_eq!(files.check(now()).unwrap().to_string(), "2090-01-01T00:00:00Z");
+    assert_eq!(files.check(now()).unwrap().expires.to_string(), "2090-01-01T00:00:00Z");
 }
 
 #[test]
@@ -295,10 +295,9 @@ fn only_a_chain_that_a_client_can_verify_is_usable() {
         vec![&leaf, &expired, &between],
     ] {
         let usable: Vec<&str> = usable.into_iter().map(String::as_str).collect();
-        assert_eq!(check(&usable, &key).unwrap().to_string(), "2088-01-01T00:00:00Z");
+        assert_eq!(check(&usable, &key).unwrap().expires.to_string(), "2088-01-01T00:00:00Z");
     }
     for (unusable, key, says) in [
-        (vec![&leaf], &key, "only the first certificate"),
         (vec![&leaf, &foreign], &key, "its issuer is not among"),
         (vec![&leaf, &top], &key, "its issuer is not among"),
         (vec![&old_leaf, &expired], &old_key, "not valid at this time"),
@@ -312,12 +311,30 @@ fn only_a_chain_that_a_client_can_verify_is_usable() {
 }
 
 #[tokio::test]
+async fn a_certificate_without_its_issuer_is_used_with_a_warning_as_a_client_may_have_the_issuer() {
+    let top = root("root");
+    let (first, second) = (issued(&named("leaf", 2088), &top), issued(&named("leaf", 2089), &top));
+    let (fixture, files) = fixture_of(&first, |_| {}).await;
+    let mut client = fixture.greet(&top.pem(), &[]).await.unwrap();
+    client.send(&post(&fixture.body(1.0), "")).await;
+    assert_eq!(client.reply().await.status, 200);
+    write(&files, &second);
+    let status = fixture.looked(|status| status.expires.to_string().starts_with("2089")).await;
+    assert_eq!(status.fault, None);
+    fixture.greet(&top.pem(), &[]).await.unwrap();
+    assert!(files.check(now()).unwrap().warning.unwrap().contains("without its issuer"));
+    write(&files, &(second.0 + &top.pem(), second.1));
+    assert_eq!(files.check(now()).unwrap().warning, None);
+}
+
+#[tokio::test]
 async fn a_chain_that_no_client_can_verify_or_a_pipe_changes_nothing_and_later_ones_are_used() {
     let first = pair(2090);
     let (fixture, files) = fixture_of(&first, |_| {}).await;
-    let issuer = intermediate("between", 2089, &root("root"));
+    let top = root("root");
+    let issuer = intermediate("between", 2089, &top);
     let (leaf, key) = issued(&named("leaf", 2088), &issuer);
-    write(&files, &(leaf.clone(), key.clone()));
+    write(&files, &([leaf.clone(), top.pem()].concat(), key.clone()));
     let says = |text: &'static str| {
         move |status: &CertificateStatus| status.fault.as_ref().is_some_and(|fault| fault.contains(text))
     };

@@ -2,7 +2,9 @@
 //!
 //! A client must get from the first certificate to one that it trusts. It is not known which
 //! ones it trusts, so the topmost valid certificates in the file stand for them. A single
-//! certificate must be self-signed: only then can a client trust it alone.
+//! certificate is usable: its issuer can be a root that the clients have, as with a private
+//! authority. Unless it is self-signed, this gives a warning, because more often the
+//! certificates of its issuers were forgotten.
 
 use crate::reading::UnixNanos;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -20,9 +22,6 @@ pub enum ChainFault {
     /// A certificate is not readable.
     #[error("certificate {0} of the file cannot be read")]
     Unreadable(usize),
-    /// The issuer is not in the file.
-    #[error("the file holds only the first certificate, and not the certificates of its issuers")]
-    Alone,
     /// Every issuer has expired, or is not valid yet.
     #[error("the certificates of its issuers are not valid at this time")]
     IssuersNotValid,
@@ -34,6 +33,9 @@ pub enum ChainFault {
     Refused(Error),
 }
 
+/// The warning of a single certificate that is not self-signed; a part of a sentence.
+const ALONE: &str = "it comes without its issuer: only a client that has the issuer's certificate can verify it";
+
 /// The parts of a certificate that the check needs.
 struct Link<'a> {
     der: &'a CertificateDer<'static>,
@@ -43,13 +45,13 @@ struct Link<'a> {
     until: UnixNanos,
 }
 
-/// Checks the chain at the time `now`. Whether the first certificate itself has expired is for
+/// Checks the chain at the time `now`, and returns a warning if only some clients can verify it. Whether the first certificate itself has expired is for
 /// the caller: an expired one is served until there is another.
 pub(super) fn check(
     chain: &[CertificateDer<'static>],
     now: UnixNanos,
     algorithms: &[&dyn SignatureVerificationAlgorithm],
-) -> Result<(), ChainFault> {
+) -> Result<Option<&'static str>, ChainFault> {
     let links: Vec<Link<'_>> = chain
         .iter()
         .enumerate()
@@ -57,7 +59,7 @@ pub(super) fn check(
         .collect::<Result<_, _>>()?;
     let Some((first, others)) = links.split_first() else { return Err(ChainFault::Unreadable(1)) };
     if others.is_empty() {
-        return if first.is_self_signed() { Ok(()) } else { Err(ChainFault::Alone) };
+        return Ok((!first.is_self_signed()).then_some(ALONE));
     }
     let at = now.max(first.from).min(first.until);
     let valid: Vec<&Link<'_>> = others.iter().filter(|link| link.from <= at && at <= link.until).collect();
@@ -72,12 +74,11 @@ pub(super) fn check(
     let parsed = ParsedCertificate::try_from(first.der).map_err(ChainFault::Refused)?;
     let seconds = Duration::from_secs(u64::try_from(at.0 / 1_000_000_000).unwrap_or_default());
     let at = UnixTime::since_unix_epoch(seconds);
-    verify_server_cert_signed_by_trust_anchor(&parsed, &trusted, &between, at, algorithms).map_err(
-        |error| match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => ChainFault::Broken,
-            other => ChainFault::Refused(other),
-        },
-    )
+    match verify_server_cert_signed_by_trust_anchor(&parsed, &trusted, &between, at, algorithms) {
+        Ok(()) => Ok(None),
+        Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Err(ChainFault::Broken),
+        Err(other) => Err(ChainFault::Refused(other)),
+    }
 }
 
 impl<'a> Link<'a> {

@@ -61,7 +61,16 @@ pub enum TlsError {
 /// A usable pair.
 pub(super) struct Pair {
     pub(super) key: Arc<CertifiedKey>,
-    pub(super) expires: UnixNanos,
+    pub(super) summary: CertificateSummary,
+}
+
+/// The findings about the certificate of a usable pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// The end of validity.
+    pub expires: UnixNanos,
+    /// Why some clients may be unable to verify it, if so; a part of a sentence.
+    pub warning: Option<&'static str>,
 }
 
 /// The contents of both files.
@@ -91,12 +100,12 @@ impl TlsFiles {
         Ok((contents, pair))
     }
 
-    /// The end of validity of the certificate in the files, whose chain is checked at `now`.
+    /// The summary of the certificate in the files, whose chain is checked at `now`.
     ///
     /// # Errors
     /// [`TlsError`] when the pair cannot be used.
-    pub fn check(&self, now: UnixNanos) -> Result<UnixNanos, TlsError> {
-        self.load(now).map(|(_, pair)| pair.expires)
+    pub fn check(&self, now: UnixNanos) -> Result<CertificateSummary, TlsError> {
+        self.load(now).map(|(_, pair)| pair.summary)
     }
 
     pub(super) fn read(&self) -> Result<Contents, TlsError> {
@@ -113,10 +122,11 @@ impl TlsFiles {
         let leaf = chain.first().ok_or_else(no_certificate)?;
         let expires = chain::not_after(leaf).ok_or_else(|| TlsError::NoExpiry(self.certificate.clone()))?;
         let unverifiable = |fault| TlsError::Chain(self.certificate.clone(), fault);
-        chain::check(&chain, now, provider().signature_verification_algorithms.all).map_err(unverifiable)?;
+        let algorithms = provider().signature_verification_algorithms.all;
+        let warning = chain::check(&chain, now, algorithms).map_err(unverifiable)?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| TlsError::NoKey(self.key.clone()))?;
         let certified = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|error| TlsError::Unusable(self.certificate.clone(), self.key.clone(), error))?;
-        Ok(Pair { key: Arc::new(certified), expires })
+        Ok(Pair { key: Arc::new(certified), summary: CertificateSummary { expires, warning } })
     }
 }
