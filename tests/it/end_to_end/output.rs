@@ -24,14 +24,25 @@ fn dropped(service: &Service, reason: &str) -> f64 {
     service.metric(&format!("meterline_log_lines_dropped_total{{reason=\"{reason}\"}}"))
 }
 
+/// Makes a connection that the service logs at debug.
+fn cause_a_line(service: &Service) {
+    let mut peer = TcpStream::connect(service.webhook_address()).unwrap();
+    peer.write_all(b"no request\r\n\r\n").unwrap();
+    // A reset ends it as well.
+    let _ended = peer.read_to_end(&mut Vec::new());
+}
+
 #[test]
 fn a_service_whose_log_reader_is_gone_takes_data_and_stops_in_order() {
     let mut service = stopped_service();
     let (reader, writer) = pipe().unwrap();
-    service.start_again_with(writer, &[("METERLINE_LOG", "trace")]);
+    service.start_again_with(writer, &[("METERLINE_LOG", "debug")]);
     drop(reader);
     service.post_all(&fleet(3).script(&Script::mixed(20, now_ns())));
-    wait::until("lines are counted as dropped", LIMIT, || dropped(&service, "unwritable") > 0.0);
+    wait::until("lines are counted as dropped", LIMIT, || {
+        cause_a_line(&service);
+        dropped(&service, "unwritable") > 0.0
+    });
     assert!(service.stop().success());
 }
 
@@ -49,12 +60,8 @@ fn a_log_reader_that_stalls_holds_up_no_request_and_dropped_lines_are_counted() 
     let (mut reader, writer) = pipe().unwrap();
     service.start_again_with(writer, &[("METERLINE_LOG", "debug")]);
     wait::until("the log is full", LIMIT, || {
-        // Each of these connections is a line.
         for _ in 0..500 {
-            let mut peer = TcpStream::connect(service.webhook_address()).unwrap();
-            peer.write_all(b"no request\r\n\r\n").unwrap();
-            // A reset ends it as well.
-            let _ended = peer.read_to_end(&mut Vec::new());
+            cause_a_line(&service);
         }
         dropped(&service, "full") > 0.0
     });
