@@ -37,6 +37,7 @@ mod credentials;
 mod forwarded;
 mod frames;
 mod heads;
+mod in_flight;
 mod inflate;
 mod listener;
 mod logins;

@@ -1,7 +1,8 @@
 //! Receives a body within a size limit, two time limits and the limits of bytes in flight.
 
 use super::answer::Answer;
-use super::bounds::{Bounds, RETRY_AFTER_IN_FLIGHT};
+use super::bounds::Bounds;
+use super::in_flight::{InFlightLimits, InFlightPermits};
 use super::inflate::{Encoding, InflateError};
 use crate::clock::Clock;
 use bytes::Bytes;
@@ -9,55 +10,10 @@ use hyper::body::{Body, Frame, Incoming};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Sleep;
 
-/// Permits for bytes in flight, per account and in total. A body acquires its account's
-/// first, so that a flooding account blocks only itself.
-///
-/// A body acquires its worst case before its first byte is read, and from then on only
-/// gives back. So bodies never wait for each other while they hold what the others need.
-#[derive(Debug)]
-pub(super) struct InFlightPermits<'a> {
-    held: (SemaphorePermit<'a>, SemaphorePermit<'a>),
-}
-
-impl<'a> InFlightPermits<'a> {
-    /// Acquires permits for `bytes`, within a bounded time.
-    async fn acquire(limits: &InFlightLimits<'a>, bytes: usize) -> Result<Self, Answer> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let at_once = limits.account.try_acquire_many(permits).ok();
-        if let Some(held) = at_once.and_then(|held| Some((held, limits.total.try_acquire_many(permits).ok()?))) {
-            return Ok(Self { held });
-        }
-        let both = async {
-            let account = limits.account.acquire_many(permits).await.ok()?;
-            Some((account, limits.total.acquire_many(permits).await.ok()?))
-        };
-        let held = tokio::time::timeout(limits.wait, both).await.ok().flatten();
-        let held =
-            held.ok_or(Answer::Unavailable("too many bytes are in flight; send again later", RETRY_AFTER_IN_FLIGHT))?;
-        Ok(Self { held })
-    }
-
-    /// Keeps the permits of at most `bytes`.
-    fn shrink_to(&mut self, bytes: usize) {
-        let (account, total) = &mut self.held;
-        let excess = account.num_permits().saturating_sub(bytes);
-        drop((account.split(excess), total.split(excess)));
-    }
-}
-
-/// Where permits for bytes in flight come from.
-#[derive(Debug)]
-pub(super) struct InFlightLimits<'a> {
-    /// The account's permits.
-    pub(super) account: &'a Semaphore,
-    /// The permits of all accounts together.
-    pub(super) total: &'a Semaphore,
-    /// The longest wait for them.
-    pub(super) wait: Duration,
-}
+/// Permits for bytes in flight are taken in steps of this many bytes.
+const STEP_BYTES: usize = 64 << 10;
 
 /// A received body, with its permits for bytes in flight.
 pub(super) struct Received<'a> {
@@ -80,16 +36,18 @@ pub(super) enum Content {
 pub(super) async fn receive<'a>(
     incoming: &mut Incoming,
     encoding: Encoding,
-    limits: &InFlightLimits<'a>,
+    limits: InFlightLimits<'a>,
     bounds: &Bounds,
     clock: &Clock,
 ) -> Result<Received<'a>, Answer> {
     let declared = declared_bytes(incoming, bounds)?;
     let received_max = declared.unwrap_or(bounds.body_bytes_max);
-    let inflated_max = encoding.inflated_max(received_max).min(bounds.body_bytes_max);
-    let mut in_flight = InFlightPermits::acquire(limits, received_max + inflated_max).await?;
-    let body = gather(incoming, declared, bounds, clock).await?;
+    let mut in_flight = InFlightPermits::new(limits);
+    in_flight.grow_to(received_max.min(STEP_BYTES)).await?;
+    let body = gather(incoming, declared, &mut in_flight, bounds, clock).await?;
     let bytes = body.len();
+    let inflated_max = encoding.inflated_max(bytes).min(bounds.body_bytes_max);
+    in_flight.grow_to(bytes + inflated_max).await?;
     let content = match encoding.inflate(&body, bounds.body_bytes_max) {
         Ok(None) => Content::Plain(body),
         Ok(Some(inflated)) => Content::Plain(Bytes::from(inflated)),
@@ -105,16 +63,20 @@ pub(super) async fn receive<'a>(
 async fn gather(
     incoming: &mut Incoming,
     declared: Option<usize>,
+    in_flight: &mut InFlightPermits<'_>,
     bounds: &Bounds,
     clock: &Clock,
 ) -> Result<Bytes, Answer> {
+    let received_max = declared.unwrap_or(bounds.body_bytes_max);
     let mut frames = Frames::new(incoming, bounds, clock);
     let mut whole = Bytes::new();
     let mut joined = Vec::new();
     while let Some(piece) = frames.next_piece().await? {
-        if whole.len() + joined.len() + piece.len() > bounds.body_bytes_max {
+        let came = whole.len() + joined.len() + piece.len();
+        if came > bounds.body_bytes_max {
             return Err(too_large(bounds));
         }
+        in_flight.grow_to(came.next_multiple_of(STEP_BYTES).min(received_max.max(came))).await?;
         if whole.is_empty() && joined.is_empty() {
             whole = piece;
             continue;

@@ -60,6 +60,11 @@ impl Bounds {
         Self { connections_max: connections, account_connections_max, ..self }
     }
 
+    /// The most bytes of one body in flight: as received, and inflated.
+    pub(super) fn body_in_flight_bytes_max(&self) -> usize {
+        self.body_bytes_max.saturating_mul(2)
+    }
+
     /// The invalid bounds, as sentences.
     pub(super) fn faults(&self) -> impl Iterator<Item = &'static str> + use<> {
         let body = self.body_bytes_max;
@@ -67,7 +72,8 @@ impl Bounds {
             (self.connections_max > 0, "the webhook needs connections_max of at least 1"),
             (self.account_connections_max > 0, "the webhook needs account_connections_max of at least 1"),
             (body > 0, "the webhook needs a largest body of at least one byte"),
-            // A compressed body and its inflated form are in flight together.
+            // A compressed body and its inflated form are in flight together, and one body can
+            // always take this much.
             (
                 self.account_in_flight_bytes_max / 2 >= body,
                 "the bytes in flight of a webhook account must hold at least twice the largest body",

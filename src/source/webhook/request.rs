@@ -4,11 +4,12 @@ use super::access::Decision;
 use super::activity::Activity;
 use super::answer::{Answer, LABELS, UNANSWERED};
 use super::answer_body::AnswerBody;
-use super::body::{self, Content, InFlightLimits};
+use super::body::{self, Content};
 use super::bounds::RETRY_AFTER_CONNECTIONS;
 use super::credentials::Presented;
 use super::forwarded;
 use super::heads::Head;
+use super::in_flight::InFlightLimits;
 use super::inflate::Encoding;
 use super::logins::{ConnectionGuesses, Consequence};
 use super::malformed;
@@ -168,7 +169,7 @@ async fn take(server: &ServerState, account: &ServerAccount, encoding: Encoding,
     let unanswered = CountDropped::new(&account.answers[UNANSWERED], &server.requests_open);
     let limits =
         InFlightLimits { account: &account.in_flight, total: &server.in_flight, wait: server.bounds.in_flight_wait };
-    let answered = match body::receive(incoming, encoding, &limits, &server.bounds, &server.clock).await {
+    let answered = match body::receive(incoming, encoding, limits, &server.bounds, &server.clock).await {
         Ok(received) => Answered { answer: store(account, &received.content).await, body_bytes: Some(received.bytes) },
         Err(answer) => Answered::unfinished(answer),
     };

@@ -10,6 +10,7 @@ use super::answer::LABELS;
 use super::bounds::Bounds;
 use super::config::{Account, Config, ConfigError};
 use super::heads::HeadLog;
+use super::in_flight::Pool;
 use super::logins::FailedLogins;
 use super::permits::ConnectionPermits;
 use super::tls::{Tls, TlsError};
@@ -25,7 +26,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tokio::sync::Semaphore;
 
 /// The state that all connections share.
 pub(super) struct ServerState {
@@ -33,7 +33,7 @@ pub(super) struct ServerState {
     pub(super) accounts: Vec<ServerAccount>,
     /// Answers to requests without valid credentials.
     pub(super) unauthenticated: [Counter; LABELS.len()],
-    pub(super) in_flight: Semaphore,
+    pub(super) in_flight: Pool,
     pub(super) bounds: Bounds,
     pub(super) clock: Clock,
     pub(super) closed: ClosedCounters,
@@ -58,7 +58,7 @@ pub(super) struct ServerAccount {
     pub(super) entrance: Entrance,
     pub(super) format: PayloadFormat,
     pub(super) answers: [Counter; LABELS.len()],
-    pub(super) in_flight: Semaphore,
+    pub(super) in_flight: Pool,
 }
 
 /// Counters of connections that the peer did not close, by reason.
@@ -113,7 +113,7 @@ impl ServerState {
         let enter = |account: &Account| {
             let entrance = ingest.source(&account.name, account.source);
             let entrance = entrance.map_err(|error| StartError::Ledger(account.name.clone(), error))?;
-            let in_flight = Semaphore::new(config.bounds.account_in_flight_bytes_max);
+            let in_flight = Pool::new(config.bounds.account_in_flight_bytes_max, &config.bounds);
             Ok(ServerAccount { entrance, format: account.format, answers: answers(&account.name), in_flight })
         };
         #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
@@ -122,7 +122,7 @@ impl ServerState {
             access: AccessList::new(&config.accounts),
             accounts: config.accounts.iter().map(enter).collect::<Result<_, StartError>>()?,
             unauthenticated: answers(""),
-            in_flight: Semaphore::new(config.bounds.in_flight_bytes_max),
+            in_flight: Pool::new(config.bounds.in_flight_bytes_max, &config.bounds),
             bounds: config.bounds,
             accepts: Accepts::new(clock.clone()),
             clock,
@@ -167,7 +167,7 @@ impl ServerState {
     pub(super) fn update_gauges(&self, connections: usize) {
         self.ingest.check();
         self.connections.set(connections as f64);
-        self.in_flight_bytes.set((self.bounds.in_flight_bytes_max - self.in_flight.available_permits()) as f64);
+        self.in_flight_bytes.set(self.in_flight.reserved() as f64);
     }
 }
 

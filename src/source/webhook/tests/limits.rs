@@ -89,13 +89,13 @@ async fn an_account_that_floods_gets_503_and_another_is_served_meanwhile() {
     let fixture = fixture_with(|config| {
         config.accounts.push(account("other", "/other", PASSWORD));
         config.bounds.body_bytes_max = 1_000;
-        config.bounds.account_in_flight_bytes_max = 2_000;
-        config.bounds.in_flight_bytes_max = 4_000;
+        config.bounds.account_in_flight_bytes_max = 4_000;
+        config.bounds.in_flight_bytes_max = 8_000;
         config.bounds.in_flight_wait = SHORT;
     })
     .await;
     let mut holding = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let mut client = fixture.connect().await;
         client.send(&head("POST", PATH, "Expect: 100-continue\r\nContent-Length: 1000\r\n")).await;
         assert_eq!(client.reply().await.status, 100, "its room is taken when the body is asked for");
@@ -149,6 +149,64 @@ async fn many_large_chunked_bodies_at_once_are_all_taken() {
     assert_eq!(all_at_once(&fixture, vec![request; 12]).await, [200; 12]);
 }
 
+/// Bytes that do not become fewer by compression.
+fn noise(length: usize) -> Vec<u8> {
+    let states = std::iter::successors(Some(1_u32), |state| Some(state.wrapping_mul(747_796_405) ^ 0x5bd1));
+    states.map(|state| state.to_be_bytes()[0]).take(length).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_compressed_bodies_at_once_are_all_taken() {
+    let fixture = fixture_with(|config| config.bounds.in_flight_wait = PATIENCE).await;
+    let request = post(&compressed::gzip(&noise(1_000_000)), "Content-Encoding: gzip\r\n");
+    assert_eq!(all_at_once(&fixture, vec![request; 14]).await, [200; 14]);
+}
+
+#[tokio::test]
+async fn slow_senders_of_large_bodies_hold_up_no_other_post_of_their_account() {
+    let fixture = fixture_with(|config| config.bounds.in_flight_wait = SHORT).await;
+    let body = compressed::gzip(&noise(400_000));
+    let gzip = "Content-Encoding: gzip\r\nExpect: 100-continue\r\n";
+    let lengths = [format!("Content-Length: {}\r\n", body.len()), "Transfer-Encoding: chunked\r\n".to_owned()];
+    let mut slow = Vec::new();
+    for length in lengths.iter().cycle().take(30) {
+        let mut client = fixture.connect().await;
+        client.send(&head("POST", PATH, &format!("{length}{gzip}"))).await;
+        assert_eq!(client.reply().await.status, 100, "{length}");
+        let chunk = if length.contains("chunked") { "2000\r\n" } else { "" };
+        client.send(&[chunk.as_bytes(), &body[..0x1000]].concat()).await;
+        slow.push(client);
+    }
+    let mut slowest = slow.swap_remove(0);
+    for _ in 0..5 {
+        let packed = compressed::gzip(&noise(50_000));
+        assert_eq!(fixture.ask(&post(&packed, "Content-Encoding: gzip\r\n")).await.status, 200);
+        assert_eq!(fixture.ask(&post(&fixture.body(1.0), "")).await.status, 200);
+    }
+    slowest.send(&body[0x1000..]).await;
+    assert_eq!(slowest.reply().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_that_fill_the_total_together_are_all_served() {
+    let fixture = fixture_with(|config| {
+        config.accounts.push(account("other", "/other", PASSWORD));
+        config.accounts.push(account("third", "/third", PASSWORD));
+        config.bounds.body_bytes_max = 512 << 10;
+        config.bounds.account_in_flight_bytes_max = 1536 << 10;
+        config.bounds.in_flight_bytes_max = 1536 << 10;
+        config.bounds.in_flight_wait = PATIENCE;
+    })
+    .await;
+    let packed = compressed::gzip(&noise(500_000));
+    let request = |path: &&str| {
+        let lines = format!("Content-Length: {}\r\nContent-Encoding: gzip\r\n", packed.len());
+        [head("POST", path, &lines), packed.clone()].concat()
+    };
+    let requests: Vec<_> = [PATH, "/other", "/third"].iter().cycle().take(24).map(request).collect();
+    assert_eq!(all_at_once(&fixture, requests).await, [200; 24]);
+}
+
 #[tokio::test]
 async fn compressed_bodies_do_not_hold_each_other_up() {
     let fixture = fixture_with(|config| {
@@ -158,11 +216,7 @@ async fn compressed_bodies_do_not_hold_each_other_up() {
         config.bounds.in_flight_wait = PATIENCE;
     })
     .await;
-    let noise: Vec<u8> = std::iter::successors(Some(1_u32), |state| Some(state.wrapping_mul(747_796_405) ^ 0x5bd1))
-        .map(|state| state.to_be_bytes()[0])
-        .take(30 << 10)
-        .collect();
-    let request = post(&compressed::gzip(&noise), "Content-Encoding: gzip\r\n");
+    let request = post(&compressed::gzip(&noise(30 << 10)), "Content-Encoding: gzip\r\n");
     let (last, most) = request.split_last().unwrap();
     let mut clients = Vec::new();
     for _ in 0..4 {
