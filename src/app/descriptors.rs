@@ -24,7 +24,7 @@ const CONNECTIONS_MIN: u64 = 16;
 pub(super) struct Descriptors {
     /// The limit of the process.
     limit: u64,
-    /// Those that are not for connections of the webhook.
+    /// The descriptors that the webhook's connections cannot use.
     reserved: u64,
     /// The configured maximum of connections; 0 if the webhook does not listen.
     wanted: u64,

@@ -69,7 +69,7 @@ enum Action {
     /// Use it when the cause is repaired. The body is taken as if it were received now:
     /// the current limits apply, and its values replace earlier values of the same meter,
     /// register and time. First check with `show` that no newer value was received. A dead
-    /// letter of which nothing would be delivered stays open. The service must be running.
+    /// letter that would deliver nothing stays open. The service must be running.
     Resubmit {
         #[command(flatten)]
         location: DataLocation,

@@ -1,6 +1,6 @@
 //! The sources other than webhook accounts.
 
-use crate::base::{Finding, Stop};
+use crate::base::{Finding, Level, Stop};
 use crate::clock::Clock;
 use crate::source::smart_me::{self, Access, PollMode};
 use crate::source::{dsmr_logger, json, ksem, p1, smart_mac};
@@ -59,16 +59,22 @@ impl Source {
     /// Asks the source's server whether it answers and accepts the login; `None` if another
     /// finding says why that is not possible. Changes nothing at the server.
     pub async fn connect(&self, data_directory: &Path) -> Option<Finding> {
-        match self {
+        let clock = Clock::system();
+        let result = match self {
             Self::SmartMe(account) => {
-                account.connect(Access::new(account, data_directory, Stop::default(), Clock::system())).await
+                return account.connect(Access::new(account, data_directory, Stop::default(), clock)).await;
             }
-            Self::Json(device) => Some(device.connect(Clock::system()).await),
-            Self::P1(meter) => Some(meter.connect().await),
-            Self::DsmrLogger(logger) => Some(logger.connect(Clock::system()).await),
-            Self::Ksem(device) => Some(device.connect(Clock::system()).await),
-            Self::SmartMac(meter) => Some(meter.connect(Clock::system()).await),
-        }
+            Self::Json(device) => device.connect(clock).await,
+            Self::P1(meter) => meter.connect().await,
+            Self::DsmrLogger(logger) => logger.connect(clock).await,
+            Self::Ksem(device) => device.connect(clock).await,
+            Self::SmartMac(meter) => meter.connect(clock).await,
+        };
+        let name = self.name();
+        Some(match result {
+            Ok(done) => Finding::new(Level::Good, format!("device '{name}' {done}")),
+            Err(why) => Finding::new(Level::Fault, format!("device '{name}': {why}")),
+        })
     }
 
     /// Returns findings for the operator, as far as no request is needed.

@@ -32,6 +32,15 @@ impl MeterId {
         Self(Uuid::new_v5(&NAMESPACE, format!("{vendor}:{native}").as_bytes()))
     }
 
+    /// The id of a channel of a device, or of the device itself if `channel` is empty.
+    pub fn of_channel(vendor: &str, native: &str, channel: &str) -> Self {
+        if channel.is_empty() {
+            Self::named(vendor, native)
+        } else {
+            Self::named(vendor, &format!("{native}:{channel}"))
+        }
+    }
+
     /// The id of a .NET `Guid` as protobuf-net's `bcl.Guid` carries it: the first
     /// three groups little-endian, the last eight bytes in order.
     pub fn from_bcl_guid(lo: u64, hi: u64) -> Self {

@@ -52,7 +52,7 @@ impl HttpDevice {
     /// [`SourceError::Misconfigured`] if the device rejects the credentials, else
     /// [`SourceError::Failing`].
     pub(super) async fn get(&self, uri: &Uri) -> Result<Bytes, SourceError> {
-        self.get_if_found(uri).await?.map_err(|status| SourceError::Failing(format!("the device answered {status}")))
+        self.get_if_found(uri).await?.map_err(answered)
     }
 
     /// The body of the answer, or its status if the device answers with another one than 2xx.
@@ -69,13 +69,18 @@ impl HttpDevice {
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => Ok(Ok(answer.into_body())),
             (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
-                why: "the device rejects the credentials: check username and password_file".to_owned(),
+                why: "the device rejects the credentials: check username and password_file, or token_file".to_owned(),
                 retry_in: None,
             }),
             (_, Ok(answer)) => Ok(Err(answer.status())),
             (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
         }
     }
+}
+
+/// The error for another status than 2xx.
+pub(super) fn answered(status: StatusCode) -> SourceError {
+    SourceError::Failing(format!("the device answered {status}"))
 }
 
 /// The base address with this path and query.

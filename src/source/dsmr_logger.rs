@@ -5,10 +5,9 @@
 //! `vendor/p1` and `vendor/dsmr_logger` decode. Read-only: GET of the paths in `PATHS` alone.
 
 use super::device::{HttpDevice, with_path};
-use super::p1::Telegrams;
+use super::p1::{Telegrams, UNNAMED};
 use super::parts::Parts;
 use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
-use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::http::{Bounds, Budget, CaFile};
 use crate::ingest::Entrance;
@@ -76,20 +75,15 @@ impl Logger {
         sources.start_polled(&self.name, KIND, schedule, poll);
     }
 
-    /// Requests the values once, for the operator.
-    pub async fn connect(&self, clock: Clock) -> Finding {
+    /// Requests the values once, for the operator. Both results are sentences.
+    ///
+    /// # Errors
+    /// When the values cannot be read.
+    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
         let device =
             HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), self.authorization.clone(), clock.clone());
-        match Reader::new(&self.name, self.url.clone(), device).read(&clock).await {
-            Ok(message) => {
-                let values: usize = message.decoded.readings.iter().map(|reading| reading.samples.len()).sum();
-                Finding::new(
-                    Level::Good,
-                    format!("logger '{}' returns {values} values by {}", self.name, message.origin),
-                )
-            }
-            Err(error) => Finding::new(Level::Fault, format!("logger '{}': {error}", self.name)),
-        }
+        let message = Reader::new(&self.name, self.url.clone(), device).read(&clock).await?;
+        Ok(format!("returns {} values by {}", message.decoded.values(), message.origin))
     }
 }
 
@@ -135,6 +129,10 @@ impl Reader {
     async fn read(&mut self, clock: &Clock) -> Result<Message, SourceError> {
         if let Some(left) = self.polls_until_telegram.checked_sub(1) {
             self.polls_until_telegram = left;
+            if left == 0 {
+                // The meter may have been exchanged meanwhile, and the values do not hold its id.
+                self.identity = None;
+            }
             return self.values(clock).await;
         }
         if let Some(message) = self.telegram(clock).await? {
@@ -186,14 +184,18 @@ impl Reader {
             let mut parts =
                 document.at().map_or_else(|| Parts::new(clock.now()), |at| Parts::with_events(clock.now(), at));
             document.visit(|part| {
-                parts.add(part, |channel| match (is_known, channel) {
-                    (true, channel) => MeterId::named(VENDOR, &document.native_id(channel)),
-                    (false, "") => MeterId::named(KIND, &self.name),
-                    (false, channel) => MeterId::named(KIND, &format!("{}:{channel}", self.name)),
+                parts.add(part, |channel| {
+                    if is_known {
+                        MeterId::named(VENDOR, &document.native_id(channel))
+                    } else {
+                        MeterId::of_channel(UNNAMED, &self.name, channel)
+                    }
                 });
             });
             return Ok(Message { origin: paths.actual, body, decoded: parts.into_decoded() });
         }
+        // New firmware may have another version of the interface.
+        self.version = None;
         let status = refusal.map_or_else(String::new, |status| status.to_string());
         Err(SourceError::Failing(format!("the device has no known interface of a DSMR-logger: {status}")))
     }

@@ -40,11 +40,18 @@ pub struct Decoded {
     pub readings: Vec<Reading>,
     /// Readings of the past, such as a power failure. They are never thinned, and journaled once.
     pub events: Vec<Reading>,
+    /// Parts that cannot be read. They are kept with the message.
+    pub unreadable: usize,
     /// Facts for the description of the source.
     pub facts: Vec<(&'static str, Fact)>,
 }
 
 impl Decoded {
+    /// The number of current values.
+    pub(super) fn values(&self) -> usize {
+        self.readings.iter().map(|reading| reading.samples.len()).sum()
+    }
+
     /// The meter of a reading, and the number of earlier readings of the same meter.
     fn key(&self, at: usize) -> (MeterId, usize) {
         let meter = self.readings[at].meter;
@@ -62,6 +69,8 @@ pub struct Inlet {
     last: LruCache<(MeterId, usize), Last>,
     /// The events of the last message: devices repeat them.
     events: Vec<Reading>,
+    /// Since the start.
+    parts_unreadable: usize,
     taken: Counter,
     repeated: Counter,
     thinned: Counter,
@@ -87,6 +96,7 @@ impl Inlet {
             keep,
             last: LruCache::sparse(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
             events: Vec::new(),
+            parts_unreadable: 0,
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),
@@ -147,7 +157,9 @@ impl Inlet {
         if let Some(newest) = message.readings.iter().map(|reading| reading.at).max() {
             reporter.set("last_reading", newest);
         }
-        reporter.set("values", message.readings.iter().map(|reading| reading.samples.len()).sum::<usize>());
+        reporter.set("values", message.values());
+        self.parts_unreadable += message.unreadable;
+        reporter.set("parts_unreadable", self.parts_unreadable);
         for (name, fact) in &message.facts {
             reporter.set(*name, fact.clone());
         }

@@ -8,10 +8,10 @@ mod login;
 
 pub use login::Login;
 
-use super::device::{HttpDevice, with_path};
+use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
 use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
-use crate::base::{Finding, Level};
+use crate::base::Finding;
 use crate::clock::Clock;
 use crate::http::{Bounds, Budget, CaFile, Requester};
 use crate::ingest::Entrance;
@@ -67,20 +67,17 @@ impl Device {
         sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet });
     }
 
-    /// Requests the values once, for the operator.
-    pub async fn connect(&self, clock: Clock) -> Finding {
+    /// Requests the values once, for the operator. Both results are sentences.
+    ///
+    /// # Errors
+    /// When the values cannot be read.
+    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
         let requester = HttpDevice::requester_once(&self.name, BOUNDS, self.ca_file.as_ref(), clock.clone());
         let mut reader = Reader::new(self.clone(), requester, clock);
-        match reader.read().await {
-            Ok((_, decoded)) => {
-                let values: usize = decoded.readings.iter().map(|reading| reading.samples.len()).sum();
-                Finding::new(
-                    Level::Good,
-                    format!("device '{}' {} returns {values} values", self.name, reader.identity()),
-                )
-            }
-            Err(error) => Finding::new(Level::Fault, format!("device '{}': {error}", self.name)),
-        }
+        let (_, decoded) = reader.read().await?;
+        let identity = reader.identity();
+        let device = if identity.is_empty() { identity } else { format!("({identity}) ") };
+        Ok(format!("{device}returns {} values", decoded.values()))
     }
 
     /// Warnings about its token.
@@ -118,14 +115,10 @@ impl Reader {
         let serial = self.serial().await?;
         let [before, after] = VALUES;
         let path = format!("{before}{}{after}", self.config.device);
-        let body =
-            self.get(&path).await?.map_err(|status| SourceError::Failing(format!("the device answered {status}")))?;
+        let body = self.get(&path).await?.map_err(answered)?;
         let mut parts = Parts::new(self.clock.now());
         let read = json::read(&body, |part| {
-            parts.add(part, |channel| match channel {
-                "" => MeterId::named(VENDOR, &serial),
-                channel => MeterId::named(VENDOR, &format!("{serial}:{channel}")),
-            });
+            parts.add(part, |channel| MeterId::of_channel(VENDOR, &serial, channel));
         });
         read.map_err(|error| SourceError::Failing(error.to_string()))?;
         Ok((body, parts.into_decoded()))

@@ -5,17 +5,16 @@
 
 use super::parts::Parts;
 use super::stream::{Messages, Stream, connected};
-use super::{Decoded, Inlet, Keep, Schedule, Sources};
-use crate::base::{Finding, Level};
+use super::{Decoded, Inlet, Keep, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
-use crate::vendor::p1::{Checksum, Frame, Key, Telegram, VENDOR, clear_text, next_frame};
+use crate::vendor::p1::{Checksum, Frame, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
 use std::ops::Range;
 use std::time::Duration;
 
-/// The vendor in the ids of meters that send none.
-const UNNAMED: &str = "p1-source";
+/// The vendor in the ids of meters that send none. The name of the source is their native id.
+pub(super) const UNNAMED: &str = "p1-source";
 /// The kind of source.
 const KIND: &str = "p1";
 /// A connection without a telegram for this long counts as broken. Meters send every second or
@@ -52,12 +51,12 @@ impl Meter {
         sources.start_connected(&self.name, KIND, schedule, stream);
     }
 
-    /// Connects once, for the operator.
-    pub async fn connect(&self) -> Finding {
-        match connected(&self.address).await {
-            Ok(_) => Finding::new(Level::Good, format!("meter '{}' accepts the connection", self.name)),
-            Err(error) => Finding::new(Level::Fault, format!("meter '{}': {error}", self.name)),
-        }
+    /// Connects once, for the operator. Both results are sentences.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn connect(&self) -> Result<String, SourceError> {
+        connected(&self.address).await.map(|_| "accepts the connection".to_owned())
     }
 }
 
@@ -72,6 +71,7 @@ pub(super) struct Telegrams {
 
 impl Messages for Telegrams {
     const CONTENT_TYPE: &'static str = "text/plain";
+    const BYTES_MAX: usize = 2 * TELEGRAM_BYTES_MAX;
 
     fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)> {
         let (start, _, end) = next_frame(received, at_end)?;
@@ -118,11 +118,10 @@ impl Telegrams {
         let mut parts = Parts::with_events(received, telegram.at());
         let ids = telegram.ids();
         telegram.visit(|part| {
-            parts.add(part, |channel| match (ids.sent(channel), channel) {
-                (Some(id), _) => MeterId::named(VENDOR, &id),
+            parts.add(part, |channel| match ids.sent(channel) {
+                Some(id) => MeterId::named(VENDOR, &id),
                 // The head line names a model, so the name of the source stands for the id.
-                (None, "") => MeterId::named(UNNAMED, &self.name),
-                (None, channel) => MeterId::named(UNNAMED, &format!("{}:{channel}", self.name)),
+                None => MeterId::of_channel(UNNAMED, &self.name, channel),
             });
         });
         Ok(parts.into_decoded())

@@ -52,8 +52,12 @@ impl Parts {
 
     /// The decoded message.
     pub(super) fn into_decoded(self) -> Decoded {
-        let mut facts = vec![("parts_unreadable", Fact::from(self.unreadable))];
-        facts.extend(self.last_unreadable.map(|part| ("last_unreadable", Fact::from(part))));
-        Decoded { readings: self.readings.into_vec(), events: self.events.into_vec(), facts }
+        let facts = self.last_unreadable.map(|part| ("last_unreadable", Fact::from(part)));
+        Decoded {
+            readings: self.readings.into_vec(),
+            events: self.events.into_vec(),
+            unreadable: self.unreadable,
+            facts: facts.into_iter().collect(),
+        }
     }
 }

@@ -3,10 +3,9 @@
 //! Read-only: the only request is `getdata`, without `pout`, which would switch the relay. The PIN is
 //! part of the URL; errors and logs never hold a URL.
 
-use super::device::{HttpDevice, with_path};
+use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
 use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
-use crate::base::{Finding, Level};
 use crate::clock::Clock;
 use crate::http::{Bounds, Budget};
 use crate::ingest::Entrance;
@@ -17,7 +16,7 @@ use crate::vendor::MessageError;
 use crate::vendor::smart_mac::{Options, VENDOR, read};
 use crate::wire::batch::Original;
 use bytes::Bytes;
-use hyper::Uri;
+use hyper::{StatusCode, Uri};
 use std::time::Duration;
 
 /// The kind of source.
@@ -66,25 +65,33 @@ impl Meter {
         );
     }
 
-    /// Requests the values once, for the operator.
-    pub async fn connect(&self, clock: Clock) -> Finding {
+    /// Requests the values once, for the operator. Both results are sentences.
+    ///
+    /// # Errors
+    /// When the values cannot be read.
+    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, None, None, clock.clone());
-        match self.values(&device, &clock).await {
-            Ok((_, decoded)) => {
-                let values: usize = decoded.readings.iter().map(|reading| reading.samples.len()).sum();
-                Finding::new(Level::Good, format!("meter '{}' returns {values} values", self.name))
-            }
-            Err(error) => Finding::new(Level::Fault, format!("meter '{}': {error}", self.name)),
-        }
+        let (_, decoded) = self.values(&device, &clock).await?;
+        Ok(format!("returns {} values", decoded.values()))
     }
 
     /// The answer and its values.
     async fn values(&self, device: &HttpDevice, clock: &Clock) -> Result<(Bytes, Decoded), SourceError> {
         let query = format!("/?page=getdata&devid={}&devpass={}", self.device, self.pin.expose());
         let uri = with_path(&self.url, &query)?;
-        let body = device.get(&uri).await?;
+        let body = device.get_if_found(&uri).await?.map_err(|status| match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => answered(status),
+            // The device answers a wrong devid or PIN with 400.
+            status if status.is_client_error() => SourceError::Misconfigured {
+                why: format!("the device answered {status}: check devid and pin_file"),
+                retry_in: None,
+            },
+            status => answered(status),
+        })?;
         let mut parts = Parts::new(clock.now());
-        let message = read(&body, &self.options, |part| parts.add(part, |channel| self.meter_id(channel)));
+        let message = read(&body, &self.options, |part| {
+            parts.add(part, |channel| MeterId::of_channel(VENDOR, &self.device, channel))
+        });
         let message = message.map_err(|error| match error {
             // The login form comes with status 200.
             MessageError::WebPage => SourceError::Misconfigured {
@@ -100,13 +107,6 @@ impl Meter {
             });
         }
         Ok((body, parts.into_decoded()))
-    }
-
-    fn meter_id(&self, channel: &str) -> MeterId {
-        match channel {
-            "" => MeterId::named(VENDOR, &self.device),
-            channel => MeterId::named(VENDOR, &format!("{}:{channel}", self.device)),
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Connected, Decoded, Inlet, Reporter, SourceError, SourceState};
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
 use crate::wire::batch::Original;
+use std::io;
 use std::ops::Range;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
@@ -28,10 +29,11 @@ const READ_BYTES: usize = 4 << 10;
 pub(super) trait Messages: Send + 'static {
     /// Their media type.
     const CONTENT_TYPE: &'static str;
+    /// The longest message, with the blanks before it.
+    const BYTES_MAX: usize;
 
     /// The first message of the received bytes, and where the rest begins. `None` if more bytes are
-    /// needed. Must return a message, maybe one that [`Self::decode`] rejects, before the bytes
-    /// grow without bound.
+    /// needed.
     fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)>;
 
     /// Decodes a message that was received at this time. The error is a sentence.
@@ -101,13 +103,16 @@ impl<M: Messages> Connected for Stream<M> {
                     if let Some(found) = M::split(&received, false) {
                         return Ok(Some(found));
                     }
+                    if received.len() > M::BYTES_MAX {
+                        return Err(io::Error::other(format!("{} bytes hold no message", received.len())));
+                    }
                     if stream.read_buf(&mut received).await? == 0 {
                         return Ok(M::split(&received, true));
                     }
                 }
             };
             let found = timeout(self.silence_max, read).await;
-            let found: std::io::Result<_> =
+            let found: io::Result<_> =
                 found.map_err(|_| failing(format!("the device sent no message for {:?}", self.silence_max)))?;
             let Some((message, rest)) = found.map_err(|error| failing(format!("the connection broke: {error}")))?
             else {

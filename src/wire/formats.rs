@@ -106,7 +106,7 @@ impl<'a> Iterator for Readings<'a> {
 ///
 /// # Errors
 /// Where and why the framing is broken: for the same bodies as prost's decoder, and for
-/// those without any known field.
+/// bodies without any known field.
 pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     #[cfg(feature = "test-faults")]
     let body = envelope::strip(body);

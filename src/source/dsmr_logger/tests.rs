@@ -121,6 +121,24 @@ async fn a_device_that_is_no_logger_or_short_of_memory_writes_nothing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn firmware_with_another_interface_is_found_without_a_restart() {
+    let fixture = Fixture::new();
+    let mut count = 0;
+    start(&fixture, move |request| {
+        count += 1;
+        let version = if count < 8 { "v1" } else { "v2" };
+        match request.split(' ').nth(1).and_then(|path| path.strip_prefix(&format!("/api/{version}/sm/"))) {
+            Some("info") => (200, INFO.to_owned()),
+            Some("actual") => (200, actual(200 - count, 0.037)),
+            _ => (404, String::new()),
+        }
+    });
+    fixture
+        .until("the new interface is read", |it| it.fact("read_by") == Some(Fact::Text("/api/v2/sm/actual".to_owned())))
+        .await;
+}
+
 fn present() -> jiff::Timestamp {
     jiff::Timestamp::from_nanosecond(i128::from(Clock::system().now().0)).unwrap()
 }

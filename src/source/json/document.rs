@@ -20,5 +20,5 @@ pub(super) fn decode(mapping: &Mapping, bytes: &[u8], received: UnixNanos) -> Re
     };
     let facts = vec![("values_absent", Fact::from(document.absent))];
     let reading = Reading { meter: mapping.meter, at, flags, samples: document.samples };
-    Ok(Decoded { readings: vec![reading], events: Vec::new(), facts })
+    Ok(Decoded { readings: vec![reading], facts, ..Decoded::default() })
 }

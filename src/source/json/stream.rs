@@ -13,6 +13,7 @@ pub(super) struct Lines(pub(super) Mapping);
 
 impl Messages for Lines {
     const CONTENT_TYPE: &'static str = "application/json";
+    const BYTES_MAX: usize = 2 * DOCUMENT_BYTES_MAX;
 
     fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)> {
         let start = received.iter().position(|byte| !byte.is_ascii_whitespace())?;

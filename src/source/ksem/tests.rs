@@ -1,6 +1,7 @@
 //! A device that answers over a real socket, into a real journal.
 
 use super::*;
+use crate::base::Level;
 use crate::reading::{Obis, UnixNanos};
 use crate::secret::Secret;
 use crate::source::SourceState;

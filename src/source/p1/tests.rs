@@ -80,6 +80,20 @@ async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a
     fixture.until("the next is there", |it| it.values(POWER) == [22.0, 44.0]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_sends_blanks_without_end_is_disconnected() {
+    let fixture = Fixture::new();
+    let listener = start(&fixture, Keep::All);
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(&vec![b'\n'; 2 * TELEGRAM_BYTES_MAX + 1]).unwrap();
+    fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
+    let why = fixture.sources.descriptions()[0].why.clone().unwrap();
+    assert!(why.contains("hold no message"), "{why}");
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(telegram(1, 11).as_bytes()).unwrap();
+    fixture.until("the next is there", |it| it.values(POWER) == [11.0]).await;
+}
+
 fn present() -> jiff::Timestamp {
     jiff::Timestamp::from_nanosecond(i128::from(Clock::system().now().0)).unwrap()
 }

@@ -87,3 +87,11 @@ async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
     fixture.until("the reading is there", |it| it.values(POWER) == [1.0]).await;
     fixture.until("it is running", |it| it.state() == SourceState::Running).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_request_is_a_fault_of_the_configuration() {
+    let fixture = Fixture::new();
+    start(&fixture, |_| (400, answer(present(), "1")));
+    fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
+    assert_eq!(fixture.stored(), []);
+}

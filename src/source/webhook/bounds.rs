@@ -114,7 +114,7 @@ pub(super) const STREAM_WINDOW_BYTES: u32 = 16 << 10;
 /// that wait for permits must not use up what a body with permits needs.
 pub(super) const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
 /// Weight of the HTTP/2 frames between two checks of a connection that ask for nothing: 1000
-/// such frames, or 100,000 short ones of a body. Beyond it the connection is closed.
+/// such frames, or 100,000 short frames of bodies. Beyond it the connection is closed.
 pub(super) const IDLE_WEIGHT_MAX: i64 = 1000 * IDLE_FRAME;
 /// How long we read on after an early answer, so that the sender can read the answer before
 /// the connection is reset.

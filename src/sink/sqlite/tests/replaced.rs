@@ -225,19 +225,25 @@ fn a_copy_that_a_program_reads_is_adopted_once_and_filled() {
     stop(&feed, &pump);
 }
 
+/// A copy of a store with five records, and a later state of it, with nine, as a kill leaves it under
+/// this name.
+fn copy_and_later_store(feed: &Feed, name: &str) -> (PathBuf, PathBuf) {
+    let (copy, later) = (feed.directory.path().join("copy"), feed.directory.path().join(name));
+    append_range(feed, 0..5);
+    store_all(feed);
+    fs::copy(file(feed), &copy).unwrap();
+    append_range(feed, 5..9);
+    let pump = start(feed);
+    drain(feed, &pump);
+    copy_as_killed(&file(feed), &later);
+    stop(feed, &pump);
+    (copy, later)
+}
+
 #[test]
 fn a_restore_that_fails_leaves_the_store_as_it_was() {
     let feed = Feed::new();
-    let copy = feed.directory.path().join("copy");
-    append_range(&feed, 0..5);
-    store_all(&feed);
-    fs::copy(file(&feed), &copy).unwrap();
-    append_range(&feed, 5..9);
-    let pump = start(&feed);
-    drain(&feed, &pump);
-    let present = feed.directory.path().join("present");
-    copy_as_killed(&file(&feed), &present);
-    stop(&feed, &pump);
+    let (copy, present) = copy_and_later_store(&feed, "present");
     // The first prevents the new sidecar, the second the exchange after its first step.
     for in_the_way in ["present.restoring-generation.new", "present-shm"] {
         let in_the_way = feed.directory.path().join(in_the_way);
@@ -256,16 +262,7 @@ fn a_restore_that_fails_leaves_the_store_as_it_was() {
 #[test]
 fn restore_replaces_all_files_and_keeps_the_store_before() {
     let feed = Feed::new();
-    let copy = feed.directory.path().join("copy");
-    append_range(&feed, 0..5);
-    store_all(&feed);
-    fs::copy(file(&feed), &copy).unwrap();
-    append_range(&feed, 5..9);
-    let pump = start(&feed);
-    drain(&feed, &pump);
-    let killed = feed.directory.path().join("killed");
-    copy_as_killed(&file(&feed), &killed);
-    stop(&feed, &pump);
+    let (copy, killed) = copy_and_later_store(&feed, "killed");
 
     let restored = restore(&copy, &killed).unwrap();
     assert_eq!(restored.next, Sequence(6));
