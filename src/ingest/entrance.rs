@@ -6,7 +6,7 @@ use super::source_counters::{SharedMeter, SourceCounters};
 use super::state::IngestState;
 use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX, Undecodable};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
-use crate::reading::{Limits, UnixNanos};
+use crate::reading::{Limits, MeterId, UnixNanos};
 use crate::recent_records::RecordOutline;
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, SeenReading, Tally};
 use std::fmt;
@@ -217,19 +217,11 @@ impl EntranceInner {
         }
     }
 
-    /// Counts the readings of meters that another source sent before.
-    fn compare_senders<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
-        let mut shared = 0;
-        let mut last = None;
-        for reading in readings {
-            if let Some(other) = self.ingest.senders.note(reading.meter, self.source) {
-                shared += 1;
-                last = Some((reading.meter, other));
-            }
-        }
+    /// Counts readings of meters that another source sent before, with the last such meter.
+    fn count_shared(&self, readings: u64, last: Option<(MeterId, SourceId)>) {
         if let Some((meter, other)) = last {
             let other = self.ingest.journal.source_name(other).unwrap_or_else(|| Arc::from("an unknown source"));
-            self.counters.count_shared(shared, SharedMeter { meter, other });
+            self.counters.count_shared(readings, SharedMeter { meter, other });
         }
     }
 
@@ -248,7 +240,6 @@ impl EntranceInner {
         self.counters.count_taken(*verdict, tally, body.len() as u64, *received, elapsed);
         let (true, Ok(readings)) = (tally.readings > 0, wire::readings(format, body)) else { return Vec::new() };
         let judged = readings.filter_map(|reading| Judged::new(reading, &self.options.limits, *received).ok());
-        self.compare_senders(judged.clone());
         if tally.flagged > 0 {
             self.counters.count_flags(judged.clone());
         }
@@ -256,8 +247,15 @@ impl EntranceInner {
             observer.observe(format, &mut judged.clone());
         }
         let mut seen = Vec::with_capacity(usize::try_from(tally.readings).unwrap_or(0));
-        let noted = judged.inspect(|reading| seen.push(SeenReading::of(reading)));
+        let (mut shared, mut last_shared) = (0, None);
+        let noted = judged.inspect(|reading| {
+            seen.push(SeenReading::of(reading));
+            if let Some(other) = ingest.senders.note(reading.meter, self.source) {
+                (shared, last_shared) = (shared + 1, Some((reading.meter, other)));
+            }
+        });
         ingest.meters.note(noted, &self.counters.name, *received);
+        self.count_shared(shared, last_shared);
         seen
     }
 
