@@ -29,6 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             )?;
         }
     }
+    for choice in files.file.iter().flat_map(|file| &file.enum_type) {
+        for value in &choice.value {
+            writeln!(fields, "{}.{} = {}", choice.name(), value.name(), value.number())?;
+        }
+    }
     std::fs::write(out.join("reading.fields"), fields)?;
     prost_build::Config::new().compile_fds(files)?;
     Ok(())

@@ -20,7 +20,7 @@ mod points;
 #[cfg(test)]
 mod tests;
 
-pub use history::TEXT_CHARS_MAX;
+pub use history::{TARIFF_CHARS_MAX, TEXT_CHARS_MAX};
 pub use points::Points;
 
 use crate::reading::{MeterId, UnixNanos};

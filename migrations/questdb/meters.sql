@@ -10,6 +10,8 @@ CREATE TABLE IF NOT EXISTS "{meters}" (
   serial VARCHAR,
   meter_serial VARCHAR,     -- of the meter behind the device, if the device is only a module on it
   vendor SYMBOL,
+  model VARCHAR,            -- in the vendor's notation, as the firmware
+  firmware VARCHAR,
   family LONG,              -- the vendor's numbers, and their names if known
   family_name SYMBOL,
   energy_type LONG,
@@ -18,7 +20,12 @@ CREATE TABLE IF NOT EXISTS "{meters}" (
   sub_type_name SYMBOL,
   gateway VARCHAR,
   customer VARCHAR,         -- that the meter belongs to, if the account is for several
-  site VARCHAR,             -- the folders that contain it, from the outermost
+  site VARCHAR,             -- the folders that contain it, from the outermost, or the vendor's name of it
+  role SYMBOL,              -- grid, production, storage, submeter, appliance; NULL if unknown
+  phase SYMBOL,             -- L1, L2, L3 if it measures one alone
+  time_zone SYMBOL,         -- of its site; times in tables are UTC
+  tariff VARCHAR,           -- a name, or the vendor's contract as JSON
+  currency SYMBOL,          -- of the tariff
   unit SYMBOL,              -- of the main counter, in the vendor's notation
   source SYMBOL             -- account or device that described it
 ) TIMESTAMP(valid_from) PARTITION BY YEAR WAL

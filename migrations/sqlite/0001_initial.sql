@@ -80,6 +80,8 @@ CREATE TABLE meters (
   serial TEXT NOT NULL,
   meter_serial TEXT NOT NULL,   -- of the meter behind the device, if the device is only a module on it
   vendor TEXT NOT NULL,
+  model TEXT NOT NULL,          -- in the vendor's notation, as the firmware
+  firmware TEXT NOT NULL,
   family INTEGER NOT NULL,      -- the vendor's numbers, and their names if known
   family_name TEXT NOT NULL,
   energy_type INTEGER NOT NULL,
@@ -88,7 +90,12 @@ CREATE TABLE meters (
   sub_type_name TEXT NOT NULL,
   gateway TEXT NOT NULL,
   customer TEXT NOT NULL,       -- that the meter belongs to, if the account is for several
-  site TEXT NOT NULL,           -- the folders that contain it, from the outermost
+  site TEXT NOT NULL,           -- the folders that contain it, from the outermost, or the vendor's name of it
+  role TEXT NOT NULL,           -- grid, production, storage, submeter, appliance; empty if unknown
+  phase TEXT NOT NULL,          -- L1, L2, L3 if it measures one alone
+  time_zone TEXT NOT NULL,      -- of its site; times in tables are UTC
+  tariff TEXT NOT NULL,         -- a name, or the vendor's contract as JSON
+  currency TEXT NOT NULL,       -- of the tariff
   unit TEXT NOT NULL,           -- of the main counter, in the vendor's notation
   source TEXT NOT NULL,         -- account or device that described it
   PRIMARY KEY (meter, valid_from)

@@ -260,8 +260,7 @@ fn meter_descriptions(body: &[u8]) -> String {
         Ok(versions) => versions,
         Err(error) => return format!("cannot be decoded: {error}"),
     };
-    let line =
-        |it: &wire::meters::Version| format!("  meter {} from {}: {}", it.meter, it.valid_from, it.description.name);
+    let line = |it: &wire::meters::Version| format!("  meter {} from {}: {}", it.meter, it.valid_from, it.description);
     versions.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

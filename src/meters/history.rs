@@ -1,12 +1,12 @@
 //! The versions of each meter, and the changes that new descriptions make. Pure.
 //!
 //! Bounds: [`METERS_MAX`] meters, [`VERSIONS_MAX`] versions of each, [`TEXT_CHARS_MAX`]
-//! characters of a text. When the table is full, meters that no list named for
+//! characters of a text ([`TARIFF_CHARS_MAX`] of a tariff). When the table is full, meters that no list named for
 //! [`FORGOTTEN_AFTER`] are dropped; if there are none, a new meter is not described.
 
 use super::points::Points;
 use crate::reading::{MeterId, UnixNanos};
-use crate::wire::meters::{Description, Version, encode};
+use crate::wire::meters::{Description, Role, Version, encode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(super) const METERS_MAX: usize = if cfg!(test) { 4 } else { 100_000 };
 pub(super) const VERSIONS_MAX: usize = if cfg!(test) { 3 } else { 32 };
 /// Longer texts are cut.
 pub const TEXT_CHARS_MAX: usize = 200;
+/// A longer tariff is cut: it may be a contract with prices for every hour of the week.
+pub const TARIFF_CHARS_MAX: usize = 4000;
 /// A meter that no list named for this long may be dropped for a new one.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_hours(30 * 24);
 
@@ -152,7 +154,7 @@ impl Meter {
             return;
         }
         self.named = now;
-        // Those texts come from other requests, which may fail.
+        // Some come from other requests, which may fail.
         new.description = filled(new.description, &open.description);
         let is_same = open.description == new.description;
         if is_same && !is_other_source {
@@ -176,13 +178,27 @@ impl Meter {
     }
 }
 
-/// The description, with the empty ones of gateway, customer and site from another.
+/// The description, with what it lacks from another. Name and numbers come with every list, so
+/// an empty one is a change.
 fn filled(mut description: Description, from: &Description) -> Description {
-    let Description { gateway, customer, site, .. } = &mut description;
-    for (text, known) in [(gateway, &from.gateway), (customer, &from.customer), (site, &from.site)] {
+    let it = &mut description;
+    for (text, known) in [
+        (&mut it.model, &from.model),
+        (&mut it.firmware, &from.firmware),
+        (&mut it.gateway, &from.gateway),
+        (&mut it.customer, &from.customer),
+        (&mut it.site, &from.site),
+        (&mut it.phase, &from.phase),
+        (&mut it.time_zone, &from.time_zone),
+        (&mut it.tariff, &from.tariff),
+        (&mut it.currency, &from.currency),
+    ] {
         if text.is_empty() {
             text.clone_from(known);
         }
+    }
+    if it.role == Role::Unknown {
+        it.role = from.role;
     }
     description
 }
@@ -197,19 +213,32 @@ fn shortened(mut description: Description) -> Description {
         serial,
         meter_serial,
         vendor,
+        model,
+        firmware,
         family,
         energy_type,
         sub_type,
         gateway,
         customer,
         site,
+        role: _,
+        phase,
+        time_zone,
+        tariff,
+        currency,
         unit,
     } = &mut description;
+    cut(tariff, TARIFF_CHARS_MAX);
     let words = [&mut family.name, &mut energy_type.name, &mut sub_type.name];
-    for text in [name, serial, meter_serial, vendor, gateway, customer, site, unit].into_iter().chain(words) {
-        if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
-            text.truncate(end);
-        }
+    let texts = [name, serial, meter_serial, vendor, model, firmware, gateway, customer, site, phase, time_zone];
+    for text in texts.into_iter().chain([currency, unit]).chain(words) {
+        cut(text, TEXT_CHARS_MAX);
     }
     description
+}
+
+fn cut(text: &mut String, chars_max: usize) {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+    }
 }

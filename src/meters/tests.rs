@@ -2,7 +2,7 @@
 
 use super::history::{METERS_MAX, VERSIONS_MAX};
 use super::*;
-use crate::wire::meters::{VendorCode, Version, versions};
+use crate::wire::meters::{Role, VendorCode, Version, versions};
 use proptest::prelude::*;
 use std::fs;
 use std::time::Duration;
@@ -298,6 +298,44 @@ fn a_customer_or_site_that_becomes_known_completes_a_version_and_a_change_opens_
     assert_eq!(seen_at("", "", minutes(2)), [], "a failed request changes nothing");
     let moved = seen_at("Miller", "House 2", minutes(3));
     assert_eq!(outline(&moved), [(0, Some(minutes(3).0), "Water"), (minutes(3).0, None, "Water")]);
+}
+
+#[test]
+fn a_firmware_that_becomes_known_completes_a_version_and_an_update_or_another_role_opens_one() {
+    let setup = Setup::new();
+    let seen_at = |firmware: &str, role: Role, now: UnixNanos| {
+        let description = Description { firmware: firmware.to_owned(), role, ..description("Grid", "7") };
+        let mut new = Vec::new();
+        let record = |body: &[u8]| {
+            new.extend(versions(body).unwrap());
+            Ok(())
+        };
+        describe(&setup.meters, "acme", [(id(1), description)], now, record).unwrap();
+        new.into_iter()
+            .map(|it| (it.description.firmware, it.description.role.label(), it.valid_to))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(seen_at("", Role::Unknown, minutes(0)), [(String::new(), "", None)]);
+    assert_eq!(seen_at("1.1", Role::Grid, minutes(1)), [("1.1".to_owned(), "grid", None)]);
+    assert_eq!(seen_at("", Role::Unknown, minutes(2)), [], "a failed request changes nothing");
+    let updated = seen_at("1.2", Role::Grid, minutes(3));
+    assert_eq!(updated, [("1.1".to_owned(), "grid", Some(minutes(3))), ("1.2".to_owned(), "grid", None)]);
+    assert_eq!(seen_at("1.2", Role::Storage, minutes(4)).len(), 2);
+}
+
+#[test]
+fn a_tariff_has_room_for_a_contract_and_is_cut_beyond() {
+    let setup = Setup::new();
+    let tariff = "é".repeat(TARIFF_CHARS_MAX + 1);
+    let described = Description { tariff, currency: "E".repeat(TEXT_CHARS_MAX + 1), ..description("Grid", "7") };
+    let mut kept = Vec::new();
+    let record = |body: &[u8]| {
+        kept.extend(versions(body).unwrap().into_iter().map(|it| it.description));
+        Ok(())
+    };
+    describe(&setup.meters, "acme", [(id(1), described)], minutes(0), record).unwrap();
+    assert_eq!(kept[0].tariff.chars().count(), TARIFF_CHARS_MAX);
+    assert_eq!(kept[0].currency.len(), TEXT_CHARS_MAX);
 }
 
 #[test]

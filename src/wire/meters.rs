@@ -5,6 +5,11 @@
 //! bodies are few, and only programs of ours write them. An item without a meter, or
 //! with a time before 1970 or after 2261, is skipped: no store could keep it.
 
+mod role;
+mod shown;
+
+pub use role::Role;
+
 use super::error::{DecodeError, DecodeErrorKind, Fault as _};
 use super::reading::meter_id;
 use crate::proto::v1;
@@ -27,6 +32,10 @@ pub struct Description {
     pub meter_serial: String,
     /// The vendor.
     pub vendor: String,
+    /// Its model in the vendor's notation.
+    pub model: String,
+    /// The version of its firmware in the vendor's notation.
+    pub firmware: String,
     /// The device family.
     pub family: VendorCode,
     /// The type of energy.
@@ -37,8 +46,18 @@ pub struct Description {
     pub gateway: String,
     /// The customer that it belongs to, in an account for several.
     pub customer: String,
-    /// The folders that its owner has put it in, from the outermost.
+    /// The folders that its owner has put it in, from the outermost, or the site that the vendor names.
     pub site: String,
+    /// Its role there.
+    pub role: Role,
+    /// The phase, if it measures one alone: `L1`, `L2`, `L3`.
+    pub phase: String,
+    /// The time zone of its site, as the IANA database names it.
+    pub time_zone: String,
+    /// The tariff of its site: a name, or the vendor's contract as JSON.
+    pub tariff: String,
+    /// The currency of its tariff (ISO 4217).
+    pub currency: String,
     /// The unit of its main counter in the vendor's notation.
     pub unit: String,
 }
@@ -92,12 +111,19 @@ impl Version {
             serial,
             meter_serial,
             vendor,
+            model,
+            firmware,
             family,
             energy_type,
             sub_type,
             gateway,
             customer,
             site,
+            role,
+            phase,
+            time_zone,
+            tariff,
+            currency,
             unit,
         } = self.description.clone();
         v1::Meter {
@@ -117,6 +143,13 @@ impl Version {
             unit,
             customer,
             site,
+            model,
+            firmware,
+            role: role.number(),
+            phase,
+            time_zone,
+            tariff,
+            currency,
             source: self.source.clone(),
             valid_from_ns: self.valid_from.0,
             valid_to_ns: self.valid_to.map_or(0, |at| at.0),
@@ -137,12 +170,19 @@ impl Version {
                 serial: message.serial,
                 meter_serial: message.meter_serial,
                 vendor: message.vendor,
+                model: message.model,
+                firmware: message.firmware,
                 family: VendorCode { number: message.family, name: message.family_name },
                 energy_type: VendorCode { number: message.energy_type, name: message.energy_type_name },
                 sub_type: VendorCode { number: message.sub_type, name: message.sub_type_name },
                 gateway: message.gateway,
                 customer: message.customer,
                 site: message.site,
+                role: Role::from_number(message.role),
+                phase: message.phase,
+                time_zone: message.time_zone,
+                tariff: message.tariff,
+                currency: message.currency,
                 unit: message.unit,
             },
             source: message.source,

@@ -228,3 +228,29 @@ fn a_login_page_is_an_unreadable_message() {
     let (text, failure) = shown("<html><title>MAIC Login</title></html>", false, edit);
     assert!(failure.is_some() && text.contains("the answer is a web page, not data"), "{text}");
 }
+
+#[test]
+fn a_record_of_descriptions_shows_the_known_texts_of_each_meter() {
+    use crate::wire::meters::{Description, Role, Version, encode};
+    let version = Version {
+        meter: MeterId::named("p1", "E0042"),
+        metering_point: "house-1".to_owned(),
+        description: Description {
+            name: "cellar".to_owned(),
+            firmware: "1.42".to_owned(),
+            role: Role::Grid,
+            ..Description::default()
+        },
+        source: "cellar".to_owned(),
+        valid_from: UnixNanos(0),
+        valid_to: None,
+    };
+    let mut text = Vec::new();
+    let judge = Judge { limits: Limits::DEFAULT, received: None };
+    let mut output = Output::new(&mut text, false);
+    wire::decode(crate::wire::PayloadFormat::Meters, 7, &encode([&version]), &judge, &mut output).unwrap();
+    assert!(output.finish().is_ok());
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("description       text meter "), "{text}");
+    assert!(text.contains(" from 1970-01-01T00:00:00Z: cellar, firmware 1.42, role grid\n"), "{text}");
+}

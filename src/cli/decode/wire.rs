@@ -3,7 +3,7 @@
 use super::item::{Item, Judge, ValueItem};
 use super::output::Output;
 use crate::cli::failure::Failure;
-use crate::wire::{self, PayloadFormat};
+use crate::wire::{self, PayloadFormat, meters::Version};
 use std::io::Write;
 
 /// Prints the values of a body.
@@ -22,10 +22,27 @@ pub(super) fn decode(
         }
     };
     output.message();
+    if format == PayloadFormat::Meters {
+        for version in wire::meters::versions(body).unwrap_or_default() {
+            output.put(offset, &description(&version))?;
+        }
+    }
     for reading in readings {
         for sample in reading.values.clone() {
             output.put(offset, &Item::Value(ValueItem::of_wire(&reading, sample, judge)))?;
         }
     }
     Ok(())
+}
+
+/// A version of a meter's description.
+fn description(version: &Version) -> Item {
+    let Version { meter, valid_from, valid_to, description, .. } = version;
+    let until = valid_to.map_or_else(String::new, |at| format!(" to {at}"));
+    Item::Text {
+        meter: Some(meter.to_string()),
+        native_id: Some(meter.to_string()),
+        raw_code: "description".to_owned(),
+        text: format!("meter {meter} from {valid_from}{until}: {description}"),
+    }
 }

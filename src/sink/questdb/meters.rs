@@ -89,10 +89,14 @@ fn row(buffer: &mut Buffer, table: &TableName, version: &Version) -> questdb::Re
     let description = &version.description;
     buffer.table(IlpTableName::new_unchecked(table.as_str()))?;
     for (column, text) in [
-        ("vendor", &description.vendor),
+        ("vendor", description.vendor.as_str()),
         ("family_name", &description.family.name),
         ("energy_type_name", &description.energy_type.name),
         ("sub_type_name", &description.sub_type.name),
+        ("role", description.role.label()),
+        ("phase", &description.phase),
+        ("time_zone", &description.time_zone),
+        ("currency", &description.currency),
         ("unit", &description.unit),
         ("source", &version.source),
     ] {
@@ -106,9 +110,12 @@ fn row(buffer: &mut Buffer, table: &TableName, version: &Version) -> questdb::Re
         ("name", &description.name),
         ("serial", &description.serial),
         ("meter_serial", &description.meter_serial),
+        ("model", &description.model),
+        ("firmware", &description.firmware),
         ("gateway", &description.gateway),
         ("customer", &description.customer),
         ("site", &description.site),
+        ("tariff", &description.tariff),
     ] {
         if !text.is_empty() {
             buffer.column_str(ColumnName::new_unchecked(column), text)?;

@@ -34,7 +34,7 @@ pub(super) const SAMPLES: [Column; 7] = [
 ];
 
 /// The columns of the table of meters, the designated timestamp first.
-pub(super) const METERS: [Column; 19] = [
+pub(super) const METERS: [Column; 26] = [
     column("valid_from", "TIMESTAMP_NS", true),
     column("meter", "UUID", true),
     column("valid_to", "TIMESTAMP_NS", false),
@@ -43,6 +43,8 @@ pub(super) const METERS: [Column; 19] = [
     column("serial", "VARCHAR", false),
     column("meter_serial", "VARCHAR", false),
     column("vendor", "SYMBOL", false),
+    column("model", "VARCHAR", false),
+    column("firmware", "VARCHAR", false),
     column("family", "LONG", false),
     column("family_name", "SYMBOL", false),
     column("energy_type", "LONG", false),
@@ -52,6 +54,11 @@ pub(super) const METERS: [Column; 19] = [
     column("gateway", "VARCHAR", false),
     column("customer", "VARCHAR", false),
     column("site", "VARCHAR", false),
+    column("role", "SYMBOL", false),
+    column("phase", "SYMBOL", false),
+    column("time_zone", "SYMBOL", false),
+    column("tariff", "VARCHAR", false),
+    column("currency", "SYMBOL", false),
     column("unit", "SYMBOL", false),
     column("source", "SYMBOL", false),
 ];

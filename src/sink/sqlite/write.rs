@@ -20,9 +20,11 @@ const UPSERT: &str = "
 /// A repeated version replaces the earlier one: it is the better one.
 const UPSERT_VERSION: &str = "
     INSERT OR REPLACE INTO meters
-    (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, family, family_name,
-     energy_type, energy_type_name, sub_type, sub_type_name, gateway, customer, site, unit, source)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    (meter, valid_from, valid_to, metering_point, name, serial, meter_serial, vendor, model, firmware, family,
+     family_name, energy_type, energy_type_name, sub_type, sub_type_name, gateway, customer, site, role, phase,
+     time_zone, tariff, currency, unit, source)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+     ?23, ?24, ?25, ?26)";
 const SET_CURSOR: &str = "
     UPDATE cursor SET journal = ?1, next = ?2, generation = generation + 1, checkpointed = ?3,
     schema_version = (SELECT schema_version FROM pragma_schema_version) RETURNING generation";
@@ -136,12 +138,19 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             serial,
             meter_serial,
             vendor,
+            model,
+            firmware,
             family,
             energy_type,
             sub_type,
             gateway,
             customer,
             site,
+            role,
+            phase,
+            time_zone,
+            tariff,
+            currency,
             unit,
         } = &version.description;
         store.prepare_cached(UPSERT_VERSION)?.execute(params![
@@ -153,6 +162,8 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             serial,
             meter_serial,
             vendor,
+            model,
+            firmware,
             family.number,
             family.name,
             energy_type.number,
@@ -162,6 +173,11 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             gateway,
             customer,
             site,
+            role.label(),
+            phase,
+            time_zone,
+            tariff,
+            currency,
             unit,
             version.source
         ])?;

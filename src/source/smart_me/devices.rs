@@ -253,7 +253,8 @@ impl Devices {
             let gateway = self.gateways.get(&device).cloned().unwrap_or_default();
             let place = self.customers.as_ref().map(|customers| customers.place(device));
             let Place { customer, site } = place.unwrap_or_default();
-            Surroundings { gateway, customer, site }
+            let firmware = self.customers.as_ref().map(|customers| customers.firmware(device)).unwrap_or_default();
+            Surroundings { gateway, customer, site, firmware }
         };
         let outcome = describer.describe(self.client.name(), devices, surroundings).await.err();
         if let Some(why) = outcome.as_ref().filter(|_| outcome != self.describe_error) {

@@ -31,20 +31,50 @@ fn encoded_versions_are_decoded_again() {
             serial: "63-1".to_owned(),
             meter_serial: "LGZ-7".to_owned(),
             vendor: "smart-me".to_owned(),
+            model: "Telstar 80A".to_owned(),
+            firmware: "1.42".to_owned(),
             family: named(12, "three-phase"),
             energy_type: named(1, "electricity"),
             sub_type: named(99, ""),
             gateway: "gateway-1".to_owned(),
             customer: "house one".to_owned(),
             site: "House 1 / Cellar".to_owned(),
+            role: Role::Grid,
+            phase: "L1".to_owned(),
+            time_zone: "Europe/Zurich".to_owned(),
+            tariff: "double".to_owned(),
+            currency: "CHF".to_owned(),
             unit: "kWh".to_owned(),
         },
         source: "acme".to_owned(),
         valid_from: UnixNanos(0),
         valid_to: Some(UnixNanos(5)),
     };
+    assert_eq!(
+        version.description.to_string(),
+        "Cellar, serial 63-1, meter serial LGZ-7, vendor smart-me, model Telstar 80A, firmware 1.42, family three-phase, \
+         energy electricity, subtype 99, gateway gateway-1, customer house one, site House 1 / Cellar, role grid, phase \
+         L1, time zone Europe/Zurich, tariff double, currency CHF, unit kWh"
+    );
+    assert_eq!(Description::default().to_string(), "(without a name)");
     let open = Version { valid_from: UnixNanos(5), valid_to: None, ..version.clone() };
     assert_eq!(versions(&encode([&version, &open])).unwrap(), [version, open]);
+}
+
+#[test]
+fn a_role_keeps_its_number_and_name_and_one_of_a_newer_program_is_unknown() {
+    let roles = [
+        (0, Role::Unknown, ""),
+        (1, Role::Grid, "grid"),
+        (2, Role::Production, "production"),
+        (3, Role::Storage, "storage"),
+        (4, Role::Submeter, "submeter"),
+        (5, Role::Appliance, "appliance"),
+    ];
+    for (number, role, label) in roles {
+        assert_eq!((role.number(), Role::from_number(number), role.label()), (number, role, label));
+    }
+    assert_eq!([6, -1].map(Role::from_number), [Role::Unknown; 2]);
 }
 
 #[test]

@@ -41,11 +41,12 @@ fn of<'a>(requests: &'a [Received], account: &str) -> Vec<&'a Received> {
     requests.iter().filter(|request| request.account == account).collect()
 }
 
-/// Customer and site of the meters that have them: one version each.
-fn described(service: &Service) -> Vec<[String; 2]> {
+/// Customer, site and firmware of the meters that have them: one version each.
+fn described(service: &Service) -> Vec<[String; 3]> {
     let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
-    let mut rows = store.prepare("SELECT customer, site FROM meters WHERE customer <> '' ORDER BY meter").unwrap();
-    rows.query_map([], |row| Ok([row.get_unwrap(0), row.get_unwrap(1)])).unwrap().map(Result::unwrap).collect()
+    let mut rows =
+        store.prepare("SELECT customer, site, firmware FROM meters WHERE customer <> '' ORDER BY meter").unwrap();
+    rows.query_map([], |row| Ok([0, 1, 2].map(|column| row.get_unwrap(column)))).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn two_accounts_and_a_partner_have_their_own_budget_registration_and_gaps() {
     assert!(registered("partner").is_empty());
 
     wait::until("the partner's meters are described", LIMIT, || {
-        described(&service) == [["customer 33", "House 33"], ["customer 44", "House 44"]]
+        described(&service) == [["customer 33", "House 33", "1042"], ["customer 44", "House 44", "1042"]]
     });
 
     let requests = cloud.requests();

@@ -9,7 +9,7 @@ use meterline::proto::v1;
 use meterline::reading::{Limits, MeterId, UnixNanos};
 use meterline::sink::kafka::{Config, migrate};
 use meterline::wire::PayloadFormat;
-use meterline::wire::meters::{Description, Version, encode};
+use meterline::wire::meters::{Description, Role, Version, encode};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,12 @@ fn version(number: u64, from: i64, to: Option<i64>, name: &str) -> Version {
     Version {
         meter: MeterId::from(meter(number)),
         metering_point: "house-1".to_owned(),
-        description: Description { name: name.to_owned(), ..Description::default() },
+        description: Description {
+            name: name.to_owned(),
+            firmware: "1.42".to_owned(),
+            role: Role::Grid,
+            ..Description::default()
+        },
         source: SOURCE.to_owned(),
         valid_from: UnixNanos(from),
         valid_to: to.map(UnixNanos),
@@ -80,6 +85,10 @@ fn the_newest_version_of_each_meter_stands_under_its_key_also_after_a_rewind() {
         assert_eq!(newest.len(), 2);
         assert_eq!(newest[&meter(1).to_string()], changed[1].to_message());
         assert_eq!(newest[&meter(2).to_string()], first[1].to_message());
+        assert_eq!(
+            (newest[&meter(2).to_string()].role(), &*newest[&meter(2).to_string()].firmware),
+            (v1::Role::Grid, "1.42")
+        );
         // Rewound so that they are sent again. The topic of readings shows no loss:
         // descriptions are not part of its checkpoints.
         driver = driver.restart(&config);

@@ -10,7 +10,7 @@ use meterline::reading::{Limits, MeterId, UnixNanos};
 use meterline::sink::questdb::{TableName, check, migrate};
 use meterline::sink::{Level, Step};
 use meterline::wire::PayloadFormat;
-use meterline::wire::meters::{Description, VendorCode, Version, encode};
+use meterline::wire::meters::{Description, Role, VendorCode, Version, encode};
 use serde_json::{Value, json};
 
 /// The meter of [`device`] with this number.
@@ -29,6 +29,13 @@ fn version(number: u64, from_s: i64, to_s: Option<i64>, name: &str) -> Version {
             family: VendorCode { number: 12, name: "Telstar 80A".to_owned() },
             customer: "house one".to_owned(),
             site: "House 1 / Cellar".to_owned(),
+            model: "T-80".to_owned(),
+            firmware: "1.42".to_owned(),
+            role: Role::Submeter,
+            phase: "L2".to_owned(),
+            time_zone: "Europe/Zurich".to_owned(),
+            tariff: "{\"label\":\"double\"}".to_owned(),
+            currency: "CHF".to_owned(),
             unit: "kWh".to_owned(),
             ..Description::default()
         },
@@ -59,7 +66,8 @@ fn describe(harness: &mut Harness, sequence: u64, versions: &[Version]) -> Resul
 
 fn stored(client: &Client, table: &str) -> Vec<Vec<Value>> {
     client.query(&format!(
-        "SELECT cast(valid_from AS LONG), cast(valid_to AS LONG), meter, metering_point, name, serial, family, customer, site, unit, source \
+        "SELECT cast(valid_from AS LONG), cast(valid_to AS LONG), meter, metering_point, name, serial, family, customer, site, unit, source, \
+         model, firmware, role, phase, time_zone, tariff, currency \
          FROM {table} ORDER BY meter, valid_from"
     ))
 }
@@ -86,6 +94,13 @@ fn a_description_is_in_its_table_when_it_is_safe_and_once_whatever_comes_again()
             json!("House 1 / Cellar"),
             json!("kWh"),
             json!("home"),
+            json!("T-80"),
+            json!("1.42"),
+            json!("submeter"),
+            json!("L2"),
+            json!("Europe/Zurich"),
+            json!("{\"label\":\"double\"}"),
+            json!("CHF"),
         ]
     };
     assert!(describe(&mut harness, 1, &first).unwrap());

@@ -3,11 +3,11 @@
 use super::*;
 use crate::reading::{MeterId, UnixNanos};
 use crate::wire::PayloadFormat;
-use crate::wire::meters::{Description, VendorCode, Version, encode};
+use crate::wire::meters::{Description, Role, VendorCode, Version, encode};
 
 const SECOND: i64 = 1_000_000_000;
-const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name, customer, site \
-                     FROM meters ORDER BY meter, valid_from";
+const SHOWN: &str = "SELECT meter, valid_from, valid_to, metering_point, name, serial, family, family_name, customer, site, model, \
+                     firmware, role, phase, time_zone, tariff, currency FROM meters ORDER BY meter, valid_from";
 
 fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
     Version {
@@ -19,6 +19,13 @@ fn version(meter: u8, from: i64, to: Option<i64>, name: &str) -> Version {
             family: VendorCode { number: 12, name: "Telstar".to_owned() },
             customer: "house one".to_owned(),
             site: "House 1".to_owned(),
+            model: "T-80".to_owned(),
+            firmware: "1.42".to_owned(),
+            role: Role::Submeter,
+            phase: "L2".to_owned(),
+            time_zone: "Europe/Zurich".to_owned(),
+            tariff: "double".to_owned(),
+            currency: "CHF".to_owned(),
             ..Description::default()
         },
         source: "acme".to_owned(),
@@ -42,7 +49,9 @@ fn versions_are_stored_once_whatever_comes_again() {
     let meter = Uuid::from_bytes([1; 16]).to_string();
     let row = |from: String, to: String, name: &str| {
         let texts = [meter.clone(), from, to, "house-1".into(), name.into(), "63-1".into(), "12".into()];
-        texts.into_iter().chain(["Telstar", "house one", "House 1"].map(str::to_owned)).collect::<Vec<_>>()
+        let others =
+            ["Telstar", "house one", "House 1", "T-80", "1.42", "submeter", "L2", "Europe/Zurich", "double", "CHF"];
+        texts.into_iter().chain(others.map(str::to_owned)).collect::<Vec<_>>()
     };
     let expected = [row("0".into(), changed.to_string(), "Cellar"), row(changed.to_string(), "Null".into(), "Attic")];
     let pump = start(&feed);

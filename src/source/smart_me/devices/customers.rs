@@ -35,6 +35,8 @@ pub(super) struct Customers {
     /// The customers that this round has still to read.
     waiting: VecDeque<Customer>,
     places: HashMap<MeterId, Place>,
+    /// The versions of the devices' firmware.
+    firmware: HashMap<MeterId, String>,
     /// Number of customers that smart-me refused to show.
     refused: usize,
 }
@@ -51,12 +53,17 @@ pub(super) struct Place {
 impl Customers {
     /// Begins the first round at once.
     pub(super) fn new(now: Instant) -> Self {
-        Self { next_round: now, waiting: VecDeque::new(), places: HashMap::new(), refused: 0 }
+        Self { next_round: now, waiting: VecDeque::new(), places: HashMap::new(), firmware: HashMap::new(), refused: 0 }
     }
 
     /// The place of a device; empty if unknown.
     pub(super) fn place(&self, device: MeterId) -> Place {
         self.places.get(&device).cloned().unwrap_or_default()
+    }
+
+    /// The version of a device's firmware; empty if unknown.
+    pub(super) fn firmware(&self, device: MeterId) -> String {
+        self.firmware.get(&device).cloned().unwrap_or_default()
     }
 
     /// Continues the round, or begins the next one if it is due. A failure is a fact, because
@@ -87,7 +94,10 @@ impl Customers {
     ) -> Result<(), ApiError> {
         self.next_round = now + ROUND_AFTER_FAILURE;
         let connections = connections(client).await;
-        let connections = connections.map(|connections| report_connections(&connections, devices, reporter));
+        let connections = connections.map(|connections| {
+            report_connections(&connections, devices, reporter);
+            self.firmware = connections.into_iter().filter_map(|it| Some((it.id, it.firmware?))).collect();
+        });
         report_outcome(CONNECTIONS_ERROR, connections, client, reporter);
         let customers = Customer::list(&client.get("/partner/user").await?.body)?;
         reporter.set("customers", customers.len());
