@@ -6,6 +6,7 @@
 //! ingest, and [`Reporter`] publishes the description that the page, commands and metrics
 //! show. Nothing here knows a sink. Read-only towards devices.
 
+mod allowed;
 mod description;
 mod device;
 mod inlet;

@@ -1,9 +1,10 @@
-//! A simulated smart-me fleet: the demo's cloud, the tests' sender, the load
-//! generator. It must not know meterline: it speaks the vendor's messages over HTTP,
-//! as the vendor does, and simulates the vendor's REST API.
+//! A simulated smart-me fleet and simulated meters of the local network: for the demo, the tests,
+//! the load generator. It must not know meterline: it speaks the vendors' messages as the vendors
+//! do, and simulates the vendors' interfaces.
 
 mod body;
 pub mod cloud;
+pub mod devices;
 mod expected;
 mod fleet;
 pub mod http;

@@ -1,12 +1,13 @@
 //! A device on the local network that answers HTTP requests.
 //!
-//! Read-only: the only method is GET. Small devices have few sockets, so none stays open between
-//! requests. Knows no vendor. Errors hold no path and no answer, which may hold credentials.
+//! Read-only: it sends no request that is not on the list of its source. Small devices have few
+//! sockets, so none stays open between requests. Knows no vendor. Errors hold no path and no answer, which may hold credentials.
 
 use super::SourceError;
+use super::allowed::Allowed;
 use crate::base::Stop;
 use crate::clock::Clock;
-use crate::http::{self, Bounds, Budget, CaFile, Client, Outcome, Requester};
+use crate::http::{self, Bounds, Budget, CaFile, Client, Exchange, Outcome, Request, Requester};
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use hyper::{StatusCode, Uri};
@@ -15,13 +16,14 @@ use hyper::{StatusCode, Uri};
 #[derive(Debug, Clone)]
 pub(super) struct HttpDevice {
     requester: Requester,
+    allowed: Allowed,
     authorization: Option<HeaderValue>,
 }
 
 impl HttpDevice {
-    /// A device with these credentials.
-    pub(super) fn new(requester: Requester, authorization: Option<HeaderValue>) -> Self {
-        Self { requester, authorization }
+    /// A device that may be sent these requests, with these credentials.
+    pub(super) fn new(requester: Requester, allowed: Allowed, authorization: Option<HeaderValue>) -> Self {
+        Self { requester, allowed, authorization }
     }
 
     /// A device that is requested once, outside of the running service.
@@ -29,16 +31,13 @@ impl HttpDevice {
         name: &str,
         bounds: Bounds,
         ca_file: Option<&CaFile>,
+        allowed: Allowed,
         authorization: Option<HeaderValue>,
         clock: Clock,
     ) -> Self {
-        Self::new(Self::requester_once(name, bounds, ca_file, clock), authorization)
-    }
-
-    /// The requester of [`Self::once`].
-    pub(super) fn requester_once(name: &str, bounds: Bounds, ca_file: Option<&CaFile>, clock: Clock) -> Requester {
         let client = Client::trusting(bounds, ca_file);
-        Requester::new(name, client, Budget::unlimited(), Stop::default(), clock)
+        let requester = Requester::new(name, client, Budget::unlimited(), Stop::default(), clock);
+        Self::new(requester, allowed, authorization)
     }
 
     /// Replaces the credentials.
@@ -65,7 +64,7 @@ impl HttpDevice {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(http::no_body()).map_err(|error| SourceError::Failing(error.to_string()))?;
-        let exchange = self.requester.send(request).await?;
+        let exchange = self.send(request).await?;
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => Ok(Ok(answer.into_body())),
             (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
@@ -75,6 +74,18 @@ impl HttpDevice {
             (_, Ok(answer)) => Ok(Err(answer.status())),
             (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
         }
+    }
+
+    /// Sends a request as it is, without the credentials. Every request passes here.
+    ///
+    /// # Errors
+    /// When it is not on the list of requests that this device may be sent. Nothing was sent then.
+    pub(super) async fn send(&self, request: Request) -> Result<Exchange, SourceError> {
+        if !self.allowed.permits(request.method(), request.uri()) {
+            let why = "the configured values make a request that meterline does not send to such a device";
+            return Err(SourceError::Misconfigured { why: why.to_owned(), retry_in: None });
+        }
+        Ok(self.requester.send(request).await?)
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! A logger passes on the telegram itself, or, with less precision, its values as JSON. The telegram is
 //! preferred while it comes; a logger that gives none is asked for its values. Knows the requests;
-//! `vendor/p1` and `vendor/dsmr_logger` decode. Read-only: GET of the paths in `PATHS` alone.
+//! `vendor/p1` and `vendor/dsmr_logger` decode. Read-only: no request but those in `ALLOWED`.
 
+use super::allowed::Allowed;
 use super::device::{HttpDevice, with_path};
 use super::p1::{Telegrams, UNNAMED};
 use super::parts::Parts;
 use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget, CaFile};
+use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::reading::MeterId;
 use crate::vendor::dsmr_logger::{Document, Identity};
@@ -32,7 +33,18 @@ const TELEGRAMS_FAILED_MAX: u32 = 3;
 /// It is asked for a telegram again after this number of polls.
 const TELEGRAM_AGAIN_AFTER: u32 = 360;
 
-/// The paths of each version of the interface. No other is ever requested.
+/// The requests that a logger may be sent. Its settings and months accept PUT and POST without a login.
+const ALLOWED: Allowed = Allowed(&[
+    "GET /api/v2/sm/telegram",
+    "GET /api/v2/sm/info",
+    "GET /api/v2/sm/actual",
+    "GET /api/v1/sm/telegram",
+    "GET /api/v1/sm/info",
+    "GET /api/v1/sm/actual",
+    "GET /api/v0/sm/actual",
+]);
+
+/// The paths of each version of the interface.
 const PATHS: [Paths; 3] = [
     Paths { telegram: "/api/v2/sm/telegram", info: "/api/v2/sm/info", actual: "/api/v2/sm/actual" },
     Paths { telegram: "/api/v1/sm/telegram", info: "/api/v1/sm/info", actual: "/api/v1/sm/actual" },
@@ -69,8 +81,8 @@ impl Logger {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
-        let device = HttpDevice::new(requester, self.authorization.clone());
+        let (ca_file, authorization) = (self.ca_file.as_ref(), self.authorization.clone());
+        let device = sources.device(&self.name, BOUNDS, ca_file, ALLOWED, authorization);
         let poll = Poll { reader: Reader::new(&self.name, self.url.clone(), device), inlet, clock: clock.clone() };
         sources.start_polled(&self.name, KIND, schedule, poll);
     }
@@ -80,8 +92,8 @@ impl Logger {
     /// # Errors
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
-        let device =
-            HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), self.authorization.clone(), clock.clone());
+        let (ca_file, authorization) = (self.ca_file.as_ref(), self.authorization.clone());
+        let device = HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock.clone());
         let message = Reader::new(&self.name, self.url.clone(), device).read(&clock).await?;
         Ok(format!("returns {} values by {}", message.decoded.values(), message.origin))
     }

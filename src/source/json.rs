@@ -8,11 +8,12 @@ mod connect;
 mod document;
 mod stream;
 
+use super::allowed::Allowed;
 use super::device::HttpDevice;
 use super::stream::Stream;
 use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget, CaFile};
+use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::vendor::json::Mapping;
 use crate::wire::batch::Original;
@@ -31,6 +32,8 @@ const KIND: &str = "json";
 const STREAM_KIND: &str = "json stream";
 /// The limits of one request.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: DOCUMENT_BYTES_MAX };
+/// The requests that a device may be sent: its URL is configured.
+const ALLOWED: Allowed = Allowed::ANY_GET;
 /// Devices start at a random time within this period, so that many do not start at once.
 const FIRST_WITHIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 /// The waits after a failure.
@@ -84,8 +87,8 @@ impl Device {
         let inlet = |kind| Inlet::new(&self.name, kind, entrance.clone(), self.keep);
         match &self.address {
             Address::Http(uri, authorization) => {
-                let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
-                let device = HttpDevice::new(requester, authorization.clone());
+                let ca_file = self.ca_file.as_ref();
+                let device = sources.device(&self.name, BOUNDS, ca_file, ALLOWED, authorization.clone());
                 let (uri, mapping, clock) = (uri.clone(), self.mapping.clone(), clock.clone());
                 let json = Json { uri, device, mapping, inlet: inlet(KIND), clock };
                 sources.start_polled(&self.name, KIND, schedule, json);

@@ -1,19 +1,19 @@
 //! KOSTAL's Smart Energy Meter and TQ-Systems' Energy Manager EM4xx: the official JSON interface.
 //!
-//! Read-only: GET of `VALUES` and `SETTINGS` alone, and the login if there is a password instead of a
-//! token. Nothing below `/api/e-mobility` is ever opened: a device that sees an outside controller stops
+//! Read-only: no request but those in `ALLOWED`, where the login is the only one with a body. Nothing below `/api/e-mobility` is ever opened: a device that sees an outside controller stops
 //! controlling its charging station. Knows the requests; `vendor/ksem` decodes.
 
 mod login;
 
 pub use login::Login;
 
+use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
 use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::base::Finding;
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget, CaFile, Requester};
+use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::reading::MeterId;
 use crate::vendor::ksem::device::Settings;
@@ -31,6 +31,9 @@ const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_m
 /// The waits after a failure.
 const BACKOFF: (Duration, Duration) =
     (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) }, Duration::from_mins(5));
+/// The requests that a device may be sent.
+const ALLOWED: Allowed =
+    Allowed(&["GET /api/json/*/values/smart-meter", "GET /api/device-settings", "POST /api/web-login/token"]);
 /// The values of the grid meter; the device's name stands between.
 const VALUES: [&str; 2] = ["/api/json/", "/values/smart-meter"];
 /// The identity of the device.
@@ -62,8 +65,8 @@ impl Device {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
         let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), self.ca_file.as_ref());
-        let reader = Reader::new(self.clone(), requester, clock.clone());
+        let device = sources.device(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None);
+        let reader = Reader::new(self.clone(), device, clock.clone());
         sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet });
     }
 
@@ -72,8 +75,8 @@ impl Device {
     /// # Errors
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
-        let requester = HttpDevice::requester_once(&self.name, BOUNDS, self.ca_file.as_ref(), clock.clone());
-        let mut reader = Reader::new(self.clone(), requester, clock);
+        let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
+        let mut reader = Reader::new(self.clone(), device, clock);
         let (_, decoded) = reader.read().await?;
         let identity = reader.identity();
         let device = if identity.is_empty() { identity } else { format!("({identity}) ") };
@@ -99,16 +102,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(config: Device, requester: Requester, clock: Clock) -> Self {
-        let session = Session::new(config.login.clone(), config.url.clone(), requester.clone());
-        Self {
-            config,
-            device: HttpDevice::new(requester, None),
-            session,
-            settings: None,
-            settings_are_refused: false,
-            clock,
-        }
+    fn new(config: Device, device: HttpDevice, clock: Clock) -> Self {
+        let session = Session::new(config.login.clone(), config.url.clone(), clock.clone());
+        Self { config, device, session, settings: None, settings_are_refused: false, clock }
     }
 
     async fn read(&mut self) -> Result<(Bytes, Decoded), SourceError> {

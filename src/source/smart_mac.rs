@@ -1,13 +1,14 @@
 //! smart-MAIC meters on the local network, polled over HTTP.
 //!
-//! Read-only: the only request is `getdata`, without `pout`, which would switch the relay. The PIN is
+//! Read-only: the only request is `getdata` without `pout`, which would switch the relay (`ALLOWED`). The PIN is
 //! part of the URL; errors and logs never hold a URL.
 
+use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
 use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
-use crate::http::{Bounds, Budget};
+use crate::http::Bounds;
 use crate::ingest::Entrance;
 use crate::reading::MeterId;
 use crate::secret::Secret;
@@ -23,6 +24,8 @@ use std::time::Duration;
 const KIND: &str = "smart-mac";
 /// The limits of one request. The largest answer seen has 2 kB.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), answer_bytes_max: 64 << 10 };
+/// The requests that a meter may be sent.
+const ALLOWED: Allowed = Allowed(&["GET /?page=getdata&devid=*&devpass=*"]);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
@@ -55,8 +58,7 @@ impl Meter {
             backoff: (self.every, LONGEST_WAIT.max(self.every)),
         };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let requester = sources.requester(&self.name, BOUNDS, Budget::unlimited(), None);
-        let device = HttpDevice::new(requester, None);
+        let device = sources.device(&self.name, BOUNDS, None, ALLOWED, None);
         sources.start_polled(
             &self.name,
             KIND,
@@ -70,7 +72,7 @@ impl Meter {
     /// # Errors
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
-        let device = HttpDevice::once(&self.name, BOUNDS, None, None, clock.clone());
+        let device = HttpDevice::once(&self.name, BOUNDS, None, ALLOWED, None, clock.clone());
         let (_, decoded) = self.values(&device, &clock).await?;
         Ok(format!("returns {} values", decoded.values()))
     }

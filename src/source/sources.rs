@@ -1,10 +1,13 @@
 //! The set of running sources: starts, describes, stops and joins them, and runs their actions.
 
+use super::allowed::Allowed;
 use super::description::{Description, LoggedFaults, Published, Reporter};
+use super::device::HttpDevice;
 use super::runner::{Connected, Polled, Schedule, run_connected, run_polled};
 use crate::base::{Stop, Tasks};
 use crate::clock::Clock;
 use crate::http::{Bounds, Budget, CaFile, Client, Requester};
+use hyper::header::HeaderValue;
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::fmt;
@@ -57,6 +60,19 @@ impl Sources {
             Some(_) => Client::trusting(bounds, ca),
         };
         Requester::new(name, client, budget, self.stop.clone(), self.clock.clone())
+    }
+
+    /// Creates the access of source `name` to a device on the local network, which may be sent the
+    /// requests of this list.
+    pub(super) fn device(
+        &self,
+        name: &str,
+        bounds: Bounds,
+        ca: Option<&CaFile>,
+        allowed: Allowed,
+        authorization: Option<HeaderValue>,
+    ) -> HttpDevice {
+        HttpDevice::new(self.requester(name, bounds, Budget::unlimited(), ca), allowed, authorization)
     }
 
     /// Starts a source that polls.

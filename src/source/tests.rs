@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 
 mod description;
 pub(super) mod fixture;
-pub(super) mod http_server;
 mod inlet;
 mod runner;
 

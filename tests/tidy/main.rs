@@ -6,6 +6,7 @@ mod agreement;
 mod budgets;
 mod cycles;
 mod dependencies;
+mod devices;
 mod language;
 mod paths;
 mod ranks;

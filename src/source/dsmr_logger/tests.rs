@@ -3,18 +3,16 @@
 use super::*;
 use crate::reading::Obis;
 use crate::source::tests::fixture::Fixture;
-use crate::source::tests::http_server::{lines, serve};
 use crate::source::{Fact, SourceState};
+use meterline_load::devices::{AllowList, HttpServer};
 
-fn start(
-    fixture: &Fixture,
-    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
-) -> crate::source::tests::http_server::Requests {
-    let (url, requests) = serve(answer);
+fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
+    let server = HttpServer::start(AllowList::dsmr_logger(), answer).unwrap();
+    let url = server.url().parse().unwrap();
     let every = Duration::from_millis(20);
     let logger = Logger { name: "logger".to_owned(), url, ca_file: None, authorization: None, every, keep: Keep::All };
     logger.start(&fixture.sources, &fixture.entrance("logger"), &fixture.clock);
-    requests
+    server
 }
 
 /// A time stamp of this many seconds ago, in winter time.
@@ -55,7 +53,7 @@ async fn the_telegram_is_preferred_while_it_comes() {
     });
     fixture.until("two readings are there", |it| it.values(POWER).len() >= 2).await;
     assert_eq!(fixture.fact("read_by"), Some(Fact::Text("/api/v1/sm/telegram".to_owned())));
-    assert!(lines(&requests).iter().all(|line| line.starts_with("GET ") && line.contains("/sm/telegram ")));
+    assert!(requests.lines().iter().all(|line| line.starts_with("GET ") && line.contains("/sm/telegram ")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,15 +72,15 @@ async fn a_logger_without_telegrams_gives_its_values_under_the_same_meter() {
     let record = reader.read().unwrap().unwrap();
     let mut readings = crate::wire::readings(crate::wire::PayloadFormat::ReadingBatch, record.payload).unwrap();
     assert_eq!(readings.next().unwrap().meter, Ok(MeterId::named("p1", "E0042")));
-    fixture.until("several polls are done", |_| lines(&requests).len() > 12).await;
-    let count = |path: &str| lines(&requests).iter().filter(|line| line.contains(path)).count();
+    fixture.until("several polls are done", |_| requests.lines().len() > 12).await;
+    let count = |path: &str| requests.lines().iter().filter(|line| line.contains(path)).count();
     assert_eq!((count("/sm/telegram"), count("/sm/info")), (4, 1), "the telegram is not asked for at each poll");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logger_that_gives_no_reply_for_a_long_telegram_gives_its_values() {
     let fixture = Fixture::new();
-    start(&fixture, move |request| match request.split(' ').nth(1) {
+    let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
         // An answer that breaks the connection.
         Some("/api/v1/sm/telegram") => (0, String::new()),
         Some("/api/v1/sm/info") => (200, INFO.to_owned()),
@@ -96,7 +94,7 @@ async fn a_logger_that_gives_no_reply_for_a_long_telegram_gives_its_values() {
 async fn without_the_identity_that_the_logger_has_nothing_is_stored() {
     let fixture = Fixture::new();
     let mut infos = 0;
-    start(&fixture, move |request| match request.split(' ').nth(1) {
+    let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
         Some("/api/v1/sm/info") => {
             infos += 1;
             if infos < 3 { (500, "low heap".to_owned()) } else { (200, INFO.to_owned()) }
@@ -115,7 +113,7 @@ async fn without_the_identity_that_the_logger_has_nothing_is_stored() {
 async fn a_device_that_is_no_logger_or_short_of_memory_writes_nothing() {
     for status in [404, 500] {
         let fixture = Fixture::new();
-        start(&fixture, move |_| (status, "<html></html>".to_owned()));
+        let _device = start(&fixture, move |_| (status, "<html></html>".to_owned()));
         fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
         assert_eq!(fixture.stored(), []);
     }
@@ -125,7 +123,7 @@ async fn a_device_that_is_no_logger_or_short_of_memory_writes_nothing() {
 async fn firmware_with_another_interface_is_found_without_a_restart() {
     let fixture = Fixture::new();
     let mut count = 0;
-    start(&fixture, move |request| {
+    let _device = start(&fixture, move |request| {
         count += 1;
         let version = if count < 8 { "v1" } else { "v2" };
         match request.split(' ').nth(1).and_then(|path| path.strip_prefix(&format!("/api/{version}/sm/"))) {

@@ -1,7 +1,7 @@
 //! A check of a device for the operator: one document, or one connection.
 
 use super::document::decode;
-use super::{Address, BOUNDS, Device};
+use super::{ALLOWED, Address, BOUNDS, Device};
 use crate::clock::Clock;
 use crate::source::SourceError;
 use crate::source::device::HttpDevice;
@@ -17,7 +17,8 @@ impl Device {
         match &self.address {
             Address::Http(uri, authorization) => {
                 let now = clock.now();
-                let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), authorization.clone(), clock);
+                let (ca_file, authorization) = (self.ca_file.as_ref(), authorization.clone());
+                let device = HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock);
                 let body = device.get(uri).await?;
                 let decoded = decode(&self.mapping, &body, now).map_err(SourceError::Failing)?;
                 Ok(format!("returns {} of {} values", decoded.values(), self.mapping.values.len()))

@@ -5,8 +5,8 @@ use crate::reading::MeterId;
 use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
 use crate::vendor::json::{Register, Time};
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use meterline_load::devices::{AllowList, HttpServer, SerialServer};
+use std::io::Write as _;
 
 fn start(fixture: &Fixture, address: Address) {
     let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
@@ -36,42 +36,31 @@ fn document(at: i64, kwh: f64) -> String {
     format!("{{\"at\":{at},\"kwh\":{kwh}}}")
 }
 
-/// Serves one answer per connection, the last one repeatedly. Returns the heads of the
-/// requests.
-fn serve(answers: Vec<String>) -> (Address, std::sync::mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let uri = format!("http://{}/status?pin=hunter2", listener.local_addr().unwrap()).parse().unwrap();
-    let (heads, received) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut answers = answers.into_iter().peekable();
-        while let Ok((mut stream, _)) = listener.accept() {
-            let mut head = [0; 2048];
-            let read = stream.read(&mut head).unwrap_or_default();
-            let answer = if answers.len() > 1 { answers.next() } else { answers.peek().cloned() };
-            stream.write_all(answer.unwrap().as_bytes()).ok();
-            if heads.send(String::from_utf8_lossy(&head[..read]).into_owned()).is_err() {
-                return;
-            }
-        }
-    });
+/// Plays a device with these answers, one after the other, the last one repeatedly.
+fn serve(answers: Vec<(u16, String)>) -> (Address, HttpServer) {
+    let mut answers = answers.into_iter().peekable();
+    let device = HttpServer::start(AllowList::only("GET /status?pin=hunter2"), move |_| {
+        if answers.len() > 1 { answers.next().unwrap() } else { answers.peek().cloned().unwrap() }
+    })
+    .unwrap();
+    let uri = format!("{}status?pin=hunter2", device.url()).parse().unwrap();
     let authorization = crate::http::basic_authorization("u", &crate::secret::Secret::new("hunter2"));
-    (Address::Http(uri, authorization), received)
+    (Address::Http(uri, authorization), device)
 }
 
-fn ok(body: &str) -> String {
-    // Without a length, like small devices.
-    format!("HTTP/1.0 200 OK\r\n\r\n{body}")
+fn ok(body: &str) -> (u16, String) {
+    (200, body.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_journaled_once() {
     let (fixture, now) = (Fixture::new(), present());
-    let (address, heads) =
+    let (address, device) =
         serve(vec![ok(&document(now, 1.5)), ok(&document(now, 1.5)), ok("nonsense"), ok(&document(now + 1, 1.6))]);
     start(&fixture, address);
     fixture.until("both readings are there", |fixture| stored(fixture) == [(now, 1500.0), (now + 1, 1600.0)]).await;
     fixture.until("it is running again", |fixture| fixture.state() == SourceState::Running).await;
-    let head = heads.recv().unwrap().to_ascii_lowercase();
+    let head = device.requests()[0].to_ascii_lowercase();
     assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
     let shown = format!("{:?}", fixture.sources);
     assert!(!shown.contains("hunter2"), "{shown}");
@@ -80,7 +69,7 @@ async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_jou
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothing() {
     let fixture = Fixture::new();
-    let (address, _heads) = serve(vec!["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nhunter2".to_owned()]);
+    let (address, _device) = serve(vec![(401, "hunter2".to_owned())]);
     start(&fixture, address);
     fixture.until("it is misconfigured", |fixture| fixture.state() == SourceState::Misconfigured).await;
     assert_eq!(stored(&fixture), []);
@@ -91,14 +80,14 @@ async fn a_device_that_refuses_the_credentials_is_misconfigured_and_writes_nothi
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end_and_after_a_line_too_long() {
     let (fixture, now) = (Fixture::new(), present());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    start(&fixture, Address::Tcp(listener.local_addr().unwrap().to_string()));
+    let server = SerialServer::start().unwrap();
+    start(&fixture, Address::Tcp(server.address().unwrap().to_string()));
     for (number, bytes) in [
         (1, format!("\r\n{}\r\n{}\n", document(now, 1.0), document(now, 1.0))),
         (2, format!("{}\n{}\n", document(now + 1, 2.0), "x".repeat(DOCUMENT_BYTES_MAX))),
         (3, format!("{}\n", document(now + 2, 3.0))),
     ] {
-        let (mut stream, _) = listener.accept().unwrap();
+        let mut stream = server.accept().unwrap();
         stream.write_all(bytes.as_bytes()).ok();
         fixture.until("its readings are there", |fixture| stored(fixture).len() == number).await;
     }
@@ -108,9 +97,9 @@ async fn lines_of_a_stream_are_journaled_and_it_is_connected_again_after_its_end
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that_ingest_refused() {
     let (fixture, now) = (Fixture::new(), present());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    start(&fixture, Address::Tcp(listener.local_addr().unwrap().to_string()));
-    let (mut stream, _) = listener.accept().unwrap();
+    let server = SerialServer::start().unwrap();
+    start(&fixture, Address::Tcp(server.address().unwrap().to_string()));
+    let mut stream = server.accept().unwrap();
     stream.write_all(b"nonsense\n{\"other\":1}\n").unwrap();
     fixture.until("both are counted", |fixture| fixture.fact("messages_skipped") == Some(Fact::Number(2.0))).await;
     assert_eq!(fixture.state(), SourceState::Failing);
@@ -130,13 +119,13 @@ async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that
     assert_eq!(fixture.state(), SourceState::Running);
     stream.write_all("nonsense\n".repeat(10).as_bytes()).unwrap();
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
-    assert!(listener.accept().is_ok(), "it is connected again");
+    assert!(server.accept().is_ok(), "it is connected again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_without_a_configured_value_is_a_failure_that_says_so() {
     let fixture = Fixture::new();
-    let (address, _heads) = serve(vec![ok(&format!("{{\"at\":{},\"other\":1}}", present()))]);
+    let (address, _device) = serve(vec![ok(&format!("{{\"at\":{},\"other\":1}}", present()))]);
     assert!(!format!("{address:?}").contains("hunter2"));
     start(&fixture, address);
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;

@@ -4,7 +4,8 @@
 //! is renewed before its end, and once when the device refuses it.
 
 use crate::base::{Finding, Level};
-use crate::http::{Outcome, Requester};
+use crate::clock::Clock;
+use crate::http::Outcome;
 use crate::reading::UnixNanos;
 use crate::secret::Secret;
 use crate::source::SourceError;
@@ -78,7 +79,7 @@ fn token_end(token: &Secret) -> Option<UnixNanos> {
 pub(super) struct Session {
     login: Login,
     url: Uri,
-    requester: Requester,
+    clock: Clock,
     /// When the token in use must be replaced; `None` before the first.
     renew_at: Option<Instant>,
 }
@@ -91,8 +92,8 @@ struct Answer {
 }
 
 impl Session {
-    pub(super) fn new(login: Login, url: Uri, requester: Requester) -> Self {
-        Self { login, url, requester, renew_at: None }
+    pub(super) fn new(login: Login, url: Uri, clock: Clock) -> Self {
+        Self { login, url, clock, renew_at: None }
     }
 
     /// The end of an access token.
@@ -105,13 +106,13 @@ impl Session {
 
     /// Gives the device a valid token. True if it is new.
     pub(super) async fn authorize(&mut self, device: &mut HttpDevice) -> Result<bool, SourceError> {
-        if self.renew_at.is_some_and(|at| self.requester.now() < at) {
+        if self.renew_at.is_some_and(|at| self.clock.monotonic() < at) {
             return Ok(false);
         }
         match &self.login {
             Login::Token(token) => {
                 device.authorize(bearer(token.expose())?);
-                self.renew_at = Some(self.requester.now() + WARN_BEFORE);
+                self.renew_at = Some(self.clock.monotonic() + WARN_BEFORE);
                 Ok(true)
             }
             Login::Password { .. } => self.renew(device).await,
@@ -127,7 +128,7 @@ impl Session {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::from(form)))
             .map_err(|error| SourceError::Failing(error.to_string()))?;
-        let exchange = self.requester.send(request).await?;
+        let exchange = device.send(request).await?;
         let wrong = || SourceError::Misconfigured {
             why: "the device rejects the login: check username and password_file".to_owned(),
             retry_in: None,
@@ -142,7 +143,7 @@ impl Session {
         let answer: Answer = serde_json::from_slice(answer.body()).map_err(|_| wrong())?;
         device.authorize(bearer(&answer.access_token)?);
         let valid = Duration::from_secs(answer.expires_in.unwrap_or(0));
-        self.renew_at = Some(self.requester.now() + valid.saturating_sub(RENEW_BEFORE));
+        self.renew_at = Some(self.clock.monotonic() + valid.saturating_sub(RENEW_BEFORE));
         Ok(true)
     }
 }

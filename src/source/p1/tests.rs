@@ -4,8 +4,8 @@ use super::*;
 use crate::reading::Obis;
 use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
+use meterline_load::devices::SerialServer;
 use std::io::Write as _;
-use std::net::TcpListener;
 
 /// A telegram at this second of the minute, with its checksum, its gas meter with a valve, and a power
 /// failure.
@@ -29,12 +29,12 @@ fn minute(minutes_ago: i64) -> String {
     time.strftime("%y%m%d%H%M").to_string()
 }
 
-fn start(fixture: &Fixture, keep: Keep) -> TcpListener {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+fn start(fixture: &Fixture, keep: Keep) -> SerialServer {
+    let server = SerialServer::start().unwrap();
+    let address = server.address().unwrap().to_string();
     let meter = Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false };
     meter.start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
-    listener
+    server
 }
 
 const POWER: Obis = Obis([1, 0, 1, 7, 0, 255]);
@@ -45,8 +45,8 @@ const FAILURE: Obis = Obis([0, 0, 96, 7, 19, 255]);
 #[tokio::test(flavor = "multi_thread")]
 async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journaled_once() {
     let fixture = Fixture::new();
-    let listener = start(&fixture, Keep::FirstOfEach(Duration::from_secs(10)));
-    let (mut stream, _) = listener.accept().unwrap();
+    let server = start(&fixture, Keep::FirstOfEach(Duration::from_secs(10)));
+    let mut stream = server.accept().unwrap();
     for second in 0..25 {
         stream.write_all(telegram(second, second).as_bytes()).unwrap();
     }
@@ -61,8 +61,8 @@ async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journale
 #[tokio::test(flavor = "multi_thread")]
 async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a_count() {
     let fixture = Fixture::new();
-    let listener = start(&fixture, Keep::All);
-    let (mut stream, _) = listener.accept().unwrap();
+    let server = start(&fixture, Keep::All);
+    let mut stream = server.accept().unwrap();
     // The connection begins in the middle of a telegram.
     stream.write_all(&telegram(0, 1).as_bytes()[50..]).unwrap();
     stream.write_all(telegram(1, 11).replace("000011*W", "000012*W").as_bytes()).unwrap();
@@ -75,7 +75,7 @@ async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a
     // Nothing but damage ends the connection; the next one is read again.
     stream.write_all(telegram(3, 33).replace("000033*W", "000034*W").repeat(10).as_bytes()).unwrap();
     fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
-    let (mut stream, _) = listener.accept().unwrap();
+    let mut stream = server.accept().unwrap();
     stream.write_all(telegram(4, 44).as_bytes()).unwrap();
     fixture.until("the next is there", |it| it.values(POWER) == [22.0, 44.0]).await;
 }
@@ -83,13 +83,13 @@ async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_sends_blanks_without_end_is_disconnected() {
     let fixture = Fixture::new();
-    let listener = start(&fixture, Keep::All);
-    let (mut stream, _) = listener.accept().unwrap();
+    let server = start(&fixture, Keep::All);
+    let mut stream = server.accept().unwrap();
     stream.write_all(&vec![b'\n'; 2 * TELEGRAM_BYTES_MAX + 1]).unwrap();
     fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
     let why = fixture.sources.descriptions()[0].why.clone().unwrap();
     assert!(why.contains("hold no message"), "{why}");
-    let (mut stream, _) = listener.accept().unwrap();
+    let mut stream = server.accept().unwrap();
     stream.write_all(telegram(1, 11).as_bytes()).unwrap();
     fixture.until("the next is there", |it| it.values(POWER) == [11.0]).await;
 }

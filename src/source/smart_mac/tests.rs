@@ -4,7 +4,7 @@ use super::*;
 use crate::reading::{Obis, UnixNanos};
 use crate::source::SourceState;
 use crate::source::tests::fixture::Fixture;
-use crate::source::tests::http_server::{lines, serve};
+use meterline_load::devices::{AllowList, HttpServer};
 
 const DEVICE: &str = "1728053249";
 
@@ -20,13 +20,10 @@ fn meter(url: Uri) -> Meter {
     }
 }
 
-fn start(
-    fixture: &Fixture,
-    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
-) -> crate::source::tests::http_server::Requests {
-    let (url, requests) = serve(answer);
-    meter(url).start(&fixture.sources, &fixture.entrance("workshop"), &fixture.clock);
-    requests
+fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
+    let server = HttpServer::start(AllowList::smart_mac(), answer).unwrap();
+    meter(server.url().parse().unwrap()).start(&fixture.sources, &fixture.entrance("workshop"), &fixture.clock);
+    server
 }
 
 fn present() -> i64 {
@@ -55,7 +52,7 @@ async fn a_meter_is_asked_for_its_values_alone_and_the_pin_is_never_shown() {
     fixture.until("two readings are there", |it| it.values(POWER).len() >= 2).await;
     assert!(fixture.values(POWER).iter().all(|watts| *watts == 586.0));
     let expected = format!("GET /?page=getdata&devid={DEVICE}&devpass=012345 HTTP/1.1");
-    assert!(lines(&requests).iter().all(|line| *line == expected), "{:?}", lines(&requests));
+    assert!(requests.lines().iter().all(|line| *line == expected), "{:?}", requests.lines());
     let shown = format!("{:?} {:?}", fixture.sources, meter(Uri::from_static("http://h/")));
     assert!(!shown.contains("012345"), "{shown}");
     let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
@@ -71,7 +68,7 @@ async fn a_login_page_or_another_device_is_a_fault_of_the_configuration() {
         (answer(present(), "1").replace(DEVICE, "1"), "another device answers"),
     ] {
         let fixture = Fixture::new();
-        start(&fixture, move |_| (200, body.clone()));
+        let _device = start(&fixture, move |_| (200, body.clone()));
         fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
         let why = fixture.sources.descriptions()[0].why.clone().unwrap();
         assert!(why.contains(hint), "{why}");
@@ -83,7 +80,7 @@ async fn a_login_page_or_another_device_is_a_fault_of_the_configuration() {
 async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
     let (fixture, now) = (Fixture::new(), present());
     let mut answers = vec![(200, answer(now, "1")), (200, answer(now, "1")[..80].to_owned()), (429, String::new())];
-    start(&fixture, move |_| if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() });
+    let _device = start(&fixture, move |_| if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() });
     fixture.until("the reading is there", |it| it.values(POWER) == [1.0]).await;
     fixture.until("it is running", |it| it.state() == SourceState::Running).await;
 }
@@ -91,7 +88,22 @@ async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_the_request_is_a_fault_of_the_configuration() {
     let fixture = Fixture::new();
-    start(&fixture, |_| (400, answer(present(), "1")));
+    let _device = start(&fixture, |_| (400, answer(present(), "1")));
     fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
     assert_eq!(fixture.stored(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_devid_or_pin_that_would_add_a_parameter_is_never_sent() {
+    for (device, pin) in [("1728053249&pout=1", "012345"), (DEVICE, "1&pout=1"), (DEVICE, "1;pout=1"), (DEVICE, "")] {
+        let fixture = Fixture::new();
+        let server = HttpServer::start(AllowList::smart_mac(), |_| (200, String::new())).unwrap();
+        let url = server.url().parse().unwrap();
+        let meter = Meter { device: device.to_owned(), pin: Secret::new(pin), ..meter(url) };
+        meter.start(&fixture.sources, &fixture.entrance("workshop"), &fixture.clock);
+        fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
+        assert_eq!(server.lines(), [""; 0]);
+        let why = fixture.sources.descriptions()[0].why.clone().unwrap();
+        assert!(why.contains("does not send") && !why.contains("pout"), "{why}");
+    }
 }

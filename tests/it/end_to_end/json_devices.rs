@@ -4,8 +4,7 @@ use crate::support::load::now_ns;
 use crate::support::service::Setup;
 use crate::support::stores::of_sqlite;
 use crate::support::wait;
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use meterline_load::devices::{AllowList, HttpServer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -14,28 +13,22 @@ const LIMIT: Duration = Duration::from_secs(60);
 const KIND: &str = "json";
 const PASSWORD: &str = "hunter2-device";
 
-/// A small device, as such answer: HTTP/1.0 without a length, a number as a text.
-fn device(second: &Arc<AtomicI64>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/status", listener.local_addr().unwrap());
+/// A small device: it writes a number as a text.
+fn device(second: &Arc<AtomicI64>) -> HttpServer {
     let second = Arc::clone(second);
-    std::thread::spawn(move || {
-        while let Ok((mut stream, _)) = listener.accept() {
-            let mut head = [0; 2048];
-            stream.read(&mut head).unwrap_or_default();
-            let at = second.load(Ordering::SeqCst);
-            let body = format!("{{\"at\":{at},\"total\":{{\"kwh\":\"12.5\"}},\"power\":null}}");
-            write!(stream, "HTTP/1.0 200 OK\r\n\r\n{body}").ok();
-        }
-    });
-    url
+    HttpServer::start(AllowList::only("GET /status"), move |_| {
+        let at = second.load(Ordering::SeqCst);
+        (200, format!("{{\"at\":{at},\"total\":{{\"kwh\":\"12.5\"}},\"power\":null}}"))
+    })
+    .unwrap()
 }
 
 #[test]
 fn a_device_with_json_is_stored_once_a_reading_also_over_a_restart_and_shows_its_state() {
     let now = now_ns() / 1_000_000_000;
     let second = Arc::new(AtomicI64::new(now));
-    let url = device(&second);
+    let device = device(&second);
+    let url = format!("{}status", device.url());
     let mut service = Setup::default().start();
     assert!(service.stop().success());
     let password = service.secret_file("device", PASSWORD);

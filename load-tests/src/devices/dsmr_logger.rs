@@ -1,0 +1,70 @@
+//! A DSMR-logger with the interface v1.
+
+use super::measured::{Clock, Measured, counter, electricity, moving, thousandths};
+use super::p1::winter;
+use super::{AllowList, HttpServer};
+
+/// The equipment id of its meter.
+const METER: &str = "E0021000071";
+
+/// A running logger.
+#[derive(Debug)]
+pub struct DsmrLogger(HttpServer);
+
+impl DsmrLogger {
+    /// Starts one that gives its values as JSON, and no telegram.
+    ///
+    /// # Errors
+    /// If no port or no thread is available.
+    pub fn start(clock: Clock) -> std::io::Result<Self> {
+        HttpServer::start(AllowList::dsmr_logger(), move |request| match request.split(' ').nth(1) {
+            // It says so with status 200.
+            Some("/api/v1/sm/telegram") => (200, "no telegram received".to_owned()),
+            Some("/api/v1/sm/info") => (200, info()),
+            Some("/api/v1/sm/actual") => (200, actual(clock.now())),
+            _ => (404, "<!DOCTYPE html><html><body>FileNotFound</body></html>".to_owned()),
+        })
+        .map(Self)
+    }
+
+    /// Its address, without path.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// The readings of this second.
+    #[must_use]
+    pub fn measured(seconds: i64) -> Vec<Measured> {
+        let values = [
+            ([1, 0, 1, 8, 1, 255], number(counter(seconds, 7_654_321))),
+            (electricity(1, 7), number(moving(seconds, 200))),
+            (electricity(2, 7), 0.0),
+        ];
+        vec![Measured::new(METER, seconds, values)]
+    }
+}
+
+fn number(value: i64) -> f64 {
+    format!("{value}").parse().unwrap_or(f64::NAN)
+}
+
+fn info() -> String {
+    let id: String = METER.bytes().map(|byte| format!("{byte:02X}")).collect();
+    format!(
+        "{{\"info\":[\n{{\"name\":\"identification\",\"value\":\"XYZ5METERLINE\"}},\n\
+         {{\"name\":\"p1_version\",\"value\":\"50\"}},\n{{\"name\":\"equipment_id\",\"value\":\"{id}\"}}\n]}}\n"
+    )
+}
+
+fn actual(seconds: i64) -> String {
+    let (energy, power) = (thousandths(counter(seconds, 7_654_321)), thousandths(moving(seconds, 200)));
+    format!(
+        "{{\"actual\":[\n{{\"name\":\"timestamp\",\"value\":\"{}\"}},\n\
+         {{\"name\":\"energy_delivered_tariff1\",\"value\":{energy},\"unit\":\"kWh\"}},\n\
+         {{\"name\":\"power_delivered\",\"value\":{power},\"unit\":\"kW\"}},\n\
+         {{\"name\":\"power_returned\",\"value\":0.000,\"unit\":\"kW\"}},\n\
+         {{\"name\":\"gas_delivered\",\"value\":0.000,\"unit\":\"m3\"}}\n]}}\n",
+        winter(seconds)
+    )
+}
