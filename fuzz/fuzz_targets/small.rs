@@ -5,16 +5,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use meterline::reading::registry::Interval;
 use meterline::reading::{MeterId, Obis};
-use meterline::vendor::Part;
 use meterline::vendor::dsmr_logger::{self, Identity};
 use meterline::vendor::json::{self, Mapping, Register, Time};
 use meterline::vendor::ksem::{self, gdr::Configuration};
 use meterline::vendor::p1::{Frame, next_frame};
+use meterline::vendor::smappee::rest;
 use meterline::vendor::smart_mac::{self, Period};
 use meterline::vendor::smart_me::{
     Customer, Device, DeviceInformation, MBusGateway, Registration, SiteOfMeter, Values,
 };
+use meterline::vendor::{At, Part};
 use meterline_load::proto::ksem::GdRs;
 use prost::Message as _;
 
@@ -47,6 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
         document.visit(check);
     }
     dsmr_logger::history::read(bytes, &Identity::default(), check).ok();
+    smappee(bytes);
 });
 
 fn check(part: Part<'_>) {
@@ -78,4 +81,17 @@ fn ksem(bytes: &[u8]) {
     ksem::device::LocalTime::read(bytes).ok();
     ksem::tariff::Contract::read(bytes).ok();
     ksem::tariff::prices("t", bytes, check).ok();
+}
+
+/// Answers of the cloud, also with the configuration that the bytes hold.
+fn smappee(bytes: &[u8]) {
+    rest::Token::read(bytes).ok();
+    rest::locations(bytes).ok();
+    let mut site = rest::Site::default();
+    site.learn(bytes).ok();
+    site.transformers().count();
+    if let Ok(document) = rest::Document::read(bytes) {
+        let interval = document.interval().unwrap_or(Interval::Hour);
+        document.visit(&site, rest::Asked { interval, from: At::Receipt, plug: "1" }, check).ok();
+    }
 }

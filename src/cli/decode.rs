@@ -11,6 +11,7 @@ mod options;
 mod output;
 mod p1;
 mod recorded;
+mod smappee;
 mod wire;
 
 use super::failure::Failure;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
     meterline decode telegrams.txt                       the format is detected and reported\n  \
     meterline decode --format p1 --json *.txt            one JSON object for each value\n  \
     echo 0a5a0a12... | meterline decode\n  \
+    meterline decode rows.json --context configuration.json      rows of a Smappee with its channels\n  \
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
     meterline decode body.bin --received 2026-11-21T13:15:10Z    check its times against this time\n  \
     meterline decode --journal --source building-a --limit 1     the oldest record of this source\n\n\
@@ -67,6 +69,9 @@ pub(super) struct DecodeArgs {
     /// The authentication key of encrypted P1 telegrams, if it is not the published one
     #[arg(long, value_name = "HEX", requires = "key")]
     authentication_key: Option<String>,
+    /// Messages that the others need: for smappee-rest the metering configuration or the info
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    context: Vec<PathBuf>,
     /// Decode records of the journal instead; needs --source
     #[arg(long, requires = "source", conflicts_with_all = ["files", "input", "format", "received"])]
     journal: bool,
@@ -116,6 +121,7 @@ fn decode(
         Format::SmartMe => wire::decode(crate::wire::PayloadFormat::SmartMe, 0, bytes, &options.judge, output),
         Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
         Format::P1 => p1::decode(bytes, options, output),
+        Format::SmappeeRest => smappee::decode(bytes, options, output),
         device => devices::decode(device, bytes, &options.judge, output),
     }
 }
@@ -130,12 +136,14 @@ impl DecodeArgs {
             });
             nanos.map(UnixNanos)
         });
+        let context = self.context.iter().map(|file| input::bytes(file, Encoding::Auto));
         let key = self.key.as_deref().map(|key| Key::parse(key, self.authentication_key.as_deref()));
         Ok(Options {
             format: self.format,
             unchecked: self.unchecked,
             key: key.transpose().map_err(Failure::failed)?,
             judge: Judge { limits: Limits::DEFAULT, received: received.transpose()? },
+            context: context.collect::<Result<_, _>>().map_err(Failure::failed)?,
         })
     }
 }

@@ -61,7 +61,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_readings_total", Counter, &["source"], "Readings accepted; a reading is one meter at one instant."),
     family("meterline_samples_total", Counter, &["source"], "Deliverable samples accepted."),
     family("meterline_samples_set_aside_total", Counter, &["source", "reason"], "Samples that are kept but not delivered because they are implausible, by reason."),
-    family("meterline_readings_flagged_total", Counter, &["source", "flag"], "Readings with an unusual property, by flag: time-is-receive-time, local-time, status-not-ok, estimated, gap-repair or test."),
+    family("meterline_readings_flagged_total", Counter, &["source", "flag"], "Readings with an unusual property, by flag: time-is-receive-time, local-time, status-not-ok, estimated, gap-repair, test or sign-unexpected."),
     family("meterline_readings_of_shared_meters_total", Counter, &["source"], "Readings of a meter whose reading before came from another source. If both send the same time, the value that comes last stands."),
     family("meterline_meter_versions_total", Counter, &["source"], "Versions of meter descriptions (name, serial number, ...) stored."),
     family("meterline_decode_duration_seconds", Histogram, &[], "Time to decode and judge one body."),

@@ -23,15 +23,18 @@ impl Flags {
     pub const GAP_REPAIR: Self = Self(1 << 4);
     /// A test message of the vendor.
     pub const TEST: Self = Self(1 << 5);
+    /// A power or energy is negative, and the configuration has nothing that produces.
+    pub const SIGN_UNEXPECTED: Self = Self(1 << 6);
 
     /// Every flag with its name, in bit order.
-    pub const NAMED: [(Self, &'static str); 6] = [
+    pub const NAMED: [(Self, &'static str); 7] = [
         (Self::TIME_IS_RECEIVE_TIME, "time-is-receive-time"),
         (Self::LOCAL_TIME, "local-time"),
         (Self::STATUS_NOT_OK, "status-not-ok"),
         (Self::ESTIMATED, "estimated"),
         (Self::GAP_REPAIR, "gap-repair"),
         (Self::TEST, "test"),
+        (Self::SIGN_UNEXPECTED, "sign-unexpected"),
     ];
 
     /// The stored bits; below 2^15, so that a signed 16-bit column holds them.

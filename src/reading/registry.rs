@@ -14,9 +14,11 @@
 //! without a published code get codes in OBIS's manufacturer range (C from 128 on).
 
 mod electricity;
+mod interval;
 mod quantity;
 
 pub use electricity::Register;
+pub use interval::{Interval, Series};
 pub use quantity::{Kind, Unit};
 
 use super::obis::Obis;
@@ -42,6 +44,8 @@ pub enum Name {
     Listed(&'static str),
     /// An electricity register, named by its parts.
     Electricity(Register),
+    /// A sum or mean of an interval without a published code.
+    Series(Series),
 }
 
 impl fmt::Display for Name {
@@ -49,6 +53,7 @@ impl fmt::Display for Name {
         match self {
             Self::Listed(name) => f.write_str(name),
             Self::Electricity(register) => register.fmt(f),
+            Self::Series(series) => series.fmt(f),
         }
     }
 }
@@ -58,20 +63,31 @@ pub fn entry(code: Obis) -> Option<Entry> {
     // Most codes are in the grid, whose look-up costs a few comparisons; no code is in both.
     match electricity::register(code) {
         Some((register, unit, kind)) => Some(Entry { code, name: Name::Electricity(register), unit, kind }),
-        None => LISTED.binary_search_by_key(&code, |entry| entry.code).ok().and_then(|at| LISTED.get(at)).copied(),
+        None => listed_entry(code).or_else(|| series_entry(code)),
     }
 }
 
+fn listed_entry(code: Obis) -> Option<Entry> {
+    LISTED.binary_search_by_key(&code, |entry| entry.code).ok().and_then(|at| LISTED.get(at)).copied()
+}
+
+fn series_entry(code: Obis) -> Option<Entry> {
+    let (series, unit, kind) = interval::series(code)?;
+    Some(Entry { code, name: Name::Series(series), unit, kind })
+}
+
 /// Codes outside the electricity grid, sorted by their bytes.
-const LISTED: [Entry; 100] = [
+const LISTED: [Entry; 105] = [
     // In watts or in volt-amperes, as the meter has it.
     listed([0, 0, 17, 0, 0, 255], "power limit", Unit::Unknown, Kind::Gauge),
     listed([0, 0, 24, 4, 0, 255], "valve position", Unit::One, Kind::Gauge),
     listed([0, 0, 96, 3, 10, 255], "switch position", Unit::One, Kind::Gauge),
+    listed([0, 0, 96, 6, 1, 255], "battery level in percent", Unit::One, Kind::Gauge),
     listed([0, 0, 96, 7, 9, 255], "long power failures", Unit::One, Kind::Counter),
     listed([0, 0, 96, 7, 19, 255], "duration of a long power failure", Unit::Second, Kind::IntervalEndingAt),
     listed([0, 0, 96, 7, 21, 255], "power failures", Unit::One, Kind::Counter),
     listed([0, 0, 96, 9, 0, 255], "temperature", Unit::DegreeCelsius, Kind::Gauge),
+    listed([0, 0, 96, 9, 2, 255], "relative humidity in percent", Unit::One, Kind::Gauge),
     listed([0, 0, 96, 14, 0, 255], "active tariff", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 2, 0, 255], "flow rate", Unit::CubicMetrePerHour, Kind::Gauge),
     listed([0, 0, 128, 4, 0, 255], "charging station state", Unit::One, Kind::Gauge),
@@ -111,6 +127,15 @@ const LISTED: [Entry; 100] = [
     listed([0, 0, 128, 22, 4, 255], "duration of the charging session", Unit::Second, Kind::Gauge),
     listed([0, 0, 128, 22, 5, 255], "error of the wallbox", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 22, 6, 255], "status code of the wallbox", Unit::One, Kind::Gauge),
+    // 0 disconnected, 1 connected, 2 unreachable.
+    listed([0, 0, 128, 23, 1, 255], "connection of a plug", Unit::One, Kind::Gauge),
+    listed(
+        [0, 0, 128, 23, 2, 255],
+        "change of power of an appliance, negative if switched off",
+        Unit::Watt,
+        Kind::Gauge,
+    ),
+    listed([0, 0, 128, 23, 3, 255], "power of the house after the change", Unit::Watt, Kind::Gauge),
     listed([0, 0, 128, 30, 1, 255], "processor load of the device", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 30, 2, 255], "processor temperature of the device", Unit::DegreeCelsius, Kind::Gauge),
     listed([0, 0, 128, 30, 3, 255], "free memory of the device", Unit::Byte, Kind::Gauge),

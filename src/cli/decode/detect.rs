@@ -2,6 +2,7 @@
 
 use super::devices;
 use super::format::Format;
+use super::smappee;
 use crate::wire::{self, PayloadFormat};
 
 /// The format of these bytes; `None` if they fit none.
@@ -30,5 +31,6 @@ fn detect_json(text: &str) -> Option<Format> {
     ];
     let named = NAMES.iter().find(|(_, names)| names.iter().all(|name| text.contains(name)));
     let logger = || devices::has_values(Format::DsmrLogger, text.as_bytes()).then_some(Format::DsmrLogger);
-    named.map(|(format, _)| *format).or_else(logger)
+    let smappee = || smappee::is_answer(text.as_bytes()).then_some(Format::SmappeeRest);
+    named.map(|(format, _)| *format).or_else(smappee).or_else(logger)
 }

@@ -23,6 +23,8 @@ pub(super) enum Format {
     SmartMac,
     /// Rows of smart-MAIC's cloud
     SmartMacCloud,
+    /// An answer of Smappee's REST API; --context takes the metering configuration
+    SmappeeRest,
 }
 
 impl Format {

@@ -10,4 +10,6 @@ pub(super) struct Options {
     pub(super) unchecked: bool,
     pub(super) key: Option<Key>,
     pub(super) judge: Judge,
+    /// The contents of the files with context.
+    pub(super) context: Vec<Vec<u8>>,
 }

@@ -15,7 +15,7 @@ const TELEGRAM: &str = "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0(26031512000
 /// The output for this input, and the failure.
 fn shown(input: &str, json: bool, edit: impl FnOnce(&mut Options)) -> (String, Option<Failure>) {
     let judge = Judge { limits: Limits::DEFAULT, received: None };
-    let mut options = Options { format: None, unchecked: false, key: None, judge };
+    let mut options = Options { format: None, unchecked: false, key: None, judge, context: Vec::new() };
     edit(&mut options);
     let bytes = input::decode(input.into(), Encoding::Auto).unwrap();
     let mut text = Vec::new();
@@ -220,6 +220,30 @@ fn the_format_of_every_device_is_detected_and_its_values_are_in_base_units() {
             assert_eq!(found["native_id"], native_id, "{format}");
         }
     }
+}
+
+#[test]
+fn an_answer_of_smappee_is_detected_and_read_with_the_configuration_of_its_site_and_shows_no_uuid() {
+    let configuration = include_str!("../../vendor/smappee/rest/tests/configuration.json");
+    let rows = r#"{"serviceLocationId":4711,"consumptions":[{"timestamp":1773576000000,"consumption":5,"active":[1,2,3,4,5]},
+                   {"timestamp":1773579600000,"consumption":6}]}"#;
+    let with_context = |options: &mut Options| options.context = vec![configuration.into()];
+    let (text, failure) = shown(rows, false, with_context);
+    assert!(failure.is_none() && text.contains("detected format: smappee-rest"), "{text}");
+    // The distance of the rows says that they are hours.
+    assert!(text.contains("2026-03-15T13:00:00Z\n  0-0:129.1.130*255"), "{text}");
+    assert!(text.contains(":ct:4  ") && text.contains("1-0:56.29.130*255"), "{text}");
+    let (without, _) = shown(rows, false, |_| ());
+    assert!(without.contains(":ct:0  ") && without.contains("1-0:16.29.130*255"), "{without}");
+    let (site, failure) = shown(configuration, false, |_| ());
+    assert!(failure.is_none() && site.contains("Workshop"), "{site}");
+    for shown in [text, site] {
+        assert!(!shown.to_lowercase().contains("0f7b21c4"), "{shown}");
+    }
+    let (token, failure) = shown(r#"{"access_token":"hunter2","refresh_token":"hunter2"}"#, false, |options| {
+        options.format = Some(Format::SmappeeRest);
+    });
+    assert!(failure.is_some() && !token.contains("hunter2"), "{token}");
 }
 
 #[test]

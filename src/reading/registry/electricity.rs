@@ -1,7 +1,8 @@
 //! The grid of electricity codes `1-B:C.D.E*255` (IEC 62056-6-1): C is a quantity
 //! and a phase (L1, L2, L3 are 20, 40, 60 above the sum), D the kind of measurement,
-//! E the tariff of an energy.
+//! E the tariff of an energy, or the interval of a sum or mean.
 
+use super::interval::Interval;
 use super::quantity::{Kind, Unit};
 use crate::reading::Obis;
 use std::fmt;
@@ -10,6 +11,9 @@ use std::fmt;
 const CHANNEL_MAX: u8 = 64;
 /// The highest tariff of an energy.
 const TARIFF_MAX: u8 = 63;
+/// Groups D of means and sums whose group E may name an interval.
+const LAST_AVERAGE: u8 = 5;
+const OF_THE_INTERVAL: u8 = 29;
 
 /// The parts of an electricity register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,7 @@ pub struct Register {
     phase: &'static str,
     measure: Measure,
     tariff: u8,
+    interval: Interval,
 }
 
 /// A measured quantity: its name, and its units at an instant and summed over time.
@@ -39,8 +44,13 @@ enum Measure {
 
 /// The register of an electricity code, its unit and kind.
 pub(super) fn register(code: Obis) -> Option<(Register, Unit, Kind)> {
-    let [1, channel @ 0..=CHANNEL_MAX, c, d, tariff @ 0..=TARIFF_MAX, 255] = code.0 else {
+    let [1, channel @ 0..=CHANNEL_MAX, c, d, e, 255] = code.0 else {
         return None;
+    };
+    let (tariff, interval) = match e {
+        0..=TARIFF_MAX => (e, Interval::Recording),
+        _ if matches!(d, LAST_AVERAGE | OF_THE_INTERVAL) => (0, Interval::of_group(e)?),
+        _ => return None,
     };
     if (c, d) == (31, 4) {
         // P1 has the limit of the supply's current here; it is listed.
@@ -55,7 +65,8 @@ pub(super) fn register(code: Obis) -> Option<(Register, Unit, Kind)> {
         Measure::Integral(_, Kind::Counter) if matches!(c, 16 | 36 | 56 | 76) => (quantity.integral?.1, Kind::Gauge),
         Measure::Integral(_, kind) => (quantity.integral?.1, kind),
     };
-    Some((Register { channel, quantity, phase, measure, tariff }, unit, kind))
+    let kind = if interval == Interval::Recording { kind } else { interval.kind() };
+    Some((Register { channel, quantity, phase, measure, tariff, interval }, unit, kind))
 }
 
 fn quantity(c: u8) -> Option<(Quantity, &'static str)> {
@@ -116,11 +127,11 @@ fn measure(d: u8) -> Option<Measure> {
     Some(match d {
         3 => Measure::At(", minimum", Kind::Gauge),
         4 | 24 | 27 | 28 => Measure::At(", running average", Kind::Gauge),
-        5 | 25 => Measure::At(", last average", Kind::IntervalEndingAt),
+        LAST_AVERAGE | 25 => Measure::At(", last average", Kind::IntervalEndingAt),
         6 => Measure::At(", maximum", Kind::Gauge),
         7 => Measure::At("", Kind::Gauge),
         8 => Measure::Integral("", Kind::Counter),
-        29 => Measure::Integral(" of the interval", Kind::IntervalEndingAt),
+        OF_THE_INTERVAL => Measure::Integral(" of the interval", Kind::IntervalEndingAt),
         49 | 50 => Measure::At(", average of the interval", Kind::IntervalEndingAt),
         _ => return None,
     })
@@ -132,7 +143,7 @@ impl fmt::Display for Register {
             (Measure::Integral(measure, _), Some((energy, _))) => (energy, measure),
             (Measure::At(measure, _) | Measure::Integral(measure, _), _) => (self.quantity.name, measure),
         };
-        write!(f, "{name}{}{measure}", self.phase)?;
+        write!(f, "{name}{}{measure}{}", self.phase, self.interval.suffix())?;
         if self.tariff > 0 {
             write!(f, ", tariff {}", self.tariff)?;
         }

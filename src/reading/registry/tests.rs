@@ -13,6 +13,7 @@ fn line(code: &str) -> String {
 fn listed_codes_are_unique_sorted_and_not_in_the_grid() {
     assert!(LISTED.is_sorted_by(|a, b| a.code < b.code));
     assert!(LISTED.iter().all(|listed| electricity::register(listed.code).is_none()));
+    assert!(LISTED.iter().all(|listed| interval::series(listed.code).is_none()));
 }
 
 #[test]
@@ -61,6 +62,26 @@ fn the_electricity_grid_names_quantity_phase_and_measure() {
         ("1-0:1.6.0", "active power import, maximum [W] Gauge"),
         ("1-1:1.29.0", "active energy import of the interval, channel 1 [Wh] IntervalEndingAt"),
         ("1-0:56.7.0", "active power import minus export L2 [W] Gauge"),
+    ] {
+        assert_eq!(line(code), expected, "{code}");
+    }
+}
+
+#[test]
+fn sums_of_different_intervals_have_different_codes_and_say_which_end_their_time_is() {
+    for (code, expected) in [
+        ("1-0:1.29.0", "active energy import of the interval [Wh] IntervalEndingAt"),
+        ("1-0:1.29.130", "active energy import of the interval, hour [Wh] IntervalEndingAt"),
+        ("1-0:36.29.131", "active energy import minus export L1 of the interval, day [Wh] IntervalStartingAt"),
+        ("1-0:32.5.135", "voltage L1, last average, 15 minutes [V] IntervalEndingAt"),
+        ("0-0:129.1.132", "energy used by the house in the interval, month [Wh] IntervalStartingAt"),
+        ("0-0:129.4.138", "cost of the interval, year [?] IntervalStartingAt"),
+        ("7-1:129.5.0", "gas volume of the interval, input 1 [m3] IntervalEndingAt"),
+        ("8-2:129.5.130", "cold water volume of the interval, hour, input 2 [m3] IntervalEndingAt"),
+        ("1-2:82.29.0", "pulses of the interval, input 2 [] IntervalEndingAt"),
+        ("1-0:1.8.130", "unknown"),
+        ("1-0:1.29.139", "unknown"),
+        ("0-0:129.9.0", "unknown"),
     ] {
         assert_eq!(line(code), expected, "{code}");
     }

@@ -1,0 +1,91 @@
+//! Answers of Smappee's REST API, read with the configuration of their site.
+
+use super::item::{Item, ValueItem};
+use super::options::Options;
+use super::output::Output;
+use crate::cli::failure::Failure;
+use crate::reading::registry::Interval;
+use crate::vendor::smappee::rest::{Asked, Document, Shape, Site};
+use crate::vendor::{At, Part};
+use std::io::Write;
+
+/// Whether the bytes are such an answer.
+pub(super) fn is_answer(bytes: &[u8]) -> bool {
+    Document::read(bytes).is_ok_and(|document| document.shape() != Shape::State)
+}
+
+/// Prints the parts of an answer. The error and the parts hold no UUID and no token.
+pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let document = match Document::read(bytes) {
+        Ok(document) => document,
+        // A token must not be shown, so nothing of an unknown answer is.
+        Err(error) => return output.unreadable_message(0, &error.to_string(), &[]),
+    };
+    let site = match site(&document, bytes, options) {
+        Ok(site) => site,
+        Err(error) => return output.unreadable_message(0, &error, &[]),
+    };
+    // A cost analysis holds no time; the usual one is of a month. A single row is of five minutes.
+    let by_shape = if document.shape() == Shape::Cost { Interval::Month } else { Interval::Recording };
+    let interval = document.interval().unwrap_or(by_shape);
+    let mut items = description(&site, document.shape());
+    let asked = Asked { interval, from: At::Receipt, plug: "" };
+    let visited = document.visit(&site, asked, |part| items.push(item(&part, &site, options)));
+    if let Err(error) = visited {
+        return output.unreadable_message(0, &error.to_string(), &[]);
+    }
+    output.message();
+    items.iter().try_for_each(|item| output.put(0, item))
+}
+
+/// The site of an answer, as far as the answer or the context describes it.
+fn site(document: &Document<'_>, bytes: &[u8], options: &Options) -> Result<Site, String> {
+    let mut site = Site::numbered(document.location().unwrap_or_default());
+    let own = (document.shape() == Shape::Site).then_some(bytes);
+    for context in options.context.iter().map(Vec::as_slice).chain(own) {
+        site.learn(context).map_err(|error| format!("the context cannot be used: {error}"))?;
+    }
+    Ok(site)
+}
+
+/// The texts of a site's description.
+fn description(site: &Site, shape: Shape) -> Vec<Item> {
+    if shape != Shape::Site {
+        return Vec::new();
+    }
+    let mut texts = vec![
+        (String::new(), "name", site.name.clone()),
+        (String::new(), "timezone", site.time_zone.clone()),
+        (String::new(), "phaseType", site.phases.clone()),
+    ];
+    texts.extend(site.transformers().map(|(channel, measurement, _)| (channel, "name", measurement.name.clone())));
+    let things = |kind: &'static str| {
+        move |it: &crate::vendor::smappee::rest::Thing| (format!("{kind}:{}", it.id), "name", it.name.clone())
+    };
+    texts.extend(site.sensors.iter().map(|sensor| (format!("sensor:{}", sensor.id), "name", sensor.name.clone())));
+    texts.extend(site.actuators.iter().map(things("plug")));
+    texts.extend(site.appliances.iter().map(things("appliance")));
+    let item = |(channel, raw_code, text): (String, &str, String)| Item::Text {
+        meter: Some(site.meter(&channel).to_string()),
+        native_id: Some(site.native_id(&channel)),
+        raw_code: raw_code.to_owned(),
+        text,
+    };
+    texts.into_iter().filter(|(.., text)| !text.is_empty()).map(item).collect()
+}
+
+fn item(part: &Part<'_>, site: &Site, options: &Options) -> Item {
+    match part {
+        Part::Value(value) => {
+            let (meter, native_id) = (site.meter(&value.channel).to_string(), site.native_id(&value.channel));
+            Item::Value(ValueItem::of(value, meter, native_id, &options.judge))
+        }
+        Part::Text { raw_code, text } => Item::Text {
+            meter: Some(site.meter("").to_string()),
+            native_id: Some(site.native_id("")),
+            raw_code: raw_code.to_string(),
+            text: text.to_string(),
+        },
+        Part::Unreadable { part, why } => Item::Unreadable { error: why.to_string(), kept: part.to_string() },
+    }
+}

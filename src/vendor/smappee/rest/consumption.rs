@@ -1,0 +1,116 @@
+//! Rows of a service location: `consumptions`.
+//!
+//! The vendor's documents do not name the members of single transformers. `active`, `reactive`, `voltages` and
+//! `lineVoltages` are arrays in clients' code; any other array is a text.
+
+use super::row::{Place, Row, text, unreadable};
+use super::site::{Site, Target};
+use crate::reading::registry::Interval;
+use crate::reading::{Flags, Obis};
+use crate::vendor::Part;
+use crate::vendor::document::{Scalar, elements};
+use crate::vendor::smappee::registers;
+
+/// Five-minute means in an hour: `alwaysOn` is their sum.
+const MEANS_PER_HOUR: f64 = 12.0;
+/// A voltage from here on is in tenths of a volt: no network in buildings has 600 V, and none has 60 V.
+const TENTHS_FROM: f64 = 600.0;
+
+/// Gives the parts of a row.
+pub(super) fn visit(row: &Row<'_>, interval: Interval, site: &Site, each: &mut impl FnMut(Part<'_>)) {
+    let Some(at) = row.at(interval, each) else { return };
+    let place = Place { channel: "", at };
+    for (name, scalar) in &row.members.0 {
+        match name.as_ref() {
+            "timestamp" => {}
+            "consumption" => signed(place, name, scalar, registers::house(interval), site, each),
+            "solar" => place.number(name, scalar, 0, registers::solar(interval), each),
+            "alwaysOn" => always_on(place, name, scalar, interval, each),
+            "gridImport" => place.number(name, scalar, 0, registers::import(interval), each),
+            "gridExport" => place.number(name, scalar, 0, registers::export(interval), each),
+            "active" => transformers(place, name, scalar, (site, interval), registers::energy, each),
+            "reactive" => transformers(place, name, scalar, (site, interval), registers::reactive_energy, each),
+            "voltages" if site.is_delta() => {
+                voltages(place, name, scalar, |line| registers::line_voltage(line, interval), each)
+            }
+            "voltages" => voltages(place, name, scalar, |phase| registers::voltage(phase, interval), each),
+            "lineVoltages" => voltages(place, name, scalar, |line| registers::line_voltage(line, interval), each),
+            _ => text(name, scalar, each),
+        }
+    }
+}
+
+/// A value with its sign as sent; flagged if it is negative where nothing produces.
+fn signed(place: Place<'_>, name: &str, scalar: &Scalar<'_>, obis: Obis, site: &Site, each: &mut impl FnMut(Part<'_>)) {
+    match scalar.number(0) {
+        Some(value) => {
+            let is_odd = value < 0.0 && site.has_no_production();
+            let flags = if is_odd { Flags::SIGN_UNEXPECTED } else { Flags::NONE };
+            place.flagged(name, value, obis, flags, each);
+        }
+        None if *scalar == Scalar::Absent => {}
+        None => unreadable(name, scalar, each),
+    }
+}
+
+fn always_on(place: Place<'_>, name: &str, scalar: &Scalar<'_>, interval: Interval, each: &mut impl FnMut(Part<'_>)) {
+    match scalar.number(0) {
+        Some(sum) => place.value(name, sum / MEANS_PER_HOUR, registers::always_on(interval), each),
+        None if *scalar == Scalar::Absent => {}
+        None => unreadable(name, scalar, each),
+    }
+}
+
+/// The elements of an array by their index; `None` and reported if it is none.
+fn array<'a>(name: &str, scalar: &Scalar<'a>, each: &mut impl FnMut(Part<'_>)) -> Option<Vec<(String, Scalar<'a>)>> {
+    let Scalar::Nested(raw) = scalar else {
+        if *scalar != Scalar::Absent {
+            unreadable(name, scalar, each);
+        }
+        return None;
+    };
+    match elements(raw) {
+        Ok(array) => {
+            let named = array.into_iter().enumerate();
+            Some(named.map(|(index, value)| (format!("{name}[{index}]"), Scalar::of(value))).collect())
+        }
+        Err(_) => {
+            unreadable(name, scalar, each);
+            None
+        }
+    }
+}
+
+/// The values of single transformers: the index is the `consumptionIndex` of the metering configuration.
+fn transformers(
+    place: Place<'_>,
+    name: &str,
+    scalar: &Scalar<'_>,
+    (site, interval): (&Site, Interval),
+    register: fn(Option<registers::Phase>, Interval) -> Obis,
+    each: &mut impl FnMut(Part<'_>),
+) {
+    for (index, (name, scalar)) in array(name, scalar, each).into_iter().flatten().enumerate() {
+        let Target { channel, phase } = site.target(index);
+        let place = Place { channel: &channel, ..place };
+        signed(place, &name, &scalar, register(phase, interval), site, each);
+    }
+}
+
+fn voltages(
+    place: Place<'_>,
+    name: &str,
+    scalar: &Scalar<'_>,
+    register: impl Fn(u8) -> Obis,
+    each: &mut impl FnMut(Part<'_>),
+) {
+    for (phase, (name, scalar)) in (0..).zip(array(name, scalar, each).into_iter().flatten()) {
+        match scalar.number(0) {
+            _ if phase > 2 => text(&name, &scalar, each),
+            Some(value) if value >= TENTHS_FROM => place.number(&name, &scalar, -1, register(phase), each),
+            // Phases that do not exist are sent as 0.
+            Some(value) if value == 0.0 => text(&name, &scalar, each),
+            _ => place.number(&name, &scalar, 0, register(phase), each),
+        }
+    }
+}
