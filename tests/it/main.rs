@@ -30,6 +30,7 @@ mod end_to_end {
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;
+    mod local_meters;
     mod metering_points;
     mod monitoring;
     mod output;

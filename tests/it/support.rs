@@ -3,6 +3,7 @@
 //! its value is dropped.
 #![allow(dead_code, reason = "a build without a sink leaves that sink's helpers unused")]
 
+pub(crate) mod devices;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
 pub(crate) mod load;
