@@ -17,9 +17,9 @@ use crate::ingest::{Followers, Ingest};
 use crate::journal::Sequence;
 use crate::meters::Meters;
 use crate::recent_records::RecentRecords;
-use crate::source::Sources;
 use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
+use crate::source::{Description, Sources};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -188,6 +188,11 @@ impl Service {
     pub fn stored_below(&self) -> Sequence {
         let stores = self.parts.pumps.iter().filter(|pump| pump.name() != sinks::COVERAGE);
         stores.map(|pump| pump.status().next).min().unwrap_or_else(|| self.parts.journal.next())
+    }
+
+    /// The descriptions of all sources.
+    pub fn sources(&self) -> Vec<Arc<Description>> {
+        self.parts.sources.descriptions()
     }
 
     /// Returns the gaps in the meters' readings, open and closed.

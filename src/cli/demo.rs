@@ -1,4 +1,5 @@
-//! `meterline demo`: the real service with a simulated smart-me cloud.
+//! `meterline demo`: the real service with a simulated smart-me cloud, and with simulated meters of
+//! the local network.
 //!
 //! The service has an ordinary configuration: it registers itself at the cloud, takes
 //! the posts of the cloud, and fetches missing readings.
@@ -6,6 +7,7 @@
 mod cloud;
 mod gaps;
 mod line;
+mod local_meters;
 
 use super::Failure;
 use super::table::{print, table};
@@ -17,6 +19,7 @@ use clap::Args;
 use cloud::Cloud;
 use gaps::Gaps;
 use line::Line;
+use local_meters::LocalMeters;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -38,7 +41,8 @@ const KEY_VARIABLE: &str = "METERLINE_DEMO_API_KEY";
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline demo\n  \
-    meterline demo --for 1m --meters 1000\n\n\
+    meterline demo --for 1m --meters 1000\n  \
+    meterline demo --all-vendors\n\n\
     Exit codes: 0 success, 1 failure.")]
 pub(super) struct DemoArgs {
     /// Stop after this time, for example 10s or 5m
@@ -56,6 +60,9 @@ pub(super) struct DemoArgs {
     /// The number of simulated meters
     #[arg(long, value_name = "NUMBER", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     meters: u32,
+    /// Also simulate a meter of every local vendor: P1, DSMR-logger, KSEM, smart-MAIC
+    #[arg(long)]
+    all_vendors: bool,
 }
 
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
@@ -64,7 +71,9 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     let clock = Clock::system();
     let began = clock.now();
     let cloud = Cloud::start(ACCOUNT, &secrets.key, arguments.meters, &clock).map_err(Failure::failed)?;
-    let config = configuration(arguments, &secrets, &cloud.url())?;
+    let local_meters =
+        arguments.all_vendors.then(|| LocalMeters::start(&clock)).transpose().map_err(Failure::failed)?;
+    let config = configuration(arguments, &secrets, &cloud.url(), local_meters.as_ref())?;
     migrate(&config, arguments)?;
     let store = arguments.data.join("meterline.sqlite");
     let service = Service::start(config, clock.clone()).map_err(Failure::failed)?;
@@ -84,6 +93,9 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), Failure> {
     let (sent, gaps) = (sender.stop(), Gaps::of(&service, began));
     line.update(&service, &sent, gaps);
     line.finish()?;
+    if local_meters.is_some() {
+        print(LocalMeters::states(&service))?;
+    }
     service.stop(STOP_DEADLINE);
     print(format!("\n{}", gaps.summary(&cloud, &arguments.data)))?;
     show_query(&store)
@@ -97,7 +109,12 @@ struct Secrets {
 
 /// The default configuration on free ports, with one account that has credentials and
 /// registers itself at the simulated cloud.
-fn configuration(arguments: &DemoArgs, secrets: &Secrets, cloud: &str) -> Result<Config, Failure> {
+fn configuration(
+    arguments: &DemoArgs,
+    secrets: &Secrets,
+    cloud: &str,
+    local_meters: Option<&LocalMeters>,
+) -> Result<Config, Failure> {
     let listen = free_address().map_err(Failure::failed)?;
     let mut text = format!(
         "data_directory = {:?}\n[webhook]\nlisten = \"{listen}\"\n[[webhook.account]]\nname = \"{ACCOUNT}\"\n\
@@ -113,9 +130,15 @@ fn configuration(arguments: &DemoArgs, secrets: &Secrets, cloud: &str) -> Result
     if let Some(brokers) = &arguments.kafka {
         text.push_str(&format!("[sink.kafka]\nbrokers = {brokers:?}\n"));
     }
-    let environment = [(PASSWORD_VARIABLE, &secrets.password), (KEY_VARIABLE, &secrets.key)]
-        .map(|(name, text)| (name.to_owned(), text.clone()));
-    Ok(config::parse("(demo)", &text, &BTreeMap::from(environment))?)
+    let mut environment = BTreeMap::from(
+        [(PASSWORD_VARIABLE, &secrets.password), (KEY_VARIABLE, &secrets.key)]
+            .map(|(name, text)| (name.to_owned(), text.clone())),
+    );
+    if let Some(meters) = local_meters {
+        text.push_str(&meters.tables());
+        environment.extend(LocalMeters::secrets());
+    }
+    Ok(config::parse("(demo)", &text, &environment)?)
 }
 
 /// Returns a free address for the webhook: the configuration names it before the service starts.

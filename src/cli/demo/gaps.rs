@@ -60,12 +60,10 @@ impl Gaps {
 impl fmt::Display for Gaps {
     /// Writes nothing if there is no gap.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { found, closed, missing, fetched, late } = self;
+        let Self { found, missing, fetched, late, .. } = self;
         if *found == 0 {
             return Ok(());
         }
-        let came = fetched + late;
-        let state = if closed == found { ", closed".to_owned() } else { format!(", {closed} closed") };
-        write!(f, " · {found} gaps found, {came} of {missing} quarter-hours fetched{state}")
+        write!(f, " · {found} gaps, {} of {missing} fetched", fetched + late)
     }
 }

@@ -1,5 +1,5 @@
-//! The demo's status line: readings received, readings stored, the time from answer to
-//! store, and gaps.
+//! The demo's status line, within 80 columns: readings received, readings stored, the time from
+//! answer to store, and gaps.
 
 use super::cloud::send_failures;
 use super::gaps::Gaps;
@@ -66,12 +66,12 @@ impl Line {
 
     fn text(&self, sent: &Sent, gaps: Gaps) -> String {
         let delay = match self.delay {
-            Some(delay) => format!("{} ms", delay.as_millis()),
+            Some(delay) => format!("{} ms later", delay.as_millis()),
             None => "not measured yet".to_owned(),
         };
         let failures = send_failures(sent).map(|failures| format!(" · {failures}")).unwrap_or_default();
         format!(
-            "{} readings received · {} stored · answer to stored about {delay}{gaps}{failures}",
+            "{} readings · {} stored ({delay}){gaps}{failures}",
             HumanCount(sent.readings_taken),
             HumanCount(self.stored),
         )

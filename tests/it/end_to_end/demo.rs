@@ -45,7 +45,7 @@ fn the_demo_registers_itself_loses_quarter_hours_and_fetches_every_one() {
     let said = std::fs::read_to_string(&log).unwrap();
     let all = LOSING * LOST;
     assert!(said.contains(&format!("{LOSING} gaps; {all} of {all} quarter-hours were fetched")), "{said}");
-    assert!(said.contains(&format!("{LOSING} gaps found, {all} of {all} quarter-hours fetched, closed")), "{said}");
+    assert!(said.contains(&format!("{LOSING} gaps, {all} of {all} fetched")), "{said}");
     let listed = program(&["gaps", "--all", "--json", "--data", &data]).output().unwrap();
     let gaps: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(gaps.len(), LOSING, "{gaps:?}");
@@ -67,4 +67,39 @@ fn the_demo_registers_itself_loses_quarter_hours_and_fetches_every_one() {
             assert!(pair[1].1 > pair[0].1, "a counter rises: {pair:?}");
         }
     }
+}
+
+#[test]
+fn the_demo_of_all_vendors_shows_every_local_meter_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data").display().to_string();
+    let log = directory.path().join("demo.log");
+    let mut demo = Process::start(program(&["demo", "--all-vendors", "--meters", "2", "--data", &data]), &log);
+    let page = wait::until_some("the demo says where its page is", LIMIT, || {
+        let text = std::fs::read_to_string(&log).ok()?;
+        Some(text.split_once("Status page: ")?.1.split_whitespace().next()?.to_owned())
+    });
+    let status = || -> Value { serde_json::from_str(&http::get(&format!("{page}status.json")).unwrap().1).unwrap() };
+    wait::until("every local meter runs", LIMIT, || {
+        assert!(demo.ended().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
+        let status = status();
+        let sources = status["sources"].as_array().unwrap();
+        let runs = |kind: &str| sources.iter().any(|source| source["kind"] == kind && source["state"] == "running");
+        ["p1", "dsmr-logger", "ksem", "smart-mac", "webhook"].into_iter().all(runs)
+    });
+    let html = http::get(&page).unwrap().1;
+    let names = ["p1-meter", "dsmr-logger", "ksem", "smart-maic"];
+    for name in names {
+        assert!(html.contains(name), "{name} in {html}");
+    }
+    assert!(demo.stop().success());
+    let said = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = said.lines().skip_while(|line| *line != "Local meters:").skip(1).take(names.len()).collect();
+    assert_eq!(lines, names.map(|name| format!("  {name:<11} running")));
+    let line = said.lines().find(|line| line.contains(" readings · ")).unwrap();
+    assert!(line.chars().count() <= 80, "{line}");
+    let meters: std::collections::BTreeSet<_> =
+        of_sqlite(&directory.path().join("data/meterline.sqlite")).into_keys().map(|key| key.meter).collect();
+    // Two of the cloud, the gas meter behind the P1 port, and one of each device.
+    assert_eq!(meters.len(), 2 + 1 + names.len());
 }

@@ -4,7 +4,7 @@
 use super::service::Service;
 use meterline::reading::MeterId;
 use meterline::vendor::{ksem, p1, smart_mac};
-use meterline_load::devices::{Clock, DsmrLogger, Ksem, Measured, P1Meter, SmartMac};
+use meterline_load::devices::{Clock, DsmrLogger, Ksem, Measured, OneOfEach, P1Meter, SmartMac};
 use meterline_load::{Body, Reading};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,24 +20,15 @@ const TELEGRAM_PERIOD: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Devices {
     seconds: Arc<AtomicI64>,
-    p1: P1Meter,
-    logger: DsmrLogger,
-    ksem: Ksem,
-    smart_mac: SmartMac,
+    devices: OneOfEach,
 }
 
 impl Devices {
     /// Starts them; they measure at this second.
     pub(crate) fn start(seconds: i64) -> Self {
         let seconds = Arc::new(AtomicI64::new(seconds));
-        let clock = || Clock::set_by(Arc::clone(&seconds));
-        Self {
-            p1: P1Meter::start(clock(), TELEGRAM_PERIOD).unwrap(),
-            logger: DsmrLogger::start(clock()).unwrap(),
-            ksem: Ksem::start(clock()).unwrap(),
-            smart_mac: SmartMac::start(clock()).unwrap(),
-            seconds,
-        }
+        let devices = OneOfEach::start(&Clock::set_by(Arc::clone(&seconds)), TELEGRAM_PERIOD).unwrap();
+        Self { seconds, devices }
     }
 
     /// The next measurement of all.
@@ -56,10 +47,10 @@ impl Devices {
              [[ksem]]\nname = \"{ksem}\"\nurl = \"{}\"\ntoken_file = {token:?}\nevery = \"1s\"\nkeep = \"all\"\n\
              [[smart_mac]]\nname = \"{smart_mac}\"\nurl = \"{}\"\ndevid = \"{}\"\npin_file = {pin:?}\nevery = \"6s\"\n\
              keep = \"all\"\n",
-            self.p1.address(),
-            self.logger.url(),
-            self.ksem.url(),
-            self.smart_mac.url(),
+            self.devices.p1.address(),
+            self.devices.dsmr_logger.url(),
+            self.devices.ksem.url(),
+            self.devices.smart_mac.url(),
             SmartMac::device(),
         )
     }

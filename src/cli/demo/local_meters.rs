@@ -1,0 +1,58 @@
+//! The simulated meters of the local network: one of each vendor, and their tables of the
+//! configuration.
+
+use crate::app::Service;
+use crate::clock::Clock;
+use meterline_load::devices::{self, Ksem, OneOfEach, SmartMac};
+use std::io;
+use std::time::Duration;
+
+const TELEGRAM_PERIOD: Duration = Duration::from_secs(1);
+const TOKEN_VARIABLE: &str = "METERLINE_DEMO_TOKEN";
+const PIN_VARIABLE: &str = "METERLINE_DEMO_PIN";
+/// The names of their sources.
+const NAMES: [&str; 4] = ["p1-meter", "dsmr-logger", "ksem", "smart-maic"];
+
+/// The running devices.
+#[derive(Debug)]
+pub(super) struct LocalMeters(OneOfEach);
+
+impl LocalMeters {
+    pub(super) fn start(clock: &Clock) -> io::Result<Self> {
+        let clock = clock.clone();
+        let clock = devices::Clock::new(move || clock.now().0.div_euclid(1_000_000_000));
+        OneOfEach::start(&clock, TELEGRAM_PERIOD).map(Self)
+    }
+
+    /// Their tables.
+    pub(super) fn tables(&self) -> String {
+        let Self(OneOfEach { p1, dsmr_logger, ksem, smart_mac }) = self;
+        let [p1_name, logger_name, ksem_name, smart_mac_name] = NAMES;
+        format!(
+            "[[p1]]\nname = \"{p1_name}\"\naddress = \"{}\"\n\
+             [[dsmr_logger]]\nname = \"{logger_name}\"\nurl = \"{}\"\nevery = \"2s\"\n\
+             [[ksem]]\nname = \"{ksem_name}\"\nurl = \"{}\"\ntoken_env = \"{TOKEN_VARIABLE}\"\nevery = \"2s\"\n\
+             [[smart_mac]]\nname = \"{smart_mac_name}\"\nurl = \"{}\"\ndevid = \"{}\"\npin_env = \"{PIN_VARIABLE}\"\n\
+             every = \"6s\"\n",
+            p1.address(),
+            dsmr_logger.url(),
+            ksem.url(),
+            smart_mac.url(),
+            SmartMac::device(),
+        )
+    }
+
+    /// The secrets that the tables name.
+    pub(super) fn secrets() -> [(String, String); 2] {
+        [(TOKEN_VARIABLE, Ksem::token()), (PIN_VARIABLE, SmartMac::pin())]
+            .map(|(name, secret)| (name.to_owned(), secret.to_owned()))
+    }
+
+    /// The state of each source, in a line of its own.
+    pub(super) fn states(service: &Service) -> String {
+        let sources = service.sources();
+        let states = sources.iter().filter(|source| NAMES.contains(&source.name.as_str()));
+        let lines = states.map(|source| format!("\n  {:<11} {}", source.name, source.state.label()));
+        lines.fold("Local meters:".to_owned(), |text, line| text + &line)
+    }
+}
