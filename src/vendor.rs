@@ -11,6 +11,7 @@ pub mod ksem;
 mod lines;
 pub mod p1;
 mod part;
+mod record;
 pub mod smappee;
 pub mod smart_mac;
 pub mod smart_me;

@@ -30,7 +30,7 @@ pub enum MessageError {
 /// A text, borrowed unless it has escapes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// The value of a member as sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,14 @@ impl<'a> Scalar<'a> {
     /// The number × 10^`power`. A text with a number is one, also with blanks in it.
     pub(super) fn number(&self, power: i8) -> Option<f64> {
         scaled(&self.digits()?, power)
+    }
+
+    /// The number ÷ `divisor`, with one rounding.
+    pub(super) fn divided_by(&self, divisor: u32) -> Option<f64> {
+        match Decimal::parse(self.digits()?.as_bytes()) {
+            Some(number) => Some(number.divided_by(divisor)),
+            None => Some(self.number(0)? / f64::from(divisor)),
+        }
     }
 
     /// The number × 10^`power` without its fraction.
@@ -156,7 +164,8 @@ fn is_web_page(text: &str) -> bool {
     text.trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t']).starts_with('<')
 }
 
-fn fault(text: &str, error: &serde_json::Error, wanted: &'static str) -> MessageError {
+/// Why a text cannot be read.
+pub(super) fn fault(text: &str, error: &serde_json::Error, wanted: &'static str) -> MessageError {
     match error.classify() {
         _ if is_web_page(text) => MessageError::WebPage,
         serde_json::error::Category::Data => MessageError::Shape(wanted),

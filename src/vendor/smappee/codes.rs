@@ -1,0 +1,164 @@
+//! Registers of these monitors, and the names of their fields with an index.
+
+use crate::reading::Obis;
+use crate::reading::registry::Unit;
+use std::borrow::Cow;
+
+/// A phase of the supply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The first.
+    L1,
+    /// The second.
+    L2,
+    /// The third.
+    L3,
+}
+
+impl Phase {
+    /// The phases in their order.
+    pub(super) const ALL: [Self; 3] = [Self::L1, Self::L2, Self::L3];
+
+    /// The phase of a number from 0.
+    pub(super) fn of_number(number: i64) -> Option<Self> {
+        Self::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// Its number from 1.
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::L1 => 1,
+            Self::L2 => 2,
+            Self::L3 => 3,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+            Self::L3 => "L3",
+        }
+    }
+}
+
+/// A register with its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Code {
+    pub(super) obis: Obis,
+    pub(super) unit: Unit,
+}
+
+/// A quantity of each phase and of their sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Quantity {
+    /// In the grid of electricity: C of the sum, D, and the unit.
+    Electricity(u8, u8, Unit),
+    /// In the manufacturer range: D, with E as the phase, and the unit.
+    Own(u8, Unit),
+}
+
+impl Quantity {
+    /// The register of a phase, or of the sum.
+    pub(super) const fn at(self, phase: Option<Phase>) -> Code {
+        let number = match phase {
+            Some(phase) => phase.number(),
+            None => 0,
+        };
+        match self {
+            Self::Electricity(c, d, unit) => Code { obis: Obis([1, 0, c + 20 * number, d, 0, 255]), unit },
+            Self::Own(d, unit) => own(d, number, unit),
+        }
+    }
+}
+
+/// D of the last average.
+const AVERAGE: u8 = 5;
+/// D of the energy of an interval.
+const INTERVAL: u8 = 29;
+
+/// Signed: import minus export.
+pub(super) const POWER: Quantity = Quantity::Electricity(16, 7, Unit::Watt);
+pub(super) const REACTIVE_POWER: Quantity = Quantity::Electricity(3, 7, Unit::Var);
+pub(super) const APPARENT_POWER: Quantity = Quantity::Electricity(9, 7, Unit::VoltAmpere);
+pub(super) const CURRENT: Quantity = Quantity::Electricity(11, 7, Unit::Ampere);
+pub(super) const VOLTAGE: Quantity = Quantity::Electricity(12, 7, Unit::Volt);
+pub(super) const ENERGY_IMPORT: Quantity = Quantity::Electricity(1, 8, Unit::WattHour);
+pub(super) const ENERGY_EXPORT: Quantity = Quantity::Electricity(2, 8, Unit::WattHour);
+pub(super) const MEAN_POWER: Quantity = Quantity::Electricity(16, AVERAGE, Unit::Watt);
+pub(super) const MEAN_IMPORT: Quantity = Quantity::Electricity(1, AVERAGE, Unit::Watt);
+pub(super) const MEAN_EXPORT: Quantity = Quantity::Electricity(2, AVERAGE, Unit::Watt);
+pub(super) const MEAN_REACTIVE_POWER: Quantity = Quantity::Electricity(3, AVERAGE, Unit::Var);
+pub(super) const MEAN_APPARENT_POWER: Quantity = Quantity::Electricity(9, AVERAGE, Unit::VoltAmpere);
+pub(super) const MEAN_CURRENT: Quantity = Quantity::Electricity(11, AVERAGE, Unit::Ampere);
+pub(super) const MEAN_VOLTAGE: Quantity = Quantity::Electricity(12, AVERAGE, Unit::Volt);
+pub(super) const MEAN_POWER_FACTOR: Quantity = Quantity::Electricity(13, AVERAGE, Unit::One);
+pub(super) const INTERVAL_IMPORT: Quantity = Quantity::Electricity(1, INTERVAL, Unit::WattHour);
+pub(super) const INTERVAL_EXPORT: Quantity = Quantity::Electricity(2, INTERVAL, Unit::WattHour);
+pub(super) const LINE_VOLTAGE: Quantity = Quantity::Own(24, Unit::Volt);
+pub(super) const MEAN_LINE_VOLTAGE: Quantity = Quantity::Own(25, Unit::Volt);
+/// Since the restart of the monitor: never a register for billing.
+pub(super) const VOLATILE_IMPORT: Quantity = Quantity::Own(26, Unit::WattHour);
+pub(super) const VOLATILE_EXPORT: Quantity = Quantity::Own(27, Unit::WattHour);
+
+pub(super) const PLUG_CONNECTION: Code = own(23, 1, Unit::One);
+pub(super) const TOTAL_POWER: Code = own(23, 10, Unit::Watt);
+pub(super) const TOTAL_REACTIVE_POWER: Code = own(23, 11, Unit::Var);
+pub(super) const TOTAL_IMPORT: Code = own(23, 12, Unit::WattHour);
+pub(super) const TOTAL_EXPORT: Code = own(23, 13, Unit::WattHour);
+pub(super) const ALWAYS_ON: Code = own(23, 14, Unit::Watt);
+pub(super) const CONSUMPTION_POWER: Code = own(23, 15, Unit::Watt);
+pub(super) const SOLAR_POWER: Code = own(23, 16, Unit::Watt);
+pub(super) const MONITOR_STATUS: Code = own(23, 17, Unit::One);
+pub(super) const PRESENCE: Code = own(23, 18, Unit::One);
+
+pub(super) const SWITCH: Code = Code { obis: Obis([0, 0, 96, 3, 10, 255]), unit: Unit::One };
+pub(super) const BATTERY: Code = Code { obis: Obis([0, 0, 96, 6, 1, 255]), unit: Unit::One };
+pub(super) const TEMPERATURE: Code = Code { obis: Obis([0, 0, 96, 9, 0, 255]), unit: Unit::DegreeCelsius };
+pub(super) const HUMIDITY: Code = Code { obis: Obis([0, 0, 96, 9, 2, 255]), unit: Unit::One };
+
+/// A register of the manufacturer range.
+const fn own(d: u8, e: u8, unit: Unit) -> Code {
+    Code { obis: Obis([0, 0, 128, d, e, 255]), unit }
+}
+
+/// Pulses of an interval at an input, from 1.
+pub(super) const fn pulses(input: u8) -> Code {
+    Code { obis: Obis([1, input, 82, INTERVAL, 0, 255]), unit: Unit::One }
+}
+
+/// The volume of five minutes of a medium (A) at an input, from 1.
+pub(super) const fn volume(medium: u8, input: u8) -> Code {
+    Code { obis: Obis([medium, input, 129, 5, 0, 255]), unit: Unit::CubicMetre }
+}
+
+/// The name of a field with the index of its channel: `power[5]`.
+pub(super) struct Indexed {
+    name: &'static str,
+    names: [&'static str; 64],
+}
+
+impl Indexed {
+    /// Of these parts; `indexed!` makes them.
+    pub(super) const fn of(name: &'static str, names: [&'static str; 64]) -> Self {
+        Self { name, names }
+    }
+
+    /// The name with this index. It is made only for an index that no monitor has had.
+    pub(super) fn at(&self, index: u32) -> Cow<'static, str> {
+        let known = usize::try_from(index).ok().and_then(|at| self.names.get(at));
+        known.map_or_else(|| format!("{}[{index}]", self.name).into(), |name| Cow::Borrowed(*name))
+    }
+}
+
+macro_rules! indexed {
+    ($name:literal) => {
+        indexed!(@ $name 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+            32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63)
+    };
+    (@ $name:literal $($index:literal)+) => {
+        Indexed::of($name, [$(concat!($name, "[", $index, "]")),+])
+    };
+}
+pub(super) use indexed;

@@ -1,0 +1,163 @@
+//! `power`: the live values of the vendor's cloud, as arrays.
+//!
+//! Two kinds of index stand in one message: powers and currents are addressed by the channel's
+//! `powerTopicIndex`, energies by its rank among the configured channels. Both come from the metering
+//! configuration. Without it, a value goes under its raw place.
+//!
+//! Of a measurement with several phases the cloud repeats the same total in every phase. Equal energies of
+//! one measurement are therefore one value.
+
+use super::channel_map::{Channel, ChannelMap, Index, Place, SITE, SitePhases};
+use super::codes::{self, Code, Indexed, Phase, Quantity, indexed};
+use super::configuration::Configuration;
+use super::emit::Emit;
+use super::realtime::phase_voltage;
+use crate::vendor::Part;
+use crate::vendor::document::{MessageError, Scalar, elements};
+use crate::vendor::record::{Names, Record};
+
+const NAMES: Names<11> = &[
+    "utcTimeStamp",
+    "consumptionPower",
+    "solarPower",
+    "alwaysOn",
+    "activePowerData",
+    "reactivePowerData",
+    "currentData",
+    "phaseVoltageData",
+    "lineVoltageData",
+    "importActiveEnergyData",
+    "exportActiveEnergyData",
+];
+const POWER: Indexed = indexed!("activePowerData");
+const REACTIVE: Indexed = indexed!("reactivePowerData");
+const CURRENT: Indexed = indexed!("currentData");
+const PHASE_VOLTAGE: Indexed = indexed!("phaseVoltageData");
+const LINE_VOLTAGE: Indexed = indexed!("lineVoltageData");
+const IMPORT: Indexed = indexed!("importActiveEnergyData");
+const EXPORT: Indexed = indexed!("exportActiveEnergyData");
+
+const MILLI: u32 = 1000;
+const DECI: u32 = 10;
+
+/// Calls `each` for every part of a message.
+///
+/// # Errors
+/// When it is no object, or has no value of this kind.
+pub(super) fn read(
+    configuration: &Configuration,
+    text: &str,
+    each: &mut impl FnMut(Part<'_>),
+) -> Result<(), MessageError> {
+    let record = Record::read(text, NAMES)?;
+    let [time, consumption, solar, always_on, power, reactive, current, phases, lines, import, export] = &record.known;
+    if record.known.iter().skip(1).all(|value| *value == Scalar::Absent) && !has_channel_data(&record) {
+        return Err(MessageError::Shape("a power message: it has no value"));
+    }
+    let mut emit = Emit::at(time, each);
+    for (code, value, name) in [
+        (codes::CONSUMPTION_POWER, consumption, "consumptionPower"),
+        (codes::SOLAR_POWER, solar, "solarPower"),
+        (codes::ALWAYS_ON, always_on, "alwaysOn"),
+    ] {
+        emit.number(&SITE, code, value, 1, name);
+    }
+    for (quantity, values, divisor, names) in [
+        (codes::POWER, power, 1, &POWER),
+        (codes::REACTIVE_POWER, reactive, 1, &REACTIVE),
+        (codes::CURRENT, current, MILLI, &CURRENT),
+    ] {
+        by_index(&configuration.channels, quantity, &array(values)?, divisor, names, &mut emit);
+    }
+    for (quantity, values, names) in
+        [(codes::VOLTAGE, phases, &PHASE_VOLTAGE), (codes::LINE_VOLTAGE, lines, &LINE_VOLTAGE)]
+    {
+        for (number, value) in (0..).zip(array(values)?) {
+            let name = names.at(number);
+            match Phase::of_number(i64::from(number)) {
+                Some(phase) => {
+                    let code = quantity.at(Some(phase));
+                    phase_voltage(configuration, phase, code, &value, DECI, &name, &mut emit);
+                }
+                None => emit.text(&name, &value),
+            }
+        }
+    }
+    let ranked = configuration.channels.ranked();
+    by_rank(&configuration.channels, &ranked, codes::ENERGY_IMPORT, &array(import)?, &IMPORT, &mut emit);
+    by_rank(&configuration.channels, &ranked, codes::ENERGY_EXPORT, &array(export)?, &EXPORT, &mut emit);
+    emit.texts(&record.others);
+    Ok(())
+}
+
+/// Some locations have this interleaved array of an unpublished order instead.
+fn has_channel_data(record: &Record<'_, 11>) -> bool {
+    record.others.iter().any(|(name, _)| name == "channelData")
+}
+
+/// The elements of an array; none if it is absent.
+fn array<'a>(value: &Scalar<'a>) -> Result<Vec<Scalar<'a>>, MessageError> {
+    match value {
+        Scalar::Absent => Ok(Vec::new()),
+        Scalar::Nested(text) => Ok(elements(text)?.into_iter().map(Scalar::of).collect()),
+        _ => Err(MessageError::Shape("a power message: a value is not an array")),
+    }
+}
+
+/// Gives values that are addressed by `powerTopicIndex`.
+fn by_index(
+    channels: &ChannelMap,
+    quantity: Quantity,
+    values: &[Scalar<'_>],
+    divisor: u32,
+    names: &Indexed,
+    emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
+) {
+    let is_configured = !channels.ranked().is_empty();
+    let mut phases = SitePhases::default();
+    for (number, value) in (0..).zip(values) {
+        let (index, name) = (Index::Power(number), names.at(number));
+        let place = channels.place(index, None).map(|place| phases.take(place, index));
+        match place {
+            // The array has a 0 for every input without a channel.
+            Some(_) if is_configured && !channels.has(index) => emit.text(&name, value),
+            Some(place) => emit.number(&place, quantity.at(place.phase), value, divisor, &name),
+            None => emit.text(&name, value),
+        }
+    }
+}
+
+/// Gives energies, whose place is the rank of their channel.
+fn by_rank(
+    map: &ChannelMap,
+    ranked: &[&Channel],
+    quantity: Quantity,
+    values: &[Scalar<'_>],
+    names: &Indexed,
+    emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
+) {
+    let mut phases = SitePhases::default();
+    for (number, (rank, value)) in (0..).zip(values.iter().enumerate()) {
+        let name = names.at(number);
+        let Some(channel) = ranked.get(rank) else {
+            let place = Place { channel: format!("energy:{number}").into(), phase: None };
+            emit.number(&place, quantity.at(None), value, 1, &name);
+            continue;
+        };
+        let same = |other: &(&&Channel, &Scalar<'_>)| other.0.measurement == channel.measurement;
+        let of_measurement: Vec<_> = ranked.iter().zip(values).filter(same).collect();
+        let is_total = of_measurement.len() > 1 && of_measurement.iter().all(|(_, other)| *other == value);
+        let is_first = of_measurement.first().is_some_and(|(first, _)| first.power_index == channel.power_index);
+        let total = is_total.then(|| quantity.at(None));
+        match (map.place_of(channel, None), total) {
+            (None, _) => emit.text(&name, value),
+            (Some(_), Some(_)) if !is_first => emit.text(&name, value),
+            (Some(place), Some(code)) => emit.number(&place, code, value, 1, &name),
+            (Some(place), None) => {
+                let place = phases.take(place, Index::Power(number));
+                let code: Code = quantity.at(place.phase);
+                emit.number(&place, code, value, 1, &name);
+            }
+        }
+    }
+}
