@@ -81,6 +81,8 @@ pub struct ReplayEstimate {
     pub records: u64,
     /// The number of samples in these records.
     pub samples: u64,
+    /// The number of records that keep their stored readings although they are to be decoded again.
+    pub kept: u64,
     /// The number of records that were read for the estimate.
     pub records_read: u64,
     /// Whether all records were read. If not, the numbers are extrapolated.

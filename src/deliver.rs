@@ -8,8 +8,8 @@
 //!
 //! Files: `sink` is the sink interface. `run` is the pump's loop over `state`; its steps
 //! are `start` (first position), `feed` (handing records over), `skip` (records that
-//! retention deleted) and `rewind`. `replay` defines a replay, `records` reads its records
-//! and `estimate` predicts its size. `keeper` and `coverage` are sinks of their own.
+//! retention deleted) and `rewind`. `replay` defines a replay, `records` reads its records,
+//! `redecode` decodes them again, and `estimate` predicts its size. `keeper` and `coverage` are sinks of their own.
 
 mod catch_up_rate;
 mod coverage;
@@ -24,6 +24,7 @@ mod poison;
 mod position;
 mod pump;
 mod records;
+mod redecode;
 mod refused_rows;
 mod replay;
 mod rewind;
@@ -42,6 +43,7 @@ pub use estimate::{Estimate, EstimateError, estimate};
 pub use keeper::Keeper;
 pub use pump::{PumpHandle, StartError};
 pub use records::CurrentRules;
+pub use redecode::Redecode;
 pub use refused_rows::RefusedRows;
 pub use replay::{Reread, Rewind, RewindError, Rewound, rewind_stored};
 pub use sink::{Delivery, Exception, Known, Progress, RecordFilter, Sink, SinkError, SinkErrorKind};

@@ -18,6 +18,7 @@
 //! | 1 | [`vendor`] | the messages of the vendors' APIs as types |
 //! | 2 | [`http`] | the HTTP client: bounds, budget, outcomes |
 //! | 2 | [`journal`] | the durable log, its cursors and retention |
+//! | 3 | [`contexts`] | channel maps and the like, by version |
 //! | 3 | [`dead_letters`] | undelivered data that waits to be re-submitted or dropped |
 //! | 3 | [`coverage`] | gaps in the meters' readings |
 //! | 3 | [`meters`] | versions of the meters' descriptions |
@@ -41,6 +42,7 @@ pub mod base;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contexts;
 pub mod control;
 pub mod coverage;
 pub mod dead_letters;

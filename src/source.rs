@@ -11,6 +11,7 @@ mod description;
 mod device;
 mod inlet;
 mod parts;
+mod redecode;
 pub mod runner;
 mod sources;
 mod stream;
@@ -27,5 +28,6 @@ pub mod webhook;
 
 pub use description::{Description, Fact, Reporter, SourceState};
 pub use inlet::{Decoded, Inlet, Keep, METERS_MAX};
+pub use redecode::{Decoder, Recorded, Redecoder};
 pub use runner::{Connected, Polled, Schedule, SourceError};
 pub use sources::{Action, Sources};

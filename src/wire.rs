@@ -15,10 +15,12 @@ pub mod meters;
 #[cfg(test)]
 mod oracle;
 mod reading;
+mod revision;
 mod seen;
 pub mod smart_me;
 
 pub use error::{DecodeError, DecodeErrorKind, FieldPath, WireType};
-pub use formats::{DECODE_REVISION, PayloadFormat, Reading, Readings, Values, decode_revision, readings};
+pub use formats::{PayloadFormat, Reading, Readings, Values, readings};
 pub use judged::{Judged, JudgedSamples, Tally};
+pub use revision::{DECODE_REVISION, decode_revision};
 pub use seen::SeenReading;

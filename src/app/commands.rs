@@ -6,7 +6,7 @@ use crate::admin::Status;
 use crate::config::Config;
 use crate::control::{Answer, Command, Handler, Replay, ReplayEstimate};
 use crate::dead_letters::{DeadLetter, Kind, LetterId, Settlement};
-use crate::deliver::{CurrentRules, PumpHandle};
+use crate::deliver::{CurrentRules, PumpHandle, Redecode};
 use crate::ingest::{Entrance, Receipt, SourceOptions};
 use crate::wire::{PayloadFormat, Tally};
 use serde::Serialize;
@@ -21,13 +21,15 @@ pub(super) struct Commands {
     options: Vec<(String, SourceOptions)>,
     /// The configured limits.
     rules: CurrentRules,
+    redecode: Redecode,
 }
 
 type Outcome = Result<Vec<String>, String>;
 
 impl Commands {
     pub(super) fn new(config: &Config, parts: Parts) -> Self {
-        Self { parts, options: sources::options(config), rules: sinks::current_rules(config) }
+        let redecode = sources::redecode(config, parts.contexts.clone());
+        Self { parts, options: sources::options(config), rules: sinks::current_rules(config), redecode }
     }
 
     pub(super) fn handler(self, status: Arc<dyn Fn() -> Status + Send + Sync>) -> Handler {
@@ -63,7 +65,7 @@ impl Commands {
             let status = pump.status();
             replay::Candidate { name: status.name, safe: status.next, readings_per_second: status.catch_up_rate }
         });
-        replay::estimate(self.parts.journal.view(), &rewind, &self.rules, sinks)
+        replay::estimate(self.parts.journal.view(), &rewind, (&self.rules, &self.redecode), sinks)
     }
 
     fn selected_pumps(&self, sink: Option<&str>) -> Result<Vec<&PumpHandle>, String> {

@@ -4,8 +4,10 @@
 use super::data::check_data;
 use super::replay;
 use super::sinks;
+use super::sources;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::contexts::Contexts;
 use crate::control::{Answer, Command, Replay, ReplayEstimate, ask, is_served, not_served};
 use crate::dead_letters::{DeadLetterError, DeadLetters, LetterId, Settlement};
 use crate::deliver::rewind_stored;
@@ -89,7 +91,8 @@ fn estimate_stored(config: &Config, request: &Replay) -> Result<Vec<ReplayEstima
         let safe = cursor.map_or_else(|| journal.view().oldest(), |cursor| cursor.position.next);
         replay::Candidate { name, safe, readings_per_second: None }
     });
-    let estimates = replay::estimate(journal.view(), &rewind, &sinks::current_rules(config), sinks)?;
+    let redecode = sources::redecode(config, Contexts::of(&config.data_directory));
+    let estimates = replay::estimate(journal.view(), &rewind, (&sinks::current_rules(config), &redecode), sinks)?;
     if estimates.is_empty() { Err(NO_SINK.to_owned()) } else { Ok(estimates) }
 }
 

@@ -1,6 +1,7 @@
 //! The running parts that sources, commands and pages use.
 
 use crate::clock::Clock;
+use crate::contexts::Contexts;
 use crate::coverage::Coverage;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::PumpHandle;
@@ -18,6 +19,7 @@ pub(super) struct Parts {
     pub(super) runtime: Handle,
     pub(super) journal: Journal,
     pub(super) dead_letters: DeadLetters,
+    pub(super) contexts: Contexts,
     pub(super) coverage: Coverage,
     pub(super) meters: Meters,
     pub(super) ingest: Ingest,

@@ -4,7 +4,7 @@
 use super::sinks::{COVERAGE, KEEPER};
 use crate::clock::Clock;
 use crate::control::{self, ReplayEstimate};
-use crate::deliver::{CurrentRules, Estimate, Reread, Rewind};
+use crate::deliver::{CurrentRules, Estimate, Redecode, Reread, Rewind};
 use crate::journal::{Sequence, SourceId, View};
 use crate::reading::UnixNanos;
 
@@ -58,7 +58,7 @@ pub(super) struct Candidate {
 pub(super) fn estimate(
     journal: &View,
     rewind: &Rewind,
-    rules: &CurrentRules,
+    current: (&CurrentRules, &Redecode),
     sinks: impl Iterator<Item = Candidate>,
 ) -> Result<Vec<ReplayEstimate>, String> {
     sinks
@@ -68,7 +68,7 @@ pub(super) fn estimate(
             if sink.name == KEEPER {
                 return Err(format!("{KEEPER} is not a store, so its replay cannot be estimated"));
             }
-            let found = crate::deliver::estimate(journal, rewind, sink.safe, rules);
+            let found = crate::deliver::estimate(journal, rewind, sink.safe, current);
             Ok(to_estimate(sink, found.map_err(|error| error.to_string())?))
         })
         .collect()
@@ -81,6 +81,7 @@ fn to_estimate(sink: Candidate, found: Option<Estimate>) -> ReplayEstimate {
         range: found.map(|found| (found.range.from.0, found.range.until.0)),
         records: found.map_or(0, |found| found.records),
         samples: found.map_or(0, |found| found.samples),
+        kept: found.map_or(0, |found| found.kept),
         records_read: found.map_or(0, |found| found.records_read),
         is_exact: found.is_none_or(|found| found.is_exact()),
         minutes: found.map_or(Some(0.0), minutes),

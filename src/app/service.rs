@@ -9,6 +9,7 @@ use crate::admin::{Admin, Views};
 use crate::base::{Level, Stop, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::contexts::Contexts;
 use crate::control::Control;
 use crate::coverage::{Coverage, Gap};
 use crate::dead_letters::DeadLetters;
@@ -254,11 +255,15 @@ fn start_parts(
     let recent = RecentRecords::default();
     let keeper = Keeper::new(dead_letters.clone(), recent.clone());
     let coverage_sink = CoverageSink::new(coverage.clone(), recent.clone(), journal.clone(), clock.clone());
-    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, (keeper, coverage_sink), &clock)?);
-    let followers = Followers { recent, observer: Some(Arc::new(counters.clone())) };
+    let contexts = Contexts::of(&config.data_directory);
+    let redecode = sources::redecode(config, contexts.clone());
+    let followers = (keeper, coverage_sink);
+    let pumps = Arc::new(sinks::start_pumps(config, &journal, &dead_letters, followers, &redecode, &clock)?);
+    let followers = Followers { recent, contexts: contexts.clone(), observer: Some(Arc::new(counters.clone())) };
     let ingest = Ingest::followed_by(followers, journal.clone(), Some(dead_letters.clone()), clock.clone());
     let sources = Arc::new(Sources::new(runtime.clone(), clock.clone()));
-    Ok(Parts { clock, runtime: runtime.clone(), journal, dead_letters, coverage, meters, ingest, pumps, sources })
+    let runtime = runtime.clone();
+    Ok(Parts { clock, runtime, journal, dead_letters, contexts, coverage, meters, ingest, pumps, sources })
 }
 
 fn views(reader: &status::StatusReader, metrics: &upkeep::Recorder) -> Views {

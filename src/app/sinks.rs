@@ -4,7 +4,7 @@ use super::error::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
-use crate::deliver::{CoverageSink, CurrentRules, Keeper, PumpHandle, PumpOptions, Sink};
+use crate::deliver::{CoverageSink, CurrentRules, Keeper, PumpHandle, PumpOptions, Redecode, Sink};
 use crate::journal::Journal;
 
 /// The name of the keeper's pump and cursor.
@@ -33,6 +33,7 @@ pub(super) fn start_pumps(
     journal: &Journal,
     letters: &DeadLetters,
     followers: (Keeper, CoverageSink),
+    redecode: &Redecode,
     clock: &Clock,
 ) -> Result<Vec<PumpHandle>, StartError> {
     refuse_orphans(config, journal)?;
@@ -44,8 +45,8 @@ pub(super) fn start_pumps(
     named
         .into_iter()
         .map(|(name, sink)| {
-            let options =
-                PumpOptions { dead_letters: Some(letters.clone()), rules: rules.clone(), ..PumpOptions::default() };
+            let (dead_letters, rules, redecode) = (Some(letters.clone()), rules.clone(), redecode.clone());
+            let options = PumpOptions { dead_letters, rules, redecode, ..PumpOptions::default() };
             PumpHandle::start(name, sink, journal.clone(), clock.clone(), options).map_err(StartError::because)
         })
         .collect()

@@ -4,10 +4,12 @@ mod smart_me;
 
 use super::parts::Parts;
 use crate::config::{Config, Source};
+use crate::contexts::Contexts;
+use crate::deliver::Redecode;
 use crate::ingest::{Entrance, SourceOptions};
 use crate::source::smart_me::{RegistrationFile, WebhookCounters};
 use crate::source::webhook::{AuthCounts, Webhook};
-use crate::source::{Polled, Reporter, Schedule, SourceError};
+use crate::source::{Polled, Redecoder, Reporter, Schedule, SourceError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +104,23 @@ impl<'a> SourceStarter<'a> {
         let options = self.options.get(name).copied().unwrap_or_default();
         self.parts.ingest.source(name, options).map_err(|error| error.to_string())
     }
+}
+
+/// Returns the decoders of the configured sources, for replays. smart-me's values have none: the list
+/// that is kept with them is not the message that they come from.
+pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
+    let mut redecoder = Redecoder::new(contexts);
+    for source in &config.sources {
+        match source {
+            Source::SmartMe(_) => {}
+            Source::Json(device) => redecoder.add(source.name(), device.decoders()),
+            Source::P1(meter) => redecoder.add(source.name(), meter.decoders()),
+            Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),
+            Source::Ksem(device) => redecoder.add(source.name(), device.decoders()),
+            Source::SmartMac(meter) => redecoder.add(source.name(), meter.decoders()),
+        }
+    }
+    Redecode::by(move |source, received, batch| redecoder.decode(source, received, batch))
 }
 
 /// Returns the options of each source with readings, by its name; webhook accounts first.

@@ -22,9 +22,12 @@ use clap::{Args, ValueEnum};
     meterline replay --config meterline.toml --sink all --from 2026-11-22T00:00:00+01:00\n  \
     meterline replay --config meterline.toml --sink all --from 2026-11-01T00:00:00Z --redecode\n  \
     meterline replay --config meterline.toml --sink questdb --from 2026-11-01T00:00:00Z --dry-run\n\n\
+    With --redecode, the messages of devices are decoded again, with today's options of their source\n\
+    and the channel maps of then. Records without a message, or with one that cannot be decoded\n\
+    again, keep their stored readings; they are counted (--dry-run, the log, metrics).\n\n\
     The earliest possible start is the oldest retained record (journal.retain); `meterline journal`\n\
-    shows that record. With --redecode, --rule or --at-now, stored samples that are no longer valid remain\n\
-    in the stores.\n\n\
+    shows that record. With --redecode, --rule or --at-now, samples with the same meter, register and\n\
+    time are replaced; stored samples that are no longer valid remain in the stores.\n\n\
     Exit codes: 0 success, 1 failure, 3 error in the configuration.")]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
@@ -38,7 +41,7 @@ pub(super) struct ReplayArgs {
     /// Only send records of this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Decode records again that could not be decoded at receipt
+    /// Decode again: the original messages of devices, and bodies that could not be decoded at receipt
     #[arg(long)]
     redecode: bool,
     /// Which limits to apply: recorded (those in force at receipt) or current (the configured ones)
@@ -109,6 +112,9 @@ fn print_estimates(estimates: &[ReplayEstimate]) -> Result<(), Failure> {
     print(rows)?;
     if let Some(estimate) = estimates.iter().find(|estimate| !estimate.is_exact) {
         print(format!("about: estimated from {} records of the range", estimate.records_read))?;
+    }
+    if let Some(kept) = estimates.iter().map(|estimate| estimate.kept).max().filter(|kept| *kept > 0) {
+        print(format!("{kept} records keep their stored readings: their messages cannot be decoded again"))?;
     }
     if estimates.iter().any(|estimate| estimate.minutes.is_none()) {
         print("unknown: the duration can be estimated after the running service has measured the sink's speed")?;

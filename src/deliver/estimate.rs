@@ -5,8 +5,9 @@
 //! extrapolated. [`Estimate::is_exact`] tells the two cases apart.
 
 use super::records::{CurrentRules, LookupCache, ReadMode};
+use super::redecode::Redecode;
 use super::replay::{Replay, Rewind, Rewound, Span};
-use crate::journal::{Sequence, Verdict, View};
+use crate::journal::{Record, Sequence, Verdict, View};
 
 /// Records read at most.
 const RECORDS_MAX: u64 = if cfg!(test) { 64 } else { 65_536 };
@@ -26,6 +27,8 @@ pub struct Estimate {
     pub readings: u64,
     /// Samples in those.
     pub samples: u64,
+    /// Records that keep their stored readings, because their messages cannot be decoded again.
+    pub kept: u64,
     /// Records that were read for the estimate.
     pub records_read: u64,
 }
@@ -35,8 +38,8 @@ pub struct Estimate {
 #[error("the size of the replay cannot be estimated: {0}")]
 pub struct EstimateError(String);
 
-/// Estimates a rewind of a store that has everything below `safe`; `None` where the store
-/// has not reached the first record yet.
+/// Estimates a rewind of a store that has everything below `safe`, with these limits and decoders, if
+/// it asks for them; `None` where the store has not reached the first record yet.
 ///
 /// # Errors
 /// Records that cannot be read.
@@ -44,21 +47,28 @@ pub fn estimate(
     journal: &View,
     rewind: &Rewind,
     safe: Sequence,
-    rules: &CurrentRules,
+    current: (&CurrentRules, &Redecode),
 ) -> Result<Option<Estimate>, EstimateError> {
     let Some(plan) = rewind.plan(journal.oldest(), journal.next(), safe) else { return Ok(None) };
     let Rewound { from, until } = plan.rewound;
     let spans = spans(journal, Span { from, until });
     let share = spans.len().max(1) as u64;
-    let mut estimate = Estimate { range: plan.rewound, records: 0, readings: 0, samples: 0, records_read: 0 };
+    let mut estimate = Estimate { range: plan.rewound, records: 0, readings: 0, samples: 0, kept: 0, records_read: 0 };
     let (mut stood_for, mut lookups) = (0, LookupCache::default());
     for span in spans {
-        let found =
-            SpanCounts::of(journal, span, &plan.replay, rules, (RECORDS_MAX / share, BYTES_MAX / share), &mut lookups)?;
+        let found = SpanCounts::of(
+            journal,
+            span,
+            &plan.replay,
+            current,
+            (RECORDS_MAX / share, BYTES_MAX / share),
+            &mut lookups,
+        )?;
         let stands_for = span.until.0 - span.from.0;
         estimate.records += scaled(found.records, stands_for, found.records_read);
         estimate.readings += scaled(found.readings, stands_for, found.records_read);
         estimate.samples += scaled(found.samples, stands_for, found.records_read);
+        estimate.kept += scaled(found.kept, stands_for, found.records_read);
         estimate.records_read += found.records_read;
         stood_for += stands_for;
     }
@@ -66,6 +76,7 @@ pub fn estimate(
     estimate.records = scaled(estimate.records, all, stood_for);
     estimate.readings = scaled(estimate.readings, all, stood_for);
     estimate.samples = scaled(estimate.samples, all, stood_for);
+    estimate.kept = scaled(estimate.kept, all, stood_for);
     Ok(Some(estimate))
 }
 
@@ -99,6 +110,7 @@ struct SpanCounts {
     records: u64,
     readings: u64,
     samples: u64,
+    kept: u64,
 }
 
 impl SpanCounts {
@@ -107,7 +119,7 @@ impl SpanCounts {
         journal: &View,
         span: Span,
         replay: &Replay,
-        rules: &CurrentRules,
+        (rules, redecode): (&CurrentRules, &Redecode),
         (records_max, bytes_max): (u64, u64),
         lookups: &mut LookupCache,
     ) -> Result<Self, EstimateError> {
@@ -125,7 +137,10 @@ impl SpanCounts {
             }
             let (source, limits) = lookups.look_up(journal, &record).map_err(|error| failed(error.message))?;
             let mode = ReadMode::of(&record, &source, limits, Some(replay), rules);
-            let Some(delivery) = mode.delivery(record, &source) else { continue };
+            let again = mode.redecodes(&record).then(|| redecode.decode(&source, &record));
+            counted.kept += u64::from(matches!(again, Some(Err(_))));
+            let payload = again.as_ref().and_then(|again| again.as_deref().ok()).unwrap_or(record.payload);
+            let Some(delivery) = mode.delivery(Record { payload, ..record }, &source) else { continue };
             counted.records += 1;
             for reading in delivery.readings() {
                 counted.readings += 1;

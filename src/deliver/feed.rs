@@ -2,6 +2,7 @@
 
 use super::error::PumpError;
 use super::records::ReadMode;
+use super::redecode::Redecoded;
 use super::sink::{Exception, Known, RecordFilter, Sink, SinkError};
 use super::state::Pump;
 use crate::journal::{Record, Verdict};
@@ -81,7 +82,7 @@ impl Pump {
             let mode = ReadMode::of(&record, &source, limits, replay, &self.options.rules);
             self.panics.begin(sequence);
             let readings = match self.sink.record_filter() {
-                RecordFilter::Deliverable => take(&record, &source, &mode, self.sink.as_mut())?,
+                RecordFilter::Deliverable => take(&record, &source, &mode, &mut self.redecoded, self.sink.as_mut())?,
                 RecordFilter::Exceptions => keep(&record, &source, &limits, self.sink.as_mut())?,
             };
             self.panics.end();
@@ -97,10 +98,18 @@ impl Pump {
     }
 }
 
-/// Gives a store the deliverable part of a record. Returns the number of readings; `None`
-/// if the store did not take it.
-fn take(record: &Record<'_>, source: &str, mode: &ReadMode, sink: &mut dyn Sink) -> Result<Option<u64>, SinkError> {
-    let Some(delivery) = mode.delivery(*record, source) else { return Ok(None) };
+/// Gives a store the deliverable part of a record, decoded again if the replay asks for it. Returns
+/// the number of readings; `None` if the store did not take it.
+fn take(
+    record: &Record<'_>,
+    source: &str,
+    mode: &ReadMode,
+    redecoded: &mut Redecoded,
+    sink: &mut dyn Sink,
+) -> Result<Option<u64>, SinkError> {
+    let again = if mode.redecodes(record) { redecoded.decode(source, record) } else { None };
+    let record = Record { payload: again.as_deref().unwrap_or(record.payload), ..*record };
+    let Some(delivery) = mode.delivery(record, source) else { return Ok(None) };
     if delivery.format == PayloadFormat::Meters {
         return Ok(sink.describe(&delivery)?.then_some(0));
     }

@@ -93,6 +93,11 @@ impl ReadMode {
         }
     }
 
+    /// Whether the replay asks for the original message of this record to be decoded again.
+    pub(super) fn redecodes(&self, record: &Record<'_>) -> bool {
+        self.redecode && record.header.format == PayloadFormat::ReadingBatch.number()
+    }
+
     /// The record as a store gets it; `None` where it has no data for a store.
     pub(super) fn delivery<'a>(&'a self, record: Record<'a>, source: &'a str) -> Option<Delivery<'a>> {
         let is_read = record.header.verdict != Verdict::Undecodable || self.redecode;

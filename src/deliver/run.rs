@@ -133,6 +133,7 @@ impl Pump {
         if self.replay.is_some_and(|replay| safe >= replay.end()) {
             self.replay = None;
             tracing::info!(sink = self.shared.name, next = safe.0, "the replay is complete");
+            self.redecoded.finish();
         }
         self.panics.forget_below(safe);
         self.cursor.follow(&self.shared, safe, self.replay);

@@ -8,6 +8,7 @@ use super::metrics::Metrics;
 use super::poison::PanicLog;
 use super::position::PumpPosition;
 use super::records::{CurrentRules, LookupCache};
+use super::redecode::{Redecode, Redecoded};
 use super::replay::Replay;
 use super::shared::Shared;
 use super::sink::Sink;
@@ -33,11 +34,13 @@ pub struct PumpOptions {
     pub dead_letters: Option<DeadLetters>,
     /// The current limits, for replays that ask for them.
     pub rules: CurrentRules,
+    /// Decodes original messages again, for replays that ask for it.
+    pub redecode: Redecode,
 }
 
 impl Default for PumpOptions {
     /// Linger 20 ms, cursor every second, backoff 100 ms to 30 s, no dead letters, standard
-    /// limits.
+    /// limits, no decoders.
     fn default() -> Self {
         Self {
             linger: Duration::from_millis(20),
@@ -45,6 +48,7 @@ impl Default for PumpOptions {
             backoff: Backoff::STANDARD,
             dead_letters: None,
             rules: CurrentRules::default(),
+            redecode: Redecode::default(),
         }
     }
 }
@@ -63,6 +67,8 @@ pub(super) struct Pump {
     pub(super) position: Option<PumpPosition>,
     /// The running replay.
     pub(super) replay: Option<Replay>,
+    /// The records of that replay that were decoded again.
+    pub(super) redecoded: Redecoded,
     pub(super) lookups: LookupCache,
     /// Readings handed over since the start.
     pub(super) readings: u64,
@@ -86,6 +92,7 @@ impl Pump {
     pub(super) fn new(shared: Arc<Shared>, sink: Box<dyn Sink>, options: PumpOptions) -> Self {
         Self {
             metrics: Metrics::new(&shared.name),
+            redecoded: Redecoded::new(&shared.name, options.redecode.clone()),
             cursor: StoredCursor::new(options.cursor_every),
             shared,
             sink,

@@ -23,6 +23,7 @@ use std::time::Duration;
 fn soon() -> PumpOptions {
     PumpOptions {
         rules: CurrentRules::default(),
+        redecode: Redecode::default(),
         linger: Duration::from_millis(1),
         cursor_every: Duration::from_millis(1),
         backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(10)).unwrap(),

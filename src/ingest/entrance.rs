@@ -6,8 +6,9 @@ use super::source_counters::{SharedMeter, SourceCounters};
 use super::state::IngestState;
 use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX, Undecodable};
 use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
-use crate::reading::{Limits, MeterId, UnixNanos};
+use crate::reading::{Limits, MeterId, Sample, UnixNanos};
 use crate::recent_records::RecordOutline;
+use crate::wire::batch::{Original, encode};
 use crate::wire::{self, DecodeError, Judged, PayloadFormat, SeenReading, Tally};
 use std::fmt;
 use std::sync::Arc;
@@ -120,6 +121,26 @@ impl Entrance {
     /// See [`Refusal`].
     pub async fn take_packed(&self, format: PayloadFormat, body: &[u8], why: &'static str) -> Result<Receipt, Refusal> {
         self.accept(format, body, Some(Undecodable::Packed(why))).await
+    }
+
+    /// Keeps the context of messages to come, and accepts it as a batch without readings if it is new.
+    /// Returns its version.
+    ///
+    /// # Errors
+    /// A sentence: it cannot be stored, or is refused.
+    pub async fn keep_context(&self, original: Original<'_>) -> Result<String, String> {
+        let state = &*self.0;
+        let (contexts, source) = (state.ingest.followers.contexts.clone(), Arc::clone(&state.counters.name));
+        let (bytes, device) = (original.bytes.to_vec(), original.device.to_owned());
+        // It is synced.
+        let kept = tokio::task::spawn_blocking(move || contexts.keep(&source, &device, &bytes)).await;
+        let kept = kept.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        if kept.is_new {
+            let original = Original { context: &kept.version, ..original };
+            let batch = encode::<[Sample; 0]>([], &original);
+            self.take(PayloadFormat::ReadingBatch, &batch).await.map_err(|refusal| refusal.to_string())?;
+        }
+        Ok(kept.version)
     }
 
     async fn accept(

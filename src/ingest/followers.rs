@@ -1,5 +1,6 @@
 //! The parts that follow what ingest accepts, without reading the journal.
 
+use crate::contexts::Contexts;
 use crate::recent_records::RecentRecords;
 use crate::wire::{Judged, PayloadFormat};
 use std::fmt;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 pub struct Followers {
     /// Gets an outline of each record.
     pub recent: RecentRecords,
+    /// Gets the contexts of messages.
+    pub contexts: Contexts,
     /// Gets the readings of some sources.
     pub observer: Option<Arc<dyn ReadingObserver>>,
 }

@@ -323,7 +323,7 @@ impl ReadingObserver for Observer {
 async fn an_outline_says_of_a_record_what_its_bytes_say() {
     let setup = setup();
     let (recent, observer) = (RecentRecords::default(), Arc::new(Observer::default()));
-    let followers = Followers { recent: recent.clone(), observer: Some(observer.clone()) };
+    let followers = Followers { recent: recent.clone(), observer: Some(observer.clone()), ..Followers::default() };
     let ingest = Ingest::followed_by(followers, setup.journal.clone(), None, setup.clock.clone());
     let quarter_ns = crate::reading::QUARTER_HOUR_NS;
     let at = |slots_back: i64| (setup.now_ticks() / quarter_ns - slots_back) * quarter_ns;

@@ -93,6 +93,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_sink_errors_total", Counter, &["sink"], "Failures of the sink; after each it starts again at its lowest record that is not confirmed."),
     family("meterline_sink_retries_total", Counter, &["sink"], "Attempts after a failure."),
     family("meterline_sink_resends_total", Counter, &["sink"], "Resends after the store lost confirmed data."),
+    family("meterline_sink_redecoded_records_total", Counter, &["sink", "outcome"], "Records of devices in replays with --redecode, including repeats, by outcome: decoded (their original messages were decoded again) or kept (they keep their stored readings, because the message is missing or cannot be decoded again; the log has a reason)."),
     family("meterline_sink_restarts_total", Counter, &["sink"], "Restarts of the sink from its cursor after its code panicked."),
     family("meterline_sink_gap_records_total", Counter, &["sink"], "Records that the sink will never get, because retention removed them first; counted at detection."),
     family("meterline_sink_gap_last_timestamp_seconds", Gauge, &["sink"], "Time of the newest gap record of the sink, in seconds since 1970; 0 if it has none."),

@@ -6,13 +6,13 @@
 
 use super::allowed::Allowed;
 use super::device::{HttpDevice, with_path};
-use super::p1::{Telegrams, UNNAMED};
+use super::p1::{self, Telegrams, UNNAMED};
 use super::parts::Parts;
-use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use super::{Decoded, Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
-use crate::reading::MeterId;
+use crate::reading::{MeterId, UnixNanos};
 use crate::vendor::dsmr_logger::{Document, Identity};
 use crate::vendor::p1::{Frame, VENDOR, next_frame};
 use crate::wire::batch::Original;
@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// The kind of source.
 const KIND: &str = "dsmr-logger";
+/// The format of its documents.
+const FORMAT: &str = "dsmr-logger";
 /// The limits of one request: a logger waits up to 10 s for the next telegram.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(15), answer_bytes_max: 64 << 10 };
 /// The waits after a failure.
@@ -83,8 +85,20 @@ impl Logger {
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let (ca_file, authorization) = (self.ca_file.as_ref(), self.authorization.clone());
         let device = sources.device(&self.name, BOUNDS, ca_file, ALLOWED, authorization);
-        let poll = Poll { reader: Reader::new(&self.name, self.url.clone(), device), inlet, clock: clock.clone() };
+        let reader = Reader::new(&self.name, self.url.clone(), device);
+        let poll = Poll { reader, inlet, clock: clock.clone(), kept: None };
         sources.start_polled(&self.name, KIND, schedule, poll);
+    }
+
+    /// The decoders of its messages. The context of a document is the logger's info.
+    pub fn decoders(&self) -> [(&'static str, Decoder); 2] {
+        let name = self.name.clone();
+        let decode = move |recorded: &Recorded<'_>| {
+            let identity = recorded.context.map(identity_of).transpose()?.unwrap_or_default();
+            decode(recorded.original.bytes, &identity, &name, recorded.received)
+        };
+        let telegrams = Telegrams::new(&self.name, None, true);
+        [(FORMAT, Box::new(decode)), (p1::FORMAT, telegrams.into_decoder())]
     }
 
     /// Requests the values once, for the operator. Both results are sentences.
@@ -102,8 +116,32 @@ impl Logger {
 /// A message of a logger.
 struct Message {
     origin: &'static str,
+    format: &'static str,
     body: Bytes,
     decoded: Decoded,
+}
+
+/// Decodes a document of the meter with this identity. The error is a sentence.
+fn decode(body: &[u8], identity: &Identity, source: &str, received: UnixNanos) -> Result<Decoded, String> {
+    let document = Document::read(body, identity).map_err(|error| error.to_string())?;
+    let is_known = document.identity().equipment_id.is_some() || document.identity().identification.is_some();
+    let mut parts = document.at().map_or_else(|| Parts::new(received), |at| Parts::with_events(received, at));
+    document.visit(|part| {
+        parts.add(part, |channel| {
+            if is_known {
+                MeterId::named(VENDOR, &document.native_id(channel))
+            } else {
+                MeterId::of_channel(UNNAMED, source, channel)
+            }
+        });
+    });
+    Ok(parts.into_decoded())
+}
+
+/// The identity that a logger's info gives. The error is a sentence.
+fn identity_of(info: &[u8]) -> Result<Identity, String> {
+    let info = Document::read(info, &Identity::default());
+    info.map(|info| info.identity().clone()).map_err(|error| format!("the logger's info: {error}"))
 }
 
 /// Reads a logger.
@@ -119,6 +157,8 @@ struct Reader {
     /// The version of the interface that answered.
     version: Option<usize>,
     identity: Option<Identity>,
+    /// The answer that gave it; empty if the logger has none.
+    info: Bytes,
     name: String,
 }
 
@@ -134,6 +174,7 @@ impl Reader {
             polls_until_telegram: 0,
             version: None,
             identity: None,
+            info: Bytes::new(),
             name: name.to_owned(),
         }
     }
@@ -173,7 +214,8 @@ impl Reader {
             self.version = Some(version);
             let Some((_, Frame::Telegram(telegram), _)) = next_frame(&body, true) else { return Ok(None) };
             let decoded = self.telegrams.decoded(&telegram, clock.now()).ok();
-            return Ok(decoded.map(|decoded| Message { origin: paths.telegram, body: body.clone(), decoded }));
+            let (origin, format) = (paths.telegram, p1::FORMAT);
+            return Ok(decoded.map(|decoded| Message { origin, format, body: body.clone(), decoded }));
         }
         Ok(None)
     }
@@ -191,20 +233,8 @@ impl Reader {
             };
             self.version = Some(version);
             let identity = self.identity(paths).await?;
-            let document = Document::read(&body, &identity).map_err(|error| SourceError::Failing(error.to_string()))?;
-            let is_known = document.identity().equipment_id.is_some() || document.identity().identification.is_some();
-            let mut parts =
-                document.at().map_or_else(|| Parts::new(clock.now()), |at| Parts::with_events(clock.now(), at));
-            document.visit(|part| {
-                parts.add(part, |channel| {
-                    if is_known {
-                        MeterId::named(VENDOR, &document.native_id(channel))
-                    } else {
-                        MeterId::of_channel(UNNAMED, &self.name, channel)
-                    }
-                });
-            });
-            return Ok(Message { origin: paths.actual, body, decoded: parts.into_decoded() });
+            let decoded = decode(&body, &identity, &self.name, clock.now()).map_err(SourceError::Failing)?;
+            return Ok(Message { origin: paths.actual, format: FORMAT, body, decoded });
         }
         // New firmware may have another version of the interface.
         self.version = None;
@@ -224,12 +254,12 @@ impl Reader {
             return Ok(identity.clone());
         }
         let mut identity = Identity::default();
+        self.info = Bytes::new();
         if !paths.info.is_empty() {
             match self.device.get_if_found(&with_path(&self.url, paths.info)?).await? {
                 Ok(body) => {
-                    let info = Document::read(&body, &identity);
-                    let info = info.map_err(|error| SourceError::Failing(format!("the logger's info: {error}")))?;
-                    identity = info.identity().clone();
+                    identity = identity_of(&body).map_err(SourceError::Failing)?;
+                    self.info = body;
                 }
                 Err(StatusCode::NOT_FOUND) => {}
                 Err(status) => return Err(SourceError::Failing(format!("the logger's info was answered {status}"))),
@@ -246,15 +276,42 @@ struct Poll {
     reader: Reader,
     inlet: Inlet,
     clock: Clock,
+    /// The logger's info that was kept last, and its version.
+    kept: Option<(Bytes, String)>,
+}
+
+impl Poll {
+    /// The version of the context of a document: the logger's info. Empty without one.
+    async fn context(&mut self) -> Result<&str, SourceError> {
+        let info = &self.reader.info;
+        if info.is_empty() {
+            return Ok("");
+        }
+        if self.kept.as_ref().is_none_or(|(kept, _)| kept != info) {
+            let original =
+                Original { bytes: info, content_type: "application/json", format: FORMAT, ..Original::default() };
+            let version = self.inlet.keep_context(original).await?;
+            self.kept = Some((info.clone(), version));
+        }
+        Ok(self.kept.as_ref().map_or("", |(_, version)| version))
+    }
 }
 
 impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let message = self.reader.read(&self.clock).await?;
         reporter.set("read_by", message.origin);
-        let content_type = if message.origin.ends_with("telegram") { "text/plain" } else { "application/json" };
-        let original = Original { bytes: &message.body, content_type, origin: message.origin };
-        self.inlet.offer(&message.decoded, original, reporter).await
+        let is_document = message.format == FORMAT;
+        let context = if is_document { self.context().await?.to_owned() } else { String::new() };
+        let original = Original {
+            bytes: &message.body,
+            content_type: if is_document { "application/json" } else { "text/plain" },
+            origin: message.origin,
+            format: message.format,
+            context: &context,
+            ..Original::default()
+        };
+        self.inlet.offer(&message.decoded, &original, reporter).await
     }
 }
 

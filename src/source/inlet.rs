@@ -1,5 +1,6 @@
 //! Passes fetched readings to ingest: filters repeats, thins fast meters and journals the
-//! rest with the original message.
+//! rest with the original message, and with the places of the readings in it, so that a later
+//! decoder can decode it again (`redecode`).
 //!
 //! Invariants: a reading is remembered only once it is synced, so that a reading that
 //! ingest refused is taken the next time. At most two times are remembered per meter, of
@@ -22,7 +23,7 @@ use std::time::Duration;
 /// Remembered meters per source.
 pub const METERS_MAX: usize = 20_000;
 /// Readings per record.
-const READINGS_MAX: usize = 250;
+const READINGS_MAX: usize = 1000;
 
 /// The readings of a fast meter that are journaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,16 +142,17 @@ impl Inlet {
     pub async fn offer(
         &mut self,
         message: &Decoded,
-        original: Original<'_>,
+        original: &Original<'_>,
         reporter: &mut Reporter,
     ) -> Result<(), SourceError> {
         let keys: Vec<_> = (0..message.readings.len()).map(|at| message.key(at)).collect();
-        let readings = || message.readings.iter().zip(&keys);
-        let wanted: Vec<_> = readings().filter(|(it, key)| self.admits_at(**key, it.at)).collect();
-        let new_events = message.events.iter().filter(|event| !self.events.contains(event));
-        let all: Vec<_> = wanted.iter().map(|(reading, _)| *reading).chain(new_events).cloned().collect();
-        self.journal(&all, original).await?;
-        for (reading, key) in wanted {
+        let places = || (0_u32..).zip(&message.readings).zip(&keys);
+        let wanted: Vec<_> = places().filter(|((_, it), key)| self.admits_at(**key, it.at)).collect();
+        let events = (0_u32..).zip(message.readings.iter().chain(&message.events)).skip(message.readings.len());
+        let new_events = events.filter(|(_, event)| !self.events.contains(event));
+        let all: Vec<_> = wanted.iter().map(|(placed, _)| *placed).chain(new_events).collect();
+        self.journal(&all, message.readings.len() + message.events.len(), original).await?;
+        for ((_, reading), key) in wanted {
             self.last.put(*key, Last { seen: reading.at, kept: reading.at });
         }
         self.events.clone_from(&message.events);
@@ -167,23 +169,47 @@ impl Inlet {
     }
 
     /// Journals readings, with their original message in the first record. They are synced
-    /// to disk when this returns.
+    /// to disk when this returns. If the message has a format, these are all its readings.
     ///
     /// # Errors
     /// When ingest refuses a record; the records before it are kept.
-    pub async fn take(&mut self, readings: &[Reading], original: Original<'_>) -> Result<(), SourceError> {
-        self.journal(readings, original).await?;
+    pub async fn take(&mut self, readings: &[Reading], original: &Original<'_>) -> Result<(), SourceError> {
+        let placed: Vec<_> = (0..).zip(readings).collect();
+        self.journal(&placed, readings.len(), original).await?;
         for reading in readings {
             self.mark_seen(reading.meter, reading.at);
         }
         Ok(())
     }
 
-    async fn journal(&mut self, readings: &[Reading], original: Original<'_>) -> Result<(), SourceError> {
+    /// Keeps what a device said elsewhere and its messages do not repeat, such as a channel map, and
+    /// journals it if it is new. Returns the version for [`Original::context`] of later messages.
+    ///
+    /// # Errors
+    /// When it cannot be kept or ingest refuses it.
+    pub async fn keep_context(&self, original: Original<'_>) -> Result<String, SourceError> {
+        let kept = self.entrance.keep_context(original).await;
+        kept.map_err(|why| SourceError::Failing(format!("the device's description could not be journaled: {why}")))
+    }
+
+    /// Journals readings with their places among all `count` of the message.
+    async fn journal(
+        &mut self,
+        readings: &[(u32, &Reading)],
+        count: usize,
+        original: &Original<'_>,
+    ) -> Result<(), SourceError> {
         for (number, chunk) in readings.chunks(READINGS_MAX).enumerate() {
-            // The message is kept once.
-            let original = if number == 0 { original } else { Original { bytes: &[], ..original } };
-            let body = encode(chunk.iter().map(|it| (it.meter, it.at, it.flags, &it.samples)), original);
+            let mut original = original.clone();
+            if chunk.len() < count {
+                original.positions = chunk.iter().map(|(place, _)| *place).collect();
+                original.readings = u32::try_from(count).unwrap_or(u32::MAX);
+            }
+            // A message that cannot be decoded again is kept once.
+            if number > 0 && original.format.is_empty() {
+                original.bytes = &[];
+            }
+            let body = encode(chunk.iter().map(|(_, it)| (it.meter, it.at, it.flags, &it.samples)), &original);
             let outcome = self.entrance.take(PayloadFormat::ReadingBatch, &body).await;
             outcome
                 .map_err(|refusal| SourceError::Failing(format!("the readings could not be journaled: {refusal}")))?;

@@ -11,13 +11,13 @@ mod stream;
 use super::allowed::Allowed;
 use super::device::HttpDevice;
 use super::stream::Stream;
-use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use super::{Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::vendor::json::Mapping;
 use crate::wire::batch::Original;
-use document::{DOCUMENT_BYTES_MAX, decode};
+use document::{DOCUMENT_BYTES_MAX, FORMAT, decode};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use std::fmt;
@@ -103,6 +103,15 @@ impl Device {
     }
 }
 
+impl Device {
+    /// The decoders of its documents, by the mapping of today.
+    pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
+        let mapping = self.mapping.clone();
+        let decode = move |recorded: &Recorded<'_>| decode(&mapping, recorded.original.bytes, recorded.received);
+        [(FORMAT, Box::new(decode))]
+    }
+}
+
 /// A device that is polled over HTTP.
 struct Json {
     uri: Uri,
@@ -117,8 +126,9 @@ impl Polled for Json {
         let body = self.device.get(&self.uri).await?;
         let decoded = decode(&self.mapping, &body, self.clock.now()).map_err(SourceError::Failing)?;
         // The origin stays empty: the path of a device's URL may hold a token.
-        let original = Original { bytes: &body, content_type: "application/json", origin: "" };
-        self.inlet.offer(&decoded, original, reporter).await
+        let original =
+            Original { bytes: &body, content_type: "application/json", format: FORMAT, ..Original::default() };
+        self.inlet.offer(&decoded, &original, reporter).await
     }
 }
 

@@ -10,12 +10,12 @@ pub use login::Login;
 use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
-use super::{Decoded, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use super::{Decoded, Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::base::Finding;
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
-use crate::reading::MeterId;
+use crate::reading::{MeterId, UnixNanos};
 use crate::vendor::ksem::device::Settings;
 use crate::vendor::ksem::{VENDOR, json};
 use crate::wire::batch::Original;
@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// The kind of source.
 const KIND: &str = "ksem";
+/// The format of the values.
+const FORMAT: &str = "ksem-json";
 /// The limits of one request.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: 64 << 10 };
 /// The waits after a failure.
@@ -70,6 +72,13 @@ impl Device {
         sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet });
     }
 
+    /// The decoders of its messages.
+    pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
+        let decode =
+            |recorded: &Recorded<'_>| decode(recorded.original.bytes, recorded.original.device, recorded.received);
+        [(FORMAT, Box::new(decode))]
+    }
+
     /// Requests the values once, for the operator. Both results are sentences.
     ///
     /// # Errors
@@ -77,7 +86,7 @@ impl Device {
     pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
         let mut reader = Reader::new(self.clone(), device, clock);
-        let (_, decoded) = reader.read().await?;
+        let decoded = reader.read().await?.decoded;
         let identity = reader.identity();
         let device = if identity.is_empty() { identity } else { format!("({identity}) ") };
         Ok(format!("{device}returns {} values", decoded.values()))
@@ -87,6 +96,21 @@ impl Device {
     pub fn findings(&self, clock: &Clock) -> Vec<Finding> {
         self.login.finding(&self.name, clock.now()).into_iter().collect()
     }
+}
+
+/// The values of a device.
+struct Answer {
+    body: Bytes,
+    serial: String,
+    decoded: Decoded,
+}
+
+/// Decodes the values of the device with this serial number. The error is a sentence.
+fn decode(body: &[u8], serial: &str, received: UnixNanos) -> Result<Decoded, String> {
+    let mut parts = Parts::new(received);
+    let read = json::read(body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)));
+    read.map_err(|error| error.to_string())?;
+    Ok(parts.into_decoded())
 }
 
 /// Reads a device.
@@ -107,17 +131,13 @@ impl Reader {
         Self { config, device, session, settings: None, settings_are_refused: false, clock }
     }
 
-    async fn read(&mut self) -> Result<(Bytes, Decoded), SourceError> {
+    async fn read(&mut self) -> Result<Answer, SourceError> {
         let serial = self.serial().await?;
         let [before, after] = VALUES;
         let path = format!("{before}{}{after}", self.config.device);
         let body = self.get(&path).await?.map_err(answered)?;
-        let mut parts = Parts::new(self.clock.now());
-        let read = json::read(&body, |part| {
-            parts.add(part, |channel| MeterId::of_channel(VENDOR, &serial, channel));
-        });
-        read.map_err(|error| SourceError::Failing(error.to_string()))?;
-        Ok((body, parts.into_decoded()))
+        let decoded = decode(&body, &serial, self.clock.now()).map_err(SourceError::Failing)?;
+        Ok(Answer { body, serial, decoded })
     }
 
     /// The serial number: the meter's identity.
@@ -180,13 +200,20 @@ struct Poll {
 
 impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let (body, decoded) = self.reader.read().await?;
+        let Answer { body, serial, decoded } = self.reader.read().await?;
         reporter.set("device", self.reader.identity());
         if let Some(end) = self.reader.session.token_end() {
             reporter.set("token_valid_until", end);
         }
-        let original = Original { bytes: &body, content_type: "application/json", origin: VALUES[1] };
-        self.inlet.offer(&decoded, original, reporter).await
+        let original = Original {
+            bytes: &body,
+            content_type: "application/json",
+            origin: VALUES[1],
+            format: FORMAT,
+            device: &serial,
+            ..Original::default()
+        };
+        self.inlet.offer(&decoded, &original, reporter).await
     }
 }
 

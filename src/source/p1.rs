@@ -5,7 +5,7 @@
 
 use super::parts::Parts;
 use super::stream::{Messages, Stream, connected};
-use super::{Decoded, Inlet, Keep, Schedule, SourceError, Sources};
+use super::{Decoded, Decoder, Inlet, Keep, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
@@ -17,6 +17,8 @@ use std::time::Duration;
 pub(super) const UNNAMED: &str = "p1-source";
 /// The kind of source.
 const KIND: &str = "p1";
+/// The format of a telegram.
+pub(super) const FORMAT: &str = "p1";
 /// A connection without a telegram for this long counts as broken. Meters send every second or
 /// every ten.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
@@ -51,6 +53,12 @@ impl Meter {
         sources.start_connected(&self.name, KIND, schedule, stream);
     }
 
+    /// The decoders of its telegrams.
+    pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
+        // It was accepted at receipt.
+        [(FORMAT, Telegrams::new(&self.name, self.key.clone(), true).into_decoder())]
+    }
+
     /// Connects once, for the operator. Both results are sentences.
     ///
     /// # Errors
@@ -71,6 +79,7 @@ pub(super) struct Telegrams {
 
 impl Messages for Telegrams {
     const CONTENT_TYPE: &'static str = "text/plain";
+    const FORMAT: &'static str = FORMAT;
     const BYTES_MAX: usize = 2 * TELEGRAM_BYTES_MAX;
 
     fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)> {
@@ -81,6 +90,22 @@ impl Messages for Telegrams {
     }
 
     fn decode(&mut self, message: &[u8], received: UnixNanos) -> Result<Decoded, String> {
+        self.read(message, received)
+    }
+}
+
+impl Telegrams {
+    pub(super) fn new(name: &str, key: Option<Key>, unchecked: bool) -> Self {
+        Self { name: name.to_owned(), key, unchecked }
+    }
+
+    /// The decoder of journaled telegrams.
+    pub(super) fn into_decoder(self) -> Decoder {
+        Box::new(move |recorded| self.read(recorded.original.bytes, recorded.received))
+    }
+
+    /// Decodes a telegram in the clear or encrypted. The error is a sentence.
+    fn read(&self, message: &[u8], received: UnixNanos) -> Result<Decoded, String> {
         match next_frame(message, true) {
             Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
             Some((_, Frame::Encrypted(_), _)) => {
@@ -94,12 +119,6 @@ impl Messages for Telegrams {
             Some((_, Frame::Broken(_, why), _)) => Err(why.to_owned()),
             None => Err("an empty message".to_owned()),
         }
-    }
-}
-
-impl Telegrams {
-    pub(super) fn new(name: &str, key: Option<Key>, unchecked: bool) -> Self {
-        Self { name: name.to_owned(), key, unchecked }
     }
 
     /// Decodes a telegram. The error is a sentence.

@@ -6,11 +6,11 @@
 use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
-use super::{Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use super::{Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::Bounds;
 use crate::ingest::Entrance;
-use crate::reading::MeterId;
+use crate::reading::{MeterId, UnixNanos};
 use crate::secret::Secret;
 use crate::source::Decoded;
 use crate::vendor::MessageError;
@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// The kind of source.
 const KIND: &str = "smart-mac";
+/// The format of the values.
+const FORMAT: &str = "smart-mac";
 /// The limits of one request. The largest answer seen has 2 kB.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), answer_bytes_max: 64 << 10 };
 /// The requests that a meter may be sent.
@@ -67,6 +69,16 @@ impl Meter {
         );
     }
 
+    /// The decoders of its messages.
+    pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
+        let options = self.options.clone();
+        let decode = move |recorded: &Recorded<'_>| {
+            let Original { bytes, device, .. } = recorded.original;
+            decode(bytes, device, &options, recorded.received).map(|(decoded, _)| decoded).map_err(|it| it.to_string())
+        };
+        [(FORMAT, Box::new(decode))]
+    }
+
     /// Requests the values once, for the operator. Both results are sentences.
     ///
     /// # Errors
@@ -90,11 +102,8 @@ impl Meter {
             },
             status => answered(status),
         })?;
-        let mut parts = Parts::new(clock.now());
-        let message = read(&body, &self.options, |part| {
-            parts.add(part, |channel| MeterId::of_channel(VENDOR, &self.device, channel))
-        });
-        let message = message.map_err(|error| match error {
+        let decoded = decode(&body, &self.device, &self.options, clock.now());
+        let (decoded, device) = decoded.map_err(|error| match error {
             // The login form comes with status 200.
             MessageError::WebPage => SourceError::Misconfigured {
                 why: "the device answers with its login page: check devid and pin_file".to_owned(),
@@ -102,14 +111,26 @@ impl Meter {
             },
             other => SourceError::Failing(other.to_string()),
         })?;
-        if message.device.as_ref().is_some_and(|device| *device != self.device) {
+        if device.is_some_and(|device| device != self.device) {
             return Err(SourceError::Misconfigured {
                 why: "another device answers: check url and devid".to_owned(),
                 retry_in: None,
             });
         }
-        Ok((body, parts.into_decoded()))
+        Ok((body, decoded))
     }
+}
+
+/// Decodes an answer of this device, and returns the id in it, if it has one.
+fn decode(
+    body: &[u8],
+    device: &str,
+    options: &Options,
+    received: UnixNanos,
+) -> Result<(Decoded, Option<String>), MessageError> {
+    let mut parts = Parts::new(received);
+    let message = read(body, options, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, device, channel)))?;
+    Ok((parts.into_decoded(), message.device))
 }
 
 /// The polling of a meter.
@@ -124,8 +145,15 @@ struct Poll {
 impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let (body, decoded) = self.meter.values(&self.device, &self.clock).await?;
-        let original = Original { bytes: &body, content_type: "application/json", origin: "getdata" };
-        self.inlet.offer(&decoded, original, reporter).await
+        let original = Original {
+            bytes: &body,
+            content_type: "application/json",
+            origin: "getdata",
+            format: FORMAT,
+            device: &self.meter.device,
+            ..Original::default()
+        };
+        self.inlet.offer(&decoded, &original, reporter).await
     }
 }
 

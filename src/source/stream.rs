@@ -29,6 +29,8 @@ const READ_BYTES: usize = 4 << 10;
 pub(super) trait Messages: Send + 'static {
     /// Their media type.
     const CONTENT_TYPE: &'static str;
+    /// Their format.
+    const FORMAT: &'static str;
     /// The longest message, with the blanks before it.
     const BYTES_MAX: usize;
 
@@ -65,9 +67,10 @@ impl<M: Messages> Stream<M> {
             Err(why) => return self.skip(why, reporter),
         };
         self.skipped_in_a_row = 0;
-        let original = Original { bytes: message, content_type: M::CONTENT_TYPE, origin: "" };
+        let original =
+            Original { bytes: message, content_type: M::CONTENT_TYPE, format: M::FORMAT, ..Original::default() };
         // Meanwhile the device's messages wait in the connection.
-        while let Err(error) = self.inlet.offer(&decoded, original, reporter).await {
+        while let Err(error) = self.inlet.offer(&decoded, &original, reporter).await {
             let SourceError::Failing(why) = error else { return Err(error) };
             reporter.report(SourceState::Failing, Some(why));
             tokio::time::sleep(RETRY_WAIT).await;

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 mod description;
 pub(super) mod fixture;
 mod inlet;
+mod redecode;
 mod runner;
 
 /// Longer than any test.

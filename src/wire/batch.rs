@@ -3,10 +3,16 @@
 //!
 //! [`readings`] walks the body once and finds every framing fault; the iterators
 //! after it cannot fail. [`encode`] makes such a body. Values are already in base units.
+//! [`Original`] is the message that the readings were decoded from.
+
+mod original;
+
+pub use original::Original;
 
 use super::error::{DecodeError, DecodeErrorKind, Fault, Malformed, Step, WireType};
 use super::field::{Content, DEPTH_MAX, Field, FieldReader, Names, in_field, unexpected};
 use super::reading::{self, Decoded};
+use super::revision::decode_revision;
 use crate::proto::v1;
 use crate::reading::{Flags, MeterId, Sample, SetAside, UnixNanos};
 use prost::Message as _;
@@ -19,10 +25,21 @@ enum Type {
     Text,
     Fixed64,
     Varint,
+    /// One varint, or several as bytes.
+    Varints,
 }
 
-const BATCH: [(&str, Type); 4] =
-    [("readings", Type::Bytes), ("raw", Type::Bytes), ("raw_content_type", Type::Text), ("raw_origin", Type::Text)];
+const BATCH: [(&str, Type); 9] = [
+    ("readings", Type::Bytes),
+    ("raw", Type::Bytes),
+    ("raw_content_type", Type::Text),
+    ("raw_origin", Type::Text),
+    ("raw_format", Type::Text),
+    ("raw_device", Type::Text),
+    ("raw_context", Type::Text),
+    ("raw_positions", Type::Varints),
+    ("raw_readings", Type::Varint),
+];
 const READING: [(&str, Type); 11] = [
     ("meter", Type::Bytes),
     ("time_ns", Type::Fixed64),
@@ -54,6 +71,15 @@ pub fn readings(body: &[u8]) -> Result<Readings<'_>, DecodeError> {
     Ok(Readings { items: FieldReader::new(body), index: 0 })
 }
 
+/// Checks the body and returns the original message of its readings.
+///
+/// # Errors
+/// Where and why the framing is broken.
+pub fn original(body: &[u8]) -> Result<Original<'_>, DecodeError> {
+    check::<DecodeError>(body)?;
+    Ok(Original::of_checked(body))
+}
+
 impl Readings<'_> {
     /// No readings, for a body of another kind.
     pub(super) fn none() -> Self {
@@ -78,7 +104,7 @@ impl<'a> Iterator for Readings<'a> {
 
 /// The last occurrence of each field counts, as in protobuf.
 fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
-    let (mut meter, mut time_ns, mut flags): (&[u8], _, _) = (&[], 0, 0);
+    let (mut meter, mut time_ns, mut flags, mut revision): (&[u8], _, _, _) = (&[], 0, 0, 0);
     let (mut has_values, mut has_unknown) = (false, false);
     let mut fields = FieldReader::new(bytes);
     while let Some(field) = fields.next_checked() {
@@ -86,6 +112,7 @@ fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
             (1, Content::Bytes(id)) => meter = id,
             (2, Content::Fixed64(time)) => time_ns = time.cast_signed(),
             (5, Content::Varint(bits)) => flags = bits,
+            (10, Content::Varint(number)) => revision = number,
             (11, _) => has_values = true,
             (number, _) => has_unknown |= entry(&READING, number).is_none(),
         }
@@ -95,6 +122,7 @@ fn assemble(index: u32, bytes: &[u8]) -> Decoded<Values<'_>> {
         meter: reading::meter_id(meter).ok_or(SetAside::MeterMissing),
         at: if time_ns == 0 { Err(SetAside::TimeMissing) } else { Ok(UnixNanos(time_ns)) },
         flags: Flags::of_bits(flags),
+        decode_revision: u16::try_from(revision).ok().filter(|revision| *revision > 0).unwrap_or_else(decode_revision),
         values: Values(FieldReader::new(bytes)),
     };
     if has_unknown && !has_values { reading.without_known_values() } else { reading }
@@ -177,9 +205,10 @@ fn check_type<F: Fault>(field: &Field<'_>, known: &[(&'static str, Type)], end: 
     let wire_type = match (wanted, field.content) {
         (Type::Bytes, Content::Bytes(_))
         | (Type::Fixed64, Content::Fixed64(_))
-        | (Type::Varint, Content::Varint(_)) => {
+        | (Type::Varint | Type::Varints, Content::Varint(_)) => {
             return Ok(());
         }
+        (Type::Varints, Content::Bytes(bytes)) => return check_varints(bytes, end - bytes.len(), field.number, names),
         (Type::Text, Content::Bytes(bytes)) => {
             return match std::str::from_utf8(bytes) {
                 Ok(_) => Ok(()),
@@ -188,9 +217,18 @@ fn check_type<F: Fault>(field: &Field<'_>, known: &[(&'static str, Type)], end: 
         }
         (Type::Bytes | Type::Text, _) => WireType::Bytes,
         (Type::Fixed64, _) => WireType::Fixed64,
-        (Type::Varint, _) => WireType::Varint,
+        (Type::Varint | Type::Varints, _) => WireType::Varint,
     };
     Err(unexpected(field, wire_type, names))
+}
+
+/// Checks the numbers of a field at `offset`.
+fn check_varints<F: Fault>(bytes: &[u8], offset: usize, number: u32, names: Names) -> Result<(), F> {
+    let mut varints = FieldReader::new(bytes);
+    while let Some(found) = varints.next_varint() {
+        found.map_err(|kind| in_field(kind, offset + varints.offset(), number, names))?;
+    }
+    Ok(())
 }
 
 fn entry(known: &[(&'static str, Type)], number: u32) -> Option<(&'static str, Type)> {
@@ -202,36 +240,21 @@ fn name(known: &[(&'static str, Type)], number: u32) -> Option<&'static str> {
     entry(known, number).map(|(name, _)| name)
 }
 
-/// The original message of the readings, without secrets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Original<'a> {
-    /// Its bytes; empty if they are not kept.
-    pub bytes: &'a [u8],
-    /// Its media type.
-    pub content_type: &'a str,
-    /// Its origin within the source: a topic or a request's path.
-    pub origin: &'a str,
-}
-
-/// Encodes readings (meter, time, flags, values in base units) and their original message.
+/// Encodes readings of this program's decoder (meter, time, flags, values in base units) and their
+/// original message.
 pub fn encode<V: AsRef<[Sample]>>(
     readings: impl IntoIterator<Item = (MeterId, UnixNanos, Flags, V)>,
-    original: Original<'_>,
+    original: &Original<'_>,
 ) -> Vec<u8> {
     let readings = readings.into_iter().map(|(meter, at, flags, values)| v1::Reading {
         meter: meter.as_bytes().to_vec(),
         time_ns: at.0,
         flags: u32::from(flags.bits()),
+        decode_revision: u32::from(decode_revision()),
         values: values.as_ref().iter().map(value).collect(),
         ..v1::Reading::default()
     });
-    let batch = v1::ReadingBatch {
-        readings: readings.collect(),
-        raw: original.bytes.to_vec(),
-        raw_content_type: original.content_type.to_owned(),
-        raw_origin: original.origin.to_owned(),
-    };
-    batch.encode_to_vec()
+    original.batch_of(readings.collect()).encode_to_vec()
 }
 
 fn value(sample: &Sample) -> v1::Value {

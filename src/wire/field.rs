@@ -93,6 +93,11 @@ impl<'a> FieldReader<'a> {
         self.next::<Malformed>(DEPTH_MAX, |_| None).ok().flatten()
     }
 
+    /// The next of several numbers without keys, `None` at their end.
+    pub(super) fn next_varint(&mut self) -> Option<Result<u64, DecodeErrorKind>> {
+        if self.rest.is_empty() { None } else { Some(self.varint()) }
+    }
+
     #[inline(always)]
     fn content(&mut self, number: u32, tag: Tag, depth: u8) -> Result<Content<'a>, DecodeErrorKind> {
         // One comparison for the most frequent type, no jump table.

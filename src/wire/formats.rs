@@ -5,20 +5,6 @@ use super::reading::Decoded;
 use super::{batch, meters, smart_me};
 use crate::reading::{Sample, SetAside};
 
-/// Raised whenever the same bytes would decode to different readings; part of the
-/// identity of a reading in Kafka.
-pub const DECODE_REVISION: u16 = 1;
-
-/// The revision of this program's decoder: [`DECODE_REVISION`], or one more in a test
-/// build whose decoder knows the envelope.
-pub fn decode_revision() -> u16 {
-    #[cfg(feature = "test-faults")]
-    if envelope::is_known() {
-        return DECODE_REVISION + 1;
-    }
-    DECODE_REVISION
-}
-
 /// The encoding of a record's payload. Numbers are stored and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
@@ -123,11 +109,8 @@ pub fn readings(format: PayloadFormat, body: &[u8]) -> Result<Readings<'_>, Deco
 mod envelope {
     const ENVELOPE: &[u8] = b"\xff\xffenvelope:";
 
-    pub(super) fn is_known() -> bool {
-        crate::faults::is_on("decoder-knows-envelope")
-    }
-
     pub(super) fn strip(body: &[u8]) -> &[u8] {
+        let is_known = || crate::faults::is_on(crate::wire::revision::KNOWS_ENVELOPE);
         body.strip_prefix(ENVELOPE).filter(|_| is_known()).unwrap_or(body)
     }
 }

@@ -16,6 +16,8 @@ pub struct Judged<'a> {
     pub at: UnixNanos,
     /// Its flags.
     pub flags: Flags,
+    /// The revision of the decoder that read its values from the vendor's bytes.
+    pub decode_revision: u16,
     values: Values<'a>,
     limits: Limits,
 }
@@ -28,7 +30,8 @@ impl<'a> Judged<'a> {
     #[inline(always)]
     pub fn new(reading: Reading<'a>, limits: &Limits, received: UnixNanos) -> Result<Self, SetAside> {
         let (meter, at) = judge(&reading, limits, received)?;
-        Ok(Self { index: reading.index, meter, at, flags: reading.flags, values: reading.values, limits: *limits })
+        let Decoded { index, flags, decode_revision, values, .. } = reading;
+        Ok(Self { index, meter, at, flags, decode_revision, values, limits: *limits })
     }
 
     /// Its deliverable samples, in the order received.

@@ -15,6 +15,8 @@ pub struct Decoded<Values> {
     pub at: Result<UnixNanos, SetAside>,
     /// Its flags.
     pub flags: Flags,
+    /// The revision of the decoder that read its values from the vendor's bytes.
+    pub decode_revision: u16,
     /// Its values, each a sample or the reason why it is set aside.
     pub values: Values,
 }
@@ -23,8 +25,8 @@ impl<Values> Decoded<Values> {
     /// The same reading with its values converted.
     #[inline(always)]
     pub(super) fn map<Others>(self, values: impl FnOnce(Values) -> Others) -> Decoded<Others> {
-        let Self { index, meter, at, flags, values: own } = self;
-        Decoded { index, meter, at, flags, values: values(own) }
+        let Self { index, meter, at, flags, decode_revision, values: own } = self;
+        Decoded { index, meter, at, flags, decode_revision, values: values(own) }
     }
 }
 

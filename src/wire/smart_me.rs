@@ -15,6 +15,7 @@ pub use encoding::{Encoding, TimeEncoding, encoding};
 use super::error::{DecodeError, Malformed};
 use super::field::{Content, FieldReader};
 use super::reading::{self, Decoded};
+use super::revision::decode_revision;
 use crate::reading::{Flags, MeterId, Obis, Sample, SetAside, UnixNanos};
 use check::Layout;
 use message::{Guid, Instant, Value};
@@ -92,6 +93,7 @@ fn assemble(index: u32, meter: Guid, at: Option<Instant>, values: RawValues<'_>)
         },
         at: at.map_or(Err(SetAside::TimeMissing), Instant::unix_nanos).map(UnixNanos),
         flags: if at.is_some_and(Instant::is_local) { Flags::LOCAL_TIME } else { Flags::NONE },
+        decode_revision: decode_revision(),
         values: Values(values),
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::deliver::{Estimate, estimate};
 
 fn of(feed: &Feed, rewind: &Rewind, safe: u64) -> Option<Estimate> {
-    estimate(feed.journal.view(), rewind, Sequence(safe), &CurrentRules::default()).unwrap()
+    estimate(feed.journal.view(), rewind, Sequence(safe), (&CurrentRules::default(), &Redecode::default())).unwrap()
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::journal::Cursor;
-use crate::reading::Limits;
+use crate::reading::{Flags, Limits, MeterId, Obis, Sample, UnixNanos};
+use crate::wire::batch::{self, Original};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use uuid::Uuid;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -45,6 +48,68 @@ fn undecodable_records_go_to_the_sink_when_a_replay_decodes_again() {
     feed.append_as("acme", Verdict::Undecodable, 1, &feed::body(1, 6, 2.0).bytes);
     wait_for(&pump, 5);
     assert_eq!(sink.script().samples[2..], [(1, 1), (2, 1), (3, 0)], "and nothing that came after it was asked for");
+}
+
+/// A batch with a reading of each of these meters and times, and this original message.
+fn batch(readings: &[(u128, i64)], message: &str) -> Vec<u8> {
+    let sample = Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 1.0 };
+    let readings = readings.iter().map(|(meter, second)| {
+        let at = UnixNanos(feed::NOW_NS + second * SECOND_NS);
+        (MeterId::from(Uuid::from_u128(*meter)), at, Flags::NONE, [sample])
+    });
+    batch::encode(readings, &Original { bytes: message.as_bytes(), ..Original::default() })
+}
+
+/// A decoder that makes as many readings as the message says, the last of them far in the future.
+fn counting() -> Redecode {
+    Redecode::by(|source, _, body| {
+        let message = batch::original(body).unwrap().bytes.to_vec();
+        match std::str::from_utf8(&message).unwrap() {
+            "" => Err(format!("a message of {source} is not kept")),
+            "panic" => panic!("a fault of the decoder"),
+            count => {
+                let count: i64 = count.parse().unwrap();
+                Ok(batch(&(1..=count).map(|n| (1, if n < count { n } else { 99 * DAY })).collect::<Vec<_>>(), ""))
+            }
+        }
+    })
+}
+
+#[test]
+fn a_replay_decodes_original_messages_again_and_keeps_the_readings_of_the_others() {
+    let feed = Feed::new();
+    let sink = Recorder::new("sink", &feed.journal);
+    let append = |body: &[u8]| feed.append_as("acme", Verdict::Deliverable, 2, body);
+    for message in ["3", "", "panic"] {
+        append(&batch(&[(1, 0)], message));
+    }
+    feed.append_readings("acme", 1);
+    let metrics = PrometheusBuilder::new().build_recorder();
+    let options = PumpOptions { redecode: counting(), ..soon() };
+    let pump = ::metrics::with_local_recorder(&metrics, || pump(&feed, &sink, options));
+    wait_for(&pump, 5);
+    pump.rewind(Rewind::to(Sequence(1))).unwrap();
+    wait_for(&pump, 5);
+    let as_stored = [(1, 1), (2, 1), (3, 1), (4, 1)];
+    assert_eq!(sink.script().samples, [as_stored, as_stored].concat(), "a plain replay changes nothing");
+
+    let redecode = Reread { redecode: true, ..Reread::default() };
+    let (rules, decoder) = (CurrentRules::default(), counting());
+    let estimate =
+        crate::deliver::estimate(feed.journal.view(), &rereading(1, redecode), Sequence(5), (&rules, &decoder));
+    let estimate = estimate.unwrap().unwrap();
+    assert_eq!((estimate.records, estimate.samples, estimate.kept), (4, 5, 2));
+    pump.rewind(rereading(1, redecode)).unwrap();
+    append(&batch(&[(1, 0)], "9"));
+    wait_for(&pump, 6);
+    let (limits_of_the_record, kept) = ((1, 2), [(2, 1), (3, 1), (4, 1)]);
+    assert_eq!(sink.script().samples[8..12], [&[limits_of_the_record][..], &kept].concat());
+    assert_eq!(sink.script().samples[12..], [(5, 1)], "what came later is read normally");
+    for (outcome, count) in [("decoded", 1), ("kept", 2)] {
+        let labels = format!(r#"{{sink="sink",outcome="{outcome}"}}"#);
+        let line = format!("meterline_sink_redecoded_records_total{labels} {count}\n");
+        assert!(metrics.handle().render().contains(&line), "{line}");
+    }
 }
 
 #[test]

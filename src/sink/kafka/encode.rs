@@ -6,7 +6,7 @@
 use crate::journal::Record;
 use crate::proto::v1;
 use crate::reading::Sample;
-use crate::wire::{Judged, decode_revision};
+use crate::wire::Judged;
 use prost::Message as _;
 
 /// Values of one record at most. A value takes at most 19 bytes, so a record stays
@@ -34,7 +34,6 @@ impl Encoder {
         message.source.push_str(source);
         message.received_ns = record.header.received.0;
         message.sequence = record.sequence.0;
-        message.decode_revision = u32::from(decode_revision());
     }
 
     /// Passes the encoded parts of a reading to `send`: nearly always one, none without a
@@ -49,6 +48,7 @@ impl Encoder {
         message.time_ns = reading.at.0;
         message.flags = u32::from(reading.flags.bits());
         message.index = reading.index;
+        message.decode_revision = u32::from(reading.decode_revision);
         message.part = 0;
         self.put_back();
         for sample in reading.samples() {

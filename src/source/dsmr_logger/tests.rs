@@ -2,16 +2,30 @@
 
 use super::*;
 use crate::reading::Obis;
-use crate::source::tests::fixture::Fixture;
+use crate::source::tests::fixture::{Fixture, readings};
 use crate::source::{Fact, SourceState};
 use meterline_load::devices::{AllowList, HttpServer};
+
+fn logger(url: Uri) -> Logger {
+    let every = Duration::from_millis(20);
+    Logger { name: "logger".to_owned(), url, ca_file: None, authorization: None, every, keep: Keep::All }
+}
+
+/// The meter of each reading.
+fn meters(fixture: &Fixture) -> Vec<MeterId> {
+    let records = fixture.records().into_iter();
+    records.flat_map(|(_, payload)| readings(&payload)).map(|(meter, ..)| meter).collect()
+}
+
+/// Fails unless every message is decoded again as at receipt.
+fn assert_decoded_again(fixture: &Fixture) {
+    assert!(fixture.assert_decoded_again("logger", logger(Uri::from_static("http://h/")).decoders()) > 0);
+}
 
 fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
     let server = HttpServer::start(AllowList::dsmr_logger(), answer).unwrap();
     let url = server.url().parse().unwrap();
-    let every = Duration::from_millis(20);
-    let logger = Logger { name: "logger".to_owned(), url, ca_file: None, authorization: None, every, keep: Keep::All };
-    logger.start(&fixture.sources, &fixture.entrance("logger"), &fixture.clock);
+    logger(url).start(&fixture.sources, &fixture.entrance("logger"), &fixture.clock);
     server
 }
 
@@ -54,6 +68,7 @@ async fn the_telegram_is_preferred_while_it_comes() {
     fixture.until("two readings are there", |it| it.values(POWER).len() >= 2).await;
     assert_eq!(fixture.fact("read_by"), Some(Fact::Text("/api/v1/sm/telegram".to_owned())));
     assert!(requests.lines().iter().all(|line| line.starts_with("GET ") && line.contains("/sm/telegram ")));
+    assert_decoded_again(&fixture);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,10 +83,8 @@ async fn a_logger_without_telegrams_gives_its_values_under_the_same_meter() {
     });
     fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
     fixture.until("it is running", |it| it.state() == SourceState::Running).await;
-    let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
-    let record = reader.read().unwrap().unwrap();
-    let mut readings = crate::wire::readings(crate::wire::PayloadFormat::ReadingBatch, record.payload).unwrap();
-    assert_eq!(readings.next().unwrap().meter, Ok(MeterId::named("p1", "E0042")));
+    assert_eq!(meters(&fixture), [MeterId::named("p1", "E0042")]);
+    assert_decoded_again(&fixture);
     fixture.until("several polls are done", |_| requests.lines().len() > 12).await;
     let count = |path: &str| requests.lines().iter().filter(|line| line.contains(path)).count();
     assert_eq!((count("/sm/telegram"), count("/sm/info")), (4, 1), "the telegram is not asked for at each poll");
@@ -103,10 +116,8 @@ async fn without_the_identity_that_the_logger_has_nothing_is_stored() {
         _ => (404, String::new()),
     });
     fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
-    let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
-    let record = reader.read().unwrap().unwrap();
-    let mut readings = crate::wire::readings(crate::wire::PayloadFormat::ReadingBatch, record.payload).unwrap();
-    assert_eq!(readings.next().unwrap().meter, Ok(MeterId::named("p1", "E0042")));
+    assert_eq!(meters(&fixture), [MeterId::named("p1", "E0042")]);
+    assert_decoded_again(&fixture);
 }
 
 #[tokio::test(flavor = "multi_thread")]

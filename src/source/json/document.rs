@@ -5,6 +5,8 @@ use crate::source::{Decoded, Fact};
 use crate::vendor::Reading;
 use crate::vendor::json::{Mapping, read};
 
+/// The format of a document.
+pub(super) const FORMAT: &str = "json";
 /// Largest document.
 pub(super) const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 

@@ -1,6 +1,6 @@
 //! A device that sends one JSON document per line over a TCP connection.
 
-use super::document::{DOCUMENT_BYTES_MAX, decode};
+use super::document::{DOCUMENT_BYTES_MAX, FORMAT, decode};
 use crate::reading::UnixNanos;
 use crate::source::Decoded;
 use crate::source::stream::Messages;
@@ -13,6 +13,7 @@ pub(super) struct Lines(pub(super) Mapping);
 
 impl Messages for Lines {
     const CONTENT_TYPE: &'static str = "application/json";
+    const FORMAT: &'static str = FORMAT;
     const BYTES_MAX: usize = 2 * DOCUMENT_BYTES_MAX;
 
     fn split(received: &[u8], at_end: bool) -> Option<(Range<usize>, usize)> {

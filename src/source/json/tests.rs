@@ -8,19 +8,22 @@ use crate::vendor::json::{Register, Time};
 use meterline_load::devices::{AllowList, HttpServer, SerialServer};
 use std::io::Write as _;
 
-fn start(fixture: &Fixture, address: Address) {
+fn device(address: Address) -> Device {
     let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
     let time = Some(Time { pointer: "/at".to_owned(), unit_ns: 1_000_000_000 });
     let mapping = Mapping { meter: MeterId::named("json", "cellar"), time, values: vec![register] };
-    let device = Device {
+    Device {
         name: "cellar".to_owned(),
         address,
         ca_file: None,
         every: Duration::from_millis(10),
         keep: Keep::All,
         mapping,
-    };
-    device.start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
+    }
+}
+
+fn start(fixture: &Fixture, address: Address) {
+    device(address).start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
 }
 
 /// Every journaled value, with its time in seconds.
@@ -60,6 +63,8 @@ async fn a_device_is_polled_with_its_credentials_and_an_unchanged_reading_is_jou
     start(&fixture, address);
     fixture.until("both readings are there", |fixture| stored(fixture) == [(now, 1500.0), (now + 1, 1600.0)]).await;
     fixture.until("it is running again", |fixture| fixture.state() == SourceState::Running).await;
+    let decoders = self::device(Address::Tcp(String::new())).decoders();
+    assert_eq!(fixture.assert_decoded_again("cellar", decoders), 2);
     let head = device.requests()[0].to_ascii_lowercase();
     assert!(head.starts_with("get /status?pin=hunter2 ") && head.contains("authorization: basic"), "{head}");
     let shown = format!("{:?}", fixture.sources);

@@ -77,6 +77,8 @@ async fn values_come_with_an_access_token() {
     assert_eq!(fixture.values(IMPORT), [6730.1], "an unchanged reading is journaled once");
     let shown = format!("{:?}", fixture.sources);
     assert!(shown.contains("EM420, firmware 2.6.2") && !shown.contains("hunter2"), "{shown}");
+    let device = device(Uri::from_static("http://h/"), password(), None);
+    assert_eq!(fixture.assert_decoded_again("grid", device.decoders()), 1, "the serial number is in the record");
 }
 
 #[tokio::test(flavor = "multi_thread")]

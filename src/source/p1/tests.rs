@@ -29,11 +29,14 @@ fn minute(minutes_ago: i64) -> String {
     time.strftime("%y%m%d%H%M").to_string()
 }
 
+fn meter(address: String, keep: Keep) -> Meter {
+    Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false }
+}
+
 fn start(fixture: &Fixture, keep: Keep) -> SerialServer {
     let server = SerialServer::start().unwrap();
     let address = server.address().unwrap().to_string();
-    let meter = Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false };
-    meter.start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
+    meter(address, keep).start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
     server
 }
 
@@ -56,6 +59,7 @@ async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journale
     assert_eq!(fixture.values(VALVE).len(), 3);
     assert_eq!(fixture.values(FAILURE), [240.0]);
     assert_eq!(fixture.state(), SourceState::Running);
+    assert_eq!(fixture.assert_decoded_again("cellar", meter(String::new(), Keep::All).decoders()), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,7 @@ async fn a_meter_is_asked_for_its_values_alone_and_the_pin_is_never_shown() {
     assert!(fixture.values(POWER).iter().all(|watts| *watts == 586.0));
     let expected = format!("GET /?page=getdata&devid={DEVICE}&devpass=012345 HTTP/1.1");
     assert!(requests.lines().iter().all(|line| *line == expected), "{:?}", requests.lines());
+    assert!(fixture.assert_decoded_again("workshop", meter(Uri::from_static("http://h/")).decoders()) >= 2);
     let shown = format!("{:?} {:?}", fixture.sources, meter(Uri::from_static("http://h/")));
     assert!(!shown.contains("012345"), "{shown}");
     let mut reader = fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();

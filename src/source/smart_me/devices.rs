@@ -172,7 +172,7 @@ impl Devices {
     }
 
     /// Journals new values.
-    async fn store(&mut self, devices: &[Device], date: UnixNanos, original: Original<'_>) -> Result<(), SourceError> {
+    async fn store(&mut self, devices: &[Device], date: UnixNanos, original: &Original<'_>) -> Result<(), SourceError> {
         let Some((arrivals, inlet)) = &mut self.parts.store else { return Ok(()) };
         let mut readings = Vec::new();
         let mut listed = Vec::new();
@@ -277,9 +277,9 @@ impl Polled for Devices {
         let (devices, answer, path) = self.listed().await?;
         self.report(reporter, &devices, answer.date);
         let bytes = if answer.body.len() <= ORIGINAL_BYTES_MAX { &*answer.body } else { &[] };
-        let original = Original { bytes, content_type: "application/json", origin: path };
+        let original = Original { bytes, content_type: "application/json", origin: path, ..Original::default() };
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
-        let stored = self.store(&devices, date, original).await;
+        let stored = self.store(&devices, date, &original).await;
         reporter.set("register_calls_refused", self.register_calls_refused);
         reporter.set("registers_unreadable", self.registers_unreadable);
         stored?;

@@ -77,8 +77,8 @@ impl GapRepair {
         self.values_unreadable += values.iter().map(|values| values.unreadable).sum::<usize>();
         let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(request, values)).collect();
         let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { &*answer } else { &[] };
-        let original = Original { bytes, content_type: "application/json", origin: &path };
-        self.inlet.take(&missing, original).await
+        let original = Original { bytes, content_type: "application/json", origin: &path, ..Original::default() };
+        self.inlet.take(&missing, &original).await
     }
 
     /// Waits until gap detection has read everything that arrived until now.

@@ -87,6 +87,10 @@ impl Printed {
 
 /// Meters print units in any case, so only m and M are distinguished.
 fn prefix(byte: u8) -> Option<i8> {
+    #[cfg(feature = "test-faults")]
+    if matches!(byte, b'k' | b'K') && crate::faults::is_on("p1-forgets-kilo") {
+        return Some(0);
+    }
     match byte {
         b'k' | b'K' => Some(3),
         b'M' => Some(6),

@@ -44,6 +44,12 @@ fn agree(body: &[u8]) -> Result<bool, TestCaseError> {
         meaning.1 = None;
     }
     prop_assert_eq!(ours(readings), meanings);
+    let message = original(body).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let v1::ReadingBatch { raw, raw_content_type, raw_origin, raw_format, raw_device, raw_context, .. } = &batch;
+    let theirs = (&raw[..], &**raw_content_type, &**raw_origin, &**raw_format, &**raw_device, &**raw_context);
+    let Original { bytes, content_type, origin, format, device, context, positions, readings } = message;
+    prop_assert_eq!((bytes, content_type, origin, format, device, context), theirs);
+    prop_assert_eq!((positions, readings), (batch.raw_positions, batch.raw_readings));
     Ok(true)
 }
 
@@ -74,9 +80,20 @@ fn any_reading() -> impl Strategy<Value = v1::Reading> {
 
 fn any_batch() -> impl Strategy<Value = v1::ReadingBatch> {
     let raw = prop::collection::vec(any::<u8>(), 0..20);
-    (prop::collection::vec(any_reading(), 0..4), raw, ".{0,8}").prop_map(|(readings, raw, raw_origin)| {
-        v1::ReadingBatch { readings, raw, raw_content_type: "application/json".to_owned(), raw_origin }
-    })
+    let places = (prop::collection::vec(any::<u32>(), 0..4), any::<u32>());
+    (prop::collection::vec(any_reading(), 0..4), raw, ".{0,8}", places).prop_map(
+        |(readings, raw, raw_origin, (raw_positions, raw_readings))| v1::ReadingBatch {
+            readings,
+            raw,
+            raw_content_type: "application/json".to_owned(),
+            raw_format: raw_origin.clone(),
+            raw_device: raw_origin.clone(),
+            raw_context: raw_origin.clone(),
+            raw_origin,
+            raw_positions,
+            raw_readings,
+        },
+    )
 }
 
 proptest! {
@@ -116,16 +133,25 @@ proptest! {
 fn an_encoded_batch_is_decoded_again() {
     let meter = MeterId::from(Uuid::from_u128(7));
     let values = [Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 42.5 }];
-    let original = Original { bytes: b"{}", content_type: "application/json", origin: "/Devices" };
-    let body = encode([(meter, UnixNanos(9), Flags::GAP_REPAIR, values)], original);
+    let message = Original {
+        bytes: b"{}",
+        content_type: "application/json",
+        origin: "/Devices",
+        format: "ksem-json",
+        device: "7",
+        context: "1",
+        positions: vec![0, 300],
+        readings: 301,
+    };
+    let body = encode([(meter, UnixNanos(9), Flags::GAP_REPAIR, values)], &message);
     let reading = readings(&body).unwrap().next().unwrap();
     assert_eq!((reading.meter, reading.at, reading.flags), (Ok(meter), Ok(UnixNanos(9)), Flags::GAP_REPAIR));
     assert_eq!(reading.values.collect::<Vec<_>>(), [Ok(values[0])]);
+    assert_eq!(original(&body).unwrap(), message);
     let batch = v1::ReadingBatch::decode(body.as_slice()).unwrap();
-    assert_eq!(
-        (&batch.raw[..], &*batch.raw_content_type, &*batch.raw_origin),
-        (&b"{}"[..], "application/json", "/Devices")
-    );
+    assert_eq!(batch.readings[0].decode_revision, u32::from(decode_revision()));
+    let unpacked = [body, vec![0x40, 0xad, 0x02]].concat();
+    assert_eq!(original(&unpacked).unwrap().positions, [0, 300, 301]);
 }
 
 #[test]

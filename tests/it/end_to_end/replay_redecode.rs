@@ -5,11 +5,18 @@ use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
 use crate::support::stores::assert_in_all_sinks;
 use crate::support::stream::Stream;
+use crate::support::wait;
+use meterline::reading::MeterId;
 use meterline_load::{Body, Connection, Expected, Reading};
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
 
+const LIMIT: Duration = Duration::from_secs(60);
 const DAY_NS: i64 = 86_400_000_000_000;
 /// A body that only the extended decoder of a test build can read.
 const ENVELOPE: &[u8] = b"\xff\xffenvelope:";
+const P1_TABLE: &str = "[[p1]]\nname = \"cellar\"\nkeep = \"all\"\naddress = ";
 const TWO_YEARS: &str = "clock-ahead-s=63244800";
 
 /// A service with all three sinks, and their table and topic.
@@ -72,6 +79,66 @@ fn a_decoder_that_has_learned_delivers_what_it_could_not_read_to_all_sinks() {
     assert!(letter.contains("undecodable"), "{letter}");
     replayed.service.text_of(&["dead-letters", "drop", "1"]);
     assert_eq!(replayed.service.metric("meterline_dead_letters{kind=\"undecodable\"}"), 0.0);
+}
+
+/// A telegram of this second, and the readings that it means.
+fn telegram(second: i64, watt_hours: u32) -> (String, Body) {
+    let stamp = jiff::Timestamp::from_second(second + 3600).unwrap().strftime("%y%m%d%H%M%SW").to_string();
+    let kilowatt_hours = f64::from(watt_hours) / 1000.0;
+    let text = format!(
+        "/XYZ5METER\r\n\r\n0-0:1.0.0({stamp})\r\n0-0:96.1.1(4530303432)\r\n1-0:1.8.0({kilowatt_hours:010.3}*kWh)\r\n\
+         0-1:24.1.0(003)\r\n0-1:96.1.0(4730303339)\r\n0-1:24.2.1({stamp})(00012.345*m3)\r\n!\r\n"
+    );
+    let reading = |id: &str, obis, value| Reading {
+        meter: *MeterId::named("p1", id).as_bytes(),
+        time_ns: second * 1_000_000_000,
+        values: vec![(obis, value)],
+    };
+    let energy = reading("E0042", [1, 0, 1, 8, 0, 255], f64::from(watt_hours));
+    (text, Body::new(0, vec![energy, reading("G0039", [7, 0, 3, 0, 0, 255], 12.345)]))
+}
+
+#[test]
+fn values_that_a_faulty_decoder_of_a_device_stored_are_corrected_in_all_sinks() {
+    let mut replayed = Replayed::new("e2e_redecode_device", "");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    replayed.service.append_configuration(&format!("{P1_TABLE}\"{address}\"\n"));
+    replayed.service.restart_with("p1-forgets-kilo");
+    let now = now_ns() / 1_000_000_000;
+    let (texts, right): (Vec<_>, Vec<_>) = (0..3).map(|n| telegram(now - 10 + n, 12_345 + n as u32)).unzip();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(texts.concat().as_bytes()).unwrap();
+    let mut wrong = right.clone();
+    wrong.iter_mut().for_each(|body| body.readings[0].values[0].1 /= 1000.0);
+    wait::until("the telegrams are journaled", LIMIT, || replayed.service.next_sequence() == 4);
+    replayed.assert_all_have(&wrong);
+
+    // The decoder is mended.
+    replayed.service.restart_with("decoder-knows-envelope");
+    replayed.replay(&[]);
+    replayed.assert_all_have(&wrong);
+    let estimate = replayed.replay(&["--redecode", "--dry-run"]);
+    assert!(estimate.contains("sqlite") && !estimate.contains("keep their stored readings"), "{estimate}");
+    replayed.replay(&["--redecode"]);
+    let stream = replayed.assert_all_have(&right);
+    let revisions: Vec<_> = stream.first.iter().map(|reading| (reading.sequence, reading.decode_revision)).collect();
+    assert!(
+        (1..=3).all(|record| revisions.contains(&(record, 1)) && revisions.contains(&(record, 2))),
+        "{revisions:?}"
+    );
+    let decoded = "meterline_sink_redecoded_records_total{sink=\"kafka\",outcome=\"decoded\"}";
+    assert_eq!(replayed.service.metric(decoded), 3.0);
+
+    // Without its source the readings stay as they are stored.
+    assert!(replayed.service.stop().success());
+    replayed.service.reconfigure("name = \"cellar\"", "name = \"garage\"");
+    replayed.service.start_again();
+    let estimate = replayed.replay(&["--redecode", "--dry-run"]);
+    assert!(estimate.contains("3 records keep their stored readings"), "{estimate}");
+    replayed.replay(&["--redecode"]);
+    replayed.service.wait_drained();
+    wait::until("the log says so", LIMIT, || replayed.service.log().contains("no source 'cellar'"));
 }
 
 #[test]

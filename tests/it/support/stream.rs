@@ -63,10 +63,10 @@ impl Stream {
         }
     }
 
-    /// Per key the last value in journal order.
+    /// Per key the last value in journal order; of one record the readings of the newest decoder.
     pub(crate) fn samples(&self) -> Samples {
         let mut ordered: Vec<&Reading> = self.first.iter().collect();
-        ordered.sort_by_key(|reading| (reading.sequence, reading.index, reading.part));
+        ordered.sort_by_key(|reading| (reading.sequence, reading.decode_revision, reading.index, reading.part));
         let mut samples = Samples::new();
         for reading in ordered {
             for value in &reading.values {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::journal::{JournalId, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, UnixNanos};
-use crate::wire::{self, PayloadFormat};
+use crate::wire::{self, PayloadFormat, decode_revision};
 use meterline_load::{Body, Reading};
 use uuid::Uuid;
 

@@ -207,8 +207,7 @@ fn what_arrives_during_the_wait_is_not_waited_for() {
             flags: Flags::NONE,
             samples: vec![sample],
         };
-        let original = crate::wire::batch::Original { bytes: &[], content_type: "", origin: "" };
-        inlet.take(&[reading], original).await.unwrap();
+        inlet.take(&[reading], &crate::wire::batch::Original::default()).await.unwrap();
         fixture.coverage.noted_below(begun);
     };
     let (waited, ()) = run(async { tokio::join!(arrivals.catch_up(&stop), meanwhile) });
@@ -482,7 +481,7 @@ fn the_webhooks_unit_is_checked_where_both_ways_say_the_same_register() {
         let samples: Vec<Sample> =
             values.into_iter().map(|(code, value)| Sample { obis: Obis(code), value: value * sent }).collect();
         let at = UnixNanos(scene.now);
-        let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], wire::batch::Original::default());
+        let body = wire::batch::encode([(METER.into(), at, Flags::NONE, samples)], &wire::batch::Original::default());
         let readings = wire::readings(PayloadFormat::ReadingBatch, &body).unwrap();
         scene.counters.note(readings.map(|reading| Judged::new(reading, &Limits::DEFAULT, at).unwrap()));
         until("it is compared", || scene.fixture.number("unit_factor").is_some());

@@ -26,7 +26,7 @@ async fn an_accounts_bodies_are_read_and_journaled_in_its_format() {
     let smart_me = fixture.body(1.0);
     let sample = Sample { obis: Obis([1, 0, 1, 8, 0, 255]), value: 2.0 };
     let reading = (MeterId::from_bcl_guid(1, 2), fixture.clock.now(), Flags::NONE, [sample]);
-    let batch = batch::encode([reading], batch::Original::default());
+    let batch = batch::encode([reading], &batch::Original::default());
     for (path, body) in [(PATH, &smart_me), ("/ours", &batch)] {
         let mut request = head("POST", path, &format!("Content-Length: {}\r\n", body.len()));
         request.extend_from_slice(body);

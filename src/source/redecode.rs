@@ -1,0 +1,84 @@
+//! Decodes the original messages of records again, for replays after a decoder was mended.
+//!
+//! A source gives one [`Decoder`] for each format that it journals, with its options of today. It is
+//! the same code that decoded the message at receipt. Invariant: only what ingest took of a message
+//! is delivered again, unless the new decoder finds another number of readings.
+
+use super::inlet::Decoded;
+use crate::contexts::Contexts;
+use crate::reading::UnixNanos;
+use crate::vendor::Reading;
+use crate::wire::batch::{Original, encode, original, readings};
+use std::collections::HashMap;
+use std::fmt;
+
+/// A message of the journal.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// The message.
+    pub original: &'a Original<'a>,
+    /// The context that it names. If it names none, the oldest of the device, which came after it.
+    pub context: Option<&'a [u8]>,
+    /// When it was received.
+    pub received: UnixNanos,
+}
+
+/// Decodes a message as at receipt. The error is a sentence.
+pub type Decoder = Box<dyn Fn(&Recorded<'_>) -> Result<Decoded, String> + Send + Sync>;
+
+/// The decoders of all configured sources.
+#[derive(Default)]
+pub struct Redecoder {
+    /// By source and format.
+    decoders: HashMap<(String, &'static str), Decoder>,
+    contexts: Contexts,
+}
+
+impl Redecoder {
+    /// No decoders yet; contexts come from this store.
+    pub fn new(contexts: Contexts) -> Self {
+        Self { decoders: HashMap::new(), contexts }
+    }
+
+    /// Adds the decoders of a source.
+    pub fn add(&mut self, source: &str, decoders: impl IntoIterator<Item = (&'static str, Decoder)>) {
+        self.decoders.extend(decoders.into_iter().map(|(format, decoder)| ((source.to_owned(), format), decoder)));
+    }
+
+    /// The batch of the readings that the message of an encoded batch has by today's decoder.
+    ///
+    /// # Errors
+    /// Why there are none, in one sentence.
+    pub fn decode(&self, source: &str, received: UnixNanos, batch: &[u8]) -> Result<Vec<u8>, String> {
+        let original = original(batch).map_err(|error| error.to_string())?;
+        if readings(batch).is_ok_and(|mut readings| readings.next().is_none()) {
+            // A context, which is no message with readings.
+            return Ok(Vec::new());
+        }
+        if original.bytes.is_empty() {
+            return Err("the original message was not kept".to_owned());
+        }
+        if original.format.is_empty() {
+            return Err("the original message cannot be decoded alone".to_owned());
+        }
+        let decoder = self.decoders.iter().find(|((name, format), _)| name == source && *format == original.format);
+        let (_, decoder) = decoder
+            .ok_or_else(|| format!("no source '{source}' with messages of format {} is configured", original.format))?;
+        let context = self.contexts.get(source, original.device, original.context);
+        if context.is_none() && !original.context.is_empty() {
+            return Err(format!("its context {} is not kept any more", original.context));
+        }
+        let decoded = decoder(&Recorded { original: &original, context: context.as_deref(), received })?;
+        let all: Vec<Reading> = decoded.readings.into_iter().chain(decoded.events).collect();
+        let taken = |(position, _): &(u32, Reading)| original.takes(*position);
+        let has_all = usize::try_from(original.readings).is_ok_and(|count| count != all.len());
+        let wanted = (0..).zip(all).filter(|it| has_all || taken(it)).map(|(_, reading)| reading);
+        Ok(encode(wanted.map(|it| (it.meter, it.at, it.flags, it.samples)), &Original::default()))
+    }
+}
+
+impl fmt::Debug for Redecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.decoders.keys()).finish()
+    }
+}

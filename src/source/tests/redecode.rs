@@ -1,0 +1,134 @@
+//! Messages of a real journal, decoded again.
+
+use super::fixture::{Fixture, readings};
+use super::*;
+use crate::reading::{Flags, MeterId, Obis, Sample, UnixNanos};
+use crate::vendor::Reading;
+use crate::wire::batch::Original;
+
+const SECOND_NS: i64 = 1_000_000_000;
+const ENERGY: Obis = Obis([1, 0, 1, 8, 0, 255]);
+
+/// A decoder of messages like `0=5 7=6`: seconds and values of a meter. Each value is multiplied.
+fn decode(message: &[u8], factor: f64, received: UnixNanos) -> Result<Decoded, String> {
+    let text = std::str::from_utf8(message).map_err(|error| error.to_string())?;
+    let reading = |part: &str| {
+        let (second, value) = part.split_once('=').ok_or("a part without a value")?;
+        let (second, value): (i64, f64) = (second.parse().unwrap(), value.parse().unwrap());
+        let at = UnixNanos(received.0 / (1000 * SECOND_NS) * 1000 * SECOND_NS + second * SECOND_NS);
+        let samples = vec![Sample { obis: ENERGY, value: value * factor }];
+        Ok(Reading { meter: MeterId::named("played", "1"), at, flags: Flags::NONE, samples })
+    };
+    let readings = text.split(' ').map(reading).collect::<Result<_, String>>()?;
+    Ok(Decoded { readings, ..Decoded::default() })
+}
+
+/// A source that journals such messages.
+struct Played {
+    fixture: Fixture,
+    inlet: Inlet,
+    reporter: Reporter,
+}
+
+impl Played {
+    fn new() -> Self {
+        let fixture = Fixture::new();
+        let inlet = Inlet::new("a", "played", fixture.entrance("a"), Keep::All);
+        let reporter = Reporter::new("a", "played", fixture.clock.clone(), Default::default());
+        Self { fixture, inlet, reporter }
+    }
+
+    async fn offer(&mut self, message: &str, original: Original<'_>) {
+        let decoded = decode(message.as_bytes(), 1.0, self.fixture.clock.now()).unwrap();
+        let original = Original { bytes: message.as_bytes(), ..original };
+        self.inlet.offer(&decoded, &original, &mut self.reporter).await.unwrap();
+    }
+
+    /// The values that each record has by this decoder, or why they are kept.
+    fn decoded_again(&self, decoder: Decoder) -> Vec<Result<Vec<f64>, String>> {
+        let mut redecoder = Redecoder::new(self.fixture.contexts.clone());
+        redecoder.add("a", [("played", decoder)]);
+        let records = self.fixture.records().into_iter();
+        records
+            .map(|(received, payload)| redecoder.decode("a", received, &payload).map(|again| values(&again)))
+            .collect()
+    }
+}
+
+fn values(batch: &[u8]) -> Vec<f64> {
+    readings(batch).into_iter().flat_map(|(.., samples)| samples).map(|(_, value)| value).collect()
+}
+
+fn played() -> Original<'static> {
+    Original { format: "played", ..Original::default() }
+}
+
+fn mended() -> Decoder {
+    Box::new(|recorded| decode(recorded.original.bytes, 1000.0, recorded.received))
+}
+
+#[tokio::test]
+async fn of_a_message_only_the_readings_that_were_taken_are_delivered_again() {
+    let mut source = Played::new();
+    source.offer("0=5 7=6", played()).await;
+    source.offer("0=5 7=6 8=7 9=8", played()).await;
+    let stored: Vec<_> = source.fixture.records().iter().map(|(_, payload)| values(payload)).collect();
+    assert_eq!(stored, [vec![5.0, 6.0], vec![7.0, 8.0]]);
+    assert_eq!(source.decoded_again(mended()), [Ok(vec![5000.0, 6000.0]), Ok(vec![7000.0, 8000.0])]);
+    // A decoder that finds another number of readings: which ones were taken is unknown.
+    let shorter: Decoder = Box::new(|recorded| {
+        let mut decoded = decode(recorded.original.bytes, 1000.0, recorded.received)?;
+        decoded.events.extend(decoded.readings.pop());
+        decoded.readings.remove(0);
+        Ok(decoded)
+    });
+    assert_eq!(source.decoded_again(shorter), [Ok(vec![6000.0]), Ok(vec![6000.0, 7000.0, 8000.0])]);
+}
+
+#[tokio::test]
+async fn a_message_of_several_records_is_decoded_again_in_each_for_its_own_readings() {
+    let mut source = Played::new();
+    let message: Vec<_> = (0..1001).map(|second| format!("{second}={second}")).collect();
+    source.offer(&message.join(" "), played()).await;
+    let again: Vec<_> = source.decoded_again(mended()).into_iter().map(Result::unwrap).collect();
+    assert_eq!([again[0].len(), again[1].len()], [1000, 1]);
+    assert_eq!([again[0][999], again[1][0]], [999_000.0, 1_000_000.0]);
+}
+
+#[tokio::test]
+async fn why_a_message_is_not_decoded_again_is_said() {
+    let mut source = Played::new();
+    source.offer("0=5", Original::default()).await;
+    source.offer("1=5", Original { format: "other", ..played() }).await;
+    source.offer("2=5", Original { context: "00000000-0000-0000-0000-000000000001", ..played() }).await;
+    let decoded = decode(b"3=5", 1.0, source.fixture.clock.now()).unwrap();
+    source.inlet.offer(&decoded, &played(), &mut source.reporter).await.unwrap();
+    source.offer("4=5", played()).await;
+    let refusing: Decoder = Box::new(|_| Err("the telegrams are encrypted".to_owned()));
+    let said: Vec<_> = source.decoded_again(refusing).into_iter().map(Result::unwrap_err).collect();
+    let parts = ["decoded alone", "format other", "context 00000000", "not kept", "are encrypted"];
+    assert!(said.len() == 5 && said.iter().zip(parts).all(|(said, part)| said.contains(part)), "{said:?}");
+    assert!(Redecoder::default().decode("a", UnixNanos(0), b"\xff").is_err());
+}
+
+#[tokio::test]
+async fn each_message_is_decoded_again_by_the_context_of_its_time_and_an_earlier_one_by_the_first() {
+    let mut source = Played::new();
+    let map = |bytes: &'static str| Original { bytes: bytes.as_bytes(), device: "7", ..played() };
+    source.offer("0=1", Original { device: "7", ..played() }).await;
+    let mut versions = Vec::new();
+    for (second, bytes) in [(1, "10"), (2, "100"), (3, "10")] {
+        let version = source.inlet.keep_context(map(bytes)).await.unwrap();
+        source.offer(&format!("{second}=1"), Original { device: "7", context: &version, ..played() }).await;
+        versions.push(version);
+    }
+    assert_eq!(versions[0], versions[2], "the same map is the same version");
+    source.offer("4=1", Original { device: "8", ..played() }).await;
+    let by_context: Decoder = Box::new(|recorded| {
+        let factor = recorded.context.map_or(1.0, |context| std::str::from_utf8(context).unwrap().parse().unwrap());
+        decode(recorded.original.bytes, factor, recorded.received)
+    });
+    let again: Vec<_> = source.decoded_again(by_context).into_iter().map(Result::unwrap).collect();
+    let (map, values) = (Vec::new(), |value: f64| vec![value]);
+    assert_eq!(again, [values(10.0), map.clone(), values(10.0), map, values(100.0), values(10.0), values(1.0)]);
+}
