@@ -1,26 +1,42 @@
--- One row per sample. The key is meter, code and time.
+-- The embedded store. Read the views `samples`, `samples_by_point` and `sample_corrections`, and the
+-- table `meters`; the other tables are the service's own.
 CREATE TABLE meter_ids (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE codes (id INTEGER PRIMARY KEY, obis TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 
-CREATE TABLE samples_data (
-  meter INTEGER NOT NULL,    -- meter_ids.id
-  obis INTEGER NOT NULL,     -- codes.id
-  ts INTEGER NOT NULL,       -- time of measurement, nanoseconds since 1970 UTC
-  value REAL NOT NULL,       -- in the registry's base unit
-  source INTEGER NOT NULL,   -- sources.id: account or device that delivered it
-  received INTEGER NOT NULL, -- time of receipt, nanoseconds since 1970 UTC
-  flags INTEGER NOT NULL,    -- one bit per peculiarity; 0 is none
-  PRIMARY KEY (meter, obis, ts)
+-- A sample is in the table samples_N of its period. The service makes these tables and the views
+-- over them (src/sink/sqlite/periods.rs). samples_0 has the fresh samples, in the order of time.
+CREATE TABLE periods (
+  id INTEGER PRIMARY KEY,        -- N
+  start INTEGER NOT NULL UNIQUE, -- its samples are measured at or after this, before the next start
+  joins INTEGER NOT NULL         -- how often its samples were joined with other periods
+) STRICT;
+INSERT INTO periods VALUES (0, -9223372036854775808, 0);
+
+-- The registers of each meter that have samples in other periods than the fresh one.
+CREATE TABLE series (
+  meter INTEGER NOT NULL, -- meter_ids.id
+  obis INTEGER NOT NULL,  -- codes.id
+  PRIMARY KEY (meter, obis)
 ) WITHOUT ROWID, STRICT;
 
--- The samples with the columns of QuestDB's table, in the same order.
-CREATE VIEW samples AS
-SELECT data.ts, meter_ids.uuid AS meter, codes.obis, data.value, sources.name AS source, data.received, data.flags
-FROM samples_data AS data
-JOIN meter_ids ON meter_ids.id = data.meter
-JOIN codes ON codes.id = data.obis
-JOIN sources ON sources.id = data.source;
+-- Periods that are copied to one table, if there are any: those from `start` to before `until`. The
+-- copy has their samples up to the key.
+CREATE TABLE joining (
+  id INTEGER PRIMARY KEY, -- of the table
+  start INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  joins INTEGER NOT NULL,
+  meter INTEGER NOT NULL,
+  obis INTEGER NOT NULL,
+  ts INTEGER NOT NULL
+) STRICT;
+
+-- Tables without a period, which are emptied and dropped.
+CREATE TABLE unused (
+  id INTEGER PRIMARY KEY,
+  is_expired INTEGER NOT NULL -- 1 if its samples are in no other table
+) STRICT;
 
 -- The correction log: every change of a key's value. Only the newest are kept; the ids count
 -- all there ever were.
@@ -35,20 +51,6 @@ CREATE TABLE corrections (
   received INTEGER NOT NULL,
   UNIQUE (meter, obis, ts, received, value_before, value)
 ) STRICT;
-
--- A replay repeats an old value and then its correction. The old value is not a correction
--- (it was received before the value it replaces); the correction is listed already.
-CREATE TRIGGER log_correction AFTER UPDATE ON samples_data
-WHEN OLD.value <> NEW.value AND NEW.received >= OLD.received
-BEGIN
-  INSERT INTO corrections (meter, obis, ts, value_before, value, received_before, received)
-  SELECT NEW.meter, NEW.obis, NEW.ts, OLD.value, NEW.value, OLD.received, NEW.received
-  WHERE NOT EXISTS (
-    SELECT 1 FROM corrections
-    WHERE meter = NEW.meter AND obis = NEW.obis AND ts = NEW.ts AND received = NEW.received
-      AND value_before = OLD.value AND value = NEW.value
-  );
-END;
 
 CREATE VIEW sample_corrections AS
 SELECT log.ts, meter_ids.uuid AS meter, codes.obis, log.value_before, log.value, log.received_before, log.received
@@ -101,21 +103,3 @@ CREATE TABLE meters (
   PRIMARY KEY (meter, valid_from)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX meters_by_point ON meters (metering_point);
-
--- The samples of described meters, each with the description at its time: the last version
--- that starts at or before it. The series of a metering point continues over an exchange of
--- its meter.
-CREATE VIEW samples_by_point AS
-SELECT
-  meters.metering_point, data.ts, codes.obis, data.value, meters.meter, meters.name, meters.serial,
-  sources.name AS source, data.received, data.flags
-FROM meters
-JOIN meter_ids ON meter_ids.uuid = meters.meter
-JOIN samples_data AS data ON data.meter = meter_ids.id
-  AND data.ts >= meters.valid_from
-  AND data.ts < coalesce(
-    (SELECT min(later.valid_from) FROM meters AS later
-     WHERE later.meter = meters.meter AND later.valid_from > meters.valid_from),
-    9223372036854775807)
-JOIN codes ON codes.id = data.obis
-JOIN sources ON sources.id = data.source;

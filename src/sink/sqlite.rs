@@ -8,8 +8,10 @@
 //!   alternative, `NORMAL` with a synced checkpoint before the progress moves, saves a
 //!   sync of a few milliseconds per transaction and needs a second state between committed
 //!   and safe: not worth it at a few transactions a second.)
-//! - The last value in journal order wins: a batch is sorted by key and journal order,
-//!   only the last row of a key is written, and batches follow each other.
+//! - The last value in journal order wins: only the last row of a key in a batch is written,
+//!   and batches follow each other.
+//! - Samples are in one table for each period of measurement time (`periods`). Full tables are
+//!   sealed and joined between the commits, in bounded steps (`tidy`).
 //! - A trigger lists every changed value in `corrections`, at no cost without changes; at
 //!   most [`CORRECTIONS_MAX`] are kept.
 //! - Only the owner may read the file (0600). `PRAGMA user_version` counts the migrations;
@@ -27,13 +29,18 @@ mod deliver;
 mod dictionary;
 mod file;
 mod generation;
+mod join;
 mod keep;
 mod log;
 mod names;
+mod periods;
 mod restore;
+mod seal;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tidy;
+mod views;
 mod write;
 
 pub use check::check;

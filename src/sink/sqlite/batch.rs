@@ -23,11 +23,9 @@ pub(super) struct Row {
     pub(super) flags: Flags,
     /// Index in [`Batch::sources`].
     pub(super) source: u32,
-    /// Journal order.
-    order: u32,
 }
 
-/// Rows of whole records, in journal order until they are sorted.
+/// Rows of whole records, in journal order.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     rows: Vec<Row>,
@@ -48,7 +46,6 @@ impl Batch {
             for sample in reading.samples() {
                 #[cfg(feature = "test-faults")]
                 crate::faults::panic_at("poison-sqlite", sample.value);
-                let order = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
                 self.rows.push(Row {
                     meter: reading.meter,
                     obis: sample.obis,
@@ -57,7 +54,6 @@ impl Batch {
                     received,
                     flags: reading.flags,
                     source,
-                    order,
                 });
             }
         }
@@ -96,20 +92,6 @@ impl Batch {
     /// The names behind [`Row::source`].
     pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(AsRef::as_ref)
-    }
-
-    /// Sorts by key, so that the file is written in its own order, and keeps only the last
-    /// row of every key.
-    pub(super) fn sort(&mut self) {
-        let key = |row: &Row| (row.meter, row.obis, row.at);
-        self.rows.sort_unstable_by_key(|row| (key(row), row.order));
-        self.rows.dedup_by(|later, kept| {
-            let is_same = key(later) == key(kept);
-            if is_same {
-                *kept = *later;
-            }
-            is_same
-        });
     }
 
     pub(super) fn clear(&mut self) {

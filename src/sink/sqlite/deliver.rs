@@ -36,6 +36,8 @@ pub struct Sqlite {
     batch: Batch,
     /// When the batch must be committed; `None` while it is empty.
     due: Option<Instant>,
+    /// Whether another step on the tables may be due.
+    is_untidy: bool,
     /// The position after the last record taken.
     taken: Position,
     /// The first uncommitted record.
@@ -56,6 +58,7 @@ impl Sqlite {
             checked: None,
             batch: Batch::default(),
             due: None,
+            is_untidy: true,
             taken: Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST },
             committed: Sequence::FIRST,
         }
@@ -64,13 +67,13 @@ impl Sqlite {
     /// Deletes samples that are older than this.
     #[must_use]
     pub fn keeping(mut self, age: Option<Duration>) -> Self {
-        self.keep = age.map(|age| Keep::new(age, self.clock.monotonic()));
+        self.keep = age.map(Keep::new);
         self
     }
 
     fn commit(&mut self) -> Result<(), SinkError> {
         let Some(store) = &mut self.store else { return Err(SinkError::waiting("the store is not open yet")) };
-        let committed = store.commit(&mut self.batch, self.taken)?;
+        let committed = store.commit(&self.batch, self.taken)?;
         self.generation = Some(committed.generation);
         self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
@@ -79,6 +82,7 @@ impl Sqlite {
         }
         self.batch.clear();
         self.due = None;
+        self.is_untidy = true;
         self.count.requests.increment(1);
         self.count.rows.increment(committed.rows as u64);
         self.count.corrections.increment(committed.corrections);
@@ -92,7 +96,7 @@ impl Sqlite {
         }
     }
 
-    /// Checks the files, and deletes old samples, about every second.
+    /// Checks the files about every second, and does a step on the tables.
     fn maintain(&mut self) -> Result<(), SinkError> {
         let (now, wall) = (self.clock.monotonic(), self.clock.now());
         let Some(store) = &mut self.store else { return Ok(()) };
@@ -100,13 +104,11 @@ impl Sqlite {
             self.checked = Some(now);
             store.check_names()?;
         }
-        if let Some(keep) = &mut self.keep
-            && let Some((series, before)) = keep.due(now, wall)
-        {
-            let expired = store.expire(before, series)?;
-            keep.stepped(expired, now);
-            self.generation = expired.generation.or(self.generation);
-            self.count.expired.increment(expired.rows as u64);
+        if self.is_untidy {
+            let tidied = store.tidy(self.keep.as_ref(), wall)?;
+            self.is_untidy = tidied.is_some();
+            self.generation = Some(store.generation().current);
+            self.count.expired.increment(tidied.map_or(0, |tidied| tidied.expired as u64));
         }
         Ok(())
     }
@@ -151,7 +153,7 @@ impl Sink for Sqlite {
         }
         self.maintain()?;
         self.count.show(self.batch.len(), self.store.as_ref());
-        let wake_at = self.due.into_iter().chain(self.keep.as_ref().and_then(Keep::next_step)).min();
+        let wake_at = if self.is_untidy { Some(self.clock.monotonic()) } else { self.due };
         Ok(Progress::new(self.batch.first().unwrap_or(self.committed), wake_at))
     }
 
@@ -177,7 +179,7 @@ impl Sink for Sqlite {
     fn facts(&self) -> Vec<(&'static str, String)> {
         let Some(store) = &self.store else { return Vec::new() };
         let log = format!("{} of at most {}", human::bytes(store.log_bytes()), human::bytes(LOG_BYTES_MAX));
-        vec![("file", human::bytes(store.bytes())), ("log", log)]
+        vec![("file", human::bytes(store.bytes())), ("tables", store.periods().to_string()), ("log", log)]
     }
 }
 

@@ -1,5 +1,7 @@
 //! The file: permissions, modes, schema, and the translation of SQLite's errors.
 
+use super::periods::{self, FRESH, Periods};
+use super::views;
 use crate::base::file::sync_directory_of;
 use crate::deliver::SinkError;
 use rusqlite::{Connection, Error, ErrorCode};
@@ -92,6 +94,11 @@ fn migrate(store: &Connection, file: &Path) -> Result<bool, SinkError> {
 fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<()> {
     let transaction = store.unchecked_transaction()?;
     transaction.execute_batch(migration)?;
+    if number == 1 {
+        periods::create(&transaction, FRESH)?;
+        periods::log_corrections(&transaction, FRESH)?;
+        views::create(&transaction, Periods::read(&transaction)?.all())?;
+    }
     transaction.pragma_update(None, "user_version", number)?;
     transaction.commit()
 }

@@ -7,14 +7,17 @@
 use super::batch::Batch;
 use super::file::{self, sink_error};
 use super::generation::{self, Generation, LOG_HEADER_BYTES};
-use super::keep::{self, Expired, Series};
+use super::keep::Keep;
 use super::log::{self, Checkpoint, Log};
 use super::names::{self, NamedFiles};
+use super::periods::Periods;
+use super::seal;
+use super::tidy;
 use super::write::{self, Committed, Dictionaries};
 use crate::deliver::SinkError;
 use crate::journal::Position;
 use crate::reading::UnixNanos;
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
 /// An open store.
@@ -28,6 +31,20 @@ pub(super) struct Store {
     is_trusted: bool,
     log: Log,
     dictionaries: Dictionaries,
+    periods: Periods,
+    /// About the number of fresh samples: a repeated one counts again.
+    fresh_rows: i64,
+    /// At this number it is checked again whether to seal.
+    seal_check_at: i64,
+    /// And at this time.
+    seal_check_after: i64,
+}
+
+/// The result of a step on the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tidied {
+    /// Samples that were deleted because of their age.
+    pub(super) expired: usize,
 }
 
 impl Store {
@@ -50,8 +67,21 @@ impl Store {
         if log.bytes() <= LOG_HEADER_BYTES {
             generation.checkpointed = generation.current;
         }
-        let mut store =
-            Self { connection, file, names, generation, is_trusted: false, log, dictionaries: Dictionaries::new() };
+        let periods = Periods::read(&connection).map_err(|error| sink_error(&file, &error))?;
+        let fresh_rows = tidy::fresh_rows(&connection).map_err(|error| sink_error(&file, &error))?;
+        let mut store = Self {
+            connection,
+            file,
+            names,
+            generation,
+            is_trusted: false,
+            log,
+            dictionaries: Dictionaries::new(),
+            periods,
+            fresh_rows,
+            seal_check_at: 0,
+            seal_check_after: 0,
+        };
         store.is_trusted = is_new || generation::is_recorded(&store.file, generation.current);
         if is_new {
             store.checkpoint(Checkpoint::Empty)?;
@@ -71,6 +101,11 @@ impl Store {
     /// Increases with every commit.
     pub(super) fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// The number of tables that hold samples.
+    pub(super) fn periods(&self) -> usize {
+        self.periods.all().len()
     }
 
     /// The size of the log.
@@ -102,29 +137,50 @@ impl Store {
     ///
     /// # Errors
     /// When nothing is stored, or not in the files that now have the names.
-    pub(super) fn commit(&mut self, batch: &mut Batch, cursor: Position) -> Result<Committed, SinkError> {
+    pub(super) fn commit(&mut self, batch: &Batch, cursor: Position) -> Result<Committed, SinkError> {
         self.ensure_room()?;
         let checkpointed = self.generation.checkpointed;
-        let done = write::commit(&mut self.connection, &mut self.dictionaries, batch, cursor, checkpointed);
+        let done =
+            write::commit(&mut self.connection, &mut self.dictionaries, &self.periods, batch, cursor, checkpointed);
         let committed = done.map_err(|error| sink_error(&self.file, &error))?;
+        self.fresh_rows += i64::try_from(committed.fresh).unwrap_or(i64::MAX);
         self.generation.current = committed.generation;
         self.committed()?;
         Ok(committed)
     }
 
-    /// Deletes some samples older than `before`, of the series after `series`.
+    /// Does the next step on the tables; `None` if there is nothing to do.
     ///
     /// # Errors
     /// As [`Store::commit`].
-    pub(super) fn expire(&mut self, before: UnixNanos, series: Series) -> Result<Expired, SinkError> {
+    pub(super) fn tidy(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> Result<Option<Tidied>, SinkError> {
+        let Some(step) = self.next_step(keep, wall).map_err(|error| self.failed(&error))? else { return Ok(None) };
         self.ensure_room()?;
-        let checkpointed = self.generation.checkpointed;
-        let done = keep::expire(&mut self.connection, before, series, checkpointed);
-        let expired = done.map_err(|error| sink_error(&self.file, &error))?;
-        if let Some(generation) = expired.generation {
-            self.generation.current = generation;
-            self.committed()?;
+        let expired = self.apply(step).map_err(|error| sink_error(&self.file, &error))?;
+        self.committed()?;
+        Ok(Some(Tidied { expired }))
+    }
+
+    fn next_step(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
+        // With `keep` a few samples are sealed, too, once they are old enough.
+        if self.fresh_rows >= self.seal_check_at || (keep.is_some() && wall.0 >= self.seal_check_after) {
+            self.fresh_rows = tidy::fresh_rows(&self.connection)?;
+            if let Some(step) = tidy::seal_due(&self.connection, self.fresh_rows, keep)? {
+                return Ok(Some(step));
+            }
+            self.seal_check_at = (self.fresh_rows + seal::CHECK_EVERY).max(seal::ROWS);
+            self.seal_check_after = wall.0.saturating_add(seal::CHECK_EVERY_NS);
         }
+        tidy::due(&self.connection, &self.periods, keep, wall)
+    }
+
+    fn apply(&mut self, step: tidy::Step) -> rusqlite::Result<usize> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let expired = tidy::apply(&transaction, &self.periods, step)?;
+        let periods = Periods::read(&transaction)?;
+        let generation = write::next_generation(&transaction, self.generation.checkpointed)?;
+        transaction.commit()?;
+        (self.periods, self.generation.current) = (periods, generation);
         Ok(expired)
     }
 

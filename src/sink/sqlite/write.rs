@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::dictionary::Dictionary;
+use super::periods::{self, FRESH, Key, Periods};
 use crate::journal::{JournalId, Position, Sequence};
 use crate::reading::{MeterId, Obis};
 use crate::wire::meters::{Description, Version};
@@ -11,12 +12,6 @@ use uuid::Uuid;
 /// Corrections kept at most; the oldest are deleted. Their ids keep counting.
 pub const CORRECTIONS_MAX: i64 = if cfg!(test) { 5 } else { 100_000 };
 
-/// Writes a row unless the same one is stored already.
-const UPSERT: &str = "
-    INSERT INTO samples_data (meter, obis, ts, value, source, received, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-    ON CONFLICT (meter, obis, ts) DO UPDATE
-    SET value = excluded.value, source = excluded.source, received = excluded.received, flags = excluded.flags
-    WHERE value <> excluded.value OR source <> excluded.source OR received <> excluded.received OR flags <> excluded.flags";
 /// A repeated version replaces the earlier one: it is the better one.
 const UPSERT_VERSION: &str = "
     INSERT OR REPLACE INTO meters
@@ -31,6 +26,10 @@ const SET_CURSOR: &str = "
 const SET_GENERATION: &str = "
     UPDATE cursor SET generation = ?1, checkpointed = ?2,
     schema_version = (SELECT schema_version FROM pragma_schema_version)";
+const NEXT_GENERATION: &str = "
+    UPDATE cursor SET generation = generation + 1, checkpointed = ?1,
+    schema_version = (SELECT schema_version FROM pragma_schema_version) RETURNING generation";
+const ADD_SERIES: &str = "INSERT OR IGNORE INTO series (meter, obis) VALUES (?1, ?2)";
 const NEWEST_CORRECTION: &str = "SELECT coalesce(max(id), 0) FROM corrections";
 const TRIM_CORRECTIONS: &str = "DELETE FROM corrections WHERE id <= ?1";
 
@@ -39,6 +38,8 @@ const TRIM_CORRECTIONS: &str = "DELETE FROM corrections WHERE id <= ?1";
 pub(super) struct Committed {
     /// Rows written, each key once.
     pub(super) rows: usize,
+    /// The fresh ones among them.
+    pub(super) fresh: usize,
     /// Keys whose value changed.
     pub(super) corrections: u64,
     /// The store's generation.
@@ -77,15 +78,16 @@ impl Dictionaries {
 pub(super) fn commit(
     store: &mut Connection,
     dictionaries: &mut Dictionaries,
-    batch: &mut Batch,
+    periods: &Periods,
+    batch: &Batch,
     cursor: Position,
     checkpointed: i64,
 ) -> rusqlite::Result<Committed> {
     // Locks at once: a transaction that starts as a reader can fail when it first writes.
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
-    batch.sort();
-    let rows = write_rows(&transaction, dictionaries, batch)?;
+    let rows = rows(&transaction, dictionaries, periods, batch)?;
+    let fresh = write_rows(&transaction, periods, &rows)?;
     write_versions(&transaction, batch.versions())?;
     let after: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     if after > before && after > CORRECTIONS_MAX {
@@ -96,7 +98,7 @@ pub(super) fn commit(
         .prepare_cached(SET_CURSOR)?
         .query_row(params![cursor.journal.to_string(), next, checkpointed], |row| row.get(0))?;
     transaction.commit()?;
-    Ok(Committed { rows, corrections: after.abs_diff(before), generation })
+    Ok(Committed { rows: rows.len(), fresh, corrections: after.abs_diff(before), generation })
 }
 
 /// Sets the generation without any rows.
@@ -104,31 +106,106 @@ pub(super) fn set_generation(store: &Connection, generation: i64, checkpointed: 
     store.execute(SET_GENERATION, [generation, checkpointed]).map(|_| ())
 }
 
-fn write_rows(store: &Connection, dictionaries: &mut Dictionaries, batch: &Batch) -> rusqlite::Result<usize> {
-    let mut upsert = store.prepare_cached(UPSERT)?;
-    let source_numbers = batch
+/// Counts a transaction without rows.
+pub(super) fn next_generation(store: &Connection, checkpointed: i64) -> rusqlite::Result<i64> {
+    store.prepare_cached(NEXT_GENERATION)?.query_row([checkpointed], |row| row.get(0))
+}
+
+/// A row in the numbers of the file.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Of its period in [`Periods::all`].
+    place: usize,
+    key: Key,
+    value: f64,
+    source: i64,
+    received: i64,
+    flags: u16,
+}
+
+/// The rows in the order of the tables, each key once: the last in journal order.
+fn rows(
+    store: &Connection,
+    dictionaries: &mut Dictionaries,
+    periods: &Periods,
+    batch: &Batch,
+) -> rusqlite::Result<Vec<Row>> {
+    let sources = batch
         .sources()
         .map(|name| dictionaries.sources.number(store, name.to_owned(), || name.to_owned()))
         .collect::<rusqlite::Result<Vec<i64>>>()?;
-    let mut meter: Option<(MeterId, i64)> = None;
+    let mut rows = Vec::with_capacity(batch.rows().len());
+    let mut last: Option<(MeterId, i64)> = None;
     for row in batch.rows() {
-        let meter_number = match meter {
+        let meter = match last {
             Some((known, number)) if known == row.meter => number,
             _ => dictionaries.meters.number(store, row.meter, || row.meter.to_string())?,
         };
-        meter = Some((row.meter, meter_number));
-        let code_number = dictionaries.codes.number(store, row.obis, || row.obis.to_string())?;
-        upsert.execute(params![
-            meter_number,
-            code_number,
-            row.at.0,
-            row.value,
-            source_numbers.get(row.source as usize),
-            row.received.0,
-            row.flags.bits()
-        ])?;
+        last = Some((row.meter, meter));
+        let obis = dictionaries.codes.number(store, row.obis, || row.obis.to_string())?;
+        rows.push(Row {
+            place: periods.place_of(row.at),
+            key: Key { meter, obis, ts: row.at.0 },
+            value: row.value,
+            source: sources.get(row.source as usize).copied().unwrap_or_default(),
+            received: row.received.0,
+            flags: row.flags.bits(),
+        });
     }
-    Ok(batch.rows().len())
+    let fresh = periods.all().len() - 1;
+    let order = |row: &Row| {
+        let Key { meter, obis, ts } = row.key;
+        (row.place, if row.place == fresh { (ts, meter, obis) } else { (meter, obis, ts) })
+    };
+    // Stable: rows of one key stay in journal order.
+    rows.sort_by_key(order);
+    rows.dedup_by(|later, kept| {
+        let is_same = later.key == kept.key;
+        if is_same {
+            *kept = *later;
+        }
+        is_same
+    });
+    Ok(rows)
+}
+
+/// Writes rows, each to the table of its period, and returns the number of fresh ones.
+fn write_rows(store: &Connection, periods: &Periods, rows: &[Row]) -> rusqlite::Result<usize> {
+    let mut fresh = 0;
+    for rows in rows.chunk_by(|one, other| one.place == other.place) {
+        let period = periods.all()[rows[0].place];
+        upsert(store, period.id, rows.iter())?;
+        if period.id == FRESH {
+            fresh = rows.len();
+            continue;
+        }
+        let mut add_series = store.prepare_cached(ADD_SERIES)?;
+        for rows in rows.chunk_by(|one, other| (one.key.meter, one.key.obis) == (other.key.meter, other.key.obis)) {
+            add_series.execute([rows[0].key.meter, rows[0].key.obis])?;
+        }
+        // Late samples before the end of the copy must be written to it, too.
+        if let Some(joining) = periods.joining.filter(|joining| joining.has(period)) {
+            upsert(store, joining.target.id, rows.iter().filter(|row| row.key <= joining.copied))?;
+        }
+    }
+    Ok(fresh)
+}
+
+/// Writes rows to a table, unless the same ones are stored already.
+fn upsert<'a>(store: &Connection, id: i64, rows: impl Iterator<Item = &'a Row>) -> rusqlite::Result<()> {
+    let mut upsert = store.prepare_cached(&format!(
+        "INSERT INTO {table} ({columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (meter, obis, ts) DO UPDATE
+         SET value = excluded.value, source = excluded.source, received = excluded.received, flags = excluded.flags
+         WHERE value <> excluded.value OR source <> excluded.source OR received <> excluded.received
+           OR flags <> excluded.flags",
+        table = periods::table(id),
+        columns = periods::COLUMNS,
+    ))?;
+    for Row { key, value, source, received, flags, .. } in rows {
+        upsert.execute(params![key.meter, key.obis, key.ts, value, source, received, flags])?;
+    }
+    Ok(())
 }
 
 fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<()> {

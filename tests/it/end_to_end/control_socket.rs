@@ -64,7 +64,7 @@ fn a_replay_that_a_second_one_and_a_kill_cut_short_is_made_after_the_next_start(
     let (mut service, expected) = delivered();
     let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
     store.busy_timeout(LIMIT).unwrap();
-    assert!(store.execute("delete from samples_data", []).unwrap() > 0);
+    assert!(store.execute("delete from samples_0", []).unwrap() > 0);
     // While this is held the replay cannot end.
     store.execute_batch("begin immediate").unwrap();
     service.text_of(&["replay", "--sink", "sqlite", "--from", "2020-01-01T00:00:00Z"]);

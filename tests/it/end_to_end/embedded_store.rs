@@ -25,7 +25,7 @@ fn with(file: &Path, suffix: &str) -> PathBuf {
 /// A reader with an open read transaction.
 fn reader(file: &Path) -> Store {
     let reader = Store::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    reader.execute_batch("BEGIN; SELECT count(*) FROM samples_data").unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM samples").unwrap();
     reader
 }
 

@@ -115,5 +115,5 @@ fn replay(service: &Service, sink: &str, from: &str) {
 fn empty_sqlite(service: &Service) {
     let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
     store.busy_timeout(REPLAY_LIMIT).unwrap();
-    assert!(store.execute("delete from samples_data", []).unwrap() > 0);
+    assert!(store.execute("delete from samples_0", []).unwrap() > 0);
 }

@@ -1,4 +1,4 @@
-//! Samples that are older than `keep` are deleted.
+//! Periods that are older than `keep` are deleted.
 
 use super::*;
 
@@ -11,41 +11,69 @@ fn start_keeping(feed: &Feed, days: u64) -> PumpHandle {
     PumpHandle::start("sqlite", sink, feed.journal.clone(), feed.clock.clone(), options).unwrap()
 }
 
+/// All samples by time.
+fn by_time(feed: &Feed) -> Vec<Vec<String>> {
+    rows(&file(feed), "SELECT value FROM samples ORDER BY ts")
+}
+
 #[test]
-fn old_samples_are_deleted_in_bounded_steps_and_newer_ones_stay() {
+fn samples_are_deleted_once_their_period_is_too_old_and_newer_ones_stay() {
     let feed = Feed::new();
-    let old = || (1..=25).map(|number| -3 * DAY - number);
-    for meter in 1..=7 {
-        feed.append(&Body::new(0, old().map(|second| reading(meter, second, 1.0)).collect()));
-        feed.append(&body(meter, -DAY, 2.0));
+    let pump = start_keeping(&feed, 8);
+    for day in -20..=0_i32 {
+        for meter in 1..=3 {
+            feed.append(&body(meter, i64::from(day) * DAY, f64::from(day)));
+        }
+        drain(&feed, &pump);
     }
-    let pump = start_keeping(&feed, 2);
-    drain(&feed, &pump);
-    // More series and rows than one step takes.
-    until("the old ones are gone", || values(&file(&feed)) == vec![["2"]; 7]);
-    feed.append(&body(9, -3 * DAY, 3.0));
-    feed.append(&body(9, 0, 4.0));
-    drain(&feed, &pump);
-    until("a late one, too", || rows(&file(&feed), "SELECT value FROM samples WHERE value > 2") == [["4"]]);
+    // A period is at most an eighth of the age long.
+    until("the old ones are gone", || {
+        let oldest: f64 = by_time(&feed)[0][0].parse().unwrap();
+        (-10.0..=-8.0).contains(&oldest)
+    });
+    assert_eq!(by_time(&feed).iter().filter(|row| row[0] == "-7").count(), 3);
+    until("nothing is left of them", || rows(&file(&feed), "SELECT count(*) FROM unused") == [["0"]]);
     stop(&feed, &pump);
-    assert_eq!(values(&file(&feed)).len(), 8);
+}
+
+#[test]
+fn a_join_that_retention_overtakes_is_given_up() {
+    let feed = Feed::new();
+    // Three periods of one size, which are joined.
+    for second in 0..60 {
+        feed.append(&body(1, second, 1.0));
+    }
+    let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone());
+    sink.stored_position().unwrap();
+    let pump = start(&feed);
+    drain(&feed, &pump);
+    stop(&feed, &pump);
+    let pump = start_keeping(&feed, 8);
+    feed.append(&body(1, 40 * DAY, 2.0));
+    feed.clock.set_offset(NOW_NS + 40 * DAY * 1_000_000_000 - Clock::system().now().0);
+    feed.append(&body(1, 40 * DAY, 3.0));
+    drain(&feed, &pump);
+    until("only the newest is left", || by_time(&feed).last() == Some(&vec!["3".to_owned()]));
+    stop(&feed, &pump);
 }
 
 #[test]
 fn a_clock_that_is_ahead_deletes_nothing_that_is_young() {
     let feed = Feed::new();
+    for day in -60..-58 {
+        feed.append(&body(1, day * DAY, 2.0));
+    }
     for second in 0..5 {
         feed.append(&body(1, second, 1.0));
     }
     store_all(&feed);
     feed.clock.set_offset(NOW_NS + 365 * DAY * 1_000_000_000 - Clock::system().now().0);
     let pump = start_keeping(&feed, 30);
-    feed.append(&body(1, -31 * DAY, 2.0));
     feed.append(&body(2, 5, 3.0));
     drain(&feed, &pump);
-    until("the old one is gone", || !values(&file(&feed)).contains(&vec!["2".to_owned()]));
+    until("the old ones are gone", || !by_time(&feed).contains(&vec!["2".to_owned()]));
     stop(&feed, &pump);
-    assert_eq!(values(&file(&feed)), [["1"], ["1"], ["1"], ["1"], ["1"], ["3"]]);
+    assert_eq!(by_time(&feed), [["1"], ["1"], ["1"], ["1"], ["1"], ["3"]]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn append_round(feed: &Feed, second: i64) {
 
 fn reader(feed: &Feed) -> Connection {
     let reader = Connection::open(file(feed)).unwrap();
-    reader.execute_batch("BEGIN; SELECT count(*) FROM samples_data").unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM samples").unwrap();
     reader
 }
 
@@ -45,7 +45,7 @@ fn a_reader_that_never_ends_bounds_the_log_and_is_named_and_the_sink_continues_a
     drain(&feed, &pump);
     assert!(log_bytes(&feed) < LOG_BYTES_MAX / 2, "{}", log_bytes(&feed));
     let rounds = second + 101;
-    assert_eq!(rows(&file(&feed), "SELECT count(*) FROM samples_data"), [[(rounds * 200 + 1).to_string()]]);
+    assert_eq!(rows(&file(&feed), "SELECT count(*) FROM samples"), [[(rounds * 200 + 1).to_string()]]);
     stop(&feed, &pump);
 }
 

@@ -124,6 +124,7 @@ fn a_copy_restored_beside_an_old_log_is_refused_and_the_files_to_remove_are_name
     let pump = start(&feed);
     append_range(&feed, 400..900);
     drain(&feed, &pump);
+    wait_until_tidy(&feed);
     copy_as_killed(&file(&feed), &killed);
     stop(&feed, &pump);
     let intact = feed.directory.path().join("intact");
@@ -167,6 +168,7 @@ fn a_rearranged_copy_beside_an_old_log_is_refused() {
     reader.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
     append_range(&feed, 400..900);
     drain(&feed, &pump);
+    wait_until_tidy(&feed);
     copy_as_killed(&file(&feed), &killed);
     stop(&feed, &pump);
     fs::copy(&copy, &killed).unwrap();

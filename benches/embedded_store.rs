@@ -1,0 +1,174 @@
+//! The embedded store under a sustained load: rate, CPU, bytes and latency of readers while it grows.
+//!
+//! Not a criterion benchmark, because the state matters and not one call. Prints a table of
+//! the sink alone, without the making of the records.
+//!
+//!     cargo bench --bench embedded_store -- [METERS [SAMPLES]]
+
+#![allow(missing_docs, reason = "a program")]
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a measurement may stop, and is rounded")]
+
+use meterline::clock::Clock;
+use meterline::deliver::{Delivery, Sink};
+use meterline::journal::{JournalId, Position, Record, RecordHeader, Sequence, SourceId, Verdict};
+use meterline::reading::{Flags, Limits, MeterId, Obis, Sample, UnixNanos};
+use meterline::sink::sqlite::Sqlite;
+use meterline::wire::PayloadFormat;
+use meterline::wire::batch::{Original, encode};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// 2026-11-22T19:00:00Z.
+const BEGIN_NS: i64 = 1_795_374_000_000_000_000;
+/// Time between two readings of a meter.
+const EVERY_NS: i64 = 10_000_000_000;
+/// Readings of a record.
+const READINGS: i64 = 50;
+/// Values of a reading.
+const VALUES: u8 = 8;
+/// Lines of the table.
+const LINES: i64 = 10;
+
+fn meter(number: i64) -> MeterId {
+    MeterId::from(Uuid::from_u128(u128::from(number.unsigned_abs() + 1) << 64 | 7))
+}
+
+/// The records, one after the other: all meters in turn.
+struct Records {
+    meters: i64,
+    readings: i64,
+}
+
+impl Records {
+    fn next(&mut self) -> Vec<u8> {
+        let readings: Vec<_> = (self.readings..self.readings + READINGS)
+            .map(|number| {
+                let at = BEGIN_NS + number / self.meters * EVERY_NS + number % self.meters * EVERY_NS / self.meters;
+                let value = |register| Sample {
+                    obis: Obis([1, 0, register, 8, 0, 255]),
+                    value: number as f64 + f64::from(register),
+                };
+                (meter(number % self.meters), UnixNanos(at), (1..=VALUES).map(value).collect::<Vec<_>>())
+            })
+            .collect();
+        self.readings += READINGS;
+        let readings = readings.iter().map(|(meter, at, samples)| (*meter, *at, Flags::NONE, samples));
+        encode(readings, &Original::default())
+    }
+
+    fn time(&self) -> i64 {
+        BEGIN_NS + self.readings / self.meters * EVERY_NS
+    }
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
+}
+
+/// Bytes that this process gave to block devices.
+fn written() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap();
+    text.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap()
+}
+
+/// The longest of some queries of one meter: its newest values, and an hour of all its registers.
+fn slowest_queries(file: &Path, number: i64, until: i64) -> (Duration, Duration) {
+    let store = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let meter = meter(number);
+    let timed = |sql: String| {
+        let begun = Instant::now();
+        let mut statement = store.prepare(&sql).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while rows.next().unwrap().is_some() {}
+        begun.elapsed()
+    };
+    let newest = timed(format!("SELECT obis, max(ts), value FROM samples WHERE meter = '{meter}' GROUP BY obis"));
+    let middle = BEGIN_NS + (until - BEGIN_NS) / 2;
+    let hour = middle..middle + 3_600_000_000_000;
+    let range = format!("ts >= {} AND ts < {}", hour.start, hour.end);
+    (newest, timed(format!("SELECT * FROM samples WHERE meter = '{meter}' AND {range}")))
+}
+
+fn measure(meters: i64, samples: i64) {
+    let directory = tempfile::tempdir_in(".").unwrap();
+    let file = directory.path().join("store.sqlite");
+    let mut sink = Sqlite::new("sqlite", &file, Clock::system());
+    let journal = JournalId(Uuid::from_u128(7));
+    sink.rewind(Position { journal, next: Sequence(1) }).unwrap();
+    let mut records = Records { meters, readings: 0 };
+    let mut sequence = Sequence(1);
+    println!("{meters} meters\n  samples/million  per second  CPU us  written B  stored B  newest ms  hour ms");
+    let per_record = READINGS * i64::from(VALUES);
+    for line in 1..=LINES {
+        let (mut busy, mut spent, before) = (Duration::ZERO, Duration::ZERO, written());
+        let end = samples / LINES * line / i64::from(VALUES);
+        let begun = records.readings;
+        let is_done = AtomicBool::new(false);
+        let (newest, hour) = std::thread::scope(|scope| {
+            let (until, is_done, file) = (records.time(), &is_done, &file);
+            let reader = scope.spawn(move || {
+                let mut slowest = (Duration::ZERO, Duration::ZERO);
+                for number in 0.. {
+                    let (newest, hour) = slowest_queries(file, number * 997 % meters, until);
+                    slowest = (slowest.0.max(newest), slowest.1.max(hour));
+                    if is_done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                slowest
+            });
+            while records.readings < end {
+                let bodies: Vec<_> = (0..20_000 / per_record).map(|_| records.next()).collect();
+                let (at, of_thread) = (Instant::now(), cpu());
+                for payload in &bodies {
+                    let received = UnixNanos(records.time() + 1_234_567_891);
+                    let header = RecordHeader {
+                        source: SourceId(1),
+                        format: PayloadFormat::ReadingBatch.number(),
+                        verdict: Verdict::Deliverable,
+                        rule: meterline::journal::RuleVersion(1),
+                        received,
+                    };
+                    let record = Record { journal, sequence, header, payload };
+                    let limits = &Limits::DEFAULT;
+                    let format = PayloadFormat::ReadingBatch;
+                    sink.take(&Delivery { record, source: "bench", limits, judged_at: received, format }).unwrap();
+                    sequence = sequence.next();
+                }
+                // A commit and a step on the tables.
+                sink.settle(true).unwrap();
+                busy += at.elapsed();
+                spent += cpu() - of_thread;
+            }
+            is_done.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        let rows = ((records.readings - begun) * i64::from(VALUES)) as f64;
+        let all = (records.readings * i64::from(VALUES)) as f64;
+        println!(
+            "  {:15.1} {:11.0} {:7.2} {:10.0} {:9.1} {:10.1} {:8.1}",
+            all / 1e6,
+            rows / busy.as_secs_f64(),
+            spent.as_secs_f64() * 1e6 / rows,
+            (written() - before) as f64 / rows,
+            std::fs::metadata(&file).unwrap().len() as f64 / all,
+            newest.as_secs_f64() * 1e3,
+            hour.as_secs_f64() * 1e3,
+        );
+    }
+}
+
+fn main() {
+    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<i64>().ok());
+    let meters = numbers.next();
+    let samples = numbers.next().unwrap_or(5_000_000);
+    for meters in meters.map_or_else(|| vec![100, 10_000, 100_000], |meters| vec![meters]) {
+        measure(meters, samples);
+    }
+}

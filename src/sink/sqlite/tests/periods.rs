@@ -1,0 +1,197 @@
+//! The layout of the samples: sealing, joining, late samples, and kills at every step.
+
+use super::*;
+use crate::journal::Reader;
+use crate::reading::Limits;
+use crate::wire::PayloadFormat;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// A sink that is driven step by step.
+struct Steps {
+    feed: Feed,
+    sink: Sqlite,
+    reader: Reader,
+}
+
+/// The stored values by meter and second.
+type Model = BTreeMap<(u8, i64), f64>;
+
+impl Steps {
+    fn new() -> Self {
+        let feed = Feed::new();
+        let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone());
+        sink.rewind(feed.journal.position(Sequence(1))).unwrap();
+        let reader = feed.journal.reader(Sequence(1)).unwrap();
+        Self { feed, sink, reader }
+    }
+
+    /// Commits a body.
+    fn store(&mut self, body: &Body) {
+        self.feed.append(body);
+        let record = self.reader.read().unwrap().unwrap();
+        let (limits, format) = (&Limits::DEFAULT, PayloadFormat::SmartMe);
+        let judged_at = record.header.received;
+        self.sink.take(&crate::deliver::Delivery { record, source: "acme", limits, judged_at, format }).unwrap();
+        self.step();
+    }
+
+    /// At most one step on the tables. Returns whether another one may follow.
+    fn step(&mut self) -> bool {
+        let progress = self.sink.settle(true).unwrap();
+        progress.wake_at.is_some()
+    }
+
+    /// All steps.
+    fn tidy(&mut self) {
+        while self.step() {}
+    }
+
+    /// The store as a kill would leave it: the files as they are now, opened by another program.
+    fn copy(&self) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let copy = directory.path().join("copy.sqlite");
+        for suffix in ["", "-wal"] {
+            let from = crate::base::file::with_suffix(&file(&self.feed), suffix);
+            std::fs::copy(from, crate::base::file::with_suffix(&copy, suffix)).unwrap();
+        }
+        (directory, copy)
+    }
+}
+
+fn stored(file: &Path) -> Vec<((u8, i64), f64)> {
+    let all = rows(file, "SELECT substr(meter, 1, 2), ts, value FROM samples ORDER BY meter, ts");
+    let row = |row: Vec<String>| {
+        let second = (row[1].parse::<i64>().unwrap() - NOW_NS) / 1_000_000_000;
+        ((u8::from_str_radix(&row[0], 16).unwrap(), second), row[2].parse().unwrap())
+    };
+    all.into_iter().map(row).collect()
+}
+
+fn is(model: &Model, file: &Path) {
+    assert_eq!(stored(file), model.clone().into_iter().collect::<Vec<_>>());
+}
+
+fn number(file: &Path, sql: &str) -> i64 {
+    rows(file, sql)[0][0].parse().unwrap()
+}
+
+/// Bodies of readings: mostly newer and newer, some late, some repeated with another value.
+fn any_bodies() -> impl Strategy<Value = Vec<Vec<(u8, i64, u8)>>> {
+    let second = prop_oneof![4 => (0..4_i64).prop_map(Ok), 1 => (-40..400_i64).prop_map(Err)];
+    let reading = (1..5_u8, second, any::<u8>());
+    prop::collection::vec(prop::collection::vec(reading, 1..9), 1..25).prop_map(|bodies| {
+        let at = |number: usize, second| match second {
+            Ok(after) => i64::try_from(number).unwrap_or(0) * 3 + after,
+            Err(any) => any,
+        };
+        let of = |(number, body): (usize, Vec<_>)| {
+            body.into_iter().map(|(meter, second, value)| (meter, at(number, second), value)).collect()
+        };
+        bodies.into_iter().enumerate().map(of).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn a_kill_at_any_step_leaves_the_last_value_of_each_key_once(bodies in any_bodies()) {
+        let mut steps = Steps::new();
+        let mut model = Model::new();
+        for body in bodies {
+            for &(meter, second, value) in &body {
+                model.insert((meter, second), f64::from(value));
+            }
+            let readings = body.iter().map(|&(meter, second, value)| reading(meter, second, f64::from(value)));
+            steps.store(&Body::new(0, readings.collect()));
+            let (_directory, copy) = steps.copy();
+            is(&model, &copy);
+            // The next start goes on with whatever was begun.
+            let mut next = Sqlite::new("sqlite", &copy, steps.feed.clock.clone());
+            next.stored_position().unwrap();
+            for _ in 0..3 {
+                next.settle(true).unwrap();
+            }
+            is(&model, &copy);
+        }
+        steps.tidy();
+        is(&model, &file(&steps.feed));
+    }
+}
+
+#[test]
+fn many_samples_end_in_few_tables_and_none_of_them_is_left_over() {
+    let mut steps = Steps::new();
+    let mut model = Model::new();
+    for second in 0..300 {
+        model.insert((1, second), 1.0);
+        model.insert((2, second), 2.0);
+        steps.store(&Body::new(0, vec![reading(1, second, 1.0), reading(2, second, 2.0)]));
+    }
+    steps.tidy();
+    let store = file(&steps.feed);
+    is(&model, &store);
+    let tables =
+        number(&store, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB 'samples_[0-9]*'");
+    assert_eq!(tables, number(&store, "SELECT count(*) FROM periods"));
+    // Two of each size at most, and the fresh one.
+    let sizes = number(&store, "SELECT max(joins) + 1 FROM periods");
+    assert!(sizes > 2 && tables <= 2 * sizes + 1, "{tables} tables of {sizes} sizes");
+    assert!(number(&store, "SELECT count(*) FROM samples_0") <= seal::ROWS);
+}
+
+#[test]
+fn a_late_sample_goes_to_the_period_of_its_time_and_its_correction_is_listed() {
+    let mut steps = Steps::new();
+    for second in 0..40 {
+        steps.store(&body(1, second, 1.0));
+    }
+    steps.tidy();
+    let fresh = number(&file(&steps.feed), "SELECT count(*) FROM samples_0");
+    // One changes a stored value, one is from before all, one of a meter without any sealed sample.
+    steps.store(&body(1, 3, 2.0));
+    steps.store(&body(1, -500, 3.0));
+    steps.store(&body(9, 3, 4.0));
+    let store = file(&steps.feed);
+    assert_eq!(number(&store, "SELECT count(*) FROM samples_0"), fresh);
+    assert_eq!(corrections(&store), [["1", "2"]]);
+    assert_eq!(rows(&store, "SELECT value FROM samples WHERE value > 1 ORDER BY ts, value"), [["3"], ["2"], ["4"]]);
+}
+
+#[test]
+fn samples_of_one_time_are_sealed_when_they_are_too_many() {
+    let mut steps = Steps::new();
+    for meter in 1..=u8::try_from(seal::ROWS * 4).unwrap() {
+        steps.store(&body(meter, 0, 1.0));
+    }
+    steps.tidy();
+    let store = file(&steps.feed);
+    assert_eq!(number(&store, "SELECT count(*) FROM samples_0"), 0);
+    assert_eq!(number(&store, "SELECT count(*) FROM samples"), seal::ROWS * 4);
+}
+
+#[test]
+fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
+    let mut steps = Steps::new();
+    for second in 0..60 {
+        steps.store(&body(1, second, 1.0));
+    }
+    let store = file(&steps.feed);
+    let meter = Uuid::from_bytes([1; 16]);
+    let sealed = number(&store, "SELECT count(*) FROM periods") - 1;
+    assert!(sealed > 2);
+    let tables_searched = |sql: &str| {
+        let plan = rows(&store, &format!("EXPLAIN QUERY PLAN {sql}"));
+        let is_search = |line: &&Vec<String>| {
+            line[3].contains("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts>? AND ts<?)")
+        };
+        assert!(!plan.iter().any(|line| line[3].contains("SCAN data")), "{plan:?}");
+        i64::try_from(plan.iter().filter(is_search).count()).unwrap()
+    };
+    let range = format!("WHERE meter = '{meter}' AND ts >= {NOW_NS} AND ts < {}", NOW_NS + 9);
+    for what in ["*", "obis, avg(value)"] {
+        let group = if what == "*" { "" } else { "GROUP BY obis" };
+        assert_eq!(tables_searched(&format!("SELECT {what} FROM samples {range} {group}")), sealed, "{what}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The work on the tables beside the commits: seal, join, delete what is old or not used any more.
+//!
+//! Done in steps of bounded size, each a transaction, so that commits never wait long.
+
+use super::join::{self, STEP_ROWS};
+use super::keep::Keep;
+use super::periods::{self, FRESH, Joining, Key, Period, Periods, table};
+use super::{seal, views};
+use crate::reading::UnixNanos;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// The next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Move the fresh samples before a time to a period of their own. `rows` is about their number.
+    Seal { boundary: i64, rows: i64 },
+    /// Delete some samples of a table, and the table with the last.
+    Empty { id: i64, is_expired: bool },
+    /// Delete the periods before this one.
+    Expire(Period),
+    /// Begin to join periods.
+    BeginJoin { first: Period, until: i64 },
+    /// Copy some samples.
+    Join(Joining),
+}
+
+/// The next step besides sealing, if there is one.
+pub(super) fn due(
+    store: &Connection,
+    periods: &Periods,
+    keep: Option<&Keep>,
+    wall: UnixNanos,
+) -> rusqlite::Result<Option<Step>> {
+    let oldest = keep.and_then(|keep| keep.oldest(wall));
+    if let Some(first) = oldest.and_then(|oldest| first_kept(periods, oldest)) {
+        return Ok(Some(Step::Expire(first)));
+    }
+    let sql = "SELECT id, is_expired FROM unused ORDER BY id LIMIT 1";
+    let unused = store.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    if let Some((id, is_expired)) = unused {
+        return Ok(Some(Step::Empty { id, is_expired }));
+    }
+    Ok(match periods.joining {
+        Some(joining) => Some(Step::Join(joining)),
+        None => join::due(periods, keep.map(Keep::span_ns)).map(|(first, until)| Step::BeginJoin { first, until }),
+    })
+}
+
+/// Sealing, if there are many fresh samples or old ones. `rows` is about their number.
+pub(super) fn seal_due(store: &Connection, rows: i64, keep: Option<&Keep>) -> rusqlite::Result<Option<Step>> {
+    let boundary = seal::boundary(store, rows, keep.map(Keep::span_ns))?;
+    Ok(boundary.map(|boundary| Step::Seal { boundary, rows }))
+}
+
+/// The first period with samples that are not too old, if there are others before it.
+fn first_kept(periods: &Periods, oldest: UnixNanos) -> Option<Period> {
+    let kept = periods.all().iter().rev().find(|period| period.start <= oldest.0)?;
+    (periods.all().first() != Some(kept)).then_some(*kept)
+}
+
+/// Does a step. Returns the number of samples that were deleted because of their age.
+pub(super) fn apply(store: &Connection, periods: &Periods, step: Step) -> rusqlite::Result<usize> {
+    match step {
+        Step::Seal { boundary, rows } => seal::seal(store, periods, boundary, rows).map(|()| 0),
+        Step::Empty { id, is_expired } => empty(store, id).map(|rows| if is_expired { rows } else { 0 }),
+        Step::Expire(first_kept) => expire(store, periods, first_kept).map(|()| 0),
+        Step::BeginJoin { first, until } => join::begin(store, first, until).map(|()| 0),
+        Step::Join(joining) => join::step(store, periods, joining).map(|()| 0),
+    }
+}
+
+fn expire(store: &Connection, periods: &Periods, first_kept: Period) -> rusqlite::Result<()> {
+    let expired = || periods.sealed().iter().filter(|period| period.start < first_kept.start);
+    if let Some(joining) = periods.joining.filter(|joining| expired().any(|period| joining.has(*period))) {
+        join::give_up(store, joining)?;
+    }
+    for period in expired() {
+        periods::remove(store, *period, true)?;
+    }
+    views::create(store, Periods::read(store)?.all())
+}
+
+fn empty(store: &Connection, id: i64) -> rusqlite::Result<usize> {
+    let table = table(id);
+    if let Some(end) = join::key_after(store, id, Key::FIRST, STEP_ROWS)? {
+        let sql = format!("DELETE FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3)");
+        return store.execute(&sql, params![end.meter, end.obis, end.ts]);
+    }
+    let rows = store.execute(&format!("DELETE FROM {table}"), [])?;
+    store.execute_batch(&format!("DROP TABLE {table}"))?;
+    store.execute("DELETE FROM unused WHERE id = ?1", [id])?;
+    Ok(rows)
+}
+
+/// The number of fresh samples.
+pub(super) fn fresh_rows(store: &Connection) -> rusqlite::Result<i64> {
+    store.query_row(&format!("SELECT count(*) FROM {}", table(FRESH)), [], |row| row.get(0))
+}
