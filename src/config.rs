@@ -46,6 +46,8 @@ use value::Bytes;
 /// The complete commented example; a test checks it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
 
+/// The tables of sources other than webhook accounts.
+const DEVICES_AND_ACCOUNTS: [&str; 6] = ["smart_me", "json", "p1", "dsmr_logger", "ksem", "smart_mac"];
 /// A longer configuration file is not valid.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
@@ -154,7 +156,7 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
 fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let is_alone = !root.has("smart_me") && !root.has("json");
+    let is_alone = !DEVICES_AND_ACCOUNTS.iter().any(|table| root.has(table));
     let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"), is_alone);
     let account_tables = root.sections("smart_me");
     let account_tables_count = account_tables.len();

@@ -7,10 +7,12 @@
 //! show. Nothing here knows a sink. Read-only towards devices.
 
 mod allowed;
+mod arrivals;
 mod description;
 mod device;
 mod inlet;
 mod parts;
+mod probe;
 mod redecode;
 pub mod runner;
 mod sources;
@@ -26,8 +28,10 @@ pub mod smart_mac;
 pub mod smart_me;
 pub mod webhook;
 
+pub use arrivals::Arrivals;
 pub use description::{Description, Fact, Reporter, SourceState};
 pub use inlet::{Decoded, Inlet, Keep, METERS_MAX};
+pub use probe::{Document, Probe};
 pub use redecode::{Decoder, Recorded, Redecoder};
 pub use runner::{Connected, Polled, Schedule, SourceError};
 pub use sources::{Action, Sources};

@@ -9,7 +9,7 @@ use crate::deliver::Redecode;
 use crate::ingest::{Entrance, SourceOptions};
 use crate::source::smart_me::{RegistrationFile, WebhookCounters};
 use crate::source::webhook::{AuthCounts, Webhook};
-use crate::source::{Polled, Redecoder, Reporter, Schedule, SourceError};
+use crate::source::{Arrivals, Polled, Redecoder, Reporter, Schedule, SourceError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,9 +80,13 @@ impl<'a> SourceStarter<'a> {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
                 Source::Json(device) => device.start(sources, &self.entrance(source.name())?, clock),
                 Source::P1(meter) => meter.start(sources, &self.entrance(source.name())?, clock),
-                Source::DsmrLogger(logger) => logger.start(sources, &self.entrance(source.name())?, clock),
+                Source::DsmrLogger(logger) => {
+                    logger.start(sources, &self.entrance(source.name())?, self.arrivals(), clock);
+                }
                 Source::Ksem(device) => device.start(sources, &self.entrance(source.name())?, clock),
-                Source::SmartMac(meter) => meter.start(sources, &self.entrance(source.name())?, clock),
+                Source::SmartMac(meter) => {
+                    meter.start(sources, &self.entrance(source.name())?, self.arrivals(), clock);
+                }
             }
         }
         Ok(())
@@ -97,6 +101,11 @@ impl<'a> SourceStarter<'a> {
     /// Returns the request counts of a webhook account.
     fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
         self.webhook.and_then(|webhook| webhook.auth_counts(account))
+    }
+
+    /// Returns the arrived readings, for sources that fetch missing ones.
+    fn arrivals(&self) -> Arrivals {
+        Arrivals::new(self.parts.coverage.clone(), self.parts.journal.clone())
     }
 
     /// Returns the entrance of the source `name` into ingest.

@@ -1,15 +1,20 @@
 //! `[[smart_mac]]`: smart-MAIC meters on the local network.
 
 use super::device::{base_url, keep, name};
-use super::secrets::{PIN, secret};
+use super::secrets::{API_KEY, PIN, secret};
 use super::section::Section;
-use crate::source::smart_mac::Meter;
+use crate::http::web_address;
+use crate::source::smart_mac::{Cloud, Meter};
 use crate::vendor::smart_mac::{Input, Medium, Options, Wiring};
+use hyper::Uri;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(60);
 /// The vendor's limit for extended devices; standard ones answer 429 below 60 s.
 const EVERY_MIN: Duration = Duration::from_secs(6);
+/// The address of the vendor's cloud.
+const CLOUD_URL: &str = "https://dash.smart-maic.com";
 
 /// Reads the meters; `taken` are the names of other sources.
 pub(super) fn smart_mac(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Meter> {
@@ -36,8 +41,29 @@ fn meter(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Meter> {
     }
     let keep = keep(&mut section);
     let options = options(&mut section);
+    let cloud = cloud(&mut section);
     section.finish();
-    Some(Meter { name: name?, url: url?, device: device?, pin: pin?, every, keep, options })
+    Some(Meter { name: name?, url: url?, device: device?, pin: pin?, every, keep, options, cloud })
+}
+
+/// The access to the vendor's cloud, if there is a key.
+fn cloud(section: &mut Section<'_>) -> Option<Cloud> {
+    let key = secret(section, API_KEY);
+    let url = section.get_or("cloud_url", CLOUD_URL.to_owned());
+    let url = web_address(&url).filter(|url| url.path() == "/" && url.query().is_none() && hides_the_key(url));
+    if url.is_none() {
+        section.fault(
+            "cloud_url",
+            format!("must be an https address without path, like \"{CLOUD_URL}\": the key is part of each request"),
+        );
+    }
+    Some(Cloud { key: key?, url: url? })
+}
+
+/// Whether the query of a request is encrypted, or stays on this machine.
+fn hides_the_key(url: &Uri) -> bool {
+    let is_on_this_machine = |host: &str| host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
+    url.scheme_str() == Some("https") || url.host().is_some_and(is_on_this_machine)
 }
 
 fn options(section: &mut Section<'_>) -> Options {

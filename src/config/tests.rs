@@ -379,6 +379,9 @@ fn the_open_account_is_there_only_without_any_other_source() {
     let accounts = |text: &str| config(text).webhook.accounts.len();
     assert_eq!([accounts(""), accounts("[webhook]\n"), accounts(device)], [1, 1, 0]);
     assert_eq!(accounts(&format!("{account}{device}")), 1);
+    for meter in ["[[p1]]\nname = \"c\"\naddress = \"a:1\"\n", "[[dsmr_logger]]\nname = \"c\"\nurl = \"http://a\"\n"] {
+        assert_eq!(accounts(meter), 0);
+    }
     assert!(!config(device).webhook.is_listening());
     assert!(!config(&format!("[webhook]\nlisten = \"0.0.0.0:8080\"\n{device}")).webhook.is_listening());
 }
@@ -474,6 +477,35 @@ fn a_device_that_can_only_fail_is_a_fault() {
         let environment = BTreeMap::from([("SECRET".to_owned(), "hunter2".to_owned())]);
         let found = parse("m.toml", &device(lines), &environment).unwrap_err().to_string();
         assert!(found.contains(says), "{lines}: {found}");
+    }
+}
+
+#[test]
+fn the_key_of_smart_maics_cloud_is_a_secret_and_never_sent_in_the_clear() {
+    let meter = |lines: &str| {
+        let text =
+            format!("[[smart_mac]]\nname = \"a\"\nurl = \"http://a\"\ndevid = \"1\"\npin_env = \"SECRET\"\n{lines}\n");
+        let environment = BTreeMap::from([("SECRET".to_owned(), "hunter2".to_owned())]);
+        parse("m.toml", &text, &environment).map(|mut config| match config.sources.remove(0) {
+            Source::SmartMac(meter) => meter,
+            other => panic!("{other:?}"),
+        })
+    };
+    assert!(meter("").unwrap().cloud.is_none());
+    let found = meter("api_key_env = \"SECRET\"").unwrap();
+    assert_eq!(
+        found.cloud.as_ref().map(|cloud| cloud.url.to_string()).as_deref(),
+        Some("https://dash.smart-maic.com/")
+    );
+    assert!(!format!("{found:?}").contains("hunter2"));
+    assert!(meter("api_key_env = \"SECRET\"\ncloud_url = \"http://127.0.0.1:1\"").is_ok());
+    for (lines, says) in [
+        ("api_key = \"hunter2\"", "api_key_file"),
+        ("api_key_env = \"SECRET\"\ncloud_url = \"http://dash.smart-maic.com\"", "https"),
+        ("api_key_env = \"SECRET\"\ncloud_url = \"https://dash.smart-maic.com/api\"", "without path"),
+    ] {
+        let found = meter(lines).unwrap_err().to_string();
+        assert!(found.contains(says) && !found.contains("hunter2"), "{lines}: {found}");
     }
 }
 

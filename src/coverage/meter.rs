@@ -1,8 +1,9 @@
 //! The expected readings of one meter: quarter-hours, or else its own cadence.
 //!
-//! A meter that has sent at three quarter-hours close to each other is on the grid:
-//! from then on a counter value is expected at each quarter-hour. For any other meter
-//! the mean interval of its readings is learned; a silence of four times that is a gap.
+//! A meter that has sent at three quarter-hours close to each other is on the grid: from then on
+//! a counter value is expected at each quarter-hour. A meter that sends often must have sent at
+//! eight in a row. For any other meter the mean interval of its readings is learned; a silence of
+//! four times that is a gap.
 //!
 //! A meter takes 24 bytes, because there may be a million. Its missing quarter-hours are
 //! in `holes`, because few meters miss any.
@@ -15,6 +16,11 @@ use crate::wire::SeenReading;
 const GRID_AFTER: u8 = 3;
 /// The maximum distance of quarter-hours that are close to each other.
 const CLOSE_SLOTS: i32 = 2;
+/// A meter whose mean interval is shorter meets quarter-hours by chance: one reading in ten seconds is
+/// at one of them every few hours.
+const FREQUENT_NS: i64 = SLOT_NS / 3;
+/// It is on the grid after this number of quarter-hours without a miss.
+const GRID_AFTER_OF_FREQUENT: u8 = 8;
 /// Intervals after which the cadence is known.
 const LEARNED_AFTER: u8 = 10;
 /// A silence of this many mean intervals is a gap.
@@ -144,10 +150,11 @@ impl Meter {
         if newest.is_some_and(|newest| slot <= newest) {
             return;
         }
-        let is_close = newest.is_some_and(|newest| slot <= newest.plus(CLOSE_SLOTS));
-        let hits = if is_close { hits + 1 } else { 1 };
-        self.grid =
-            if hits >= GRID_AFTER { Grid::On { next: slot.next() } } else { Grid::Learning { newest: slot, hits } };
+        let is_frequent = self.cadence_ns().is_some_and(|usual| usual < FREQUENT_NS);
+        let (close, after) = if is_frequent { (1, GRID_AFTER_OF_FREQUENT) } else { (CLOSE_SLOTS, GRID_AFTER) };
+        let is_close = newest.is_some_and(|newest| slot <= newest.plus(close));
+        let hits = if is_close { hits.saturating_add(1) } else { 1 };
+        self.grid = if hits >= after { Grid::On { next: slot.next() } } else { Grid::Learning { newest: slot, hits } };
     }
 
     fn note_slot(&mut self, slot: Slot, next: Slot, has_counter: bool) -> Finding {

@@ -115,6 +115,24 @@ fn a_meter_that_is_not_on_the_grid_is_missed_by_its_own_cadence() {
 }
 
 #[test]
+fn a_meter_that_sends_often_and_meets_quarter_hours_by_chance_is_not_on_the_grid() {
+    let fixture = fixture();
+    // Every 20 s, and at three quarter-hours of four.
+    let times = (0..45 * 32).map(|number: i64| slot(0).saturating_add(20_000_000_000 * number));
+    for (number, at) in times.enumerate().filter(|(number, _)| number % 180 != 135) {
+        fixture.at(at, number % 45 == 0);
+    }
+    assert_eq!(fixture.open(), []);
+    // One that is at each of them is on it.
+    for number in 32..=41 {
+        fixture.sends(number);
+        (1..45).for_each(|part| fixture.at(slot(number).saturating_add(20_000_000_000 * part), false));
+    }
+    fixture.sends(43);
+    assert_eq!(fixture.open(), [(slot(42), slot(42), 1)]);
+}
+
+#[test]
 fn a_silence_that_is_usual_for_a_meter_is_no_gap() {
     let fixture = fixture();
     for number in 0..20 {

@@ -220,6 +220,15 @@ impl Inlet {
 }
 
 impl Keep {
+    /// The readings of a fetched series that are journaled.
+    pub(super) fn thinned(self, mut series: Vec<Reading>) -> Vec<Reading> {
+        series.sort_by_key(|reading| (reading.meter, reading.at));
+        series.dedup_by(|reading, kept| {
+            reading.meter == kept.meter && reading.at != kept.at && self.is_thinned(kept.at, reading.at)
+        });
+        series
+    }
+
     /// Whether `at` is in the same interval as the kept reading.
     fn is_thinned(self, kept: UnixNanos, at: UnixNanos) -> bool {
         match self {

@@ -4,8 +4,8 @@
 //! Knows the transport; `vendor/p1` decodes the telegrams. Read-only: it sends nothing at all.
 
 use super::parts::Parts;
-use super::stream::{Messages, Stream, connected};
-use super::{Decoded, Decoder, Inlet, Keep, Schedule, SourceError, Sources};
+use super::stream::{Messages, Stream, connected, first_decoded};
+use super::{Decoded, Decoder, Inlet, Keep, Probe, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
@@ -57,6 +57,15 @@ impl Meter {
     pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
         // It was accepted at receipt.
         [(FORMAT, Telegrams::new(&self.name, self.key.clone(), true).into_decoder())]
+    }
+
+    /// Waits for a telegram.
+    ///
+    /// # Errors
+    /// When none comes that can be read.
+    pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
+        let mut telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
+        Ok(Probe::of("its telegram", first_decoded(&self.address, &mut telegrams, &clock).await?))
     }
 
     /// Connects once, for the operator. Both results are sentences.

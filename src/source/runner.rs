@@ -25,6 +25,14 @@ pub enum SourceError {
     /// A temporary failure; repeated after a back-off.
     #[error("{0}")]
     Failing(String),
+    /// The device wants fewer requests; repeated after this wait.
+    #[error("{why}")]
+    Limited {
+        /// The answer of the device.
+        why: String,
+        /// The wait before the next run.
+        retry_in: Duration,
+    },
     /// The operator must change something; repeated in case this has happened.
     #[error("{why}")]
     Misconfigured {
@@ -45,6 +53,11 @@ pub trait Polled: Send + 'static {
     /// # Errors
     /// See [`SourceError`].
     fn poll(&mut self, reporter: &mut Reporter) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// The interval of its runs, if it is not the one of its schedule.
+    fn interval(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A source that connects and receives data.
@@ -78,8 +91,8 @@ impl Schedule {
         self.first_within.mul_f64(fastrand::f64())
     }
 
-    fn next_wait(&self, took: Duration) -> Duration {
-        self.every.saturating_sub(took) + self.every.mul_f64(JITTER * fastrand::f64())
+    fn next_wait(every: Duration, took: Duration) -> Duration {
+        every.saturating_sub(took) + every.mul_f64(JITTER * fastrand::f64())
     }
 }
 
@@ -100,7 +113,7 @@ pub(super) async fn run_polled(
             Ok(()) => {
                 backoff.reset();
                 reporter.report(SourceState::Running, None);
-                schedule.next_wait(clock.elapsed(begun))
+                Schedule::next_wait(source.interval().unwrap_or(schedule.every), clock.elapsed(begun))
             }
             Err(error) => match wait_after(error, &mut backoff, &mut reporter) {
                 Ok(wait) => wait,
@@ -140,6 +153,10 @@ fn wait_after(error: SourceError, backoff: &mut Backoff, reporter: &mut Reporter
         SourceError::Failing(why) => {
             reporter.report(SourceState::Failing, Some(why));
             Ok(backoff.next_wait())
+        }
+        SourceError::Limited { why, retry_in } => {
+            reporter.report(SourceState::Failing, Some(why));
+            Ok(retry_in)
         }
         SourceError::Misconfigured { why, retry_in } => {
             reporter.report(SourceState::Misconfigured, Some(why));

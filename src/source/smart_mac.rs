@@ -1,12 +1,17 @@
 //! smart-MAIC meters on the local network, polled over HTTP.
 //!
 //! Read-only: the only request is `getdata` without `pout`, which would switch the relay (`ALLOWED`). The PIN is
-//! part of the URL; errors and logs never hold a URL.
+//! part of the URL; errors and logs never hold a URL. `cloud` fills gaps.
+
+mod cloud;
+mod pace;
+
+pub use cloud::Cloud;
 
 use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
-use super::{Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
+use super::{Arrivals, Decoder, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::Bounds;
 use crate::ingest::Entrance;
@@ -18,6 +23,7 @@ use crate::vendor::smart_mac::{Options, VENDOR, read};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
+use pace::Pace;
 use std::time::Duration;
 
 /// The kind of source.
@@ -28,8 +34,6 @@ const FORMAT: &str = "smart-mac";
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), answer_bytes_max: 64 << 10 };
 /// The requests that a meter may be sent.
 const ALLOWED: Allowed = Allowed(&["GET /?page=getdata&devid=*&devpass=*"]);
-/// The longest wait after failures.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// A configured meter.
 #[derive(Debug, Clone)]
@@ -48,25 +52,29 @@ pub struct Meter {
     pub keep: Keep,
     /// The user's knowledge of its lines and inputs.
     pub options: Options,
+    /// The vendor's cloud, if gaps are filled from there.
+    pub cloud: Option<Cloud>,
 }
 
 impl Meter {
     /// Starts its source.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
-        // A failure may be a rate limit, so the first wait is never shorter than the interval.
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, arrivals: Arrivals, clock: &Clock) {
+        // A broken answer counts at the device, so the first wait is never shorter than the interval.
         let schedule = Schedule {
             every: self.every,
             first_within: self.every,
-            backoff: (self.every, LONGEST_WAIT.max(self.every)),
+            backoff: (self.every, pace::LONGEST.max(self.every)),
         };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let device = sources.device(&self.name, BOUNDS, None, ALLOWED, None);
-        sources.start_polled(
-            &self.name,
-            KIND,
-            schedule,
-            Poll { meter: self.clone(), device, inlet, clock: clock.clone() },
-        );
+        let pace = Pace::new(self.every);
+        let poll = Poll { meter: self.clone(), device, inlet, pace, requests_too_early: 0, clock: clock.clone() };
+        sources.start_polled(&self.name, KIND, schedule, poll);
+        if let Some(cloud) = &self.cloud {
+            let (name, device) = (self.name.clone(), self.device.clone());
+            let meter = cloud::Meter { name, device, options: self.options.clone(), keep: self.keep };
+            cloud.start(meter, sources, entrance, arrivals, clock);
+        }
     }
 
     /// The decoders of its messages.
@@ -84,24 +92,39 @@ impl Meter {
     /// # Errors
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
-        let device = HttpDevice::once(&self.name, BOUNDS, None, ALLOWED, None, clock.clone());
-        let (_, decoded) = self.values(&device, &clock).await?;
-        Ok(format!("returns {} values", decoded.values()))
+        Ok(format!("returns {} values", self.probe(clock).await?.decoded.values()))
     }
 
-    /// The answer and its values.
-    async fn values(&self, device: &HttpDevice, clock: &Clock) -> Result<(Bytes, Decoded), SourceError> {
+    /// Requests the values once.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
+        let device = HttpDevice::once(&self.name, BOUNDS, None, ALLOWED, None, clock.clone());
+        let (_, decoded) = self.values(&device, &clock).await?.map_err(answered)?;
+        Ok(Probe::of("getdata", decoded))
+    }
+
+    /// The answer and its values; the status if the request came too early.
+    async fn values(
+        &self,
+        device: &HttpDevice,
+        clock: &Clock,
+    ) -> Result<Result<(Bytes, Decoded), StatusCode>, SourceError> {
         let query = format!("/?page=getdata&devid={}&devpass={}", self.device, self.pin.expose());
         let uri = with_path(&self.url, &query)?;
-        let body = device.get_if_found(&uri).await?.map_err(|status| match status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => answered(status),
+        let body = match device.get_if_found(&uri).await? {
+            Ok(body) => body,
+            Err(status @ StatusCode::TOO_MANY_REQUESTS) => return Ok(Err(status)),
             // The device answers a wrong devid or PIN with 400.
-            status if status.is_client_error() => SourceError::Misconfigured {
-                why: format!("the device answered {status}: check devid and pin_file"),
-                retry_in: None,
-            },
-            status => answered(status),
-        })?;
+            Err(status) if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
+                return Err(SourceError::Misconfigured {
+                    why: format!("the device answered {status}: check devid and pin_file"),
+                    retry_in: None,
+                });
+            }
+            Err(status) => return Err(answered(status)),
+        };
         let decoded = decode(&body, &self.device, &self.options, clock.now());
         let (decoded, device) = decoded.map_err(|error| match error {
             // The login form comes with status 200.
@@ -117,7 +140,7 @@ impl Meter {
                 retry_in: None,
             });
         }
-        Ok((body, decoded))
+        Ok(Ok((body, decoded)))
     }
 }
 
@@ -139,12 +162,30 @@ struct Poll {
     meter: Meter,
     device: HttpDevice,
     inlet: Inlet,
+    pace: Pace,
+    /// Since the start.
+    requests_too_early: usize,
     clock: Clock,
 }
 
 impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let (body, decoded) = self.meter.values(&self.device, &self.clock).await?;
+        let answer = self.meter.values(&self.device, &self.clock).await?;
+        match answer {
+            Ok(_) => self.pace.answered(),
+            Err(_) => self.pace.refused(),
+        }
+        let interval = self.pace.interval();
+        reporter.set("interval_seconds", interval.as_secs_f64());
+        let (body, decoded) = match answer {
+            Ok(answer) => answer,
+            Err(status) => {
+                self.requests_too_early += 1;
+                reporter.set("requests_too_early", self.requests_too_early);
+                let why = format!("the device answered {status}: it is asked every {interval:?} from now on");
+                return Err(SourceError::Limited { why, retry_in: interval });
+            }
+        };
         let original = Original {
             bytes: &body,
             content_type: "application/json",
@@ -154,6 +195,10 @@ impl Polled for Poll {
             ..Original::default()
         };
         self.inlet.offer(&decoded, &original, reporter).await
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        Some(self.pace.interval())
     }
 }
 

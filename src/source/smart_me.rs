@@ -8,7 +8,6 @@
 //! log line or `Debug` holds a secret or a webhook path.
 
 mod account;
-mod arrivals;
 mod client;
 mod counters;
 mod describe;
@@ -28,7 +27,6 @@ mod tests;
 mod webhook_logins;
 
 pub use account::{Account, ApiUrl, Login, Reach, WantedRegistration, origin};
-pub use arrivals::Arrivals;
 pub use client::{Access, Client, DatedAnswer};
 pub use counters::WebhookCounters;
 pub use describe::Describer;

@@ -22,6 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
 /// This number of undecodable messages in a row ends the connection.
 const SKIPPED_IN_A_ROW_MAX: u32 = 10;
+/// A device that is asked once sends its first message within this time, and one of this number can be decoded.
+const FIRST_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
+const TRIED_MAX: usize = 3;
 /// Bytes read at once.
 const READ_BYTES: usize = 4 << 10;
 
@@ -101,30 +104,66 @@ impl<M: Messages> Connected for Stream<M> {
         self.skipped_in_a_row = 0;
         let mut received = Vec::with_capacity(READ_BYTES);
         loop {
-            let read = async {
-                loop {
-                    if let Some(found) = M::split(&received, false) {
-                        return Ok(Some(found));
-                    }
-                    if received.len() > M::BYTES_MAX {
-                        return Err(io::Error::other(format!("{} bytes hold no message", received.len())));
-                    }
-                    if stream.read_buf(&mut received).await? == 0 {
-                        return Ok(M::split(&received, true));
-                    }
-                }
-            };
-            let found = timeout(self.silence_max, read).await;
-            let found: io::Result<_> =
-                found.map_err(|_| failing(format!("the device sent no message for {:?}", self.silence_max)))?;
-            let Some((message, rest)) = found.map_err(|error| failing(format!("the connection broke: {error}")))?
-            else {
-                return Ok(());
-            };
+            let found = next_message::<M>(&mut stream, &mut received, self.silence_max).await?;
+            let Some((message, rest)) = found else { return Ok(()) };
             self.take(&received[message], reporter).await?;
             received.drain(..rest);
         }
     }
+}
+
+/// The place of the first message in the received bytes, of which more are read until there is one; `None` at the
+/// end of the connection.
+async fn next_message<M: Messages>(
+    stream: &mut TcpStream,
+    received: &mut Vec<u8>,
+    silence_max: Duration,
+) -> Result<Option<(Range<usize>, usize)>, SourceError> {
+    let read = async {
+        loop {
+            if let Some(found) = M::split(received, false) {
+                return Ok(Some(found));
+            }
+            if received.len() > M::BYTES_MAX {
+                return Err(io::Error::other(format!("{} bytes hold no message", received.len())));
+            }
+            if stream.read_buf(received).await? == 0 {
+                return Ok(M::split(received, true));
+            }
+        }
+    };
+    let found: Result<io::Result<_>, _> = timeout(silence_max, read).await;
+    let found = found.map_err(|_| failing(format!("the device sent no message for {silence_max:?}")))?;
+    found.map_err(|error| failing(format!("the connection broke: {error}")))
+}
+
+/// The first message of a device at `host:port`.
+pub(super) async fn first_message<M: Messages>(address: &str) -> Result<Vec<u8>, SourceError> {
+    let mut received = Vec::new();
+    let found = next_message::<M>(&mut connected(address).await?, &mut received, FIRST_WITHIN).await?;
+    let (message, _) = found.ok_or_else(|| failing("the device closed the connection without a message"))?;
+    Ok(received[message].to_vec())
+}
+
+/// Decodes the first whole message of a device at `host:port`: a connection may begin in the middle of one.
+pub(super) async fn first_decoded<M: Messages>(
+    address: &str,
+    messages: &mut M,
+    clock: &Clock,
+) -> Result<Decoded, SourceError> {
+    let mut stream = connected(address).await?;
+    let mut received = Vec::new();
+    let mut why = String::new();
+    for _ in 0..TRIED_MAX {
+        let found = next_message::<M>(&mut stream, &mut received, FIRST_WITHIN).await?;
+        let Some((message, rest)) = found else { break };
+        match messages.decode(&received[message], clock.now()) {
+            Ok(decoded) => return Ok(decoded),
+            Err(error) => why = error,
+        }
+        received.drain(..rest);
+    }
+    Err(failing(if why.is_empty() { "the device closed the connection without a message".to_owned() } else { why }))
 }
 
 /// Connects to `host:port`.

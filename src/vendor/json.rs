@@ -4,8 +4,10 @@
 //! Pure. Invariants: an absent or null value gives no sample, never zero; values are
 //! converted to the registry's base units.
 
+mod guess;
 mod unit;
 
+pub use guess::{Guess, GuessedRegister, guess};
 pub use unit::factor;
 
 use crate::reading::{MeterId, Obis, Sample, UnixNanos};

@@ -17,6 +17,7 @@ mod servers;
 #[cfg(all(feature = "kafka", feature = "questdb", feature = "sqlite"))]
 mod end_to_end {
     mod account_report;
+    mod back_fill;
     mod behind_proxy;
     mod commands;
     mod control_socket;

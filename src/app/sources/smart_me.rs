@@ -4,8 +4,8 @@
 use super::SourceStarter;
 use crate::base::Stop;
 use crate::source::smart_me::{
-    Access, Account, Arrivals, Client, Describer, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION,
-    RELOAD_CREDENTIALS, REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
+    Access, Account, Client, Describer, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION, RELOAD_CREDENTIALS,
+    REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
 use crate::source::{Inlet, Keep};
@@ -97,10 +97,6 @@ impl SourceStarter<'_> {
             REPLACE_REGISTRATION,
             Arc::new(move || rotation.replace_registration().map(Value::from)),
         );
-    }
-
-    fn arrivals(&self) -> Arrivals {
-        Arrivals::new(self.parts.coverage.clone(), self.parts.journal.clone())
     }
 
     fn inlet(&self, account: &Account, kind: &'static str) -> Result<Inlet, String> {

@@ -1,7 +1,7 @@
 //! A logger that answers over a real socket, into a real journal.
 
 use super::*;
-use crate::reading::Obis;
+use crate::reading::{MeterId, Obis};
 use crate::source::tests::fixture::{Fixture, readings};
 use crate::source::{Fact, SourceState};
 use meterline_load::devices::{AllowList, HttpServer};
@@ -22,10 +22,10 @@ fn assert_decoded_again(fixture: &Fixture) {
     assert!(fixture.assert_decoded_again("logger", logger(Uri::from_static("http://h/")).decoders()) > 0);
 }
 
-fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
+pub(super) fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
     let server = HttpServer::start(AllowList::dsmr_logger(), answer).unwrap();
     let url = server.url().parse().unwrap();
-    logger(url).start(&fixture.sources, &fixture.entrance("logger"), &fixture.clock);
+    logger(url).start(&fixture.sources, &fixture.entrance("logger"), fixture.arrivals(), &fixture.clock);
     server
 }
 
@@ -50,7 +50,7 @@ fn actual(seconds_ago: i64, kilowatts: f64) -> String {
     )
 }
 
-const INFO: &str = "{\"info\":[{\"name\":\"equipment_id\",\"value\":\"4530303432\"}]}";
+pub(super) const INFO: &str = "{\"info\":[{\"name\":\"equipment_id\",\"value\":\"4530303432\"}]}";
 const POWER: Obis = Obis([1, 0, 1, 7, 0, 255]);
 
 #[tokio::test(flavor = "multi_thread")]

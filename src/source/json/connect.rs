@@ -1,11 +1,13 @@
-//! A check of a device for the operator: one document, or one connection.
+//! A check of a device for the operator: one document.
 
 use super::document::decode;
+use super::stream::Lines;
 use super::{ALLOWED, Address, BOUNDS, Device};
 use crate::clock::Clock;
-use crate::source::SourceError;
 use crate::source::device::HttpDevice;
-use crate::source::stream::connected;
+use crate::source::stream::{connected, first_message};
+use crate::source::{Probe, SourceError};
+use bytes::Bytes;
 
 impl Device {
     /// Requests one document and decodes it; a device that sends documents is only connected. Both
@@ -15,15 +17,35 @@ impl Device {
     /// When the device does not answer, or with another document.
     pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
         match &self.address {
-            Address::Http(uri, authorization) => {
-                let now = clock.now();
-                let (ca_file, authorization) = (self.ca_file.as_ref(), authorization.clone());
-                let device = HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock);
-                let body = device.get(uri).await?;
-                let decoded = decode(&self.mapping, &body, now).map_err(SourceError::Failing)?;
-                Ok(format!("returns {} of {} values", decoded.values(), self.mapping.values.len()))
+            Address::Http(..) => {
+                let values = self.probe(clock).await?.decoded.values();
+                Ok(format!("returns {values} of {} values", self.mapping.values.len()))
             }
             Address::Tcp(address) => connected(address).await.map(|_| "accepts the connection".to_owned()),
+        }
+    }
+
+    /// Requests one document, or waits for one, and decodes it.
+    ///
+    /// # Errors
+    /// When none comes, or another one.
+    pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
+        let now = clock.now();
+        let decoded = decode(&self.mapping, &self.document(clock).await?, now).map_err(SourceError::Failing)?;
+        Ok(Probe::of("its document", decoded))
+    }
+
+    /// A document as it comes. The mapping does not matter.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn document(&self, clock: Clock) -> Result<Bytes, SourceError> {
+        match &self.address {
+            Address::Http(uri, authorization) => {
+                let (ca_file, authorization) = (self.ca_file.as_ref(), authorization.clone());
+                HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock).get(uri).await
+            }
+            Address::Tcp(address) => first_message::<Lines>(address).await.map(Bytes::from),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::reading::{Obis, UnixNanos};
-use crate::source::SourceState;
 use crate::source::tests::fixture::Fixture;
+use crate::source::{Fact, SourceState};
 use meterline_load::devices::{AllowList, HttpServer};
 
-const DEVICE: &str = "1728053249";
+pub(super) const DEVICE: &str = "1728053249";
 
-fn meter(url: Uri) -> Meter {
+pub(super) fn meter(url: Uri) -> Meter {
     Meter {
         name: "workshop".to_owned(),
         url,
@@ -17,12 +17,18 @@ fn meter(url: Uri) -> Meter {
         every: Duration::from_millis(20),
         keep: Keep::All,
         options: Options::default(),
+        cloud: None,
     }
 }
 
 fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
     let server = HttpServer::start(AllowList::smart_mac(), answer).unwrap();
-    meter(server.url().parse().unwrap()).start(&fixture.sources, &fixture.entrance("workshop"), &fixture.clock);
+    meter(server.url().parse().unwrap()).start(
+        &fixture.sources,
+        &fixture.entrance("workshop"),
+        fixture.arrivals(),
+        &fixture.clock,
+    );
     server
 }
 
@@ -87,6 +93,26 @@ async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_answers_429_is_asked_less_often_and_then_again_more_often() {
+    let (fixture, now) = (Fixture::new(), present());
+    let mut count = 0;
+    let requests = start(&fixture, move |_| {
+        count += 1;
+        if count <= 3 { (429, String::new()) } else { (200, answer(now - 1000 + count, "1")) }
+    });
+    let interval = |it: &Fixture| match it.fact("interval_seconds") {
+        Some(Fact::Number(seconds)) => seconds,
+        _ => 0.0,
+    };
+    fixture.until("it is refused three times", |it| interval(it) == 0.16).await;
+    fixture.until("the reading is there", |it| !it.values(POWER).is_empty()).await;
+    assert_eq!(fixture.fact("requests_too_early"), Some(Fact::Number(3.0)));
+    fixture.until("it is asked more often", |it| interval(it) == 0.12).await;
+    assert!(requests.lines().len() >= 3 + 20, "after twenty answers");
+    assert_eq!(fixture.state(), SourceState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_the_request_is_a_fault_of_the_configuration() {
     let fixture = Fixture::new();
     let _device = start(&fixture, |_| (400, answer(present(), "1")));
@@ -101,7 +127,7 @@ async fn a_devid_or_pin_that_would_add_a_parameter_is_never_sent() {
         let server = HttpServer::start(AllowList::smart_mac(), |_| (200, String::new())).unwrap();
         let url = server.url().parse().unwrap();
         let meter = Meter { device: device.to_owned(), pin: Secret::new(pin), ..meter(url) };
-        meter.start(&fixture.sources, &fixture.entrance("workshop"), &fixture.clock);
+        meter.start(&fixture.sources, &fixture.entrance("workshop"), fixture.arrivals(), &fixture.clock);
         fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
         assert_eq!(server.lines(), [""; 0]);
         let why = fixture.sources.descriptions()[0].why.clone().unwrap();

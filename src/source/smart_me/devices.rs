@@ -18,7 +18,6 @@ mod left_out;
 mod registers;
 
 use super::account::Reach;
-use super::arrivals::Arrivals;
 use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
 use super::describe::{Describer, Surroundings};
@@ -26,7 +25,7 @@ use super::error::ApiError;
 use super::polling::Polling;
 use crate::clock::Clock;
 use crate::reading::{MeterId, UnixNanos};
-use crate::source::{Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
+use crate::source::{Arrivals, Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
 use customers::{Customers, Place};

@@ -8,14 +8,12 @@
 //! append is followed by the fetched one.
 
 use super::account::Reach;
-use super::arrivals::Arrivals;
 use super::client::Client;
 use super::error::ApiError;
 use crate::clock::Clock;
-use crate::coverage::{MissingValues, RepairRequest, SLOT_NS};
-use crate::reading::registry::{self, Kind};
-use crate::reading::{Flags, Sample};
-use crate::source::{Inlet, Polled, Reporter, Schedule, SourceError};
+use crate::coverage::{RepairRequest, SLOT_NS};
+use crate::reading::Flags;
+use crate::source::{Arrivals, Inlet, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::Reading;
 use crate::vendor::smart_me::Values;
 use crate::wire::batch::Original;
@@ -81,32 +79,11 @@ impl GapRepair {
         self.inlet.take(&missing, &original).await
     }
 
-    /// Waits until gap detection has read everything that arrived until now.
-    async fn catch_up(&self) -> Result<(), SourceError> {
-        if self.arrivals.catch_up(self.client.stop()).await? {
-            return Ok(());
-        }
-        Err(SourceError::Failing(
-            "missing readings are not fetched because gap detection has not yet read all that arrived; they are \
-             fetched once it has"
-                .to_owned(),
-        ))
-    }
-
     /// The missing part of these values.
     fn missing(&self, request: &RepairRequest, values: Values) -> Option<Reading> {
-        // The call covers one interval more.
-        let at = values.at.filter(|at| *at <= request.until)?;
-        if values.meter.is_some_and(|meter| meter != request.meter) {
-            return None;
-        }
-        let mut samples = values.samples;
-        match self.arrivals.coverage().missing_values(request, at) {
-            MissingValues::Nothing => return None,
-            MissingValues::Counters => samples.retain(is_counter),
-            MissingValues::All => {}
-        }
-        (!samples.is_empty()).then_some(Reading { meter: request.meter, at, flags: Flags::GAP_REPAIR, samples })
+        let meter = values.meter.unwrap_or(request.meter);
+        let reading = Reading { meter, at: values.at?, flags: Flags::NONE, samples: values.samples };
+        self.arrivals.missing(request, reading)
     }
 }
 
@@ -115,7 +92,7 @@ impl Polled for GapRepair {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         loop {
             // The journal may hold missing readings that coverage has not seen yet.
-            self.catch_up().await?;
+            self.arrivals.caught_up(self.client.stop()).await?;
             let now = self.clock.now();
             let Some(request) = self.arrivals.coverage().next_request(self.client.name(), now, SLOTS_MAX) else {
                 return Ok(());
@@ -124,14 +101,10 @@ impl Polled for GapRepair {
             reporter.set("values_unreadable", self.values_unreadable);
             outcome?;
             // Coverage judges the attempt by the readings that it has seen.
-            self.catch_up().await?;
+            self.arrivals.caught_up(self.client.stop()).await?;
             self.arrivals.coverage().requested(&request, now);
         }
     }
-}
-
-fn is_counter(sample: &Sample) -> bool {
-    registry::entry(sample.obis).is_some_and(|entry| entry.kind == Kind::Counter)
 }
 
 /// The call for a range of quarter-hours. It extends one interval beyond the last one,

@@ -2,12 +2,14 @@
 
 use crate::clock::Clock;
 use crate::contexts::Contexts;
+use crate::coverage::{Coverage, MEMORY_BYTES};
 use crate::dead_letters::DeadLetters;
 use crate::ingest::{Entrance, Followers, Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
-use crate::source::{Decoder, Fact, Redecoder, SourceState, Sources};
-use crate::wire::{self, PayloadFormat};
+use crate::source::{Arrivals, Decoder, Description, Fact, Redecoder, SourceState, Sources};
+use crate::wire::{self, PayloadFormat, SeenReading};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -33,6 +35,7 @@ pub(in crate::source) struct Fixture {
     pub(in crate::source) sources: Sources,
     pub(in crate::source) clock: Clock,
     pub(in crate::source) contexts: Contexts,
+    pub(in crate::source) coverage: Coverage,
     _directory: TempDir,
 }
 
@@ -46,7 +49,38 @@ impl Fixture {
         let followers = Followers { contexts: contexts.clone(), ..Followers::default() };
         let ingest = Ingest::followed_by(followers, journal.clone(), Some(letters), clock.clone());
         let sources = Sources::new(Handle::current(), clock.clone());
-        Self { journal, ingest, sources, clock, contexts, _directory: directory }
+        let coverage = Coverage::open(directory.path(), MEMORY_BYTES);
+        Self { journal, ingest, sources, clock, contexts, coverage, _directory: directory }
+    }
+
+    /// Sets the clock.
+    pub(in crate::source) fn at(self, now: &str) -> Self {
+        let now: jiff::Timestamp = now.parse().unwrap();
+        self.clock.set_offset(i64::try_from(now.as_nanosecond()).unwrap() - Clock::system().now().0);
+        self
+    }
+
+    /// Gap detection that is never behind: all future records count as noted.
+    pub(in crate::source) fn arrivals(&self) -> Arrivals {
+        self.coverage.noted_below(Sequence(u64::MAX));
+        Arrivals::new(self.coverage.clone(), self.journal.clone())
+    }
+
+    /// A gap: the meter sent every ten seconds until `from`, and again at `until`.
+    pub(in crate::source) fn miss(&self, source: &str, meter: MeterId, from: &str, until: &str) {
+        let time =
+            |text: &str| UnixNanos(i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap());
+        let before = (0..20).rev().map(|back| time(from).saturating_add(-back * 10_000_000_000));
+        for at in before.chain([time(until)]) {
+            let seen = SeenReading { meter, at, has_counter: true, is_repair: false };
+            self.coverage.note(source, at, [seen].into_iter());
+        }
+        assert_eq!(self.coverage.gaps().iter().filter(|(gap, _)| gap.meter == meter).count(), 1);
+    }
+
+    /// How often the oldest gap was asked for.
+    pub(in crate::source) fn asked(&self) -> usize {
+        self.coverage.gaps()[0].0.asked
     }
 
     pub(in crate::source) fn entrance(&self, name: &str) -> Entrance {
@@ -55,10 +89,16 @@ impl Fixture {
 
     /// Every journaled value: its time in seconds, its register, itself.
     pub(in crate::source) fn stored(&self) -> Vec<(i64, Obis, f64)> {
+        self.stored_with(Flags::NONE)
+    }
+
+    /// The same, of readings with this flag.
+    pub(in crate::source) fn stored_with(&self, flag: Flags) -> Vec<(i64, Obis, f64)> {
         let mut stored = Vec::new();
         let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
         while let Some(record) = reader.read().unwrap() {
-            for reading in wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap() {
+            let readings = wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap();
+            for reading in readings.filter(|reading| reading.flags.contains(flag)) {
                 let seconds = reading.at.unwrap().0 / 1_000_000_000;
                 let samples = reading.values.filter_map(Result::ok);
                 stored.extend(samples.map(|sample| (seconds, sample.obis, sample.value)));
@@ -108,6 +148,11 @@ impl Fixture {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("not within 20 s: {what}; {:?}, {:?}", self.sources, self.stored());
+    }
+
+    /// The description of a source of this kind.
+    pub(in crate::source) fn source(&self, kind: &str) -> Arc<Description> {
+        self.sources.descriptions().into_iter().find(|source| source.kind == kind).unwrap()
     }
 
     pub(in crate::source) fn fact(&self, name: &str) -> Option<Fact> {

@@ -222,6 +222,24 @@ async fn a_misconfigured_source_is_retried_after_the_wait_in_its_error() {
 }
 
 #[tokio::test]
+async fn a_source_that_a_device_limits_is_failing_and_retried_after_the_wait_in_its_error() {
+    let sources = sources();
+    let source = Player::polled(&sources, "a", Schedule { every: LONG, ..STEADY });
+    source.until_run(1).await;
+    for (number, retry_in) in [(2, Duration::from_millis(1)), (3, LONG)] {
+        let why = "too early".to_owned();
+        source.tell(Move::Ends(Err(SourceError::Limited { why, retry_in })));
+        source.until_state(SourceState::Failing, "too early").await;
+        if retry_in < LONG {
+            source.until_run(number).await;
+        }
+    }
+    meanwhile(&sources).await;
+    assert_eq!(source.begun(), 2);
+    stopped(&sources).await;
+}
+
+#[tokio::test]
 async fn a_panic_is_reported_and_harms_neither_its_source_nor_another() {
     let sources = sources();
     let (polled, connected) = (Player::polled(&sources, "a", RARE), Player::connected(&sources, "b", RARE));

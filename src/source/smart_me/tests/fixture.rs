@@ -7,7 +7,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
-use crate::source::{Description, Fact, Inlet, Keep, SourceState, Sources};
+use crate::source::{Arrivals, Description, Fact, Inlet, Keep, SourceState, Sources};
 use crate::wire::{self, PayloadFormat};
 use std::sync::Arc;
 use tempfile::TempDir;
