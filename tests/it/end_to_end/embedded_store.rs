@@ -58,7 +58,8 @@ fn files_moved_away_under_load_are_made_again_and_have_everything() {
 fn a_reader_that_never_ends_is_named_and_bounds_the_log_while_bodies_are_accepted() {
     let service = Setup::default().start_unmigrated();
     let file = service.sqlite_file();
-    let bodies: Vec<Body> = (0..16).map(many_meters).collect();
+    // Each is older than the one before: once the newest are sealed, a body changes every page of them.
+    let bodies: Vec<Body> = (0..24).map(many_meters).collect();
     service.post_all(&bodies[..4]);
     service.wait_for_sink("sqlite");
     let reader = reader(&file);
