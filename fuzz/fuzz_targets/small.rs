@@ -11,7 +11,7 @@ use meterline::vendor::dsmr_logger::{self, Identity};
 use meterline::vendor::json::{self, Mapping, Register, Time};
 use meterline::vendor::ksem::{self, gdr::Configuration};
 use meterline::vendor::p1::{Frame, next_frame};
-use meterline::vendor::smappee::rest;
+use meterline::vendor::smappee::{self, Document, Location, Monitor, Topic, hide, rest, with_document};
 use meterline::vendor::smart_mac::{self, Period};
 use meterline::vendor::smart_me::{
     Customer, Device, DeviceInformation, MBusGateway, Registration, SiteOfMeter, Values,
@@ -50,6 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     dsmr_logger::history::read(bytes, &Identity::default(), check).ok();
     smappee(bytes);
+    smappee_mqtt(bytes);
 });
 
 fn check(part: Part<'_>) {
@@ -93,5 +94,43 @@ fn smappee(bytes: &[u8]) {
     if let Ok(document) = rest::Document::read(bytes) {
         let interval = document.interval().unwrap_or(Interval::Hour);
         document.visit(&site, rest::Asked { interval, from: At::Receipt, plug: "1" }, check).ok();
+    }
+}
+
+/// Messages of monitors: the bytes as the configuration, then as a message of every topic.
+fn smappee_mqtt(bytes: &[u8]) {
+    const UUID: &str = "0b9fd2f6-1c57-4e0e-9a52-6f4c2f0c7a11";
+    const CONFIGURATION: [&str; 6] =
+        ["config", "channelConfig", "channelConfigV2", "sensorConfig", "homeControlConfig", "meteringConfiguration"];
+    const MESSAGES: [&str; 12] = [
+        "realtime",
+        "aggregated",
+        "aggregatedSwitch",
+        "aggregatedGW",
+        "power",
+        "plug/1/state",
+        "plug/1/connectionState",
+        "presence",
+        "trigger",
+        "trigger/appliance",
+        "triggervalue",
+        "scheduler",
+    ];
+    let mut monitor = Monitor::new(Location::of_uuid(UUID.parse().expect("a UUID")));
+    for end in CONFIGURATION.into_iter().chain(MESSAGES) {
+        let topic = Topic::parse(&format!("servicelocation/{UUID}/{end}")).expect("a topic");
+        monitor.read(topic.kind, bytes, |_, part| check(part)).ok();
+    }
+    smappee::Configuration::detect(bytes);
+    if let Ok(context) = with_document(bytes, Document::Config, br#"{"serialNumber":"1"}"#) {
+        Monitor::of_context(monitor.location(), &context).ok();
+    }
+    let hidden = hide(&format!("servicelocation/{UUID}/config"), bytes);
+    assert_eq!(hidden.len(), bytes.len());
+    assert!(!hidden.windows(UUID.len()).any(|window| window.eq_ignore_ascii_case(UUID.as_bytes())));
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        if let Some(hidden) = Topic::hidden(text) {
+            assert_eq!(Topic::parse(&hidden), Topic::parse(text));
+        }
     }
 }

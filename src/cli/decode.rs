@@ -12,12 +12,14 @@ mod output;
 mod p1;
 mod recorded;
 mod smappee;
+mod smappee_mqtt;
 mod wire;
 
 use super::failure::Failure;
 use super::location::DataLocation;
 use crate::reading::{Limits, UnixNanos};
 use crate::vendor::p1::Key;
+use crate::vendor::smappee::hide;
 use clap::Args;
 use format::Format;
 use input::Encoding;
@@ -42,6 +44,7 @@ use std::path::PathBuf;
     meterline decode rows.json --context configuration.json      rows of a Smappee with its channels\n  \
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
     meterline decode body.bin --received 2026-11-21T13:15:10Z    check its times against this time\n  \
+    meterline decode realtime.json --topic servicelocation/UUID/realtime --context config.json channelConfig.json\n  \
     meterline decode --journal --source building-a --limit 1     the oldest record of this source\n\n\
     JSON: one object per line. A value: file (or \"journal\"), offset (a byte, or the record), meter, native_id, obis, name, value, unit,\n\
     time (RFC 3339 UTC), flags, raw_code, and set_aside if it would not be delivered. A text: file,\n\
@@ -69,7 +72,11 @@ pub(super) struct DecodeArgs {
     /// The authentication key of encrypted P1 telegrams, if it is not the published one
     #[arg(long, value_name = "HEX", requires = "key")]
     authentication_key: Option<String>,
-    /// Messages that the others need: for smappee-rest the metering configuration or the info
+    /// The MQTT topic of the messages; needed for smappee-mqtt. Its UUID is a secret, and is not printed
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<String>,
+    /// Messages that the others need: for smappee-rest the metering configuration or the info; for
+    /// smappee-mqtt config, channelConfig and the like, or a context of the journal
     #[arg(long, value_name = "FILE", num_args = 1..)]
     context: Vec<PathBuf>,
     /// Decode records of the journal instead; needs --source
@@ -111,16 +118,18 @@ fn decode(
     options: &Options,
     output: &mut Output<impl std::io::Write>,
 ) -> Result<(), Failure> {
-    let format = options.format.or_else(|| detect::detect(bytes));
+    let format = options.format.or_else(|| detect::detect(bytes, options.topic.as_deref()));
     let Some(format) = format else {
         output.begin(file, None)?;
-        return output.unreadable_message(0, "the format is unknown: give it with --format", bytes);
+        // It may be one with a secret, cut short.
+        return output.unreadable_message(0, "the format is unknown: give it with --format", &hide("", bytes));
     };
     output.begin(file, options.format.is_none().then_some(format))?;
     match format {
         Format::SmartMe => wire::decode(crate::wire::PayloadFormat::SmartMe, 0, bytes, &options.judge, output),
         Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
         Format::P1 => p1::decode(bytes, options, output),
+        Format::SmappeeMqtt => smappee_mqtt::decode(bytes, options, output),
         Format::SmappeeRest => smappee::decode(bytes, options, output),
         device => devices::decode(device, bytes, &options.judge, output),
     }
@@ -143,6 +152,7 @@ impl DecodeArgs {
             unchecked: self.unchecked,
             key: key.transpose().map_err(Failure::failed)?,
             judge: Judge { limits: Limits::DEFAULT, received: received.transpose()? },
+            topic: self.topic.clone(),
             context: context.collect::<Result<_, _>>().map_err(Failure::failed)?,
         })
     }

@@ -77,7 +77,7 @@ fn series_entry(code: Obis) -> Option<Entry> {
 }
 
 /// Codes outside the electricity grid, sorted by their bytes.
-const LISTED: [Entry; 105] = [
+const LISTED: [Entry; 125] = [
     // In watts or in volt-amperes, as the meter has it.
     listed([0, 0, 17, 0, 0, 255], "power limit", Unit::Unknown, Kind::Gauge),
     listed([0, 0, 24, 4, 0, 255], "valve position", Unit::One, Kind::Gauge),
@@ -136,6 +136,26 @@ const LISTED: [Entry; 105] = [
         Kind::Gauge,
     ),
     listed([0, 0, 128, 23, 3, 255], "power of the house after the change", Unit::Watt, Kind::Gauge),
+    listed([0, 0, 128, 23, 10, 255], "power of the monitor by its own rules", Unit::Watt, Kind::Gauge),
+    listed([0, 0, 128, 23, 11, 255], "reactive power of the monitor by its own rules", Unit::Var, Kind::Gauge),
+    listed([0, 0, 128, 23, 12, 255], "import of the monitor since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 23, 13, 255], "export of the monitor since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 23, 14, 255], "power of what is always on", Unit::Watt, Kind::Gauge),
+    listed([0, 0, 128, 23, 15, 255], "power of the house by the vendor's rules", Unit::Watt, Kind::Gauge),
+    listed([0, 0, 128, 23, 16, 255], "power of photovoltaics by the vendor's rules", Unit::Watt, Kind::Gauge),
+    listed([0, 0, 128, 23, 17, 255], "status of the monitor", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 23, 18, 255], "presence of people", Unit::One, Kind::Gauge),
+    listed([0, 0, 128, 24, 1, 255], "voltage L1-L2", Unit::Volt, Kind::Gauge),
+    listed([0, 0, 128, 24, 2, 255], "voltage L2-L3", Unit::Volt, Kind::Gauge),
+    listed([0, 0, 128, 24, 3, 255], "voltage L3-L1", Unit::Volt, Kind::Gauge),
+    listed([0, 0, 128, 26, 0, 255], "active energy import since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 26, 1, 255], "active energy import L1 since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 26, 2, 255], "active energy import L2 since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 26, 3, 255], "active energy import L3 since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 27, 0, 255], "active energy export since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 27, 1, 255], "active energy export L1 since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 27, 2, 255], "active energy export L2 since restart", Unit::WattHour, Kind::VolatileCounter),
+    listed([0, 0, 128, 27, 3, 255], "active energy export L3 since restart", Unit::WattHour, Kind::VolatileCounter),
     listed([0, 0, 128, 30, 1, 255], "processor load of the device", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 30, 2, 255], "processor temperature of the device", Unit::DegreeCelsius, Kind::Gauge),
     listed([0, 0, 128, 30, 3, 255], "free memory of the device", Unit::Byte, Kind::Gauge),

@@ -19,6 +19,7 @@ mod channel_map;
 mod codes;
 mod configuration;
 mod context;
+mod descriptions;
 mod emit;
 mod gateway;
 mod hide;
@@ -36,6 +37,7 @@ pub use channel_map::{CHANNELS_MAX, Channel, ChannelMap, Index, PhaseType, Place
 pub use codes::Phase;
 pub use configuration::{Applied, Configuration, Input, Medium, Sensor, Switch};
 pub use context::with_document;
+pub use descriptions::Description;
 pub use hide::hide;
 pub use location::{Location, VENDOR};
 pub use monitor::{MESSAGE_BYTES_MAX, Monitor, Outcome};

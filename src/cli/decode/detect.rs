@@ -2,11 +2,14 @@
 
 use super::devices;
 use super::format::Format;
-use super::smappee;
+use super::{smappee, smappee_mqtt};
 use crate::wire::{self, PayloadFormat};
 
-/// The format of these bytes; `None` if they fit none.
-pub(super) fn detect(bytes: &[u8]) -> Option<Format> {
+/// The format of these bytes of a topic, if there is one; `None` if they fit none.
+pub(super) fn detect(bytes: &[u8], topic: Option<&str>) -> Option<Format> {
+    if topic.is_some_and(smappee_mqtt::is_topic) {
+        return Some(Format::SmappeeMqtt);
+    }
     let fits = |format| wire::readings(format, bytes).is_ok_and(|mut readings| readings.any(|it| it.meter.is_ok()));
     match bytes.trim_ascii_start() {
         [b'/' | 0xdb, ..] => Some(Format::P1),
@@ -32,5 +35,6 @@ fn detect_json(text: &str) -> Option<Format> {
     let named = NAMES.iter().find(|(_, names)| names.iter().all(|name| text.contains(name)));
     let logger = || devices::has_values(Format::DsmrLogger, text.as_bytes()).then_some(Format::DsmrLogger);
     let smappee = || smappee::is_answer(text.as_bytes()).then_some(Format::SmappeeRest);
-    named.map(|(format, _)| *format).or_else(smappee).or_else(logger)
+    let mqtt = || smappee_mqtt::is_message(text).then_some(Format::SmappeeMqtt);
+    named.map(|(format, _)| *format).or_else(smappee).or_else(mqtt).or_else(logger)
 }

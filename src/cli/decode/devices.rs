@@ -105,7 +105,7 @@ fn read(format: Format, bytes: &[u8]) -> Result<Message, String> {
             let native_id = Box::new(move |channel: &str| identity.native_id(channel));
             Ok(Message { vendor: p1::VENDOR, parts, native_id })
         }
-        Format::SmartMe | Format::Meterline | Format::P1 | Format::SmappeeRest => {
+        Format::SmartMe | Format::Meterline | Format::P1 | Format::SmappeeMqtt | Format::SmappeeRest => {
             Err("the format is not one of a device".to_owned())
         }
     }

@@ -23,6 +23,8 @@ pub(super) enum Format {
     SmartMac,
     /// Rows of smart-MAIC's cloud
     SmartMacCloud,
+    /// A message of a Smappee monitor or of their cloud's MQTT; --topic names its kind, --context takes the configuration
+    SmappeeMqtt,
     /// An answer of Smappee's REST API; --context takes the metering configuration
     SmappeeRest,
 }

@@ -10,6 +10,8 @@ pub(super) struct Options {
     pub(super) unchecked: bool,
     pub(super) key: Option<Key>,
     pub(super) judge: Judge,
+    /// The MQTT topic of the messages.
+    pub(super) topic: Option<String>,
     /// The contents of the files with context.
     pub(super) context: Vec<Vec<u8>>,
 }

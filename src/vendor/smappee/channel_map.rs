@@ -164,9 +164,9 @@ impl ChannelMap {
         self.channels().next().is_none()
     }
 
-    /// Whether something may send energy to the grid.
-    pub fn has_production(&self) -> bool {
-        self.channels().any(|channel| matches!(channel.role, Role::Production | Role::Storage))
+    /// Whether the channels are known, and none of them is of something that may send energy to the grid.
+    pub(super) fn has_no_production(&self) -> bool {
+        !self.is_empty() && !self.channels().any(|channel| matches!(channel.role, Role::Production | Role::Storage))
     }
 
     /// Whether voltages without a name of their own are between lines.
@@ -198,7 +198,8 @@ impl ChannelMap {
 
     /// The place of a value of this channel.
     pub(super) fn place_of<'a>(&self, channel: &'a Channel, sent: Option<Phase>) -> Option<Place<'a>> {
-        let phase = sent.or(channel.phase);
+        let only = (self.phase_type == Some(PhaseType::One)).then_some(Phase::L1);
+        let phase = sent.or(channel.phase).or(only);
         match channel.role {
             Role::Unused => None,
             // Without a phase, values of several channels of the grid would replace each other.

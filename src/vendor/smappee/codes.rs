@@ -1,7 +1,8 @@
 //! Registers of these monitors, and the names of their fields with an index.
 
+use super::registers;
 use crate::reading::Obis;
-use crate::reading::registry::Unit;
+use crate::reading::registry::{Interval, Unit};
 use std::borrow::Cow;
 
 /// A phase of the supply.
@@ -22,6 +23,17 @@ impl Phase {
     /// The phase of a number from 0.
     pub(super) fn of_number(number: i64) -> Option<Self> {
         Self::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// The phase of a name: `A`, `L1`, `PHASE_A`.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let plain: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_uppercase()).collect();
+        match plain.trim_start_matches("PHASE") {
+            "A" | "L1" => Some(Self::L1),
+            "B" | "L2" => Some(Self::L2),
+            "C" | "L3" => Some(Self::L3),
+            _ => None,
+        }
     }
 
     /// Its number from 1.
@@ -57,18 +69,21 @@ pub(super) enum Quantity {
     Electricity(u8, u8, Unit),
     /// In the manufacturer range: D, with E as the phase, and the unit.
     Own(u8, Unit),
+    /// The mean voltage between lines of an interval.
+    MeanLineVoltage,
 }
 
 impl Quantity {
     /// The register of a phase, or of the sum.
-    pub(super) const fn at(self, phase: Option<Phase>) -> Code {
-        let number = match phase {
-            Some(phase) => phase.number(),
-            None => 0,
-        };
+    pub(super) fn at(self, phase: Option<Phase>) -> Code {
+        let number = phase.map_or(0, Phase::number);
         match self {
             Self::Electricity(c, d, unit) => Code { obis: Obis([1, 0, c + 20 * number, d, 0, 255]), unit },
             Self::Own(d, unit) => own(d, number, unit),
+            Self::MeanLineVoltage => {
+                let obis = registers::line_voltage(number.saturating_sub(1), Interval::Recording);
+                Code { obis, unit: Unit::Volt }
+            }
         }
     }
 }
@@ -97,12 +112,10 @@ pub(super) const MEAN_POWER_FACTOR: Quantity = Quantity::Electricity(13, AVERAGE
 pub(super) const INTERVAL_IMPORT: Quantity = Quantity::Electricity(1, INTERVAL, Unit::WattHour);
 pub(super) const INTERVAL_EXPORT: Quantity = Quantity::Electricity(2, INTERVAL, Unit::WattHour);
 pub(super) const LINE_VOLTAGE: Quantity = Quantity::Own(24, Unit::Volt);
-pub(super) const MEAN_LINE_VOLTAGE: Quantity = Quantity::Own(25, Unit::Volt);
 /// Since the restart of the monitor: never a register for billing.
 pub(super) const VOLATILE_IMPORT: Quantity = Quantity::Own(26, Unit::WattHour);
 pub(super) const VOLATILE_EXPORT: Quantity = Quantity::Own(27, Unit::WattHour);
 
-pub(super) const PLUG_CONNECTION: Code = own(23, 1, Unit::One);
 pub(super) const TOTAL_POWER: Code = own(23, 10, Unit::Watt);
 pub(super) const TOTAL_REACTIVE_POWER: Code = own(23, 11, Unit::Var);
 pub(super) const TOTAL_IMPORT: Code = own(23, 12, Unit::WattHour);
@@ -113,24 +126,26 @@ pub(super) const SOLAR_POWER: Code = own(23, 16, Unit::Watt);
 pub(super) const MONITOR_STATUS: Code = own(23, 17, Unit::One);
 pub(super) const PRESENCE: Code = own(23, 18, Unit::One);
 
-pub(super) const SWITCH: Code = Code { obis: Obis([0, 0, 96, 3, 10, 255]), unit: Unit::One };
-pub(super) const BATTERY: Code = Code { obis: Obis([0, 0, 96, 6, 1, 255]), unit: Unit::One };
-pub(super) const TEMPERATURE: Code = Code { obis: Obis([0, 0, 96, 9, 0, 255]), unit: Unit::DegreeCelsius };
-pub(super) const HUMIDITY: Code = Code { obis: Obis([0, 0, 96, 9, 2, 255]), unit: Unit::One };
+pub(super) const SWITCH: Code = Code { obis: registers::SWITCH, unit: Unit::One };
+pub(super) const PLUG_CONNECTION: Code = Code { obis: registers::CONNECTION, unit: Unit::One };
+pub(super) const BATTERY: Code = Code { obis: registers::BATTERY, unit: Unit::One };
+pub(super) const TEMPERATURE: Code = Code { obis: registers::TEMPERATURE, unit: Unit::DegreeCelsius };
+pub(super) const HUMIDITY: Code = Code { obis: registers::HUMIDITY, unit: Unit::One };
 
 /// A register of the manufacturer range.
 const fn own(d: u8, e: u8, unit: Unit) -> Code {
     Code { obis: Obis([0, 0, 128, d, e, 255]), unit }
 }
 
-/// Pulses of an interval at an input, from 1.
-pub(super) const fn pulses(input: u8) -> Code {
-    Code { obis: Obis([1, input, 82, INTERVAL, 0, 255]), unit: Unit::One }
+/// Pulses of five minutes at an input, from 1.
+pub(super) fn pulses(input: u8) -> Code {
+    Code { obis: registers::pulses(input, Interval::Recording), unit: Unit::One }
 }
 
-/// The volume of five minutes of a medium (A) at an input, from 1.
-pub(super) const fn volume(medium: u8, input: u8) -> Code {
-    Code { obis: Obis([medium, input, 129, 5, 0, 255]), unit: Unit::CubicMetre }
+/// Gas or water of five minutes at an input, from 1.
+pub(super) fn volume(is_gas: bool, input: u8) -> Code {
+    let register = if is_gas { registers::gas } else { registers::water };
+    Code { obis: register(input, Interval::Recording), unit: Unit::CubicMetre }
 }
 
 /// The name of a field with the index of its channel: `power[5]`.
@@ -162,3 +177,85 @@ macro_rules! indexed {
     };
 }
 pub(super) use indexed;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::registry::entry;
+
+    #[test]
+    fn every_register_is_in_the_registry_with_the_same_unit() {
+        let of_phases = [
+            POWER,
+            REACTIVE_POWER,
+            APPARENT_POWER,
+            CURRENT,
+            VOLTAGE,
+            ENERGY_IMPORT,
+            ENERGY_EXPORT,
+            MEAN_POWER,
+            MEAN_IMPORT,
+            MEAN_EXPORT,
+            MEAN_REACTIVE_POWER,
+            MEAN_APPARENT_POWER,
+            MEAN_CURRENT,
+            MEAN_VOLTAGE,
+            MEAN_POWER_FACTOR,
+            INTERVAL_IMPORT,
+            INTERVAL_EXPORT,
+            VOLATILE_IMPORT,
+            VOLATILE_EXPORT,
+        ];
+        let sums = of_phases.map(|quantity| quantity.at(None));
+        let phases = Phase::ALL.iter().flat_map(|phase| {
+            let lines = [LINE_VOLTAGE, Quantity::MeanLineVoltage];
+            of_phases.into_iter().chain(lines).map(|quantity| quantity.at(Some(*phase)))
+        });
+        let others = [
+            PLUG_CONNECTION,
+            TOTAL_POWER,
+            TOTAL_REACTIVE_POWER,
+            TOTAL_IMPORT,
+            TOTAL_EXPORT,
+            ALWAYS_ON,
+            CONSUMPTION_POWER,
+            SOLAR_POWER,
+            MONITOR_STATUS,
+            PRESENCE,
+            SWITCH,
+            BATTERY,
+            TEMPERATURE,
+            HUMIDITY,
+            pulses(1),
+            pulses(2),
+            volume(true, 1),
+            volume(false, 2),
+        ];
+        let all: Vec<Code> = sums.into_iter().chain(phases).chain(others).collect();
+        for (at, code) in all.iter().enumerate() {
+            let entry = entry(code.obis).unwrap_or_else(|| panic!("{} is listed", code.obis));
+            assert_eq!(entry.unit, code.unit, "{}", code.obis);
+            assert!(all[..at].iter().all(|other| other.obis != code.obis), "{} is used once", code.obis);
+        }
+    }
+
+    #[test]
+    fn energies_since_a_restart_are_volatile_and_no_register_for_billing() {
+        use crate::reading::registry::Kind;
+        let phases = Phase::ALL.map(Some).into_iter().chain([None]);
+        let volatile = phases.flat_map(|phase| [VOLATILE_IMPORT.at(phase), VOLATILE_EXPORT.at(phase)]);
+        for code in volatile.chain([TOTAL_IMPORT, TOTAL_EXPORT]) {
+            assert_eq!(entry(code.obis).unwrap().kind, Kind::VolatileCounter, "{}", code.obis);
+            assert_ne!(code.obis.0[0], 1, "{}", code.obis);
+        }
+    }
+
+    #[test]
+    fn names_with_an_index_are_made_only_beyond_the_known_ones() {
+        const POWER: Indexed = indexed!("power");
+        for index in 0..64 {
+            assert!(matches!(POWER.at(index), Cow::Borrowed(name) if name == format!("power[{index}]")));
+        }
+        assert_eq!(POWER.at(4_000_000_000), "power[4000000000]");
+    }
+}

@@ -128,7 +128,8 @@ impl Configuration {
         let text = text_of(message).ok()?;
         let members = Members::read(text).ok()?;
         let found = MARKS.iter().find(|(mark, _)| members.get(mark).is_some()).map(|(_, document)| *document);
-        found.or_else(|| members.get("config").map(|_| Document::Config))
+        // Old firmware wraps it. A context has it among other parts.
+        found.or_else(|| members.get("config").filter(|_| members.0.len() == 1).map(|_| Document::Config))
     }
 
     /// The monitor. Old firmware wraps it in an object.

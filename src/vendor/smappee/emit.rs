@@ -36,6 +36,11 @@ impl<'e, F: FnMut(Part<'_>)> Emit<'e, F> {
         }
     }
 
+    /// Gives values with this flag, too.
+    pub(super) fn with(&mut self, flag: Flags) -> Emit<'_, F> {
+        Emit { each: self.each, at: self.at, flags: self.flags | flag }
+    }
+
     /// Gives a value in its base unit.
     pub(super) fn value(&mut self, place: &Place<'_>, code: Code, value: f64, raw_code: &str) {
         (self.each)(Part::Value(Value {

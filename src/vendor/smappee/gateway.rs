@@ -13,11 +13,8 @@ use crate::vendor::record::{Names, Record, records};
 
 const INTERVAL: Names<7> =
     &["utcEndtime", "sensorId", "index0Delta", "index1Delta", "temperature", "humidity", "battLevel"];
-const SWITCH: Names<5> = &["utcEndtime", "sensorId", "activePower", "reactivePower", "version"];
+const SWITCH: Names<4> = &["utcEndtime", "sensorId", "activePower", "reactivePower"];
 const INPUTS: [&str; 2] = ["index0Delta", "index1Delta"];
-/// A of water and of gas.
-const WATER: u8 = 8;
-const GAS: u8 = 7;
 
 /// Calls `each` for every part of `aggregatedGW`.
 ///
@@ -55,12 +52,9 @@ fn interval(configuration: &Configuration, record: &Record<'_, 7>, emit: &mut Em
         let input = sensor.and_then(|sensor| sensor.inputs.get(at)?.as_ref());
         let (name, number) = (INPUTS.get(at).copied().unwrap_or_default(), u8::try_from(at + 1).unwrap_or(u8::MAX));
         let volume = input.and_then(|input| {
-            let medium = match input.medium? {
-                Medium::Gas => GAS,
-                Medium::Water => WATER,
-            };
+            let code = codes::volume(input.medium? == Medium::Gas, number);
             let volume = value.number(0)? / input.pulses_per_cubic_metre()?;
-            volume.is_finite().then_some((codes::volume(medium, number), volume))
+            volume.is_finite().then_some((code, volume))
         });
         match volume {
             _ if input.is_some_and(|input| !input.is_enabled) => emit.text(name, value),
@@ -69,8 +63,8 @@ fn interval(configuration: &Configuration, record: &Record<'_, 7>, emit: &mut Em
         }
     }
     emit.number(&place, codes::TEMPERATURE, temperature, 10, "temperature");
-    emit.number(&place, codes::HUMIDITY, humidity, 100, "humidity");
-    emit.number(&place, codes::BATTERY, battery, 100, "battLevel");
+    emit.number(&place, codes::HUMIDITY, humidity, 1, "humidity");
+    emit.number(&place, codes::BATTERY, battery, 1, "battLevel");
     emit.texts(&record.others);
 }
 
@@ -88,7 +82,7 @@ pub(super) fn read_switches(message: &str, each: &mut impl FnMut(Part<'_>)) -> R
             let mut emit = Emit::at(&Scalar::Absent, each);
             return emit.unreadable("switchIntervalDatas", &Scalar::Absent, "an element is not an object");
         };
-        let [end, sensor, active, reactive, _] = &record.known;
+        let [end, sensor, active, reactive] = &record.known;
         for (name, value) in [("activePower", active), ("reactivePower", reactive)] {
             text(&format!("switch:{}.{name}.{}", sensor.text(), end.text()), value, each);
         }

@@ -76,24 +76,14 @@ fn place<'a>(
     let (.., quantity) = known.filter(|_| is_electricity)?;
     let phase = match phase {
         Scalar::Absent => None,
-        phase => Some(phase_of(&phase.text())?),
+        phase => Some(Phase::of_name(&phase.text())?),
     };
     let place = match index {
         Some(index) => configuration.channels.place(Index::Published(index), phase)?,
         None => Place { phase, ..SITE },
     };
     let is_line = *quantity == codes::MEAN_VOLTAGE && configuration.channels.is_delta();
-    Some((place, if is_line { codes::MEAN_LINE_VOLTAGE } else { *quantity }))
-}
-
-/// The phase of a name: `A`, `L1`, `PHASE_A`.
-fn phase_of(name: &str) -> Option<Phase> {
-    match plain(name).trim_start_matches("phase") {
-        "a" | "l1" => Some(Phase::L1),
-        "b" | "l2" => Some(Phase::L2),
-        "c" | "l3" => Some(Phase::L3),
-        _ => None,
-    }
+    Some((place, if is_line { Quantity::MeanLineVoltage } else { *quantity }))
 }
 
 fn plain(name: &str) -> String {

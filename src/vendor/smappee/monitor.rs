@@ -5,6 +5,7 @@
 
 use super::configuration::{Applied, Configuration};
 use super::context;
+use super::descriptions::{Description, descriptions};
 use super::location::Location;
 use super::small::{self, Property};
 use super::topic::Kind;
@@ -64,6 +65,24 @@ impl Monitor {
         Ok(Self { configuration: context::configuration(context)?, ..Self::new(location) })
     }
 
+    /// Takes a part of the configuration, recognized by its members, or a whole context.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn configure(&mut self, message: &[u8]) -> Result<(), MessageError> {
+        match Configuration::detect(message) {
+            Some(document) => self.configuration.apply(document, message).map(|_| ()),
+            None => {
+                let configuration = context::configuration(message)?;
+                if configuration == Configuration::default() {
+                    return Err(MessageError::Shape("a part of a configuration"));
+                }
+                self.configuration = configuration;
+                Ok(())
+            }
+        }
+    }
+
     /// The location.
     pub fn location(&self) -> Location {
         self.location
@@ -72,6 +91,11 @@ impl Monitor {
     /// Its configuration.
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
+    }
+
+    /// Its meters, each channel once.
+    pub fn descriptions(&self) -> Vec<Description> {
+        descriptions(&self.configuration)
     }
 
     /// The native id of a channel: the serial number, or the public id while that is unknown.

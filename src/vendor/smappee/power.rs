@@ -11,7 +11,7 @@ use super::channel_map::{Channel, ChannelMap, Index, Place, SITE, SitePhases};
 use super::codes::{self, Code, Indexed, Phase, Quantity, indexed};
 use super::configuration::Configuration;
 use super::emit::Emit;
-use super::realtime::phase_voltage;
+use super::realtime::{phase_voltage, signed_power};
 use crate::vendor::Part;
 use crate::vendor::document::{MessageError, Scalar, elements};
 use crate::vendor::record::{Names, Record};
@@ -62,12 +62,15 @@ pub(super) fn read(
     ] {
         emit.number(&SITE, code, value, 1, name);
     }
-    for (quantity, values, divisor, names) in [
-        (codes::POWER, power, 1, &POWER),
-        (codes::REACTIVE_POWER, reactive, 1, &REACTIVE),
-        (codes::CURRENT, current, MILLI, &CURRENT),
-    ] {
-        by_index(&configuration.channels, quantity, &array(values)?, divisor, names, &mut emit);
+    by_index(&configuration.channels, &array(power)?, &POWER, &mut emit, |emit, place, value, name| {
+        signed_power(configuration, place, codes::POWER.at(place.phase), value, name, emit);
+    });
+    for (quantity, values, divisor, names) in
+        [(codes::REACTIVE_POWER, reactive, 1, &REACTIVE), (codes::CURRENT, current, MILLI, &CURRENT)]
+    {
+        by_index(&configuration.channels, &array(values)?, names, &mut emit, |emit, place, value, name| {
+            emit.number(place, quantity.at(place.phase), value, divisor, name);
+        });
     }
     for (quantity, values, names) in
         [(codes::VOLTAGE, phases, &PHASE_VOLTAGE), (codes::LINE_VOLTAGE, lines, &LINE_VOLTAGE)]
@@ -104,14 +107,13 @@ fn array<'a>(value: &Scalar<'a>) -> Result<Vec<Scalar<'a>>, MessageError> {
     }
 }
 
-/// Gives values that are addressed by `powerTopicIndex`.
-fn by_index(
+/// Calls `give` for values that are addressed by `powerTopicIndex`, with their place and name.
+fn by_index<F: FnMut(Part<'_>)>(
     channels: &ChannelMap,
-    quantity: Quantity,
     values: &[Scalar<'_>],
-    divisor: u32,
     names: &Indexed,
-    emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
+    emit: &mut Emit<'_, F>,
+    give: impl Fn(&mut Emit<'_, F>, &Place<'_>, &Scalar<'_>, &str),
 ) {
     let is_configured = !channels.ranked().is_empty();
     let mut phases = SitePhases::default();
@@ -121,7 +123,7 @@ fn by_index(
         match place {
             // The array has a 0 for every input without a channel.
             Some(_) if is_configured && !channels.has(index) => emit.text(&name, value),
-            Some(place) => emit.number(&place, quantity.at(place.phase), value, divisor, &name),
+            Some(place) => give(emit, &place, value, &name),
             None => emit.text(&name, value),
         }
     }

@@ -3,10 +3,11 @@
 //! Units: W, var, VA, V, tenths of an ampere, and joules since the restart of the monitor. Totals are the
 //! monitor's own: they follow its rules, so no register of the grid has them.
 
-use super::channel_map::{Index, SITE, SitePhases};
+use super::channel_map::{Index, Place, SITE, SitePhases};
 use super::codes::{self, Code, Indexed, Phase, indexed};
 use super::configuration::Configuration;
 use super::emit::Emit;
+use crate::reading::Flags;
 use crate::vendor::Part;
 use crate::vendor::document::{MessageError, Scalar};
 use crate::vendor::record::{Names, Record, records};
@@ -108,7 +109,9 @@ fn channel(
     ];
     match configuration.channels.place(index, sent).map(|place| phases.take(place, index)) {
         Some(place) => {
-            for (quantity, value, divisor, name) in values {
+            let [(quantity, power, ..), others @ ..] = values;
+            signed_power(configuration, &place, quantity.at(place.phase), power, &POWER.at(number), emit);
+            for (quantity, value, divisor, name) in others {
                 emit.number(&place, quantity.at(place.phase), value, divisor, &name.at(number));
             }
         }
@@ -119,6 +122,23 @@ fn channel(
     emit.text(&COS_PHI.at(number), cos_phi);
     emit.text(&FORMULA.at(number), formula);
     emit.texts(&record.others);
+}
+
+/// Gives a power in watts as it is signed; with a flag if it is negative where nothing produces.
+pub(super) fn signed_power(
+    configuration: &Configuration,
+    place: &Place<'_>,
+    code: Code,
+    value: &Scalar<'_>,
+    name: &str,
+    emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
+) {
+    let is_negative = value.number(0).is_some_and(|power| power < 0.0);
+    if is_negative && configuration.channels.has_no_production() {
+        emit.with(Flags::SIGN_UNEXPECTED).number(place, code, value, 1, name);
+    } else {
+        emit.number(place, code, value, 1, name);
+    }
 }
 
 /// The index of a channel of either generation, and its number.

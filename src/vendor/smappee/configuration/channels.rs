@@ -11,6 +11,7 @@ use crate::vendor::smappee::codes::Phase;
 pub(super) struct List {
     pub(super) channels: Vec<Channel>,
     pub(super) phase_type: Option<PhaseType>,
+    measurements: usize,
     /// Entries beyond the bound, or without an index.
     pub(super) left_out: usize,
 }
@@ -20,6 +21,34 @@ impl List {
         match channel {
             Some(channel) if self.channels.len() < CHANNELS_MAX => self.channels.push(channel),
             _ => self.left_out += 1,
+        }
+    }
+
+    /// Adds the channels of a measurement.
+    fn add_transformers(&mut self, list: &str, name: &str, role: Role, measurement: usize) {
+        const NAMES: Names<4> = &["consumptionIndex", "powerTopicIndex", "phase", "phaseId"];
+        let mut read = Vec::new();
+        let is_list = records(list, NAMES, |record| read.push(record)).is_ok();
+        self.left_out += usize::from(!is_list);
+        let is_three = read.len() == Phase::ALL.len();
+        for (place, record) in read.into_iter().enumerate() {
+            let Some(record) = record else {
+                self.add(None);
+                continue;
+            };
+            let [index, power_index, phase, phase_id] = &record.known;
+            let (index, power_index) = (number(index), number(power_index));
+            // A channel without an index is not published.
+            if index.is_none() && power_index.is_none() {
+                continue;
+            }
+            let mut channel = Channel::new(index, power_index, name, role);
+            // Three transformers of one measurement are its three phases, in their order.
+            let by_order = || if is_three { Phase::ALL.get(place).copied() } else { None };
+            channel.phase = phase_of(phase).or_else(|| phase_of(phase_id)).or_else(by_order);
+            channel.measurement = measurement;
+            channel.details = details(&record);
+            self.add(Some(channel));
         }
     }
 }
@@ -74,34 +103,20 @@ pub(super) fn measurements(text: &str) -> Result<List, MessageError> {
 
 /// Reads the metering configuration.
 pub(super) fn metering(text: &str) -> Result<List, MessageError> {
-    const NAMES: Names<5> = &["name", "type", "channels", "id", "subcircuitType"];
-    const CHANNEL: Names<4> = &["consumptionIndex", "powerTopicIndex", "phase", "name"];
+    const NAMES: Names<3> = &["name", "type", "channels"];
     let [phase_type, list] = Record::read(text, &["phaseType", "measurements"])?.known;
     let mut found = List { phase_type: phase_type_of(&phase_type), ..List::default() };
-    let mut measurement = 0;
     records(array(&list, "a metering configuration: it has no measurements")?, NAMES, |record| {
         let Some(record) = record else { return found.add(None) };
-        let [name, kind, channels, ..] = &record.known;
-        let (name, role) = (name.text(), measured(&kind.text()));
-        let each = |record: Option<Record<'_, 4>>| {
-            let Some(record) = record else { return found.add(None) };
-            let [index, power_index, phase, _] = &record.known;
-            let (index, power_index) = (number(index), number(power_index));
-            // A channel without an index is not published.
-            if index.is_some() || power_index.is_some() {
-                let mut channel = Channel::new(index, power_index, &name, role);
-                channel.phase = phase_of(phase);
-                channel.measurement = measurement;
-                channel.details = details(&record);
-                found.add(Some(channel));
+        let [name, kind, channels] = &record.known;
+        let measurement = found.measurements;
+        found.measurements += 1;
+        match channels {
+            Scalar::Nested(channels) => {
+                found.add_transformers(channels, &name.text(), measured(&kind.text()), measurement)
             }
-        };
-        let is_read = match channels {
-            Scalar::Nested(channels) => records(channels, CHANNEL, each).is_ok(),
-            _ => *channels == Scalar::Absent,
-        };
-        found.left_out += usize::from(!is_read);
-        measurement += 1;
+            channels => found.left_out += usize::from(*channels != Scalar::Absent),
+        }
     })?;
     Ok(found)
 }
@@ -150,9 +165,9 @@ fn phase_type_of(value: &Scalar<'_>) -> Option<PhaseType> {
     }
 }
 
-/// A phase is a number from 0.
+/// A phase is a number from 0, or a name.
 fn phase_of(value: &Scalar<'_>) -> Option<Phase> {
-    Phase::of_number(value.whole(0)?)
+    value.whole(0).and_then(Phase::of_number).or_else(|| Phase::of_name(&value.text()))
 }
 
 /// The other members, as sent.

@@ -1,9 +1,9 @@
 //! Topics and the secret in them.
 
+use super::UUID;
 use crate::vendor::smappee::{Document, Kind, Location, Report, Topic, hide};
 use proptest::prelude::*;
 
-const UUID: &str = "0b9fd2f6-1c57-4e0e-9a52-6f4c2f0c7a11";
 const OTHER: &str = "5d0c0f0e-7a86-4c8e-a1c3-0e5d0b6f9d22";
 
 fn kind(rest: &str) -> Option<Kind> {

@@ -1,0 +1,103 @@
+//! Messages of Smappee's monitors, read with the configuration of their location.
+//!
+//! Invariant: the UUID of the location is never printed, also not with what cannot be read.
+
+use super::item::{Item, ValueItem};
+use super::options::Options;
+use super::output::Output;
+use crate::cli::failure::Failure;
+use crate::vendor::Part;
+use crate::vendor::smappee::{Kind, Monitor, Outcome, Topic, hide};
+use std::io::Write;
+
+/// Whether it is a topic of a monitor.
+pub(super) fn is_topic(topic: &str) -> bool {
+    Topic::parse(topic).is_some()
+}
+
+/// Whether the text is a message of a monitor, by names that nothing else has.
+pub(super) fn is_message(text: &str) -> bool {
+    const NAMES: [&str; 11] = [
+        "\"channelPowers\"",
+        "\"intervalDatas\"",
+        "\"switchIntervalDatas\"",
+        "\"gwIntervalDatas\"",
+        "\"activePowerData\"",
+        "\"inputChannels\"",
+        "\"dataProcessingSpecification\"",
+        "\"gwSensors\"",
+        "\"switchActuators\"",
+        "\"controllableNodeIds\"",
+        "\"serviceLocationUuid\"",
+    ];
+    NAMES.iter().any(|name| text.contains(name))
+}
+
+/// Prints the parts of a message.
+pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let text = options.topic.as_deref().unwrap_or_default();
+    let message = hide(text, bytes);
+    let fault = match Topic::parse(text).map(|topic| (topic, monitor(topic, text, options))) {
+        None if text.is_empty() => "the kind of the message is unknown: give its topic with --topic".to_owned(),
+        None => "the topic is none of a monitor: write servicelocation/UUID/realtime".to_owned(),
+        Some((_, Err(error))) => error,
+        Some((topic, Ok(mut monitor))) => {
+            let mut parts = Vec::new();
+            match monitor.read(topic.kind, &message, |meter, part| parts.push((meter.to_string(), part.into_owned()))) {
+                Err(error) => error.to_string(),
+                Ok(Outcome::Unknown) => "messages of this topic are not known".to_owned(),
+                Ok(Outcome::Ignored) => "messages of this topic are not read".to_owned(),
+                Ok(Outcome::Read | Outcome::Configured | Outcome::Repeated | Outcome::Reported) => {
+                    output.message();
+                    let described =
+                        if matches!(topic.kind, Kind::Configuration(_)) { texts(&monitor) } else { Vec::new() };
+                    let items = parts.iter().map(|(meter, part)| item(meter, part, &monitor, options));
+                    return described.into_iter().chain(items).try_for_each(|item| output.put(0, &item));
+                }
+            }
+        }
+    };
+    output.unreadable_message(0, &fault, &message)
+}
+
+/// The location of a topic with its configuration.
+fn monitor(topic: Topic, text: &str, options: &Options) -> Result<Monitor, String> {
+    let mut monitor = Monitor::new(topic.location);
+    for context in &options.context {
+        monitor.configure(&hide(text, context)).map_err(|error| format!("the context cannot be used: {error}"))?;
+    }
+    Ok(monitor)
+}
+
+/// The meters that a configuration describes, as texts.
+fn texts(monitor: &Monitor) -> Vec<Item> {
+    let described = monitor.descriptions().into_iter().flat_map(|it| {
+        let phase = it.phase.map_or("", |phase| phase.name());
+        let texts =
+            [("name", it.name), ("serial", it.serial), ("role", it.role.name().into()), ("phase", phase.into())];
+        texts.map(|(name, text)| (it.channel.clone(), name, text))
+    });
+    let item = |(channel, name, text): (String, &str, String)| Item::Text {
+        meter: Some(monitor.location().meter(&channel).to_string()),
+        native_id: Some(monitor.native_id(&channel)),
+        raw_code: name.to_owned(),
+        text,
+    };
+    described.filter(|(.., text)| !text.is_empty()).map(item).collect()
+}
+
+fn item(meter: &str, part: &Part<'_>, monitor: &Monitor, options: &Options) -> Item {
+    match part {
+        Part::Value(value) => {
+            let native_id = monitor.native_id(&value.channel);
+            Item::Value(ValueItem::of(value, meter.to_owned(), native_id, &options.judge))
+        }
+        Part::Text { raw_code, text } => Item::Text {
+            meter: Some(meter.to_owned()),
+            native_id: Some(monitor.native_id("")),
+            raw_code: raw_code.to_string(),
+            text: text.to_string(),
+        },
+        Part::Unreadable { part, why } => Item::Unreadable { error: why.to_string(), kept: part.to_string() },
+    }
+}
