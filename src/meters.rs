@@ -3,7 +3,7 @@
 //!
 //! Knows neither the sources nor ingest: it gets a list, the time and a function that
 //! records. No lock of a thread is held while a file is synced or a version recorded: tasks
-//! take turns. Invariants:
+//! take turns, and a turn takes what all of them brought meanwhile. Invariants:
 //! - A version is on disk before it is recorded, and all versions are recorded again
 //!   after a start. So a kill at any moment repeats the same versions with the same
 //!   times, one change never makes two versions, and a new store gets them all.
@@ -27,13 +27,19 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::wire::meters::Description;
 use history::VersionHistory;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The maximum number of versions in one record.
 const BATCH_VERSIONS_MAX: usize = 1000;
+/// From this number of meters on, the file is large: what comes within [`GATHERED_FOR`] is written at once.
+const GATHERED_FROM: usize = 100;
+/// Thousands of devices are described within seconds after a start.
+const GATHERED_FOR: Duration = Duration::from_secs(1);
 
 /// Why descriptions were not recorded. The next list retries.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +64,18 @@ pub struct Meters(Arc<MetersInner>);
 struct MetersInner {
     file: PathBuf,
     points: Points,
-    /// Held briefly, never across a write or a record.
+    /// Descriptions that the next turn takes, by source: a newer one replaces one that still waits.
+    waiting: Mutex<BTreeMap<String, Waiting>>,
+    /// Held briefly, never across a write or a record. It does not change within a turn.
     history: Mutex<VersionHistory>,
     /// Held by the task that stores and records, so that versions are recorded in order.
     turn: tokio::sync::Mutex<()>,
+}
+
+/// Descriptions of one source.
+struct Waiting {
+    descriptions: Vec<(MeterId, Description)>,
+    at: UnixNanos,
 }
 
 impl Meters {
@@ -71,7 +85,13 @@ impl Meters {
         let file = data_directory.join(file::FILE);
         let mut history = file::read_or_start_empty(&file, now);
         history.begin(&points);
-        Self(Arc::new(MetersInner { file, points, history: Mutex::new(history), turn: tokio::sync::Mutex::default() }))
+        Self(Arc::new(MetersInner {
+            file,
+            points,
+            waiting: Mutex::default(),
+            history: Mutex::new(history),
+            turn: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// Compares descriptions from `source` with the last versions, and passes new
@@ -91,9 +111,22 @@ impl Meters {
     where
         Recorded: Future<Output = Result<(), String>>,
     {
+        let descriptions = descriptions.into_iter().collect();
+        self.0.waiting.lock().insert(source.to_owned(), Waiting { descriptions, at: now });
         let _turn = self.0.turn.lock().await;
+        if self.0.waiting.lock().is_empty() && !self.0.history.lock().has_pending() {
+            // An earlier turn took them.
+            return Ok(());
+        }
+        if self.0.history.lock().meters.len() >= GATHERED_FROM {
+            tokio::time::sleep(GATHERED_FOR).await;
+        }
+        // While none can be recorded, no further versions are made.
         self.record(&mut record).await?;
-        self.0.history.lock().compare(source, descriptions, &self.0.points, now);
+        let waiting = std::mem::take(&mut *self.0.waiting.lock());
+        for (source, Waiting { descriptions, at }) in waiting {
+            self.0.history.lock().compare(&source, descriptions, &self.0.points, at);
+        }
         self.record(&mut record).await
     }
 

@@ -8,6 +8,7 @@
 
 mod allowed;
 mod arrivals;
+mod describer;
 mod description;
 mod device;
 mod inlet;
@@ -29,6 +30,7 @@ pub mod smart_me;
 pub mod webhook;
 
 pub use arrivals::Arrivals;
+pub use describer::Describer;
 pub use description::{Description, Fact, Reporter, SourceState};
 pub use inlet::{Decoded, Inlet, Keep, METERS_MAX};
 pub use probe::{Document, Probe};

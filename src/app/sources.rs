@@ -9,7 +9,7 @@ use crate::deliver::Redecode;
 use crate::ingest::{Entrance, SourceOptions};
 use crate::source::smart_me::{RegistrationFile, WebhookCounters};
 use crate::source::webhook::{AuthCounts, Webhook};
-use crate::source::{Arrivals, Polled, Redecoder, Reporter, Schedule, SourceError};
+use crate::source::{Arrivals, Describer, Polled, Redecoder, Reporter, Schedule, SourceError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,17 +76,16 @@ impl<'a> SourceStarter<'a> {
         }
         let (sources, clock) = (&self.parts.sources, &self.parts.clock);
         for source in &self.config.sources {
+            let (entrance, describer) = (|| self.entrance(source.name()), || self.describer(source.name()));
             match source {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
-                Source::Json(device) => device.start(sources, &self.entrance(source.name())?, clock),
-                Source::P1(meter) => meter.start(sources, &self.entrance(source.name())?, clock),
+                Source::Json(device) => device.start(sources, &entrance()?, describer()?, clock),
+                Source::P1(meter) => meter.start(sources, &entrance()?, describer()?, clock),
                 Source::DsmrLogger(logger) => {
-                    logger.start(sources, &self.entrance(source.name())?, self.arrivals(), clock);
+                    logger.start(sources, &entrance()?, self.arrivals(), describer()?, clock);
                 }
-                Source::Ksem(device) => device.start(sources, &self.entrance(source.name())?, clock),
-                Source::SmartMac(meter) => {
-                    meter.start(sources, &self.entrance(source.name())?, self.arrivals(), clock);
-                }
+                Source::Ksem(device) => device.start(sources, &entrance()?, describer()?, clock),
+                Source::SmartMac(meter) => meter.start(sources, &entrance()?, self.arrivals(), describer()?, clock),
             }
         }
         Ok(())
@@ -101,6 +100,11 @@ impl<'a> SourceStarter<'a> {
     /// Returns the request counts of a webhook account.
     fn auth_counts(&self, account: &str) -> Option<Arc<AuthCounts>> {
         self.webhook.and_then(|webhook| webhook.auth_counts(account))
+    }
+
+    /// Returns the describer of the source `name`.
+    fn describer(&self, name: &str) -> Result<Describer, String> {
+        Ok(Describer::new(self.parts.meters.clone(), self.entrance(name)?, self.parts.clock.clone()))
     }
 
     /// Returns the arrived readings, for sources that fetch missing ones.

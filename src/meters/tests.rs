@@ -236,6 +236,52 @@ async fn a_slow_record_of_one_account_blocks_no_thread_and_the_next_account_come
     assert_eq!(setup.meters.0.history.lock().meters.len(), 2);
 }
 
+#[tokio::test]
+async fn what_many_sources_describe_during_a_slow_record_is_written_in_the_next_turn_together() {
+    let setup = Setup::new();
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
+    let mut released = Some(released);
+    let slow = setup.meters.describe("first", descriptions(&[(1, "Cellar", "63-1")]), minutes(0), |_| {
+        let released = released.take();
+        async move { released.unwrap().await.map_err(|error| error.to_string()) }
+    });
+    let recorded = Mutex::new(Vec::new());
+    let record = |body: Vec<u8>| {
+        recorded.lock().push(versions(&body).unwrap().len());
+        async { Ok(()) }
+    };
+    let others = [(2, "second"), (3, "third"), (4, "fourth")].map(|(meter, source)| {
+        let described = [(id(meter), description("Attic", "63-2"))];
+        setup.meters.describe(source, described, minutes(0), record)
+    });
+    let [second, third, fourth] = others;
+    let release = async {
+        while setup.meters.0.waiting.lock().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        release.send(()).unwrap();
+    };
+    let (first, second, third, fourth, ()) = tokio::join!(slow, second, third, fourth, release);
+    assert!(first.is_ok() && second.is_ok() && third.is_ok() && fourth.is_ok());
+    assert_eq!(*recorded.lock(), [3], "one write for three sources");
+}
+
+#[tokio::test]
+async fn descriptions_that_another_turn_took_and_could_not_record_are_recorded_in_their_own() {
+    let setup = Setup::new();
+    let refused = setup
+        .meters
+        .describe("a", descriptions(&[(1, "Cellar", "63-1")]), minutes(0), |_| async { Err("full".to_owned()) });
+    let mut recorded = 0;
+    let taken = setup.meters.describe("b", descriptions(&[(2, "Attic", "63-2")]), minutes(0), |body| {
+        recorded += versions(&body).unwrap().len();
+        async { Ok(()) }
+    });
+    let (refused, taken) = tokio::join!(refused, taken);
+    assert!(refused.is_err() && taken.is_ok());
+    assert_eq!(recorded, 2);
+}
+
 #[test]
 fn every_version_gets_the_metering_point_also_of_meters_no_longer_listed() {
     let mut points = Points::default();

@@ -4,17 +4,21 @@
 //! preferred while it comes; a logger that gives none is asked for its values (`reader`). `history` fills gaps.
 //! Read-only: no request but the ones in `ALLOWED`. `vendor/p1` and `vendor/dsmr_logger` decode.
 
+mod about;
 mod history;
 mod reader;
 
 use super::allowed::Allowed;
 use super::device::HttpDevice;
 use super::p1::{self, Telegrams};
-use super::{Arrivals, Decoder, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources};
+use super::{
+    Arrivals, Decoder, Describer, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources,
+};
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::wire::batch::Original;
+use about::About;
 use bytes::Bytes;
 use history::History;
 use hyper::Uri;
@@ -34,9 +38,11 @@ const ALLOWED: Allowed = Allowed(&[
     "GET /api/v2/sm/telegram",
     "GET /api/v2/sm/info",
     "GET /api/v2/sm/actual",
+    "GET /api/v2/dev/info",
     "GET /api/v1/sm/telegram",
     "GET /api/v1/sm/info",
     "GET /api/v1/sm/actual",
+    "GET /api/v1/dev/info",
     "GET /api/v0/sm/actual",
     "GET /api/v2/hist/hours",
     "GET /api/v2/hist/days",
@@ -65,7 +71,14 @@ pub struct Logger {
 
 impl Logger {
     /// Starts its source.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, arrivals: Arrivals, clock: &Clock) {
+    pub fn start(
+        &self,
+        sources: &Sources,
+        entrance: &Entrance,
+        arrivals: Arrivals,
+        describer: Describer,
+        clock: &Clock,
+    ) {
         let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let (ca_file, authorization) = (self.ca_file.as_ref(), self.authorization.clone());
@@ -74,7 +87,8 @@ impl Logger {
         let filled = Inlet::new(&self.name, history::KIND, entrance.clone(), Keep::All);
         let history = History::new(arrivals, filled, sources.stop_signal().clone(), clock.clone());
         let reader = Reader::new(&self.name, self.url.clone(), device);
-        let poll = Poll { reader, inlet, history, clock: clock.clone(), kept: None };
+        let poll =
+            Poll { reader, inlet, about: About::default(), describer, history, clock: clock.clone(), kept: None };
         sources.start_polled(&self.name, KIND, schedule, poll);
     }
 
@@ -115,6 +129,8 @@ impl Logger {
 struct Poll {
     reader: Reader,
     inlet: Inlet,
+    about: About,
+    describer: Describer,
     history: History,
     clock: Clock,
     /// The logger's info that was kept last, and its version.
@@ -153,6 +169,8 @@ impl Polled for Poll {
             ..Original::default()
         };
         self.inlet.offer(&message.decoded, &original, reporter).await?;
+        self.about.ask(&self.reader, &self.clock).await?;
+        self.describer.describe(reporter, || self.about.descriptions(&self.reader, &message)).await;
         self.history.fill(&mut self.reader, reporter).await
     }
 }

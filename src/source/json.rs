@@ -11,13 +11,13 @@ mod stream;
 use super::allowed::Allowed;
 use super::device::HttpDevice;
 use super::stream::Stream;
-use super::{Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
+use super::{Decoder, Describer, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::vendor::json::Mapping;
 use crate::wire::batch::Original;
-use document::{DOCUMENT_BYTES_MAX, FORMAT, decode};
+use document::{DOCUMENT_BYTES_MAX, FORMAT, decode, described};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use std::fmt;
@@ -78,7 +78,7 @@ impl fmt::Debug for Address {
 
 impl Device {
     /// Starts its source.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
         let schedule = Schedule {
             every: self.every,
             first_within: FIRST_WITHIN.min(self.every),
@@ -90,13 +90,14 @@ impl Device {
                 let ca_file = self.ca_file.as_ref();
                 let device = sources.device(&self.name, BOUNDS, ca_file, ALLOWED, authorization.clone());
                 let (uri, mapping, clock) = (uri.clone(), self.mapping.clone(), clock.clone());
-                let json = Json { uri, device, mapping, inlet: inlet(KIND), clock };
+                let json = Json { name: self.name.clone(), uri, device, mapping, inlet: inlet(KIND), describer, clock };
                 sources.start_polled(&self.name, KIND, schedule, json);
             }
             Address::Tcp(address) => {
-                let (address, lines) = (address.clone(), Lines(self.mapping.clone()));
+                let (address, lines) =
+                    (address.clone(), Lines { name: self.name.clone(), mapping: self.mapping.clone() });
                 let silence_max = SILENCE_MAX.max(self.every * 3);
-                let stream = Stream::new(address, silence_max, lines, inlet(STREAM_KIND), clock.clone());
+                let stream = Stream::new(address, silence_max, lines, inlet(STREAM_KIND), describer, clock.clone());
                 sources.start_connected(&self.name, STREAM_KIND, schedule, stream);
             }
         }
@@ -114,10 +115,12 @@ impl Device {
 
 /// A device that is polled over HTTP.
 struct Json {
+    name: String,
     uri: Uri,
     device: HttpDevice,
     mapping: Mapping,
     inlet: Inlet,
+    describer: Describer,
     clock: Clock,
 }
 
@@ -128,7 +131,9 @@ impl Polled for Json {
         // The origin stays empty: the path of a device's URL may hold a token.
         let original =
             Original { bytes: &body, content_type: "application/json", format: FORMAT, ..Original::default() };
-        self.inlet.offer(&decoded, &original, reporter).await
+        self.inlet.offer(&decoded, &original, reporter).await?;
+        self.describer.describe(reporter, || described(&self.name, &self.mapping)).await;
+        Ok(())
     }
 }
 

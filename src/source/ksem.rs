@@ -8,9 +8,10 @@ mod login;
 pub use login::Login;
 
 use super::allowed::Allowed;
+use super::describer::Described;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
-use super::{Decoded, Decoder, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
+use super::{Decoded, Decoder, Describer, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::base::Finding;
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
@@ -19,6 +20,7 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::vendor::ksem::device::Settings;
 use crate::vendor::ksem::{VENDOR, json};
 use crate::wire::batch::Original;
+use crate::wire::meters::{Description, Role};
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
 use login::Session;
@@ -64,12 +66,12 @@ pub struct Device {
 
 impl Device {
     /// Starts its source.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
         let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let device = sources.device(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None);
         let reader = Reader::new(self.clone(), device, clock.clone());
-        sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet });
+        sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet, describer });
     }
 
     /// The decoders of its messages.
@@ -184,6 +186,22 @@ impl Reader {
         }
     }
 
+    /// The description of the meter; none before its serial number is known.
+    fn described(&self) -> Described {
+        let settings = self.settings.clone().unwrap_or_default();
+        let Some(serial) = self.config.serial.clone().or(settings.serial) else { return Vec::new() };
+        let description = Description {
+            name: self.config.name.clone(),
+            vendor: VENDOR.to_owned(),
+            model: settings.product.unwrap_or_default(),
+            firmware: settings.firmware.unwrap_or_default(),
+            role: Role::Grid,
+            serial,
+            ..Description::default()
+        };
+        vec![(MeterId::of_channel(VENDOR, &description.serial, ""), description)]
+    }
+
     fn identity(&self) -> String {
         let settings = self.settings.clone().unwrap_or_default();
         let parts = [settings.product, settings.firmware.map(|version| format!("firmware {version}"))];
@@ -196,6 +214,7 @@ impl Reader {
 struct Poll {
     reader: Reader,
     inlet: Inlet,
+    describer: Describer,
 }
 
 impl Polled for Poll {
@@ -213,7 +232,9 @@ impl Polled for Poll {
             device: &serial,
             ..Original::default()
         };
-        self.inlet.offer(&decoded, &original, reporter).await
+        self.inlet.offer(&decoded, &original, reporter).await?;
+        self.describer.describe(reporter, || self.reader.described()).await;
+        Ok(())
     }
 }
 

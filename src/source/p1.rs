@@ -3,13 +3,18 @@
 //!
 //! Knows the transport; `vendor/p1` decodes the telegrams. Read-only: it sends nothing at all.
 
+mod describe;
+
+pub(super) use describe::described;
+
+use super::describer::Described;
 use super::parts::Parts;
 use super::stream::{Messages, Stream, connected, first_decoded};
-use super::{Decoded, Decoder, Inlet, Keep, Probe, Schedule, SourceError, Sources};
+use super::{Decoded, Decoder, Describer, Inlet, Keep, Probe, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
-use crate::vendor::p1::{Checksum, Frame, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
+use crate::vendor::p1::{Checksum, Frame, Ids, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -45,11 +50,11 @@ pub struct Meter {
 
 impl Meter {
     /// Starts its source.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock) {
+    pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
         let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
-        let stream = Stream::new(self.address.clone(), SILENCE_MAX, telegrams, inlet, clock.clone());
+        let stream = Stream::new(self.address.clone(), SILENCE_MAX, telegrams, inlet, describer, clock.clone());
         sources.start_connected(&self.name, KIND, schedule, stream);
     }
 
@@ -99,7 +104,11 @@ impl Messages for Telegrams {
     }
 
     fn decode(&mut self, message: &[u8], received: UnixNanos) -> Result<Decoded, String> {
-        self.read(message, received)
+        self.read(message, |telegram| self.decoded(telegram, received))
+    }
+
+    fn described(&self, message: &[u8]) -> Described {
+        self.read(message, |telegram| Ok(self.descriptions(telegram))).unwrap_or_default()
     }
 }
 
@@ -110,23 +119,39 @@ impl Telegrams {
 
     /// The decoder of journaled telegrams.
     pub(super) fn into_decoder(self) -> Decoder {
-        Box::new(move |recorded| self.read(recorded.original.bytes, recorded.received))
+        Box::new(move |recorded| {
+            self.read(recorded.original.bytes, |telegram| self.decoded(telegram, recorded.received))
+        })
     }
 
-    /// Decodes a telegram in the clear or encrypted. The error is a sentence.
-    fn read(&self, message: &[u8], received: UnixNanos) -> Result<Decoded, String> {
+    /// Passes the telegram of a message, in the clear or encrypted, to `read`. The error is a sentence.
+    fn read<T>(&self, message: &[u8], read: impl Fn(&Telegram<'_>) -> Result<T, String>) -> Result<T, String> {
         match next_frame(message, true) {
-            Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
+            Some((_, Frame::Telegram(telegram), _)) => read(&telegram),
             Some((_, Frame::Encrypted(_), _)) => {
                 let key = self.key.as_ref().ok_or("the telegrams are encrypted: add key_file to this meter")?;
                 let clear = clear_text(message, key).map_err(|error| error.to_string())?;
                 match next_frame(&clear, true) {
-                    Some((_, Frame::Telegram(telegram), _)) => self.decoded(&telegram, received),
+                    Some((_, Frame::Telegram(telegram), _)) => read(&telegram),
                     _ => Err("the decrypted bytes are no telegram".to_owned()),
                 }
             }
             Some((_, Frame::Broken(_, why), _)) => Err(why.to_owned()),
             None => Err("an empty message".to_owned()),
+        }
+    }
+
+    /// The descriptions of the meter and the devices behind it.
+    pub(super) fn descriptions(&self, telegram: &Telegram<'_>) -> Described {
+        let ids = telegram.ids();
+        described(&telegram.nameplate(), &self.name, |channel| self.meter(&ids, channel))
+    }
+
+    fn meter(&self, ids: &Ids<'_>, channel: &str) -> MeterId {
+        match ids.sent(channel) {
+            Some(id) => MeterId::named(VENDOR, &id),
+            // The head line names a model, so the name of the source stands for the id.
+            None => MeterId::of_channel(UNNAMED, &self.name, channel),
         }
     }
 
@@ -145,13 +170,7 @@ impl Telegrams {
         // Only the meter itself has values of the past beside its current ones: failures and peaks.
         let mut parts = Parts::with_events(received, telegram.at());
         let ids = telegram.ids();
-        telegram.visit(|part| {
-            parts.add(part, |channel| match ids.sent(channel) {
-                Some(id) => MeterId::named(VENDOR, &id),
-                // The head line names a model, so the name of the source stands for the id.
-                None => MeterId::of_channel(UNNAMED, &self.name, channel),
-            });
-        });
+        telegram.visit(|part| parts.add(part, |channel| self.meter(&ids, channel)));
         Ok(parts.into_decoded())
     }
 }

@@ -4,6 +4,7 @@
 //! part of the URL; errors and logs never hold a URL. `cloud` fills gaps.
 
 mod cloud;
+mod describe;
 mod pace;
 
 pub use cloud::Cloud;
@@ -11,7 +12,9 @@ pub use cloud::Cloud;
 use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
-use super::{Arrivals, Decoder, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources};
+use super::{
+    Arrivals, Decoder, Describer, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources,
+};
 use crate::clock::Clock;
 use crate::http::Bounds;
 use crate::ingest::Entrance;
@@ -22,6 +25,7 @@ use crate::vendor::MessageError;
 use crate::vendor::smart_mac::{Options, VENDOR, read};
 use crate::wire::batch::Original;
 use bytes::Bytes;
+use describe::described;
 use hyper::{StatusCode, Uri};
 use pace::Pace;
 use std::time::Duration;
@@ -58,7 +62,14 @@ pub struct Meter {
 
 impl Meter {
     /// Starts its source.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, arrivals: Arrivals, clock: &Clock) {
+    pub fn start(
+        &self,
+        sources: &Sources,
+        entrance: &Entrance,
+        arrivals: Arrivals,
+        describer: Describer,
+        clock: &Clock,
+    ) {
         // A broken answer counts at the device, so the first wait is never shorter than the interval.
         let schedule = Schedule {
             every: self.every,
@@ -68,7 +79,8 @@ impl Meter {
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let device = sources.device(&self.name, BOUNDS, None, ALLOWED, None);
         let pace = Pace::new(self.every);
-        let poll = Poll { meter: self.clone(), device, inlet, pace, requests_too_early: 0, clock: clock.clone() };
+        let (meter, clock_of_poll) = (self.clone(), clock.clone());
+        let poll = Poll { meter, device, inlet, describer, pace, requests_too_early: 0, clock: clock_of_poll };
         sources.start_polled(&self.name, KIND, schedule, poll);
         if let Some(cloud) = &self.cloud {
             let (name, device) = (self.name.clone(), self.device.clone());
@@ -162,6 +174,7 @@ struct Poll {
     meter: Meter,
     device: HttpDevice,
     inlet: Inlet,
+    describer: Describer,
     pace: Pace,
     /// Since the start.
     requests_too_early: usize,
@@ -194,7 +207,10 @@ impl Polled for Poll {
             device: &self.meter.device,
             ..Original::default()
         };
-        self.inlet.offer(&decoded, &original, reporter).await
+        self.inlet.offer(&decoded, &original, reporter).await?;
+        let Meter { name, device, options, .. } = &self.meter;
+        self.describer.describe(reporter, || described(name, device, options, &body)).await;
+        Ok(())
     }
 
     fn interval(&self) -> Option<Duration> {

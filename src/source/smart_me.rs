@@ -29,7 +29,6 @@ mod webhook_logins;
 pub use account::{Account, ApiUrl, Login, Reach, WantedRegistration, origin};
 pub use client::{Access, Client, DatedAnswer};
 pub use counters::WebhookCounters;
-pub use describe::Describer;
 pub use devices::{Devices, DevicesParts};
 pub use error::ApiError;
 pub use login::{LoginError, PersonLogin, Prompt};

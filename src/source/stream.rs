@@ -5,7 +5,8 @@
 //! skipped; too many in a row end the connection. A reading that ingest refuses is tried again
 //! before the next message is read. A silent device is reconnected.
 
-use super::{Connected, Decoded, Inlet, Reporter, SourceError, SourceState};
+use super::describer::Described;
+use super::{Connected, Decoded, Describer, Inlet, Reporter, SourceError, SourceState};
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
 use crate::wire::batch::Original;
@@ -29,7 +30,7 @@ const TRIED_MAX: usize = 3;
 const READ_BYTES: usize = 4 << 10;
 
 /// The messages of a vendor.
-pub(super) trait Messages: Send + 'static {
+pub(super) trait Messages: Send + Sync + 'static {
     /// Their media type.
     const CONTENT_TYPE: &'static str;
     /// Their format.
@@ -43,6 +44,9 @@ pub(super) trait Messages: Send + 'static {
 
     /// Decodes a message that was received at this time. The error is a sentence.
     fn decode(&mut self, message: &[u8], received: UnixNanos) -> Result<Decoded, String>;
+
+    /// The descriptions of the meters in a message that was decoded.
+    fn described(&self, message: &[u8]) -> Described;
 }
 
 /// A device that sends messages.
@@ -53,6 +57,7 @@ pub(super) struct Stream<M> {
     silence_max: Duration,
     messages: M,
     inlet: Inlet,
+    describer: Describer,
     clock: Clock,
     skipped: usize,
     skipped_in_a_row: u32,
@@ -60,8 +65,15 @@ pub(super) struct Stream<M> {
 
 impl<M: Messages> Stream<M> {
     /// A stream from this address. A connection without a message for `silence_max` counts as broken.
-    pub(super) fn new(address: String, silence_max: Duration, messages: M, inlet: Inlet, clock: Clock) -> Self {
-        Self { address, silence_max, messages, inlet, clock, skipped: 0, skipped_in_a_row: 0 }
+    pub(super) fn new(
+        address: String,
+        silence_max: Duration,
+        messages: M,
+        inlet: Inlet,
+        describer: Describer,
+        clock: Clock,
+    ) -> Self {
+        Self { address, silence_max, messages, inlet, describer, clock, skipped: 0, skipped_in_a_row: 0 }
     }
 
     async fn take(&mut self, message: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
@@ -78,6 +90,7 @@ impl<M: Messages> Stream<M> {
             reporter.report(SourceState::Failing, Some(why));
             tokio::time::sleep(RETRY_WAIT).await;
         }
+        self.describer.describe(reporter, || self.messages.described(message)).await;
         reporter.report(SourceState::Running, None);
         Ok(())
     }

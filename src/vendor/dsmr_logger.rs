@@ -18,13 +18,16 @@
 mod fields;
 pub mod history;
 mod identity;
+mod logger;
 mod shape;
 mod translation;
 
 // A meter has the same id as by its telegrams.
 pub use super::p1::VENDOR;
 pub use identity::{Device, Identity};
+pub use logger::LoggerInfo;
 
+use super::p1::Nameplate;
 use super::{At, MessageError, Part};
 use shape::{Shape, without_first_comma};
 use translation::Translation;
@@ -69,6 +72,11 @@ impl Document {
     /// The id of the meter (`channel` is empty) or of a device: the same as in a P1 telegram of this meter.
     pub fn native_id(&self, channel: &str) -> String {
         self.identity().native_id(channel)
+    }
+
+    /// The description of the meter and the devices behind it.
+    pub fn nameplate(&self) -> Nameplate {
+        self.translation.nameplate()
     }
 
     /// Calls `each` for every part. Raw codes are the names of the fields.

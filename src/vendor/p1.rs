@@ -14,6 +14,7 @@ mod facts;
 mod frame;
 mod line;
 mod mbus;
+mod nameplate;
 mod registers;
 mod tariffs;
 mod telegram;
@@ -25,6 +26,7 @@ pub use checksum::Checksum;
 pub use cipher::{CipherError, Key, clear_text};
 pub use frame::{Frame, TELEGRAM_BYTES_MAX, next_frame};
 pub use line::LINE_BYTES_MAX;
+pub use nameplate::{Device, Nameplate};
 pub use telegram::{Ids, Telegram};
 
 /// The vendor in the meter ids of these devices.

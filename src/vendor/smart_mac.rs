@@ -35,6 +35,8 @@ pub struct Message {
     pub device: Option<String>,
     /// Whether characters had to be replaced: control characters, or bytes that are not UTF-8.
     pub was_repaired: bool,
+    /// The model, by the keys of its values; `None` if they are of no known model.
+    pub model: Option<&'static str>,
 }
 
 /// Calls `each` for every part of the answer of `getdata`.
@@ -94,7 +96,8 @@ fn read_members(
     }
     let now = Now { at, flags };
     visit(&records, options, now, each);
-    Ok(Message { device: members.string("devid"), was_repaired: false })
+    let model = registers::model(records.iter().map(|(key, _)| *key));
+    Ok(Message { device: members.string("devid"), was_repaired: false, model })
 }
 
 /// The time of a message.

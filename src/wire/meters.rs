@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 const TIME_NS_MAX: i64 = 9_214_646_399_999_999_999;
 
 /// A vendor's description of a meter. Unknown texts are empty, unknown numbers 0.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Description {
     /// The name that its owner gave it.
@@ -63,7 +63,7 @@ pub struct Description {
 }
 
 /// A code of the vendor, kept even if its name is unknown.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VendorCode {
     /// The vendor's number.

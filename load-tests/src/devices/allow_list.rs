@@ -16,6 +16,7 @@ impl AllowList {
             for what in ["telegram", "info", "actual", "fields", "fields/*"] {
                 list.push(format!("GET /api/{version}/sm/{what}"));
             }
+            list.push(format!("GET /api/{version}/dev/info"));
             for period in ["hours", "days", "months"] {
                 for order in ["", "/asc", "/desc"] {
                     list.push(format!("GET /api/{version}/hist/{period}{order}"));

@@ -4,7 +4,7 @@
 use super::SourceStarter;
 use crate::base::Stop;
 use crate::source::smart_me::{
-    Access, Account, Client, Describer, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION, RELOAD_CREDENTIALS,
+    Access, Account, Client, Devices, DevicesParts, GapRepair, PollMode, REGISTRATION, RELOAD_CREDENTIALS,
     REPLACE_REGISTRATION, Registrar, Registration, Target, WebhookLogins, registration_schedule,
 };
 use crate::source::webhook::{AuthCounts, Credentials, Pairs};
@@ -67,12 +67,7 @@ impl SourceStarter<'_> {
             PollMode::Store => Some((self.arrivals(), self.inlet(account, Devices::KIND)?)),
             PollMode::Watch => None,
         };
-        let describer = if brings_readings {
-            let entrance = self.entrance(&account.name)?;
-            Some(Describer { meters: self.parts.meters.clone(), entrance, clock: self.parts.clock.clone() })
-        } else {
-            None
-        };
+        let describer = if brings_readings { Some(self.describer(&account.name)?) } else { None };
         let parts = DevicesParts {
             polling,
             has_webhook: self.auth_counts(&account.name).is_some(),

@@ -25,14 +25,16 @@ const PATHS: [Paths; 3] = [
         info: "/api/v2/sm/info",
         actual: "/api/v2/sm/actual",
         history: "/api/v2/hist/",
+        logger: "/api/v2/dev/info",
     },
     Paths {
         telegram: "/api/v1/sm/telegram",
         info: "/api/v1/sm/info",
         actual: "/api/v1/sm/actual",
         history: "/api/v1/hist/",
+        logger: "/api/v1/dev/info",
     },
-    Paths { telegram: "", info: "", actual: "/api/v0/sm/actual", history: "" },
+    Paths { telegram: "", info: "", actual: "/api/v0/sm/actual", history: "", logger: "" },
 ];
 
 /// The paths of one version; empty if it has none.
@@ -43,6 +45,8 @@ pub(super) struct Paths {
     actual: &'static str,
     /// The name of a period follows.
     pub(super) history: &'static str,
+    /// The logger's own description.
+    pub(super) logger: &'static str,
 }
 
 /// A message of a logger.
@@ -84,7 +88,7 @@ pub(super) fn identity_of(info: &[u8]) -> Result<Identity, String> {
 pub(super) struct Reader {
     pub(super) url: Uri,
     pub(super) device: HttpDevice,
-    telegrams: Telegrams,
+    pub(super) telegrams: Telegrams,
     /// Telegrams in a row that did not come.
     telegrams_failed: u32,
     /// Polls until a telegram is asked for again.

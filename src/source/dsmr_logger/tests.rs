@@ -25,7 +25,13 @@ fn assert_decoded_again(fixture: &Fixture) {
 pub(super) fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
     let server = HttpServer::start(AllowList::dsmr_logger(), answer).unwrap();
     let url = server.url().parse().unwrap();
-    logger(url).start(&fixture.sources, &fixture.entrance("logger"), fixture.arrivals(), &fixture.clock);
+    logger(url).start(
+        &fixture.sources,
+        &fixture.entrance("logger"),
+        fixture.arrivals(),
+        fixture.describer("logger"),
+        &fixture.clock,
+    );
     server
 }
 
@@ -67,7 +73,8 @@ async fn the_telegram_is_preferred_while_it_comes() {
     });
     fixture.until("two readings are there", |it| it.values(POWER).len() >= 2).await;
     assert_eq!(fixture.fact("read_by"), Some(Fact::Text("/api/v1/sm/telegram".to_owned())));
-    assert!(requests.lines().iter().all(|line| line.starts_with("GET ") && line.contains("/sm/telegram ")));
+    let allowed = ["/sm/telegram ", "/dev/info "];
+    assert!(requests.lines().iter().all(|line| allowed.iter().any(|path| line.contains(path))));
     assert_decoded_again(&fixture);
 }
 
@@ -150,4 +157,47 @@ async fn firmware_with_another_interface_is_found_without_a_restart() {
 
 fn present() -> jiff::Timestamp {
     jiff::Timestamp::from_nanosecond(i128::from(Clock::system().now().0)).unwrap()
+}
+
+const LOGGER: &str = "{\"devinfo\":[{\"name\":\"fwversion\",\"value\":\"v3.0.5\"},\
+                      {\"name\":\"hostname\",\"value\":\"DSMR-API\"},{\"name\":\"pskkey\",\"value\":\"hunter2\"}]}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_meter_is_described_with_the_logger_in_front_of_it() {
+    let fixture = Fixture::new();
+    let mut count = 0;
+    let _requests = start(&fixture, move |request| {
+        count += 1;
+        match request.split(' ').nth(1) {
+            Some("/api/v1/sm/telegram") => (200, telegram(100 - count, 37)),
+            Some("/api/v1/dev/info") => (200, LOGGER.to_owned()),
+            _ => (404, String::new()),
+        }
+    });
+    fixture.until("it is described", |it| !it.versions().is_empty()).await;
+    let version = fixture.versions().remove(0);
+    assert_eq!(version.meter, MeterId::named("p1", "E0042"));
+    assert_eq!(
+        version.description.to_string(),
+        "logger, serial E0042, vendor XYZ, model XYZ5METER, firmware v3.0.5, energy electricity, gateway DSMR-API, role grid"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logger_that_does_not_describe_itself_gives_its_readings_and_the_meter_is_described_by_the_values() {
+    for status in [404, 500, 0] {
+        let fixture = Fixture::new();
+        let _requests = start(&fixture, move |request| match request.split(' ').nth(1) {
+            Some("/api/v1/sm/info") => (200, INFO.to_owned()),
+            Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+            Some("/api/v1/dev/info") => (status, String::new()),
+            _ => (404, String::new()),
+        });
+        fixture.until("it is described", |it| !it.versions().is_empty()).await;
+        assert_eq!(fixture.values(POWER), [37.0]);
+        let version = fixture.versions().remove(0);
+        assert_eq!(version.meter, MeterId::named("p1", "E0042"));
+        assert_eq!((version.description.serial.as_str(), version.description.firmware.as_str()), ("E0042", ""));
+        fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    }
 }

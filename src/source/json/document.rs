@@ -1,9 +1,11 @@
 //! A document as the current reading of its meter.
 
 use crate::reading::{Flags, UnixNanos};
+use crate::source::describer::Described;
 use crate::source::{Decoded, Fact};
 use crate::vendor::Reading;
 use crate::vendor::json::{Mapping, read};
+use crate::wire::meters::Description;
 
 /// The format of a document.
 pub(super) const FORMAT: &str = "json";
@@ -23,4 +25,9 @@ pub(super) fn decode(mapping: &Mapping, bytes: &[u8], received: UnixNanos) -> Re
     let facts = vec![("values_absent", Fact::from(document.absent))];
     let reading = Reading { meter: mapping.meter, at, flags, samples: document.samples };
     Ok(Decoded { readings: vec![reading], facts, ..Decoded::default() })
+}
+
+/// The description of the meter: only the configuration tells about it.
+pub(super) fn described(name: &str, mapping: &Mapping) -> Described {
+    vec![(mapping.meter, Description { name: name.to_owned(), ..Description::default() })]
 }

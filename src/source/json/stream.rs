@@ -1,15 +1,20 @@
 //! A device that sends one JSON document per line over a TCP connection.
 
-use super::document::{DOCUMENT_BYTES_MAX, FORMAT, decode};
+use super::document::{DOCUMENT_BYTES_MAX, FORMAT, decode, described};
 use crate::reading::UnixNanos;
 use crate::source::Decoded;
+use crate::source::describer::Described;
 use crate::source::stream::Messages;
 use crate::vendor::json::Mapping;
 use std::ops::Range;
 
 /// The documents of a device.
 #[derive(Debug)]
-pub(super) struct Lines(pub(super) Mapping);
+pub(super) struct Lines {
+    /// The name of the source.
+    pub(super) name: String,
+    pub(super) mapping: Mapping,
+}
 
 impl Messages for Lines {
     const CONTENT_TYPE: &'static str = "application/json";
@@ -30,6 +35,10 @@ impl Messages for Lines {
         if line.len() > DOCUMENT_BYTES_MAX {
             return Err(format!("a line is longer than {DOCUMENT_BYTES_MAX} bytes"));
         }
-        decode(&self.0, line, received)
+        decode(&self.mapping, line, received)
+    }
+
+    fn described(&self, _: &[u8]) -> Described {
+        described(&self.name, &self.mapping)
     }
 }

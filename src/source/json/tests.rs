@@ -23,7 +23,7 @@ fn device(address: Address) -> Device {
 }
 
 fn start(fixture: &Fixture, address: Address) {
-    device(address).start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
+    device(address).start(&fixture.sources, &fixture.entrance("cellar"), fixture.describer("cellar"), &fixture.clock);
 }
 
 /// Every journaled value, with its time in seconds.
@@ -135,4 +135,21 @@ async fn a_document_without_a_configured_value_is_a_failure_that_says_so() {
     start(&fixture, address);
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
     assert!(fixture.sources.descriptions()[0].why.as_ref().is_some_and(|why| why.contains("check the pointers")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_described_by_the_name_of_its_source_over_both_transports() {
+    let (fixture, now) = (Fixture::new(), present());
+    let (address, _device) = serve(vec![ok(&document(now, 1.5))]);
+    start(&fixture, address);
+    fixture.until("it is described", |it| it.versions().len() == 1).await;
+    let version = fixture.versions().remove(0);
+    assert_eq!((version.meter, version.description.name.as_str()), (MeterId::named("json", "cellar"), "cellar"));
+
+    let fixture = Fixture::new();
+    let server = SerialServer::start().unwrap();
+    start(&fixture, Address::Tcp(server.address().unwrap().to_string()));
+    let mut stream = server.accept().unwrap();
+    stream.write_all(format!("{}\n", document(now, 1.0)).as_bytes()).unwrap();
+    fixture.until("it is described", |it| it.versions().len() == 1).await;
 }

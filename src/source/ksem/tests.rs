@@ -33,6 +33,7 @@ fn start(
     device(server.url().parse().unwrap(), login, serial).start(
         &fixture.sources,
         &fixture.entrance("grid"),
+        fixture.describer("grid"),
         &fixture.clock,
     );
     server
@@ -167,4 +168,21 @@ fn an_access_token_is_warned_of_before_its_end() {
     assert_eq!(levels(now + 40 * 86_400), []);
     assert_eq!(levels(now + 86_400), [Level::Warning]);
     assert_eq!(levels(now - 1), [Level::Fault]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_meter_is_described_by_the_devices_settings() {
+    let (fixture, now) = (Fixture::new(), present());
+    let _device = start(&fixture, password(), None, move |request| match path(request) {
+        "/api/web-login/token" => (200, "{\"access_token\":\"hunter2\",\"expires_in\":3600}".to_owned()),
+        "/api/device-settings" => (200, SETTINGS.to_owned()),
+        _ => (200, values(now)),
+    });
+    fixture.until("it is described", |it| !it.versions().is_empty()).await;
+    let version = fixture.versions().remove(0);
+    assert_eq!(version.meter, MeterId::of_channel(VENDOR, "4711", ""));
+    assert_eq!(
+        version.description.to_string(),
+        "grid, serial 4711, vendor ksem, model EM420, firmware 2.6.2, role grid"
+    );
 }

@@ -36,7 +36,12 @@ fn meter(address: String, keep: Keep) -> Meter {
 fn start(fixture: &Fixture, keep: Keep) -> SerialServer {
     let server = SerialServer::start().unwrap();
     let address = server.address().unwrap().to_string();
-    meter(address, keep).start(&fixture.sources, &fixture.entrance("cellar"), &fixture.clock);
+    meter(address, keep).start(
+        &fixture.sources,
+        &fixture.entrance("cellar"),
+        fixture.describer("cellar"),
+        &fixture.clock,
+    );
     server
 }
 
@@ -100,4 +105,23 @@ async fn a_peer_that_sends_blanks_without_end_is_disconnected() {
 
 fn present() -> jiff::Timestamp {
     jiff::Timestamp::from_nanosecond(i128::from(Clock::system().now().0)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_meter_and_its_gas_meter_are_described_once() {
+    let fixture = Fixture::new();
+    let server = start(&fixture, Keep::All);
+    let mut stream = server.accept().unwrap();
+    for second in 0..5 {
+        stream.write_all(telegram(second, second).as_bytes()).unwrap();
+    }
+    fixture.until("all are there", |it| it.values(POWER).len() == 5).await;
+    fixture.until("both are described", |it| it.versions().len() == 2).await;
+    let versions = fixture.versions();
+    let shown = |id: &str| {
+        let found = versions.iter().find(|it| it.meter == MeterId::named(VENDOR, id)).unwrap();
+        found.description.to_string()
+    };
+    assert_eq!(shown("E0042"), "cellar, serial E0042, vendor XYZ, model XYZ5METER, energy electricity, role grid");
+    assert_eq!(shown("G0039"), "cellar 1, serial G0039, energy gas, gateway E0042, role submeter");
 }

@@ -27,6 +27,7 @@ fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + '
         &fixture.sources,
         &fixture.entrance("workshop"),
         fixture.arrivals(),
+        fixture.describer("workshop"),
         &fixture.clock,
     );
     server
@@ -127,10 +128,47 @@ async fn a_devid_or_pin_that_would_add_a_parameter_is_never_sent() {
         let server = HttpServer::start(AllowList::smart_mac(), |_| (200, String::new())).unwrap();
         let url = server.url().parse().unwrap();
         let meter = Meter { device: device.to_owned(), pin: Secret::new(pin), ..meter(url) };
-        meter.start(&fixture.sources, &fixture.entrance("workshop"), fixture.arrivals(), &fixture.clock);
+        meter.start(
+            &fixture.sources,
+            &fixture.entrance("workshop"),
+            fixture.arrivals(),
+            fixture.describer("workshop"),
+            &fixture.clock,
+        );
         fixture.until("it is misconfigured", |it| it.state() == SourceState::Misconfigured).await;
         assert_eq!(server.lines(), [""; 0]);
         let why = fixture.sources.descriptions()[0].why.clone().unwrap();
         assert!(why.contains("does not send") && !why.contains("pout"), "{why}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_device_and_each_line_that_is_a_meter_are_described() {
+    let (fixture, now) = (Fixture::new(), present());
+    let body = format!(
+        "{{\"devid\":\"{DEVICE}\",\"time\":\"{now}\",\"data\":{{\"V1\":{{\"value\":\"230\"}},\"V2\":{{\"value\":\"231\"}},\
+         \"T\":{{\"value\":\"14\"}}}}}}"
+    );
+    let server = HttpServer::start(AllowList::smart_mac(), move |_| (200, body.clone())).unwrap();
+    let lines = Options { wiring: crate::vendor::smart_mac::Wiring::Lines, ..Options::default() };
+    let meter = Meter { options: lines, ..meter(server.url().parse().unwrap()) };
+    meter.start(
+        &fixture.sources,
+        &fixture.entrance("workshop"),
+        fixture.arrivals(),
+        fixture.describer("workshop"),
+        &fixture.clock,
+    );
+    fixture.until("all are described", |it| it.versions().len() == 3).await;
+    let mut described: Vec<_> = fixture.versions().into_iter().map(|it| it.description.to_string()).collect();
+    described.sort();
+    assert_eq!(
+        described,
+        [
+            "workshop line1, serial 1728053249, vendor smart-mac, model D103, energy electricity, role submeter",
+            "workshop line2, serial 1728053249, vendor smart-mac, model D103, energy electricity, role submeter",
+            "workshop, serial 1728053249, vendor smart-mac, model D103",
+        ]
+    );
+    assert!(fixture.versions().iter().any(|it| it.meter == MeterId::of_channel(VENDOR, DEVICE, "line2")));
 }

@@ -20,12 +20,12 @@ mod registers;
 use super::account::Reach;
 use super::client::{Client, DatedAnswer};
 use super::counters::WebhookCounters;
-use super::describe::{Describer, Surroundings};
+use super::describe::{Surroundings, description};
 use super::error::ApiError;
 use super::polling::Polling;
 use crate::clock::Clock;
 use crate::reading::{MeterId, UnixNanos};
-use crate::source::{Arrivals, Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
+use crate::source::{Arrivals, Describer, Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::smart_me::Device;
 use crate::wire::batch::Original;
 use customers::{Customers, Place};
@@ -40,8 +40,6 @@ const FIRST_WAIT: Duration = if cfg!(test) { Duration::from_millis(200) } else {
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How often gateways are checked: people change them, which is rare.
 const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
-/// The fact that says why the descriptions were not recorded.
-const DESCRIPTIONS_ERROR: &str = "descriptions_error";
 /// The fact that says why the gateways were not read.
 const GATEWAYS_ERROR: &str = "gateways_error";
 /// The fact that names the stale meters.
@@ -89,8 +87,6 @@ pub struct Devices {
     register_calls_refused: usize,
     /// Number of registers in such answers whose code or number cannot be read.
     registers_unreadable: usize,
-    /// Why the last description failed.
-    describe_error: Option<String>,
 }
 
 impl Devices {
@@ -110,7 +106,6 @@ impl Devices {
             is_first_store: true,
             register_calls_refused: 0,
             registers_unreadable: 0,
-            describe_error: None,
         }
     }
 
@@ -247,27 +242,16 @@ impl Devices {
 
     /// Records names and serial numbers. After a failure the next list tries again.
     async fn describe(&mut self, reporter: &mut Reporter, devices: &[Device]) {
-        let Some(describer) = &self.parts.describer else { return };
+        let Some(describer) = &mut self.parts.describer else { return };
+        let (gateways, customers) = (&self.gateways, self.customers.as_ref());
         let surroundings = |device: MeterId| {
-            let gateway = self.gateways.get(&device).cloned().unwrap_or_default();
-            let place = self.customers.as_ref().map(|customers| customers.place(device));
-            let Place { customer, site } = place.unwrap_or_default();
-            let firmware = self.customers.as_ref().map(|customers| customers.firmware(device)).unwrap_or_default();
+            let gateway = gateways.get(&device).cloned().unwrap_or_default();
+            let Place { customer, site } = customers.map(|customers| customers.place(device)).unwrap_or_default();
+            let firmware = customers.map(|customers| customers.firmware(device)).unwrap_or_default();
             Surroundings { gateway, customer, site, firmware }
         };
-        let outcome = describer.describe(self.client.name(), devices, surroundings).await.err();
-        if let Some(why) = outcome.as_ref().filter(|_| outcome != self.describe_error) {
-            tracing::warn!(
-                account = self.client.name(),
-                why,
-                "the descriptions of the account's devices cannot be recorded; it will retry"
-            );
-        }
-        match &outcome {
-            Some(why) => reporter.set(DESCRIPTIONS_ERROR, why.as_str()),
-            None => reporter.clear_texts(DESCRIPTIONS_ERROR),
-        }
-        self.describe_error = outcome;
+        let described = || devices.iter().map(|device| description(device, surroundings(device.id))).collect();
+        describer.describe(reporter, described).await;
     }
 }
 

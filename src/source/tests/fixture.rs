@@ -6,8 +6,10 @@ use crate::coverage::{Coverage, MEMORY_BYTES};
 use crate::dead_letters::DeadLetters;
 use crate::ingest::{Entrance, Followers, Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
+use crate::meters::{Meters, Points};
 use crate::reading::{Flags, MeterId, Obis, UnixNanos};
-use crate::source::{Arrivals, Decoder, Description, Fact, Redecoder, SourceState, Sources};
+use crate::source::{Arrivals, Decoder, Describer, Description, Fact, Redecoder, SourceState, Sources};
+use crate::wire::meters::Version;
 use crate::wire::{self, PayloadFormat, SeenReading};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,7 @@ pub(in crate::source) struct Fixture {
     pub(in crate::source) journal: Journal,
     pub(in crate::source) ingest: Ingest,
     pub(in crate::source) sources: Sources,
+    pub(in crate::source) meters: Meters,
     pub(in crate::source) clock: Clock,
     pub(in crate::source) contexts: Contexts,
     pub(in crate::source) coverage: Coverage,
@@ -49,8 +52,9 @@ impl Fixture {
         let followers = Followers { contexts: contexts.clone(), ..Followers::default() };
         let ingest = Ingest::followed_by(followers, journal.clone(), Some(letters), clock.clone());
         let sources = Sources::new(Handle::current(), clock.clone());
+        let meters = Meters::open(directory.path(), Points::default(), clock.now());
         let coverage = Coverage::open(directory.path(), MEMORY_BYTES);
-        Self { journal, ingest, sources, clock, contexts, coverage, _directory: directory }
+        Self { journal, ingest, sources, meters, clock, contexts, coverage, _directory: directory }
     }
 
     /// Sets the clock.
@@ -87,6 +91,22 @@ impl Fixture {
         self.ingest.source(name, SourceOptions::default()).unwrap()
     }
 
+    pub(in crate::source) fn describer(&self, name: &str) -> Describer {
+        Describer::new(self.meters.clone(), self.entrance(name), self.clock.clone())
+    }
+
+    /// Every journaled version of a description.
+    pub(in crate::source) fn versions(&self) -> Vec<Version> {
+        let mut found = Vec::new();
+        let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
+        while let Some(record) = reader.read().unwrap() {
+            if record.header.format == PayloadFormat::Meters.number() {
+                found.extend(wire::meters::versions(record.payload).unwrap());
+            }
+        }
+        found
+    }
+
     /// Every journaled value: its time in seconds, its register, itself.
     pub(in crate::source) fn stored(&self) -> Vec<(i64, Obis, f64)> {
         self.stored_with(Flags::NONE)
@@ -97,6 +117,9 @@ impl Fixture {
         let mut stored = Vec::new();
         let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
         while let Some(record) = reader.read().unwrap() {
+            if record.header.format != PayloadFormat::ReadingBatch.number() {
+                continue;
+            }
             let readings = wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap();
             for reading in readings.filter(|reading| reading.flags.contains(flag)) {
                 let seconds = reading.at.unwrap().0 / 1_000_000_000;
@@ -107,12 +130,14 @@ impl Fixture {
         stored
     }
 
-    /// The journaled records: receive time and payload.
+    /// The journaled records of readings: receive time and payload.
     pub(in crate::source) fn records(&self) -> Vec<(UnixNanos, Vec<u8>)> {
         let mut records = Vec::new();
         let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
         while let Some(record) = reader.read().unwrap() {
-            records.push((record.header.received, record.payload.to_vec()));
+            if record.header.format == PayloadFormat::ReadingBatch.number() {
+                records.push((record.header.received, record.payload.to_vec()));
+            }
         }
         records
     }

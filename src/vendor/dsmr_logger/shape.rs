@@ -14,7 +14,7 @@ pub(super) struct Shape<'a> {
 }
 
 /// The members that hold the fields.
-const CONTAINERS: [&str; 3] = ["actual", "info", "fields"];
+const CONTAINERS: [&str; 4] = ["actual", "info", "fields", "devinfo"];
 
 impl<'a> Shape<'a> {
     /// Reads a document.

@@ -287,3 +287,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_document_describes_the_meter_as_its_telegram_does() {
+    let info = document(INFO);
+    let actual = ACTUAL.replacen("[", r#"[{"name":"mbus1_delivered","value":1.5,"unit":"m3"},"#, 1);
+    let found = Document::read(actual.as_bytes(), info.identity()).unwrap().nameplate();
+    assert_eq!((found.maker.as_deref(), found.model.as_str()), (Some("XMX"), "XMX5LABCDB2410065887"));
+    let devices: Vec<_> = found.devices.iter().map(|it| (it.channel.as_str(), it.kind, it.id.as_deref())).collect();
+    assert_eq!(devices, [("1", Some(3), Some("G0039001652050216"))]);
+}
+
+#[test]
+fn a_logger_gives_firmware_and_name_in_every_shape_and_no_password() {
+    for text in [
+        r#"{"devinfo":[{"name":"fwversion","value":"v3.0.5"},{"name":"hostname","value":"DSMR-API"},
+            {"name":"pskkey","value":"hunter2"}]}"#,
+        r#"{"fwversion":"v3.0.5","hostname":"DSMR-API","pskkey":"hunter2"}"#,
+        r#"{"fwversion":{"value":"v3.0.5"},"hostname":{"value":"DSMR-API"},"pskkey":{"value":"hunter2"}}"#,
+    ] {
+        let found = LoggerInfo::read(text.as_bytes()).unwrap();
+        assert_eq!((found.firmware.as_deref(), found.hostname.as_deref()), (Some("v3.0.5"), Some("DSMR-API")));
+        assert!(!format!("{found:?}").contains("hunter2"));
+    }
+    assert_eq!(
+        LoggerInfo::read(br#"{"devinfo":[{"name":"fwversion","value":"-"}]}"#).unwrap_or_default(),
+        LoggerInfo::default()
+    );
+    assert!(LoggerInfo::read(b"<html>not found</html>").is_err());
+}

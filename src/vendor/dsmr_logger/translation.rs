@@ -5,7 +5,7 @@ use super::identity::{GAS_KIND, Identity, UNKNOWN_CHANNELS, WATER_KIND};
 use super::shape::Shape;
 use crate::vendor::decimal::Decimal;
 use crate::vendor::document::Scalar;
-use crate::vendor::p1::{Frame, next_frame};
+use crate::vendor::p1::{Frame, Nameplate, Telegram, next_frame};
 use crate::vendor::{At, Part, Value};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -70,17 +70,30 @@ impl Translation {
         &self.identity
     }
 
-    /// Calls `each` for every part, with the names of the fields in place of codes.
     /// The meter's time.
     pub(super) fn at(&self) -> Option<At> {
+        self.whole().map(|telegram| telegram.at())
+    }
+
+    /// The description of the meter and the devices behind it.
+    pub(super) fn nameplate(&self) -> Nameplate {
+        let mut nameplate = self.whole().map(|telegram| telegram.nameplate()).unwrap_or_default();
+        for device in &mut nameplate.devices {
+            device.channel = channel(Cow::Borrowed(&device.channel)).into_owned();
+        }
+        nameplate
+    }
+
+    fn whole(&self) -> Option<Telegram<'_>> {
         match next_frame(self.telegram.as_bytes(), true) {
-            Some((_, Frame::Telegram(telegram), _)) => Some(telegram.at()),
+            Some((_, Frame::Telegram(telegram), _)) => Some(telegram),
             _ => None,
         }
     }
 
+    /// Calls `each` for every part, with the names of the fields in place of codes.
     pub(super) fn visit(&self, mut each: impl FnMut(Part<'_>)) {
-        if let Some((_, Frame::Telegram(telegram), _)) = next_frame(self.telegram.as_bytes(), true) {
+        if let Some(telegram) = self.whole() {
             telegram.visit(|part| {
                 each(match part {
                     Part::Value(value) => {

@@ -20,6 +20,8 @@ pub(super) struct Facts<'a> {
     pub(super) id: Option<(u8, &'a [u8])>,
     /// Whether its standard has a checksum: DSMR 4 and later, and e-MUCS, name their version.
     pub(super) has_checksum: bool,
+    /// Whether it gives the version of e-MUCS, Belgium's standard.
+    pub(super) is_belgian: bool,
     channels: [Channel<'a>; CHANNEL_MAX as usize],
 }
 
@@ -28,7 +30,14 @@ impl<'a> Facts<'a> {
     pub(super) fn of(head: &[u8], lines: Lines<'a>) -> Self {
         // Lithuania's grid operator; its clock is an hour ahead of the others'.
         let winter = WinterOffset(if head.starts_with(b"ESO5") { 2 } else { 1 });
-        let mut facts = Self { winter, clock: None, id: None, has_checksum: false, channels: Default::default() };
+        let mut facts = Self {
+            winter,
+            clock: None,
+            id: None,
+            has_checksum: false,
+            is_belgian: false,
+            channels: Default::default(),
+        };
         let (mut date, mut time): (&[u8], &[u8]) = (&[], &[]);
         for line in lines.flatten() {
             let Some(code) = line.obis() else { continue };
@@ -43,6 +52,7 @@ impl<'a> Facts<'a> {
                 Meaning::Version => {
                     let version = std::str::from_utf8(first).ok().and_then(|version| version.parse::<u32>().ok());
                     facts.has_checksum = version.is_none_or(|version| version >= CHECKSUM_SINCE);
+                    facts.is_belgian |= code.0[2] == 96;
                 }
                 Meaning::Channel(number, what) => facts.note_channel(number, what, &line),
                 _ => {}
@@ -81,6 +91,11 @@ impl<'a> Facts<'a> {
 
     pub(super) fn channel(&self, number: u8) -> Option<&Channel<'a>> {
         self.channels.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// The channels whose device has a counter, with their numbers.
+    pub(super) fn counted_channels(&self) -> impl Iterator<Item = (u8, &Channel<'a>)> {
+        (1..).zip(&self.channels).filter(|(_, channel)| channel.counter.is_some())
     }
 
     /// The telegram's time.

@@ -110,7 +110,7 @@ impl<'a> Telegram<'a> {
         Lines(self.split_head().1)
     }
 
-    fn facts(&self) -> Facts<'a> {
+    pub(super) fn facts(&self) -> Facts<'a> {
         Facts::of(self.head(), self.lines())
     }
 }

@@ -4,6 +4,7 @@ mod dialects;
 mod frames;
 mod generated;
 mod mbus;
+mod nameplate;
 
 use super::*;
 use crate::reading::{Flags, UnixNanos};

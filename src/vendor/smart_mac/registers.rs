@@ -51,6 +51,30 @@ pub enum Medium {
     Electricity,
 }
 
+impl Options {
+    /// The medium of a channel; `None` if it is not electricity and the user named none.
+    pub fn medium(&self, channel: &str) -> Option<Medium> {
+        match INPUTS.iter().position(|input| *input == channel) {
+            Some(number) => self.inputs[number].map(|input| input.medium),
+            None if channel.is_empty() => None,
+            None => Some(Medium::Electricity),
+        }
+    }
+}
+
+impl Medium {
+    /// Its name in descriptions.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Gas => "gas",
+            Self::ColdWater => "cold water",
+            Self::HotWater => "hot water",
+            Self::Heat => "heat",
+            Self::Electricity => "electricity",
+        }
+    }
+}
+
 /// Where a value belongs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Place {
@@ -81,6 +105,13 @@ const LINE_KEYS: [(&str, u8, u8, Unit); 8] = [
     ("PF", 13, 7, Unit::One),
     ("Fr", 14, 7, Unit::Hertz),
 ];
+
+/// The model of a device with these keys: each model has a set of its own.
+pub(super) fn model<'k>(keys: impl Iterator<Item = &'k str> + Clone) -> Option<&'static str> {
+    const MODELS: [(&[&str], &str); 3] =
+        [(&["Ch1", "Ch2", "TCh1", "TCh2"], "D105"), (&["V1", "V2", "V3"], "D103"), (&["V"], "D101")];
+    MODELS.iter().find(|(of_model, _)| keys.clone().any(|key| of_model.contains(&key))).map(|(_, model)| *model)
+}
 
 const LINES: [&str; 3] = ["line1", "line2", "line3"];
 const INPUTS: [&str; 2] = ["input1", "input2"];

@@ -32,7 +32,7 @@ const EXAMPLE: &str = include_str!("tests/three_phases.json");
 #[test]
 fn the_vendors_example_is_read_after_its_line_breaks_are_replaced() {
     let (lines, message) = parts(EXAMPLE, &Options::default()).unwrap();
-    assert_eq!(message, Message { device: Some("1728053249".to_owned()), was_repaired: true });
+    assert_eq!(message, Message { device: Some("1728053249".to_owned()), was_repaired: true, model: Some("D103") });
     let expected = [
         "0-0:96.3.10*255 0  < pout",
         "1-0:32.7.0*255 220.89 V < V1",
@@ -274,4 +274,20 @@ proptest! {
             read_rows(bytes, Period::Minute, &options, check).ok();
         }
     }
+}
+
+#[test]
+fn the_keys_name_the_model_and_the_configuration_the_medium() {
+    for (records, model) in [
+        ("V:229.4 W:288", Some("D101")),
+        ("V1:229.4 W:288", Some("D103")),
+        ("TCh1:10 T1:20", Some("D105")),
+        ("T:20", None),
+    ] {
+        assert_eq!(parts(&message(records), &Options::default()).unwrap().1.model, model, "{records}");
+    }
+    let input = Input { medium: Medium::ColdWater, pulses_per_unit: 100.0 };
+    let options = Options { inputs: [Some(input), None], ..Options::default() };
+    let media = ["", "line2", "input1", "input2"].map(|channel| options.medium(channel).map(Medium::label));
+    assert_eq!(media, [None, Some("electricity"), Some("cold water"), None]);
 }

@@ -4,7 +4,7 @@ use crate::proto::v1;
 use serde::{Deserialize, Serialize};
 
 /// The role of a meter at its site. Its label is stored in tables; an unknown one is empty.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Unknown.

@@ -84,6 +84,7 @@ fn a_metering_point_is_one_series_over_an_exchange_of_its_meter_in_every_store()
     cloud.change_account(BY_REST, |account| account.devices = vec![device(NEW, "Attic", 2)]);
     cloud.set_now(Some(now + 10 * SECOND));
     wait::until("the new meter is there", LIMIT, || series(&service).len() == 2);
+    wait::until("its name is there", LIMIT, || versions(&service).iter().any(|row| row[1] == "Attic"));
     cloud.change_account(BY_REST, |account| account.devices = vec![device(NEW, "Roof", 2)]);
     wait::until("its new name is there", LIMIT, || versions(&service).len() == 3);
     service.wait_drained();

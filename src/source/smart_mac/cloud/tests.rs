@@ -24,7 +24,13 @@ fn start(fixture: &Fixture, keep: Keep, answer: impl FnMut(&str) -> (u16, String
     let cloud = Some(Cloud { url: server.url().parse().unwrap(), key: Secret::new(KEY) });
     let device = Uri::from_static("http://127.0.0.1:9/");
     let meter = Meter { cloud, keep, ..meter(device) };
-    meter.start(&fixture.sources, &fixture.entrance("workshop"), fixture.arrivals(), &fixture.clock);
+    meter.start(
+        &fixture.sources,
+        &fixture.entrance("workshop"),
+        fixture.arrivals(),
+        fixture.describer("workshop"),
+        &fixture.clock,
+    );
     server
 }
 
