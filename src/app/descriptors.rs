@@ -5,15 +5,13 @@
 
 use crate::admin;
 use crate::base::Level;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Runtimes, listeners, the log, and the files of the data directory that no sink holds.
 const PROCESS: u64 = 64;
 /// The files or connections of a sink, and its reader of the journal.
 const PER_SINK: u64 = 32;
-/// The connections of a source to its server.
-const PER_SOURCE: u64 = 4;
 /// The clients of the control socket.
 const CONTROL: u64 = 16;
 /// With fewer connections the webhook could not be of use.
@@ -40,8 +38,9 @@ impl Descriptors {
     }
 
     fn at(limit: u64, config: &Config) -> Self {
-        let (sinks, sources) = (super::sinks::names(config).len() as u64, config.sources.len() as u64);
-        let reserved = PROCESS + CONTROL + admin::CONNECTIONS_MAX as u64 + PER_SINK * sinks + PER_SOURCE * sources;
+        let sinks = super::sinks::names(config).len() as u64;
+        let sources: u64 = config.sources.iter().map(Source::connections_max).sum();
+        let reserved = PROCESS + CONTROL + admin::CONNECTIONS_MAX as u64 + PER_SINK * sinks + sources;
         let wanted = if config.webhook.is_listening() { config.webhook.bounds.connections_max as u64 } else { 0 };
         Self { limit, reserved, wanted }
     }
@@ -117,6 +116,17 @@ mod tests {
         assert_eq!(with(216).connections(), Ok(16));
         assert!(with(215).connections().unwrap_err().contains("at least 216"));
         assert_eq!(with(0).finding().0, Level::Fault);
+    }
+
+    #[test]
+    fn a_device_takes_one_descriptor_because_it_has_one_request_in_flight() {
+        let with = |devices: usize| {
+            let device = |number| format!("[[p1]]\nname = \"p{number}\"\naddress = \"192.0.2.1:2001\"\n");
+            let tables: String = (0..devices).map(device).collect();
+            let text = format!("data_directory = \"/data\"\n{tables}");
+            Descriptors::at(u64::MAX, &parse("m.toml", &text, &BTreeMap::new()).unwrap()).reserved
+        };
+        assert_eq!(with(100), with(0) + 100);
     }
 
     #[test]

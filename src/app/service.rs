@@ -65,6 +65,7 @@ impl Service {
         let runtime = runtime().map_err(StartError::because)?;
         let counters = sources::webhook_counters(&config);
         let parts = start_parts(&config, &counters, runtime.handle(), clock)?;
+        sources::add_names(&config, &parts.ingest).map_err(StartError::because)?;
         let webhook = start_webhook(&config, &parts)?;
         let sources = sources::SourceStarter::new(&config, &parts, webhook.as_ref(), &counters);
         sources.start().map_err(StartError::because)?;

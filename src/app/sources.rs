@@ -6,7 +6,7 @@ use super::parts::Parts;
 use crate::config::{Config, Source};
 use crate::contexts::Contexts;
 use crate::deliver::Redecode;
-use crate::ingest::{Entrance, SourceOptions};
+use crate::ingest::{Entrance, Ingest, SourceOptions};
 use crate::source::smart_me::{RegistrationFile, WebhookCounters};
 use crate::source::webhook::{AuthCounts, Webhook};
 use crate::source::{Arrivals, Describer, Polled, Redecoder, Reporter, Schedule, SourceError};
@@ -76,7 +76,7 @@ impl<'a> SourceStarter<'a> {
         }
         let (sources, clock) = (&self.parts.sources, &self.parts.clock);
         for source in &self.config.sources {
-            let (entrance, describer) = (|| self.entrance(source.name()), || self.describer(source.name()));
+            let (entrance, describer) = (|| self.device(source.name()), || self.describer(source.name()));
             match source {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
                 Source::Json(device) => device.start(sources, &entrance()?, describer()?, clock),
@@ -104,12 +104,18 @@ impl<'a> SourceStarter<'a> {
 
     /// Returns the describer of the source `name`.
     fn describer(&self, name: &str) -> Result<Describer, String> {
-        Ok(Describer::new(self.parts.meters.clone(), self.entrance(name)?, self.parts.clock.clone()))
+        Ok(Describer::new(self.parts.meters.clone(), self.device(name)?, self.parts.clock.clone()))
     }
 
     /// Returns the arrived readings, for sources that fetch missing ones.
     fn arrivals(&self) -> Arrivals {
         Arrivals::new(self.parts.coverage.clone(), self.parts.journal.clone())
+    }
+
+    /// Returns the entrance of a device into ingest.
+    fn device(&self, name: &str) -> Result<Entrance, String> {
+        let options = self.options.get(name).copied().unwrap_or_default();
+        self.parts.ingest.device(name, options).map_err(|error| error.to_string())
     }
 
     /// Returns the entrance of the source `name` into ingest.
@@ -134,6 +140,12 @@ pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
         }
     }
     Redecode::by(move |source, received, batch| redecoder.decode(source, received, batch))
+}
+
+/// Gives the journal the names of all sources before the first of them starts.
+pub(super) fn add_names(config: &Config, ingest: &Ingest) -> Result<(), String> {
+    let options = options(config);
+    ingest.add_sources(options.iter().map(|(name, _)| name.as_str())).map_err(|error| error.to_string())
 }
 
 /// Returns the options of each source with readings, by its name; webhook accounts first.

@@ -48,6 +48,16 @@ impl Source {
         }
     }
 
+    /// Returns the most connections that it has at once.
+    pub fn connections_max(&self) -> u64 {
+        match self {
+            // Its tasks share connections that are kept.
+            Self::SmartMe(_) => 4,
+            // One request in flight, and no connection kept.
+            _ => 1,
+        }
+    }
+
     /// Whether the source brings readings.
     pub fn brings_readings(&self) -> bool {
         match self {

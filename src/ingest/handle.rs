@@ -3,7 +3,7 @@
 use super::entrance::{Entrance, SourceOptions};
 use super::followers::Followers;
 use super::recent_readings::RecentReading;
-use super::source_counters::{SourceActivity, SourceCounters};
+use super::source_counters::SourceActivity;
 use super::state::IngestState;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
@@ -46,6 +46,14 @@ impl Ingest {
         Self(Arc::new(IngestState::new(journal, letters, clock, followers)))
     }
 
+    /// Gives the journal the names of sources to come, all with one write.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn add_sources<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), LedgerError> {
+        self.0.journal.add_sources(names)
+    }
+
     /// The entrance of one source; entrances of the same name share their counters.
     /// Its name and limits are synced to the journal's ledgers here, before any record
     /// can refer to them.
@@ -53,17 +61,18 @@ impl Ingest {
     /// # Errors
     /// When a ledger cannot be written.
     pub fn source(&self, name: &str, options: SourceOptions) -> Result<Entrance, LedgerError> {
-        Entrance::new(Arc::clone(&self.0), options, self.counters(name))
+        let entrance = self.device(name, options)?;
+        // At 0, so that their first increase is seen.
+        self.0.sources.lock().named(name).exist();
+        Ok(entrance)
     }
 
-    fn counters(&self, name: &str) -> Arc<SourceCounters> {
-        let mut sources = self.0.sources.lock();
-        if let Some(known) = sources.iter().find(|source| &*source.name == name) {
-            return Arc::clone(known);
-        }
-        let counters = Arc::new(SourceCounters::new(name));
-        sources.push(Arc::clone(&counters));
-        counters
+    /// The same for one of possibly thousands of devices: its metrics exist from its first body.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn device(&self, name: &str, options: SourceOptions) -> Result<Entrance, LedgerError> {
+        Entrance::new(Arc::clone(&self.0), options, self.0.sources.lock().named(name))
     }
 
     /// Whether a body would be accepted now, and if not, why.
@@ -93,7 +102,7 @@ impl Ingest {
         let elapsed = self.0.clock.elapsed(self.0.opened);
         let sources = self.0.sources.lock();
         RecentActivity {
-            sources: sources.iter().map(|source| source.activity(elapsed)).collect(),
+            sources: sources.all().iter().map(|source| source.activity(elapsed)).collect(),
             meters: self.0.meters.newest(),
             clock_jumps: self.0.clock_watch.jumps(),
         }

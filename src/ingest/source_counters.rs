@@ -8,8 +8,9 @@ use crate::reading::{Flags, MeterId, SetAside, UnixNanos};
 use crate::wire::{Judged, Tally};
 use ::metrics::Counter;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The totals of a source.
@@ -50,6 +51,14 @@ const NEVER: i64 = i64::MIN;
 #[derive(Debug)]
 pub(super) struct SourceCounters {
     pub(super) name: Arc<str>,
+    /// Not before they are needed: a source has dozens of series.
+    series: OnceLock<SourceSeries>,
+    totals: SourceTotals,
+}
+
+/// The metrics of a source.
+#[derive(Debug)]
+struct SourceSeries {
     bodies: [Counter; 3],
     bytes: Counter,
     empty: Counter,
@@ -59,7 +68,31 @@ pub(super) struct SourceCounters {
     flagged: [Counter; Flags::NAMED.len()],
     described: Counter,
     shared: Counter,
-    totals: SourceTotals,
+}
+
+/// The counters of every source.
+#[derive(Debug, Default)]
+pub(super) struct KnownSources {
+    /// In order of registration.
+    all: Vec<Arc<SourceCounters>>,
+    by_name: HashMap<Arc<str>, usize>,
+}
+
+impl KnownSources {
+    /// The counters of the source `name`, which exists from now on.
+    pub(super) fn named(&mut self, name: &str) -> Arc<SourceCounters> {
+        if let Some(known) = self.by_name.get(name).and_then(|place| self.all.get(*place)) {
+            return Arc::clone(known);
+        }
+        let counters = Arc::new(SourceCounters::new(name));
+        self.by_name.insert(Arc::clone(&counters.name), self.all.len());
+        self.all.push(Arc::clone(&counters));
+        counters
+    }
+
+    pub(super) fn all(&self) -> &[Arc<SourceCounters>] {
+        &self.all
+    }
 }
 
 /// Totals since the start, for the status page.
@@ -76,13 +109,12 @@ struct SourceTotals {
     last_shared: Mutex<Option<SharedMeter>>,
 }
 
-impl SourceCounters {
-    pub(super) fn new(name: &str) -> Self {
+impl SourceSeries {
+    fn new(name: &str) -> Self {
         let source = || ("source", name.to_owned());
         let of = |family| metrics::counter(family, &[source()]);
         let verdicts = [Verdict::Deliverable, Verdict::PartlySetAside, Verdict::Undecodable];
         Self {
-            name: Arc::from(name),
             bodies: verdicts.map(|verdict| {
                 metrics::counter("meterline_bodies_total", &[source(), ("verdict", verdict.label().to_owned())])
             }),
@@ -101,17 +133,31 @@ impl SourceCounters {
             }),
             described: of("meterline_meter_versions_total"),
             shared: of("meterline_readings_of_shared_meters_total"),
-            totals: SourceTotals::new(),
         }
+    }
+}
+
+impl SourceCounters {
+    fn new(name: &str) -> Self {
+        Self { name: Arc::from(name), series: OnceLock::new(), totals: SourceTotals::new() }
+    }
+
+    /// The metrics, which exist from now on.
+    pub(super) fn exist(&self) {
+        self.series();
+    }
+
+    fn series(&self) -> &SourceSeries {
+        self.series.get_or_init(|| SourceSeries::new(&self.name))
     }
 
     /// Counts versions of meter descriptions, after their sync.
     pub(super) fn count_described(&self, versions: u64) {
-        self.described.increment(versions);
+        self.series().described.increment(versions);
     }
 
     pub(super) fn count_empty(&self) {
-        self.empty.increment(1);
+        self.series().empty.increment(1);
     }
 
     /// Counts a body that is on disk.
@@ -123,13 +169,14 @@ impl SourceCounters {
         received: UnixNanos,
         elapsed: Duration,
     ) {
-        self.bodies[usize::from(verdict as u8)].increment(1);
-        self.bytes.increment(bytes);
-        self.readings.increment(tally.readings);
-        self.samples.increment(tally.samples);
+        let series = self.series();
+        series.bodies[usize::from(verdict as u8)].increment(1);
+        series.bytes.increment(bytes);
+        series.readings.increment(tally.readings);
+        series.samples.increment(tally.samples);
         let mut set_aside = 0;
         if verdict == Verdict::PartlySetAside {
-            for (counter, &count) in self.set_aside.iter().zip(&tally.set_aside) {
+            for (counter, &count) in series.set_aside.iter().zip(&tally.set_aside) {
                 counter.increment(count);
                 set_aside += count;
             }
@@ -141,7 +188,7 @@ impl SourceCounters {
     #[cold]
     pub(super) fn count_flags<'a>(&self, readings: impl Iterator<Item = Judged<'a>>) {
         for reading in readings {
-            for ((flag, _), counter) in Flags::NAMED.iter().zip(&self.flagged) {
+            for ((flag, _), counter) in Flags::NAMED.iter().zip(&self.series().flagged) {
                 counter.increment(u64::from(reading.flags.contains(*flag)));
             }
         }
@@ -161,7 +208,7 @@ impl SourceCounters {
     /// second, fourth ... time.
     #[cold]
     pub(super) fn count_shared(&self, readings: u64, last: SharedMeter) {
-        self.shared.increment(readings);
+        self.series().shared.increment(readings);
         let so_far = self.totals.shared.fetch_add(1, Ordering::Relaxed) + 1;
         if so_far.is_power_of_two() {
             tracing::warn!(source = &*self.name, other = &*last.other, meter = %last.meter, so_far,

@@ -6,13 +6,12 @@ use super::followers::Followers;
 use super::meter_senders::MeterSenders;
 use super::recent_readings::RecentReadings;
 use super::refusal::{JournalOutage, Refusal, RefusalCounters};
-use super::source_counters::SourceCounters;
+use super::source_counters::KnownSources;
 use crate::clock::Clock;
 use crate::dead_letters::DeadLetters;
 use crate::journal::{AppendError, Journal};
 use metrics::Histogram;
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The `Retry-After` while the clock is not set: setting it takes about a minute.
@@ -25,7 +24,7 @@ pub(super) struct IngestState {
     pub(super) letters: Option<DeadLetters>,
     pub(super) clock: Clock,
     pub(super) opened: Instant,
-    pub(super) sources: Mutex<Vec<Arc<SourceCounters>>>,
+    pub(super) sources: Mutex<KnownSources>,
     pub(super) clock_watch: ClockWatch,
     pub(super) drain: Drain,
     pub(super) outage: JournalOutage,

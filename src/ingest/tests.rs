@@ -365,3 +365,24 @@ async fn an_outline_says_of_a_record_what_its_bytes_say() {
     let meters: Vec<MeterId> = [1, 2, 3, 5, 6].map(|meter| MeterId::from(uuid::Uuid::from_bytes([meter; 16]))).into();
     assert_eq!(*observer.0.lock(), meters);
 }
+
+#[test]
+fn an_account_has_its_metrics_from_the_start_and_a_device_from_its_first_body() {
+    let setup = setup();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let series = |source: &str| {
+        let rendered = recorder.handle().render();
+        rendered.lines().filter(|line| line.contains(&format!("source=\"{source}\""))).count()
+    };
+    ::metrics::with_local_recorder(&recorder, || {
+        setup.ingest.source("account", SourceOptions::default()).unwrap();
+        let device = setup.ingest.device("device", SourceOptions::default()).unwrap();
+        assert!(series("account") > 10);
+        // Refused bodies are counted apart.
+        let before = series("device");
+        assert!(before <= 2, "{before}");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(device.take(SmartMe, &setup.body(1, Duration::ZERO, 5.0))).unwrap();
+        assert_eq!(series("device"), series("account"));
+    });
+}

@@ -10,7 +10,7 @@ use super::disk::{self, SharedDisk};
 use super::{LedgerError, RuleVersion, SourceId};
 use crate::reading::{Limits, UnixNanos};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// Names and limits of many thousand changes of the configuration.
@@ -75,10 +75,26 @@ impl<E: Entry> Ledger<E> {
         if let Some(number) = self.known(entry) {
             return Ok(number);
         }
-        let text = self.list.lock().text.clone() + &with_checksum(&entry.to_line());
+        self.append(std::slice::from_ref(entry))
+    }
+
+    /// Makes new entries durable, all with one write.
+    fn add_all(&self, entries: impl IntoIterator<Item = E>) -> Result<(), LedgerError> {
+        let _writing = self.writing.lock();
+        let mut seen = HashSet::new();
+        let new: Vec<E> =
+            entries.into_iter().filter(|it| self.known(it).is_none() && seen.insert(it.clone())).collect();
+        if new.is_empty() { Ok(()) } else { self.append(&new).map(drop) }
+    }
+
+    /// Writes new entries; the number of the last one. The caller holds `writing`.
+    fn append(&self, new: &[E]) -> Result<u32, LedgerError> {
+        let added: String = new.iter().map(|entry| with_checksum(&entry.to_line())).collect();
+        let text = self.list.lock().text.clone() + &added;
         disk::replace(&*self.disk, E::FILE, text.as_bytes(), FILE_BYTES_MAX)
             .map_err(|source| io(&self.disk, E::FILE, source))?;
-        Ok(self.list.lock().push(entry.clone()))
+        let mut list = self.list.lock();
+        Ok(new.iter().map(|entry| list.push(entry.clone())).last().unwrap_or_default())
     }
 
     fn known(&self, entry: &E) -> Option<u32> {
@@ -155,6 +171,12 @@ impl Entry for Limits {
 impl Ledger<SourceName> {
     pub(super) fn source_id(&self, name: &str) -> Result<SourceId, LedgerError> {
         SourceName::new(name).and_then(|name| self.number_of(&name)).map(SourceId)
+    }
+
+    /// Adds the names that are new, all with one write.
+    pub(super) fn add_sources<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), LedgerError> {
+        let names = names.into_iter().map(SourceName::new);
+        self.add_all(names.collect::<Result<Vec<_>, _>>()?)
     }
 }
 

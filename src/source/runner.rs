@@ -108,7 +108,8 @@ pub(super) async fn run_polled(
     let mut wait = schedule.first_wait();
     while stop.sleep(wait).await.is_ok() {
         let begun = clock.monotonic();
-        let outcome = catch_panic(source.poll(&mut reporter)).await;
+        // In a box, so that only a run takes memory, and not each of thousands of sources that wait.
+        let outcome = catch_panic(Box::pin(source.poll(&mut reporter))).await;
         wait = match outcome {
             Ok(()) => {
                 backoff.reset();
@@ -135,7 +136,7 @@ pub(super) async fn run_connected(
     let mut wait = schedule.first_wait();
     while stop.sleep(wait).await.is_ok() {
         let begun = clock.monotonic();
-        let Ok(outcome) = stop.unless_asked(catch_panic(source.connect(&mut reporter))).await else { return };
+        let Ok(outcome) = stop.unless_asked(catch_panic(Box::pin(source.connect(&mut reporter)))).await else { return };
         if reporter.state() == SourceState::Running || clock.elapsed(begun) >= STABLE_AFTER {
             backoff.reset();
         }

@@ -3,6 +3,7 @@
 use super::measured::{Clock, Measured, counter, electricity, moving, thousandths};
 use super::p1::winter;
 use super::{AllowList, HttpServer};
+use std::time::Instant;
 
 /// The equipment id of its meter.
 const METER: &str = "E0021000071";
@@ -17,14 +18,29 @@ impl DsmrLogger {
     /// # Errors
     /// If no port or no thread is available.
     pub fn start(clock: Clock) -> std::io::Result<Self> {
+        Self::start_with(clock, METER)
+    }
+
+    /// The same at a meter with this equipment id.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with(clock: Clock, meter: &str) -> std::io::Result<Self> {
+        let info = info(meter);
         HttpServer::start(AllowList::dsmr_logger(), move |request| match request.split(' ').nth(1) {
             // It says so with status 200.
             Some("/api/v1/sm/telegram") => (200, "no telegram received".to_owned()),
-            Some("/api/v1/sm/info") => (200, info()),
+            Some("/api/v1/sm/info") => (200, info.clone()),
             Some("/api/v1/sm/actual") => (200, actual(clock.now())),
             _ => (404, "<!DOCTYPE html><html><body>FileNotFound</body></html>".to_owned()),
         })
         .map(Self)
+    }
+
+    /// The arrivals of requests for its values.
+    #[must_use]
+    pub fn polls(&self) -> Vec<Instant> {
+        self.0.arrivals("/sm/actual")
     }
 
     /// Its address, without path.
@@ -49,8 +65,8 @@ fn number(value: i64) -> f64 {
     format!("{value}").parse().unwrap_or(f64::NAN)
 }
 
-fn info() -> String {
-    let id: String = METER.bytes().map(|byte| format!("{byte:02X}")).collect();
+fn info(meter: &str) -> String {
+    let id: String = meter.bytes().map(|byte| format!("{byte:02X}")).collect();
     format!(
         "{{\"info\":[\n{{\"name\":\"identification\",\"value\":\"XYZ5METERLINE\"}},\n\
          {{\"name\":\"p1_version\",\"value\":\"50\"}},\n{{\"name\":\"equipment_id\",\"value\":\"{id}\"}}\n]}}\n"

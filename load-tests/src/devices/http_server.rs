@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A client that sends no whole request for this long is left.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ pub struct HttpServer {
 
 #[derive(Debug, Default)]
 struct Seen {
-    requests: Vec<String>,
+    requests: Vec<(Instant, String)>,
     forbidden: Vec<String>,
 }
 
@@ -87,13 +87,20 @@ impl HttpServer {
     /// Every request so far: head and body.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
-        lock(&self.seen).requests.clone()
+        lock(&self.seen).requests.iter().map(|(_, request)| request.clone()).collect()
     }
 
     /// The request line of each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.requests().iter().map(|request| first_line(request).to_owned()).collect()
+    }
+
+    /// The arrivals of requests with this text in their request line.
+    #[must_use]
+    pub fn arrivals(&self, text: &str) -> Vec<Instant> {
+        let seen = lock(&self.seen);
+        seen.requests.iter().filter(|(_, request)| first_line(request).contains(text)).map(|(at, _)| *at).collect()
     }
 
     fn end(&mut self) -> std::thread::Result<TcpListener> {
@@ -151,7 +158,7 @@ impl<A: Into<Answer>, F: FnMut(&str) -> A> Device<F> {
         let answer = (self.answer)(&request).into();
         let mut seen = lock(&self.seen);
         if seen.requests.len() < REQUESTS_MAX {
-            seen.requests.push(request);
+            seen.requests.push((now(), request));
         }
         drop(seen);
         match answer {
@@ -190,6 +197,11 @@ fn is_whole(request: &[u8]) -> bool {
 
 fn first_line(request: &str) -> &str {
     request.lines().next().unwrap_or_default()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the service's Clock does not exist in a device")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {

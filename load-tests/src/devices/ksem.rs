@@ -2,6 +2,7 @@
 
 use super::measured::{Clock, Measured, counter, electricity, moving, nearest};
 use super::{AllowList, HttpServer};
+use std::time::Instant;
 
 /// Its serial number.
 const SERIAL: &str = "71900123";
@@ -18,6 +19,15 @@ impl Ksem {
     /// # Errors
     /// If no port or no thread is available.
     pub fn start(clock: Clock) -> std::io::Result<Self> {
+        Self::start_with(clock, SERIAL)
+    }
+
+    /// The same with this serial number.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with(clock: Clock, serial: &str) -> std::io::Result<Self> {
+        let settings = settings(serial);
         HttpServer::start(AllowList::ksem(), move |request| {
             let has_token = request.lines().any(|line| {
                 line.split_once(": ").is_some_and(|(name, value)| {
@@ -27,11 +37,17 @@ impl Ksem {
             match request.split(' ').nth(1) {
                 _ if !has_token => (401, String::new()),
                 Some("/api/json/local/values/smart-meter") => (200, values(clock.now())),
-                Some("/api/device-settings") => (200, settings()),
+                Some("/api/device-settings") => (200, settings.clone()),
                 _ => (404, String::new()),
             }
         })
         .map(Self)
+    }
+
+    /// The arrivals of requests for its values.
+    #[must_use]
+    pub fn polls(&self) -> Vec<Instant> {
+        self.0.arrivals("/values/smart-meter")
     }
 
     /// Its address, without path.
@@ -72,9 +88,9 @@ fn voltage(seconds: i64) -> i64 {
     229_500 + moving(seconds, 0)
 }
 
-fn settings() -> String {
+fn settings(serial: &str) -> String {
     format!(
-        "{{\"Mac\":\"00:11:22:33:44:55\",\"Serial\":\"{SERIAL}\",\"ProductName\":\"KOSTAL Smart Energy Meter\",\
+        "{{\"Mac\":\"00:11:22:33:44:55\",\"Serial\":\"{serial}\",\"ProductName\":\"KOSTAL Smart Energy Meter\",\
          \"DeviceType\":\"hw0100\",\"FirmwareVersion\":\"2.6.2\",\"hostname\":\"ksem\"}}"
     )
 }

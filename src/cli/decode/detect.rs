@@ -25,11 +25,12 @@ pub(super) fn detect(bytes: &[u8], topic: Option<&str>) -> Option<Format> {
 
 /// The format of a JSON text, by names that only one format has.
 fn detect_json(text: &str) -> Option<Format> {
-    const NAMES: [(Format, &[&str]); 5] = [
+    const NAMES: [(Format, &[&str]); 6] = [
         (Format::SmartMac, &["\"devid\"", "\"data\""]),
         (Format::SmartMacCloud, &["\"TIME\"", "\"ID\""]),
         (Format::KsemJson, &["\"values\"", "\"configuration_id\""]),
         (Format::KsemJson, &["\"values\"", "\"active_power_+\""]),
+        (Format::KsemJson, &["\"values\"", "\"timestamp\"", "\"seconds\""]),
         (Format::Em300, &["*255\""]),
     ];
     let named = NAMES.iter().find(|(_, names)| names.iter().all(|name| text.contains(name)));

@@ -89,26 +89,29 @@ fn read(format: Format, bytes: &[u8]) -> Result<Message, String> {
             let device = smart_mac::read_rows(bytes, Period::Minute, &options, each).map_err(|error| text(&error))?;
             Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(device) })
         }
-        Format::DsmrLogger => {
-            let identity = match Document::read(bytes, &Identity::default()) {
-                Ok(document) => {
-                    document.visit(each);
-                    document.identity().clone()
-                }
-                Err(error) => {
-                    // Rows of a history are no document.
-                    let history = dsmr_logger::history::read(bytes, &Identity::default(), each);
-                    history.map_err(|_| text(&error))?;
-                    Identity::default()
-                }
-            };
-            let native_id = Box::new(move |channel: &str| identity.native_id(channel));
-            Ok(Message { vendor: p1::VENDOR, parts, native_id })
-        }
+        Format::DsmrLogger => logger(bytes),
         Format::SmartMe | Format::Meterline | Format::P1 | Format::SmappeeMqtt | Format::SmappeeRest => {
             Err("the format is not one of a device".to_owned())
         }
     }
+}
+
+/// Reads an answer of a DSMR-logger: rows of a history, or a document with fields.
+fn logger(bytes: &[u8]) -> Result<Message, String> {
+    let mut parts = Vec::new();
+    let rows = dsmr_logger::history::read(bytes, &Identity::default(), |part| parts.push(part.into_owned()));
+    // The fields of a document may come as an array, but are no rows.
+    let has_rows = parts.iter().any(|part| !matches!(part, Part::Unreadable { .. }));
+    let identity = if rows.is_ok() && has_rows {
+        Identity::default()
+    } else {
+        parts.clear();
+        let document = Document::read(bytes, &Identity::default()).map_err(|error| error.to_string())?;
+        document.visit(|part| parts.push(part.into_owned()));
+        document.identity().clone()
+    };
+    let native_id = Box::new(move |channel: &str| identity.native_id(channel));
+    Ok(Message { vendor: p1::VENDOR, parts, native_id })
 }
 
 /// A KSEM's messages do not hold its serial number, so the channel's name stands for it.

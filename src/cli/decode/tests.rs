@@ -1,5 +1,6 @@
 //! The output for a person and for a script.
 
+mod fixtures;
 mod smappee_mqtt;
 
 use super::*;
@@ -201,8 +202,8 @@ const FRAME: &str = "0a510a0b736d6172742d6d6574657212420a0b736d6172742d6d6574657
 
 #[test]
 fn the_format_of_every_device_is_detected_and_its_values_are_in_base_units() {
-    let logger = include_str!("../../vendor/dsmr_logger/tests/actual.json");
-    let smart_mac = include_str!("../../vendor/smart_mac/tests/three_phases.json");
+    let logger = include_str!("../../../tests/fixtures/dsmr-logger/actual-v1.json");
+    let smart_mac = include_str!("../../../tests/fixtures/smart-mac/getdata.json");
     let rows = r#"[{"ID":"1728053249","TIME":1530607456,"STAT":0,"V":237.81,"W":270,"Wh":2099565}]"#;
     let em300 = r#"{"serial":"1","1-0:1.4.0*255":123.4,"1-0:1.8.0*255":"5000"}"#;
     for (input, format, native_id, obis, value, unit) in [

@@ -114,6 +114,22 @@ fn a_closing_group_that_fails_costs_nothing() {
 }
 
 #[test]
+fn many_new_sources_cost_one_write_and_a_failed_one_gives_out_none() {
+    let disk = FaultyDisk::new(3);
+    let (journal, _) = open(&disk);
+    journal.source_id("north").unwrap();
+    disk.fail_one_after(Operation::Rename, 1);
+    journal.add_sources(["south", "north", "east", "south"]).unwrap();
+    journal.add_sources(["north", "east"]).unwrap();
+    assert_eq!(journal.source_id("east").unwrap(), SourceId(3));
+    assert!(journal.add_sources(["west", "up"]).is_err(), "the second write fails");
+    cut_power(&disk, journal);
+    let (journal, _) = open(&disk);
+    assert_eq!(journal.source_id("south").unwrap(), SourceId(2));
+    assert_eq!(journal.source_id("up").unwrap(), SourceId(4));
+}
+
+#[test]
 fn a_source_or_cursor_that_could_not_be_made_durable_is_not_given_out() {
     use Operation::{Create, Rename, Sync, SyncNames, Write};
     for operation in [Create, Write, Sync, Rename] {

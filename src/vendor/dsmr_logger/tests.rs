@@ -8,11 +8,11 @@ use crate::vendor::lines::line;
 use crate::vendor::p1::{Frame, next_frame};
 use proptest::prelude::*;
 
-const INFO: &str = include_str!("tests/info.json");
-const ACTUAL: &str = include_str!("tests/actual.json");
-const ACTUAL_V0: &str = include_str!("tests/actual_v0.json");
-const FIELDS: &str = include_str!("tests/fields.json");
-const FIELD: &str = include_str!("tests/field.json");
+const INFO: &str = include_str!("../../../tests/fixtures/dsmr-logger/info.json");
+const ACTUAL: &str = include_str!("../../../tests/fixtures/dsmr-logger/actual-v1.json");
+const ACTUAL_V0: &str = include_str!("../../../tests/fixtures/dsmr-logger/actual-v0.json");
+const FIELDS: &str = include_str!("../../../tests/fixtures/dsmr-logger/fields.json");
+const FIELD: &str = include_str!("../../../tests/fixtures/dsmr-logger/field.json");
 
 fn document(text: &str) -> Document {
     Document::read(text.as_bytes(), &Identity::default()).unwrap()

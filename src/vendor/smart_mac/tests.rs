@@ -27,7 +27,7 @@ fn message(records: &str) -> String {
 const AT: &str = "2018-07-03T08:44:16Z";
 
 /// The example of the vendor's article, "API Interface for devices": line breaks stand raw within texts.
-const EXAMPLE: &str = include_str!("tests/three_phases.json");
+const EXAMPLE: &str = include_str!("../../../tests/fixtures/smart-mac/getdata.json");
 
 #[test]
 fn the_vendors_example_is_read_after_its_line_breaks_are_replaced() {
