@@ -8,6 +8,7 @@
 
 mod allowed;
 mod arrivals;
+mod contact;
 mod describer;
 mod description;
 mod device;
@@ -30,6 +31,7 @@ pub mod smart_me;
 pub mod webhook;
 
 pub use arrivals::Arrivals;
+pub use contact::Contact;
 pub use describer::Describer;
 pub use description::{Description, Fact, Reporter, SourceState};
 pub use inlet::{Decoded, Inlet, Keep, METERS_MAX};

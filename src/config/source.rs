@@ -75,14 +75,14 @@ impl Source {
                 return account.connect(Access::new(account, data_directory, Stop::default(), clock)).await;
             }
             Self::Json(device) => device.connect(clock).await,
-            Self::P1(meter) => meter.connect().await,
+            Self::P1(meter) => meter.connect(clock).await,
             Self::DsmrLogger(logger) => logger.connect(clock).await,
             Self::Ksem(device) => device.connect(clock).await,
             Self::SmartMac(meter) => meter.connect(clock).await,
         };
         let name = self.name();
         Some(match result {
-            Ok(done) => Finding::new(Level::Good, format!("device '{name}' {done}")),
+            Ok(contact) => contact.finding(name),
             Err(why) => Finding::new(Level::Fault, format!("device '{name}': {why}")),
         })
     }

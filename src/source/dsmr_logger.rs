@@ -12,7 +12,8 @@ use super::allowed::Allowed;
 use super::device::HttpDevice;
 use super::p1::{self, Telegrams};
 use super::{
-    Arrivals, Decoder, Describer, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources,
+    Arrivals, Contact, Decoder, Describer, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError,
+    Sources,
 };
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
@@ -107,9 +108,13 @@ impl Logger {
     ///
     /// # Errors
     /// When the values cannot be read.
-    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
-        let Probe { origin, decoded, .. } = self.probe(clock).await?;
-        Ok(format!("returns {} values by {origin}", decoded.values()))
+    pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
+        let (mut reader, mut about) = (self.reader_once(&clock), About::default());
+        let message = reader.read(&clock).await?;
+        let received = clock.now();
+        about.ask(&reader, &clock).await?;
+        let answer = format!("returns {} values by {}", message.decoded.values(), message.origin);
+        Ok(Contact::of(answer, &message.decoded, &about.descriptions(&reader, &message), received))
     }
 
     /// Requests the values once.
@@ -117,10 +122,14 @@ impl Logger {
     /// # Errors
     /// When they cannot be read.
     pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
+        let message = self.reader_once(&clock).read(&clock).await?;
+        Ok(Probe::of(message.origin, message.decoded))
+    }
+
+    fn reader_once(&self, clock: &Clock) -> Reader {
         let (ca_file, authorization) = (self.ca_file.as_ref(), self.authorization.clone());
         let device = HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock.clone());
-        let message = Reader::new(&self.name, self.url.clone(), device).read(&clock).await?;
-        Ok(Probe::of(message.origin, message.decoded))
+        Reader::new(&self.name, self.url.clone(), device)
     }
 }
 

@@ -11,7 +11,9 @@ use super::allowed::Allowed;
 use super::describer::Described;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
-use super::{Decoded, Decoder, Describer, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
+use super::{
+    Contact, Decoded, Decoder, Describer, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources,
+};
 use crate::base::Finding;
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
@@ -85,13 +87,12 @@ impl Device {
     ///
     /// # Errors
     /// When the values cannot be read.
-    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
+    pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
-        let mut reader = Reader::new(self.clone(), device, clock);
+        let mut reader = Reader::new(self.clone(), device, clock.clone());
         let decoded = reader.read().await?.decoded;
-        let identity = reader.identity();
-        let device = if identity.is_empty() { identity } else { format!("({identity}) ") };
-        Ok(format!("{device}returns {} values", decoded.values()))
+        let answer = format!("returns {} values", decoded.values());
+        Ok(Contact::of(answer, &decoded, &reader.described(), clock.now()))
     }
 
     /// Warnings about its token.

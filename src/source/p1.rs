@@ -9,8 +9,8 @@ pub(super) use describe::described;
 
 use super::describer::Described;
 use super::parts::Parts;
-use super::stream::{Messages, Stream, connected, first_decoded};
-use super::{Decoded, Decoder, Describer, Inlet, Keep, Probe, Schedule, SourceError, Sources};
+use super::stream::{Messages, Stream, first_decoded};
+use super::{Contact, Decoded, Decoder, Describer, Inlet, Keep, Probe, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
@@ -69,16 +69,21 @@ impl Meter {
     /// # Errors
     /// When none comes that can be read.
     pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
-        let mut telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
-        Ok(Probe::of("its telegram", first_decoded(&self.address, &mut telegrams, &clock).await?))
+        Ok(Probe::of("its telegram", self.first(&clock).await?.0))
     }
 
     /// Connects once, for the operator. Both results are sentences.
     ///
     /// # Errors
     /// When there is no connection.
-    pub async fn connect(&self) -> Result<String, SourceError> {
-        connected(&self.address).await.map(|_| "accepts the connection".to_owned())
+    pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
+        let (decoded, described) = self.first(&clock).await?;
+        Ok(Contact::of(format!("sends {} values", decoded.values()), &decoded, &described, clock.now()))
+    }
+
+    async fn first(&self, clock: &Clock) -> Result<(Decoded, Described), SourceError> {
+        let mut telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
+        first_decoded(&self.address, &mut telegrams, clock).await
     }
 }
 

@@ -13,7 +13,8 @@ use super::allowed::Allowed;
 use super::device::{HttpDevice, answered, with_path};
 use super::parts::Parts;
 use super::{
-    Arrivals, Decoder, Describer, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError, Sources,
+    Arrivals, Contact, Decoder, Describer, Inlet, Keep, Polled, Probe, Recorded, Reporter, Schedule, SourceError,
+    Sources,
 };
 use crate::clock::Clock;
 use crate::http::Bounds;
@@ -103,8 +104,11 @@ impl Meter {
     ///
     /// # Errors
     /// When the values cannot be read.
-    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
-        Ok(format!("returns {} values", self.probe(clock).await?.decoded.values()))
+    pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
+        let device = HttpDevice::once(&self.name, BOUNDS, None, ALLOWED, None, clock.clone());
+        let (body, decoded) = self.values(&device, &clock).await?.map_err(answered)?;
+        let described = described(&self.name, &self.device, &self.options, &body);
+        Ok(Contact::of(format!("returns {} values", decoded.values()), &decoded, &described, clock.now()))
     }
 
     /// Requests the values once.

@@ -163,15 +163,16 @@ pub(super) async fn first_decoded<M: Messages>(
     address: &str,
     messages: &mut M,
     clock: &Clock,
-) -> Result<Decoded, SourceError> {
+) -> Result<(Decoded, Described), SourceError> {
     let mut stream = connected(address).await?;
     let mut received = Vec::new();
     let mut why = String::new();
     for _ in 0..TRIED_MAX {
         let found = next_message::<M>(&mut stream, &mut received, FIRST_WITHIN).await?;
         let Some((message, rest)) = found else { break };
-        match messages.decode(&received[message], clock.now()) {
-            Ok(decoded) => return Ok(decoded),
+        let message = &received[message];
+        match messages.decode(message, clock.now()) {
+            Ok(decoded) => return Ok((decoded, messages.described(message))),
             Err(error) => why = error,
         }
         received.drain(..rest);

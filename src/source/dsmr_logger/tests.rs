@@ -201,3 +201,19 @@ async fn a_logger_that_does_not_describe_itself_gives_its_readings_and_the_meter
         fixture.until("it is running", |it| it.state() == SourceState::Running).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_names_the_model_and_the_loggers_firmware() {
+    let server = HttpServer::start(AllowList::dsmr_logger(), |request| match request.split(' ').nth(1) {
+        Some("/api/v1/sm/telegram") => (200, telegram(5, 37)),
+        Some("/api/v1/dev/info") => (200, LOGGER.to_owned()),
+        _ => (404, String::new()),
+    })
+    .unwrap();
+    let contact = logger(server.url().parse().unwrap()).connect(Clock::system()).await.unwrap();
+    let finding = contact.finding("logger");
+    assert_eq!(finding.level, crate::base::Level::Good, "{finding}");
+    let begin =
+        "device 'logger' (model XYZ5METER, firmware v3.0.5) returns 1 values by /api/v1/sm/telegram; its clock is ";
+    assert!(finding.message.starts_with(begin) && finding.message.ends_with(" behind"), "{finding}");
+}

@@ -6,7 +6,7 @@ use super::{ALLOWED, Address, BOUNDS, Device};
 use crate::clock::Clock;
 use crate::source::device::HttpDevice;
 use crate::source::stream::{connected, first_message};
-use crate::source::{Probe, SourceError};
+use crate::source::{Contact, Probe, SourceError};
 use bytes::Bytes;
 
 impl Device {
@@ -15,13 +15,14 @@ impl Device {
     ///
     /// # Errors
     /// When the device does not answer, or with another document.
-    pub async fn connect(&self, clock: Clock) -> Result<String, SourceError> {
+    pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
         match &self.address {
             Address::Http(..) => {
-                let values = self.probe(clock).await?.decoded.values();
-                Ok(format!("returns {values} of {} values", self.mapping.values.len()))
+                let decoded = self.probe(clock.clone()).await?.decoded;
+                let answer = format!("returns {} of {} values", decoded.values(), self.mapping.values.len());
+                Ok(Contact::of(answer, &decoded, &Vec::new(), clock.now()))
             }
-            Address::Tcp(address) => connected(address).await.map(|_| "accepts the connection".to_owned()),
+            Address::Tcp(address) => connected(address).await.map(|_| Contact::answering("accepts the connection")),
         }
     }
 

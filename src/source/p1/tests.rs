@@ -125,3 +125,18 @@ async fn the_meter_and_its_gas_meter_are_described_once() {
     assert_eq!(shown("E0042"), "cellar, serial E0042, vendor XYZ, model XYZ5METER, energy electricity, role grid");
     assert_eq!(shown("G0039"), "cellar 1, serial G0039, energy gas, gateway E0042, role submeter");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_reads_one_telegram_and_warns_of_a_clock_that_is_behind() {
+    let server = SerialServer::start().unwrap();
+    let meter = meter(server.address().unwrap().to_string(), Keep::All);
+    let checked = tokio::spawn(async move { meter.connect(Clock::system()).await });
+    let mut stream = server.accept().unwrap();
+    stream.write_all(telegram(0, 1).as_bytes()).unwrap();
+    let finding = checked.await.unwrap().unwrap().finding("cellar");
+    assert_eq!(finding.level, crate::base::Level::Warning);
+    assert!(
+        finding.message.starts_with("device 'cellar' (model XYZ5METER) sends 4 values, but its clock is 5m"),
+        "{finding}"
+    );
+}
