@@ -5,6 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use meterline::proto::v1::ReadingBatch;
+use meterline::wire::batch::original;
 use meterline::wire::{self, DecodeErrorKind, PayloadFormat};
 use prost::Message as _;
 
@@ -14,6 +15,8 @@ fuzz_target!(|body: &[u8]| {
             let ours: Vec<usize> = readings.map(|reading| reading.values.count()).collect();
             let prosts: Vec<usize> = batch.readings.iter().map(|reading| reading.values.len()).collect();
             assert_eq!(ours, prosts);
+            let ours = original(body).unwrap();
+            assert_eq!((ours.bytes, ours.format, &ours.positions), (&*batch.raw, &*batch.raw_format, &batch.raw_positions));
         }
         (Err(error), Err(_)) => assert!(error.offset <= body.len() && !error.to_string().is_empty()),
         (Err(error), Ok(batch)) if error.kind == DecodeErrorKind::NothingKnown => {

@@ -82,17 +82,24 @@ fn check_record(message: &[u8]) -> Result<bool, FrameError> {
     let (mut has_instantaneous, mut fields) = (false, Fields::new(message));
     while let Some(field) = fields.next()? {
         match field.number {
+            1 => {
+                field.text()?;
+            }
+            2 => {
+                field.varint()?;
+            }
+            3 => {
+                timestamp(field.bytes()?)?;
+            }
             4 => has_instantaneous |= value(field.bytes()?)?.0.0[3] == INSTANTANEOUS,
             5 => {
                 let entry = Entry::read(field.bytes()?)?;
                 entry.text_key()?;
                 FlexValue::read(entry.value_bytes()?)?;
             }
-            // Read with the record's head.
             _ => {}
         }
     }
-    Record::read("", message, false)?;
     Ok(has_instantaneous)
 }
 
@@ -102,6 +109,9 @@ struct Record<'a> {
     name: &'a str,
     at: At,
     flags: Flags,
+    /// Whether its codes above those without a phase are the phases'. Sources disagree in the energy flow:
+    /// C = 61 to 76 are other devices there.
+    has_phases: bool,
     /// Whether a code of the frame has the D of instantaneous values.
     has_instantaneous: bool,
     timestamp_is_invalid: bool,
@@ -123,9 +133,11 @@ impl<'a> Record<'a> {
         let none_or = |flag, is_set| if is_set { flag } else { Flags::NONE };
         let at = time.flatten().map_or(At::Receipt, At::Time);
         let is_receipt = at == At::Receipt;
+        let name = if key.is_empty() { id } else { key };
         Ok(Self {
             fields: Fields::new(message),
-            name: if key.is_empty() { id } else { key },
+            name,
+            has_phases: !name.contains("sumvalues"),
             at,
             flags: none_or(Flags::TIME_IS_RECEIVE_TIME, is_receipt)
                 | none_or(Flags::STATUS_NOT_OK, status != STATUS_OK),
@@ -158,8 +170,7 @@ impl<'a> Record<'a> {
 
     /// A value under an OBIS code.
     fn register(&self, code: Obis, raw: i64, has_instantaneous: bool) -> Part<'a> {
-        // Sources disagree on the phases' codes in the energy flow: C = 61 to 76 are other devices there.
-        let is_settled = !self.name.contains("sumvalues") || code.0[2] <= SUM_MAX;
+        let is_settled = self.has_phases || code.0[2] <= SUM_MAX;
         let obis = register(code, has_instantaneous);
         match unit(obis) {
             Some(unit) if is_settled => self.value(obis, Decimal::new(raw, -3).to_f64(), unit, raw_code(code)),

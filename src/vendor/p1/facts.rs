@@ -1,7 +1,7 @@
 //! The facts of a telegram that hold for all its values: its time, its ids, and the devices on its
 //! M-Bus. They may stand anywhere in the telegram.
 
-use super::line::{Line, Lines};
+use super::line::Line;
 use super::mbus::Channel;
 use super::registers::{CHANNEL_MAX, ChannelLine, Meaning, meaning};
 use super::time::{AHEAD_MAX, Stamp, WinterOffset, YEAR_2000};
@@ -27,7 +27,10 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// The facts of a telegram with this head line.
-    pub(super) fn of(head: &[u8], lines: Lines<'a>) -> Self {
+    pub(super) fn of<'b>(head: &[u8], lines: impl Iterator<Item = &'b Line<'a>>) -> Self
+    where
+        'a: 'b,
+    {
         // Lithuania's grid operator; its clock is an hour ahead of the others'.
         let winter = WinterOffset(if head.starts_with(b"ESO5") { 2 } else { 1 });
         let mut facts = Self {
@@ -39,8 +42,8 @@ impl<'a> Facts<'a> {
             channels: Default::default(),
         };
         let (mut date, mut time): (&[u8], &[u8]) = (&[], &[]);
-        for line in lines.flatten() {
-            let Some(code) = line.obis() else { continue };
+        for line in lines {
+            let Some(code) = line.obis else { continue };
             let first = line.groups().next().unwrap_or(&[]);
             match meaning(code) {
                 Meaning::Clock(rank) => facts.note_clock(rank, Stamp::parse(first, winter)),
@@ -54,7 +57,7 @@ impl<'a> Facts<'a> {
                     facts.has_checksum = version.is_none_or(|version| version >= CHECKSUM_SINCE);
                     facts.is_belgian |= code.0[2] == 96;
                 }
-                Meaning::Channel(number, what) => facts.note_channel(number, what, &line),
+                Meaning::Channel(number, what) => facts.note_channel(number, what, line),
                 _ => {}
             }
         }
@@ -125,8 +128,9 @@ impl<'a> Facts<'a> {
 
 /// The oldest version with a checksum: DSMR 4.0. Belgian versions have five digits.
 const CHECKSUM_SINCE: u32 = 40;
-/// The rank of ids that are sent as digits, never as the hexadecimal form of characters.
+/// From this rank on ids are digits, unless they are as long as the hexadecimal form of characters.
 const DIGITS_RANK: u8 = 3;
+const HEX_BYTES_MIN: usize = 20;
 
 /// Whether a group is an id. Meters fill a missing one with zeros or ones.
 fn is_id(group: &[u8]) -> bool {
@@ -143,12 +147,16 @@ impl Facts<'_> {
     /// The meter's id as printed on it; `None` if it sends none.
     pub(super) fn printed_id(&self) -> Option<String> {
         let (rank, id) = self.id?;
-        Some(if rank == DIGITS_RANK { String::from_utf8_lossy(id).into_owned() } else { printed(id) })
+        let is_digits = rank >= DIGITS_RANK && id.len() < HEX_BYTES_MIN;
+        Some(if is_digits { String::from_utf8_lossy(id).into_owned() } else { printed(id) })
     }
 }
 
-/// An id as printed on the meter: the characters whose hexadecimal form was sent.
+/// An id as printed on the meter: the characters whose hexadecimal form was sent, without the blanks
+/// that fill it.
 pub(super) fn printed(id: &[u8]) -> String {
-    let text = hex::decode(id).ok().filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_alphanumeric));
-    String::from_utf8_lossy(text.as_deref().unwrap_or(id)).into_owned()
+    let decoded = hex::decode(id).unwrap_or_default();
+    let text = decoded.trim_ascii();
+    let is_text = !text.is_empty() && text.iter().all(u8::is_ascii_alphanumeric);
+    String::from_utf8_lossy(if is_text { text } else { id }).into_owned()
 }

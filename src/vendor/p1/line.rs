@@ -15,6 +15,8 @@ pub(super) struct Line<'a> {
     pub(super) bytes: &'a [u8],
     /// Bytes of the code.
     code: usize,
+    /// The code as six bytes; `None` if it is not one.
+    pub(super) obis: Option<Obis>,
 }
 
 /// The lines after the head.
@@ -31,48 +33,74 @@ impl<'a> Iterator for Lines<'a> {
         if bytes[0] == b'!' {
             return None;
         }
-        let mut end = line_end(bytes, 0);
-        while let Some(next) = continued(bytes, end) {
-            end = line_end(bytes, next);
+        let mut extent = Extent::default();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            extent.scan(bytes, from);
+            next = extent.continued(bytes);
         }
-        self.0 = &bytes[end..];
-        let line = bytes[..end].trim_ascii_end();
-        Some(match line.iter().position(|byte| *byte == b'(') {
-            Some(code) if line.len() <= LINE_BYTES_MAX && line.ends_with(b")") => Ok(Line { bytes: line, code }),
+        self.0 = &bytes[extent.end..];
+        let line = bytes[..extent.end].trim_ascii_end();
+        Some(match extent.code {
+            Some(code) if line.len() <= LINE_BYTES_MAX && line.ends_with(b")") => {
+                Ok(Line { bytes: line, code, obis: obis(line[..code].trim_ascii()) })
+            }
             _ => Err(line),
         })
     }
 }
 
-fn line_end(bytes: &[u8], from: usize) -> usize {
-    bytes[from..].iter().position(|byte| matches!(*byte, b'\n' | b'\r' | b'!')).map_or(bytes.len(), |at| from + at)
+/// How far a line was read.
+#[derive(Debug, Default)]
+struct Extent {
+    end: usize,
+    /// Bytes before the first group.
+    code: Option<usize>,
+    opened: usize,
+    closed: usize,
 }
 
-/// Where the line that ends at `end` goes on.
-fn continued(bytes: &[u8], end: usize) -> Option<usize> {
-    let next = end + bytes[end..].iter().position(|byte| !byte.is_ascii_whitespace())?;
-    let is_open = |line: &[u8]| {
-        let count = |wanted| line.iter().filter(|byte| **byte == wanted).count();
-        count(b'(') > count(b')')
-    };
-    let following = &bytes[next..line_end(bytes, next)];
-    let goes_on = match following.first()? {
-        b'(' => true,
-        // The rest of a text: digits up to the closing parenthesis, and no code before one.
-        _ => is_open(&bytes[..end]) && !following.contains(&b'(') && !following.contains(&b':'),
-    };
-    (goes_on && !following.is_empty()).then_some(next)
+impl Extent {
+    /// Reads on to the end of a physical line.
+    fn scan(&mut self, bytes: &[u8], from: usize) {
+        self.end = bytes.len();
+        for (at, byte) in bytes.iter().enumerate().skip(from) {
+            match byte {
+                b'(' => {
+                    self.code.get_or_insert(at);
+                    self.opened += 1;
+                }
+                b')' => self.closed += 1,
+                b'\n' | b'\r' | b'!' => {
+                    self.end = at;
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the line goes on.
+    fn continued(&self, bytes: &[u8]) -> Option<usize> {
+        let next = self.end + bytes[self.end..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+        match bytes[next] {
+            b'(' => Some(next),
+            b'!' => None,
+            // The rest of a text: digits up to the closing parenthesis, and no code before one.
+            _ if self.opened > self.closed => {
+                let end = |byte: &u8| matches!(*byte, b'\n' | b'\r' | b'!');
+                let mut following = bytes[next..].iter().take_while(|byte| !end(byte));
+                following.all(|byte| !matches!(*byte, b'(' | b':')).then_some(next)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Line<'a> {
     /// The code as sent.
     pub(super) fn raw_code(&self) -> &'a [u8] {
         self.bytes[..self.code].trim_ascii()
-    }
-
-    /// The code as six bytes; `None` if it is not one.
-    pub(super) fn obis(&self) -> Option<Obis> {
-        code(self.raw_code())
     }
 
     /// The contents of the groups, without line ends around them.
@@ -99,7 +127,7 @@ impl<'a> Iterator for Groups<'a> {
 
 /// Parses `A-B:C.D.E`, with `*F` or not, without `A-B:` (electricity), and with the letters of
 /// IEC 62056-61. The standard's own examples have a colon for the first point.
-fn code(text: &[u8]) -> Option<Obis> {
+fn obis(text: &[u8]) -> Option<Obis> {
     let (medium, rest) = match text.iter().position(|byte| *byte == b':') {
         Some(colon) => (Some(&text[..colon]), &text[colon + 1..]),
         None => (None, text),
@@ -124,10 +152,14 @@ fn code(text: &[u8]) -> Option<Obis> {
 
 fn group(text: &[u8]) -> Option<u8> {
     match text {
+        [] => None,
         b"C" => Some(96),
         b"F" => Some(97),
         b"L" => Some(98),
         b"P" => Some(99),
-        _ => std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok(),
+        digits => digits.iter().try_fold(0_u8, |number, byte| {
+            let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+            number.checked_mul(10)?.checked_add(digit)
+        }),
     }
 }

@@ -76,6 +76,8 @@ pub(super) fn meaning(code: Obis) -> Meaning {
         (0, 0, 42, 0, 0) => Meaning::Id(1),
         (0, 0, 96, 1, 0) | (1, 0, 96, 1, 0) => Meaning::Id(2),
         (0 | 1, 0, 0, 0, 0) => Meaning::Id(3),
+        // Kamstrup in Norway.
+        (1, 0 | 1, 0, 0, 5) => Meaning::Id(4),
         (1, 3, 0, 2, 8) | (0, 0, 96, 1, 4) => Meaning::Version,
         (0, 1..=CHANNEL_MAX, 24, 1, 0) => Meaning::Channel(b, ChannelLine::Kind),
         (0, 1..=CHANNEL_MAX, 96, 1, 0 | 1) => Meaning::Channel(b, ChannelLine::Id),

@@ -1,6 +1,7 @@
 //! A telegram: its meter, its time, and its values.
 //!
-//! Two passes over the lines: the first finds the facts, the second returns the values.
+//! The lines are found once, and read twice: for the facts, then for the values. Their list is the only
+//! thing that is allocated for the values of a telegram.
 
 use super::checksum::Checksum;
 use super::facts::{Facts, printed};
@@ -9,6 +10,9 @@ use super::tariffs::Tariffs;
 use super::values::{MAIN, unreadable};
 use crate::reading::registry::Unit;
 use crate::vendor::{At, Part, Value};
+
+/// Bytes of a line, for the size of the list. Most lines have more.
+const LINE_BYTES_USUAL: usize = 20;
 
 /// A whole telegram, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +89,14 @@ impl<'a> Telegram<'a> {
 
     /// Calls `each` for every part, in the telegram's order; totals derived from tariffs come last.
     pub fn visit(&self, mut each: impl FnMut(Part<'a>)) {
-        let facts = self.facts();
+        let (head, rest) = self.split_head();
+        let mut lines = Vec::with_capacity(rest.len() / LINE_BYTES_USUAL);
+        lines.extend(Lines(rest));
+        let facts = Facts::of(head, lines.iter().flatten());
         let mut tariffs = Tariffs::default();
-        for line in self.lines() {
+        for line in &lines {
             match line {
-                Ok(line) => facts.parts(&line, &mut tariffs, &mut each),
+                Ok(line) => facts.parts(line, &mut tariffs, &mut each),
                 Err(line) => each(unreadable(line, "the line is not a code with values in parentheses")),
             }
         }
@@ -106,11 +113,9 @@ impl<'a> Telegram<'a> {
         (text[..end].trim_ascii(), &text[end..])
     }
 
-    fn lines(&self) -> Lines<'a> {
-        Lines(self.split_head().1)
-    }
-
     pub(super) fn facts(&self) -> Facts<'a> {
-        Facts::of(self.head(), self.lines())
+        let (head, rest) = self.split_head();
+        let lines: Vec<_> = Lines(rest).flatten().collect();
+        Facts::of(head, lines.iter())
     }
 }

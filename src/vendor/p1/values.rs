@@ -23,7 +23,7 @@ const NOT_A_NUMBER: Fault = "the value is not a number with a known unit";
 impl<'a> Facts<'a> {
     /// Calls `each` for every part of a line.
     pub(super) fn parts(&self, line: &Line<'a>, tariffs: &mut Tariffs, each: &mut impl FnMut(Part<'a>)) {
-        let fault = match line.obis().map(meaning) {
+        let fault = match line.obis.map(meaning) {
             None => Some("the code is not an OBIS code"),
             Some(Meaning::Clock(_)) => match self.clock {
                 Some((_, Stamp::Absurd)) => Some("the telegram's time is not a date"),
@@ -134,7 +134,7 @@ impl<'a> Facts<'a> {
             ChannelLine::Cold | ChannelLine::Counter(_) => {
                 let Some((at, flags, value, unit)) = self.counter(line)? else { return Ok(()) };
                 let register = if what == ChannelLine::Cold { cold(unit) } else { channel.register(unit) };
-                let obis = register.or_else(|| line.obis()).ok_or(OTHER_QUANTITY)?;
+                let obis = register.or_else(|| line.obis).ok_or(OTHER_QUANTITY)?;
                 each(Part::Value(Value { channel: channel_name(number), at, flags, obis, value, unit, raw_code }));
                 Ok(())
             }

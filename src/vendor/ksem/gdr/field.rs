@@ -1,7 +1,8 @@
 //! Fields of a protobuf message, borrowed from it.
 //!
 //! Knows no particular message. Keys, numbers and unknown fields are read with prost's own functions, so
-//! the same bytes are accepted as by the types that prost generates.
+//! the same bytes are accepted as by the types that prost generates. Keys and numbers of one byte, which
+//! are nearly all, are read here.
 
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
@@ -77,14 +78,18 @@ impl<'a> Fields<'a> {
     /// The next field; `None` at the end.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Field<'a>>, FrameError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let (number, kind) = decode_key(&mut self.0)?;
+        let (number, kind) = match *self.0 {
+            [] => return Ok(None),
+            [key @ 8..0x80, ref rest @ ..] if matches!(key & 7, 0 | 2) => {
+                self.0 = rest;
+                (u32::from(key >> 3), if key & 7 == 0 { WireType::Varint } else { WireType::LengthDelimited })
+            }
+            _ => decode_key(&mut self.0)?,
+        };
         let content = match kind {
-            WireType::Varint => Content::Varint(decode_varint(&mut self.0)?),
+            WireType::Varint => Content::Varint(varint(&mut self.0)?),
             WireType::LengthDelimited => {
-                let length = decode_varint(&mut self.0)?;
+                let length = varint(&mut self.0)?;
                 let split = usize::try_from(length).ok().and_then(|length| self.0.split_at_checked(length));
                 let (bytes, rest) = split.ok_or(FrameError::Cut(number))?;
                 self.0 = rest;
@@ -96,6 +101,17 @@ impl<'a> Fields<'a> {
             }
         };
         Ok(Some(Field { number, content }))
+    }
+}
+
+#[inline]
+fn varint(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+    match **bytes {
+        [number @ 0..0x80, ref rest @ ..] => {
+            *bytes = rest;
+            Ok(u64::from(number))
+        }
+        _ => decode_varint(bytes),
     }
 }
 

@@ -275,6 +275,9 @@ fn an_id_of_digits_stays_as_it_is() {
     assert_eq!(id("0-0:96.1.1(35404567)"), "35404567", "other characters than letters and digits are no id");
     assert_eq!(id("0-0:96.1.1(00000000)"), "XYZ5M", "zeros are no id");
     assert_eq!(id("1-0:96.1.0*255(1EMH0004711)"), "1EMH0004711");
+    assert_eq!(id("0-0:0.0.0(53414731303335313030303132333435)"), "SAG1035100012345", "Groupe E");
+    assert_eq!(id("1-0:0.0.5(5706567000000000)"), "5706567000000000", "Kamstrup in Norway");
+    assert_eq!(id("0-0:96.1.1(204B413655303031323334353637383930)"), "KA6U001234567890", "without the blank before it");
 }
 
 #[test]

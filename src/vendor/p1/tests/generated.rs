@@ -1,53 +1,180 @@
 //! Generated telegrams as the oracle, and arbitrary bytes.
 
 use super::*;
+use crate::reading::Obis;
 use proptest::prelude::*;
 
-/// A register, its value in thousandths of the printed unit, and how it is printed.
+/// How a telegram is written: head, summer offset of its country, checksum, line ends.
+#[derive(Debug, Clone, Copy)]
+struct Dialect {
+    head: &'static str,
+    /// Nordic meters have no empty line after the head.
+    has_empty_line: bool,
+    winter_hours: i64,
+    version: &'static str,
+    checksum: Written,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Written {
+    Upper,
+    Lower,
+    /// Without leading zeros.
+    Unpadded,
+    None,
+    /// A text file without carriage returns.
+    LineFeeds,
+}
+
+fn dialect() -> impl Strategy<Value = Dialect> {
+    let maker = prop::sample::select(vec![
+        ("/XYZ5METER", true, 1, "1-3:0.2.8(50)"),
+        ("/FLU5\\253770234_A", true, 1, "0-0:96.1.4(50217)"),
+        ("/ADN9 6534", false, 1, "0-0:96.1.9(1)"),
+        ("/EST5\\253710000_A", true, 1, "1-3:0.2.8(50)"),
+        ("/ESO5\\KAIFA", true, 2, "0-0:96.1.9(1)"),
+        ("/ISk5=2MIE5T-200", true, 1, "0-0:96.1.9(1)"),
+        ("/NES5:83332-3:v1.0", true, 1, "0-0:96.1.9(1)"),
+        ("/NWA-WARMTELINK", true, 1, "0-0:96.1.9(1)"),
+    ]);
+    let written = prop::sample::select(vec![
+        Written::Upper,
+        Written::Lower,
+        Written::Unpadded,
+        Written::None,
+        Written::LineFeeds,
+    ]);
+    (maker, written).prop_map(|((head, has_empty_line, winter_hours, version), checksum)| Dialect {
+        head,
+        has_empty_line,
+        winter_hours,
+        version,
+        checksum,
+    })
+}
+
+impl Dialect {
+    fn telegram(self, lines: &[String]) -> Vec<u8> {
+        let mut all = vec![self.head];
+        all.extend(self.has_empty_line.then_some(""));
+        all.push(self.version);
+        all.extend(lines.iter().map(String::as_str));
+        let upper = String::from_utf8(telegram(&all)).unwrap();
+        let (text, checksum) = upper.rsplit_once('!').unwrap();
+        let checksum = checksum.trim_end();
+        let written = match self.checksum {
+            Written::Upper | Written::LineFeeds => checksum.to_owned(),
+            Written::Lower => checksum.to_lowercase(),
+            Written::Unpadded => format!("{:X}", u16::from_str_radix(checksum, 16).unwrap()),
+            Written::None => String::new(),
+        };
+        let whole = format!("{text}!{written}\r\n");
+        if self.checksum == Written::LineFeeds { whole.replace('\r', "") } else { whole }.into_bytes()
+    }
+
+    /// The stamp of a time.
+    fn stamp(self, seconds: i64, is_summer: bool) -> String {
+        let hours = self.winter_hours + i64::from(is_summer);
+        let local = jiff::Timestamp::from_second(seconds + 3600 * hours).unwrap();
+        local.strftime("%y%m%d%H%M%S").to_string() + if is_summer { "S" } else { "W" }
+    }
+}
+
+/// A register, its value in thousandths of the printed unit, the unit, and its factor to the base unit.
 fn register() -> impl Strategy<Value = (&'static str, u32, &'static str, f64)> {
     let registers = prop::sample::select(vec![
-        ("1-0:1.8.1", "kWh", 1.0),
-        ("1-0:2.8.2", "kWh", 1.0),
-        ("1-0:1.7.0", "kW", 1.0),
-        ("1-0:32.7.0", "V", 1e-3),
-        ("1-0:71.7.0", "A", 1e-3),
-        ("1-0:3.8.0", "kvarh", 1.0),
-        ("1-0:9.7.0", "kVA", 1.0),
+        ("1-0:1.8.1", "kWh", 1e3),
+        ("1-0:1.8.0*255", "Wh", 1.0),
+        ("1-0:2.8.2", "MWh", 1e6),
+        ("1-1:1.8.0", "KWH", 1e3),
+        ("1-0:1.7.0", "kW", 1e3),
+        ("1-0:16.24.0", "kW", 1e3),
+        ("1-0:32.7.0", "V", 1.0),
+        ("1-0:52.7.0", "kV", 1e3),
+        ("1-0:71.7.0", "mA", 1e-3),
+        ("1-0:3.8.0", "kvarh", 1e3),
+        ("1-0:4.7.0", "kVAr", 1e3),
+        ("1-0:23.7.0", "VAr", 1.0),
+        ("1-0:9.7.0", "kVA", 1e3),
+        ("1-0:14.7.0", "kHz", 1e3),
     ]);
     (registers, 0..1_000_000_000_u32).prop_map(|((code, unit, factor), thousandths)| (code, thousandths, unit, factor))
 }
 
+/// A device on the M-Bus: its kind, code, unit, register, and the factor of thousandths to the base unit.
+fn device() -> impl Strategy<Value = (u8, &'static str, &'static str, &'static str, f64)> {
+    prop::sample::select(vec![
+        (3, "24.2.1", "m3", "7-0:3.0.0", 1e-3),
+        (3, "24.2.3", "m3", "7-0:3.0.0", 1e-3),
+        (7, "24.2.1", "m3", "8-0:1.0.0", 1e-3),
+        (6, "24.2.1", "m3", "9-0:1.0.0", 1e-3),
+        (4, "24.2.1", "GJ", "6-0:1.0.0", 1e6 / 3600.0),
+        (12, "24.2.1", "m3", "6-0:2.0.0", 1e-3),
+        (2, "24.2.1", "kWh", "1-0:1.8.0", 1.0),
+    ])
+}
+
+/// Whether two numbers are equal within a few roundings.
+fn is_near(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= expected.abs() * 4.0 * f64::EPSILON
+}
+
 proptest! {
     #[test]
-    fn a_generated_telegram_gives_its_values_and_its_time(
+    fn a_generated_telegram_of_any_dialect_gives_its_values_and_its_times(
+        dialect in dialect(),
         registers in prop::collection::vec(register(), 0..20),
-        seconds in 946_684_800_i64..4_000_000_000,
-        summer: bool,
-        star in prop::sample::select(vec!["*", ""]),
+        devices in prop::collection::vec((device(), 0..100_000_000_u32, 0_i64..86_400), 0..4),
+        failures in prop::collection::vec((86_400_i64..100_000_000, 1..1_000_000_u32), 0..4),
+        seconds in 1_262_304_000_i64..3_155_000_000,
+        is_summer: bool,
+        star in prop::sample::select(vec!["*", "", " * "]),
     ) {
-        prop_assume!((978_307_200 + 86_400..3_155_760_000).contains(&seconds));
-        let local = jiff::Timestamp::from_second(seconds + if summer { 7200 } else { 3600 }).unwrap();
-        let stamp = local.strftime("%y%m%d%H%M%S").to_string() + if summer { "S" } else { "W" };
-        let mut lines = vec!["/XYZ5METER".to_owned(), String::new(), format!("0-0:1.0.0({stamp})")];
-        let mut expected = Vec::new();
+        let now = At::Time(at(&jiff::Timestamp::from_second(seconds).unwrap().to_string()));
+        let mut lines = vec![format!("0-0:1.0.0({})", dialect.stamp(seconds, is_summer))];
+        let mut expected: Vec<(String, At, Obis, f64)> = Vec::new();
         for (code, thousandths, unit, factor) in &registers {
             lines.push(format!("{code}({:06}.{:03}{star}{unit})", thousandths / 1000, thousandths % 1000));
-            let value = if *factor == 1.0 { f64::from(*thousandths) } else { f64::from(*thousandths) / 1000.0 };
-            expected.push((code.parse().unwrap(), value));
+            expected.push((String::new(), now, code.parse().unwrap(), f64::from(*thousandths) / 1000.0 * factor));
         }
-        let bytes = telegram(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-        let Some((_, Frame::Telegram(telegram), _)) = next_frame(&bytes, false) else { panic!("no telegram") };
-        prop_assert_eq!(telegram.checksum(), Checksum::Right);
+        let mut log = format!("1-0:99.97.0({})(0-0:96.7.19)", failures.len());
+        for (ago, duration) in &failures {
+            let end = seconds - ago;
+            log += &format!("({})({duration:010}*s)", dialect.stamp(end, false));
+            let end = At::Time(at(&jiff::Timestamp::from_second(end).unwrap().to_string()));
+            expected.push((String::new(), end, "0-0:96.7.19".parse().unwrap(), f64::from(*duration)));
+        }
+        lines.push(log);
+        for (number, ((kind, code, unit, obis, factor), thousandths, ago)) in (1..).zip(&devices) {
+            let stamp = dialect.stamp(seconds - ago, is_summer);
+            let value = format!("{:05}.{:03}*{unit}", thousandths / 1000, thousandths % 1000);
+            // The kind may stand behind the counter.
+            let described = format!("0-{number}:24.1.0({kind:03})");
+            let counter = format!("0-{number}:{code}({stamp})({value})");
+            lines.extend(if thousandths % 2 == 0 { [described, counter] } else { [counter, described] });
+            let time = At::Time(at(&jiff::Timestamp::from_second(seconds - ago).unwrap().to_string()));
+            expected.push((number.to_string(), time, obis.parse().unwrap(), f64::from(*thousandths) * factor));
+        }
+        let bytes = dialect.telegram(&lines);
+        // Behind a telegram that lost its end.
+        let stream = [&bytes[..bytes.len() / 2], &bytes].concat();
+        let found = frames(&stream);
+        let Some(Frame::Telegram(telegram)) = found.last() else { panic!("no telegram: {found:?}") };
+        let checksum = if dialect.checksum == Written::None { Checksum::Missing } else { Checksum::Right };
+        prop_assert_eq!(telegram.checksum(), checksum);
         let mut found = Vec::new();
         telegram.visit(|part| match part {
             Part::Value(value) if !value.raw_code.contains('+') => {
-                assert_eq!(value.at, At::Time(at(&jiff::Timestamp::from_second(seconds).unwrap().to_string())));
-                found.push((value.obis, value.value));
+                found.push((value.channel.into_owned(), value.at, value.obis, value.value));
             }
-            Part::Value(_) => {}
+            Part::Value(_) | Part::Text { .. } => {}
             other => panic!("{other:?}"),
         });
-        prop_assert_eq!(found, expected);
+        prop_assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            prop_assert_eq!((&found.0, found.1, found.2), (&expected.0, expected.1, expected.2));
+            prop_assert!(is_near(found.3, expected.3), "{:?} instead of {:?}", found, expected);
+        }
     }
 
     #[test]
