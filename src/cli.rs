@@ -16,6 +16,7 @@ mod gaps;
 mod journal;
 mod location;
 mod migrate;
+mod probe;
 mod records;
 mod replay;
 mod run;
@@ -58,6 +59,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Config(configuration::ConfigArgs),
     Decode(decode::DecodeArgs),
+    Probe(probe::ProbeArgs),
     Journal(journal::JournalArgs),
     Gaps(gaps::GapsArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Gaps(arguments) => gaps::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),

@@ -35,7 +35,7 @@ pub use contact::Contact;
 pub use describer::Describer;
 pub use description::{Description, Fact, Reporter, SourceState};
 pub use inlet::{Decoded, Inlet, Keep, METERS_MAX};
-pub use probe::{Document, Probe};
+pub use probe::{Document, Probe, reach};
 pub use redecode::{Decoder, Recorded, Redecoder};
 pub use runner::{Connected, Polled, Schedule, SourceError};
 pub use sources::{Action, Sources};

@@ -36,6 +36,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(document) = json::read(&mapping, bytes) {
         assert!(document.samples.iter().all(|sample| sample.value.is_finite()));
     }
+    if let Some(guess) = json::guess(bytes) {
+        assert!(guess.others.iter().all(|(_, value)| value.is_finite()));
+    }
     if let Ok(text) = std::str::from_utf8(bytes) {
         if let Ok(code) = text.parse::<Obis>() {
             assert_eq!(code.to_string().parse::<Obis>().ok(), Some(code));

@@ -17,9 +17,12 @@ mod wire;
 
 use super::failure::Failure;
 use super::location::DataLocation;
+use crate::clock::Clock;
 use crate::reading::{Limits, UnixNanos};
+use crate::vendor::Reading;
 use crate::vendor::p1::Key;
 use crate::vendor::smappee::hide;
+use crate::wire::batch::{Original, encode};
 use clap::Args;
 use format::Format;
 use input::Encoding;
@@ -89,6 +92,21 @@ pub(super) struct DecodeArgs {
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
+}
+
+/// Prints the readings of a device, judged as received now.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn print_readings(device: &str, readings: &[Reading], json: bool) -> Result<(), Failure> {
+    let batch = encode(readings.iter().map(|it| (it.meter, it.at, it.flags, &it.samples)), &Original::default());
+    let judge = Judge { limits: Limits::DEFAULT, received: Some(Clock::system().now()) };
+    let mut output = Output::new(std::io::stdout().lock(), json);
+    output.begin(device, None)?;
+    if !readings.is_empty() {
+        wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, &batch, &judge, &mut output)?;
+    }
+    output.finish()
 }
 
 /// Decodes and prints the messages or the records that the arguments select.

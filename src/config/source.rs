@@ -3,7 +3,7 @@
 use crate::base::{Finding, Level, Stop};
 use crate::clock::Clock;
 use crate::source::smart_me::{self, Access, PollMode};
-use crate::source::{dsmr_logger, json, ksem, p1, smart_mac};
+use crate::source::{Probe, SourceError, dsmr_logger, json, ksem, p1, smart_mac};
 use std::path::Path;
 
 /// A configured source.
@@ -84,6 +84,22 @@ impl Source {
         Some(match result {
             Ok(contact) => contact.finding(name),
             Err(why) => Finding::new(Level::Fault, format!("device '{name}': {why}")),
+        })
+    }
+
+    /// Asks the device once for its readings. `None` if the source is no device.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn probe(&self) -> Option<Result<Probe, SourceError>> {
+        let clock = Clock::system();
+        Some(match self {
+            Self::SmartMe(_) => return None,
+            Self::Json(device) => device.probe(clock).await,
+            Self::P1(meter) => meter.probe(clock).await,
+            Self::DsmrLogger(logger) => logger.probe(clock).await,
+            Self::Ksem(device) => device.probe(clock).await,
+            Self::SmartMac(meter) => meter.probe(clock).await,
         })
     }
 

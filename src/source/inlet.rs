@@ -155,6 +155,7 @@ impl Inlet {
         for ((_, reading), key) in wanted {
             self.last.put(*key, Last { seen: reading.at, kept: reading.at });
         }
+        self.note_joined(&message.readings, &keys);
         self.events.clone_from(&message.events);
         if let Some(newest) = message.readings.iter().map(|reading| reading.at).max() {
             reporter.set("last_reading", newest);
@@ -166,6 +167,17 @@ impl Inlet {
             reporter.set(*name, fact.clone());
         }
         Ok(())
+    }
+
+    /// Notes the time of the only reading of a meter for both readings that it has at other times: a valve and a
+    /// counter of the same time are one reading, and the next message may repeat either.
+    fn note_joined(&mut self, readings: &[Reading], keys: &[(MeterId, usize)]) {
+        for (reading, (meter, _)) in readings.iter().zip(keys) {
+            let is_alone = !keys.contains(&(*meter, 1));
+            if let Some(second) = self.last.peek_mut(&(*meter, 1)).filter(|_| is_alone) {
+                second.seen = reading.at;
+            }
+        }
     }
 
     /// Journals readings, with their original message in the first record. They are synced

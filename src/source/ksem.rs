@@ -4,8 +4,10 @@
 //! controlling its charging station. Knows the requests; `vendor/ksem` decodes.
 
 mod login;
+mod probe;
 
 pub use login::Login;
+pub use probe::recognize;
 
 use super::allowed::Allowed;
 use super::describer::Described;
@@ -38,8 +40,16 @@ const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_m
 const BACKOFF: (Duration, Duration) =
     (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) }, Duration::from_mins(5));
 /// The requests that a device may be sent.
-const ALLOWED: Allowed =
-    Allowed(&["GET /api/json/*/values/smart-meter", "GET /api/device-settings", "POST /api/web-login/token"]);
+const ALLOWED: Allowed = Allowed(&[
+    "GET /api/json/*/values/smart-meter",
+    "GET /api/device-settings",
+    "GET /api/device-settings/network",
+    "GET /api/modbus/config",
+    "GET /api/modbus/presets",
+    "GET /api/modbus/groups",
+    "GET /api/modbus/sensors",
+    "POST /api/web-login/token",
+]);
 /// The values of the grid meter; the device's name stands between.
 const VALUES: [&str; 2] = ["/api/json/", "/values/smart-meter"];
 /// The identity of the device.

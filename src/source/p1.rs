@@ -14,7 +14,7 @@ use super::{Contact, Decoded, Decoder, Describer, Inlet, Keep, Probe, Schedule, 
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
-use crate::vendor::p1::{Checksum, Frame, Ids, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
+use crate::vendor::p1::{ChecksumFault, Frame, Ids, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -162,14 +162,14 @@ impl Telegrams {
 
     /// Decodes a telegram. The error is a sentence.
     pub(super) fn decoded(&self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
-        match telegram.checksum() {
-            Checksum::Right => {}
-            Checksum::Missing if self.unchecked || !telegram.needs_checksum() => {}
-            Checksum::Missing => {
-                return Err("the telegram has no checksum: set unchecked = true if this reader removes it".to_owned());
+        match telegram.check() {
+            Ok(()) => {}
+            Err(ChecksumFault::Missing) if self.unchecked => {}
+            Err(fault @ ChecksumFault::Missing) => {
+                return Err(format!("{fault}: set unchecked = true if this reader removes it"));
             }
-            Checksum::Wrong { .. } => {
-                return Err("the checksum of the telegram is wrong: bytes are lost or changed on the line".to_owned());
+            Err(fault @ ChecksumFault::Wrong { .. }) => {
+                return Err(format!("{fault}; bytes are lost or changed on the line"));
             }
         }
         // Only the meter itself has values of the past beside its current ones: failures and peaks.

@@ -1,6 +1,7 @@
 //! The answers of a device that is asked once, for the operator. Nothing is stored.
 
-use super::Decoded;
+use super::stream::connected;
+use super::{Decoded, SourceError};
 
 /// The answers of a device.
 #[derive(Debug, Default)]
@@ -22,6 +23,14 @@ pub struct Document {
     pub path: &'static str,
     /// The document, or a sentence that says why there is none.
     pub content: Result<serde_json::Value, String>,
+}
+
+/// Connects to `host:port` and sends nothing.
+///
+/// # Errors
+/// When there is no connection.
+pub async fn reach(address: &str) -> Result<(), SourceError> {
+    connected(address).await.map(drop)
 }
 
 impl Probe {

@@ -22,7 +22,7 @@ mod time;
 mod unit;
 mod values;
 
-pub use checksum::Checksum;
+pub use checksum::{Checksum, ChecksumFault};
 pub use cipher::{CipherError, Key, clear_text};
 pub use frame::{Frame, TELEGRAM_BYTES_MAX, next_frame};
 pub use line::LINE_BYTES_MAX;

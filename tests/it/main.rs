@@ -38,6 +38,7 @@ mod end_to_end {
     mod password_rotation;
     #[cfg(feature = "test-faults")]
     mod poison_records;
+    mod probe;
     mod process;
     mod replay;
     #[cfg(feature = "test-faults")]

@@ -60,6 +60,13 @@ impl AllowList {
         Self::of(&["GET /?page=getdata&devid=*&devpass=*", "GET /api?devid=*&apikey=*&date1=*&date2=*&period=*"])
     }
 
+    /// Both lists: a sender that does not know the vendor tries one after the other.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// A device whose only request is configured.
     #[must_use]
     pub fn only(request: &str) -> Self {

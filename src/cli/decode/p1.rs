@@ -6,7 +6,7 @@ use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::MeterId;
 use crate::vendor::Part;
-use crate::vendor::p1::{Checksum, Frame, Telegram, VENDOR, clear_text, next_frame};
+use crate::vendor::p1::{Frame, Telegram, VENDOR, clear_text, next_frame};
 use std::io::Write;
 
 /// Prints the values of all telegrams.
@@ -45,15 +45,9 @@ fn print(
     options: &Options,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let fault = match telegram.checksum() {
-        Checksum::Right => None,
-        Checksum::Missing if !telegram.needs_checksum() => None,
-        Checksum::Missing => Some("the telegram has no checksum".to_owned()),
-        Checksum::Wrong { sent, computed } => {
-            Some(format!("the checksum is wrong: the telegram has {sent:04X}, its bytes give {computed:04X}"))
-        }
-    };
-    if let Some(fault) = fault.filter(|_| !options.unchecked) {
+    if let Err(fault) = telegram.check()
+        && !options.unchecked
+    {
         let error = format!("{fault}; --unchecked reads it nevertheless");
         return output.unreadable_message(offset, &error, telegram.bytes());
     }

@@ -17,6 +17,11 @@ fn telegram(second: u32, watts: u32) -> String {
         minute(5),
         minute(8)
     );
+    with_checksum(&text)
+}
+
+/// The telegram up to `!`, with its checksum.
+fn with_checksum(text: &str) -> String {
     let checksum = text.bytes().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xa001 } else { crc >> 1 })
     });
@@ -65,6 +70,28 @@ async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journale
     assert_eq!(fixture.values(FAILURE), [240.0]);
     assert_eq!(fixture.state(), SourceState::Running);
     assert_eq!(fixture.assert_decoded_again("cellar", meter(String::new(), Keep::All).decoders()), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gas_value_of_the_same_time_as_its_valve_is_journaled_once() {
+    let fixture = Fixture::new();
+    let server = start(&fixture, Keep::All);
+    let mut stream = server.accept().unwrap();
+    let now = minute(5);
+    let telegram = |second: u32, gas: &str| {
+        with_checksum(&format!(
+            "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0({now}{second:02}W)\r\n0-0:96.1.1(4530303432)\r\n\
+             1-0:1.7.0({second:06}*W)\r\n0-1:24.1.0(003)\r\n0-1:96.1.0(4730303339)\r\n0-1:24.4.0(1)\r\n\
+             0-1:24.2.1({now}{gas}W)(000{gas}.000*m3)\r\n!"
+        ))
+    };
+    // The value is measured at 00, at 02 together with a telegram, and at 04 together with one.
+    for (second, gas) in [(1, "00"), (2, "02"), (3, "02"), (4, "04"), (5, "04"), (6, "04")] {
+        stream.write_all(telegram(second, gas).as_bytes()).unwrap();
+    }
+    fixture.until("the last is there", |it| it.values(POWER).contains(&6.0)).await;
+    assert_eq!(fixture.values(GAS), [0.0, 2.0, 4.0]);
+    assert_eq!(fixture.values(VALVE).len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,22 @@ pub enum Checksum {
     Missing,
 }
 
+/// A telegram's checksum does not show that its bytes are the meter's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChecksumFault {
+    /// Its standard has one, and it has none.
+    #[error("the telegram has no checksum")]
+    Missing,
+    /// It has another one than its bytes.
+    #[error("the checksum is wrong: the telegram has {sent:04X}, its bytes give {computed:04X}")]
+    Wrong {
+        /// As sent.
+        sent: u16,
+        /// Over the bytes as received.
+        computed: u16,
+    },
+}
+
 /// Bytes that serial lines and text files put between telegrams: blanks, control characters, byte
 /// order marks.
 pub(super) fn is_filler(byte: u8) -> bool {

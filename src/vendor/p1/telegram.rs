@@ -3,7 +3,7 @@
 //! The lines are found once, and read twice: for the facts, then for the values. Their list is the only
 //! thing that is allocated for the values of a telegram.
 
-use super::checksum::Checksum;
+use super::checksum::{Checksum, ChecksumFault};
 use super::facts::{Facts, printed};
 use super::line::Lines;
 use super::tariffs::Tariffs;
@@ -66,9 +66,22 @@ impl<'a> Telegram<'a> {
         self.checksum
     }
 
+    /// Whether its values count: its checksum is right, or missing where its standard has none.
+    ///
+    /// # Errors
+    /// The fault. The operator may know that a reader removes checksums.
+    pub fn check(&self) -> Result<(), ChecksumFault> {
+        match self.checksum {
+            Checksum::Right => Ok(()),
+            Checksum::Missing if !self.needs_checksum() => Ok(()),
+            Checksum::Missing => Err(ChecksumFault::Missing),
+            Checksum::Wrong { sent, computed } => Err(ChecksumFault::Wrong { sent, computed }),
+        }
+    }
+
     /// Whether its standard prescribes a checksum: DSMR 4 and later, which names its version. Iskra's
     /// AM550 sends none nevertheless.
-    pub fn needs_checksum(&self) -> bool {
+    pub(super) fn needs_checksum(&self) -> bool {
         self.facts().has_checksum && !self.head().get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"ISK9"))
     }
 
