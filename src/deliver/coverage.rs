@@ -142,7 +142,7 @@ impl Sink for CoverageSink {
 
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<u64, SinkError> {
         let mut readings = 0;
-        let seen = delivery.readings().map(|reading| {
+        let seen = delivery.readings().filter_map(|reading| {
             readings += 1;
             SeenReading::of(&reading)
         });

@@ -270,7 +270,7 @@ impl EntranceInner {
         let mut seen = Vec::with_capacity(usize::try_from(tally.readings).unwrap_or(0));
         let (mut shared, mut last_shared) = (0, None);
         let noted = judged.inspect(|reading| {
-            seen.push(SeenReading::of(reading));
+            seen.extend(SeenReading::of(reading));
             if let Some(other) = ingest.senders.note(reading.meter, self.source) {
                 (shared, last_shared) = (shared + 1, Some((reading.meter, other)));
             }

@@ -351,7 +351,7 @@ async fn an_outline_says_of_a_record_what_its_bytes_say() {
         let Recent::Outline(outline) = recent.get(record.sequence) else { panic!("{:?}", record.sequence) };
         let readings = wire::readings(SmartMe, record.payload).into_iter().flatten();
         let judged = readings.filter_map(|it| Judged::new(it, &Limits::DEFAULT, record.header.received).ok());
-        let seen: Vec<_> = judged.map(|reading| wire::SeenReading::of(&reading)).collect();
+        let seen: Vec<_> = judged.filter_map(|reading| wire::SeenReading::of(&reading)).collect();
         assert_eq!(*outline.readings, *seen);
         assert_eq!(*outline.source, *setup.journal.source_name(record.header.source).unwrap());
         assert_eq!(outline.is_deliverable, record.header.verdict == Verdict::Deliverable);

@@ -76,6 +76,15 @@ fn series_entry(code: Obis) -> Option<Entry> {
     Some(Entry { code, name: Name::Series(series), unit, kind })
 }
 
+/// The position of a switch.
+pub const SWITCH: Obis = Obis([0, 0, 96, 3, 10, 255]);
+
+/// Whether meters send this register only when something happens: pulses that were counted, a plug that
+/// came back, people who arrived, an appliance that was switched on.
+pub fn is_occasional(code: Obis) -> bool {
+    matches!(code.0, [7 | 8, _, 129, 5, 0, _] | [1, _, 82, 29, 0, _] | [0, 0, 128, 23, 1 | 2 | 18, _])
+}
+
 /// Codes outside the electricity grid, sorted by their bytes.
 const LISTED: [Entry; 125] = [
     // In watts or in volt-amperes, as the meter has it.

@@ -121,12 +121,23 @@ impl Monitor {
             return Err(MessageError::Shape("a message of at most 1 MiB"));
         }
         let Self { location, configuration, ids, plugs } = self;
+        let site = location.meter("");
+        // Values of a channel follow each other, so most of them need no look-up.
+        let mut last = (String::new(), site);
         let each = &mut |part: Part<'_>| {
-            let channel = match &part {
-                Part::Value(value) => value.channel.as_ref(),
-                _ => "",
+            let meter = match &part {
+                Part::Value(value) if value.channel.is_empty() => site,
+                Part::Value(value) => {
+                    if value.channel != last.0 {
+                        last.0.clear();
+                        last.0.push_str(&value.channel);
+                        last.1 = id(*location, ids, &value.channel);
+                    }
+                    last.1
+                }
+                _ => site,
             };
-            each(id(*location, ids, channel), part);
+            each(meter, part);
         };
         let mut plug = |node, property, text: &str| match small::since(text) {
             Some(since) if plugs.get(&(node, property)) == Some(&since) => Ok(Outcome::Repeated),
