@@ -14,6 +14,7 @@ mod journal;
 mod json;
 mod ksem;
 mod metering_points;
+mod mqtt;
 mod p1;
 mod secrets;
 mod section;
@@ -172,6 +173,7 @@ fn read(mut root: Section<'_>) -> Config {
     let loggers = dsmr_logger::dsmr_logger(root.sections("dsmr_logger"), &mut taken);
     let ksem_devices = ksem::ksem(root.sections("ksem"), &mut taken);
     let smart_mac_meters = smart_mac::smart_mac(root.sections("smart_mac"), &mut taken);
+    let brokers = mqtt::mqtt(root.sections("mqtt"), &mut taken);
     let may_have_descriptions =
         accounts.iter().any(|account| account.polling.is_some()) || accounts.len() < account_tables_count;
     let sources = accounts
@@ -182,6 +184,7 @@ fn read(mut root: Section<'_>) -> Config {
         .chain(loggers.into_iter().map(Source::DsmrLogger))
         .chain(ksem_devices.into_iter().map(Source::Ksem))
         .chain(smart_mac_meters.into_iter().map(Source::SmartMac))
+        .chain(brokers.into_iter().map(Source::Mqtt))
         .collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !may_have_descriptions {

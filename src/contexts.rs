@@ -103,6 +103,13 @@ impl Contexts {
         Some(context)
     }
 
+    /// The version of a device that was written last, and its context.
+    pub fn newest(&self, source: &str, device: &str) -> Option<(String, Arc<[u8]>)> {
+        let version = self.0.versions.lock().get(&device_key(source, device))?.last()?.to_string();
+        let context = self.get(source, device, &version)?;
+        Some((version, context))
+    }
+
     fn write(&self, device: Uuid, version: Uuid, context: &[u8]) -> io::Result<()> {
         refuse_beyond(context, CONTEXT_BYTES_MAX as u64)?;
         if let Some(directory) = &self.0.directory {
@@ -187,6 +194,8 @@ mod tests {
         }
         assert!(!again.keep("a/b", "", b"map 1").unwrap().is_new);
         assert!(again.keep("a/b", "7", b"map 1").unwrap().is_new);
+        assert_eq!(again.newest("a/b", "").unwrap(), (kept.version, b"map 1".as_slice().into()));
+        assert_eq!(again.newest("c", ""), None);
         // Without a directory it is kept in memory.
         let in_memory = Contexts::default();
         let kept = in_memory.keep("a/b", "", b"map 2").unwrap();

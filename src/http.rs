@@ -11,12 +11,14 @@
 mod budget;
 mod ca_file;
 mod client;
+mod client_tls;
 mod outcome;
 mod requester;
 
 pub use budget::Budget;
 pub use ca_file::CaFile;
 pub use client::{Bounds, Client, HttpError, Request, Response, basic_authorization, no_body, web_address};
+pub use client_tls::{ClientIdentity, client_tls};
 pub use outcome::{Outcome, date, described, outcome};
 pub use requester::{Exchange, Requester};
 

@@ -25,6 +25,7 @@ mod tests;
 pub mod dsmr_logger;
 pub mod json;
 pub mod ksem;
+pub mod mqtt;
 pub mod p1;
 pub mod smart_mac;
 pub mod smart_me;

@@ -47,6 +47,9 @@ fuzz_target!(|bytes: &[u8]| {
     p1(bytes);
     ksem(bytes);
     smart_mac::read(bytes, &smart_mac::Options::default(), check).ok();
+    smart_mac::read_flat(bytes, &smart_mac::Options::default(), check).ok();
+    smart_mac::Keys::default().read("A1", bytes, &smart_mac::Options::default(), check);
+    dsmr_logger::field_of_message("power_delivered", bytes);
     smart_mac::read_rows(bytes, Period::Minute, &smart_mac::Options::default(), check).ok();
     if let Ok(document) = dsmr_logger::Document::read(bytes, &Identity::default()) {
         document.visit(check);

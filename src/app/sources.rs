@@ -86,6 +86,9 @@ impl<'a> SourceStarter<'a> {
                 }
                 Source::Ksem(device) => device.start(sources, &entrance()?, describer()?, clock),
                 Source::SmartMac(meter) => meter.start(sources, &entrance()?, self.arrivals(), describer()?, clock),
+                Source::Mqtt(broker) => {
+                    broker.start(sources, &entrance()?, clock, self.parts.journal.id().0);
+                }
             }
         }
         Ok(())
@@ -137,6 +140,7 @@ pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
             Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),
             Source::Ksem(device) => redecoder.add(source.name(), device.decoders()),
             Source::SmartMac(meter) => redecoder.add(source.name(), meter.decoders()),
+            Source::Mqtt(broker) => redecoder.add(source.name(), broker.decoders()),
         }
     }
     Redecode::by(move |source, received, batch| redecoder.decode(source, received, batch))

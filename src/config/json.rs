@@ -30,21 +30,26 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
         section.fault("every", "must be at least 1s");
     }
     let keep = keep(&mut section);
+    let (time, values) = mapping(&mut section, "[[json.value]]");
+    section.finish();
+    let name = name?;
+    let mapping = Mapping { meter: MeterId::named("json", &name), time, values };
+    Some(Device { name, address: address?, ca_file, every, keep, mapping })
+}
+
+/// The time and the registers of a document. `table` names the table of a register.
+pub(super) fn mapping(section: &mut Section<'_>, table: &str) -> (Option<Time>, Vec<Register>) {
     let time: Option<String> = section.get("time");
-    check_pointer(&mut section, "time", time.as_deref());
+    check_pointer(section, "time", time.as_deref());
     let unit_ns =
         section.choice("time_unit", &[("s", 1000 * MILLISECOND_NS), ("ms", MILLISECOND_NS)], 1000 * MILLISECOND_NS);
     let time = time.map(|pointer| Time { pointer, unit_ns });
     let faults_before = section.fault_count();
     let values = section.sections("value");
     if values.is_empty() && section.fault_count() == faults_before {
-        section.fault("value", "is missing; add a [[json.value]] table for each register");
+        section.fault("value", format!("is missing; add a {table} table for each register"));
     }
-    let values = values.into_iter().filter_map(register).collect();
-    section.finish();
-    let name = name?;
-    let mapping = Mapping { meter: MeterId::named("json", &name), time, values };
-    Some(Device { name, address: address?, ca_file, every, keep, mapping })
+    (time, values.into_iter().filter_map(register).collect())
 }
 
 fn address(section: &mut Section<'_>) -> Option<Address> {

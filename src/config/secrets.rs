@@ -27,6 +27,11 @@ pub(super) const AUTHENTICATION_KEY: SecretKeys =
     SecretKeys { clear: "authentication_key", file: "authentication_key_file", variable: "authentication_key_env" };
 pub(super) const TOKEN: SecretKeys = SecretKeys { clear: "token", file: "token_file", variable: "token_env" };
 
+pub(super) const USERNAME: SecretKeys =
+    SecretKeys { clear: "username", file: "username_file", variable: "username_env" };
+pub(super) const LOCATION: SecretKeys =
+    SecretKeys { clear: "location", file: "location_file", variable: "location_env" };
+
 /// Checks a user name of HTTP Basic authentication.
 pub(super) fn check_username(section: &mut Section<'_>, key: &'static str, user: &str) {
     if user.contains(':') {
@@ -50,6 +55,11 @@ pub(super) fn secret_and_file(section: &mut Section<'_>, keys: SecretKeys) -> Op
             ),
         );
     }
+    from_file_or_variable(section, keys)
+}
+
+/// The same where the text may also stand in the configuration itself.
+pub(super) fn from_file_or_variable(section: &mut Section<'_>, keys: SecretKeys) -> Option<(Secret, Option<PathBuf>)> {
     let file: Option<PathBuf> = section.get(keys.file);
     let variable: Option<String> = section.get(keys.variable);
     match (file, variable) {

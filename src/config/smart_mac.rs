@@ -24,10 +24,7 @@ pub(super) fn smart_mac(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> 
 fn meter(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Meter> {
     let name = name(&mut section, taken);
     let url = base_url(&mut section, "\"http://192.168.1.40\"");
-    let device = section.required::<String>("devid", "\"1728053249\"");
-    if device.as_deref().is_some_and(|device| device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_digit())) {
-        section.fault("devid", "must be the digits of the device's id");
-    }
+    let device = devid(&mut section);
     let faults_before = section.fault_count();
     let pin = secret(&mut section, PIN);
     if pin.as_ref().is_some_and(|pin| !pin.expose().bytes().all(|byte| byte.is_ascii_alphanumeric())) {
@@ -66,7 +63,17 @@ fn hides_the_key(url: &Uri) -> bool {
     url.scheme_str() == Some("https") || url.host().is_some_and(is_on_this_machine)
 }
 
-fn options(section: &mut Section<'_>) -> Options {
+/// The id of a device.
+pub(super) fn devid(section: &mut Section<'_>) -> Option<String> {
+    let device = section.required::<String>("devid", "\"1728053249\"");
+    if device.as_deref().is_some_and(|device| device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_digit())) {
+        section.fault("devid", "must be the digits of the device's id");
+    }
+    device
+}
+
+/// The user's knowledge of lines and inputs.
+pub(super) fn options(section: &mut Section<'_>) -> Options {
     let wiring = [("phases", Wiring::Phases), ("lines", Wiring::Lines)];
     let wiring = section.choice("wiring", &wiring, Wiring::Phases);
     let sum = section.get_or("sum", false);

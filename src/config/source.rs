@@ -3,7 +3,7 @@
 use crate::base::{Finding, Level, Stop};
 use crate::clock::Clock;
 use crate::source::smart_me::{self, Access, PollMode};
-use crate::source::{Probe, SourceError, dsmr_logger, json, ksem, p1, smart_mac};
+use crate::source::{Probe, SourceError, dsmr_logger, json, ksem, mqtt, p1, smart_mac};
 use std::path::Path;
 
 /// A configured source.
@@ -21,6 +21,8 @@ pub enum Source {
     Ksem(ksem::Device),
     /// `[[smart_mac]]`: a smart-MAIC meter.
     SmartMac(smart_mac::Meter),
+    /// `[[mqtt]]`: a broker of MQTT.
+    Mqtt(mqtt::Broker),
 }
 
 impl Source {
@@ -33,6 +35,7 @@ impl Source {
             Self::DsmrLogger(logger) => &logger.name,
             Self::Ksem(device) => &device.name,
             Self::SmartMac(meter) => &meter.name,
+            Self::Mqtt(broker) => &broker.name,
         }
     }
 
@@ -45,6 +48,7 @@ impl Source {
             Self::DsmrLogger(_) => "dsmr_logger",
             Self::Ksem(_) => "ksem",
             Self::SmartMac(_) => "smart_mac",
+            Self::Mqtt(_) => "mqtt",
         }
     }
 
@@ -79,6 +83,7 @@ impl Source {
             Self::DsmrLogger(logger) => logger.connect(clock).await,
             Self::Ksem(device) => device.connect(clock).await,
             Self::SmartMac(meter) => meter.connect(clock).await,
+            Self::Mqtt(broker) => broker.connect().await,
         };
         let name = self.name();
         Some(match result {
@@ -94,7 +99,7 @@ impl Source {
     pub async fn probe(&self) -> Option<Result<Probe, SourceError>> {
         let clock = Clock::system();
         Some(match self {
-            Self::SmartMe(_) => return None,
+            Self::SmartMe(_) | Self::Mqtt(_) => return None,
             Self::Json(device) => device.probe(clock).await,
             Self::P1(meter) => meter.probe(clock).await,
             Self::DsmrLogger(logger) => logger.probe(clock).await,

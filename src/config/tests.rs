@@ -407,6 +407,13 @@ fn whole_example(secrets: &Path) -> String {
         if line.starts_with("token_file") {
             continue; // a token excludes a user name and password
         }
+        if line.starts_with("username_file") {
+            continue; // it excludes a user name
+        }
+        if line.starts_with("cloud = ") {
+            text.push_str("cloud = true\n"); // location_number needs it
+            continue;
+        }
         if line.starts_with("client_") || line.starts_with("token_key_file") {
             continue; // an API key excludes a client
         }
@@ -436,6 +443,13 @@ fn the_example_is_valid_and_complete() {
     for name in ["ca.pem", "kafka-ca.pem"] {
         std::fs::write(directory.path().join(name), &authority).unwrap();
     }
+    let pair = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap();
+    let location = "5f0c6b1e-9a3d-4a0e-8d1b-0b7a3f5f6f11".to_owned();
+    for (name, text) in
+        [("client.pem", pair.cert.pem()), ("client.key", pair.signing_key.serialize_pem()), ("location", location)]
+    {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
     let text = whole_example(directory.path());
     let context = Context::new("example", &text, &NO_ENVIRONMENT);
     let table = DeTable::parse(&text).unwrap();
@@ -451,7 +465,7 @@ fn the_example_is_valid_and_complete() {
         })
         .filter(|path| !path.ends_with("_env"))
         .filter(|path| {
-            !["password", "token", "api_key", "client_secret", "authentication_key", "pin"]
+            !["password", "token", "api_key", "client_secret", "authentication_key", "pin", "smappee[1].location"]
                 .iter()
                 .any(|clear| path.ends_with(clear))
         })

@@ -143,6 +143,11 @@ impl Entrance {
         Ok(kept.version)
     }
 
+    /// The newest kept context of a device of this source, with its version. Reads a small file.
+    pub fn newest_context(&self, device: &str) -> Option<(String, Arc<[u8]>)> {
+        self.0.ingest.followers.contexts.newest(&self.0.counters.name, device)
+    }
+
     async fn accept(
         &self,
         format: PayloadFormat,

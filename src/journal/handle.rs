@@ -229,6 +229,11 @@ impl Journal {
         self.inner.view.catalog.wake();
     }
 
+    /// The id of this journal, which a data directory keeps over restarts.
+    pub fn id(&self) -> JournalId {
+        self.inner.journal
+    }
+
     /// The position of a sequence.
     pub fn position(&self, next: Sequence) -> Position {
         identity::position(&self.inner.view.catalog, self.inner.journal, next)

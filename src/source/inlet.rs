@@ -7,6 +7,10 @@
 //! at most [`METERS_MAX`] meters: the least recently heard meter is forgotten first, and
 //! its next reading is journaled even if it is a repeat.
 
+mod prepare;
+
+pub(super) use prepare::{Prepared, Thinning};
+
 use super::description::{Fact, Reporter};
 use super::runner::SourceError;
 use crate::ingest::Entrance;
@@ -18,6 +22,7 @@ use crate::wire::batch::{Original, encode};
 use ::metrics::Counter;
 use lru::LruCache;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Remembered meters per source.
@@ -204,6 +209,11 @@ impl Inlet {
         kept.map_err(|why| SourceError::Failing(format!("the device's description could not be journaled: {why}")))
     }
 
+    /// The newest kept context of a device, with its version.
+    pub(super) fn newest_context(&self, device: &str) -> Option<(String, Arc<[u8]>)> {
+        self.entrance.newest_context(device)
+    }
+
     /// Journals readings with their places among all `count` of the message.
     async fn journal(
         &mut self,
@@ -211,24 +221,36 @@ impl Inlet {
         count: usize,
         original: &Original<'_>,
     ) -> Result<(), SourceError> {
-        for (number, chunk) in readings.chunks(READINGS_MAX).enumerate() {
-            let mut original = original.clone();
-            if chunk.len() < count {
-                original.positions = chunk.iter().map(|(place, _)| *place).collect();
-                original.readings = u32::try_from(count).unwrap_or(u32::MAX);
-            }
-            // A message that cannot be decoded again is kept once.
-            if number > 0 && original.format.is_empty() {
-                original.bytes = &[];
-            }
-            let body = encode(chunk.iter().map(|(_, it)| (it.meter, it.at, it.flags, &it.samples)), &original);
+        for (readings, body) in records(readings, count, original) {
             let outcome = self.entrance.take(PayloadFormat::ReadingBatch, &body).await;
             outcome
                 .map_err(|refusal| SourceError::Failing(format!("the readings could not be journaled: {refusal}")))?;
-            self.taken.increment(chunk.len() as u64);
+            self.taken.increment(readings as u64);
         }
         Ok(())
     }
+}
+
+/// The records of readings with their places among all `count` of the message, each with its number of
+/// readings.
+fn records(
+    readings: &[(u32, &Reading)],
+    count: usize,
+    original: &Original<'_>,
+) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    readings.chunks(READINGS_MAX).enumerate().map(move |(number, chunk)| {
+        let mut original = original.clone();
+        if chunk.len() < count {
+            original.positions = chunk.iter().map(|(place, _)| *place).collect();
+            original.readings = u32::try_from(count).unwrap_or(u32::MAX);
+        }
+        // A message that cannot be decoded again is kept once.
+        if number > 0 && original.format.is_empty() {
+            original.bytes = &[];
+        }
+        let readings = chunk.iter().map(|(_, it)| (it.meter, it.at, it.flags, &it.samples));
+        (chunk.len(), encode(readings, &original))
+    })
 }
 
 impl Keep {

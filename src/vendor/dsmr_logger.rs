@@ -19,6 +19,7 @@ mod fields;
 pub mod history;
 mod identity;
 mod logger;
+mod mqtt;
 mod shape;
 mod translation;
 
@@ -26,6 +27,7 @@ mod translation;
 pub use super::p1::VENDOR;
 pub use identity::{Device, Identity};
 pub use logger::LoggerInfo;
+pub use mqtt::field_of_message;
 
 use super::p1::Nameplate;
 use super::{At, MessageError, Part};

@@ -12,9 +12,11 @@
 //! - Three lines of one phase are three meters, never summed unless the configuration says so.
 //! - Members that hold credentials are never given on.
 
+mod mqtt;
 mod registers;
 mod rows;
 
+pub use mqtt::{Keys, read_flat};
 pub use registers::{Input, Medium, Options, Wiring};
 pub use rows::{Period, read_rows};
 

@@ -34,6 +34,10 @@ mod end_to_end {
     mod local_meters;
     mod metering_points;
     mod monitoring;
+    mod mqtt;
+    mod mqtt_connections;
+    mod mqtt_delivery;
+    mod mqtt_smappee;
     mod output;
     mod password_rotation;
     #[cfg(feature = "test-faults")]

@@ -7,6 +7,7 @@ pub(crate) mod devices;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
 pub(crate) mod load;
+pub(crate) mod mosquitto;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod questdb;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what is missing of the test servers: QuestDB and Kafka from Maven
-# Central, promtool from Debian. Existing files are kept.
+# Central, promtool and Mosquitto from Debian. Existing files are kept.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=versions.sh
@@ -32,17 +32,44 @@ kafka_jars() {
         || fail "Maven could not fetch Kafka $KAFKA_VERSION; see its lines above, then run ./test again."
 }
 
-# Debian's package is unpacked here instead of installed: that would also start
-# a Prometheus.
+# Debian's packages are unpacked here instead of installed: that would also start
+# their servers.
+# debian_package NAME DIRECTORY: the package's file.
+debian_package() {
+    ( cd "$2" && apt-get download "$1" >/dev/null 2>&1 ) \
+        || { apt-get update -qq >/dev/null 2>&1 && ( cd "$2" && apt-get download "$1" >/dev/null ); } \
+        || fail "apt-get could not fetch the package $1: install it (Debian and Ubuntu: apt-get install $1)."
+    echo "$2/$1"_*.deb
+}
+
 promtool_from_debian() {
     local package
-    ( cd "$1" && apt-get download prometheus >/dev/null 2>&1 ) \
-        || { apt-get update -qq >/dev/null 2>&1 && ( cd "$1" && apt-get download prometheus >/dev/null ); } \
-        || fail "promtool is missing and apt-get could not fetch it: install Prometheus' promtool (Debian and Ubuntu: apt-get install prometheus)."
-    package=("$1"/prometheus_*.deb)
-    dpkg-deb -x "${package[0]}" "$1/unpacked"
+    package="$(debian_package prometheus "$1")"
+    dpkg-deb -x "$package" "$1/unpacked"
     mv "$1/unpacked/usr/bin/promtool" "$1/promtool"
-    rm -rf "$1/unpacked" "${package[0]}"
+    rm -rf "$1/unpacked" "$package"
+}
+
+# The broker with the libraries that this machine does not have.
+mosquitto_from_debian() {
+    local names=(mosquitto) name package
+    while ((${#names[@]} > 0)); do
+        name=${names[0]} names=("${names[@]:1}")
+        package="$(debian_package "$name" "$1")"
+        dpkg-deb -x "$package" "$1"
+        for name in $(dpkg-deb -f "$package" Depends | tr ',' '\n' | sed 's/^ *//; s/[ :|(].*//' | grep '^lib'); do
+            dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q ' installed$' \
+                || compgen -G "$1/${name}_*.deb" >/dev/null || names+=("$name")
+        done
+    done
+    rm -f "$1"/*.deb
+}
+
+fetch_mosquitto() {
+    [[ -n $(mosquitto_installed) ]] && return 0
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null \
+        || fail "mosquitto is missing: install the MQTT broker Mosquitto, 2.0 or newer, and put it on the PATH."
+    fetch_into "$MOSQUITTO_DIR" mosquitto_from_debian
 }
 
 fetch_promtool() {
@@ -56,3 +83,4 @@ mkdir -p "$SERVERS_DIR"
 [[ -f $QUESTDB_JAR ]] || fetch_into "$(dirname "$QUESTDB_JAR")" questdb_jar
 fetch_into "$KAFKA_CLASSPATH_DIR" kafka_jars
 fetch_promtool
+fetch_mosquitto

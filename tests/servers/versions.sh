@@ -9,3 +9,23 @@ CARGO_DENY_VERSION=0.20.2
 SERVERS_DIR="${METERLINE_SERVERS_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.servers}"
 QUESTDB_JAR="${METERLINE_TEST_QUESTDB_JAR:-$SERVERS_DIR/questdb-$QUESTDB_VERSION/questdb-$QUESTDB_VERSION.jar}"
 KAFKA_CLASSPATH_DIR="${METERLINE_TEST_KAFKA_CLASSPATH:-$SERVERS_DIR/kafka-$KAFKA_VERSION}"
+# Unpacked here unless it is installed.
+MOSQUITTO_DIR="$SERVERS_DIR/mosquitto"
+
+# The program of an installed Mosquitto; nothing without one.
+mosquitto_installed() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto || true; }
+
+# Mosquitto's tool for password files.
+mosquitto_password_tool() {
+    if [[ -n $(mosquitto_installed) ]]; then mosquitto_passwd "$@"; else
+        local libraries=("$MOSQUITTO_DIR"/usr/lib/*-linux-gnu)
+        LD_LIBRARY_PATH="${libraries[0]}" "$MOSQUITTO_DIR/usr/bin/mosquitto_passwd" "$@"
+    fi
+}
+
+# The file of its plugin for rights.
+mosquitto_rights_plugin() {
+    local root="$MOSQUITTO_DIR"
+    [[ -n $(mosquitto_installed) ]] && root=""
+    echo "$root"/usr/lib/*-linux-gnu/mosquitto_dynamic_security.so
+}

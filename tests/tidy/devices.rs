@@ -5,9 +5,10 @@ use crate::assert_none;
 use crate::source::{Source, everywhere};
 
 /// Ways to send a request, and to play a device.
-const NETWORK: [&str; 6] = ["Requester", "Client", "TcpStream", "TcpListener", "TcpSocket", "UdpSocket"];
+const NETWORK: [&str; 7] = ["Requester", "Client", "AsyncClient", "TcpStream", "TcpListener", "TcpSocket", "UdpSocket"];
 /// The transports, which check the list or send nothing, and the sources of other places than devices.
-const EXEMPT: [&str; 6] = ["device.rs", "stream.rs", "sources.rs", "smart_me", "smart_me.rs", "webhook"];
+const EXEMPT: [&str; 7] =
+    ["device.rs", "stream.rs", "sources.rs", "smart_me", "smart_me.rs", "webhook", "mqtt/connection.rs"];
 
 #[test]
 fn sources_of_devices_and_their_tests_use_the_checked_transports_alone() {

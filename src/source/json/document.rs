@@ -8,12 +8,12 @@ use crate::vendor::json::{Mapping, read};
 use crate::wire::meters::Description;
 
 /// The format of a document.
-pub(super) const FORMAT: &str = "json";
+pub(in crate::source) const FORMAT: &str = "json";
 /// Largest document.
 pub(super) const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
 /// Decodes a document that holds at least one of the configured values. The error is a sentence.
-pub(super) fn decode(mapping: &Mapping, bytes: &[u8], received: UnixNanos) -> Result<Decoded, String> {
+pub(in crate::source) fn decode(mapping: &Mapping, bytes: &[u8], received: UnixNanos) -> Result<Decoded, String> {
     let document = read(mapping, bytes).map_err(|error| error.to_string())?;
     if document.samples.is_empty() {
         return Err("the document holds none of the configured values: check the pointers".to_owned());

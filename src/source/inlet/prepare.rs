@@ -1,0 +1,66 @@
+//! Prepares readings for a source that has many messages in flight: it takes the next message before the
+//! last one is synced.
+//!
+//! Invariant: prepared readings count as seen, so their source keeps the records until they are synced.
+
+use super::{Decoded, Inlet, Last, records};
+use crate::wire::batch::Original;
+
+/// The records of a message.
+#[derive(Debug, Default)]
+pub(in crate::source) struct Prepared {
+    /// Encoded batches.
+    pub(in crate::source) records: Vec<Vec<u8>>,
+    /// The number of their readings.
+    pub(in crate::source) readings: usize,
+}
+
+/// The thinning of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) enum Thinning {
+    /// The message as a whole was thinned before.
+    Done,
+    /// By its readings. The place distinguishes messages of one meter, each kind of which is thinned alone.
+    At(usize),
+}
+
+impl Inlet {
+    /// The new and wanted readings of a message as records, the message itself in the first.
+    pub(in crate::source) fn prepare(
+        &mut self,
+        message: &Decoded,
+        thinning: Thinning,
+        original: &Original<'_>,
+    ) -> Prepared {
+        let mut wanted = Vec::new();
+        let count = message.readings.len() + message.events.len();
+        let mut placed = (0_u32..).zip(message.readings.iter().chain(&message.events));
+        for (at, (position, reading)) in placed.by_ref().take(message.readings.len()).enumerate() {
+            let Thinning::At(place) = thinning else {
+                wanted.push((position, reading));
+                continue;
+            };
+            let (meter, number) = message.key(at);
+            let key = (meter, place.saturating_add(number));
+            if self.admits_at(key, reading.at) {
+                self.last.put(key, Last { seen: reading.at, kept: reading.at });
+                wanted.push((position, reading));
+            }
+        }
+        wanted.extend(placed.filter(|(_, event)| !self.events.contains(event)));
+        self.events.clone_from(&message.events);
+        self.parts_unreadable += message.unreadable;
+        let records = records(&wanted, count, original).map(|(_, record)| record).collect();
+        Prepared { records, readings: wanted.len() }
+    }
+
+    /// Counts prepared readings that are synced now.
+    pub(in crate::source) fn count_taken(&self, readings: usize) {
+        self.taken.increment(readings as u64);
+    }
+
+    /// The number of parts that could not be read, since the start.
+    pub(in crate::source) fn parts_unreadable(&self) -> usize {
+        self.parts_unreadable
+    }
+}

@@ -1,0 +1,170 @@
+//! One connection to a broker, by the MQTT client library.
+//!
+//! Invariants: the session is kept by the broker; nothing is acknowledged automatically; nothing is published
+//! but a [`Publication`]. No error holds a topic, a payload or a credential.
+
+use super::broker::{Address, Broker, Scheme};
+use super::publication::Publication;
+use crate::http::client_tls;
+use crate::source::SourceError;
+use rumqttc::{
+    AckMode, AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, ManualAck, MqttOptions, NetworkOptions,
+    PubAck, PublishOptions, QoS, StateError, SubscribeFilterInput, TlsConfiguration, TlsError, Transport,
+};
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+/// Time without a packet after which the broker is asked for a sign of life, in seconds. Without one
+/// for as long again, the connection counts as broken.
+const KEEP_ALIVE_SECONDS: u16 = 30;
+/// Time limit of a connect, in seconds.
+const CONNECT_SECONDS: u64 = 15;
+/// Largest packet. A day of five-minute values of a monitor after an outage has 2 MB.
+pub(super) const PACKET_BYTES_MAX: usize = 4 << 20;
+/// Requests of this program that wait for the connection, acknowledgements above all. A broker has at
+/// most this many messages in flight, because packet ids have 16 bits.
+const REQUESTS_MAX: usize = 1 << 16;
+/// Requests and packets that are written or read at once.
+const BATCH: usize = 128;
+
+/// The requests that a connection takes.
+#[derive(Debug)]
+pub(super) struct Requests(AsyncClient);
+
+/// The connection itself. It makes progress only while [`next`] runs.
+pub(super) type Connection = Box<EventLoop>;
+
+/// Prepares a connection; [`next`] opens it.
+pub(super) fn open(broker: &Broker, client_id: &str) -> Result<(Requests, Connection), SourceError> {
+    let mut options = options(broker, client_id)?;
+    options
+        .set_keep_alive(KEEP_ALIVE_SECONDS)
+        .set_clean_session(false)
+        .set_ack_mode(AckMode::Manual)
+        .set_max_request_batch(BATCH)
+        .set_read_batch_size(BATCH);
+    Ok(build(options))
+}
+
+/// Prepares a connection that leaves no session behind and takes over none.
+pub(super) fn open_once(broker: &Broker) -> Result<Connection, SourceError> {
+    let mut options = options(broker, &format!("meterline-check-{}", std::process::id()))?;
+    options.set_clean_session(true);
+    Ok(build(options).1)
+}
+
+fn build(options: MqttOptions) -> (Requests, Connection) {
+    let (client, mut connection) = AsyncClient::builder(options).capacity(REQUESTS_MAX).build();
+    let mut network = NetworkOptions::new();
+    network.set_connection_timeout(CONNECT_SECONDS);
+    network.set_tcp_nodelay(true);
+    connection.set_network_options(network);
+    (Requests(client), Box::new(connection))
+}
+
+fn options(broker: &Broker, client_id: &str) -> Result<MqttOptions, SourceError> {
+    let Address { scheme, host, port, .. } = &broker.address;
+    let not_valid = || misconfigured(format!("the address {} is not valid", broker.address));
+    let tls = || {
+        let config = client_tls(broker.ca_file.as_ref(), broker.identity.as_ref());
+        let config = config.map_err(|error| misconfigured(format!("TLS cannot be used: {error}")))?;
+        Ok::<_, SourceError>(TlsConfiguration::Rustls(Arc::new(config)))
+    };
+    let tcp = || MqttOptions::new(client_id, (host.clone(), *port));
+    let mut options = match scheme {
+        Scheme::Mqtt => tcp(),
+        Scheme::Mqtts => {
+            let mut options = tcp();
+            options.set_transport(Transport::tls_with_config(tls()?));
+            options
+        }
+        Scheme::Ws => {
+            let address = rumqttc::Broker::websocket(broker.address.url()).map_err(|_| not_valid())?;
+            MqttOptions::new(client_id, address)
+        }
+        Scheme::Wss => {
+            MqttOptions::websocket_with_tls_config(client_id, broker.address.url(), tls()?).map_err(|_| not_valid())?
+        }
+    };
+    options.set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
+    if let Some((user, password)) = &broker.credentials {
+        options.set_credentials(user.expose().to_owned(), password.expose().to_owned());
+    }
+    Ok(options)
+}
+
+/// Waits for the next event, and connects before the first one. Never cancelled halfway, so that no
+/// acknowledgement is lost.
+pub(super) async fn next(mut connection: Connection) -> (Connection, Result<Event, ConnectionError>) {
+    let event = connection.poll().await;
+    (connection, event)
+}
+
+impl Requests {
+    /// Subscribes to these filters with one request.
+    pub(super) fn subscribe(&self, filters: &[(String, QoS)]) -> Result<(), SourceError> {
+        let filters = filters.iter().map(|(filter, qos)| SubscribeFilterInput::new(filter.clone(), *qos));
+        self.0.try_subscribe_many(filters).map_err(|_| busy())
+    }
+
+    /// Acknowledges a message.
+    pub(super) fn acknowledge(&self, packet: u16) -> Result<(), SourceError> {
+        self.0.try_manual_ack(ManualAck::PubAck(PubAck::new(packet))).map_err(|_| busy())
+    }
+
+    /// Publishes without waiting for the broker.
+    pub(super) fn publish(&self, publication: &Publication) -> Result<(), SourceError> {
+        let (topic, text) = publication.message();
+        self.0.try_publish(topic, text, PublishOptions::new(QoS::AtMostOnce)).map_err(|_| busy())
+    }
+}
+
+fn busy() -> SourceError {
+    SourceError::Failing("the broker takes no more requests of this connection".to_owned())
+}
+
+fn misconfigured(why: String) -> SourceError {
+    SourceError::Misconfigured { why, retry_in: None }
+}
+
+/// Why a connection ended, as a sentence without topics and payloads.
+pub(super) fn explain(error: &ConnectionError, address: &Address) -> SourceError {
+    let broke = |why: &dyn std::fmt::Display| SourceError::Failing(format!("the connection to {address} broke: {why}"));
+    match error {
+        ConnectionError::ConnectionRefused(code) => refused(*code, address),
+        ConnectionError::Tls(error) => tls(error, address),
+        ConnectionError::Io(error) => SourceError::Failing(format!("cannot connect to {address}: {error}")),
+        ConnectionError::NetworkTimeout => SourceError::Failing(format!("{address} did not answer in time")),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => broke(&"the broker closed it"),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => broke(&"the broker gives no sign of life"),
+        ConnectionError::MqttState(StateError::Io(error)) => broke(error),
+        ConnectionError::MqttState(StateError::Deserialization(_)) => {
+            broke(&format!("a packet cannot be read or is larger than {PACKET_BYTES_MAX} bytes"))
+        }
+        ConnectionError::MqttState(_) | ConnectionError::NotConnAck(_) => broke(&"the broker violates MQTT 3.1.1"),
+        ConnectionError::Websocket(_) | ConnectionError::ResponseValidation(_) => {
+            misconfigured(format!("{address} does not accept MQTT over WebSocket on this path: check url"))
+        }
+        _ => broke(&"the client library ended it"),
+    }
+}
+
+fn refused(code: ConnectReturnCode, address: &Address) -> SourceError {
+    match code {
+        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
+            misconfigured(format!("{address} refuses the login: check username and password_file"))
+        }
+        ConnectReturnCode::BadClientId => misconfigured(format!("{address} refuses the client id: check client_id")),
+        ConnectReturnCode::RefusedProtocolVersion => misconfigured(format!("{address} does not speak MQTT 3.1.1")),
+        _ => SourceError::Failing(format!("{address} is not ready for connections")),
+    }
+}
+
+fn tls(error: &TlsError, address: &Address) -> SourceError {
+    match error {
+        TlsError::Io(error) if error.kind() != ErrorKind::InvalidData => {
+            SourceError::Failing(format!("TLS with {address} failed: {error}"))
+        }
+        error => misconfigured(format!("TLS with {address} failed: {error}; check ca_file and the host in url")),
+    }
+}

@@ -1,0 +1,200 @@
+//! The messages that are not in the journal yet, in the order of their receipt.
+//!
+//! Many wait for their sync at once, so that one group of the journal holds many messages. Invariants: a
+//! message leaves the queue when it is synced, so acknowledgements keep the order of receipt, which MQTT
+//! demands. A repeated message waits behind the one that it repeats. A message that the journal refuses stays
+//! and is tried again. The queue is bounded in messages and bytes.
+
+use crate::ingest::{Entrance, Receipt, Refusal};
+use crate::wire::PayloadFormat;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// Messages and bytes that may wait for their sync.
+pub(super) const MESSAGES_MAX: usize = 4_096;
+pub(super) const BYTES_MAX: usize = 32 << 20;
+/// The wait before a refused message is tried again.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// A record of the journal.
+type Record = (PayloadFormat, Arc<[u8]>);
+
+/// The waiting messages of a source.
+pub(super) struct Queue {
+    entrance: Entrance,
+    items: VecDeque<Item>,
+    bytes: usize,
+    refused: Option<String>,
+}
+
+/// A message that waits.
+struct Item {
+    records: Vec<Record>,
+    /// Its packet id on this connection; `None` if it needs no acknowledgement.
+    packet: Option<u16>,
+    readings: usize,
+    step: Step,
+    was_refused: bool,
+}
+
+enum Step {
+    /// It waits for its turn.
+    Idle,
+    /// The journal has it.
+    Running(Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>),
+    /// The journal refused it.
+    Waiting(Pin<Box<Sleep>>),
+}
+
+/// The outcome of the first message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// It is synced.
+    Stored {
+        /// The packet to acknowledge.
+        packet: Option<u16>,
+        /// Its readings.
+        readings: usize,
+    },
+    /// The journal refuses it for now; it stays.
+    Blocked,
+    /// The journal will never take it; it is given up.
+    GivenUp {
+        /// The packet to acknowledge.
+        packet: Option<u16>,
+        /// The refusal.
+        why: String,
+    },
+}
+
+impl Queue {
+    pub(super) fn new(entrance: Entrance) -> Self {
+        Self { entrance, items: VecDeque::new(), bytes: 0, refused: None }
+    }
+
+    /// Whether one more message may wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.items.len() < MESSAGES_MAX && self.bytes < BYTES_MAX
+    }
+
+    /// Why the journal refuses the first message.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Adds a message. Without records it waits only for those before it.
+    pub(super) fn push(&mut self, records: Vec<Record>, packet: Option<u16>, readings: usize) {
+        self.bytes += records.iter().map(|(_, body)| body.len()).sum::<usize>();
+        let mut item = Item { records, packet, readings, step: Step::Idle, was_refused: false };
+        if self.refused.is_none() {
+            item.start_if_idle(&self.entrance);
+        }
+        self.items.push_back(item);
+    }
+
+    /// The connection of these packets has ended: the broker will send them again. The messages stay.
+    pub(super) fn forget_packets(&mut self) {
+        for item in &mut self.items {
+            item.packet = None;
+        }
+    }
+
+    /// Waits until the first message is synced or refused; for ever if there is none. May be cancelled.
+    pub(super) async fn settle(&mut self) -> Settled {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Settled> {
+        let Some(front) = self.items.front_mut() else { return Poll::Pending };
+        let outcome = ready!(front.poll(&self.entrance, context));
+        let settled = match outcome {
+            Err(Refusal::Unavailable { reason, .. }) => {
+                self.refused = Some(reason.to_owned());
+                return Poll::Ready(Settled::Blocked);
+            }
+            Ok(()) => Settled::Stored { packet: front.packet, readings: front.readings },
+            Err(error) => Settled::GivenUp { packet: front.packet, why: error.to_string() },
+        };
+        let is_accepted = !front.records.is_empty();
+        if let Some(item) = self.items.pop_front() {
+            self.bytes = self.bytes.saturating_sub(item.records.iter().map(|(_, body)| body.len()).sum());
+        }
+        if is_accepted && self.refused.take().is_some() {
+            // The journal accepts again: all others share its groups.
+            for item in &mut self.items {
+                item.start_if_idle(&self.entrance);
+            }
+        }
+        Poll::Ready(settled)
+    }
+}
+
+impl Item {
+    fn start(&mut self, entrance: &Entrance) {
+        let (entrance, records) = (entrance.clone(), self.records.clone());
+        self.step = Step::Running(Box::pin(async move {
+            for (format, body) in &records {
+                let (Receipt::Empty | Receipt::Stored { .. }) = entrance.take(*format, body).await?;
+            }
+            Ok(())
+        }));
+    }
+
+    /// Hands its records to the journal before its turn.
+    fn start_if_idle(&mut self, entrance: &Entrance) {
+        if self.records.is_empty() || !matches!(self.step, Step::Idle) {
+            return;
+        }
+        self.start(entrance);
+        // The first poll appends. A later one, in its turn, registers who waits. An outcome is kept.
+        let context = &mut Context::from_waker(Waker::noop());
+        if let Step::Running(attempt) = &mut self.step
+            && let Poll::Ready(outcome) = attempt.as_mut().poll(context)
+        {
+            self.step = Step::Running(Box::pin(std::future::ready(outcome)));
+        }
+    }
+
+    fn poll(&mut self, entrance: &Entrance, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        loop {
+            match &mut self.step {
+                Step::Idle if self.records.is_empty() => return Poll::Ready(Ok(())),
+                Step::Idle => self.start(entrance),
+                Step::Waiting(wait) => {
+                    ready!(wait.as_mut().poll(context));
+                    self.start(entrance);
+                }
+                Step::Running(attempt) => {
+                    let outcome = ready!(attempt.as_mut().poll(context));
+                    if matches!(outcome, Err(Refusal::Unavailable { .. })) {
+                        // A message behind a refused one may be taken at once when its turn comes.
+                        self.step =
+                            if self.was_refused { Step::Waiting(Box::pin(sleep(RETRY_WAIT))) } else { Step::Idle };
+                        self.was_refused = true;
+                    }
+                    return Poll::Ready(outcome);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("messages", &self.items.len()).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,201 @@
+//! From topics to the decoders of vendors, by exact segments.
+//!
+//! Invariant: a topic has at most one route. Looking it up costs the same for any number of devices.
+
+mod dsmr_logger;
+mod json;
+mod message;
+mod smappee;
+mod smart_mac;
+
+pub use dsmr_logger::Logger;
+pub use json::Document;
+pub use smappee::{Cloud, Monitors};
+pub use smart_mac::Meter;
+
+pub(super) use message::{Context, Found, Message, Readings};
+
+use super::publication::Publication;
+use crate::reading::UnixNanos;
+use crate::source::{Decoder, Inlet, Recorded};
+use crate::vendor::smappee::hide;
+use rumqttc::QoS;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::Instant;
+
+/// A configured device behind a broker.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// A topic with JSON documents.
+    Json(Document),
+    /// A smart-MAIC meter.
+    SmartMac(Meter),
+    /// A DSMR-logger.
+    DsmrLogger(Logger),
+    /// Smappee's monitors.
+    Smappee(Monitors),
+}
+
+/// The decoders of the messages that can be decoded alone.
+pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 2] {
+    let documents: HashMap<String, Document> = routes
+        .iter()
+        .filter_map(|route| match route {
+            Route::Json(document) => Some((document.topic.clone(), document.clone())),
+            _ => None,
+        })
+        .collect();
+    let document = move |recorded: &Recorded<'_>| {
+        let document = documents.get(recorded.original.origin).ok_or("no [[mqtt.json]] table has this topic now")?;
+        document.decode_again(recorded)
+    };
+    [(json::FORMAT, Box::new(document)), (smappee::FORMAT, Box::new(smappee::decode_again))]
+}
+
+impl Route {
+    /// The key among the routes of a broker: its topic, or the end of it.
+    pub fn topic(&self) -> &str {
+        match self {
+            Self::Json(document) => &document.topic,
+            Self::SmartMac(meter) => &meter.device,
+            Self::DsmrLogger(logger) => &logger.topic,
+            Self::Smappee(_) => smappee::ROOT,
+        }
+    }
+}
+
+/// A device and its state.
+#[derive(Debug)]
+enum Device {
+    Json(Document),
+    SmartMac(smart_mac::State),
+    DsmrLogger(dsmr_logger::State),
+}
+
+/// The routes of a broker.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    devices: Vec<Device>,
+    smappee: Option<smappee::State>,
+    /// Devices by their topic.
+    topics: HashMap<String, usize>,
+    /// Devices by the topic above theirs.
+    parents: HashMap<String, usize>,
+    filters: Vec<(String, QoS)>,
+}
+
+impl Router {
+    pub(super) fn new(routes: &[Route]) -> Self {
+        let mut router = Self::default();
+        for route in routes {
+            router.add(route);
+        }
+        router
+    }
+
+    fn add(&mut self, route: &Route) {
+        let number = self.devices.len();
+        let device = match route {
+            Route::Json(document) => {
+                self.topics.insert(document.topic.clone(), number);
+                self.filters.push((document.topic.clone(), QoS::AtLeastOnce));
+                Device::Json(document.clone())
+            }
+            Route::SmartMac(meter) => {
+                // Old firmware has no prefix, and a device may lose its prefix while we run.
+                let with_prefix = format!("{}{}", meter.prefix, meter.device);
+                for parent in [with_prefix, meter.device.clone()] {
+                    if self.parents.insert(parent.clone(), number) != Some(number) {
+                        self.filters.push((format!("{parent}/+"), QoS::AtLeastOnce));
+                    }
+                }
+                Device::SmartMac(smart_mac::State::new(meter.clone()))
+            }
+            Route::DsmrLogger(logger) => {
+                self.parents.insert(logger.topic.clone(), number);
+                // A burst is stored as a whole, so one of its messages cannot be acknowledged alone.
+                self.filters.push((format!("{}/+", logger.topic), QoS::AtMostOnce));
+                Device::DsmrLogger(dsmr_logger::State::new(logger.clone()))
+            }
+            Route::Smappee(monitors) => {
+                self.filters.extend(monitors.filters().into_iter().map(|filter| (filter, QoS::AtLeastOnce)));
+                self.smappee = Some(smappee::State::new(monitors));
+                return;
+            }
+        };
+        self.devices.push(device);
+    }
+
+    /// The filters to subscribe to.
+    pub(super) fn filters(&self) -> &[(String, QoS)] {
+        &self.filters
+    }
+
+    /// Finds the meaning of a message.
+    pub(super) fn take(&mut self, message: &Message<'_>, inlet: &mut Inlet, now: Instant) -> Found {
+        if let (Some(state), Some((smappee::ROOT, _))) = (&mut self.smappee, message.topic.split_once('/')) {
+            return state.take(message, inlet, now);
+        }
+        if let Some(Device::Json(document)) = self.topics.get(message.topic).and_then(|at| self.devices.get(*at)) {
+            return document.take(message);
+        }
+        let Some((parent, last)) = message.topic.rsplit_once('/') else { return Found::Unknown };
+        match self.parents.get(parent).and_then(|at| self.devices.get_mut(*at)) {
+            Some(Device::SmartMac(state)) => state.take(parent, last, message),
+            Some(Device::DsmrLogger(state)) => state.take(last, message),
+            Some(Device::Json(_)) | None => Found::Unknown,
+        }
+    }
+
+    /// The bursts of messages that are complete.
+    pub(super) fn due(&mut self, now: UnixNanos) -> Vec<Result<Readings, String>> {
+        let due = |device: &mut Device| match device {
+            Device::DsmrLogger(state) => state.due(now),
+            Device::Json(_) | Device::SmartMac(_) => None,
+        };
+        self.devices.iter_mut().filter_map(due).collect()
+    }
+
+    /// The payload without the secrets that a vendor puts into its topics and messages.
+    pub(super) fn without_secrets<'a>(message: &Message<'a>) -> Cow<'a, [u8]> {
+        hide(message.topic, message.payload)
+    }
+
+    /// A context of a device was kept as this version.
+    pub(super) fn kept(&mut self, device: &str, version: &str) {
+        if let Some(state) = &mut self.smappee {
+            state.kept(device, version);
+        }
+    }
+
+    /// The publications that are due.
+    pub(super) fn publications(&mut self, client_id: &str, now: Instant) -> Vec<Publication> {
+        self.smappee.as_mut().map(|state| state.publications(client_id, now)).unwrap_or_default()
+    }
+
+    /// A connection has begun.
+    pub(super) fn connected(&mut self, now: Instant) {
+        if let Some(state) = &mut self.smappee {
+            state.connected(now);
+        }
+    }
+
+    /// Why live values are not to be trusted, in one sentence.
+    pub(super) fn stale(&self, now: Instant) -> Option<String> {
+        self.smappee.as_ref()?.stale(now)
+    }
+
+    /// The number of Smappee's monitors that are heard or configured.
+    pub(super) fn monitors(&self) -> Option<usize> {
+        self.smappee.as_ref().map(smappee::State::monitors)
+    }
+
+    /// Notes about the devices for the operator, as names and sentences.
+    pub(super) fn notes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.devices.iter().filter_map(|device| match device {
+            Device::SmartMac(state) => state.moved().map(|text| ("moved_topic", text)),
+            Device::Json(_) | Device::DsmrLogger(_) => None,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! A received message, and its meaning to a route.
+
+use crate::reading::UnixNanos;
+use crate::source::Decoded;
+pub(in crate::source::mqtt) use crate::source::inlet::Thinning;
+
+/// A received message.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::source::mqtt) struct Message<'a> {
+    pub(in crate::source::mqtt) topic: &'a str,
+    pub(in crate::source::mqtt) payload: &'a [u8],
+    /// Whether the broker kept it from before the subscription.
+    pub(in crate::source::mqtt) is_retained: bool,
+    pub(in crate::source::mqtt) received: UnixNanos,
+}
+
+/// The meaning of a message.
+#[derive(Debug)]
+pub(in crate::source::mqtt) enum Found {
+    /// Readings.
+    Readings(Readings),
+    /// Texts, kept with the message.
+    Kept {
+        /// The topic without secrets.
+        origin: String,
+        /// The message without secrets.
+        original: Vec<u8>,
+    },
+    /// More frequent than wanted; counted by the inlet.
+    Thinned,
+    /// Known, and not to be stored: the reason as a label.
+    LeftOut(&'static str),
+    /// Of a known device, and not readable; why, in one sentence.
+    Unreadable(String),
+    /// No route knows the topic.
+    Unknown,
+}
+
+/// The readings of a message.
+#[derive(Debug)]
+pub(in crate::source::mqtt) struct Readings {
+    pub(in crate::source::mqtt) decoded: Decoded,
+    pub(in crate::source::mqtt) thinning: Thinning,
+    /// The topic without secrets.
+    pub(in crate::source::mqtt) origin: String,
+    /// The format of the message; empty if it cannot be decoded alone.
+    pub(in crate::source::mqtt) format: &'static str,
+    /// The device, if the message needs a context.
+    pub(in crate::source::mqtt) device: String,
+    pub(in crate::source::mqtt) context: Context,
+    /// The message to keep instead of the received one: without secrets, or made of several.
+    pub(in crate::source::mqtt) original: Option<Vec<u8>>,
+}
+
+/// The context of a message.
+#[derive(Debug)]
+pub(in crate::source::mqtt) enum Context {
+    /// Kept as this version; empty without one.
+    Kept(String),
+    /// New: it has to be kept before the readings.
+    New(Vec<u8>),
+}
+
+impl Readings {
+    /// Readings of a message that is kept as it is.
+    pub(super) fn new(decoded: Decoded, origin: &str) -> Self {
+        Self {
+            decoded,
+            thinning: Thinning::At(0),
+            origin: origin.to_owned(),
+            format: "",
+            device: String::new(),
+            context: Context::Kept(String::new()),
+            original: None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Monitors by location and by serial number.
+
+use super::*;
+use crate::clock::Clock;
+use crate::source::Keep;
+use crate::source::tests::fixture::Fixture;
+use crate::wire::batch::Original;
+use std::time::Duration;
+
+const OURS: &str = "5f0c6b1e-9a3d-4a0e-8d1b-0b7a3f5f6f11";
+const OTHER: &str = "0d9f4a52-7c1b-4f37-9a66-2e51c1b4a7d0";
+
+const CHANNELS: &str = "{\"inputChannels\":[{\"ctInput\":0,\"name\":\"Main\",\"phase\":0,\
+                        \"inputChannelType\":\"CONSUMPTION\",\"inputChannelConnection\":\"GRID\"}]}";
+
+fn config(uuid: &str, serial: &str) -> String {
+    format!(
+        "{{\"utcTimeStamp\":1764000000000,\"serialNumber\":\"{serial}\",\"serviceLocationUuid\":\"{uuid}\",\
+         \"serviceLocationId\":7,\"firmwareVersion\":\"V3125\",\"aggregationPeriodSeconds\":300}}"
+    )
+}
+
+fn realtime(second: i64) -> String {
+    format!(
+        "{{\"totalPower\":157,\"monitorStatus\":0,\"utcTimeStamp\":{},\"channelPowers\":[{{\"ctInput\":0,\
+         \"power\":120,\"exportEnergy\":0,\"importEnergy\":3600,\"phaseId\":0,\"current\":5}}],\
+         \"voltages\":[{{\"voltage\":231,\"phaseId\":0}}]}}",
+        1_764_000_000_000 + second * 1000
+    )
+}
+
+struct Place {
+    state: State,
+    inlet: Inlet,
+    _fixture: Fixture,
+}
+
+impl Place {
+    fn new(monitors: &Monitors) -> Self {
+        let fixture = Fixture::new();
+        let keep = Keep::FirstOfEach(Duration::from_secs(10));
+        let inlet = Inlet::new("monitors", "mqtt", fixture.entrance("monitors"), keep);
+        Self { state: State::new(monitors), inlet, _fixture: fixture }
+    }
+
+    fn take(&mut self, uuid: &str, name: &str, payload: &str) -> Found {
+        let topic = format!("servicelocation/{uuid}/{name}");
+        let message =
+            Message { topic: &topic, payload: payload.as_bytes(), is_retained: false, received: UnixNanos(1) };
+        self.state.take(&message, &mut self.inlet, Clock::system().monotonic())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitor_is_found_by_the_serial_number_of_its_configuration_and_others_are_left_out() {
+    let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
+    // Its owner is not known yet.
+    assert!(matches!(place.take(OURS, "realtime", &realtime(0)), Found::LeftOut("other_monitor")));
+    // The order of retained messages is not certain.
+    place.take(OURS, "channelConfig", CHANNELS);
+    place.take(OURS, "config", &config(OURS, "5010001234"));
+    place.take(OTHER, "config", &config(OTHER, "5010009999"));
+    assert!(matches!(place.take(OTHER, "realtime", &realtime(1)), Found::LeftOut("other_monitor")));
+    let Found::Readings(found) = place.take(OURS, "realtime", &realtime(1)) else { panic!() };
+    let location = Location::of_uuid(OURS.parse().unwrap());
+    let power: Vec<_> = found.decoded.readings.iter().filter(|it| it.meter == location.meter("")).collect();
+    assert!(power[0].samples.iter().any(|it| it.obis == "36.7.0".parse().unwrap() && it.value == 120.0), "{found:?}");
+    assert_eq!(found.origin, format!("smappee/{location}/realtime"));
+    assert_eq!(place.state.monitors(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_values_are_thinned_by_their_time_and_nothing_holds_the_uuid() {
+    let mut place = Place::new(&Monitors { locations: vec![Secret::new(OURS.to_uppercase())], ..Monitors::default() });
+    let found = place.take(OURS, "realtime", &realtime(0));
+    assert!(matches!(&found, Found::Readings(_)), "{found:?}");
+    for second in 1..10 {
+        assert!(matches!(place.take(OURS, "realtime", &realtime(second)), Found::Thinned));
+    }
+    assert!(matches!(place.take(OURS, "realtime", &realtime(10)), Found::Readings(_)));
+    place.take(OURS, "config", &config(OURS, "5010001234"));
+    let broken = place.take(OURS, "realtime", &format!("{{\"x\":\"{OURS}\""));
+    assert!(matches!(&broken, Found::Unreadable(_)), "{broken:?}");
+    let report = place.take(OURS, "trigger", &format!("{{\"serviceLocationUuid\":\"{OURS}\"}}"));
+    for text in [format!("{found:?}"), format!("{broken:?}"), format!("{report:?}"), format!("{:?}", place.state)] {
+        let bytes: Vec<String> = OURS.bytes().map(|byte| byte.to_string()).collect();
+        assert!(!text.to_lowercase().contains(OURS) && !text.contains(&bytes.join(", ")), "{text}");
+    }
+    // A command is never read.
+    assert!(matches!(place.take(OURS, "plug/3/setstate", "{'value':'ON'}"), Found::LeftOut("ignored")));
+    assert!(matches!(place.take(OURS, "somethingNew", "{}"), Found::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_map_of_a_monitor_is_named_by_its_messages_and_survives_a_restart() {
+    let monitors = Monitors { locations: vec![Secret::new(OURS)], ..Monitors::default() };
+    let mut place = Place::new(&monitors);
+    place.take(OURS, "channelConfig", CHANNELS);
+    let Found::Readings(first) = place.take(OURS, "realtime", &realtime(0)) else { panic!() };
+    let Context::New(bytes) = &first.context else { panic!("{first:?}") };
+    let context = Original { bytes, format: FORMAT, device: &first.device, ..Original::default() };
+    let version = place.inlet.keep_context(context).await.unwrap();
+    place.state.kept(&first.device, &version);
+    // Messages of the broker's session come before the retained configuration.
+    place.state = State::new(&monitors);
+    for second in [10, 20] {
+        let Found::Readings(found) = place.take(OURS, "realtime", &realtime(second)) else { panic!() };
+        assert!(matches!(&found.context, Context::Kept(known) if *known == version), "{found:?}");
+        let meter = Location::of_uuid(OURS.parse().unwrap()).meter("");
+        let power = "36.7.0".parse().unwrap();
+        let is_named = |it: &crate::vendor::Reading| it.meter == meter && it.samples.iter().any(|it| it.obis == power);
+        assert!(found.decoded.readings.iter().any(is_named), "{found:?}");
+        let original =
+            Original { bytes: found.original.as_deref().unwrap(), origin: &found.origin, ..Original::default() };
+        let recorded = Recorded { original: &original, context: Some(bytes), received: UnixNanos(1) };
+        assert_eq!(decode_again(&recorded).unwrap().readings, found.decoded.readings);
+    }
+}
+
+#[test]
+fn the_time_of_live_values_is_found_without_reading_them() {
+    assert_eq!(time_of(realtime(1).as_bytes()), Some(UnixNanos(1_764_000_001_000_000_000)));
+    for text in ["", "{}", "\"utcTimeStamp\"", "\"utcTimeStamp\":x", "\"utcTimeStamp\":99999999999999999999999"] {
+        assert_eq!(time_of(text.as_bytes()), None, "{text}");
+    }
+}

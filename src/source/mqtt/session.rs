@@ -1,0 +1,364 @@
+//! A source of one broker: connects, subscribes, takes messages, acknowledges what is synced.
+//!
+//! Invariants: a message of QoS 1 is acknowledged once it is synced, or known to be left out, in the order of
+//! receipt. While the journal refuses, the connection is kept: messages of QoS 1 wait unacknowledged up to
+//! the bounds of the queue, then the connection ends and the broker keeps the session; messages of
+//! QoS 0 are dropped and counted.
+
+use super::broker::Broker;
+use super::connection::{Requests, explain, next, open};
+use super::counters::Counters;
+use super::queue::{Queue, Settled};
+use super::routes::{Context, Found, Message, Readings, Router};
+use super::subscriptions::Subscriptions;
+use super::unknown::{Unknown, pattern};
+use crate::clock::Clock;
+use crate::ingest::Entrance;
+use crate::reading::Sample;
+use crate::source::inlet::Prepared;
+use crate::source::{Connected, Decoded, Inlet, Reporter, SourceError, SourceState};
+use crate::wire::PayloadFormat;
+use crate::wire::batch::{Original, encode};
+use rumqttc::{ConnectionError, Event, Outgoing, Packet, Publish, QoS};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// The kind of source.
+pub(super) const KIND: &str = "mqtt";
+/// The media type of all messages.
+const CONTENT_TYPE: &str = "application/json";
+/// Time between two looks at what is due; facts are published as often.
+const TICK: Duration = Duration::from_secs(1);
+/// A connection that the broker closes within this time was taken over or refused.
+const SHORT: Duration = Duration::from_mins(1);
+/// After this number of such connections in a row the source is misconfigured.
+const SHORT_MAX: u32 = 3;
+/// The wait after that.
+const TAKEN_OVER_WAIT: Duration = Duration::from_mins(1);
+
+/// The source.
+#[derive(Debug)]
+pub(super) struct Mqtt {
+    broker: Broker,
+    client_id: String,
+    clock: Clock,
+    router: Router,
+    inlet: Inlet,
+    queue: Queue,
+    unknown: Unknown,
+    counters: Counters,
+    subscriptions: Subscriptions,
+    /// Facts of the last message with readings.
+    last: Option<Decoded>,
+    last_error: Option<String>,
+    /// Short connections in a row.
+    short: u32,
+    connections: usize,
+}
+
+impl Mqtt {
+    pub(super) fn new(broker: Broker, client_id: String, entrance: &Entrance, clock: Clock) -> Self {
+        let inlet = Inlet::new(&broker.name, KIND, entrance.clone(), broker.keep);
+        let router = Router::new(&broker.routes);
+        Self {
+            router,
+            inlet,
+            queue: Queue::new(entrance.clone()),
+            unknown: Unknown::new(&broker.name),
+            counters: Counters::new(&broker.name),
+            subscriptions: Subscriptions::default(),
+            last: None,
+            last_error: None,
+            short: 0,
+            connections: 0,
+            broker,
+            client_id,
+            clock,
+        }
+    }
+
+    /// Receives until the connection ends.
+    async fn receive(&mut self, reporter: &mut Reporter) -> SourceError {
+        let (client, connection) = match open(&self.broker, &self.client_id) {
+            Ok(opened) => opened,
+            Err(error) => return error,
+        };
+        let mut event = pin!(next(connection));
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // A slow disk holds the broker back. One that refuses does not: keep-alives go on.
+            let may_read = self.queue.has_room() || self.queue.refused().is_some();
+            let step = tokio::select! {
+                biased;
+                settled = self.queue.settle() => self.settled(settled, &client),
+                _ = tick.tick() => self.tick(&client, reporter).await,
+                (connection, outcome) = event.as_mut(), if may_read => {
+                    event.set(next(connection));
+                    self.handle(outcome, &client, reporter).await
+                }
+            };
+            if let Err(error) = step {
+                return error;
+            }
+        }
+    }
+
+    async fn handle(
+        &mut self,
+        outcome: Result<Event, ConnectionError>,
+        client: &Requests,
+        reporter: &mut Reporter,
+    ) -> Result<(), SourceError> {
+        match outcome.map_err(|error| explain(&error, &self.broker.address))? {
+            Event::Incoming(Packet::ConnAck(connected)) => {
+                self.connections += 1;
+                self.router.connected(self.clock.monotonic());
+                reporter.set("connections", self.connections);
+                reporter.set("client_id", self.client_id.as_str());
+                reporter.set("session", if connected.session_present { "resumed" } else { "new" });
+                self.subscriptions = Subscriptions::request(&self.filters(), client)?;
+                Ok(())
+            }
+            Event::Outgoing(Outgoing::Subscribe(packet)) => {
+                self.subscriptions.sent(packet);
+                Ok(())
+            }
+            Event::Incoming(Packet::SubAck(answer)) => {
+                self.subscriptions.answered(&answer)?;
+                self.report(reporter);
+                Ok(())
+            }
+            Event::Incoming(Packet::Publish(message)) => self.take(&message, client).await,
+            Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
+        }
+    }
+
+    /// The filters to subscribe to.
+    fn filters(&self) -> Vec<(String, QoS)> {
+        let further = self.broker.inspect.iter().map(|filter| (filter.clone(), QoS::AtMostOnce));
+        self.router.filters().iter().cloned().chain(further).collect()
+    }
+
+    /// Takes a message.
+    async fn take(&mut self, message: &Publish, client: &Requests) -> Result<(), SourceError> {
+        let packet = (message.qos != QoS::AtMostOnce).then_some(message.pkid);
+        self.counters.received(packet.is_some());
+        if let Some(why) = self.queue.refused() {
+            if packet.is_none() {
+                self.counters.left_out("dropped");
+                return Ok(());
+            }
+            if !self.queue.has_room() {
+                return Err(SourceError::Failing(format!(
+                    "{} messages wait for the journal, so the connection was closed; the broker keeps the session: {why}",
+                    self.queue.len()
+                )));
+            }
+        }
+        let prepared = match std::str::from_utf8(&message.topic) {
+            Ok(topic) => {
+                let received = self.clock.now();
+                self.prepare(&Message { topic, payload: &message.payload, is_retained: message.retain, received }).await
+            }
+            Err(_) => self.leave_out("unreadable"),
+        };
+        match packet {
+            None if prepared.records.is_empty() => Ok(()),
+            Some(packet) if prepared.records.is_empty() && self.queue.is_empty() => client.acknowledge(packet),
+            packet => {
+                self.push(prepared, packet);
+                Ok(())
+            }
+        }
+    }
+
+    async fn prepare(&mut self, message: &Message<'_>) -> Prepared {
+        let now = self.clock.monotonic();
+        match self.router.take(message, &mut self.inlet, now) {
+            Found::Readings(readings) => self.prepare_readings(readings, message.payload).await,
+            Found::Kept { origin, original } => kept(&original, &origin),
+            Found::Thinned => Prepared::default(),
+            Found::LeftOut(reason) => self.leave_out(reason),
+            Found::Unreadable(why) => {
+                self.last_error = Some(why);
+                self.leave_out("unreadable")
+            }
+            Found::Unknown => {
+                let is_due = self.unknown.count(message.topic, now);
+                if !is_due || self.broker.inspect.is_empty() {
+                    return self.leave_out("unknown");
+                }
+                self.counters.left_out("unknown");
+                kept(&Router::without_secrets(message), &pattern(message.topic))
+            }
+        }
+    }
+
+    async fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Prepared {
+        let context = self.context(&readings).await;
+        let bytes = readings.original.as_deref().unwrap_or(payload);
+        let original = Original {
+            bytes,
+            content_type: CONTENT_TYPE,
+            origin: &readings.origin,
+            format: readings.format,
+            device: &readings.device,
+            context: &context,
+            ..Original::default()
+        };
+        let prepared = self.inlet.prepare(&readings.decoded, readings.thinning, &original);
+        self.last = Some(readings.decoded);
+        prepared
+    }
+
+    /// The version of the context of readings, which is kept before them.
+    async fn context(&mut self, readings: &Readings) -> String {
+        let bytes = match &readings.context {
+            Context::Kept(version) => return version.clone(),
+            Context::New(bytes) => bytes,
+        };
+        let Readings { format, device, origin, .. } = readings;
+        let original = Original { bytes, content_type: CONTENT_TYPE, origin, format, device, ..Original::default() };
+        match self.inlet.keep_context(original).await {
+            Ok(version) => {
+                self.router.kept(device, &version);
+                version
+            }
+            // It is tried again with the next message.
+            Err(error) => {
+                self.last_error = Some(error.to_string());
+                String::new()
+            }
+        }
+    }
+
+    fn leave_out(&self, reason: &'static str) -> Prepared {
+        self.counters.left_out(reason);
+        Prepared::default()
+    }
+
+    fn push(&mut self, prepared: Prepared, packet: Option<u16>) {
+        let records = prepared.records.into_iter().map(|body| (PayloadFormat::ReadingBatch, body.into())).collect();
+        self.queue.push(records, packet, prepared.readings);
+    }
+
+    /// Acknowledges the first message of the queue.
+    fn settled(&mut self, settled: Settled, client: &Requests) -> Result<(), SourceError> {
+        let packet = match settled {
+            Settled::Blocked => return Ok(()),
+            Settled::Stored { packet, readings } => {
+                self.inlet.count_taken(readings);
+                packet
+            }
+            Settled::GivenUp { packet, why } => {
+                self.counters.left_out("refused");
+                self.last_error = Some(why);
+                packet
+            }
+        };
+        packet.map_or(Ok(()), |packet| client.acknowledge(packet))
+    }
+
+    /// Does what is due, and publishes the facts.
+    async fn tick(&mut self, client: &Requests, reporter: &mut Reporter) -> Result<(), SourceError> {
+        if self.subscriptions.is_answered() {
+            for publication in self.router.publications(&self.client_id, self.clock.monotonic()) {
+                client.publish(&publication)?;
+            }
+        }
+        self.take_due().await;
+        self.publish_facts(reporter);
+        Ok(())
+    }
+
+    /// Takes bursts of messages that are complete.
+    async fn take_due(&mut self) {
+        for due in self.router.due(self.clock.now()) {
+            match due {
+                Ok(readings) => {
+                    let prepared = self.prepare_readings(readings, &[]).await;
+                    if !prepared.records.is_empty() {
+                        self.push(prepared, None);
+                    }
+                }
+                Err(why) => {
+                    self.last_error = Some(why);
+                    self.counters.left_out("unreadable");
+                }
+            }
+        }
+    }
+
+    fn publish_facts(&mut self, reporter: &mut Reporter) {
+        reporter.set("messages_waiting", self.queue.len());
+        reporter.set("unknown_patterns", self.unknown.patterns());
+        reporter.set("parts_unreadable", self.inlet.parts_unreadable());
+        if let Some(decoded) = self.last.take() {
+            if let Some(newest) = decoded.readings.iter().map(|reading| reading.at).max() {
+                reporter.set("last_reading", newest);
+            }
+            reporter.set("values", decoded.values());
+            for (name, fact) in decoded.facts {
+                reporter.set(name, fact);
+            }
+        }
+        if let Some(why) = self.last_error.take() {
+            reporter.set("last_message_error", why);
+        }
+        for (name, text) in self.router.notes() {
+            reporter.set(name, text);
+        }
+        if let Some(monitors) = self.router.monitors() {
+            reporter.set("monitors", monitors);
+        }
+        if self.subscriptions.is_answered() {
+            self.report(reporter);
+        }
+    }
+
+    fn report(&self, reporter: &mut Reporter) {
+        let stale = || self.router.stale(self.clock.monotonic());
+        let unstored = || self.queue.refused().map(|why| format!("the messages could not be journaled: {why}"));
+        let (state, why) = if let Some(why) = self.subscriptions.refused() {
+            (SourceState::Misconfigured, Some(why))
+        } else if let Some(why) = unstored().or_else(stale) {
+            (SourceState::Failing, Some(why))
+        } else if self.subscriptions.is_answered() {
+            (SourceState::Running, None)
+        } else {
+            return;
+        };
+        reporter.report(state, why);
+    }
+}
+
+/// A record that holds a message without readings.
+fn kept(bytes: &[u8], origin: &str) -> Prepared {
+    let original = Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() };
+    Prepared { records: vec![encode::<[Sample; 0]>([], &original)], readings: 0 }
+}
+
+impl Connected for Mqtt {
+    async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        self.queue.forget_packets();
+        self.subscriptions = Subscriptions::default();
+        let (begun, connections) = (self.clock.monotonic(), self.connections);
+        let error = self.receive(reporter).await;
+        let is_ours = self.queue.refused().is_some();
+        let was_short = self.connections > connections && self.clock.elapsed(begun) < SHORT && !is_ours;
+        self.short = if was_short { self.short + 1 } else { 0 };
+        match error {
+            SourceError::Failing(why) if self.short >= SHORT_MAX => Err(SourceError::Misconfigured {
+                why: format!(
+                    "{why}; this happened {} times soon after the connect: another client may have the client id \
+                         '{}'",
+                    self.short, self.client_id
+                ),
+                retry_in: Some(TAKEN_OVER_WAIT),
+            }),
+            error => Err(error),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The subscriptions of one connection, and the broker's answers.
+
+use super::connection::Requests;
+use super::unknown::pattern;
+use crate::source::SourceError;
+use rumqttc::{QoS, SubAck, SubscribeReasonCode};
+use std::collections::{HashMap, VecDeque};
+
+/// Filters of one request. Brokers take at least a hundred.
+const FILTERS_MAX: usize = 100;
+
+/// Subscriptions that were requested.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    /// Requests that have no packet id yet, in the order of their sending.
+    requested: VecDeque<Vec<(String, QoS)>>,
+    /// Requests without an answer, by packet id.
+    sent: HashMap<u16, Vec<(String, QoS)>>,
+    granted: usize,
+    /// Filters that the broker refused, without ids.
+    refused: Vec<String>,
+}
+
+impl Subscriptions {
+    /// Requests these filters.
+    pub(super) fn request(filters: &[(String, QoS)], client: &Requests) -> Result<Self, SourceError> {
+        let mut subscriptions = Self::default();
+        for filters in filters.chunks(FILTERS_MAX) {
+            client.subscribe(filters)?;
+            subscriptions.requested.push_back(filters.to_vec());
+        }
+        Ok(subscriptions)
+    }
+
+    /// The next request was sent as this packet.
+    pub(super) fn sent(&mut self, packet: u16) {
+        if let Some(filters) = self.requested.pop_front() {
+            self.sent.insert(packet, filters);
+        }
+    }
+
+    /// Takes an answer.
+    ///
+    /// # Errors
+    /// When the broker refused everything.
+    pub(super) fn answered(&mut self, answer: &SubAck) -> Result<(), SourceError> {
+        let filters = self.sent.remove(&answer.pkid).unwrap_or_default();
+        for ((filter, _), code) in filters.iter().zip(&answer.return_codes) {
+            match code {
+                SubscribeReasonCode::Success(_) => self.granted += 1,
+                SubscribeReasonCode::Failure => self.refused.push(pattern(filter)),
+            }
+        }
+        match self.refused() {
+            Some(why) if self.granted == 0 && self.is_answered() => {
+                Err(SourceError::Misconfigured { why, retry_in: None })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether every request has an answer, and there was one.
+    pub(super) fn is_answered(&self) -> bool {
+        self.requested.is_empty() && self.sent.is_empty() && self.granted + self.refused.len() > 0
+    }
+
+    /// A sentence if the broker refused a filter.
+    pub(super) fn refused(&self) -> Option<String> {
+        let first = self.refused.first()?;
+        let count = self.refused.len();
+        Some(format!("the broker refuses {count} of the subscriptions, such as {first}: check the rights of the user"))
+    }
+}

@@ -1,0 +1,163 @@
+//! Smappee's monitors at a real Mosquitto: by serial number, by location, and as at the vendor's cloud.
+
+use crate::support::load::now_ns;
+use crate::support::mosquitto::{Broker, Listener};
+use crate::support::service::{Service, Setup};
+use crate::support::stores::of_sqlite;
+use crate::support::wait;
+use rumqttc::QoS;
+use std::path::Path;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const OURS: &str = "5f0c6b1e-9a3d-4a0e-8d1b-0b7a3f5f6f11";
+const OTHER: &str = "0d9f4a52-7c1b-4f37-9a66-2e51c1b4a7d0";
+
+fn service(broker: &Broker, monitor: impl FnOnce(&Service) -> String) -> Service {
+    let mut service = Setup::default().start();
+    assert!(service.stop().success());
+    let monitor = monitor(&service);
+    let url = format!("mqtt://127.0.0.1:{}", broker.port());
+    service.append_configuration(&format!(
+        "[[mqtt]]\nname = \"monitors\"\nurl = \"{url}\"\ninspect = [\"servicelocation/#\"]\n[[mqtt.smappee]]\n{monitor}\n"
+    ));
+    service.start_again();
+    wait::until("it is running", LIMIT, || service.source("monitors", "mqtt")["state"] == "running");
+    service
+}
+
+fn topic(uuid: &str, name: &str) -> String {
+    format!("servicelocation/{uuid}/{name}")
+}
+
+fn config(uuid: &str, serial: &str) -> (String, String) {
+    let text = format!(
+        "{{\"utcTimeStamp\":1764000000000,\"serialNumber\":\"{serial}\",\"serviceLocationUuid\":\"{uuid}\",\
+         \"serviceLocationId\":7,\"firmwareVersion\":\"V3125\",\"aggregationPeriodSeconds\":300}}"
+    );
+    (topic(uuid, "config"), text)
+}
+
+fn channels(uuid: &str) -> (String, String) {
+    let text = "{\"inputChannels\":[{\"ctInput\":0,\"name\":\"Main\",\"phase\":0,\"inputChannelType\":\"CONSUMPTION\",\
+                \"inputChannelConnection\":\"GRID\"}]}";
+    (topic(uuid, "channelConfig"), text.to_owned())
+}
+
+fn realtime(uuid: &str, millis: i64, watt: i64) -> (String, String) {
+    let text = format!(
+        "{{\"totalPower\":{watt},\"monitorStatus\":0,\"utcTimeStamp\":{millis},\"channelPowers\":[{{\"ctInput\":0,\
+         \"power\":{watt},\"exportEnergy\":0,\"importEnergy\":3600,\"phaseId\":0,\"current\":5}}],\
+         \"voltages\":[{{\"voltage\":231,\"phaseId\":0}}]}}"
+    );
+    (topic(uuid, "realtime"), text)
+}
+
+/// The values of L1's signed power.
+fn powers(service: &Service) -> Vec<f64> {
+    let samples = of_sqlite(&service.sqlite_file());
+    samples.iter().filter(|(key, _)| key.obis == [1, 0, 36, 7, 0, 255]).map(|(_, value)| *value).collect()
+}
+
+fn left_out(service: &Service, reason: &str) -> f64 {
+    service.metric(&format!("meterline_mqtt_messages_left_out_total{{source=\"monitors\",reason=\"{reason}\"}}"))
+}
+
+/// Fails if a page, the log, a command's output or a file of the data directory holds this UUID in any form.
+fn assert_hidden(service: &Service, uuid: &str) {
+    let plain: String = uuid.chars().filter(|c| *c != '-').collect();
+    let bytes = hex::decode(&plain).unwrap();
+    let holds = |text: &[u8]| {
+        let lower = text.to_ascii_lowercase();
+        [uuid.as_bytes(), plain.as_bytes()].iter().any(|it| lower.windows(it.len()).any(|window| window == *it))
+            || text.windows(bytes.len()).any(|window| window == bytes)
+    };
+    for page in ["/", "/status.json", "/metrics"] {
+        assert!(!holds(service.page(page).unwrap().1.as_bytes()), "{page}");
+    }
+    assert!(!holds(service.log().as_bytes()), "the log");
+    for command in [&["sources"][..], &["sources", "--json"], &["journal", "--json"], &["config"]] {
+        let output = service.command(command);
+        assert!(!holds(&output.stdout) && !holds(&output.stderr), "{command:?}");
+    }
+    let mut directories = vec![service.data_directory()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.is_file() {
+                assert!(!holds(&read(&path)), "{}", path.display());
+            }
+        }
+    }
+}
+
+/// The file without the zeros of reserved space.
+fn read(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    bytes.truncate(end);
+    bytes
+}
+
+#[test]
+fn a_monitor_is_followed_by_its_serial_number_thinned_and_its_location_is_nowhere_to_be_seen() {
+    let broker = Broker::start();
+    let listener = Listener::start(&broker);
+    broker.publish_retained(&[channels(OURS), config(OURS, "2009001234"), config(OTHER, "2009009999")]);
+    let service = service(&broker, |_| "serial = \"2009001234\"".to_owned());
+    let start = now_ns() / 1_000_000 / 10_000 * 10_000 - 60_000;
+    let seconds: Vec<_> = (0..25).map(|second| realtime(OURS, start + second * 1000, 100 + second)).collect();
+    broker.publish(QoS::AtLeastOnce, &seconds);
+    broker.publish(
+        QoS::AtMostOnce,
+        &[realtime(OTHER, start, 7), (topic(OURS, "somethingNew"), format!("{{\"u\":\"{OURS}\"}}"))],
+    );
+    broker.publish(QoS::AtMostOnce, &[(topic(OURS, "trigger"), format!("{{\"serviceLocationUuid\":\"{OURS}\"}}"))]);
+    wait::until("the other monitor is left out", LIMIT, || left_out(&service, "other_monitor") >= 2.0);
+    wait::until("the new topic is counted", LIMIT, || left_out(&service, "unknown") == 1.0);
+    wait::until("the thinned messages are counted", LIMIT, || {
+        let series = "meterline_source_readings_left_out_total{source=\"monitors\",kind=\"mqtt\",reason=\"thinned\"}";
+        service.metric(series) == 22.0
+    });
+    service.wait_drained();
+    assert_eq!(powers(&service), [100.0, 110.0, 120.0]);
+    wait::until("one monitor is followed", LIMIT, || service.source("monitors", "mqtt")["facts"]["monitors"] == 1.0);
+    let pattern =
+        "meterline_mqtt_unknown_messages_total{source=\"monitors\",pattern=\"servicelocation/+/somethingNew\"}";
+    assert_eq!(service.metric(pattern), 1.0);
+    assert_hidden(&service, OURS);
+    assert_hidden(&service, OTHER);
+    assert!(!listener.seen().iter().any(|(topic, _)| topic.ends_with("/tracking")), "only the cloud is asked");
+}
+
+#[test]
+fn the_cloud_is_asked_for_live_values_and_nothing_else_is_published() {
+    let broker = Broker::start();
+    let listener = Listener::start(&broker);
+    let service = service(&broker, |service| {
+        let location = service.secret_file("location", OURS);
+        format!("location_file = {location:?}\ncloud = true\nserial = \"5010001234\"\nlocation_number = 7\n")
+    });
+    wait::until("both requests came", LIMIT, || listener.seen().len() >= 2);
+    let client = service.source("monitors", "mqtt")["facts"]["client_id"].as_str().unwrap().to_owned();
+    let seen = listener.seen();
+    let tracking: serde_json::Value = serde_json::from_str(&seen[0].1).unwrap();
+    assert_eq!(seen[0].0, topic(OURS, "tracking"));
+    let expected = serde_json::json!({"value":"ON","clientId":client,"serialNumber":"5010001234","type":"RT_VALUES"});
+    assert_eq!(tracking, expected);
+    assert_eq!(seen[1], (topic(OURS, "homeassistant/heartbeat"), "{\"serviceLocationId\":7}".to_owned()));
+    let power = format!(
+        "{{\"utcTimeStamp\":{},\"consumptionPower\":412,\"solarPower\":0,\"alwaysOn\":90}}",
+        now_ns() / 1_000_000
+    );
+    broker.publish(QoS::AtMostOnce, &[(topic(OURS, "power"), power)]);
+    wait::until("the live values are there", LIMIT, || {
+        service.wait_drained();
+        of_sqlite(&service.sqlite_file()).values().any(|value| *value == 412.0)
+    });
+    let others: Vec<_> = listener.seen().into_iter().skip(2).map(|(topic, _)| topic).collect();
+    assert_eq!(others, [topic(OURS, "power")]);
+    assert_hidden(&service, OURS);
+}
