@@ -6,6 +6,7 @@
 //!     cargo bench --bench embedded_store -- [METERS [SAMPLES]]
 
 #![allow(missing_docs, reason = "a program")]
+#![allow(clippy::disallowed_methods, reason = "a measurement takes real time")]
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a measurement may stop, and is rounded")]
 
 use meterline::clock::Clock;

@@ -134,7 +134,7 @@ impl<'a> Facts<'a> {
             ChannelLine::Cold | ChannelLine::Counter(_) => {
                 let Some((at, flags, value, unit)) = self.counter(line)? else { return Ok(()) };
                 let register = if what == ChannelLine::Cold { cold(unit) } else { channel.register(unit) };
-                let obis = register.or_else(|| line.obis).ok_or(OTHER_QUANTITY)?;
+                let obis = register.or(line.obis).ok_or(OTHER_QUANTITY)?;
                 each(Part::Value(Value { channel: channel_name(number), at, flags, obis, value, unit, raw_code }));
                 Ok(())
             }

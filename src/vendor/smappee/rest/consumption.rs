@@ -109,7 +109,7 @@ fn voltages(
             _ if phase > 2 => text(&name, &scalar, each),
             Some(value) if value >= TENTHS_FROM => place.number(&name, &scalar, -1, register(phase), each),
             // Phases that do not exist are sent as 0.
-            Some(value) if value == 0.0 => text(&name, &scalar, each),
+            Some(0.0) => text(&name, &scalar, each),
             _ => place.number(&name, &scalar, 0, register(phase), each),
         }
     }
