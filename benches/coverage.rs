@@ -27,6 +27,7 @@ fn reading(number: u64, meters: u64) -> SeenReading {
         at: UnixNanos(BEGIN_NS + slot * SLOT_NS),
         has_counter: true,
         is_repair: false,
+        is_row: false,
     }
 }
 

@@ -19,6 +19,7 @@ mod p1;
 mod secrets;
 mod section;
 mod sinks;
+mod smappee;
 mod smart_mac;
 mod smart_me;
 mod source;
@@ -174,6 +175,7 @@ fn read(mut root: Section<'_>) -> Config {
     let ksem_devices = ksem::ksem(root.sections("ksem"), &mut taken);
     let smart_mac_meters = smart_mac::smart_mac(root.sections("smart_mac"), &mut taken);
     let brokers = mqtt::mqtt(root.sections("mqtt"), &mut taken);
+    let smappee_accounts = smappee::smappee(root.sections("smappee"), &mut taken);
     let may_have_descriptions =
         accounts.iter().any(|account| account.polling.is_some()) || accounts.len() < account_tables_count;
     let sources = accounts
@@ -185,6 +187,7 @@ fn read(mut root: Section<'_>) -> Config {
         .chain(ksem_devices.into_iter().map(Source::Ksem))
         .chain(smart_mac_meters.into_iter().map(Source::SmartMac))
         .chain(brokers.into_iter().map(Source::Mqtt))
+        .chain(smappee_accounts.into_iter().map(Source::Smappee))
         .collect();
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !may_have_descriptions {

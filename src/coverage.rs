@@ -165,7 +165,17 @@ impl Coverage {
     /// The next repair request for a source's meters: the oldest gap that is due, at most
     /// `slots_max` quarter-hours of it.
     pub fn next_request(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<RepairRequest> {
-        self.0.state.lock().next_request(source, now, slots_max)
+        self.0.state.lock().next_request(|gap| gap.source == source, now, slots_max)
+    }
+
+    /// The same for the meters that `is_wanted` names, whichever source brings their readings.
+    pub fn next_request_of(
+        &self,
+        is_wanted: impl Fn(MeterId) -> bool,
+        now: UnixNanos,
+        slots_max: u32,
+    ) -> Option<RepairRequest> {
+        self.0.state.lock().next_request(|gap| is_wanted(gap.meter), now, slots_max)
     }
 
     /// The newest measurement time of a meter, received or fetched. `None` if it is not tracked.

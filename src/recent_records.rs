@@ -113,7 +113,7 @@ mod tests {
 
     fn outline(number: u64, readings: usize) -> RecordOutline {
         let meter = MeterId::from(Uuid::from_u128(u128::from(number)));
-        let seen = SeenReading { meter, at: UnixNanos(0), has_counter: true, is_repair: false };
+        let seen = SeenReading { meter, at: UnixNanos(0), has_counter: true, is_repair: false, is_row: false };
         RecordOutline {
             source: "acme".into(),
             received: UnixNanos(0),

@@ -21,12 +21,14 @@ mod sources;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub mod dsmr_logger;
 pub mod json;
 pub mod ksem;
 pub mod mqtt;
 pub mod p1;
+pub mod smappee;
 pub mod smart_mac;
 pub mod smart_me;
 pub mod webhook;

@@ -9,7 +9,7 @@ use crate::deliver::Redecode;
 use crate::ingest::{Entrance, Ingest, SourceOptions};
 use crate::source::smart_me::{RegistrationFile, WebhookCounters};
 use crate::source::webhook::{AuthCounts, Webhook};
-use crate::source::{Arrivals, Describer, Polled, Redecoder, Reporter, Schedule, SourceError};
+use crate::source::{Arrivals, Describer, Polled, Redecoder, Reporter, Schedule, SourceError, smappee};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +89,7 @@ impl<'a> SourceStarter<'a> {
                 Source::Mqtt(broker) => {
                     broker.start(sources, &entrance()?, clock, self.parts.journal.id().0);
                 }
+                Source::Smappee(account) => account.start(sources, self.needs(source.name())?, clock),
             }
         }
         Ok(())
@@ -121,6 +122,16 @@ impl<'a> SourceStarter<'a> {
         self.parts.ingest.device(name, options).map_err(|error| error.to_string())
     }
 
+    /// Returns what the account `name` at Smappee's cloud needs.
+    fn needs(&self, name: &str) -> Result<smappee::Needs<'a>, String> {
+        Ok(smappee::Needs {
+            entrance: self.entrance(name)?,
+            data_directory: &self.config.data_directory,
+            arrivals: self.arrivals(),
+            describer: self.describer(name)?,
+        })
+    }
+
     /// Returns the entrance of the source `name` into ingest.
     fn entrance(&self, name: &str) -> Result<Entrance, String> {
         let options = self.options.get(name).copied().unwrap_or_default();
@@ -129,12 +140,13 @@ impl<'a> SourceStarter<'a> {
 }
 
 /// Returns the decoders of the configured sources, for replays. smart-me's values have none: the list
-/// that is kept with them is not the message that they come from.
+/// that is kept with them is not the message that they come from. Nor have the rows of Smappee's cloud: the
+/// configuration of their location is not kept.
 pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
     let mut redecoder = Redecoder::new(contexts);
     for source in &config.sources {
         match source {
-            Source::SmartMe(_) => {}
+            Source::SmartMe(_) | Source::Smappee(_) => {}
             Source::Json(device) => redecoder.add(source.name(), device.decoders()),
             Source::P1(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),

@@ -3,7 +3,7 @@
 use crate::base::{Finding, Level, Stop};
 use crate::clock::Clock;
 use crate::source::smart_me::{self, Access, PollMode};
-use crate::source::{Probe, SourceError, dsmr_logger, json, ksem, mqtt, p1, smart_mac};
+use crate::source::{Probe, SourceError, dsmr_logger, json, ksem, mqtt, p1, smappee, smart_mac};
 use std::path::Path;
 
 /// A configured source.
@@ -23,6 +23,8 @@ pub enum Source {
     SmartMac(smart_mac::Meter),
     /// `[[mqtt]]`: a broker of MQTT.
     Mqtt(mqtt::Broker),
+    /// `[[smappee]]`: an account at Smappee's cloud.
+    Smappee(smappee::Account),
 }
 
 impl Source {
@@ -36,6 +38,7 @@ impl Source {
             Self::Ksem(device) => &device.name,
             Self::SmartMac(meter) => &meter.name,
             Self::Mqtt(broker) => &broker.name,
+            Self::Smappee(account) => &account.name,
         }
     }
 
@@ -49,6 +52,7 @@ impl Source {
             Self::Ksem(_) => "ksem",
             Self::SmartMac(_) => "smart_mac",
             Self::Mqtt(_) => "mqtt",
+            Self::Smappee(_) => "smappee",
         }
     }
 
@@ -84,6 +88,13 @@ impl Source {
             Self::Ksem(device) => device.connect(clock).await,
             Self::SmartMac(meter) => meter.connect(clock).await,
             Self::Mqtt(broker) => broker.connect().await,
+            Self::Smappee(account) => {
+                let name = &account.name;
+                return Some(match account.connect(clock).await {
+                    Ok(done) => Finding::new(Level::Good, format!("account '{name}' {done}")),
+                    Err(why) => Finding::new(Level::Fault, format!("account '{name}': {why}")),
+                });
+            }
         };
         let name = self.name();
         Some(match result {
@@ -99,7 +110,7 @@ impl Source {
     pub async fn probe(&self) -> Option<Result<Probe, SourceError>> {
         let clock = Clock::system();
         Some(match self {
-            Self::SmartMe(_) | Self::Mqtt(_) => return None,
+            Self::SmartMe(_) | Self::Mqtt(_) | Self::Smappee(_) => return None,
             Self::Json(device) => device.probe(clock).await,
             Self::P1(meter) => meter.probe(clock).await,
             Self::DsmrLogger(logger) => logger.probe(clock).await,
@@ -116,6 +127,7 @@ impl Source {
                 account.warnings(data_directory).into_iter().chain(account.login_state(&access)).collect()
             }
             Self::Ksem(device) => device.findings(&Clock::system()),
+            Self::Smappee(account) => account.warning(data_directory).into_iter().collect(),
             _ => Vec::new(),
         }
     }

@@ -396,7 +396,7 @@ fn invalid_toml_is_one_fault_with_its_line() {
 /// The example with all tables and keys enabled and its secrets in a directory.
 #[cfg(all(feature = "sqlite", feature = "questdb", feature = "kafka"))]
 fn whole_example(secrets: &Path) -> String {
-    let mut text = String::new();
+    let (mut text, mut is_smart_me) = (String::new(), false);
     for line in EXAMPLE.lines() {
         let key = line.strip_prefix("# ").filter(|rest| {
             rest.split_once(" = ")
@@ -414,7 +414,8 @@ fn whole_example(secrets: &Path) -> String {
             text.push_str("cloud = true\n"); // location_number needs it
             continue;
         }
-        if line.starts_with("client_") || line.starts_with("token_key_file") {
+        is_smart_me = if line.starts_with("[[") { line.starts_with("[[smart_me") } else { is_smart_me };
+        if is_smart_me && (line.starts_with("client_") || line.starts_with("token_key_file")) {
             continue; // an API key excludes a client
         }
         if line.starts_with("required = ") {
@@ -521,6 +522,32 @@ fn the_key_of_smart_maics_cloud_is_a_secret_and_never_sent_in_the_clear() {
         let found = meter(lines).unwrap_err().to_string();
         assert!(found.contains(says) && !found.contains("hunter2"), "{lines}: {found}");
     }
+}
+
+#[test]
+fn an_account_at_smappee_has_its_whole_login_and_is_not_polled_faster_than_its_rows() {
+    let environment = BTreeMap::from([("SECRET".to_owned(), "hunter2".to_owned())]);
+    let account = |lines: &str| {
+        let text = format!(
+            "[[smappee]]\nname = \"s\"\nclient_id = \"c\"\nclient_secret_env = \"SECRET\"\nusername = \"u\"\n\
+             password_env = \"SECRET\"\ntoken_key_file = \"/k\"\n{lines}"
+        );
+        parse("m.toml", &text, &environment)
+    };
+    let config = account("").unwrap();
+    assert_eq!(config.sources[0].table(), "smappee");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for (lines, says) in [
+        ("every = \"1m\"", "at least 5m"),
+        ("backfill = \"500d\"", "at most 399d"),
+        ("locations = [\"a\"]", "numbers of service locations"),
+        ("url = \"https://h/dev\"", "without path"),
+    ] {
+        let found = account(lines).unwrap_err().to_string();
+        assert!(found.contains(says), "{lines}: {found}");
+    }
+    let found = faults("[[smappee]]\nname = \"s\"\nclient_id = \"c\"\nusername = \"u\"\ntoken_key_file = \"/k\"\n");
+    assert!(found.len() == 2 && found.iter().all(|fault| fault.contains("is missing; name the file")), "{found:?}");
 }
 
 #[cfg(feature = "sqlite")]

@@ -34,12 +34,12 @@ impl Fixture {
     }
 
     fn at(&self, at: UnixNanos, has_counter: bool) {
-        let seen = SeenReading { meter: meter(1), at, has_counter, is_repair: false };
+        let seen = SeenReading { meter: meter(1), at, has_counter, is_repair: false, is_row: false };
         self.coverage.note("home", at.saturating_add(MINUTE_NS), [seen].into_iter());
     }
 
     fn fetches(&self, number: i32) {
-        let seen = SeenReading { meter: meter(1), at: slot(number), has_counter: true, is_repair: true };
+        let seen = SeenReading { meter: meter(1), at: slot(number), has_counter: true, is_repair: true, is_row: false };
         self.coverage.note("home", slot(number + 50), [seen].into_iter());
     }
 
@@ -253,7 +253,7 @@ fn a_meter_that_is_gone_is_not_expected_for_ever() {
 fn a_time_in_the_future_is_ignored() {
     let fixture = fixture();
     (0..4).for_each(|number| fixture.sends(number));
-    let seen = SeenReading { meter: meter(1), at: slot(90), has_counter: true, is_repair: false };
+    let seen = SeenReading { meter: meter(1), at: slot(90), has_counter: true, is_repair: false, is_row: false };
     fixture.coverage.note("home", slot(4), [seen].into_iter());
     fixture.sends(4);
     assert_eq!(fixture.open(), []);
@@ -278,7 +278,8 @@ fn meters_beyond_the_memory_are_counted_and_replace_none() {
     let fixture = Fixture { coverage: Coverage::open(directory.path(), 2 << 20), directory };
     let meters_max = fixture.coverage.overview().meters_max;
     let all = || (1..=meters_max as u128 + 10).map(meter);
-    let seen = |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false };
+    let seen =
+        |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false, is_row: false };
     for number in 0..4 {
         fixture.coverage.note("home", slot(number), all().map(|meter| seen(number, meter)));
     }
@@ -300,7 +301,13 @@ fn meters_beyond_the_memory_are_counted_and_replace_none() {
 #[test]
 fn the_meters_never_take_more_than_their_memory() {
     for memory_bytes in [1 << 20, MEMORY_BYTES] {
-        let seen = |number| SeenReading { meter: meter(number), at: slot(0), has_counter: true, is_repair: false };
+        let seen = |number| SeenReading {
+            meter: meter(number),
+            at: slot(0),
+            has_counter: true,
+            is_repair: false,
+            is_row: false,
+        };
         let meters_max = meters_within(memory_bytes);
         let taken = allocation_counter::measure(|| {
             let mut known = GapTracker { meters_max, ..GapTracker::default() };
@@ -316,7 +323,8 @@ fn the_meters_never_take_more_than_their_memory() {
 #[test]
 fn with_too_many_gaps_the_oldest_closed_one_goes_first_and_then_the_oldest() {
     let fixture = fixture();
-    let seen = |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false };
+    let seen =
+        |number, meter| SeenReading { meter, at: slot(number), has_counter: true, is_repair: false, is_row: false };
     let meters = || (1..=GAPS_MAX as u128).map(meter);
     for number in [0, 1, 2, 5] {
         fixture.coverage.note("home", slot(number), meters().map(|meter| seen(number, meter)));
@@ -424,4 +432,53 @@ proptest! {
         prop_assert_eq!(fixture.coverage.gaps(), stored);
         prop_assert_eq!(fixture.coverage.position().unwrap().next, Sequence(7));
     }
+}
+
+#[test]
+fn rows_beside_a_meters_own_readings_do_not_hide_a_gap() {
+    let fixture = fixture();
+    let minute = |minutes: i64| UnixNanos(slot(0).0 + minutes * 60_000_000_000);
+    let seen = |minutes, is_row| SeenReading {
+        meter: meter(1),
+        at: minute(minutes),
+        has_counter: false,
+        is_repair: false,
+        is_row,
+    };
+    let note = |source: &str, seen: SeenReading| fixture.coverage.note(source, seen.at, [seen].into_iter());
+    for minutes in 0..20 {
+        note("mqtt", seen(minutes, false));
+    }
+    for minutes in (20..200).step_by(5) {
+        note("rest", seen(minutes, true));
+    }
+    assert_eq!(fixture.coverage.gaps(), []);
+    note("mqtt", seen(201, false));
+    let gap = fixture.coverage.gaps().remove(0).0;
+    assert_eq!((gap.extent.from(), gap.extent.until(), gap.source.as_str()), (minute(19), minute(201), "mqtt"));
+    let request = |is_wanted: bool| fixture.coverage.next_request_of(|_| is_wanted, minute(201), 100);
+    assert_eq!((request(true).map(|it| it.gap), request(false)), (Some(gap.id), None));
+    // A fetched row closes it, whichever source fetched it.
+    note("rest", SeenReading { is_repair: true, ..seen(100, true) });
+    fixture.coverage.judge(minute(202));
+    assert_eq!(fixture.coverage.gaps()[0].0.state, GapState::Repaired);
+}
+
+#[test]
+fn rows_of_the_only_source_are_expected_and_fetched_past_ones_are_not() {
+    let fixture = fixture();
+    let minute = |minutes: i64| UnixNanos(slot(0).0 + minutes * 60_000_000_000);
+    let row = |minutes, is_repair| {
+        let (at, is_row) = (minute(minutes), true);
+        fixture.coverage.note(
+            "rest",
+            at,
+            [SeenReading { meter: meter(1), at, has_counter: false, is_repair, is_row }].into_iter(),
+        );
+    };
+    (0..400).step_by(60).for_each(|minutes| row(minutes, true));
+    assert_eq!(fixture.coverage.newest_measurement(meter(1)), None, "the past makes no expectation");
+    (400..500).step_by(5).for_each(|minutes| row(minutes, false));
+    row(600, false);
+    assert_eq!(fixture.coverage.gaps().len(), 1);
 }

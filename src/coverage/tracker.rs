@@ -58,6 +58,12 @@ impl GapTracker {
             self.untracked += 1;
             return;
         };
+        if self.is_beside(source, seen) {
+            if is_repair {
+                self.fetched(id, seen.at);
+            }
+            return;
+        }
         let is_full = self.meters.len() >= self.meters_max;
         let Some(meter) = self.meters.get_mut(&id) else {
             if is_full {
@@ -90,6 +96,13 @@ impl GapTracker {
         } else {
             self.note_return(id, seen.at, received);
         }
+    }
+
+    /// Whether it is a row beside the readings that are expected: fetched later, or of a meter whose readings
+    /// another source brings. It shows neither that the meter is heard nor when it is due.
+    fn is_beside(&self, source: SourceIndex, seen: SeenReading) -> bool {
+        let is_others = || self.meters.get(&seen.meter).is_some_and(|meter| meter.source != source);
+        seen.is_row && (seen.is_repair || is_others())
     }
 
     pub(super) fn judge(&mut self, now: UnixNanos) {
@@ -176,6 +189,7 @@ impl GapTracker {
         let is_within = |gap: &Gap| matches!(gap.extent, Extent::Silence { from, until } if from < at && at < until);
         if let Some(gap) = self.gaps.find_open_mut(id, is_within) {
             gap.repaired += 1;
+            self.has_changed = true;
         }
     }
 
@@ -195,8 +209,14 @@ impl GapTracker {
         }
     }
 
-    pub(super) fn next_request(&self, source: &str, now: UnixNanos, slots_max: u32) -> Option<RepairRequest> {
-        let due = self.gaps.iter().filter(|gap| gap.is_open() && gap.source == source && gap.ask_at <= now);
+    /// The request for the oldest wanted gap that is due.
+    pub(super) fn next_request(
+        &self,
+        is_wanted: impl Fn(&Gap) -> bool,
+        now: UnixNanos,
+        slots_max: u32,
+    ) -> Option<RepairRequest> {
+        let due = self.gaps.iter().filter(|gap| gap.is_open() && gap.ask_at <= now && is_wanted(gap));
         let gap = due.min_by_key(|gap| gap.extent.from())?;
         let (from, until) = match gap.extent {
             Extent::Silence { from, until } => (from, until),

@@ -67,6 +67,11 @@ pub fn entry(code: Obis) -> Option<Entry> {
     }
 }
 
+/// Whether values of this code are sums or means of an interval.
+pub fn is_of_interval(code: Obis) -> bool {
+    matches!(code.0, [1, _, _, 5 | 29, _, 255] | [0, 0, 129, _, _, 255])
+}
+
 fn listed_entry(code: Obis) -> Option<Entry> {
     LISTED.binary_search_by_key(&code, |entry| entry.code).ok().and_then(|at| LISTED.get(at)).copied()
 }

@@ -92,7 +92,8 @@ impl Readings {
     pub fn add(&mut self, meter: MeterId, value: &Value<'_>, received: UnixNanos) {
         let (at, flags) = (value.at.or(received), value.flags);
         let sample = Sample { obis: value.obis, value: value.value };
-        let known = self.0.iter_mut().find(|it| it.meter == meter && it.at == at && it.flags == flags);
+        // From the end: values of one reading come one after the other.
+        let known = self.0.iter_mut().rev().find(|it| it.meter == meter && it.at == at && it.flags == flags);
         match known {
             None => self.0.push(Reading { meter, at, flags, samples: vec![sample] }),
             Some(reading) => match reading.samples.iter_mut().find(|known| known.obis == sample.obis) {

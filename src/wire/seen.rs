@@ -16,6 +16,9 @@ pub struct SeenReading {
     pub has_counter: bool,
     /// Whether it was fetched by gap repair.
     pub is_repair: bool,
+    /// Whether it is a row of an interval, which a cloud may bring beside what a device sends: its first
+    /// register decides.
+    pub is_row: bool,
 }
 
 impl SeenReading {
@@ -31,6 +34,7 @@ impl SeenReading {
             at: reading.at,
             has_counter: is_at_quarter_hour && reading.samples().any(|sample| is_counter(sample.obis)),
             is_repair: reading.flags.contains(Flags::GAP_REPAIR),
+            is_row: reading.samples().next().is_some_and(|first| registry::is_of_interval(first.obis)),
         })
     }
 }

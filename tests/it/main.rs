@@ -51,6 +51,7 @@ mod end_to_end {
     mod shutdown;
     mod sink_outages;
     mod sinks_added_and_removed;
+    mod smappee_cloud;
     mod smart_me_accounts;
     mod smart_me_login;
     mod smart_me_polling;

@@ -67,6 +67,27 @@ impl AllowList {
         self
     }
 
+    /// Smappee's cloud: the login, and what reads. Nothing that switches an actuator or changes a location.
+    #[must_use]
+    pub fn smappee() -> Self {
+        let rows = "consumption?aggregation=*&from=*&to=*";
+        let mut list = vec!["POST /dev/v3/oauth2/token".to_owned(), "GET /dev/v3/servicelocation".to_owned()];
+        for what in [
+            "info",
+            "meteringconfiguration",
+            rows,
+            &format!("sensor/*/{rows}"),
+            &format!("switch/*/{rows}"),
+            "events?applianceId=*&maxNumber=*&from=*&to=*",
+            "actuator/*/state",
+            "actuator/*/connectionstate",
+            "costanalysis?aggregation=*&from=*&to=*",
+        ] {
+            list.push(format!("GET /dev/v3/servicelocation/*/{what}"));
+        }
+        Self(list)
+    }
+
     /// A device whose only request is configured.
     #[must_use]
     pub fn only(request: &str) -> Self {

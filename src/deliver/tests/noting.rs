@@ -25,7 +25,7 @@ fn meter(number: u8) -> MeterId {
 /// An outline of a record with one reading of a meter.
 fn outline(feed: &Feed, number: u8, is_deliverable: bool) -> RecordOutline {
     let at = UnixNanos(feed::NOW_NS);
-    let seen = SeenReading { meter: meter(number), at, has_counter: true, is_repair: false };
+    let seen = SeenReading { meter: meter(number), at, has_counter: true, is_repair: false, is_row: false };
     let received = feed.clock.now();
     RecordOutline { source: "acme".into(), received, bytes: 1, is_deliverable, readings: vec![seen].into() }
 }

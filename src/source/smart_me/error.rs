@@ -2,6 +2,7 @@
 
 use crate::base::Stopped;
 use crate::source::SourceError;
+use crate::source::tokens::LockError;
 use std::time::Duration;
 
 /// How soon a login made by hand is noticed.
@@ -49,6 +50,16 @@ pub enum ApiError {
 impl From<Stopped> for ApiError {
     fn from(_: Stopped) -> Self {
         Self::Stopped
+    }
+}
+
+impl From<LockError> for ApiError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Storage(why) => Self::Storage(why),
+            LockError::Busy => Self::Away(error.to_string()),
+            LockError::Stopped(_) => Self::Stopped,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! All clients of an account share one [`Authorization`]: one renews, and only those without
 //! a valid token wait for it. A
-//! person's refresh token is sealed in the data directory ([`tokens`]). It is read before
+//! person's refresh token is sealed in the data directory ([`TokenStore`]). It is read before
 //! every renewal and after every rejection, so that a running service uses a new login
 //! without a restart. Invariants: a header value is marked sensitive; a new refresh token
 //! is on disk before its access token is used.
@@ -14,8 +14,6 @@ mod error;
 mod grant;
 mod person;
 mod redirect;
-mod seal;
-mod tokens;
 
 pub use device::Prompt;
 pub use error::LoginError;
@@ -25,13 +23,14 @@ use super::account::{Account, Login};
 use super::error::ApiError;
 use crate::http::{Requester, basic_authorization};
 use crate::secret::Secret;
+use crate::source::tokens::{Sealed, TokenError, TokenLock, TokenStore};
 use grant::{Application, Granted, RefreshError, Token, value};
 use hyper::header::HeaderValue;
-use seal::Sealed;
 use std::path::Path;
-use tokens::{TokenError, TokenLock, TokenStore};
 use tokio::sync::Mutex;
 
+/// The vendor's name, also in the names of the files with tokens.
+const VENDOR: &str = "smart-me";
 /// The part of a secret by which an echo is recognized.
 const SECRET_PART_BYTES: usize = 8;
 
@@ -81,7 +80,7 @@ impl Authorization {
             }
             Login::User { id, secret, scopes, key_file } => LoginSource::User(
                 Application::new(id, secret.as_ref(), scopes, api()),
-                TokenStore::new(data_directory, key_file, &account.name),
+                TokenStore::new(data_directory, key_file, VENDOR, &account.name),
             ),
         };
         Self { account: account.name.clone(), source, token: parking_lot::Mutex::default(), renewal: Mutex::default() }
@@ -164,14 +163,14 @@ impl Authorization {
             return Self::saved(renewal, tokens, &lock, unsaved).await;
         }
         if renewal.rejected.as_ref() == Some(&stored.sealed) {
-            return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
+            return Err(self.logged_out(&tokens.rejected()));
         }
         let Granted { token, refresh } = match application.refresh(&stored.refresh, requester).await {
             Ok(granted) => granted,
             Err(RefreshError::Api(error)) => return Err(error),
             Err(RefreshError::Rejected) => {
                 renewal.rejected = Some(stored.sealed);
-                return Err(self.logged_out(&TokenError::Rejected(self.account.clone())));
+                return Err(self.logged_out(&tokens.rejected()));
             }
         };
         match refresh.filter(|refresh| *refresh != stored.refresh) {

@@ -76,7 +76,7 @@ impl Fixture {
             |text: &str| UnixNanos(i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap());
         let before = (0..20).rev().map(|back| time(from).saturating_add(-back * 10_000_000_000));
         for at in before.chain([time(until)]) {
-            let seen = SeenReading { meter, at, has_counter: true, is_repair: false };
+            let seen = SeenReading { meter, at, has_counter: true, is_repair: false, is_row: false };
             self.coverage.note(source, at, [seen].into_iter());
         }
         assert_eq!(self.coverage.gaps().iter().filter(|(gap, _)| gap.meter == meter).count(), 1);

@@ -1,14 +1,16 @@
 //! The one-time login of a person: with a code that is confirmed on any device, or in a
 //! browser on this machine. The result is the account's refresh token, sealed on disk.
 
+use super::VENDOR;
 use super::browser::{BrowserLogin, RedirectListener};
 use super::device::{self, Prompt};
 use super::error::LoginError;
 use super::grant::{Application, Granted, granted};
-use super::tokens::TokenStore;
 use crate::secret::Secret;
 use crate::source::smart_me::account::{Account, Login};
 use crate::source::smart_me::client::Access;
+use crate::source::smart_me::error::ApiError;
+use crate::source::tokens::TokenStore;
 use oauth2::basic::BasicTokenResponse;
 use std::path::Path;
 
@@ -29,7 +31,7 @@ impl PersonLogin {
         let Login::User { id, secret, scopes, key_file } = &account.login else {
             return Err(LoginError::NotForPersons(account.name.clone()));
         };
-        let tokens = TokenStore::new(data_directory, key_file, &account.name);
+        let tokens = TokenStore::new(data_directory, key_file, VENDOR, &account.name);
         tokens.prepare().map_err(LoginError::Storage)?;
         let application = Application::new(id, secret.as_ref(), scopes, account.api.to_string());
         Ok(Self { application, tokens, access })
@@ -62,7 +64,7 @@ impl PersonLogin {
     async fn keep(&self, answer: &BasicTokenResponse) -> Result<(), LoginError> {
         let Granted { refresh, .. } = granted(answer, self.access.requester().now())?;
         let refresh: Secret = refresh.ok_or(LoginError::NoRefreshToken)?;
-        let lock = self.tokens.lock(self.access.requester()).await?;
+        let lock = self.tokens.lock(self.access.requester()).await.map_err(ApiError::from)?;
         self.tokens.store(&lock, &refresh).await.map_err(LoginError::Storage)
     }
 }

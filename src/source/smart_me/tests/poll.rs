@@ -161,7 +161,8 @@ fn freshness_uses_the_servers_clock() {
 fn a_polled_value_never_replaces_a_received_one() {
     let devices = vec![CloudDevice::new(METER, 900.0), CloudDevice::new(OTHER, 500.0)];
     let scene = Scene::new(Setting::of(PollMode::Store), devices, |_, fixture, now| {
-        let seen = SeenReading { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false };
+        let seen =
+            SeenReading { meter: METER.into(), at: UnixNanos(now), has_counter: true, is_repair: false, is_row: false };
         fixture.coverage.note("a", UnixNanos(now), [seen].into_iter());
     });
     scene.wait_for_lists(2);

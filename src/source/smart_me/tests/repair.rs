@@ -33,7 +33,8 @@ impl Scene {
         });
         for back in (missing + 1..missing + 5).rev() {
             let at = before(now, back);
-            let seen = SeenReading { meter: MeterId::from(DEVICE), at, has_counter: true, is_repair: false };
+            let seen =
+                SeenReading { meter: MeterId::from(DEVICE), at, has_counter: true, is_repair: false, is_row: false };
             fixture.coverage.note("a", at, [seen].into_iter());
         }
         fixture.coverage.judge(fixture.clock.now());

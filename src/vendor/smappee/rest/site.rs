@@ -7,7 +7,7 @@
 //! - The ids of its meters are made of its UUID, which is a password and is not kept.
 //! - Whether something produces is said by a measurement of type PRODUCTION, not by values: at night they are 0.
 
-use super::super::VENDOR;
+use super::super::location::{Location as Public, VENDOR};
 use super::super::registers::Phase;
 use crate::reading::MeterId;
 use crate::vendor::document::{Members, MessageError, Scalar, elements, text_of};
@@ -25,8 +25,8 @@ pub struct Location {
     pub name: String,
     /// The serial number of its monitor; empty if it has no active one.
     pub serial: String,
-    /// The id of its meter, which is made of its UUID.
-    pub meter: Option<MeterId>,
+    /// Its public id, which is made of its UUID.
+    pub public: Option<Public>,
 }
 
 /// Reads the list of service locations. An entry without a number is left out, because nothing can be requested of it.
@@ -44,7 +44,7 @@ pub fn locations(bytes: &[u8]) -> Result<Vec<Location>, MessageError> {
             id: members.get("serviceLocationId")?.whole(0)?.to_string(),
             name: text("name"),
             serial: text("deviceSerialNumber"),
-            meter: meter(&members),
+            public: public(&members),
         })
     };
     Ok(objects(&members, "serviceLocations").filter_map(location).collect())
@@ -146,15 +146,15 @@ pub struct Site {
     pub actuators: Vec<Thing>,
     /// Its appliances.
     pub appliances: Vec<Thing>,
-    meter: Option<MeterId>,
+    public: Option<Public>,
     targets: BTreeMap<usize, Target>,
 }
 
 impl Site {
     /// A location of the list, before its configuration is known.
     pub fn of(location: &Location) -> Self {
-        let Location { id, name, serial, meter } = location.clone();
-        Self { id, name, serial, meter, ..Self::default() }
+        let Location { id, name, serial, public } = location.clone();
+        Self { id, name, serial, public, ..Self::default() }
     }
 
     /// A location of which only the number is known.
@@ -173,7 +173,7 @@ impl Site {
             return Err(MessageError::Shape("about the location that was asked for"));
         }
         self.id = id;
-        self.meter = meter(&members).or(self.meter);
+        self.public = public(&members).or(self.public);
         let texts = [
             ("name", &mut self.name),
             ("timezone", &mut self.time_zone),
@@ -204,8 +204,8 @@ impl Site {
 
     /// The id of the meter of a channel. Without the site's UUID its number stands for it, which gives other ids.
     pub fn meter(&self, channel: &str) -> MeterId {
-        let site = self.meter.unwrap_or_else(|| MeterId::named(VENDOR, &self.id));
-        if channel.is_empty() { site } else { MeterId::of_channel(VENDOR, &site.to_string(), channel) }
+        let numbered = || Public::of_public_id(MeterId::named(VENDOR, &self.id).uuid());
+        self.public.unwrap_or_else(numbered).meter(channel)
     }
 
     /// The vendor's id of a channel as it is shown: the site's meter stands for its UUID.
@@ -216,7 +216,7 @@ impl Site {
 
     /// Whether its UUID is known, without which its meters are not the same as over MQTT.
     pub fn has_uuid(&self) -> bool {
-        self.meter.is_some()
+        self.public.is_some()
     }
 
     /// The channels of transformers that are meters of their own, with their measurement and phase.
@@ -264,9 +264,9 @@ fn targets(measurements: &[Measurement]) -> BTreeMap<usize, Target> {
     targets
 }
 
-/// The id of the site's meter. The UUID, a password, is not kept.
-fn meter(members: &Members<'_>) -> Option<MeterId> {
-    members.string("serviceLocationUuid").map(|uuid| MeterId::named(VENDOR, &uuid.to_ascii_lowercase()))
+/// The public id. The UUID, a password, is not kept.
+fn public(members: &Members<'_>) -> Option<Public> {
+    members.string("serviceLocationUuid")?.parse().ok().map(Public::of_uuid)
 }
 
 /// The objects of an array.

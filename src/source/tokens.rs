@@ -1,14 +1,18 @@
-//! The sealed refresh tokens on disk: one small file for all accounts, in the data directory.
+//! Sealed refresh tokens on disk: one small file in the data directory for all accounts at a vendor.
 //!
 //! The service and commands share it. Renewing or replacing a token requires the
 //! [`TokenLock`], so that a one-time token is used once; the file is read again before each
 //! renewal. Invariant: the file is always complete, also after a crash.
 
-use super::seal::{Key, Sealed};
+mod seal;
+
+pub(super) use seal::Sealed;
+
+use crate::base::Stopped;
 use crate::base::file::{Rights, read_at_most, replace};
 use crate::http::Requester;
 use crate::secret::Secret;
-use crate::source::smart_me::error::ApiError;
+use seal::Key;
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -16,9 +20,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The file names in the data directory.
-const FILE: &str = "smart-me-tokens.json";
-const LOCK: &str = "smart-me-tokens.lock";
 /// A longer file is not valid.
 const FILE_BYTES_MAX: u64 = if cfg!(test) { 16 << 10 } else { 1 << 20 };
 /// Interval and number of attempts to lock: another process may hold it during a request.
@@ -30,6 +31,8 @@ const LOCK_ATTEMPTS_MAX: u32 = 1200;
 pub(super) struct TokenStore {
     directory: PathBuf,
     key_file: PathBuf,
+    /// The vendor, as it is written for people and in the names of the files.
+    vendor: &'static str,
     account: String,
 }
 
@@ -48,53 +51,75 @@ pub(super) struct TokenLock(#[expect(dead_code, reason = "closing the file relea
 /// Why there is no usable token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
-    #[error("account '{0}' is not logged in at smart-me")]
-    NotLoggedIn(String),
+    #[error("account '{account}' is not logged in at {vendor}")]
+    NotLoggedIn { account: String, vendor: &'static str },
     #[error(
-        "the login at smart-me of account '{account}' cannot be decrypted: token_key_file {file} cannot be read ({why})"
+        "the login at {vendor} of account '{account}' cannot be decrypted: token_key_file {file} cannot be read ({why})"
     )]
-    Key { account: String, file: String, why: String },
+    Key { account: String, vendor: &'static str, file: String, why: String },
     #[error(
-        "the login at smart-me of account '{0}' cannot be decrypted: token_key_file has changed, or the login is damaged"
+        "the login at {vendor} of account '{account}' cannot be decrypted: token_key_file has changed, or the login is damaged"
     )]
-    Unseal(String),
-    #[error("cannot read the stored smart-me login of account '{account}' in {file}: {why}")]
-    File { account: String, file: String, why: String },
-    #[error("smart-me no longer accepts the login of account '{0}': it was revoked or has expired")]
-    Rejected(String),
+    Unseal { account: String, vendor: &'static str },
+    #[error("cannot read the stored {vendor} login of account '{account}' in {file}: {why}")]
+    File { account: String, vendor: &'static str, file: String, why: String },
+    #[error("{vendor} no longer accepts the login of account '{account}': it was revoked or has expired")]
+    Rejected { account: String, vendor: &'static str },
+}
+
+/// Why the lock is not held.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum LockError {
+    #[error("{0}")]
+    Storage(String),
+    #[error("another meterline process holds the login lock for too long")]
+    Busy,
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 type Accounts = BTreeMap<String, Sealed>;
 
 impl TokenStore {
-    pub(super) fn new(directory: &Path, key_file: &Path, account: &str) -> Self {
-        Self { directory: directory.to_owned(), key_file: key_file.to_owned(), account: account.to_owned() }
+    /// The store of an account's token at this vendor, sealed with the key in this file.
+    pub(super) fn new(directory: &Path, key_file: &Path, vendor: &'static str, account: &str) -> Self {
+        Self { directory: directory.to_owned(), key_file: key_file.to_owned(), vendor, account: account.to_owned() }
+    }
+
+    /// The error for a token that the vendor rejected.
+    pub(super) fn rejected(&self) -> TokenError {
+        TokenError::Rejected { account: self.account.clone(), vendor: self.vendor }
     }
 
     /// Reads the token.
     pub(super) fn read(&self) -> Result<Stored, TokenError> {
-        let (account, file) = (self.account.clone(), self.file().display().to_string());
-        let accounts = match self.accounts() {
-            Ok(accounts) => accounts,
-            Err(error) => return Err(TokenError::File { account, file, why: error.to_string() }),
+        let (account, vendor) = (self.account.clone(), self.vendor);
+        let accounts = self.accounts().map_err(|error| TokenError::File {
+            account: account.clone(),
+            vendor,
+            file: self.file().display().to_string(),
+            why: error.to_string(),
+        })?;
+        let Some(sealed) = accounts.get(&account).cloned() else {
+            return Err(TokenError::NotLoggedIn { account, vendor });
         };
-        let Some(sealed) = accounts.get(&account).cloned() else { return Err(TokenError::NotLoggedIn(account)) };
         let key = Key::read(&self.key_file).map_err(|error| TokenError::Key {
             account: account.clone(),
+            vendor,
             file: self.key_file.display().to_string(),
             why: error.to_string(),
         })?;
-        let refresh = key.open(&account, &sealed).ok_or(TokenError::Unseal(account))?;
+        let refresh = key.open(&self.name(), &sealed).ok_or(TokenError::Unseal { account, vendor })?;
         Ok(Stored { refresh, sealed })
     }
 
     /// Waits for the lock.
-    pub(super) async fn lock(&self, requester: &Requester) -> Result<TokenLock, ApiError> {
-        let unusable =
-            |error: io::Error| ApiError::Storage(format!("{}: {error}", self.directory.join(LOCK).display()));
+    pub(super) async fn lock(&self, requester: &Requester) -> Result<TokenLock, LockError> {
+        let path = self.directory.join(format!("{}-tokens.lock", self.vendor));
+        let unusable = |error: io::Error| LockError::Storage(format!("{}: {error}", path.display()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(self.directory.join(LOCK)).map_err(unusable)?;
+        let file = options.open(&path).map_err(unusable)?;
         for _ in 0..LOCK_ATTEMPTS_MAX {
             match file.try_lock() {
                 Ok(()) => return Ok(TokenLock(file)),
@@ -102,7 +127,7 @@ impl TokenStore {
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
         }
-        Err(ApiError::Away("another meterline process holds the login lock for too long".to_owned()))
+        Err(LockError::Busy)
     }
 
     /// Creates the data directory and the key file if they do not exist.
@@ -121,7 +146,7 @@ impl TokenStore {
 
     fn write(&self, refresh: &Secret) -> io::Result<()> {
         let key = Key::read(&self.key_file)?;
-        let sealed = key.seal(&self.account, refresh)?;
+        let sealed = key.seal(&self.name(), refresh)?;
         let mut accounts = match self.accounts() {
             // A damaged file holds no valid login.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Accounts::new(),
@@ -132,7 +157,12 @@ impl TokenStore {
     }
 
     fn file(&self) -> PathBuf {
-        self.directory.join(FILE)
+        self.directory.join(format!("{}-tokens.json", self.vendor))
+    }
+
+    /// The name of the login, which is sealed with it: an account at another vendor may have the same name.
+    fn name(&self) -> String {
+        format!("{} {}", self.vendor, self.account)
     }
 
     fn accounts(&self) -> io::Result<Accounts> {
@@ -153,8 +183,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
 
+    const VENDOR: &str = "smart-me";
+
+    fn not_logged_in(account: &str) -> TokenError {
+        TokenError::NotLoggedIn { account: account.to_owned(), vendor: VENDOR }
+    }
+
+    fn unsealed(account: &str) -> TokenError {
+        TokenError::Unseal { account: account.to_owned(), vendor: VENDOR }
+    }
+
     fn tokens(directory: &TempDir, account: &str) -> TokenStore {
-        let tokens = TokenStore::new(&directory.path().join("data"), &directory.path().join("key"), account);
+        let tokens = TokenStore::new(&directory.path().join("data"), &directory.path().join("key"), VENDOR, account);
         tokens.prepare().unwrap();
         tokens
     }
@@ -172,7 +212,7 @@ mod tests {
     fn each_account_has_its_own_and_no_clear_text_is_on_disk() {
         let directory = tempfile::tempdir().unwrap();
         let (a, b) = (tokens(&directory, "a"), tokens(&directory, "b"));
-        assert_eq!(a.read().unwrap_err(), TokenError::NotLoggedIn("a".to_owned()));
+        assert_eq!(a.read().unwrap_err(), not_logged_in("a"));
         store(&a, "hunter2-a");
         store(&b, "hunter2-b");
         store(&a, "hunter2-c");
@@ -185,7 +225,22 @@ mod tests {
         let mut accounts = a.accounts().unwrap();
         accounts.insert("b".to_owned(), accounts["a"].clone());
         fs::write(a.file(), serde_json::to_vec(&accounts).unwrap()).unwrap();
-        assert_eq!(b.read().unwrap_err(), TokenError::Unseal("b".to_owned()));
+        assert_eq!(b.read().unwrap_err(), unsealed("b"));
+    }
+
+    #[test]
+    fn accounts_of_the_same_name_at_two_vendors_have_their_own_logins() {
+        let directory = tempfile::tempdir().unwrap();
+        let ours = tokens(&directory, "a");
+        let other = TokenStore { vendor: "smappee", ..ours.clone() };
+        store(&ours, "hunter2-ours");
+        store(&other, "hunter2-other");
+        assert_eq!(
+            (ours.read().unwrap().refresh, other.read().unwrap().refresh),
+            (Secret::new("hunter2-ours"), Secret::new("hunter2-other"))
+        );
+        fs::copy(ours.file(), other.file()).unwrap();
+        assert!(matches!(other.read().unwrap_err(), TokenError::Unseal { .. }));
     }
 
     #[test]
@@ -218,7 +273,7 @@ mod tests {
         fs::remove_file(directory.path().join("key")).unwrap();
         assert!(matches!(a.read().unwrap_err(), TokenError::Key { .. }));
         a.prepare().unwrap();
-        assert_eq!(a.read().unwrap_err(), TokenError::Unseal("a".to_owned()));
+        assert_eq!(a.read().unwrap_err(), unsealed("a"));
     }
 
     #[tokio::test]
@@ -229,7 +284,7 @@ mod tests {
         let requester = requester(stop.clone());
         let lock = a.lock(&requester).await.unwrap();
         stop.by(requester.now());
-        assert_eq!(b.lock(&requester).await.unwrap_err(), ApiError::Stopped);
+        assert_eq!(b.lock(&requester).await.unwrap_err(), LockError::Stopped(Stopped));
         drop(lock);
         assert!(b.lock(&requester).await.is_ok());
     }

@@ -2,8 +2,8 @@
 //! directory does not expose the login.
 //!
 //! ChaCha20-Poly1305 (RFC 8439) with a separate key for every text, which HKDF (RFC 5869,
-//! SHA-256) derives from a key file and a random salt. The account's name is authenticated
-//! with the text, so that one account's text cannot replace another's.
+//! SHA-256) derives from a key file and a random salt. The name of the login is authenticated
+//! with the text, so that one login's text cannot replace another's.
 
 use crate::base::file::{read_secret, sync_directory_of};
 use crate::secret::{Secret, random};
@@ -21,14 +21,14 @@ use std::path::Path;
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
-const PURPOSE: &[u8] = b"meterline smart-me refresh token v1";
+const PURPOSE: &[u8] = b"meterline refresh token v1";
 
 /// The key of a key file.
 pub(super) struct Key([u8; KEY_BYTES]);
 
 /// A sealed text, its parts in base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sealed {
+pub(in crate::source) struct Sealed {
     salt: String,
     nonce: String,
     text: String,
@@ -56,23 +56,23 @@ impl Key {
         Ok(Self(bytes))
     }
 
-    /// Encrypts an account's text.
-    pub(super) fn seal(&self, account: &str, text: &Secret) -> io::Result<Sealed> {
+    /// Encrypts the text of the login with this name.
+    pub(super) fn seal(&self, name: &str, text: &Secret) -> io::Result<Sealed> {
         let unspecified = |_: Unspecified| io::Error::other("it cannot be encrypted");
         let (salt, nonce) = (random::<SALT_BYTES>()?, random::<NONCE_LEN>()?);
         let mut bytes = text.expose().as_bytes().to_vec();
         let (key, nonce_once) = (self.derived(&salt).map_err(unspecified)?, Nonce::assume_unique_for_key(nonce));
-        key.seal_in_place_append_tag(nonce_once, Aad::from(account), &mut bytes).map_err(unspecified)?;
+        key.seal_in_place_append_tag(nonce_once, Aad::from(name), &mut bytes).map_err(unspecified)?;
         Ok(Sealed { salt: STANDARD.encode(salt), nonce: STANDARD.encode(nonce), text: STANDARD.encode(bytes) })
     }
 
-    /// Decrypts an account's text; `None` if it was sealed for another account or with
+    /// Decrypts a login's text; `None` if it was sealed for another login or with
     /// another key, or is damaged.
-    pub(super) fn open(&self, account: &str, sealed: &Sealed) -> Option<Secret> {
+    pub(super) fn open(&self, name: &str, sealed: &Sealed) -> Option<Secret> {
         let nonce: [u8; NONCE_LEN] = STANDARD.decode(&sealed.nonce).ok()?.try_into().ok()?;
         let mut bytes = STANDARD.decode(&sealed.text).ok()?;
         let key = self.derived(&STANDARD.decode(&sealed.salt).ok()?).ok()?;
-        let text = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(account), &mut bytes).ok()?;
+        let text = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(name), &mut bytes).ok()?;
         std::str::from_utf8(text).ok().map(Secret::new)
     }
 

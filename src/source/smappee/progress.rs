@@ -1,0 +1,76 @@
+//! How far the past of each location was fetched, in a small file of the account.
+//!
+//! Lost or damaged, the past is fetched again, which changes nothing in the stores: rows have the same keys.
+
+use crate::base::file::{Rights, read_at_most, replace};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A longer file is not valid: an entry has less than 40 bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The progress of an account.
+#[derive(Debug)]
+pub(super) struct Progress {
+    file: PathBuf,
+    /// By location: rows that start before this time in milliseconds were fetched.
+    until: BTreeMap<String, i64>,
+    is_stored: bool,
+}
+
+impl Progress {
+    /// The stored progress of an account.
+    pub(super) fn of(data_directory: &Path, account: &str) -> Self {
+        let file = data_directory.join(format!("smappee-progress-{account}.json"));
+        let read = read_at_most(&file, FILE_BYTES_MAX);
+        let until = read.and_then(|text| text.map_or(Ok(BTreeMap::new()), |text| Ok(serde_json::from_slice(&text)?)));
+        let until = until.unwrap_or_else(|error: io::Error| {
+            tracing::warn!(file = %file.display(), %error, "the progress of the past cannot be read: it is fetched again");
+            BTreeMap::new()
+        });
+        Self { file, until, is_stored: true }
+    }
+
+    /// The time before which rows of a location were fetched.
+    pub(super) fn until(&self, location: &str) -> Option<i64> {
+        self.until.get(location).copied()
+    }
+
+    /// Changes the time; [`Self::store`] stores it.
+    pub(super) fn set(&mut self, location: &str, until: i64) {
+        if self.until.insert(location.to_owned(), until) != Some(until) {
+            self.is_stored = false;
+        }
+    }
+
+    /// Stores the progress, synced, if it has changed. It must be stored after the rows are journaled.
+    pub(super) async fn store(&mut self) -> io::Result<()> {
+        if self.is_stored {
+            return Ok(());
+        }
+        let (file, text) = (self.file.clone(), serde_json::to_vec_pretty(&self.until)?);
+        // A sync may take long, so it runs on a blocking thread.
+        tokio::task::spawn_blocking(move || replace(&file, &text, FILE_BYTES_MAX, Rights::PRIVATE)).await??;
+        self.is_stored = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn progress_is_kept_and_a_damaged_file_begins_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut progress = Progress::of(directory.path(), "a");
+        assert_eq!(progress.until("1"), None);
+        progress.set("1", 5);
+        progress.store().await.unwrap();
+        assert_eq!(Progress::of(directory.path(), "a").until("1"), Some(5));
+        assert_eq!(Progress::of(directory.path(), "b").until("1"), None);
+        std::fs::write(&progress.file, "{\"1\":").unwrap();
+        assert_eq!(Progress::of(directory.path(), "a").until("1"), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! Plug states, events of appliances, and the cost analysis: everything that is no row.
+
+use super::error::CloudError;
+use super::range::{HOUR_MS, nanos};
+use super::rows::{Cloud, Purpose, origin, unreadable};
+use super::sites::Place;
+use crate::reading::registry::Interval;
+use crate::vendor::At;
+use crate::vendor::smappee::rest::{Asked, Document};
+use crate::wire::batch::Original;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use std::time::{Duration, Instant};
+
+/// An unchanged state is stored again after this.
+const STATE_REPEATED_AFTER: Duration = Duration::from_hours(1);
+/// Events are read this often, with an overlap.
+const EVENTS_EVERY: Duration = Duration::from_hours(1);
+const EVENTS_BACK_MS: i64 = 3 * HOUR_MS;
+/// Largest number of events of one appliance in an answer.
+const EVENTS_MAX: u32 = 1000;
+/// The costs of this month and the one before are read this often.
+const COSTS_EVERY: Duration = Duration::from_hours(24);
+/// The number of months in a cost analysis, unlike other calls.
+const MONTHS: u8 = 3;
+
+/// Reads the reports of a location that are due at `now`.
+pub(super) async fn read(cloud: &mut Cloud, place: &mut Place, now: Instant) -> Result<(), CloudError> {
+    let is_due = |at: Option<Instant>, every: Duration| at.is_none_or(|at| now - at >= every);
+    states(cloud, place, now).await?;
+    if is_due(place.events_at, EVENTS_EVERY) {
+        events(cloud, place).await?;
+        place.events_at = Some(now);
+    }
+    if is_due(place.costs_at, COSTS_EVERY) {
+        costs(cloud, place).await?;
+        place.costs_at = Some(now);
+    }
+    Ok(())
+}
+
+/// State and connection state of every plug and switch.
+async fn states(cloud: &mut Cloud, place: &mut Place, now: Instant) -> Result<(), CloudError> {
+    let Place { site, states, .. } = place;
+    for plug in &site.actuators {
+        for what in ["state", "connectionstate"] {
+            let path = format!("/dev/v3/servicelocation/{}/actuator/{}/{what}", site.id, plug.id);
+            let Some(body) = cloud.get_if_allowed(&path).await? else { continue };
+            let text = String::from_utf8_lossy(&body).into_owned();
+            if states.get(&path).is_some_and(|(known, at)| *known == text && now - *at < STATE_REPEATED_AFTER) {
+                continue;
+            }
+            // A state that is not known costs only itself.
+            if let Ok(document) = Document::read(&body) {
+                let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: &plug.id };
+                let original = Original { bytes: &body, ..origin(&path) };
+                cloud.store(site, &document, asked, (&[], Purpose::Report), original).await?;
+            } else {
+                cloud.counts.unreadable += 1;
+            }
+            states.insert(path, (text, now));
+        }
+    }
+    Ok(())
+}
+
+async fn events(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
+    let (site, now) = (&place.site, cloud.now());
+    for appliance in &site.appliances {
+        let path = format!(
+            "/dev/v3/servicelocation/{}/events?applianceId={}&maxNumber={EVENTS_MAX}&from={}&to={now}",
+            site.id,
+            appliance.id,
+            now - EVENTS_BACK_MS
+        );
+        let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: "" };
+        list(cloud, place, &path, asked).await?;
+    }
+    Ok(())
+}
+
+/// The costs of this month and of the one before, by the calendar of the location.
+async fn costs(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
+    let now = cloud.now();
+    // Without its time zone, a range could hold the start of another month.
+    let Some([before, this, next]) = months(now, &place.site.time_zone) else { return Ok(()) };
+    for (from, to) in [(before, this), (this, next)] {
+        let path =
+            format!("/dev/v3/servicelocation/{}/costanalysis?aggregation={MONTHS}&from={from}&to={to}", place.site.id);
+        list(cloud, place, &path, Asked { interval: Interval::Month, from: At::Time(nanos(from)), plug: "" }).await?;
+    }
+    Ok(())
+}
+
+/// Reads and stores a list, which may be empty.
+async fn list(cloud: &mut Cloud, place: &Place, path: &str, asked: Asked<'_>) -> Result<(), CloudError> {
+    let Some(body) = cloud.get_if_allowed(path).await? else { return Ok(()) };
+    if body.trim_ascii() == b"[]" {
+        return Ok(());
+    }
+    let document = Document::read(&body).map_err(unreadable)?;
+    let original = Original { bytes: &body, ..origin(path) };
+    cloud.store(&place.site, &document, asked, (&[], Purpose::Report), original).await
+}
+
+/// The starts in milliseconds of the month before, of this one and of the next.
+fn months(now: i64, time_zone: &str) -> Option<[i64; 3]> {
+    let zone = TimeZone::get(time_zone).ok()?;
+    let first = Timestamp::from_millisecond(now).ok()?.to_zoned(zone).first_of_month().ok()?;
+    let start = |months: i64| {
+        let month = first.checked_add(months.months()).ok()?;
+        Some(month.start_of_day().ok()?.timestamp().as_millisecond())
+    };
+    Some([start(-1)?, start(0)?, start(1)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_are_of_the_calendar_of_the_location() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        let expected = ["2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"].map(at);
+        assert_eq!(months(at("2026-04-10T12:00:00Z"), "Europe/Brussels"), Some(expected));
+        assert_eq!(months(0, "Nowhere/At_all"), None);
+        assert_eq!(months(0, ""), None);
+    }
+}
