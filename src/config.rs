@@ -8,6 +8,7 @@ mod admin;
 mod ca_file;
 mod device;
 mod dsmr_logger;
+mod em300;
 mod environment;
 mod fault;
 mod journal;
@@ -173,6 +174,7 @@ fn read(mut root: Section<'_>) -> Config {
     let p1_meters = p1::p1(root.sections("p1"), &mut taken);
     let loggers = dsmr_logger::dsmr_logger(root.sections("dsmr_logger"), &mut taken);
     let ksem_devices = ksem::ksem(root.sections("ksem"), &mut taken);
+    let em300_meters = em300::em300(root.sections("em300"), &mut taken);
     let smart_mac_meters = smart_mac::smart_mac(root.sections("smart_mac"), &mut taken);
     let brokers = mqtt::mqtt(root.sections("mqtt"), &mut taken);
     let smappee_accounts = smappee::smappee(root.sections("smappee"), &mut taken);
@@ -185,6 +187,7 @@ fn read(mut root: Section<'_>) -> Config {
         .chain(p1_meters.into_iter().map(Source::P1))
         .chain(loggers.into_iter().map(Source::DsmrLogger))
         .chain(ksem_devices.into_iter().map(Source::Ksem))
+        .chain(em300_meters.into_iter().map(Source::Em300))
         .chain(smart_mac_meters.into_iter().map(Source::SmartMac))
         .chain(brokers.into_iter().map(Source::Mqtt))
         .chain(smappee_accounts.into_iter().map(Source::Smappee))

@@ -2,7 +2,7 @@
 //!
 //! [`Client`] sends one request and reads its answer within bounds of time and size.
 //! [`Requester`] also keeps a request budget, for servers with a rate limit. [`Outcome`]
-//! says whether a request may be repeated.
+//! says whether a request may be repeated. [`WebSocket`] is a connection that a request opens.
 //!
 //! It knows no vendor and no server. Invariants: redirects are not followed, so that
 //! credentials never go to another host; no error, log line or `Debug` holds a header
@@ -14,6 +14,7 @@ mod client;
 mod client_tls;
 mod outcome;
 mod requester;
+mod web_socket;
 
 pub use budget::Budget;
 pub use ca_file::CaFile;
@@ -21,6 +22,7 @@ pub use client::{Bounds, Client, HttpError, Request, Response, basic_authorizati
 pub use client_tls::{ClientIdentity, client_tls};
 pub use outcome::{Outcome, date, described, outcome};
 pub use requester::{Exchange, Requester};
+pub use web_socket::WebSocket;
 
 #[cfg(test)]
 mod tests;

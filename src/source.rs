@@ -13,6 +13,7 @@ mod describer;
 mod description;
 mod device;
 mod inlet;
+mod intake;
 mod parts;
 mod probe;
 mod redecode;
@@ -24,6 +25,7 @@ mod tests;
 mod tokens;
 
 pub mod dsmr_logger;
+pub mod em300;
 pub mod json;
 pub mod ksem;
 pub mod mqtt;

@@ -17,6 +17,7 @@ mod serial_server;
 mod smart_mac;
 #[cfg(test)]
 mod tests;
+mod web_socket;
 
 pub use allow_list::AllowList;
 pub use dsmr_logger::DsmrLogger;
@@ -27,3 +28,4 @@ pub use one_of_each::OneOfEach;
 pub use p1::P1Meter;
 pub use serial_server::{SerialLine, SerialServer};
 pub use smart_mac::SmartMac;
+pub use web_socket::{WebSocket, WebSocketMessage};

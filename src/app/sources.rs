@@ -85,6 +85,7 @@ impl<'a> SourceStarter<'a> {
                     logger.start(sources, &entrance()?, self.arrivals(), describer()?, clock);
                 }
                 Source::Ksem(device) => device.start(sources, &entrance()?, describer()?, clock),
+                Source::Em300(meter) => meter.start(sources, &entrance()?, describer()?, clock),
                 Source::SmartMac(meter) => meter.start(sources, &entrance()?, self.arrivals(), describer()?, clock),
                 Source::Mqtt(broker) => {
                     broker.start(sources, &entrance()?, clock, self.parts.journal.id().0);
@@ -151,6 +152,7 @@ pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
             Source::P1(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),
             Source::Ksem(device) => redecoder.add(source.name(), device.decoders()),
+            Source::Em300(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::SmartMac(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::Mqtt(broker) => redecoder.add(source.name(), broker.decoders()),
         }

@@ -1,10 +1,11 @@
-//! `[[ksem]]`: KOSTAL's Smart Energy Meter and TQ-Systems' Energy Manager.
+//! `[[ksem]]`: KOSTAL's Smart Energy Meter, TQ-Systems' Energy Manager and ABL's eMS home.
 
 use super::ca_file::ca_file;
 use super::device::{base_url, keep, name};
 use super::secrets::{PASSWORD, TOKEN, secret};
 use super::section::Section;
-use crate::source::ksem::{Device, Login};
+use super::value::StringList;
+use crate::source::ksem::{Device, Interface, Login, Topic};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -21,18 +22,55 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
     let url = base_url(&mut section, "\"http://192.168.1.50\"");
     let ca_file = ca_file(&mut section);
     let login = login(&mut section);
-    let device = section.get_or("device", "local".to_owned());
+    let serial = section.get("serial");
+    let interface = interface(&mut section);
+    let keep = keep(&mut section);
+    section.finish();
+    Some(Device { name: name?, url: url?, ca_file, login: login?, serial, interface, keep })
+}
+
+fn interface(section: &mut Section<'_>) -> Interface {
+    let is_socket = section.choice("interface", &[("json", false), ("websocket", true)], false);
+    let device: Option<String> = section.get("device");
+    let every: Option<Duration> = section.get("every");
+    let topics: Option<StringList> = section.get("topics");
+    if is_socket {
+        for (key, is_given) in [("device", device.is_some()), ("every", every.is_some())] {
+            if is_given {
+                section.fault(key, "is for interface = \"json\": remove it");
+            }
+        }
+        return Interface::WebSocket(
+            topics.map_or_else(|| vec![Topic::SmartMeter], |names| self::topics(section, names)),
+        );
+    }
+    if topics.is_some() {
+        section.fault("topics", "needs interface = \"websocket\"");
+    }
+    let device = device.unwrap_or_else(|| "local".to_owned());
     if device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
         section.fault("device", "must be the name of a data endpoint: letters, digits, '-' and '_'");
     }
-    let serial = section.get("serial");
-    let every = section.get_or("every", EVERY);
+    let every = every.unwrap_or(EVERY);
     if every < EVERY_MIN {
         section.fault("every", "must be at least 1s");
     }
-    let keep = keep(&mut section);
-    section.finish();
-    Some(Device { name: name?, url: url?, ca_file, login: login?, device, serial, every, keep })
+    Interface::Json { device, every }
+}
+
+fn topics(section: &Section<'_>, StringList(names): StringList) -> Vec<Topic> {
+    let mut topics = Vec::new();
+    for name in &names {
+        match Topic::parse(name) {
+            Ok(topic) if topics.contains(&topic) => section.fault("topics", format!("'{name}' is there twice")),
+            Ok(topic) => topics.push(topic),
+            Err(why) => section.fault("topics", why),
+        }
+    }
+    if names.is_empty() {
+        section.fault("topics", "is empty; remove it, or name a topic");
+    }
+    topics
 }
 
 fn login(section: &mut Section<'_>) -> Option<Login> {

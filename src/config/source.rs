@@ -3,7 +3,7 @@
 use crate::base::{Finding, Level, Stop};
 use crate::clock::Clock;
 use crate::source::smart_me::{self, Access, PollMode};
-use crate::source::{Probe, SourceError, dsmr_logger, json, ksem, mqtt, p1, smappee, smart_mac};
+use crate::source::{Probe, SourceError, dsmr_logger, em300, json, ksem, mqtt, p1, smappee, smart_mac};
 use std::path::Path;
 
 /// A configured source.
@@ -13,12 +13,14 @@ pub enum Source {
     SmartMe(smart_me::Account),
     /// `[[json]]`: a device that returns or sends JSON documents.
     Json(json::Device),
-    /// `[[p1]]`: a meter whose P1 telegrams come over TCP.
+    /// `[[p1]]`: a meter whose P1 telegrams come over TCP or a WebSocket.
     P1(p1::Meter),
     /// `[[dsmr_logger]]`: a device that reads a P1 port and answers over HTTP.
     DsmrLogger(dsmr_logger::Logger),
-    /// `[[ksem]]`: KOSTAL's Smart Energy Meter or TQ-Systems' Energy Manager.
+    /// `[[ksem]]`: KOSTAL's Smart Energy Meter, TQ-Systems' Energy Manager or ABL's eMS home.
     Ksem(ksem::Device),
+    /// `[[em300]]`: TQ-Systems' EM2xx or EM3xx, or a B-control meter.
+    Em300(em300::Meter),
     /// `[[smart_mac]]`: a smart-MAIC meter.
     SmartMac(smart_mac::Meter),
     /// `[[mqtt]]`: a broker of MQTT.
@@ -36,6 +38,7 @@ impl Source {
             Self::P1(meter) => &meter.name,
             Self::DsmrLogger(logger) => &logger.name,
             Self::Ksem(device) => &device.name,
+            Self::Em300(meter) => &meter.name,
             Self::SmartMac(meter) => &meter.name,
             Self::Mqtt(broker) => &broker.name,
             Self::Smappee(account) => &account.name,
@@ -50,6 +53,7 @@ impl Source {
             Self::P1(_) => "p1",
             Self::DsmrLogger(_) => "dsmr_logger",
             Self::Ksem(_) => "ksem",
+            Self::Em300(_) => "em300",
             Self::SmartMac(_) => "smart_mac",
             Self::Mqtt(_) => "mqtt",
             Self::Smappee(_) => "smappee",
@@ -86,6 +90,7 @@ impl Source {
             Self::P1(meter) => meter.connect(clock).await,
             Self::DsmrLogger(logger) => logger.connect(clock).await,
             Self::Ksem(device) => device.connect(clock).await,
+            Self::Em300(meter) => meter.connect(clock).await,
             Self::SmartMac(meter) => meter.connect(clock).await,
             Self::Mqtt(broker) => broker.connect().await,
             Self::Smappee(account) => {
@@ -115,6 +120,7 @@ impl Source {
             Self::P1(meter) => meter.probe(clock).await,
             Self::DsmrLogger(logger) => logger.probe(clock).await,
             Self::Ksem(device) => device.probe(clock).await,
+            Self::Em300(meter) => meter.probe(clock).await,
             Self::SmartMac(meter) => meter.probe(clock).await,
         })
     }

@@ -558,3 +558,56 @@ fn the_embedded_store_keeps_at_least_a_day() {
     let faults = faults("[sink.sqlite]\nkeep = \"5m\"");
     assert!(faults.len() == 1 && faults[0].contains("must be at least one day"), "{faults:?}");
 }
+
+#[test]
+fn a_ksem_has_one_interface_and_no_topic_of_a_charging_station() {
+    let environment = [("TOKEN".to_owned(), "hunter2".to_owned())].into_iter().collect();
+    let device = |lines: &str| {
+        parse(
+            "m.toml",
+            &format!("[[ksem]]\nname = \"a\"\nurl = \"http://a\"\ntoken_env = \"TOKEN\"\n{lines}\n"),
+            &environment,
+        )
+    };
+    for valid in [
+        "device = \"local\"\nevery = \"5s\"",
+        "interface = \"json\"",
+        "interface = \"websocket\"",
+        "interface = \"websocket\"\ntopics = [\"smart-meter\", \"kostal-energyflow/sumvalues\"]",
+    ] {
+        assert_eq!(device(valid).unwrap().sources.len(), 1, "{valid}");
+    }
+    for (lines, says) in [
+        ("interface = \"modbus\"", "not one of json, websocket"),
+        ("interface = \"websocket\"\nevery = \"5s\"", "is for interface = \"json\""),
+        ("interface = \"websocket\"\ndevice = \"local\"", "is for interface = \"json\""),
+        ("topics = [\"smart-meter\"]", "needs interface = \"websocket\""),
+        ("interface = \"websocket\"\ntopics = []", "is empty"),
+        ("interface = \"websocket\"\ntopics = [\"smart-meter\", \"smart-meter\"]", "twice"),
+        ("interface = \"websocket\"\ntopics = [\"kostal/evse\"]", "stops controlling the station"),
+        ("interface = \"websocket\"\ntopics = [\"../e-mobility/state\"]", "stops controlling the station"),
+        ("interface = \"websocket\"\ntopics = [\"inverter\"]", "is not one of smart-meter"),
+        ("device = \"../x\"", "letters, digits"),
+        ("every = \"100ms\"", "at least 1s"),
+    ] {
+        let found = device(lines).unwrap_err().to_string();
+        assert!(found.contains(says) && found.lines().count() == 1, "{lines}: {found}");
+    }
+}
+
+#[test]
+fn a_p1_meter_has_one_address() {
+    let faults_of = |lines: &str| faults(&format!("[[p1]]\nname = \"a\"\n{lines}\n"));
+    assert!(config("[[p1]]\nname = \"a\"\nurl = \"wss://a/p1?x=1\"\n").sources.len() == 1);
+    for (lines, says) in [
+        ("", "is required, for example: address = "),
+        ("address = \"a\"", "must be a host and a port"),
+        ("address = \"a:1\"\nurl = \"ws://a\"", "together with address"),
+        ("url = \"http://a\"", "must be the address of a WebSocket"),
+        ("url = \"ws://u:p@a\"", "must be the address of a WebSocket"),
+        ("url = 3", "url"),
+    ] {
+        let found = faults_of(lines);
+        assert!(found.len() == 1 && found[0].contains(says), "{lines}: {found:?}");
+    }
+}

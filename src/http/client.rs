@@ -10,8 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::header::{HeaderValue, USER_AGENT};
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::http::{self, Uri};
+use hyper::upgrade::Upgraded;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,6 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{CertificateError, ClientConfig};
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 
@@ -47,6 +51,15 @@ pub struct Bounds {
 pub struct Client {
     connections: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     bounds: Bounds,
+}
+
+/// The answer to a request for another protocol.
+#[derive(Debug)]
+pub(super) enum Switch {
+    /// The server switched: the headers of its answer, and the connection.
+    Done(HeaderMap, Upgraded),
+    /// It did not; the body is left out.
+    Refused(Response),
 }
 
 /// Why a request got no answer. The text names only the server's origin.
@@ -137,28 +150,62 @@ impl Client {
     ///
     /// # Errors
     /// See [`HttpError`].
-    pub async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
+    pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let origin = origin(request.uri());
-        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let exchange = async {
-            let answer = self.connections.request(request).await.map_err(|error| not_sent(&origin, &error))?;
-            let (head, body) = answer.into_parts();
-            let body = Limited::new(body, self.bounds.answer_bytes_max).collect().await;
-            let body = body.map_err(|error| self.not_read(&origin, &*error))?;
-            Ok(Response::from_parts(head, body.to_bytes()))
+            let answer = self.begin(&origin, request).await?;
+            self.whole(&origin, answer).await
         };
-        match tokio::time::timeout(self.bounds.timeout, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(HttpError::Timeout { origin, timeout: self.bounds.timeout }),
-        }
+        self.in_time(&origin, exchange).await
+    }
+
+    /// Sends a request for another protocol: the connection if the server switches to it, else the
+    /// server's answer without its body.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(super) async fn switch(&self, request: Request) -> Result<Switch, HttpError> {
+        let origin = origin(request.uri());
+        let exchange = async {
+            let answer = self.begin(&origin, request).await?;
+            if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let (head, _) = answer.into_parts();
+                return Ok(Switch::Refused(Response::from_parts(head, Bytes::new())));
+            }
+            let headers = answer.headers().clone();
+            let connection = hyper::upgrade::on(answer).await.map_err(|error| broken(&origin, innermost(&error)))?;
+            Ok(Switch::Done(headers, connection))
+        };
+        self.in_time(&origin, exchange).await
+    }
+
+    async fn begin(&self, origin: &str, mut request: Request) -> Result<http::Response<Incoming>, HttpError> {
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        self.connections.request(request).await.map_err(|error| not_sent(origin, &error))
+    }
+
+    async fn whole(&self, origin: &str, answer: http::Response<Incoming>) -> Result<Response, HttpError> {
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, self.bounds.answer_bytes_max).collect().await;
+        let body = body.map_err(|error| self.not_read(origin, &*error))?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    async fn in_time<T>(
+        &self,
+        origin: &str,
+        exchange: impl Future<Output = Result<T, HttpError>>,
+    ) -> Result<T, HttpError> {
+        let timeout = self.bounds.timeout;
+        let late = |_| Err(HttpError::Timeout { origin: origin.to_owned(), timeout });
+        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(late)
     }
 
     fn not_read(&self, origin: &str, error: &(dyn Error + 'static)) -> HttpError {
-        let origin = origin.to_owned();
         if error.is::<LengthLimitError>() {
-            HttpError::TooLarge { origin, bytes_max: self.bounds.answer_bytes_max }
+            HttpError::TooLarge { origin: origin.to_owned(), bytes_max: self.bounds.answer_bytes_max }
         } else {
-            HttpError::Broken { origin, why: innermost(error) }
+            broken(origin, innermost(error))
         }
     }
 }
@@ -179,6 +226,11 @@ fn not_sent(origin: &str, error: &legacy::Error) -> HttpError {
         true => HttpError::Connect { origin, why },
         false => HttpError::Broken { origin, why },
     }
+}
+
+/// The error of a connection that broke.
+pub(super) fn broken(origin: &str, why: impl Into<String>) -> HttpError {
+    HttpError::Broken { origin: origin.to_owned(), why: why.into() }
 }
 
 /// The advice for a certificate of a private authority.
@@ -206,7 +258,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Scheme, host and port. The path and the query may be secrets.
-fn origin(uri: &Uri) -> String {
+pub(super) fn origin(uri: &Uri) -> String {
     let (scheme, host) = (uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or("(no host)"));
     match uri.port_u16() {
         Some(port) => format!("{scheme}://{host}:{port}"),

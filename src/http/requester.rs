@@ -3,10 +3,13 @@
 use super::budget::Budget;
 use super::client::{Client, HttpError, Request, Response};
 use super::outcome::{Outcome, outcome};
+use super::web_socket::WebSocket;
 use crate::base::{Stop, Stopped};
 use crate::clock::Clock;
 use crate::metrics;
 use ::metrics::Counter;
+use hyper::Uri;
+use hyper::header::HeaderValue;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -31,6 +34,12 @@ pub struct Exchange {
     pub answer: Result<Response, HttpError>,
 }
 
+impl Exchange {
+    fn no_budget(wait: Duration) -> Self {
+        Self { outcome: Outcome::Later(Some(wait)), answer: Err(HttpError::NoBudget) }
+    }
+}
+
 impl Requester {
     /// Creates the requester of source `name`. Requesters that share a budget share its waits.
     pub fn new(name: &str, client: Client, budget: Budget, stop: Stop, clock: Clock) -> Self {
@@ -50,24 +59,63 @@ impl Requester {
     /// # Errors
     /// When a stop was requested before the request was sent.
     pub async fn send(&self, request: Request) -> Result<Exchange, Stopped> {
+        let in_flight = match self.begin().await? {
+            Ok(in_flight) => in_flight,
+            Err(wait) => return Ok(Exchange::no_budget(wait)),
+        };
+        let answer = self.client.send(request).await;
+        drop(in_flight);
+        Ok(self.ended(answer))
+    }
+
+    /// Opens a WebSocket by GET, with this Authorization header. Waits and counts as [`Self::send`]; if
+    /// the server does not open one, the result is its answer.
+    ///
+    /// # Errors
+    /// When a stop was requested before the request was sent.
+    pub async fn open(
+        &self,
+        uri: &Uri,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Result<WebSocket, Exchange>, Stopped> {
+        let in_flight = match self.begin().await? {
+            Ok(in_flight) => in_flight,
+            Err(wait) => return Ok(Err(Exchange::no_budget(wait))),
+        };
+        let opened = WebSocket::open(&self.client, uri, authorization).await;
+        drop(in_flight);
+        Ok(match opened {
+            Ok(Ok(socket)) => {
+                self.counts.count(Outcome::Done, true);
+                Ok(socket)
+            }
+            Ok(Err(answer)) => Err(self.ended(Ok(answer))),
+            Err(error) => Err(self.ended(Err(error))),
+        })
+    }
+
+    /// Waits for the budget; the error is the wait that would be too long.
+    async fn begin(&self) -> Result<Result<InFlight<'_>, Duration>, Stopped> {
         if self.stop.deadline().is_some() {
             return Err(Stopped);
         }
         while let Err(wait) = self.budget.begin(self.clock.monotonic()) {
             if self.is_too_late(wait) {
-                return Ok(Exchange { outcome: Outcome::Later(Some(wait)), answer: Err(HttpError::NoBudget) });
+                return Ok(Err(wait));
             }
             self.stop.sleep(wait).await?;
         }
-        let in_flight = InFlight(self);
-        let answer = self.client.send(request).await;
-        drop(in_flight);
+        Ok(Ok(InFlight(self)))
+    }
+
+    /// Classifies and counts an answer.
+    fn ended(&self, answer: Result<Response, HttpError>) -> Exchange {
         let outcome = outcome(&answer);
         if let Outcome::Later(Some(wait)) = outcome {
             self.budget.hold(self.clock.monotonic() + wait);
         }
         self.counts.count(outcome, answer.is_ok());
-        Ok(Exchange { outcome, answer })
+        Exchange { outcome, answer }
     }
 
     /// Waits until the budget allows a request, and sends none. Returns at once where the

@@ -1,5 +1,7 @@
 //! The client against correct and broken servers over real sockets.
 
+mod web_socket;
+
 use super::*;
 use crate::base::{Stop, Stopped};
 use crate::clock::Clock;

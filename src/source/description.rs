@@ -220,7 +220,8 @@ impl Reporter {
         }
     }
 
-    fn publish(&self) {
+    /// Publishes the facts that were set since the last report.
+    pub(super) fn publish(&self) {
         for (state, gauge) in SourceState::ALL.into_iter().zip(&self.states) {
             gauge.set(if state == self.description.state { 1.0 } else { 0.0 });
         }

@@ -7,10 +7,12 @@ use super::SourceError;
 use super::allowed::Allowed;
 use crate::base::Stop;
 use crate::clock::Clock;
-use crate::http::{self, Bounds, Budget, CaFile, Client, Exchange, Outcome, Request, Requester};
+use crate::http::{
+    self, Bounds, Budget, CaFile, Client, Exchange, HttpError, Outcome, Request, Requester, Response, WebSocket,
+};
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
-use hyper::{StatusCode, Uri};
+use hyper::{Method, StatusCode, Uri};
 
 /// A device.
 #[derive(Debug, Clone)]
@@ -67,13 +69,25 @@ impl HttpDevice {
         let exchange = self.send(request).await?;
         match (exchange.outcome, exchange.answer) {
             (Outcome::Done, Ok(answer)) => Ok(Ok(answer.into_body())),
-            (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
-                why: "the device rejects the credentials: check username and password_file, or token_file".to_owned(),
-                retry_in: None,
-            }),
-            (_, Ok(answer)) => Ok(Err(answer.status())),
-            (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
+            (outcome, answer) => refusal(outcome, answer).map(Err),
         }
+    }
+
+    /// A WebSocket at this address, or the status if the device answers with another one than 101.
+    ///
+    /// # Errors
+    /// As [`Self::get`], but not for a status.
+    pub(super) async fn open(&self, uri: &Uri) -> Result<Result<WebSocket, StatusCode>, SourceError> {
+        self.check(&Method::GET, uri)?;
+        match self.requester.open(uri, self.authorization.as_ref()).await? {
+            Ok(socket) => Ok(Ok(socket)),
+            Err(exchange) => refusal(exchange.outcome, exchange.answer).map(Err),
+        }
+    }
+
+    /// The credentials in use.
+    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
     }
 
     /// Sends a request as it is, without the credentials. Every request passes here.
@@ -81,11 +95,28 @@ impl HttpDevice {
     /// # Errors
     /// When it is not on the list of requests that this device may be sent. Nothing was sent then.
     pub(super) async fn send(&self, request: Request) -> Result<Exchange, SourceError> {
-        if !self.allowed.permits(request.method(), request.uri()) {
-            let why = "the configured values make a request that meterline does not send to such a device";
-            return Err(SourceError::Misconfigured { why: why.to_owned(), retry_in: None });
-        }
+        self.check(request.method(), request.uri())?;
         Ok(self.requester.send(request).await?)
+    }
+
+    fn check(&self, method: &Method, uri: &Uri) -> Result<(), SourceError> {
+        if self.allowed.permits(method, uri) {
+            return Ok(());
+        }
+        let why = "the configured values make a request that meterline does not send to such a device";
+        Err(SourceError::Misconfigured { why: why.to_owned(), retry_in: None })
+    }
+}
+
+/// The status of an answer that is no success.
+fn refusal(outcome: Outcome, answer: Result<Response, HttpError>) -> Result<StatusCode, SourceError> {
+    match (outcome, answer) {
+        (Outcome::Unauthorized | Outcome::Forbidden, _) => Err(SourceError::Misconfigured {
+            why: "the device rejects the credentials: check username and password_file, or token_file".to_owned(),
+            retry_in: None,
+        }),
+        (_, Ok(answer)) => Ok(answer.status()),
+        (_, Err(error)) => Err(SourceError::Failing(error.to_string())),
     }
 }
 

@@ -10,7 +10,7 @@ mod stream;
 
 use super::allowed::Allowed;
 use super::device::HttpDevice;
-use super::stream::Stream;
+use super::stream::{Peer, Stream};
 use super::{Decoder, Describer, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
@@ -95,10 +95,10 @@ impl Device {
                 sources.start_polled(&self.name, KIND, schedule, json);
             }
             Address::Tcp(address) => {
-                let (address, lines) =
-                    (address.clone(), Lines { name: self.name.clone(), mapping: self.mapping.clone() });
+                let (peer, lines) =
+                    (Peer::Tcp(address.clone()), Lines { name: self.name.clone(), mapping: self.mapping.clone() });
                 let silence_max = SILENCE_MAX.max(self.every * 3);
-                let stream = Stream::new(address, silence_max, lines, inlet(STREAM_KIND), describer, clock.clone());
+                let stream = Stream::new(peer, silence_max, lines, inlet(STREAM_KIND), describer, clock.clone());
                 sources.start_connected(&self.name, STREAM_KIND, schedule, stream);
             }
         }

@@ -1,59 +1,69 @@
-//! KOSTAL's Smart Energy Meter and TQ-Systems' Energy Manager EM4xx: the official JSON interface.
+//! KOSTAL's Smart Energy Meter, TQ-Systems' Energy Manager EM4xx and ABL's eMS home: the JSON interface,
+//! polled, or WebSockets with protobuf frames.
 //!
-//! Read-only: no request but those in `ALLOWED`, where the login is the only one with a body. Nothing below `/api/e-mobility` is ever opened: a device that sees an outside controller stops
-//! controlling its charging station. Knows the requests; `vendor/ksem` decodes.
+//! Read-only: no request but those in `ALLOWED`, where the login is the only one with a body. Nothing below
+//! `/api/e-mobility` is ever opened: a device that sees an outside controller stops controlling its charging
+//! station. `access` knows the login and the identity, `poll` and `socket` bring values, `information` what
+//! the device says about itself. `vendor/ksem` decodes.
 
+mod access;
+mod information;
 mod login;
+mod poll;
 mod probe;
+mod resource;
+mod socket;
 
 pub use login::Login;
 pub use probe::recognize;
+pub use resource::Topic;
 
 use super::allowed::Allowed;
-use super::describer::Described;
-use super::device::{HttpDevice, answered, with_path};
-use super::parts::Parts;
-use super::{
-    Contact, Decoded, Decoder, Describer, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources,
-};
+use super::device::HttpDevice;
+use super::{Contact, Decoded, Decoder, Describer, Inlet, Keep, Schedule, SourceError, Sources};
 use crate::base::Finding;
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
-use crate::reading::{MeterId, UnixNanos};
-use crate::vendor::ksem::device::Settings;
-use crate::vendor::ksem::{VENDOR, json};
-use crate::wire::batch::Original;
-use crate::wire::meters::{Description, Role};
-use bytes::Bytes;
-use hyper::{StatusCode, Uri};
-use login::Session;
+use crate::vendor::ksem::gdr::Configuration;
+use access::Access;
+use hyper::Uri;
+use information::Information;
+use poll::Poll;
+use socket::Socket;
 use std::time::Duration;
 
 /// The kind of source.
 const KIND: &str = "ksem";
-/// The format of the values.
-const FORMAT: &str = "ksem-json";
+/// The kind of a source that brings the energy flow beside the meter's values.
+const FLOW_KIND: &str = "ksem energy flow";
 /// The limits of one request.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: 64 << 10 };
-/// The waits after a failure.
+/// The waits after a failure. The device's own page opens a closed WebSocket again after 5 s.
 const BACKOFF: (Duration, Duration) =
     (if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) }, Duration::from_mins(5));
+/// WebSockets open at a random time within this period, so that many do not open at once.
+const FIRST_WITHIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 /// The requests that a device may be sent.
 const ALLOWED: Allowed = Allowed(&[
+    "POST /api/web-login/token",
     "GET /api/json/*/values/smart-meter",
     "GET /api/device-settings",
+    "GET /api/device-settings/devicestatus",
+    "GET /api/device-settings/deviceusage",
+    "GET /api/device-settings/local-time",
+    "GET /api/data-transfer/protobuf/gdr/local/config/smart-meter",
+    "GET /api/data-transfer/protobuf/gdr/local/config/kostal-energyflow/sumvalues",
+    "GET /api/data-transfer/ws/protobuf/gdr/local/values/smart-meter",
+    "GET /api/data-transfer/ws/protobuf/gdr/local/values/kostal-energyflow/sumvalues",
     "GET /api/device-settings/network",
     "GET /api/modbus/config",
     "GET /api/modbus/presets",
     "GET /api/modbus/groups",
     "GET /api/modbus/sensors",
-    "POST /api/web-login/token",
+    "GET /api/tariffs/contract",
+    "GET /api/tariffs/data/*/*/*",
 ]);
-/// The values of the grid meter; the device's name stands between.
-const VALUES: [&str; 2] = ["/api/json/", "/values/smart-meter"];
-/// The identity of the device.
-const SETTINGS: &str = "/api/device-settings";
 
 /// A configured device.
 #[derive(Debug, Clone)]
@@ -66,31 +76,89 @@ pub struct Device {
     pub ca_file: Option<CaFile>,
     /// How to log in.
     pub login: Login,
-    /// The name of the device within its interface, usually `local`.
-    pub device: String,
     /// Its serial number, if it does not give it with this login.
     pub serial: Option<String>,
-    /// The polling interval.
-    pub every: Duration,
+    /// Where its values come from.
+    pub interface: Interface,
     /// The readings that are journaled.
     pub keep: Keep,
 }
 
+/// Where a device's values come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interface {
+    /// The JSON interface.
+    Json {
+        /// The name of the device within its interface, usually `local`.
+        device: String,
+        /// The polling interval.
+        every: Duration,
+    },
+    /// A WebSocket for each of these topics.
+    WebSocket(Vec<Topic>),
+}
+
 impl Device {
-    /// Starts its source.
+    /// Starts its sources.
     pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
-        let schedule = Schedule { every: self.every, first_within: self.every, backoff: BACKOFF };
-        let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let device = sources.device(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None);
-        let reader = Reader::new(self.clone(), device, clock.clone());
-        sources.start_polled(&self.name, KIND, schedule, Poll { reader, inlet, describer });
+        let device = || sources.device(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None);
+        let access = || self.access(device(), clock.clone());
+        let inlet = |kind| Inlet::new(&self.name, kind, entrance.clone(), self.keep);
+        match &self.interface {
+            Interface::Json { device, every } => {
+                let schedule = Schedule { every: *every, first_within: *every, backoff: BACKOFF };
+                let information = self.information(entrance, describer, clock);
+                let poll = Poll::new(access(), device.clone(), *every, information, inlet(KIND), clock.clone());
+                sources.start_polled(&self.name, KIND, schedule, poll);
+            }
+            Interface::WebSocket(topics) => {
+                let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
+                // One of them also brings what the device says about itself.
+                let mut information = Some(self.information(entrance, describer, clock));
+                let mut kind = KIND;
+                for topic in topics {
+                    let socket = Socket::new(access(), *topic, information.take(), inlet(kind), clock.clone());
+                    sources.start_connected(&self.name, kind, schedule, socket);
+                    kind = FLOW_KIND;
+                }
+            }
+        }
     }
 
-    /// The decoders of its messages.
-    pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
-        let decode =
-            |recorded: &Recorded<'_>| decode(recorded.original.bytes, recorded.original.device, recorded.received);
-        [(FORMAT, Box::new(decode))]
+    fn access(&self, device: HttpDevice, clock: Clock) -> Access {
+        Access::new(self.url.clone(), self.login.clone(), self.serial.clone(), device, clock)
+    }
+
+    fn information(&self, entrance: &Entrance, describer: Describer, clock: &Clock) -> Information {
+        let inlet = Inlet::new(&self.name, KIND, entrance.clone(), Keep::All);
+        Information::new(&self.name, inlet, describer, clock.clone())
+    }
+
+    /// The decoders of its messages. The context of a frame is the configuration.
+    pub fn decoders(&self) -> [(&'static str, Decoder); 4] {
+        [
+            (poll::FORMAT, Box::new(|it| poll::decode(it.original.bytes, it.original.device, it.received))),
+            (
+                socket::FORMAT,
+                Box::new(|it| {
+                    // A frame that names no configuration was decoded without one.
+                    let context = it.context.filter(|_| !it.original.context.is_empty());
+                    let context = context.map(Configuration::read).transpose().map_err(|error| error.to_string())?;
+                    socket::decode(it.original.bytes, context.as_ref(), it.original.device, it.received)
+                }),
+            ),
+            (
+                information::USAGE_FORMAT,
+                Box::new(|it| information::decode_usage(it.original.bytes, it.original.device, it.received)),
+            ),
+            (
+                information::PRICES_FORMAT,
+                Box::new(|it| {
+                    let tariff = information::tariff_of(it.original.origin);
+                    information::decode_prices(it.original.bytes, tariff, it.original.device, it.received)
+                }),
+            ),
+        ]
     }
 
     /// Requests the values once, for the operator. Both results are sentences.
@@ -99,153 +167,28 @@ impl Device {
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
-        let mut reader = Reader::new(self.clone(), device, clock.clone());
-        let decoded = reader.read().await?.decoded;
-        let answer = format!("returns {} values", decoded.values());
-        Ok(Contact::of(answer, &decoded, &reader.described(), clock.now()))
+        let mut access = self.access(device, clock.clone());
+        let decoded = self.read_once(&mut access, &clock).await?;
+        let described = access.described(&self.name).await?;
+        Ok(Contact::of(format!("returns {} values", decoded.values()), &decoded, &described, clock.now()))
+    }
+
+    /// Reads the values once.
+    async fn read_once(&self, access: &mut Access, clock: &Clock) -> Result<Decoded, SourceError> {
+        let topics = match &self.interface {
+            Interface::Json { device, .. } => return Ok(poll::read(access, device, clock).await?.decoded),
+            Interface::WebSocket(topics) => topics,
+        };
+        let mut all = Decoded::default();
+        for topic in topics {
+            all.readings.extend(socket::read_once(access, *topic, clock).await?.readings);
+        }
+        Ok(all)
     }
 
     /// Warnings about its token.
     pub fn findings(&self, clock: &Clock) -> Vec<Finding> {
         self.login.finding(&self.name, clock.now()).into_iter().collect()
-    }
-}
-
-/// The values of a device.
-struct Answer {
-    body: Bytes,
-    serial: String,
-    decoded: Decoded,
-}
-
-/// Decodes the values of the device with this serial number. The error is a sentence.
-fn decode(body: &[u8], serial: &str, received: UnixNanos) -> Result<Decoded, String> {
-    let mut parts = Parts::new(received);
-    let read = json::read(body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)));
-    read.map_err(|error| error.to_string())?;
-    Ok(parts.into_decoded())
-}
-
-/// Reads a device.
-#[derive(Debug)]
-struct Reader {
-    config: Device,
-    device: HttpDevice,
-    session: Session,
-    settings: Option<Settings>,
-    /// Whether they are not asked for any more, because the serial number is configured.
-    settings_are_refused: bool,
-    clock: Clock,
-}
-
-impl Reader {
-    fn new(config: Device, device: HttpDevice, clock: Clock) -> Self {
-        let session = Session::new(config.login.clone(), config.url.clone(), clock.clone());
-        Self { config, device, session, settings: None, settings_are_refused: false, clock }
-    }
-
-    async fn read(&mut self) -> Result<Answer, SourceError> {
-        let serial = self.serial().await?;
-        let [before, after] = VALUES;
-        let path = format!("{before}{}{after}", self.config.device);
-        let body = self.get(&path).await?.map_err(answered)?;
-        let decoded = decode(&body, &serial, self.clock.now()).map_err(SourceError::Failing)?;
-        Ok(Answer { body, serial, decoded })
-    }
-
-    /// The serial number: the meter's identity.
-    async fn serial(&mut self) -> Result<String, SourceError> {
-        if self.settings.is_none() && !self.settings_are_refused {
-            match (self.get(SETTINGS).await, &self.config.serial) {
-                (Ok(Ok(body)), _) => self.settings = Settings::read(&body).ok(),
-                (Err(SourceError::Stopped(stopped)), _) => return Err(stopped.into()),
-                (Err(error @ SourceError::Failing(_)), None) => return Err(error),
-                // This login may not read them, or this firmware has none.
-                (Ok(Err(_)) | Err(_), _) => self.settings_are_refused = self.config.serial.is_some(),
-            }
-        }
-        let sent = self.settings.as_ref().and_then(|settings| settings.serial.clone());
-        match (self.config.serial.clone(), sent) {
-            (Some(configured), Some(sent)) if configured != sent => Err(SourceError::Misconfigured {
-                why: format!("the device has the serial number {sent}: check serial and url"),
-                retry_in: None,
-            }),
-            (Some(serial), _) | (None, Some(serial)) => Ok(serial),
-            (None, None) => Err(SourceError::Misconfigured {
-                why: "the device does not give its serial number with this login: check the login, or add serial"
-                    .to_owned(),
-                retry_in: None,
-            }),
-        }
-    }
-
-    /// The answer, with a new login if the device wants one: it says so by 401, or by 500.
-    async fn get(&mut self, path: &str) -> Result<Result<Bytes, StatusCode>, SourceError> {
-        let uri = with_path(&self.config.url, path)?;
-        let mut is_new = self.session.authorize(&mut self.device).await?;
-        loop {
-            let answer = self.device.get_if_found(&uri).await;
-            let is_refused = match &answer {
-                Err(SourceError::Misconfigured { .. }) => true,
-                Ok(Err(status)) => *status == StatusCode::INTERNAL_SERVER_ERROR,
-                _ => false,
-            };
-            if is_new || !is_refused || !self.session.renew(&mut self.device).await? {
-                return answer;
-            }
-            is_new = true;
-        }
-    }
-
-    /// The description of the meter; none before its serial number is known.
-    fn described(&self) -> Described {
-        let settings = self.settings.clone().unwrap_or_default();
-        let Some(serial) = self.config.serial.clone().or(settings.serial) else { return Vec::new() };
-        let description = Description {
-            name: self.config.name.clone(),
-            vendor: VENDOR.to_owned(),
-            model: settings.product.unwrap_or_default(),
-            firmware: settings.firmware.unwrap_or_default(),
-            role: Role::Grid,
-            serial,
-            ..Description::default()
-        };
-        vec![(MeterId::of_channel(VENDOR, &description.serial, ""), description)]
-    }
-
-    fn identity(&self) -> String {
-        let settings = self.settings.clone().unwrap_or_default();
-        let parts = [settings.product, settings.firmware.map(|version| format!("firmware {version}"))];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The polling of a device.
-#[derive(Debug)]
-struct Poll {
-    reader: Reader,
-    inlet: Inlet,
-    describer: Describer,
-}
-
-impl Polled for Poll {
-    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let Answer { body, serial, decoded } = self.reader.read().await?;
-        reporter.set("device", self.reader.identity());
-        if let Some(end) = self.reader.session.token_end() {
-            reporter.set("token_valid_until", end);
-        }
-        let original = Original {
-            bytes: &body,
-            content_type: "application/json",
-            origin: VALUES[1],
-            format: FORMAT,
-            device: &serial,
-            ..Original::default()
-        };
-        self.inlet.offer(&decoded, &original, reporter).await?;
-        self.describer.describe(reporter, || self.reader.described()).await;
-        Ok(())
     }
 }
 

@@ -1,20 +1,26 @@
-//! P1 telegrams over a TCP connection: a serial server (ser2net) or a reader that passes on the
-//! customer port of a meter.
+//! P1 telegrams over a TCP connection or a WebSocket: a serial server (ser2net) or a reader that passes on
+//! the customer port of a meter. A WebSocket's frames are text or binary, and a telegram may come in several.
 //!
-//! Knows the transport; `vendor/p1` decodes the telegrams. Read-only: it sends nothing at all.
+//! Knows the transport; `vendor/p1` decodes the telegrams. Read-only: it sends nothing but the GET that
+//! opens a WebSocket.
 
 mod describe;
 
 pub(super) use describe::described;
 
+use super::allowed::Allowed;
 use super::describer::Described;
+use super::device::HttpDevice;
 use super::parts::Parts;
-use super::stream::{Messages, Stream, first_decoded};
+use super::stream::{Messages, Peer, Stream, first_decoded};
 use super::{Contact, Decoded, Decoder, Describer, Inlet, Keep, Probe, Schedule, SourceError, Sources};
 use crate::clock::Clock;
+use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
 use crate::vendor::p1::{ChecksumFault, Frame, Ids, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
+use hyper::Uri;
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -27,6 +33,10 @@ pub(super) const FORMAT: &str = "p1";
 /// A connection without a telegram for this long counts as broken. Meters send every second or
 /// every ten.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
+/// The limits of the request that opens a WebSocket.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), answer_bytes_max: 64 << 10 };
+/// The requests that a reader may be sent: its URL is configured.
+const ALLOWED: Allowed = Allowed::ANY_GET;
 /// Devices start at a random time within this period, so that many do not start at once.
 const FIRST_WITHIN: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 /// The waits after a failure.
@@ -38,8 +48,8 @@ const BACKOFF: (Duration, Duration) =
 pub struct Meter {
     /// The name of the source.
     pub name: String,
-    /// `host:port` of the serial server.
-    pub address: String,
+    /// Where its telegrams come from.
+    pub address: Address,
     /// The readings that are journaled.
     pub keep: Keep,
     /// The key of encrypted telegrams.
@@ -48,13 +58,43 @@ pub struct Meter {
     pub unchecked: bool,
 }
 
+/// Where telegrams come from.
+#[derive(Clone)]
+pub enum Address {
+    /// `host:port` of a serial server.
+    Tcp(String),
+    /// A WebSocket, as an http or https address, and the authorities that are trusted instead of the
+    /// built-in ones.
+    WebSocket(Uri, Option<CaFile>),
+}
+
+impl fmt::Debug for Address {
+    /// Shows no path and no query, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "Tcp({address})"),
+            Self::WebSocket(uri, _) => write!(f, "WebSocket({:?})", uri.authority()),
+        }
+    }
+}
+
+impl Address {
+    fn peer(&self, device: impl FnOnce(Option<&CaFile>) -> HttpDevice) -> Peer {
+        match self {
+            Self::Tcp(address) => Peer::Tcp(address.clone()),
+            Self::WebSocket(uri, ca_file) => Peer::WebSocket(Box::new(device(ca_file.as_ref())), uri.clone()),
+        }
+    }
+}
+
 impl Meter {
     /// Starts its source.
     pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
         let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
         let telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
-        let stream = Stream::new(self.address.clone(), SILENCE_MAX, telegrams, inlet, describer, clock.clone());
+        let peer = self.address.peer(|ca_file| sources.device(&self.name, BOUNDS, ca_file, ALLOWED, None));
+        let stream = Stream::new(peer, SILENCE_MAX, telegrams, inlet, describer, clock.clone());
         sources.start_connected(&self.name, KIND, schedule, stream);
     }
 
@@ -83,7 +123,11 @@ impl Meter {
 
     async fn first(&self, clock: &Clock) -> Result<(Decoded, Described), SourceError> {
         let mut telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
-        first_decoded(&self.address, &mut telegrams, clock).await
+        first_decoded(&self.peer_once(clock.clone()), &mut telegrams, clock).await
+    }
+
+    fn peer_once(&self, clock: Clock) -> Peer {
+        self.address.peer(|ca_file| HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, None, clock))
     }
 }
 

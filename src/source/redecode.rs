@@ -6,7 +6,7 @@
 
 use super::inlet::Decoded;
 use crate::contexts::Contexts;
-use crate::reading::UnixNanos;
+use crate::reading::{Flags, UnixNanos};
 use crate::vendor::Reading;
 use crate::wire::batch::{Original, encode, original, readings};
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ pub struct Recorded<'a> {
     pub original: &'a Original<'a>,
     /// The context that it names. If it names none, the oldest of the device, which came after it.
     pub context: Option<&'a [u8]>,
-    /// When it was received.
+    /// When it was received: the time of its readings that have none of their own.
     pub received: UnixNanos,
 }
 
@@ -51,7 +51,12 @@ impl Redecoder {
     /// Why there are none, in one sentence.
     pub fn decode(&self, source: &str, received: UnixNanos, batch: &[u8]) -> Result<Vec<u8>, String> {
         let original = original(batch).map_err(|error| error.to_string())?;
-        if readings(batch).is_ok_and(|mut readings| readings.next().is_none()) {
+        let (mut count, mut at_receipt) = (0_usize, None);
+        for reading in readings(batch).map_err(|error| error.to_string())? {
+            count += 1;
+            at_receipt = at_receipt.or(reading.at.ok().filter(|_| reading.flags.contains(Flags::TIME_IS_RECEIVE_TIME)));
+        }
+        if count == 0 {
             // A context, which is no message with readings.
             return Ok(Vec::new());
         }
@@ -68,6 +73,9 @@ impl Redecoder {
         if context.is_none() && !original.context.is_empty() {
             return Err(format!("its context {} is not kept any more", original.context));
         }
+        // The source received the message a moment before ingest did. A reading without a time of its own
+        // keeps the time by which the stores know it.
+        let received = at_receipt.unwrap_or(received);
         let decoded = decoder(&Recorded { original: &original, context: context.as_deref(), received })?;
         let all: Vec<Reading> = decoded.readings.into_iter().chain(decoded.events).collect();
         let taken = |(position, _): &(u32, Reading)| original.takes(*position);

@@ -1,15 +1,17 @@
-//! A device that sends messages over a TCP connection, and is sent nothing: a line of JSON, a
-//! telegram behind a serial server.
+//! A device that sends bytes over a connection, and is sent nothing: a line of JSON, a telegram behind a
+//! serial server. The connection is TCP or a WebSocket, whose messages are parts of the bytes.
 //!
-//! Knows no vendor. Invariants: a message is bounded. One that cannot be decoded is counted and
-//! skipped; too many in a row end the connection. A reading that ingest refuses is tried again
-//! before the next message is read. A silent device is reconnected.
+//! Knows no vendor. Invariants: a message is bounded. A silent device is reconnected.
 
 use super::describer::Described;
-use super::{Connected, Decoded, Describer, Inlet, Reporter, SourceError, SourceState};
+use super::device::HttpDevice;
+use super::intake::Intake;
+use super::{Connected, Decoded, Describer, Inlet, Reporter, SourceError};
 use crate::clock::Clock;
+use crate::http::WebSocket;
 use crate::reading::UnixNanos;
 use crate::wire::batch::Original;
+use hyper::Uri;
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
@@ -19,10 +21,6 @@ use tokio::time::timeout;
 
 /// Time limit of a connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The wait before a refused reading is tried again.
-const RETRY_WAIT: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(5) };
-/// This number of undecodable messages in a row ends the connection.
-const SKIPPED_IN_A_ROW_MAX: u32 = 10;
 /// A device that is asked once sends its first message within this time, and one of this number can be decoded.
 const FIRST_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 const TRIED_MAX: usize = 3;
@@ -49,63 +47,82 @@ pub(super) trait Messages: Send + Sync + 'static {
     fn described(&self, message: &[u8]) -> Described;
 }
 
+/// Where a device sends.
+#[derive(Debug)]
+pub(super) enum Peer {
+    /// A TCP server at `host:port`.
+    Tcp(String),
+    /// A WebSocket at this address.
+    WebSocket(Box<HttpDevice>, Uri),
+}
+
+impl Peer {
+    /// Connects to it.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub(super) async fn connected(&self) -> Result<Connection, SourceError> {
+        match self {
+            Self::Tcp(address) => connected(address).await.map(Connection::Tcp),
+            Self::WebSocket(device, uri) => {
+                let opened = device.open(uri).await?;
+                opened.map(|socket| Connection::WebSocket(Box::new(socket))).map_err(not_opened)
+            }
+        }
+    }
+}
+
+/// A connection to a device.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Tcp(TcpStream),
+    WebSocket(Box<WebSocket>),
+}
+
+impl Connection {
+    /// Appends the next bytes; false at the end.
+    async fn read(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
+        match self {
+            Self::Tcp(stream) => Ok(stream.read_buf(received).await? > 0),
+            Self::WebSocket(socket) => {
+                let message = socket.next().await?;
+                received.extend_from_slice(message.as_deref().unwrap_or_default());
+                Ok(message.is_some())
+            }
+        }
+    }
+}
+
 /// A device that sends messages.
 #[derive(Debug)]
 pub(super) struct Stream<M> {
-    /// `host:port`.
-    address: String,
+    peer: Peer,
     silence_max: Duration,
     messages: M,
-    inlet: Inlet,
+    intake: Intake,
     describer: Describer,
     clock: Clock,
-    skipped: usize,
-    skipped_in_a_row: u32,
 }
 
 impl<M: Messages> Stream<M> {
-    /// A stream from this address. A connection without a message for `silence_max` counts as broken.
+    /// A stream from this peer. A connection without a message for `silence_max` counts as broken.
     pub(super) fn new(
-        address: String,
+        peer: Peer,
         silence_max: Duration,
         messages: M,
         inlet: Inlet,
         describer: Describer,
         clock: Clock,
     ) -> Self {
-        Self { address, silence_max, messages, inlet, describer, clock, skipped: 0, skipped_in_a_row: 0 }
+        Self { peer, silence_max, messages, intake: Intake::new(inlet), describer, clock }
     }
 
     async fn take(&mut self, message: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
-        let decoded = match self.messages.decode(message, self.clock.now()) {
-            Ok(decoded) => decoded,
-            Err(why) => return self.skip(why, reporter),
-        };
-        self.skipped_in_a_row = 0;
+        let decoded = self.messages.decode(message, self.clock.now());
         let original =
             Original { bytes: message, content_type: M::CONTENT_TYPE, format: M::FORMAT, ..Original::default() };
-        // Meanwhile the device's messages wait in the connection.
-        while let Err(error) = self.inlet.offer(&decoded, &original, reporter).await {
-            let SourceError::Failing(why) = error else { return Err(error) };
-            reporter.report(SourceState::Failing, Some(why));
-            tokio::time::sleep(RETRY_WAIT).await;
-        }
-        self.describer.describe(reporter, || self.messages.described(message)).await;
-        reporter.report(SourceState::Running, None);
-        Ok(())
-    }
-
-    fn skip(&mut self, why: String, reporter: &mut Reporter) -> Result<(), SourceError> {
-        self.skipped += 1;
-        self.skipped_in_a_row += 1;
-        reporter.set("messages_skipped", self.skipped);
-        reporter.set("last_message_error", why.as_str());
-        if self.skipped_in_a_row == SKIPPED_IN_A_ROW_MAX {
-            return Err(SourceError::Failing(format!("the device sends messages that cannot be read: {why}")));
-        }
-        // A single bad message is no failure of a stream that runs.
-        if reporter.state() != SourceState::Running {
-            reporter.report(SourceState::Failing, Some(why));
+        if self.intake.take(decoded, &original, reporter).await? {
+            self.describer.describe(reporter, || self.messages.described(message)).await;
         }
         Ok(())
     }
@@ -113,11 +130,11 @@ impl<M: Messages> Stream<M> {
 
 impl<M: Messages> Connected for Stream<M> {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let mut stream = connected(&self.address).await?;
-        self.skipped_in_a_row = 0;
+        let mut connection = self.peer.connected().await?;
+        self.intake.begin();
         let mut received = Vec::with_capacity(READ_BYTES);
         loop {
-            let found = next_message::<M>(&mut stream, &mut received, self.silence_max).await?;
+            let found = next_message::<M>(&mut connection, &mut received, self.silence_max).await?;
             let Some((message, rest)) = found else { return Ok(()) };
             self.take(&received[message], reporter).await?;
             received.drain(..rest);
@@ -128,7 +145,7 @@ impl<M: Messages> Connected for Stream<M> {
 /// The place of the first message in the received bytes, of which more are read until there is one; `None` at the
 /// end of the connection.
 async fn next_message<M: Messages>(
-    stream: &mut TcpStream,
+    connection: &mut Connection,
     received: &mut Vec<u8>,
     silence_max: Duration,
 ) -> Result<Option<(Range<usize>, usize)>, SourceError> {
@@ -140,35 +157,33 @@ async fn next_message<M: Messages>(
             if received.len() > M::BYTES_MAX {
                 return Err(io::Error::other(format!("{} bytes hold no message", received.len())));
             }
-            if stream.read_buf(received).await? == 0 {
+            if !connection.read(received).await? {
                 return Ok(M::split(received, true));
             }
         }
     };
-    let found: Result<io::Result<_>, _> = timeout(silence_max, read).await;
-    let found = found.map_err(|_| failing(format!("the device sent no message for {silence_max:?}")))?;
-    found.map_err(|error| failing(format!("the connection broke: {error}")))
+    timeout(silence_max, read).await.map_err(|_| silent(silence_max))?.map_err(broke)
 }
 
-/// The first message of a device at `host:port`.
-pub(super) async fn first_message<M: Messages>(address: &str) -> Result<Vec<u8>, SourceError> {
+/// The first message of a device.
+pub(super) async fn first_message<M: Messages>(peer: &Peer) -> Result<Vec<u8>, SourceError> {
     let mut received = Vec::new();
-    let found = next_message::<M>(&mut connected(address).await?, &mut received, FIRST_WITHIN).await?;
+    let found = next_message::<M>(&mut peer.connected().await?, &mut received, FIRST_WITHIN).await?;
     let (message, _) = found.ok_or_else(|| failing("the device closed the connection without a message"))?;
     Ok(received[message].to_vec())
 }
 
-/// Decodes the first whole message of a device at `host:port`: a connection may begin in the middle of one.
+/// Decodes the first whole message of a device: a connection may begin in the middle of one.
 pub(super) async fn first_decoded<M: Messages>(
-    address: &str,
+    peer: &Peer,
     messages: &mut M,
     clock: &Clock,
 ) -> Result<(Decoded, Described), SourceError> {
-    let mut stream = connected(address).await?;
+    let mut connection = peer.connected().await?;
     let mut received = Vec::new();
     let mut why = String::new();
     for _ in 0..TRIED_MAX {
-        let found = next_message::<M>(&mut stream, &mut received, FIRST_WITHIN).await?;
+        let found = next_message::<M>(&mut connection, &mut received, FIRST_WITHIN).await?;
         let Some((message, rest)) = found else { break };
         let message = &received[message];
         match messages.decode(message, clock.now()) {
@@ -185,6 +200,22 @@ pub(super) async fn connected(address: &str) -> Result<TcpStream, SourceError> {
     let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
     let stream = stream.map_err(|_| failing("the connect timed out"))?;
     stream.map_err(|error| failing(format!("cannot connect: {error}")))
+}
+
+/// The error of a connection on which nothing comes.
+pub(super) fn silent(silence: Duration) -> SourceError {
+    failing(format!("the device sent no message for {silence:?}"))
+}
+
+/// The error of a connection that ended in the middle.
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+pub(super) fn broke(error: io::Error) -> SourceError {
+    failing(format!("the connection broke: {error}"))
+}
+
+/// The error of an answer that opens no WebSocket.
+pub(super) fn not_opened(status: hyper::StatusCode) -> SourceError {
+    failing(format!("the device answered {status} and opens no WebSocket"))
 }
 
 fn failing(why: impl Into<String>) -> SourceError {

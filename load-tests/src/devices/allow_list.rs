@@ -40,6 +40,7 @@ impl AllowList {
             "GET /api/device-settings/network",
             "GET /api/device-settings/time/config",
             "GET /api/data-transfer/protobuf/gdr/local/config/smart-meter",
+            "GET /api/data-transfer/protobuf/gdr/local/config/kostal-energyflow/sumvalues",
             "GET /api/data-transfer/ws/protobuf/gdr/local/values/smart-meter",
             "GET /api/data-transfer/ws/protobuf/gdr/local/values/kostal-energyflow/sumvalues",
             "GET /api/tariffs/contract",

@@ -77,6 +77,14 @@ fn read(format: Format, bytes: &[u8]) -> Result<Message, String> {
             ksem::gdr::read(bytes, None, each).map_err(|error| text(&error))?;
             Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
         }
+        Format::KsemUsage => {
+            ksem::device::usage(bytes, each).map_err(|error| text(&error))?;
+            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+        }
+        Format::KsemPrices => {
+            ksem::tariff::prices("", bytes, each).map_err(|error| text(&error))?;
+            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+        }
         Format::Em300 => {
             ksem::em300::read(bytes, each).map_err(|error| text(&error))?;
             Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })

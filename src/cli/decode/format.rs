@@ -17,6 +17,10 @@ pub(super) enum Format {
     KsemJson,
     /// A frame of their WebSocket (protobuf)
     KsemGdr,
+    /// The load of such a device: devicestatus or deviceusage
+    KsemUsage,
+    /// The prices of a tariff of such a device
+    KsemPrices,
     /// The values of the older EM300
     Em300,
     /// The answer of a smart-MAIC meter

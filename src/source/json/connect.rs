@@ -5,7 +5,7 @@ use super::stream::Lines;
 use super::{ALLOWED, Address, BOUNDS, Device};
 use crate::clock::Clock;
 use crate::source::device::HttpDevice;
-use crate::source::stream::{connected, first_message};
+use crate::source::stream::{Peer, first_message};
 use crate::source::{Contact, Probe, SourceError};
 use bytes::Bytes;
 
@@ -22,7 +22,9 @@ impl Device {
                 let answer = format!("returns {} of {} values", decoded.values(), self.mapping.values.len());
                 Ok(Contact::of(answer, &decoded, &Vec::new(), clock.now()))
             }
-            Address::Tcp(address) => connected(address).await.map(|_| Contact::answering("accepts the connection")),
+            Address::Tcp(address) => {
+                Peer::Tcp(address.clone()).connected().await.map(|_| Contact::answering("accepts the connection"))
+            }
         }
     }
 
@@ -46,7 +48,7 @@ impl Device {
                 let (ca_file, authorization) = (self.ca_file.as_ref(), authorization.clone());
                 HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock).get(uri).await
             }
-            Address::Tcp(address) => first_message::<Lines>(address).await.map(Bytes::from),
+            Address::Tcp(address) => first_message::<Lines>(&Peer::Tcp(address.clone())).await.map(Bytes::from),
         }
     }
 }

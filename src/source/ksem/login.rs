@@ -1,7 +1,8 @@
 //! The login: an access token of role `api`, or a password for which the device makes a token.
 //!
 //! An access token is a JWT. Its end is read from it and shown; it is never renewed here. A password token
-//! is renewed before its end, and once when the device refuses it.
+//! is renewed before its end, and once when the device refuses it: by 401, by 500, or by closing a WebSocket
+//! at once.
 
 use crate::base::{Finding, Level};
 use crate::clock::Clock;
@@ -24,8 +25,12 @@ use std::time::{Duration, Instant};
 const TOKEN: &str = "/api/web-login/token";
 /// The client id and secret of the device's own page; all devices have the same.
 const CLIENT: &str = "grant_type=password&client_id=emos&client_secret=56951025";
-/// A token is renewed this long before its end.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
+/// A password token is renewed this long before its end.
+const RENEW_BEFORE: Duration = Duration::from_mins(1);
+/// How long a password token is used at least and at most, whatever end the device gives it. A device that
+/// gives none is asked for a new one as often as its page does.
+const USED_MIN: Duration = Duration::from_mins(1);
+const USED_MAX: Duration = Duration::from_hours(7 * 24);
 /// An access token whose end is nearer is warned of.
 const WARN_BEFORE: Duration = Duration::from_hours(30 * 24);
 
@@ -80,8 +85,19 @@ pub(super) struct Session {
     login: Login,
     url: Uri,
     clock: Clock,
-    /// When the token in use must be replaced; `None` before the first.
-    renew_at: Option<Instant>,
+    token: Token,
+    /// Whether the device has accepted the token in use.
+    is_accepted: bool,
+}
+
+/// The token in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    None,
+    /// An access token.
+    Given,
+    /// A password token, to be renewed at this time.
+    Made(Instant),
 }
 
 #[derive(Deserialize)]
@@ -93,7 +109,7 @@ struct Answer {
 
 impl Session {
     pub(super) fn new(login: Login, url: Uri, clock: Clock) -> Self {
-        Self { login, url, clock, renew_at: None }
+        Self { login, url, clock, token: Token::None, is_accepted: false }
     }
 
     /// The end of an access token.
@@ -105,17 +121,42 @@ impl Session {
     }
 
     /// Gives the device a valid token. True if it is new.
+    ///
+    /// # Errors
+    /// When the login fails.
     pub(super) async fn authorize(&mut self, device: &mut HttpDevice) -> Result<bool, SourceError> {
-        if self.renew_at.is_some_and(|at| self.clock.monotonic() < at) {
-            return Ok(false);
-        }
-        match &self.login {
-            Login::Token(token) => {
+        match (self.token, &self.login) {
+            (Token::Given, _) => Ok(false),
+            (Token::Made(renew_at), _) if self.clock.monotonic() < renew_at => Ok(false),
+            (_, Login::Token(token)) => {
                 device.authorize(bearer(token.expose())?);
-                self.renew_at = Some(self.clock.monotonic() + WARN_BEFORE);
+                (self.token, self.is_accepted) = (Token::Given, false);
                 Ok(true)
             }
-            Login::Password { .. } => self.renew(device).await,
+            (_, Login::Password { .. }) => self.renew(device).await,
+        }
+    }
+
+    /// The device accepts the token in use.
+    pub(super) fn accepted(&mut self) {
+        self.is_accepted = true;
+    }
+
+    /// The device closed a WebSocket instead of sending on it, which is how it refuses a token there. The
+    /// next connection has a new token, unless the refused one is new.
+    pub(super) fn refused(&mut self) -> SourceError {
+        let is_old = self.is_accepted;
+        let why = match (&self.login, is_old) {
+            (Login::Password { .. }, true) => {
+                (self.token, self.is_accepted) = (Token::None, false);
+                return SourceError::Failing("the device closed the WebSocket after the token".to_owned());
+            }
+            (Login::Password { .. }, false) => "check that this user may read values",
+            (Login::Token(_), _) => "check token_file, and that the token is authorized in the device's page",
+        };
+        SourceError::Misconfigured {
+            why: format!("the device closes the WebSocket after the token: {why}"),
+            retry_in: None,
         }
     }
 
@@ -142,8 +183,9 @@ impl Session {
         // A wrong password has an answer with an error instead of a token.
         let answer: Answer = serde_json::from_slice(answer.body()).map_err(|_| wrong())?;
         device.authorize(bearer(&answer.access_token)?);
-        let valid = Duration::from_secs(answer.expires_in.unwrap_or(0));
-        self.renew_at = Some(self.clock.monotonic() + valid.saturating_sub(RENEW_BEFORE));
+        let used = Duration::from_secs(answer.expires_in.unwrap_or(u64::MAX)).saturating_sub(RENEW_BEFORE);
+        let used = used.clamp(USED_MIN, USED_MAX);
+        (self.token, self.is_accepted) = (Token::Made(self.clock.monotonic() + used), false);
         Ok(true)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The settings of network and Modbus are shown, never stored. Members that may hold a secret are hidden.
 
-use super::{ALLOWED, BOUNDS, Device, Reader, SETTINGS, VALUES};
+use super::resource::Resource;
+use super::{ALLOWED, BOUNDS, Device, Interface};
 use crate::clock::Clock;
 use crate::http::CaFile;
 use crate::source::device::{HttpDevice, answered, with_path};
@@ -32,13 +33,17 @@ impl Device {
     /// When the values cannot be read.
     pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
-        let mut reader = Reader::new(self.clone(), device, clock);
-        let decoded = reader.read().await?.decoded;
+        let mut access = self.access(device, clock.clone());
+        let decoded = self.read_once(&mut access, &clock).await?;
         let mut documents = Vec::new();
         for path in DOCUMENTS {
-            documents.push(Document { path, content: shown(reader.get(path).await) });
+            documents.push(Document { path, content: shown(access.get(Resource::Shown(path)).await) });
         }
-        Ok(Probe { device: reader.identity(), documents, ..Probe::of(VALUES[1], decoded) })
+        let origin = match self.interface {
+            Interface::Json { .. } => "/values/smart-meter",
+            Interface::WebSocket(_) => "its first frame",
+        };
+        Ok(Probe { device: access.identity().join(", "), documents, ..Probe::of(origin, decoded) })
     }
 }
 
@@ -74,7 +79,7 @@ fn hide_secrets(document: &mut Value) {
 /// When it does not answer, or answers as no such device.
 pub async fn recognize(url: &Uri, ca_file: Option<&CaFile>, clock: Clock) -> Result<String, SourceError> {
     let device = HttpDevice::once("probe", BOUNDS, ca_file, ALLOWED, None, clock);
-    match device.get_if_found(&with_path(url, SETTINGS)?).await {
+    match device.get_if_found(&with_path(url, &Resource::Settings.path())?).await {
         Ok(Ok(body)) => match Settings::read(&body) {
             Ok(Settings { product, serial: Some(_), .. }) => Ok(product.unwrap_or_default()),
             Ok(_) => Err(SourceError::Failing("the answer has no serial number".to_owned())),

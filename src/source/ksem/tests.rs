@@ -1,14 +1,19 @@
 //! A device that answers over a real socket, into a real journal.
 
+mod information;
+mod socket;
+
+use super::resource::Resource;
 use super::*;
 use crate::base::Level;
-use crate::reading::{Obis, UnixNanos};
+use crate::reading::{MeterId, Obis, UnixNanos};
 use crate::secret::Secret;
 use crate::source::SourceState;
 use crate::source::tests::fixture::Fixture;
+use crate::vendor::ksem::VENDOR;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use meterline_load::devices::{AllowList, HttpServer};
+use meterline_load::devices::{AllowList, Answer, HttpServer};
 
 fn device(url: Uri, login: Login, serial: Option<&str>) -> Device {
     Device {
@@ -16,18 +21,17 @@ fn device(url: Uri, login: Login, serial: Option<&str>) -> Device {
         url,
         ca_file: None,
         login,
-        device: "local".to_owned(),
         serial: serial.map(str::to_owned),
-        every: Duration::from_millis(20),
+        interface: Interface::Json { device: "local".to_owned(), every: Duration::from_millis(20) },
         keep: Keep::All,
     }
 }
 
-fn start(
+fn start<A: Into<Answer>>(
     fixture: &Fixture,
     login: Login,
     serial: Option<&str>,
-    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
+    answer: impl FnMut(&str) -> A + Send + 'static,
 ) -> HttpServer {
     let server = HttpServer::start(AllowList::ksem(), answer).unwrap();
     device(server.url().parse().unwrap(), login, serial).start(
@@ -153,8 +157,107 @@ async fn a_token_that_may_not_read_the_settings_works_with_a_configured_serial_n
         _ => (200, values(now)),
     });
     fixture.until("the reading is there", |it| it.values(IMPORT) == [6730.1]).await;
-    fixture.until("it is polled again", |_| requests.lines().len() > 4).await;
-    assert_eq!(requests.lines().iter().filter(|line| line.contains("device-settings")).count(), 1);
+    let polls = |server: &HttpServer| server.lines().iter().filter(|line| line.contains("/values/")).count();
+    fixture.until("it is polled again", |_| polls(&requests) > 4).await;
+    let first: Vec<_> = requests.lines().into_iter().take_while(|line| !line.contains("/values/")).collect();
+    assert_eq!(first, ["GET /api/device-settings HTTP/1.1"], "values do not wait for the settings again");
+}
+
+#[test]
+fn every_request_is_on_the_list_and_charging_stations_are_not() {
+    for topic in [Topic::SmartMeter, Topic::EnergyFlow] {
+        assert_eq!(Topic::parse(topic.name()), Ok(topic));
+        for resource in [Resource::Socket(topic), Resource::Configuration(topic)] {
+            assert!(permits(&resource.path()), "{resource:?}");
+        }
+    }
+    let others = [
+        Resource::Values("local"),
+        Resource::Settings,
+        Resource::Status,
+        Resource::Usage,
+        Resource::LocalTime,
+        Resource::Contract,
+        Resource::Prices(uuid::Uuid::nil(), 1, 2),
+    ];
+    for resource in others {
+        assert!(permits(&resource.path()), "{resource:?}");
+    }
+    for refused in ["json/local/config/e-mobility/chargemode", "kostal/evse", "+/evse"] {
+        assert!(Topic::parse(refused).unwrap_err().contains("stops controlling"), "{refused}");
+        assert!(!permits(&format!("/api/data-transfer/ws/protobuf/gdr/local/values/{refused}")));
+    }
+    assert!(Topic::parse("smart-meter/x").unwrap_err().contains("kostal-energyflow/sumvalues"));
+    assert!(!permits("/api/e-mobility/state"));
+}
+
+fn permits(path: &str) -> bool {
+    ALLOWED.permits(&hyper::Method::GET, &path.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_an_end_or_with_an_absurd_one_is_used_again() {
+    for end in ["", ",\"expires_in\":0", ",\"expires_in\":18446744073709551615"] {
+        let (fixture, now) = (Fixture::new(), present());
+        let requests = start(&fixture, password(), Some("4711"), move |request| match path(request) {
+            "/api/web-login/token" => (200, format!("{{\"access_token\":\"t\"{end}}}")),
+            "/api/json/local/values/smart-meter" => (200, values(now)),
+            _ => (404, String::new()),
+        });
+        let polls = |server: &HttpServer| server.lines().iter().filter(|line| line.contains("/values/")).count();
+        fixture.until("it is polled again", |_| polls(&requests) > 3).await;
+        assert_eq!(requests.lines().iter().filter(|line| line.starts_with("POST ")).count(), 1, "{end}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_exchanged_for_another_is_another_meter() {
+    let (fixture, mut polls) = (Fixture::new(), 0);
+    let _device = start(&fixture, password(), None, move |request| match path(request) {
+        "/api/web-login/token" => (200, "{\"access_token\":\"t\",\"expires_in\":604800}".to_owned()),
+        "/api/device-settings" => (200, SETTINGS.replace("4711", if polls < 3 { "4711" } else { "4712" })),
+        "/api/json/local/values/smart-meter" => {
+            polls += 1;
+            (200, values(present() - 1000 + polls))
+        }
+        _ => (404, String::new()),
+    });
+    let ids = ["4711", "4712"].map(|serial| MeterId::of_channel(VENDOR, serial, ""));
+    fixture.until("both have readings", |it| it.meters(IMPORT) == ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_breaks_or_answers_a_web_page_is_failing_and_comes_back_with_its_counters_reset() {
+    let (fixture, mut polls) = (Fixture::new(), 0);
+    let _device = start(&fixture, Login::Token(Secret::new("t")), Some("4711"), move |request| match path(request) {
+        "/api/json/local/values/smart-meter" => {
+            polls += 1;
+            match polls {
+                1 => (200, values(present() - 1000)),
+                2 => (200, "<!DOCTYPE html><title>Login</title>".to_owned()),
+                3 => (200, "{\"smart-meter\":[]}".to_owned()),
+                4..10 => (0, String::new()),
+                at => (200, values(present() - 1000 + at).replace("6730100", "100")),
+            }
+        }
+        _ => (404, String::new()),
+    });
+    fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
+    fixture.until("it is back", |it| it.values(IMPORT).len() > 1 && it.state() == SourceState::Running).await;
+    assert_eq!(fixture.values(IMPORT)[..2], [6730.1, 0.1]);
+}
+
+#[tokio::test]
+async fn a_check_reports_model_firmware_and_the_deviation_of_the_clock() {
+    let answer = |request: &str| match path(request) {
+        "/api/device-settings" => (200, SETTINGS.to_owned()),
+        _ => (200, values(present() - 3600)),
+    };
+    let server = HttpServer::start(AllowList::ksem(), answer).unwrap();
+    let device = device(server.url().parse().unwrap(), Login::Token(Secret::new("t")), None);
+    let said = device.connect(Clock::system()).await.unwrap().finding("grid");
+    let expected = "device 'grid' (model EM420, firmware 2.6.2) returns 2 values, but its clock is 1h";
+    assert!(said.level == Level::Warning && said.message.starts_with(expected), "{said:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::reading::Obis;
 use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
-use meterline_load::devices::SerialServer;
+use meterline_load::devices::{AllowList, Answer, HttpServer, SerialServer, WebSocketMessage as Message};
 use std::io::Write as _;
 
 /// A telegram at this second of the minute, with its checksum, its gas meter with a valve, and a power
@@ -34,13 +34,13 @@ fn minute(minutes_ago: i64) -> String {
     time.strftime("%y%m%d%H%M").to_string()
 }
 
-fn meter(address: String, keep: Keep) -> Meter {
+fn meter(address: Address, keep: Keep) -> Meter {
     Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false }
 }
 
 fn start(fixture: &Fixture, keep: Keep) -> SerialServer {
     let server = SerialServer::start().unwrap();
-    let address = server.address().unwrap().to_string();
+    let address = Address::Tcp(server.address().unwrap().to_string());
     meter(address, keep).start(
         &fixture.sources,
         &fixture.entrance("cellar"),
@@ -69,7 +69,7 @@ async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journale
     assert_eq!(fixture.values(VALVE).len(), 3);
     assert_eq!(fixture.values(FAILURE), [240.0]);
     assert_eq!(fixture.state(), SourceState::Running);
-    assert_eq!(fixture.assert_decoded_again("cellar", meter(String::new(), Keep::All).decoders()), 3);
+    assert_eq!(fixture.assert_decoded_again("cellar", meter(Address::Tcp(String::new()), Keep::All).decoders()), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,6 +130,32 @@ async fn a_peer_that_sends_blanks_without_end_is_disconnected() {
     fixture.until("the next is there", |it| it.values(POWER) == [11.0]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_socket_s_messages_are_text_or_binary_and_a_telegram_may_come_in_several() {
+    let fixture = Fixture::new();
+    let (sender, sockets) = std::sync::mpsc::channel();
+    let server =
+        HttpServer::start(AllowList::only("GET /p1?token=hunter2"), move |it: &str| Answer::web_socket(it, &sender))
+            .unwrap();
+    let address = Address::WebSocket(format!("{}p1?token=hunter2", server.url()).parse().unwrap(), None);
+    assert!(!format!("{address:?}").contains("hunter2"));
+    let describer = fixture.describer("cellar");
+    meter(address, Keep::All).start(&fixture.sources, &fixture.entrance("cellar"), describer, &fixture.clock);
+    let mut socket = sockets.recv_timeout(Duration::from_secs(20)).unwrap();
+    socket.send(Message::text(telegram(1, 11))).unwrap();
+    socket.send(Message::binary(telegram(2, 22))).unwrap();
+    socket.send(Message::binary("")).unwrap();
+    for part in telegram(3, 33).as_bytes().chunks(100) {
+        socket.send(Message::binary(part.to_vec())).unwrap();
+    }
+    fixture.until("all are there", |it| it.values(POWER) == [11.0, 22.0, 33.0]).await;
+    // A closed one is opened again.
+    drop(socket);
+    let mut socket = sockets.recv_timeout(Duration::from_secs(20)).unwrap();
+    socket.send(Message::binary(telegram(4, 44))).unwrap();
+    fixture.until("the next is there", |it| it.values(POWER).len() == 4).await;
+}
+
 fn present() -> jiff::Timestamp {
     jiff::Timestamp::from_nanosecond(i128::from(Clock::system().now().0)).unwrap()
 }
@@ -156,7 +182,7 @@ async fn the_meter_and_its_gas_meter_are_described_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_reads_one_telegram_and_warns_of_a_clock_that_is_behind() {
     let server = SerialServer::start().unwrap();
-    let meter = meter(server.address().unwrap().to_string(), Keep::All);
+    let meter = meter(Address::Tcp(server.address().unwrap().to_string()), Keep::All);
     let checked = tokio::spawn(async move { meter.connect(Clock::system()).await });
     let mut stream = server.accept().unwrap();
     stream.write_all(telegram(0, 1).as_bytes()).unwrap();

@@ -160,6 +160,28 @@ impl Fixture {
         messages
     }
 
+    /// The meters of the journaled readings that have this register, each once, in the order of their first.
+    pub(in crate::source) fn meters(&self, obis: Obis) -> Vec<MeterId> {
+        let mut meters = Vec::new();
+        for (meter, .., samples) in self.records().iter().flat_map(|(_, payload)| readings(payload)) {
+            if samples.iter().any(|(found, _)| *found == obis) && !meters.contains(&meter) {
+                meters.push(meter);
+            }
+        }
+        meters
+    }
+
+    /// Whether a record of the journal holds these bytes.
+    pub(in crate::source) fn holds(&self, bytes: &[u8]) -> bool {
+        let mut reader = self.journal.view().reader(Sequence::FIRST).unwrap();
+        while let Some(record) = reader.read().unwrap() {
+            if record.payload.windows(bytes.len()).any(|part| part == bytes) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The journaled values of a register.
     pub(in crate::source) fn values(&self, obis: Obis) -> Vec<f64> {
         self.stored().into_iter().filter(|(_, found, _)| *found == obis).map(|(.., value)| value).collect()

@@ -38,9 +38,21 @@ impl Start {
     pub fn read(bytes: &[u8]) -> Result<Self, MessageError> {
         let members = Members::read(text_of(bytes)?)?;
         let serial = members.string("serial").or_else(|| members.string("ieq_serial"));
-        let is_authenticated = members.get("authentication") == Some(&Scalar::Bool(true));
-        Ok(Self { serial: serial.ok_or(MessageError::Shape("an answer with a serial number"))?, is_authenticated })
+        let serial = serial.ok_or(MessageError::Shape("an answer with a serial number"))?;
+        Ok(Self { serial, is_authenticated: is_authenticated(&members) })
     }
+}
+
+/// Whether a login succeeded, by its answer.
+///
+/// # Errors
+/// When it is not JSON.
+pub fn is_logged_in(bytes: &[u8]) -> Result<bool, MessageError> {
+    Members::read(text_of(bytes)?).map(|members| is_authenticated(&members))
+}
+
+fn is_authenticated(members: &Members<'_>) -> bool {
+    members.get("authentication") == Some(&Scalar::Bool(true))
 }
 
 /// Calls `each` for every part of `data.php`'s answer.

@@ -1,0 +1,333 @@
+//! Information of a device about itself: identity, state, load, clock, channel, tariffs and prices.
+//!
+//! It is read rarely, one request after the other, beside the values or in the rest of their interval.
+//! Invariants: it never delays values and never logs in; a device that refuses a part is asked for it again
+//! an hour later; a part that fails is shown and stops nothing.
+
+use super::access::{Access, Requests};
+use super::resource::{Resource, Topic};
+use crate::clock::Clock;
+use crate::reading::{MeterId, UnixNanos};
+use crate::source::parts::Parts;
+use crate::source::{Decoded, Describer, Fact, Inlet, Reporter, SourceError};
+use crate::vendor::MessageError;
+use crate::vendor::ksem::VENDOR;
+use crate::vendor::ksem::device::{LocalTime, Settings, usage};
+use crate::vendor::ksem::gdr::{Channel, Configuration};
+use crate::vendor::ksem::tariff::{Contract, prices};
+use crate::wire::batch::Original;
+use bytes::Bytes;
+use hyper::StatusCode;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// The formats of values.
+pub(super) const USAGE_FORMAT: &str = "ksem-usage";
+pub(super) const PRICES_FORMAT: &str = "ksem-prices";
+/// A part is read once in this time.
+const EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_mins(5) };
+/// A part that the device refuses or does not have is asked for once in this time.
+const REFUSED_EVERY: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_hours(1) };
+/// Tariffs and prices of a day are read within this time after its begin in UTC.
+const DAILY_WITHIN: Duration = Duration::from_hours(1);
+/// Tariffs whose prices are read.
+const TARIFFS_MAX: usize = 16;
+const DAY_NS: i64 = 86_400_000_000_000;
+const DAY_SECONDS: i64 = 86_400;
+
+/// A part of the information.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Settings,
+    Status,
+    Usage,
+    LocalTime,
+    Configuration,
+    Contract,
+    Prices(Uuid),
+}
+
+impl Subject {
+    fn resource(self, now: UnixNanos) -> Resource<'static> {
+        match self {
+            Self::Settings => Resource::Settings,
+            Self::Status => Resource::Status,
+            Self::Usage => Resource::Usage,
+            Self::LocalTime => Resource::LocalTime,
+            Self::Configuration => Resource::Configuration(Topic::SmartMeter),
+            Self::Contract => Resource::Contract,
+            Self::Prices(tariff) => {
+                let begin = now.0.div_euclid(DAY_NS) * DAY_SECONDS;
+                Resource::Prices(tariff, begin, begin + DAY_SECONDS - 1)
+            }
+        }
+    }
+
+    fn is_daily(self) -> bool {
+        matches!(self, Self::Contract | Self::Prices(_))
+    }
+}
+
+/// The information about a device, and when each part is due.
+#[derive(Debug)]
+pub(super) struct Information {
+    due: Vec<(Subject, Instant)>,
+    /// The name of the source.
+    name: String,
+    /// The contract as sent, and its currency.
+    tariff: String,
+    currency: String,
+    inlet: Inlet,
+    describer: Describer,
+    clock: Clock,
+}
+
+/// A device's answer about a part.
+#[derive(Debug)]
+pub(super) struct Answer {
+    subject: Subject,
+    received: UnixNanos,
+    body: Result<Result<Bytes, StatusCode>, SourceError>,
+}
+
+impl Information {
+    pub(super) fn new(name: &str, inlet: Inlet, describer: Describer, clock: Clock) -> Self {
+        let now = clock.monotonic();
+        let subjects = [
+            Subject::Settings,
+            Subject::LocalTime,
+            Subject::Configuration,
+            Subject::Status,
+            Subject::Usage,
+            Subject::Contract,
+        ];
+        Self {
+            due: subjects.map(|subject| (subject, now)).to_vec(),
+            name: name.to_owned(),
+            tariff: String::new(),
+            currency: String::new(),
+            inlet,
+            describer,
+            clock,
+        }
+    }
+
+    /// Waits until the next part is due and requests it. Does not end without information.
+    pub(super) async fn next_answer(this: Option<&Self>, requests: &Requests) -> Answer {
+        let Some(this) = this else { return std::future::pending().await };
+        let (subject, due) = this.next();
+        tokio::time::sleep_until(due.into()).await;
+        request(requests, subject, &this.clock).await
+    }
+
+    /// Reads the next part if it is due, and gives up after `rest`.
+    ///
+    /// # Errors
+    /// When a stop was requested.
+    pub(super) async fn read_due(
+        &mut self,
+        access: &mut Access,
+        rest: Duration,
+        reporter: &mut Reporter,
+    ) -> Result<(), SourceError> {
+        let (subject, due) = self.next();
+        if self.clock.monotonic() < due {
+            return Ok(());
+        }
+        let answer = timeout(rest, request(access.requests(), subject, &self.clock)).await.unwrap_or_else(|_| {
+            let why = "no answer in the rest of the interval".to_owned();
+            Answer { subject, received: self.clock.now(), body: Err(SourceError::Failing(why)) }
+        });
+        self.take(answer, access, reporter).await
+    }
+
+    /// Takes an answer: facts go to the reporter, values to ingest.
+    ///
+    /// # Errors
+    /// When a stop was requested.
+    pub(super) async fn take(
+        &mut self,
+        answer: Answer,
+        access: &mut Access,
+        reporter: &mut Reporter,
+    ) -> Result<(), SourceError> {
+        let Answer { subject, received, body } = answer;
+        let (wait, problem) = match body {
+            Err(SourceError::Stopped(stopped)) => return Err(stopped.into()),
+            // A token of role `api` may not read everything, and firmware does not have everything.
+            Ok(Err(_)) | Err(SourceError::Misconfigured { .. }) => (REFUSED_EVERY, None),
+            Err(SourceError::Failing(why) | SourceError::Limited { why, .. }) => (EVERY, Some(why)),
+            Ok(Ok(body)) => match self.read(subject, &body, received, access, reporter).await {
+                Ok(()) => (self.next_wait(subject), None),
+                Err(why) => (EVERY, Some(why)),
+            },
+        };
+        match problem {
+            Some(why) => reporter.set("information_error", format!("{}: {why}", subject.resource(received).path())),
+            None => reporter.clear_texts("information_error"),
+        }
+        self.describe(access, reporter).await?;
+        let at = self.clock.monotonic() + wait;
+        if let Some((_, due)) = self.due.iter_mut().find(|(known, _)| *known == subject) {
+            *due = at;
+        }
+        Ok(())
+    }
+
+    /// Records the description of the grid meter.
+    async fn describe(&mut self, access: &mut Access, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let mut described = access.described(&self.name).await?;
+        for (_, description) in &mut described {
+            description.tariff.clone_from(&self.tariff);
+            description.currency.clone_from(&self.currency);
+        }
+        self.describer.describe(reporter, || described).await;
+        Ok(())
+    }
+
+    /// The part that is due next.
+    fn next(&self) -> (Subject, Instant) {
+        let never = || (Subject::Settings, self.clock.monotonic() + EVERY);
+        self.due.iter().copied().min_by_key(|(_, due)| *due).unwrap_or_else(never)
+    }
+
+    fn next_wait(&self, subject: Subject) -> Duration {
+        if !subject.is_daily() {
+            return EVERY;
+        }
+        let rest = DAY_NS - self.clock.now().0.rem_euclid(DAY_NS);
+        Duration::from_nanos(rest.unsigned_abs()) + DAILY_WITHIN.mul_f64(fastrand::f64())
+    }
+
+    /// Reads an answer. The error is a sentence.
+    async fn read(
+        &mut self,
+        subject: Subject,
+        body: &[u8],
+        received: UnixNanos,
+        access: &mut Access,
+        reporter: &mut Reporter,
+    ) -> Result<(), String> {
+        let text = |error: MessageError| error.to_string();
+        match subject {
+            Subject::Settings => {
+                access.note_identity(Settings::read(body).map_err(text)?);
+                reporter.set("device", access.identity().join(", "));
+            }
+            Subject::LocalTime => {
+                let time = LocalTime::read(body).map_err(text)?;
+                reporter.set("clock_deviation_seconds", seconds(time.deviation(received)));
+                if let Some(is_synchronized) = time.is_synchronized {
+                    reporter.set("clock_synchronized", if is_synchronized { "yes" } else { "no" });
+                }
+            }
+            Subject::Configuration => {
+                let configuration = Configuration::read(body).map_err(|error| error.to_string())?;
+                let channel = configuration.channel(Topic::SmartMeter.name());
+                for (name, fact) in channel.map(channel_facts).into_iter().flatten() {
+                    reporter.set(name, fact);
+                }
+            }
+            Subject::Status | Subject::Usage => {
+                if let Some(status) = usage(body, |_| {}).map_err(text)? {
+                    reporter.set("device_status", status);
+                }
+                self.store(subject, body, received, access).await?;
+            }
+            Subject::Contract => {
+                let contract = Contract::read(body).map_err(text)?;
+                self.follow(&contract);
+                reporter.set("tariffs", contract.tariffs.len());
+                let has_tariffs = !contract.tariffs.is_empty();
+                self.tariff = has_tariffs.then(|| String::from_utf8_lossy(body).into_owned()).unwrap_or_default();
+                self.currency = contract.currency.unwrap_or_default();
+                if !self.currency.is_empty() {
+                    reporter.set("currency", self.currency.as_str());
+                }
+            }
+            Subject::Prices(_) => {
+                self.store(subject, body, received, access).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Journals the values of an answer with the answer itself.
+    async fn store(
+        &mut self,
+        subject: Subject,
+        body: &[u8],
+        received: UnixNanos,
+        access: &mut Access,
+    ) -> Result<(), String> {
+        let serial = access.serial().await.map_err(|error| error.to_string())?;
+        let origin = subject.resource(received).path();
+        let (format, decoded) = match subject {
+            Subject::Prices(tariff) => (PRICES_FORMAT, decode_prices(body, &tariff.to_string(), &serial, received)?),
+            _ => (USAGE_FORMAT, decode_usage(body, &serial, received)?),
+        };
+        let original = Original {
+            bytes: body,
+            content_type: "application/json",
+            origin: &origin,
+            format,
+            device: &serial,
+            ..Original::default()
+        };
+        self.inlet.take(&decoded.readings, &original).await.map_err(|error| error.to_string())
+    }
+
+    /// Reads the prices of these tariffs from now on, and no others.
+    fn follow(&mut self, contract: &Contract) {
+        let now = self.clock.monotonic();
+        let tariffs: Vec<_> = contract.tariffs.iter().filter_map(|tariff| tariff.id.parse().ok()).collect();
+        let tariffs = || tariffs.iter().copied().take(TARIFFS_MAX).map(Subject::Prices);
+        self.due.retain(|(known, _)| !matches!(known, Subject::Prices(_)) || tariffs().any(|tariff| tariff == *known));
+        for tariff in tariffs() {
+            if self.due.iter().all(|(known, _)| *known != tariff) {
+                self.due.push((tariff, now));
+            }
+        }
+    }
+}
+
+/// Decodes the load of the device with this serial number. The error is a sentence.
+pub(super) fn decode_usage(body: &[u8], serial: &str, received: UnixNanos) -> Result<Decoded, String> {
+    let mut parts = Parts::new(received);
+    let read = usage(body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)));
+    read.map_err(|error| error.to_string())?;
+    Ok(parts.into_decoded())
+}
+
+/// Decodes the prices of a tariff of the device with this serial number. The error is a sentence.
+pub(super) fn decode_prices(body: &[u8], tariff: &str, serial: &str, received: UnixNanos) -> Result<Decoded, String> {
+    let mut parts = Parts::new(received);
+    let read = prices(tariff, body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)));
+    read.map_err(|error| error.to_string())?;
+    Ok(parts.into_decoded())
+}
+
+/// The tariff of journaled prices, by their origin.
+pub(super) fn tariff_of(origin: &str) -> &str {
+    origin.split('/').nth(4).unwrap_or_default()
+}
+
+async fn request(requests: &Requests, subject: Subject, clock: &Clock) -> Answer {
+    let body = requests.get(subject.resource(clock.now())).await;
+    Answer { subject, received: clock.now(), body }
+}
+
+/// Nanoseconds as seconds.
+fn seconds(nanos: i64) -> f64 {
+    Duration::from_nanos(nanos.unsigned_abs()).as_secs_f64().copysign(if nanos < 0 { -1.0 } else { 1.0 })
+}
+
+/// Facts of the configuration about the grid meter.
+fn channel_facts(channel: &Channel) -> Vec<(&'static str, Fact)> {
+    let mut facts =
+        vec![("label", Fact::from(channel.label.as_str())), ("codes_delivered", channel.codes.len().into())];
+    facts.extend(channel.class.name().map(|class| ("class", class.into())));
+    facts.extend(channel.device.name().map(|kind| ("device_kind", kind.into())));
+    facts
+}

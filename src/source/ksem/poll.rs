@@ -1,0 +1,100 @@
+//! The JSON interface, polled.
+//!
+//! Invariant: one request at a time, the values first. Information about the device is read in the rest of
+//! the interval, and given up when that ends.
+
+use super::access::Access;
+use super::information::Information;
+use super::resource::Resource;
+use crate::clock::Clock;
+use crate::reading::{MeterId, UnixNanos};
+use crate::source::device::answered;
+use crate::source::parts::Parts;
+use crate::source::{Decoded, Inlet, Polled, Reporter, SourceError, SourceState};
+use crate::vendor::ksem::{VENDOR, json};
+use crate::wire::batch::Original;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// The polling of a device.
+#[derive(Debug)]
+pub(super) struct Poll {
+    access: Access,
+    /// The name of the device within its interface.
+    device: String,
+    every: Duration,
+    information: Information,
+    inlet: Inlet,
+    clock: Clock,
+}
+
+impl Poll {
+    pub(super) fn new(
+        access: Access,
+        device: String,
+        every: Duration,
+        information: Information,
+        inlet: Inlet,
+        clock: Clock,
+    ) -> Self {
+        Self { access, device, every, information, inlet, clock }
+    }
+
+    async fn values(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let Answer { body, serial, decoded } = read(&mut self.access, &self.device, &self.clock).await?;
+        reporter.set("device", self.access.identity().join(", "));
+        if let Some(end) = self.access.session().token_end() {
+            reporter.set("token_valid_until", end);
+        }
+        let original = Original {
+            bytes: &body,
+            content_type: "application/json",
+            origin: ORIGIN,
+            format: FORMAT,
+            device: &serial,
+            ..Original::default()
+        };
+        self.inlet.offer(&decoded, &original, reporter).await
+    }
+}
+
+/// The format of the values.
+pub(super) const FORMAT: &str = "ksem-json";
+/// The origin of the values in the journal.
+const ORIGIN: &str = "/values/smart-meter";
+
+impl Polled for Poll {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        let begun = self.clock.monotonic();
+        if let Err(error) = self.values(reporter).await {
+            self.access.forget_identity();
+            return Err(error);
+        }
+        reporter.report(SourceState::Running, None);
+        let rest = self.every.saturating_sub(self.clock.elapsed(begun));
+        self.information.read_due(&mut self.access, rest, reporter).await
+    }
+}
+
+/// The values of a device.
+pub(super) struct Answer {
+    body: Bytes,
+    serial: String,
+    pub(super) decoded: Decoded,
+}
+
+/// Requests the values.
+pub(super) async fn read(access: &mut Access, device: &str, clock: &Clock) -> Result<Answer, SourceError> {
+    let serial = access.serial().await?;
+    let body = access.get(Resource::Values(device)).await?.map_err(answered)?;
+    let decoded = decode(&body, &serial, clock.now()).map_err(SourceError::Failing)?;
+    Ok(Answer { body, serial, decoded })
+}
+
+/// Decodes the values of the device with this serial number. The error is a sentence.
+pub(super) fn decode(body: &[u8], serial: &str, received: UnixNanos) -> Result<Decoded, String> {
+    let mut parts = Parts::new(received);
+    let read = json::read(body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)));
+    read.map_err(|error| error.to_string())?;
+    Ok(parts.into_decoded())
+}
