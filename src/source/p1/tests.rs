@@ -189,7 +189,7 @@ async fn a_check_reads_one_telegram_and_warns_of_a_clock_that_is_behind() {
     let finding = checked.await.unwrap().unwrap().finding("cellar");
     assert_eq!(finding.level, crate::base::Level::Warning);
     assert!(
-        finding.message.starts_with("device 'cellar' (model XYZ5METER) sends 4 values, but its clock is 5m"),
+        finding.message.starts_with("device 'cellar' (model XYZ5METER) sends 3 values, but its clock is 5m"),
         "{finding}"
     );
 }

@@ -203,6 +203,7 @@ fn a_restored_copy_is_checked_as_a_whole_and_continues_in_another_life() {
     assert_eq!(stored(&file(&feed)), Some(320));
     // The later copy of the earlier life does not fit to the log of this one.
     let killed = feed.directory.path().join("killed");
+    wait_until_tidy(&feed);
     copy_as_killed(&file(&feed), &killed);
     stop(&feed, &pump);
     fs::copy(&late, &killed).unwrap();
@@ -237,6 +238,7 @@ fn copy_and_later_store(feed: &Feed, name: &str) -> (PathBuf, PathBuf) {
     append_range(feed, 5..9);
     let pump = start(feed);
     drain(feed, &pump);
+    wait_until_tidy(feed);
     copy_as_killed(&file(feed), &later);
     stop(feed, &pump);
     (copy, later)
