@@ -1,7 +1,7 @@
 //! Rows of a service location: `consumptions`.
 //!
-//! The vendor's documents do not name the members of single transformers. `active`, `reactive`, `voltages` and
-//! `lineVoltages` are arrays in clients' code; any other array is a text.
+//! The names of the arrays of single transformers, `active` and `reactive`, and of `voltages` and `lineVoltages` are
+//! assumed: no document at hand has them. Any other member is a text.
 
 use super::row::{Place, Row, text, unreadable};
 use super::site::{Site, Target};
