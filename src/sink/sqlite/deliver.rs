@@ -38,6 +38,8 @@ pub struct Sqlite {
     due: Option<Instant>,
     /// Whether another step on the tables may be due.
     is_untidy: bool,
+    /// Why a step after a commit failed.
+    fault: Option<SinkError>,
     /// The position after the last record taken.
     taken: Position,
     /// The first uncommitted record.
@@ -59,6 +61,7 @@ impl Sqlite {
             batch: Batch::default(),
             due: None,
             is_untidy: true,
+            fault: None,
             taken: Position { journal: JournalId(Uuid::nil()), next: Sequence::FIRST },
             committed: Sequence::FIRST,
         }
@@ -148,18 +151,27 @@ impl Sink for Sqlite {
     }
 
     fn settle(&mut self, drain: bool) -> Result<Progress, SinkError> {
-        if self.is_due() || (drain && self.due.is_some()) {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        let is_due = self.is_due() || (drain && self.due.is_some());
+        if is_due {
             self.commit()?;
         }
-        self.maintain()?;
+        match self.maintain() {
+            // The progress of the commit counts first.
+            Err(fault) if is_due => self.fault = Some(fault),
+            maintained => maintained?,
+        }
         self.count.show(self.batch.len(), self.store.as_ref());
-        let wake_at = if self.is_untidy { Some(self.clock.monotonic()) } else { self.due };
+        let wake_at = if self.is_untidy || self.fault.is_some() { Some(self.clock.monotonic()) } else { self.due };
         Ok(Progress::new(self.batch.first().unwrap_or(self.committed), wake_at))
     }
 
     fn rewind(&mut self, position: Position) -> Result<(), SinkError> {
         self.batch.clear();
         self.due = None;
+        self.fault = None;
         self.taken = position;
         self.committed = position.next;
         // The old handle may be broken, or its file moved away.

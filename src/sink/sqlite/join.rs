@@ -7,35 +7,50 @@ use super::periods::{self, COLUMNS, Joining, Key, Period, Periods, table};
 use super::views;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Neighbouring periods of one size that are joined. With `ROWS` of `seal` and six joins the
-/// tables hold more samples than a file of SQLite, so there are never 200 tables.
+/// Neighbouring periods that are joined, usually of one size.
 pub(super) const PERIODS: usize = if cfg!(test) { 3 } else { 32 };
-/// With more tables, periods are also joined beyond the span that retention wants.
+/// With more tables, periods of any size and length are joined.
 const TABLES: usize = if cfg!(test) { 12 } else { 150 };
 /// Samples that one step copies or deletes at most.
-pub(super) const STEP_ROWS: i64 = if cfg!(test) { 7 } else { 50_000 };
+pub(super) const STEP_ROWS: i64 = if cfg!(test) { 7 } else { 100_000 };
 
 /// The periods to join next, if there are enough of one size. The result is at most `span` long, so
-/// that retention can delete it as a whole, unless there are many tables.
-pub(super) fn due(periods: &Periods, span: Option<i64>) -> Option<(Period, i64)> {
+/// that retention can delete it as a whole. With many tables, the smallest neighbours are joined anyway.
+pub(super) fn due(periods: &Periods, span: Option<i64>) -> Option<Run> {
     let all = periods.all();
-    let span = span.filter(|_| all.len() <= TABLES);
-    let is_run = |run: &&[Period]| {
-        let is_short = span.is_none_or(|span| run[PERIODS].start.saturating_sub(run[0].start) <= span);
-        is_short && run[..PERIODS].iter().all(|period| period.joins == run[0].joins)
-    };
     // The last of a window may be the fresh period.
-    let run = all.windows(PERIODS + 1).find(is_run)?;
-    Some((run[0], run[PERIODS].start))
+    let runs = || all.windows(PERIODS + 1).map(|window| Run::of(&window[..PERIODS], window[PERIODS].start));
+    let is_short = |run: &Run| span.is_none_or(|span| run.until.saturating_sub(run.first.start) <= span);
+    let regular = runs().find(|run| run.is_of_one_size && is_short(run));
+    regular.or_else(|| runs().filter(|_| all.len() > TABLES).min_by_key(|run| run.joins))
 }
 
-/// Begins to join the periods from `first` to before `until`.
-pub(super) fn begin(store: &Connection, first: Period, until: i64) -> rusqlite::Result<()> {
+/// Neighbouring periods to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    first: Period,
+    /// The start of the period after the last one.
+    until: i64,
+    /// The most joins of one of them.
+    joins: i64,
+    is_of_one_size: bool,
+}
+
+impl Run {
+    fn of(periods: &[Period], until: i64) -> Self {
+        let joins = || periods.iter().map(|period| period.joins);
+        let most = joins().max().unwrap_or_default();
+        Self { first: periods[0], until, joins: most, is_of_one_size: joins().all(|joins| joins == most) }
+    }
+}
+
+/// Begins to join periods.
+pub(super) fn begin(store: &Connection, run: Run) -> rusqlite::Result<()> {
     let id = Periods::unused_id(store)?;
     periods::create(store, id)?;
     let Key { meter, obis, ts } = Key::FIRST;
     let sql = "INSERT INTO joining (id, start, until, joins, meter, obis, ts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    store.execute(sql, params![id, first.start, until, first.joins + 1, meter, obis, ts]).map(drop)
+    store.execute(sql, params![id, run.first.start, run.until, run.joins + 1, meter, obis, ts]).map(drop)
 }
 
 /// Copies the next samples, or ends the join.

@@ -20,6 +20,8 @@ use std::path::Path;
 pub const LOG_BYTES_MAX: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
 /// Free bytes of the volume below which nothing is committed.
 pub const FREE_BYTES_MIN: u64 = 64 << 20;
+/// Free bytes of the volume below which no tables are joined, because a join copies them.
+pub(super) const JOIN_FREE_BYTES_MIN: u64 = if cfg!(test) { FREE_BYTES_MIN } else { 1 << 30 };
 /// Growth of the log after which a checkpoint is made.
 const CHECKPOINT_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 /// Programs that an error names at most.
@@ -117,11 +119,19 @@ pub(super) fn beyond_bound(file: &Path, bytes: u64) -> SinkError {
 /// # Errors
 /// Less than [`FREE_BYTES_MIN`], or a volume that cannot be read.
 pub(super) fn refuse_full_volume(file: &Path) -> Result<(), SinkError> {
+    refuse_volume_below(file, FREE_BYTES_MIN)
+}
+
+/// Refuses a volume with less than `least` free bytes.
+///
+/// # Errors
+/// Less, or a volume that cannot be read.
+pub(super) fn refuse_volume_below(file: &Path, least: u64) -> Result<(), SinkError> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let free = free_bytes(directory).map_err(|error| {
         SinkError::waiting(format!("the free space of the volume of {} cannot be read: {error}", file.display()))
     })?;
-    if free >= FREE_BYTES_MIN {
+    if free >= least {
         return Ok(());
     }
     Err(SinkError::blocked(format!(
@@ -129,7 +139,7 @@ pub(super) fn refuse_full_volume(file: &Path) -> Result<(), SinkError> {
          Free some space, delivery then continues automatically",
         file.display(),
         human::bytes(free),
-        human::bytes(FREE_BYTES_MIN),
+        human::bytes(least),
     )))
 }
 

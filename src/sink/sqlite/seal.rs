@@ -16,21 +16,37 @@ const ROWS_OF_ONE_TIME: i64 = 4;
 /// The start of the fresh samples after sealing; `None` if nothing should be sealed.
 ///
 /// The newest fifth stays fresh, because samples of other meters with about the same time are still on
-/// their way. A period is at most `span` long, so that retention can delete whole periods.
-pub(super) fn boundary(store: &Connection, rows: i64, span: Option<i64>) -> rusqlite::Result<Option<i64>> {
+/// their way. Where retention wants it, also few samples are sealed, so that a period is at most
+/// `Retention::span` long. The result is after `start`, the present start of the fresh samples: earlier
+/// ones, which have no other period, are sealed with those after it.
+pub(super) fn boundary(
+    store: &Connection,
+    rows: i64,
+    start: i64,
+    retention: Option<Retention>,
+) -> rusqlite::Result<Option<i64>> {
     let time_at = |row: i64| -> rusqlite::Result<Option<i64>> {
         let sql = format!("SELECT ts FROM {} ORDER BY ts LIMIT 1 OFFSET ?1", table(FRESH));
         store.query_row(&sql, [row], |row| row.get(0)).optional()
     };
-    let (Some(first), Some(new)) = (time_at(0)?, time_at(rows * 4 / 5)?) else { return Ok(None) };
-    if let Some(end) = span.map(|span| first.saturating_add(span)).filter(|end| *end < new) {
-        return Ok(Some(end));
+    let Some(first) = time_at(0)?.map(|first| first.max(start)) else { return Ok(None) };
+    if rows >= ROWS {
+        let new = time_at((rows * 4 / 5).min(ROWS))?.filter(|new| *new > first);
+        return Ok(new.or((rows >= ROWS * ROWS_OF_ONE_TIME).then_some(first.saturating_add(1))));
     }
-    Ok(match rows {
-        ROWS.. if new > first => Some(new),
-        rows if rows >= ROWS * ROWS_OF_ONE_TIME => Some(first.saturating_add(1)),
-        _ => None,
-    })
+    let Some(Retention { span, oldest }) = retention else { return Ok(None) };
+    let newest: i64 = store.query_row(&format!("SELECT max(ts) FROM {}", table(FRESH)), [], |row| row.get(0))?;
+    let end = first.saturating_add(span).max(oldest);
+    Ok((end > first && end.saturating_add(span / 8) < newest).then_some(end))
+}
+
+/// The bounds that retention sets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retention {
+    /// The longest period.
+    pub(super) span: i64,
+    /// The oldest time to keep.
+    pub(super) oldest: i64,
 }
 
 /// Moves the fresh samples before `boundary` to a period of their own. `rows` is about their number.

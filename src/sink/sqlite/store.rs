@@ -154,6 +154,10 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`].
     pub(super) fn tidy(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> Result<Option<Tidied>, SinkError> {
+        // A reader keeps the log from being emptied: its room is for commits.
+        if self.log.bytes() > log::LOG_BYTES_MAX / 4 && self.generation.checkpointed < self.generation.current {
+            return Ok(None);
+        }
         let Some(step) = self.next_step(keep, wall).map_err(|error| self.failed(&error))? else { return Ok(None) };
         self.ensure_room()?;
         let expired = self.apply(step).map_err(|error| sink_error(&self.file, &error))?;
@@ -163,15 +167,17 @@ impl Store {
 
     fn next_step(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
         // With `keep` a few samples are sealed, too, once they are old enough.
-        if self.fresh_rows >= self.seal_check_at || (keep.is_some() && wall.0 >= self.seal_check_after) {
+        let is_check_due = self.fresh_rows >= self.seal_check_at || (keep.is_some() && wall.0 >= self.seal_check_after);
+        if is_check_due && !tidy::is_crowded(&self.periods) {
             self.fresh_rows = tidy::fresh_rows(&self.connection)?;
-            if let Some(step) = tidy::seal_due(&self.connection, self.fresh_rows, keep)? {
+            if let Some(step) = tidy::seal_due(&self.connection, &self.periods, self.fresh_rows, keep, wall)? {
                 return Ok(Some(step));
             }
             self.seal_check_at = (self.fresh_rows + seal::CHECK_EVERY).max(seal::ROWS);
             self.seal_check_after = wall.0.saturating_add(seal::CHECK_EVERY_NS);
         }
-        tidy::due(&self.connection, &self.periods, keep, wall)
+        let has_room = log::refuse_volume_below(&self.file, log::JOIN_FREE_BYTES_MIN).is_ok();
+        tidy::due(&self.connection, &self.periods, keep, wall, has_room)
     }
 
     fn apply(&mut self, step: tidy::Step) -> rusqlite::Result<usize> {

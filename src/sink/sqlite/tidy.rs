@@ -5,9 +5,15 @@
 use super::join::{self, STEP_ROWS};
 use super::keep::Keep;
 use super::periods::{self, FRESH, Joining, Key, Period, Periods, table};
-use super::{seal, views};
+use super::seal::{self, Retention};
+use super::views;
 use crate::reading::UnixNanos;
 use rusqlite::{Connection, OptionalExtension, params};
+
+/// Tables of samples at most; then nothing is sealed before some are joined.
+const TABLES_MAX: usize = if cfg!(test) { 16 } else { 200 };
+/// A table with up to this number of samples is dropped in one step.
+const DROPPED_ROWS: i64 = if cfg!(test) { 9 } else { 500_000 };
 
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +25,20 @@ pub(super) enum Step {
     /// Delete the periods before this one.
     Expire(Period),
     /// Begin to join periods.
-    BeginJoin { first: Period, until: i64 },
+    BeginJoin(join::Run),
     /// Copy some samples.
     Join(Joining),
+    /// End a join without a result: its room is for commits.
+    GiveUp(Joining),
 }
 
-/// The next step besides sealing, if there is one.
+/// The next step besides sealing, if there is one. A join needs room for a copy.
 pub(super) fn due(
     store: &Connection,
     periods: &Periods,
     keep: Option<&Keep>,
     wall: UnixNanos,
+    has_room: bool,
 ) -> rusqlite::Result<Option<Step>> {
     let oldest = keep.and_then(|keep| keep.oldest(wall));
     if let Some(first) = oldest.and_then(|oldest| first_kept(periods, oldest)) {
@@ -41,15 +50,30 @@ pub(super) fn due(
         return Ok(Some(Step::Empty { id, is_expired }));
     }
     Ok(match periods.joining {
+        Some(joining) if !has_room => Some(Step::GiveUp(joining)),
         Some(joining) => Some(Step::Join(joining)),
-        None => join::due(periods, keep.map(Keep::span_ns)).map(|(first, until)| Step::BeginJoin { first, until }),
+        None if !has_room => None,
+        None => join::due(periods, keep.map(Keep::span_ns)).map(Step::BeginJoin),
     })
 }
 
 /// Sealing, if there are many fresh samples or old ones. `rows` is about their number.
-pub(super) fn seal_due(store: &Connection, rows: i64, keep: Option<&Keep>) -> rusqlite::Result<Option<Step>> {
-    let boundary = seal::boundary(store, rows, keep.map(Keep::span_ns))?;
+pub(super) fn seal_due(
+    store: &Connection,
+    periods: &Periods,
+    rows: i64,
+    keep: Option<&Keep>,
+    wall: UnixNanos,
+) -> rusqlite::Result<Option<Step>> {
+    let start = periods.all().last().map_or(i64::MIN, |fresh| fresh.start);
+    let retention = keep.and_then(|keep| Some(Retention { span: keep.span_ns(), oldest: keep.oldest(wall)?.0 }));
+    let boundary = seal::boundary(store, rows, start, retention)?;
     Ok(boundary.map(|boundary| Step::Seal { boundary, rows }))
+}
+
+/// Whether there are too many tables for another one: SQLite unites at most 500 in a view.
+pub(super) fn is_crowded(periods: &Periods) -> bool {
+    periods.all().len() >= TABLES_MAX
 }
 
 /// The first period with samples that are not too old, if there are others before it.
@@ -64,8 +88,9 @@ pub(super) fn apply(store: &Connection, periods: &Periods, step: Step) -> rusqli
         Step::Seal { boundary, rows } => seal::seal(store, periods, boundary, rows).map(|()| 0),
         Step::Empty { id, is_expired } => empty(store, id).map(|rows| if is_expired { rows } else { 0 }),
         Step::Expire(first_kept) => expire(store, periods, first_kept).map(|()| 0),
-        Step::BeginJoin { first, until } => join::begin(store, first, until).map(|()| 0),
+        Step::BeginJoin(run) => join::begin(store, run).map(|()| 0),
         Step::Join(joining) => join::step(store, periods, joining).map(|()| 0),
+        Step::GiveUp(joining) => join::give_up(store, joining).map(|()| 0),
     }
 }
 
@@ -82,7 +107,9 @@ fn expire(store: &Connection, periods: &Periods, first_kept: Period) -> rusqlite
 
 fn empty(store: &Connection, id: i64) -> rusqlite::Result<usize> {
     let table = table(id);
-    if let Some(end) = join::key_after(store, id, Key::FIRST, STEP_ROWS)? {
+    if join::key_after(store, id, Key::FIRST, DROPPED_ROWS)?.is_some()
+        && let Some(end) = join::key_after(store, id, Key::FIRST, STEP_ROWS)?
+    {
         let sql = format!("DELETE FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3)");
         return store.execute(&sql, params![end.meter, end.obis, end.ts]);
     }

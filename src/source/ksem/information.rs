@@ -240,7 +240,7 @@ impl Information {
                 self.follow(&contract);
                 reporter.set("tariffs", contract.tariffs.len());
                 let has_tariffs = !contract.tariffs.is_empty();
-                self.tariff = has_tariffs.then(|| String::from_utf8_lossy(body).into_owned()).unwrap_or_default();
+                self.tariff = if has_tariffs { String::from_utf8_lossy(body).into_owned() } else { String::new() };
                 self.currency = contract.currency.unwrap_or_default();
                 if !self.currency.is_empty() {
                     reporter.set("currency", self.currency.as_str());

@@ -83,3 +83,25 @@ fn without_keep_nothing_is_deleted() {
     store_all(&feed);
     assert_eq!(values(&file(&feed)), [["1"]]);
 }
+
+#[test]
+fn a_sample_from_before_an_emptied_store_is_stored_and_the_sink_goes_on() {
+    let feed = Feed::new();
+    let pump = start_keeping(&feed, 8);
+    for day in [-200, -199, -198] {
+        feed.append(&body(1, day * DAY, 1.0));
+        drain(&feed, &pump);
+    }
+    feed.append(&body(1, -100 * DAY, 2.0));
+    drain(&feed, &pump);
+    until("the old ones are gone", || !by_time(&feed).contains(&vec!["1".to_owned()]));
+    // Older than all periods that are left.
+    feed.append(&body(1, -300 * DAY, 3.0));
+    for day in -90..-60 {
+        feed.append(&body(1, day * DAY, 4.0));
+    }
+    drain(&feed, &pump);
+    until("the oldest is gone, too", || !by_time(&feed).contains(&vec!["3".to_owned()]));
+    stop(&feed, &pump);
+    assert_eq!(by_time(&feed).last().unwrap(), &["4"]);
+}

@@ -142,6 +142,24 @@ fn many_samples_end_in_few_tables_and_none_of_them_is_left_over() {
 }
 
 #[test]
+fn tables_that_retention_keeps_apart_are_joined_before_there_are_too_many() {
+    let feed = Feed::new();
+    let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone()).keeping(Some(Duration::from_hours(400 * 24)));
+    sink.rewind(feed.journal.position(Sequence(1))).unwrap();
+    let reader = feed.journal.reader(Sequence(1)).unwrap();
+    let mut steps = Steps { feed, sink, reader };
+    let mut most = 0;
+    // A period of retention is 50 days. A full one is 4 days; joined they are 12 and 36 days.
+    for day in -390..0 {
+        steps.store(&Body::new(0, vec![reading(1, day * 86_400, 1.0), reading(1, day * 86_400 + 60, 1.0)]));
+        most = most.max(number(&file(&steps.feed), "SELECT count(*) FROM periods"));
+    }
+    assert!((13..=16).contains(&most), "{most} tables");
+    steps.tidy();
+    assert_eq!(number(&file(&steps.feed), "SELECT count(*) FROM samples"), 780);
+}
+
+#[test]
 fn a_late_sample_goes_to_the_period_of_its_time_and_its_correction_is_listed() {
     let mut steps = Steps::new();
     for second in 0..40 {
