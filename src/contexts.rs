@@ -2,8 +2,9 @@
 //! A batch names the version with which it was decoded, so that a later decoder uses the same.
 //!
 //! Knows no vendor; a context is bytes of a device of a source. The version is made of the content, so
-//! a context that comes back has its old version. Invariants: a context is on disk before a batch names
-//! it. At most [`VERSIONS_MAX`] of each device are kept; the ones written first are removed first.
+//! a context that comes back has its old version, and is the newest again. Invariants: no version is kept
+//! before it is on disk. At most [`VERSIONS_MAX`] of each device are kept; the ones written first are
+//! removed first.
 
 use crate::base::file::{Rights, read_at_most, refuse_beyond, replace, sync_directory_of};
 use lru::LruCache;
@@ -27,6 +28,10 @@ pub const VERSIONS_MAX: usize = if cfg!(test) { 4 } else { 256 };
 /// Contexts kept in memory.
 const RECENT_MAX: usize = 64;
 /// The namespace of versions and of names of files.
+/// The name, after the device's, of the file that names the newest version if it is not the one written last.
+const NEWEST: &str = "newest";
+/// Length of a version as text.
+const VERSION_BYTES_MAX: u64 = 36;
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f2f_6a0c_34b1_4c0e_9a6e_0d6c_1f9b_7e21);
 
 /// The kept contexts. A clone is the same store.
@@ -36,9 +41,20 @@ pub struct Contexts(Arc<Inner>);
 struct Inner {
     /// `None` for a store in memory alone.
     directory: Option<PathBuf>,
-    /// The versions of each device, oldest first. Locked while a context is written.
-    versions: Mutex<HashMap<Uuid, Vec<Uuid>>>,
+    /// The versions of each device. Locked while a context is written.
+    versions: Mutex<HashMap<Uuid, Versions>>,
     recent: Mutex<LruCache<Key, Arc<[u8]>>>,
+}
+
+/// The kept versions of a device.
+#[derive(Debug, Default)]
+struct Versions {
+    /// In the order in which they were written first.
+    written: Vec<Uuid>,
+    /// The newest one, if it is not the one written last: it came back.
+    returned: Option<Uuid>,
+    /// Those that are not known to be in the journal.
+    unrecorded: Vec<Uuid>,
 }
 
 /// Device and version.
@@ -49,8 +65,31 @@ type Key = (Uuid, Uuid);
 pub struct Kept {
     /// Its version.
     pub version: String,
-    /// Whether it was not kept before.
-    pub is_new: bool,
+    /// Whether the journal has it, as far as is known: it was kept before the start, or [`Contexts::recorded`] said
+    /// so.
+    pub is_recorded: bool,
+}
+
+impl Versions {
+    fn newest(&self) -> Option<Uuid> {
+        self.returned.or_else(|| self.written.last().copied())
+    }
+
+    /// Removes the one written first.
+    fn remove_first(&mut self) -> Uuid {
+        let first = self.written.remove(0);
+        self.unrecorded.retain(|version| *version != first);
+        first
+    }
+}
+
+/// The version of a context.
+pub fn version_of(context: &[u8]) -> String {
+    version_id(context).to_string()
+}
+
+fn version_id(context: &[u8]) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, context)
 }
 
 impl Contexts {
@@ -60,28 +99,43 @@ impl Contexts {
         Self::new(listed(&directory), Some(directory))
     }
 
-    fn new(versions: HashMap<Uuid, Vec<Uuid>>, directory: Option<PathBuf>) -> Self {
+    fn new(versions: HashMap<Uuid, Versions>, directory: Option<PathBuf>) -> Self {
         let recent = Mutex::new(LruCache::new(NonZeroUsize::new(RECENT_MAX).unwrap_or(NonZeroUsize::MIN)));
         Self(Arc::new(Inner { directory, versions: Mutex::new(versions), recent }))
     }
 
-    /// Keeps a context of a source's device; it is synced on return. A source of one device has no id.
+    /// Keeps a context of a source's device as its newest; it is synced on return. A source of one device has
+    /// no id.
     ///
     /// # Errors
-    /// When it is larger than [`CONTEXT_BYTES_MAX`] or cannot be written.
+    /// When it is larger than [`CONTEXT_BYTES_MAX`] or cannot be written. The same context may be kept again.
     pub fn keep(&self, source: &str, device: &str, context: &[u8]) -> io::Result<Kept> {
-        let (device, version) = (device_key(source, device), Uuid::new_v5(&NAMESPACE, context));
+        let (device, version) = (device_key(source, device), version_id(context));
         let mut versions = self.0.versions.lock();
         let own = versions.entry(device).or_default();
-        let is_new = !own.contains(&version);
-        if is_new {
+        if !own.written.contains(&version) {
             self.write(device, version, context)?;
-            while own.len() >= VERSIONS_MAX {
-                self.remove(device, own.remove(0));
+            while own.written.len() >= VERSIONS_MAX {
+                self.remove(device, own.remove_first());
             }
-            own.push(version);
+            own.written.push(version);
+            own.unrecorded.push(version);
+            if own.returned.is_some() {
+                self.write_returned(device, None)?;
+                own.returned = None;
+            }
+        } else if own.newest() != Some(version) {
+            self.write_returned(device, Some(version))?;
+            own.returned = Some(version);
         }
-        Ok(Kept { version: version.to_string(), is_new })
+        Ok(Kept { version: version.to_string(), is_recorded: !own.unrecorded.contains(&version) })
+    }
+
+    /// Notes that the journal has this version.
+    pub fn recorded(&self, source: &str, device: &str, version: &str) {
+        if let Some(own) = self.0.versions.lock().get_mut(&device_key(source, device)) {
+            own.unrecorded.retain(|unrecorded| unrecorded.to_string() != version);
+        }
     }
 
     /// The context of this version, or without a version the oldest one of the device: a message that
@@ -89,7 +143,7 @@ impl Contexts {
     pub fn get(&self, source: &str, device: &str, version: &str) -> Option<Arc<[u8]>> {
         let device = device_key(source, device);
         let version = match version {
-            "" => self.0.versions.lock().get(&device)?.first().copied(),
+            "" => self.0.versions.lock().get(&device)?.written.first().copied(),
             // A version of a record is no path.
             version => Uuid::parse_str(version).ok(),
         };
@@ -103,9 +157,9 @@ impl Contexts {
         Some(context)
     }
 
-    /// The version of a device that was written last, and its context.
+    /// The version of a device that was kept last, and its context.
     pub fn newest(&self, source: &str, device: &str) -> Option<(String, Arc<[u8]>)> {
-        let version = self.0.versions.lock().get(&device_key(source, device))?.last()?.to_string();
+        let version = self.0.versions.lock().get(&device_key(source, device))?.newest()?.to_string();
         let context = self.get(source, device, &version)?;
         Some((version, context))
     }
@@ -120,6 +174,19 @@ impl Contexts {
         }
         self.0.recent.lock().put((device, version), context.into());
         Ok(())
+    }
+
+    /// Stores which version is the newest; `None` for the one written last.
+    fn write_returned(&self, device: Uuid, version: Option<Uuid>) -> io::Result<()> {
+        let Some(directory) = &self.0.directory else { return Ok(()) };
+        let path = directory.join(format!("{device}_{NEWEST}"));
+        match version {
+            Some(version) => replace(&path, version.to_string().as_bytes(), VERSION_BYTES_MAX, Rights::PRIVATE),
+            None => {
+                fs::remove_file(&path)?;
+                sync_directory_of(&path)
+            }
+        }
     }
 
     fn remove(&self, device: Uuid, version: Uuid) {
@@ -147,22 +214,37 @@ fn file_name((device, version): Key) -> String {
     format!("{device}_{version}")
 }
 
-/// The kept versions of a directory, in the order in which they were written.
-fn listed(directory: &Path) -> HashMap<Uuid, Vec<Uuid>> {
-    let mut found = Vec::new();
+/// The kept versions of a directory.
+fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
+    let (mut found, mut returned) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let key = name.to_str().and_then(|name| name.split_once('_'));
-        let key = key.and_then(|(device, version)| Some((device.parse().ok()?, version.parse().ok()?)));
-        let written = entry.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        found.extend(key.map(|key: Key| (written, key)));
+        let Some((device, rest)) = name.to_str().and_then(|name| name.split_once('_')) else { continue };
+        let Ok(device) = Uuid::parse_str(device) else { continue };
+        if rest == NEWEST {
+            returned.extend(read_version(&entry.path()).map(|version| (device, version)));
+        } else if let Ok(version) = Uuid::parse_str(rest) {
+            let written = entry.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            found.push((written, (device, version)));
+        }
     }
     found.sort_unstable();
-    let mut versions: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    let mut versions: HashMap<Uuid, Versions> = HashMap::new();
     for (_, (device, version)) in found {
-        versions.entry(device).or_default().push(version);
+        versions.entry(device).or_default().written.push(version);
+    }
+    for (device, version) in returned {
+        if let Some(own) = versions.get_mut(&device) {
+            own.returned = own.written.contains(&version).then_some(version);
+        }
     }
     versions
+}
+
+/// The version in a file.
+fn read_version(path: &Path) -> Option<Uuid> {
+    let bytes = read_at_most(path, VERSION_BYTES_MAX).ok().flatten()?;
+    Uuid::try_parse_ascii(&bytes).ok()
 }
 
 impl fmt::Debug for Contexts {
@@ -183,8 +265,13 @@ mod tests {
         let contexts = Contexts::of(directory.path());
         assert_eq!(contexts.get("a/b", "", NONE), None);
         let kept = contexts.keep("a/b", "", b"map 1").unwrap();
-        assert!(kept.is_new);
-        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), Kept { is_new: false, ..kept.clone() });
+        assert!(!kept.is_recorded);
+        assert_eq!(kept.version, version_of(b"map 1"));
+        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), kept, "it is to be recorded still");
+        contexts.recorded("a/b", "7", &kept.version);
+        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), kept, "that was another device");
+        contexts.recorded("a/b", "", &kept.version);
+        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), Kept { is_recorded: true, ..kept.clone() });
         let again = Contexts::of(directory.path());
         for contexts in [&contexts, &again] {
             assert_eq!(contexts.get("a/b", "", &kept.version).as_deref(), Some(&b"map 1"[..]));
@@ -192,8 +279,8 @@ mod tests {
             assert_eq!(contexts.get("a/b", "7", &kept.version), None);
             assert_eq!(contexts.get("a/b", "", "../meters.json"), None);
         }
-        assert!(!again.keep("a/b", "", b"map 1").unwrap().is_new);
-        assert!(again.keep("a/b", "7", b"map 1").unwrap().is_new);
+        assert!(again.keep("a/b", "", b"map 1").unwrap().is_recorded);
+        assert!(!again.keep("a/b", "7", b"map 1").unwrap().is_recorded);
         assert_eq!(again.newest("a/b", "").unwrap(), (kept.version, b"map 1".as_slice().into()));
         assert_eq!(again.newest("c", ""), None);
         // Without a directory it is kept in memory.
@@ -224,6 +311,38 @@ mod tests {
         }
         let error = contexts.keep("a", "", &vec![0; CONTEXT_BYTES_MAX + 1]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
-        assert!(contexts.keep("a", "", b"map 0").unwrap().is_new);
+        assert!(!contexts.keep("a", "", b"map 0").unwrap().is_recorded);
+    }
+
+    #[test]
+    fn a_context_that_comes_back_is_the_newest_again_and_the_one_written_first_stays_the_oldest() {
+        let directory = tempfile::tempdir().unwrap();
+        let keep = |context: &str| {
+            let contexts = Contexts::of(directory.path());
+            let kept = contexts.keep("a", "", context.as_bytes()).unwrap();
+            let file =
+                directory.path().join(DIRECTORY).join(file_name((device_key("a", ""), kept.version.parse().unwrap())));
+            contexts.keep("b", "", b"of another source").unwrap();
+            for contexts in [&contexts, &Contexts::of(directory.path())] {
+                assert_eq!(contexts.newest("a", "").unwrap(), (kept.version.clone(), context.as_bytes().into()));
+                assert_eq!(contexts.get("a", "", "").as_deref(), Some(&b"map 1"[..]), "the oldest");
+            }
+            file
+        };
+        for (number, context) in
+            ["map 1", "map 2", "map 1", "map 1", "map 2", "map 1", "map 3", "map 2"].iter().enumerate()
+        {
+            let written = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
+            let file = keep(context);
+            if number == 0 || number == 1 || number == 6 {
+                fs::File::open(file).unwrap().set_modified(written).unwrap();
+            }
+        }
+        // A version that is not kept any more is not the newest.
+        let newest = directory.path().join(DIRECTORY).join(format!("{}_{NEWEST}", device_key("a", "")));
+        for text in [NONE, "", "no version", &"7".repeat(1000)] {
+            fs::write(&newest, text).unwrap();
+            assert_eq!(Contexts::of(directory.path()).newest("a", "").unwrap().0, version_of(b"map 3"), "{text}");
+        }
     }
 }

@@ -43,8 +43,8 @@ pub(super) struct Meter {
     pub(super) grid: Grid,
     /// The source of its readings.
     pub(super) source: SourceIndex,
-    /// Intervals counted, up to [`LEARNED_AFTER`].
-    pub(super) distances: u8,
+    /// Its readings since the last ones that were not seen, counted up to one more than [`LEARNED_AFTER`].
+    pub(super) readings: u8,
 }
 
 const _: () = assert!(size_of::<Meter>() == 24, "the memory of a million meters");
@@ -79,7 +79,7 @@ pub(super) enum Finding {
 
 impl Meter {
     pub(super) fn new(source: SourceIndex, seen: SeenReading) -> Self {
-        let mut meter = Self { heard: seen.at, interval_ms: 0, grid: Grid::Off, source, distances: 0 };
+        let mut meter = Self { heard: seen.at, interval_ms: 0, grid: Grid::Off, source, readings: 1 };
         meter.learn(seen);
         meter
     }
@@ -110,15 +110,22 @@ impl Meter {
 
     /// Expects nothing before `slot`, because readings were not seen.
     pub(super) fn skip_to(&mut self, slot: Slot) {
-        if let Grid::On { next } = &mut self.grid {
-            *next = slot.max(*next);
-        }
-        (self.interval_ms, self.distances) = (0, 0);
+        self.grid = match self.grid {
+            Grid::On { next } => Grid::On { next: slot.max(next) },
+            // Quarter-hours in a row are not in a row any more.
+            Grid::Off | Grid::Learning { .. } => Grid::Off,
+        };
+        (self.interval_ms, self.readings) = (0, 0);
     }
 
     /// The mean interval of its readings, once known.
     fn cadence_ns(&self) -> Option<i64> {
-        (self.distances >= LEARNED_AFTER).then_some(i64::from(self.interval_ms) * MILLISECOND_NS)
+        self.mean_ns().filter(|_| self.readings > LEARNED_AFTER)
+    }
+
+    /// The mean of the intervals counted so far.
+    fn mean_ns(&self) -> Option<i64> {
+        (self.readings > 1).then_some(i64::from(self.interval_ms) * MILLISECOND_NS)
     }
 
     fn note_distance(&mut self, at: UnixNanos) -> Option<Finding> {
@@ -133,10 +140,15 @@ impl Meter {
             return Some(Finding::Silence { from: before, until: at });
         }
         let (distance, mean) = (distance / MILLISECOND_NS, i64::from(self.interval_ms));
-        let mean = if self.distances == 0 { distance } else { mean + (distance - mean) / NEWEST_PART };
+        let mean = match self.readings {
+            // There were others before it.
+            0 => 0,
+            1 => distance,
+            _ => mean + (distance - mean) / NEWEST_PART,
+        };
         // A meter is forgotten before its interval exceeds 32 bits.
         self.interval_ms = u32::try_from(mean).unwrap_or(u32::MAX);
-        self.distances = self.distances.saturating_add(1).min(LEARNED_AFTER);
+        self.readings = self.readings.saturating_add(1).min(LEARNED_AFTER + 1);
         None
     }
 
@@ -150,7 +162,7 @@ impl Meter {
         if newest.is_some_and(|newest| slot <= newest) {
             return;
         }
-        let is_frequent = self.cadence_ns().is_some_and(|usual| usual < FREQUENT_NS);
+        let is_frequent = self.mean_ns().is_some_and(|usual| usual < FREQUENT_NS);
         let (close, after) = if is_frequent { (1, GRID_AFTER_OF_FREQUENT) } else { (CLOSE_SLOTS, GRID_AFTER) };
         let is_close = newest.is_some_and(|newest| slot <= newest.plus(close));
         let hits = if is_close { hits.saturating_add(1) } else { 1 };

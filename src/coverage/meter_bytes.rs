@@ -5,7 +5,7 @@ use super::slot::Slot;
 use crate::reading::{MeterId, UnixNanos};
 use uuid::Uuid;
 
-/// Id 16, heard 8, interval 4, slot 4, source 2, distances 1, grid and hits 1.
+/// Id 16, heard 8, interval 4, slot 4, source 2, readings 1, grid and hits 1.
 pub(super) const METER_BYTES: usize = 36;
 
 /// The value of the last byte: the hits while learning, or one of these.
@@ -24,7 +24,7 @@ pub(super) fn to_bytes(id: MeterId, meter: &Meter) -> [u8; METER_BYTES] {
     bytes[24..28].copy_from_slice(&meter.interval_ms.to_le_bytes());
     bytes[28..32].copy_from_slice(&slot.0.to_le_bytes());
     bytes[32..34].copy_from_slice(&meter.source.0.to_le_bytes());
-    bytes[34] = meter.distances;
+    bytes[34] = meter.readings;
     bytes[35] = grid;
     bytes
 }
@@ -44,7 +44,7 @@ pub(super) fn from_bytes(bytes: &[u8; METER_BYTES]) -> (MeterId, Meter) {
         interval_ms: u32::from_le_bytes(number(&bytes[24..])),
         grid,
         source: SourceIndex(u16::from_le_bytes(number(&bytes[32..]))),
-        distances: bytes[34],
+        readings: bytes[34],
     };
     (MeterId::from(Uuid::from_bytes(number(bytes))), meter)
 }
@@ -57,11 +57,11 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_are_read_back_as_they_were(
-            id: u128, heard: i64, interval_ms: u32, slot: i32, source: u16, distances: u8, hits in 1_u8..254,
+            id: u128, heard: i64, interval_ms: u32, slot: i32, source: u16, readings: u8, hits in 1_u8..254,
         ) {
             for grid in [Grid::Off, Grid::Learning { newest: Slot(slot), hits }, Grid::On { next: Slot(slot) }] {
                 let source = SourceIndex(source);
-                let meter = Meter { heard: UnixNanos(heard), interval_ms, grid, source, distances };
+                let meter = Meter { heard: UnixNanos(heard), interval_ms, grid, source, readings };
                 let id = MeterId::from(Uuid::from_u128(id));
                 prop_assert_eq!(from_bytes(&to_bytes(id, &meter)), (id, meter));
             }

@@ -366,6 +366,29 @@ fn records_that_were_not_seen_make_no_gap() {
 }
 
 #[test]
+fn a_frequent_meter_is_not_on_the_grid_by_a_chance_after_records_that_were_not_seen() {
+    let fixture = fixture();
+    let send = |second: i64| {
+        fixture.at(slot(0).saturating_add(second * 1_000_000_000), [0, 900, 2700].contains(&second));
+    };
+    // Its counter is at two quarter-hours in a row; the next half an hour is not seen; then at one more.
+    (0..=900).step_by(20).for_each(send);
+    fixture.coverage.skip_to(slot(2));
+    (2640..12 * 900).step_by(20).for_each(send);
+    assert_eq!(fixture.open(), []);
+}
+
+#[test]
+fn the_first_readings_of_a_frequent_meter_do_not_put_it_on_the_grid_by_chance() {
+    let fixture = fixture();
+    // Every 225 s; its counter is at three quarter-hours in a row, and at none later.
+    for number in 0..12 * 4 {
+        fixture.at(slot(0).saturating_add(225_000_000_000 * number), [0, 4, 8].contains(&number));
+    }
+    assert_eq!(fixture.open(), []);
+}
+
+#[test]
 fn the_overview_waits_for_no_lock() {
     let fixture = fixture();
     (0..4).for_each(|number| fixture.sends(number));

@@ -123,22 +123,24 @@ impl Entrance {
         self.accept(format, body, Some(Undecodable::Packed(why))).await
     }
 
-    /// Keeps the context of messages to come, and accepts it as a batch without readings if it is new.
-    /// Returns its version.
+    /// Keeps the context of messages to come, and accepts it as a batch without readings unless that was done
+    /// before. Returns its version.
     ///
     /// # Errors
-    /// A sentence: it cannot be stored, or is refused.
+    /// A sentence: it cannot be stored, or is refused. A refused one is kept, and the next call offers it again.
     pub async fn keep_context(&self, original: Original<'_>) -> Result<String, String> {
         let state = &*self.0;
-        let (contexts, source) = (state.ingest.followers.contexts.clone(), Arc::clone(&state.counters.name));
+        let contexts = &state.ingest.followers.contexts;
+        let (keeper, source) = (contexts.clone(), Arc::clone(&state.counters.name));
         let (bytes, device) = (original.bytes.to_vec(), original.device.to_owned());
         // It is synced.
-        let kept = tokio::task::spawn_blocking(move || contexts.keep(&source, &device, &bytes)).await;
+        let kept = tokio::task::spawn_blocking(move || keeper.keep(&source, &device, &bytes)).await;
         let kept = kept.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        if kept.is_new {
+        if !kept.is_recorded {
             let original = Original { context: &kept.version, ..original };
             let batch = encode::<[Sample; 0]>([], &original);
             self.take(PayloadFormat::ReadingBatch, &batch).await.map_err(|refusal| refusal.to_string())?;
+            contexts.recorded(&state.counters.name, original.device, &kept.version);
         }
         Ok(kept.version)
     }

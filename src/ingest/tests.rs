@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::clock::Clock;
+use crate::contexts::version_of;
 use crate::dead_letters::{DeadLetters, Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
 use crate::reading::{Limits, MeterId, UnixNanos};
 use crate::recent_records::{Recent, RecentRecords};
 use crate::wire::PayloadFormat::SmartMe;
+use crate::wire::batch::Original;
 use crate::wire::{self, Judged};
 use meterline_load::{Body, Reading};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -170,6 +172,25 @@ async fn ingest_is_closed_while_the_clock_is_before_the_build_date() {
     setup.clock.set_offset(0);
     assert_eq!(verdict(entrance.take(SmartMe, &body).await), Verdict::Deliverable);
     assert_eq!(setup.ingest.health(), Health::Open);
+}
+
+#[tokio::test]
+async fn a_context_that_the_journal_refused_is_kept_and_offered_again_until_it_is_accepted_once() {
+    let setup = setup();
+    let entrance = setup.entrance(SourceOptions::default());
+    let map = Original { bytes: b"map 1", device: "7", ..Original::default() };
+    setup.clock.set_offset(-setup.clock.now().0);
+    for _ in 0..2 {
+        entrance.keep_context(map.clone()).await.unwrap_err();
+    }
+    let (kept, _) = entrance.newest_context("7").unwrap();
+    assert_eq!(kept, version_of(b"map 1"));
+    assert_eq!(setup.journal.next(), Sequence::FIRST);
+    setup.clock.set_offset(0);
+    for _ in 0..2 {
+        assert_eq!(entrance.keep_context(map.clone()).await.unwrap(), kept);
+    }
+    assert_eq!(setup.journal.next(), Sequence(2), "it is in the journal once");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub trait Polled: Send + 'static {
     /// See [`SourceError`].
     fn poll(&mut self, reporter: &mut Reporter) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// The interval of its runs, if it is not the one of its schedule.
+    /// The interval of its runs, if it is not the one of its schedule. The wait after a failure is not shorter.
     fn interval(&self) -> Option<Duration> {
         None
     }
@@ -116,10 +116,13 @@ pub(super) async fn run_polled(
                 reporter.report(SourceState::Running, None);
                 Schedule::next_wait(source.interval().unwrap_or(schedule.every), clock.elapsed(begun))
             }
-            Err(error) => match wait_after(error, &mut backoff, &mut reporter) {
-                Ok(wait) => wait,
-                Err(Stopped) => return,
-            },
+            Err(error) => {
+                let wait_min = source.interval().unwrap_or_default();
+                match wait_after(error, wait_min, &mut backoff, &mut reporter) {
+                    Ok(wait) => wait,
+                    Err(Stopped) => return,
+                }
+            }
         };
     }
 }
@@ -141,19 +144,25 @@ pub(super) async fn run_connected(
             backoff.reset();
         }
         let error = outcome.err().unwrap_or_else(|| SourceError::Failing("the connection was closed".to_owned()));
-        wait = match wait_after(error, &mut backoff, &mut reporter) {
+        wait = match wait_after(error, Duration::ZERO, &mut backoff, &mut reporter) {
             Ok(wait) => wait,
             Err(Stopped) => return,
         };
     }
 }
 
-fn wait_after(error: SourceError, backoff: &mut Backoff, reporter: &mut Reporter) -> Result<Duration, Stopped> {
+/// The wait before the next run; one that the error does not say is `wait_min` or longer.
+fn wait_after(
+    error: SourceError,
+    wait_min: Duration,
+    backoff: &mut Backoff,
+    reporter: &mut Reporter,
+) -> Result<Duration, Stopped> {
     match error {
         SourceError::Stopped(stopped) => Err(stopped),
         SourceError::Failing(why) => {
             reporter.report(SourceState::Failing, Some(why));
-            Ok(backoff.next_wait())
+            Ok(backoff.next_wait().max(wait_min))
         }
         SourceError::Limited { why, retry_in } => {
             reporter.report(SourceState::Failing, Some(why));
@@ -161,7 +170,7 @@ fn wait_after(error: SourceError, backoff: &mut Backoff, reporter: &mut Reporter
         }
         SourceError::Misconfigured { why, retry_in } => {
             reporter.report(SourceState::Misconfigured, Some(why));
-            Ok(retry_in.unwrap_or_else(|| backoff.next_wait()))
+            Ok(retry_in.unwrap_or_else(|| backoff.next_wait().max(wait_min)))
         }
     }
 }

@@ -13,6 +13,7 @@ use super::routes::{Context, Found, Message, Readings, Router};
 use super::subscriptions::Subscriptions;
 use super::unknown::{Unknown, pattern};
 use crate::clock::Clock;
+use crate::contexts::version_of;
 use crate::ingest::Entrance;
 use crate::reading::Sample;
 use crate::source::inlet::Prepared;
@@ -213,7 +214,7 @@ impl Mqtt {
         prepared
     }
 
-    /// The version of the context of readings, which is kept before them.
+    /// The version of the context of readings, which is kept before them if that is possible.
     async fn context(&mut self, readings: &Readings) -> String {
         let bytes = match &readings.context {
             Context::Kept(version) => return version.clone(),
@@ -226,10 +227,11 @@ impl Mqtt {
                 self.router.kept(device, &version);
                 version
             }
-            // It is tried again with the next message.
+            // It is tried again with the next message. This one names it nevertheless, because it must
+            // not be decoded again by another context.
             Err(error) => {
                 self.last_error = Some(error.to_string());
-                String::new()
+                version_of(bytes)
             }
         }
     }
@@ -362,3 +364,6 @@ impl Connected for Mqtt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

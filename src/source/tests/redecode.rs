@@ -96,6 +96,38 @@ async fn a_message_of_several_records_is_decoded_again_in_each_for_its_own_readi
 }
 
 #[tokio::test]
+async fn readings_without_a_time_of_their_own_keep_the_time_by_which_they_are_stored() {
+    let mut source = Played::new();
+    // A message like `5`.
+    let untimed = |message: &[u8], factor: f64, received| {
+        let value: f64 = std::str::from_utf8(message).unwrap().parse().unwrap();
+        let samples = vec![Sample { obis: ENERGY, value: value * factor }];
+        let reading =
+            Reading { meter: MeterId::named("played", "1"), at: received, flags: Flags::TIME_IS_RECEIVE_TIME, samples };
+        Decoded { readings: vec![reading], ..Decoded::default() }
+    };
+    // At once, and after a minute in which the journal refused it.
+    for (waits, message) in [(0, "5"), (60 * SECOND_NS, "6")] {
+        let decoded = untimed(message.as_bytes(), 1.0, source.fixture.clock.now());
+        source.fixture.clock.set_offset(waits);
+        let original = Original { bytes: message.as_bytes(), ..played() };
+        source.inlet.offer(&decoded, &original, &mut source.reporter).await.unwrap();
+    }
+    let mut redecoder = Redecoder::default();
+    let mended: Decoder = Box::new(move |recorded| Ok(untimed(recorded.original.bytes, 1000.0, recorded.received)));
+    redecoder.add("a", [("played", mended)]);
+    let records = source.fixture.records();
+    assert_eq!(records.len(), 2);
+    for (received, payload) in records {
+        let again = redecoder.decode("a", received, &payload).unwrap();
+        let (stored, again) = (readings(&payload).remove(0), readings(&again).remove(0));
+        assert_ne!(stored.1, received);
+        assert_eq!((again.0, again.1, again.2), (stored.0, stored.1, stored.2), "the same row");
+        assert_eq!(again.3[0].1, stored.3[0].1 * 1000.0);
+    }
+}
+
+#[tokio::test]
 async fn why_a_message_is_not_decoded_again_is_said() {
     let mut source = Played::new();
     source.offer("0=5", Original::default()).await;

@@ -239,6 +239,43 @@ async fn a_source_that_a_device_limits_is_failing_and_retried_after_the_wait_in_
     stopped(&sources).await;
 }
 
+/// A source with an interval of its own.
+struct WithInterval(Played, Duration);
+
+impl Polled for WithInterval {
+    async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
+        self.0.run(reporter).await
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        Some(self.1)
+    }
+}
+
+#[tokio::test]
+async fn the_wait_after_a_failure_is_not_shorter_than_the_interval_of_the_source() {
+    let sources = sources();
+    let start = |name, interval| {
+        let (player, played) = Player::new(&sources, name);
+        sources.start_polled(name, "played", RARE, WithInterval(played, interval));
+        player
+    };
+    let (often, seldom) = (start("often", Duration::from_millis(1)), start("seldom", LONG));
+    let (refused, panics) = (start("refused", LONG), start("panics", LONG));
+    for source in [&often, &seldom] {
+        source.fail("no answer");
+        source.until_state(SourceState::Failing, "no answer").await;
+    }
+    refused.tell(Move::Ends(Err(SourceError::Misconfigured { why: "the PIN".to_owned(), retry_in: None })));
+    refused.until_state(SourceState::Misconfigured, "the PIN").await;
+    panics.tell(Move::Panics);
+    until("the panic is reported", || panics.state().0 == SourceState::Failing).await;
+    often.until_run(2).await;
+    meanwhile(&sources).await;
+    assert_eq!([&seldom, &refused, &panics].map(Player::begun), [1, 1, 1]);
+    stopped_in_run(&sources, [&often]).await;
+}
+
 #[tokio::test]
 async fn a_panic_is_reported_and_harms_neither_its_source_nor_another() {
     let sources = sources();

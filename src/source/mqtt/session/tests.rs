@@ -1,0 +1,65 @@
+//! Messages that the journal refuses, on a real journal.
+
+use super::super::{Address, Monitors, Route};
+use super::*;
+use crate::reading::UnixNanos;
+use crate::source::Keep;
+use crate::source::tests::fixture::Fixture;
+use crate::wire::batch::original;
+
+const TOPIC: &str = "servicelocation/5f0c6b1e-9a3d-4a0e-8d1b-0b7a3f5f6f11";
+const CHANNELS: &str = "{\"inputChannels\":[{\"ctInput\":0,\"name\":\"Main\",\"phase\":0,\
+                        \"inputChannelType\":\"CONSUMPTION\",\"inputChannelConnection\":\"GRID\"}]}";
+
+fn broker() -> Broker {
+    Broker {
+        name: "attic".to_owned(),
+        address: Address::parse("mqtt://127.0.0.1").unwrap(),
+        credentials: None,
+        ca_file: None,
+        identity: None,
+        client_id: None,
+        keep: Keep::All,
+        inspect: Vec::new(),
+        routes: vec![Route::Smappee(Monitors { all: true, ..Monitors::default() })],
+    }
+}
+
+/// The device and the version of the context that a message of live values names.
+async fn named(mqtt: &mut Mqtt, second: i64) -> (String, String) {
+    let payload = format!(
+        "{{\"totalPower\":157,\"utcTimeStamp\":{},\"channelPowers\":[{{\"ctInput\":0,\"power\":120,\"phaseId\":0}}]}}",
+        1_764_000_000_000 + second * 1000
+    );
+    let prepared = take(mqtt, "realtime", &payload).await;
+    let original = original(&prepared.records[0]).unwrap();
+    (original.device.to_owned(), original.context.to_owned())
+}
+
+async fn take(mqtt: &mut Mqtt, name: &str, payload: &str) -> Prepared {
+    let (topic, received) = (format!("{TOPIC}/{name}"), UnixNanos(1_764_000_000_000_000_000));
+    mqtt.prepare(&Message { topic: &topic, payload: payload.as_bytes(), is_retained: false, received }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_channel_map_the_journal_refuses_names_the_map_and_no_older_one() {
+    let fixture = Fixture::new();
+    let mut mqtt = Mqtt::new(broker(), "id".to_owned(), &fixture.entrance("attic"), fixture.clock.clone());
+    take(&mut mqtt, "channelConfig", CHANNELS).await;
+    let (device, older) = named(&mut mqtt, 0).await;
+    assert_eq!(fixture.records().len(), 1, "the map");
+    // The clock is not set, so the journal refuses everything.
+    fixture.clock.set_offset(-fixture.clock.now().0);
+    take(&mut mqtt, "channelConfig", &CHANNELS.replace("\"phase\":0", "\"phase\":1")).await;
+    let (_, version) = named(&mut mqtt, 1).await;
+    assert_ne!(version, older);
+    assert_eq!(fixture.contexts.newest("attic", &device).unwrap().0, version);
+    assert_eq!(fixture.records().len(), 1);
+    fixture.clock.set_offset(0);
+    for second in [2, 3] {
+        assert_eq!(named(&mut mqtt, second).await.1, version);
+    }
+    let records = fixture.records();
+    assert_eq!(records.len(), 2, "the new map as well, once");
+    assert_eq!(original(&records[1].1).unwrap().context, version);
+}
