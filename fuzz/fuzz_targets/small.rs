@@ -84,6 +84,9 @@ fn ksem(bytes: &[u8]) {
     assert_eq!(ksem::gdr::read(bytes, configuration.as_ref(), check).is_ok(), GdRs::decode(bytes).is_ok());
     ksem::json::read(bytes, check).ok();
     ksem::em300::read(bytes, check).ok();
+    ksem::em300::Start::read(bytes).ok();
+    ksem::em300::is_logged_in(bytes).ok();
+    ksem::device::Settings::read(bytes).ok();
     ksem::device::usage(bytes, check).ok();
     ksem::device::LocalTime::read(bytes).ok();
     ksem::tariff::Contract::read(bytes).ok();

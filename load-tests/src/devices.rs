@@ -8,6 +8,7 @@
 
 mod allow_list;
 mod dsmr_logger;
+mod em300;
 mod http_server;
 mod ksem;
 mod measured;
@@ -21,6 +22,7 @@ mod web_socket;
 
 pub use allow_list::AllowList;
 pub use dsmr_logger::DsmrLogger;
+pub use em300::Em300;
 pub use http_server::{Answer, HttpServer};
 pub use ksem::Ksem;
 pub use measured::{Clock, Measured};

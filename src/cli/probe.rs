@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 #[command(after_help = "Examples:\n  \
     meterline probe http://dsmr-api.local                          a DSMR-logger\n  \
     meterline probe http://192.168.1.50 --token-file ksem.token    a KSEM or an EM4xx\n  \
+    meterline probe http://192.168.1.60 --password-file em300.password    an EM300 with a password\n  \
     meterline probe http://192.168.1.40 --devid 1728053249 --pin-file maic.pin    a smart-MAIC\n  \
     meterline probe http://192.168.1.20/status                     a JSON document; proposes its registers\n  \
     meterline probe tcp://192.168.1.30:2001                        P1 telegrams, or lines of JSON\n  \
@@ -50,8 +51,8 @@ pub(super) struct ProbeArgs {
     /// A user of the device
     #[arg(long, requires = "password_file")]
     username: Option<String>,
-    /// The file with the user's password
-    #[arg(long, value_name = "FILE", requires = "username")]
+    /// The file with the user's password; without a user the password of an EM300
+    #[arg(long, value_name = "FILE")]
     password_file: Option<String>,
     /// The file with the key of encrypted P1 telegrams
     #[arg(long, value_name = "FILE")]

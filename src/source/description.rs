@@ -2,13 +2,13 @@
 //! without knowing the vendor.
 //!
 //! A source updates its [`Reporter`] during a run; the runner publishes the result at the
-//! end of the run, so that readers see a consistent state without a lock.
+//! end of the run, so that readers see a consistent state. It is changed in place, several times a second for
+//! some devices, and copied only while a reader holds it.
 
 use crate::clock::Clock;
 use crate::metrics;
 use crate::reading::UnixNanos;
 use ::metrics::Gauge;
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, HashSet};
@@ -110,8 +110,8 @@ fn as_text<S: Serializer>(time: &UnixNanos, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(time)
 }
 
-/// A description that other threads read.
-pub(super) type Published = Arc<ArcSwap<Description>>;
+/// A description that other threads read. The lock is held for a moment only.
+pub(super) type Published = Arc<Mutex<Arc<Description>>>;
 
 /// The faults already logged, as source and reason: several tasks of one account log the
 /// fault of its server or login once.
@@ -120,7 +120,12 @@ pub(super) type LoggedFaults = Arc<Mutex<HashSet<(String, String)>>>;
 /// Writes the description of a source.
 #[derive(Debug)]
 pub struct Reporter {
-    description: Description,
+    name: String,
+    kind: &'static str,
+    /// The state that was reported last, and why.
+    reported: (SourceState, Option<String>),
+    /// The facts that were set since the last report; `None` for a removed one.
+    changes: BTreeMap<String, Option<Fact>>,
     published: Published,
     logged: LoggedFaults,
     clock: Clock,
@@ -143,9 +148,18 @@ impl Reporter {
             let labels = [("source", name.to_owned()), ("kind", kind.to_owned()), ("state", state.label().to_owned())];
             metrics::gauge("meterline_source_state", &labels)
         });
-        let published = Arc::new(ArcSwap::from_pointee(description.clone()));
-        let reporter = Self { description, published, logged, clock, states, numbers: BTreeMap::new() };
-        reporter.publish();
+        let reporter = Self {
+            name: name.to_owned(),
+            kind,
+            reported: (description.state, None),
+            changes: BTreeMap::new(),
+            published: Arc::new(Mutex::new(Arc::new(description))),
+            logged,
+            clock,
+            states,
+            numbers: BTreeMap::new(),
+        };
+        reporter.measure_state();
         reporter
     }
 
@@ -155,56 +169,63 @@ impl Reporter {
 
     /// The source's name.
     pub fn name(&self) -> &str {
-        &self.description.name
+        &self.name
     }
 
     /// The state that was reported last.
     pub fn state(&self) -> SourceState {
-        self.description.state
+        self.reported.0
     }
 
     /// Sets a fact and replaces the one of the same name.
     pub fn set(&mut self, name: impl Into<String>, fact: impl Into<Fact>) {
         let (name, fact) = (name.into(), fact.into());
         if let Fact::Number(number) = fact {
-            let (source, kind) = (self.description.name.clone(), self.description.kind.to_owned());
-            let gauge = self.numbers.entry(name.clone()).or_insert_with_key(|fact| {
-                metrics::gauge("meterline_source_fact", &[("source", source), ("kind", kind), ("fact", fact.clone())])
-            });
-            gauge.set(number);
+            if !self.numbers.contains_key(&name) {
+                let (source, kind) = (self.name.clone(), self.kind.to_owned());
+                let labels = [("source", source), ("kind", kind), ("fact", name.clone())];
+                self.numbers.insert(name.clone(), metrics::gauge("meterline_source_fact", &labels));
+            }
+            if let Some(gauge) = self.numbers.get(&name) {
+                gauge.set(number);
+            }
         }
-        self.description.facts.insert(name, fact);
+        self.changes.insert(name, Some(fact));
     }
 
     /// Removes every text whose name begins with `prefix`, before a list is reported again.
     pub fn clear_texts(&mut self, prefix: &str) {
-        self.description.facts.retain(|name, fact| !(name.starts_with(prefix) && matches!(fact, Fact::Text(_))));
+        let is_cleared = |name: &str, fact: &Fact| name.starts_with(prefix) && matches!(fact, Fact::Text(_));
+        let published = Arc::clone(&self.published.lock());
+        let known = published.facts.iter().filter(|(name, fact)| is_cleared(name, fact));
+        for (name, fact) in &mut self.changes {
+            *fact = fact.take().filter(|fact| !is_cleared(name, fact));
+        }
+        for (name, _) in known {
+            self.changes.entry(name.clone()).or_insert(None);
+        }
     }
 
     /// Sets the state, publishes the description and logs a change of state.
     pub fn report(&mut self, state: SourceState, why: Option<String>) {
-        let before = (self.description.state, self.description.why.clone());
-        if before.0 != state {
-            self.description.since = self.clock.now();
-        }
-        (self.description.state, self.description.why) = (state, why);
+        let before = std::mem::replace(&mut self.reported, (state, why));
         self.publish();
-        if before != (state, self.description.why.clone()) {
+        if before != self.reported {
             self.log_change(before);
         }
     }
 
     fn log_change(&self, (state, why): (SourceState, Option<String>)) {
-        let (source, kind) = (self.description.name.as_str(), self.description.kind);
+        let (source, kind) = (self.name.as_str(), self.kind);
         let fault = |why: &Option<String>| why.as_ref().map(|why| (source.to_owned(), why.clone()));
         let mut logged = self.logged.lock();
         if let Some(before) = fault(&why) {
             logged.remove(&before);
         }
-        let is_new = fault(&self.description.why).is_none_or(|now| logged.insert(now));
+        let is_new = fault(&self.reported.1).is_none_or(|now| logged.insert(now));
         drop(logged);
-        let why = self.description.why.as_deref().unwrap_or_default();
-        match self.description.state {
+        let why = self.reported.1.as_deref().unwrap_or_default();
+        match self.state() {
             SourceState::Failing if is_new => {
                 tracing::warn!(source, kind, why, "the source is failing; it will retry")
             }
@@ -215,16 +236,36 @@ impl Reporter {
                 tracing::info!(source, kind, "the source is running again")
             }
             _ => {
-                tracing::debug!(source, kind, state = self.description.state.label(), "the source's state changed")
+                tracing::debug!(source, kind, state = self.state().label(), "the source's state changed")
             }
         }
     }
 
     /// Publishes the facts that were set since the last report.
-    pub(super) fn publish(&self) {
-        for (state, gauge) in SourceState::ALL.into_iter().zip(&self.states) {
-            gauge.set(if state == self.description.state { 1.0 } else { 0.0 });
+    pub(super) fn publish(&mut self) {
+        let (state, why) = &self.reported;
+        let mut published = self.published.lock();
+        let description = Arc::make_mut(&mut published);
+        for (name, change) in std::mem::take(&mut self.changes) {
+            match change {
+                Some(fact) => description.facts.insert(name, fact),
+                None => description.facts.remove(&name),
+            };
         }
-        self.published.store(Arc::new(self.description.clone()));
+        description.why.clone_from(why);
+        let is_changed = description.state != *state;
+        if is_changed {
+            (description.state, description.since) = (*state, self.clock.now());
+        }
+        drop(published);
+        if is_changed {
+            self.measure_state();
+        }
+    }
+
+    fn measure_state(&self) {
+        for (state, gauge) in SourceState::ALL.into_iter().zip(&self.states) {
+            gauge.set(if state == self.state() { 1.0 } else { 0.0 });
+        }
     }
 }

@@ -117,7 +117,7 @@ impl Sources {
 
     /// The descriptions of all sources, in the order of their start.
     pub fn descriptions(&self) -> Vec<Arc<Description>> {
-        self.published.lock().iter().map(|published| published.load_full()).collect()
+        self.published.lock().iter().map(|published| Arc::clone(&published.lock())).collect()
     }
 
     /// Requests all sources to stop by `deadline`. Their waits end now.

@@ -1,11 +1,25 @@
-//! A KOSTAL Smart Energy Meter: the JSON interface with an access token.
+//! A KOSTAL Smart Energy Meter with an access token: the JSON interface, and the WebSocket of the grid meter.
 
 use super::measured::{Clock, Measured, counter, electricity, moving, nearest};
-use super::{AllowList, HttpServer};
-use std::time::Instant;
+use super::web_socket::{WebSocket, WebSocketMessage};
+use super::{AllowList, Answer, HttpServer};
+use crate::proto::google::protobuf::Timestamp;
+use crate::proto::ksem::{GdRs, Gdr};
+use prost::Message as _;
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Its serial number.
 const SERIAL: &str = "71900123";
+/// The path of the WebSocket.
+const SOCKET: &str = "/api/data-transfer/ws/protobuf/gdr/local/values/smart-meter";
+/// The grid meter's name in a frame.
+const GRID_METER: &str = "smart-meter";
+/// The status of good values.
+const STATUS_OK: i32 = 1;
+/// Several frames a second.
+const FRAME_PERIOD: Duration = Duration::from_millis(100);
 /// An access token that it knows.
 const TOKEN: &str = "simulated-access-token";
 
@@ -35,10 +49,14 @@ impl Ksem {
                 })
             });
             match request.split(' ').nth(1) {
-                _ if !has_token => (401, String::new()),
-                Some("/api/json/local/values/smart-meter") => (200, values(clock.now())),
-                Some("/api/device-settings") => (200, settings.clone()),
-                _ => (404, String::new()),
+                _ if !has_token => (401, String::new()).into(),
+                Some("/api/json/local/values/smart-meter") => (200, values(clock.now())).into(),
+                Some("/api/device-settings") => (200, settings.clone()).into(),
+                Some(SOCKET) => {
+                    let clock = clock.clone();
+                    Answer::web_socket_with(request, move |socket| send_frames(socket, &clock))
+                }
+                _ => (404, String::new()).into(),
             }
         })
         .map(Self)
@@ -65,13 +83,19 @@ impl Ksem {
     /// The readings of this second.
     #[must_use]
     pub fn measured(seconds: i64) -> Vec<Measured> {
+        Self::measured_by(SERIAL, seconds)
+    }
+
+    /// The same of the device with this serial number. Both interfaces give the same readings.
+    #[must_use]
+    pub fn measured_by(serial: &str, seconds: i64) -> Vec<Measured> {
         let values = [
             (electricity(1, 8), nearest(energy(seconds))),
             (electricity(1, 7), nearest(power(seconds))),
             (electricity(2, 7), 0.0),
             (electricity(32, 7), nearest(voltage(seconds))),
         ];
-        vec![Measured::new(SERIAL, seconds, values)]
+        vec![Measured::new(serial, seconds, values)]
     }
 }
 
@@ -86,6 +110,36 @@ fn power(seconds: i64) -> i64 {
 
 fn voltage(seconds: i64) -> i64 {
     229_500 + moving(seconds, 0)
+}
+
+/// Sends frames of values after the token, until the client leaves.
+fn send_frames(mut socket: WebSocket, clock: &Clock) {
+    let is_token = |message: WebSocketMessage| message.to_text().is_ok_and(|text| text == format!("Bearer {TOKEN}"));
+    if !socket.read().is_ok_and(is_token) {
+        return;
+    }
+    while socket.send(WebSocketMessage::binary(frame(clock.now()))).is_ok() {
+        thread::sleep(FRAME_PERIOD);
+    }
+}
+
+fn frame(seconds: i64) -> Vec<u8> {
+    // The device has D = 4 for momentary values.
+    let values = [((1, 8), energy(seconds)), ((1, 4), power(seconds)), ((2, 4), 0), ((32, 4), voltage(seconds))];
+    let values = values.map(|((c, d), value)| (key(electricity(c, d)), value.unsigned_abs()));
+    let gdr = Gdr {
+        id: GRID_METER.to_owned(),
+        status: STATUS_OK,
+        timestamp: Some(Timestamp { seconds, nanos: 0 }),
+        values: values.into(),
+        flex_values: BTreeMap::new(),
+    };
+    GdRs { gdrs: [(GRID_METER.to_owned(), gdr)].into(), config_uuid: String::new() }.encode_to_vec()
+}
+
+/// A code as a number.
+fn key([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 fn settings(serial: &str) -> String {

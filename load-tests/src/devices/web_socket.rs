@@ -20,6 +20,12 @@ impl Answer {
     /// Opens the WebSocket that a request asks for, and passes it on.
     #[must_use]
     pub fn web_socket(request: &str, sockets: &Sender<WebSocket>) -> Self {
+        let sockets = sockets.clone();
+        Self::web_socket_with(request, move |socket| drop(sockets.send(socket)))
+    }
+
+    /// The same, played by `play` on a thread of its own.
+    pub(super) fn web_socket_with(request: &str, play: impl FnOnce(WebSocket) + Send + 'static) -> Self {
         let key = request.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
             name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
@@ -29,13 +35,12 @@ impl Answer {
              Sec-WebSocket-Accept: {}\r\n\r\n",
             derive_accept_key(key.unwrap_or_default().as_bytes())
         );
-        let sockets = sockets.clone();
         Self::Taken(Box::new(move |mut stream| {
             // A client that left is no fault of the device.
             let is_open =
                 stream.set_read_timeout(Some(READ_TIMEOUT)).is_ok() && stream.write_all(head.as_bytes()).is_ok();
             if is_open {
-                sockets.send(WebSocket::from_raw_socket(stream, Role::Server, None)).ok();
+                play(WebSocket::from_raw_socket(stream, Role::Server, None));
             }
         }))
     }

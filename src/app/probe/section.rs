@@ -16,7 +16,7 @@ pub struct Hints {
     pub token_file: Option<String>,
     /// A user of the device.
     pub username: Option<String>,
-    /// The file with the user's password.
+    /// The file with the user's password; without a user the password of an EM300.
     pub password_file: Option<String>,
     /// The file with the key of encrypted telegrams.
     pub key_file: Option<String>,
@@ -53,10 +53,13 @@ impl Section {
             return vec![section];
         }
         let logger = of("dsmr_logger", &login);
+        let em300 = of("em300", &[("password_file", &hints.password_file)]);
         match &hints.token_file {
             Some(_) => vec![of("ksem", &[("token_file", &hints.token_file)])],
-            None if hints.have_login() => vec![of("ksem", &login), logger],
-            None => vec![logger],
+            None if hints.username.is_some() => vec![of("ksem", &login), logger],
+            // Its login has no user.
+            None if hints.password_file.is_some() => vec![em300],
+            None => vec![logger, em300],
         }
     }
 
@@ -157,9 +160,11 @@ mod tests {
             sections.iter().map(|section| section.text().lines().next().unwrap().to_owned()).collect()
         };
         let file = || Some("/f".to_owned());
-        assert_eq!(tables(&Hints::default()), ["[[dsmr_logger]]"]);
+        assert_eq!(tables(&Hints::default()), ["[[dsmr_logger]]", "[[em300]]"]);
         assert_eq!(tables(&Hints { devid: file(), ..Hints::default() }), ["[[smart_mac]]"]);
-        assert_eq!(tables(&Hints { password_file: file(), ..Hints::default() }), ["[[ksem]]", "[[dsmr_logger]]"]);
+        assert_eq!(tables(&Hints { password_file: file(), ..Hints::default() }), ["[[em300]]"]);
+        let login = Hints { username: file(), password_file: file(), ..Hints::default() };
+        assert_eq!(tables(&login), ["[[ksem]]", "[[dsmr_logger]]"]);
         assert_eq!(
             Section::p1("10.0.0.1:2001", &Hints::default()).0,
             "[[p1]]\nname = \"p1\"\naddress = \"10.0.0.1:2001\"\n"

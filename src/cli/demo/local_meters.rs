@@ -1,17 +1,18 @@
-//! The simulated meters of the local network: one of each vendor, and their tables of the
+//! The simulated meters of the local network: one of each interface, and their tables of the
 //! configuration.
 
 use crate::app::Service;
 use crate::clock::Clock;
-use meterline_load::devices::{self, Ksem, OneOfEach, SmartMac};
+use meterline_load::devices::{self, Em300, Ksem, OneOfEach, SmartMac};
 use std::io;
 use std::time::Duration;
 
 const TELEGRAM_PERIOD: Duration = Duration::from_secs(1);
 const TOKEN_VARIABLE: &str = "METERLINE_DEMO_TOKEN";
+const PASSWORD_VARIABLE: &str = "METERLINE_DEMO_EM300";
 const PIN_VARIABLE: &str = "METERLINE_DEMO_PIN";
 /// The names of their sources.
-const NAMES: [&str; 4] = ["p1-meter", "dsmr-logger", "ksem", "smart-maic"];
+const NAMES: [&str; 6] = ["p1-meter", "dsmr-logger", "ksem", "ksem-socket", "em300", "smart-maic"];
 
 /// The running devices.
 #[derive(Debug)]
@@ -26,25 +27,30 @@ impl LocalMeters {
 
     /// Their tables.
     pub(super) fn tables(&self) -> String {
-        let Self(OneOfEach { p1, dsmr_logger, ksem, smart_mac }) = self;
-        let [p1_name, logger_name, ksem_name, smart_mac_name] = NAMES;
+        let Self(OneOfEach { p1, dsmr_logger, ksem, ksem_socket, em300, smart_mac }) = self;
+        let [p1_name, logger_name, ksem_name, socket_name, em300_name, smart_mac_name] = NAMES;
         format!(
             "[[p1]]\nname = \"{p1_name}\"\naddress = \"{}\"\n\
              [[dsmr_logger]]\nname = \"{logger_name}\"\nurl = \"{}\"\nevery = \"2s\"\n\
              [[ksem]]\nname = \"{ksem_name}\"\nurl = \"{}\"\ntoken_env = \"{TOKEN_VARIABLE}\"\nevery = \"2s\"\n\
+             [[ksem]]\nname = \"{socket_name}\"\nurl = \"{}\"\ntoken_env = \"{TOKEN_VARIABLE}\"\n\
+             interface = \"websocket\"\n\
+             [[em300]]\nname = \"{em300_name}\"\nurl = \"{}\"\npassword_env = \"{PASSWORD_VARIABLE}\"\nevery = \"2s\"\n\
              [[smart_mac]]\nname = \"{smart_mac_name}\"\nurl = \"{}\"\ndevid = \"{}\"\npin_env = \"{PIN_VARIABLE}\"\n\
              every = \"6s\"\n",
             p1.address(),
             dsmr_logger.url(),
             ksem.url(),
+            ksem_socket.url(),
+            em300.url(),
             smart_mac.url(),
             SmartMac::device(),
         )
     }
 
     /// The secrets that the tables name.
-    pub(super) fn secrets() -> [(String, String); 2] {
-        [(TOKEN_VARIABLE, Ksem::token()), (PIN_VARIABLE, SmartMac::pin())]
+    pub(super) fn secrets() -> [(String, String); 3] {
+        [(TOKEN_VARIABLE, Ksem::token()), (PASSWORD_VARIABLE, Em300::password()), (PIN_VARIABLE, SmartMac::pin())]
             .map(|(name, secret)| (name.to_owned(), secret.to_owned()))
     }
 

@@ -33,6 +33,22 @@ async fn facts_are_published_as_json_at_the_end_of_a_run() {
 }
 
 #[tokio::test]
+async fn a_description_is_changed_in_place_and_a_reader_keeps_the_one_it_got() {
+    let sources = sources();
+    let mut reporter = sources.reporter("house", "played");
+    let place = Arc::as_ptr(&description(&sources));
+    reporter.set("meters", 3_usize);
+    reporter.report(SourceState::Running, None);
+    let read = description(&sources);
+    assert_eq!(Arc::as_ptr(&read), place);
+    reporter.set("meters", 4_usize);
+    reporter.report(SourceState::Failing, None);
+    assert_eq!((read.state, read.facts.get("meters")), (SourceState::Running, Some(&3_usize.into())));
+    let now = description(&sources);
+    assert_eq!((now.state, now.facts.get("meters")), (SourceState::Failing, Some(&4_usize.into())));
+}
+
+#[tokio::test]
 async fn a_list_that_is_reported_again_replaces_only_its_own_texts() {
     let sources = sources();
     let mut reporter = sources.reporter("house", "played");
@@ -40,6 +56,8 @@ async fn a_list_that_is_reported_again_replaces_only_its_own_texts() {
         reporter.set(name, "ok");
     }
     reporter.set("gateways", 2_usize);
+    reporter.report(SourceState::Running, None);
+    reporter.set("gateway shed", "ok");
     reporter.clear_texts("gateway");
     reporter.set("gateway roof", "searching");
     reporter.report(SourceState::Running, None);

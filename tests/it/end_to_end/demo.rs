@@ -84,11 +84,14 @@ fn the_demo_of_all_vendors_shows_every_local_meter_running() {
         assert!(demo.ended().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
         let status = status();
         let sources = status["sources"].as_array().unwrap();
-        let runs = |kind: &str| sources.iter().any(|source| source["kind"] == kind && source["state"] == "running");
-        ["p1", "dsmr-logger", "ksem", "smart-mac", "webhook"].into_iter().all(runs)
+        let runs = |kind: &str| {
+            let mut of_kind = sources.iter().filter(|source| source["kind"] == kind).peekable();
+            of_kind.peek().is_some() && of_kind.all(|source| source["state"] == "running")
+        };
+        ["p1", "dsmr-logger", "ksem", "em300", "smart-mac", "webhook"].into_iter().all(runs)
     });
     let html = http::get(&page).unwrap().1;
-    let names = ["p1-meter", "dsmr-logger", "ksem", "smart-maic"];
+    let names = ["p1-meter", "dsmr-logger", "ksem", "ksem-socket", "em300", "smart-maic"];
     for name in names {
         assert!(html.contains(name), "{name} in {html}");
     }

@@ -2,7 +2,7 @@
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
-use meterline_load::devices::{AllowList, Clock, HttpServer, Ksem, OneOfEach, SmartMac};
+use meterline_load::devices::{AllowList, Clock, Em300, HttpServer, Ksem, OneOfEach, SmartMac};
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::Path;
@@ -44,6 +44,7 @@ fn every_kind_of_device_is_found_and_its_section_works_without_a_change() {
     .unwrap();
     let service = Setup::default().start();
     let (token, pin) = (service.secret_file("token", Ksem::token()), service.secret_file("pin", SmartMac::pin()));
+    let password = service.secret_file("em300-password", Em300::password());
     let p1 = format!("tcp://{}", devices.p1.address());
     let document = format!("{}status?id=7", json.url());
     let mut sections = String::new();
@@ -55,6 +56,7 @@ fn every_kind_of_device_is_found_and_its_section_works_without_a_change() {
             "smart_mac",
             "1-0:21.8.0*255 Wh",
         ),
+        (vec![devices.em300.url().as_str(), "--password-file", text(&password)], "em300", "1-0:1.7.0*255 W"),
         (vec![p1.as_str(), "--name", "cabinet"], "p1", "1-0:1.7.0*255 W"),
         (vec![document.as_str()], "json", "1-0:1.8.0*255 Wh"),
     ] {
@@ -64,7 +66,7 @@ fn every_kind_of_device_is_found_and_its_section_works_without_a_change() {
         assert!(found.iter().any(|it| it == value), "{arguments:?}: {lines:?}");
         assert_eq!(last["table"], table);
         assert!(lines.iter().all(|line| line["set_aside"].is_null()), "{lines:?}");
-        for secret in [Ksem::token(), SmartMac::pin()] {
+        for secret in [Ksem::token(), SmartMac::pin(), Em300::password()] {
             assert!(!format!("{lines:?}").contains(secret), "{lines:?}");
         }
         sections.push_str(last["section"].as_str().unwrap());
@@ -79,7 +81,7 @@ fn every_kind_of_device_is_found_and_its_section_works_without_a_change() {
     // The sections as they are.
     service.append_configuration(&sections);
     let checked: Vec<Value> = serde_json::from_str(&service.text_of(&["check", "--connect", "--json"])).unwrap();
-    for table in ["dsmr_logger", "ksem", "smart_mac", "p1", "json"] {
+    for table in ["dsmr_logger", "ksem", "smart_mac", "em300", "p1", "json"] {
         assert!(checked.iter().any(|it| it["part"] == table && it["level"] == "good"), "{table}: {checked:?}");
     }
     // The names of configured devices.
