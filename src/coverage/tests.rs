@@ -375,6 +375,7 @@ fn a_frequent_meter_is_not_on_the_grid_by_a_chance_after_records_that_were_not_s
     (0..=900).step_by(20).for_each(send);
     fixture.coverage.skip_to(slot(2));
     (2640..12 * 900).step_by(20).for_each(send);
+    fixture.coverage.judge(slot(20));
     assert_eq!(fixture.open(), []);
 }
 
@@ -385,6 +386,7 @@ fn the_first_readings_of_a_frequent_meter_do_not_put_it_on_the_grid_by_chance() 
     for number in 0..12 * 4 {
         fixture.at(slot(0).saturating_add(225_000_000_000 * number), [0, 4, 8].contains(&number));
     }
+    fixture.coverage.judge(slot(20));
     assert_eq!(fixture.open(), []);
 }
 
