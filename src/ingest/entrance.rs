@@ -150,6 +150,17 @@ impl Entrance {
         self.0.ingest.followers.contexts.newest(&self.0.counters.name, device)
     }
 
+    /// Whether a message that its source cannot read may be kept as a batch without readings: it spends the quota
+    /// of undecodable bodies. Beyond it the message is counted as not kept.
+    pub fn may_keep_unreadable(&self, bytes: usize) -> bool {
+        let state = &*self.0;
+        let is_within = state.undecodable.spend(bytes as u64, state.ingest.clock.monotonic());
+        if !is_within {
+            state.refused.not_kept();
+        }
+        is_within
+    }
+
     async fn accept(
         &self,
         format: PayloadFormat,

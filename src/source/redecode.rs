@@ -5,7 +5,7 @@
 //! is delivered again, unless the new decoder finds another number of readings.
 
 use super::inlet::Decoded;
-use crate::contexts::Contexts;
+use crate::contexts::{Contexts, version_of};
 use crate::reading::{Flags, UnixNanos};
 use crate::vendor::Reading;
 use crate::wire::batch::{Original, encode, original, readings};
@@ -56,8 +56,9 @@ impl Redecoder {
             count += 1;
             at_receipt = at_receipt.or(reading.at.ok().filter(|_| reading.flags.contains(Flags::TIME_IS_RECEIVE_TIME)));
         }
-        if count == 0 {
-            // A context, which is no message with readings.
+        let is_context = || version_of(original.bytes) == original.context;
+        if count == 0 && (original.format.is_empty() || is_context()) {
+            // No message of a decoder. One that could not be read when it came is decoded now.
             return Ok(Vec::new());
         }
         if original.bytes.is_empty() {

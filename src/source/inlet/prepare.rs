@@ -4,7 +4,8 @@
 //! Invariant: prepared readings count as seen, so their source keeps the records until they are synced.
 
 use super::{Decoded, Inlet, Last, records};
-use crate::wire::batch::Original;
+use crate::reading::Sample;
+use crate::wire::batch::{Original, encode};
 
 /// The records of a message.
 #[derive(Debug, Default)]
@@ -52,6 +53,15 @@ impl Inlet {
         self.parts_unreadable += message.unreadable;
         let records = records(&wanted, count, original).map(|(_, record)| record).collect();
         Prepared { records, readings: wanted.len() }
+    }
+
+    /// A message that cannot be read as a record without readings, within the quota of undecodable bodies.
+    pub(in crate::source) fn prepare_unreadable(&mut self, message: &Decoded, original: &Original<'_>) -> Prepared {
+        self.parts_unreadable += message.unreadable;
+        if !self.entrance.may_keep_unreadable(original.bytes.len()) {
+            return Prepared::default();
+        }
+        Prepared { records: vec![encode::<[Sample; 0]>([], original)], readings: 0 }
     }
 
     /// Counts prepared readings that are synced now.

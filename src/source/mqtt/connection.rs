@@ -7,6 +7,8 @@ use super::broker::{Address, Broker, Scheme};
 use super::publication::Publication;
 use crate::http::client_tls;
 use crate::source::SourceError;
+use crate::vendor::smappee::MESSAGE_BYTES_MAX;
+use rumqttc::mqttbytes::Error as PacketError;
 use rumqttc::{
     AckMode, AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, ManualAck, MqttOptions, NetworkOptions,
     PubAck, PublishOptions, QoS, StateError, SubscribeFilterInput, TlsConfiguration, TlsError, Transport,
@@ -19,13 +21,15 @@ use std::sync::Arc;
 const KEEP_ALIVE_SECONDS: u16 = 30;
 /// Time limit of a connect, in seconds.
 const CONNECT_SECONDS: u64 = 15;
-/// Largest packet. A day of five-minute values of a monitor after an outage has 2 MB.
-pub(super) const PACKET_BYTES_MAX: usize = 4 << 20;
+/// Largest packet: the decoder of a vendor reads whatever the connection takes.
+pub(super) const PACKET_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 /// Requests of this program that wait for the connection, acknowledgements above all. A broker has at
 /// most this many messages in flight, because packet ids have 16 bits.
 const REQUESTS_MAX: usize = 1 << 16;
-/// Requests and packets that are written or read at once.
-const BATCH: usize = 128;
+/// Requests that are written at once.
+const REQUEST_BATCH: usize = 128;
+/// Packets that are read at once, before the queue is asked for room: at most 32 MiB.
+const READ_BATCH: usize = 8;
 
 /// The requests that a connection takes.
 #[derive(Debug)]
@@ -41,8 +45,8 @@ pub(super) fn open(broker: &Broker, client_id: &str) -> Result<(Requests, Connec
         .set_keep_alive(KEEP_ALIVE_SECONDS)
         .set_clean_session(false)
         .set_ack_mode(AckMode::Manual)
-        .set_max_request_batch(BATCH)
-        .set_read_batch_size(BATCH);
+        .set_max_request_batch(REQUEST_BATCH)
+        .set_read_batch_size(READ_BATCH);
     Ok(build(options))
 }
 
@@ -138,15 +142,24 @@ pub(super) fn explain(error: &ConnectionError, address: &Address) -> SourceError
         ConnectionError::MqttState(StateError::ConnectionAborted) => broke(&"the broker closed it"),
         ConnectionError::MqttState(StateError::AwaitPingResp) => broke(&"the broker gives no sign of life"),
         ConnectionError::MqttState(StateError::Io(error)) => broke(error),
-        ConnectionError::MqttState(StateError::Deserialization(_)) => {
-            broke(&format!("a packet cannot be read or is larger than {PACKET_BYTES_MAX} bytes"))
+        ConnectionError::MqttState(StateError::Deserialization(PacketError::PayloadSizeLimitExceeded(bytes))) => {
+            too_large(*bytes, address)
         }
+        ConnectionError::MqttState(StateError::Deserialization(_)) => broke(&"a packet cannot be read"),
         ConnectionError::MqttState(_) | ConnectionError::NotConnAck(_) => broke(&"the broker violates MQTT 3.1.1"),
         ConnectionError::Websocket(_) | ConnectionError::ResponseValidation(_) => {
             misconfigured(format!("{address} does not accept MQTT over WebSocket on this path: check url"))
         }
         _ => broke(&"the client library ended it"),
     }
+}
+
+/// The broker sends the message again after each connect, so only its operator can help.
+fn too_large(bytes: usize, address: &Address) -> SourceError {
+    misconfigured(format!(
+        "a message of {bytes} bytes waits at {address}, and the largest that is taken has {PACKET_BYTES_MAX}: delete it \
+         there, and limit messages at the broker (message_size_limit or max_packet_size)"
+    ))
 }
 
 fn refused(code: ConnectReturnCode, address: &Address) -> SourceError {
@@ -166,5 +179,22 @@ fn tls(error: &TlsError, address: &Address) -> SourceError {
             SourceError::Failing(format!("TLS with {address} failed: {error}"))
         }
         error => misconfigured(format!("TLS with {address} failed: {error}; check ca_file and the host in url")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_too_large_is_named_with_its_remedy_and_any_other_broken_packet_is_not() {
+        let address = Address::parse("mqtt://127.0.0.1").unwrap();
+        let explained = |error| explain(&ConnectionError::MqttState(StateError::Deserialization(error)), &address);
+        let too_large = explained(PacketError::PayloadSizeLimitExceeded(5_000_000));
+        let SourceError::Misconfigured { why, .. } = too_large else { panic!("{too_large:?}") };
+        assert!(why.contains("5000000 bytes") && why.contains("message_size_limit"), "{why}");
+        let broken = explained(PacketError::MalformedPacket);
+        let SourceError::Failing(why) = broken else { panic!("{broken:?}") };
+        assert!(why.ends_with("a packet cannot be read"), "{why}");
     }
 }

@@ -4,8 +4,18 @@ use crate::metrics;
 use ::metrics::Counter;
 
 /// Why a message had no readings to store.
-const REASONS: [&str; 9] =
-    ["unknown", "unreadable", "ignored", "retained", "collected", "incomplete", "other_monitor", "dropped", "refused"];
+const REASONS: [&str; 10] = [
+    "unknown",
+    "unreadable",
+    "ignored",
+    "retained",
+    "collected",
+    "incomplete",
+    "other_monitor",
+    "dropped",
+    "refused",
+    "resent",
+];
 
 /// The counters of a source.
 #[derive(Debug)]

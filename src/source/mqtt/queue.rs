@@ -88,6 +88,11 @@ impl Queue {
         self.refused.as_deref()
     }
 
+    /// Whether a message with this packet id of the connection waits.
+    pub(super) fn holds(&self, packet: u16) -> bool {
+        self.items.iter().any(|item| item.packet == Some(packet))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.items.len()
     }

@@ -13,7 +13,7 @@ pub use json::Document;
 pub use smappee::{Cloud, Monitors};
 pub use smart_mac::Meter;
 
-pub(super) use message::{Context, Found, Message, Readings};
+pub(super) use message::{Context, Found, Message, Readings, Unreadable};
 
 use super::publication::Publication;
 use crate::reading::UnixNanos;
@@ -149,7 +149,7 @@ impl Router {
     }
 
     /// The bursts of messages that are complete.
-    pub(super) fn due(&mut self, now: UnixNanos) -> Vec<Result<Readings, String>> {
+    pub(super) fn due(&mut self, now: UnixNanos) -> Vec<Result<Readings, Unreadable>> {
         let due = |device: &mut Device| match device {
             Device::DsmrLogger(state) => state.due(now),
             Device::Json(_) | Device::SmartMac(_) => None,

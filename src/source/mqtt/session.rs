@@ -9,7 +9,7 @@ use super::broker::Broker;
 use super::connection::{Requests, explain, next, open};
 use super::counters::Counters;
 use super::queue::{Queue, Settled};
-use super::routes::{Context, Found, Message, Readings, Router};
+use super::routes::{Context, Found, Message, Readings, Router, Unreadable};
 use super::subscriptions::Subscriptions;
 use super::unknown::{Unknown, pattern};
 use crate::clock::Clock;
@@ -146,6 +146,11 @@ impl Mqtt {
     async fn take(&mut self, message: &Publish, client: &Requests) -> Result<(), SourceError> {
         let packet = (message.qos != QoS::AtMostOnce).then_some(message.pkid);
         self.counters.received(packet.is_some());
+        if message.dup && packet.is_some_and(|packet| self.queue.holds(packet)) {
+            // Some brokers send an unacknowledged message again on the same connection.
+            self.counters.left_out("resent");
+            return Ok(());
+        }
         if let Some(why) = self.queue.refused() {
             if packet.is_none() {
                 self.counters.left_out("dropped");
@@ -182,10 +187,7 @@ impl Mqtt {
             Found::Kept { origin, original } => kept(&original, &origin),
             Found::Thinned => Prepared::default(),
             Found::LeftOut(reason) => self.leave_out(reason),
-            Found::Unreadable(why) => {
-                self.last_error = Some(why);
-                self.leave_out("unreadable")
-            }
+            Found::Unreadable(unreadable) => self.prepare_unreadable(unreadable, message.payload).await,
             Found::Unknown => {
                 let is_due = self.unknown.count(message.topic, now);
                 if !is_due || self.broker.inspect.is_empty() {
@@ -197,18 +199,17 @@ impl Mqtt {
         }
     }
 
+    /// Keeps a message of an own device that cannot be read: a later decoder may read it.
+    async fn prepare_unreadable(&mut self, Unreadable { why, message }: Unreadable, payload: &[u8]) -> Prepared {
+        self.counters.left_out("unreadable");
+        self.last_error = Some(why);
+        let context = self.context(&message).await;
+        self.inlet.prepare_unreadable(&message.decoded, &original(&message, payload, &context))
+    }
+
     async fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Prepared {
         let context = self.context(&readings).await;
-        let bytes = readings.original.as_deref().unwrap_or(payload);
-        let original = Original {
-            bytes,
-            content_type: CONTENT_TYPE,
-            origin: &readings.origin,
-            format: readings.format,
-            device: &readings.device,
-            context: &context,
-            ..Original::default()
-        };
+        let original = original(&readings, payload, &context);
         let prepared = self.inlet.prepare(&readings.decoded, readings.thinning, &original);
         self.last = Some(readings.decoded);
         prepared
@@ -285,9 +286,11 @@ impl Mqtt {
                         self.push(prepared, None);
                     }
                 }
-                Err(why) => {
-                    self.last_error = Some(why);
-                    self.counters.left_out("unreadable");
+                Err(unreadable) => {
+                    let prepared = self.prepare_unreadable(unreadable, &[]).await;
+                    if !prepared.records.is_empty() {
+                        self.push(prepared, None);
+                    }
                 }
             }
         }
@@ -336,6 +339,19 @@ impl Mqtt {
     }
 }
 
+/// The original message of readings.
+fn original<'a>(readings: &'a Readings, payload: &'a [u8], context: &'a str) -> Original<'a> {
+    Original {
+        bytes: readings.original.as_deref().unwrap_or(payload),
+        content_type: CONTENT_TYPE,
+        origin: &readings.origin,
+        format: readings.format,
+        device: &readings.device,
+        context,
+        ..Original::default()
+    }
+}
+
 /// A record that holds a message without readings.
 fn kept(bytes: &[u8], origin: &str) -> Prepared {
     let original = Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() };
@@ -348,7 +364,7 @@ impl Connected for Mqtt {
         self.subscriptions = Subscriptions::default();
         let (begun, connections) = (self.clock.monotonic(), self.connections);
         let error = self.receive(reporter).await;
-        let is_ours = self.queue.refused().is_some();
+        let is_ours = self.queue.refused().is_some() || matches!(error, SourceError::Misconfigured { .. });
         let was_short = self.connections > connections && self.clock.elapsed(begun) < SHORT && !is_ours;
         self.short = if was_short { self.short + 1 } else { 0 };
         match error {

@@ -91,6 +91,10 @@ impl Fixture {
         self.ingest.source(name, SourceOptions::default()).unwrap()
     }
 
+    pub(in crate::source) fn entrance_with(&self, name: &str, options: SourceOptions) -> Entrance {
+        self.ingest.source(name, options).unwrap()
+    }
+
     pub(in crate::source) fn describer(&self, name: &str) -> Describer {
         Describer::new(self.meters.clone(), self.entrance(name), self.clock.clone())
     }

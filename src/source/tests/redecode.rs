@@ -164,3 +164,14 @@ async fn each_message_is_decoded_again_by_the_context_of_its_time_and_an_earlier
     let (map, values) = (Vec::new(), |value: f64| vec![value]);
     assert_eq!(again, [values(10.0), map.clone(), values(10.0), map, values(100.0), values(10.0), values(1.0)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_could_not_be_read_when_it_came_is_read_by_a_decoder_that_has_learned() {
+    let mut played = Played::new();
+    let original = Original { bytes: b"0=5 7=6", format: "played", ..Original::default() };
+    let prepared = played.inlet.prepare_unreadable(&Decoded::default(), &original);
+    let entrance = played.fixture.entrance("a");
+    entrance.take(crate::wire::PayloadFormat::ReadingBatch, &prepared.records[0]).await.unwrap();
+    let decoder: Decoder = Box::new(|recorded| decode(recorded.original.bytes, 1.0, recorded.received));
+    assert_eq!(played.decoded_again(decoder), [Ok(vec![5.0, 6.0])]);
+}

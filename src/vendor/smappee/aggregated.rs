@@ -61,19 +61,19 @@ pub(super) fn read(
     let Scalar::Nested(intervals) = intervals else {
         return Err(MessageError::Shape("an aggregated message: it has no intervalDatas"));
     };
-    let mut result = Ok(());
     records(intervals, INTERVAL, |record| {
         let Some(record) = record else {
             let mut emit = Emit::at(&Scalar::Absent, each);
             return emit.unreadable("intervalDatas", &Scalar::Absent, "an element is not an object");
         };
         let mut emit = Emit::at(&record.known[0], each);
-        if let Err(error) = interval(configuration, &record, &mut emit) {
-            result = Err(error);
+        // It costs this interval only: the others are not sent again.
+        if interval(configuration, &record, &mut emit).is_err() {
+            emit.unreadable("intervalDatas", &record.known[0], "the interval cannot be read whole");
         }
     })?;
     others.iter().for_each(|(name, value)| super::emit::text(name, value, each));
-    result
+    Ok(())
 }
 
 /// Gives the values of an interval.

@@ -15,8 +15,9 @@ use crate::vendor::document::text_of;
 use crate::vendor::{MessageError, Part};
 use std::collections::HashMap;
 
-/// A longer message is no monitor's.
-pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Largest message, also of a broker's connection. A day of five-minute values of a monitor after an outage has
+/// 2 MB.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// Ids of meters that are remembered. Beyond it they are made again.
 const IDS_MAX: usize = 2048;
 /// States of plugs that are remembered. Beyond it they are given again.
@@ -118,7 +119,7 @@ impl Monitor {
         mut each: impl FnMut(MeterId, Part<'_>),
     ) -> Result<Outcome, MessageError> {
         if message.len() > MESSAGE_BYTES_MAX {
-            return Err(MessageError::Shape("a message of at most 1 MiB"));
+            return Err(MessageError::Shape("a message of at most 4 MiB"));
         }
         let Self { location, configuration, ids, plugs } = self;
         let site = location.meter("");

@@ -62,20 +62,22 @@ pub(super) fn read(
     ] {
         emit.number(&SITE, code, value, 1, name);
     }
-    by_index(&configuration.channels, &array(power)?, &POWER, &mut emit, |emit, place, value, name| {
+    let powers = array(power, &POWER, &mut emit);
+    by_index(&configuration.channels, &powers, &POWER, &mut emit, |emit, place, value, name| {
         signed_power(configuration, place, codes::POWER.at(place.phase), value, name, emit);
     });
     for (quantity, values, divisor, names) in
         [(codes::REACTIVE_POWER, reactive, 1, &REACTIVE), (codes::CURRENT, current, MILLI, &CURRENT)]
     {
-        by_index(&configuration.channels, &array(values)?, names, &mut emit, |emit, place, value, name| {
+        let values = array(values, names, &mut emit);
+        by_index(&configuration.channels, &values, names, &mut emit, |emit, place, value, name| {
             emit.number(place, quantity.at(place.phase), value, divisor, name);
         });
     }
     for (quantity, values, names) in
         [(codes::VOLTAGE, phases, &PHASE_VOLTAGE), (codes::LINE_VOLTAGE, lines, &LINE_VOLTAGE)]
     {
-        for (number, value) in (0..).zip(array(values)?) {
+        for (number, value) in (0..).zip(array(values, names, &mut emit)) {
             let name = names.at(number);
             match Phase::of_number(i64::from(number)) {
                 Some(phase) => {
@@ -87,8 +89,10 @@ pub(super) fn read(
         }
     }
     let ranked = configuration.channels.ranked();
-    by_rank(&configuration.channels, &ranked, codes::ENERGY_IMPORT, &array(import)?, &IMPORT, &mut emit);
-    by_rank(&configuration.channels, &ranked, codes::ENERGY_EXPORT, &array(export)?, &EXPORT, &mut emit);
+    let energies = array(import, &IMPORT, &mut emit);
+    by_rank(&configuration.channels, &ranked, codes::ENERGY_IMPORT, &energies, &IMPORT, &mut emit);
+    let energies = array(export, &EXPORT, &mut emit);
+    by_rank(&configuration.channels, &ranked, codes::ENERGY_EXPORT, &energies, &EXPORT, &mut emit);
     emit.texts(&record.others);
     Ok(())
 }
@@ -98,13 +102,18 @@ fn has_channel_data(record: &Record<'_, 11>) -> bool {
     record.others.iter().any(|(name, _)| name == "channelData")
 }
 
-/// The elements of an array; none if it is absent.
-fn array<'a>(value: &Scalar<'a>) -> Result<Vec<Scalar<'a>>, MessageError> {
-    match value {
-        Scalar::Absent => Ok(Vec::new()),
-        Scalar::Nested(text) => Ok(elements(text)?.into_iter().map(Scalar::of).collect()),
-        _ => Err(MessageError::Shape("a power message: a value is not an array")),
-    }
+/// The elements of an array; none if it is absent. Any other value costs this array only.
+fn array<'a>(value: &Scalar<'a>, names: &Indexed, emit: &mut Emit<'_, impl FnMut(Part<'_>)>) -> Vec<Scalar<'a>> {
+    let elements = match value {
+        Scalar::Absent => return Vec::new(),
+        Scalar::Nested(text) => elements(text).ok(),
+        _ => None,
+    };
+    let Some(elements) = elements else {
+        emit.unreadable(&names.at(0), value, "the value is not an array");
+        return Vec::new();
+    };
+    elements.into_iter().map(Scalar::of).collect()
 }
 
 /// Calls `give` for values that are addressed by `powerTopicIndex`, with their place and name.

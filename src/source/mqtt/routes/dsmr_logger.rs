@@ -3,8 +3,9 @@
 //! The fields of one telegram come as a burst without a common time, so they are collected and read as one
 //! document. Invariant: a burst is bounded; it ends with a repeated field, or with a pause.
 
-use super::message::{Found, Message, Readings};
+use super::message::{Found, Message, Readings, Unreadable};
 use crate::reading::{MeterId, UnixNanos};
+use crate::source::Decoded;
 use crate::source::p1::UNNAMED;
 use crate::source::parts::Parts;
 use crate::vendor::dsmr_logger::{Document, Identity, VENDOR, field_of_message};
@@ -15,6 +16,8 @@ use serde_json::value::RawValue;
 const PAUSE_NS: i64 = 2_000_000_000;
 /// Fields of a burst. The largest document of a logger has 60.
 const FIELDS_MAX: usize = 128;
+/// Largest field. The longest text of a meter has 2 kB.
+const FIELD_BYTES_MAX: usize = 4 << 10;
 
 /// A configured logger.
 #[derive(Debug, Clone)]
@@ -45,8 +48,10 @@ impl State {
         if message.is_retained {
             return Found::LeftOut("retained");
         }
-        let Some(value) = field_of_message(field, message.payload) else {
-            return Found::Unreadable(format!("the field {field} is not a value"));
+        let value = field_of_message(field, message.payload).filter(|_| message.payload.len() <= FIELD_BYTES_MAX);
+        let Some(value) = value else {
+            let why = format!("the field {field} is not a value of at most {FIELD_BYTES_MAX} bytes");
+            return Found::Unreadable(Unreadable::new(why, Readings::new(Decoded::default(), message.topic)));
         };
         let is_repeated = self.fields.iter().any(|(known, _)| known == field);
         let complete = if is_repeated || self.fields.len() >= FIELDS_MAX { self.readings() } else { None };
@@ -60,11 +65,11 @@ impl State {
     }
 
     /// The readings of a burst that is complete at this time.
-    pub(super) fn due(&mut self, now: UnixNanos) -> Option<Result<Readings, String>> {
+    pub(super) fn due(&mut self, now: UnixNanos) -> Option<Result<Readings, Unreadable>> {
         if now.since(self.newest) < PAUSE_NS { None } else { self.readings() }
     }
 
-    fn readings(&mut self) -> Option<Result<Readings, String>> {
+    fn readings(&mut self) -> Option<Result<Readings, Unreadable>> {
         if self.fields.is_empty() {
             return None;
         }
@@ -73,7 +78,11 @@ impl State {
         let text = format!("{{{}}}", members.join(","));
         let document = match Document::read(text.as_bytes(), &self.identity) {
             Ok(document) => document,
-            Err(error) => return Some(Err(error.to_string())),
+            Err(error) => {
+                let burst = Readings::new(Decoded::default(), &self.logger.topic);
+                let burst = Readings { original: Some(text.into_bytes()), ..burst };
+                return Some(Err(Unreadable::new(error.to_string(), burst)));
+            }
         };
         self.identity = document.identity().clone();
         // A burst without fields of a meter, such as a name alone.

@@ -1,6 +1,6 @@
 //! A topic with JSON documents, mapped to registers by the configuration.
 
-use super::message::{Found, Message, Readings};
+use super::message::{Found, Message, Readings, Unreadable};
 pub(super) use crate::source::json::FORMAT;
 use crate::source::json::decode;
 use crate::source::{Decoded, Recorded};
@@ -26,7 +26,10 @@ impl Document {
             // A retained document without a time of its own may be of any age.
             Ok(_) if message.is_retained && self.mapping.time.is_none() => Found::LeftOut("retained"),
             Ok(decoded) => Found::Readings(Readings { format: FORMAT, ..Readings::new(decoded, message.topic) }),
-            Err(why) => Found::Unreadable(why),
+            Err(why) => {
+                let message = Readings::new(Decoded::default(), message.topic);
+                Found::Unreadable(Unreadable::new(why, Readings { format: FORMAT, ..message }))
+            }
         }
     }
 }

@@ -30,10 +30,28 @@ pub(in crate::source::mqtt) enum Found {
     Thinned,
     /// Known, and not to be stored: the reason as a label.
     LeftOut(&'static str),
-    /// Of a known device, and not readable; why, in one sentence.
-    Unreadable(String),
+    /// Of a known device, and not readable.
+    Unreadable(Unreadable),
     /// No route knows the topic.
     Unknown,
+}
+
+/// Why a message with unreadable parts alone is kept.
+pub(super) const UNREADABLE: &str = "no value of the message can be read";
+
+/// A message that cannot be read. It is kept, because a later decoder may read it.
+#[derive(Debug)]
+pub(in crate::source::mqtt) struct Unreadable {
+    /// Why, in one sentence.
+    pub(in crate::source::mqtt) why: String,
+    /// The message, without readings.
+    pub(in crate::source::mqtt) message: Box<Readings>,
+}
+
+impl Unreadable {
+    pub(super) fn new(why: impl Into<String>, message: Readings) -> Self {
+        Self { why: why.into(), message: Box::new(message) }
+    }
 }
 
 /// The readings of a message.

@@ -2,14 +2,14 @@
 //!
 //! A monitor is known by the secret UUID of its location, or by its serial number, which its retained
 //! configuration says. Invariants: the UUID leaves this file only in a topic to subscribe or to publish to;
-//! what is stored and shown has the public id. Live values are thinned before they are decoded. The
-//! locations that are followed are bounded.
+//! what is stored and shown has the public id. Live values are thinned before they are decoded; the cloud's are
+//! also compared every 30 s. The locations that are followed are bounded.
 
 mod cloud;
 
 pub use cloud::Cloud;
 
-use super::message::{Context, Found, Message, Readings, Thinning};
+use super::message::{Context, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
 use crate::reading::UnixNanos;
 use crate::secret::Secret;
 use crate::source::mqtt::publication::Publication;
@@ -18,6 +18,7 @@ use crate::source::{Decoded, Inlet, Recorded};
 use crate::vendor::MessageError;
 use crate::vendor::smappee::{Document, Kind, Location, Monitor, Outcome, Topic, hide, with_document};
 use cloud::Live;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 use uuid::Uuid;
@@ -56,6 +57,8 @@ pub(super) struct State {
     all: bool,
     serials: Vec<String>,
     locations: HashMap<Location, Follows>,
+    /// Bytes of the documents of all locations whose owner is not known.
+    undecided_bytes: usize,
     live: Live,
 }
 
@@ -81,8 +84,10 @@ struct Undecided {
     documents: Vec<(Document, Vec<u8>)>,
 }
 
-/// Parts of the configuration that are kept of a location whose owner is not known.
-const DOCUMENTS_MAX: usize = 8;
+/// Bytes of one part, and of all parts of all locations, that are kept while an owner is not known. Every client
+/// of the broker can send them.
+const DOCUMENT_BYTES_MAX: usize = 64 << 10;
+const UNDECIDED_BYTES_MAX: usize = 16 << 20;
 
 /// A location that was heard or is configured.
 #[derive(Debug)]
@@ -103,6 +108,7 @@ impl State {
             all: monitors.all,
             serials: monitors.serials.clone(),
             locations: ours.collect(),
+            undecided_bytes: 0,
             live: Live::new(&monitors.cloud),
         }
     }
@@ -111,26 +117,37 @@ impl State {
     pub(super) fn take(&mut self, message: &Message<'_>, inlet: &mut Inlet, now: Instant) -> Found {
         let Some(topic) = Topic::parse(message.topic) else { return Found::Unknown };
         let hidden = hide(message.topic, message.payload);
+        let is_cloud = topic.kind == Kind::Power && self.live.is_due(topic.location, now);
         let Some(ours) = self.ours(topic, &hidden) else { return Found::LeftOut("other_monitor") };
         if message.is_retained && topic.kind == Kind::Presence {
             return Found::LeftOut("retained");
         }
-        if let (Kind::Realtime | Kind::Power, Some(at)) = (topic.kind, time_of(message.payload)) {
-            let meter = topic.location.meter("");
-            if !inlet.admits(meter, at) {
-                return Found::Thinned;
-            }
-            inlet.mark_seen(meter, at);
+        let (meter, is_live) = (topic.location.meter(""), matches!(topic.kind, Kind::Realtime | Kind::Power));
+        // Without a usable time of its own, its readings have the receive time.
+        let at = is_live.then(|| time_of(message.payload).unwrap_or(message.received));
+        let is_thinned = at.is_some_and(|at| !inlet.admits(meter, at));
+        if is_thinned && !is_cloud {
+            return Found::Thinned;
         }
         ours.remember(inlet);
         let outcome = read(&mut ours.monitor, topic.kind, &hidden, message.received);
         let origin = Topic::hidden(message.topic).unwrap_or_default();
         match outcome {
-            Err(error) => Found::Unreadable(format!("{topic}: {error}")),
+            Err(_) if is_thinned => Found::Thinned,
+            Err(error) => {
+                let message = of_location(Decoded::default(), &origin, (topic.location, ours.context()), hidden);
+                Found::Unreadable(Unreadable::new(format!("{topic}: {error}"), message))
+            }
             Ok((Outcome::Read | Outcome::Reported, decoded)) => {
                 let context = ours.context();
-                if topic.kind == Kind::Power {
+                if is_cloud {
                     self.live.note(topic.location, &decoded, now);
+                }
+                if is_thinned {
+                    return Found::Thinned;
+                }
+                if let Some(at) = at {
+                    inlet.mark_seen(meter, at);
                 }
                 found(decoded, origin, (topic.location, context), hidden.into_owned())
             }
@@ -157,7 +174,7 @@ impl State {
 
     /// The monitor of a topic, if it is ours. A configuration may decide that.
     fn ours(&mut self, topic: Topic, hidden: &[u8]) -> Option<&mut Ours> {
-        let Self { all, serials, locations, .. } = self;
+        let Self { all, serials, locations, undecided_bytes, .. } = self;
         if !locations.contains_key(&topic.location) {
             if locations.len() >= LOCATIONS_MAX {
                 return None;
@@ -181,13 +198,22 @@ impl State {
             if serials.contains(serial) {
                 let mut ours = Ours::new(topic.location);
                 for (document, message) in std::mem::take(documents) {
+                    *undecided_bytes -= message.len();
                     ours.apply(document, &message);
                 }
                 *follows = Follows::Ours(Box::new(ours));
             } else if is_read && document == Document::Config && !serial.is_empty() {
+                *undecided_bytes -= documents.iter().map(|(_, message)| message.len()).sum::<usize>();
                 *follows = Follows::Other;
-            } else if documents.len() < DOCUMENTS_MAX {
-                documents.push((document, hidden.to_vec()));
+            } else if is_read && hidden.len() <= DOCUMENT_BYTES_MAX {
+                // The newest of each kind.
+                if let Some(known) = documents.iter().position(|(known, _)| *known == document) {
+                    *undecided_bytes -= documents.remove(known).1.len();
+                }
+                if *undecided_bytes + hidden.len() <= UNDECIDED_BYTES_MAX {
+                    *undecided_bytes += hidden.len();
+                    documents.push((document, hidden.to_vec()));
+                }
             }
         }
         match follows {
@@ -291,9 +317,16 @@ fn found(decoded: Decoded, origin: String, (location, context): (Location, Conte
     if decoded.readings.is_empty() && decoded.unreadable == 0 {
         return Found::Kept { origin, original: hidden };
     }
-    let readings = Readings::new(decoded, &origin);
-    let (device, original) = (location.to_string(), Some(hidden));
-    Found::Readings(Readings { thinning: Thinning::Done, format: FORMAT, device, context, original, ..readings })
+    let is_unreadable = decoded.readings.is_empty();
+    let readings = of_location(decoded, &origin, (location, context), hidden.into());
+    if is_unreadable { Found::Unreadable(Unreadable::new(UNREADABLE, readings)) } else { Found::Readings(readings) }
+}
+
+/// A message of a location with its context.
+fn of_location(decoded: Decoded, origin: &str, of: (Location, Context), hidden: Cow<'_, [u8]>) -> Readings {
+    let (readings, (location, context)) = (Readings::new(decoded, origin), of);
+    let (device, original) = (location.to_string(), Some(hidden.into_owned()));
+    Readings { thinning: Thinning::Done, format: FORMAT, device, context, original, ..readings }
 }
 
 /// The time of live values, found without reading the message. In the forms seen it is a number of
@@ -302,7 +335,10 @@ fn time_of(payload: &[u8]) -> Option<UnixNanos> {
     const MEMBER: &[u8] = b"\"utcTimeStamp\"";
     let start = payload.windows(MEMBER.len()).rposition(|window| window == MEMBER)?;
     let rest = payload.get(start + MEMBER.len()..)?;
-    let digits = rest.iter().skip_while(|byte| matches!(byte, b':' | b' ')).take_while(|byte| byte.is_ascii_digit());
+    let digits = rest
+        .iter()
+        .skip_while(|byte| matches!(byte, b':' | b'"') || byte.is_ascii_whitespace())
+        .take_while(|byte| byte.is_ascii_digit());
     let mut millis: i64 = 0;
     for digit in digits {
         millis = millis.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;

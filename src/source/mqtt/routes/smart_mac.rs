@@ -2,7 +2,7 @@
 //! prefix. Another program that logs in at the device may change the form, so both are taken and a change
 //! is said.
 
-use super::message::{Found, Message, Readings, Thinning};
+use super::message::{Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
 use crate::reading::MeterId;
 use crate::source::parts::Parts;
 use crate::vendor::smart_mac::{Keys, Options, VENDOR, read_flat};
@@ -50,7 +50,8 @@ impl State {
         let place = if key == ALL {
             let read = read_flat(message.payload, &self.meter.options, |part| parts.add(part, meter));
             if let Err(error) = read {
-                return Found::Unreadable(error.to_string());
+                let message = Readings::new(parts.into_decoded(), message.topic);
+                return Found::Unreadable(Unreadable::new(error.to_string(), message));
             }
             PLACE_OF_ALL
         } else {
@@ -63,6 +64,9 @@ impl State {
         let decoded = parts.into_decoded();
         if decoded.readings.is_empty() && decoded.unreadable == 0 {
             return Found::LeftOut("ignored");
+        }
+        if decoded.readings.is_empty() {
+            return Found::Unreadable(Unreadable::new(UNREADABLE, Readings::new(decoded, message.topic)));
         }
         Found::Readings(Readings { thinning: Thinning::At(place), ..Readings::new(decoded, message.topic) })
     }

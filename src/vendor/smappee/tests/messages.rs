@@ -60,7 +60,7 @@ fn a_message_that_is_too_long_or_of_another_kind_says_so_and_repeats_nothing_of_
     let long = format!(r#"{{"channelPowers":[]{}}}"#, " ".repeat(MESSAGE_BYTES_MAX));
     assert_eq!(
         monitor.read(kind("realtime"), long.as_bytes(), |_, _| ()),
-        Err(MessageError::Shape("a message of at most 1 MiB"))
+        Err(MessageError::Shape("a message of at most 4 MiB"))
     );
     for rest in ["realtime", "aggregated", "aggregatedSwitch", "aggregatedGW", "power", "presence", "plug/1/state"] {
         let error = outcome(&mut monitor, rest, r#"{"secret":1}"#).unwrap_err().to_string();
@@ -217,4 +217,30 @@ fn a_negative_power_is_flagged_only_where_nothing_produces() {
     );
     read(&mut monitor, "channelConfig", &fixture("first-generation/channelConfig.json"));
     assert_eq!(read(&mut monitor, "realtime", message), ["2026-03-15T12:00:00Z 1-0:36.7.0*255 -5 W < power[0]"]);
+}
+
+#[test]
+fn a_backlog_of_a_day_is_read_and_one_malformed_interval_costs_that_interval_only() {
+    let channels: Vec<String> =
+        (0..20).map(|input| format!(r#"{{"ctInput":{input},"averageImportRMSActivePower":1000}}"#)).collect();
+    let interval = |number: u64| {
+        let end = 1_773_576_000_000 + number * 300_000;
+        let pad = " ".repeat(5_000);
+        format!(r#"{{"utcEndtime":{end},{pad}"channelIntervalDatas":[{}]}}"#, channels.join(","))
+    };
+    let mut intervals: Vec<String> = (0..288).map(interval).collect();
+    intervals[7] = r#"{"utcEndtime":1773578100000,"channelIntervalDatas":{}}"#.to_owned();
+    let message = format!(r#"{{"intervalDatas":[{}]}}"#, intervals.join(","));
+    assert!(message.len() > 3 << 19, "{}", message.len());
+    let lines = read(&mut monitor(), "aggregated", &message);
+    let is_unreadable = |line: &&String| line.starts_with("unreadable");
+    assert_eq!(lines.iter().filter(is_unreadable).count(), 1);
+    assert_eq!(lines.iter().filter(|line| line.contains("averageImportRMSActivePower[19]")).count(), 2 * 287);
+}
+
+#[test]
+fn an_array_of_the_clouds_live_values_that_is_none_costs_no_other() {
+    let lines = read(&mut monitor(), "power", r#"{"lineVoltageData":0,"activePowerData":[7],"currentData":{}}"#);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("unreadable")).count(), 2, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.contains(" 7 W")).count(), 1, "{lines:?}");
 }

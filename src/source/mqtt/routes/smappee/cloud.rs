@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 /// Time between two requests.
 const ASK_EVERY: Duration = Duration::from_mins(1);
+/// Values are compared this often, however often they are stored.
+const NOTE_EVERY: Duration = Duration::from_secs(30);
 /// Values that have not changed for this long are stale. A house is never that constant.
 const STALE_AFTER: Duration = Duration::from_mins(5);
 
@@ -33,6 +35,7 @@ pub(super) struct Live {
 #[derive(Debug, Default)]
 struct State {
     asked: Option<Instant>,
+    noted: Option<Instant>,
     /// The last values as a hash, and since when they are the same.
     values: u64,
     changed: Option<Instant>,
@@ -55,9 +58,16 @@ impl Live {
         }
     }
 
+    /// Whether live values of this location are to be noted, also if they are not stored.
+    pub(super) fn is_due(&self, location: Location, now: Instant) -> bool {
+        let due = |noted: Instant| now.saturating_duration_since(noted) >= NOTE_EVERY;
+        self.monitors.iter().any(|(known, _, state)| *known == location && state.noted.is_none_or(due))
+    }
+
     /// Notes live values.
     pub(super) fn note(&mut self, location: Location, decoded: &Decoded, now: Instant) {
         let Some((.., state)) = self.monitors.iter_mut().find(|(known, ..)| *known == location) else { return };
+        state.noted = Some(now);
         let mut hasher = DefaultHasher::new();
         for sample in decoded.readings.iter().flat_map(|reading| &reading.samples) {
             (sample.obis.0, sample.value.to_bits()).hash(&mut hasher);

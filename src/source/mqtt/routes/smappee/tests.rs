@@ -120,7 +120,66 @@ async fn the_map_of_a_monitor_is_named_by_its_messages_and_survives_a_restart() 
 #[test]
 fn the_time_of_live_values_is_found_without_reading_them() {
     assert_eq!(time_of(realtime(1).as_bytes()), Some(UnixNanos(1_764_000_001_000_000_000)));
+    let text = b"{\"utcTimeStamp\":\t\"1764000001000\"}";
+    assert_eq!(time_of(text), Some(UnixNanos(1_764_000_001_000_000_000)));
     for text in ["", "{}", "\"utcTimeStamp\"", "\"utcTimeStamp\":x", "\"utcTimeStamp\":99999999999999999999999"] {
         assert_eq!(time_of(text.as_bytes()), None, "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documents_of_locations_without_an_owner_are_bounded_in_bytes() {
+    let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
+    let padded = |bytes: usize| format!("{CHANNELS}{}", " ".repeat(bytes - CHANNELS.len()));
+    place.take(OTHER, "channelConfig", &padded(DOCUMENT_BYTES_MAX + 1));
+    place.take(OTHER, "channelConfig", "{");
+    assert_eq!(place.state.undecided_bytes, 0);
+    // The newest of a kind replaces the one before.
+    for _ in 0..3 {
+        place.take(OTHER, "channelConfig", &padded(DOCUMENT_BYTES_MAX));
+    }
+    assert_eq!(place.state.undecided_bytes, DOCUMENT_BYTES_MAX);
+    place.take(OTHER, "config", &config(OTHER, "5010009999"));
+    assert_eq!(place.state.undecided_bytes, 0);
+    for number in 0..=UNDECIDED_BYTES_MAX / DOCUMENT_BYTES_MAX {
+        let uuid = Uuid::from_u128(number as u128 + 1).to_string();
+        place.take(&uuid, "channelConfig", &padded(DOCUMENT_BYTES_MAX));
+    }
+    assert_eq!(place.state.undecided_bytes, UNDECIDED_BYTES_MAX);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_values_of_the_cloud_that_change_are_not_stale_although_they_are_thinned() {
+    let cloud = Cloud { location: Secret::new(OURS), serial: String::new(), number: None };
+    let mut place =
+        Place::new(&Monitors { locations: vec![Secret::new(OURS)], cloud: vec![cloud], ..Monitors::default() });
+    let (topic, start) = (format!("servicelocation/{OURS}/power"), Clock::system().monotonic());
+    place.state.connected(start);
+    for minute in 0..10 {
+        let payload = format!("{{\"utcTimeStamp\":{},\"consumptionPower\":{minute}}}", 1_764_000_000_000_i64 + minute);
+        let message =
+            Message { topic: &topic, payload: payload.as_bytes(), is_retained: false, received: UnixNanos(1) };
+        let now = start + Duration::from_mins(minute.unsigned_abs());
+        let found = place.state.take(&message, &mut place.inlet, now);
+        assert_eq!(matches!(found, Found::Thinned), minute > 0, "{found:?}");
+        assert_eq!(place.state.stale(now), None, "minute {minute}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_values_without_a_usable_time_are_thinned_by_the_receive_time_and_a_broken_one_thins_no_other() {
+    let mut place = Place::new(&Monitors { locations: vec![Secret::new(OURS)], ..Monitors::default() });
+    let topic = format!("servicelocation/{OURS}/power");
+    let mut stored = Vec::new();
+    for second in 0..30 {
+        let payload = if second == 0 { "{\"consumptionPower\":" } else { "{\"consumptionPower\":5}" };
+        let received = UnixNanos(1_764_000_000_000_000_000 + second * 1_000_000_000);
+        let message = Message { topic: &topic, payload: payload.as_bytes(), is_retained: false, received };
+        match place.state.take(&message, &mut place.inlet, Clock::system().monotonic()) {
+            Found::Readings(_) => stored.push(second),
+            Found::Unreadable(_) => assert_eq!(second, 0),
+            found => assert!(matches!(found, Found::Thinned), "{found:?}"),
+        }
+    }
+    assert_eq!(stored, [1, 10, 20]);
 }
