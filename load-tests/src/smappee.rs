@@ -1,6 +1,6 @@
 //! A simulated Smappee cloud: a real HTTP server with the behaviour that the vendor's documents state.
 //!
-//! One account with one location: rows of five minutes for some days, rows of hours and days for longer, a
+//! One account with one location, or several alike: rows of five minutes for some days, rows of hours and days for longer, a
 //! gas sensor, a plug, an appliance. Values follow from the time alone, except those that [`SmappeeCloud::correct`]
 //! changes. Refresh tokens are valid once. A request that the vendor's documents do not list as reading fails the
 //! test.
@@ -60,6 +60,21 @@ impl SmappeeCloud {
     /// Makes the next requests that are no token requests fail, one after the other.
     pub fn trouble(&self, troubles: impl IntoIterator<Item = Trouble>) {
         self.lock().troubles.extend(troubles);
+    }
+
+    /// Makes every request whose target contains this part fail with this status.
+    pub fn fail(&self, part: &str, status: u16) {
+        self.lock().failing.push((part.to_owned(), status));
+    }
+
+    /// Ends these failures.
+    pub fn heal(&self) {
+        self.lock().failing.clear();
+    }
+
+    /// Has a location of each of these numbers. They have the same values.
+    pub fn set_locations(&self, ids: &[i64]) {
+        self.lock().locations = ids.to_vec();
     }
 
     /// Makes the next token requests fail.

@@ -32,6 +32,9 @@ pub(super) struct State {
     pub(super) lifetime: u64,
     pub(super) troubles: VecDeque<Trouble>,
     pub(super) token_troubles: VecDeque<Trouble>,
+    /// Parts of targets, and the status of the requests that hold them.
+    pub(super) failing: Vec<(String, u16)>,
+    pub(super) locations: Vec<i64>,
     pub(super) held: Held,
 }
 
@@ -47,6 +50,8 @@ impl State {
             lifetime: 36_000,
             troubles: VecDeque::new(),
             token_troubles: VecDeque::new(),
+            failing: Vec::new(),
+            locations: vec![4711],
             held: Held::default(),
         }
     }
@@ -67,6 +72,9 @@ impl State {
             Some(Trouble::Page) => return Answer::Whole(200, b"<html>maintenance</html>".to_vec()),
             Some(Trouble::Status(status, after)) => return failed(status, after),
             None => {}
+        }
+        if let Some((_, status)) = self.failing.iter().find(|(part, _)| target.contains(part)) {
+            return failed(*status, Some(0));
         }
         if is_token {
             return self.token(&form(body));
@@ -112,13 +120,16 @@ impl State {
     /// The answer to a GET; `None` for an unknown path, or parameters that are missing.
     fn read(&self, path: &str, query: &HashMap<String, String>) -> Option<String> {
         let rest = path.strip_prefix("/dev/v3/servicelocation")?;
-        let (id, uuid) = (4711, UUID);
         if rest.is_empty() {
-            let location = json!({
-                "serviceLocationId": id, "name": "Workshop", "serviceLocationUuid": uuid, "deviceSerialNumber": "5010004711"
-            });
-            return Some(json!({"appName": "meter", "serviceLocations": [location]}).to_string());
+            let location = |id: &i64| {
+                let uuid = uuid(*id);
+                json!({"serviceLocationId": id, "name": "Workshop", "serviceLocationUuid": uuid, "deviceSerialNumber": "5010004711"})
+            };
+            let locations: Vec<_> = self.locations.iter().map(location).collect();
+            return Some(json!({"appName": "meter", "serviceLocations": locations}).to_string());
         }
+        let (id, part) = rest.strip_prefix('/')?.split_once('/')?;
+        let id = id.parse::<i64>().ok().filter(|id| self.locations.contains(id))?;
         let range = || {
             let number = |name: &str| query.get(name)?.parse::<i64>().ok();
             Some((Aggregation::of(query.get("aggregation")?)?, number("from")?, number("to")?))
@@ -128,24 +139,24 @@ impl State {
         };
         let records =
             |sensor: i64, rows: Vec<Value>| json!({"serviceLocationId": id, "sensorId": sensor, "records": rows});
-        match rest.strip_prefix("/4711")? {
-            "/info" => {
+        match part {
+            "info" => {
                 Some(json!({"serviceLocationId": id, "name": "Workshop", "timezone": "Europe/Brussels"}).to_string())
             }
-            "/meteringconfiguration" => Some(configuration().to_string()),
-            "/consumption" => Some(json!({"serviceLocationId": id, "consumptions": rows(of_location)?}).to_string()),
-            "/sensor/3/consumption" => Some(records(3, rows(of_sensor)?).to_string()),
-            "/switch/9/consumption" => Some(records(9, rows(of_plug)?).to_string()),
-            "/actuator/9/state" => Some("\"ON_ON\"".to_owned()),
-            "/actuator/9/connectionstate" => Some("\"CONNECTED\"".to_owned()),
-            "/events" => {
+            "meteringconfiguration" => Some(configuration(id).to_string()),
+            "consumption" => Some(json!({"serviceLocationId": id, "consumptions": rows(of_location)?}).to_string()),
+            "sensor/3/consumption" => Some(records(3, rows(of_sensor)?).to_string()),
+            "switch/9/consumption" => Some(records(9, rows(of_plug)?).to_string()),
+            "actuator/9/state" => Some("\"ON_ON\"".to_owned()),
+            "actuator/9/connectionstate" => Some("\"CONNECTED\"".to_owned()),
+            "events" => {
                 let to: i64 = query.get("to")?.parse().ok()?;
                 // Events of an hour do not move.
                 let at = (to - to.rem_euclid(3_600_000)) - 600_000;
                 let event = json!({"activePower": 1200.0, "totalPower": 1500.0, "applianceId": 1, "timestamp": at});
                 Some(Value::from(vec![event]).to_string())
             }
-            "/costanalysis" => {
+            "costanalysis" => {
                 let from: i64 = query.get("from")?.parse().ok()?;
                 let usage = json!({"value": (from / DAY_MS) % 100, "unit": "KILO_WATT_HOUR"});
                 let appliance = json!({"id": 1, "name": "Oven", "type": "cooking"});
@@ -157,10 +168,10 @@ impl State {
     }
 }
 
-fn configuration() -> Value {
+fn configuration(id: i64) -> Value {
     let grid = [0, 1, 2].map(|index| json!({"consumptionIndex": index, "powerTopicIndex": index}));
     json!({
-        "serviceLocationId": 4711, "serviceLocationUuid": UUID, "name": "Workshop",
+        "serviceLocationId": id, "serviceLocationUuid": uuid(id), "name": "Workshop",
         "timezone": "Europe/Brussels", "electricityCost": 0.25, "electricityCurrency": "EUR", "phaseType": "THREE_STAR",
         "appliances": [{"id": 1, "name": "Oven", "type": "cooking"}],
         "actuators": [{"id": 9, "name": "Pump", "type": "SWITCH", "serialNumber": "4006000009"}],
@@ -170,6 +181,10 @@ fn configuration() -> Value {
             {"id": 11, "name": "Grid", "type": "GRID", "channels": grid},
             {"id": 12, "name": "Roof", "type": "PRODUCTION", "channels": [{"consumptionIndex": 4, "powerTopicIndex": 4}]}]
     })
+}
+
+fn uuid(id: i64) -> String {
+    if id == 4711 { UUID.to_owned() } else { format!("7d0e4a52-93b1-4f6c-8a15-{id:012}") }
 }
 
 fn failed(status: u16, after: Option<u32>) -> Answer {

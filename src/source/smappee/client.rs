@@ -10,8 +10,8 @@ use crate::http::{self, Bounds, HttpError, Outcome, Requester};
 use crate::source::allowed::Allowed;
 use crate::source::device::with_path;
 use bytes::Bytes;
-use hyper::Uri;
 use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use hyper::{StatusCode, Uri};
 use std::time::Duration;
 
 /// The limits of one request. A day of five-minute rows with a hundred transformers has 2 MB.
@@ -82,6 +82,9 @@ impl Client {
                     let why = "it rejects a token that it has just given";
                     return Err(CloudError::Away(why.to_owned()));
                 }
+                (Outcome::Forbidden | Outcome::Refused, Ok(answer)) if is_not_shown(answer.status()) => {
+                    return Err(CloudError::NotShown(said));
+                }
                 (Outcome::Forbidden | Outcome::Refused, _) => return Err(CloudError::Refused(said)),
                 (_, Err(HttpError::NoBudget)) => return Err(CloudError::Away(said)),
                 (Outcome::Later(_), _) => CloudError::Away(said),
@@ -96,4 +99,8 @@ impl Client {
             requester.stop().sleep(backoff.next_wait()).await?;
         }
     }
+}
+
+fn is_not_shown(status: StatusCode) -> bool {
+    matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
 }

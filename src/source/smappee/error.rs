@@ -21,6 +21,9 @@ pub(super) enum CloudError {
     /// The cloud refuses this call.
     #[error("Smappee refuses the request ({0})")]
     Refused(String),
+    /// The cloud does not have this, or this user may not read it: 404 or 403.
+    #[error("Smappee does not show this ({0})")]
+    NotShown(String),
     /// The cloud refuses the login.
     #[error("Smappee refuses the login: check client_id, client_secret_file, username and password_file")]
     Login,
@@ -30,9 +33,34 @@ pub(super) enum CloudError {
 }
 
 impl CloudError {
-    /// Whether calls for other locations make sense.
+    /// Whether other calls make sense.
     pub(super) fn is_of_one_call(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Refused(_))
+        matches!(self, Self::Broken(_) | Self::Refused(_) | Self::NotShown(_))
+    }
+}
+
+/// The first error of calls that do not depend on each other.
+#[derive(Debug, Default)]
+pub(super) struct FirstError(Option<CloudError>);
+
+impl FirstError {
+    /// Notes the error of one call. Returns whether it succeeded.
+    ///
+    /// # Errors
+    /// When no other call makes sense now.
+    pub(super) fn note(&mut self, result: Result<(), CloudError>) -> Result<bool, CloudError> {
+        match result {
+            Err(error) if error.is_of_one_call() => {
+                self.0.get_or_insert(error);
+                Ok(false)
+            }
+            other => other.map(|()| true),
+        }
+    }
+
+    /// The first error.
+    pub(super) fn result(self) -> Result<(), CloudError> {
+        self.0.map_or(Ok(()), Err)
     }
 }
 

@@ -2,19 +2,19 @@
 
 use super::account::Account;
 use super::describe::described;
-use super::error::CloudError;
+use super::error::{CloudError, FirstError};
 use super::gaps::Gaps;
 use super::progress::Progress;
 use super::range::{DAY_MS, MINUTE_MS, Range, floor};
 use super::reports;
-use super::rows::{Cloud, LIVE_MS, Purpose};
+use super::rows::{Cloud, LIVE_MS, Purpose, Series};
 use super::sites::{self, Place};
 use crate::clock::Clock;
 use crate::source::{Describer, Polled, Reporter, SourceError};
 use crate::vendor::smappee::rest::Aggregation;
 use std::time::{Duration, Instant};
 
-/// Locations and their configuration are read again after this.
+/// The list of locations is read again after this.
 const SITES_EVERY: Duration = Duration::from_hours(6);
 /// The past is checked for corrected rows this often, and this far back.
 const CHECK_EVERY: Duration = Duration::from_hours(24);
@@ -35,7 +35,12 @@ pub(super) struct Poll {
     /// When the locations were read, and the wanted ones that the account does not see.
     read_at: Option<Instant>,
     missing: Vec<String>,
+    /// The place that a run begins with.
+    first: usize,
 }
+
+/// The first error of one call, with its location.
+type Errors = Option<String>;
 
 impl Poll {
     pub(super) fn new(
@@ -56,6 +61,7 @@ impl Poll {
             places: Vec::new(),
             read_at: None,
             missing: Vec::new(),
+            first: 0,
         }
     }
 
@@ -68,45 +74,57 @@ impl Poll {
         Ok(())
     }
 
-    /// The newest rows, the reports and the gaps of a location.
-    async fn follow(&mut self, at: usize) -> Result<(), CloudError> {
+    /// The configuration, the newest rows, the reports and the gaps of a location. None of them waits for
+    /// another that fails.
+    async fn follow(&mut self, at: usize, errors: &mut FirstError) -> Result<(), CloudError> {
         let Some(place) = self.places.get_mut(at) else { return Ok(()) };
-        let (now, present) = (self.cloud.now(), self.clock.monotonic());
-        let id = place.site.id.clone();
-        let oldest = now - i64::try_from(self.account.backfill.as_millis()).unwrap_or(i64::MAX);
-        let until = self.progress.until(&id).unwrap_or(floor(oldest)).max(floor(oldest));
+        let present = self.clock.monotonic();
+        sites::learn(&mut self.cloud, place, present, errors).await?;
+        if !place.is_known {
+            return Ok(());
+        }
         let checked_at = *place.checked_at.get_or_insert(present);
-        let until = if present - checked_at >= CHECK_EVERY {
+        let is_check = present - checked_at >= CHECK_EVERY;
+        if is_check {
             place.checked_at = Some(present);
-            until.min(floor(now - CHECK_BACK_MS))
-        } else {
-            until
-        };
+        }
+        for series in place.series() {
+            let followed = self.follow_series(at, &series, is_check).await;
+            errors.note(followed)?;
+        }
+        let Some(place) = self.places.get_mut(at) else { return Ok(()) };
+        reports::read(&mut self.cloud, place, present, errors).await?;
+        self.gaps.fill(&mut self.cloud, place, errors).await
+    }
+
+    /// The newest rows of a series.
+    async fn follow_series(&mut self, at: usize, series: &Series, is_check: bool) -> Result<(), CloudError> {
+        let Some(place) = self.places.get(at) else { return Ok(()) };
+        let (now, key) = (self.cloud.now(), series.key(&place.site.id));
+        let oldest = now - i64::try_from(self.account.backfill.as_millis()).unwrap_or(i64::MAX);
+        let until = self.progress.until(&key).unwrap_or(floor(oldest)).max(floor(oldest));
+        let until = if is_check { until.min(floor(now - CHECK_BACK_MS)) } else { until };
+        // Also without an answer: what is missing belongs to the past.
+        self.progress.set(&key, until);
         let live = floor(now - LIVE_MS);
         let is_behind = until < now - DAY_MS;
         let range = Range { from: if is_behind { live } else { until.min(live) }, to: now };
-        for series in place.series() {
-            self.cloud.rows(&place.site, &series, Aggregation::FiveMinutes, range, (&[], Purpose::Follow)).await?;
-        }
-        self.progress.set(&id, if is_behind { until } else { live });
-        reports::read(&mut self.cloud, place, present).await?;
-        self.gaps.fill(&mut self.cloud, place).await
+        self.cloud.rows(&place.site, series, Aggregation::FiveMinutes, range, (&[], Purpose::Follow)).await?;
+        self.progress.set(&key, if is_behind { until } else { live });
+        Ok(())
     }
 
-    /// The next part of a location's past. Returns whether there is more.
-    async fn fetch_past(&mut self, at: usize) -> Result<bool, CloudError> {
+    /// The next part of the past of a series. Returns whether there is more.
+    async fn fetch_past(&mut self, at: usize, series: &Series) -> Result<bool, CloudError> {
         let Some(place) = self.places.get(at) else { return Ok(false) };
-        let now = self.cloud.now();
-        let id = &place.site.id;
-        let rest = Range { from: self.progress.until(id).unwrap_or(now), to: floor(now - LIVE_MS) };
+        let (now, key) = (self.cloud.now(), series.key(&place.site.id));
+        let rest = Range { from: self.progress.until(&key).unwrap_or(now), to: floor(now - LIVE_MS) };
         if rest.is_empty() {
             return Ok(false);
         }
         let part = rest.first_part(now);
-        for series in place.series() {
-            self.cloud.fill(&place.site, &series, part, Purpose::Follow).await?;
-        }
-        self.progress.set(id, part.to);
+        self.cloud.fill(&place.site, series, part, Purpose::Follow).await?;
+        self.progress.set(&key, part.to);
         self.progress
             .store()
             .await
@@ -114,22 +132,67 @@ impl Poll {
         Ok(part.to < rest.to)
     }
 
-    /// The past of all locations in turn, a part at a time, until the next run is near.
-    async fn fetch_pasts(&mut self, begun: Instant, mut places: Vec<usize>) -> Result<(), (String, CloudError)> {
+    /// The past of all series in turn, a part at a time, until the next run is near.
+    async fn fetch_pasts(&mut self, begun: Instant, errors: &mut Errors) -> Result<(), CloudError> {
         let limit = self.account.every.mul_f64(PAST_PART);
-        while !places.is_empty() {
+        let mut series: Vec<(usize, Series)> = self.in_turn().flat_map(|at| self.series(at)).collect();
+        while !series.is_empty() {
             let mut unfinished = Vec::new();
-            for at in places {
-                if self.fetch_past(at).await.map_err(|error| (self.id(at), error))? {
-                    unfinished.push(at);
+            for (at, series) in series {
+                let mut error = FirstError::default();
+                let mut has_more = false;
+                let fetched = self.fetch_past(at, &series).await.map(|more| has_more = more);
+                self.note(at, error.note(fetched).map(|_| ()))?;
+                self.keep(at, error, errors);
+                if has_more {
+                    unfinished.push((at, series));
                 }
             }
-            places = unfinished;
+            series = unfinished;
             if self.clock.elapsed(begun) >= limit {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Follows every location, and fetches the past. Ends when no call makes sense now.
+    async fn run(&mut self, begun: Instant, errors: &mut Errors) -> Result<(), CloudError> {
+        for at in self.in_turn() {
+            let mut error = FirstError::default();
+            let followed = self.follow(at, &mut error).await;
+            self.keep(at, error, errors);
+            self.note(at, followed)?;
+        }
+        self.fetch_pasts(begun, errors).await
+    }
+
+    /// Notes where a run ended: the next one begins there, so that every location has its turn.
+    fn note(&mut self, at: usize, result: Result<(), CloudError>) -> Result<(), CloudError> {
+        if result.is_err() {
+            self.first = at;
+        }
+        result
+    }
+
+    /// Keeps the first error, with its location.
+    fn keep(&self, at: usize, error: FirstError, errors: &mut Errors) {
+        if let Err(error) = error.result() {
+            errors.get_or_insert_with(|| format!("location {}: {error}", self.id(at)));
+        }
+    }
+
+    /// All places, from the first one of this run.
+    fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+        let count = self.places.len();
+        let first = if self.first < count { self.first } else { 0 };
+        (first..count).chain(0..first)
+    }
+
+    /// The series of a place whose transformers are known.
+    fn series(&self, at: usize) -> Vec<(usize, Series)> {
+        let place = self.places.get(at).filter(|place| place.is_known);
+        place.map(Place::series).unwrap_or_default().into_iter().map(|series| (at, series)).collect()
     }
 
     fn id(&self, at: usize) -> String {
@@ -146,7 +209,9 @@ impl Poll {
         if let Some(newest) = counts.newest {
             reporter.set("last_reading", newest);
         }
-        let behind = self.places.iter().filter_map(|place| self.progress.until(&place.site.id));
+        let keys =
+            self.places.iter().flat_map(|place| place.series().into_iter().map(|series| series.key(&place.site.id)));
+        let behind = keys.filter_map(|key| self.progress.until(&key));
         let behind = behind.map(|until| (self.cloud.now() - until).max(0) / MINUTE_MS).max().unwrap_or_default();
         reporter.set("past_missing_minutes", usize::try_from(behind).unwrap_or_default());
         reporter.clear_texts("locations_not_seen");
@@ -162,29 +227,15 @@ impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let begun = self.clock.monotonic();
         self.read_sites().await?;
-        self.describer.describe(reporter, || self.places.iter().flat_map(described).collect()).await;
-        let mut first_error = None;
-        let mut followed = Vec::new();
-        for at in 0..self.places.len() {
-            match self.follow(at).await {
-                Ok(()) => followed.push(at),
-                Err(error) if error.is_of_one_call() => {
-                    first_error.get_or_insert((self.id(at), error));
-                }
-                Err(error) => {
-                    self.report(reporter);
-                    return Err(error.into());
-                }
-            }
-        }
-        let past = self.fetch_pasts(begun, followed).await;
+        let mut errors = None;
+        let run = self.run(begun, &mut errors).await;
+        self.describer
+            .describe(reporter, || self.places.iter().filter(|place| place.is_known).flat_map(described).collect())
+            .await;
         let stored = self.progress.store().await;
         self.report(reporter);
+        run?;
         stored.map_err(|error| SourceError::Failing(format!("the progress cannot be stored: {error}")))?;
-        match past.err().or(first_error) {
-            None => Ok(()),
-            Some((_, error)) if !error.is_of_one_call() => Err(error.into()),
-            Some((id, error)) => Err(SourceError::Failing(format!("location {id}: {error}"))),
-        }
+        errors.map_or(Ok(()), |why| Err(SourceError::Failing(why)))
     }
 }

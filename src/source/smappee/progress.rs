@@ -1,4 +1,4 @@
-//! How far the past of each location was fetched, in a small file of the account.
+//! How far the past of each series of rows was fetched, in a small file of the account.
 //!
 //! Lost or damaged, the past is fetched again, which changes nothing in the stores: rows have the same keys.
 
@@ -14,7 +14,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Progress {
     file: PathBuf,
-    /// By location: rows that start before this time in milliseconds were fetched.
+    /// By series: rows that start before this time in milliseconds were fetched.
     until: BTreeMap<String, i64>,
     is_stored: bool,
 }
@@ -32,14 +32,14 @@ impl Progress {
         Self { file, until, is_stored: true }
     }
 
-    /// The time before which rows of a location were fetched.
-    pub(super) fn until(&self, location: &str) -> Option<i64> {
-        self.until.get(location).copied()
+    /// The time before which rows of a series were fetched.
+    pub(super) fn until(&self, series: &str) -> Option<i64> {
+        self.until.get(series).copied()
     }
 
     /// Changes the time; [`Self::store`] stores it.
-    pub(super) fn set(&mut self, location: &str, until: i64) {
-        if self.until.insert(location.to_owned(), until) != Some(until) {
+    pub(super) fn set(&mut self, series: &str, until: i64) {
+        if self.until.insert(series.to_owned(), until) != Some(until) {
             self.is_stored = false;
         }
     }

@@ -1,6 +1,6 @@
 //! Plug states, events of appliances, and the cost analysis: everything that is no row.
 
-use super::error::CloudError;
+use super::error::{CloudError, FirstError};
 use super::range::{HOUR_MS, nanos};
 use super::rows::{Cloud, Purpose, origin, unreadable};
 use super::sites::Place;
@@ -24,48 +24,64 @@ const COSTS_EVERY: Duration = Duration::from_hours(24);
 /// The number of months in a cost analysis, unlike other calls.
 const MONTHS: u8 = 3;
 
-/// Reads the reports of a location that are due at `now`.
-pub(super) async fn read(cloud: &mut Cloud, place: &mut Place, now: Instant) -> Result<(), CloudError> {
+/// Reads the reports of a location that are due at `now`. One that fails is read again with the next run.
+pub(super) async fn read(
+    cloud: &mut Cloud,
+    place: &mut Place,
+    now: Instant,
+    errors: &mut FirstError,
+) -> Result<(), CloudError> {
     let is_due = |at: Option<Instant>, every: Duration| at.is_none_or(|at| now - at >= every);
-    states(cloud, place, now).await?;
-    if is_due(place.events_at, EVENTS_EVERY) {
-        events(cloud, place).await?;
+    states(cloud, place, now, errors).await?;
+    if is_due(place.events_at, EVENTS_EVERY) && events(cloud, place, errors).await? {
         place.events_at = Some(now);
     }
-    if is_due(place.costs_at, COSTS_EVERY) {
-        costs(cloud, place).await?;
+    if is_due(place.costs_at, COSTS_EVERY) && errors.note(costs(cloud, place).await)? {
         place.costs_at = Some(now);
     }
     Ok(())
 }
 
 /// State and connection state of every plug and switch.
-async fn states(cloud: &mut Cloud, place: &mut Place, now: Instant) -> Result<(), CloudError> {
-    let Place { site, states, .. } = place;
-    for plug in &site.actuators {
+async fn states(cloud: &mut Cloud, place: &mut Place, now: Instant, errors: &mut FirstError) -> Result<(), CloudError> {
+    for at in 0..place.site.actuators.len() {
         for what in ["state", "connectionstate"] {
-            let path = format!("/dev/v3/servicelocation/{}/actuator/{}/{what}", site.id, plug.id);
-            let Some(body) = cloud.get_if_allowed(&path).await? else { continue };
-            let text = String::from_utf8_lossy(&body).into_owned();
-            if states.get(&path).is_some_and(|(known, at)| *known == text && now - *at < STATE_REPEATED_AFTER) {
-                continue;
-            }
-            // A state that is not known costs only itself.
-            if let Ok(document) = Document::read(&body) {
-                let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: &plug.id };
-                let original = Original { bytes: &body, ..origin(&path) };
-                cloud.store(site, &document, asked, (&[], Purpose::Report), original).await?;
-            } else {
-                cloud.counts.unreadable += 1;
-            }
-            states.insert(path, (text, now));
+            errors.note(state(cloud, place, (at, what), now).await)?;
         }
     }
     Ok(())
 }
 
-async fn events(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
+/// A state of a plug or switch.
+async fn state(
+    cloud: &mut Cloud,
+    Place { site, states, .. }: &mut Place,
+    (at, what): (usize, &str),
+    now: Instant,
+) -> Result<(), CloudError> {
+    let Some(plug) = site.actuators.get(at) else { return Ok(()) };
+    let path = format!("/dev/v3/servicelocation/{}/actuator/{}/{what}", site.id, plug.id);
+    let Some(body) = cloud.get_if_shown(&path).await? else { return Ok(()) };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    if states.get(&path).is_some_and(|(known, at)| *known == text && now - *at < STATE_REPEATED_AFTER) {
+        return Ok(());
+    }
+    // A state that is not known costs only itself.
+    if let Ok(document) = Document::read(&body) {
+        let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: &plug.id };
+        let original = Original { bytes: &body, ..origin(&path) };
+        cloud.store(site, &document, asked, (&[], Purpose::Report), original).await?;
+    } else {
+        cloud.counts.unreadable += 1;
+    }
+    states.insert(path, (text, now));
+    Ok(())
+}
+
+/// The events of every appliance. Returns whether all were read.
+async fn events(cloud: &mut Cloud, place: &Place, errors: &mut FirstError) -> Result<bool, CloudError> {
     let (site, now) = (&place.site, cloud.now());
+    let mut are_read = true;
     for appliance in &site.appliances {
         let path = format!(
             "/dev/v3/servicelocation/{}/events?applianceId={}&maxNumber={EVENTS_MAX}&from={}&to={now}",
@@ -74,9 +90,9 @@ async fn events(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
             now - EVENTS_BACK_MS
         );
         let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: "" };
-        list(cloud, place, &path, asked).await?;
+        are_read &= errors.note(list(cloud, place, &path, asked).await)?;
     }
-    Ok(())
+    Ok(are_read)
 }
 
 /// The costs of this month and of the one before, by the calendar of the location.
@@ -94,7 +110,7 @@ async fn costs(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
 
 /// Reads and stores a list, which may be empty.
 async fn list(cloud: &mut Cloud, place: &Place, path: &str, asked: Asked<'_>) -> Result<(), CloudError> {
-    let Some(body) = cloud.get_if_allowed(path).await? else { return Ok(()) };
+    let Some(body) = cloud.get_if_shown(path).await? else { return Ok(()) };
     if body.trim_ascii() == b"[]" {
         return Ok(());
     }

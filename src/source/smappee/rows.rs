@@ -80,6 +80,15 @@ impl Series {
         }
     }
 
+    /// Its name in the progress of an account.
+    pub(super) fn key(&self, site: &str) -> String {
+        match self {
+            Self::Site => site.to_owned(),
+            Self::Sensor(id) => format!("{site}/sensor/{id}"),
+            Self::Switch(id) => format!("{site}/switch/{id}"),
+        }
+    }
+
     fn plug(&self) -> &str {
         match self {
             Self::Switch(id) => id,
@@ -104,20 +113,20 @@ impl Cloud {
         self.clock.now()
     }
 
-    /// The body of the answer to a GET; `None` if the cloud refuses this call, which is counted.
-    pub(super) async fn get_if_allowed(&mut self, path: &str) -> Result<Option<Bytes>, CloudError> {
-        match self.client.get(path).await {
-            Err(CloudError::Refused(_)) => {
-                self.counts.refused += 1;
-                Ok(None)
-            }
+    /// The body of the answer to a GET; `None` if the cloud does not show this.
+    pub(super) async fn get_if_shown(&mut self, path: &str) -> Result<Option<Bytes>, CloudError> {
+        match self.get(path).await {
+            Err(CloudError::NotShown(_)) => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// The body of the answer to a GET.
+    /// The body of the answer to a GET. A refusal is counted.
     pub(super) async fn get(&mut self, path: &str) -> Result<Bytes, CloudError> {
-        self.client.get(path).await
+        let answer = self.client.get(path).await;
+        let is_refused = matches!(answer, Err(CloudError::Refused(_) | CloudError::NotShown(_)));
+        self.counts.refused += usize::from(is_refused);
+        answer
     }
 
     /// Fetches and stores the rows of a range that start in one of `wanted`. Returns the starts of all rows.
@@ -131,7 +140,15 @@ impl Cloud {
     ) -> Result<Vec<i64>, CloudError> {
         let Range { from, to } = range;
         let path = format!("{}?aggregation={}&from={from}&to={to}", series.path(&site.id), aggregation.number());
-        let Some(body) = self.get_if_allowed(&path).await? else { return Ok(Vec::new()) };
+        let body = match series {
+            // A refusal is no answer: these rows are still to be fetched.
+            Series::Site => self.get(&path).await?,
+            // Not every sensor and plug has rows.
+            Series::Sensor(_) | Series::Switch(_) => match self.get_if_shown(&path).await? {
+                Some(body) => body,
+                None => return Ok(Vec::new()),
+            },
+        };
         let document = Document::read(&body).map_err(unreadable)?;
         let starts = document.starts().map_err(unreadable)?;
         let asked = Asked { interval: aggregation.interval(), from: At::Receipt, plug: series.plug() };

@@ -301,6 +301,70 @@ async fn limits_faults_and_pages_of_the_cloud_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_location_whose_configuration_fails_stops_no_other_and_is_followed_when_it_comes() {
+    let scene = Scene::new(1);
+    scene.cloud.set_locations(&[4712, 4711]);
+    scene.cloud.fail("/4712/meteringconfiguration", 500);
+    scene.cloud.fail("/4711/info", 500);
+    let running = scene.start();
+    running.until("the other has rows", |it| !it.rows(HOUSE, FIVE_MS).is_empty()).await;
+    running.until("it is failing", |it| it.fixture.state() == SourceState::Failing).await;
+    let why = running.fixture.sources.descriptions()[0].why.clone().unwrap();
+    assert!(why.starts_with("location 4712: "), "{why}");
+    assert_eq!(scene.count("/4712/consumption"), 0, "without its transformers, values would be of other meters");
+    scene.cloud.heal();
+    running.until("both are followed", Running::is_done).await;
+    assert!(scene.count("/4712/consumption") > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_call_does_not_count_as_fetched() {
+    for status in [403, 404, 400] {
+        let scene = Scene::new(36);
+        scene.cloud.fail("/4711/consumption", status);
+        let running = scene.start();
+        running.until("it was refused twice", |_| scene.count("/4711/consumption") > 3).await;
+        running.until("it is failing", |it| it.fixture.state() == SourceState::Failing).await;
+        scene.cloud.heal();
+        running.until("the past is fetched", Running::is_done).await;
+        assert!(running.rows(HOUSE, FIVE_MS).len() >= 35 * 12, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_fails_stops_no_other_of_its_location() {
+    let scene = Scene::new(36);
+    for part in ["/sensor/3/", "/actuator/9/state", "/events", "/costanalysis"] {
+        scene.cloud.fail(part, 500);
+    }
+    let running = scene.start();
+    let has = |it: &Running, channel: &str, obis: [u8; 6]| {
+        it.stored().iter().filter(|(meter, _, code, ..)| *meter == Scene::meter(channel) && code.0 == obis).count()
+    };
+    running.until("the past of the site is there", |it| it.rows(HOUSE, FIVE_MS).len() >= 35 * 12).await;
+    running.until("and the other state", |it| has(it, "plug:9", [0, 0, 128, 23, 1, 255]) > 0).await;
+    running.until("it is failing", |it| it.fixture.state() == SourceState::Failing).await;
+    let temperature = [0, 0, 96, 9, 0, 255];
+    assert_eq!(has(&running, "sensor:3", temperature), 0);
+    scene.cloud.heal();
+    running.until("the past of the sensor is there", |it| has(it, "sensor:3", temperature) >= 35 * 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_begins_where_the_limit_ended_the_last_one() {
+    let scene = Scene::new(1);
+    scene.cloud.set_locations(&[4711, 4712]);
+    scene.cloud.fail("/4712/", 429);
+    let running = scene.start();
+    running.until("three runs are over", |_| scene.count("/4712/") > 6).await;
+    let lines = scene.cloud.lines();
+    let after = lines.iter().skip_while(|line| !line.contains("/4712/"));
+    assert_eq!(after.filter(|line| line.contains("/4711/")).count(), 0, "{lines:?}");
+    scene.cloud.heal();
+    running.until("all are followed", Running::is_done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wait_that_the_cloud_asks_for_is_kept() {
     let scene = Scene::new(1);
     scene.cloud.trouble([Trouble::Status(429, Some(600))]);
