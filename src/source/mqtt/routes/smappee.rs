@@ -118,7 +118,7 @@ impl State {
         let Some(topic) = Topic::parse(message.topic) else { return Found::Unknown };
         let hidden = hide(message.topic, message.payload);
         let is_cloud = topic.kind == Kind::Power && self.live.is_due(topic.location, now);
-        let Some(ours) = self.ours(topic, &hidden) else { return Found::LeftOut("other_monitor") };
+        let Some(ours) = self.ours(topic, &hidden, inlet) else { return Found::LeftOut("other_monitor") };
         if message.is_retained && topic.kind == Kind::Presence {
             return Found::LeftOut("retained");
         }
@@ -173,15 +173,20 @@ impl State {
     }
 
     /// The monitor of a topic, if it is ours. A configuration may decide that.
-    fn ours(&mut self, topic: Topic, hidden: &[u8]) -> Option<&mut Ours> {
+    fn ours(&mut self, topic: Topic, hidden: &[u8], inlet: &Inlet) -> Option<&mut Ours> {
         let Self { all, serials, locations, undecided_bytes, .. } = self;
         if !locations.contains_key(&topic.location) {
             if locations.len() >= LOCATIONS_MAX {
                 return None;
             }
             let location = topic.location;
-            let follows = if *all {
-                Follows::Ours(Box::new(Ours::new(location)))
+            // After a restart the messages of the session come before the retained configuration: the kept
+            // one tells whose they are. Another serial number in it decides nothing: monitors move.
+            let mut ours = Ours::new(location);
+            ours.remember(inlet);
+            let is_known = serials.contains(&ours.monitor.configuration().serial);
+            let follows = if *all || is_known {
+                Follows::Ours(Box::new(ours))
             } else {
                 Follows::Undecided(Box::new(Undecided { monitor: Monitor::new(location), documents: Vec::new() }))
             };

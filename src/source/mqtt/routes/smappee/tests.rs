@@ -70,6 +70,28 @@ async fn a_monitor_is_found_by_the_serial_number_of_its_configuration_and_others
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_kept_configuration_tells_whose_messages_come_before_the_retained_one() {
+    let monitors = Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() };
+    let mut place = Place::new(&monitors);
+    place.take(OURS, "channelConfig", CHANNELS);
+    place.take(OURS, "config", &config(OURS, "5010001234"));
+    let Found::Readings(found) = place.take(OURS, "realtime", &realtime(1)) else { panic!() };
+    let Context::New(context) = found.context else { panic!("it is kept with the first message") };
+    let original = Original { bytes: &context, format: FORMAT, device: &found.device, ..Original::default() };
+    let version = place.inlet.keep_context(original).await.unwrap();
+
+    place.state = State::new(&monitors);
+    let Found::Readings(found) = place.take(OURS, "realtime", &realtime(20)) else { panic!("left out") };
+    assert!(matches!(found.context, Context::Kept(kept) if kept == version));
+    // A part that comes first does not drop the others.
+    place.take(OURS, "channelConfig", &CHANNELS.replace("Main", "House"));
+    let Found::Readings(found) = place.take(OURS, "realtime", &realtime(40)) else { panic!("left out") };
+    let Context::New(context) = found.context else { panic!("another map") };
+    assert!(String::from_utf8_lossy(&context).contains("5010001234"));
+    assert!(matches!(place.take(OTHER, "realtime", &realtime(41)), Found::LeftOut("other_monitor")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn live_values_are_thinned_by_their_time_and_nothing_holds_the_uuid() {
     let mut place = Place::new(&Monitors { locations: vec![Secret::new(OURS.to_uppercase())], ..Monitors::default() });
     let found = place.take(OURS, "realtime", &realtime(0));
