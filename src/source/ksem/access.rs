@@ -67,6 +67,15 @@ impl Access {
         &self.requests
     }
 
+    /// Requests with a token that is valid by its time. A refused token is not renewed.
+    ///
+    /// # Errors
+    /// When the login fails.
+    pub(super) async fn authorized(&mut self) -> Result<Requests, SourceError> {
+        self.session.authorize(&mut self.requests.device).await?;
+        Ok(self.requests.clone())
+    }
+
     /// The login.
     pub(super) fn session(&mut self) -> &mut Session {
         &mut self.session

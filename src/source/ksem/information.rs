@@ -1,7 +1,7 @@
 //! Information of a device about itself: identity, state, load, clock, channel, tariffs and prices.
 //!
 //! It is read rarely, one request after the other, beside the values or in the rest of their interval.
-//! Invariants: it never delays values and never logs in; a device that refuses a part is asked for it again
+//! Invariants: it never delays values; a refused token is not renewed here, one that has ended is; a device that refuses a part is asked for it again
 //! an hour later; a part that fails is shown and stops nothing.
 
 use super::access::{Access, Requests};
@@ -38,7 +38,7 @@ const DAY_SECONDS: i64 = 86_400;
 
 /// A part of the information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
+pub(super) enum Subject {
     Settings,
     Status,
     Usage,
@@ -73,6 +73,8 @@ impl Subject {
 #[derive(Debug)]
 pub(super) struct Information {
     due: Vec<(Subject, Instant)>,
+    /// The parts that the device refused with this login, and why.
+    refused: Vec<(Subject, String)>,
     /// The name of the source.
     name: String,
     /// The contract as sent, and its currency.
@@ -104,6 +106,7 @@ impl Information {
         ];
         Self {
             due: subjects.map(|subject| (subject, now)).to_vec(),
+            refused: Vec::new(),
             name: name.to_owned(),
             tariff: String::new(),
             currency: String::new(),
@@ -111,14 +114,6 @@ impl Information {
             describer,
             clock,
         }
-    }
-
-    /// Waits until the next part is due and requests it. Does not end without information.
-    pub(super) async fn next_answer(this: Option<&Self>, requests: &Requests) -> Answer {
-        let Some(this) = this else { return std::future::pending().await };
-        let (subject, due) = this.next();
-        tokio::time::sleep_until(due.into()).await;
-        request(requests, subject, &this.clock).await
     }
 
     /// Reads the next part if it is due, and gives up after `rest`.
@@ -153,16 +148,30 @@ impl Information {
         reporter: &mut Reporter,
     ) -> Result<(), SourceError> {
         let Answer { subject, received, body } = answer;
+        let mut refusal = None;
         let (wait, problem) = match body {
             Err(SourceError::Stopped(stopped)) => return Err(stopped.into()),
             // A token of role `api` may not read everything, and firmware does not have everything.
-            Ok(Err(_)) | Err(SourceError::Misconfigured { .. }) => (REFUSED_EVERY, None),
+            Ok(Err(_)) => (REFUSED_EVERY, None),
+            Err(SourceError::Misconfigured { why, .. }) => {
+                refusal = Some(why);
+                (REFUSED_EVERY, None)
+            }
             Err(SourceError::Failing(why) | SourceError::Limited { why, .. }) => (EVERY, Some(why)),
             Ok(Ok(body)) => match self.read(subject, &body, received, access, reporter).await {
                 Ok(()) => (self.next_wait(subject), None),
                 Err(why) => (EVERY, Some(why)),
             },
         };
+        // The next part that is read clears an error; a refused part is named until it is read.
+        self.refused.retain(|(known, _)| *known != subject);
+        self.refused.extend(refusal.map(|why| (subject, why)));
+        match self.refused.first() {
+            Some((subject, why)) => {
+                reporter.set("information_refused", format!("{}: {why}", subject.resource(received).path()));
+            }
+            None => reporter.clear_texts("information_refused"),
+        }
         match problem {
             Some(why) => reporter.set("information_error", format!("{}: {why}", subject.resource(received).path())),
             None => reporter.clear_texts("information_error"),
@@ -187,7 +196,7 @@ impl Information {
     }
 
     /// The part that is due next.
-    fn next(&self) -> (Subject, Instant) {
+    pub(super) fn next(&self) -> (Subject, Instant) {
         let never = || (Subject::Settings, self.clock.monotonic() + EVERY);
         self.due.iter().copied().min_by_key(|(_, due)| *due).unwrap_or_else(never)
     }
@@ -283,6 +292,7 @@ impl Information {
         let now = self.clock.monotonic();
         let tariffs: Vec<_> = contract.tariffs.iter().filter_map(|tariff| tariff.id.parse().ok()).collect();
         let tariffs = || tariffs.iter().copied().take(TARIFFS_MAX).map(Subject::Prices);
+        self.refused.retain(|(known, _)| !matches!(known, Subject::Prices(_)));
         self.due.retain(|(known, _)| !matches!(known, Subject::Prices(_)) || tariffs().any(|tariff| tariff == *known));
         for tariff in tariffs() {
             if self.due.iter().all(|(known, _)| *known != tariff) {
@@ -311,6 +321,14 @@ pub(super) fn decode_prices(body: &[u8], tariff: &str, serial: &str, received: U
 /// The tariff of journaled prices, by their origin.
 pub(super) fn tariff_of(origin: &str) -> &str {
     origin.split('/').nth(4).unwrap_or_default()
+}
+
+/// The answer about a part, if the login succeeds.
+pub(super) async fn answer(requests: Result<Requests, SourceError>, subject: Subject, clock: Clock) -> Answer {
+    match requests {
+        Ok(requests) => request(&requests, subject, &clock).await,
+        Err(error) => Answer { subject, received: clock.now(), body: Err(error) },
+    }
 }
 
 async fn request(requests: &Requests, subject: Subject, clock: &Clock) -> Answer {

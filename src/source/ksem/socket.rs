@@ -4,7 +4,7 @@
 //! again; information about the device is read beside the frames and never delays them.
 
 use super::access::Access;
-use super::information::Information;
+use super::information::{self, Information};
 use super::login::Session;
 use super::resource::{Resource, Topic};
 use crate::clock::Clock;
@@ -18,6 +18,7 @@ use crate::vendor::ksem::VENDOR;
 use crate::vendor::ksem::gdr::{self, Configuration};
 use crate::wire::batch::Original;
 use bytes::Bytes;
+use hyper::StatusCode;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -67,35 +68,61 @@ impl Socket {
         Ok(version)
     }
 
+    /// Takes frames until `future` is ready; `None` if the connection ends before.
+    async fn take_until<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+        connection: &mut Frames,
+        (origin, context): (&str, &str),
+        reporter: &mut Reporter,
+    ) -> Result<Option<T>, SourceError> {
+        let mut future = pin!(future);
+        loop {
+            let frame = tokio::select! {
+                frame = connection.next() => frame?,
+                ready = &mut future => return Ok(Some(ready)),
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            connection.note_frame(self.access.session());
+            let decoded = connection.decode(&frame, &self.clock);
+            let original = Original {
+                bytes: &frame,
+                content_type: CONTENT_TYPE,
+                origin,
+                format: FORMAT,
+                device: &connection.serial,
+                context,
+                ..Original::default()
+            };
+            self.intake.take(decoded, &original, reporter).await?;
+        }
+    }
+
     /// The frames of a connection, until it ends.
     async fn frames(&mut self, mut connection: Frames, reporter: &mut Reporter) -> Result<(), SourceError> {
         self.intake.begin();
         let origin = Resource::Socket(self.topic).path();
         let context = self.context(&mut connection).await?;
         loop {
-            let answer = {
-                // It has the token of its begin, so that the login may change meanwhile.
-                let requests = self.access.requests().clone();
-                let mut answer = pin!(Information::next_answer(self.information.as_ref(), &requests));
-                loop {
-                    let frame = tokio::select! {
-                        frame = connection.next() => frame?,
-                        answer = &mut answer => break answer,
-                    };
-                    let Some(frame) = frame else { return connection.ended(self.access.session()) };
-                    connection.note_frame(self.access.session());
-                    let decoded = connection.decode(&frame, &self.clock);
-                    let original = Original {
-                        bytes: &frame,
-                        content_type: CONTENT_TYPE,
-                        origin: &origin,
-                        format: FORMAT,
-                        device: &connection.serial,
-                        context: &context,
-                        ..Original::default()
-                    };
-                    self.intake.take(decoded, &original, reporter).await?;
+            let next = self.information.as_ref().map(Information::next);
+            let due = async move {
+                match next {
+                    Some((subject, at)) => {
+                        tokio::time::sleep_until(at.into()).await;
+                        subject
+                    }
+                    None => std::future::pending().await,
                 }
+            };
+            let message = (origin.as_str(), context.as_str());
+            let Some(subject) = self.take_until(due, &mut connection, message, reporter).await? else {
+                return connection.ended(self.access.session());
+            };
+            // A connection may outlive its token.
+            let requests = self.access.authorized().await;
+            let answer = information::answer(requests, subject, self.clock.clone());
+            let Some(answer) = self.take_until(answer, &mut connection, message, reporter).await? else {
+                return connection.ended(self.access.session());
             };
             if let Some(information) = &mut self.information {
                 information.take(answer, &mut self.access, reporter).await?;
@@ -160,8 +187,14 @@ impl Frames {
         // It has units and scales. A device without one has the usual ones.
         let configuration = match access.requests().get(Resource::Configuration(topic)).await {
             Ok(Ok(body)) => Configuration::read(&body).ok().map(|configuration| (body, configuration)),
-            Err(SourceError::Stopped(stopped)) => return Err(stopped.into()),
-            Ok(Err(_)) | Err(_) => None,
+            // This device has none, or this login may not read it: by 500, as other refusals.
+            Ok(Err(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR))
+            | Err(SourceError::Misconfigured { .. }) => None,
+            // Without it, values could have another scale.
+            Ok(Err(status)) => {
+                return Err(SourceError::Failing(format!("the request for the configuration was answered {status}")));
+            }
+            Err(error) => return Err(error),
         };
         let has_definitions = |configuration: &Configuration| {
             configuration.channels.iter().any(|channel| !channel.definitions.is_empty())

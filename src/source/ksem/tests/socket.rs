@@ -290,3 +290,36 @@ async fn a_clock_an_hour_off_is_shown_and_values_keep_the_device_s_time() {
     let times = |it: &Fixture| it.stored().iter().map(|(at, ..)| *at).collect::<Vec<_>>();
     fixture.until("both are there", |it| times(it) == [early, early + 1]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_fails_is_asked_for_again_before_any_value() {
+    let (fixture, now, mut asked) = (Fixture::new(), present(), 0);
+    let (server, sockets) = start_meter(&fixture, token(), move |request| {
+        if !path(request).starts_with(CONFIGURATION) {
+            return None;
+        }
+        asked += 1;
+        (asked == 1).then(|| (503, String::new()).into())
+    });
+    let (mut socket, _) = accept(&sockets);
+    let configurations = server.lines().iter().filter(|line| line.contains(CONFIGURATION)).count();
+    assert!(configurations >= 2, "{:?}", server.lines());
+    send(&mut socket, &meter(now, 1000));
+    fixture.until("it is there", |it| it.values(IMPORT) == [1.0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_the_information_that_the_login_may_not_read_is_named() {
+    let (fixture, now) = (Fixture::new(), present());
+    let (_server, sockets) = start_meter(&fixture, token(), move |request| {
+        path(request).ends_with("/local-time").then(|| (401, String::new()).into())
+    });
+    let (mut socket, _) = accept(&sockets);
+    send(&mut socket, &meter(now, 1000));
+    let is_named = |it: &Fixture| match it.fact("information_refused") {
+        Some(Fact::Text(why)) => why.contains("/local-time: "),
+        _ => false,
+    };
+    fixture.until("it is named", is_named).await;
+    assert_eq!(fixture.state(), SourceState::Running);
+}
