@@ -21,6 +21,7 @@ use crate::recent_records::RecentRecords;
 use crate::source::smart_me::WebhookCounters;
 use crate::source::webhook::Webhook;
 use crate::source::{Description, Sources};
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub struct Service {
     tasks: Tasks,
     stop: Stop,
     admin: Admin,
+    /// Until they are waited for.
+    signals: Mutex<Option<Signals>>,
 }
 
 impl Service {
@@ -81,6 +84,11 @@ impl Service {
             .map_err(StartError::because)?;
         let (tasks, stop) = (Tasks::new(runtime.handle().clone()), Stop::default());
         tasks.spawn("upkeep", upkeep::run(metrics, parts.ingest.clone(), parts.journal.clone(), stop.clone()));
+        // Before a probe can say that the service is ready: a signal then stops it in order.
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::new().map_err(|error| StartError::because(format!("cannot receive signals: {error}")))?
+        };
         let admin =
             Admin::start(config.admin.listen, config.admin.hosts.clone(), views).map_err(StartError::because)?;
         tracing::info!(
@@ -89,7 +97,8 @@ impl Service {
             "service started"
         );
         let paths = config.webhook.accounts.into_iter().map(|account| (account.name, account.path));
-        Ok(Self { parts, runtime, webhook, account_paths: paths.collect(), control, tasks, stop, admin })
+        let signals = Mutex::new(Some(signals));
+        Ok(Self { parts, runtime, webhook, account_paths: paths.collect(), control, tasks, stop, admin, signals })
     }
 
     /// Waits for a signal to stop or the end of `lasts`, and calls `each` at this interval.
@@ -104,10 +113,7 @@ impl Service {
     ) -> Option<String> {
         let start = self.parts.clock.monotonic();
         self.runtime.block_on(async {
-            let mut signals = match Signals::new() {
-                Ok(signals) => signals,
-                Err(error) => return Some(format!("cannot receive signals: {error}")),
-            };
+            let mut signals = self.signals.lock().take()?;
             loop {
                 tokio::select! {
                     name = signals.stop() => {

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const HANGUP: u32 = 1;
 
 /// The signals of the process.
+#[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
