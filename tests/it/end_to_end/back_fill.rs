@@ -1,7 +1,7 @@
 //! A device's own history fills a gap, on the built program.
 
 use crate::support::load::now_ns;
-use crate::support::service::Setup;
+use crate::support::service::{Service, Setup};
 use crate::support::stores::of_sqlite;
 use crate::support::wait;
 use meterline_load::devices::{AllowList, HttpServer};
@@ -75,6 +75,11 @@ fn is_summer(at: i64) -> bool {
     (change("03")..change("10")).contains(&at)
 }
 
+/// All gaps, as the command prints them.
+fn gaps(service: &Service) -> Vec<Value> {
+    serde_json::from_str(&service.text_of(&["gaps", "--all", "--json"])).unwrap()
+}
+
 #[test]
 fn an_outage_with_restarts_is_filled_from_the_history_of_the_logger_once() {
     let end = now_ns() / 1_000_000_000;
@@ -102,6 +107,8 @@ fn an_outage_with_restarts_is_filled_from_the_history_of_the_logger_once() {
     service.start_again();
     wait::until("it is filled", LIMIT, || service.metric(&taken("dsmr-logger history")) >= 5.0);
     service.wait_drained();
+    // The request is noted after its readings are journaled.
+    wait::until("the gap was asked for", LIMIT, || gaps(&service).iter().all(|gap| gap["asked"] == 1));
     service.stop();
     let stored: BTreeMap<i64, f64> = of_sqlite(&service.sqlite_file())
         .into_iter()
@@ -114,6 +121,6 @@ fn an_outage_with_restarts_is_filled_from_the_history_of_the_logger_once() {
         let wh = i32::try_from(kwh(at)).map(f64::from).unwrap() * 1000.0;
         assert_eq!(stored.get(&at), Some(&wh), "{at}: {stored:?}");
     }
-    let gaps: Vec<Value> = serde_json::from_str(&service.text_of(&["gaps", "--all", "--json"])).unwrap();
+    let gaps = gaps(&service);
     assert_eq!((gaps.len(), &gaps[0]["asked"], &gaps[0]["repaired"]), (1, &1.into(), &hours.len().into()), "{gaps:?}");
 }
