@@ -106,12 +106,14 @@ impl Sqlite {
         if self.checked.is_none_or(|checked| now >= checked + CHECK_EVERY) {
             self.checked = Some(now);
             store.check_names()?;
+            // A reader may have held up the last step, and samples get old without a commit.
+            self.is_untidy = true;
         }
         if self.is_untidy {
-            let tidied = store.tidy(self.keep.as_ref(), wall)?;
-            self.is_untidy = tidied.is_some();
+            let expired = store.tidy(self.keep.as_ref(), wall)?;
+            self.is_untidy = expired.is_some();
             self.generation = Some(store.generation().current);
-            self.count.expired.increment(tidied.map_or(0, |tidied| tidied.expired as u64));
+            self.count.expired.increment(expired.unwrap_or_default() as u64);
         }
         Ok(())
     }

@@ -16,8 +16,8 @@ const ROWS_OF_ONE_TIME: i64 = 4;
 /// The start of the fresh samples after sealing; `None` if nothing should be sealed.
 ///
 /// The newest fifth stays fresh, because samples of other meters with about the same time are still on
-/// their way. Where retention wants it, also few samples are sealed, so that a period is at most
-/// `Retention::span` long. The result is after `start`, the present start of the fresh samples: earlier
+/// their way. Where retention wants it, also few samples are sealed, so that a period is about
+/// `Retention::span` long at most, or too old to be kept. The result is after `start`, the present start of the fresh samples: earlier
 /// ones, which have no other period, are sealed with those after it.
 pub(super) fn boundary(
     store: &Connection,
@@ -30,14 +30,18 @@ pub(super) fn boundary(
         store.query_row(&sql, [row], |row| row.get(0)).optional()
     };
     let Some(first) = time_at(0)?.map(|first| first.max(start)) else { return Ok(None) };
-    if rows >= ROWS {
-        let new = time_at((rows * 4 / 5).min(ROWS))?.filter(|new| *new > first);
-        return Ok(new.or((rows >= ROWS * ROWS_OF_ONE_TIME).then_some(first.saturating_add(1))));
-    }
-    let Some(Retention { span, oldest }) = retention else { return Ok(None) };
-    let newest: i64 = store.query_row(&format!("SELECT max(ts) FROM {}", table(FRESH)), [], |row| row.get(0))?;
-    let end = first.saturating_add(span).max(oldest);
-    Ok((end > first && end.saturating_add(span / 8) < newest).then_some(end))
+    let full = if rows >= ROWS { time_at((rows * 4 / 5).min(ROWS))? } else { None };
+    let old = match retention {
+        Some(Retention { span, oldest }) => {
+            let newest: i64 =
+                store.query_row(&format!("SELECT max(ts) FROM {}", table(FRESH)), [], |row| row.get(0))?;
+            let end = first.saturating_add(span).max(oldest);
+            (end.saturating_add(span / 8) < newest).then_some(end)
+        }
+        None => None,
+    };
+    let of_one_time = (rows >= ROWS * ROWS_OF_ONE_TIME).then_some(first.saturating_add(1));
+    Ok(full.into_iter().chain(old).filter(|end| *end > first).min().or(of_one_time))
 }
 
 /// The bounds that retention sets.

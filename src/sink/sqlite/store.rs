@@ -40,13 +40,6 @@ pub(super) struct Store {
     seal_check_after: i64,
 }
 
-/// The result of a step on the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tidied {
-    /// Samples that were deleted because of their age.
-    pub(super) expired: usize,
-}
-
 impl Store {
     /// Opens or creates the store. One that was replaced by a copy is checked as a whole.
     ///
@@ -149,20 +142,25 @@ impl Store {
         Ok(committed)
     }
 
-    /// Does the next step on the tables; `None` if there is nothing to do.
+    /// Does the next step on the tables. Returns the number of samples that were deleted because of their
+    /// age; `None` if there is nothing to do.
     ///
     /// # Errors
     /// As [`Store::commit`].
-    pub(super) fn tidy(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> Result<Option<Tidied>, SinkError> {
-        // A reader keeps the log from being emptied: its room is for commits.
-        if self.log.bytes() > log::LOG_BYTES_MAX / 4 && self.generation.checkpointed < self.generation.current {
+    pub(super) fn tidy(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> Result<Option<usize>, SinkError> {
+        // While a reader keeps the log from being emptied, its room is for commits.
+        let is_tight = self.log.bytes() > log::LOG_BYTES_MAX / 4;
+        if is_tight && self.generation.checkpointed < self.generation.current {
+            self.checkpoint(Checkpoint::Copy)?;
+        }
+        if is_tight && self.generation.checkpointed < self.generation.current {
             return Ok(None);
         }
         let Some(step) = self.next_step(keep, wall).map_err(|error| self.failed(&error))? else { return Ok(None) };
         self.ensure_room()?;
         let expired = self.apply(step).map_err(|error| sink_error(&self.file, &error))?;
         self.committed()?;
-        Ok(Some(Tidied { expired }))
+        Ok(Some(expired))
     }
 
     fn next_step(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {

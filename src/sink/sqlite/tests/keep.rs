@@ -37,6 +37,21 @@ fn samples_are_deleted_once_their_period_is_too_old_and_newer_ones_stay() {
 }
 
 #[test]
+fn a_store_that_is_filled_with_years_at_once_keeps_no_more_than_retention_wants() {
+    let feed = Feed::new();
+    for day in -390..=0_i32 {
+        feed.append(&body(1, i64::from(day) * DAY, f64::from(day)));
+    }
+    let pump = start_keeping(&feed, 8);
+    drain(&feed, &pump);
+    until("the old ones are gone", || {
+        let oldest: f64 = by_time(&feed)[0][0].parse().unwrap();
+        (-10.0..=-8.0).contains(&oldest)
+    });
+    stop(&feed, &pump);
+}
+
+#[test]
 fn a_join_that_retention_overtakes_is_given_up() {
     let feed = Feed::new();
     // Three periods of one size, which are joined.

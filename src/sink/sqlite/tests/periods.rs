@@ -178,6 +178,19 @@ fn a_late_sample_goes_to_the_period_of_its_time_and_its_correction_is_listed() {
 }
 
 #[test]
+fn a_step_that_fails_costs_no_commit_and_is_told_next() {
+    let mut steps = Steps::new();
+    steps.store(&body(1, 0, 1.0));
+    steps.tidy();
+    Connection::open(file(&steps.feed)).unwrap().execute_batch("DROP TABLE unused").unwrap();
+    // The commit is progress, though the step after it fails.
+    steps.store(&body(1, 1, 2.0));
+    let fault = steps.sink.settle(true).unwrap_err();
+    assert!(fault.message.contains("changed by another program"), "{fault}");
+    assert_eq!(values(&file(&steps.feed)), [["1"], ["2"]]);
+}
+
+#[test]
 fn samples_of_one_time_are_sealed_when_they_are_too_many() {
     let mut steps = Steps::new();
     for meter in 1..=u8::try_from(seal::ROWS * 4).unwrap() {
