@@ -178,7 +178,7 @@ fn a_late_sample_goes_to_the_period_of_its_time_and_its_correction_is_listed() {
 }
 
 #[test]
-fn a_step_that_fails_costs_no_commit_and_is_told_next() {
+fn a_step_that_fails_costs_no_commit_and_is_shown_next() {
     let mut steps = Steps::new();
     steps.store(&body(1, 0, 1.0));
     steps.tidy();
