@@ -41,7 +41,7 @@ fn every_message_of_the_fixtures_has_its_readings_and_shows_no_uuid() {
     let mut read = 0;
     for (folder, file, topic) in all() {
         let text = fs::read_to_string(&file).unwrap();
-        let expected = fs::read_to_string(file.with_extension("json.expected")).unwrap_or_default();
+        let expected = fs::read_to_string(file.with_extension("expected")).unwrap_or_default();
         let edit = |options: &mut super::Options| {
             options.topic = Some(topic.clone());
             options.context = context(&folder);
