@@ -58,7 +58,8 @@ fn description(site: &Site, shape: Shape) -> Vec<Item> {
         (String::new(), "timezone", site.time_zone.clone()),
         (String::new(), "phaseType", site.phases.clone()),
     ];
-    texts.extend(site.transformers().map(|(channel, measurement, _)| (channel, "name", measurement.name.clone())));
+    let own = site.transformers().own_meters();
+    texts.extend(own.map(|(channel, place)| (place.channel.into_owned(), "name", channel.name.clone())));
     let things = |kind: &'static str| {
         move |it: &crate::vendor::smappee::rest::Thing| (format!("{kind}:{}", it.id), "name", it.name.clone())
     };

@@ -2,8 +2,8 @@
 
 use super::sites::Place;
 use crate::reading::MeterId;
-use crate::vendor::smappee::VENDOR;
-use crate::vendor::smappee::rest::{Role as Kind, Thing};
+use crate::vendor::smappee::rest::Thing;
+use crate::vendor::smappee::{Role as Kind, VENDOR};
 use crate::wire::meters::{Description, Role};
 
 /// Models by the beginning of the serial number; the longest comes first.
@@ -44,14 +44,17 @@ pub(super) fn described(place: &Place) -> Vec<(MeterId, Description)> {
             ..common.clone()
         },
     )];
-    for (channel, measurement, phase) in site.transformers() {
-        let role = match measurement.role {
+    for (channel, own) in site.transformers().own_meters() {
+        let role = match channel.role {
             Kind::Grid => Role::Grid,
             Kind::Production => Role::Production,
-            Kind::Submeter => Role::Submeter,
+            Kind::Storage => Role::Storage,
+            Kind::Appliance => Role::Appliance,
+            Kind::Submeter | Kind::Other | Kind::Unused => Role::Submeter,
         };
-        let phase = phase.map_or_else(String::new, |phase| format!("L{}", phase + 1));
-        all.push((site.meter(&channel), Description { name: measurement.name.clone(), role, phase, ..common.clone() }));
+        let phase = own.phase.map_or_else(String::new, |phase| phase.name().to_owned());
+        let description = Description { name: channel.name.clone(), role, phase, ..common.clone() };
+        all.push((site.meter(&own.channel), description));
     }
     for sensor in &site.sensors {
         let inputs = sensor.channels.iter().map(|channel| channel.name.as_str()).filter(|name| !name.is_empty());

@@ -58,7 +58,7 @@ impl Place {
     /// The meters that rows bring, with their series.
     pub(super) fn meters(&self) -> HashMap<MeterId, Series> {
         let of = |channel: &str, series: Series| (self.site.meter(channel), series);
-        let own = self.site.transformers().map(|(channel, ..)| of(&channel, Series::Site));
+        let own = self.site.transformers().own_meters().map(|(_, place)| of(&place.channel, Series::Site));
         let sensors = self.site.sensors.iter();
         let sensors = sensors.map(|it| of(&format!("sensor:{}", it.id), Series::Sensor(it.id.clone())));
         let plugs = self.site.actuators.iter();

@@ -61,6 +61,7 @@ pub(super) fn read(
     let Scalar::Nested(intervals) = intervals else {
         return Err(MessageError::Shape("an aggregated message: it has no intervalDatas"));
     };
+    let mut phases = SitePhases::default();
     records(intervals, INTERVAL, |record| {
         let Some(record) = record else {
             let mut emit = Emit::at(&Scalar::Absent, each);
@@ -68,7 +69,7 @@ pub(super) fn read(
         };
         let mut emit = Emit::at(&record.known[0], each);
         // It costs this interval only: the others are not sent again.
-        if interval(configuration, &record, &mut emit).is_err() {
+        if interval(configuration, &record, &mut phases, &mut emit).is_err() {
             emit.unreadable("intervalDatas", &record.known[0], "the interval cannot be read whole");
         }
     })?;
@@ -80,6 +81,7 @@ pub(super) fn read(
 fn interval(
     configuration: &Configuration,
     record: &Record<'_, 7>,
+    phases: &mut SitePhases,
     emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
 ) -> Result<(), MessageError> {
     let [_, voltages, always_on, channels, version, published, values] = &record.known;
@@ -98,11 +100,10 @@ fn interval(
         }
     }
     if let Scalar::Nested(channels) = channels {
-        let mut phases = SitePhases::default();
-        records(channels, CHANNEL, |record| channel(configuration, record, &mut phases, emit))?;
+        records(channels, CHANNEL, |record| channel(configuration, record, phases, emit))?;
     }
     if let Scalar::Nested(values) = values {
-        measurements::read(configuration, published, values, emit)?;
+        measurements::read(configuration, published, values, phases, emit)?;
     }
     emit.text("version", version);
     emit.texts(&record.others);
@@ -132,8 +133,7 @@ fn channel(
         (codes::MEAN_POWER_FACTOR, factor, PERCENT, &POWER_FACTOR),
     ];
     let sent = phase.whole(0).and_then(Phase::of_number);
-    let place = configuration.channels.place(index, sent).map(|place| phases.take(place, index));
-    let Some(place) = place else {
+    let Some(place) = phases.place(&configuration.channels, index, sent) else {
         return values.iter().for_each(|(_, value, _, name)| emit.text(&name.at(number), value));
     };
     for (quantity, value, divisor, name) in values {

@@ -3,7 +3,8 @@
 //! A pure value. The monitor has three kinds of indices, and each list of channels has its own: `ctInput`
 //! (first generation), `publishIndex` (second generation), and the indices of the metering configuration.
 //! Invariants: a channel is found by its index, never by its place in a list; an index without an entry
-//! gives a meter of its own, never another channel's.
+//! gives a meter of its own, never another channel's; of several channels of a phase of the grid the first
+//! one is the location's.
 
 use super::codes::Phase;
 use std::borrow::Cow;
@@ -78,6 +79,8 @@ pub struct Channel {
     /// Other properties as sent, with their names.
     pub details: Vec<(String, String)>,
     key: String,
+    /// Whether an earlier one of its list is of the same phase of the grid.
+    is_second: bool,
 }
 
 impl Channel {
@@ -89,7 +92,7 @@ impl Channel {
             (None, None) => String::new(),
         };
         let name = name.chars().take(NAME_CHARS_MAX).collect();
-        Self { index, power_index, name, role, phase: None, measurement: 0, details: Vec::new(), key }
+        Self { index, power_index, name, role, phase: None, measurement: 0, details: Vec::new(), key, is_second: false }
     }
 
     /// Its meter, as the channel of a value.
@@ -135,28 +138,35 @@ pub struct ChannelMap {
     phase_type: Option<PhaseType>,
 }
 
-/// Phases of the location that a message has a channel for. A second one has a meter of its own.
+/// The first channel of a message for each phase of the location's meter. Another one of that phase has a
+/// meter of its own, also if its phase is known from the message alone.
 #[derive(Debug, Default)]
-pub(super) struct SitePhases([bool; 4]);
+pub(super) struct SitePhases([Option<Index>; 4]);
 
 impl ChannelMap {
     pub(super) fn set_inputs(&mut self, channels: Vec<Channel>) {
-        self.inputs = channels;
+        self.inputs = marked(channels);
     }
 
     pub(super) fn set_published(&mut self, channels: Vec<Channel>, phase_type: Option<PhaseType>) {
-        self.published = channels;
+        self.published = marked(channels);
         self.phase_type = phase_type.or(self.phase_type);
     }
 
     pub(super) fn set_metering(&mut self, channels: Vec<Channel>, phase_type: Option<PhaseType>) {
-        self.metering = channels;
+        self.metering = marked(channels);
         self.phase_type = phase_type.or(self.phase_type);
     }
 
     /// The channels of every list.
     pub fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.inputs.iter().chain(&self.published).chain(&self.metering)
+    }
+
+    /// The channels that are meters of their own, with their places.
+    pub fn own_meters(&self) -> impl Iterator<Item = (&Channel, Place<'_>)> {
+        let placed = self.channels().filter_map(|channel| Some((channel, self.place_of(channel, None)?)));
+        placed.filter(|(_, place)| !place.channel.is_empty())
     }
 
     /// Whether there is no channel.
@@ -191,7 +201,7 @@ impl ChannelMap {
     /// connected.
     pub fn place(&self, index: Index, sent: Option<Phase>) -> Option<Place<'_>> {
         match self.find(index) {
-            None => Some(Place { channel: unknown(index).into(), phase: sent }),
+            None => Some(Place { channel: self.key(index), phase: sent }),
             Some(channel) => self.place_of(channel, sent),
         }
     }
@@ -200,10 +210,11 @@ impl ChannelMap {
     pub(super) fn place_of<'a>(&self, channel: &'a Channel, sent: Option<Phase>) -> Option<Place<'a>> {
         let only = (self.phase_type == Some(PhaseType::One)).then_some(Phase::L1);
         let phase = sent.or(channel.phase).or(only);
+        let is_second = channel.is_second && phase == channel.phase;
         match channel.role {
             Role::Unused => None,
             // Without a phase, values of several channels of the grid would replace each other.
-            Role::Grid if phase.is_some() || self.is_only_grid(channel) => Some(Place { phase, ..SITE }),
+            Role::Grid if phase.is_some() && !is_second || self.is_only_grid(channel) => Some(Place { phase, ..SITE }),
             _ => Some(Place { channel: channel.key().into(), phase }),
         }
     }
@@ -218,6 +229,11 @@ impl ChannelMap {
     /// Whether there is a channel of this index.
     pub(super) fn has(&self, index: Index) -> bool {
         self.find(index).is_some()
+    }
+
+    /// The meter of a channel, as if it were not the location's.
+    fn key(&self, index: Index) -> Cow<'_, str> {
+        self.find(index).map_or_else(|| unknown(index).into(), |channel| channel.key().into())
     }
 
     fn find(&self, index: Index) -> Option<&Channel> {
@@ -238,20 +254,24 @@ impl ChannelMap {
 }
 
 impl SitePhases {
-    /// The place itself, or the channel's own meter if the location has a value of this phase.
-    pub(super) fn take<'a>(&mut self, place: Place<'a>, index: Index) -> Place<'a> {
-        if !place.channel.is_empty() {
-            return place;
-        }
+    /// The place of a value, as [`ChannelMap::place`] has it, or the channel's own meter.
+    pub(super) fn place<'a>(&mut self, map: &'a ChannelMap, index: Index, sent: Option<Phase>) -> Option<Place<'a>> {
+        let place = map.place(index, sent)?;
         let slot = place.phase.map_or(0, |phase| usize::from(phase.number()));
-        match self.0.get_mut(slot) {
-            Some(is_taken) if !*is_taken => {
-                *is_taken = true;
-                place
-            }
-            _ => Place { channel: unknown(index).into(), phase: place.phase },
-        }
+        let first = self.0.get_mut(slot).filter(|_| place.channel.is_empty());
+        let is_own = first.is_none_or(|first| *first.get_or_insert(index) == index);
+        Some(if is_own { place } else { Place { channel: map.key(index), ..place } })
     }
+}
+
+/// Marks the channels of the grid whose phase an earlier one has.
+fn marked(mut channels: Vec<Channel>) -> Vec<Channel> {
+    let mut seen = Vec::new();
+    for channel in channels.iter_mut().filter(|channel| channel.role == Role::Grid && channel.phase.is_some()) {
+        channel.is_second = seen.contains(&channel.phase);
+        seen.push(channel.phase);
+    }
+    channels
 }
 
 /// The channel of an index without an entry.

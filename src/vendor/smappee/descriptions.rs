@@ -29,13 +29,9 @@ pub(super) fn descriptions(configuration: &Configuration) -> Vec<Description> {
         role: Role::Grid,
         phase: None,
     };
-    let map = &configuration.channels;
-    let channels = map.channels().filter_map(|channel| {
-        let place = map.place_of(channel, None)?;
+    let channels = configuration.channels.own_meters().map(|(channel, place)| {
         let (name, role) = (channel.name.clone(), channel.role);
-        let own =
-            Description { channel: place.channel.into_owned(), name, serial: String::new(), role, phase: place.phase };
-        (!own.channel.is_empty()).then_some(own)
+        Description { channel: place.channel.into_owned(), name, serial: String::new(), role, phase: place.phase }
     });
     let part = |channel: String, name: &str, serial: &str, role| {
         let (name, serial) = (name.to_owned(), serial.to_owned());

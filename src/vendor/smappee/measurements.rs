@@ -4,7 +4,7 @@
 //! kind and unit leave one reading alone: its number is in thousandths of the unit. Others are kept as they
 //! are.
 
-use super::channel_map::{Index, Place, SITE};
+use super::channel_map::{Index, Place, SITE, SitePhases};
 use super::codes::{self, Phase, Quantity};
 use super::configuration::Configuration;
 use super::emit::Emit;
@@ -33,6 +33,7 @@ pub(super) fn read(
     configuration: &Configuration,
     published: &Scalar<'_>,
     values: &str,
+    phases: &mut SitePhases,
     emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
 ) -> Result<(), MessageError> {
     let index = match published {
@@ -55,7 +56,7 @@ pub(super) fn read(
             _ => None,
         };
         let name = name(published, kind.as_ref());
-        match kind.and_then(|kind| place(configuration, index, &kind)) {
+        match kind.and_then(|kind| place(configuration, index, &kind, phases)) {
             Some((place, quantity)) => emit.number(&place, quantity.at(place.phase), value, MILLI, &name),
             None => emit.text(&name, value),
         }
@@ -68,6 +69,7 @@ fn place<'a>(
     configuration: &'a Configuration,
     index: Option<u32>,
     kind: &Record<'_, 6>,
+    phases: &mut SitePhases,
 ) -> Option<(Place<'a>, Quantity)> {
     let [commodity, kind, unit, phase, ..] = &kind.known;
     let is_electricity = commodity.text().to_ascii_lowercase().contains("electric") || *commodity == Scalar::Absent;
@@ -79,8 +81,10 @@ fn place<'a>(
         phase => Some(Phase::of_name(&phase.text())?),
     };
     let place = match index {
-        Some(index) => configuration.channels.place(Index::Published(index), phase)?,
-        None => Place { phase, ..SITE },
+        Some(index) => phases.place(&configuration.channels, Index::Published(index), phase)?,
+        // Any other value of the whole location would replace the value of a channel.
+        None if *quantity == codes::MEAN_VOLTAGE => Place { phase, ..SITE },
+        None => return None,
     };
     let is_line = *quantity == codes::MEAN_VOLTAGE && configuration.channels.is_delta();
     Some((place, if is_line { Quantity::MeanLineVoltage } else { *quantity }))

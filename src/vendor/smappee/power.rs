@@ -128,8 +128,7 @@ fn by_index<F: FnMut(Part<'_>)>(
     let mut phases = SitePhases::default();
     for (number, value) in (0..).zip(values) {
         let (index, name) = (Index::Power(number), names.at(number));
-        let place = channels.place(index, None).map(|place| phases.take(place, index));
-        match place {
+        match phases.place(channels, index, None) {
             // The array has a 0 for every input without a channel.
             Some(_) if is_configured && !channels.has(index) => emit.text(&name, value),
             Some(place) => give(emit, &place, value, &name),
@@ -165,7 +164,8 @@ fn by_rank(
             (Some(_), Some(_)) if !is_first => emit.text(&name, value),
             (Some(place), Some(code)) => emit.number(&place, code, value, 1, &name),
             (Some(place), None) => {
-                let place = phases.take(place, Index::Power(number));
+                let index = channel.power_index.map(Index::Power);
+                let place = index.and_then(|index| phases.place(map, index, None)).unwrap_or(place);
                 let code: Code = quantity.at(place.phase);
                 emit.number(&place, code, value, 1, &name);
             }

@@ -107,7 +107,7 @@ fn channel(
         (codes::VOLATILE_EXPORT, export, JOULES, &EXPORT),
         (codes::APPARENT_POWER, apparent, 1, &APPARENT),
     ];
-    match configuration.channels.place(index, sent).map(|place| phases.take(place, index)) {
+    match phases.place(&configuration.channels, index, sent) {
         Some(place) => {
             let [(quantity, power, ..), others @ ..] = values;
             signed_power(configuration, &place, quantity.at(place.phase), power, &POWER.at(number), emit);

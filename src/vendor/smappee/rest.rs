@@ -23,5 +23,5 @@ mod token;
 
 pub use document::{Asked, Document, Shape};
 pub use row::Aggregation;
-pub use site::{Location, Measurement, Role, Sensor, SensorChannel, Site, Thing, locations};
+pub use site::{Location, Sensor, SensorChannel, Site, Thing, locations};
 pub use token::Token;

@@ -4,11 +4,12 @@
 //! assumed: no document at hand has them. Any other member is a text.
 
 use super::row::{Place, Row, text, unreadable};
-use super::site::{Site, Target};
+use super::site::Site;
 use crate::reading::registry::Interval;
 use crate::reading::{Flags, Obis};
 use crate::vendor::Part;
 use crate::vendor::document::{Scalar, elements};
+use crate::vendor::smappee::channel_map::{Index, SitePhases};
 use crate::vendor::smappee::registers;
 
 /// Five-minute means in an hour: `alwaysOn` is their sum.
@@ -44,7 +45,7 @@ pub(super) fn visit(row: &Row<'_>, interval: Interval, site: &Site, each: &mut i
 fn signed(place: Place<'_>, name: &str, scalar: &Scalar<'_>, obis: Obis, site: &Site, each: &mut impl FnMut(Part<'_>)) {
     match scalar.number(0) {
         Some(value) => {
-            let is_odd = value < 0.0 && site.has_no_production();
+            let is_odd = value < 0.0 && site.transformers().has_no_production();
             let flags = if is_odd { Flags::SIGN_UNEXPECTED } else { Flags::NONE };
             place.flagged(name, value, obis, flags, each);
         }
@@ -90,10 +91,17 @@ fn transformers(
     register: fn(Option<registers::Phase>, Interval) -> Obis,
     each: &mut impl FnMut(Part<'_>),
 ) {
-    for (index, (name, scalar)) in array(name, scalar, each).into_iter().flatten().enumerate() {
-        let Target { channel, phase } = site.target(index);
-        let place = Place { channel: &channel, ..place };
-        signed(place, &name, &scalar, register(phase, interval), site, each);
+    let mut phases = SitePhases::default();
+    for (index, (name, scalar)) in (0..).zip(array(name, scalar, each).into_iter().flatten()) {
+        match phases.place(site.transformers(), Index::Consumption(index), None) {
+            Some(own) => {
+                let place = Place { channel: &own.channel, ..place };
+                let phase = own.phase.map(|phase| phase.number() - 1);
+                signed(place, &name, &scalar, register(phase, interval), site, each);
+            }
+            // Nothing is connected: noise.
+            None => text(&name, &scalar, each),
+        }
     }
 }
 

@@ -1,20 +1,16 @@
 //! A service location: its name, its measurements, sensors, plugs and appliances.
 //!
 //! Learned from the metering configuration and from the info, which name the same things. Rules:
-//! - The index of a transformer in rows is its `consumptionIndex`. A channel with neither this index nor a
-//!   `powerTopicIndex` is not published; it costs only itself.
-//! - Grid measurements belong to the site itself, each phase once. Any other transformer is a meter of its own.
+//! - The index of a transformer in rows is its `consumptionIndex`. Its meter is the one that it has over MQTT.
 //! - The ids of its meters are made of its UUID, which is a password and is not kept.
 //! - Whether something produces is said by a measurement of type PRODUCTION, not by values: at night they are 0.
 
+use super::super::channel_map::ChannelMap;
+use super::super::configuration::Configuration;
 use super::super::location::{Location as Public, VENDOR};
-use super::super::registers::Phase;
+use super::super::topic::Document as Kind;
 use crate::reading::MeterId;
 use crate::vendor::document::{Members, MessageError, Scalar, elements, text_of};
-use std::collections::BTreeMap;
-
-/// More transformers have no site.
-const INDEX_MAX: i64 = 1000;
 
 /// A service location that an account sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,30 +44,6 @@ pub fn locations(bytes: &[u8]) -> Result<Vec<Location>, MessageError> {
         })
     };
     Ok(objects(&members, "serviceLocations").filter_map(location).collect())
-}
-
-/// The role of a measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// At the connection to the grid.
-    Grid,
-    /// Photovoltaics and other generators.
-    Production,
-    /// Anything else: a part of the house.
-    Submeter,
-}
-
-/// A measurement of one or several transformers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measurement {
-    /// Its name.
-    pub name: String,
-    /// Its type as sent: GRID, PRODUCTION, CONSUMPTION, SUBMETER.
-    pub kind: String,
-    /// Its role.
-    pub role: Role,
-    /// The indices of its published transformers in rows, and their phases, if known.
-    pub channels: Vec<(usize, Option<Phase>)>,
 }
 
 /// A sensor with up to two inputs.
@@ -113,14 +85,6 @@ pub struct Thing {
     pub serial: String,
 }
 
-/// The meter and the phase of a transformer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    /// Empty for the site itself.
-    pub(super) channel: String,
-    pub(super) phase: Option<Phase>,
-}
-
 /// A service location.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Site {
@@ -138,8 +102,6 @@ pub struct Site {
     pub currency: String,
     /// ONE, TWO, `THREE_STAR` or `THREE_DELTA`.
     pub phases: String,
-    /// Its measurements.
-    pub measurements: Vec<Measurement>,
     /// Its gas and water sensors.
     pub sensors: Vec<Sensor>,
     /// Its plugs and switches.
@@ -147,7 +109,7 @@ pub struct Site {
     /// Its appliances.
     pub appliances: Vec<Thing>,
     public: Option<Public>,
-    targets: BTreeMap<usize, Target>,
+    metering: Configuration,
 }
 
 impl Site {
@@ -187,8 +149,7 @@ impl Site {
         }
         let has = |name: &str| members.get(name).is_some();
         if has("measurements") {
-            self.measurements = objects(&members, "measurements").map(|it| measurement(&it)).collect();
-            self.targets = targets(&self.measurements);
+            self.metering.apply(Kind::MeteringConfiguration, bytes)?;
         }
         if has("sensors") {
             self.sensors = objects(&members, "sensors").filter_map(|it| sensor(&it)).collect();
@@ -219,17 +180,9 @@ impl Site {
         self.public.is_some()
     }
 
-    /// The channels of transformers that are meters of their own, with their measurement and phase.
-    pub fn transformers(&self) -> impl Iterator<Item = (String, &Measurement, Option<Phase>)> {
-        self.measurements.iter().flat_map(move |measurement| {
-            let targets = measurement.channels.iter().map(|(index, _)| self.target(*index));
-            let own = targets.filter(|target| !target.channel.is_empty());
-            own.map(move |target| (target.channel, measurement, target.phase))
-        })
-    }
-
-    pub(super) fn target(&self, index: usize) -> Target {
-        self.targets.get(&index).cloned().unwrap_or_else(|| Target { channel: format!("ct:{index}"), phase: None })
+    /// Its transformers, which MQTT has, too.
+    pub fn transformers(&self) -> &ChannelMap {
+        &self.metering.channels
     }
 
     pub(super) fn sensor_channel(&self, sensor: &str, number: u8) -> Option<&SensorChannel> {
@@ -240,28 +193,6 @@ impl Site {
     pub(super) fn is_delta(&self) -> bool {
         self.phases == "THREE_DELTA"
     }
-
-    /// Whether its measurements are known, and none produces.
-    pub(super) fn has_no_production(&self) -> bool {
-        !self.measurements.is_empty() && self.measurements.iter().all(|it| it.role != Role::Production)
-    }
-}
-
-/// The meters and phases of all transformers.
-fn targets(measurements: &[Measurement]) -> BTreeMap<usize, Target> {
-    let mut targets = BTreeMap::new();
-    let mut taken = [false; 3];
-    for measurement in measurements {
-        for (index, phase) in &measurement.channels {
-            let is_site = measurement.role == Role::Grid
-                && phase
-                    .and_then(|phase| taken.get_mut(usize::from(phase)))
-                    .is_some_and(|it| !std::mem::replace(it, true));
-            let channel = if is_site { String::new() } else { format!("ct:{index}") };
-            targets.entry(*index).or_insert(Target { channel, phase: *phase });
-        }
-    }
-    targets
 }
 
 /// The public id. The UUID, a password, is not kept.
@@ -276,38 +207,6 @@ fn objects<'a>(members: &Members<'a>, name: &str) -> impl Iterator<Item = Member
         _ => Vec::new(),
     };
     array.into_iter().filter_map(|item| Members::read(item.get()).ok())
-}
-
-fn measurement(members: &Members<'_>) -> Measurement {
-    let text = |name: &str| members.string(name).unwrap_or_default();
-    let kind = text("type");
-    let role = match kind.to_ascii_uppercase().as_str() {
-        "GRID" => Role::Grid,
-        "PRODUCTION" => Role::Production,
-        _ => Role::Submeter,
-    };
-    let raw: Vec<_> = objects(members, "channels").collect();
-    let count = raw.len();
-    let channels = raw.iter().enumerate().filter_map(|(place, channel)| {
-        let index = channel.get("consumptionIndex")?.whole(0).filter(|index| (0..INDEX_MAX).contains(index))?;
-        let phase = channel.get("phase").or_else(|| channel.get("phaseId")).and_then(phase);
-        // Three transformers of one measurement are its three phases, in their order.
-        let phase = phase.or_else(|| if count == 3 { Phase::try_from(place).ok() } else { None });
-        Some((usize::try_from(index).ok()?, phase))
-    });
-    Measurement { name: text("name"), kind: kind.clone(), role, channels: channels.collect() }
-}
-
-/// A phase as a number from 0, or by its letter or name.
-fn phase(scalar: &Scalar<'_>) -> Option<Phase> {
-    let number = scalar.whole(0).and_then(|number| Phase::try_from(number).ok());
-    let named = || match scalar.text().to_ascii_uppercase().as_str() {
-        "A" | "L1" | "PHASEA" => Some(0),
-        "B" | "L2" | "PHASEB" => Some(1),
-        "C" | "L3" | "PHASEC" => Some(2),
-        _ => None,
-    };
-    number.or_else(named).filter(|phase| *phase < 3)
 }
 
 fn sensor(members: &Members<'_>) -> Option<Sensor> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::reading::registry::Interval;
 use crate::reading::{Flags, MeterId, UnixNanos};
 use crate::vendor::document::MessageError;
+use crate::vendor::smappee::{Location as Public, Monitor, Phase, Topic};
 use crate::vendor::{At, Part};
 use proptest::prelude::*;
 
@@ -255,13 +256,18 @@ fn a_site_knows_its_parts_and_ignores_a_channel_without_an_index() {
         (site.name.as_str(), site.time_zone.as_str(), site.currency.as_str()),
         ("Workshop", "Europe/Brussels", "EUR")
     );
-    let own: Vec<_> = site.transformers().map(|(channel, it, phase)| (channel, it.name.clone(), phase)).collect();
+    let own = site.transformers().own_meters();
+    let own: Vec<_> = own.map(|(it, place)| (place.channel.into_owned(), it.name.clone(), place.phase)).collect();
     assert_eq!(
         own,
-        [("ct:4".to_owned(), "Roof".to_owned(), Some(1)), ("ct:5".to_owned(), "Not published".to_owned(), None)]
+        [
+            ("ct:4".to_owned(), "Roof".to_owned(), Some(Phase::L2)),
+            ("ct:5".to_owned(), "Not published".to_owned(), None)
+        ]
     );
-    assert_eq!(site.measurements[2].channels, [(5, None)]);
-    assert!(!site.has_no_production());
+    let unpublished = site.transformers().channels().filter(|it| it.name == "Not published");
+    assert_eq!(unpublished.map(|it| (it.index, it.phase)).collect::<Vec<_>>(), [(Some(5), None)]);
+    assert!(!site.transformers().has_no_production());
     assert_eq!((site.appliances.len(), site.actuators[0].serial.as_str()), (2, "4006000009"));
 }
 
@@ -273,6 +279,45 @@ fn a_second_grid_transformer_of_a_phase_is_a_meter_of_its_own() {
     site.learn(twice.as_bytes()).unwrap();
     let found = lines_of(&consumption("\"active\":[1,2]"), &site, asked(Interval::Recording));
     assert_eq!(found, ["|+300 1-0:36.29.0 = 1 Wh (active[0])", "ct:1|+300 1-0:36.29.0 = 2 Wh (active[1])"]);
+}
+
+#[test]
+fn a_transformer_has_the_same_meter_and_phase_over_mqtt() {
+    let feed = |index: u32| format!("{{\"consumptionIndex\":{index},\"powerTopicIndex\":{index}}}");
+    let phase = |index: u32| format!("{{\"consumptionIndex\":{index},\"powerTopicIndex\":{index},\"phase\":0}}");
+    for (phases, channels, expected) in [
+        ("ONE", feed(0), ["|36", "ct:1|16"]),
+        ("ONE", [feed(0), feed(1)].join(","), ["|36", "ct:1|36"]),
+        ("THREE_STAR", feed(0), ["|16", "ct:1|16"]),
+        ("THREE_STAR", [feed(0), feed(1)].join(","), ["ct:0|16", "ct:1|16"]),
+        ("THREE_STAR", [phase(1), phase(0)].join(","), ["ct:0|36", "|36"]),
+    ] {
+        let metering = format!(
+            "{{\"serviceLocationId\":4711,\"phaseType\":\"{phases}\",\"measurements\":[{{\"type\":\"GRID\",\"channels\":[{channels}]}}]}}"
+        );
+        let mut site = site();
+        site.learn(metering.as_bytes()).unwrap();
+        let place = |part: &Part<'_>| match part {
+            Part::Value(value) => format!("{}|{}", value.channel, value.obis.0[2]),
+            other => panic!("{other:?}"),
+        };
+        let row = consumption("\"active\":[1,2]");
+        let (mut rest, mut mqtt) = (Vec::new(), Vec::new());
+        let document = Document::read(row.as_bytes()).unwrap();
+        document.visit(&site, asked(Interval::Recording), |part| rest.push(place(&part))).unwrap();
+        let mut monitor = Monitor::new(Public::of_uuid(UUID.parse().unwrap()));
+        monitor.configure(metering.as_bytes()).unwrap();
+        let live = format!(
+            "{{\"utcTimeStamp\":{NOON},\"channelPowers\":[{{\"publishIndex\":0,\"power\":1}},{{\"publishIndex\":1,\"power\":2}}]}}"
+        );
+        let kind = Topic::parse(&format!("servicelocation/{UUID}/realtime")).unwrap().kind;
+        monitor.read(kind, live.as_bytes(), |_, part| mqtt.push(place(&part))).unwrap();
+        assert_eq!(
+            (&rest[..], &mqtt[..]),
+            (&expected.map(str::to_owned)[..], &expected.map(str::to_owned)[..]),
+            "{metering}"
+        );
+    }
 }
 
 #[test]
@@ -350,7 +395,7 @@ proptest! {
         bytes[at] = byte;
         let mut site = Site::default();
         site.learn(&bytes).ok();
-        site.transformers().count();
+        site.transformers().own_meters().count();
     }
 }
 

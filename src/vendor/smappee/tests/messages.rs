@@ -93,6 +93,57 @@ fn a_second_transformer_of_a_phase_of_the_grid_does_not_replace_the_first() {
 }
 
 #[test]
+fn a_second_feed_of_a_phase_has_its_meter_in_every_message_also_without_the_first() {
+    let mut monitor = monitor();
+    let feed = |index: u32| {
+        format!(
+            r#"{{"publishIndex":{index},"type":"GRID","flow":"CONSUMPTION","connectionType":"GRID","phase":"L1"}},
+               {{"publishIndex":{},"flow":"CONSUMPTION","connectionType":"GRID"}}"#,
+            index + 1
+        )
+    };
+    let list = format!(r#"{{"dataProcessingSpecification":{{"measurements":[{},{}]}}}}"#, feed(0), feed(4));
+    read(&mut monitor, "channelConfigV2", &list);
+    let mean = |index: u32, phase: &str, value: u32| {
+        let kind = format!(r#"{{"measurementKind":"power","unit":"W","phase":"{phase}"}}"#);
+        format!(
+            r#"{{"utcEndtime":1773576000000,"publishIndex":{index},"measurements":[{{"type":{kind},"value":{value}}}]}}"#
+        )
+    };
+    let means = [mean(0, "A", 1_500_000), mean(4, "A", 300_000), mean(1, "B", 7_000), mean(5, "B", 9_000)].join(",");
+    let means = format!(r#"{{"intervalDatas":[{means}]}}"#);
+    let place = |line: &String| line.replace("2026-03-15T12:00:00Z 1-0:", "").split(" W").next().unwrap().to_owned();
+    let lines: Vec<_> = read(&mut monitor, "aggregated", &means).iter().map(place).collect();
+    assert_eq!(lines, ["36.5.0*255 1500", "channel ct:4 36.5.0*255 300", "56.5.0*255 7", "channel ct:5 56.5.0*255 9"]);
+    let live = r#"{"utcTimeStamp":1773576000000,"channelPowers":[{"publishIndex":4,"phaseId":0,"power":2}]}"#;
+    let lines: Vec<_> = read(&mut monitor, "realtime", live).iter().map(place).collect();
+    assert_eq!(lines, ["channel ct:4 36.7.0*255 2"]);
+    // The location's own power is no feed's.
+    let total = means.replace("\"publishIndex\":0,", "");
+    assert!(read(&mut monitor, "aggregated", &total)[0].starts_with("text measurements[].power.W.A"));
+}
+
+#[test]
+fn a_second_feed_of_a_phase_has_one_meter_for_its_powers_and_its_energies() {
+    let mut monitor = monitor();
+    let feed = |index: u32, power_index: u32| {
+        let channel = format!(r#"{{"consumptionIndex":{index},"powerTopicIndex":{power_index},"phase":0}}"#);
+        format!(r#"{{"type":"GRID","channels":[{channel}]}}"#)
+    };
+    read(&mut monitor, "meteringConfiguration", &format!(r#"{{"measurements":[{},{}]}}"#, feed(0, 1), feed(7, 3)));
+    let message = r#"{"utcTimeStamp":1773576000000,"activePowerData":[0,10,0,30],"importActiveEnergyData":[100,300]}"#;
+    let lines = read(&mut monitor, "power", message);
+    let second: Vec<_> = lines.iter().filter(|line| line.starts_with("channel ")).collect();
+    assert_eq!(
+        second,
+        [
+            "channel ct:7 2026-03-15T12:00:00Z 1-0:36.7.0*255 30 W < activePowerData[3]",
+            "channel ct:7 2026-03-15T12:00:00Z 1-0:21.8.0*255 300 Wh < importActiveEnergyData[1]",
+        ]
+    );
+}
+
+#[test]
 fn channels_of_the_grid_without_a_known_phase_do_not_replace_each_other() {
     let mut monitor = monitor();
     read(&mut monitor, "channelConfigV2", &fixture("second-generation/channelConfigV2.json"));
