@@ -28,7 +28,6 @@ mod measurements;
 mod monitor;
 mod power;
 mod realtime;
-mod registers;
 pub mod rest;
 mod small;
 mod topic;

@@ -87,8 +87,7 @@ fn interval(
     let [_, voltages, always_on, channels, version, published, values] = &record.known;
     emit.number(&SITE, codes::ALWAYS_ON, always_on, MILLI, "alwaysOn");
     if let Scalar::Nested(voltages) = voltages {
-        let quantity =
-            if configuration.channels.is_delta() { codes::Quantity::MeanLineVoltage } else { codes::MEAN_VOLTAGE };
+        let quantity = if configuration.channels.is_delta() { codes::MEAN_LINE_VOLTAGE } else { codes::MEAN_VOLTAGE };
         for (number, value) in (0..).zip(elements(voltages)?) {
             let (value, name) = (Scalar::of(value), VOLTAGES.at(number));
             match Phase::of_number(i64::from(number)) {

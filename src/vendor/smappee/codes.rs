@@ -1,6 +1,7 @@
-//! Registers of these monitors, and the names of their fields with an index.
+//! Registers of the monitors and of the cloud, and the names of their fields with an index.
+//!
+//! Group E names the interval of sums and means ([`Interval`]).
 
-use super::registers;
 use crate::reading::Obis;
 use crate::reading::registry::{Interval, Unit};
 use std::borrow::Cow;
@@ -69,29 +70,33 @@ pub(super) enum Quantity {
     Electricity(u8, u8, Unit),
     /// In the manufacturer range: D, with E as the phase, and the unit.
     Own(u8, Unit),
-    /// The mean voltage between lines of an interval.
-    MeanLineVoltage,
+    /// Of intervals, without a published code: D, to which the phase is added, and the unit.
+    Series(u8, Unit),
 }
 
 impl Quantity {
-    /// The register of a phase, or of the sum.
+    /// The register of a phase, or of the sum, also of an interval of five minutes.
     pub(super) fn at(self, phase: Option<Phase>) -> Code {
-        let number = phase.map_or(0, Phase::number);
+        self.of(phase, Interval::Recording)
+    }
+
+    /// The register of a phase, or of the sum, in an interval.
+    pub(super) fn of(self, phase: Option<Phase>, interval: Interval) -> Code {
+        let (number, e) = (phase.map_or(0, Phase::number), interval.group());
         match self {
-            Self::Electricity(c, d, unit) => Code { obis: Obis([1, 0, c + 20 * number, d, 0, 255]), unit },
+            Self::Electricity(c, d, unit) => Code { obis: Obis([1, 0, c + 20 * number, d, e, 255]), unit },
             Self::Own(d, unit) => own(d, number, unit),
-            Self::MeanLineVoltage => {
-                let obis = registers::line_voltage(number.saturating_sub(1), Interval::Recording);
-                Code { obis, unit: Unit::Volt }
-            }
+            Self::Series(d, unit) => Code { obis: Obis([0, 0, SERIES, d + number, e, 255]), unit },
         }
     }
 }
 
 /// D of the last average.
 const AVERAGE: u8 = 5;
-/// D of the energy of an interval.
-const INTERVAL: u8 = 29;
+/// D of the sum of an interval.
+const SUM: u8 = 29;
+/// C of sums and means without a published code.
+const SERIES: u8 = 129;
 
 /// Signed: import minus export.
 pub(super) const POWER: Quantity = Quantity::Electricity(16, 7, Unit::Watt);
@@ -109,8 +114,18 @@ pub(super) const MEAN_APPARENT_POWER: Quantity = Quantity::Electricity(9, AVERAG
 pub(super) const MEAN_CURRENT: Quantity = Quantity::Electricity(11, AVERAGE, Unit::Ampere);
 pub(super) const MEAN_VOLTAGE: Quantity = Quantity::Electricity(12, AVERAGE, Unit::Volt);
 pub(super) const MEAN_POWER_FACTOR: Quantity = Quantity::Electricity(13, AVERAGE, Unit::One);
-pub(super) const INTERVAL_IMPORT: Quantity = Quantity::Electricity(1, INTERVAL, Unit::WattHour);
-pub(super) const INTERVAL_EXPORT: Quantity = Quantity::Electricity(2, INTERVAL, Unit::WattHour);
+pub(super) const INTERVAL_IMPORT: Quantity = Quantity::Electricity(1, SUM, Unit::WattHour);
+pub(super) const INTERVAL_EXPORT: Quantity = Quantity::Electricity(2, SUM, Unit::WattHour);
+/// Signed: import minus export.
+pub(super) const INTERVAL_ENERGY: Quantity = Quantity::Electricity(16, SUM, Unit::WattHour);
+pub(super) const INTERVAL_REACTIVE_ENERGY: Quantity = Quantity::Electricity(3, SUM, Unit::VarHour);
+/// From the grid and from the house's own production.
+pub(super) const HOUSE_ENERGY: Quantity = Quantity::Series(1, Unit::WattHour);
+pub(super) const SOLAR_ENERGY: Quantity = Quantity::Series(2, Unit::WattHour);
+pub(super) const ALWAYS_ON_ENERGY: Quantity = Quantity::Series(3, Unit::WattHour);
+/// In the currency of the location.
+pub(super) const COST: Quantity = Quantity::Series(4, Unit::Unknown);
+pub(super) const MEAN_LINE_VOLTAGE: Quantity = Quantity::Series(10, Unit::Volt);
 pub(super) const LINE_VOLTAGE: Quantity = Quantity::Own(24, Unit::Volt);
 /// Since the restart of the monitor: never a register for billing.
 pub(super) const VOLATILE_IMPORT: Quantity = Quantity::Own(26, Unit::WattHour);
@@ -126,26 +141,33 @@ pub(super) const SOLAR_POWER: Code = own(23, 16, Unit::Watt);
 pub(super) const MONITOR_STATUS: Code = own(23, 17, Unit::One);
 pub(super) const PRESENCE: Code = own(23, 18, Unit::One);
 
-pub(super) const SWITCH: Code = Code { obis: registers::SWITCH, unit: Unit::One };
-pub(super) const PLUG_CONNECTION: Code = Code { obis: registers::CONNECTION, unit: Unit::One };
-pub(super) const BATTERY: Code = Code { obis: registers::BATTERY, unit: Unit::One };
-pub(super) const TEMPERATURE: Code = Code { obis: registers::TEMPERATURE, unit: Unit::DegreeCelsius };
-pub(super) const HUMIDITY: Code = Code { obis: registers::HUMIDITY, unit: Unit::One };
+pub(super) const SWITCH: Code = listed(96, 3, 10, Unit::One);
+pub(super) const PLUG_CONNECTION: Code = own(23, 1, Unit::One);
+pub(super) const POWER_CHANGE: Code = own(23, 2, Unit::Watt);
+pub(super) const POWER_AFTER_CHANGE: Code = own(23, 3, Unit::Watt);
+pub(super) const BATTERY: Code = listed(96, 6, 1, Unit::One);
+pub(super) const TEMPERATURE: Code = listed(96, 9, 0, Unit::DegreeCelsius);
+pub(super) const HUMIDITY: Code = listed(96, 9, 2, Unit::One);
 
 /// A register of the manufacturer range.
 const fn own(d: u8, e: u8, unit: Unit) -> Code {
-    Code { obis: Obis([0, 0, 128, d, e, 255]), unit }
+    listed(128, d, e, unit)
 }
 
-/// Pulses of five minutes at an input, from 1.
-pub(super) fn pulses(input: u8) -> Code {
-    Code { obis: registers::pulses(input, Interval::Recording), unit: Unit::One }
+/// A register of no medium.
+const fn listed(c: u8, d: u8, e: u8, unit: Unit) -> Code {
+    Code { obis: Obis([0, 0, c, d, e, 255]), unit }
 }
 
-/// Gas or water of five minutes at an input, from 1.
-pub(super) fn volume(is_gas: bool, input: u8) -> Code {
-    let register = if is_gas { registers::gas } else { registers::water };
-    Code { obis: register(input, Interval::Recording), unit: Unit::CubicMetre }
+/// Pulses of an interval at an input, from 1.
+pub(super) fn pulses(input: u8, interval: Interval) -> Code {
+    Code { obis: Obis([1, input, 82, SUM, interval.group(), 255]), unit: Unit::One }
+}
+
+/// Gas or water of an interval at an input, from 1.
+pub(super) fn volume(is_gas: bool, input: u8, interval: Interval) -> Code {
+    let medium = if is_gas { 7 } else { 8 };
+    Code { obis: Obis([medium, input, SERIES, 5, interval.group(), 255]), unit: Unit::CubicMetre }
 }
 
 /// The name of a field with the index of its channel: `power[5]`.
@@ -201,16 +223,13 @@ mod tests {
             MEAN_CURRENT,
             MEAN_VOLTAGE,
             MEAN_POWER_FACTOR,
-            INTERVAL_IMPORT,
-            INTERVAL_EXPORT,
             VOLATILE_IMPORT,
             VOLATILE_EXPORT,
         ];
         let sums = of_phases.map(|quantity| quantity.at(None));
-        let phases = Phase::ALL.iter().flat_map(|phase| {
-            let lines = [LINE_VOLTAGE, Quantity::MeanLineVoltage];
-            of_phases.into_iter().chain(lines).map(|quantity| quantity.at(Some(*phase)))
-        });
+        let phases = Phase::ALL
+            .iter()
+            .flat_map(|phase| of_phases.into_iter().chain([LINE_VOLTAGE]).map(|quantity| quantity.at(Some(*phase))));
         let others = [
             PLUG_CONNECTION,
             TOTAL_POWER,
@@ -226,12 +245,23 @@ mod tests {
             BATTERY,
             TEMPERATURE,
             HUMIDITY,
-            pulses(1),
-            pulses(2),
-            volume(true, 1),
-            volume(false, 2),
+            POWER_CHANGE,
+            POWER_AFTER_CHANGE,
         ];
-        let all: Vec<Code> = sums.into_iter().chain(phases).chain(others).collect();
+        let of_interval = |interval| {
+            let of_phases = [INTERVAL_IMPORT, INTERVAL_EXPORT, INTERVAL_ENERGY, INTERVAL_REACTIVE_ENERGY];
+            let sums = [HOUSE_ENERGY, SOLAR_ENERGY, ALWAYS_ON_ENERGY, COST].map(|it| it.of(None, interval));
+            let phases = Phase::ALL.map(Some).into_iter().chain([None]);
+            let phases = phases.flat_map(move |phase| of_phases.map(|it| it.of(phase, interval)));
+            let lines = Phase::ALL.map(|phase| MEAN_LINE_VOLTAGE.of(Some(phase), interval));
+            let inputs =
+                [pulses(1, interval), pulses(2, interval), volume(true, 1, interval), volume(false, 2, interval)];
+            phases.chain(sums).chain(lines).chain(inputs)
+        };
+        let longer = (1..=255).filter_map(Interval::of_group);
+        let voltages = longer.flat_map(|it| Phase::ALL.map(|phase| MEAN_VOLTAGE.of(Some(phase), it)));
+        let intervals = (0..=255).filter_map(Interval::of_group).flat_map(of_interval);
+        let all: Vec<Code> = sums.into_iter().chain(phases).chain(others).chain(voltages).chain(intervals).collect();
         for (at, code) in all.iter().enumerate() {
             let entry = entry(code.obis).unwrap_or_else(|| panic!("{} is listed", code.obis));
             assert_eq!(entry.unit, code.unit, "{}", code.obis);

@@ -7,6 +7,7 @@ use super::channel_map::Place;
 use super::codes;
 use super::configuration::{Configuration, Medium};
 use super::emit::{Emit, text};
+use crate::reading::registry::Interval;
 use crate::vendor::Part;
 use crate::vendor::document::{MessageError, Scalar};
 use crate::vendor::record::{Names, Record, records};
@@ -52,14 +53,14 @@ fn interval(configuration: &Configuration, record: &Record<'_, 7>, emit: &mut Em
         let input = sensor.and_then(|sensor| sensor.inputs.get(at)?.as_ref());
         let (name, number) = (INPUTS.get(at).copied().unwrap_or_default(), u8::try_from(at + 1).unwrap_or(u8::MAX));
         let volume = input.and_then(|input| {
-            let code = codes::volume(input.medium? == Medium::Gas, number);
+            let code = codes::volume(input.medium? == Medium::Gas, number, Interval::Recording);
             let volume = value.number(0)? / input.pulses_per_cubic_metre()?;
             volume.is_finite().then_some((code, volume))
         });
         match volume {
             _ if input.is_some_and(|input| !input.is_enabled) => emit.text(name, value),
             Some((code, volume)) => emit.value(&place, code, volume, name),
-            None => emit.number(&place, codes::pulses(number), value, 1, name),
+            None => emit.number(&place, codes::pulses(number, Interval::Recording), value, 1, name),
         }
     }
     emit.number(&place, codes::TEMPERATURE, temperature, 10, "temperature");

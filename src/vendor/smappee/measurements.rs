@@ -87,7 +87,7 @@ fn place<'a>(
         None => return None,
     };
     let is_line = *quantity == codes::MEAN_VOLTAGE && configuration.channels.is_delta();
-    Some((place, if is_line { Quantity::MeanLineVoltage } else { *quantity }))
+    Some((place, if is_line { codes::MEAN_LINE_VOLTAGE } else { *quantity }))
 }
 
 fn plain(name: &str) -> String {

@@ -5,12 +5,12 @@
 
 use super::row::{Place, Row, text, unreadable};
 use super::site::Site;
+use crate::reading::Flags;
 use crate::reading::registry::Interval;
-use crate::reading::{Flags, Obis};
 use crate::vendor::Part;
 use crate::vendor::document::{Scalar, elements};
 use crate::vendor::smappee::channel_map::{Index, SitePhases};
-use crate::vendor::smappee::registers;
+use crate::vendor::smappee::codes::{self, Code, Phase, Quantity};
 
 /// Five-minute means in an hour: `alwaysOn` is their sum.
 const MEANS_PER_HOUR: f64 = 12.0;
@@ -24,30 +24,31 @@ pub(super) fn visit(row: &Row<'_>, interval: Interval, site: &Site, each: &mut i
     for (name, scalar) in &row.members.0 {
         match name.as_ref() {
             "timestamp" => {}
-            "consumption" => signed(place, name, scalar, registers::house(interval), site, each),
-            "solar" => place.number(name, scalar, 0, registers::solar(interval), each),
+            "consumption" => signed(place, name, scalar, codes::HOUSE_ENERGY.of(None, interval), site, each),
+            "solar" => place.number(name, scalar, 0, codes::SOLAR_ENERGY.of(None, interval), each),
             "alwaysOn" => always_on(place, name, scalar, interval, each),
-            "gridImport" => place.number(name, scalar, 0, registers::import(interval), each),
-            "gridExport" => place.number(name, scalar, 0, registers::export(interval), each),
-            "active" => transformers(place, name, scalar, (site, interval), registers::energy, each),
-            "reactive" => transformers(place, name, scalar, (site, interval), registers::reactive_energy, each),
-            "voltages" if site.is_delta() => {
-                voltages(place, name, scalar, |line| registers::line_voltage(line, interval), each)
+            "gridImport" => place.number(name, scalar, 0, codes::INTERVAL_IMPORT.of(None, interval), each),
+            "gridExport" => place.number(name, scalar, 0, codes::INTERVAL_EXPORT.of(None, interval), each),
+            "active" => transformers(place, name, scalar, (site, interval), codes::INTERVAL_ENERGY, each),
+            "reactive" => transformers(place, name, scalar, (site, interval), codes::INTERVAL_REACTIVE_ENERGY, each),
+            "voltages" if !site.is_delta() => {
+                voltages(place, name, scalar, |phase| codes::MEAN_VOLTAGE.of(Some(phase), interval), each)
             }
-            "voltages" => voltages(place, name, scalar, |phase| registers::voltage(phase, interval), each),
-            "lineVoltages" => voltages(place, name, scalar, |line| registers::line_voltage(line, interval), each),
+            "voltages" | "lineVoltages" => {
+                voltages(place, name, scalar, |line| codes::MEAN_LINE_VOLTAGE.of(Some(line), interval), each)
+            }
             _ => text(name, scalar, each),
         }
     }
 }
 
 /// A value with its sign as sent; flagged if it is negative where nothing produces.
-fn signed(place: Place<'_>, name: &str, scalar: &Scalar<'_>, obis: Obis, site: &Site, each: &mut impl FnMut(Part<'_>)) {
+fn signed(place: Place<'_>, name: &str, scalar: &Scalar<'_>, code: Code, site: &Site, each: &mut impl FnMut(Part<'_>)) {
     match scalar.number(0) {
         Some(value) => {
             let is_odd = value < 0.0 && site.transformers().has_no_production();
             let flags = if is_odd { Flags::SIGN_UNEXPECTED } else { Flags::NONE };
-            place.flagged(name, value, obis, flags, each);
+            place.flagged(name, value, code, flags, each);
         }
         None if *scalar == Scalar::Absent => {}
         None => unreadable(name, scalar, each),
@@ -56,7 +57,7 @@ fn signed(place: Place<'_>, name: &str, scalar: &Scalar<'_>, obis: Obis, site: &
 
 fn always_on(place: Place<'_>, name: &str, scalar: &Scalar<'_>, interval: Interval, each: &mut impl FnMut(Part<'_>)) {
     match scalar.number(0) {
-        Some(sum) => place.value(name, sum / MEANS_PER_HOUR, registers::always_on(interval), each),
+        Some(sum) => place.value(name, sum / MEANS_PER_HOUR, codes::ALWAYS_ON_ENERGY.of(None, interval), each),
         None if *scalar == Scalar::Absent => {}
         None => unreadable(name, scalar, each),
     }
@@ -88,7 +89,7 @@ fn transformers(
     name: &str,
     scalar: &Scalar<'_>,
     (site, interval): (&Site, Interval),
-    register: fn(Option<registers::Phase>, Interval) -> Obis,
+    quantity: Quantity,
     each: &mut impl FnMut(Part<'_>),
 ) {
     let mut phases = SitePhases::default();
@@ -96,8 +97,7 @@ fn transformers(
         match phases.place(site.transformers(), Index::Consumption(index), None) {
             Some(own) => {
                 let place = Place { channel: &own.channel, ..place };
-                let phase = own.phase.map(|phase| phase.number() - 1);
-                signed(place, &name, &scalar, register(phase, interval), site, each);
+                signed(place, &name, &scalar, quantity.of(own.phase, interval), site, each);
             }
             // Nothing is connected: noise.
             None => text(&name, &scalar, each),
@@ -109,12 +109,15 @@ fn voltages(
     place: Place<'_>,
     name: &str,
     scalar: &Scalar<'_>,
-    register: impl Fn(u8) -> Obis,
+    register: impl Fn(Phase) -> Code,
     each: &mut impl FnMut(Part<'_>),
 ) {
-    for (phase, (name, scalar)) in (0..).zip(array(name, scalar, each).into_iter().flatten()) {
+    for (number, (name, scalar)) in (0..).zip(array(name, scalar, each).into_iter().flatten()) {
+        let Some(phase) = Phase::of_number(number) else {
+            text(&name, &scalar, each);
+            continue;
+        };
         match scalar.number(0) {
-            _ if phase > 2 => text(&name, &scalar, each),
             Some(value) if value >= TENTHS_FROM => place.number(&name, &scalar, -1, register(phase), each),
             // Phases that do not exist are sent as 0.
             Some(0.0) => text(&name, &scalar, each),

@@ -6,7 +6,7 @@
 use super::row::{Place, text, unreadable};
 use crate::reading::registry::Interval;
 use crate::vendor::document::{Members, MessageError, Scalar, elements};
-use crate::vendor::smappee::registers;
+use crate::vendor::smappee::codes;
 use crate::vendor::{At, Part};
 
 /// Kilowatt-hours to watt-hours, as a power of ten.
@@ -52,12 +52,12 @@ fn usage(place: Place<'_>, name: &str, scalar: &Scalar<'_>, interval: Interval, 
         "WATT_HOUR" => 0,
         _ => return text(name, scalar, each),
     };
-    place.number(name, &value, power, registers::import(interval), each);
+    place.number(name, &value, power, codes::INTERVAL_IMPORT.of(None, interval), each);
 }
 
 fn cost(place: Place<'_>, name: &str, scalar: &Scalar<'_>, interval: Interval, each: &mut impl FnMut(Part<'_>)) {
     let Some((value, currency)) = quantity(scalar, "currency") else { return unreadable(name, scalar, each) };
-    place.number(&format!("{name} {currency}"), &value, 0, registers::cost(interval), each);
+    place.number(&format!("{name} {currency}"), &value, 0, codes::COST.of(None, interval), each);
 }
 
 /// The value and the unit of an object such as `{"value":1.5,"unit":"KILO_WATT_HOUR"}`.

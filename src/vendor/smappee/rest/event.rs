@@ -3,7 +3,7 @@
 use super::row::{Place, text};
 use crate::reading::UnixNanos;
 use crate::vendor::document::{Members, MessageError, elements};
-use crate::vendor::smappee::registers;
+use crate::vendor::smappee::codes;
 use crate::vendor::{At, Part};
 
 /// Gives the parts of a list of events.
@@ -27,8 +27,8 @@ pub(super) fn visit(array: &str, each: &mut impl FnMut(Part<'_>)) -> Result<(), 
         for (name, scalar) in &members.0 {
             match name.as_ref() {
                 "timestamp" | "applianceId" => {}
-                "activePower" => place.number(name, scalar, 0, registers::POWER_CHANGE, each),
-                "totalPower" => place.number(name, scalar, 0, registers::POWER_AFTER_CHANGE, each),
+                "activePower" => place.number(name, scalar, 0, codes::POWER_CHANGE, each),
+                "totalPower" => place.number(name, scalar, 0, codes::POWER_AFTER_CHANGE, each),
                 _ => text(name, scalar, each),
             }
         }

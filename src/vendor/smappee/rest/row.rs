@@ -1,8 +1,9 @@
 //! Rows of an interval: their time, and their members as values.
 
-use crate::reading::registry::{self, Interval, Kind, Unit};
-use crate::reading::{Flags, Obis, UnixNanos};
+use crate::reading::registry::{Interval, Kind};
+use crate::reading::{Flags, UnixNanos};
 use crate::vendor::document::{Members, MessageError, Scalar, elements};
+use crate::vendor::smappee::codes::Code;
 use crate::vendor::{At, Part, Value};
 use std::borrow::Cow;
 
@@ -149,23 +150,23 @@ impl Place<'_> {
         name: &str,
         scalar: &Scalar<'_>,
         power: i8,
-        obis: Obis,
+        code: Code,
         each: &mut impl FnMut(Part<'_>),
     ) {
         match scalar.number(power) {
-            Some(value) => self.value(name, value, obis, each),
+            Some(value) => self.value(name, value, code, each),
             None if *scalar == Scalar::Absent => {}
             None => unreadable(name, scalar, each),
         }
     }
 
     /// Gives a value.
-    pub(super) fn value(self, name: &str, value: f64, obis: Obis, each: &mut impl FnMut(Part<'_>)) {
-        self.flagged(name, value, obis, Flags::NONE, each);
+    pub(super) fn value(self, name: &str, value: f64, code: Code, each: &mut impl FnMut(Part<'_>)) {
+        self.flagged(name, value, code, Flags::NONE, each);
     }
 
     /// Gives a value with flags.
-    pub(super) fn flagged(self, name: &str, value: f64, obis: Obis, flags: Flags, each: &mut impl FnMut(Part<'_>)) {
+    pub(super) fn flagged(self, name: &str, value: f64, code: Code, flags: Flags, each: &mut impl FnMut(Part<'_>)) {
         if !value.is_finite() {
             return each(Part::Unreadable { part: name.to_owned().into(), why: "the value is not finite".into() });
         }
@@ -173,9 +174,9 @@ impl Place<'_> {
             channel: Cow::Borrowed(self.channel),
             at: self.at,
             flags,
-            obis,
+            obis: code.obis,
             value,
-            unit: registry::entry(obis).map_or(Unit::Unknown, |entry| entry.unit),
+            unit: code.unit,
             raw_code: Cow::Borrowed(name),
         }));
     }

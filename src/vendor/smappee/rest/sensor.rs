@@ -5,7 +5,7 @@ use super::site::{SensorChannel, Site};
 use crate::reading::registry::Interval;
 use crate::vendor::Part;
 use crate::vendor::document::Scalar;
-use crate::vendor::smappee::registers;
+use crate::vendor::smappee::codes;
 
 /// Litres in a cubic metre.
 const LITRES: f64 = 1000.0;
@@ -20,9 +20,9 @@ pub(super) fn visit(row: &Row<'_>, interval: Interval, sensor: &str, site: &Site
             "timestamp" => {}
             "value1" => pulses(place, name, scalar, (1, site.sensor_channel(sensor, 1), interval), each),
             "value2" => pulses(place, name, scalar, (2, site.sensor_channel(sensor, 2), interval), each),
-            "temperature" => place.number(name, scalar, -1, registers::TEMPERATURE, each),
-            "humidity" => place.number(name, scalar, 0, registers::HUMIDITY, each),
-            "battery" | "battLevel" => place.number(name, scalar, 0, registers::BATTERY, each),
+            "temperature" => place.number(name, scalar, -1, codes::TEMPERATURE, each),
+            "humidity" => place.number(name, scalar, 0, codes::HUMIDITY, each),
+            "battery" | "battLevel" => place.number(name, scalar, 0, codes::BATTERY, each),
             _ => text(name, scalar, each),
         }
     }
@@ -50,13 +50,13 @@ fn pulses(
             _ => return None,
         };
         match channel.medium.to_ascii_lowercase().as_str() {
-            "gas" => Some((volume, registers::gas(input, interval))),
-            "water" => Some((volume, registers::water(input, interval))),
+            "gas" => Some((volume, codes::volume(true, input, interval))),
+            "water" => Some((volume, codes::volume(false, input, interval))),
             _ => None,
         }
     });
-    let (value, obis) = volume.unwrap_or((count, registers::pulses(input, interval)));
-    place.value(name, value, obis, each);
+    let (value, code) = volume.unwrap_or((count, codes::pulses(input, interval)));
+    place.value(name, value, code, each);
 }
 
 /// Gives the parts of a switch's row.
@@ -67,8 +67,8 @@ pub(super) fn visit_switch(row: &Row<'_>, interval: Interval, plug: &str, each: 
     for (name, scalar) in &row.members.0 {
         match name.as_ref() {
             "timestamp" => {}
-            "active" => place.number(name, scalar, 0, registers::import(interval), each),
-            "reactive" => place.number(name, scalar, 0, registers::reactive_energy(None, interval), each),
+            "active" => place.number(name, scalar, 0, codes::INTERVAL_IMPORT.of(None, interval), each),
+            "reactive" => place.number(name, scalar, 0, codes::INTERVAL_REACTIVE_ENERGY.of(None, interval), each),
             _ => text(name, scalar, each),
         }
     }

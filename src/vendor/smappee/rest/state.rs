@@ -1,17 +1,17 @@
 //! The state and the connection state of a plug or switch: a bare text.
 
 use super::row::Place;
-use crate::vendor::smappee::registers;
+use crate::vendor::smappee::codes::{self, Code};
 use crate::vendor::{At, Part};
 
 /// The value of a state, and its register.
-fn known(text: &str) -> Option<(f64, crate::reading::Obis)> {
+fn known(text: &str) -> Option<(f64, Code)> {
     Some(match text {
-        "ON" | "ON_ON" => (1.0, registers::SWITCH),
-        "OFF" | "OFF_OFF" => (0.0, registers::SWITCH),
-        "DISCONNECTED" => (0.0, registers::CONNECTION),
-        "CONNECTED" => (1.0, registers::CONNECTION),
-        "UNREACHABLE" => (2.0, registers::CONNECTION),
+        "ON" | "ON_ON" => (1.0, codes::SWITCH),
+        "OFF" | "OFF_OFF" => (0.0, codes::SWITCH),
+        "DISCONNECTED" => (0.0, codes::PLUG_CONNECTION),
+        "CONNECTED" => (1.0, codes::PLUG_CONNECTION),
+        "UNREACHABLE" => (2.0, codes::PLUG_CONNECTION),
         _ => return None,
     })
 }
@@ -30,9 +30,9 @@ pub(super) fn is_one(text: &str) -> bool {
 pub(super) fn visit(text: &str, plug: &str, each: &mut impl FnMut(Part<'_>)) {
     let text = bare(text);
     match known(&text.to_ascii_uppercase()) {
-        Some((value, obis)) => {
+        Some((value, code)) => {
             let channel = format!("plug:{plug}");
-            Place { channel: &channel, at: At::Receipt }.value("state", value, obis, each);
+            Place { channel: &channel, at: At::Receipt }.value("state", value, code, each);
         }
         None => each(Part::Text { raw_code: "state".into(), text: text.to_owned().into() }),
     }
