@@ -39,7 +39,7 @@ pub use source::Source;
 
 use crate::base::file::{read_any, text};
 use section::{Context, Section};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,8 +49,20 @@ use value::Bytes;
 /// The complete commented example; a test checks it against this module.
 pub const EXAMPLE: &str = include_str!("../deploy/meterline.example.toml");
 
-/// The tables of sources other than webhook accounts.
-const DEVICES_AND_ACCOUNTS: [&str; 6] = ["smart_me", "json", "p1", "dsmr_logger", "ksem", "smart_mac"];
+/// Reads one table of a source; the set has the names of other sources.
+type Read = fn(Section<'_>, &mut HashSet<String>) -> Option<Source>;
+
+/// The tables of sources other than accounts at the webhook and at smart-me.
+const SOURCES: [(&str, Read); 8] = [
+    ("json", |section, taken| json::device(section, taken).map(Source::Json)),
+    ("p1", |section, taken| p1::meter(section, taken).map(Source::P1)),
+    ("dsmr_logger", |section, taken| dsmr_logger::logger(section, taken).map(Source::DsmrLogger)),
+    ("ksem", |section, taken| ksem::device(section, taken).map(Source::Ksem)),
+    ("em300", |section, taken| em300::meter(section, taken).map(Source::Em300)),
+    ("smart_mac", |section, taken| smart_mac::meter(section, taken).map(Source::SmartMac)),
+    ("mqtt", |section, taken| mqtt::broker(section, taken).map(Source::Mqtt)),
+    ("smappee", |section, taken| smappee::account(section, taken).map(Source::Smappee)),
+];
 /// A longer configuration file is not valid.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
@@ -159,44 +171,27 @@ fn syntax_fault(file: &str, text: &str, error: &toml::de::Error) -> Faults {
 fn read(mut root: Section<'_>) -> Config {
     let data_directory = root.get_or("data_directory", PathBuf::from("meterline-data"));
     let log = log(root.section("log"));
-    let is_alone = !DEVICES_AND_ACCOUNTS.iter().any(|table| root.has(table));
+    let is_alone = !root.has("smart_me") && !SOURCES.iter().any(|(table, _)| root.has(table));
     let (webhook, webhook_accounts) = webhook::webhook(root.section("webhook"), is_alone);
-    let account_tables = root.sections("smart_me");
-    let account_tables_count = account_tables.len();
-    let accounts = smart_me::smart_me(account_tables, &webhook_accounts);
+    let faults_before = root.fault_count();
+    let accounts = smart_me::smart_me(root.sections("smart_me"), &webhook_accounts);
     let names = webhook_accounts
         .read
         .iter()
         .map(|webhook_account| &webhook_account.name)
         .chain(accounts.iter().map(|account| &account.name));
     let mut taken = names.cloned().collect();
-    let devices = json::json(root.sections("json"), &mut taken);
-    let p1_meters = p1::p1(root.sections("p1"), &mut taken);
-    let loggers = dsmr_logger::dsmr_logger(root.sections("dsmr_logger"), &mut taken);
-    let ksem_devices = ksem::ksem(root.sections("ksem"), &mut taken);
-    let em300_meters = em300::em300(root.sections("em300"), &mut taken);
-    let smart_mac_meters = smart_mac::smart_mac(root.sections("smart_mac"), &mut taken);
-    let brokers = mqtt::mqtt(root.sections("mqtt"), &mut taken);
-    let smappee_accounts = smappee::smappee(root.sections("smappee"), &mut taken);
-    let may_have_descriptions =
-        accounts.iter().any(|account| account.polling.is_some()) || accounts.len() < account_tables_count;
-    let sources = accounts
-        .into_iter()
-        .map(Source::SmartMe)
-        .chain(devices.into_iter().map(Source::Json))
-        .chain(p1_meters.into_iter().map(Source::P1))
-        .chain(loggers.into_iter().map(Source::DsmrLogger))
-        .chain(ksem_devices.into_iter().map(Source::Ksem))
-        .chain(em300_meters.into_iter().map(Source::Em300))
-        .chain(smart_mac_meters.into_iter().map(Source::SmartMac))
-        .chain(brokers.into_iter().map(Source::Mqtt))
-        .chain(smappee_accounts.into_iter().map(Source::Smappee))
-        .collect();
+    let mut sources: Vec<_> = accounts.into_iter().map(Source::SmartMe).collect();
+    for (table, read) in SOURCES {
+        sources.extend(root.sections(table).into_iter().filter_map(|section| read(section, &mut taken)));
+    }
+    let may_have_descriptions = sources.iter().any(Source::describes_meters) || root.fault_count() > faults_before;
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !may_have_descriptions {
         root.fault(
             "metering_point",
-            "needs a [[smart_me]] table whose poll is not \"off\", because the names of the meters come from there",
+            "needs a device, or a [[smart_me]] table whose poll is not \"off\", because the names of the meters come from \
+             there",
         );
     }
     let journal = journal::journal(root.section("journal"));

@@ -8,14 +8,18 @@ use crate::http::{basic_authorization, web_address};
 use crate::source::Keep;
 use hyper::Uri;
 use hyper::header::HeaderValue;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// The readings of a device that are journaled if `keep` is not given: one per 10 s of measurement
 /// time. A P1 meter with 30 values a second would need 41 GB a year.
 const KEEP: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(10);
+/// More frequent requests would overload the device.
+const EVERY_MIN: Duration = Duration::from_secs(1);
 
 /// The name of a device; `taken` are the names of the other sources.
-pub(super) fn name(section: &mut Section<'_>, taken: &mut Vec<String>) -> Option<String> {
+pub(super) fn name(section: &mut Section<'_>, taken: &mut HashSet<String>) -> Option<String> {
     let name = section.required::<String>("name", "\"cellar\"");
     match &name {
         Some(name) if !is_name(name) => section.fault("name", NAME_RULE),
@@ -30,6 +34,15 @@ pub(super) fn name(section: &mut Section<'_>, taken: &mut Vec<String>) -> Option
 /// The readings that are journaled.
 pub(super) fn keep(section: &mut Section<'_>) -> Keep {
     section.get_or("keep", Keep::FirstOfEach(KEEP))
+}
+
+/// The polling interval of a device that has new values every second.
+pub(super) fn every(section: &mut Section<'_>) -> Duration {
+    let every = section.get_or("every", EVERY);
+    if every < EVERY_MIN {
+        section.fault("every", "must be at least 1s");
+    }
+    every
 }
 
 /// The address of a device, without path.

@@ -1,7 +1,7 @@
 //! `[[json]]`: devices that return or send JSON documents.
 
 use super::ca_file::ca_file;
-use super::device::{authorization, keep, name};
+use super::device::{authorization, every, keep, name};
 use super::section::Section;
 use super::value::is_host_and_port;
 use crate::http::web_address;
@@ -9,26 +9,16 @@ use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis};
 use crate::source::json::{Address, Device};
 use crate::vendor::json::{Mapping, Register, Time, factor};
-use std::time::Duration;
+use std::collections::HashSet;
 
-const EVERY: Duration = Duration::from_secs(10);
-/// More frequent requests would overload the device.
-const EVERY_MIN: Duration = Duration::from_secs(1);
 const MILLISECOND_NS: i64 = 1_000_000;
 
-/// Reads the devices; `taken` are the names of other sources.
-pub(super) fn json(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Device> {
-    sections.into_iter().filter_map(|section| device(section, taken)).collect()
-}
-
-fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
+/// Reads a device; `taken` are the names of other sources.
+pub(super) fn device(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Device> {
     let name = name(&mut section, taken);
     let address = address(&mut section);
     let ca_file = ca_file(&mut section);
-    let every = section.get_or("every", EVERY);
-    if every < EVERY_MIN {
-        section.fault("every", "must be at least 1s");
-    }
+    let every = every(&mut section);
     let keep = keep(&mut section);
     let (time, values) = mapping(&mut section, "[[json.value]]");
     section.finish();

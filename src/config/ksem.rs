@@ -1,23 +1,15 @@
 //! `[[ksem]]`: KOSTAL's Smart Energy Meter, TQ-Systems' Energy Manager and ABL's eMS home.
 
 use super::ca_file::ca_file;
-use super::device::{base_url, keep, name};
+use super::device::{base_url, every, keep, name};
 use super::secrets::{PASSWORD, TOKEN, secret};
 use super::section::Section;
 use super::value::StringList;
 use crate::source::ksem::{Device, Interface, Login, Topic};
-use std::time::Duration;
+use std::collections::HashSet;
 
-const EVERY: Duration = Duration::from_secs(10);
-/// The device has new values every second.
-const EVERY_MIN: Duration = Duration::from_secs(1);
-
-/// Reads the devices; `taken` are the names of other sources.
-pub(super) fn ksem(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Device> {
-    sections.into_iter().filter_map(|section| device(section, taken)).collect()
-}
-
-fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
+/// Reads a device; `taken` are the names of other sources.
+pub(super) fn device(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Device> {
     let name = name(&mut section, taken);
     let url = base_url(&mut section, "\"http://192.168.1.50\"");
     let ca_file = ca_file(&mut section);
@@ -32,13 +24,11 @@ fn device(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Device> {
 fn interface(section: &mut Section<'_>) -> Interface {
     let is_socket = section.choice("interface", &[("json", false), ("websocket", true)], false);
     let device: Option<String> = section.get("device");
-    let every: Option<Duration> = section.get("every");
+    let every = every(section);
     let topics: Option<StringList> = section.get("topics");
     if is_socket {
-        for (key, is_given) in [("device", device.is_some()), ("every", every.is_some())] {
-            if is_given {
-                section.fault(key, "is for interface = \"json\": remove it");
-            }
+        for key in ["device", "every"].into_iter().filter(|key| section.has(key)) {
+            section.fault(key, "is for interface = \"json\": remove it");
         }
         return Interface::WebSocket(
             topics.map_or_else(|| vec![Topic::SmartMeter], |names| self::topics(section, names)),
@@ -50,10 +40,6 @@ fn interface(section: &mut Section<'_>) -> Interface {
     let device = device.unwrap_or_else(|| "local".to_owned());
     if device.is_empty() || !device.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
         section.fault("device", "must be the name of a data endpoint: letters, digits, '-' and '_'");
-    }
-    let every = every.unwrap_or(EVERY);
-    if every < EVERY_MIN {
-        section.fault("every", "must be at least 1s");
     }
     Interface::Json { device, every }
 }

@@ -13,6 +13,7 @@ use crate::reading::MeterId;
 use crate::secret::Secret;
 use crate::source::mqtt::{Address, Broker, Cloud, Document, Logger, Meter, Monitors, Route};
 use crate::vendor::json::Mapping;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -21,12 +22,8 @@ const CERTIFICATE_BYTES_MAX: u64 = 64 << 10;
 /// Every broker takes a client id of this length.
 const CLIENT_ID_BYTES_MAX: usize = 64;
 
-/// Reads the brokers; `taken` are the names of other sources.
-pub(super) fn mqtt(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Broker> {
-    sections.into_iter().filter_map(|section| broker(section, taken)).collect()
-}
-
-fn broker(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Broker> {
+/// Reads a broker; `taken` are the names of other sources.
+pub(super) fn broker(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Broker> {
     let name = name(&mut section, taken);
     let address = address(&mut section);
     let credentials = credentials(&mut section);
@@ -110,7 +107,7 @@ fn identity(section: &mut Section<'_>) -> Option<ClientIdentity> {
         .ok()
 }
 
-fn routes(section: &mut Section<'_>, taken: &mut Vec<String>) -> Vec<Route> {
+fn routes(section: &mut Section<'_>, taken: &mut HashSet<String>) -> Vec<Route> {
     let faults_before = section.fault_count();
     let mut routes = Vec::new();
     routes.extend(section.sections("json").into_iter().filter_map(|section| document(section, taken)));
@@ -128,7 +125,7 @@ fn routes(section: &mut Section<'_>, taken: &mut Vec<String>) -> Vec<Route> {
     routes
 }
 
-fn document(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Route> {
+fn document(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Route> {
     let name = name(&mut section, taken);
     let topic = topic(&mut section, "\"meters/cellar\"");
     let (time, values) = mapping(&mut section, "[[mqtt.json.value]]");
@@ -146,7 +143,7 @@ fn meter(mut section: Section<'_>) -> Option<Route> {
     Some(Route::SmartMac(Meter { prefix, device: device?, options }))
 }
 
-fn logger(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Route> {
+fn logger(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Route> {
     let name = name(&mut section, taken);
     let topic = topic(&mut section, "\"DSMR-API\"").map(|topic| topic.trim_end_matches('/').to_owned());
     section.finish();

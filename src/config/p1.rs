@@ -8,13 +8,10 @@ use super::value::is_host_and_port;
 use crate::http::web_address;
 use crate::source::p1::{Address, Meter};
 use crate::vendor::p1::Key;
+use std::collections::HashSet;
 
-/// Reads the meters; `taken` are the names of other sources.
-pub(super) fn p1(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Meter> {
-    sections.into_iter().filter_map(|section| meter(section, taken)).collect()
-}
-
-fn meter(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Meter> {
+/// Reads a meter; `taken` are the names of other sources.
+pub(super) fn meter(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Meter> {
     let name = name(&mut section, taken);
     let address = address(&mut section);
     let keep = keep(&mut section);

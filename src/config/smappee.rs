@@ -8,6 +8,7 @@ use super::value::StringList;
 use crate::secret::Secret;
 use crate::source::smappee::{Account, Credentials};
 use hyper::Uri;
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -21,12 +22,8 @@ const BACKFILL: Duration = Duration::from_hours(31 * 24);
 const BACKFILL_MAX: Duration = Duration::from_hours(399 * 24);
 const REQUESTS_PER_MINUTE: usize = 20;
 
-/// Reads the accounts; `taken` are the names of other sources.
-pub(super) fn smappee(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Account> {
-    sections.into_iter().filter_map(|section| account(section, taken)).collect()
-}
-
-fn account(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Account> {
+/// Reads an account; `taken` are the names of other sources.
+pub(super) fn account(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Account> {
     let name = name(&mut section, taken);
     let url = if section.has("url") { base_url(&mut section, "\"https://app1pub.smappee.net\"") } else { None };
     let url = url.or_else(|| section.get_or("url", String::from(URL)).parse::<Uri>().ok());

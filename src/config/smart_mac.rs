@@ -7,6 +7,7 @@ use crate::http::web_address;
 use crate::source::smart_mac::{Cloud, Meter};
 use crate::vendor::smart_mac::{Input, Medium, Options, Wiring};
 use hyper::Uri;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,12 +17,8 @@ const EVERY_MIN: Duration = Duration::from_secs(6);
 /// The address of the vendor's cloud.
 const CLOUD_URL: &str = "https://dash.smart-maic.com";
 
-/// Reads the meters; `taken` are the names of other sources.
-pub(super) fn smart_mac(sections: Vec<Section<'_>>, taken: &mut Vec<String>) -> Vec<Meter> {
-    sections.into_iter().filter_map(|section| meter(section, taken)).collect()
-}
-
-fn meter(mut section: Section<'_>, taken: &mut Vec<String>) -> Option<Meter> {
+/// Reads a meter; `taken` are the names of other sources.
+pub(super) fn meter(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Meter> {
     let name = name(&mut section, taken);
     let url = base_url(&mut section, "\"http://192.168.1.40\"");
     let device = devid(&mut section);

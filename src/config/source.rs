@@ -65,6 +65,9 @@ impl Source {
         match self {
             // Its tasks share connections that are kept.
             Self::SmartMe(_) => 4,
+            // Its WebSockets, and a request beside one of them.
+            Self::Ksem(ksem::Device { interface: ksem::Interface::WebSocket(topics), .. }) => topics.len() as u64 + 1,
+            Self::SmartMac(meter) => 1 + u64::from(meter.cloud.is_some()),
             // One request in flight, and no connection kept.
             _ => 1,
         }
@@ -74,6 +77,15 @@ impl Source {
     pub fn brings_readings(&self) -> bool {
         match self {
             Self::SmartMe(account) => account.polling.as_ref().is_some_and(|polling| polling.mode == PollMode::Store),
+            _ => true,
+        }
+    }
+
+    /// Whether the source describes its meters: their names and serial numbers.
+    pub(super) fn describes_meters(&self) -> bool {
+        match self {
+            Self::SmartMe(account) => account.polling.is_some(),
+            Self::Mqtt(_) => false,
             _ => true,
         }
     }

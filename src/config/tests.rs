@@ -251,6 +251,11 @@ fn a_meter_is_at_one_metering_point_and_at_its_own_where_none_is_named() {
     assert!(faults("[[metering_point]]\nname = \"\"\nmeters = []")[0].contains("characters"));
     let untold = with_smart_me(directory.path(), &format!("poll = \"off\"\n{text}"));
     assert!(faults(&untold)[0].contains("the names of the meters come from there"), "{:?}", faults(&untold));
+    assert_eq!(
+        faults(&format!("{text}[[p1]]\nname = \"cellar\"\naddress = \"h:1\"\n")),
+        [""; 0],
+        "a device has a name"
+    );
 }
 
 #[cfg(all(feature = "questdb", feature = "kafka"))]
@@ -379,8 +384,13 @@ fn the_open_account_is_there_only_without_any_other_source() {
     let accounts = |text: &str| config(text).webhook.accounts.len();
     assert_eq!([accounts(""), accounts("[webhook]\n"), accounts(device)], [1, 1, 0]);
     assert_eq!(accounts(&format!("{account}{device}")), 1);
-    for meter in ["[[p1]]\nname = \"c\"\naddress = \"a:1\"\n", "[[dsmr_logger]]\nname = \"c\"\nurl = \"http://a\"\n"] {
-        assert_eq!(accounts(meter), 0);
+    for meter in [
+        "[[p1]]\nname = \"c\"\naddress = \"a:1\"\n",
+        "[[dsmr_logger]]\nname = \"c\"\nurl = \"http://a\"\n",
+        "[[em300]]\nname = \"c\"\nurl = \"http://a\"\n",
+        "[[mqtt]]\nname = \"c\"\nurl = \"mqtt://a:1\"\n[[mqtt.dsmr_logger]]\nname = \"d\"\ntopic = \"t\"\n",
+    ] {
+        assert_eq!(accounts(meter), 0, "{meter}");
     }
     assert!(!config(device).webhook.is_listening());
     assert!(!config(&format!("[webhook]\nlisten = \"0.0.0.0:8080\"\n{device}")).webhook.is_listening());
@@ -569,13 +579,13 @@ fn a_ksem_has_one_interface_and_no_topic_of_a_charging_station() {
             &environment,
         )
     };
-    for valid in [
-        "device = \"local\"\nevery = \"5s\"",
-        "interface = \"json\"",
-        "interface = \"websocket\"",
-        "interface = \"websocket\"\ntopics = [\"smart-meter\", \"kostal-energyflow/sumvalues\"]",
+    for (valid, connections) in [
+        ("device = \"local\"\nevery = \"5s\"", 1),
+        ("interface = \"json\"", 1),
+        ("interface = \"websocket\"", 2),
+        ("interface = \"websocket\"\ntopics = [\"smart-meter\", \"kostal-energyflow/sumvalues\"]", 3),
     ] {
-        assert_eq!(device(valid).unwrap().sources.len(), 1, "{valid}");
+        assert_eq!(device(valid).unwrap().sources[0].connections_max(), connections, "{valid}");
     }
     for (lines, says) in [
         ("interface = \"modbus\"", "not one of json, websocket"),
