@@ -74,26 +74,33 @@ impl<'a> SourceStarter<'a> {
         for account in &self.config.webhook.accounts {
             self.report_webhook(&account.name);
         }
-        let (sources, clock) = (&self.parts.sources, &self.parts.clock);
         for source in &self.config.sources {
-            let (entrance, describer) = (|| self.device(source.name()), || self.describer(source.name()));
             match source {
                 Source::SmartMe(account) => self.start_smart_me(account)?,
-                Source::Json(device) => device.start(sources, &entrance()?, describer()?, clock),
-                Source::P1(meter) => meter.start(sources, &entrance()?, describer()?, clock),
-                Source::DsmrLogger(logger) => {
-                    logger.start(sources, &entrance()?, self.arrivals(), describer()?, clock);
+                Source::Smappee(account) => {
+                    account.start(&self.parts.sources, self.needs(&account.name)?, &self.parts.clock);
                 }
-                Source::Ksem(device) => device.start(sources, &entrance()?, describer()?, clock),
-                Source::Em300(meter) => meter.start(sources, &entrance()?, describer()?, clock),
-                Source::SmartMac(meter) => meter.start(sources, &entrance()?, self.arrivals(), describer()?, clock),
-                Source::Mqtt(broker) => {
-                    broker.start(sources, &entrance()?, clock, self.parts.journal.id().0);
-                }
-                Source::Smappee(account) => account.start(sources, self.needs(source.name())?, clock),
+                device => self.start_device(device, &self.device(device.name())?),
             }
         }
         Ok(())
+    }
+
+    /// Starts a device. Its readings and descriptions have one entrance, and so one quota of undecodable bodies.
+    fn start_device(&self, device: &Source, entrance: &Entrance) {
+        let (sources, clock) = (&self.parts.sources, &self.parts.clock);
+        let describer = self.describer(entrance.clone());
+        match device {
+            Source::Json(device) => device.start(sources, entrance, describer, clock),
+            Source::P1(meter) => meter.start(sources, entrance, describer, clock),
+            Source::DsmrLogger(logger) => logger.start(sources, entrance, self.arrivals(), describer, clock),
+            Source::Ksem(device) => device.start(sources, entrance, describer, clock),
+            Source::Em300(meter) => meter.start(sources, entrance, describer, clock),
+            Source::SmartMac(meter) => meter.start(sources, entrance, self.arrivals(), describer, clock),
+            Source::Mqtt(broker) => broker.start(sources, entrance, clock, self.parts.journal.id().0),
+            // Accounts are no devices.
+            Source::SmartMe(_) | Source::Smappee(_) => {}
+        }
     }
 
     /// Starts the report of a webhook account's request counts.
@@ -107,9 +114,9 @@ impl<'a> SourceStarter<'a> {
         self.webhook.and_then(|webhook| webhook.auth_counts(account))
     }
 
-    /// Returns the describer of the source `name`.
-    fn describer(&self, name: &str) -> Result<Describer, String> {
-        Ok(Describer::new(self.parts.meters.clone(), self.device(name)?, self.parts.clock.clone()))
+    /// Returns a describer that records through this entrance.
+    fn describer(&self, entrance: Entrance) -> Describer {
+        Describer::new(self.parts.meters.clone(), entrance, self.parts.clock.clone())
     }
 
     /// Returns the arrived readings, for sources that fetch missing ones.
@@ -125,11 +132,12 @@ impl<'a> SourceStarter<'a> {
 
     /// Returns what the account `name` at Smappee's cloud needs.
     fn needs(&self, name: &str) -> Result<smappee::Needs<'a>, String> {
+        let entrance = self.entrance(name)?;
         Ok(smappee::Needs {
-            entrance: self.entrance(name)?,
+            describer: self.describer(entrance.clone()),
+            entrance,
             data_directory: &self.config.data_directory,
             arrivals: self.arrivals(),
-            describer: self.describer(name)?,
         })
     }
 

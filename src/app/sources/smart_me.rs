@@ -67,7 +67,7 @@ impl SourceStarter<'_> {
             PollMode::Store => Some((self.arrivals(), self.inlet(account, Devices::KIND)?)),
             PollMode::Watch => None,
         };
-        let describer = if brings_readings { Some(self.describer(&account.name)?) } else { None };
+        let describer = if brings_readings { Some(self.describer(self.device(&account.name)?)) } else { None };
         let parts = DevicesParts {
             polling,
             has_webhook: self.auth_counts(&account.name).is_some(),
