@@ -1,7 +1,8 @@
 //! A device on the local network that answers HTTP requests.
 //!
 //! Read-only: it sends no request that is not on the list of its source. Small devices have few
-//! sockets, so none stays open between requests. Knows no vendor. Errors hold no path and no answer, which may hold credentials.
+//! sockets, so none stays open between requests. Knows no vendor. Errors hold no path and no answer: these may
+//! hold credentials.
 
 use super::SourceError;
 use super::allowed::Allowed;

@@ -108,7 +108,8 @@ impl Device {
             Interface::Json { device, every } => {
                 let schedule = Schedule { every: *every, first_within: *every, backoff: BACKOFF };
                 let information = self.information(entrance, describer, clock);
-                let poll = Poll::new(access(), device.clone(), *every, information, inlet(KIND), clock.clone());
+                let (device, inlet, clock) = (device.clone(), inlet(KIND), clock.clone());
+                let poll = Poll { access: access(), device, every: *every, information, inlet, clock };
                 sources.start_polled(&self.name, KIND, schedule, poll);
             }
             Interface::WebSocket(topics) => {

@@ -191,7 +191,7 @@ impl Telegrams {
     }
 
     /// The descriptions of the meter and the devices behind it.
-    pub(super) fn descriptions(&self, telegram: &Telegram<'_>) -> Described {
+    fn descriptions(&self, telegram: &Telegram<'_>) -> Described {
         let ids = telegram.ids();
         described(&telegram.nameplate(), &self.name, |channel| self.meter(&ids, channel))
     }
@@ -205,7 +205,7 @@ impl Telegrams {
     }
 
     /// Decodes a telegram. The error is a sentence.
-    pub(super) fn decoded(&self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
+    fn decoded(&self, telegram: &Telegram<'_>, received: UnixNanos) -> Result<Decoded, String> {
         match telegram.check() {
             Ok(()) => {}
             Err(ChecksumFault::Missing) if self.unchecked => {}

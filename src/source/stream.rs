@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A device that is asked once sends its first message within this time, and one of this number can be decoded.
 const FIRST_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 const TRIED_MAX: usize = 3;
+/// The error of a connection that ends before the first message.
+const CLOSED: &str = "the device closed the connection without a message";
 /// Bytes read at once.
 const READ_BYTES: usize = 4 << 10;
 
@@ -142,8 +144,7 @@ impl<M: Messages> Connected for Stream<M> {
     }
 }
 
-/// The place of the first message in the received bytes, of which more are read until there is one; `None` at the
-/// end of the connection.
+/// Reads until the received bytes hold a message. Returns its place; `None` at the end of the connection.
 async fn next_message<M: Messages>(
     connection: &mut Connection,
     received: &mut Vec<u8>,
@@ -169,7 +170,7 @@ async fn next_message<M: Messages>(
 pub(super) async fn first_message<M: Messages>(peer: &Peer) -> Result<Vec<u8>, SourceError> {
     let mut received = Vec::new();
     let found = next_message::<M>(&mut peer.connected().await?, &mut received, FIRST_WITHIN).await?;
-    let (message, _) = found.ok_or_else(|| failing("the device closed the connection without a message"))?;
+    let (message, _) = found.ok_or_else(|| failing(CLOSED))?;
     Ok(received[message].to_vec())
 }
 
@@ -181,7 +182,7 @@ pub(super) async fn first_decoded<M: Messages>(
 ) -> Result<(Decoded, Described), SourceError> {
     let mut connection = peer.connected().await?;
     let mut received = Vec::new();
-    let mut why = String::new();
+    let mut why = CLOSED.to_owned();
     for _ in 0..TRIED_MAX {
         let found = next_message::<M>(&mut connection, &mut received, FIRST_WITHIN).await?;
         let Some((message, rest)) = found else { break };
@@ -192,7 +193,7 @@ pub(super) async fn first_decoded<M: Messages>(
         }
         received.drain(..rest);
     }
-    Err(failing(if why.is_empty() { "the device closed the connection without a message".to_owned() } else { why }))
+    Err(failing(why))
 }
 
 /// Connects to `host:port`.

@@ -5,9 +5,10 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::source::device::{HttpDevice, with_path};
 use crate::source::p1::{self, Telegrams, UNNAMED};
 use crate::source::parts::Parts;
+use crate::source::stream::Messages as _;
 use crate::source::{Decoded, SourceError};
 use crate::vendor::dsmr_logger::{Document, Identity};
-use crate::vendor::p1::{Frame, VENDOR, next_frame};
+use crate::vendor::p1::VENDOR;
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
 
@@ -152,10 +153,9 @@ impl Reader {
                 Err(error) => return Err(error),
             };
             self.version = Some(version);
-            let Some((_, Frame::Telegram(telegram), _)) = next_frame(&body, true) else { return Ok(None) };
-            let decoded = self.telegrams.decoded(&telegram, clock.now()).ok();
+            let decoded = self.telegrams.decode(&body, clock.now()).ok();
             let (origin, format) = (paths.telegram, p1::FORMAT);
-            return Ok(decoded.map(|decoded| Message { origin, format, body: body.clone(), decoded }));
+            return Ok(decoded.map(|decoded| Message { origin, format, body, decoded }));
         }
         Ok(None)
     }

@@ -1,8 +1,8 @@
 //! Information of a device about itself: identity, state, load, clock, channel, tariffs and prices.
 //!
 //! It is read rarely, one request after the other, beside the values or in the rest of their interval.
-//! Invariants: it never delays values; a refused token is not renewed here, one that has ended is; a device that refuses a part is asked for it again
-//! an hour later; a part that fails is shown and stops nothing.
+//! Invariants: it never delays values; a token is renewed here when its time has ended, not when the device refuses
+//! it; a part that the device refuses is asked for again an hour later; a part that fails is shown and stops nothing.
 
 use super::access::{Access, Requests};
 use super::resource::{Resource, Topic};

@@ -16,30 +16,24 @@ use crate::wire::batch::Original;
 use bytes::Bytes;
 use std::time::Duration;
 
+/// The format of the values.
+pub(super) const FORMAT: &str = "ksem-json";
+/// The origin of the values in the journal.
+pub(super) const ORIGIN: &str = "/values/smart-meter";
+
 /// The polling of a device.
 #[derive(Debug)]
 pub(super) struct Poll {
-    access: Access,
+    pub(super) access: Access,
     /// The name of the device within its interface.
-    device: String,
-    every: Duration,
-    information: Information,
-    inlet: Inlet,
-    clock: Clock,
+    pub(super) device: String,
+    pub(super) every: Duration,
+    pub(super) information: Information,
+    pub(super) inlet: Inlet,
+    pub(super) clock: Clock,
 }
 
 impl Poll {
-    pub(super) fn new(
-        access: Access,
-        device: String,
-        every: Duration,
-        information: Information,
-        inlet: Inlet,
-        clock: Clock,
-    ) -> Self {
-        Self { access, device, every, information, inlet, clock }
-    }
-
     async fn values(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let Answer { body, serial, decoded } = read(&mut self.access, &self.device, &self.clock).await?;
         reporter.set("device", self.access.identity().join(", "));
@@ -57,11 +51,6 @@ impl Poll {
         self.inlet.offer(&decoded, &original, reporter).await
     }
 }
-
-/// The format of the values.
-pub(super) const FORMAT: &str = "ksem-json";
-/// The origin of the values in the journal.
-const ORIGIN: &str = "/values/smart-meter";
 
 impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {

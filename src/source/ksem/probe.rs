@@ -3,7 +3,7 @@
 //! The settings of network and Modbus are shown, never stored. Members that may hold a secret are hidden.
 
 use super::resource::Resource;
-use super::{ALLOWED, BOUNDS, Device, Interface};
+use super::{ALLOWED, BOUNDS, Device, Interface, poll};
 use crate::clock::Clock;
 use crate::http::CaFile;
 use crate::source::device::{HttpDevice, answered, with_path};
@@ -40,7 +40,7 @@ impl Device {
             documents.push(Document { path, content: shown(access.get(Resource::Shown(path)).await) });
         }
         let origin = match self.interface {
-            Interface::Json { .. } => "/values/smart-meter",
+            Interface::Json { .. } => poll::ORIGIN,
             Interface::WebSocket(_) => "its first frame",
         };
         Ok(Probe { device: access.identity().join(", "), documents, ..Probe::of(origin, decoded) })

@@ -1,9 +1,8 @@
 //! The vendor's cloud, played by a real server, into a real journal.
 
 use super::super::Meter;
-use super::super::tests::{DEVICE, meter};
+use super::super::tests::{DEVICE, meter, start_meter};
 use super::{Cloud, KIND, Keep};
-use crate::journal::Sequence;
 use crate::reading::{Flags, MeterId, Obis};
 use crate::secret::Secret;
 use crate::source::tests::fixture::Fixture;
@@ -23,14 +22,7 @@ fn start(fixture: &Fixture, keep: Keep, answer: impl FnMut(&str) -> (u16, String
     let server = HttpServer::start(AllowList::smart_mac(), answer).unwrap();
     let cloud = Some(Cloud { url: server.url().parse().unwrap(), key: Secret::new(KEY) });
     let device = Uri::from_static("http://127.0.0.1:9/");
-    let meter = Meter { cloud, keep, ..meter(device) };
-    meter.start(
-        &fixture.sources,
-        &fixture.entrance("workshop"),
-        fixture.arrivals(),
-        fixture.describer("workshop"),
-        &fixture.clock,
-    );
+    start_meter(fixture, &Meter { cloud, keep, ..meter(device) });
     server
 }
 
@@ -55,10 +47,7 @@ fn filled(fixture: &Fixture, obis: Obis) -> Vec<i64> {
 fn assert_key_is_nowhere(fixture: &Fixture) {
     let shown = format!("{:?}", fixture.sources);
     assert!(!shown.contains("hunter2"), "{shown}");
-    let mut reader = fixture.journal.view().reader(Sequence::FIRST).unwrap();
-    while let Some(record) = reader.read().unwrap() {
-        assert!(!String::from_utf8_lossy(record.payload).contains("hunter2"));
-    }
+    assert!(!fixture.holds(b"hunter2"));
 }
 
 fn miss(fixture: &Fixture, from: &str, until: &str) -> (i64, i64) {
