@@ -29,8 +29,8 @@ pub type Decoder = Box<dyn Fn(&Recorded<'_>) -> Result<Decoded, String> + Send +
 /// The decoders of all configured sources.
 #[derive(Default)]
 pub struct Redecoder {
-    /// By source and format.
-    decoders: HashMap<(String, &'static str), Decoder>,
+    /// By source, then by format.
+    decoders: HashMap<String, HashMap<&'static str, Decoder>>,
     contexts: Contexts,
 }
 
@@ -42,7 +42,7 @@ impl Redecoder {
 
     /// Adds the decoders of a source.
     pub fn add(&mut self, source: &str, decoders: impl IntoIterator<Item = (&'static str, Decoder)>) {
-        self.decoders.extend(decoders.into_iter().map(|(format, decoder)| ((source.to_owned(), format), decoder)));
+        self.decoders.entry(source.to_owned()).or_default().extend(decoders);
     }
 
     /// The batch of the readings that the message of an encoded batch has by today's decoder.
@@ -67,8 +67,8 @@ impl Redecoder {
         if original.format.is_empty() {
             return Err("the original message cannot be decoded alone".to_owned());
         }
-        let decoder = self.decoders.iter().find(|((name, format), _)| name == source && *format == original.format);
-        let (_, decoder) = decoder
+        let decoder = self.decoders.get(source).and_then(|formats| formats.get(original.format));
+        let decoder = decoder
             .ok_or_else(|| format!("no source '{source}' with messages of format {} is configured", original.format))?;
         let context = self.contexts.get(source, original.device, original.context);
         if context.is_none() && !original.context.is_empty() {
@@ -80,8 +80,8 @@ impl Redecoder {
         let decoded = decoder(&Recorded { original: &original, context: context.as_deref(), received })?;
         let all: Vec<Reading> = decoded.readings.into_iter().chain(decoded.events).collect();
         let taken = |(position, _): &(u32, Reading)| original.takes(*position);
-        let has_all = usize::try_from(original.readings).is_ok_and(|count| count != all.len());
-        let wanted = (0..).zip(all).filter(|it| has_all || taken(it)).map(|(_, reading)| reading);
+        let has_other_count = usize::try_from(original.readings).is_ok_and(|count| count != all.len());
+        let wanted = (0..).zip(all).filter(|it| has_other_count || taken(it)).map(|(_, reading)| reading);
         Ok(encode(wanted.map(|it| (it.meter, it.at, it.flags, it.samples)), &Original::default()))
     }
 }
