@@ -27,11 +27,11 @@ pub const CONTEXT_BYTES_MAX: usize = 256 << 10;
 pub const VERSIONS_MAX: usize = if cfg!(test) { 4 } else { 256 };
 /// Contexts kept in memory.
 const RECENT_MAX: usize = 64;
-/// The namespace of versions and of names of files.
-/// The name, after the device's, of the file that names the newest version if it is not the one written last.
+/// The name, after the device's, of the file that names the newest version.
 const NEWEST: &str = "newest";
 /// Length of a version as text.
 const VERSION_BYTES_MAX: u64 = 36;
+/// The namespace of versions and of names of files.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f2f_6a0c_34b1_4c0e_9a6e_0d6c_1f9b_7e21);
 
 /// The kept contexts. A clone is the same store.
@@ -41,7 +41,9 @@ pub struct Contexts(Arc<Inner>);
 struct Inner {
     /// `None` for a store in memory alone.
     directory: Option<PathBuf>,
-    /// The versions of each device. Locked while a context is written.
+    /// Held while a context is written.
+    writing: Mutex<()>,
+    /// The versions of each device. Never locked across a write: async tasks read it.
     versions: Mutex<HashMap<Uuid, Versions>>,
     recent: Mutex<LruCache<Key, Arc<[u8]>>>,
 }
@@ -51,8 +53,8 @@ struct Inner {
 struct Versions {
     /// In the order in which they were written first.
     written: Vec<Uuid>,
-    /// The newest one, if it is not the one written last: it came back.
-    returned: Option<Uuid>,
+    /// Another than the one written last if it came back.
+    newest: Option<Uuid>,
     /// Those that are not known to be in the journal.
     unrecorded: Vec<Uuid>,
 }
@@ -71,15 +73,17 @@ pub struct Kept {
 }
 
 impl Versions {
-    fn newest(&self) -> Option<Uuid> {
-        self.returned.or_else(|| self.written.last().copied())
-    }
-
-    /// Removes the one written first.
-    fn remove_first(&mut self) -> Uuid {
-        let first = self.written.remove(0);
-        self.unrecorded.retain(|version| *version != first);
-        first
+    /// Notes the newest version, which is on disk. Returns those that are to be removed.
+    fn note(&mut self, version: Uuid) -> Vec<Uuid> {
+        self.newest = Some(version);
+        if !self.written.contains(&version) {
+            self.written.push(version);
+            self.unrecorded.push(version);
+        }
+        let beyond = self.written.len().saturating_sub(VERSIONS_MAX);
+        let removed: Vec<Uuid> = self.written.drain(..beyond).collect();
+        self.unrecorded.retain(|version| !removed.contains(version));
+        removed
     }
 }
 
@@ -101,7 +105,7 @@ impl Contexts {
 
     fn new(versions: HashMap<Uuid, Versions>, directory: Option<PathBuf>) -> Self {
         let recent = Mutex::new(LruCache::new(NonZeroUsize::new(RECENT_MAX).unwrap_or(NonZeroUsize::MIN)));
-        Self(Arc::new(Inner { directory, versions: Mutex::new(versions), recent }))
+        Self(Arc::new(Inner { directory, writing: Mutex::default(), versions: Mutex::new(versions), recent }))
     }
 
     /// Keeps a context of a source's device as its newest; it is synced on return. A source of one device has
@@ -111,24 +115,24 @@ impl Contexts {
     /// When it is larger than [`CONTEXT_BYTES_MAX`] or cannot be written. The same context may be kept again.
     pub fn keep(&self, source: &str, device: &str, context: &[u8]) -> io::Result<Kept> {
         let (device, version) = (device_key(source, device), version_id(context));
-        let mut versions = self.0.versions.lock();
-        let own = versions.entry(device).or_default();
-        if !own.written.contains(&version) {
+        let _writing = self.0.writing.lock();
+        let known = |own: &Versions| (own.written.contains(&version), own.newest == Some(version));
+        let (is_written, is_newest) = self.0.versions.lock().get(&device).map_or((false, false), known);
+        if !is_written {
             self.write(device, version, context)?;
-            while own.written.len() >= VERSIONS_MAX {
-                self.remove(device, own.remove_first());
-            }
-            own.written.push(version);
-            own.unrecorded.push(version);
-            if own.returned.is_some() {
-                self.write_returned(device, None)?;
-                own.returned = None;
-            }
-        } else if own.newest() != Some(version) {
-            self.write_returned(device, Some(version))?;
-            own.returned = Some(version);
         }
-        Ok(Kept { version: version.to_string(), is_recorded: !own.unrecorded.contains(&version) })
+        if !is_newest {
+            self.write_newest(device, version)?;
+        }
+        let (removed, is_recorded) = {
+            let mut versions = self.0.versions.lock();
+            let own = versions.entry(device).or_default();
+            (own.note(version), !own.unrecorded.contains(&version))
+        };
+        for version in removed {
+            self.remove(device, version);
+        }
+        Ok(Kept { version: version.to_string(), is_recorded })
     }
 
     /// Notes that the journal has this version.
@@ -159,7 +163,7 @@ impl Contexts {
 
     /// The version of a device that was kept last, and its context.
     pub fn newest(&self, source: &str, device: &str) -> Option<(String, Arc<[u8]>)> {
-        let version = self.0.versions.lock().get(&device_key(source, device))?.newest()?.to_string();
+        let version = self.0.versions.lock().get(&device_key(source, device))?.newest?.to_string();
         let context = self.get(source, device, &version)?;
         Some((version, context))
     }
@@ -176,17 +180,11 @@ impl Contexts {
         Ok(())
     }
 
-    /// Stores which version is the newest; `None` for the one written last.
-    fn write_returned(&self, device: Uuid, version: Option<Uuid>) -> io::Result<()> {
+    /// Stores which version is the newest.
+    fn write_newest(&self, device: Uuid, version: Uuid) -> io::Result<()> {
         let Some(directory) = &self.0.directory else { return Ok(()) };
         let path = directory.join(format!("{device}_{NEWEST}"));
-        match version {
-            Some(version) => replace(&path, version.to_string().as_bytes(), VERSION_BYTES_MAX, Rights::PRIVATE),
-            None => {
-                fs::remove_file(&path)?;
-                sync_directory_of(&path)
-            }
-        }
+        replace(&path, version.to_string().as_bytes(), VERSION_BYTES_MAX, Rights::PRIVATE)
     }
 
     fn remove(&self, device: Uuid, version: Uuid) {
@@ -216,13 +214,13 @@ fn file_name((device, version): Key) -> String {
 
 /// The kept versions of a directory.
 fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
-    let (mut found, mut returned) = (Vec::new(), Vec::new());
+    let (mut found, mut newest) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some((device, rest)) = name.to_str().and_then(|name| name.split_once('_')) else { continue };
         let Ok(device) = Uuid::parse_str(device) else { continue };
         if rest == NEWEST {
-            returned.extend(read_version(&entry.path()).map(|version| (device, version)));
+            newest.extend(read_version(&entry.path()).map(|version| (device, version)));
         } else if let Ok(version) = Uuid::parse_str(rest) {
             let written = entry.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
             found.push((written, (device, version)));
@@ -231,11 +229,13 @@ fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
     found.sort_unstable();
     let mut versions: HashMap<Uuid, Versions> = HashMap::new();
     for (_, (device, version)) in found {
-        versions.entry(device).or_default().written.push(version);
+        let own = versions.entry(device).or_default();
+        own.written.push(version);
+        own.newest = Some(version);
     }
-    for (device, version) in returned {
-        if let Some(own) = versions.get_mut(&device) {
-            own.returned = own.written.contains(&version).then_some(version);
+    for (device, version) in newest {
+        if let Some(own) = versions.get_mut(&device).filter(|own| own.written.contains(&version)) {
+            own.newest = Some(version);
         }
     }
     versions
