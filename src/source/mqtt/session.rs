@@ -3,23 +3,22 @@
 //! Invariants: a message of QoS 1 is acknowledged once it is synced, or known to be left out, in the order of
 //! receipt. While the journal refuses, the connection is kept: messages of QoS 1 wait unacknowledged up to
 //! the bounds of the queue, then the connection ends and the broker keeps the session; messages of
-//! QoS 0 are dropped and counted.
+//! QoS 0 are dropped and counted. `prepare` makes the records of a message.
+
+mod prepare;
 
 use super::broker::Broker;
 use super::connection::{Requests, explain, next, open};
 use super::counters::Counters;
 use super::queue::{Queue, Settled};
-use super::routes::{Context, Found, Message, Readings, Router, Unreadable};
+use super::routes::{Message, Router};
 use super::subscriptions::Subscriptions;
-use super::unknown::{Unknown, pattern};
+use super::unknown::Unknown;
 use crate::clock::Clock;
-use crate::contexts::version_of;
 use crate::ingest::Entrance;
-use crate::reading::Sample;
 use crate::source::inlet::Prepared;
 use crate::source::{Connected, Decoded, Inlet, Reporter, SourceError, SourceState};
 use crate::wire::PayloadFormat;
-use crate::wire::batch::{Original, encode};
 use rumqttc::{ConnectionError, Event, Outgoing, Packet, Publish, QoS};
 use std::pin::pin;
 use std::time::Duration;
@@ -27,8 +26,6 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// The kind of source.
 pub(super) const KIND: &str = "mqtt";
-/// The media type of all messages.
-const CONTENT_TYPE: &str = "application/json";
 /// Time between two looks at what is due; facts are published as often.
 const TICK: Duration = Duration::from_secs(1);
 /// A connection that the broker closes within this time was taken over or refused.
@@ -180,68 +177,6 @@ impl Mqtt {
         }
     }
 
-    async fn prepare(&mut self, message: &Message<'_>) -> Prepared {
-        let now = self.clock.monotonic();
-        match self.router.take(message, &mut self.inlet, now) {
-            Found::Readings(readings) => self.prepare_readings(readings, message.payload).await,
-            Found::Kept { origin, original } => kept(&original, &origin),
-            Found::Thinned => Prepared::default(),
-            Found::LeftOut(reason) => self.leave_out(reason),
-            Found::Unreadable(unreadable) => self.prepare_unreadable(unreadable, message.payload).await,
-            Found::Unknown => {
-                let is_due = self.unknown.count(message.topic, now);
-                if !is_due || self.broker.inspect.is_empty() {
-                    return self.leave_out("unknown");
-                }
-                self.counters.left_out("unknown");
-                kept(&Router::without_secrets(message), &pattern(message.topic))
-            }
-        }
-    }
-
-    /// Keeps a message of an own device that cannot be read: a later decoder may read it.
-    async fn prepare_unreadable(&mut self, Unreadable { why, message }: Unreadable, payload: &[u8]) -> Prepared {
-        self.counters.left_out("unreadable");
-        self.last_error = Some(why);
-        let context = self.context(&message).await;
-        self.inlet.prepare_unreadable(&message.decoded, &original(&message, payload, &context))
-    }
-
-    async fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Prepared {
-        let context = self.context(&readings).await;
-        let original = original(&readings, payload, &context);
-        let prepared = self.inlet.prepare(&readings.decoded, readings.thinning, &original);
-        self.last = Some(readings.decoded);
-        prepared
-    }
-
-    /// The version of the context of readings, which is kept before them if that is possible.
-    async fn context(&mut self, readings: &Readings) -> String {
-        let bytes = match &readings.context {
-            Context::Kept(version) => return version.clone(),
-            Context::New(bytes) => bytes,
-        };
-        let Readings { format, device, origin, .. } = readings;
-        let original = Original { bytes, content_type: CONTENT_TYPE, origin, format, device, ..Original::default() };
-        match self.inlet.keep_context(original).await {
-            Ok(version) => {
-                self.router.kept(device, &version);
-                version
-            }
-            // It is tried again with the next message. This one names it nevertheless, because it must
-            // not be decoded again by another context.
-            Err(error) => {
-                self.last_error = Some(error.to_string());
-                version_of(bytes)
-            }
-        }
-    }
-
-    fn leave_out(&self, reason: &'static str) -> Prepared {
-        self.counters.left_out(reason);
-        Prepared::default()
-    }
-
     fn push(&mut self, prepared: Prepared, packet: Option<u16>) {
         let records = prepared.records.into_iter().map(|body| (PayloadFormat::ReadingBatch, body.into())).collect();
         self.queue.push(records, packet, prepared.readings);
@@ -279,19 +214,12 @@ impl Mqtt {
     /// Takes bursts of messages that are complete.
     async fn take_due(&mut self) {
         for due in self.router.due(self.clock.now()) {
-            match due {
-                Ok(readings) => {
-                    let prepared = self.prepare_readings(readings, &[]).await;
-                    if !prepared.records.is_empty() {
-                        self.push(prepared, None);
-                    }
-                }
-                Err(unreadable) => {
-                    let prepared = self.prepare_unreadable(unreadable, &[]).await;
-                    if !prepared.records.is_empty() {
-                        self.push(prepared, None);
-                    }
-                }
+            let prepared = match due {
+                Ok(readings) => self.prepare_readings(readings, &[]).await,
+                Err(unreadable) => self.prepare_unreadable(unreadable, &[]).await,
+            };
+            if !prepared.records.is_empty() {
+                self.push(prepared, None);
             }
         }
     }
@@ -337,25 +265,6 @@ impl Mqtt {
         };
         reporter.report(state, why);
     }
-}
-
-/// The original message of readings.
-fn original<'a>(readings: &'a Readings, payload: &'a [u8], context: &'a str) -> Original<'a> {
-    Original {
-        bytes: readings.original.as_deref().unwrap_or(payload),
-        content_type: CONTENT_TYPE,
-        origin: &readings.origin,
-        format: readings.format,
-        device: &readings.device,
-        context,
-        ..Original::default()
-    }
-}
-
-/// A record that holds a message without readings.
-fn kept(bytes: &[u8], origin: &str) -> Prepared {
-    let original = Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() };
-    Prepared { records: vec![encode::<[Sample; 0]>([], &original)], readings: 0 }
 }
 
 impl Connected for Mqtt {

@@ -1,0 +1,101 @@
+//! The records of a message: its readings with the message itself, or the message alone.
+//!
+//! Invariant: a context is kept before a record names it, if that is possible.
+
+use super::super::routes::{Context, Found, Message, Readings, Router, Unreadable};
+use super::super::unknown::pattern;
+use super::Mqtt;
+use crate::contexts::version_of;
+use crate::reading::Sample;
+use crate::source::inlet::Prepared;
+use crate::wire::batch::{Original, encode};
+
+/// The media type of all messages.
+const CONTENT_TYPE: &str = "application/json";
+
+impl Mqtt {
+    pub(super) async fn prepare(&mut self, message: &Message<'_>) -> Prepared {
+        let now = self.clock.monotonic();
+        match self.router.take(message, &mut self.inlet, now) {
+            Found::Readings(readings) => self.prepare_readings(readings, message.payload).await,
+            Found::Kept { origin, original } => kept(&original, &origin),
+            Found::Thinned => Prepared::default(),
+            Found::LeftOut(reason) => self.leave_out(reason),
+            Found::Unreadable(unreadable) => self.prepare_unreadable(unreadable, message.payload).await,
+            Found::Unknown => {
+                let is_due = self.unknown.count(message.topic, now);
+                let left_out = self.leave_out("unknown");
+                if !is_due || self.broker.inspect.is_empty() {
+                    return left_out;
+                }
+                kept(&Router::without_secrets(message), &pattern(message.topic))
+            }
+        }
+    }
+
+    /// Keeps a message of an own device that cannot be read: a later decoder may read it.
+    pub(super) async fn prepare_unreadable(
+        &mut self,
+        Unreadable { why, message }: Unreadable,
+        payload: &[u8],
+    ) -> Prepared {
+        self.counters.left_out("unreadable");
+        self.last_error = Some(why);
+        let context = self.context(&message).await;
+        self.inlet.prepare_unreadable(&message.decoded, &original(&message, payload, &context))
+    }
+
+    pub(super) async fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Prepared {
+        let context = self.context(&readings).await;
+        let original = original(&readings, payload, &context);
+        let prepared = self.inlet.prepare(&readings.decoded, readings.thinning, &original);
+        self.last = Some(readings.decoded);
+        prepared
+    }
+
+    /// The version of the context of readings, which is kept before them if that is possible.
+    async fn context(&mut self, readings: &Readings) -> String {
+        let bytes = match &readings.context {
+            Context::Kept(version) => return version.clone(),
+            Context::New(bytes) => bytes,
+        };
+        let Readings { format, device, origin, .. } = readings;
+        let original = Original { bytes, content_type: CONTENT_TYPE, origin, format, device, ..Original::default() };
+        match self.inlet.keep_context(original).await {
+            Ok(version) => {
+                self.router.kept(device, &version);
+                version
+            }
+            // It is tried again with the next message. This one names it nevertheless, because it must
+            // not be decoded again by another context.
+            Err(error) => {
+                self.last_error = Some(error.to_string());
+                version_of(bytes)
+            }
+        }
+    }
+
+    pub(super) fn leave_out(&self, reason: &'static str) -> Prepared {
+        self.counters.left_out(reason);
+        Prepared::default()
+    }
+}
+
+/// The original message of readings.
+fn original<'a>(readings: &'a Readings, payload: &'a [u8], context: &'a str) -> Original<'a> {
+    Original {
+        bytes: readings.original.as_deref().unwrap_or(payload),
+        content_type: CONTENT_TYPE,
+        origin: &readings.origin,
+        format: readings.format,
+        device: &readings.device,
+        context,
+        ..Original::default()
+    }
+}
+
+/// A record that holds a message without readings.
+fn kept(bytes: &[u8], origin: &str) -> Prepared {
+    let original = Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() };
+    Prepared { records: vec![encode::<[Sample; 0]>([], &original)], readings: 0 }
+}
