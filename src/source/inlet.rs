@@ -29,6 +29,8 @@ use std::time::Duration;
 pub const METERS_MAX: usize = 20_000;
 /// Readings per record.
 const READINGS_MAX: usize = 1000;
+/// Records of a message that can be decoded again: each holds the message, so a longer message has larger records.
+const COPIES_MAX: usize = 8;
 
 /// The readings of a fast meter that are journaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +240,8 @@ fn records(
     count: usize,
     original: &Original<'_>,
 ) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    readings.chunks(READINGS_MAX).enumerate().map(move |(number, chunk)| {
+    let longer = if original.format.is_empty() { 0 } else { readings.len().div_ceil(COPIES_MAX) };
+    readings.chunks(READINGS_MAX.max(longer)).enumerate().map(move |(number, chunk)| {
         let mut original = original.clone();
         if chunk.len() < count {
             original.positions = chunk.iter().map(|(place, _)| *place).collect();

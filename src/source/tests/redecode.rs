@@ -96,6 +96,17 @@ async fn a_message_of_several_records_is_decoded_again_in_each_for_its_own_readi
 }
 
 #[tokio::test]
+async fn a_long_message_is_in_no_more_than_eight_records() {
+    let mut source = Played::new();
+    let message: Vec<_> = (0..8001).map(|second| format!("{second}={second}")).collect();
+    source.offer(&message.join(" "), played()).await;
+    let again: Vec<_> = source.decoded_again(mended()).into_iter().map(Result::unwrap).collect();
+    let counts: Vec<_> = again.iter().map(Vec::len).collect();
+    assert_eq!(counts, [1001, 1001, 1001, 1001, 1001, 1001, 1001, 994]);
+    assert_eq!(again[7][993], 8_000_000.0);
+}
+
+#[tokio::test]
 async fn readings_without_a_time_of_their_own_keep_the_time_by_which_they_are_stored() {
     let mut source = Played::new();
     // A message like `5`.
