@@ -23,8 +23,8 @@ use std::collections::HashMap;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Locations that are followed, including locations of other owners.
-pub(super) const LOCATIONS_MAX: usize = 20_000;
+/// Locations that are followed, including locations of other owners: those are forgotten before it is exceeded.
+const LOCATIONS_MAX: usize = 20_000;
 /// The first segment of every topic.
 pub(super) const ROOT: &str = "servicelocation";
 
@@ -176,6 +176,11 @@ impl State {
     fn ours(&mut self, topic: Topic, hidden: &[u8], inlet: &Inlet) -> Option<&mut Ours> {
         let Self { all, serials, locations, undecided_bytes, .. } = self;
         if !locations.contains_key(&topic.location) {
+            if locations.len() >= LOCATIONS_MAX && !*all {
+                // Every client of the broker can name locations. They lock out none of ours.
+                locations.retain(|_, follows| matches!(follows, Follows::Ours(_)));
+                *undecided_bytes = 0;
+            }
             if locations.len() >= LOCATIONS_MAX {
                 return None;
             }

@@ -171,6 +171,22 @@ async fn the_documents_of_locations_without_an_owner_are_bounded_in_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn locations_of_others_are_bounded_and_lock_out_no_monitor_of_ours() {
+    let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
+    for round in 0..2_u128 {
+        for number in 1..=LOCATIONS_MAX as u128 {
+            place.take(&Uuid::from_u128(round << 64 | number).to_string(), "realtime", "{}");
+        }
+        assert!(place.state.locations.len() <= LOCATIONS_MAX);
+        if round == 0 {
+            place.take(OURS, "config", &config(OURS, "5010001234"));
+        }
+        let found = place.take(OURS, "realtime", &realtime(i64::try_from(round * 20).unwrap()));
+        assert!(matches!(found, Found::Readings(_)), "{found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn live_values_of_the_cloud_that_change_are_not_stale_although_they_are_thinned() {
     let cloud = Cloud { location: Secret::new(OURS), serial: String::new(), number: None };
     let mut place =
