@@ -15,6 +15,8 @@ pub use sensors::{Input, Medium, Sensor, Switch};
 
 /// The interval of `aggregated` if the monitor does not name one.
 const AGGREGATION_SECONDS: u32 = 300;
+/// The longest text of the monitor that is kept, in characters.
+const TEXT_CHARS_MAX: usize = 100;
 
 /// The configuration of a location. Unknown texts are empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +146,7 @@ impl Configuration {
         if serial == Scalar::Absent {
             return Err(NOT_CONFIG);
         }
-        let own = |value: &Scalar<'_>| value.text().into_owned();
+        let own = |value: &Scalar<'_>| value.text().chars().take(TEXT_CHARS_MAX).collect();
         (self.serial, self.firmware) = (own(&serial), own(&firmware));
         (self.time_zone, self.location_number) = (own(&time_zone), own(&number));
         let seconds = seconds.whole(0).and_then(|seconds| u32::try_from(seconds).ok());

@@ -144,7 +144,7 @@ impl Monitor {
             Some(since) if plugs.get(&(node, property)) == Some(&since) => Ok(Outcome::Repeated),
             since => {
                 small::plug(node, property, text, each)?;
-                if plugs.len() < PLUGS_MAX {
+                if plugs.len() < PLUGS_MAX || plugs.contains_key(&(node, property)) {
                     since.map(|since| plugs.insert((node, property), since));
                 }
                 Ok(Outcome::Read)

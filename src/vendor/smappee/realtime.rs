@@ -133,7 +133,7 @@ pub(super) fn signed_power(
     name: &str,
     emit: &mut Emit<'_, impl FnMut(Part<'_>)>,
 ) {
-    let is_negative = value.text().starts_with('-');
+    let is_negative = value.number(0).is_some_and(|number| number < 0.0);
     if is_negative && configuration.channels.has_no_production() {
         emit.with(Flags::SIGN_UNEXPECTED).number(place, code, value, 1, name);
     } else {

@@ -90,6 +90,14 @@ fn a_repeated_configuration_changes_nothing_although_its_time_does() {
 }
 
 #[test]
+fn texts_of_a_monitor_are_cut() {
+    let mut monitor = monitor();
+    let serial = "9".repeat(1_000_000);
+    read(&mut monitor, "config", &format!(r#"{{"serialNumber":"{serial}"}}"#));
+    assert_eq!(monitor.native_id(""), serial[..100]);
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read_changes_nothing() {
     let mut monitor = monitor();
     read(&mut monitor, "channelConfig", &fixture("first-generation/channelConfig.json"));

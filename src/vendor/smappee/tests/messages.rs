@@ -40,6 +40,9 @@ fn remembered_states_of_plugs_are_bounded_and_others_are_given_again() {
     }
     assert_eq!(outcome(&mut monitor, "plug/511/state", state), Ok(Outcome::Repeated));
     assert_eq!(outcome(&mut monitor, "plug/512/state", state), Ok(Outcome::Read));
+    let later = state.replace("ON", "OFF").replace("940000", "950000");
+    assert_eq!(outcome(&mut monitor, "plug/7/state", &later), Ok(Outcome::Read));
+    assert_eq!(outcome(&mut monitor, "plug/7/state", &later), Ok(Outcome::Repeated));
 }
 
 #[test]
@@ -266,6 +269,7 @@ fn a_negative_power_is_flagged_only_where_nothing_produces() {
         read(&mut monitor, "realtime", message),
         ["2026-03-15T12:00:00Z 1-0:36.7.0*255 -5 W [sign-unexpected] < power[0]"]
     );
+    assert!(!read(&mut monitor, "realtime", &message.replace("-5", "-0"))[0].contains("sign-unexpected"));
     read(&mut monitor, "channelConfig", &fixture("first-generation/channelConfig.json"));
     assert_eq!(read(&mut monitor, "realtime", message), ["2026-03-15T12:00:00Z 1-0:36.7.0*255 -5 W < power[0]"]);
 }
