@@ -3,7 +3,7 @@
 //! The names of the arrays of single transformers, `active` and `reactive`, and of `voltages` and `lineVoltages` are
 //! assumed: no document at hand has them. Any other member is a text.
 
-use super::row::{Place, Row, text, unreadable};
+use super::row::{Place, Row, unreadable};
 use super::site::Site;
 use crate::reading::Flags;
 use crate::reading::registry::Interval;
@@ -11,6 +11,7 @@ use crate::vendor::Part;
 use crate::vendor::document::{Scalar, elements};
 use crate::vendor::smappee::channel_map::{Index, SitePhases};
 use crate::vendor::smappee::codes::{self, Code, Phase, Quantity};
+use crate::vendor::smappee::emit::text;
 
 /// Five-minute means in an hour: `alwaysOn` is their sum.
 const MEANS_PER_HOUR: f64 = 12.0;

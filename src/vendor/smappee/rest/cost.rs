@@ -3,10 +3,11 @@
 //! An answer has no time: it is about the range that was asked for. Its aggregations are 3 for months and 4
 //! for years, unlike other calls.
 
-use super::row::{Place, text, unreadable};
+use super::row::{Place, unreadable};
 use crate::reading::registry::Interval;
 use crate::vendor::document::{Members, MessageError, Scalar, elements};
 use crate::vendor::smappee::codes;
+use crate::vendor::smappee::emit::text;
 use crate::vendor::{At, Part};
 
 /// Kilowatt-hours to watt-hours, as a power of ten.

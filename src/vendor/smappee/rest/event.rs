@@ -1,9 +1,10 @@
 //! Events of appliances: the change of power when one is switched, newest first.
 
-use super::row::{Place, text};
+use super::row::Place;
 use crate::reading::UnixNanos;
 use crate::vendor::document::{Members, MessageError, elements};
 use crate::vendor::smappee::codes;
+use crate::vendor::smappee::emit::text;
 use crate::vendor::{At, Part};
 
 /// Gives the parts of a list of events.

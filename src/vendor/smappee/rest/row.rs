@@ -187,10 +187,3 @@ pub(super) fn unreadable(name: &str, scalar: &Scalar<'_>, each: &mut impl FnMut(
     let part = format!("{name}: {}", scalar.text());
     each(Part::Unreadable { part: part.into(), why: "the value is not a number".into() });
 }
-
-/// Gives a member as a text.
-pub(super) fn text(name: &str, scalar: &Scalar<'_>, each: &mut impl FnMut(Part<'_>)) {
-    if *scalar != Scalar::Absent {
-        each(Part::Text { raw_code: Cow::Borrowed(name), text: scalar.text() });
-    }
-}

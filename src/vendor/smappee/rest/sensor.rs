@@ -1,11 +1,12 @@
 //! Rows of a gas and water sensor or of a switch: `records`.
 
-use super::row::{Place, Row, text, unreadable};
+use super::row::{Place, Row, unreadable};
 use super::site::{SensorChannel, Site};
 use crate::reading::registry::Interval;
 use crate::vendor::Part;
 use crate::vendor::document::Scalar;
 use crate::vendor::smappee::codes;
+use crate::vendor::smappee::emit::text;
 
 /// Litres in a cubic metre.
 const LITRES: f64 = 1000.0;
