@@ -99,7 +99,7 @@ fn smappee(bytes: &[u8]) {
     rest::locations(bytes).ok();
     let mut site = rest::Site::default();
     site.learn(bytes).ok();
-    site.transformers().count();
+    site.transformers().own_meters().count();
     if let Ok(document) = rest::Document::read(bytes) {
         let interval = document.interval().unwrap_or(Interval::Hour);
         document.visit(&site, rest::Asked { interval, from: At::Receipt, plug: "1" }, check).ok();
