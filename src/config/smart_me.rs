@@ -39,16 +39,15 @@ const ALL: &str = "all";
 pub(super) fn smart_me(sections: Vec<Section<'_>>, webhook_accounts: &WebhookAccounts) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
     for section in sections {
-        let taken: Vec<String> = accounts.iter().map(|account| account.name.clone()).collect();
-        accounts.extend(account(section, webhook_accounts, &taken));
+        accounts.extend(account(section, webhook_accounts, &accounts));
     }
     accounts
 }
 
-fn account(mut section: Section<'_>, webhook_accounts: &WebhookAccounts, taken: &[String]) -> Option<Account> {
+fn account(mut section: Section<'_>, webhook_accounts: &WebhookAccounts, others: &[Account]) -> Option<Account> {
     let name = section.required::<String>("account", "\"building-a\"");
     let webhook_account = name.as_ref().and_then(|name| webhook_accounts.read.iter().find(|it| it.name == *name));
-    if name.as_ref().is_some_and(|name| taken.contains(name)) {
+    if name.as_ref().is_some_and(|name| others.iter().any(|other| other.name == *name)) {
         section.fault("account", "already has a [[smart_me]] table; remove one of them");
     }
     let url = section.get_or("url", ApiUrl::STANDARD.to_owned());

@@ -91,11 +91,8 @@ impl Meter {
     /// # Errors
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
-        let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
-        let now = clock.now();
-        let mut session = Session::new(self, device, clock);
-        let decoded = session.read().await?.decoded;
-        Ok(Contact::of(format!("returns {} values", decoded.values()), &decoded, &Vec::new(), now))
+        let decoded = self.probe(clock.clone()).await?.decoded;
+        Ok(Contact::of(format!("returns {} values", decoded.values()), &decoded, &Vec::new(), clock.now()))
     }
 }
 

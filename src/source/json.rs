@@ -103,9 +103,7 @@ impl Device {
             }
         }
     }
-}
 
-impl Device {
     /// The decoders of its documents, by the mapping of today.
     pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
         let mapping = self.mapping.clone();
