@@ -27,7 +27,7 @@ pub const CONTEXT_BYTES_MAX: usize = 256 << 10;
 pub const VERSIONS_MAX: usize = if cfg!(test) { 4 } else { 256 };
 /// Contexts kept in memory.
 const RECENT_MAX: usize = 64;
-/// The name, after the device's, of the file that names the newest version.
+/// The name, after the device's, of the file that names the newest of several versions.
 const NEWEST: &str = "newest";
 /// Length of a version as text.
 const VERSION_BYTES_MAX: u64 = 36;
@@ -117,11 +117,12 @@ impl Contexts {
         let (device, version) = (device_key(source, device), version_id(context));
         let _writing = self.0.writing.lock();
         let known = |own: &Versions| (own.written.contains(&version), own.newest == Some(version));
-        let (is_written, is_newest) = self.0.versions.lock().get(&device).map_or((false, false), known);
+        // The only version of a device needs no name.
+        let (is_written, is_named) = self.0.versions.lock().get(&device).map_or((false, true), known);
         if !is_written {
             self.write(device, version, context)?;
         }
-        if !is_newest {
+        if !is_named {
             self.write_newest(device, version)?;
         }
         let (removed, is_recorded) = {
@@ -183,8 +184,7 @@ impl Contexts {
     /// Stores which version is the newest.
     fn write_newest(&self, device: Uuid, version: Uuid) -> io::Result<()> {
         let Some(directory) = &self.0.directory else { return Ok(()) };
-        let path = directory.join(format!("{device}_{NEWEST}"));
-        replace(&path, version.to_string().as_bytes(), VERSION_BYTES_MAX, Rights::PRIVATE)
+        replace(&newest_file(directory, device), version.to_string().as_bytes(), VERSION_BYTES_MAX, Rights::PRIVATE)
     }
 
     fn remove(&self, device: Uuid, version: Uuid) {
@@ -212,16 +212,17 @@ fn file_name((device, version): Key) -> String {
     format!("{device}_{version}")
 }
 
+fn newest_file(directory: &Path, device: Uuid) -> PathBuf {
+    directory.join(format!("{device}_{NEWEST}"))
+}
+
 /// The kept versions of a directory.
 fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
-    let (mut found, mut newest) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some((device, rest)) = name.to_str().and_then(|name| name.split_once('_')) else { continue };
-        let Ok(device) = Uuid::parse_str(device) else { continue };
-        if rest == NEWEST {
-            newest.extend(read_version(&entry.path()).map(|version| (device, version)));
-        } else if let Ok(version) = Uuid::parse_str(rest) {
+        if let (Ok(device), Ok(version)) = (Uuid::parse_str(device), Uuid::parse_str(rest)) {
             let written = entry.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
             found.push((written, (device, version)));
         }
@@ -233,10 +234,9 @@ fn listed(directory: &Path) -> HashMap<Uuid, Versions> {
         own.written.push(version);
         own.newest = Some(version);
     }
-    for (device, version) in newest {
-        if let Some(own) = versions.get_mut(&device).filter(|own| own.written.contains(&version)) {
-            own.newest = Some(version);
-        }
+    for (device, own) in versions.iter_mut().filter(|(_, own)| own.written.len() > 1) {
+        let named = read_version(&newest_file(directory, *device));
+        own.newest = named.filter(|version| own.written.contains(version)).or(own.newest);
     }
     versions
 }
