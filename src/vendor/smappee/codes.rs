@@ -125,6 +125,9 @@ pub(super) const SOLAR_ENERGY: Quantity = Quantity::Series(2, Unit::WattHour);
 pub(super) const ALWAYS_ON_ENERGY: Quantity = Quantity::Series(3, Unit::WattHour);
 /// In the currency of the location.
 pub(super) const COST: Quantity = Quantity::Series(4, Unit::Unknown);
+pub(super) const MEAN_TEMPERATURE: Quantity = Quantity::Series(6, Unit::DegreeCelsius);
+pub(super) const MEAN_HUMIDITY: Quantity = Quantity::Series(7, Unit::One);
+pub(super) const MEAN_BATTERY: Quantity = Quantity::Series(8, Unit::One);
 pub(super) const MEAN_LINE_VOLTAGE: Quantity = Quantity::Series(10, Unit::Volt);
 pub(super) const LINE_VOLTAGE: Quantity = Quantity::Own(24, Unit::Volt);
 /// Since the restart of the monitor: never a register for billing.
@@ -251,12 +254,13 @@ mod tests {
         let of_interval = |interval| {
             let of_phases = [INTERVAL_IMPORT, INTERVAL_EXPORT, INTERVAL_ENERGY, INTERVAL_REACTIVE_ENERGY];
             let sums = [HOUSE_ENERGY, SOLAR_ENERGY, ALWAYS_ON_ENERGY, COST].map(|it| it.of(None, interval));
+            let means = [MEAN_TEMPERATURE, MEAN_HUMIDITY, MEAN_BATTERY].map(|it| it.of(None, interval));
             let phases = Phase::ALL.map(Some).into_iter().chain([None]);
             let phases = phases.flat_map(move |phase| of_phases.map(|it| it.of(phase, interval)));
             let lines = Phase::ALL.map(|phase| MEAN_LINE_VOLTAGE.of(Some(phase), interval));
             let inputs =
                 [pulses(1, interval), pulses(2, interval), volume(true, 1, interval), volume(false, 2, interval)];
-            phases.chain(sums).chain(lines).chain(inputs)
+            phases.chain(sums).chain(means).chain(lines).chain(inputs)
         };
         let longer = (1..=255).filter_map(Interval::of_group);
         let voltages = longer.flat_map(|it| Phase::ALL.map(|phase| MEAN_VOLTAGE.of(Some(phase), it)));

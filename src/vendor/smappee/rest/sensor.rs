@@ -5,7 +5,7 @@ use super::site::{SensorChannel, Site};
 use crate::reading::registry::Interval;
 use crate::vendor::Part;
 use crate::vendor::document::Scalar;
-use crate::vendor::smappee::codes;
+use crate::vendor::smappee::codes::{self, Code, Quantity};
 use crate::vendor::smappee::emit::text;
 
 /// Litres in a cubic metre.
@@ -16,14 +16,23 @@ pub(super) fn visit(row: &Row<'_>, interval: Interval, sensor: &str, site: &Site
     let Some(at) = row.at(interval, each) else { return };
     let channel = format!("sensor:{sensor}");
     let place = Place { channel: &channel, at };
+    // The mean of a longer interval must not replace the value of five minutes with the same end.
+    let measured = |published: Code, mean: Quantity| match interval {
+        Interval::Recording => published,
+        longer => mean.of(None, longer),
+    };
     for (name, scalar) in &row.members.0 {
         match name.as_ref() {
             "timestamp" => {}
             "value1" => pulses(place, name, scalar, (1, site.sensor_channel(sensor, 1), interval), each),
             "value2" => pulses(place, name, scalar, (2, site.sensor_channel(sensor, 2), interval), each),
-            "temperature" => place.number(name, scalar, -1, codes::TEMPERATURE, each),
-            "humidity" => place.number(name, scalar, 0, codes::HUMIDITY, each),
-            "battery" | "battLevel" => place.number(name, scalar, 0, codes::BATTERY, each),
+            "temperature" => {
+                place.number(name, scalar, -1, measured(codes::TEMPERATURE, codes::MEAN_TEMPERATURE), each)
+            }
+            "humidity" => place.number(name, scalar, 0, measured(codes::HUMIDITY, codes::MEAN_HUMIDITY), each),
+            "battery" | "battLevel" => {
+                place.number(name, scalar, 0, measured(codes::BATTERY, codes::MEAN_BATTERY), each)
+            }
             _ => text(name, scalar, each),
         }
     }

@@ -172,6 +172,8 @@ fn pulses_are_volumes_by_the_factor_of_their_own_input_and_stay_pulses_without_o
     let unknown = lines(&format!("{{\"serviceLocationId\":4711,\"sensorId\":4,{record}"), Interval::Hour);
     assert_eq!(unknown[0], "sensor:4|+3600 1-1:82.29.130 = 150  (value1)");
     assert_eq!(unknown[1], "sensor:4|+3600 1-2:82.29.130 = 3  (value2)");
+    // The mean of an hour does not replace the temperature of its last five minutes.
+    assert_eq!(unknown[2], "sensor:4|+3600 0-0:129.6.130 = 22.6 degC (temperature)");
 }
 
 #[test]
