@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A longer file is not valid: an entry has less than 40 bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+/// A longer file is not valid, and not written. An entry has about 50 bytes: this is room for 150,000 series.
+const FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// The progress of an account.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Progress {
         if self.is_stored {
             return Ok(());
         }
-        let (file, text) = (self.file.clone(), serde_json::to_vec_pretty(&self.until)?);
+        let (file, text) = (self.file.clone(), serde_json::to_vec(&self.until)?);
         // A sync may take long, so it runs on a blocking thread.
         tokio::task::spawn_blocking(move || replace(&file, &text, FILE_BYTES_MAX, Rights::PRIVATE)).await??;
         self.is_stored = true;
@@ -72,5 +72,16 @@ mod tests {
         assert_eq!(Progress::of(directory.path(), "b").until("1"), None);
         std::fs::write(&progress.file, "{\"1\":").unwrap();
         assert_eq!(Progress::of(directory.path(), "a").until("1"), None);
+    }
+
+    #[tokio::test]
+    async fn progress_of_too_many_series_is_an_error_and_the_file_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut progress = Progress::of(directory.path(), "a");
+        progress.set("1", 5);
+        progress.store().await.unwrap();
+        progress.set(&"9".repeat(usize::try_from(FILE_BYTES_MAX).unwrap()), 5);
+        assert_eq!(progress.store().await.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(Progress::of(directory.path(), "a").until("1"), Some(5));
     }
 }
