@@ -21,7 +21,7 @@ pub(in crate::source) struct Prepared {
 pub(in crate::source) enum Thinning {
     /// The message as a whole was thinned before.
     Done,
-    /// By its readings. The place distinguishes messages of one meter, each kind of which is thinned alone.
+    /// By its readings. The place distinguishes the kinds of messages of one meter: each kind is thinned alone.
     At(usize),
 }
 

@@ -132,7 +132,8 @@ impl Poll {
         Ok(part.to < rest.to)
     }
 
-    /// The past of all series in turn, a part at a time, until the next run is near.
+    /// The past of all series in turn, a part at a time, until the next run is near. Every series has at least one part
+    /// in each run.
     async fn fetch_pasts(&mut self, begun: Instant, errors: &mut Errors) -> Result<(), CloudError> {
         let limit = self.account.every.mul_f64(PAST_PART);
         let mut series: Vec<(usize, Series)> = self.in_turn().flat_map(|at| self.series(at)).collect();

@@ -62,7 +62,7 @@ pub(super) struct Cloud {
 /// Counts for the description of the source.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Rows of which at least one value had been stored differently.
+    /// Rows whose values differ from those that were stored before.
     pub(super) corrected: usize,
     pub(super) unreadable: usize,
     /// Calls that the cloud refused.

@@ -68,7 +68,7 @@ impl Account {
         let body = self.client(requester, None).get(LOCATIONS).await?;
         let seen = rest::locations(&body).map_err(|error| CloudError::Broken(error.to_string()))?;
         let wanted = seen.iter().filter(|location| self.wants(&location.id)).count();
-        Ok(format!("sees {} locations, of which {wanted} are read", seen.len()))
+        Ok(format!("sees {} locations and reads {wanted}", seen.len()))
     }
 
     /// A warning if the key lies beside what it seals.

@@ -486,7 +486,7 @@ async fn a_check_logs_in_and_stores_nothing_and_a_missing_location_is_named() {
     let scene = Scene::new(1);
     let account = Account { locations: Some(vec!["4711".to_owned(), "1".to_owned()]), ..scene.account() };
     let said = account.connect(crate::clock::Clock::system()).await.unwrap();
-    assert_eq!(said, "sees 1 locations, of which 1 are read");
+    assert_eq!(said, "sees 1 locations and reads 1");
     assert_eq!(std::fs::read_dir(scene.directory.path()).unwrap().count(), 0);
     let running = scene.start_with(account);
     running.until("it is named", |it| it.fixture.fact("locations_not_seen") == Some(Fact::from("1"))).await;

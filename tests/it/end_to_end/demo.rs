@@ -13,7 +13,7 @@ const QUARTER_NS: i64 = 900 * 1_000_000_000;
 const ENERGY: [u8; 6] = [1, 0, 1, 8, 0, 255];
 const LIMIT: Duration = Duration::from_secs(60);
 const METERS: usize = 6;
-/// Meters of which quarter-hours get lost, and how many of each.
+/// Meters that lose quarter-hours, and how many each of them loses.
 const LOSING: usize = 5;
 const LOST: usize = 8;
 

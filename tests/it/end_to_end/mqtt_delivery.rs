@@ -51,7 +51,7 @@ fn messages(numbers: std::ops::Range<u32>) -> Vec<(String, String)> {
     numbers.map(message).collect()
 }
 
-/// The numbers of the store, each of which is there once.
+/// The numbers in the store. Each must be there once.
 fn numbers(file: &Path) -> BTreeSet<u64> {
     let samples = of_sqlite(file);
     let numbers: BTreeSet<u64> =

@@ -70,7 +70,7 @@ fn rows_of_smappees_cloud_are_in_the_stores_fill_an_outage_and_go_on_after_a_kil
     assert!(service.stop().success());
     add_account(&service, &cloud);
     let checked = service.text_of(&["check", "--connect"]);
-    assert!(checked.contains("account 'cloud' sees 1 locations, of which 1 are read"), "{checked}");
+    assert!(checked.contains("account 'cloud' sees 1 locations and reads 1"), "{checked}");
     service.start_again();
     wait_for_run(&service);
     assert_eq!(service.source("cloud", KIND)["facts"]["gaps_fetched"], 1.0);

@@ -119,7 +119,7 @@ impl Site {
         Self { id, name, serial, public, ..Self::default() }
     }
 
-    /// A location of which only the number is known.
+    /// A location that is known only by its number.
     pub fn numbered(id: String) -> Self {
         Self { id, ..Self::default() }
     }
