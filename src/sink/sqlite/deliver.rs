@@ -21,6 +21,8 @@ use uuid::Uuid;
 const TRANSACTION_AGE_MAX: Duration = Duration::from_millis(200);
 /// Time between checks of the store's files while nothing is committed.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// Time between attempts to empty a large log while readers prevent it: each waits for them up to a second.
+const LOG_TRIED_EVERY: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(10) };
 
 /// The SQLite sink.
 pub struct Sqlite {
@@ -33,6 +35,8 @@ pub struct Sqlite {
     generation: Option<i64>,
     /// When the store's files were last checked.
     checked: Option<Instant>,
+    /// When it was last tried to empty a large log.
+    log_tried: Option<Instant>,
     batch: Batch,
     /// When the batch must be committed; `None` while it is empty.
     due: Option<Instant>,
@@ -58,6 +62,7 @@ impl Sqlite {
             store: None,
             generation: None,
             checked: None,
+            log_tried: None,
             batch: Batch::default(),
             due: None,
             is_untidy: true,
@@ -108,6 +113,10 @@ impl Sqlite {
             store.check_names()?;
             // A reader may have held up the last step, and samples get old without a commit.
             self.is_untidy = true;
+        }
+        if store.has_large_log() && self.log_tried.is_none_or(|tried| now >= tried + LOG_TRIED_EVERY) {
+            self.log_tried = Some(now);
+            store.empty_log()?;
         }
         if self.is_untidy {
             let expired = store.tidy(self.keep.as_ref(), wall)?;

@@ -87,6 +87,11 @@ impl Log {
         self.checkpoint_at = self.bytes + CHECKPOINT_BYTES;
     }
 
+    /// Whether it is more than a quarter of its bound: the rest is for commits.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes > LOG_BYTES_MAX / 4
+    }
+
     pub(super) fn is_beyond_bound(&self) -> bool {
         self.bytes > LOG_BYTES_MAX
     }

@@ -148,12 +148,8 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`].
     pub(super) fn tidy(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> Result<Option<usize>, SinkError> {
-        // While a reader keeps the log from being emptied, its room is for commits.
-        let is_tight = self.log.bytes() > log::LOG_BYTES_MAX / 4;
-        if is_tight && self.generation.checkpointed < self.generation.current {
-            self.checkpoint(Checkpoint::Copy)?;
-        }
-        if is_tight && self.generation.checkpointed < self.generation.current {
+        // While readers keep the log from being emptied, its room is for commits.
+        if self.log.is_large() {
             return Ok(None);
         }
         let Some(step) = self.next_step(keep, wall).map_err(|error| self.failed(&error))? else { return Ok(None) };
@@ -188,6 +184,19 @@ impl Store {
         Ok(expired)
     }
 
+    /// Whether readers kept a large log from being emptied.
+    pub(super) fn has_large_log(&self) -> bool {
+        self.log.is_large()
+    }
+
+    /// Tries to empty the log. Waits a moment for readers.
+    ///
+    /// # Errors
+    /// When SQLite cannot copy it.
+    pub(super) fn empty_log(&mut self) -> Result<(), SinkError> {
+        self.checkpoint(Checkpoint::Empty)
+    }
+
     /// Checks that the names still stand for the open files.
     ///
     /// # Errors
@@ -204,7 +213,11 @@ impl Store {
     fn committed(&mut self) -> Result<(), SinkError> {
         self.check_names()?;
         self.log.measure(&self.file);
-        if self.log.is_checkpoint_due() { self.checkpoint(Checkpoint::Copy) } else { Ok(()) }
+        if !self.log.is_checkpoint_due() {
+            return Ok(());
+        }
+        // Readers that follow each other leave no moment for a mere copy.
+        self.checkpoint(if self.log.is_large() { Checkpoint::Empty } else { Checkpoint::Copy })
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), SinkError> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of the log now.
 fn log_bytes(feed: &Feed) -> u64 {
@@ -47,6 +48,47 @@ fn a_reader_that_never_ends_bounds_the_log_and_is_named_and_the_sink_continues_a
     let rounds = second + 101;
     assert_eq!(rows(&file(&feed), "SELECT count(*) FROM samples"), [[(rounds * 200 + 1).to_string()]]);
     stop(&feed, &pump);
+}
+
+#[test]
+fn readers_that_follow_each_other_hold_up_neither_commits_nor_sealing() {
+    let feed = Feed::new();
+    let pump = start(&feed);
+    append_round(&feed, 0);
+    drain(&feed, &pump);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _done = SetAtEnd(&is_done);
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let reader = Connection::open(file(&feed)).unwrap();
+                while !is_done.load(Ordering::Relaxed) {
+                    // A snapshot of a few milliseconds, and the next one at once.
+                    reader.execute_batch("BEGIN; SELECT * FROM samples LIMIT 1").unwrap();
+                    std::thread::sleep(Duration::from_millis(5));
+                    reader.execute_batch("COMMIT").unwrap();
+                }
+            });
+        }
+        for second in 1..=25 {
+            feed.append(&Body::new(0, (1..=20).map(|meter| reading(meter, second, 1.0)).collect()));
+            drain(&feed, &pump);
+        }
+        until("the samples are sealed", || {
+            rows(&file(&feed), "SELECT count(*) < 40 FROM samples_0") == [["1"]] && pump.status().why.is_none()
+        });
+    });
+    stop(&feed, &pump);
+    assert_eq!(rows(&file(&feed), "SELECT count(*) FROM samples"), [["700"]]);
+}
+
+/// Ends the readers, also when the test fails.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
