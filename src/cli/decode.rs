@@ -7,6 +7,7 @@ mod devices;
 mod format;
 mod input;
 mod item;
+mod ksem_configuration;
 mod options;
 mod output;
 mod p1;
@@ -147,6 +148,7 @@ fn decode(
         Format::SmartMe => wire::decode(crate::wire::PayloadFormat::SmartMe, 0, bytes, &options.judge, output),
         Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
         Format::P1 => p1::decode(bytes, options, output),
+        Format::KsemConfiguration => ksem_configuration::decode(bytes, output),
         Format::SmappeeMqtt => smappee_mqtt::decode(bytes, options, output),
         Format::SmappeeRest => smappee::decode(bytes, options, output),
         device => devices::decode(device, bytes, &options.judge, output),

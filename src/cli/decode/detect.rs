@@ -2,7 +2,7 @@
 
 use super::devices;
 use super::format::Format;
-use super::{smappee, smappee_mqtt};
+use super::{ksem_configuration, smappee, smappee_mqtt};
 use crate::wire::{self, PayloadFormat};
 
 /// The format of these bytes of a topic, if there is one; `None` if they fit none.
@@ -17,6 +17,7 @@ pub(super) fn detect(bytes: &[u8], topic: Option<&str>) -> Option<Format> {
         _ if fits(PayloadFormat::SmartMe) => Some(Format::SmartMe),
         _ if fits(PayloadFormat::ReadingBatch) => Some(Format::Meterline),
         _ if devices::has_values(Format::KsemGdr, bytes) => Some(Format::KsemGdr),
+        _ if ksem_configuration::is_configuration(bytes) => Some(Format::KsemConfiguration),
         // A stream that begins in the middle of a telegram.
         _ if bytes.windows(3).any(|it| it[0] == b'\n' && matches!(it[1], b'/' | b'!')) => Some(Format::P1),
         _ => None,

@@ -98,9 +98,12 @@ fn read(format: Format, bytes: &[u8]) -> Result<Message, String> {
             Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(device) })
         }
         Format::DsmrLogger => logger(bytes),
-        Format::SmartMe | Format::Meterline | Format::P1 | Format::SmappeeMqtt | Format::SmappeeRest => {
-            Err("the format is not one of a device".to_owned())
-        }
+        Format::SmartMe
+        | Format::Meterline
+        | Format::P1
+        | Format::KsemConfiguration
+        | Format::SmappeeMqtt
+        | Format::SmappeeRest => Err("the format is not one of a device".to_owned()),
     }
 }
 

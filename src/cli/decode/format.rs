@@ -17,6 +17,8 @@ pub(super) enum Format {
     KsemJson,
     /// A frame of their WebSocket (protobuf)
     KsemGdr,
+    /// The configuration of such a device (protobuf)
+    KsemConfiguration,
     /// The load of such a device: devicestatus or deviceusage
     KsemUsage,
     /// The prices of a tariff of such a device
