@@ -151,8 +151,13 @@ impl Information {
         let mut refusal = None;
         let (wait, problem) = match body {
             Err(SourceError::Stopped(stopped)) => return Err(stopped.into()),
-            // A token of role `api` may not read everything, and firmware does not have everything.
-            Ok(Err(_)) => (REFUSED_EVERY, None),
+            // Firmware does not have everything.
+            Ok(Err(StatusCode::NOT_FOUND)) => (REFUSED_EVERY, None),
+            // A token of role `api` may not read everything. The device may say so by 500.
+            Ok(Err(status)) => {
+                refusal = Some(format!("the device answered {status}"));
+                (EVERY, None)
+            }
             Err(SourceError::Misconfigured { why, .. }) => {
                 refusal = Some(why);
                 (REFUSED_EVERY, None)

@@ -185,11 +185,13 @@ impl Frames {
     async fn open(access: &mut Access, topic: Topic) -> Result<Self, SourceError> {
         let serial = access.serial().await?;
         // It has units and scales. A device without one has the usual ones.
-        let configuration = match access.requests().get(Resource::Configuration(topic)).await {
+        let configuration = match access.get(Resource::Configuration(topic)).await {
             Ok(Ok(body)) => Configuration::read(&body).ok().map(|configuration| (body, configuration)),
-            // This device has none, or this login may not read it: by 500, as other refusals.
-            Ok(Err(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR))
-            | Err(SourceError::Misconfigured { .. }) => None,
+            // This device has none, or this login may not read it.
+            Ok(Err(StatusCode::NOT_FOUND)) | Err(SourceError::Misconfigured { .. }) => None,
+            // A fault, or a refusal that does not say so. The registers of the grid meter have fixed scales, and
+            // the information names the fault and asks again.
+            Ok(Err(StatusCode::INTERNAL_SERVER_ERROR)) if topic == Topic::SmartMeter => None,
             // Without it, values could have another scale.
             Ok(Err(status)) => {
                 return Err(SourceError::Failing(format!("the request for the configuration was answered {status}")));

@@ -293,33 +293,41 @@ async fn a_clock_an_hour_off_is_shown_and_values_keep_the_device_s_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_that_fails_is_asked_for_again_before_any_value() {
-    let (fixture, now, mut asked) = (Fixture::new(), present(), 0);
-    let (server, sockets) = start_meter(&fixture, token(), move |request| {
-        if !path(request).starts_with(CONFIGURATION) {
-            return None;
-        }
-        asked += 1;
-        (asked == 1).then(|| (503, String::new()).into())
-    });
-    let (mut socket, _) = accept(&sockets);
-    let configurations = server.lines().iter().filter(|line| line.contains(CONFIGURATION)).count();
-    assert!(configurations >= 2, "{:?}", server.lines());
-    send(&mut socket, &meter(now, 1000));
-    fixture.until("it is there", |it| it.values(IMPORT) == [1.0]).await;
+    for (topic, status) in [(Topic::SmartMeter, 503), (Topic::EnergyFlow, 503), (Topic::EnergyFlow, 500)] {
+        let (fixture, now, mut asked) = (Fixture::new(), present(), 0);
+        let (server, sockets) = start_topics(&fixture, &[topic], token(), move |request| {
+            if !path(request).starts_with(CONFIGURATION) {
+                return None;
+            }
+            asked += 1;
+            (asked == 1).then(|| (status, String::new()).into())
+        });
+        let (mut socket, _) = accept(&sockets);
+        let configurations = server.lines().iter().filter(|line| line.contains(CONFIGURATION)).count();
+        assert!(configurations >= 2, "{:?}", server.lines());
+        send(&mut socket, &meter(now, 1000));
+        fixture.until("it is there", |it| it.values(IMPORT) == [1.0]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_of_the_information_that_the_login_may_not_read_is_named() {
-    let (fixture, now) = (Fixture::new(), present());
-    let (_server, sockets) = start_meter(&fixture, token(), move |request| {
-        path(request).ends_with("/local-time").then(|| (401, String::new()).into())
-    });
-    let (mut socket, _) = accept(&sockets);
-    send(&mut socket, &meter(now, 1000));
-    let is_named = |it: &Fixture| match it.fact("information_refused") {
-        Some(Fact::Text(why)) => why.contains("/local-time: "),
-        _ => false,
-    };
-    fixture.until("it is named", is_named).await;
-    assert_eq!(fixture.state(), SourceState::Running);
+async fn a_part_of_the_information_that_the_device_refuses_is_named_and_asked_for_again() {
+    for (part, status) in [("/local-time", 401), ("/config/smart-meter", 500)] {
+        let (fixture, now) = (Fixture::new(), present());
+        let (server, sockets) = start_meter(&fixture, token(), move |request| {
+            path(request).ends_with(part).then(|| (status, String::new()).into())
+        });
+        let (mut socket, _) = accept(&sockets);
+        send(&mut socket, &meter(now, 1000));
+        let is_named = |it: &Fixture| match it.fact("information_refused") {
+            Some(Fact::Text(why)) => why.contains(&format!("{part}: ")),
+            _ => false,
+        };
+        fixture.until("it is named", is_named).await;
+        fixture.until("the value is there", |it| it.values(IMPORT) == [1.0]).await;
+        let asked = || server.lines().iter().filter(|line| line.contains(part)).count();
+        let before = asked();
+        fixture.until("it is asked for again", |_| asked() > before).await;
+        assert_eq!(fixture.state(), SourceState::Running);
+    }
 }
