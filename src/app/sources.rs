@@ -94,7 +94,7 @@ impl<'a> SourceStarter<'a> {
             Source::Json(device) => device.start(sources, entrance, describer, clock),
             Source::P1(meter) => meter.start(sources, entrance, describer, clock),
             Source::DsmrLogger(logger) => logger.start(sources, entrance, self.arrivals(), describer, clock),
-            Source::Ksem(device) => device.start(sources, entrance, describer, clock),
+            Source::Ksem(device) => device.start(sources, entrance, self.arrivals(), describer, clock),
             Source::Em300(meter) => meter.start(sources, entrance, describer, clock),
             Source::SmartMac(meter) => meter.start(sources, entrance, self.arrivals(), describer, clock),
             Source::Mqtt(broker) => broker.start(sources, entrance, clock, self.parts.journal.id().0),

@@ -20,7 +20,7 @@ pub use resource::Topic;
 
 use super::allowed::Allowed;
 use super::device::HttpDevice;
-use super::{Contact, Decoded, Decoder, Describer, Inlet, Keep, Schedule, SourceError, Sources};
+use super::{Arrivals, Contact, Decoded, Decoder, Describer, Inlet, Keep, Schedule, SourceError, Sources};
 use crate::base::Finding;
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
@@ -100,14 +100,21 @@ pub enum Interface {
 
 impl Device {
     /// Starts its sources.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
+    pub fn start(
+        &self,
+        sources: &Sources,
+        entrance: &Entrance,
+        arrivals: Arrivals,
+        describer: Describer,
+        clock: &Clock,
+    ) {
         let device = || sources.device(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None);
         let access = || self.access(device(), clock.clone());
         let inlet = |kind| Inlet::new(&self.name, kind, entrance.clone(), self.keep);
         match &self.interface {
             Interface::Json { device, every } => {
                 let schedule = Schedule { every: *every, first_within: *every, backoff: BACKOFF };
-                let information = self.information(entrance, describer, clock);
+                let information = self.information(entrance, arrivals, describer, clock);
                 let (device, inlet, clock) = (device.clone(), inlet(KIND), clock.clone());
                 let poll = Poll { access: access(), device, every: *every, information, inlet, clock };
                 sources.start_polled(&self.name, KIND, schedule, poll);
@@ -115,7 +122,7 @@ impl Device {
             Interface::WebSocket(topics) => {
                 let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
                 // One of them also brings what the device says about itself.
-                let mut information = Some(self.information(entrance, describer, clock));
+                let mut information = Some(self.information(entrance, arrivals, describer, clock));
                 let mut kind = KIND;
                 for topic in topics {
                     let socket = Socket::new(access(), *topic, information.take(), inlet(kind), clock.clone());
@@ -130,9 +137,9 @@ impl Device {
         Access::new(self.url.clone(), self.login.clone(), self.serial.clone(), device, clock)
     }
 
-    fn information(&self, entrance: &Entrance, describer: Describer, clock: &Clock) -> Information {
+    fn information(&self, entrance: &Entrance, arrivals: Arrivals, describer: Describer, clock: &Clock) -> Information {
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), Keep::All);
-        Information::new(&self.name, inlet, describer, clock.clone())
+        Information::new(&self.name, inlet, arrivals, describer, clock.clone())
     }
 
     /// The decoders of its messages. The context of a frame is the configuration.

@@ -4,12 +4,14 @@
 //! Invariants: it never delays values; a token is renewed here when its time has ended, not when the device refuses
 //! it; a part that the device refuses is asked for again an hour later; a part that fails is shown and stops nothing.
 
+mod subject;
+
 use super::access::{Access, Requests};
-use super::resource::{Resource, Topic};
+use super::resource::Topic;
 use crate::clock::Clock;
 use crate::reading::{MeterId, UnixNanos};
 use crate::source::parts::Parts;
-use crate::source::{Decoded, Describer, Fact, Inlet, Reporter, SourceError};
+use crate::source::{Arrivals, Decoded, Describer, Fact, Inlet, Reporter, SourceError};
 use crate::vendor::MessageError;
 use crate::vendor::ksem::VENDOR;
 use crate::vendor::ksem::device::{LocalTime, Settings, usage};
@@ -19,6 +21,8 @@ use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::StatusCode;
 use std::time::{Duration, Instant};
+use subject::{DAY_NS, day};
+pub(super) use subject::{PRICE_DAYS_BACK_MAX, Subject};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -33,41 +37,6 @@ const REFUSED_EVERY: Duration = if cfg!(test) { Duration::from_millis(200) } els
 const DAILY_WITHIN: Duration = Duration::from_hours(1);
 /// Tariffs whose prices are read.
 const TARIFFS_MAX: usize = 16;
-const DAY_NS: i64 = 86_400_000_000_000;
-const DAY_SECONDS: i64 = 86_400;
-
-/// A part of the information.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
-    Settings,
-    Status,
-    Usage,
-    LocalTime,
-    Configuration,
-    Contract,
-    Prices(Uuid),
-}
-
-impl Subject {
-    fn resource(self, now: UnixNanos) -> Resource<'static> {
-        match self {
-            Self::Settings => Resource::Settings,
-            Self::Status => Resource::Status,
-            Self::Usage => Resource::Usage,
-            Self::LocalTime => Resource::LocalTime,
-            Self::Configuration => Resource::Configuration(Topic::SmartMeter),
-            Self::Contract => Resource::Contract,
-            Self::Prices(tariff) => {
-                let begin = now.0.div_euclid(DAY_NS) * DAY_SECONDS;
-                Resource::Prices(tariff, begin, begin + DAY_SECONDS - 1)
-            }
-        }
-    }
-
-    fn is_daily(self) -> bool {
-        matches!(self, Self::Contract | Self::Prices(_))
-    }
-}
 
 /// The information about a device, and when each part is due.
 #[derive(Debug)]
@@ -81,6 +50,7 @@ pub(super) struct Information {
     tariff: String,
     currency: String,
     inlet: Inlet,
+    arrivals: Arrivals,
     describer: Describer,
     clock: Clock,
 }
@@ -94,7 +64,7 @@ pub(super) struct Answer {
 }
 
 impl Information {
-    pub(super) fn new(name: &str, inlet: Inlet, describer: Describer, clock: Clock) -> Self {
+    pub(super) fn new(name: &str, inlet: Inlet, arrivals: Arrivals, describer: Describer, clock: Clock) -> Self {
         let now = clock.monotonic();
         let subjects = [
             Subject::Settings,
@@ -111,6 +81,7 @@ impl Information {
             tariff: String::new(),
             currency: String::new(),
             inlet,
+            arrivals,
             describer,
             clock,
         }
@@ -148,7 +119,7 @@ impl Information {
         reporter: &mut Reporter,
     ) -> Result<(), SourceError> {
         let Answer { subject, received, body } = answer;
-        let mut refusal = None;
+        let (mut refusal, mut next) = (None, subject);
         let (wait, problem) = match body {
             Err(SourceError::Stopped(stopped)) => return Err(stopped.into()),
             // Firmware does not have everything.
@@ -164,27 +135,30 @@ impl Information {
             }
             Err(SourceError::Failing(why) | SourceError::Limited { why, .. }) => (EVERY, Some(why)),
             Ok(Ok(body)) => match self.read(subject, &body, received, access, reporter).await {
-                Ok(()) => (self.next_wait(subject), None),
+                Ok(()) => {
+                    next = subject.following();
+                    (self.wait_for(next), None)
+                }
                 Err(why) => (EVERY, Some(why)),
             },
         };
         // The next part that is read clears an error; a refused part is named until it is read.
-        self.refused.retain(|(known, _)| *known != subject);
+        self.refused.retain(|(known, _)| !known.is_part(subject));
         self.refused.extend(refusal.map(|why| (subject, why)));
         match self.refused.first() {
             Some((subject, why)) => {
-                reporter.set("information_refused", format!("{}: {why}", subject.resource(received).path()));
+                reporter.set("information_refused", format!("{}: {why}", subject.resource().path()));
             }
             None => reporter.clear_texts("information_refused"),
         }
         match problem {
-            Some(why) => reporter.set("information_error", format!("{}: {why}", subject.resource(received).path())),
+            Some(why) => reporter.set("information_error", format!("{}: {why}", subject.resource().path())),
             None => reporter.clear_texts("information_error"),
         }
         self.describe(access, reporter).await?;
-        let at = self.clock.monotonic() + wait;
-        if let Some((_, due)) = self.due.iter_mut().find(|(known, _)| *known == subject) {
-            *due = at;
+        let due = (next.within(day(self.clock.now())), self.clock.monotonic() + wait);
+        if let Some(known) = self.due.iter_mut().find(|(known, _)| known.is_part(subject)) {
+            *known = due;
         }
         Ok(())
     }
@@ -206,9 +180,11 @@ impl Information {
         self.due.iter().copied().min_by_key(|(_, due)| *due).unwrap_or_else(never)
     }
 
-    fn next_wait(&self, subject: Subject) -> Duration {
-        if !subject.is_daily() {
-            return EVERY;
+    fn wait_for(&self, subject: Subject) -> Duration {
+        match subject {
+            Subject::Prices(_, missed) if missed <= day(self.clock.now()) => return Duration::ZERO,
+            Subject::Prices(..) | Subject::Contract => {}
+            _ => return EVERY,
         }
         let rest = DAY_NS - self.clock.now().0.rem_euclid(DAY_NS);
         Duration::from_nanos(rest.unsigned_abs()) + DAILY_WITHIN.mul_f64(fastrand::f64())
@@ -251,7 +227,7 @@ impl Information {
             }
             Subject::Contract => {
                 let contract = Contract::read(body).map_err(text)?;
-                self.follow(&contract);
+                self.follow(&contract, &access.serial().await.map_err(|error| error.to_string())?);
                 reporter.set("tariffs", contract.tariffs.len());
                 let has_tariffs = !contract.tariffs.is_empty();
                 self.tariff = if has_tariffs { String::from_utf8_lossy(body).into_owned() } else { String::new() };
@@ -260,7 +236,7 @@ impl Information {
                     reporter.set("currency", self.currency.as_str());
                 }
             }
-            Subject::Prices(_) => {
+            Subject::Prices(..) => {
                 self.store(subject, body, received, access).await?;
             }
         }
@@ -276,9 +252,9 @@ impl Information {
         access: &mut Access,
     ) -> Result<(), String> {
         let serial = access.serial().await.map_err(|error| error.to_string())?;
-        let origin = subject.resource(received).path();
+        let origin = subject.resource().path();
         let (format, decoded) = match subject {
-            Subject::Prices(tariff) => (PRICES_FORMAT, decode_prices(body, &tariff.to_string(), &serial, received)?),
+            Subject::Prices(tariff, _) => (PRICES_FORMAT, decode_prices(body, &tariff.to_string(), &serial, received)?),
             _ => (USAGE_FORMAT, decode_usage(body, &serial, received)?),
         };
         let original = Original {
@@ -293,17 +269,27 @@ impl Information {
     }
 
     /// Reads the prices of these tariffs from now on, and no others.
-    fn follow(&mut self, contract: &Contract) {
+    fn follow(&mut self, contract: &Contract, serial: &str) {
         let now = self.clock.monotonic();
-        let tariffs: Vec<_> = contract.tariffs.iter().filter_map(|tariff| tariff.id.parse().ok()).collect();
-        let tariffs = || tariffs.iter().copied().take(TARIFFS_MAX).map(Subject::Prices);
-        self.refused.retain(|(known, _)| !matches!(known, Subject::Prices(_)));
-        self.due.retain(|(known, _)| !matches!(known, Subject::Prices(_)) || tariffs().any(|tariff| tariff == *known));
-        for tariff in tariffs() {
-            if self.due.iter().all(|(known, _)| *known != tariff) {
-                self.due.push((tariff, now));
+        let tariffs = contract.tariffs.iter().filter_map(|tariff| tariff.id.parse().ok()).take(TARIFFS_MAX);
+        let prices: Vec<_> = tariffs.map(|tariff| Subject::Prices(tariff, self.first_day(tariff, serial))).collect();
+        let is_followed = |known: Subject| prices.iter().any(|part| part.is_part(known));
+        self.refused.retain(|(known, _)| !matches!(known, Subject::Prices(..)));
+        self.due.retain(|(known, _)| !matches!(known, Subject::Prices(..)) || is_followed(*known));
+        for part in prices {
+            if !self.due.iter().any(|(known, _)| known.is_part(part)) {
+                self.due.push((part, now));
             }
         }
+    }
+
+    /// The first day whose prices may be missing: the one of the newest that arrived.
+    fn first_day(&self, tariff: Uuid, serial: &str) -> i64 {
+        let today = day(self.clock.now());
+        let oldest = today - PRICE_DAYS_BACK_MAX;
+        let meter = MeterId::of_channel(VENDOR, serial, &tariff.to_string());
+        let newest = self.arrivals.coverage().newest_measurement(meter);
+        newest.map_or(oldest, |at| day(at).clamp(oldest, today))
     }
 }
 
@@ -337,7 +323,7 @@ pub(super) async fn answer(requests: Result<Requests, SourceError>, subject: Sub
 }
 
 async fn request(requests: &Requests, subject: Subject, clock: &Clock) -> Answer {
-    let body = requests.get(subject.resource(clock.now())).await;
+    let body = requests.get(subject.resource()).await;
     Answer { subject, received: clock.now(), body }
 }
 

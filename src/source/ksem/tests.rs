@@ -37,6 +37,7 @@ fn start<A: Into<Answer>>(
     device(server.url().parse().unwrap(), login, serial).start(
         &fixture.sources,
         &fixture.entrance("grid"),
+        fixture.arrivals(),
         fixture.describer("grid"),
         &fixture.clock,
     );

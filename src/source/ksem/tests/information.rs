@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::source::Fact;
+use crate::source::ksem::information::PRICE_DAYS_BACK_MAX;
+use crate::wire::SeenReading;
 use meterline_load::proto::ksem::{GcRs, Gcr};
 use prost::Message as _;
 use std::collections::HashSet;
@@ -77,8 +79,9 @@ async fn the_configuration_of_the_grid_meter_is_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_prices_of_each_tariff_are_read_once_a_day() {
-    let fixture = Fixture::new();
-    let begin = present().div_euclid(86_400) * 86_400;
+    let (fixture, now) = (Fixture::new(), present());
+    let begin = now.div_euclid(86_400) * 86_400;
+    arrived(&fixture, now);
     let server = start_with(&fixture, move |path| {
         let contract = format!(
             "{{\"version\":1,\"currency\":\"EUR\",\"monthly_base_fee\":9,\"days\":{{}},\"tariffs\":{{\
@@ -111,6 +114,44 @@ async fn the_prices_of_each_tariff_are_read_once_a_day() {
     let tariffs: Vec<_> = server.lines().into_iter().filter(|line| line.contains("/tariffs/")).collect();
     let range = format!("GET /api/tariffs/data/{TARIFF}/{begin}/{} HTTP/1.1", begin + 86_399);
     assert_eq!(tariffs, ["GET /api/tariffs/contract HTTP/1.1".to_owned(), range]);
+}
+
+/// Notes that a price of this time has arrived.
+fn arrived(fixture: &Fixture, seconds: i64) {
+    let (meter, at) = (MeterId::of_channel(VENDOR, "4711", TARIFF), UnixNanos(seconds * 1_000_000_000));
+    let seen = SeenReading { meter, at, has_counter: false, is_repair: false, is_row: false };
+    fixture.coverage.note("grid", at, [seen].into_iter());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_prices_of_days_that_were_missed_are_read_within_a_bound() {
+    let today = present().div_euclid(86_400);
+    let bound = PRICE_DAYS_BACK_MAX;
+    for (days_back, expected) in [(Some(2), 2), (Some(bound + 3), bound), (None, bound)] {
+        let (fixture, mut is_broken) = (Fixture::new(), true);
+        if let Some(days) = days_back {
+            arrived(&fixture, (today - days) * 86_400 + 43_200);
+        }
+        let server = start_with(&fixture, move |path| {
+            let Some(range) = path.strip_prefix(&format!("/api/tariffs/data/{TARIFF}/")) else {
+                return (path == "/api/tariffs/contract")
+                    .then(|| (200, format!("{{\"tariffs\":{{\"{TARIFF}\":{{}}}}}}")).into());
+            };
+            if std::mem::take(&mut is_broken) {
+                return Some(Answer::Broken);
+            }
+            let begin: i64 = range.split('/').next().unwrap().parse().unwrap();
+            Some((200, format!("[{{\"time\":{begin},\"price\":{}}}]", begin / 86_400)).into())
+        });
+        let days = || (today - expected..=today).map(|day| f64::from(i32::try_from(day).unwrap()));
+        fixture.until("every day is there", |it| it.values(own(31, 1)).into_iter().eq(days())).await;
+        let mut asked = server.lines();
+        asked.retain(|line| line.contains("/tariffs/data/"));
+        asked.dedup();
+        let range =
+            |day: i64| format!("GET /api/tariffs/data/{TARIFF}/{}/{} HTTP/1.1", day * 86_400, day * 86_400 + 86_399);
+        assert_eq!(asked, (today - expected..=today).map(range).collect::<Vec<_>>(), "each day as a whole");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,13 @@ fn start_topics(
         interface: Interface::WebSocket(topics.to_vec()),
         ..device(server.url().parse().unwrap(), login, None)
     };
-    device.start(&fixture.sources, &fixture.entrance("grid"), fixture.describer("grid"), &fixture.clock);
+    device.start(
+        &fixture.sources,
+        &fixture.entrance("grid"),
+        fixture.arrivals(),
+        fixture.describer("grid"),
+        &fixture.clock,
+    );
     (server, sockets)
 }
 
