@@ -13,7 +13,7 @@ pub use json::Document;
 pub use smappee::{Cloud, Monitors};
 pub use smart_mac::Meter;
 
-pub(super) use message::{Context, Found, Message, Readings, Unreadable};
+pub(super) use message::{Context, Followed, Found, Message, Readings, Unreadable};
 
 use super::publication::Publication;
 use crate::reading::UnixNanos;
@@ -119,7 +119,7 @@ impl Router {
                 Device::DsmrLogger(dsmr_logger::State::new(logger.clone()))
             }
             Route::Smappee(monitors) => {
-                self.filters.extend(monitors.filters().into_iter().map(|filter| (filter, QoS::AtLeastOnce)));
+                self.filters.extend(monitors.filters());
                 self.smappee = Some(smappee::State::new(monitors));
                 return;
             }
@@ -186,7 +186,7 @@ impl Router {
         self.smappee.as_ref()?.stale(now)
     }
 
-    /// The number of Smappee's monitors that are heard or configured.
+    /// The number of Smappee's monitors that were heard.
     pub(super) fn monitors(&self) -> Option<usize> {
         self.smappee.as_ref().map(smappee::State::monitors)
     }

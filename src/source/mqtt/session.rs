@@ -11,7 +11,7 @@ use super::broker::Broker;
 use super::connection::{Requests, explain, next, open};
 use super::counters::Counters;
 use super::queue::{Queue, Settled};
-use super::routes::{Message, Router};
+use super::routes::{Followed, Message, Router};
 use super::subscriptions::Subscriptions;
 use super::unknown::Unknown;
 use crate::clock::Clock;
@@ -46,6 +46,8 @@ pub(super) struct Mqtt {
     queue: Queue,
     unknown: Unknown,
     counters: Counters,
+    /// Devices whose configuration is not kept yet.
+    followed: Vec<Followed>,
     subscriptions: Subscriptions,
     /// Facts of the last message with readings.
     last: Option<Decoded>,
@@ -65,6 +67,7 @@ impl Mqtt {
             queue: Queue::new(entrance.clone()),
             unknown: Unknown::new(&broker.name),
             counters: Counters::new(&broker.name),
+            followed: Vec::new(),
             subscriptions: Subscriptions::default(),
             last: None,
             last_error: None,
@@ -116,8 +119,8 @@ impl Mqtt {
                 reporter.set("connections", self.connections);
                 reporter.set("client_id", self.client_id.as_str());
                 reporter.set("session", if connected.session_present { "resumed" } else { "new" });
-                self.subscriptions = Subscriptions::request(&self.filters(), client)?;
-                Ok(())
+                self.subscriptions.want(self.filters());
+                self.subscriptions.request(client)
             }
             Event::Outgoing(Outgoing::Subscribe(packet)) => {
                 self.subscriptions.sent(packet);
@@ -128,7 +131,10 @@ impl Mqtt {
                 self.report(reporter);
                 Ok(())
             }
-            Event::Incoming(Packet::Publish(message)) => self.take(&message, client).await,
+            Event::Incoming(Packet::Publish(message)) => {
+                self.take(&message, client).await?;
+                self.subscriptions.request(client)
+            }
             Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
         }
     }
@@ -207,6 +213,8 @@ impl Mqtt {
             }
         }
         self.take_due().await;
+        self.follow().await;
+        self.subscriptions.request(client)?;
         self.publish_facts(reporter);
         Ok(())
     }
@@ -226,6 +234,7 @@ impl Mqtt {
 
     fn publish_facts(&mut self, reporter: &mut Reporter) {
         reporter.set("messages_waiting", self.queue.len());
+        reporter.set("subscriptions", self.subscriptions.granted());
         reporter.set("unknown_patterns", self.unknown.patterns());
         reporter.set("parts_unreadable", self.inlet.parts_unreadable());
         if let Some(decoded) = self.last.take() {
@@ -270,6 +279,7 @@ impl Mqtt {
 impl Connected for Mqtt {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         self.queue.forget_packets();
+        self.followed.clear();
         self.subscriptions = Subscriptions::default();
         let (begun, connections) = (self.clock.monotonic(), self.connections);
         let error = self.receive(reporter).await;

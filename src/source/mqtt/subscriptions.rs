@@ -12,6 +12,8 @@ const FILTERS_MAX: usize = 100;
 /// Subscriptions that were requested.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
+    /// Filters that are not requested yet.
+    wanted: Vec<(String, QoS)>,
     /// Requests that have no packet id yet, in the order of their sending.
     requested: VecDeque<Vec<(String, QoS)>>,
     /// Requests without an answer, by packet id.
@@ -22,14 +24,29 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Requests these filters.
-    pub(super) fn request(filters: &[(String, QoS)], client: &Requests) -> Result<Self, SourceError> {
-        let mut subscriptions = Self::default();
-        for filters in filters.chunks(FILTERS_MAX) {
+    /// Adds filters to the next request.
+    pub(super) fn want(&mut self, filters: impl IntoIterator<Item = (String, QoS)>) {
+        self.wanted.extend(filters);
+    }
+
+    /// Requests the filters that are wanted.
+    pub(super) fn request(&mut self, client: &Requests) -> Result<(), SourceError> {
+        for filters in std::mem::take(&mut self.wanted).chunks(FILTERS_MAX) {
             client.subscribe(filters)?;
-            subscriptions.requested.push_back(filters.to_vec());
+            self.requested.push_back(filters.to_vec());
         }
-        Ok(subscriptions)
+        Ok(())
+    }
+
+    /// The filters of the next request.
+    #[cfg(test)]
+    pub(super) fn wanted(&self) -> &[(String, QoS)] {
+        &self.wanted
+    }
+
+    /// The number of filters that the broker accepted.
+    pub(super) fn granted(&self) -> usize {
+        self.granted
     }
 
     /// The next request was sent as this packet.

@@ -136,7 +136,7 @@ impl Topic {
     }
 
     /// The secret in the topic, as it is written there.
-    pub(super) fn secret(topic: &str) -> Option<&str> {
+    pub fn secret(topic: &str) -> Option<&str> {
         split(topic).and_then(|(location, _)| location.1)
     }
 }

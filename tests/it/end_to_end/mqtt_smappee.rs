@@ -26,6 +26,13 @@ fn service(broker: &Broker, monitor: impl FnOnce(&Service) -> String) -> Service
     service
 }
 
+/// Waits until the broker has accepted this number of subscriptions.
+fn wait_subscribed(service: &Service, count: u32) {
+    wait::until("the values are subscribed to", LIMIT, || {
+        service.source("monitors", "mqtt")["facts"]["subscriptions"] == f64::from(count)
+    });
+}
+
 fn topic(uuid: &str, name: &str) -> String {
     format!("servicelocation/{uuid}/{name}")
 }
@@ -107,6 +114,7 @@ fn a_monitor_is_followed_by_its_serial_number_thinned_and_its_location_is_nowher
     let listener = Listener::start(&broker);
     broker.publish_retained(&[channels(OURS), config(OURS, "2009001234"), config(OTHER, "2009009999")]);
     let service = service(&broker, |_| "serial = \"2009001234\"".to_owned());
+    wait_subscribed(&service, 3);
     let start = now_ns() / 1_000_000 / 10_000 * 10_000 - 60_000;
     let seconds: Vec<_> = (0..25).map(|second| realtime(OURS, start + second * 1000, 100 + second)).collect();
     broker.publish(QoS::AtLeastOnce, &seconds);
@@ -130,6 +138,28 @@ fn a_monitor_is_followed_by_its_serial_number_thinned_and_its_location_is_nowher
     assert_hidden(&service, OURS);
     assert_hidden(&service, OTHER);
     assert!(!listener.seen().iter().any(|(topic, _)| topic.ends_with("/tracking")), "only the cloud is asked");
+}
+
+#[test]
+fn nothing_of_a_monitor_is_acknowledged_before_its_configuration_is_kept_and_then_a_restart_needs_no_other() {
+    let broker = Broker::start();
+    let mut service = service(&broker, |_| "serial = \"2009001234\"".to_owned());
+    wait_subscribed(&service, 2);
+    let start = now_ns() / 1_000_000 / 10_000 * 10_000 - 600_000;
+    let message = |number: i64| realtime(OURS, start + number * 10_000, 100 + number);
+    broker.publish_retained(&[channels(OURS), config(OURS, "2009001234")]);
+    wait_subscribed(&service, 3);
+    service.kill();
+    // Nothing tells now whose the messages of the session are, but what was kept.
+    broker.publish_retained(&[(topic(OURS, "config"), String::new())]);
+    let messages: Vec<_> = (0..30).map(message).collect();
+    broker.publish(QoS::AtLeastOnce, &messages);
+    service.start_again();
+    wait::until("all are there", LIMIT, || {
+        service.wait_drained();
+        powers(&service).len() == 30
+    });
+    assert_eq!(left_out(&service, "other_monitor"), 0.0);
 }
 
 #[test]

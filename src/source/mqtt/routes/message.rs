@@ -1,6 +1,8 @@
 //! A received message, and its meaning to a route.
 
+use crate::contexts::version_of;
 use crate::reading::UnixNanos;
+use crate::secret::Secret;
 use crate::source::Decoded;
 pub(in crate::source::mqtt) use crate::source::inlet::Thinning;
 
@@ -28,12 +30,23 @@ pub(in crate::source::mqtt) enum Found {
     },
     /// More frequent than wanted; counted by the inlet.
     Thinned,
+    /// The configuration of a device whose values are to be subscribed to.
+    Followed(Followed),
     /// Known, and not to be stored: the reason as a label.
     LeftOut(&'static str),
     /// Of a known device, and not readable.
     Unreadable(Unreadable),
     /// No route knows the topic.
     Unknown,
+}
+
+/// A device that was found. Its values are subscribed to once its configuration is kept.
+#[derive(Debug)]
+pub(in crate::source::mqtt) struct Followed {
+    /// The context of its messages, without readings.
+    pub(in crate::source::mqtt) configuration: Box<Readings>,
+    /// The filter of its values.
+    pub(in crate::source::mqtt) filter: Secret,
 }
 
 /// Why a message with unreadable parts alone is kept.
@@ -77,6 +90,16 @@ pub(in crate::source::mqtt) enum Context {
     Kept(String),
     /// New: it has to be kept before the readings.
     New(Vec<u8>),
+}
+
+impl Context {
+    /// Its version.
+    pub(in crate::source::mqtt) fn version(&self) -> String {
+        match self {
+            Self::Kept(version) => version.clone(),
+            Self::New(context) => version_of(context),
+        }
+    }
 }
 
 impl Readings {

@@ -1,15 +1,18 @@
 //! Smappee's monitors at their own broker, at ours or at the vendor's cloud.
 //!
 //! A monitor is known by the secret UUID of its location, or by its serial number, which its retained
-//! configuration says. Invariants: the UUID leaves this file only in a topic to subscribe or to publish to;
-//! what is stored and shown has the public id. Live values are thinned before they are decoded; the cloud's are
-//! also compared every 30 s. The locations that are followed are bounded.
+//! configuration says: with a serial number the values are subscribed to once the configuration is kept, so no
+//! message is acknowledged before it is known whose it is, also after a restart. Invariants: the UUID leaves
+//! this file only in a topic to subscribe or to publish to; what is stored and shown has the public id. Live
+//! values are thinned before they are decoded; the cloud's are also compared every 30 s. The locations that are
+//! followed are bounded.
 
 mod cloud;
 
 pub use cloud::Cloud;
 
-use super::message::{Context, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
+use super::message::{Context, Followed, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
+use crate::contexts::version_of;
 use crate::reading::UnixNanos;
 use crate::secret::Secret;
 use crate::source::mqtt::publication::Publication;
@@ -18,12 +21,15 @@ use crate::source::{Decoded, Inlet, Recorded};
 use crate::vendor::MessageError;
 use crate::vendor::smappee::{Document, Kind, Location, Monitor, Outcome, Topic, hide, with_document};
 use cloud::Live;
+use lru::LruCache;
+use rumqttc::QoS;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Locations that are followed, including locations of other owners: those are forgotten before it is exceeded.
+/// Locations that are followed. Beyond it the least recently heard one is forgotten; its next message brings it back.
 const LOCATIONS_MAX: usize = 20_000;
 /// The first segment of every topic.
 pub(super) const ROOT: &str = "servicelocation";
@@ -42,13 +48,21 @@ pub struct Monitors {
 }
 
 impl Monitors {
-    /// The topic filters of these monitors.
-    pub(super) fn filters(&self) -> Vec<String> {
-        if self.all || !self.serials.is_empty() {
-            return vec![format!("{ROOT}/+/#")];
+    /// The topic filters of these monitors. Which values a serial number needs, its configuration tells.
+    pub(super) fn filters(&self) -> Vec<(String, QoS)> {
+        if self.all {
+            return vec![(values_of("+"), QoS::AtLeastOnce)];
         }
-        self.locations.iter().map(|location| format!("{ROOT}/{}/#", location.expose())).collect()
+        let locations = self.locations.iter().map(|it| (values_of(it.expose()), QoS::AtLeastOnce));
+        // At QoS 0 it comes also while the broker waits for acknowledgements.
+        let configurations = (!self.serials.is_empty()).then(|| (format!("{ROOT}/+/config"), QoS::AtMostOnce));
+        locations.chain(configurations).collect()
     }
+}
+
+/// The filter of all messages of a location.
+fn values_of(uuid: &str) -> String {
+    format!("{ROOT}/{uuid}/#")
 }
 
 /// The monitors and their state.
@@ -56,9 +70,8 @@ impl Monitors {
 pub(super) struct State {
     all: bool,
     serials: Vec<String>,
-    locations: HashMap<Location, Follows>,
-    /// Bytes of the documents of all locations whose owner is not known.
-    undecided_bytes: usize,
+    locations: HashSet<Location>,
+    ours: LruCache<Location, Ours>,
     live: Live,
 }
 
@@ -69,46 +82,23 @@ pub(super) const FORMAT: &str = "smappee-mqtt";
 #[derive(Debug)]
 struct Ours {
     monitor: Monitor,
-    /// The version of the kept configuration; `None` before the first message.
-    version: Option<String>,
+    /// The version of the kept configuration; empty without one.
+    version: String,
     /// The configuration that is not kept yet: it waits for a message that needs it, because its parts come
     /// one by one.
     unkept: Option<Vec<u8>>,
-}
-
-/// A location whose owner is not known yet.
-#[derive(Debug)]
-struct Undecided {
-    monitor: Monitor,
-    /// The parts of its configuration that have come.
-    documents: Vec<(Document, Vec<u8>)>,
-}
-
-/// Bytes of one part, and of all parts of all locations, that are kept while an owner is not known. Every client
-/// of the broker can send them.
-const DOCUMENT_BYTES_MAX: usize = 64 << 10;
-const UNDECIDED_BYTES_MAX: usize = 16 << 20;
-
-/// A location that was heard or is configured.
-#[derive(Debug)]
-enum Follows {
-    /// It is ours.
-    Ours(Box<Ours>),
-    /// Its serial number is not known yet.
-    Undecided(Box<Undecided>),
-    /// It belongs to another owner.
-    Other,
+    /// Whether its values are to be subscribed to on this connection.
+    wants_values: bool,
 }
 
 impl State {
     pub(super) fn new(monitors: &Monitors) -> Self {
         let uuids = monitors.locations.iter().filter_map(|location| Uuid::parse_str(location.expose()).ok());
-        let ours = uuids.map(Location::of_uuid).map(|it| (it, Follows::Ours(Box::new(Ours::new(it)))));
         Self {
             all: monitors.all,
             serials: monitors.serials.clone(),
-            locations: ours.collect(),
-            undecided_bytes: 0,
+            locations: uuids.map(Location::of_uuid).collect(),
+            ours: LruCache::sparse(NonZeroUsize::new(LOCATIONS_MAX).unwrap_or(NonZeroUsize::MIN)),
             live: Live::new(&monitors.cloud),
         }
     }
@@ -129,7 +119,6 @@ impl State {
         if is_thinned && !is_cloud {
             return Found::Thinned;
         }
-        ours.remember(inlet);
         let outcome = read(&mut ours.monitor, topic.kind, &hidden, message.received);
         let origin = Topic::hidden(message.topic).unwrap_or_default();
         match outcome {
@@ -151,13 +140,19 @@ impl State {
                 }
                 found(decoded, origin, (topic.location, context), hidden.into_owned())
             }
-            Ok((Outcome::Configured, _)) => {
-                if let Kind::Configuration(document) = topic.kind {
+            Ok((outcome @ (Outcome::Configured | Outcome::Repeated | Outcome::Ignored), _)) => {
+                let Kind::Configuration(document) = topic.kind else { return Found::LeftOut("ignored") };
+                if outcome == Outcome::Configured {
                     ours.configured(document, &hidden, inlet);
                 }
-                Found::LeftOut("ignored")
+                let Some(uuid) = Topic::secret(message.topic).filter(|_| ours.wants_values) else {
+                    return Found::LeftOut("ignored");
+                };
+                ours.wants_values = false;
+                let configuration =
+                    of_location(Decoded::default(), &origin, (topic.location, ours.context()), hidden).into();
+                Found::Followed(Followed { configuration, filter: Secret::new(values_of(uuid)) })
             }
-            Ok((Outcome::Repeated | Outcome::Ignored, _)) => Found::LeftOut("ignored"),
             Ok((Outcome::Unknown, _)) => Found::Unknown,
         }
     }
@@ -166,79 +161,51 @@ impl State {
     pub(super) fn kept(&mut self, device: &str, version: &str) {
         let location = Uuid::parse_str(device).map(Location::of_public_id);
         if let Ok(location) = location
-            && let Some(Follows::Ours(ours)) = self.locations.get_mut(&location)
+            && let Some(ours) = self.ours.peek_mut(&location)
         {
-            (ours.version, ours.unkept) = (Some(version.to_owned()), None);
+            version.clone_into(&mut ours.version);
+            ours.unkept.take_if(|context| version_of(context) == version);
         }
     }
 
-    /// The monitor of a topic, if it is ours. A configuration may decide that.
+    /// The monitor of a topic, if it is ours. Its configuration decides that, or the kept one: after a restart the
+    /// messages of the session come first. Another serial number decides nothing: monitors move.
     fn ours(&mut self, topic: Topic, hidden: &[u8], inlet: &Inlet) -> Option<&mut Ours> {
-        let Self { all, serials, locations, undecided_bytes, .. } = self;
-        if !locations.contains_key(&topic.location) {
-            if locations.len() >= LOCATIONS_MAX && !*all {
-                // Every client of the broker can name locations. They lock out none of ours.
-                locations.retain(|_, follows| matches!(follows, Follows::Ours(_)));
-                *undecided_bytes = 0;
-            }
-            if locations.len() >= LOCATIONS_MAX {
+        let location = topic.location;
+        if !self.ours.contains(&location) {
+            let mut ours = Ours::remembered(location, inlet);
+            ours.wants_values = !self.all && !self.locations.contains(&location);
+            let is_found = || self.is_named(&ours.monitor) || self.is_claimed(topic, hidden);
+            if ours.wants_values && !is_found() {
                 return None;
             }
-            let location = topic.location;
-            // After a restart the messages of the session come before the retained configuration: the kept
-            // one tells whose they are. Another serial number in it decides nothing: monitors move.
-            let mut ours = Ours::new(location);
-            ours.remember(inlet);
-            let is_known = serials.contains(&ours.monitor.configuration().serial);
-            let follows = if *all || is_known {
-                Follows::Ours(Box::new(ours))
-            } else {
-                Follows::Undecided(Box::new(Undecided { monitor: Monitor::new(location), documents: Vec::new() }))
-            };
-            locations.insert(topic.location, follows);
+            self.ours.put(location, ours);
         }
-        let follows = locations.get_mut(&topic.location)?;
-        if let Follows::Undecided(undecided) = follows
-            && let Kind::Configuration(document) = topic.kind
-        {
-            let Undecided { monitor, documents } = &mut **undecided;
-            // One that cannot be read is counted when it is ours.
-            let is_read = monitor.read(topic.kind, hidden, |_, _| {}).is_ok();
-            let serial = &monitor.configuration().serial;
-            if serials.contains(serial) {
-                let mut ours = Ours::new(topic.location);
-                for (document, message) in std::mem::take(documents) {
-                    *undecided_bytes -= message.len();
-                    ours.apply(document, &message);
-                }
-                *follows = Follows::Ours(Box::new(ours));
-            } else if is_read && document == Document::Config && !serial.is_empty() {
-                *undecided_bytes -= documents.iter().map(|(_, message)| message.len()).sum::<usize>();
-                *follows = Follows::Other;
-            } else if is_read && hidden.len() <= DOCUMENT_BYTES_MAX {
-                // The newest of each kind.
-                if let Some(known) = documents.iter().position(|(known, _)| *known == document) {
-                    *undecided_bytes -= documents.remove(known).1.len();
-                }
-                if *undecided_bytes + hidden.len() <= UNDECIDED_BYTES_MAX {
-                    *undecided_bytes += hidden.len();
-                    documents.push((document, hidden.to_vec()));
-                }
-            }
-        }
-        match follows {
-            Follows::Ours(ours) => Some(ours),
-            Follows::Undecided(_) | Follows::Other => None,
-        }
+        self.ours.get_mut(&location)
     }
 
-    /// The number of monitors that are ours and were configured or heard.
+    /// Whether a message is a configuration with one of the serial numbers.
+    fn is_claimed(&self, topic: Topic, hidden: &[u8]) -> bool {
+        let mut monitor = Monitor::new(topic.location);
+        topic.kind == Kind::Configuration(Document::Config)
+            && monitor.read(topic.kind, hidden, |_, _| {}).is_ok()
+            && self.is_named(&monitor)
+    }
+
+    fn is_named(&self, monitor: &Monitor) -> bool {
+        self.serials.contains(&monitor.configuration().serial)
+    }
+
+    /// The number of monitors that are ours and were heard.
     pub(super) fn monitors(&self) -> usize {
-        self.locations.values().filter(|follows| matches!(follows, Follows::Ours(_))).count()
+        self.ours.len()
     }
 
-    /// A connection has begun: the cloud has to be asked again.
+    /// A connection has begun: it has no subscriptions, and the cloud has to be asked again.
     pub(super) fn connected(&mut self, now: Instant) {
+        for (location, ours) in &mut self.ours {
+            ours.wants_values = !self.all && !self.locations.contains(location);
+        }
         self.live.connected(now);
     }
 
@@ -254,22 +221,12 @@ impl State {
 }
 
 impl Ours {
-    fn new(location: Location) -> Self {
-        Self { monitor: Monitor::new(location), version: None, unkept: None }
-    }
-
-    /// After a restart: the configuration that was kept last, until the retained one comes.
-    fn remember(&mut self, inlet: &Inlet) {
-        if self.version.is_some() || self.unkept.is_some() {
-            return;
-        }
-        let location = self.monitor.location();
+    /// After a restart, the configuration that was kept last, until the retained one comes.
+    fn remembered(location: Location, inlet: &Inlet) -> Self {
         let newest = inlet.newest_context(&location.to_string());
         let known = newest.and_then(|(version, bytes)| Some((version, Monitor::of_context(location, &bytes).ok()?)));
-        self.version = Some(String::new());
-        if let Some((version, monitor)) = known {
-            (self.version, self.monitor) = (Some(version), monitor);
-        }
+        let (version, monitor) = known.unwrap_or_else(|| (String::new(), Monitor::new(location)));
+        Self { monitor, version, unkept: None, wants_values: false }
     }
 
     /// A part of the configuration changed.
@@ -281,20 +238,11 @@ impl Ours {
         self.unkept = with_document(&before.unwrap_or_default(), document, message).ok();
     }
 
-    /// A part of the configuration that came before the owner was known.
-    fn apply(&mut self, document: Document, message: &[u8]) {
-        let kind = Kind::Configuration(document);
-        if matches!(self.monitor.read(kind, message, |_, _| {}), Ok(Outcome::Configured)) {
-            let before = self.unkept.take().unwrap_or_default();
-            self.unkept = with_document(&before, document, message).ok();
-        }
-    }
-
     /// The context of a message that was read now.
     fn context(&self) -> Context {
         match &self.unkept {
             Some(context) => Context::New(context.clone()),
-            None => Context::Kept(self.version.clone().unwrap_or_default()),
+            None => Context::Kept(self.version.clone()),
         }
     }
 }

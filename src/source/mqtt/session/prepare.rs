@@ -5,10 +5,11 @@
 use super::super::routes::{Context, Found, Message, Readings, Router, Unreadable};
 use super::super::unknown::pattern;
 use super::Mqtt;
-use crate::contexts::version_of;
 use crate::reading::Sample;
+use crate::source::SourceError;
 use crate::source::inlet::Prepared;
 use crate::wire::batch::{Original, encode};
+use rumqttc::QoS;
 
 /// The media type of all messages.
 const CONTENT_TYPE: &str = "application/json";
@@ -20,6 +21,11 @@ impl Mqtt {
             Found::Readings(readings) => self.prepare_readings(readings, message.payload).await,
             Found::Kept { origin, original } => kept(&original, &origin),
             Found::Thinned => Prepared::default(),
+            Found::Followed(followed) => {
+                self.followed.push(followed);
+                self.follow().await;
+                self.leave_out("ignored")
+            }
             Found::LeftOut(reason) => self.leave_out(reason),
             Found::Unreadable(unreadable) => self.prepare_unreadable(unreadable, message.payload).await,
             Found::Unknown => {
@@ -29,6 +35,19 @@ impl Mqtt {
                     return left_out;
                 }
                 kept(&Router::without_secrets(message), &pattern(message.topic))
+            }
+        }
+    }
+
+    /// Subscribes to the values of devices whose configuration can be kept. The others are tried again.
+    pub(super) async fn follow(&mut self) {
+        for followed in std::mem::take(&mut self.followed) {
+            match self.keep_context(&followed.configuration).await {
+                Ok(_) => self.subscriptions.want([(followed.filter.expose().to_owned(), QoS::AtLeastOnce)]),
+                Err(error) => {
+                    self.last_error = Some(error.to_string());
+                    self.followed.push(followed);
+                }
             }
         }
     }
@@ -55,24 +74,23 @@ impl Mqtt {
 
     /// The version of the context of readings, which is kept before them if that is possible.
     async fn context(&mut self, readings: &Readings) -> String {
-        let bytes = match &readings.context {
-            Context::Kept(version) => return version.clone(),
-            Context::New(bytes) => bytes,
-        };
-        let Readings { format, device, origin, .. } = readings;
-        let original = Original { bytes, content_type: CONTENT_TYPE, origin, format, device, ..Original::default() };
-        match self.inlet.keep_context(original).await {
-            Ok(version) => {
-                self.router.kept(device, &version);
-                version
-            }
-            // It is tried again with the next message. This one names it nevertheless, because it must
-            // not be decoded again by another context.
-            Err(error) => {
-                self.last_error = Some(error.to_string());
-                version_of(bytes)
-            }
+        let kept = self.keep_context(readings).await;
+        // It is tried again with the next message. This one names it nevertheless, because it must
+        // not be decoded again by another context.
+        kept.unwrap_or_else(|error| {
+            self.last_error = Some(error.to_string());
+            readings.context.version()
+        })
+    }
+
+    async fn keep_context(&mut self, readings: &Readings) -> Result<String, SourceError> {
+        let Readings { format, device, origin, context, .. } = readings;
+        if let Context::New(bytes) = context {
+            let content_type = CONTENT_TYPE;
+            let original = Original { bytes, content_type, origin, format, device, ..Original::default() };
+            self.router.kept(device, &self.inlet.keep_context(original).await?);
         }
+        Ok(context.version())
     }
 
     pub(super) fn leave_out(&self, reason: &'static str) -> Prepared {

@@ -67,6 +67,25 @@ async fn a_message_whose_channel_map_the_journal_refuses_names_the_map_and_no_ol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn values_are_subscribed_to_once_the_configuration_that_names_their_monitor_is_kept() {
+    let fixture = Fixture::new();
+    let serials = vec!["5010001234".to_owned()];
+    let broker = Broker { routes: vec![Route::Smappee(Monitors { serials, ..Monitors::default() })], ..broker() };
+    let mut mqtt = Mqtt::new(broker, "id".to_owned(), &fixture.entrance("attic"), fixture.clock.clone());
+    // The clock is not set, so the journal refuses everything.
+    fixture.clock.set_offset(-fixture.clock.now().0);
+    take(&mut mqtt, "config", "{\"serialNumber\":\"5010001234\"}").await;
+    mqtt.follow().await;
+    assert_eq!(mqtt.subscriptions.wanted(), &[]);
+    fixture.clock.set_offset(0);
+    mqtt.follow().await;
+    assert_eq!(mqtt.subscriptions.wanted(), &[(format!("{TOPIC}/#"), QoS::AtLeastOnce)]);
+    assert_eq!(fixture.records().len(), 1);
+    mqtt.follow().await;
+    assert_eq!(mqtt.subscriptions.wanted().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_own_message_that_cannot_be_read_is_kept_as_received_within_the_quota() {
     let fixture = Fixture::new();
     let options = SourceOptions { undecodable_bytes_max: 200, ..SourceOptions::default() };

@@ -54,11 +54,16 @@ impl Place {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_monitor_is_found_by_the_serial_number_of_its_configuration_and_others_are_left_out() {
     let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
-    // Its owner is not known yet.
+    // It is not known whose this is, and it was not subscribed to.
     assert!(matches!(place.take(OURS, "realtime", &realtime(0)), Found::LeftOut("other_monitor")));
-    // The order of retained messages is not certain.
+    let Found::Followed(followed) = place.take(OURS, "config", &config(OURS, "5010001234")) else { panic!() };
+    assert_eq!(followed.filter.expose(), format!("servicelocation/{OURS}/#"));
+    assert!(matches!(followed.configuration.context, Context::New(_)), "to be kept before");
+    // Once for each connection, because a subscription brings the retained configuration again.
+    assert!(matches!(place.take(OURS, "config", &config(OURS, "5010001234")), Found::LeftOut("ignored")));
+    place.state.connected(Clock::system().monotonic());
+    assert!(matches!(place.take(OURS, "config", &config(OURS, "5010001234")), Found::Followed(_)));
     place.take(OURS, "channelConfig", CHANNELS);
-    place.take(OURS, "config", &config(OURS, "5010001234"));
     place.take(OTHER, "config", &config(OTHER, "5010009999"));
     assert!(matches!(place.take(OTHER, "realtime", &realtime(1)), Found::LeftOut("other_monitor")));
     let Found::Readings(found) = place.take(OURS, "realtime", &realtime(1)) else { panic!() };
@@ -150,38 +155,18 @@ fn the_time_of_live_values_is_found_without_reading_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documents_of_locations_without_an_owner_are_bounded_in_bytes() {
-    let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
-    let padded = |bytes: usize| format!("{CHANNELS}{}", " ".repeat(bytes - CHANNELS.len()));
-    place.take(OTHER, "channelConfig", &padded(DOCUMENT_BYTES_MAX + 1));
-    place.take(OTHER, "channelConfig", "{");
-    assert_eq!(place.state.undecided_bytes, 0);
-    // The newest of a kind replaces the one before.
-    for _ in 0..3 {
-        place.take(OTHER, "channelConfig", &padded(DOCUMENT_BYTES_MAX));
-    }
-    assert_eq!(place.state.undecided_bytes, DOCUMENT_BYTES_MAX);
-    place.take(OTHER, "config", &config(OTHER, "5010009999"));
-    assert_eq!(place.state.undecided_bytes, 0);
-    for number in 0..=UNDECIDED_BYTES_MAX / DOCUMENT_BYTES_MAX {
-        let uuid = Uuid::from_u128(number as u128 + 1).to_string();
-        place.take(&uuid, "channelConfig", &padded(DOCUMENT_BYTES_MAX));
-    }
-    assert_eq!(place.state.undecided_bytes, UNDECIDED_BYTES_MAX);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn locations_of_others_are_bounded_and_lock_out_no_monitor_of_ours() {
-    let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
-    for round in 0..2_u128 {
-        for number in 1..=LOCATIONS_MAX as u128 {
-            place.take(&Uuid::from_u128(round << 64 | number).to_string(), "realtime", "{}");
+async fn locations_are_bounded_and_lock_out_no_monitor_of_ours() {
+    for all in [true, false] {
+        let serials = vec!["5010001234".to_owned()];
+        let locations = if all { Vec::new() } else { vec![Secret::new(OURS)] };
+        let mut place = Place::new(&Monitors { all, serials, locations, ..Monitors::default() });
+        for number in 1..=LOCATIONS_MAX as u128 + 1 {
+            let uuid = Uuid::from_u128(number).to_string();
+            // Every client of the broker can claim the serial number.
+            place.take(&uuid, "config", &config(&uuid, "5010001234"));
         }
-        assert!(place.state.locations.len() <= LOCATIONS_MAX);
-        if round == 0 {
-            place.take(OURS, "config", &config(OURS, "5010001234"));
-        }
-        let found = place.take(OURS, "realtime", &realtime(i64::try_from(round * 20).unwrap()));
+        assert_eq!(place.state.monitors(), LOCATIONS_MAX);
+        let found = place.take(OURS, "realtime", &realtime(0));
         assert!(matches!(found, Found::Readings(_)), "{found:?}");
     }
 }
