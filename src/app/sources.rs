@@ -97,7 +97,7 @@ impl<'a> SourceStarter<'a> {
             Source::Ksem(device) => device.start(sources, entrance, self.arrivals(), describer, clock),
             Source::Em300(meter) => meter.start(sources, entrance, describer, clock),
             Source::SmartMac(meter) => meter.start(sources, entrance, self.arrivals(), describer, clock),
-            Source::Mqtt(broker) => broker.start(sources, entrance, clock, self.parts.journal.id().0),
+            Source::Mqtt(broker) => broker.start(sources, entrance, describer, clock, self.parts.journal.id().0),
             // Accounts are no devices.
             Source::SmartMe(_) | Source::Smappee(_) => {}
         }

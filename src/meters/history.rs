@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-/// A meter that two accounts list is described by one of them, until that one has not
-/// listed it for this long.
+/// A meter that two sources list is described by one of them, until that one has not
+/// listed it for this long, or the other one names its site and this one does not.
 const OWNER_TIMEOUT: Duration = Duration::from_hours(24);
 /// The maximum number of meters.
 pub(super) const METERS_MAX: usize = if cfg!(test) { 4 } else { 100_000 };
@@ -150,7 +150,9 @@ impl Meter {
         let Some(open) = self.versions.last_mut() else { return };
         let is_empty = open.description == Description::default();
         let is_other_source = open.source != new.source;
-        if is_other_source && !is_empty && !is_past(self.named, OWNER_TIMEOUT, now) {
+        // A monitor's messages do not name its site, which its account at the vendor knows.
+        let knows_more = open.description.site.is_empty() && !new.description.site.is_empty();
+        if is_other_source && !knows_more && !is_empty && !is_past(self.named, OWNER_TIMEOUT, now) {
             return;
         }
         self.named = now;

@@ -401,6 +401,29 @@ fn two_accounts_that_see_one_meter_do_not_describe_it_in_turns() {
 }
 
 #[test]
+fn a_source_that_names_the_site_takes_a_meter_over_from_one_that_does_not_and_keeps_it() {
+    let setup = Setup::new();
+    let of = |name: &str, site: &str| Description { site: site.to_owned(), ..description(name, "63-1") };
+    let describe = |source: &str, description: Description, at: UnixNanos| {
+        let mut recorded = Vec::new();
+        let record = |body: &[u8]| {
+            recorded.extend(versions(body).unwrap());
+            Ok(())
+        };
+        describe(&setup.meters, source, [(id(1), description)], at, record).unwrap();
+        recorded
+    };
+    describe("broker", of("", ""), minutes(0));
+    assert_eq!(
+        outline(&describe("account", of("Cellar", "Workshop"), minutes(1))),
+        [(0, Some(minutes(1).0), ""), (minutes(1).0, None, "Cellar")]
+    );
+    assert_eq!(describe("broker", of("", ""), minutes(2)), []);
+    assert_eq!(describe("account", of("Cellar", "Workshop"), minutes(3)), []);
+    assert_eq!(describe("partner", of("Customer 7", "Workshop"), minutes(4)), []);
+}
+
+#[test]
 fn a_clock_that_goes_back_makes_no_version_that_ends_before_it_begins() {
     let mut setup = Setup::new();
     setup.describe("acme", &[(1, "Cellar", "63-1")], minutes(0));

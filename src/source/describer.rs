@@ -46,10 +46,10 @@ impl Describer {
     }
 
     /// Records the descriptions that `make` returns, if they changed. `make` is called only now and
-    /// then. Reports why they could not be recorded.
-    pub(super) async fn describe(&mut self, reporter: &mut Reporter, make: impl FnOnce() -> Described) {
+    /// then. Reports why they could not be recorded. Returns whether all that `make` returns now are recorded.
+    pub(super) async fn describe(&mut self, reporter: &mut Reporter, make: impl FnOnce() -> Described) -> bool {
         if self.made.is_some_and(|at| self.clock.elapsed(at) < MADE_EVERY) {
-            return;
+            return false;
         }
         let now = self.clock.monotonic();
         self.made = Some(now);
@@ -57,13 +57,15 @@ impl Describer {
         let fingerprint = fingerprint(&described);
         let is_recorded = |(known, at): (u64, Instant)| known == fingerprint && now - at < REPEATED_AFTER;
         if self.recorded.is_some_and(is_recorded) {
-            return;
+            return true;
         }
         let outcome = self.record(reporter.name(), described).await;
-        if outcome.is_ok() {
+        let is_recorded = outcome.is_ok();
+        if is_recorded {
             self.recorded = Some((fingerprint, now));
         }
         self.report(reporter, outcome.err());
+        is_recorded
     }
 
     async fn record(&self, source: &str, described: Described) -> Result<(), String> {

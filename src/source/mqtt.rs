@@ -18,7 +18,7 @@ mod unknown;
 pub use broker::{Address, Broker, Scheme};
 pub use routes::{Cloud, Document, Logger, Meter, Monitors, Route};
 
-use super::{Decoder, Schedule, Sources};
+use super::{Decoder, Describer, Schedule, Sources};
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use routes::decoders;
@@ -34,11 +34,18 @@ const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
 impl Broker {
     /// Starts its source. `installation` is the id of this data directory.
-    pub fn start(&self, sources: &Sources, entrance: &Entrance, clock: &Clock, installation: Uuid) {
+    pub fn start(
+        &self,
+        sources: &Sources,
+        entrance: &Entrance,
+        describer: Describer,
+        clock: &Clock,
+        installation: Uuid,
+    ) {
         let schedule =
             Schedule { every: LONGEST_WAIT, first_within: FIRST_WITHIN, backoff: (FIRST_WAIT, LONGEST_WAIT) };
         let client_id = self.client_id(installation);
-        let mqtt = Mqtt::new(self.clone(), client_id, entrance, clock.clone());
+        let mqtt = Mqtt::new(self.clone(), client_id, entrance, describer, clock.clone());
         sources.start_connected(&self.name, KIND, schedule, mqtt);
     }
 

@@ -25,4 +25,5 @@ mod start;
 mod tests;
 
 pub use account::{Account, Credentials};
+pub(super) use describe::of_monitor;
 pub use start::Needs;

@@ -17,6 +17,7 @@ pub(super) use message::{Context, Followed, Found, Message, Readings, Unreadable
 
 use super::publication::Publication;
 use crate::reading::UnixNanos;
+use crate::source::describer::Described;
 use crate::source::{Decoder, Inlet, Recorded};
 use crate::vendor::smappee::hide;
 use rumqttc::QoS;
@@ -179,6 +180,16 @@ impl Router {
         if let Some(state) = &mut self.smappee {
             state.connected(now);
         }
+    }
+
+    /// Whether a configuration that describes meters came since [`Self::described`].
+    pub(super) fn is_reconfigured(&self) -> bool {
+        self.smappee.as_ref().is_some_and(smappee::State::is_reconfigured)
+    }
+
+    /// The meters that the devices describe.
+    pub(super) fn described(&mut self) -> Described {
+        self.smappee.as_mut().map(smappee::State::described).unwrap_or_default()
     }
 
     /// Why live values are not to be trusted, in one sentence.

@@ -17,17 +17,19 @@ use super::unknown::Unknown;
 use crate::clock::Clock;
 use crate::ingest::Entrance;
 use crate::source::inlet::Prepared;
-use crate::source::{Connected, Decoded, Inlet, Reporter, SourceError, SourceState};
+use crate::source::{Connected, Decoded, Describer, Inlet, Reporter, SourceError, SourceState};
 use crate::wire::PayloadFormat;
 use rumqttc::{ConnectionError, Event, Outgoing, Packet, Publish, QoS};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// The kind of source.
 pub(super) const KIND: &str = "mqtt";
 /// Time between two looks at what is due; facts are published as often.
 const TICK: Duration = Duration::from_secs(1);
+/// Descriptions are made after a change, and again after this, so that no other source takes the meters over.
+const DESCRIBED_EVERY: Duration = Duration::from_hours(1);
 /// A connection that the broker closes within this time was taken over or refused.
 const SHORT: Duration = Duration::from_mins(1);
 /// After this number of such connections in a row the source is misconfigured.
@@ -49,6 +51,9 @@ pub(super) struct Mqtt {
     /// Devices whose configuration is not kept yet.
     followed: Vec<Followed>,
     subscriptions: Subscriptions,
+    describer: Describer,
+    /// When the descriptions were last recorded; `None` while some are not.
+    described: Option<Instant>,
     /// Facts of the last message with readings.
     last: Option<Decoded>,
     last_error: Option<String>,
@@ -58,7 +63,13 @@ pub(super) struct Mqtt {
 }
 
 impl Mqtt {
-    pub(super) fn new(broker: Broker, client_id: String, entrance: &Entrance, clock: Clock) -> Self {
+    pub(super) fn new(
+        broker: Broker,
+        client_id: String,
+        entrance: &Entrance,
+        describer: Describer,
+        clock: Clock,
+    ) -> Self {
         let inlet = Inlet::new(&broker.name, KIND, entrance.clone(), broker.keep);
         let router = Router::new(&broker.routes);
         Self {
@@ -69,6 +80,8 @@ impl Mqtt {
             counters: Counters::new(&broker.name),
             followed: Vec::new(),
             subscriptions: Subscriptions::default(),
+            describer,
+            described: None,
             last: None,
             last_error: None,
             short: 0,
@@ -215,6 +228,7 @@ impl Mqtt {
         self.take_due().await;
         self.follow().await;
         self.subscriptions.request(client)?;
+        self.describe(reporter).await;
         self.publish_facts(reporter);
         Ok(())
     }
@@ -230,6 +244,17 @@ impl Mqtt {
                 self.push(prepared, None);
             }
         }
+    }
+
+    /// Describes the meters after a change, and now and then.
+    async fn describe(&mut self, reporter: &mut Reporter) {
+        let is_recent = |at| self.clock.elapsed(at) < DESCRIBED_EVERY;
+        if self.described.is_some_and(is_recent) && !self.router.is_reconfigured() {
+            return;
+        }
+        let (now, router) = (self.clock.monotonic(), &mut self.router);
+        let is_recorded = self.describer.describe(reporter, || router.described()).await;
+        self.described = is_recorded.then_some(now);
     }
 
     fn publish_facts(&mut self, reporter: &mut Reporter) {

@@ -1,9 +1,9 @@
-//! Descriptions of a location's meters.
+//! Descriptions of a location's meters, by the answers of the cloud or by the configuration of a monitor.
 
 use super::sites::Place;
 use crate::reading::MeterId;
 use crate::vendor::smappee::rest::Thing;
-use crate::vendor::smappee::{Role as Kind, VENDOR};
+use crate::vendor::smappee::{Monitor, Phase, Role as Kind, VENDOR};
 use crate::wire::meters::{Description, Role};
 
 /// Models by the beginning of the serial number; the longest comes first.
@@ -45,14 +45,7 @@ pub(super) fn described(place: &Place) -> Vec<(MeterId, Description)> {
         },
     )];
     for (channel, own) in site.transformers().own_meters() {
-        let role = match channel.role {
-            Kind::Grid => Role::Grid,
-            Kind::Production => Role::Production,
-            Kind::Storage => Role::Storage,
-            Kind::Appliance => Role::Appliance,
-            Kind::Submeter | Kind::Other | Kind::Unused => Role::Submeter,
-        };
-        let phase = own.phase.map_or_else(String::new, |phase| phase.name().to_owned());
+        let (role, phase) = (role(channel.role), phase(own.phase));
         let description = Description { name: channel.name.clone(), role, phase, ..common.clone() };
         all.push((site.meter(&own.channel), description));
     }
@@ -79,6 +72,47 @@ pub(super) fn described(place: &Place) -> Vec<(MeterId, Description)> {
     all.extend(things("plug", &site.actuators));
     all.extend(things("appliance", &site.appliances));
     all
+}
+
+/// The meters of a monitor that sends its configuration. It names no site and no tariff. Before it comes
+/// there are no meters.
+pub(in crate::source) fn of_monitor(monitor: &Monitor) -> Vec<(MeterId, Description)> {
+    let configuration = monitor.configuration();
+    if configuration.serial.is_empty() && configuration.channels.is_empty() {
+        return Vec::new();
+    }
+    let described = monitor.descriptions().into_iter().map(|it| {
+        let own = Description {
+            model: model(&it.serial),
+            name: it.name,
+            serial: it.serial,
+            vendor: VENDOR.to_owned(),
+            role: role(it.role),
+            phase: phase(it.phase),
+            time_zone: configuration.time_zone.clone(),
+            ..Description::default()
+        };
+        let description = match it.channel.as_str() {
+            "" => Description { firmware: configuration.firmware.clone(), ..own },
+            _ => Description { gateway: configuration.serial.clone(), ..own },
+        };
+        (monitor.location().meter(&it.channel), description)
+    });
+    described.collect()
+}
+
+fn role(kind: Kind) -> Role {
+    match kind {
+        Kind::Grid => Role::Grid,
+        Kind::Production => Role::Production,
+        Kind::Storage => Role::Storage,
+        Kind::Appliance => Role::Appliance,
+        Kind::Submeter | Kind::Other | Kind::Unused => Role::Submeter,
+    }
+}
+
+fn phase(phase: Option<Phase>) -> String {
+    phase.map_or_else(String::new, |phase| phase.name().to_owned())
 }
 
 fn model(serial: &str) -> String {

@@ -60,6 +60,14 @@ fn realtime(uuid: &str, millis: i64, watt: i64) -> (String, String) {
     (topic(uuid, "realtime"), text)
 }
 
+/// The descriptions of its meters in the embedded store.
+fn described(service: &Service) -> Vec<[String; 5]> {
+    let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
+    let mut rows = store.prepare("SELECT serial, model, firmware, role, source FROM meters").unwrap();
+    let text = |row: &rusqlite::Row<'_>, column| row.get_unwrap(column);
+    rows.query_map([], |row| Ok([0, 1, 2, 3, 4].map(|column| text(row, column)))).unwrap().map(Result::unwrap).collect()
+}
+
 /// The values of L1's signed power.
 fn powers(service: &Service) -> Vec<f64> {
     let samples = of_sqlite(&service.sqlite_file());
@@ -131,6 +139,10 @@ fn a_monitor_is_followed_by_its_serial_number_thinned_and_its_location_is_nowher
     });
     service.wait_drained();
     assert_eq!(powers(&service), [100.0, 110.0, 120.0]);
+    wait::until("our monitor is described, and no other", LIMIT, || {
+        let expected = ["2009001234", "Smappee Pro or Plus", "V3125", "grid", "monitors"];
+        described(&service) == [expected.map(str::to_owned)]
+    });
     wait::until("one monitor is followed", LIMIT, || service.source("monitors", "mqtt")["facts"]["monitors"] == 1.0);
     let pattern =
         "meterline_mqtt_unknown_messages_total{source=\"monitors\",pattern=\"servicelocation/+/somethingNew\"}";

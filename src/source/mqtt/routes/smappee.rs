@@ -15,9 +15,10 @@ use super::message::{Context, Followed, Found, Message, Readings, Thinning, UNRE
 use crate::contexts::version_of;
 use crate::reading::UnixNanos;
 use crate::secret::Secret;
+use crate::source::describer::Described;
 use crate::source::mqtt::publication::Publication;
 use crate::source::parts::Parts;
-use crate::source::{Decoded, Inlet, Recorded};
+use crate::source::{Decoded, Inlet, Recorded, smappee};
 use crate::vendor::MessageError;
 use crate::vendor::smappee::{Document, Kind, Location, Monitor, Outcome, Topic, hide, with_document};
 use cloud::Live;
@@ -89,6 +90,8 @@ struct Ours {
     unkept: Option<Vec<u8>>,
     /// Whether its values are to be subscribed to on this connection.
     wants_values: bool,
+    /// Whether the configuration changed since its meters were described.
+    is_reconfigured: bool,
 }
 
 impl State {
@@ -201,6 +204,22 @@ impl State {
         self.ours.len()
     }
 
+    /// Whether a configuration changed since [`Self::described`].
+    pub(super) fn is_reconfigured(&self) -> bool {
+        self.ours.iter().any(|(_, ours)| ours.is_reconfigured)
+    }
+
+    /// The meters of our monitors with their descriptions. The same ones are in the same order.
+    pub(super) fn described(&mut self) -> Described {
+        let described = self.ours.iter_mut().flat_map(|(_, ours)| {
+            ours.is_reconfigured = false;
+            smappee::of_monitor(&ours.monitor)
+        });
+        let mut described: Described = described.collect();
+        described.sort_by_key(|(meter, _)| *meter);
+        described
+    }
+
     /// A connection has begun: it has no subscriptions, and the cloud has to be asked again.
     pub(super) fn connected(&mut self, now: Instant) {
         for (location, ours) in &mut self.ours {
@@ -225,8 +244,9 @@ impl Ours {
     fn remembered(location: Location, inlet: &Inlet) -> Self {
         let newest = inlet.newest_context(&location.to_string());
         let known = newest.and_then(|(version, bytes)| Some((version, Monitor::of_context(location, &bytes).ok()?)));
+        let is_reconfigured = known.is_some();
         let (version, monitor) = known.unwrap_or_else(|| (String::new(), Monitor::new(location)));
-        Self { monitor, version, unkept: None, wants_values: false }
+        Self { monitor, version, unkept: None, wants_values: false, is_reconfigured }
     }
 
     /// A part of the configuration changed.
@@ -235,6 +255,7 @@ impl Ours {
             let newest = inlet.newest_context(&self.monitor.location().to_string());
             newest.map(|(_, bytes)| bytes.to_vec())
         });
+        self.is_reconfigured = true;
         self.unkept = with_document(&before.unwrap_or_default(), document, message).ok();
     }
 

@@ -7,7 +7,9 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::source::Keep;
 use crate::source::tests::fixture::Fixture;
 use crate::vendor::json::Mapping;
+use crate::vendor::smappee::Topic;
 use crate::wire::batch::original;
+use crate::wire::meters::Role;
 
 const TOPIC: &str = "servicelocation/5f0c6b1e-9a3d-4a0e-8d1b-0b7a3f5f6f11";
 const CHANNELS: &str = "{\"inputChannels\":[{\"ctInput\":0,\"name\":\"Main\",\"phase\":0,\
@@ -25,6 +27,10 @@ fn broker() -> Broker {
         inspect: Vec::new(),
         routes: vec![Route::Smappee(Monitors { all: true, ..Monitors::default() })],
     }
+}
+
+fn session(fixture: &Fixture, broker: Broker, entrance: &Entrance) -> Mqtt {
+    Mqtt::new(broker, "id".to_owned(), entrance, fixture.describer("attic"), fixture.clock.clone())
 }
 
 /// The device and the version of the context that a message of live values names.
@@ -46,7 +52,7 @@ async fn take(mqtt: &mut Mqtt, name: &str, payload: &str) -> Prepared {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_channel_map_the_journal_refuses_names_the_map_and_no_older_one() {
     let fixture = Fixture::new();
-    let mut mqtt = Mqtt::new(broker(), "id".to_owned(), &fixture.entrance("attic"), fixture.clock.clone());
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
     take(&mut mqtt, "channelConfig", CHANNELS).await;
     let (device, older) = named(&mut mqtt, 0).await;
     assert_eq!(fixture.records().len(), 1, "the map");
@@ -71,7 +77,7 @@ async fn values_are_subscribed_to_once_the_configuration_that_names_their_monito
     let fixture = Fixture::new();
     let serials = vec!["5010001234".to_owned()];
     let broker = Broker { routes: vec![Route::Smappee(Monitors { serials, ..Monitors::default() })], ..broker() };
-    let mut mqtt = Mqtt::new(broker, "id".to_owned(), &fixture.entrance("attic"), fixture.clock.clone());
+    let mut mqtt = session(&fixture, broker, &fixture.entrance("attic"));
     // The clock is not set, so the journal refuses everything.
     fixture.clock.set_offset(-fixture.clock.now().0);
     take(&mut mqtt, "config", "{\"serialNumber\":\"5010001234\"}").await;
@@ -89,8 +95,8 @@ async fn values_are_subscribed_to_once_the_configuration_that_names_their_monito
 async fn an_own_message_that_cannot_be_read_is_kept_as_received_within_the_quota() {
     let fixture = Fixture::new();
     let options = SourceOptions { undecodable_bytes_max: 200, ..SourceOptions::default() };
-    let mut mqtt =
-        Mqtt::new(broker(), "id".to_owned(), &fixture.entrance_with("attic", options), fixture.clock.clone());
+    let entrance = fixture.entrance_with("attic", options);
+    let mut mqtt = session(&fixture, broker(), &entrance);
     let broken = ["{\"intervalDatas\":7}", "{\"intervalDatas\":[{\"utcEndtime\":1764000000000,\"alwaysOn\":\"x\"}]}"];
     for payload in broken {
         let prepared = take(&mut mqtt, "aggregated", payload).await;
@@ -109,7 +115,7 @@ async fn a_json_document_that_cannot_be_read_is_kept_as_received() {
     let mapping = Mapping { meter: MeterId::named("json", "boiler"), time: None, values: Vec::new() };
     let document = Document { topic: "a/boiler".to_owned(), mapping };
     let broker = Broker { routes: vec![Route::Json(document)], ..broker() };
-    let mut mqtt = Mqtt::new(broker, "id".to_owned(), &fixture.entrance("attic"), fixture.clock.clone());
+    let mut mqtt = session(&fixture, broker, &fixture.entrance("attic"));
     for payload in ["{\"energy\":NaN}", "{}"] {
         let message = Message {
             topic: "a/boiler",
@@ -126,7 +132,7 @@ async fn a_json_document_that_cannot_be_read_is_kept_as_received() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_the_broker_sends_again_while_it_waits_is_taken_once() {
     let fixture = Fixture::new();
-    let mut mqtt = Mqtt::new(broker(), "id".to_owned(), &fixture.entrance("attic"), fixture.clock.clone());
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
     let (client, _connection) = open(&broker(), "id").unwrap();
     let mut message = Publish::new(format!("{TOPIC}/aggregated"), QoS::AtLeastOnce, "{\"intervalDatas\":7}".to_owned());
     message.pkid = 7;
@@ -140,4 +146,59 @@ async fn a_message_that_the_broker_sends_again_while_it_waits_is_taken_once() {
     mqtt.queue.forget_packets();
     mqtt.take(&message, &client).await.unwrap();
     assert_eq!(mqtt.queue.len(), 3);
+}
+
+fn config(firmware: &str) -> String {
+    format!("{{\"serialNumber\":\"5010001234\",\"firmwareVersion\":\"{firmware}\",\"timeZone\":\"Europe/Brussels\"}}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_meters_of_a_monitor_are_described_by_the_configuration_that_it_sends_and_again_after_a_change() {
+    let fixture = Fixture::new();
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker(), "id").unwrap();
+    let mut reporter = fixture.sources.reporter("attic", KIND);
+    mqtt.tick(&client, &mut reporter).await.unwrap();
+    assert_eq!(fixture.versions(), [], "nothing is known");
+    let plugs = "{\"smartplugActuators\":[{\"nodeId\":42,\"name\":\"Heater\",\"serialNumber\":\"4006000042\"}]}";
+    let roof = "{\"ctInput\":3,\"name\":\"Roof\",\"phase\":1,\"inputChannelType\":\"PRODUCTION\"}";
+    let channels = CHANNELS.replace("}]}", &format!("}},{roof}]}}"));
+    for (name, payload) in [("config", &*config("V1")), ("channelConfig", &*channels), ("homeControlConfig", plugs)] {
+        take(&mut mqtt, name, payload).await;
+    }
+    // The clock is not set, so the journal refuses everything.
+    let right = fixture.clock.now().0;
+    fixture.clock.set_offset(-right);
+    mqtt.tick(&client, &mut reporter).await.unwrap();
+    assert_eq!(fixture.versions(), []);
+    fixture.clock.set_offset(0);
+    for _ in 0..3 {
+        mqtt.tick(&client, &mut reporter).await.unwrap();
+    }
+    let location = Topic::parse(&format!("{TOPIC}/config")).unwrap().location;
+    let of = |channel: &str| {
+        let meter = location.meter(channel);
+        let of_meter = fixture.versions().into_iter().filter(|version| version.meter == meter);
+        of_meter.map(|version| version.description).collect::<Vec<_>>()
+    };
+    let (site, roof, plug) = (&of("")[0], &of("ct:3")[0], &of("plug:42")[0]);
+    assert_eq!(fixture.versions().len(), 3, "each once");
+    assert_eq!(
+        [&site.serial, &site.model, &site.firmware, &site.time_zone, &site.gateway],
+        ["5010001234", "Smappee Genius", "V1", "Europe/Brussels", ""]
+    );
+    assert_eq!([&roof.name, &roof.phase, &roof.gateway, &roof.firmware], ["Roof", "L2", "5010001234", ""]);
+    assert_eq!([&plug.name, &plug.serial, &plug.model], ["Heater", "4006000042", "Smappee Switch"]);
+    assert_eq!([site.role, roof.role, plug.role].map(Role::label), ["grid", "production", "appliance"]);
+    take(&mut mqtt, "config", &config("V2")).await;
+    mqtt.tick(&client, &mut reporter).await.unwrap();
+    let firmware: Vec<_> = of("").into_iter().map(|it| it.firmware).collect();
+    assert_eq!(firmware, ["V1", "V1", "V2"], "the old version ends where the new one begins");
+    // After a restart the kept configuration describes them.
+    named(&mut mqtt, 0).await;
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
+    named(&mut mqtt, 20).await;
+    assert_eq!(mqtt.router.described().len(), 3);
+    let uuid = TOPIC.rsplit('/').next().unwrap();
+    assert!(!fixture.holds(uuid.as_bytes()));
 }
