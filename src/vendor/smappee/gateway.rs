@@ -64,8 +64,8 @@ fn interval(configuration: &Configuration, record: &Record<'_, 7>, emit: &mut Em
         }
     }
     emit.number(&place, codes::TEMPERATURE, temperature, 10, "temperature");
-    emit.number(&place, codes::HUMIDITY, humidity, 1, "humidity");
-    emit.number(&place, codes::BATTERY, battery, 1, "battLevel");
+    emit.number(&place, codes::HUMIDITY, humidity, 100, "humidity");
+    emit.number(&place, codes::BATTERY, battery, 100, "battLevel");
     emit.texts(&record.others);
 }
 

@@ -29,9 +29,9 @@ pub(super) fn visit(row: &Row<'_>, interval: Interval, sensor: &str, site: &Site
             "temperature" => {
                 place.number(name, scalar, -1, measured(codes::TEMPERATURE, codes::MEAN_TEMPERATURE), each)
             }
-            "humidity" => place.number(name, scalar, 0, measured(codes::HUMIDITY, codes::MEAN_HUMIDITY), each),
+            "humidity" => place.number(name, scalar, -2, measured(codes::HUMIDITY, codes::MEAN_HUMIDITY), each),
             "battery" | "battLevel" => {
-                place.number(name, scalar, 0, measured(codes::BATTERY, codes::MEAN_BATTERY), each)
+                place.number(name, scalar, -2, measured(codes::BATTERY, codes::MEAN_BATTERY), each)
             }
             _ => text(name, scalar, each),
         }

@@ -165,8 +165,8 @@ fn pulses_are_volumes_by_the_factor_of_their_own_input_and_stay_pulses_without_o
             "sensor:3|+300 7-1:129.5.0 = 1.5 m3 (value1)",
             "sensor:3|+300 8-2:129.5.0 = 0.0015 m3 (value2)",
             "sensor:3|+300 0-0:96.9.0 = 22.6 degC (temperature)",
-            "sensor:3|+300 0-0:96.9.2 = 45  (humidity)",
-            "sensor:3|+300 0-0:96.6.1 = 98  (battery)",
+            "sensor:3|+300 0-0:96.9.2 = 0.45  (humidity)",
+            "sensor:3|+300 0-0:96.6.1 = 0.98  (battery)",
         ]
     );
     let unknown = lines(&format!("{{\"serviceLocationId\":4711,\"sensorId\":4,{record}"), Interval::Hour);
