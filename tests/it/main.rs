@@ -31,6 +31,7 @@ mod end_to_end {
     mod journal_repair;
     mod json_devices;
     mod kafka_loss;
+    mod local_descriptions;
     mod local_meters;
     mod metering_points;
     mod monitoring;

@@ -3,6 +3,7 @@
 use super::measured::{Clock, Measured, counter, electricity, moving, thousandths};
 use super::p1::winter;
 use super::{AllowList, HttpServer};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// The equipment id of its meter.
@@ -10,7 +11,10 @@ const METER: &str = "E0021000071";
 
 /// A running logger.
 #[derive(Debug)]
-pub struct DsmrLogger(HttpServer);
+pub struct DsmrLogger {
+    server: HttpServer,
+    firmware: Arc<Mutex<String>>,
+}
 
 impl DsmrLogger {
     /// Starts one that gives its values as JSON, and no telegram.
@@ -26,27 +30,34 @@ impl DsmrLogger {
     /// # Errors
     /// The same.
     pub fn start_with(clock: Clock, meter: &str) -> std::io::Result<Self> {
-        let info = info(meter);
-        HttpServer::start(AllowList::dsmr_logger(), move |request| match request.split(' ').nth(1) {
+        let (info, firmware) = (info(meter), Arc::new(Mutex::new("v3.0.5".to_owned())));
+        let installed = Arc::clone(&firmware);
+        let server = HttpServer::start(AllowList::dsmr_logger(), move |request| match request.split(' ').nth(1) {
             // It says so with status 200.
             Some("/api/v1/sm/telegram") => (200, "no telegram received".to_owned()),
             Some("/api/v1/sm/info") => (200, info.clone()),
             Some("/api/v1/sm/actual") => (200, actual(clock.now())),
+            Some("/api/v1/dev/info") => (200, own_info(&installed.lock().unwrap_or_else(PoisonError::into_inner))),
             _ => (404, "<!DOCTYPE html><html><body>FileNotFound</body></html>".to_owned()),
-        })
-        .map(Self)
+        })?;
+        Ok(Self { server, firmware })
+    }
+
+    /// Installs this firmware.
+    pub fn set_firmware(&self, version: &str) {
+        version.clone_into(&mut self.firmware.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The arrivals of requests for its values.
     #[must_use]
     pub fn polls(&self) -> Vec<Instant> {
-        self.0.arrivals("/sm/actual")
+        self.server.arrivals("/sm/actual")
     }
 
     /// Its address, without path.
     #[must_use]
     pub fn url(&self) -> String {
-        self.0.url()
+        self.server.url()
     }
 
     /// The readings of this second.
@@ -70,6 +81,14 @@ fn info(meter: &str) -> String {
     format!(
         "{{\"info\":[\n{{\"name\":\"identification\",\"value\":\"XYZ5METERLINE\"}},\n\
          {{\"name\":\"p1_version\",\"value\":\"50\"}},\n{{\"name\":\"equipment_id\",\"value\":\"{id}\"}}\n]}}\n"
+    )
+}
+
+/// The logger's description of itself.
+fn own_info(firmware: &str) -> String {
+    format!(
+        "{{\"devinfo\":[\n{{\"name\":\"fwversion\",\"value\":\"{firmware}\"}},\n\
+         {{\"name\":\"hostname\",\"value\":\"DSMR-API\"}}\n]}}\n"
     )
 }
 

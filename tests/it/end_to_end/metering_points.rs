@@ -2,6 +2,7 @@
 
 use crate::support::load::now_ns;
 use crate::support::service::{Service, Setup};
+use crate::support::stores::rows_of_sqlite;
 use crate::support::{kafka, questdb, wait};
 use meterline::proto::v1;
 use meterline_load::cloud::{Cloud, CloudAccount, CloudDevice, CloudLogin, Switches};
@@ -24,20 +25,6 @@ fn device(id: Uuid, name: &str, serial: i64) -> CloudDevice {
     CloudDevice { name: name.to_owned(), serial, ..CloudDevice::new(id, 900.0) }
 }
 
-fn rows(service: &Service, sql: &str) -> Vec<Vec<String>> {
-    let store = rusqlite::Connection::open(service.sqlite_file()).unwrap();
-    let mut statement = store.prepare(sql).unwrap();
-    let columns = statement.column_count();
-    let cell = |row: &rusqlite::Row<'_>, column| match row.get_unwrap(column) {
-        rusqlite::types::Value::Text(text) => text,
-        rusqlite::types::Value::Integer(number) => number.to_string(),
-        rusqlite::types::Value::Real(number) => number.to_string(),
-        other => format!("{other:?}"),
-    };
-    let rows = statement.query_map([], |row| Ok((0..columns).map(|column| cell(row, column)).collect()));
-    rows.unwrap().map(Result::unwrap).collect()
-}
-
 /// The statement of docs/smart-me.md that contains these words.
 fn documented(words: &str) -> &'static str {
     let statements = include_str!("../../../docs/smart-me.md").split("```sql").skip(1);
@@ -47,12 +34,15 @@ fn documented(words: &str) -> &'static str {
 
 /// Name and value along the metering point in SQLite.
 fn series(service: &Service) -> Vec<(String, f64)> {
-    let rows = rows(service, documented("samples_by_point"));
+    let rows = rows_of_sqlite(&service.sqlite_file(), documented("samples_by_point"));
     rows.into_iter().map(|row| (row[1].clone(), row[2].parse().unwrap())).collect()
 }
 
 fn versions(service: &Service) -> Vec<Vec<String>> {
-    rows(service, "SELECT meter, name, serial, valid_from, valid_to FROM meters ORDER BY meter, valid_from")
+    rows_of_sqlite(
+        &service.sqlite_file(),
+        "SELECT meter, name, serial, valid_from, valid_to FROM meters ORDER BY meter, valid_from",
+    )
 }
 
 fn newest_in_kafka(brokers: &str, topic: &str) -> BTreeMap<Vec<u8>, String> {

@@ -31,6 +31,23 @@ pub(crate) fn of_sqlite(file: &Path) -> Samples {
     distinct(rows.map(Result::unwrap))
 }
 
+/// The rows of a query on an embedded store, every cell as text.
+#[cfg(feature = "sqlite")]
+pub(crate) fn rows_of_sqlite(file: &Path, sql: &str) -> Vec<Vec<String>> {
+    use rusqlite::types::Value;
+    let store = rusqlite::Connection::open(file).unwrap();
+    let mut statement = store.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let cell = |row: &rusqlite::Row<'_>, column| match row.get_unwrap(column) {
+        Value::Text(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    let rows = statement.query_map([], |row| Ok((0..columns).map(|column| cell(row, column)).collect()));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
 /// The samples of a table.
 pub(crate) fn of_questdb(client: &questdb::Client, table: &str) -> Samples {
     let rows = client.query(&format!("select meter, obis, cast(ts as long), value from {table}"));
