@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod smappee_mqtt;
+mod states;
 
 use super::*;
 use crate::cli::failure::Failure;
