@@ -38,6 +38,40 @@ CREATE TABLE unused (
   is_expired INTEGER NOT NULL -- 1 if its samples are in no other table
 ) STRICT;
 
+-- Quarter-hours of samples that retention deleted (keep_rollups). Read the view `quarter_hours`.
+CREATE TABLE rollups (
+  meter INTEGER NOT NULL,       -- meter_ids.id
+  obis INTEGER NOT NULL,        -- codes.id
+  ts INTEGER NOT NULL,          -- start, nanoseconds since 1970 UTC
+  first_ts INTEGER NOT NULL,    -- time of the first sample
+  first REAL NOT NULL,
+  last_ts INTEGER NOT NULL,     -- time of the last sample
+  last REAL NOT NULL,
+  value_min REAL NOT NULL,
+  value_max REAL NOT NULL,
+  value_sum REAL NOT NULL,
+  value_count INTEGER NOT NULL,
+  PRIMARY KEY (meter, obis, ts)
+) WITHOUT ROWID, STRICT;
+
+CREATE VIEW quarter_hours AS
+SELECT data.ts, meter_ids.uuid AS meter, codes.obis, data.first_ts, data.first, data.last_ts, data.last,
+  data.value_min, data.value_max, data.value_sum, data.value_count
+FROM meter_ids
+JOIN series ON series.meter = meter_ids.id
+JOIN codes ON codes.id = series.obis
+CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis;
+
+-- The search for quarter-hours that are too old: those before `oldest` are deleted of the series up to
+-- this one, or of all where it is NULL.
+CREATE TABLE rollup_search (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  oldest INTEGER NOT NULL,
+  meter INTEGER,
+  obis INTEGER
+) STRICT;
+INSERT INTO rollup_search VALUES (1, 0, NULL, NULL);
+
 -- The correction log: every change of a key's value. Only the newest are kept; the ids count
 -- all there ever were.
 CREATE TABLE corrections (

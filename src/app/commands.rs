@@ -22,6 +22,7 @@ pub(super) struct Commands {
     /// The configured limits.
     rules: CurrentRules,
     redecode: Redecode,
+    store: sinks::Store,
 }
 
 type Outcome = Result<Vec<String>, String>;
@@ -29,7 +30,8 @@ type Outcome = Result<Vec<String>, String>;
 impl Commands {
     pub(super) fn new(config: &Config, parts: Parts) -> Self {
         let redecode = sources::redecode(config, parts.contexts.clone());
-        Self { parts, options: sources::options(config), rules: sinks::current_rules(config), redecode }
+        let (rules, store) = (sinks::current_rules(config), sinks::Store::of(config));
+        Self { parts, options: sources::options(config), rules, redecode, store }
     }
 
     pub(super) fn handler(self, status: Arc<dyn Fn() -> Status + Send + Sync>) -> Handler {
@@ -44,7 +46,7 @@ impl Commands {
     }
 
     fn replay(&self, request: &Replay) -> Outcome {
-        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, request)?;
+        let rewind = replay::rewind(self.parts.journal.view(), &self.store, &self.parts.clock, request)?;
         let mut lines = Vec::new();
         for pump in self.selected_pumps(request.sink.as_deref())? {
             let name = pump.name();
@@ -60,7 +62,7 @@ impl Commands {
     }
 
     fn estimate(&self, request: &Replay) -> Result<Vec<ReplayEstimate>, String> {
-        let rewind = replay::rewind(self.parts.journal.view(), &self.parts.clock, request)?;
+        let rewind = replay::rewind(self.parts.journal.view(), &self.store, &self.parts.clock, request)?;
         let sinks = self.selected_pumps(request.sink.as_deref())?.into_iter().map(|pump| {
             let status = pump.status();
             replay::Candidate { name: status.name, safe: status.next, readings_per_second: status.catch_up_rate }

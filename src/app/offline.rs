@@ -63,7 +63,7 @@ fn service_answer(config: &Config, command: &Command) -> Result<Option<Answer>, 
 fn replay_stored(config: &Config, request: &Replay) -> Result<Vec<String>, String> {
     let clock = Clock::system();
     let (journal, _) = Journal::open(super::journal::options(config, &clock)).map_err(|error| error.to_string())?;
-    let rewind = replay::rewind(journal.view(), &clock, request)?;
+    let rewind = replay::rewind(journal.view(), &sinks::Store::of(config), &clock, request)?;
     let is_selected = |name: &String| replay::is_selected(name, request.sink.as_deref());
     let mut lines = Vec::new();
     for (name, _) in journal.cursors().list().into_iter().filter(|(name, _)| is_selected(name)) {
@@ -84,7 +84,7 @@ fn replay_stored(config: &Config, request: &Replay) -> Result<Vec<String>, Strin
 /// Estimates from the stored cursors; the sinks' speeds are unknown.
 fn estimate_stored(config: &Config, request: &Replay) -> Result<Vec<ReplayEstimate>, String> {
     let journal = inspect::open(&config.journal_directory()).map_err(|error| error.to_string())?;
-    let rewind = replay::rewind(journal.view(), &Clock::system(), request)?;
+    let rewind = replay::rewind(journal.view(), &sinks::Store::of(config), &Clock::system(), request)?;
     let selected = journal.cursors().into_iter().filter(|(name, _)| replay::is_selected(name, request.sink.as_deref()));
     let sinks = selected.map(|(name, cursor)| {
         // With a damaged cursor file the sink starts at the oldest record.

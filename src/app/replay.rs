@@ -1,7 +1,7 @@
 //! Translates a replay request into a rewind and estimates its size. Used with and without
 //! a running service.
 
-use super::sinks::{COVERAGE, KEEPER};
+use super::sinks::{COVERAGE, KEEPER, Store};
 use crate::clock::Clock;
 use crate::control::{self, ReplayEstimate};
 use crate::deliver::{CurrentRules, Estimate, Redecode, Reread, Rewind};
@@ -17,8 +17,14 @@ pub(super) fn is_selected(name: &str, sink: Option<&str>) -> bool {
 }
 
 /// Returns the rewind for a request.
-pub(super) fn rewind(journal: &View, clock: &Clock, request: &control::Replay) -> Result<Rewind, String> {
+pub(super) fn rewind(
+    journal: &View,
+    store: &Store,
+    clock: &Clock,
+    request: &control::Replay,
+) -> Result<Rewind, String> {
     let time = parse_time(&request.from)?;
+    store.refuse_deleted(request.sink.as_deref(), time, clock.now())?;
     let source = request.source.as_ref().map(|name| source_id(journal, name)).transpose()?;
     let from = journal.first_received_at_or_after(time).map_err(|error| error.to_string())?;
     let control::Reread { redecode, current_rule, at_now } = request.reread;

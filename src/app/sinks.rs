@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::dead_letters::DeadLetters;
 use crate::deliver::{CoverageSink, CurrentRules, Keeper, PumpHandle, PumpOptions, Redecode, Sink};
 use crate::journal::Journal;
+use crate::reading::UnixNanos;
 
 /// The name of the keeper's pump and cursor.
 pub(super) const KEEPER: &str = "keeper";
@@ -58,6 +59,41 @@ pub(super) fn current_rules(config: &Config) -> CurrentRules {
     CurrentRules::new(sources.map(|(name, options)| (name, options.limits)))
 }
 
+/// The embedded store's file and retention, if it is configured.
+#[derive(Debug, Clone)]
+pub(super) struct Store {
+    #[cfg(feature = "sqlite")]
+    config: Option<crate::sink::sqlite::Config>,
+}
+
+impl Store {
+    pub(super) fn of(config: &Config) -> Self {
+        let _ = config;
+        Self {
+            #[cfg(feature = "sqlite")]
+            config: config.sinks.sqlite.clone(),
+        }
+    }
+
+    /// Refuses a replay whose first samples retention would delete again.
+    pub(super) fn refuse_deleted(&self, sink: Option<&str>, from: UnixNanos, now: UnixNanos) -> Result<(), String> {
+        #[cfg(feature = "sqlite")]
+        if sink.is_none_or(|sink| sink == "sqlite")
+            && let Some(store) = &self.config
+            && let Some((oldest, setting)) = store.retention.deletes_before(&store.file, now)
+            && from < oldest
+        {
+            return Err(format!(
+                "the embedded store deletes samples before {oldest} (sink.sqlite.{setting}), so what it got from \
+                 before would be deleted again. Replay from then on, replay another sink, or raise {setting} and \
+                 restart the service"
+            ));
+        }
+        let _ = (sink, from, now);
+        Ok(())
+    }
+}
+
 /// Refuses cursors of removed sinks: they would keep records until the journal is full.
 fn refuse_orphans(config: &Config, journal: &Journal) -> Result<(), StartError> {
     let names = names(config);
@@ -89,7 +125,7 @@ fn sinks(
     let mut sinks: Vec<NamedSink> = Vec::new();
     #[cfg(feature = "sqlite")]
     if let Some(store) = &config.sinks.sqlite {
-        let sink = crate::sink::sqlite::Sqlite::new("sqlite", &store.file, clock.clone()).keeping(store.keep);
+        let sink = crate::sink::sqlite::Sqlite::new("sqlite", &store.file, clock.clone()).keeping(store.retention);
         sinks.push(("sqlite", Box::new(sink)));
     }
     #[cfg(feature = "questdb")]

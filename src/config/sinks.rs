@@ -18,6 +18,10 @@ use std::time::Duration;
 #[cfg(feature = "sqlite")]
 const KEEP_LEAST: Duration = Duration::from_hours(24);
 
+/// The smallest `keep_size` of the embedded store.
+#[cfg(feature = "sqlite")]
+const KEEP_SIZE_LEAST: u64 = 256 << 20;
+
 /// The configured sinks.
 #[derive(Debug, Default)]
 pub struct Sinks {
@@ -116,12 +120,29 @@ fn not_built(parent: &Section<'_>, key: &str, section: &Section<'_>) {
 fn sqlite(mut section: Section<'_>, data_directory: &Path, is_default: bool) -> Option<crate::sink::sqlite::Config> {
     let is_wanted = is_default || section.is_present();
     let path = section.get_or("path", PathBuf::from("meterline.sqlite"));
-    let keep: Option<Duration> = section.get("keep");
-    if keep.is_some_and(|keep| keep < KEEP_LEAST) {
+    let retention = retention(&mut section);
+    section.finish();
+    is_wanted.then(|| crate::sink::sqlite::Config { file: data_directory.join(path), retention })
+}
+
+#[cfg(feature = "sqlite")]
+fn retention(section: &mut Section<'_>) -> crate::sink::sqlite::Retention {
+    let age: Option<Duration> = section.get("keep");
+    if age.is_some_and(|age| age < KEEP_LEAST) {
         section.fault("keep", "must be at least one day");
     }
-    section.finish();
-    is_wanted.then(|| crate::sink::sqlite::Config { file: data_directory.join(path), keep })
+    let size = section.get::<Bytes>("keep_size").map(|size| size.0);
+    if size.is_some_and(|size| size < KEEP_SIZE_LEAST) {
+        section.fault("keep_size", "must be at least 256MiB");
+    }
+    let rollups: Option<Duration> = section.get("keep_rollups");
+    if rollups.is_some() && age.is_none() && size.is_none() {
+        section.fault("keep_rollups", "needs keep or keep_size: without them all samples are kept");
+    }
+    if rollups.zip(age).is_some_and(|(rollups, age)| rollups <= age) {
+        section.fault("keep_rollups", "must be longer than keep");
+    }
+    crate::sink::sqlite::Retention { age, size, rollups }
 }
 
 #[cfg(feature = "questdb")]

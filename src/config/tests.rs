@@ -27,7 +27,10 @@ fn nothing_configured_is_loopback_open_account_and_embedded_store() {
     assert_eq!(config.data_directory, PathBuf::from("meterline-data"));
     #[cfg(feature = "sqlite")]
     let file = PathBuf::from("meterline-data/meterline.sqlite");
-    assert_eq!(config.sinks.sqlite, Some(crate::sink::sqlite::Config { file, keep: None }));
+    assert_eq!(
+        config.sinks.sqlite,
+        Some(crate::sink::sqlite::Config { file, retention: crate::sink::sqlite::Retention::default() })
+    );
 }
 
 #[test]
@@ -562,11 +565,18 @@ fn an_account_at_smappee_has_its_whole_login_and_is_not_polled_faster_than_its_r
 
 #[cfg(feature = "sqlite")]
 #[test]
-fn the_embedded_store_keeps_at_least_a_day() {
-    let keep = config("[sink.sqlite]\nkeep = \"400d\"").sinks.sqlite.unwrap().keep;
+fn the_embedded_store_keeps_no_less_than_can_be_meant() {
+    let keep = config("[sink.sqlite]\nkeep = \"400d\"").sinks.sqlite.unwrap().retention.age;
     assert_eq!(keep, Some(std::time::Duration::from_hours(24 * 400)));
-    let faults = faults("[sink.sqlite]\nkeep = \"5m\"");
-    assert!(faults.len() == 1 && faults[0].contains("must be at least one day"), "{faults:?}");
+    for (lines, says) in [
+        ("keep = \"5m\"", "must be at least one day"),
+        ("keep_size = \"1MiB\"", "must be at least 256MiB"),
+        ("keep_rollups = \"900d\"", "needs keep or keep_size"),
+        ("keep = \"400d\"\nkeep_rollups = \"400d\"", "must be longer than keep"),
+    ] {
+        let faults = faults(&format!("[sink.sqlite]\n{lines}"));
+        assert!(faults.len() == 1 && faults[0].contains(says), "{lines}: {faults:?}");
+    }
 }
 
 #[test]

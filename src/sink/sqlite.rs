@@ -20,7 +20,7 @@
 //!   record.
 //! - Progress counts only in the files that have the store's names (`names`). A database and
 //!   a log that do not belong together are refused (`generation`).
-//! - The log, the room that it leaves on the volume and the age of the samples are bounded
+//! - The log, the room that it leaves on the volume and the age and the size of the samples are bounded
 //!   (`log`, `keep`).
 
 mod batch;
@@ -35,6 +35,7 @@ mod log;
 mod names;
 mod periods;
 mod restore;
+mod rollup;
 mod seal;
 mod store;
 #[cfg(test)]
@@ -45,18 +46,18 @@ mod write;
 
 pub use check::check;
 pub use deliver::Sqlite;
+pub use keep::Retention;
 pub use log::{FREE_BYTES_MIN, LOG_BYTES_MAX};
 pub use restore::{Restored, restore};
 pub use write::CORRECTIONS_MAX;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The settings of the embedded store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The file.
     pub file: PathBuf,
-    /// The age beyond which samples are deleted; `None` keeps all.
-    pub keep: Option<Duration>,
+    /// The samples to keep.
+    pub retention: Retention,
 }

@@ -4,7 +4,7 @@
 
 use super::batch::Batch;
 use super::file;
-use super::keep::Keep;
+use super::keep::{Keep, Retention};
 use super::log::LOG_BYTES_MAX;
 use super::store::Store;
 use crate::base::human;
@@ -29,7 +29,7 @@ pub struct Sqlite {
     file: PathBuf,
     clock: Clock,
     count: Counts,
-    keep: Option<Keep>,
+    keep: Keep,
     store: Option<Store>,
     /// The generation of the last commit, which the next opened store must continue.
     generation: Option<i64>,
@@ -58,7 +58,7 @@ impl Sqlite {
             file: file.into(),
             clock,
             count: Counts::new(name),
-            keep: None,
+            keep: Keep::default(),
             store: None,
             generation: None,
             checked: None,
@@ -72,10 +72,10 @@ impl Sqlite {
         }
     }
 
-    /// Deletes samples that are older than this.
+    /// Deletes what retention does not want.
     #[must_use]
-    pub fn keeping(mut self, age: Option<Duration>) -> Self {
-        self.keep = age.map(Keep::new);
+    pub fn keeping(mut self, retention: Retention) -> Self {
+        self.keep = Keep::new(retention);
         self
     }
 
@@ -85,9 +85,7 @@ impl Sqlite {
         self.generation = Some(committed.generation);
         self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
-        if let Some(keep) = &mut self.keep {
-            keep.stored(self.batch.rows().iter().map(|row| row.at).max());
-        }
+        self.keep.stored(self.batch.rows().iter().map(|row| row.at).max());
         self.batch.clear();
         self.due = None;
         self.is_untidy = true;
@@ -119,7 +117,7 @@ impl Sqlite {
             store.empty_log()?;
         }
         if self.is_untidy {
-            let expired = store.tidy(self.keep.as_ref(), wall)?;
+            let expired = store.tidy(&self.keep, wall)?;
             self.is_untidy = expired.is_some();
             self.generation = Some(store.generation().current);
             self.count.expired.increment(expired.unwrap_or_default() as u64);

@@ -27,6 +27,14 @@ pub(super) fn connect(file: &Path) -> Result<(Connection, bool), SinkError> {
     Ok((store, is_new))
 }
 
+/// The size of the database without the pages that are free.
+pub(super) fn used_bytes(store: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT (page_count - freelist_count) * page_size
+               FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+    let bytes: i64 = store.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(bytes.unsigned_abs())
+}
+
 fn prepare(store: Connection) -> rusqlite::Result<Connection> {
     store.busy_timeout(BUSY_WAIT)?;
     store.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);

@@ -3,7 +3,9 @@
 //! Samples are copied in steps of bounded size, each a transaction. Until the last step the copy is
 //! not visible. A late sample whose place was copied already is written to both tables.
 
+use super::keep::Keep;
 use super::periods::{self, COLUMNS, Joining, Key, Period, Periods, table};
+use super::seal;
 use super::views;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,14 +16,15 @@ const TABLES: usize = if cfg!(test) { 12 } else { 150 };
 /// Samples that one step copies or deletes at most.
 pub(super) const STEP_ROWS: i64 = if cfg!(test) { 7 } else { 100_000 };
 
-/// The periods to join next, if there are enough of one size. The result is at most `span` long, so
-/// that retention can delete it as a whole. With many tables, the smallest neighbours are joined anyway.
-pub(super) fn due(periods: &Periods, span: Option<i64>) -> Option<Run> {
+/// The periods to join next, if there are enough of one size. The result is so short and small that
+/// retention can delete it as a whole. With many tables, the smallest neighbours are joined anyway.
+pub(super) fn due(periods: &Periods, keep: &Keep) -> Option<Run> {
     let all = periods.all();
     // The last of a window may be the fresh period.
     let runs = || all.windows(PERIODS + 1).map(|window| Run::of(&window[..PERIODS], window[PERIODS].start));
-    let is_short = |run: &Run| span.is_none_or(|span| run.until.saturating_sub(run.first.start) <= span);
-    let regular = runs().find(|run| run.is_of_one_size && is_short(run));
+    let is_short = |run: &Run| keep.span_ns().is_none_or(|span| run.until.saturating_sub(run.first.start) <= span);
+    let is_small = |run: &Run| keep.rows_max().is_none_or(|rows| run.rows() <= rows);
+    let regular = runs().find(|run| run.is_of_one_size && is_short(run) && is_small(run));
     regular.or_else(|| runs().filter(|_| all.len() > TABLES).min_by_key(|run| run.joins))
 }
 
@@ -41,6 +44,12 @@ impl Run {
         let joins = || periods.iter().map(|period| period.joins);
         let most = joins().max().unwrap_or_default();
         Self { first: periods[0], until, joins: most, is_of_one_size: joins().all(|joins| joins == most) }
+    }
+
+    /// About the number of samples of the result.
+    fn rows(&self) -> i64 {
+        let joins = u32::try_from(self.joins + 1).unwrap_or(u32::MAX);
+        i64::try_from(PERIODS).unwrap_or(i64::MAX).saturating_pow(joins).saturating_mul(seal::ROWS)
     }
 }
 

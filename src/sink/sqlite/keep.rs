@@ -1,26 +1,64 @@
-//! Retention of the store: periods whose samples are all older than `keep` are deleted as a whole.
+//! Retention of the store: periods whose samples are all older than `keep` are deleted as a whole, and
+//! the oldest ones while the database is larger than `keep_size`.
 //!
 //! Invariant: the age counts from the newest sample stored since the start, or from the clock if
 //! that is earlier. So a clock that is ahead deletes no sample that is young by the meters'
-//! time, and nothing is deleted before a sample was stored.
+//! time, and nothing is deleted because of its age before a sample was stored.
 
+use super::file::used_bytes;
+use super::generation::with_log;
 use crate::reading::UnixNanos;
+use std::path::Path;
 use std::time::Duration;
 
-/// Periods are at most this part of the age long, so a sample is deleted at most so much later.
+/// Periods are at most this part of the age long or of the size large, so at most so much more is
+/// kept or deleted.
 const PERIODS: i64 = 8;
+/// About the size of a sample in a sealed table.
+const SAMPLE_BYTES: u64 = 50;
 
-/// The age beyond which samples are deleted.
-#[derive(Debug)]
+/// The settings of retention.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The age beyond which samples are deleted; `None` for any.
+    pub age: Option<Duration>,
+    /// The size of the database, in bytes, beyond which the oldest samples are deleted; `None` for any.
+    pub size: Option<u64>,
+    /// The age up to which the quarter-hours of deleted samples are kept; `None` keeps no quarter-hours.
+    pub rollups: Option<Duration>,
+}
+
+impl Retention {
+    /// The time before which the store in `file` deletes samples as soon as they are stored, and the setting
+    /// that wants it. A store that cannot be read has no such time because of its size.
+    pub fn deletes_before(&self, file: &Path, now: UnixNanos) -> Option<(UnixNanos, &'static str)> {
+        let by_age = self.age.map(|age| (UnixNanos(now.0.saturating_sub(nanos(age))), "keep"));
+        let by_size = self.size.and_then(|size| Some((oldest_of_full(file, size)?, "keep_size")));
+        by_age.into_iter().chain(by_size).max()
+    }
+}
+
+/// The start of a store's oldest period, if the store has more than three quarters of its size: after a
+/// deletion it has about seven eighths.
+fn oldest_of_full(file: &Path, size: u64) -> Option<UnixNanos> {
+    let store = with_log(file).ok()?;
+    let is_full = used_bytes(&store).ok()? > size - size / 4;
+    let start = "SELECT min(start) FROM periods";
+    let start: i64 = store.query_row(start, [], |row| row.get(0)).ok().filter(|_| is_full)?;
+    (start > i64::MIN).then_some(UnixNanos(start))
+}
+
+/// Retention, and the time from which ages count.
+#[derive(Debug, Default)]
 pub(super) struct Keep {
-    age_ns: i64,
+    retention: Retention,
     /// The time of the newest sample stored since the start.
     newest: Option<UnixNanos>,
 }
 
 impl Keep {
-    pub(super) fn new(age: Duration) -> Self {
-        Self { age_ns: i64::try_from(age.as_nanos()).unwrap_or(i64::MAX), newest: None }
+    pub(super) fn new(retention: Retention) -> Self {
+        Self { retention, newest: None }
     }
 
     /// Notes the time of the newest of the samples that were stored.
@@ -28,13 +66,42 @@ impl Keep {
         self.newest = self.newest.max(newest);
     }
 
-    /// The oldest time to keep; `None` before a sample was stored.
+    /// The oldest time to keep; `None` without a limit, and before a sample was stored.
     pub(super) fn oldest(&self, wall: UnixNanos) -> Option<UnixNanos> {
-        self.newest.map(|newest| UnixNanos(newest.min(wall).0.saturating_sub(self.age_ns)))
+        self.before(wall, self.retention.age?)
     }
 
-    /// The longest period.
-    pub(super) fn span_ns(&self) -> i64 {
-        self.age_ns / PERIODS
+    /// The oldest quarter-hour to keep; `None` as in [`Self::oldest`].
+    pub(super) fn oldest_rollup(&self, wall: UnixNanos) -> Option<UnixNanos> {
+        self.before(wall, self.retention.rollups?)
     }
+
+    fn before(&self, wall: UnixNanos, age: Duration) -> Option<UnixNanos> {
+        self.newest.map(|newest| UnixNanos(newest.min(wall).0.saturating_sub(nanos(age))))
+    }
+
+    /// Whether quarter-hours of deleted samples are kept.
+    pub(super) fn has_rollups(&self) -> bool {
+        self.retention.rollups.is_some()
+    }
+
+    /// Whether a database of this size is too large.
+    pub(super) fn is_beyond_size(&self, bytes: u64) -> bool {
+        self.retention.size.is_some_and(|size| bytes > size)
+    }
+
+    /// The longest period; `None` for any.
+    pub(super) fn span_ns(&self) -> Option<i64> {
+        self.retention.age.map(|age| nanos(age) / PERIODS)
+    }
+
+    /// The most samples of a period; `None` for any.
+    pub(super) fn rows_max(&self) -> Option<i64> {
+        let rows = self.retention.size? / SAMPLE_BYTES / PERIODS.unsigned_abs();
+        Some(i64::try_from(rows).unwrap_or(i64::MAX))
+    }
+}
+
+fn nanos(age: Duration) -> i64 {
+    i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -17,22 +17,17 @@ const ROWS_OF_ONE_TIME: i64 = 4;
 ///
 /// The newest fifth stays fresh, because samples of other meters with about the same time are still on
 /// their way. Where retention wants it, also few samples are sealed, so that a period is about
-/// `Retention::span` long at most, or too old to be kept. The result is after `start`, the present start of the fresh samples: earlier
+/// `Age::span` long at most, or too old to be kept. The result is after `start`, the present start of the fresh samples: earlier
 /// ones, which have no other period, are sealed with those after it.
-pub(super) fn boundary(
-    store: &Connection,
-    rows: i64,
-    start: i64,
-    retention: Option<Retention>,
-) -> rusqlite::Result<Option<i64>> {
+pub(super) fn boundary(store: &Connection, rows: i64, start: i64, age: Option<Age>) -> rusqlite::Result<Option<i64>> {
     let time_at = |row: i64| -> rusqlite::Result<Option<i64>> {
         let sql = format!("SELECT ts FROM {} ORDER BY ts LIMIT 1 OFFSET ?1", table(FRESH));
         store.query_row(&sql, [row], |row| row.get(0)).optional()
     };
     let Some(first) = time_at(0)?.map(|first| first.max(start)) else { return Ok(None) };
     let full = if rows >= ROWS { time_at((rows * 4 / 5).min(ROWS))? } else { None };
-    let old = match retention {
-        Some(Retention { span, oldest }) => {
+    let old = match age {
+        Some(Age { span, oldest }) => {
             let newest: i64 =
                 store.query_row(&format!("SELECT max(ts) FROM {}", table(FRESH)), [], |row| row.get(0))?;
             let end = first.saturating_add(span).max(oldest);
@@ -44,9 +39,9 @@ pub(super) fn boundary(
     Ok(full.into_iter().chain(old).filter(|end| *end > first).min().or(of_one_time))
 }
 
-/// The bounds that retention sets.
+/// The bounds that retention by age sets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Retention {
+pub(super) struct Age {
     /// The longest period.
     pub(super) span: i64,
     /// The oldest time to keep.

@@ -142,12 +142,12 @@ impl Store {
         Ok(committed)
     }
 
-    /// Does the next step on the tables. Returns the number of samples that were deleted because of their
-    /// age; `None` if there is nothing to do.
+    /// Does the next step on the tables. Returns the number of samples that retention deleted; `None` if
+    /// there is nothing to do.
     ///
     /// # Errors
     /// As [`Store::commit`].
-    pub(super) fn tidy(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> Result<Option<usize>, SinkError> {
+    pub(super) fn tidy(&mut self, keep: &Keep, wall: UnixNanos) -> Result<Option<usize>, SinkError> {
         // While readers keep the log from being emptied, its room is for commits.
         if self.log.is_large() {
             return Ok(None);
@@ -159,9 +159,10 @@ impl Store {
         Ok(Some(expired))
     }
 
-    fn next_step(&mut self, keep: Option<&Keep>, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
-        // With `keep` a few samples are sealed, too, once they are old enough.
-        let is_check_due = self.fresh_rows >= self.seal_check_at || (keep.is_some() && wall.0 >= self.seal_check_after);
+    fn next_step(&mut self, keep: &Keep, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
+        // With an age a few samples are sealed, too, once they are old enough.
+        let is_check_due =
+            self.fresh_rows >= self.seal_check_at || (keep.span_ns().is_some() && wall.0 >= self.seal_check_after);
         if is_check_due && !tidy::is_crowded(&self.periods) {
             self.fresh_rows = tidy::fresh_rows(&self.connection)?;
             if let Some(step) = tidy::seal_due(&self.connection, &self.periods, self.fresh_rows, keep, wall)? {

@@ -2,10 +2,12 @@
 //!
 //! Done in steps of bounded size, each a transaction, so that commits never wait long.
 
+use super::file::used_bytes;
 use super::join::{self, STEP_ROWS};
 use super::keep::Keep;
 use super::periods::{self, FRESH, Joining, Key, Period, Periods, table};
-use super::seal::{self, Retention};
+use super::rollup;
+use super::seal::{self, Age};
 use super::views;
 use crate::reading::UnixNanos;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -20,8 +22,10 @@ const DROPPED_ROWS: i64 = if cfg!(test) { 9 } else { 500_000 };
 pub(super) enum Step {
     /// Move the fresh samples before a time to a period of their own. `rows` is about their number.
     Seal { boundary: i64, rows: i64 },
-    /// Delete some samples of a table, and the table with the last.
-    Empty { id: i64, is_expired: bool },
+    /// Delete some samples of a table, and the table with the last. `keeps_rollups`: add them to the quarter-hours.
+    Empty { id: i64, is_expired: bool, keeps_rollups: bool },
+    /// Delete some quarter-hours before this time.
+    TrimRollups(i64),
     /// Delete the periods before this one.
     Expire(Period),
     /// Begin to join periods.
@@ -36,24 +40,34 @@ pub(super) enum Step {
 pub(super) fn due(
     store: &Connection,
     periods: &Periods,
-    keep: Option<&Keep>,
+    keep: &Keep,
     wall: UnixNanos,
     has_room: bool,
 ) -> rusqlite::Result<Option<Step>> {
-    let oldest = keep.and_then(|keep| keep.oldest(wall));
-    if let Some(first) = oldest.and_then(|oldest| first_kept(periods, oldest)) {
+    if let Some(first) = keep.oldest(wall).and_then(|oldest| first_kept(periods, oldest)) {
         return Ok(Some(Step::Expire(first)));
     }
     let sql = "SELECT id, is_expired FROM unused ORDER BY id LIMIT 1";
     let unused = store.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     if let Some((id, is_expired)) = unused {
-        return Ok(Some(Step::Empty { id, is_expired }));
+        return Ok(Some(Step::Empty { id, is_expired, keeps_rollups: is_expired && keep.has_rollups() }));
+    }
+    // Only now, because the tables above take part of the size.
+    if let Some(second) = periods.all().get(1)
+        && keep.is_beyond_size(used_bytes(store)?)
+    {
+        return Ok(Some(Step::Expire(*second)));
+    }
+    if let Some(oldest) = keep.oldest_rollup(wall)
+        && rollup::is_trim_due(store, oldest.0)?
+    {
+        return Ok(Some(Step::TrimRollups(oldest.0)));
     }
     Ok(match periods.joining {
         Some(joining) if !has_room => Some(Step::GiveUp(joining)),
         Some(joining) => Some(Step::Join(joining)),
         None if !has_room => None,
-        None => join::due(periods, keep.map(Keep::span_ns)).map(Step::BeginJoin),
+        None => join::due(periods, keep).map(Step::BeginJoin),
     })
 }
 
@@ -62,12 +76,12 @@ pub(super) fn seal_due(
     store: &Connection,
     periods: &Periods,
     rows: i64,
-    keep: Option<&Keep>,
+    keep: &Keep,
     wall: UnixNanos,
 ) -> rusqlite::Result<Option<Step>> {
     let start = periods.all().last().map_or(i64::MIN, |fresh| fresh.start);
-    let retention = keep.and_then(|keep| Some(Retention { span: keep.span_ns(), oldest: keep.oldest(wall)?.0 }));
-    let boundary = seal::boundary(store, rows, start, retention)?;
+    let age = keep.span_ns().zip(keep.oldest(wall)).map(|(span, oldest)| Age { span, oldest: oldest.0 });
+    let boundary = seal::boundary(store, rows, start, age)?;
     Ok(boundary.map(|boundary| Step::Seal { boundary, rows }))
 }
 
@@ -82,11 +96,14 @@ fn first_kept(periods: &Periods, oldest: UnixNanos) -> Option<Period> {
     (periods.all().first() != Some(kept)).then_some(*kept)
 }
 
-/// Does a step. Returns the number of samples that were deleted because of their age.
+/// Does a step. Returns the number of samples that retention deleted.
 pub(super) fn apply(store: &Connection, periods: &Periods, step: Step) -> rusqlite::Result<usize> {
     match step {
         Step::Seal { boundary, rows } => seal::seal(store, periods, boundary, rows).map(|()| 0),
-        Step::Empty { id, is_expired } => empty(store, id).map(|rows| if is_expired { rows } else { 0 }),
+        Step::Empty { id, is_expired, keeps_rollups } => {
+            empty(store, id, keeps_rollups).map(|rows| if is_expired { rows } else { 0 })
+        }
+        Step::TrimRollups(oldest) => rollup::trim(store, oldest).map(|()| 0),
         Step::Expire(first_kept) => expire(store, periods, first_kept).map(|()| 0),
         Step::BeginJoin(run) => join::begin(store, run).map(|()| 0),
         Step::Join(joining) => join::step(store, periods, joining).map(|()| 0),
@@ -99,19 +116,28 @@ fn expire(store: &Connection, periods: &Periods, first_kept: Period) -> rusqlite
     if let Some(joining) = periods.joining.filter(|joining| expired().any(|period| joining.has(*period))) {
         join::give_up(store, joining)?;
     }
+    let before = UnixNanos(first_kept.start);
+    tracing::info!(%before, "samples before this time are deleted, as sink.sqlite.keep and keep_size want");
     for period in expired() {
         periods::remove(store, *period, true)?;
     }
     views::create(store, Periods::read(store)?.all())
 }
 
-fn empty(store: &Connection, id: i64) -> rusqlite::Result<usize> {
+fn empty(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<usize> {
     let table = table(id);
-    if join::key_after(store, id, Key::FIRST, DROPPED_ROWS)?.is_some()
+    let most = if keeps_rollups { STEP_ROWS } else { DROPPED_ROWS };
+    if join::key_after(store, id, Key::FIRST, most)?.is_some()
         && let Some(end) = join::key_after(store, id, Key::FIRST, STEP_ROWS)?
     {
+        if keeps_rollups {
+            rollup::add(store, id, Some(end))?;
+        }
         let sql = format!("DELETE FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3)");
         return store.execute(&sql, params![end.meter, end.obis, end.ts]);
+    }
+    if keeps_rollups {
+        rollup::add(store, id, None)?;
     }
     let rows = store.execute(&format!("DELETE FROM {table}"), [])?;
     store.execute_batch(&format!("DROP TABLE {table}"))?;

@@ -52,6 +52,27 @@ fn a_replay_of_a_stopped_service_is_done_at_its_next_start() {
 }
 
 #[test]
+fn a_replay_of_samples_that_retention_would_delete_again_is_refused_with_the_reason() {
+    // The tables follow the embedded store's.
+    let mut service = Setup { tables: "keep = \"2d\"", ..Setup::default() }.start();
+    let assert_refusals = |service: &Service| {
+        for (sink, hours, is_refused) in [("sqlite", 49, true), ("all", 49, true), ("sqlite", 47, false)] {
+            let from = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).to_string();
+            for option in [Some("--dry-run"), None] {
+                let arguments = ["replay", "--sink", sink, "--from", &from].into_iter().chain(option);
+                let output = service.command(&arguments.collect::<Vec<_>>());
+                let says = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.success(), !is_refused, "{sink} {hours} {option:?}: {output:?}");
+                assert_eq!(says.contains("sink.sqlite.keep"), is_refused, "{says}");
+            }
+        }
+    };
+    assert_refusals(&service);
+    assert!(service.stop().success());
+    assert_refusals(&service);
+}
+
+#[test]
 fn a_dry_run_says_what_a_replay_would_send_and_changes_nothing() {
     let mut service = Setup::default().start();
     let before = jiff::Timestamp::now().to_string();

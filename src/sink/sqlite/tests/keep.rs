@@ -1,12 +1,16 @@
-//! Periods that are older than `keep` are deleted.
+//! Periods beyond the age or the size to keep are deleted; their quarter-hours may stay.
 
 use super::*;
 
 const DAY: i64 = 86_400;
 
 fn start_keeping(feed: &Feed, days: u64) -> PumpHandle {
+    start_with(feed, Retention { age: Some(Duration::from_hours(24 * days)), ..Retention::default() })
+}
+
+fn start_with(feed: &Feed, retention: Retention) -> PumpHandle {
     let sink = Sqlite::new("sqlite", file(feed), feed.clock.clone());
-    let sink = Box::new(sink.keeping(Some(Duration::from_hours(24 * days))));
+    let sink = Box::new(sink.keeping(retention));
     let options = PumpOptions { linger: Duration::from_millis(1), ..PumpOptions::default() };
     PumpHandle::start("sqlite", sink, feed.journal.clone(), feed.clock.clone(), options).unwrap()
 }
@@ -49,6 +53,145 @@ fn a_store_that_is_filled_with_years_at_once_keeps_no_more_than_retention_wants(
         (-10.0..=-8.0).contains(&oldest)
     });
     stop(&feed, &pump);
+}
+
+#[test]
+fn the_oldest_samples_are_deleted_while_the_database_is_too_large() {
+    let feed = Feed::new();
+    let pump = start(&feed);
+    feed.append(&body(1, -100, 0.0));
+    drain(&feed, &pump);
+    stop(&feed, &pump);
+    let size = used_bytes(&feed) + (48 << 10);
+    let pump = start_with(&feed, Retention { size: Some(size), ..Retention::default() });
+    for second in 0..100 {
+        feed.append(&Body::new(0, (1..=10).map(|meter| reading(meter, second, f64::from(meter))).collect()));
+        drain(&feed, &pump);
+    }
+    wait_until_tidy(&feed);
+    stop(&feed, &pump);
+    assert!(used_bytes(&feed) <= size, "{} of {size}", used_bytes(&feed));
+    // A replay of what was deleted would be deleted again, but not where there is room for it.
+    let deletes_before =
+        |size| Retention { size: Some(size), ..Retention::default() }.deletes_before(&file(&feed), feed.clock.now());
+    assert!(deletes_before(size).unwrap().0.0 > NOW_NS);
+    assert_eq!(deletes_before(2 * size), None);
+    let stored = rows(&file(&feed), "SELECT count(*), count(*) < 1001, count(*) > 100, min(ts), max(ts) FROM samples");
+    let [_, is_less, is_much, oldest, newest] = &stored[0][..] else { panic!("{stored:?}") };
+    assert_eq!((&is_less[..], &is_much[..]), ("1", "1"), "{stored:?}");
+    assert!(oldest.parse::<i64>().unwrap() > NOW_NS, "{stored:?}");
+    assert_eq!(newest.parse::<i64>().unwrap(), NOW_NS + 99_000_000_000);
+}
+
+fn used_bytes(feed: &Feed) -> u64 {
+    file::used_bytes(&Connection::open(file(feed)).unwrap()).unwrap()
+}
+
+/// A quarter-hour: first, last, lowest, highest, sum, count.
+type Quarter = (i64, f64, i64, f64, f64, f64, f64, i64);
+
+/// Four samples a day of two meters, three of them in one quarter-hour: meter, time, value.
+fn sent() -> Vec<(u8, i64, f64)> {
+    let times = (-20..=0).flat_map(|day| [0, 100, 200, 1000].map(|second| (day, second)));
+    let values = times.zip(0..).map(|((day, second), number)| (day * DAY + second, f64::from(number * 7 % 11)));
+    values.flat_map(|(at, value)| [1, 2].map(|meter| (meter, at, value + f64::from(meter)))).collect()
+}
+
+fn quarter_hours(feed: &Feed) -> Vec<((String, i64), Quarter)> {
+    let store = Connection::open(file(feed)).unwrap();
+    let mut statement = store.prepare("SELECT * FROM quarter_hours ORDER BY meter, ts").unwrap();
+    let row = |row: &rusqlite::Row<'_>| {
+        let key = (row.get("meter")?, row.get("ts")?);
+        let (first, last) = ((row.get("first_ts")?, row.get("first")?), (row.get("last_ts")?, row.get("last")?));
+        let (lowest, highest) = (row.get("value_min")?, row.get("value_max")?);
+        Ok((key, (first.0, first.1, last.0, last.1, lowest, highest, row.get("value_sum")?, row.get("value_count")?)))
+    };
+    statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+/// The quarter-hours of the samples that were sent and are not stored any more.
+fn expected_quarter_hours(feed: &Feed) -> Vec<((String, i64), Quarter)> {
+    let stored: std::collections::HashSet<_> =
+        rows(&file(feed), "SELECT meter, ts FROM samples").into_iter().map(|row| row.join(" ")).collect();
+    let mut quarters = std::collections::BTreeMap::new();
+    for (meter, second, value) in sent() {
+        let (meter, ts) = (Uuid::from_bytes([meter; 16]).to_string(), NOW_NS + second * 1_000_000_000);
+        if stored.contains(&format!("{meter} {ts}")) {
+            continue;
+        }
+        let one: Quarter = (ts, value, ts, value, value, value, value, 1);
+        quarters
+            .entry((meter, ts.div_euclid(900_000_000_000) * 900_000_000_000))
+            .and_modify(|(_, _, last_ts, last, lowest, highest, sum, count): &mut Quarter| {
+                (*last_ts, *last, *lowest, *highest) = (ts, value, lowest.min(value), highest.max(value));
+                (*sum, *count) = (*sum + value, *count + 1);
+            })
+            .or_insert(one);
+    }
+    quarters.into_iter().collect()
+}
+
+fn keep_days(age: u64, rollups: u64) -> Retention {
+    let days = |days| Some(Duration::from_hours(24 * days));
+    Retention { age: days(age), size: None, rollups: days(rollups) }
+}
+
+#[test]
+fn quarter_hours_of_deleted_samples_are_kept_also_when_the_samples_come_again() {
+    let feed = Feed::new();
+    let pump = start_with(&feed, keep_days(8, 100));
+    for (meter, second, value) in sent() {
+        feed.append(&body(meter, second, value));
+    }
+    drain(&feed, &pump);
+    wait_until_tidy(&feed);
+    let kept = quarter_hours(&feed);
+    assert!(kept.len() > 40, "{}", kept.len());
+    assert_eq!(kept, expected_quarter_hours(&feed));
+    // They come again, are stored again, and are deleted again.
+    pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
+    for day in 1..5 {
+        feed.append(&body(3, day * DAY, 1.0));
+        feed.clock.set_offset(NOW_NS + day * DAY * 1_000_000_000 - Clock::system().now().0);
+        drain(&feed, &pump);
+    }
+    wait_until_tidy(&feed);
+    stop(&feed, &pump);
+    assert!(quarter_hours(&feed).len() > kept.len());
+    assert_eq!(quarter_hours(&feed), expected_quarter_hours(&feed));
+}
+
+#[test]
+fn quarter_hours_that_are_too_old_are_deleted_and_newer_ones_stay() {
+    let feed = Feed::new();
+    let pump = start_with(&feed, keep_days(8, 14));
+    for (meter, second, value) in sent() {
+        feed.append(&body(meter, second, value));
+    }
+    drain(&feed, &pump);
+    wait_until_tidy(&feed);
+    stop(&feed, &pump);
+    let (kept, expected) = (quarter_hours(&feed), expected_quarter_hours(&feed));
+    // They are looked for once in a day of the meters' time.
+    let age_of = |first: Option<&((String, i64), Quarter)>| (NOW_NS - first.unwrap().0.1) / 1_000_000_000 / DAY;
+    assert!((13..=15).contains(&age_of(kept.first())), "{}", age_of(kept.first()));
+    assert!(age_of(expected.first()) > 15);
+    let is_kept = |quarter: &&((String, i64), Quarter)| kept.iter().any(|kept| kept.0.1 == quarter.0.1);
+    assert_eq!(expected.iter().filter(is_kept).cloned().collect::<Vec<_>>(), kept);
+}
+
+#[test]
+fn without_keep_rollups_nothing_is_left_of_deleted_samples() {
+    let feed = Feed::new();
+    let pump = start_keeping(&feed, 8);
+    for (meter, second, value) in sent() {
+        feed.append(&body(meter, second, value));
+    }
+    drain(&feed, &pump);
+    wait_until_tidy(&feed);
+    stop(&feed, &pump);
+    assert!(!expected_quarter_hours(&feed).is_empty());
+    assert_eq!(quarter_hours(&feed), []);
 }
 
 #[test]

@@ -144,7 +144,8 @@ fn many_samples_end_in_few_tables_and_none_of_them_is_left_over() {
 #[test]
 fn tables_that_retention_keeps_apart_are_joined_before_there_are_too_many() {
     let feed = Feed::new();
-    let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone()).keeping(Some(Duration::from_hours(400 * 24)));
+    let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone())
+        .keeping(Retention { age: Some(Duration::from_hours(400 * 24)), ..Retention::default() });
     sink.rewind(feed.journal.position(Sequence(1))).unwrap();
     let reader = feed.journal.reader(Sequence(1)).unwrap();
     let mut steps = Steps { feed, sink, reader };

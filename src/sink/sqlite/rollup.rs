@@ -1,0 +1,77 @@
+//! Quarter-hours of deleted samples: first, last, lowest and highest value, sum and count.
+//!
+//! Invariant: the samples that a step deletes are added by the same transaction, so each is in one of
+//! both. Samples of one quarter-hour may come in several parts, which follow each other in time. A part
+//! whose times overlap those that were added is the same samples again (a replay): the larger count stays.
+
+use super::periods::{Key, table};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A quarter of an hour in nanoseconds.
+pub(super) const QUARTER_NS: i64 = 900_000_000_000;
+/// Quarter-hours that one step deletes at most.
+const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 100_000 };
+/// Series that one step looks through.
+const STEP_SERIES: i64 = if cfg!(test) { 2 } else { 20_000 };
+/// Time between two searches for quarter-hours that are too old.
+const TRIM_EVERY_NS: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Adds the samples of a table before `end`, or all of them.
+pub(super) fn add(store: &Connection, id: i64, end: Option<Key>) -> rusqlite::Result<()> {
+    let end = end.unwrap_or(Key { meter: i64::MAX, obis: i64::MAX, ts: i64::MAX });
+    let sql = format!(
+        "INSERT INTO rollups
+         SELECT meter, obis, quarter, first_ts, (SELECT value FROM {table} AS one
+                  WHERE one.meter = part.meter AND one.obis = part.obis AND one.ts = first_ts),
+                last_ts, (SELECT value FROM {table} AS one
+                  WHERE one.meter = part.meter AND one.obis = part.obis AND one.ts = last_ts),
+                lowest, highest, total, number
+         FROM (
+           SELECT meter, obis, ts - (ts % ?4 + ?4) % ?4 AS quarter, min(ts) AS first_ts, max(ts) AS last_ts,
+                  min(value) AS lowest, max(value) AS highest, sum(value) AS total, count(*) AS number
+           FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3) GROUP BY meter, obis, quarter
+         ) AS part
+         WHERE true
+         ON CONFLICT (meter, obis, ts) DO UPDATE SET
+           first = iif(excluded.first_ts <= first_ts, excluded.first, first),
+           last = iif(excluded.last_ts >= last_ts, excluded.last, last),
+           value_min = min(value_min, excluded.value_min),
+           value_max = max(value_max, excluded.value_max),
+           value_sum = CASE
+             WHEN excluded.first_ts > last_ts OR excluded.last_ts < first_ts THEN value_sum + excluded.value_sum
+             WHEN excluded.value_count >= value_count THEN excluded.value_sum ELSE value_sum END,
+           value_count = CASE
+             WHEN excluded.first_ts > last_ts OR excluded.last_ts < first_ts THEN value_count + excluded.value_count
+             ELSE max(value_count, excluded.value_count) END,
+           first_ts = min(first_ts, excluded.first_ts),
+           last_ts = max(last_ts, excluded.last_ts)",
+        table = table(id),
+    );
+    store.execute(&sql, params![end.meter, end.obis, end.ts, QUARTER_NS]).map(drop)
+}
+
+/// Whether a step of [`trim`] is due: the search of this day is not complete.
+pub(super) fn is_trim_due(store: &Connection, oldest: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT meter IS NOT NULL OR ?1 - oldest >= ?2 FROM rollup_search";
+    store.prepare_cached(sql)?.query_row([oldest, TRIM_EVERY_NS], |row| row.get(0))
+}
+
+/// Deletes quarter-hours before `oldest`, of the next series.
+pub(super) fn trim(store: &Connection, oldest: i64) -> rusqlite::Result<()> {
+    let sql = "SELECT oldest, coalesce(meter, 0), coalesce(obis, 0), meter IS NULL FROM rollup_search";
+    let (searched, meter, obis, is_complete): (i64, i64, i64, bool) =
+        store.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let oldest = if is_complete { oldest } else { searched };
+    let sql = "SELECT meter, obis FROM series WHERE (meter, obis) > (?1, ?2) ORDER BY meter, obis LIMIT 1 OFFSET ?3";
+    let end: Option<(i64, i64)> =
+        store.query_row(sql, [meter, obis, STEP_SERIES - 1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (end_meter, end_obis) = end.unwrap_or((i64::MAX, i64::MAX));
+    let sql = "DELETE FROM rollups WHERE (meter, obis, ts) IN (
+                 SELECT rollups.meter, rollups.obis, rollups.ts FROM series
+                 CROSS JOIN rollups ON rollups.meter = series.meter AND rollups.obis = series.obis AND rollups.ts < ?1
+                 WHERE (series.meter, series.obis) > (?2, ?3) AND (series.meter, series.obis) <= (?4, ?5) LIMIT ?6)";
+    let rows = store.execute(sql, params![oldest, meter, obis, end_meter, end_obis, STEP_ROWS])?;
+    let next = if i64::try_from(rows) == Ok(STEP_ROWS) { Some((meter, obis)) } else { end };
+    let (meter, obis) = (next.map(|next| next.0), next.map(|next| next.1));
+    store.execute("UPDATE rollup_search SET oldest = ?1, meter = ?2, obis = ?3", params![oldest, meter, obis]).map(drop)
+}
