@@ -19,8 +19,12 @@ type Model = BTreeMap<(u8, i64), f64>;
 
 impl Steps {
     fn new() -> Self {
+        Self::keeping(Retention::default())
+    }
+
+    fn keeping(retention: Retention) -> Self {
         let feed = Feed::new();
-        let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone());
+        let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone()).keeping(retention);
         sink.rewind(feed.journal.position(Sequence(1))).unwrap();
         let reader = feed.journal.reader(Sequence(1)).unwrap();
         Self { feed, sink, reader }
@@ -143,12 +147,7 @@ fn many_samples_end_in_few_tables_and_none_of_them_is_left_over() {
 
 #[test]
 fn tables_that_retention_keeps_apart_are_joined_before_there_are_too_many() {
-    let feed = Feed::new();
-    let mut sink = Sqlite::new("sqlite", file(&feed), feed.clock.clone())
-        .keeping(Retention { age: Some(Duration::from_hours(400 * 24)), ..Retention::default() });
-    sink.rewind(feed.journal.position(Sequence(1))).unwrap();
-    let reader = feed.journal.reader(Sequence(1)).unwrap();
-    let mut steps = Steps { feed, sink, reader };
+    let mut steps = Steps::keeping(Retention { age: days(400), ..Retention::default() });
     let mut most = 0;
     // A period of retention is 50 days. A full one is 4 days; joined they are 12 and 36 days.
     for day in -390..0 {
@@ -158,6 +157,36 @@ fn tables_that_retention_keeps_apart_are_joined_before_there_are_too_many() {
     assert!((13..=16).contains(&most), "{most} tables");
     steps.tidy();
     assert_eq!(number(&file(&steps.feed), "SELECT count(*) FROM samples"), 780);
+}
+
+#[test]
+fn a_kill_at_any_step_leaves_each_sample_in_the_store_or_in_its_quarter_hour() {
+    let mut steps = Steps::keeping(Retention { age: days(8), rollups: days(1000), size: None });
+    let mut sent = 0;
+    let is_same = |steps: &Steps, sent: i64| {
+        let (_directory, copy) = steps.copy();
+        let rolled = number(&copy, "SELECT coalesce(sum(value_count), 0) FROM quarter_hours");
+        let waiting = rows(&copy, "SELECT id FROM unused WHERE is_expired")
+            .iter()
+            .map(|id| number(&copy, &format!("SELECT count(*) FROM samples_{}", id[0])))
+            .sum::<i64>();
+        assert_eq!(number(&copy, "SELECT count(*) FROM samples") + waiting + rolled, sent);
+        rolled
+    };
+    for day in -30..0 {
+        let second = |number: i64| day * 86_400 + number * 300;
+        steps.store(&Body::new(0, (0..12).map(|number| reading(1, second(number), 1.0)).collect()));
+        sent += 12;
+        is_same(&steps, sent);
+        while steps.step() {
+            is_same(&steps, sent);
+        }
+    }
+    assert!(is_same(&steps, sent) > 200);
+}
+
+fn days(days: u64) -> Option<Duration> {
+    Some(Duration::from_hours(24 * days))
 }
 
 #[test]
