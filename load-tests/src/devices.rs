@@ -25,6 +25,7 @@ pub use dsmr_logger::DsmrLogger;
 pub use em300::Em300;
 pub use http_server::{Answer, HttpServer};
 pub use ksem::Ksem;
+pub(crate) use measured::moving;
 pub use measured::{Clock, Measured};
 pub use one_of_each::OneOfEach;
 pub use p1::P1Meter;

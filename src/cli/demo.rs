@@ -60,7 +60,7 @@ pub(super) struct DemoArgs {
     /// The number of simulated meters
     #[arg(long, value_name = "NUMBER", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     meters: u32,
-    /// Also simulate a meter of every local vendor: P1, DSMR-logger, KSEM, smart-MAIC
+    /// Also simulate a meter of every local vendor: P1, DSMR-logger, KSEM, smart-MAIC, Smappee
     #[arg(long)]
     all_vendors: bool,
 }

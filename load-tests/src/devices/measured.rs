@@ -55,7 +55,7 @@ pub(super) const fn electricity(c: u8, d: u8) -> [u8; 6] {
 }
 
 /// A power in watts that moves with the time: between `low` and `low` + 1023.
-pub(super) fn moving(seconds: i64, low: i64) -> i64 {
+pub(crate) fn moving(seconds: i64, low: i64) -> i64 {
     low + (seconds.wrapping_mul(0x9e37_79b1) >> 7).rem_euclid(1024)
 }
 

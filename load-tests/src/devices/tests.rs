@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::http::get;
+use crate::smappee::{Generation, Monitor, MonitorBroker};
+use rumqttc::{Client, Event, MqttOptions, Packet, PublishOptions, QoS};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,6 +40,31 @@ fn a_byte_sent_to_a_serial_server_fails_the_test_that_owns_it() {
         // The end of the connection arrives behind the bytes.
         line.wait_for_client();
         assert_eq!(fails(|| drop(line)), !sent.is_empty());
+    }
+}
+
+#[test]
+fn a_client_that_publishes_to_a_monitor_fails_the_test_that_owns_it() {
+    for publishes in [false, true] {
+        let clock = Clock::new(|| 1_764_000_000);
+        let monitor = MonitorBroker::start(Monitor::new(Generation::First, 1, 2), clock).unwrap();
+        let options = MqttOptions::new("client", ("127.0.0.1", monitor.address().port()));
+        let (client, mut connection) = Client::builder(options).capacity(10).build();
+        client.subscribe("servicelocation/+/#", QoS::AtLeastOnce).unwrap();
+        let mut topics = Vec::new();
+        while topics.len() < 3 {
+            if let Event::Incoming(Packet::Publish(message)) = connection.recv().unwrap().unwrap() {
+                topics.push(String::from_utf8_lossy(&message.topic).rsplit('/').next().unwrap().to_owned());
+            }
+        }
+        topics.sort();
+        assert_eq!(topics, ["channelConfig", "config", "realtime"]);
+        if publishes {
+            client.publish("servicelocation/x/plug/1/setstate", "{}", PublishOptions::new(QoS::AtMostOnce)).unwrap();
+        }
+        client.disconnect().unwrap();
+        while connection.recv().is_ok_and(|event| event.is_ok()) {}
+        assert_eq!(fails(|| drop(monitor)), publishes);
     }
 }
 

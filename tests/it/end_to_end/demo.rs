@@ -88,21 +88,28 @@ fn the_demo_of_all_vendors_shows_every_local_meter_running() {
             let mut of_kind = sources.iter().filter(|source| source["kind"] == kind).peekable();
             of_kind.peek().is_some() && of_kind.all(|source| source["state"] == "running")
         };
-        ["p1", "dsmr-logger", "ksem", "em300", "smart-mac", "webhook"].into_iter().all(runs)
+        ["p1", "dsmr-logger", "ksem", "em300", "smart-mac", "mqtt", "webhook"].into_iter().all(runs)
+    });
+    wait::until("both monitors are stored with their configuration", LIMIT, || {
+        let values = of_sqlite(&directory.path().join("data/meterline.sqlite")).into_keys();
+        let productions: std::collections::BTreeSet<_> = values.map(|key| key.meter).collect();
+        productions.len() >= 2 + 1 + 8 + 2 * 3
     });
     let html = http::get(&page).unwrap().1;
-    let names = ["p1-meter", "dsmr-logger", "ksem", "ksem-socket", "em300", "smart-maic"];
+    let names =
+        ["p1-meter", "dsmr-logger", "ksem", "ksem-socket", "em300", "smart-maic", "smappee-pro", "smappee-genius"];
     for name in names {
         assert!(html.contains(name), "{name} in {html}");
     }
     assert!(demo.stop().success());
     let said = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<_> = said.lines().skip_while(|line| *line != "Local meters:").skip(1).take(names.len()).collect();
-    assert_eq!(lines, names.map(|name| format!("  {name:<11} running")));
+    assert_eq!(lines, names.map(|name| format!("  {name:<14} running")));
     let line = said.lines().find(|line| line.contains(" readings · ")).unwrap();
     assert!(line.chars().count() <= 80, "{line}");
     let meters: std::collections::BTreeSet<_> =
         of_sqlite(&directory.path().join("data/meterline.sqlite")).into_keys().map(|key| key.meter).collect();
-    // Two of the cloud, the gas meter behind the P1 port, and one of each device.
-    assert_eq!(meters.len(), 2 + 1 + names.len());
+    // Two of the cloud, the gas meter behind the P1 port, one of each device, and the producer and the two loads
+    // of each monitor.
+    assert_eq!(meters.len(), 2 + 1 + names.len() + 2 * 3);
 }
