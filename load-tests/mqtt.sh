@@ -6,6 +6,7 @@
 # messages that it must keep. Needs sqlite3 (Debian: sqlite3) and builds of this tree.
 # usage: load-tests/mqtt.sh [SECONDS [MONITORS [PROGRAM]]]: 60 seconds, 5000 monitors
 set -euo pipefail
+export LC_ALL=C # sort and comm compare bytes
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
 monitors=${2:-5000}
@@ -61,7 +62,7 @@ round() { # SUBSCRIBER
     "$bin/meterline-monitors" publish "$port" "$monitors" "$seconds" "$work/expected.$1" \
         <"$work/go.$1" >"$work/publisher.$1" & publisher=$!
     exec 4>"$work/go.$1"
-    until grep -q ready "$work/publisher.$1"; do kill -0 "$publisher"; sleep 0.1; done
+    until grep -qs ready "$work/publisher.$1"; do kill -0 "$publisher"; sleep 0.1; done
     # The subscriber of the service also gets the configurations.
     warm=$monitors
     [[ $1 == count ]] || warm=$((3 * monitors))

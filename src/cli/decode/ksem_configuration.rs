@@ -54,7 +54,7 @@ fn meaning(definition: &Definition) -> String {
         return format!("{label}, text");
     }
     let unit = match unit.base() {
-        Some((base, factor)) if factor == 1.0 => base.symbol().to_owned(),
+        Some((base, 1.0)) => base.symbol().to_owned(),
         Some((base, factor)) => format!("{factor} {}", base.symbol()),
         None => format!("unit {}", unit.0),
     };
