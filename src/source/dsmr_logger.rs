@@ -24,7 +24,8 @@ use bytes::Bytes;
 use history::History;
 use hyper::Uri;
 use hyper::header::HeaderValue;
-use reader::{FORMAT, Reader, decode, identity_of};
+use reader::Reader;
+pub(super) use reader::{FORMAT, decode_again, decoded};
 use std::time::Duration;
 
 /// The kind of source.
@@ -93,13 +94,10 @@ impl Logger {
         sources.start_polled(&self.name, KIND, schedule, poll);
     }
 
-    /// The decoders of its messages. The context of a document is the logger's info.
+    /// The decoders of its messages.
     pub fn decoders(&self) -> [(&'static str, Decoder); 2] {
         let name = self.name.clone();
-        let decode = move |recorded: &Recorded<'_>| {
-            let identity = recorded.context.map(identity_of).transpose()?.unwrap_or_default();
-            decode(recorded.original.bytes, &identity, &name, recorded.received)
-        };
+        let decode = move |recorded: &Recorded<'_>| decode_again(recorded, &name);
         let telegrams = Telegrams::new(&self.name, None, true);
         [(FORMAT, Box::new(decode)), (p1::FORMAT, telegrams.into_decoder())]
     }
@@ -111,10 +109,10 @@ impl Logger {
     pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
         let (mut reader, mut about) = (self.reader_once(&clock), About::default());
         let message = reader.read(&clock).await?;
-        let received = clock.now();
         about.ask(&reader, &clock).await?;
-        let answer = format!("returns {} values by {}", message.decoded.values(), message.origin);
-        Ok(Contact::of(answer, &message.decoded, &about.descriptions(&reader, &message), received))
+        let decoded = message.decoded.as_ref().map_err(|why| SourceError::Failing(why.clone()))?;
+        let answer = format!("returns {} values by {}", decoded.values(), message.origin);
+        Ok(Contact::of(answer, decoded, &about.descriptions(&reader, &message), message.received))
     }
 
     /// Requests the values once.
@@ -123,7 +121,7 @@ impl Logger {
     /// When they cannot be read.
     pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
         let message = self.reader_once(&clock).read(&clock).await?;
-        Ok(Probe::of(message.origin, message.decoded))
+        Ok(Probe::of(message.origin, message.decoded.map_err(SourceError::Failing)?))
     }
 
     fn reader_once(&self, clock: &Clock) -> Reader {
@@ -177,7 +175,7 @@ impl Polled for Poll {
             context: &context,
             ..Original::default()
         };
-        self.inlet.offer(&message.decoded, &original, reporter).await?;
+        self.inlet.offer_read(&message.decoded, &original, message.received, reporter).await?;
         self.about.ask(&self.reader, &self.clock).await?;
         self.describer.describe(reporter, || self.about.descriptions(&self.reader, &message)).await;
         self.history.fill(&mut self.reader, reporter).await

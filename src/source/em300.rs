@@ -83,7 +83,7 @@ impl Meter {
     /// When the values cannot be read.
     pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, self.ca_file.as_ref(), ALLOWED, None, clock.clone());
-        Ok(Probe::of(DATA, Session::new(self, device, clock).read().await?.decoded))
+        Ok(Probe::of(DATA, Session::new(self, device, clock).read().await?.decoded.map_err(SourceError::Failing)?))
     }
 
     /// Requests the values once, for the operator. Both results are sentences.
@@ -96,10 +96,12 @@ impl Meter {
     }
 }
 
-/// The values of a meter.
+/// The answer of a meter.
 struct Answer {
     body: Bytes,
-    decoded: Decoded,
+    received: UnixNanos,
+    /// The values, or why they cannot be read.
+    decoded: Result<Decoded, String>,
 }
 
 /// Decodes the values of the device with this serial number.
@@ -121,12 +123,12 @@ struct Poll {
 impl Polled for Poll {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let read = self.session.read().await;
-        if read.is_err() {
+        let serial = self.session.serial.clone().unwrap_or_default();
+        if !read.as_ref().is_ok_and(|answer| answer.decoded.is_ok()) {
             // Another device may have the address.
             self.session.end();
         }
-        let Answer { body, decoded } = read?;
-        let serial = self.session.serial.clone().unwrap_or_default();
+        let Answer { body, received, decoded } = read?;
         reporter.set("device", serial.as_str());
         let original = Original {
             bytes: &body,
@@ -136,7 +138,7 @@ impl Polled for Poll {
             device: &serial,
             ..Original::default()
         };
-        self.inlet.offer(&decoded, &original, reporter).await?;
+        self.inlet.offer_read(&decoded, &original, received, reporter).await?;
         let described = || {
             let (name, vendor) = (self.name.clone(), VENDOR.to_owned());
             let meter = MeterId::of_channel(VENDOR, &serial, "");
@@ -197,11 +199,13 @@ impl Session {
     /// The values; `None` if the session has ended.
     async fn values(&mut self, serial: &str) -> Result<Option<Answer>, SourceError> {
         let Some(body) = self.send(Method::GET, DATA, Bytes::new()).await? else { return Ok(None) };
-        match decode(&body, serial, self.clock.now()) {
-            Ok(decoded) => Ok(Some(Answer { body, decoded })),
-            Err(ReadError::SessionEnded) => Ok(None),
-            Err(ReadError::Message(error)) => Err(SourceError::Failing(error.to_string())),
-        }
+        let received = self.clock.now();
+        let decoded = match decode(&body, serial, received) {
+            Ok(decoded) => Ok(decoded),
+            Err(ReadError::SessionEnded) => return Ok(None),
+            Err(ReadError::Message(error)) => Err(error.to_string()),
+        };
+        Ok(Some(Answer { body, received, decoded }))
     }
 
     /// Begins a session, and logs in if the device wants a login. Returns the serial number.

@@ -77,6 +77,8 @@ pub struct Inlet {
     last: LruCache<(MeterId, usize), Last>,
     /// The events of the last message: devices repeat them.
     events: Vec<Reading>,
+    /// When a message that cannot be read was kept last.
+    unreadable_at: Option<UnixNanos>,
     /// Since the start.
     parts_unreadable: usize,
     taken: Counter,
@@ -104,6 +106,7 @@ impl Inlet {
             keep,
             last: LruCache::sparse(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
             events: Vec::new(),
+            unreadable_at: None,
             parts_unreadable: 0,
             taken: metrics::counter("meterline_source_readings_total", &labels),
             repeated: left_out("repeated"),
@@ -139,6 +142,43 @@ impl Inlet {
     /// Marks a reading as seen: it is journaled, or permanently left out.
     pub fn mark_seen(&mut self, meter: MeterId, at: UnixNanos) {
         self.last.put((meter, 0), Last { seen: at, kept: at });
+    }
+
+    /// Offers the readings of a message, or keeps the message if it cannot be read.
+    ///
+    /// # Errors
+    /// Why it cannot be read; and as [`Self::take`].
+    pub async fn offer_read(
+        &mut self,
+        decoded: &Result<Decoded, String>,
+        original: &Original<'_>,
+        received: UnixNanos,
+        reporter: &mut Reporter,
+    ) -> Result<(), SourceError> {
+        match decoded {
+            Ok(decoded) => self.offer(decoded, original, reporter).await,
+            Err(why) => {
+                self.keep_unreadable(original, received).await?;
+                Err(SourceError::Failing(why.clone()))
+            }
+        }
+    }
+
+    /// Journals a message that cannot be read, without readings: a later decoder may read it. Such messages are
+    /// kept as often as readings, and within the quota of undecodable bodies.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub async fn keep_unreadable(&mut self, original: &Original<'_>, received: UnixNanos) -> Result<(), SourceError> {
+        if self.unreadable_at.is_some_and(|kept| self.keep.is_thinned(kept, received)) {
+            self.thinned.increment(1);
+            return Ok(());
+        }
+        for record in self.prepare_unreadable(&Decoded::default(), original).records {
+            self.append(&record).await?;
+        }
+        self.unreadable_at = Some(received);
+        Ok(())
     }
 
     /// Journals the new and wanted readings of a message with the message itself, and reports its
@@ -224,12 +264,16 @@ impl Inlet {
         original: &Original<'_>,
     ) -> Result<(), SourceError> {
         for (readings, body) in records(readings, count, original) {
-            let outcome = self.entrance.take(PayloadFormat::ReadingBatch, &body).await;
-            outcome
-                .map_err(|refusal| SourceError::Failing(format!("the readings could not be journaled: {refusal}")))?;
+            self.append(&body).await?;
             self.taken.increment(readings as u64);
         }
         Ok(())
+    }
+
+    async fn append(&self, record: &[u8]) -> Result<(), SourceError> {
+        let outcome = self.entrance.take(PayloadFormat::ReadingBatch, record).await;
+        let refused = |why| SourceError::Failing(format!("the readings could not be journaled: {why}"));
+        outcome.map(|_| ()).map_err(refused)
     }
 }
 

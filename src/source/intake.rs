@@ -1,10 +1,11 @@
 //! Takes the messages of a connection, one after the other.
 //!
-//! Knows no transport and no vendor. Invariants: a message that cannot be decoded is counted and skipped;
-//! too many in a row end the connection. A reading that ingest refuses is tried again before the next
-//! message is taken.
+//! Knows no transport and no vendor. Invariants: a message that cannot be decoded is counted, and kept without
+//! readings; too many in a row end the connection. A message that ingest refuses is tried again before the next
+//! one is taken.
 
 use super::{Decoded, Inlet, Reporter, SourceError, SourceState};
+use crate::reading::UnixNanos;
 use crate::wire::batch::Original;
 use std::time::Duration;
 
@@ -48,18 +49,21 @@ impl Intake {
         &mut self,
         decoded: Result<Decoded, String>,
         original: &Original<'_>,
+        received: UnixNanos,
         reporter: &mut Reporter,
     ) -> Result<bool, SourceError> {
-        let decoded = match decoded {
-            Ok(decoded) => decoded,
-            Err(why) => return self.skip(why, reporter).map(|()| false),
-        };
-        self.skipped_in_a_row = 0;
-        while let Err(error) = self.inlet.offer(&decoded, original, reporter).await {
+        while let Err(error) = match &decoded {
+            Ok(decoded) => self.inlet.offer(decoded, original, reporter).await,
+            Err(_) => self.inlet.keep_unreadable(original, received).await,
+        } {
             let SourceError::Failing(why) = error else { return Err(error) };
             reporter.report(SourceState::Failing, Some(why));
             tokio::time::sleep(RETRY_WAIT).await;
         }
+        if let Err(why) = decoded {
+            return self.skip(why, reporter).map(|()| false);
+        }
+        self.skipped_in_a_row = 0;
         reporter.report(SourceState::Running, None);
         Ok(true)
     }

@@ -126,11 +126,12 @@ struct Json {
 impl Polled for Json {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let body = self.device.get(&self.uri).await?;
-        let decoded = decode(&self.mapping, &body, self.clock.now()).map_err(SourceError::Failing)?;
+        let received = self.clock.now();
+        let decoded = decode(&self.mapping, &body, received);
         // The origin stays empty: the path of a device's URL may hold a token.
         let original =
             Original { bytes: &body, content_type: "application/json", format: FORMAT, ..Original::default() };
-        self.inlet.offer(&decoded, &original, reporter).await?;
+        self.inlet.offer_read(&decoded, &original, received, reporter).await?;
         self.describer.describe(reporter, || described(&self.name, &self.mapping)).await;
         Ok(())
     }

@@ -184,7 +184,9 @@ impl Device {
     /// Reads the values once.
     async fn read_once(&self, access: &mut Access, clock: &Clock) -> Result<Decoded, SourceError> {
         let topics = match &self.interface {
-            Interface::Json { device, .. } => return Ok(poll::read(access, device, clock).await?.decoded),
+            Interface::Json { device, .. } => {
+                return poll::read(access, device, clock).await?.decoded.map_err(SourceError::Failing);
+            }
             Interface::WebSocket(topics) => topics,
         };
         let mut all = Decoded::default();

@@ -106,7 +106,8 @@ impl Meter {
     /// When the values cannot be read.
     pub async fn connect(&self, clock: Clock) -> Result<Contact, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, None, ALLOWED, None, clock.clone());
-        let (body, decoded) = self.values(&device, &clock).await?.map_err(answered)?;
+        let Answer { body, decoded, .. } = self.values(&device, &clock).await?.map_err(answered)?;
+        let decoded = decoded.map_err(SourceError::Failing)?;
         let described = described(&self.name, &self.device, &self.options, &body);
         Ok(Contact::of(format!("returns {} values", decoded.values()), &decoded, &described, clock.now()))
     }
@@ -117,16 +118,12 @@ impl Meter {
     /// When they cannot be read.
     pub async fn probe(&self, clock: Clock) -> Result<Probe, SourceError> {
         let device = HttpDevice::once(&self.name, BOUNDS, None, ALLOWED, None, clock.clone());
-        let (_, decoded) = self.values(&device, &clock).await?.map_err(answered)?;
-        Ok(Probe::of("getdata", decoded))
+        let answer = self.values(&device, &clock).await?.map_err(answered)?;
+        Ok(Probe::of("getdata", answer.decoded.map_err(SourceError::Failing)?))
     }
 
-    /// The answer and its values; the status if the request came too early.
-    async fn values(
-        &self,
-        device: &HttpDevice,
-        clock: &Clock,
-    ) -> Result<Result<(Bytes, Decoded), StatusCode>, SourceError> {
+    /// The answer; the status if the request came too early.
+    async fn values(&self, device: &HttpDevice, clock: &Clock) -> Result<Result<Answer, StatusCode>, SourceError> {
         let query = format!("/?page=getdata&devid={}&devpass={}", self.device, self.pin.expose());
         let uri = with_path(&self.url, &query)?;
         let body = match device.get_if_found(&uri).await? {
@@ -141,23 +138,34 @@ impl Meter {
             }
             Err(status) => return Err(answered(status)),
         };
-        let decoded = decode(&body, &self.device, &self.options, clock.now());
-        let (decoded, device) = decoded.map_err(|error| match error {
+        let received = clock.now();
+        let (decoded, device) = match decode(&body, &self.device, &self.options, received) {
+            Ok((decoded, device)) => (Ok(decoded), device),
             // The login form comes with status 200.
-            MessageError::WebPage => SourceError::Misconfigured {
-                why: "the device answers with its login page: check devid and pin_file".to_owned(),
-                retry_in: None,
-            },
-            other => SourceError::Failing(other.to_string()),
-        })?;
+            Err(MessageError::WebPage) => {
+                return Err(SourceError::Misconfigured {
+                    why: "the device answers with its login page: check devid and pin_file".to_owned(),
+                    retry_in: None,
+                });
+            }
+            Err(error) => (Err(error.to_string()), None),
+        };
         if device.is_some_and(|device| device != self.device) {
             return Err(SourceError::Misconfigured {
                 why: "another device answers: check url and devid".to_owned(),
                 retry_in: None,
             });
         }
-        Ok(Ok((body, decoded)))
+        Ok(Ok(Answer { body, received, decoded }))
     }
+}
+
+/// The answer of a device.
+struct Answer {
+    body: Bytes,
+    received: UnixNanos,
+    /// The values, or why they cannot be read.
+    decoded: Result<Decoded, String>,
 }
 
 /// Decodes an answer of this device, and returns the id in it, if it has one.
@@ -194,7 +202,7 @@ impl Polled for Poll {
         }
         let interval = self.pace.interval();
         reporter.set("interval_seconds", interval.as_secs_f64());
-        let (body, decoded) = match answer {
+        let Answer { body, received, decoded } = match answer {
             Ok(answer) => answer,
             Err(status) => {
                 self.requests_too_early += 1;
@@ -211,7 +219,7 @@ impl Polled for Poll {
             device: &self.meter.device,
             ..Original::default()
         };
-        self.inlet.offer(&decoded, &original, reporter).await?;
+        self.inlet.offer_read(&decoded, &original, received, reporter).await?;
         let Meter { name, device, options, .. } = &self.meter;
         self.describer.describe(reporter, || described(name, device, options, &body)).await;
         Ok(())

@@ -120,10 +120,11 @@ impl<M: Messages> Stream<M> {
     }
 
     async fn take(&mut self, message: &[u8], reporter: &mut Reporter) -> Result<(), SourceError> {
-        let decoded = self.messages.decode(message, self.clock.now());
+        let received = self.clock.now();
+        let decoded = self.messages.decode(message, received);
         let original =
             Original { bytes: message, content_type: M::CONTENT_TYPE, format: M::FORMAT, ..Original::default() };
-        if self.intake.take(decoded, &original, reporter).await? {
+        if self.intake.take(decoded, &original, received, reporter).await? {
             self.describer.describe(reporter, || self.messages.described(message)).await;
         }
         Ok(())

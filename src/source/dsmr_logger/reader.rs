@@ -6,14 +6,14 @@ use crate::source::device::{HttpDevice, with_path};
 use crate::source::p1::{self, Telegrams, UNNAMED};
 use crate::source::parts::Parts;
 use crate::source::stream::Messages as _;
-use crate::source::{Decoded, SourceError};
+use crate::source::{Decoded, Recorded, SourceError};
 use crate::vendor::dsmr_logger::{Document, Identity};
 use crate::vendor::p1::VENDOR;
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
 
 /// The format of its documents.
-pub(super) const FORMAT: &str = "dsmr-logger";
+pub(in crate::source) const FORMAT: &str = "dsmr-logger";
 /// After this number of telegrams in a row that did not come, the logger is asked for its values alone.
 const TELEGRAMS_FAILED_MAX: u32 = 3;
 /// It is asked for a telegram again after this number of polls.
@@ -56,17 +56,30 @@ pub(super) struct Message {
     pub(super) origin: &'static str,
     pub(super) format: &'static str,
     pub(super) body: Bytes,
-    pub(super) decoded: Decoded,
+    pub(super) received: UnixNanos,
+    /// The values, or why they cannot be read.
+    pub(super) decoded: Result<Decoded, String>,
 }
 
 /// Decodes a document of the meter with this identity. The error is a sentence.
-pub(super) fn decode(body: &[u8], identity: &Identity, source: &str, received: UnixNanos) -> Result<Decoded, String> {
+fn decode(body: &[u8], identity: &Identity, source: &str, received: UnixNanos) -> Result<Decoded, String> {
     let document = Document::read(body, identity).map_err(|error| error.to_string())?;
+    Ok(decoded(&document, source, received))
+}
+
+/// The readings of a document.
+pub(in crate::source) fn decoded(document: &Document, source: &str, received: UnixNanos) -> Decoded {
     let mut parts = document.at().map_or_else(|| Parts::new(received), |at| Parts::with_events(received, at));
     document.visit(|part| {
         parts.add(part, |channel| meter(document.identity(), source, channel));
     });
-    Ok(parts.into_decoded())
+    parts.into_decoded()
+}
+
+/// Decodes a document of the journal again. Its context is the logger's info. The error is a sentence.
+pub(in crate::source) fn decode_again(recorded: &Recorded<'_>, source: &str) -> Result<Decoded, String> {
+    let identity = recorded.context.map(identity_of).transpose()?.unwrap_or_default();
+    decode(recorded.original.bytes, &identity, source, recorded.received)
 }
 
 /// The id of the meter with this identity, or of a device behind it.
@@ -79,7 +92,7 @@ pub(super) fn meter(identity: &Identity, source: &str, channel: &str) -> MeterId
 }
 
 /// The identity that a logger's info gives. The error is a sentence.
-pub(super) fn identity_of(info: &[u8]) -> Result<Identity, String> {
+fn identity_of(info: &[u8]) -> Result<Identity, String> {
     let info = Document::read(info, &Identity::default());
     info.map(|info| info.identity().clone()).map_err(|error| format!("the logger's info: {error}"))
 }
@@ -153,9 +166,10 @@ impl Reader {
                 Err(error) => return Err(error),
             };
             self.version = Some(version);
-            let decoded = self.telegrams.decode(&body, clock.now()).ok();
+            let received = clock.now();
+            let decoded = self.telegrams.decode(&body, received);
             let (origin, format) = (paths.telegram, p1::FORMAT);
-            return Ok(decoded.map(|decoded| Message { origin, format, body, decoded }));
+            return Ok(decoded.is_ok().then_some(Message { origin, format, body, received, decoded }));
         }
         Ok(None)
     }
@@ -173,8 +187,9 @@ impl Reader {
             };
             self.version = Some(version);
             let identity = self.identity(paths).await?;
-            let decoded = decode(&body, &identity, &self.name, clock.now()).map_err(SourceError::Failing)?;
-            return Ok(Message { origin: paths.actual, format: FORMAT, body, decoded });
+            let received = clock.now();
+            let decoded = decode(&body, &identity, &self.name, received);
+            return Ok(Message { origin: paths.actual, format: FORMAT, body, received, decoded });
         }
         // New firmware may have another version of the interface.
         self.version = None;

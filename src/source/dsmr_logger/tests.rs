@@ -138,6 +138,18 @@ async fn a_device_that_is_no_logger_or_short_of_memory_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn values_that_cannot_be_read_are_kept_with_the_identity_of_their_meter() {
+    let fixture = Fixture::new();
+    let _device = start(&fixture, |request| match request {
+        request if request.contains("/info") => (200, INFO.to_owned()),
+        request if request.contains("/actual") => (200, "{".to_owned()),
+        _ => (404, String::new()),
+    });
+    fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
+    assert_eq!(fixture.kept()[..2], [INFO, "{"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn firmware_with_another_interface_is_found_without_a_restart() {
     let fixture = Fixture::new();
     let mut count = 0;

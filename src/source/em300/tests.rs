@@ -135,6 +135,16 @@ async fn a_web_page_or_another_status_is_a_failure_that_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn values_that_cannot_be_read_are_kept_for_a_decoder_that_can() {
+    let fixture = Fixture::new();
+    let _server =
+        start(&fixture, None, |request| (200, if request.contains("data.php") { "{" } else { OPEN }.to_owned()));
+    fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
+    assert_eq!(fixture.kept()[0], "{");
+    assert_eq!(fixture.stored(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_exchanged_for_another_is_another_meter() {
     let (fixture, mut polls) = (Fixture::new(), 0);
     let _server = start(&fixture, None, move |request| {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::reading::MeterId;
-use crate::source::tests::fixture::Fixture;
-use crate::source::{Fact, SourceState};
+use crate::source::tests::fixture::{Fixture, readings};
+use crate::source::{Fact, Redecoder, SourceState};
 use crate::vendor::json::{Register, Time};
 use meterline_load::devices::{AllowList, HttpServer, SerialServer};
 use std::io::Write as _;
@@ -135,6 +135,14 @@ async fn a_document_without_a_configured_value_is_a_failure_that_says_so() {
     start(&fixture, address);
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
     assert!(fixture.sources.descriptions()[0].why.as_ref().is_some_and(|why| why.contains("check the pointers")));
+    // The documents are kept, so the right pointer reads them later.
+    let mut device = device(Address::Tcp(String::new()));
+    device.mapping.values[0].pointer = "/other".to_owned();
+    let mut redecoder = Redecoder::new(fixture.contexts.clone());
+    redecoder.add("cellar", device.decoders());
+    let (received, payload) = &fixture.records()[0];
+    let again = readings(&redecoder.decode("cellar", *received, payload).unwrap());
+    assert_eq!(again[0].3, [("1.8.0".parse().unwrap(), 1000.0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

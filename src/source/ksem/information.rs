@@ -254,8 +254,8 @@ impl Information {
         let serial = access.serial().await.map_err(|error| error.to_string())?;
         let origin = subject.resource().path();
         let (format, decoded) = match subject {
-            Subject::Prices(tariff, _) => (PRICES_FORMAT, decode_prices(body, &tariff.to_string(), &serial, received)?),
-            _ => (USAGE_FORMAT, decode_usage(body, &serial, received)?),
+            Subject::Prices(tariff, _) => (PRICES_FORMAT, decode_prices(body, &tariff.to_string(), &serial, received)),
+            _ => (USAGE_FORMAT, decode_usage(body, &serial, received)),
         };
         let original = Original {
             bytes: body,
@@ -265,7 +265,13 @@ impl Information {
             device: &serial,
             ..Original::default()
         };
-        self.inlet.take(&decoded.readings, &original).await.map_err(|error| error.to_string())
+        match decoded {
+            Ok(decoded) => self.inlet.take(&decoded.readings, &original).await.map_err(|error| error.to_string()),
+            Err(why) => {
+                self.inlet.keep_unreadable(&original, received).await.map_err(|error| error.to_string())?;
+                Err(why)
+            }
+        }
     }
 
     /// Reads the prices of these tariffs from now on, and no others.

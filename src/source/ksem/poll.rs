@@ -35,7 +35,7 @@ pub(super) struct Poll {
 
 impl Poll {
     async fn values(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let Answer { body, serial, decoded } = read(&mut self.access, &self.device, &self.clock).await?;
+        let Answer { body, serial, received, decoded } = read(&mut self.access, &self.device, &self.clock).await?;
         reporter.set("device", self.access.identity().join(", "));
         if let Some(end) = self.access.session().token_end() {
             reporter.set("token_valid_until", end);
@@ -48,7 +48,7 @@ impl Poll {
             device: &serial,
             ..Original::default()
         };
-        self.inlet.offer(&decoded, &original, reporter).await
+        self.inlet.offer_read(&decoded, &original, received, reporter).await
     }
 }
 
@@ -65,19 +65,22 @@ impl Polled for Poll {
     }
 }
 
-/// The values of a device.
+/// The answer of a device.
 pub(super) struct Answer {
     body: Bytes,
     serial: String,
-    pub(super) decoded: Decoded,
+    received: UnixNanos,
+    /// The values, or why they cannot be read.
+    pub(super) decoded: Result<Decoded, String>,
 }
 
 /// Requests the values.
 pub(super) async fn read(access: &mut Access, device: &str, clock: &Clock) -> Result<Answer, SourceError> {
     let serial = access.serial().await?;
     let body = access.get(Resource::Values(device)).await?.map_err(answered)?;
-    let decoded = decode(&body, &serial, clock.now()).map_err(SourceError::Failing)?;
-    Ok(Answer { body, serial, decoded })
+    let received = clock.now();
+    let decoded = decode(&body, &serial, received);
+    Ok(Answer { body, serial, received, decoded })
 }
 
 /// Decodes the values of the device with this serial number. The error is a sentence.

@@ -84,7 +84,8 @@ impl Socket {
             };
             let Some(frame) = frame else { return Ok(None) };
             connection.note_frame(self.access.session());
-            let decoded = connection.decode(&frame, &self.clock);
+            let received = self.clock.now();
+            let decoded = connection.decode(&frame, received);
             let original = Original {
                 bytes: &frame,
                 content_type: CONTENT_TYPE,
@@ -94,7 +95,7 @@ impl Socket {
                 context,
                 ..Original::default()
             };
-            self.intake.take(decoded, &original, reporter).await?;
+            self.intake.take(decoded, &original, received, reporter).await?;
         }
     }
 
@@ -149,7 +150,7 @@ impl Connected for Socket {
 pub(super) async fn read_once(access: &mut Access, topic: Topic, clock: &Clock) -> Result<Decoded, SourceError> {
     let mut connection = Frames::open(access, topic).await?;
     match connection.next().await? {
-        Some(frame) => connection.decode(&frame, clock).map_err(SourceError::Failing),
+        Some(frame) => connection.decode(&frame, clock.now()).map_err(SourceError::Failing),
         None => Err(access.session().refused()),
     }
 }
@@ -225,9 +226,9 @@ impl Frames {
     }
 
     /// The values of a frame. The error is a sentence.
-    fn decode(&self, frame: &[u8], clock: &Clock) -> Result<Decoded, String> {
+    fn decode(&self, frame: &[u8], received: UnixNanos) -> Result<Decoded, String> {
         let configuration = self.configuration.as_ref().map(|(_, configuration)| configuration);
-        decode(frame, configuration, &self.serial, clock.now())
+        decode(frame, configuration, &self.serial, received)
     }
 
     /// The meaning of the end of the connection: without a frame, the token is refused.

@@ -246,6 +246,7 @@ async fn a_device_that_breaks_or_answers_a_web_page_is_failing_and_comes_back_wi
     fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;
     fixture.until("it is back", |it| it.values(IMPORT).len() > 1 && it.state() == SourceState::Running).await;
     assert_eq!(fixture.values(IMPORT)[..2], [6730.1, 0.1]);
+    assert!(fixture.holds(b"<title>Login"), "for a decoder that can read it");
 }
 
 #[tokio::test]

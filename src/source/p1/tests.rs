@@ -108,6 +108,8 @@ async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a
     }
     fixture.until("it is there", |it| it.values(POWER) == [22.0]).await;
     assert_eq!(fixture.fact("messages_skipped"), Some(Fact::Number(2.0)));
+    let kept = fixture.kept();
+    assert!(kept.len() == 2 && kept[1].contains("000012*W"), "for a decoder that can read them: {kept:?}");
     // Nothing but damage ends the connection; the next one is read again.
     stream.write_all(telegram(3, 33).replace("000033*W", "000034*W").repeat(10).as_bytes()).unwrap();
     fixture.until("it is failing", |it| it.state() == SourceState::Failing).await;

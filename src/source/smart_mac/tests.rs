@@ -87,6 +87,7 @@ async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
     let _device = start(&fixture, move |_| if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() });
     fixture.until("the reading is there", |it| it.values(POWER) == [1.0]).await;
     fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    assert_eq!(fixture.kept(), [&answer(now, "1")[..80]], "for a decoder that can read it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

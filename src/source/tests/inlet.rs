@@ -118,6 +118,20 @@ async fn a_reading_that_ingest_refuses_is_an_error_and_is_taken_the_next_time() 
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_read_is_kept_as_often_as_readings_are() {
+    let mut fixture = fixture(Keep::FirstOfEach(MINUTE));
+    let original = Original { bytes: LETTER, format: "played", ..Original::default() };
+    fixture.clock.set_offset(-fixture.now.0);
+    fixture.inlet.keep_unreadable(&original, fixture.now).await.unwrap_err();
+    fixture.clock.set_offset(0);
+    for second in [0, 1, 59, 60, 119, 120] {
+        fixture.inlet.keep_unreadable(&original, fixture.now.saturating_add(second * SECOND_NS)).await.unwrap();
+    }
+    assert_eq!(fixture.records(), [(vec![], true), (vec![], true), (vec![], true)]);
+    fixture.assert_left_out("thinned", 3);
+}
+
+#[tokio::test]
 async fn of_more_meters_than_are_remembered_the_one_heard_least_recently_is_forgotten() {
     let mut fixture = fixture(Keep::All);
     let at = fixture.now;

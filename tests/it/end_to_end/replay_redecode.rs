@@ -143,6 +143,35 @@ fn values_that_a_faulty_decoder_of_a_device_stored_are_corrected_in_all_sinks() 
 }
 
 #[test]
+fn documents_that_a_wrong_mapping_could_not_read_are_read_in_all_sinks_once_it_is_right() {
+    let mut replayed = Replayed::new("e2e_redecode_unread", "");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    replayed.service.append_configuration(&format!(
+        "[[json]]\nname = \"boiler\"\nkeep = \"all\"\nurl = \"tcp://{address}\"\ntime = \"/at\"\n\
+         [[json.value]]\npointer = \"/wrong\"\nobis = \"1-0:1.8.0*255\"\nunit = \"kWh\"\n"
+    ));
+    replayed.service.restart_with("");
+    let now = now_ns() / 1_000_000_000;
+    let (mut stream, _) = listener.accept().unwrap();
+    let documents = (0..3).map(|n| format!("{{\"at\":{},\"kwh\":{n}}}\n", now - 10 + n));
+    stream.write_all(documents.collect::<String>().as_bytes()).unwrap();
+    wait::until("the documents are journaled", LIMIT, || replayed.service.next_sequence() == 4);
+    replayed.assert_all_have(&[]);
+
+    assert!(replayed.service.stop().success());
+    replayed.service.reconfigure("/wrong", "/kwh");
+    replayed.service.start_again();
+    replayed.replay(&["--redecode"]);
+    let reading = |n: i64| Reading {
+        meter: *MeterId::named("json", "boiler").as_bytes(),
+        time_ns: (now - 10 + n) * 1_000_000_000,
+        values: vec![([1, 0, 1, 8, 0, 255], n as f64 * 1000.0)],
+    };
+    replayed.assert_all_have(&[Body::new(0, (0..3).map(reading).collect())]);
+}
+
+#[test]
 fn a_limit_that_changed_while_the_sinks_lagged_gives_all_of_them_the_verdict_of_ingest() {
     let mut replayed = Replayed::new("e2e_limits", "accept_age = \"400d\"");
     // All sinks are behind when the limit changes: they are set back to the first record.
