@@ -50,7 +50,7 @@ impl Broker {
     }
 
     /// The decoders of its messages.
-    pub fn decoders(&self) -> [(&'static str, Decoder); 2] {
+    pub fn decoders(&self) -> [(&'static str, Decoder); 4] {
         decoders(&self.routes)
     }
 

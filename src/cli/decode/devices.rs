@@ -93,6 +93,10 @@ fn read(format: Format, bytes: &[u8]) -> Result<Message, String> {
             let message = smart_mac::read(bytes, &options, each).map_err(|error| text(&error))?;
             Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(message.device) })
         }
+        Format::SmartMacMqtt => {
+            let message = smart_mac::read_flat(bytes, &options, each).map_err(|error| text(&error))?;
+            Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(message.device) })
+        }
         Format::SmartMacCloud => {
             let device = smart_mac::read_rows(bytes, Period::Minute, &options, each).map_err(|error| text(&error))?;
             Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(device) })

@@ -27,6 +27,8 @@ pub(super) enum Format {
     Em300,
     /// The answer of a smart-MAIC meter
     SmartMac,
+    /// All values of a smart-MAIC meter over MQTT, as one JSON message
+    SmartMacMqtt,
     /// Rows of smart-MAIC's cloud
     SmartMacCloud,
     /// A message of a Smappee monitor or of their cloud's MQTT; --topic names its kind, --context takes the configuration

@@ -227,6 +227,13 @@ fn the_format_of_every_device_is_detected_and_its_values_are_in_base_units() {
 }
 
 #[test]
+fn the_values_of_a_smart_maic_over_mqtt_are_read_by_the_name_of_their_format() {
+    let (text, failure) =
+        shown("{\"devid\":\"77\",\"V\":229.5,\"Wh\":77}", false, |it| it.format = Some(Format::SmartMacMqtt));
+    assert!(failure.is_none() && text.contains("1-0:1.8.0*255") && text.contains("229.5"), "{text}");
+}
+
+#[test]
 fn an_answer_of_smappee_is_detected_and_read_with_the_configuration_of_its_site_and_shows_no_uuid() {
     let configuration = include_str!("../../vendor/smappee/rest/tests/configuration.json");
     let rows = r#"{"serviceLocationId":4711,"consumptions":[{"timestamp":1773576000000,"consumption":5,"active":[1,2,3,4,5]},

@@ -5,6 +5,7 @@
 
 use super::broker::{Address, Broker, Scheme};
 use super::publication::Publication;
+use super::queue::BYTES_MAX;
 use crate::http::client_tls;
 use crate::source::SourceError;
 use crate::vendor::smappee::MESSAGE_BYTES_MAX;
@@ -28,8 +29,9 @@ pub(super) const PACKET_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 const REQUESTS_MAX: usize = 1 << 16;
 /// Requests that are written at once.
 const REQUEST_BATCH: usize = 128;
-/// Packets that are read at once, before the queue is asked for room: at most 32 MiB.
+/// Packets that are read at once, before the queue is asked for room.
 const READ_BATCH: usize = 8;
+const _: () = assert!(READ_BATCH * PACKET_BYTES_MAX <= BYTES_MAX, "more than the queue may hold");
 
 /// The requests that a connection takes.
 #[derive(Debug)]
@@ -157,8 +159,9 @@ pub(super) fn explain(error: &ConnectionError, address: &Address) -> SourceError
 /// The broker sends the message again after each connect, so only its operator can help.
 fn too_large(bytes: usize, address: &Address) -> SourceError {
     misconfigured(format!(
-        "a message of {bytes} bytes waits at {address}, and the largest that is taken has {PACKET_BYTES_MAX}: delete it \
-         there, and limit messages at the broker (message_size_limit or max_packet_size)"
+        "a message of {bytes} bytes waits at {address}, and the largest that is taken has {PACKET_BYTES_MAX}: limit \
+         messages at the broker (message_size_limit or max_packet_size), delete this one if it is retained, and give the \
+         source another client_id, because the broker keeps it for this one"
     ))
 }
 

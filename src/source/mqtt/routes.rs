@@ -39,19 +39,35 @@ pub enum Route {
 }
 
 /// The decoders of the messages that can be decoded alone.
-pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 2] {
-    let documents: HashMap<String, Document> = routes
-        .iter()
-        .filter_map(|route| match route {
-            Route::Json(document) => Some((document.topic.clone(), document.clone())),
-            _ => None,
-        })
-        .collect();
+pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 4] {
+    let (mut documents, mut meters, mut loggers) = (HashMap::new(), HashMap::new(), HashMap::new());
+    for route in routes {
+        match route {
+            Route::Json(document) => documents.extend([(document.topic.clone(), document.clone())]),
+            Route::SmartMac(meter) => meters.extend(meter.parents().map(|parent| (parent, meter.clone()))),
+            Route::DsmrLogger(logger) => loggers.extend([(logger.topic.clone(), logger.name.clone())]),
+            Route::Smappee(_) => {}
+        }
+    }
     let document = move |recorded: &Recorded<'_>| {
         let document = documents.get(recorded.original.origin).ok_or("no [[mqtt.json]] table has this topic now")?;
         document.decode_again(recorded)
     };
-    [(json::FORMAT, Box::new(document)), (smappee::FORMAT, Box::new(smappee::decode_again))]
+    let meter = move |recorded: &Recorded<'_>| {
+        let (parent, key) = recorded.original.origin.rsplit_once('/').unwrap_or_default();
+        let meter = meters.get(parent).ok_or("no [[mqtt.smart_mac]] table has this topic now")?;
+        meter.decode_again(key, recorded)
+    };
+    let logger = move |recorded: &Recorded<'_>| {
+        let name = loggers.get(recorded.original.origin).ok_or("no [[mqtt.dsmr_logger]] table has this topic now")?;
+        dsmr_logger::decode_again(recorded, name)
+    };
+    [
+        (json::FORMAT, Box::new(document)),
+        (smart_mac::FORMAT, Box::new(meter)),
+        (dsmr_logger::FORMAT, Box::new(logger)),
+        (smappee::FORMAT, Box::new(smappee::decode_again)),
+    ]
 }
 
 impl Route {
@@ -104,9 +120,7 @@ impl Router {
                 Device::Json(document.clone())
             }
             Route::SmartMac(meter) => {
-                // Old firmware has no prefix, and a device may lose its prefix while we run.
-                let with_prefix = format!("{}{}", meter.prefix, meter.device);
-                for parent in [with_prefix, meter.device.clone()] {
+                for parent in meter.parents() {
                     if self.parents.insert(parent.clone(), number) != Some(number) {
                         self.filters.push((format!("{parent}/+"), QoS::AtLeastOnce));
                     }
@@ -165,7 +179,9 @@ impl Router {
 
     /// A context of a device was kept as this version.
     pub(super) fn kept(&mut self, device: &str, version: &str) {
-        if let Some(state) = &mut self.smappee {
+        if let Some(Device::DsmrLogger(state)) = self.parents.get(device).and_then(|at| self.devices.get_mut(*at)) {
+            state.kept(version);
+        } else if let Some(state) = &mut self.smappee {
             state.kept(device, version);
         }
     }

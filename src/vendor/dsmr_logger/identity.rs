@@ -2,6 +2,7 @@
 
 use super::shape::Shape;
 use crate::vendor::p1::{Frame, next_frame};
+use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
 /// Channels that loggers have.
@@ -56,6 +57,23 @@ impl Identity {
         }
         self.gas.kind = kind("gas_device_type").or(self.gas.kind);
         note(&mut self.gas.id, "gas_equipment_id");
+    }
+
+    /// The document that says this: it is read as a logger's info is.
+    pub fn document(&self) -> String {
+        let mut fields = Map::new();
+        let mut add = |name: String, value: Option<Value>| value.and_then(|value| fields.insert(name, value));
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        add("identification".to_owned(), text(&self.identification));
+        add("equipment_id".to_owned(), text(&self.equipment_id));
+        add("p1_version".to_owned(), text(&self.version));
+        for (number, Device { kind, id }) in (1..).zip(&self.devices) {
+            add(format!("mbus{number}_device_type"), kind.map(Value::from));
+            add(format!("mbus{number}_equipment_id_tc"), text(id));
+        }
+        add("gas_device_type".to_owned(), self.gas.kind.map(Value::from));
+        add("gas_equipment_id".to_owned(), text(&self.gas.id));
+        Value::from(fields).to_string()
     }
 
     /// The id of the meter (`channel` is empty) or of a device: the same as in a P1 telegram of this meter.

@@ -316,3 +316,19 @@ fn a_logger_gives_firmware_and_name_in_every_shape_and_no_password() {
     );
     assert!(LoggerInfo::read(b"<html>not found</html>").is_err());
 }
+
+#[test]
+fn the_document_of_an_identity_says_the_same() {
+    let device = |kind, id: &str| Device { kind: Some(kind), id: Some(id.to_owned()) };
+    let identity = Identity {
+        identification: Some("XYZ5METER".to_owned()),
+        equipment_id: Some("4530303034".to_owned()),
+        version: Some("50".to_owned()),
+        devices: [device(3, "47"), Device::default(), Device { kind: Some(7), id: None }, device(4, "48")],
+        gas: device(3, "49"),
+    };
+    for identity in [identity.clone(), Identity { equipment_id: None, ..identity }] {
+        let document = Document::read(identity.document().as_bytes(), &Identity::default()).unwrap();
+        assert_eq!(*document.identity(), identity);
+    }
+}

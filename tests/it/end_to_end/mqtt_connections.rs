@@ -161,3 +161,18 @@ fn subscriptions_that_a_broker_refuses_are_shown_as_misconfigured() {
     let why = wait_for(&service, "misconfigured");
     assert!(why.contains("refuses 1 of the subscriptions, such as meters/boiler: check the rights"), "{why}");
 }
+
+#[test]
+fn a_message_that_is_too_large_is_named_with_its_remedy_and_blocks_until_it_is_gone() {
+    let broker = Broker::start();
+    broker.publish_retained(&[("meters/boiler".to_owned(), "x".repeat(5 << 20))]);
+    let mut service = service(|_| format!("url = \"mqtt://127.0.0.1:{}\"\nclient_id = \"first\"", broker.port()));
+    let why = wait_for(&service, "misconfigured");
+    assert!(why.contains("message_size_limit") && why.contains("another client_id"), "{why}");
+    assert!(service.stop().success());
+    broker.publish_retained(&[("meters/boiler".to_owned(), String::new())]);
+    service.reconfigure("client_id = \"first\"", "client_id = \"second\"");
+    service.start_again();
+    wait_for(&service, "running");
+    receive(&service, MqttOptions::new("publisher", ("127.0.0.1", broker.port())));
+}

@@ -5,6 +5,7 @@ use crate::support::mosquitto::{Broker, Listener};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::of_sqlite;
 use crate::support::wait;
+use meterline::reading::MeterId;
 use rumqttc::QoS;
 use std::path::Path;
 use std::time::Duration;
@@ -172,6 +173,47 @@ fn nothing_of_a_monitor_is_acknowledged_before_its_configuration_is_kept_and_the
         powers(&service).len() == 30
     });
     assert_eq!(left_out(&service, "other_monitor"), 0.0);
+}
+
+#[test]
+fn a_replay_across_a_change_of_the_channel_map_gives_each_side_the_names_of_its_time() {
+    let before = jiff::Timestamp::now().to_string();
+    let broker = Broker::start();
+    let service = service(&broker, |service| format!("location_file = {:?}", service.secret_file("location", OURS)));
+    let start = now_ns() / 1_000_000 / 10_000 * 10_000 - 600_000;
+    let map = |connection: &str| {
+        let (topic, text) = channels(OURS);
+        (topic, text.replace("GRID", connection))
+    };
+    let messages = [
+        realtime(OURS, start, 100),
+        map("GRID"),
+        realtime(OURS, start + 10_000, 200),
+        map("SUBMETER"),
+        realtime(OURS, start + 20_000, 300),
+        map("GRID"),
+        realtime(OURS, start + 30_000, 400),
+    ];
+    broker.publish(QoS::AtLeastOnce, &messages);
+    let location = *MeterId::named("smappee", OURS).as_bytes();
+    // Milliseconds since the first, whether it is the location's, and the power.
+    let powers = |service: &Service| {
+        service.wait_drained();
+        let samples = of_sqlite(&service.sqlite_file()).into_iter();
+        let powers = samples.filter(|(key, _)| key.obis == [1, 0, 36, 7, 0, 255]);
+        let mut powers: Vec<_> =
+            powers.map(|(key, value)| (key.time_ns / 1_000_000 - start, key.meter == location, value)).collect();
+        powers.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        powers
+    };
+    let named = [(0, false, 100.0), (10_000, true, 200.0), (20_000, false, 300.0), (30_000, true, 400.0)];
+    wait::until("all are there", LIMIT, || powers(&service).len() == 4);
+    assert_eq!(powers(&service), named, "the first came before any map");
+    service.text_of(&["replay", "--sink", "sqlite", "--from", &before, "--redecode"]);
+    wait::until("the first is named, too", LIMIT, || powers(&service).len() == 5);
+    assert_eq!(powers(&service), [&[named[0], (0, true, 100.0)], &named[1..]].concat());
+    let decoded = "meterline_sink_redecoded_records_total{sink=\"sqlite\",outcome=\"decoded\"}";
+    assert_eq!(service.metric(decoded), 6.0, "four messages and two maps");
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! DSMR-loggers: one message per field, at QoS 0.
 //!
 //! The fields of one telegram come as a burst without a common time, so they are collected and read as one
-//! document. Invariant: a burst is bounded; it ends with a repeated field, or with a pause.
+//! document, whose context is the identity by earlier bursts. Invariant: a burst is bounded; it ends with a repeated
+//! field, or with a pause.
 
-use super::message::{Found, Message, Readings, Unreadable};
-use crate::reading::{MeterId, UnixNanos};
+use super::message::{Context, Found, Message, Readings, Unreadable};
+use crate::reading::UnixNanos;
 use crate::source::Decoded;
-use crate::source::p1::UNNAMED;
-use crate::source::parts::Parts;
-use crate::vendor::dsmr_logger::{Document, Identity, VENDOR, field_of_message};
+use crate::source::dsmr_logger::decoded;
+pub(super) use crate::source::dsmr_logger::{FORMAT, decode_again};
+use crate::vendor::dsmr_logger::{Document, Identity, field_of_message};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -33,6 +34,8 @@ pub struct Logger {
 pub(super) struct State {
     logger: Logger,
     identity: Identity,
+    /// The version of the kept identity.
+    version: Option<String>,
     /// In the order of their receipt, which is the telegram's.
     fields: Vec<(String, Box<RawValue>)>,
     newest: UnixNanos,
@@ -40,7 +43,13 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(logger: Logger) -> Self {
-        Self { logger, identity: Identity::default(), fields: Vec::new(), newest: UnixNanos(0) }
+        Self {
+            logger,
+            identity: Identity::default(),
+            version: Some(String::new()),
+            fields: Vec::new(),
+            newest: UnixNanos(0),
+        }
     }
 
     /// Takes a field; gives the readings of the burst before it, if it begins a new one.
@@ -78,27 +87,54 @@ impl State {
         let text = format!("{{{}}}", members.join(","));
         let document = match Document::read(text.as_bytes(), &self.identity) {
             Ok(document) => document,
-            Err(error) => {
-                let burst = Readings::new(Decoded::default(), &self.logger.topic);
-                let burst = Readings { original: Some(text.into_bytes()), ..burst };
-                return Some(Err(Unreadable::new(error.to_string(), burst)));
-            }
+            Err(error) => return Some(Err(Unreadable::new(error.to_string(), self.burst(Decoded::default(), text)))),
         };
-        self.identity = document.identity().clone();
+        if *document.identity() != self.identity {
+            (self.identity, self.version) = (document.identity().clone(), None);
+        }
         // A burst without fields of a meter, such as a name alone.
-        let at = document.at()?;
-        let is_known = self.identity.equipment_id.is_some() || self.identity.identification.is_some();
-        let mut parts = Parts::with_events(self.newest, at);
-        document.visit(|part| {
-            parts.add(part, |channel| {
-                if is_known {
-                    MeterId::named(VENDOR, &document.native_id(channel))
-                } else {
-                    MeterId::of_channel(UNNAMED, &self.logger.name, channel)
-                }
-            });
-        });
-        let readings = Readings::new(parts.into_decoded(), &self.logger.topic);
-        Some(Ok(Readings { original: Some(text.into_bytes()), ..readings }))
+        document.at()?;
+        Some(Ok(self.burst(decoded(&document, &self.logger.name, self.newest), text)))
+    }
+
+    /// A burst with the identity by which it is read.
+    fn burst(&self, decoded: Decoded, text: String) -> Readings {
+        let context = match &self.version {
+            Some(version) => Context::Kept(version.clone()),
+            None => Context::New(self.identity.document().into_bytes()),
+        };
+        let (device, original) = (self.logger.topic.clone(), Some(text.into_bytes()));
+        Readings { format: FORMAT, device, context, original, ..Readings::new(decoded, &self.logger.topic) }
+    }
+
+    /// The identity was kept as this version.
+    pub(super) fn kept(&mut self, version: &str) {
+        self.version = Some(version.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(state: &mut State, field: &str, payload: &str) -> Found {
+        let received = UnixNanos(1_764_000_000_000_000_000);
+        state.take(field, &Message { topic: "a/f", payload: payload.as_bytes(), is_retained: false, received })
+    }
+
+    #[test]
+    fn a_field_that_is_too_long_is_left_out_of_its_burst_and_a_burst_of_too_many_fields_ends() {
+        let mut state = State::new(Logger { topic: "a".to_owned(), name: "street".to_owned() });
+        assert!(matches!(take(&mut state, "power_delivered", "0.5"), Found::LeftOut("collected")));
+        let longest = "x".repeat(FIELD_BYTES_MAX);
+        assert!(matches!(take(&mut state, "message_short", &longest), Found::LeftOut("collected")));
+        assert!(matches!(take(&mut state, "message_long", &format!("{longest}x")), Found::Unreadable(_)));
+        for number in 2..FIELDS_MAX {
+            assert!(matches!(take(&mut state, &format!("f{number}"), "1"), Found::LeftOut("collected")));
+        }
+        let Found::Readings(burst) = take(&mut state, "one_more", "1") else { panic!("it goes on") };
+        assert_eq!(burst.decoded.values(), 1);
+        let text = String::from_utf8(burst.original.unwrap()).unwrap();
+        assert!(text.contains(&longest) && !text.contains("message_long"));
     }
 }

@@ -3,11 +3,15 @@
 //! is said.
 
 use super::message::{Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
-use crate::reading::MeterId;
+use crate::reading::{MeterId, UnixNanos};
 use crate::source::parts::Parts;
+use crate::source::{Decoded, Recorded};
 use crate::vendor::smart_mac::{Keys, Options, VENDOR, read_flat};
+use crate::vendor::{MessageError, Part};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+/// The format of its messages in the journal.
+pub(super) const FORMAT: &str = "smart-mac-mqtt";
 /// The last segment of the topic with all values.
 const ALL: &str = "JSON";
 /// The place of messages with all values. Single values have places far beyond it.
@@ -22,6 +26,37 @@ pub struct Meter {
     pub device: String,
     /// The user's knowledge of its lines and inputs.
     pub options: Options,
+}
+
+impl Meter {
+    /// The topics above its values: old firmware has no prefix, and a device may lose its prefix while we run.
+    pub(super) fn parents(&self) -> [String; 2] {
+        [format!("{}{}", self.prefix, self.device), self.device.clone()]
+    }
+
+    /// Reads a message whose topic ends in `key`; `None` if its meaning depends on keys that have not come.
+    fn read(
+        &self,
+        keys: &mut Keys,
+        key: &str,
+        payload: &[u8],
+        received: UnixNanos,
+    ) -> Result<Option<Decoded>, MessageError> {
+        let mut parts = Parts::new(received);
+        let each = |part: Part<'_>| parts.add(part, |channel| MeterId::of_channel(VENDOR, &self.device, channel));
+        let is_complete = match key {
+            ALL => read_flat(payload, &self.options, each).map(|_| true)?,
+            key => keys.read(key, payload, &self.options, each),
+        };
+        Ok(is_complete.then(|| parts.into_decoded()))
+    }
+
+    /// Decodes a message of the journal again.
+    pub(super) fn decode_again(&self, key: &str, recorded: &Recorded<'_>) -> Result<Decoded, String> {
+        let read = self.read(&mut Keys::default(), key, recorded.original.bytes, recorded.received);
+        read.map_err(|error| error.to_string())?
+            .ok_or_else(|| "the meaning of the value depends on the other topics of the device".to_owned())
+    }
 }
 
 /// A meter, and the form in which its values come.
@@ -45,30 +80,25 @@ impl State {
         if message.is_retained {
             return Found::LeftOut("retained");
         }
-        let mut parts = Parts::new(message.received);
-        let meter = |channel: &str| MeterId::of_channel(VENDOR, &self.meter.device, channel);
-        let place = if key == ALL {
-            let read = read_flat(message.payload, &self.meter.options, |part| parts.add(part, meter));
-            if let Err(error) = read {
-                let message = Readings::new(parts.into_decoded(), message.topic);
-                return Found::Unreadable(Unreadable::new(error.to_string(), message));
+        let read = self.meter.read(&mut self.keys, key, message.payload, message.received);
+        let place = if key == ALL { PLACE_OF_ALL } else { place_of(key) };
+        let readings = |decoded| {
+            let readings = Readings::new(decoded, message.topic);
+            Readings { thinning: Thinning::At(place), format: FORMAT, ..readings }
+        };
+        let decoded = match read {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) => return Found::LeftOut("incomplete"),
+            Err(error) => {
+                return Found::Unreadable(Unreadable::new(error.to_string(), readings(Decoded::default())));
             }
-            PLACE_OF_ALL
-        } else {
-            if !self.keys.read(key, message.payload, &self.meter.options, |part| parts.add(part, meter)) {
-                return Found::LeftOut("incomplete");
-            }
-            place_of(key)
         };
         self.note_form(parent, key == ALL);
-        let decoded = parts.into_decoded();
-        if decoded.readings.is_empty() && decoded.unreadable == 0 {
-            return Found::LeftOut("ignored");
+        match (decoded.readings.is_empty(), decoded.unreadable) {
+            (true, 0) => Found::LeftOut("ignored"),
+            (true, _) => Found::Unreadable(Unreadable::new(UNREADABLE, readings(decoded))),
+            (false, _) => Found::Readings(readings(decoded)),
         }
-        if decoded.readings.is_empty() {
-            return Found::Unreadable(Unreadable::new(UNREADABLE, Readings::new(decoded, message.topic)));
-        }
-        Found::Readings(Readings { thinning: Thinning::At(place), ..Readings::new(decoded, message.topic) })
     }
 
     fn note_form(&mut self, parent: &str, is_all: bool) {

@@ -1,6 +1,6 @@
 //! Messages that the journal refuses, on a real journal.
 
-use super::super::{Address, Document, Monitors, Route};
+use super::super::{Address, Document, Logger, Meter, Monitors, Route};
 use super::*;
 use crate::ingest::SourceOptions;
 use crate::reading::{MeterId, UnixNanos};
@@ -8,6 +8,7 @@ use crate::source::Keep;
 use crate::source::tests::fixture::Fixture;
 use crate::vendor::json::Mapping;
 use crate::vendor::smappee::Topic;
+use crate::vendor::smart_mac::Options;
 use crate::wire::batch::original;
 use crate::wire::meters::Role;
 
@@ -127,6 +128,38 @@ async fn a_json_document_that_cannot_be_read_is_kept_as_received() {
         let kept = original(&prepared.records[0]).unwrap();
         assert_eq!((kept.bytes, kept.format, kept.origin), (payload.as_bytes(), "json", "a/boiler"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_smart_maics_and_dsmr_loggers_are_decoded_again_as_when_they_came() {
+    let fixture = Fixture::new();
+    let logger = Logger { topic: "DSMR-API".to_owned(), name: "street".to_owned() };
+    let meter = Meter { prefix: "p/".to_owned(), device: "77".to_owned(), options: Options::default() };
+    let broker = Broker { routes: vec![Route::DsmrLogger(logger), Route::SmartMac(meter)], ..broker() };
+    let entrance = fixture.entrance("attic");
+    let mut mqtt = session(&fixture, broker.clone(), &entrance);
+    let messages = [
+        ("DSMR-API/timestamp", "251124160000W"),
+        ("DSMR-API/equipment_id", "4530303034"),
+        ("DSMR-API/power_delivered", "0.3"),
+        // A burst without an id is of the meter that is known.
+        ("DSMR-API/timestamp", "251124160010W"),
+        ("DSMR-API/power_delivered", "0.4"),
+        ("DSMR-API/timestamp", "251124160020W"),
+        ("p/77/JSON", "{\"V\":229.5,\"Wh\":77}"),
+        ("77/W1", "11"),
+    ];
+    for (topic, payload) in messages {
+        let received = UnixNanos(1_764_000_000_000_000_000);
+        let message = Message { topic, payload: payload.as_bytes(), is_retained: false, received };
+        for record in mqtt.prepare(&message).await.records {
+            entrance.take(PayloadFormat::ReadingBatch, &record).await.unwrap();
+        }
+    }
+    assert_eq!(fixture.assert_decoded_again("attic", broker.decoders()), 4);
+    let power = "1.7.0".parse().unwrap();
+    assert_eq!(fixture.values(power), [300.0, 400.0]);
+    assert_eq!(fixture.meters(power), [MeterId::named("p1", "E0004")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
