@@ -55,6 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
         document.visit(check);
     }
     dsmr_logger::history::read(bytes, &Identity::default(), check).ok();
+    dsmr_logger::LoggerInfo::read(bytes).ok();
     smappee(bytes);
     smappee_mqtt(bytes);
 });
@@ -72,6 +73,7 @@ fn p1(bytes: &[u8]) {
         assert!(start < end && end <= rest.len());
         if let Frame::Telegram(telegram) = frame {
             let _ = telegram.ids().native_id("1");
+            telegram.nameplate();
             telegram.visit(check);
         }
         rest = &rest[end..];

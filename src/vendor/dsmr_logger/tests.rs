@@ -280,6 +280,7 @@ proptest! {
         let flat = format!(r#"{{"{name}":{value},"timestamp":{value},"mbus1_delivered":{value},"mbus1_device_type":{kind}}}"#);
         let array = format!(r#"{{"actual":[{{"name":"{name}","value":{value}}},{{"value":1}}]}}"#);
         for bytes in [&bytes, flat.as_bytes(), array.as_bytes()] {
+            LoggerInfo::read(bytes).ok();
             if let Ok(document) = Document::read(bytes, &Identity::default()) {
                 let _ = document.native_id("1");
                 document.visit(|part| if let Part::Value(value) = part { assert!(value.value.is_finite()) });

@@ -67,7 +67,13 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
         return Some((frame, head + filler + length));
     }
     let body = head.unwrap_or(bytes.len());
-    let stop = (body..bytes.len().min(body + TELEGRAM_BYTES_MAX)).find(|at| bytes[*at] == b'!' || is_start(bytes, *at));
+    let ends = |at: usize| match bytes[at] {
+        // A model may hold `/` and letters, so within the head the digit behind them counts, too.
+        b'/' => is_start(bytes, at) && (at >= body || bytes.get(at + 4).is_some_and(u8::is_ascii_digit)),
+        b'!' => at >= body,
+        _ => false,
+    };
+    let stop = (1..bytes.len().min(body + TELEGRAM_BYTES_MAX)).find(|at| ends(*at));
     match stop {
         // The letters may still be on their way.
         Some(at) if bytes[at] == b'/' && !at_end && at + 4 > bytes.len() => None,

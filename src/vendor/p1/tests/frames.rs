@@ -70,6 +70,7 @@ fn only_a_standard_with_checksums_needs_one() {
 fn a_cut_telegram_costs_only_itself() {
     let whole = telegram(&LINES);
     let mut bytes = b"0.7.0(00.000*kW)\r\n!1234\r\n".to_vec();
+    bytes.extend_from_slice(&whole[..6]);
     bytes.extend_from_slice(&whole[..40]);
     bytes.extend_from_slice(&whole);
     bytes.extend_from_slice(&whole);
@@ -86,6 +87,7 @@ fn a_cut_telegram_costs_only_itself() {
         kinds,
         [
             "these bytes do not begin with a telegram's '/'",
+            "the telegram is cut: the next one begins before its end",
             "the telegram is cut: the next one begins before its end",
             "Right",
             "Right",
@@ -150,7 +152,7 @@ fn a_block_that_holds_the_rest_of_a_telegram_is_read_with_its_head() {
 
 #[test]
 fn noise_and_slashes_in_texts_cost_no_telegram() {
-    let whole = telegram(&["/XYZ5METER", "", "0-0:96.13.0(see www.example.org/p1 or 7 m3/h)", "1-0:1.7.0(1*kW)"]);
+    let whole = telegram(&["/XYZ5METER/ABC", "", "0-0:96.13.0(see www.example.org/p1 or 7 m3/h)", "1-0:1.7.0(1*kW)"]);
     let bytes = [&[0xdb, 1, 2, 3][..], &whole, b"# a comment with https://example.org\r\n", &whole].concat();
     let read = frames(&bytes)
         .iter()
