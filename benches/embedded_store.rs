@@ -3,7 +3,7 @@
 //! Not a criterion benchmark, because the state matters and not one call. Prints a table of
 //! the sink alone, without the making of the records.
 //!
-//!     cargo bench --bench embedded_store -- [METERS [SAMPLES]]
+//!     cargo bench --bench embedded_store -- [METERS [SAMPLES [KEEP_MIB]]]
 
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::disallowed_methods, reason = "a measurement takes real time")]
@@ -13,7 +13,7 @@ use meterline::clock::Clock;
 use meterline::deliver::{Delivery, Sink};
 use meterline::journal::{JournalId, Position, Record, RecordHeader, Sequence, SourceId, Verdict};
 use meterline::reading::{Flags, Limits, MeterId, Obis, Sample, UnixNanos};
-use meterline::sink::sqlite::Sqlite;
+use meterline::sink::sqlite::{Retention, Sqlite};
 use meterline::wire::PayloadFormat;
 use meterline::wire::batch::{Original, encode};
 use rusqlite::{Connection, OpenFlags};
@@ -95,18 +95,24 @@ fn slowest_queries(file: &Path, number: i64, until: i64) -> (Duration, Duration)
     (newest, timed(format!("SELECT * FROM samples WHERE meter = '{meter}' AND {range}")))
 }
 
-fn measure(meters: i64, samples: i64) {
+fn measure(meters: i64, samples: i64, keep_mib: Option<i64>) {
     let directory = tempfile::tempdir_in(".").unwrap();
     let file = directory.path().join("store.sqlite");
-    let mut sink = Sqlite::new("sqlite", &file, Clock::system());
+    let mut sink = Sqlite::new("sqlite", &file, Clock::system()).keeping(Retention {
+        size: keep_mib.map(|mib| mib.unsigned_abs() << 20),
+        rollups: keep_mib.map(|_| Duration::from_hours(24 * 3650)),
+        ..Retention::default()
+    });
     let journal = JournalId(Uuid::from_u128(7));
     sink.rewind(Position { journal, next: Sequence(1) }).unwrap();
     let mut records = Records { meters, readings: 0 };
     let mut sequence = Sequence(1);
-    println!("{meters} meters\n  samples/million  per second  CPU us  written B  stored B  newest ms  hour ms");
+    println!(
+        "{meters} meters\n  samples/million  per second  CPU us  written B  stored B  longest ms  newest ms  hour ms"
+    );
     let per_record = READINGS * i64::from(VALUES);
     for line in 1..=LINES {
-        let (mut busy, mut spent, before) = (Duration::ZERO, Duration::ZERO, written());
+        let (mut busy, mut spent, mut longest, before) = (Duration::ZERO, Duration::ZERO, Duration::ZERO, written());
         let end = samples / LINES * line / i64::from(VALUES);
         let begun = records.readings;
         let is_done = AtomicBool::new(false);
@@ -143,7 +149,9 @@ fn measure(meters: i64, samples: i64) {
                     sequence = sequence.next();
                 }
                 // A commit and a step on the tables.
+                let settled = Instant::now();
                 sink.settle(true).unwrap();
+                longest = longest.max(settled.elapsed());
                 busy += at.elapsed();
                 spent += cpu() - of_thread;
             }
@@ -153,12 +161,13 @@ fn measure(meters: i64, samples: i64) {
         let rows = ((records.readings - begun) * i64::from(VALUES)) as f64;
         let all = (records.readings * i64::from(VALUES)) as f64;
         println!(
-            "  {:15.1} {:11.0} {:7.2} {:10.0} {:9.1} {:10.1} {:8.1}",
+            "  {:15.1} {:11.0} {:7.2} {:10.0} {:9.1} {:11.0} {:10.1} {:8.1}",
             all / 1e6,
             rows / busy.as_secs_f64(),
             spent.as_secs_f64() * 1e6 / rows,
             (written() - before) as f64 / rows,
             std::fs::metadata(&file).unwrap().len() as f64 / all,
+            longest.as_secs_f64() * 1e3,
             newest.as_secs_f64() * 1e3,
             hour.as_secs_f64() * 1e3,
         );
@@ -169,7 +178,8 @@ fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<i64>().ok());
     let meters = numbers.next();
     let samples = numbers.next().unwrap_or(5_000_000);
+    let keep_mib = numbers.next();
     for meters in meters.map_or_else(|| vec![100, 10_000, 100_000], |meters| vec![meters]) {
-        measure(meters, samples);
+        measure(meters, samples, keep_mib);
     }
 }
