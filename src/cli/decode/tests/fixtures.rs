@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// Directories of vendors, and the messages of each at least.
-const VENDORS: [(&str, usize); 4] = [("p1", 29), ("dsmr-logger", 9), ("ksem", 6), ("smart-mac", 4)];
+const VENDORS: [(&str, usize); 4] = [("p1", 31), ("dsmr-logger", 9), ("ksem", 6), ("smart-mac", 4)];
 /// Fields that follow from the others.
 const DERIVED: [&str; 3] = ["file", "meter", "name"];
 
