@@ -59,6 +59,12 @@ impl Arrivals {
         ))
     }
 
+    /// The missing parts of fetched readings, with their places among these.
+    pub(super) fn missing_of(&self, request: &RepairRequest, readings: &[Reading]) -> Vec<(u32, Reading)> {
+        let places = (0..).zip(readings);
+        places.filter_map(|(place, reading)| Some((place, self.missing(request, reading.clone())?))).collect()
+    }
+
     /// The missing part of a fetched reading, flagged as gap repair. `None` if nothing of it is missing:
     /// a fetched value never replaces one that arrived.
     pub(super) fn missing(&self, request: &RepairRequest, mut reading: Reading) -> Option<Reading> {
@@ -75,6 +81,7 @@ impl Arrivals {
     }
 }
 
-fn is_counter(sample: &Sample) -> bool {
+/// Whether a sample is of a counter.
+pub(super) fn is_counter(sample: &Sample) -> bool {
     registry::entry(sample.obis).is_some_and(|entry| entry.kind == Kind::Counter)
 }

@@ -97,7 +97,10 @@ impl Logger {
     /// The decoders of its messages.
     pub fn decoders(&self) -> [(&'static str, Decoder); 2] {
         let name = self.name.clone();
-        let decode = move |recorded: &Recorded<'_>| decode_again(recorded, &name);
+        let decode = move |recorded: &Recorded<'_>| match history::period_of(recorded.original.origin) {
+            Some(period) => history::decode_again(recorded, period, &name),
+            None => decode_again(recorded, &name),
+        };
         let telegrams = Telegrams::new(&self.name, None, true);
         [(FORMAT, Box::new(decode)), (p1::FORMAT, telegrams.into_decoder())]
     }
@@ -148,14 +151,8 @@ impl Poll {
     /// The version of the context of a document: the logger's info. Empty without one.
     async fn context(&mut self) -> Result<&str, SourceError> {
         let info = &self.reader.info;
-        if info.is_empty() {
-            return Ok("");
-        }
         if self.kept.as_ref().is_none_or(|(kept, _)| kept != info) {
-            let original =
-                Original { bytes: info, content_type: "application/json", format: FORMAT, ..Original::default() };
-            let version = self.inlet.keep_context(original).await?;
-            self.kept = Some((info.clone(), version));
+            self.kept = Some((info.clone(), self.reader.keep_info(&self.inlet).await?));
         }
         Ok(self.kept.as_ref().map_or("", |(_, version)| version))
     }

@@ -234,8 +234,31 @@ impl Inlet {
     /// When ingest refuses a record; the records before it are kept.
     pub async fn take(&mut self, readings: &[Reading], original: &Original<'_>) -> Result<(), SourceError> {
         let placed: Vec<_> = (0..).zip(readings).collect();
-        self.journal(&placed, readings.len(), original).await?;
-        for reading in readings {
+        self.take_all(&placed, readings.len(), original).await
+    }
+
+    /// The same, of those readings that are wanted, with their ascending places among all `count` of the message.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub async fn take_placed(
+        &mut self,
+        readings: &[(u32, Reading)],
+        count: usize,
+        original: &Original<'_>,
+    ) -> Result<(), SourceError> {
+        let placed: Vec<_> = readings.iter().map(|(place, reading)| (*place, reading)).collect();
+        self.take_all(&placed, count, original).await
+    }
+
+    async fn take_all(
+        &mut self,
+        readings: &[(u32, &Reading)],
+        count: usize,
+        original: &Original<'_>,
+    ) -> Result<(), SourceError> {
+        self.journal(readings, count, original).await?;
+        for (_, reading) in readings {
             self.mark_seen(reading.meter, reading.at);
         }
         Ok(())
@@ -301,12 +324,13 @@ fn records(
 }
 
 impl Keep {
-    /// The readings of a fetched series that are journaled.
-    pub(super) fn thinned(self, mut series: Vec<Reading>) -> Vec<Reading> {
-        series.sort_by_key(|reading| (reading.meter, reading.at));
-        series.dedup_by(|reading, kept| {
+    /// The readings of a fetched series that are journaled, in the order of their places.
+    pub(super) fn thinned(self, mut series: Vec<(u32, Reading)>) -> Vec<(u32, Reading)> {
+        series.sort_by_key(|(_, reading)| (reading.meter, reading.at));
+        series.dedup_by(|(_, reading), (_, kept)| {
             reading.meter == kept.meter && reading.at != kept.at && self.is_thinned(kept.at, reading.at)
         });
+        series.sort_unstable_by_key(|(place, _)| *place);
         series
     }
 

@@ -1,9 +1,11 @@
 //! Decodes the original messages of records again, for replays after a decoder was mended.
 //!
 //! A source gives one [`Decoder`] for each format that it journals, with its options of today. It is
-//! the same code that decoded the message at receipt. Invariant: only what ingest took of a message
-//! is delivered again, unless the new decoder finds another number of readings.
+//! the same code that decoded the message at receipt. Invariants: only what ingest took of a message
+//! is delivered again, unless the new decoder finds another number of readings; what filled a gap replaces nothing
+//! that did not.
 
+use super::arrivals::is_counter;
 use super::inlet::Decoded;
 use crate::contexts::{Contexts, version_of};
 use crate::reading::{Flags, UnixNanos};
@@ -51,13 +53,16 @@ impl Redecoder {
     /// Why there are none, in one sentence.
     pub fn decode(&self, source: &str, received: UnixNanos, batch: &[u8]) -> Result<Vec<u8>, String> {
         let original = original(batch).map_err(|error| error.to_string())?;
-        let (mut count, mut at_receipt) = (0_usize, None);
+        let (mut stored, mut at_receipt) = (Vec::new(), None);
         for reading in readings(batch).map_err(|error| error.to_string())? {
-            count += 1;
             at_receipt = at_receipt.or(reading.at.ok().filter(|_| reading.flags.contains(Flags::TIME_IS_RECEIVE_TIME)));
+            stored.push(Stored {
+                is_fill: reading.flags.contains(Flags::GAP_REPAIR),
+                has_counters_alone: reading.values.flatten().all(|sample| is_counter(&sample)),
+            });
         }
         let is_context = || version_of(original.bytes) == original.context;
-        if count == 0 && (original.format.is_empty() || is_context()) {
+        if stored.is_empty() && (original.format.is_empty() || is_context()) {
             // No message of a decoder. One that could not be read when it came is decoded now.
             return Ok(Vec::new());
         }
@@ -80,9 +85,34 @@ impl Redecoder {
         let decoded = decoder(&Recorded { original: &original, context: context.as_deref(), received })?;
         let all: Vec<Reading> = decoded.readings.into_iter().chain(decoded.events).collect();
         let taken = |(position, _): &(u32, Reading)| original.takes(*position);
-        let has_other_count = usize::try_from(original.readings).is_ok_and(|count| count != all.len());
+        let is_fill = !stored.is_empty() && stored.iter().all(|reading| reading.is_fill);
+        let count = if original.positions.is_empty() && is_fill { stored.len() } else { original.readings as usize };
+        let has_other_count = count != all.len();
+        if is_fill && has_other_count {
+            return Err("it filled a gap, and has another number of readings now".to_owned());
+        }
         let wanted = (0..).zip(all).filter(|it| has_other_count || taken(it)).map(|(_, reading)| reading);
-        Ok(encode(wanted.map(|it| (it.meter, it.at, it.flags, it.samples)), &Original::default()))
+        let wanted: Vec<_> = if is_fill {
+            wanted.zip(&stored).map(|(reading, stored)| stored.fill(reading)).collect()
+        } else {
+            wanted.collect()
+        };
+        Ok(encode(wanted.into_iter().map(|it| (it.meter, it.at, it.flags, it.samples)), &Original::default()))
+    }
+}
+
+/// A reading as it is stored.
+struct Stored {
+    /// Whether it was fetched to fill a gap.
+    is_fill: bool,
+    has_counters_alone: bool,
+}
+
+impl Stored {
+    /// The reading that fills its gap: of some rows only the counters were missing.
+    fn fill(&self, mut reading: Reading) -> Reading {
+        reading.samples.retain(|sample| !self.has_counters_alone || is_counter(sample));
+        Reading { flags: reading.flags | Flags::GAP_REPAIR, ..reading }
     }
 }
 

@@ -91,13 +91,13 @@ impl Meter {
     }
 
     /// The decoders of its messages.
-    pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
-        let options = self.options.clone();
+    pub fn decoders(&self) -> [(&'static str, Decoder); 2] {
+        let (options, of_rows) = (self.options.clone(), self.options.clone());
         let decode = move |recorded: &Recorded<'_>| {
             let Original { bytes, device, .. } = recorded.original;
             decode(bytes, device, &options, recorded.received).map(|(decoded, _)| decoded).map_err(|it| it.to_string())
         };
-        [(FORMAT, Box::new(decode))]
+        [(FORMAT, Box::new(decode)), (cloud::FORMAT, Box::new(move |rows| cloud::decode_again(rows, &of_rows)))]
     }
 
     /// Requests the values once, for the operator. Both results are sentences.

@@ -4,15 +4,15 @@
 //! counters at the ends of hours, days and months. A request may make the logger write to its flash, so
 //! there is at most one look an hour. A failure leaves the readings of now alone.
 
-use super::reader::{Reader, meter};
+use super::reader::{FORMAT, Reader, meter, recorded_identity};
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
 use crate::source::device::{answered, with_path};
 use crate::source::parts::Parts;
-use crate::source::{Arrivals, Inlet, Reporter, SourceError};
+use crate::source::{Arrivals, Decoded, Inlet, Recorded, Reporter, SourceError};
 use crate::vendor::Reading;
-use crate::vendor::dsmr_logger::history;
+use crate::vendor::dsmr_logger::{Identity, history};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -33,7 +33,7 @@ const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// The rows that a logger keeps: 49 hours, 15 days, 25 months.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Period {
+pub(super) enum Period {
     Hours,
     Days,
     Months,
@@ -90,21 +90,28 @@ impl History {
         // The journal may hold missing readings that gap detection has not seen yet; and the reading of now
         // may be the one that ends a gap.
         self.arrivals.caught_up(&self.stop).await?;
-        let mut answers: Option<Vec<Answer>> = None;
+        let mut fetched: Option<(String, Vec<Answer>)> = None;
         for _ in 0..GAPS_MAX {
             let now = self.clock.now();
             let Some(request) = self.arrivals.coverage().next_request(&reader.name, now, SLOTS_MAX) else { break };
             // The oldest gap is the first.
-            if answers.is_none() {
+            if fetched.is_none() {
                 self.fetch_at = self.clock.monotonic() + FETCH_EVERY;
-                answers = Some(fetch(reader, request.from, now).await?);
+                let answers = fetch(reader, request.from, now).await?;
+                fetched = Some((reader.keep_info(&self.inlet).await?, answers));
             }
-            for Answer { path, body, readings } in answers.iter().flatten() {
-                let missing = readings.iter().filter_map(|reading| self.arrivals.missing(&request, reading.clone()));
-                let missing: Vec<_> = missing.collect();
-                let original =
-                    Original { bytes: body, content_type: "application/json", origin: path, ..Original::default() };
-                self.inlet.take(&missing, &original).await?;
+            let Some((context, answers)) = &fetched else { break };
+            for Answer { path, body, readings } in answers {
+                let missing = self.arrivals.missing_of(&request, readings);
+                let original = Original {
+                    bytes: body,
+                    content_type: "application/json",
+                    origin: path,
+                    format: FORMAT,
+                    context,
+                    ..Original::default()
+                };
+                self.inlet.take_placed(&missing, readings.len(), &original).await?;
                 self.filled += missing.len();
             }
             // Gap detection judges the attempt by the readings that it has seen.
@@ -132,12 +139,8 @@ async fn fetch(reader: &mut Reader, oldest: UnixNanos, now: UnixNanos) -> Result
             Err(StatusCode::NOT_FOUND) => break,
             Err(status) => return Err(answered(status)),
         };
-        let mut parts = Parts::new(now);
-        let read = history::read(&body, &identity, |part| {
-            parts.add(part, |channel| meter(&identity, &reader.name, channel));
-        });
-        read.map_err(|error| SourceError::Failing(format!("{path}: {error}")))?;
-        let readings = running_on(parts.into_decoded().readings, period, now);
+        let readings = decode(&body, period, &identity, &reader.name, now);
+        let readings = readings.map_err(|error| SourceError::Failing(format!("{path}: {error}")))?;
         let reached = readings.iter().map(|reading| reading.at).min();
         answers.push(Answer { path, body, readings });
         if reached.is_some_and(|reached| reached <= oldest.saturating_add(HOUR_NS)) {
@@ -145,6 +148,32 @@ async fn fetch(reader: &mut Reader, oldest: UnixNanos, now: UnixNanos) -> Result
         }
     }
     Ok(answers)
+}
+
+/// The period of a history by the path that it came from.
+pub(super) fn period_of(path: &str) -> Option<Period> {
+    let (_, name) = path.split_once("/hist/")?;
+    PERIODS.into_iter().find(|(_, known)| *known == name).map(|(period, _)| period)
+}
+
+/// Decodes a history of the journal again. The error is a sentence.
+pub(super) fn decode_again(recorded: &Recorded<'_>, period: Period, source: &str) -> Result<Decoded, String> {
+    let readings = decode(recorded.original.bytes, period, &recorded_identity(recorded)?, source, recorded.received)?;
+    Ok(Decoded { readings, ..Decoded::default() })
+}
+
+/// Decodes a history of the meter with this identity. The error is a sentence.
+fn decode(
+    body: &[u8],
+    period: Period,
+    identity: &Identity,
+    source: &str,
+    now: UnixNanos,
+) -> Result<Vec<Reading>, String> {
+    let mut parts = Parts::new(now);
+    let read = history::read(body, identity, |part| parts.add(part, |channel| meter(identity, source, channel)));
+    read.map_err(|error| error.to_string())?;
+    Ok(running_on(parts.into_decoded().readings, period, now))
 }
 
 /// The readings of rows after whose end the logger ran on. A row holds the last telegram of its period: if the

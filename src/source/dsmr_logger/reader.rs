@@ -6,9 +6,10 @@ use crate::source::device::{HttpDevice, with_path};
 use crate::source::p1::{self, Telegrams, UNNAMED};
 use crate::source::parts::Parts;
 use crate::source::stream::Messages as _;
-use crate::source::{Decoded, Recorded, SourceError};
+use crate::source::{Decoded, Inlet, Recorded, SourceError};
 use crate::vendor::dsmr_logger::{Document, Identity};
 use crate::vendor::p1::VENDOR;
+use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
 
@@ -78,8 +79,12 @@ pub(in crate::source) fn decoded(document: &Document, source: &str, received: Un
 
 /// Decodes a document of the journal again. Its context is the logger's info. The error is a sentence.
 pub(in crate::source) fn decode_again(recorded: &Recorded<'_>, source: &str) -> Result<Decoded, String> {
-    let identity = recorded.context.map(identity_of).transpose()?.unwrap_or_default();
-    decode(recorded.original.bytes, &identity, source, recorded.received)
+    decode(recorded.original.bytes, &recorded_identity(recorded)?, source, recorded.received)
+}
+
+/// The identity of the meter of a message of the journal.
+pub(super) fn recorded_identity(recorded: &Recorded<'_>) -> Result<Identity, String> {
+    Ok(recorded.context.map(identity_of).transpose()?.unwrap_or_default())
 }
 
 /// The id of the meter with this identity, or of a device behind it.
@@ -131,6 +136,15 @@ impl Reader {
             info: Bytes::new(),
             name: name.to_owned(),
         }
+    }
+
+    /// Keeps the logger's info as the context of its documents. Returns its version, empty without one.
+    pub(super) async fn keep_info(&self, inlet: &Inlet) -> Result<String, SourceError> {
+        if self.info.is_empty() {
+            return Ok(String::new());
+        }
+        let content_type = "application/json";
+        inlet.keep_context(Original { bytes: &self.info, content_type, format: FORMAT, ..Original::default() }).await
     }
 
     pub(super) async fn read(&mut self, clock: &Clock) -> Result<Message, SourceError> {

@@ -18,7 +18,7 @@ fn meters(fixture: &Fixture) -> Vec<MeterId> {
 }
 
 /// Fails unless every message is decoded again as at receipt.
-fn assert_decoded_again(fixture: &Fixture) {
+pub(super) fn assert_decoded_again(fixture: &Fixture) {
     assert!(fixture.assert_decoded_again("logger", logger(Uri::from_static("http://h/")).decoders()) > 0);
 }
 

@@ -15,9 +15,9 @@ use crate::secret::Secret;
 use crate::source::allowed::Allowed;
 use crate::source::device::{HttpDevice, answered, with_path};
 use crate::source::parts::Parts;
-use crate::source::{Arrivals, Inlet, Keep, Polled, Reporter, Schedule, SourceError, Sources};
+use crate::source::{Arrivals, Decoded, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::vendor::smart_mac::{Options, Period, VENDOR, read_rows};
-use crate::vendor::{MessageError, Reading};
+use crate::vendor::{MessageError, Part, Reading};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
@@ -83,8 +83,20 @@ struct GapFilling {
     filled: usize,
 }
 
-/// Rows that were fetched: the readings, and the answer as it came.
-type Rows = Vec<(Vec<Reading>, Bytes)>;
+/// Rows that were fetched.
+struct Rows {
+    period: Period,
+    readings: Vec<Reading>,
+    /// Rows at or behind it were not asked for.
+    until: UnixNanos,
+    /// The answer as it came.
+    body: Bytes,
+}
+
+/// The format of an answer.
+pub(super) const FORMAT: &str = "smart-mac-cloud";
+/// The origins of answers in the journal.
+const ORIGINS: [(Period, &str); 2] = [(Period::Minute, "/api?period=minute"), (Period::Hour, "/api?period=hour")];
 
 impl Cloud {
     /// Starts the source that fills the gaps of this meter.
@@ -114,33 +126,25 @@ impl Cloud {
 
 impl GapFilling {
     /// The rows of a gap.
-    async fn rows(&self, request: &RepairRequest) -> Result<Rows, SourceError> {
+    async fn rows(&self, request: &RepairRequest) -> Result<Vec<Rows>, SourceError> {
         let minutes_from = request.until.saturating_add(-MINUTES_MAX * MINUTE_NS).max(request.from);
         let mut rows = vec![self.call(Period::Minute, minutes_from, request.until).await?];
         if request.from < minutes_from {
             let hours_from = minutes_from.saturating_add(-HOURS_MAX * 60 * MINUTE_NS).max(request.from);
-            let (mut hours, body) = self.call(Period::Hour, hours_from, minutes_from).await?;
-            // The cloud may return rows behind the end that was asked for.
-            hours.retain(|reading| reading.at < minutes_from);
-            rows.push((hours, body));
+            rows.push(self.call(Period::Hour, hours_from, minutes_from).await?);
         }
         Ok(rows)
     }
 
     /// One call.
-    async fn call(
-        &self,
-        period: Period,
-        from: UnixNanos,
-        until: UnixNanos,
-    ) -> Result<(Vec<Reading>, Bytes), SourceError> {
+    async fn call(&self, period: Period, from: UnixNanos, until: UnixNanos) -> Result<Rows, SourceError> {
         let name = match period {
             Period::Minute => "minute",
             Period::Hour => "hour",
         };
         let key = utf8_percent_encode(self.cloud.key.expose(), NON_ALPHANUMERIC);
-        let (from, until) = (from.0.div_euclid(SECOND_NS), until.0.div_euclid(SECOND_NS));
-        let query = format!("/api?devid={}&apikey={key}&date1={from}&date2={until}&period={name}", self.meter.device);
+        let (first, last) = (from.0.div_euclid(SECOND_NS), until.0.div_euclid(SECOND_NS));
+        let query = format!("/api?devid={}&apikey={key}&date1={first}&date2={last}&period={name}", self.meter.device);
         let body = match self.server.get_if_found(&with_path(&self.cloud.url, &query)?).await {
             Ok(Ok(body)) => body,
             Ok(Err(status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT))) => {
@@ -152,11 +156,8 @@ impl GapFilling {
             Err(SourceError::Misconfigured { .. }) => return Err(refused()),
             Err(other) => return Err(other),
         };
-        let mut parts = Parts::new(self.clock.now());
-        let device = read_rows(&body, period, &self.meter.options, |part| {
-            parts.add(part, |channel| MeterId::of_channel(VENDOR, &self.meter.device, channel));
-        });
-        let device = device.map_err(|error| match error {
+        let decoded = decode(&body, period, &self.meter.device, &self.meter.options, self.clock.now());
+        let (readings, device) = decoded.map_err(|error| match error {
             // The cloud's own text may repeat the key.
             MessageError::WebPage | MessageError::Device(_) => refused(),
             other => SourceError::Failing(other.to_string()),
@@ -164,21 +165,30 @@ impl GapFilling {
         if device.is_some_and(|device| device != self.meter.device) {
             return Err(SourceError::Failing("the cloud returned rows of another device".to_owned()));
         }
-        Ok((parts.into_decoded().readings, body))
+        Ok(Rows { period, readings, until, body })
     }
 
     /// Journals what is missing of these rows.
-    async fn take(&mut self, request: &RepairRequest, rows: &Rows, reporter: &mut Reporter) -> Result<(), SourceError> {
-        for (readings, body) in rows {
-            let missing = readings.iter().filter_map(|reading| self.arrivals.missing(request, reading.clone()));
-            let missing = self.meter.keep.thinned(missing.collect());
+    async fn take(
+        &mut self,
+        request: &RepairRequest,
+        rows: &[Rows],
+        reporter: &mut Reporter,
+    ) -> Result<(), SourceError> {
+        for Rows { period, readings, until, body } in rows {
+            let mut missing = self.arrivals.missing_of(request, readings);
+            // The cloud may return hours behind the end that was asked for: their minutes are there.
+            missing.retain(|(_, reading)| *period == Period::Minute || reading.at < *until);
+            let missing = self.meter.keep.thinned(missing);
             let original = Original {
                 bytes: self.kept(body),
                 content_type: "application/json",
-                origin: "/api",
+                origin: ORIGINS.iter().find(|(known, _)| known == period).map_or("", |(_, origin)| origin),
+                format: FORMAT,
+                device: &self.meter.device,
                 ..Original::default()
             };
-            self.inlet.take(&missing, &original).await?;
+            self.inlet.take_placed(&missing, readings.len(), &original).await?;
             self.filled += missing.len();
         }
         reporter.set("readings_filled", self.filled);
@@ -198,7 +208,7 @@ impl Polled for GapFilling {
     /// Fills the oldest gap that is due, and others of the same time: the lines of a device are meters with
     /// the same gap. So there are at most two calls a minute.
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
-        let mut fetched: Option<(UnixNanos, UnixNanos, Rows)> = None;
+        let mut fetched: Option<(UnixNanos, UnixNanos, Vec<Rows>)> = None;
         loop {
             // The journal may hold missing readings that gap detection has not seen yet.
             self.arrivals.caught_up(&self.stop).await?;
@@ -218,6 +228,30 @@ impl Polled for GapFilling {
             fetched = Some((request.from, request.until, rows));
         }
     }
+}
+
+/// Decodes rows of this device, and returns the id in them, if they have one.
+fn decode(
+    body: &[u8],
+    period: Period,
+    device: &str,
+    options: &Options,
+    received: UnixNanos,
+) -> Result<(Vec<Reading>, Option<String>), MessageError> {
+    let mut parts = Parts::new(received);
+    let each = |part: Part<'_>| parts.add(part, |channel| MeterId::of_channel(VENDOR, device, channel));
+    let device = read_rows(body, period, options, each)?;
+    Ok((parts.into_decoded().readings, device))
+}
+
+/// Decodes an answer of the journal again. The error is a sentence.
+pub(super) fn decode_again(recorded: &Recorded<'_>, options: &Options) -> Result<Decoded, String> {
+    let Original { bytes, origin, device, .. } = recorded.original;
+    let period = ORIGINS.iter().find(|(_, known)| known == origin).map(|(period, _)| *period);
+    let period = period.ok_or("the record does not say of which period the rows are")?;
+    let decoded = decode(bytes, period, device, options, recorded.received);
+    let (readings, _) = decoded.map_err(|error| error.to_string())?;
+    Ok(Decoded { readings, ..Decoded::default() })
 }
 
 fn refused() -> SourceError {

@@ -186,3 +186,34 @@ async fn a_message_that_could_not_be_read_when_it_came_is_read_by_a_decoder_that
     let decoder: Decoder = Box::new(|recorded| decode(recorded.original.bytes, 1.0, recorded.received));
     assert_eq!(played.decoded_again(decoder), [Ok(vec![5.0, 6.0])]);
 }
+
+#[tokio::test]
+async fn what_filled_a_gap_is_decoded_again_for_what_was_missing_alone() {
+    let mut played = Played::new();
+    let power = Obis([1, 0, 1, 7, 0, 255]);
+    let with_power = move |message: &[u8], factor, received| {
+        let mut decoded = decode(message, factor, received)?;
+        decoded.readings.iter_mut().for_each(|it| it.samples.push(Sample { obis: power, value: 1.0 }));
+        Ok(decoded)
+    };
+    let original = Original { bytes: b"0=5 7=6 8=7", format: "played", ..Original::default() };
+    let rows = with_power(original.bytes, 1.0, played.fixture.clock.now()).unwrap().readings;
+    let mut missing: Vec<_> = (0..).zip(rows).skip(1).collect();
+    missing[0].1.samples.pop();
+    missing.iter_mut().for_each(|(_, reading)| reading.flags = Flags::GAP_REPAIR);
+    played.inlet.take_placed(&missing, 3, &original).await.unwrap();
+    let mended: Decoder = Box::new(move |it| with_power(it.original.bytes, 1000.0, it.received));
+    let mut redecoder = Redecoder::new(played.fixture.contexts.clone());
+    redecoder.add("a", [("played", mended)]);
+    let (received, payload) = &played.fixture.records()[0];
+    let again = readings(&redecoder.decode("a", *received, payload).unwrap());
+    assert!(again.iter().all(|(_, _, flags, _)| flags.contains(Flags::GAP_REPAIR)));
+    let again: Vec<_> = again.into_iter().map(|(.., samples)| samples).collect();
+    assert_eq!(again, [vec![(ENERGY, 6000.0)], vec![(ENERGY, 7000.0), (power, 1.0)]]);
+    let shorter: Decoder = Box::new(|it| {
+        let mut decoded = decode(it.original.bytes, 1.0, it.received)?;
+        decoded.readings.pop();
+        Ok(decoded)
+    });
+    assert!(played.decoded_again(shorter)[0].as_ref().is_err_and(|why| why.contains("filled a gap")));
+}

@@ -1,6 +1,6 @@
 //! A logger with a history, over a real socket, into a real journal.
 
-use super::super::tests::{INFO, start};
+use super::super::tests::{INFO, assert_decoded_again, start};
 use crate::reading::{Flags, MeterId, Obis};
 use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
@@ -72,6 +72,7 @@ async fn a_gap_is_filled_with_the_hours_that_are_missing_and_asked_for_once() {
     let polls = requests.lines().len();
     fixture.until("polls go on", |_| requests.lines().len() > polls + 5).await;
     assert_eq!(history_requests(&requests), ["GET /api/v1/hist/hours HTTP/1.1"]);
+    assert_decoded_again(&fixture);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +94,7 @@ async fn days_and_months_fill_what_is_older_than_the_hours() {
     ];
     assert_eq!(filled(&fixture), expected(&found));
     assert_eq!(history_requests(&requests).len(), 3);
+    assert_decoded_again(&fixture);
 }
 
 #[tokio::test(flavor = "multi_thread")]

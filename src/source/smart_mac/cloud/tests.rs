@@ -50,6 +50,12 @@ fn assert_key_is_nowhere(fixture: &Fixture) {
     assert!(!fixture.holds(b"hunter2"));
 }
 
+/// Fails unless this number of answers is decoded again as at receipt.
+fn assert_decoded_again(fixture: &Fixture, answers: usize) {
+    let meter = meter(Uri::from_static("http://127.0.0.1:9/"));
+    assert_eq!(fixture.assert_decoded_again("workshop", meter.decoders()), answers);
+}
+
 fn miss(fixture: &Fixture, from: &str, until: &str) -> (i64, i64) {
     fixture.miss("workshop", MeterId::named(VENDOR, DEVICE), from, until);
     (seconds(from), seconds(until))
@@ -72,6 +78,7 @@ async fn a_gap_is_filled_with_the_minutes_that_are_missing_and_the_key_is_never_
     fixture.until("it is shown", |it| it.source(KIND).facts.get("readings_filled") == Some(&count)).await;
     assert_eq!(fixture.source(KIND).state, SourceState::Running);
     assert_key_is_nowhere(&fixture);
+    assert_decoded_again(&fixture, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +102,7 @@ async fn a_long_gap_has_minutes_at_its_end_and_counters_of_hours_before_within_t
     assert!(filled(&fixture, POWER).iter().all(|at| !hours.contains(at)), "the power of an hour has no known meaning");
     let minutes = filled(&fixture, POWER);
     assert!(minutes.windows(2).all(|pair| pair[1] - pair[0] >= 600 || pair[0] < minutes_from + 3600), "thinned");
+    assert_decoded_again(&fixture, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
