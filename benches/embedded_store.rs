@@ -30,6 +30,8 @@ const EVERY_NS: i64 = 10_000_000_000;
 const READINGS: i64 = 50;
 /// Values of a reading.
 const VALUES: u8 = 8;
+/// The journal of the records.
+const JOURNAL: JournalId = JournalId(Uuid::from_u128(7));
 /// Lines of the table.
 const LINES: i64 = 10;
 
@@ -95,6 +97,73 @@ fn slowest_queries(file: &Path, number: i64, until: i64) -> (Duration, Duration)
     (newest, timed(format!("SELECT * FROM samples WHERE meter = '{meter}' AND {range}")))
 }
 
+/// The time that the sink took.
+#[derive(Default)]
+struct Taken {
+    busy: Duration,
+    cpu: Duration,
+    /// The longest commit with a step on the tables.
+    longest: Duration,
+}
+
+/// Gives the sink records until it has this number of readings.
+fn fill(sink: &mut Sqlite, records: &mut Records, until: i64) -> Taken {
+    let mut taken = Taken::default();
+    while records.readings < until {
+        let first = records.readings / READINGS;
+        let bodies: Vec<_> = (0..20_000 / READINGS / i64::from(VALUES)).map(|_| records.next()).collect();
+        let (begun, cpu_before) = (Instant::now(), cpu());
+        for (payload, number) in bodies.iter().zip(first..) {
+            let received = UnixNanos(records.time() + 1_234_567_891);
+            let format = PayloadFormat::ReadingBatch;
+            let header = RecordHeader {
+                source: SourceId(1),
+                format: format.number(),
+                verdict: Verdict::Deliverable,
+                rule: meterline::journal::RuleVersion(1),
+                received,
+            };
+            let record = Record { journal: JOURNAL, sequence: Sequence(number.unsigned_abs() + 1), header, payload };
+            let limits = &Limits::DEFAULT;
+            sink.take(&Delivery { record, source: "bench", limits, judged_at: received, format }).unwrap();
+        }
+        // A commit and a step on the tables.
+        let settled = Instant::now();
+        sink.settle(true).unwrap();
+        taken.longest = taken.longest.max(settled.elapsed());
+        taken.busy += begun.elapsed();
+        taken.cpu += cpu() - cpu_before;
+    }
+    taken
+}
+
+/// Fills the sink beside a reader. Returns also the times of the slowest queries.
+fn fill_beside_reader(
+    sink: &mut Sqlite,
+    records: &mut Records,
+    until: i64,
+    file: &Path,
+) -> (Taken, (Duration, Duration)) {
+    let (meters, time, is_done) = (records.meters, records.time(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut slowest = (Duration::ZERO, Duration::ZERO);
+            for number in 0.. {
+                let (newest, hour) = slowest_queries(file, number * 997 % meters, time);
+                slowest = (slowest.0.max(newest), slowest.1.max(hour));
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            slowest
+        });
+        let taken = fill(sink, records, until);
+        is_done.store(true, Ordering::Relaxed);
+        (taken, reader.join().unwrap())
+    })
+}
+
 fn measure(meters: i64, samples: i64, keep_mib: Option<i64>) {
     let directory = tempfile::tempdir_in(".").unwrap();
     let file = directory.path().join("store.sqlite");
@@ -103,71 +172,25 @@ fn measure(meters: i64, samples: i64, keep_mib: Option<i64>) {
         rollups: keep_mib.map(|_| Duration::from_hours(24 * 3650)),
         ..Retention::default()
     });
-    let journal = JournalId(Uuid::from_u128(7));
-    sink.rewind(Position { journal, next: Sequence(1) }).unwrap();
+    sink.rewind(Position { journal: JOURNAL, next: Sequence(1) }).unwrap();
     let mut records = Records { meters, readings: 0 };
-    let mut sequence = Sequence(1);
     println!(
         "{meters} meters\n  samples/million  per second  CPU us  written B  stored B  longest ms  newest ms  hour ms"
     );
-    let per_record = READINGS * i64::from(VALUES);
     for line in 1..=LINES {
-        let (mut busy, mut spent, mut longest, before) = (Duration::ZERO, Duration::ZERO, Duration::ZERO, written());
+        let (begun, before) = (records.readings, written());
         let end = samples / LINES * line / i64::from(VALUES);
-        let begun = records.readings;
-        let is_done = AtomicBool::new(false);
-        let (newest, hour) = std::thread::scope(|scope| {
-            let (until, is_done, file) = (records.time(), &is_done, &file);
-            let reader = scope.spawn(move || {
-                let mut slowest = (Duration::ZERO, Duration::ZERO);
-                for number in 0.. {
-                    let (newest, hour) = slowest_queries(file, number * 997 % meters, until);
-                    slowest = (slowest.0.max(newest), slowest.1.max(hour));
-                    if is_done.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                slowest
-            });
-            while records.readings < end {
-                let bodies: Vec<_> = (0..20_000 / per_record).map(|_| records.next()).collect();
-                let (at, of_thread) = (Instant::now(), cpu());
-                for payload in &bodies {
-                    let received = UnixNanos(records.time() + 1_234_567_891);
-                    let header = RecordHeader {
-                        source: SourceId(1),
-                        format: PayloadFormat::ReadingBatch.number(),
-                        verdict: Verdict::Deliverable,
-                        rule: meterline::journal::RuleVersion(1),
-                        received,
-                    };
-                    let record = Record { journal, sequence, header, payload };
-                    let limits = &Limits::DEFAULT;
-                    let format = PayloadFormat::ReadingBatch;
-                    sink.take(&Delivery { record, source: "bench", limits, judged_at: received, format }).unwrap();
-                    sequence = sequence.next();
-                }
-                // A commit and a step on the tables.
-                let settled = Instant::now();
-                sink.settle(true).unwrap();
-                longest = longest.max(settled.elapsed());
-                busy += at.elapsed();
-                spent += cpu() - of_thread;
-            }
-            is_done.store(true, Ordering::Relaxed);
-            reader.join().unwrap()
-        });
+        let (taken, (newest, hour)) = fill_beside_reader(&mut sink, &mut records, end, &file);
         let rows = ((records.readings - begun) * i64::from(VALUES)) as f64;
         let all = (records.readings * i64::from(VALUES)) as f64;
         println!(
             "  {:15.1} {:11.0} {:7.2} {:10.0} {:9.1} {:11.0} {:10.1} {:8.1}",
             all / 1e6,
-            rows / busy.as_secs_f64(),
-            spent.as_secs_f64() * 1e6 / rows,
+            rows / taken.busy.as_secs_f64(),
+            taken.cpu.as_secs_f64() * 1e6 / rows,
             (written() - before) as f64 / rows,
             std::fs::metadata(&file).unwrap().len() as f64 / all,
-            longest.as_secs_f64() * 1e3,
+            taken.longest.as_secs_f64() * 1e3,
             newest.as_secs_f64() * 1e3,
             hour.as_secs_f64() * 1e3,
         );
