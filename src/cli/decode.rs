@@ -4,6 +4,7 @@
 
 mod detect;
 mod devices;
+mod documents;
 mod format;
 mod input;
 mod item;
@@ -12,8 +13,10 @@ mod options;
 mod output;
 mod p1;
 mod recorded;
+mod secrets;
 mod smappee;
 mod smappee_mqtt;
+mod smart_me;
 mod wire;
 
 use super::failure::Failure;
@@ -37,13 +40,14 @@ use std::path::PathBuf;
 ///
 /// Prints every value with its meter, time, register, name and unit, in base units. A part that
 /// cannot be read is printed with the reason. A sample that would be set aside has the reason. A
-/// file may hold several messages, such as a stream of telegrams. With --journal, the command
+/// file may hold several messages: a stream of telegrams, or of JSON documents. With --journal, the command
 /// decodes records of the journal and applies the limits that were in force when they were
 /// received. It changes nothing; the service may be running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     meterline decode telegrams.txt                       the format is detected and reported\n  \
     meterline decode --format p1 --json *.txt            one JSON object for each value\n  \
+    meterline decode --json recorded.jsonl               many JSON messages after each other\n  \
     echo 0a5a0a12... | meterline decode\n  \
     meterline decode rows.json --context configuration.json      rows of a Smappee with its channels\n  \
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
@@ -76,11 +80,12 @@ pub(super) struct DecodeArgs {
     /// The authentication key of encrypted P1 telegrams, if it is not the published one
     #[arg(long, value_name = "HEX", requires = "key")]
     authentication_key: Option<String>,
-    /// The MQTT topic of the messages; needed for smappee-mqtt. Its UUID is a secret, and is not printed
+    /// The MQTT topic of the messages; needed for smappee-mqtt, and for the device of smart-mac. A UUID in it is a
+    /// secret, and is not printed
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
     /// Messages that the others need: for smappee-rest the metering configuration or the info; for
-    /// smappee-mqtt config, channelConfig and the like, or a context of the journal
+    /// smappee-mqtt config, channelConfig and the like, or a context of the journal; for ksem-gdr the configuration
     #[arg(long, value_name = "FILE", num_args = 1..)]
     context: Vec<PathBuf>,
     /// Decode records of the journal instead; needs --source
@@ -122,12 +127,29 @@ pub(super) fn run(arguments: &DecodeArgs) -> Result<(), Failure> {
         let options = arguments.options()?;
         let standard_input = [PathBuf::from("-")];
         let files = if arguments.files.is_empty() { &standard_input[..] } else { &arguments.files };
-        for file in files {
-            let bytes = input::bytes(file, arguments.input).map_err(Failure::failed)?;
-            decode(&file.to_string_lossy(), &bytes, &options, &mut output)?;
-        }
+        decode_files(files, arguments.input, &options, &mut output)?;
     }
     output.finish()
+}
+
+/// Decodes the messages of all files. A file that cannot be read costs only itself.
+fn decode_files(
+    files: &[PathBuf],
+    encoding: Encoding,
+    options: &Options,
+    output: &mut Output<impl std::io::Write>,
+) -> Result<(), Failure> {
+    for file in files {
+        let name = file.to_string_lossy();
+        match input::bytes(file, encoding) {
+            Ok(bytes) => decode(&name, &bytes, options, output)?,
+            Err(error) => {
+                output.begin(&name, None)?;
+                output.unreadable_message(0, &error.to_string(), &[])?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Decodes the messages of one file.
@@ -137,13 +159,35 @@ fn decode(
     options: &Options,
     output: &mut Output<impl std::io::Write>,
 ) -> Result<(), Failure> {
-    let format = options.format.or_else(|| detect::detect(bytes, options.topic.as_deref()));
-    let Some(format) = format else {
-        output.begin(file, None)?;
-        // It may be one with a secret, cut short.
-        return output.unreadable_message(0, "the format is unknown: give it with --format", &hide("", bytes));
+    let may_be_json = options.format.map_or_else(|| !detect::is_binary(bytes), Format::is_json);
+    let messages = match documents::of(bytes) {
+        documents if may_be_json && documents::begin_with_one(bytes) => documents,
+        _ => vec![(0, bytes)],
     };
-    output.begin(file, options.format.is_none().then_some(format))?;
+    let mut begun = None;
+    for (offset, message) in messages {
+        let format = options.format.or_else(|| detect::detect(message, options.topic.as_deref()));
+        if begun != Some(format) {
+            output.begin(file, format.filter(|_| options.format.is_none()))?;
+            begun = Some(format);
+        }
+        output.move_to(offset);
+        decode_message(format, message, options, output)?;
+    }
+    Ok(())
+}
+
+/// Decodes a message of this format. A file of telegrams is one message here.
+fn decode_message(
+    format: Option<Format>,
+    bytes: &[u8],
+    options: &Options,
+    output: &mut Output<impl std::io::Write>,
+) -> Result<(), Failure> {
+    let Some(format) = format else {
+        // It may be one with a secret, cut short.
+        return output.unreadable_message(0, detect::why_unknown(bytes), &hide("", bytes));
+    };
     match format {
         Format::SmartMe => wire::decode(crate::wire::PayloadFormat::SmartMe, 0, bytes, &options.judge, output),
         Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
@@ -151,7 +195,8 @@ fn decode(
         Format::KsemConfiguration => ksem_configuration::decode(bytes, output),
         Format::SmappeeMqtt => smappee_mqtt::decode(bytes, options, output),
         Format::SmappeeRest => smappee::decode(bytes, options, output),
-        device => devices::decode(device, bytes, &options.judge, output),
+        Format::SmartMeRest => smart_me::decode(bytes, &options.judge, output),
+        device => devices::decode(device, bytes, options, output),
     }
 }
 

@@ -2,18 +2,21 @@
 
 use super::format::Format;
 use super::item::{Item, Judge, ValueItem};
+use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::MeterId;
 use crate::vendor::dsmr_logger::{Document, Identity};
-use crate::vendor::smart_mac::{Options, Period};
-use crate::vendor::{Part, dsmr_logger, ksem, p1, smart_mac};
+use crate::vendor::smart_mac::{Keys, Period};
+use crate::vendor::{MessageError, Part, dsmr_logger, ksem, p1, smart_mac};
 use std::io::Write;
 
 /// The message of a device.
 struct Message {
     vendor: &'static str,
     parts: Vec<Part<'static>>,
+    /// The channel of its texts.
+    texts: String,
     /// The native id of each channel.
     native_id: Box<dyn Fn(&str) -> String>,
 }
@@ -22,23 +25,23 @@ struct Message {
 pub(super) fn decode(
     format: Format,
     bytes: &[u8],
-    judge: &Judge,
+    options: &Options,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let message = match read(format, bytes) {
+    let message = match read(format, bytes, options.topic.as_deref(), &options.context) {
         Ok(message) => message,
         Err(error) => return output.unreadable_message(0, &error, bytes),
     };
     output.message();
     for part in &message.parts {
-        output.put(0, &message.item(part, judge))?;
+        output.put(0, &message.item(part, &options.judge))?;
     }
     Ok(())
 }
 
 /// Whether the bytes are a message of this format with a value.
 pub(super) fn has_values(format: Format, bytes: &[u8]) -> bool {
-    read(format, bytes).is_ok_and(|message| message.parts.iter().any(|part| matches!(part, Part::Value(_))))
+    read(format, bytes, None, &[]).is_ok_and(|message| message.parts.iter().any(|part| matches!(part, Part::Value(_))))
 }
 
 impl Message {
@@ -53,7 +56,7 @@ impl Message {
                 Item::Value(ValueItem::of(value, meter, native_id, judge))
             }
             Part::Text { raw_code, text } => {
-                let (meter, native_id) = ids("");
+                let (meter, native_id) = ids(&self.texts);
                 let (raw_code, text) = (raw_code.to_string(), text.to_string());
                 Item::Text { meter: Some(meter), native_id: Some(native_id), raw_code, text }
             }
@@ -62,53 +65,125 @@ impl Message {
     }
 }
 
-/// Reads a message. The error is a sentence.
-fn read(format: Format, bytes: &[u8]) -> Result<Message, String> {
+impl Message {
+    fn new(vendor: &'static str, parts: Vec<Part<'static>>, native_id: Box<dyn Fn(&str) -> String>) -> Self {
+        Self { vendor, parts, texts: String::new(), native_id }
+    }
+
+    /// A message of a KSEM. Texts of a message with values of one channel are of this channel.
+    fn of_ksem(parts: Vec<Part<'static>>) -> Self {
+        let mut channels = parts.iter().filter_map(|part| match part {
+            Part::Value(value) => Some(value.channel.to_string()),
+            _ => None,
+        });
+        let first = channels.next().unwrap_or_default();
+        let texts = if channels.all(|channel| channel == first) { first } else { String::new() };
+        Self { texts, ..Self::new(ksem::VENDOR, parts, Box::new(ksem_id)) }
+    }
+}
+
+/// Reads a message, with the topic and the configuration that were given. The error is a sentence.
+fn read(format: Format, bytes: &[u8], topic: Option<&str>, context: &[Vec<u8>]) -> Result<Message, String> {
     let mut parts = Vec::new();
     let each = |part: Part<'_>| parts.push(part.into_owned());
-    let options = Options::default();
+    let options = smart_mac::Options::default();
     let text = |error: &dyn std::fmt::Display| error.to_string();
     match format {
         Format::KsemJson => {
             ksem::json::read(bytes, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+            Ok(Message::of_ksem(parts))
         }
         Format::KsemGdr => {
-            ksem::gdr::read(bytes, None, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+            let configuration = context.first().map(|context| ksem::gdr::Configuration::read(context)).transpose();
+            let configuration = configuration.map_err(|error| format!("the context cannot be used: {error}"))?;
+            ksem::gdr::read(bytes, configuration.as_ref(), each).map_err(|error| text(&error))?;
+            Ok(Message::of_ksem(parts))
         }
         Format::KsemUsage => {
             ksem::device::usage(bytes, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+            Ok(Message::of_ksem(parts))
         }
         Format::KsemPrices => {
             ksem::tariff::prices("", bytes, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+            Ok(Message::of_ksem(parts))
         }
         Format::Em300 => {
             ksem::em300::read(bytes, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: ksem::VENDOR, parts, native_id: Box::new(ksem_id) })
+            let native_id = match serial(&parts) {
+                Some(serial) => device_id(Some(serial)),
+                None => Box::new(ksem_id),
+            };
+            Ok(Message::new(ksem::VENDOR, parts, native_id))
         }
-        Format::SmartMac => {
-            let message = smart_mac::read(bytes, &options, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(message.device) })
-        }
+        Format::SmartMac => of_smart_mac(bytes, topic),
         Format::SmartMacMqtt => {
             let message = smart_mac::read_flat(bytes, &options, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(message.device) })
+            Ok(Message::new(smart_mac::VENDOR, parts, device_id(message.device)))
         }
         Format::SmartMacCloud => {
             let device = smart_mac::read_rows(bytes, Period::Minute, &options, each).map_err(|error| text(&error))?;
-            Ok(Message { vendor: smart_mac::VENDOR, parts, native_id: device_id(device) })
+            Ok(Message::new(smart_mac::VENDOR, parts, device_id(device)))
         }
         Format::DsmrLogger => logger(bytes),
         Format::SmartMe
+        | Format::SmartMeRest
         | Format::Meterline
         | Format::P1
         | Format::KsemConfiguration
         | Format::SmappeeMqtt
         | Format::SmappeeRest => Err("the format is not one of a device".to_owned()),
     }
+}
+
+/// The serial number of an EM300, if its answer has it.
+fn serial(parts: &[Part<'_>]) -> Option<String> {
+    parts.iter().find_map(|part| match part {
+        Part::Text { raw_code, text } if matches!(&**raw_code, "serial" | "ieq_serial") => Some(text.to_string()),
+        _ => None,
+    })
+}
+
+/// Whether it is a topic of a smart-MAIC.
+pub(super) fn is_topic_of_smart_mac(topic: &str) -> bool {
+    of_topic(topic).is_some()
+}
+
+/// The device and the last segment of a topic of a smart-MAIC: `PREFIX/1728053249/JSON`.
+fn of_topic(topic: &str) -> Option<(&str, &str)> {
+    let (parent, key) = topic.rsplit_once('/')?;
+    let rest = parent.trim_end_matches(|c: char| c.is_ascii_digit());
+    let device = &parent[rest.len()..];
+    (device.len() >= DEVID_DIGITS_MIN).then_some((device, key))
+}
+
+/// A shorter number at the end of a topic is no device.
+const DEVID_DIGITS_MIN: usize = 8;
+
+/// Reads an answer of a smart-MAIC, its flat object of MQTT, or the value of a topic of its own.
+fn of_smart_mac(bytes: &[u8], topic: Option<&str>) -> Result<Message, String> {
+    let mut parts = Vec::new();
+    let options = smart_mac::Options::default();
+    let (device, key) = topic.and_then(of_topic).unzip();
+    let device = device.map(str::to_owned);
+    if let Some(key) = key.filter(|_| !bytes.trim_ascii_start().starts_with(b"{")) {
+        if !Keys::default().read(key, bytes, &options, |part| parts.push(part.into_owned())) {
+            return Err(format!("the meaning of {key} depends on the other values of its device"));
+        }
+        return Ok(Message::new(smart_mac::VENDOR, parts, device_id(device)));
+    }
+    let message = match smart_mac::read(bytes, &options, |part| parts.push(part.into_owned())) {
+        Err(MessageError::Shape(_)) => {
+            parts.clear();
+            let message = smart_mac::read_flat(bytes, &options, |part| parts.push(part.into_owned()));
+            if !parts.iter().any(|part| matches!(part, Part::Value(_))) {
+                return Err("the answer has no values of a smart-MAIC".to_owned());
+            }
+            message
+        }
+        message => message,
+    };
+    let message = message.map_err(|error| error.to_string())?;
+    Ok(Message::new(smart_mac::VENDOR, parts, device_id(message.device.or(device))))
 }
 
 /// Reads an answer of a DSMR-logger: rows of a history, or a document with fields.
@@ -126,7 +201,7 @@ fn logger(bytes: &[u8]) -> Result<Message, String> {
         document.identity().clone()
     };
     let native_id = Box::new(move |channel: &str| identity.native_id(channel));
-    Ok(Message { vendor: p1::VENDOR, parts, native_id })
+    Ok(Message::new(p1::VENDOR, parts, native_id))
 }
 
 /// A KSEM's messages do not hold its serial number, so the channel's name stands for it.

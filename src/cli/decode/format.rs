@@ -7,11 +7,13 @@ use clap::ValueEnum;
 pub(super) enum Format {
     /// The body of smart-me's realtime webhook
     SmartMe,
+    /// An answer of smart-me's REST API: devices, or the registers of a device
+    SmartMeRest,
     /// A ReadingBatch of meterline: the form in which polled readings are recorded
     Meterline,
     /// P1 telegrams, also encrypted ones
     P1,
-    /// A DSMR-logger's answer: actual, info, fields or hist
+    /// A DSMR-logger's answer: actual, info, fields or hist, or a message of its MQTT
     DsmrLogger,
     /// The JSON values of a KOSTAL Smart Energy Meter or a TQ Energy Manager
     KsemJson,
@@ -25,7 +27,7 @@ pub(super) enum Format {
     KsemPrices,
     /// The values of the older EM300
     Em300,
-    /// The answer of a smart-MAIC meter
+    /// The answer of a smart-MAIC meter, or a message of its MQTT; --topic names its device
     SmartMac,
     /// All values of a smart-MAIC meter over MQTT, as one JSON message
     SmartMacMqtt,
@@ -38,6 +40,11 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// Whether its messages are JSON, so that a file may hold many of them.
+    pub(super) fn is_json(self) -> bool {
+        !matches!(self, Self::SmartMe | Self::Meterline | Self::P1 | Self::KsemGdr | Self::KsemConfiguration)
+    }
+
     /// Its name, as given to `--format`.
     pub(super) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())

@@ -2,6 +2,7 @@
 
 use super::format::Format;
 use super::item::{Item, ValueItem};
+use super::secrets;
 use crate::cli::failure::Failure;
 use crate::journal::Sequence;
 use crate::reading::UnixNanos;
@@ -16,6 +17,8 @@ pub(super) struct Output<W> {
     out: W,
     json: bool,
     file: String,
+    /// Where the message begins in the file.
+    place: usize,
     /// Meter, time and flags of the last value: a person sees them once.
     heading: Option<String>,
     is_closed: bool,
@@ -41,6 +44,7 @@ impl<W: Write> Output<W> {
             out,
             json,
             file: String::new(),
+            place: 0,
             heading: None,
             is_closed: false,
             messages: 0,
@@ -54,6 +58,7 @@ impl<W: Write> Output<W> {
     /// Begins a file or a record, with its format if that was detected.
     pub(super) fn begin(&mut self, file: &str, detected: Option<Format>) -> Result<(), Failure> {
         file.clone_into(&mut self.file);
+        self.place = 0;
         self.heading = None;
         let detected = detected.map_or_else(String::new, |format| format!(" (detected format: {})", format.name()));
         if !self.json {
@@ -66,9 +71,16 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
+    /// Begins a message at this offset of the file. Offsets of its items count from there.
+    pub(super) fn move_to(&mut self, place: usize) {
+        self.place = place;
+        self.heading = None;
+    }
+
     /// Begins a record of the journal.
     pub(super) fn begin_record(&mut self, sequence: Sequence, received: UnixNanos) -> Result<(), Failure> {
         "journal".clone_into(&mut self.file);
+        self.place = 0;
         self.heading = None;
         if self.json { Ok(()) } else { self.line(&format!("record {}, received {received}", sequence.0)) }
     }
@@ -88,13 +100,18 @@ impl<W: Write> Output<W> {
 
     /// Prints bytes beside the messages, or a part of one, that cannot be read.
     pub(super) fn unreadable_part(&mut self, offset: usize, error: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let is_text = bytes.iter().all(|byte| (b' '..0x7f).contains(byte) || byte.is_ascii_whitespace());
-        let kept = if is_text { String::from_utf8_lossy(bytes).into_owned() } else { hex::encode(bytes) };
+        let bytes = secrets::hide(bytes);
+        let is_text = |text: &&str| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+        let text = std::str::from_utf8(&bytes).ok().filter(is_text);
+        let kept = text.map_or_else(|| hex::encode(&bytes), str::to_owned);
         self.put(offset, &Item::Unreadable { error: error.to_owned(), kept })
     }
 
-    /// Prints an item at this offset of the file.
+    /// Prints an item at this offset of the message, without secrets.
     pub(super) fn put(&mut self, offset: usize, item: &Item) -> Result<(), Failure> {
+        let hidden = secrets::hide_item(item);
+        let item = hidden.as_ref().unwrap_or(item);
+        let offset = self.place + offset;
         match item {
             Item::Value(value) => {
                 self.values += 1;
@@ -113,7 +130,8 @@ impl<W: Write> Output<W> {
             Item::Text { raw_code, text, .. } => self.line(&format!("  {raw_code:<17} text {text}")),
             Item::Unreadable { error, kept } => {
                 let shown: String = kept.chars().take(SHOWN_MAX).collect();
-                self.line(&format!("  UNREADABLE at {offset}: {error}: {}", shown.escape_debug()))
+                let shown = if shown.is_empty() { shown } else { format!(": {}", shown.escape_debug()) };
+                self.line(&format!("  UNREADABLE at {offset}: {error}{shown}"))
             }
         }
     }

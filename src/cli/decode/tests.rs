@@ -1,6 +1,7 @@
 //! The output for a person and for a script.
 
 mod fixtures;
+mod messages;
 mod smappee_mqtt;
 mod states;
 
@@ -210,7 +211,7 @@ fn the_format_of_every_device_is_detected_and_its_values_are_in_base_units() {
     for (input, format, native_id, obis, value, unit) in [
         (EM420, "ksem-json", "smart-meter", "1-0:1.7.0*255", 6730.1, "W"),
         (FRAME, "ksem-gdr", "smart-meter", "1-0:1.7.0*255", 6730.1, "W"),
-        (em300, "em300", "smart-meter", "1-0:1.7.0*255", 123.4, "W"),
+        (em300, "em300", "1", "1-0:1.7.0*255", 123.4, "W"),
         (logger, "dsmr-logger", "", "1-0:1.8.1*255", 2_332_511.0, "Wh"),
         (smart_mac, "smart-mac", "1728053249", "1-0:21.7.0*255", 586.0, "W"),
         (rows, "smart-mac-cloud", "1728053249", "1-0:1.8.0*255", 2_099_565.0, "Wh"),

@@ -54,12 +54,13 @@ impl<'a> Shape<'a> {
         Ok(shape)
     }
 
-    /// Members with a value each, or with an object of value and unit each.
+    /// Members with a value each, or with an object of value and unit each. A message of MQTT has the object in a
+    /// list.
     fn of(members: Members<'a>) -> Self {
         let is_flat = !members.0.iter().any(|(_, value)| matches!(value, Scalar::Nested(_)));
         let fields = members.0.into_iter().map(|(name, value)| {
             let inner = match &value {
-                Scalar::Nested(text) => Members::read(text).ok().and_then(|inner| inner.get("value").cloned()),
+                Scalar::Nested(text) => value_in(text),
                 _ => None,
             };
             (name, inner.unwrap_or(value))
@@ -71,6 +72,15 @@ impl<'a> Shape<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&Scalar<'a>> {
         self.fields.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
     }
+}
+
+/// The value in an object, or in a list of one object.
+fn value_in(text: &str) -> Option<Scalar<'_>> {
+    let object = match elements(text).as_deref() {
+        Ok([one]) => one.get(),
+        _ => text,
+    };
+    Members::read(object).ok()?.get("value").cloned()
 }
 
 fn content<'a>(members: &Members<'a>) -> Option<&'a str> {

@@ -46,19 +46,30 @@ pub(super) fn checksum(telegram: &[u8], after: &[u8]) -> Checksum {
     let sent = std::str::from_utf8(digits).ok().filter(|digits| is_last && (1..=4).contains(&digits.len()));
     let Some(sent) = sent.and_then(|digits| u16::from_str_radix(digits, 16).ok()) else { return Checksum::Missing };
     let computed = crc16(0, telegram);
-    if sent == computed || sent == crc16_with_returns(telegram) {
-        Checksum::Right
-    } else {
-        Checksum::Wrong { sent, computed }
-    }
+    let is_right =
+        sent == computed || [is_return, is_blank].into_iter().any(|ends| sent == crc16_of_lines(telegram, ends));
+    if is_right { Checksum::Right } else { Checksum::Wrong { sent, computed } }
 }
 
-/// The checksum of the bytes with CR before every LF: a text file may have lost some.
-fn crc16_with_returns(bytes: &[u8]) -> u16 {
-    bytes.split_inclusive(|byte| *byte == b'\n').fold(0, |crc, line| match line.strip_suffix(b"\n") {
-        Some(text) => crc16(crc16(crc, text.strip_suffix(b"\r").unwrap_or(text)), b"\r\n"),
-        None => crc16(crc, line),
+/// The checksum of the lines without these bytes around them, and with CR LF after each: a text file may have
+/// lost returns, or won some, or blanks.
+fn crc16_of_lines(bytes: &[u8], is_around: fn(&u8) -> bool) -> u16 {
+    bytes.split_inclusive(|byte| *byte == b'\n').fold(0, |crc, line| {
+        let from = line.iter().position(|byte| !is_around(byte)).unwrap_or(line.len());
+        let text = &line[from..];
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let end = text.iter().rposition(|byte| !is_around(byte)).map_or(0, |last| last + 1);
+        let crc = crc16(crc, &text[..end]);
+        if line.ends_with(b"\n") { crc16(crc, b"\r\n") } else { crc }
     })
+}
+
+fn is_return(byte: &u8) -> bool {
+    *byte == b'\r'
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b' ' | b'\t')
 }
 
 /// Continues CRC-16/ARC (reflected polynomial 0xA001, from 0), as DSMR 4 and later define it. Eight bytes

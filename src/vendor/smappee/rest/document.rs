@@ -42,7 +42,7 @@ pub struct Asked<'q> {
     pub interval: Interval,
     /// The start of the interval of a cost analysis.
     pub from: At,
-    /// The plug or switch of a state or a row.
+    /// The plug or switch of a state or a row; if empty, the one that the answer names.
     pub plug: &'q str,
 }
 
@@ -103,7 +103,9 @@ impl<'a> Document<'a> {
                 self.rows()?.iter().for_each(|row| sensor::visit(row, interval, &id, site, each));
             }
             Shape::Switch => {
-                self.rows()?.iter().for_each(|row| sensor::visit_switch(row, interval, asked.plug, each));
+                let own = Members::read(self.text)?.string("sensorId").unwrap_or_default();
+                let plug = if asked.plug.is_empty() { &own } else { asked.plug };
+                self.rows()?.iter().for_each(|row| sensor::visit_switch(row, interval, plug, each));
             }
             Shape::Events => event::visit(self.text, each)?,
             Shape::Cost => cost::visit(self.text, asked.from, interval, each)?,
