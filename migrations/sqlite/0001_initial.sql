@@ -1,7 +1,24 @@
--- The embedded store. Read the views `samples`, `samples_by_point` and `sample_corrections`, and the
+-- The embedded store. Read the views (views.sql, and `sample_corrections` and `registers` here) and the
 -- table `meters`; the other tables are the service's own.
-CREATE TABLE meter_ids (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE codes (id INTEGER PRIMARY KEY, obis TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE meter_ids (
+  id INTEGER PRIMARY KEY,
+  uuid TEXT NOT NULL UNIQUE,
+  -- From the newest version of the description:
+  metering_point TEXT NOT NULL DEFAULT '', -- the meter's id if none is configured
+  name TEXT NOT NULL DEFAULT '',
+  serial TEXT NOT NULL DEFAULT '',
+  zone TEXT NOT NULL DEFAULT '' -- time_zones.name
+) STRICT;
+CREATE INDEX meter_ids_by_point ON meter_ids (metering_point);
+-- The registers, with their properties in the registry.
+CREATE TABLE codes (
+  id INTEGER PRIMARY KEY,
+  obis TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL, -- empty if unknown
+  unit TEXT NOT NULL, -- empty for pure numbers, ? if unknown
+  kind TEXT NOT NULL  -- counter, volatile counter, gauge, interval; empty if unknown
+) STRICT;
+CREATE VIEW registers AS SELECT obis AS register, name, unit, kind FROM codes;
 CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 
 -- A sample is in the table samples_N of its period. The service makes these tables and the views
@@ -13,12 +30,39 @@ CREATE TABLE periods (
 ) STRICT;
 INSERT INTO periods VALUES (0, -9223372036854775808, 0);
 
--- The registers of each meter that have samples in other periods than the fresh one.
+-- The registers of each meter.
 CREATE TABLE series (
   meter INTEGER NOT NULL, -- meter_ids.id
   obis INTEGER NOT NULL,  -- codes.id
   PRIMARY KEY (meter, obis)
 ) WITHOUT ROWID, STRICT;
+
+-- The time zones of the meters.
+CREATE TABLE time_zones (
+  name TEXT PRIMARY KEY,      -- of the IANA database
+  is_default INTEGER NOT NULL -- 1: of meters whose description names none
+) WITHOUT ROWID, STRICT;
+CREATE TABLE utc_offsets (
+  zone TEXT NOT NULL,       -- time_zones.name
+  start INTEGER NOT NULL,   -- it is valid from this time on, nanoseconds since 1970 UTC
+  seconds INTEGER NOT NULL, -- local time minus UTC
+  PRIMARY KEY (zone, start)
+) WITHOUT ROWID, STRICT;
+-- The local days from the first sample to the last. Times are nanoseconds since 1970 UTC.
+CREATE TABLE days (
+  day TEXT NOT NULL,      -- 2026-11-22
+  zone TEXT NOT NULL,     -- time_zones.name
+  month TEXT NOT NULL,    -- 2026-11
+  start INTEGER NOT NULL,
+  until INTEGER NOT NULL, -- start of the next day
+  month_start INTEGER NOT NULL,
+  month_until INTEGER NOT NULL,
+  PRIMARY KEY (day, zone)
+) WITHOUT ROWID, STRICT;
+-- The numbers of the quarter-hours of a day, and of those half an hour before and after it.
+CREATE TABLE slots (n INTEGER PRIMARY KEY) STRICT;
+INSERT INTO slots
+WITH RECURSIVE numbers (n) AS (SELECT -2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 127) SELECT n FROM numbers;
 
 -- Periods that are copied to one table, if there are any: those from `start` to before `until`. The
 -- copy has their samples up to the key.
@@ -71,6 +115,15 @@ CREATE TABLE rollup_search (
   obis INTEGER
 ) STRICT;
 INSERT INTO rollup_search VALUES (1, 0, NULL, NULL);
+
+-- The times without a sample of a counter for more than half an hour, on each local day that they touch.
+CREATE VIEW gaps AS
+SELECT DISTINCT step.metering_point, meter_ids.name, step.day,
+  strftime('%Y-%m-%dT%H:%M:%fZ', t0 / 1000000 / 1000.0, 'unixepoch') AS start_utc,
+  strftime('%Y-%m-%dT%H:%M:%fZ', t1 / 1000000 / 1000.0, 'unixepoch') AS end_utc,
+  round((t1 - t0) / 60e9, 1) AS minutes
+FROM counter_steps AS step CROSS JOIN meter_ids ON meter_ids.id = step.meter
+WHERE t0 < until AND t1 > start AND t1 - t0 > 1800000000000;
 
 -- The correction log: every change of a key's value. Only the newest are kept; the ids count
 -- all there ever were.

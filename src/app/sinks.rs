@@ -125,8 +125,8 @@ fn sinks(
     let mut sinks: Vec<NamedSink> = Vec::new();
     #[cfg(feature = "sqlite")]
     if let Some(store) = &config.sinks.sqlite {
-        let sink = crate::sink::sqlite::Sqlite::new("sqlite", &store.file, clock.clone()).keeping(store.retention);
-        sinks.push(("sqlite", Box::new(sink)));
+        let sink = crate::sink::sqlite::Sqlite::new("sqlite", &store.file, clock.clone());
+        sinks.push(("sqlite", Box::new(sink.keeping(store.retention).in_time_zone(&store.time_zone))));
     }
     #[cfg(feature = "questdb")]
     if let Some(questdb) = &config.sinks.questdb {

@@ -121,8 +121,12 @@ fn sqlite(mut section: Section<'_>, data_directory: &Path, is_default: bool) -> 
     let is_wanted = is_default || section.is_present();
     let path = section.get_or("path", PathBuf::from("meterline.sqlite"));
     let retention = retention(&mut section);
+    let time_zone = section.get_or("time_zone", "UTC".to_owned());
+    if jiff::tz::TimeZone::get(&time_zone).is_err() {
+        section.fault("time_zone", format!("'{time_zone}' is not a time zone of this system, such as Europe/Zurich"));
+    }
     section.finish();
-    is_wanted.then(|| crate::sink::sqlite::Config { file: data_directory.join(path), retention })
+    is_wanted.then(|| crate::sink::sqlite::Config { file: data_directory.join(path), retention, time_zone })
 }
 
 #[cfg(feature = "sqlite")]

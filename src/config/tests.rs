@@ -29,7 +29,11 @@ fn nothing_configured_is_loopback_open_account_and_embedded_store() {
     let file = PathBuf::from("meterline-data/meterline.sqlite");
     assert_eq!(
         config.sinks.sqlite,
-        Some(crate::sink::sqlite::Config { file, retention: crate::sink::sqlite::Retention::default() })
+        Some(crate::sink::sqlite::Config {
+            file,
+            retention: crate::sink::sqlite::Retention::default(),
+            time_zone: "UTC".to_owned()
+        })
     );
 }
 
@@ -561,6 +565,15 @@ fn an_account_at_smappee_has_its_whole_login_and_is_not_polled_faster_than_its_r
     }
     let found = faults("[[smappee]]\nname = \"s\"\nclient_id = \"c\"\nusername = \"u\"\ntoken_key_file = \"/k\"\n");
     assert!(found.len() == 2 && found.iter().all(|fault| fault.contains("is missing; name the file")), "{found:?}");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_embedded_store_has_a_time_zone_that_the_system_knows() {
+    let zone = |text: &str| config(text).sinks.sqlite.unwrap().time_zone;
+    assert_eq!(zone("[sink.sqlite]\ntime_zone = \"Asia/Kathmandu\""), "Asia/Kathmandu");
+    let faults = faults("[sink.sqlite]\ntime_zone = \"Mars/Olympus\"");
+    assert!(faults.len() == 1 && faults[0].contains("'Mars/Olympus' is not a time zone of this system"), "{faults:?}");
 }
 
 #[cfg(feature = "sqlite")]

@@ -24,9 +24,12 @@
 //!   (`log`, `keep`).
 
 mod batch;
+mod calendar;
 mod check;
 mod deliver;
 mod dictionary;
+mod ends;
+mod energy;
 mod file;
 mod generation;
 mod join;
@@ -37,6 +40,7 @@ mod periods;
 mod restore;
 mod rollup;
 mod seal;
+mod series;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -60,4 +64,6 @@ pub struct Config {
     pub file: PathBuf,
     /// The samples to keep.
     pub retention: Retention,
+    /// The time zone of meters whose description names none, as in the IANA database.
+    pub time_zone: String,
 }

@@ -78,3 +78,15 @@ pub enum Kind {
     /// A sum or mean of the interval that starts at its time.
     IntervalStartingAt,
 }
+
+impl Kind {
+    /// The kind in lower-case words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::VolatileCounter => "volatile counter",
+            Self::Gauge => "gauge",
+            Self::IntervalEndingAt | Self::IntervalStartingAt => "interval",
+        }
+    }
+}

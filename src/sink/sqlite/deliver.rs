@@ -30,6 +30,7 @@ pub struct Sqlite {
     clock: Clock,
     count: Counts,
     keep: Keep,
+    time_zone: String,
     store: Option<Store>,
     /// The generation of the last commit, which the next opened store must continue.
     generation: Option<i64>,
@@ -59,6 +60,7 @@ impl Sqlite {
             clock,
             count: Counts::new(name),
             keep: Keep::default(),
+            time_zone: "UTC".to_owned(),
             store: None,
             generation: None,
             checked: None,
@@ -76,6 +78,13 @@ impl Sqlite {
     #[must_use]
     pub fn keeping(mut self, retention: Retention) -> Self {
         self.keep = Keep::new(retention);
+        self
+    }
+
+    /// Sets the time zone of meters whose description names none.
+    #[must_use]
+    pub fn in_time_zone(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.time_zone);
         self
     }
 
@@ -136,7 +145,7 @@ impl Sink for Sqlite {
         if self.generation.is_none() {
             file::create_directory(&self.file)?;
         }
-        let store = Store::open(&self.file)?;
+        let store = Store::open(&self.file, &self.time_zone)?;
         let position = store.cursor()?;
         self.generation = Some(store.generation().current);
         self.store = Some(store);
@@ -185,7 +194,7 @@ impl Sink for Sqlite {
         self.committed = position.next;
         // The old handle may be broken, or its file moved away.
         self.store = None;
-        let store = Store::open(&self.file)?;
+        let store = Store::open(&self.file, &self.time_zone)?;
         if self.generation.is_some_and(|earlier| !store.generation().continues(earlier)) {
             return Err(store.is_another());
         }

@@ -1,5 +1,6 @@
 //! The file: permissions, modes, schema, and the translation of SQLite's errors.
 
+use super::energy;
 use super::periods::{self, FRESH, Periods};
 use super::views;
 use crate::base::file::sync_directory_of;
@@ -106,6 +107,7 @@ fn apply(store: &Connection, number: i64, migration: &str) -> rusqlite::Result<(
         periods::create(&transaction, FRESH)?;
         periods::log_corrections(&transaction, FRESH)?;
         views::create(&transaction, Periods::read(&transaction)?.all())?;
+        energy::create(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", number)?;
     transaction.commit()

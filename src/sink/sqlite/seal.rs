@@ -55,8 +55,7 @@ pub(super) fn seal(store: &Connection, periods: &Periods, boundary: i64, rows: i
     periods::create(store, period.id)?;
     copy(store, period.id, boundary, rows)?;
     periods::log_corrections(store, period.id)?;
-    let (fresh, sealed) = (table(FRESH), table(period.id));
-    store.execute(&format!("INSERT OR IGNORE INTO series SELECT DISTINCT meter, obis FROM {sealed}"), [])?;
+    let fresh = table(FRESH);
     store.execute(&format!("DELETE FROM {fresh} WHERE ts < ?1"), [boundary])?;
     store.execute("UPDATE periods SET start = ?1 WHERE id = ?2", params![boundary, FRESH])?;
     periods::insert(store, period)?;

@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// Files that cannot be used, that do not belong together or that are damaged.
-    pub(super) fn open(file: &Path) -> Result<Self, SinkError> {
+    pub(super) fn open(file: &Path, time_zone: &str) -> Result<Self, SinkError> {
         let failed = |error: &rusqlite::Error| sink_error(file, error);
         file::create(file)?;
         let database = names::file_id(file).map_err(|_| replaced(file))?;
@@ -69,7 +69,7 @@ impl Store {
             generation,
             is_trusted: false,
             log,
-            dictionaries: Dictionaries::new(),
+            dictionaries: Dictionaries::new(time_zone),
             periods,
             fresh_rows,
             seal_check_at: 0,

@@ -5,6 +5,7 @@ mod log;
 mod meters;
 mod periods;
 mod replaced;
+mod views;
 
 use super::*;
 use crate::base::Backoff;
@@ -42,7 +43,7 @@ fn wait_until_tidy(feed: &Feed) {
     let generation = || rows(&file(feed), "SELECT generation FROM cursor");
     until("the tables are tidy", || {
         let before = generation();
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(200));
         before == generation()
     });
 }

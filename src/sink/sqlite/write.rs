@@ -1,9 +1,12 @@
 //! One transaction: rows, versions of meter descriptions, cursor, correction log.
 
 use super::batch::Batch;
+use super::calendar::{Calendar, ZONE_OF_METER};
 use super::dictionary::Dictionary;
 use super::periods::{self, FRESH, Key, Periods};
+use super::series::Series;
 use crate::journal::{JournalId, Position, Sequence};
+use crate::reading::registry::{self, Unit};
 use crate::reading::{MeterId, Obis};
 use crate::wire::meters::{Description, Version};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -29,7 +32,12 @@ const SET_GENERATION: &str = "
 const NEXT_GENERATION: &str = "
     UPDATE cursor SET generation = generation + 1, checkpointed = ?1,
     schema_version = (SELECT schema_version FROM pragma_schema_version) RETURNING generation";
-const ADD_SERIES: &str = "INSERT OR IGNORE INTO series (meter, obis) VALUES (?1, ?2)";
+const UPDATE_CODE: &str = "
+    UPDATE codes SET name = ?2, unit = ?3, kind = ?4 WHERE obis = ?1 AND (name, unit, kind) IS NOT (?2, ?3, ?4)";
+const ADD_METER: &str = "INSERT INTO meter_ids (uuid, metering_point) VALUES (?1, ?1) ON CONFLICT DO NOTHING";
+const DESCRIBE_METER: &str = "
+    UPDATE meter_ids SET metering_point = newest.metering_point, name = newest.name, serial = newest.serial
+    FROM (SELECT * FROM meters WHERE meter = ?1 ORDER BY valid_from DESC LIMIT 1) AS newest WHERE uuid = ?1";
 const NEWEST_CORRECTION: &str = "SELECT coalesce(max(id), 0) FROM corrections";
 const TRIM_CORRECTIONS: &str = "DELETE FROM corrections WHERE id <= ?1";
 
@@ -50,27 +58,60 @@ pub(super) struct Committed {
 #[derive(Debug)]
 pub(super) struct Dictionaries {
     meters: Dictionary<MeterId>,
-    codes: Dictionary<Obis>,
+    codes: Dictionary<Obis, 4>,
     sources: Dictionary<String>,
+    series: Series,
+    calendar: Calendar,
+    is_open: bool,
 }
 
 impl Dictionaries {
-    pub(super) fn new() -> Self {
+    /// `time_zone` is the zone of meters whose description names none.
+    pub(super) fn new(time_zone: &str) -> Self {
         Self {
             meters: Dictionary::new(
                 "SELECT id FROM meter_ids WHERE uuid = ?1",
-                "INSERT INTO meter_ids (uuid) VALUES (?1) RETURNING id",
+                "INSERT INTO meter_ids (uuid, metering_point, zone)
+                 VALUES (?1, ?1, (SELECT name FROM time_zones WHERE is_default)) RETURNING id",
             ),
             codes: Dictionary::new(
                 "SELECT id FROM codes WHERE obis = ?1",
-                "INSERT INTO codes (obis) VALUES (?1) RETURNING id",
+                "INSERT INTO codes (obis, name, unit, kind) VALUES (?1, ?2, ?3, ?4) RETURNING id",
             ),
             sources: Dictionary::new(
                 "SELECT id FROM sources WHERE name = ?1",
                 "INSERT INTO sources (name) VALUES (?1) RETURNING id",
             ),
+            series: Series::default(),
+            calendar: Calendar::new(time_zone),
+            is_open: false,
         }
     }
+
+    /// Brings what an earlier version of the program or of the system's time zones wrote up to date.
+    fn open(&mut self, store: &Connection) -> rusqlite::Result<()> {
+        if self.is_open {
+            return Ok(());
+        }
+        self.calendar.open(store)?;
+        let mut codes = store.prepare("SELECT obis FROM codes")?;
+        let codes: Vec<String> = codes.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut update = store.prepare(UPDATE_CODE)?;
+        for code in codes.iter().filter_map(|code| code.parse::<Obis>().ok()) {
+            update.execute(register(code))?;
+        }
+        self.is_open = true;
+        Ok(())
+    }
+}
+
+/// A register's code, name, unit and kind.
+fn register(code: Obis) -> [String; 4] {
+    let entry = registry::entry(code);
+    let name = entry.map(|entry| entry.name.to_string()).unwrap_or_default();
+    let unit = entry.map_or(Unit::Unknown, |entry| entry.unit).symbol();
+    let kind = entry.map_or("", |entry| entry.kind.label());
+    [code.to_string(), name, unit.to_owned(), kind.to_owned()]
 }
 
 /// Writes a batch and its cursor. When this returns they are synced to disk. `checkpointed` is
@@ -86,9 +127,10 @@ pub(super) fn commit(
     // Locks at once: a transaction that starts as a reader can fail when it first writes.
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
+    dictionaries.open(&transaction)?;
     let rows = rows(&transaction, dictionaries, periods, batch)?;
     let fresh = write_rows(&transaction, periods, &rows)?;
-    write_versions(&transaction, batch.versions())?;
+    write_versions(&transaction, &mut dictionaries.calendar, batch.versions())?;
     let after: i64 = transaction.prepare_cached(NEWEST_CORRECTION)?.query_row([], |row| row.get(0))?;
     if after > before && after > CORRECTIONS_MAX {
         transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;
@@ -132,17 +174,18 @@ fn rows(
 ) -> rusqlite::Result<Vec<Row>> {
     let sources = batch
         .sources()
-        .map(|name| dictionaries.sources.number(store, name.to_owned(), || name.to_owned()))
+        .map(|name| dictionaries.sources.number(store, name.to_owned(), || [name.to_owned()]))
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut rows = Vec::with_capacity(batch.rows().len());
     let mut last: Option<(MeterId, i64)> = None;
     for row in batch.rows() {
         let meter = match last {
             Some((known, number)) if known == row.meter => number,
-            _ => dictionaries.meters.number(store, row.meter, || row.meter.to_string())?,
+            _ => dictionaries.meters.number(store, row.meter, || [row.meter.to_string()])?,
         };
         last = Some((row.meter, meter));
-        let obis = dictionaries.codes.number(store, row.obis, || row.obis.to_string())?;
+        let obis = dictionaries.codes.number(store, row.obis, || register(row.obis))?;
+        dictionaries.series.add(store, meter, obis)?;
         rows.push(Row {
             place: periods.place_of(row.at),
             key: Key { meter, obis, ts: row.at.0 },
@@ -151,6 +194,10 @@ fn rows(
             received: row.received.0,
             flags: row.flags.bits(),
         });
+    }
+    let times = || batch.rows().iter().map(|row| row.at);
+    if let Some((first, last)) = times().min().zip(times().max()) {
+        dictionaries.calendar.cover(store, first, last)?;
     }
     let fresh = periods.all().len() - 1;
     let order = |row: &Row| {
@@ -179,10 +226,6 @@ fn write_rows(store: &Connection, periods: &Periods, rows: &[Row]) -> rusqlite::
             fresh = rows.len();
             continue;
         }
-        let mut add_series = store.prepare_cached(ADD_SERIES)?;
-        for rows in rows.chunk_by(|one, other| (one.key.meter, one.key.obis) == (other.key.meter, other.key.obis)) {
-            add_series.execute([rows[0].key.meter, rows[0].key.obis])?;
-        }
         // Late samples before the end of the copy must be written to it, too.
         if let Some(joining) = periods.joining.filter(|joining| joining.has(period)) {
             upsert(store, joining.target.id, rows.iter().filter(|row| row.key <= joining.copied))?;
@@ -208,7 +251,7 @@ fn upsert<'a>(store: &Connection, id: i64, rows: impl Iterator<Item = &'a Row>) 
     Ok(())
 }
 
-fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<()> {
+fn write_versions(store: &Connection, calendar: &mut Calendar, versions: &[Version]) -> rusqlite::Result<()> {
     for version in versions {
         let Description {
             name,
@@ -258,6 +301,14 @@ fn write_versions(store: &Connection, versions: &[Version]) -> rusqlite::Result<
             unit,
             version.source
         ])?;
+        if !time_zone.is_empty() {
+            calendar.add_zone(store, time_zone)?;
+        }
+        let meter = version.meter.to_string();
+        store.prepare_cached(ADD_METER)?.execute([&meter])?;
+        store.prepare_cached(DESCRIBE_METER)?.execute([&meter])?;
+        let set_zone = format!("UPDATE meter_ids SET zone = {ZONE_OF_METER} WHERE uuid = ?1");
+        store.prepare_cached(&set_zone)?.execute([&meter])?;
     }
     Ok(())
 }

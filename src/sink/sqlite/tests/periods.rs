@@ -255,4 +255,24 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
         let group = if what == "*" { "" } else { "GROUP BY obis" };
         assert_eq!(tables_searched(&format!("SELECT {what} FROM samples {range} {group}")), sealed, "{what}");
     }
+    assert_eq!(tables_searched(&format!("SELECT * FROM readings {range}")), sealed);
+    // Energy looks up the day and the metering point first, then the samples of each quarter-hour.
+    let point = format!("WHERE metering_point = '{meter}'");
+    for (view, when) in [("15m", "day"), ("hour", "day"), ("day", "day"), ("month", "month")] {
+        let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM energy_{view} {point} AND {when} = '2026-11'");
+        let plan = rows(&store, &sql);
+        let has = |what: &str| plan.iter().filter(|line| line[3].contains(what)).count();
+        let parts = usize::try_from(2 * sealed).unwrap();
+        assert_eq!(has("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts=?)"), parts / 2, "{view}: {plan:?}");
+        assert!(has("SEARCH meter_ids USING INDEX meter_ids_by_point (metering_point=?)") > parts, "{view}: {plan:?}");
+        assert!(when == "month" || has("SEARCH days USING PRIMARY KEY (day=?)") > parts, "{view}: {plan:?}");
+        assert_eq!(has("SCAN data") + has("SCAN samples") + has("SCAN meter_ids"), 0, "{view}: {plan:?}");
+    }
+    for sealed in plan_of(&store, &format!("SELECT * FROM newest WHERE meter = '{meter}'")) {
+        assert!(!sealed.contains("SCAN samples") && !sealed.contains("SCAN series"), "{sealed}");
+    }
+}
+
+fn plan_of(store: &Path, sql: &str) -> Vec<String> {
+    rows(store, &format!("EXPLAIN QUERY PLAN {sql}")).into_iter().map(|line| line[3].clone()).collect()
 }
