@@ -8,7 +8,7 @@ SELECT metering_point, name, register, register_name, {group},
     || printf('%+03d:%02d', ends_offset / 3600, abs(ends_offset) / 60 % 60) AS end_local,
   strftime('%Y-%m-%dT%H:%M:%SZ', begins / 1000000000, 'unixepoch') AS start_utc,
   strftime('%Y-%m-%dT%H:%M:%SZ', ends / 1000000000, 'unixepoch') AS end_utc,
-  amount, unit, is_reset OR is_interpolated OR measured < ends - begins AS estimated
+  round(amount, 6) AS amount, unit, is_reset OR is_interpolated OR measured < ends - begins AS estimated
 FROM (
   SELECT energy.*, meter_ids.name, codes.name AS register_name, codes.unit,
     (SELECT seconds FROM utc_offsets WHERE zone = meter_ids.zone AND start <= begins ORDER BY start DESC LIMIT 1)

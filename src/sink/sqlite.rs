@@ -12,6 +12,8 @@
 //!   and batches follow each other.
 //! - Samples are in one table for each period of measurement time (`periods`). Full tables are
 //!   sealed and joined between the commits, in bounded steps (`tidy`).
+//! - Views give readable times, names and energy in plain SQL (`views`, `energy`); the tables of time zones and
+//!   local days that they need are written with the samples (`calendar`).
 //! - A trigger lists every changed value in `corrections`, at no cost without changes; at
 //!   most [`CORRECTIONS_MAX`] are kept.
 //! - Only the owner may read the file (0600). `PRAGMA user_version` counts the migrations;

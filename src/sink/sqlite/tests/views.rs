@@ -123,18 +123,21 @@ fn energy_is_calculated_as_the_vectors_say_from_fresh_and_sealed_samples_and_qua
     assert_eq!(cases, 36);
 }
 
-/// Values of a counter over a day from its start to its end: at each quarter-hour, and between.
+/// Values of a counter over a day from its start to its end: at most quarter-hours, and between.
 fn any_day() -> impl Strategy<Value = Vec<(i64, f64)>> {
-    let step = (0.0..5000.0_f64, prop::option::of((1..QUARTER_HOUR, 0.0..1.0_f64)));
+    let between = prop::option::of((1..QUARTER_HOUR, 0.0..1.0_f64));
+    let step = (0.0..5000.0_f64, between, prop::bool::weighted(0.8));
     prop::collection::vec(step, 96).prop_map(|steps| {
         let mut value = 1e6;
         let mut samples = vec![(0, value)];
-        for (number, (rise, between)) in (0_i64..).zip(steps) {
+        for (number, (rise, between, is_read)) in (0_i64..).zip(steps) {
             if let Some((after, part)) = between {
                 samples.push((number * QUARTER_HOUR + after, value + rise * part));
             }
             value += rise;
-            samples.push(((number + 1) * QUARTER_HOUR, value));
+            if is_read || number == 95 {
+                samples.push(((number + 1) * QUARTER_HOUR, value));
+            }
         }
         samples
     })
@@ -153,11 +156,11 @@ proptest! {
         store_all(&feed);
         let total = day.last().unwrap().1 - day[0].1;
         for (view, count) in [("15m", "96"), ("hour", "24"), ("day", "1")] {
-            let sql = format!("SELECT count(*), sum(amount), sum(estimated) FROM energy_{view}");
+            let sql = format!("SELECT count(*), sum(amount) FROM energy_{view}");
             let [row] = &rows(&file(&feed), &sql)[..] else { panic!("one row") };
-            prop_assert_eq!((&row[0][..], &row[2][..]), (count, "0"), "{}", view);
+            prop_assert_eq!(&row[0][..], count, "{}", view);
             let sum: f64 = row[1].parse().unwrap();
-            prop_assert!((sum - total).abs() < 1e-6, "{}: {} is not {}", view, sum, total);
+            prop_assert!((sum - total).abs() < 1e-3, "{}: {} is not {}", view, sum, total);
         }
     }
 }
