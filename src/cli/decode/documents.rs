@@ -3,10 +3,10 @@
 //! Only brackets and quotes are looked at, so a document that is not quite JSON stays whole.
 
 /// Each document with its offset. Without a bracket at the start, and after the last document, everything is
-/// one message.
+/// one message. The head of an HTTP answer is left out.
 pub(super) fn of(bytes: &[u8]) -> Vec<(usize, &[u8])> {
     let mut documents = Vec::new();
-    let mut place = 0;
+    let mut place = head(bytes);
     while let Some(start) = bytes[place..].iter().position(|byte| !is_between(*byte)) {
         let start = place + start;
         place = start + length(&bytes[start..]);
@@ -17,8 +17,23 @@ pub(super) fn of(bytes: &[u8]) -> Vec<(usize, &[u8])> {
 
 /// Whether the bytes begin with a document.
 pub(super) fn begin_with_one(bytes: &[u8]) -> bool {
-    let first = bytes.iter().find(|byte| !is_between(**byte));
+    let first = bytes[head(bytes)..].iter().find(|byte| !is_between(**byte));
     matches!(first, Some(b'{' | b'['))
+}
+
+/// The length of the head of an HTTP answer, up to its blank line; 0 without one.
+fn head(bytes: &[u8]) -> usize {
+    if !bytes.starts_with(b"HTTP/") {
+        return 0;
+    }
+    let mut length = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        length += line.len();
+        if line.trim_ascii().is_empty() {
+            return length;
+        }
+    }
+    0
 }
 
 /// Blanks, commas, record separators and byte order marks.
@@ -63,6 +78,7 @@ mod tests {
         assert_eq!(split("{} {\"cut\":["), [(0, "{}"), (3, "{\"cut\":[")]);
         assert_eq!(split("{} noise {}"), [(0, "{}"), (3, "noise {}")]);
         assert_eq!(split("}{"), [(0, "}{")]);
+        assert_eq!(split("HTTP/1.0 200 OK\r\nServer: smart-MAC\r\n \r\n{}"), [(39, "{}")]);
     }
 
     proptest! {

@@ -127,13 +127,29 @@ impl<W: Write> Output<W> {
         }
         match item {
             Item::Value(value) => self.value(value),
-            Item::Text { raw_code, text, .. } => self.line(&format!("  {raw_code:<17} text {text}")),
+            Item::Text { meter, native_id, raw_code, text } => {
+                if let Some(meter) = meter {
+                    self.meter(meter, native_id.as_deref())?;
+                }
+                self.line(&format!("  {raw_code:<17} text {text}"))
+            }
             Item::Unreadable { error, kept } => {
                 let shown: String = kept.chars().take(SHOWN_MAX).collect();
                 let shown = if shown.is_empty() { shown } else { format!(": {}", shown.escape_debug()) };
                 self.line(&format!("  UNREADABLE at {offset}: {error}{shown}"))
             }
         }
+    }
+
+    /// Prints the meter of a text, unless it is the one of the line before. A text has no time.
+    fn meter(&mut self, meter: &str, native_id: Option<&str>) -> Result<(), Failure> {
+        let native_id = native_id.filter(|id| *id != meter && !id.is_empty());
+        let heading = native_id.map_or_else(|| format!("meter {meter}"), |id| format!("meter {meter}  {id}"));
+        if !self.heading.as_ref().is_some_and(|known| known.starts_with(&heading)) {
+            self.line(&heading)?;
+            self.heading = Some(heading);
+        }
+        Ok(())
     }
 
     fn value(&mut self, item: &ValueItem) -> Result<(), Failure> {

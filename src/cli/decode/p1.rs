@@ -7,10 +7,12 @@ use crate::cli::failure::Failure;
 use crate::reading::MeterId;
 use crate::vendor::Part;
 use crate::vendor::p1::{Frame, Telegram, VENDOR, clear_text, next_frame};
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Prints the values of all telegrams.
 pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let bytes = &with_line_feeds(bytes);
     let mut place = 0;
     while let Some((start, frame, end)) = next_frame(&bytes[place..], true) {
         let offset = place + start;
@@ -37,6 +39,15 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
         place += end;
     }
     Ok(())
+}
+
+/// The bytes with line feeds in place of carriage returns, if these alone end the lines: some programs that
+/// record a serial line write them so.
+fn with_line_feeds(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.contains(&b'\n') || !bytes.contains(&b'\r') || bytes.contains(&0xdb) {
+        return Cow::Borrowed(bytes);
+    }
+    bytes.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect::<Vec<_>>().into()
 }
 
 fn print(

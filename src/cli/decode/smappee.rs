@@ -5,7 +5,7 @@ use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::registry::Interval;
-use crate::vendor::smappee::rest::{Asked, Document, Shape, Site};
+use crate::vendor::smappee::rest::{Asked, Document, Shape, Site, locations};
 use crate::vendor::{At, Part};
 use std::io::Write;
 
@@ -28,7 +28,10 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
     // A cost analysis holds no time; the usual one is of a month. A single row is of five minutes.
     let by_shape = if document.shape() == Shape::Cost { Interval::Month } else { Interval::Recording };
     let interval = document.interval().unwrap_or(by_shape);
-    let mut items = description(&site, document.shape());
+    let mut items = match document.shape() {
+        Shape::Locations => listed(bytes),
+        shape => description(&site, shape),
+    };
     let asked = Asked { interval, from: At::Receipt, plug: "" };
     let visited = document.visit(&site, asked, |part| items.push(item(&part, &site, options)));
     if let Err(error) = visited {
@@ -46,6 +49,20 @@ fn site(document: &Document<'_>, bytes: &[u8], options: &Options) -> Result<Site
         site.learn(context).map_err(|error| format!("the context cannot be used: {error}"))?;
     }
     Ok(site)
+}
+
+/// The texts of the locations of an account.
+fn listed(bytes: &[u8]) -> Vec<Item> {
+    let texts = locations(bytes).unwrap_or_default().into_iter().flat_map(|location| {
+        let site = Site::of(&location);
+        [("name", location.name), ("deviceSerialNumber", location.serial)].map(|(raw_code, text)| Item::Text {
+            meter: Some(site.meter("").to_string()),
+            native_id: Some(site.native_id("")),
+            raw_code: raw_code.to_owned(),
+            text,
+        })
+    });
+    texts.filter(|item| !matches!(item, Item::Text { text, .. } if text.is_empty())).collect()
 }
 
 /// The texts of a site's description.

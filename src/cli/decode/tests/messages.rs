@@ -204,6 +204,57 @@ fn answers_of_smart_mes_api_are_read() {
 }
 
 #[test]
+fn the_body_of_an_http_answer_is_read_and_its_head_left_out() {
+    let answer = format!("HTTP/1.0 200 OK\r\nServer: smart-MAC\r\n\r\n{EM420}");
+    let (lines, failure) = json(&answer);
+    assert!(failure.is_none() && lines.iter().all(|line| line["offset"] == 38), "{lines:?}");
+    assert_eq!(value_of(&lines, "1-0:1.7.0*255"), serde_json::json!(["smart-meter", 6730.1, "W"]));
+}
+
+#[test]
+fn every_text_stands_below_its_meter() {
+    let id = |number| format!("a1a1a1a1-0000-0000-0000-00000000000{number}");
+    let device = |number| {
+        format!(
+            r#"{{"Id":"{}","Name":"meter {number}","DeviceEnergyType":1,"ValueDate":"2026-07-25T13:06:32Z","VoltageL1":23{number}}}"#,
+            id(number)
+        )
+    };
+    assert_eq!(
+        text(&format!("[{},{}]", device(1), device(2))),
+        format!(
+            "body (detected format: smart-me-rest)
+meter {0}
+  Name              text meter 1
+meter {0}  2026-07-25T13:06:32Z
+  1-0:32.7.0*255                   231 V  voltage L1
+meter {1}
+  Name              text meter 2
+meter {1}  2026-07-25T13:06:32Z
+  1-0:32.7.0*255                   232 V  voltage L1
+messages 1, not readable 0; values 2, set aside 0, unreadable parts 0
+",
+            id(1),
+            id(2)
+        )
+    );
+}
+
+#[test]
+fn the_locations_of_an_account_are_listed_without_their_secrets() {
+    let uuid = "0b9fd2f6-1c57-4e0e-9a52-6f4c2f0c7a11";
+    let list = format!(
+        r#"{{"appName":"x","serviceLocations":[{{"serviceLocationId":555,"name":"Home","serviceLocationUuid":"{uuid}","deviceSerialNumber":"5010001234"}},{{"serviceLocationId":556,"name":"Mill"}}]}}"#
+    );
+    let (lines, failure) = json(&list);
+    assert!(failure.is_none());
+    let texts: Vec<_> = lines.iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["Home", "5010001234", "Mill"]);
+    assert_eq!(lines[0]["native_id"], "5010001234");
+    assert!(!format!("{lines:?}").contains(uuid));
+}
+
+#[test]
 fn the_rows_of_a_switch_belong_to_the_one_that_they_name() {
     let rows =
         r#"{"serviceLocationId":555,"sensorId":9,"records":[{"timestamp":1716632400000,"active":5.0,"reactive":1.0}]}"#;
@@ -218,6 +269,7 @@ fn a_telegram_whose_line_ends_and_blanks_a_file_has_changed_has_the_right_checks
     for telegram in [
         TELEGRAM.replace("\r\n", "\n"),
         TELEGRAM.replace("\r\n", "\r\r\n"),
+        TELEGRAM.replace("\r\n", "\r"),
         TELEGRAM.replace(")\r\n", ") \t\r\n"),
         TELEGRAM
             .to_lowercase()

@@ -169,10 +169,11 @@ impl Site {
         self.public.unwrap_or_else(numbered).meter(channel)
     }
 
-    /// The vendor's id of a channel as it is shown: the site's meter stands for its UUID.
+    /// The vendor's id of a channel as it is shown: the serial number of its monitor. While that is unknown, the
+    /// site's meter stands for its UUID, which is a secret.
     pub fn native_id(&self, channel: &str) -> String {
-        let site = self.meter("");
-        if channel.is_empty() { site.to_string() } else { format!("{site}:{channel}") }
+        let site = if self.serial.is_empty() { self.meter("").to_string() } else { self.serial.clone() };
+        if channel.is_empty() { site } else { format!("{site}:{channel}") }
     }
 
     /// Whether its UUID is known, without which its meters are not the same as over MQTT.
