@@ -8,7 +8,8 @@ use crate::cli::failure::Failure;
 use crate::reading::MeterId;
 use crate::vendor::dsmr_logger::{Document, Identity};
 use crate::vendor::smart_mac::{Keys, Period};
-use crate::vendor::{MessageError, Part, dsmr_logger, ksem, p1, smart_mac};
+use crate::vendor::{At, MessageError, Part, Value, dsmr_logger, ksem, p1, smart_mac};
+use std::collections::BTreeSet;
 use std::io::Write;
 
 /// The message of a device.
@@ -120,10 +121,7 @@ fn read(format: Format, bytes: &[u8], topic: Option<&str>, context: &[Vec<u8>]) 
             let message = smart_mac::read_flat(bytes, &options, each).map_err(|error| text(&error))?;
             Ok(Message::new(smart_mac::VENDOR, parts, device_id(message.device)))
         }
-        Format::SmartMacCloud => {
-            let device = smart_mac::read_rows(bytes, Period::Minute, &options, each).map_err(|error| text(&error))?;
-            Ok(Message::new(smart_mac::VENDOR, parts, device_id(device)))
-        }
+        Format::SmartMacCloud => rows_of_smart_mac(bytes),
         Format::DsmrLogger => logger(bytes),
         Format::SmartMe
         | Format::SmartMeRest
@@ -184,6 +182,34 @@ fn of_smart_mac(bytes: &[u8], topic: Option<&str>) -> Result<Message, String> {
     };
     let message = message.map_err(|error| error.to_string())?;
     Ok(Message::new(smart_mac::VENDOR, parts, device_id(message.device.or(device))))
+}
+
+/// Reads rows of smart-MAIC's cloud. They do not name their period, so their distance shows it; a single row is of
+/// a minute.
+fn rows_of_smart_mac(bytes: &[u8]) -> Result<Message, String> {
+    let options = smart_mac::Options::default();
+    let read = |period| {
+        let mut parts = Vec::new();
+        let device = smart_mac::read_rows(bytes, period, &options, |part| parts.push(part.into_owned()));
+        device.map(|device| (device, parts)).map_err(|error| error.to_string())
+    };
+    let (device, parts) = read(Period::Minute)?;
+    let times: BTreeSet<i64> = parts.iter().filter_map(time).collect();
+    let distance = times.iter().zip(times.iter().skip(1)).map(|(one, next)| next - one).min();
+    let is_hourly = distance.is_some_and(|distance| distance >= HOUR_NS);
+    let parts = if is_hourly { read(Period::Hour)?.1 } else { parts };
+    Ok(Message::new(smart_mac::VENDOR, parts, device_id(device)))
+}
+
+/// Nanoseconds of an hour.
+const HOUR_NS: i64 = 3_600_000_000_000;
+
+/// The time of a value.
+fn time(part: &Part<'_>) -> Option<i64> {
+    match part {
+        Part::Value(Value { at: At::Time(at), .. }) => Some(at.0),
+        _ => None,
+    }
 }
 
 /// Reads an answer of a DSMR-logger: rows of a history, or a document with fields.

@@ -170,6 +170,17 @@ fn mqtt_messages_of_a_smart_maic_have_the_device_of_their_topic() {
 }
 
 #[test]
+fn hourly_rows_of_the_smart_maic_cloud_have_counters_alone() {
+    let row = |time| format!(r#"{{"ID":"1728053249","TIME":{time},"STAT":0,"V":237.81,"W":270,"Wh":2099565}}"#);
+    for (second, voltages) in [(1_753_000_060, 2), (1_753_003_600, 0)] {
+        let (lines, failure) = json(&format!("[{},{}]", row(1_753_000_000), row(second)));
+        let count = |obis: &str| lines.iter().filter(|line| line["obis"] == obis).count();
+        assert!(failure.is_none());
+        assert_eq!((count("1-0:32.7.0*255"), count("1-0:1.8.0*255")), (voltages, 2), "{lines:?}");
+    }
+}
+
+#[test]
 fn an_mqtt_message_of_a_logger_is_read_as_its_field() {
     for message in
         [r#"{"power_delivered":[{"value":0.31,"unit":"kW"}]}"#, r#"{"power_delivered":{"value":"0.31","unit":"kW"}}"#]
