@@ -107,14 +107,16 @@ JOIN codes ON codes.id = series.obis
 CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis;
 
 -- The search for quarter-hours that are too old: those before `oldest` are deleted of the series up to
--- this one, or of all where it is NULL.
+-- this one, or of all where it is NULL. And the number of quarter-hours.
 CREATE TABLE rollup_search (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   oldest INTEGER NOT NULL,
   meter INTEGER,
-  obis INTEGER
+  obis INTEGER,
+  number INTEGER NOT NULL
 ) STRICT;
-INSERT INTO rollup_search VALUES (1, 0, NULL, NULL);
+INSERT INTO rollup_search VALUES (1, 0, NULL, NULL, 0);
+CREATE TRIGGER count_rollup AFTER INSERT ON rollups BEGIN UPDATE rollup_search SET number = number + 1; END;
 
 -- The times without a sample of a counter for more than half an hour, on each local day that they touch.
 CREATE VIEW gaps AS

@@ -1,5 +1,5 @@
 //! Retention of the store: periods whose samples are all older than `keep` are deleted as a whole, and
-//! the oldest ones while the database is larger than `keep_size`.
+//! the oldest ones while the database is larger than `keep_size`. Quarter-hours take at most half of that size.
 //!
 //! Invariant: the age counts from the newest sample stored since the start, or from the clock if
 //! that is earlier. So a clock that is ahead deletes no sample that is young by the meters'
@@ -16,6 +16,8 @@ use std::time::Duration;
 const PERIODS: i64 = 8;
 /// About the size of a sample in a sealed table.
 const SAMPLE_BYTES: u64 = 50;
+/// About the size of a quarter-hour.
+const ROLLUP_BYTES: u64 = 120;
 
 /// The settings of retention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +90,11 @@ impl Keep {
     /// Whether a database of this size is too large.
     pub(super) fn is_beyond_size(&self, bytes: u64) -> bool {
         self.retention.size.is_some_and(|size| bytes > size)
+    }
+
+    /// Whether this number of quarter-hours takes more than half of the size.
+    pub(super) fn has_too_many_rollups(&self, number: i64) -> bool {
+        self.retention.size.is_some_and(|size| number.unsigned_abs() > size / 2 / ROLLUP_BYTES)
     }
 
     /// The longest period; `None` for any.

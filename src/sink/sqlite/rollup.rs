@@ -13,6 +13,8 @@ pub(super) const QUARTER_NS: i64 = 900_000_000_000;
 const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 100_000 };
 /// Series that one step looks through.
 const STEP_SERIES: i64 = if cfg!(test) { 2 } else { 20_000 };
+/// Where quarter-hours take too much of the store's size, the oldest of this number of parts of their time is deleted.
+const PARTS: i64 = 8;
 /// Time between two searches for quarter-hours that are too old.
 const TRIM_EVERY_NS: i64 = 24 * 3600 * 1_000_000_000;
 
@@ -71,7 +73,21 @@ pub(super) fn trim(store: &Connection, oldest: i64) -> rusqlite::Result<()> {
                  CROSS JOIN rollups ON rollups.meter = series.meter AND rollups.obis = series.obis AND rollups.ts < ?1
                  WHERE (series.meter, series.obis) > (?2, ?3) AND (series.meter, series.obis) <= (?4, ?5) LIMIT ?6)";
     let rows = store.execute(sql, params![oldest, meter, obis, end_meter, end_obis, STEP_ROWS])?;
-    let next = if i64::try_from(rows) == Ok(STEP_ROWS) { Some((meter, obis)) } else { end };
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let next = if rows == STEP_ROWS { Some((meter, obis)) } else { end };
     let (meter, obis) = (next.map(|next| next.0), next.map(|next| next.1));
-    store.execute("UPDATE rollup_search SET oldest = ?1, meter = ?2, obis = ?3", params![oldest, meter, obis]).map(drop)
+    let sql = "UPDATE rollup_search SET oldest = ?1, meter = ?2, obis = ?3, number = number - ?4";
+    store.execute(sql, params![oldest, meter, obis, rows]).map(drop)
+}
+
+/// The number of quarter-hours.
+pub(super) fn number(store: &Connection) -> rusqlite::Result<i64> {
+    store.prepare_cached("SELECT number FROM rollup_search")?.query_row([], |row| row.get(0))
+}
+
+/// The end of the oldest eighth of the quarter-hours that may be left before the time `end`. It is later with every
+/// search.
+pub(super) fn oldest_part(store: &Connection, end: i64) -> rusqlite::Result<i64> {
+    let searched: i64 = store.query_row("SELECT oldest FROM rollup_search", [], |row| row.get(0))?;
+    Ok(searched.saturating_add((end.saturating_sub(searched) / PARTS).max(QUARTER_NS)))
 }

@@ -53,10 +53,10 @@ pub(super) fn due(
         return Ok(Some(Step::Empty { id, is_expired, keeps_rollups: is_expired && keep.has_rollups() }));
     }
     // Only now, because the tables above take part of the size.
-    if let Some(second) = periods.all().get(1)
-        && keep.is_beyond_size(used_bytes(store)?)
+    if keep.is_beyond_size(used_bytes(store)?)
+        && let Some(step) = shrink(store, periods, keep)?
     {
-        return Ok(Some(Step::Expire(*second)));
+        return Ok(Some(step));
     }
     if let Some(oldest) = keep.oldest_rollup(wall)
         && rollup::is_trim_due(store, oldest.0)?
@@ -69,6 +69,17 @@ pub(super) fn due(
         None if !has_room => None,
         None => join::due(periods, keep).map(Step::BeginJoin),
     })
+}
+
+/// The step that makes a database smaller that is too large; `None` if only fresh samples are left.
+fn shrink(store: &Connection, periods: &Periods, keep: &Keep) -> rusqlite::Result<Option<Step>> {
+    // All quarter-hours are from before the periods.
+    if let Some(first) = periods.all().first()
+        && keep.has_too_many_rollups(rollup::number(store)?)
+    {
+        return rollup::oldest_part(store, first.start).map(|oldest| Some(Step::TrimRollups(oldest)));
+    }
+    Ok(periods.all().get(1).map(|second| Step::Expire(*second)))
 }
 
 /// Sealing, if there are many fresh samples or old ones. `rows` is about their number.

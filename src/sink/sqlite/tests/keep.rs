@@ -181,6 +181,36 @@ fn quarter_hours_that_are_too_old_are_deleted_and_newer_ones_stay() {
 }
 
 #[test]
+fn quarter_hours_and_samples_share_the_size_also_where_a_quarter_hour_has_one_sample() {
+    let feed = Feed::new();
+    let pump = start(&feed);
+    feed.append(&body(1, -3 * DAY, 0.0));
+    drain(&feed, &pump);
+    stop(&feed, &pump);
+    let size = used_bytes(&feed) + (80 << 10);
+    let rollups = Some(Duration::from_hours(24 * 3650));
+    let retention = Retention { age: None, size: Some(size), rollups };
+    let pump = start_with(&feed, retention);
+    for quarter in -200..90 {
+        feed.append(&Body::new(0, (1..=5).map(|meter| reading(meter, quarter * 900, 1.0)).collect()));
+    }
+    drain(&feed, &pump);
+    stop(&feed, &pump);
+    let mut store = store::Store::open(&file(&feed), "UTC").unwrap();
+    let mut keep = super::super::keep::Keep::new(retention);
+    keep.stored(Some(feed.clock.now()));
+    while store.tidy(&keep, feed.clock.now()).unwrap().is_some() {}
+    drop(store);
+    assert!(used_bytes(&feed) <= size, "{} of {size}", used_bytes(&feed));
+    let count = |what: &str| rows(&file(&feed), &format!("SELECT {what}"))[0][0].parse::<u64>().unwrap();
+    let (samples, quarters) = (count("count(*) FROM samples"), count("count(*) FROM rollups"));
+    assert!(samples > 20 && quarters > 200 && samples + quarters < 1451, "{samples} {quarters}");
+    assert_eq!(count("number FROM rollup_search"), quarters);
+    // The newest of both stay: the time of a quarter-hour is its begin.
+    assert_eq!(count("(SELECT min(ts) FROM samples) - max(ts) <= 1800000000000 FROM rollups"), 1);
+}
+
+#[test]
 fn without_keep_rollups_nothing_is_left_of_deleted_samples() {
     let feed = Feed::new();
     let pump = start_keeping(&feed, 8);
