@@ -122,8 +122,11 @@ impl Information {
         let (mut refusal, mut next) = (None, subject);
         let (wait, problem) = match body {
             Err(SourceError::Stopped(stopped)) => return Err(stopped.into()),
-            // Firmware does not have everything.
-            Ok(Err(StatusCode::NOT_FOUND)) => (REFUSED_EVERY, None),
+            // Firmware does not have everything, and of a missed day perhaps nothing any more.
+            Ok(Err(StatusCode::NOT_FOUND)) => {
+                next = subject.following_missing(day(self.clock.now()));
+                (if next == subject { REFUSED_EVERY } else { self.wait_for(next) }, None)
+            }
             // A token of role `api` may not read everything. The device may say so by 500.
             Ok(Err(status)) => {
                 refusal = Some(format!("the device answered {status}"));

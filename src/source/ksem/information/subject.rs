@@ -56,6 +56,14 @@ impl Subject {
         }
     }
 
+    /// The part that is read after the device did not have this one: of a day before today it will not have it later.
+    pub(super) fn following_missing(self, today: i64) -> Self {
+        match self {
+            Self::Prices(_, day) if day < today => self.following(),
+            other => other,
+        }
+    }
+
     /// The same part, of no day that is too long ago.
     pub(super) fn within(self, today: i64) -> Self {
         match self {

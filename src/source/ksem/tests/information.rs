@@ -155,6 +155,21 @@ async fn the_prices_of_days_that_were_missed_are_read_within_a_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_missed_day_without_prices_does_not_hold_up_the_days_after_it() {
+    let (fixture, today) = (Fixture::new(), present().div_euclid(86_400));
+    let _server = start_with(&fixture, move |path| {
+        let Some(range) = path.strip_prefix(&format!("/api/tariffs/data/{TARIFF}/")) else {
+            return (path == "/api/tariffs/contract")
+                .then(|| (200, format!("{{\"tariffs\":{{\"{TARIFF}\":{{}}}}}}")).into());
+        };
+        let begin: i64 = range.split('/').next().unwrap().parse().unwrap();
+        // The others are not there.
+        (begin == today * 86_400).then(|| (200, format!("[{{\"time\":{begin},\"price\":31}}]")).into())
+    });
+    fixture.until("the prices of today are there", |it| it.values(own(31, 1)) == [31.0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_fails_is_shown_and_stops_neither_the_values_nor_the_other_parts() {
     let fixture = Fixture::new();
     let server = start_with(&fixture, |path| match path {
