@@ -24,9 +24,13 @@ pub(super) fn rewind(
     request: &control::Replay,
 ) -> Result<Rewind, String> {
     let time = parse_time(&request.from)?;
-    store.refuse_deleted(request.sink.as_deref(), time, clock.now())?;
     let source = request.source.as_ref().map(|name| source_id(journal, name)).transpose()?;
     let from = journal.first_received_at_or_after(time).map_err(|error| error.to_string())?;
+    // The journal may begin later than the time.
+    let first = journal.reader(from).and_then(|mut reader| reader.read().map(|it| it.map(|it| it.header.received)));
+    if let Some(first) = first.map_err(|error| error.to_string())? {
+        store.refuse_deleted(request.sink.as_deref(), first, clock.now())?;
+    }
     let control::Reread { redecode, current_rule, at_now } = request.reread;
     let judged_at = at_now.then(|| clock.now());
     Ok(Rewind { from, source, reread: Reread { redecode, current_rule, judged_at } })
@@ -122,6 +126,39 @@ pub fn no_source(journal: &View, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "sqlite")]
+    fn a_replay_is_refused_if_its_first_record_is_older_than_the_embedded_store_keeps() {
+        use crate::deliver::tests::feed::Feed;
+        use crate::sink::sqlite::{Config, Retention};
+        use std::time::Duration;
+
+        let feed = Feed::new();
+        let now = feed.clock.now();
+        for days in [10, 0] {
+            feed.clock.set_offset(now.0 - days * 86_400_000_000_000 - Clock::system().now().0);
+            feed.append_readings("acme", 1);
+        }
+        let said = |keep: u64, sink: Option<&str>, from: &str| {
+            let age = Some(Duration::from_hours(24 * keep));
+            let retention = Retention { age, ..Retention::default() };
+            let (file, time_zone) = (feed.directory.path().join("none.sqlite"), "UTC".to_owned());
+            let store = Store { config: Some(Config { file, retention, time_zone }) };
+            let (sink, from) = (sink.map(str::to_owned), from.to_owned());
+            let request = control::Replay { sink, from, source: None, reread: control::Reread::default() };
+            rewind(feed.journal.view(), &store, &feed.clock, &request).map(|rewind| rewind.from.0)
+        };
+        let year = "2000-01-01T00:00:00Z";
+        let why = said(8, None, year).unwrap_err();
+        assert!(why.contains("sink.sqlite.keep"), "{why}");
+        assert_eq!(said(8, Some("questdb"), year), Ok(1));
+        // Everything that the journal has is kept.
+        assert_eq!(said(11, Some("sqlite"), year), Ok(1));
+        let later = feed.clock.now().saturating_add(-86_400_000_000_000).to_string();
+        assert_eq!(said(8, Some("sqlite"), &later), Ok(2));
+        assert_eq!(said(8, None, "2200-01-01T00:00:00Z"), Ok(3));
+    }
 
     #[test]
     fn a_replay_of_all_sinks_leaves_out_the_keeper_and_gap_detection() {

@@ -63,7 +63,7 @@ pub(super) fn current_rules(config: &Config) -> CurrentRules {
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     #[cfg(feature = "sqlite")]
-    config: Option<crate::sink::sqlite::Config>,
+    pub(super) config: Option<crate::sink::sqlite::Config>,
 }
 
 impl Store {
