@@ -106,6 +106,33 @@ JOIN series ON series.meter = meter_ids.id
 JOIN codes ON codes.id = series.obis
 CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis;
 
+-- The same by local hour, with names.
+CREATE VIEW rollup_hour AS
+SELECT meter_ids.metering_point, meter_ids.name, codes.obis AS register, codes.name AS register_name, days.day,
+  strftime('%Y-%m-%dT%H:%M:%SZ', (data.ts - (data.ts - days.start) % 3600000000000) / 1000000000, 'unixepoch') AS start_utc,
+  min(data.value_min) AS value_min, max(data.value_max) AS value_max,
+  sum(data.value_sum) / sum(data.value_count) AS value_mean, sum(data.value_count) AS value_count, codes.unit
+FROM days
+CROSS JOIN meter_ids ON meter_ids.zone = days.zone
+CROSS JOIN series ON series.meter = meter_ids.id
+CROSS JOIN codes ON codes.id = series.obis
+CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis
+  AND data.ts >= days.start AND data.ts < days.until
+GROUP BY days.day, meter_ids.id, codes.id, (data.ts - days.start) / 3600000000000;
+
+-- The same by local day, with names.
+CREATE VIEW rollup_day AS
+SELECT meter_ids.metering_point, meter_ids.name, codes.obis AS register, codes.name AS register_name, days.day,
+  min(data.value_min) AS value_min, max(data.value_max) AS value_max,
+  sum(data.value_sum) / sum(data.value_count) AS value_mean, sum(data.value_count) AS value_count, codes.unit
+FROM days
+CROSS JOIN meter_ids ON meter_ids.zone = days.zone
+CROSS JOIN series ON series.meter = meter_ids.id
+CROSS JOIN codes ON codes.id = series.obis
+CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis
+  AND data.ts >= days.start AND data.ts < days.until
+GROUP BY days.day, meter_ids.id, codes.id;
+
 -- The search for quarter-hours that are too old: those before `oldest` are deleted of the series up to
 -- this one, or of all where it is NULL. And the number of quarter-hours.
 CREATE TABLE rollup_search (

@@ -267,3 +267,26 @@ fn a_meter_without_a_known_time_zone_has_the_days_of_the_configured_one_also_aft
         assert_eq!(starts, [["house-1", start], ["house-2", start], ["house-3", kathmandu]], "{zone}");
     }
 }
+
+#[test]
+fn hours_and_days_of_deleted_samples_are_local_and_have_the_mean_of_their_samples() {
+    let feed = Feed::new();
+    describe(&feed, 1, "office", "Asia/Kathmandu");
+    let power = Obis([1, 0, 1, 7, 0, 255]);
+    // 18:15 UTC is midnight in Nepal.
+    let samples = [("18:00", 1.0), ("18:16", 2.0), ("19:14", 6.0), ("19:20", 9.0)];
+    let at = |(clock, value)| (1, power, time(&format!("2026-11-20T{clock}:00Z")), value);
+    append(&feed, &samples.map(at));
+    append_others(&feed);
+    store_keeping(&feed, quarter_hours_only());
+    let columns = "value_min, value_max, value_mean, value_count FROM rollup_";
+    let of = |view: &str, first: &str| {
+        let sql = format!("SELECT {first}, {columns}{view} WHERE metering_point = 'office' ORDER BY 1");
+        rows(&file(&feed), &sql).into_iter().map(|row| row.join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("hour", "start_utc"),
+        ["2026-11-20T17:15:00Z 1 1 1 1", "2026-11-20T18:15:00Z 2 6 4 2", "2026-11-20T19:15:00Z 9 9 9 1"]
+    );
+    assert_eq!(of("day", "day"), ["2026-11-20 1 1 1 1", "2026-11-21 2 9 5.666666666666667 3"]);
+}
