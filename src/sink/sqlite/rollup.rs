@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub(super) const QUARTER_NS: i64 = 900_000_000_000;
 /// Quarter-hours that one step deletes at most.
 const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 100_000 };
-/// Series that one step looks through.
-const STEP_SERIES: i64 = if cfg!(test) { 2 } else { 20_000 };
+/// Series that one step looks through. Each has its quarter-hours in pages of its own.
+const STEP_SERIES: i64 = if cfg!(test) { 2 } else { 2_000 };
 /// Where quarter-hours take too much of the store's size, the oldest of this number of parts of their time is deleted.
 const PARTS: i64 = 8;
 /// Time between two searches for quarter-hours that are too old.

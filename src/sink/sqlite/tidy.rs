@@ -16,6 +16,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 const TABLES_MAX: usize = if cfg!(test) { 16 } else { 200 };
 /// A table with up to this number of samples is dropped in one step.
 const DROPPED_ROWS: i64 = if cfg!(test) { 9 } else { 500_000 };
+/// Samples that one step adds to the quarter-hours at most. Each may be in a page of its own there: with ten times as
+/// many, a step takes more than a second and beyond twice the bound of the log.
+pub(super) const ROLLED_ROWS: i64 = if cfg!(test) { 5 } else { 10_000 };
 
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,9 +140,9 @@ fn expire(store: &Connection, periods: &Periods, first_kept: Period) -> rusqlite
 
 fn empty(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<usize> {
     let table = table(id);
-    let most = if keeps_rollups { STEP_ROWS } else { DROPPED_ROWS };
+    let (most, step) = if keeps_rollups { (ROLLED_ROWS, ROLLED_ROWS) } else { (DROPPED_ROWS, STEP_ROWS) };
     if join::key_after(store, id, Key::FIRST, most)?.is_some()
-        && let Some(end) = join::key_after(store, id, Key::FIRST, STEP_ROWS)?
+        && let Some(end) = join::key_after(store, id, Key::FIRST, step)?
     {
         if keeps_rollups {
             rollup::add(store, id, Some(end))?;
