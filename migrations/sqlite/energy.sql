@@ -8,7 +8,7 @@ SELECT metering_point, name, register, register_name, {group},
     || printf('%+03d:%02d', ends_offset / 3600, abs(ends_offset) / 60 % 60) AS end_local,
   strftime('%Y-%m-%dT%H:%M:%SZ', begins / 1000000000, 'unixepoch') AS start_utc,
   strftime('%Y-%m-%dT%H:%M:%SZ', ends / 1000000000, 'unixepoch') AS end_utc,
-  round(amount, 6) AS amount, unit, is_reset OR is_interpolated OR measured < ends - begins AS estimated
+  round(amount, 6) AS amount, unit, is_reset OR is_interpolated OR measured % (ends - begins) <> 0 AS estimated
 FROM (
   SELECT energy.*, meter_ids.name, codes.name AS register_name, codes.unit,
     (SELECT seconds FROM utc_offsets WHERE zone = meter_ids.zone AND start <= begins ORDER BY start DESC LIMIT 1)
@@ -23,7 +23,8 @@ FROM (
       sum(min(t1, ends, until) - max(t0, begins, start)) OVER whole AS measured,
       min(t0) OVER whole AS first, max(t1) OVER whole AS last, row_number() OVER whole AS place
     FROM (SELECT *, {begins} AS begins, {ends} AS ends FROM counter_steps{slots})
-    WHERE t0 < ends AND t1 > begins
+    -- A month has the steps of each of its days, which begin half an hour before the day.
+    WHERE t0 < min(ends, until) AND t1 > max(begins, start)
     WINDOW whole AS (PARTITION BY code, begins, metering_point, register, {group})
   ) AS energy
   CROSS JOIN meter_ids ON meter_ids.id = energy.meter
