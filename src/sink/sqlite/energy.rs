@@ -2,7 +2,8 @@
 //!
 //! The energy of a day needs few of its samples: the first and the last of each quarter-hour, and all of a
 //! quarter-hour in which the counter falls. In a sealed table each of them is one search of the key. The
-//! fresh samples are in the order of time, so they are read once, whole.
+//! fresh samples are in the order of time, so they are read once, whole, and the same ones are chosen: an
+//! energy does not change when its samples are sealed.
 
 use super::ends::{Column, first_of, last_of};
 use super::periods::{FRESH, Period, table};
@@ -41,7 +42,11 @@ fn counter_samples(periods: &[Period]) -> String {
     parts.extend(rolled_up());
     for (place, period) in periods.iter().enumerate() {
         match periods.get(place + 1) {
-            Some(next) if period.id != FRESH => parts.extend(sealed(*period, next.start)),
+            Some(next) if period.id != FRESH => {
+                // The first period has all earlier samples, too.
+                let start = if place == 0 { i64::MIN } else { period.start };
+                parts.extend(sealed(period.id, start, next.start));
+            }
             _ => parts.push(fresh(period.id)),
         }
     }
@@ -64,17 +69,26 @@ fn rolled_up() -> [String; 3] {
 
 fn fresh(id: i64) -> String {
     format!(
-        "SELECT {KEY}, data.ts, data.value FROM days CROSS JOIN {table} AS data
-         ON data.ts >= days.start - {GAP_NS} AND data.ts <= days.until + {GAP_NS}
-         JOIN meter_ids ON meter_ids.id = data.meter AND meter_ids.zone = days.zone
-         JOIN codes ON codes.id = data.obis AND codes.kind = 'counter'",
+        "SELECT metering_point, register, day, month, meter, code, start, until, month_start, month_until, ts, value FROM (
+           SELECT {KEY}, data.ts, data.value, min(data.ts) OVER slot AS first_ts, max(data.ts) OVER slot AS last_ts,
+             first_value(data.value) OVER slot AS first, last_value(data.value) OVER slot AS last
+           FROM days CROSS JOIN {table} AS data
+             ON data.ts >= days.start - {GAP_NS} AND data.ts <= days.until + {GAP_NS}
+           JOIN meter_ids ON meter_ids.id = data.meter AND meter_ids.zone = days.zone
+           JOIN codes ON codes.id = data.obis AND codes.kind = 'counter'
+           WINDOW slot AS (
+             PARTITION BY meter_ids.id, codes.id, days.day, days.month, meter_ids.metering_point, codes.obis,
+               (data.ts - days.start + {GAP_NS}) / {QUARTER_HOUR_NS}
+             ORDER BY data.ts ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+           )
+         ) WHERE ts IN (first_ts, last_ts) OR first > last",
         table = table(id)
     )
 }
 
 /// First the ends of the quarter-hours, then all between them if the counter falls.
-fn sealed(period: Period, until: i64) -> [String; 2] {
-    let table = table(period.id);
+fn sealed(id: i64, start: i64, until: i64) -> [String; 2] {
+    let table = table(id);
     let slot = |bound| format!("days.start + (slots.n + {bound}) * {QUARTER_HOUR_NS}");
     let end = |column, order| {
         format!(
@@ -91,7 +105,7 @@ fn sealed(period: Period, until: i64) -> [String; 2] {
             "SELECT {KEY}, data.ts, data.value {COUNTERS} CROSS JOIN slots
              CROSS JOIN {table} AS data ON data.meter = series.meter AND data.obis = series.obis AND {condition}
              AND days.until >= {} AND days.start < {} AND {} <= days.until + {GAP_NS}",
-            period.start.saturating_sub(GAP_NS),
+            start.saturating_sub(GAP_NS),
             until.saturating_add(GAP_NS),
             slot(0),
         )

@@ -275,6 +275,22 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
     }
 }
 
+#[test]
+fn late_samples_from_before_what_retention_kept_have_their_energy() {
+    let mut steps = Steps::keeping(Retention { age: days(8), ..Retention::default() });
+    for day in -30..0 {
+        steps.store(&Body::new(0, vec![reading(1, day * 86_400, 1.0), reading(1, day * 86_400 + 60, 1.0)]));
+    }
+    steps.tidy();
+    // 60 days ago at 19:00 and at 19:15.
+    let late = 293 - 60 * 86_400;
+    steps.store(&Body::new(0, vec![reading(2, late, 5.0), reading(2, late + 900, 7.0), reading(2, late + 960, 7.0)]));
+    let store = file(&steps.feed);
+    assert!(number(&store, "SELECT min(start) FROM periods") > NOW_NS - 20 * 86_400 * 1_000_000_000);
+    let found = rows(&store, "SELECT start_utc, amount, estimated FROM energy_15m WHERE day = '2026-09-23'");
+    assert_eq!(found, [["2026-09-23T19:00:00Z", "2", "0"]]);
+}
+
 fn plan_of(store: &Path, sql: &str) -> Vec<String> {
     rows(store, &format!("EXPLAIN QUERY PLAN {sql}")).into_iter().map(|line| line[3].clone()).collect()
 }
