@@ -15,12 +15,31 @@ pub mod json;
 mod registers;
 pub mod tariff;
 
+use super::Part;
+use std::borrow::Cow;
+
 /// The vendor in the meter ids of these devices. The native id is the serial number, for a channel
 /// beside the grid meter followed by `:` and the channel.
 pub const VENDOR: &str = "ksem";
 
 /// The channel of the grid meter: the device itself.
 const GRID_METER: &str = "smart-meter";
+
+/// The end of the name of a status that is not OK; its channel stands before it.
+const STATUS: &str = "/status";
+
+/// The text of the status of a channel. A status that is not OK is also a flag of the values.
+fn status<'a>(channel: &str, text: impl Into<Cow<'a, str>>) -> Part<'a> {
+    Part::Text { raw_code: format!("{channel}{STATUS}").into(), text: text.into() }
+}
+
+/// A status that is not OK, with its channel; `None` for any other part.
+pub fn status_not_ok(part: &Part<'_>) -> Option<String> {
+    match part {
+        Part::Text { raw_code, text } => Some(format!("{}: {text}", raw_code.strip_suffix(STATUS)?)),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests;

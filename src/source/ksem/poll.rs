@@ -11,13 +11,15 @@ use crate::reading::{MeterId, UnixNanos};
 use crate::source::device::answered;
 use crate::source::parts::Parts;
 use crate::source::{Decoded, Inlet, Polled, Reporter, SourceError, SourceState};
-use crate::vendor::ksem::{VENDOR, json};
+use crate::vendor::ksem::{VENDOR, json, status_not_ok};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use std::time::Duration;
 
 /// The format of the values.
 pub(super) const FORMAT: &str = "ksem-json";
+/// The fact that names the last status other than OK, with its channel.
+pub(super) const LAST_STATUS_NOT_OK: &str = "last_status_not_ok";
 /// The origin of the values in the journal.
 pub(super) const ORIGIN: &str = "/values/smart-meter";
 
@@ -86,7 +88,13 @@ pub(super) async fn read(access: &mut Access, device: &str, clock: &Clock) -> Re
 /// Decodes the values of the device with this serial number. The error is a sentence.
 pub(super) fn decode(body: &[u8], serial: &str, received: UnixNanos) -> Result<Decoded, String> {
     let mut parts = Parts::new(received);
-    let read = json::read(body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)));
+    let mut not_ok = None;
+    let read = json::read(body, |part| {
+        not_ok = status_not_ok(&part).or_else(|| not_ok.take());
+        parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel));
+    });
     read.map_err(|error| error.to_string())?;
-    Ok(parts.into_decoded())
+    let mut decoded = parts.into_decoded();
+    decoded.facts.extend(not_ok.map(|status| (LAST_STATUS_NOT_OK, status.into())));
+    Ok(decoded)
 }

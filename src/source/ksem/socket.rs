@@ -6,6 +6,7 @@
 use super::access::Access;
 use super::information::{self, Information};
 use super::login::Session;
+use super::poll::LAST_STATUS_NOT_OK;
 use super::resource::{Resource, Topic};
 use crate::clock::Clock;
 use crate::http::WebSocket;
@@ -14,8 +15,8 @@ use crate::source::intake::Intake;
 use crate::source::parts::Parts;
 use crate::source::stream::{broke, silent};
 use crate::source::{Connected, Decoded, Inlet, Reporter, SourceError};
-use crate::vendor::ksem::VENDOR;
 use crate::vendor::ksem::gdr::{self, Configuration};
+use crate::vendor::ksem::{VENDOR, status_not_ok};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -163,11 +164,15 @@ pub(super) fn decode(
     received: UnixNanos,
 ) -> Result<Decoded, String> {
     let mut parts = Parts::new(received);
+    let mut not_ok = None;
     let read = gdr::read(frame, configuration, |part| {
+        not_ok = status_not_ok(&part).or_else(|| not_ok.take());
         parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel));
     });
     read.map_err(|error| error.to_string())?;
-    Ok(parts.into_decoded())
+    let mut decoded = parts.into_decoded();
+    decoded.facts.extend(not_ok.map(|status| (LAST_STATUS_NOT_OK, status.into())));
+    Ok(decoded)
 }
 
 /// An open WebSocket with what its frames need.

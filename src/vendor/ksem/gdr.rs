@@ -13,8 +13,8 @@ pub use config::{Channel, Class, Configuration, Device};
 pub use field::FrameError;
 pub use flex::{Definition, FlexUnit};
 
-use super::GRID_METER;
 use super::registers::{INSTANTANEOUS, instantaneous, raw_code, register, unit};
+use super::{GRID_METER, status};
 use crate::reading::registry::Unit;
 use crate::reading::{Flags, Obis, UnixNanos};
 use crate::vendor::decimal::Decimal;
@@ -108,6 +108,7 @@ struct Record<'a> {
     fields: Fields<'a>,
     name: &'a str,
     at: At,
+    status: u64,
     flags: Flags,
     /// Whether its codes above those without a phase are the phases'. Sources disagree in the energy flow:
     /// C = 61 to 76 are other devices there.
@@ -139,6 +140,7 @@ impl<'a> Record<'a> {
             name,
             has_phases: !name.contains("sumvalues"),
             at,
+            status,
             flags: none_or(Flags::TIME_IS_RECEIVE_TIME, is_receipt)
                 | none_or(Flags::STATUS_NOT_OK, status != STATUS_OK),
             has_instantaneous,
@@ -164,6 +166,9 @@ impl<'a> Record<'a> {
                 }
                 _ => {}
             }
+        }
+        if self.status != STATUS_OK {
+            each(status(self.name, status_name(self.status)));
         }
         Ok(())
     }
@@ -204,6 +209,16 @@ impl<'a> Record<'a> {
     fn value(&self, obis: Obis, value: f64, unit: Unit, raw_code: Cow<'a, str>) -> Part<'a> {
         let channel = if self.name == GRID_METER { "" } else { self.name };
         Part::Value(Value { channel: channel.into(), at: self.at, flags: self.flags, obis, value, unit, raw_code })
+    }
+}
+
+/// The name of a status in the schema; a number that it does not know stays as it is.
+fn status_name(status: u64) -> Cow<'static, str> {
+    match status {
+        0 => "STATUS_UNKNOWN".into(),
+        2 => "STATUS_WARNING".into(),
+        3 => "STATUS_ERROR".into(),
+        other => other.to_string().into(),
     }
 }
 

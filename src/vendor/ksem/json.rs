@@ -1,11 +1,11 @@
 //! The official JSON interface: `GET /api/json/<device>/values/smart-meter`.
 //!
 //! `{"smart-meter": {"status": "STATUS_OK", "timestamp": {"seconds", "nanos"}, "values": {name: n}}}`.
-//! Invariants: a channel with a status other than OK, also one of an unknown name, is read and flagged;
-//! a name that is not known is a text.
+//! Invariants: a channel with a status other than OK, also one of an unknown name, is read and flagged, and the
+//! status is a text; a name that is not known is a text.
 
 use super::registers::unit;
-use super::{GRID_METER, registers};
+use super::{GRID_METER, registers, status};
 use crate::reading::registry::Unit;
 use crate::reading::{Flags, Obis, UnixNanos};
 use crate::vendor::decimal::Decimal;
@@ -14,6 +14,8 @@ use crate::vendor::{At, Part, Value};
 
 /// Values are in thousandths.
 const MILLI: i8 = -3;
+/// The status of a channel whose values are good.
+const STATUS_OK: &str = "STATUS_OK";
 
 /// Calls `each` for every part of an answer.
 ///
@@ -47,10 +49,14 @@ fn channel(name: &str, content: &Members<'_>, each: &mut impl FnMut(Part<'_>)) -
         return false;
     };
     let at = content.get("timestamp").and_then(timestamp);
-    let is_ok = content.get("status").is_some_and(|status| status.text() == "STATUS_OK");
+    let sent = content.get("status").map(Scalar::text);
+    let is_ok = sent.as_deref() == Some(STATUS_OK);
     let none_or = |flag, is_set| if is_set { flag } else { Flags::NONE };
     let flags = none_or(Flags::TIME_IS_RECEIVE_TIME, at.is_none()) | none_or(Flags::STATUS_NOT_OK, !is_ok);
     let at = at.map_or(At::Receipt, At::Time);
+    if let Some(sent) = sent.filter(|_| !is_ok) {
+        each(status(name, sent));
+    }
     for (member, value) in content.0.iter().filter(|(member, _)| !is_read(member)) {
         each(Part::Text { raw_code: member.as_ref().into(), text: value.text() });
     }

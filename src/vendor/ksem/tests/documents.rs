@@ -75,9 +75,14 @@ fn every_name_of_the_interface_has_its_register() {
 fn a_status_that_is_not_ok_and_a_missing_time_are_flags() {
     let answer = |head: &str| format!(r#"{{"smart-meter":{{{head}"values":{{"active_power_+":1000}}}}}}"#);
     let stamp = r#""timestamp":{"seconds":1729699542,"nanos":0},"#;
+    for status in ["STATUS_WARNING", "STATUS_OF_2031"] {
+        let value = "2024-10-23T16:05:42Z 1-0:1.7.0*255 1 W [status-not-ok] < active_power_+".to_owned();
+        assert_eq!(
+            values(&answer(&format!(r#"{stamp}"status":"{status}","#))).unwrap(),
+            [format!("text smart-meter/status {status}"), value]
+        );
+    }
     for (head, expected) in [
-        (format!(r#"{stamp}"status":"STATUS_WARNING","#), "2024-10-23T16:05:42Z 1-0:1.7.0*255 1 W [status-not-ok]"),
-        (format!(r#"{stamp}"status":"STATUS_OF_2031","#), "2024-10-23T16:05:42Z 1-0:1.7.0*255 1 W [status-not-ok]"),
         (stamp.to_owned(), "2024-10-23T16:05:42Z 1-0:1.7.0*255 1 W [status-not-ok]"),
         (r#""status":"STATUS_OK","#.to_owned(), "receipt 1-0:1.7.0*255 1 W [time-is-receive-time]"),
         (

@@ -123,10 +123,11 @@ fn a_frame_with_several_channels_gives_them_all() {
 
 #[test]
 fn a_status_other_than_ok_is_flagged_and_an_invalid_time_is_reported() {
-    for status in [0, 2, 3, 17] {
+    for (status, name) in [(0, "STATUS_UNKNOWN"), (2, "STATUS_WARNING"), (3, "STATUS_ERROR"), (17, "17")] {
         let record = Gdr { status, ..gdr(&[("1-0:1.4.0", 1000)]) };
         let lines = values(&frame(&[("smart-meter", record)])).unwrap();
         assert!(lines[0].contains("1 W [status-not-ok]"), "{status}: {lines:?}");
+        assert_eq!(lines[1..], [format!("text smart-meter/status {name}")]);
     }
     for timestamp in [
         Timestamp { seconds: -1, nanos: 0 },

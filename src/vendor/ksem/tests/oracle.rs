@@ -59,9 +59,10 @@ fn changed(frame: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Values and texts that the messages hold, beside their configuration.
+/// Values and texts that the messages hold, beside their configuration. A status is one if it is not OK, which is 1.
 fn count(message: &GdRs) -> usize {
-    message.gdrs.values().map(|gdr| gdr.values.len() + gdr.flex_values.len()).sum()
+    let gdrs = message.gdrs.values();
+    gdrs.map(|gdr| gdr.values.len() + gdr.flex_values.len() + usize::from(gdr.status != 1)).sum()
 }
 
 proptest! {
