@@ -1,15 +1,16 @@
 //! The only source of time: a wall clock for stored times, a monotonic clock for
-//! waits and rates. Tests can shift the wall clock.
+//! waits and rates. Tests can shift the wall clock, and set the monotonic one forward.
 
 use crate::reading::UnixNanos;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Wall and monotonic time. Clones share the shift.
+/// Wall and monotonic time. Clones share the shifts.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_ns: Arc<AtomicI64>,
+    ahead_ns: Arc<AtomicU64>,
 }
 
 impl Clock {
@@ -36,12 +37,17 @@ impl Clock {
     /// Monotonic time now.
     #[allow(clippy::disallowed_methods, reason = "the only place that reads it")]
     pub fn monotonic(&self) -> Instant {
-        Instant::now()
+        Instant::now() + Duration::from_nanos(self.ahead_ns.load(Ordering::Relaxed))
     }
 
     /// Time passed since `start`.
     pub fn elapsed(&self, start: Instant) -> Duration {
         self.monotonic().saturating_duration_since(start)
+    }
+
+    /// Sets the monotonic clock forward by whole seconds; for tests. Timers do not notice it.
+    pub fn pass(&self, seconds: u32) {
+        self.ahead_ns.fetch_add(u64::from(seconds) * 1_000_000_000, Ordering::Relaxed);
     }
 
     /// Shifts the wall clock by `nanos` against the machine's; for tests.

@@ -6,10 +6,10 @@ mod socket;
 use super::resource::Resource;
 use super::*;
 use crate::base::Level;
-use crate::reading::{MeterId, Obis, UnixNanos};
+use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 use crate::secret::Secret;
-use crate::source::SourceState;
 use crate::source::tests::fixture::Fixture;
+use crate::source::{Fact, SourceState};
 use crate::vendor::ksem::VENDOR;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -116,6 +116,49 @@ async fn a_password_token_is_renewed_once_when_the_device_refuses_it_by_401_or_5
         let posts = requests.lines().iter().filter(|line| line.starts_with("POST ")).count();
         assert_eq!(posts, 2, "{:?}", requests.lines());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_token_is_renewed_before_its_end_and_not_earlier() {
+    let (fixture, now) = (Fixture::new(), present());
+    let mut logins = 0;
+    let requests = start(&fixture, password(), Some("4711"), move |request| {
+        if path(request) == "/api/web-login/token" {
+            logins += 1;
+            return (200, format!("{{\"access_token\":\"t{logins}\",\"expires_in\":3600}}"));
+        }
+        assert!(request.to_ascii_lowercase().contains(&format!("bearer t{logins}")), "{request}");
+        match path(request) {
+            "/api/json/local/values/smart-meter" => (200, values(now)),
+            _ => (404, String::new()),
+        }
+    });
+    let count = |begin: &str| requests.lines().iter().filter(|line| line.starts_with(begin)).count();
+    let polled_again = async |fixture: &Fixture| {
+        let before = count("GET /api/json/");
+        fixture.until("it is polled again", |_| count("GET /api/json/") > before + 2).await;
+    };
+    polled_again(&fixture).await;
+    // It is renewed a minute before its end, so the test has half a minute for this.
+    fixture.clock.pass(3600 - 90);
+    polled_again(&fixture).await;
+    assert_eq!(count("POST "), 1, "{:?}", requests.lines());
+    fixture.clock.pass(31);
+    polled_again(&fixture).await;
+    assert_eq!(count("POST "), 2, "{:?}", requests.lines());
+    assert_eq!(fixture.state(), SourceState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_other_than_ok_is_named_as_a_fact_and_flags_its_values() {
+    let (fixture, now) = (Fixture::new(), present());
+    let _device = start(&fixture, Login::Token(Secret::new("t")), Some("4711"), move |request| match path(request) {
+        "/api/json/local/values/smart-meter" => (200, values(now).replace("STATUS_OK", "STATUS_OF_2031")),
+        _ => (404, String::new()),
+    });
+    fixture.until("the reading is there", |it| !it.stored_with(Flags::STATUS_NOT_OK).is_empty()).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    assert_eq!(fixture.fact("last_status_not_ok"), Some(Fact::from("smart-meter: STATUS_OF_2031")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

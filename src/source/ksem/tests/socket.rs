@@ -1,7 +1,6 @@
 //! WebSockets with frames.
 
 use super::*;
-use crate::source::Fact;
 use meterline_load::devices::{WebSocket, WebSocketMessage as Message};
 use meterline_load::proto::google::protobuf::Timestamp;
 use meterline_load::proto::ksem::{FlexDefinition, FlexValue, GcRs, Gcr, GdRs, Gdr};
