@@ -51,7 +51,16 @@ pub(super) fn hide_item(item: &Item) -> Option<Item> {
             let (meter, native_id, raw_code) = (meter.clone(), native_id.clone(), raw_code.clone());
             Some(Item::Text { meter, native_id, raw_code, text })
         }
-        Item::Unreadable { error, kept } => Some(Item::Unreadable { error: error.clone(), kept: changed(kept)? }),
+        // The error may hold the words of a device.
+        Item::Unreadable { error, kept } => {
+            let (hidden_error, hidden_kept) = (changed(error), changed(kept));
+            let is_changed = hidden_error.is_some() || hidden_kept.is_some();
+            let hidden = || Item::Unreadable {
+                error: hidden_error.unwrap_or_else(|| error.clone()),
+                kept: hidden_kept.unwrap_or_else(|| kept.clone()),
+            };
+            is_changed.then(hidden)
+        }
     }
 }
 
