@@ -10,7 +10,8 @@
 //! values that the REST API gives for them are in Wh and m3.
 //!
 //! One quantity has one code over all vendors: temperature is 0-0:96.9.0, the tariff 0-0:96.14.0, the
-//! switch 0-0:96.3.10, gas 7-0:3.0.0, as the standard has them; signed power is 1-0:16.7.0. Values
+//! switch 0-0:96.3.10, gas 7-0:3.0.0, as the standard has them; signed power is 1-0:16.7.0,
+//! but smart-me's stays under the webhook's 1-0:1.7.0. Values
 //! without a published code get codes in OBIS's manufacturer range (C from 128 on).
 
 mod electricity;

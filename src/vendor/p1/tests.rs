@@ -57,6 +57,32 @@ fn line(text: &str) -> Vec<String> {
     values(&telegram(&["/XYZ5METER", "", "1-3:0.2.8(50)", "0-0:1.0.0(260315120000W)", text]))
 }
 
+#[test]
+fn nothing_is_allocated_for_a_line() {
+    let lines = [
+        "1-0:1.8.1(002332.511*kWh)",
+        "1-0:1.8.2(008514.767*kWh)",
+        "1-0:1.7.0(01.880*kW)",
+        "0-0:96.14.0(0002)",
+        "0-0:96.13.0(303132)",
+        "1-0:99.97.0(1)(0-0:96.7.19)(200210104719W)(0000014540*s)",
+        "0-1:24.1.0(003)",
+        "0-1:96.1.0(4730303339303031363532303530323136)",
+        "0-1:24.2.1(260315115500W)(00012.345*m3)",
+        "1-0:2.7.0(00.x00*kW)",
+        "no line",
+    ];
+    let head = ["/XYZ5METER", "", "1-3:0.2.8(50)", "0-0:1.0.0(260315120000W)", "0-0:96.1.1(4530303432)"];
+    for repeated in [1, 4] {
+        let bytes = telegram(&[&head[..], &lines.repeat(repeated)].concat());
+        let Some((_, Frame::Telegram(telegram), _)) = next_frame(&bytes, true) else { panic!("no telegram") };
+        let mut parts = 0;
+        let counted = allocation_counter::measure(|| telegram.visit(|_| parts += 1));
+        assert!(parts > 8 * repeated, "{parts}");
+        assert_eq!(counted.count_total, 1, "the list of the lines is the only one: {repeated} times, {parts} parts");
+    }
+}
+
 fn frames(bytes: &[u8]) -> Vec<Frame<'_>> {
     let (mut rest, mut frames) = (bytes, Vec::new());
     while let Some((_, frame, end)) = next_frame(rest, true) {
