@@ -177,7 +177,9 @@ fn decode(
 ) -> Result<(Decoded, Option<String>), MessageError> {
     let mut parts = Parts::new(received);
     let message = read(body, options, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, device, channel)))?;
-    Ok((parts.into_decoded(), message.device))
+    let mut decoded = parts.into_decoded();
+    decoded.facts.extend(message.remark().map(|(name, remark)| (name, remark.into())));
+    Ok((decoded, message.device))
 }
 
 /// The polling of a meter.

@@ -13,7 +13,7 @@
 //!   is known, `gas_delivered` only if it is not 0. The unit follows the type, never the label.
 //! - A numeric time stamp is a fault of the firmware: the receive time is used.
 //! - Values have 32 bits in the device: from 32768 kWh on the last digit is not exact.
-//! - Without phase information the device copies the total to L1.
+//! - Without phase information the device copies the total power to L1 and puts 0 in L2 and L3: these are texts.
 
 mod fields;
 pub mod history;
@@ -66,9 +66,14 @@ impl Document {
         self.translation.at()
     }
 
-    /// Whether the body was not JSON before a stray comma was removed.
-    pub fn was_repaired(&self) -> bool {
-        self.was_repaired
+    /// Notes for people on how the document was read: a name and a sentence each.
+    pub fn remarks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let repaired = self.was_repaired.then_some(("repaired", "a comma after the first brace was removed"));
+        let copied = self.translation.has_copied_phases().then_some((
+            "left_out",
+            "the power of L1 to L3: the logger copied the total to L1, its meter has no phases",
+        ));
+        repaired.into_iter().chain(copied)
     }
 
     /// The id of the meter (`channel` is empty) or of a device: the same as in a P1 telegram of this meter.

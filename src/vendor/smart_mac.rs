@@ -41,6 +41,13 @@ pub struct Message {
     pub model: Option<&'static str>,
 }
 
+impl Message {
+    /// A note for people on how the message was read: a name and a sentence.
+    pub fn remark(&self) -> Option<(&'static str, &'static str)> {
+        self.was_repaired.then_some(("repaired", "characters that cannot stand in its texts were replaced"))
+    }
+}
+
 /// Calls `each` for every part of the answer of `getdata`.
 ///
 /// # Errors

@@ -181,6 +181,7 @@ fn of_smart_mac(bytes: &[u8], topic: Option<&str>) -> Result<Message, String> {
         message => message,
     };
     let message = message.map_err(|error| error.to_string())?;
+    parts.extend(message.remark().map(|(name, text)| Part::Text { raw_code: name.into(), text: text.into() }));
     Ok(Message::new(smart_mac::VENDOR, parts, device_id(message.device.or(device))))
 }
 
@@ -224,6 +225,7 @@ fn logger(bytes: &[u8]) -> Result<Message, String> {
         parts.clear();
         let document = Document::read(bytes, &Identity::default()).map_err(|error| error.to_string())?;
         document.visit(|part| parts.push(part.into_owned()));
+        parts.extend(document.remarks().map(|(name, text)| Part::Text { raw_code: name.into(), text: text.into() }));
         document.identity().clone()
     };
     let native_id = Box::new(move |channel: &str| identity.native_id(channel));

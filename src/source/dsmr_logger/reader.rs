@@ -74,7 +74,9 @@ pub(in crate::source) fn decoded(document: &Document, source: &str, received: Un
     document.visit(|part| {
         parts.add(part, |channel| meter(document.identity(), source, channel));
     });
-    parts.into_decoded()
+    let mut decoded = parts.into_decoded();
+    decoded.facts.extend(document.remarks().map(|(name, remark)| (name, remark.into())));
+    decoded
 }
 
 /// Decodes a document of the journal again. Its context is the logger's info. The error is a sentence.

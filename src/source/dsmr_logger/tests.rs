@@ -98,6 +98,40 @@ async fn a_logger_without_telegrams_gives_its_values_under_the_same_meter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_telegram_with_a_wrong_checksum_is_not_stored_and_the_values_are_asked_for() {
+    let (fixture, values) = (Fixture::new(), actual(5, 0.037));
+    let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
+        Some("/api/v1/sm/telegram") => (200, telegram(5, 99).replace("!", "!0000")),
+        Some("/api/v1/sm/info") => (200, INFO.to_owned()),
+        Some("/api/v1/sm/actual") => (200, values.clone()),
+        _ => (404, String::new()),
+    });
+    fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    assert_eq!(fixture.fact("read_by"), Some(Fact::Text("/api/v1/sm/actual".to_owned())));
+    assert_decoded_again(&fixture);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repaired_document_and_copied_phases_are_facts_of_the_logger() {
+    let (fixture, stamp) = (Fixture::new(), stamp(5));
+    let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
+        Some("/api/v0/sm/actual") => {
+            let phases = "\"power_delivered_l1\":0.037,\"power_delivered_l2\":0.000,\"power_delivered_l3\":0.000";
+            (200, format!("{{ ,\"timestamp\":\"{stamp}\",\"power_delivered\":0.037,{phases}}}"))
+        }
+        _ => (404, String::new()),
+    });
+    fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    let fact = |name: &str| fixture.fact(name).unwrap();
+    assert_eq!(fact("repaired"), Fact::from("a comma after the first brace was removed"));
+    assert!(matches!(fact("left_out"), Fact::Text(text) if text.starts_with("the power of L1 to L3: ")));
+    assert_eq!(fixture.stored().len(), 1, "no power of a phase is stored: {:?}", fixture.stored());
+    assert_decoded_again(&fixture);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_logger_that_gives_no_reply_for_a_long_telegram_gives_its_values() {
     let fixture = Fixture::new();
     let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
@@ -198,10 +232,10 @@ async fn the_meter_is_described_with_the_logger_in_front_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logger_that_does_not_describe_itself_gives_its_readings_and_the_meter_is_described_by_the_values() {
     for status in [404, 500, 0] {
-        let fixture = Fixture::new();
+        let (fixture, values) = (Fixture::new(), actual(5, 0.037));
         let _requests = start(&fixture, move |request| match request.split(' ').nth(1) {
             Some("/api/v1/sm/info") => (200, INFO.to_owned()),
-            Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+            Some("/api/v1/sm/actual") => (200, values.clone()),
             Some("/api/v1/dev/info") => (status, String::new()),
             _ => (404, String::new()),
         });

@@ -213,8 +213,36 @@ fn a_numeric_time_stamp_is_unusable() {
 fn a_stray_comma_is_removed_and_reported() {
     let text = ACTUAL_V0.replacen('{', "{\n ,", 1);
     let repaired = document(&text);
-    assert!(repaired.was_repaired() && !document(ACTUAL_V0).was_repaired());
+    let remarks: Vec<_> = repaired.remarks().collect();
+    assert_eq!(remarks, [("repaired", "a comma after the first brace was removed")]);
+    assert_eq!(document(ACTUAL_V0).remarks().count(), 0);
     assert_eq!(lines(&repaired), lines(&document(ACTUAL_V0)));
+}
+
+#[test]
+fn powers_of_phases_that_the_logger_copied_from_the_total_are_no_values() {
+    let powers = |l1: &str, l2: &str| {
+        format!(
+            r#""power_delivered":1.750,"power_delivered_l1":{l1},"power_delivered_l2":{l2},"power_delivered_l3":0.000,
+            "power_returned":0.000,"power_returned_l1":0.000,"power_returned_l2":0.000,"power_returned_l3":0.000"#
+        )
+    };
+    let copied = document(&format!("{{{}}}", powers("1.750", "0.000")));
+    let shown = lines(&copied);
+    let values: Vec<_> = shown.iter().filter(|line| !line.starts_with("text ")).collect();
+    assert_eq!(values.len(), 2, "{shown:?}");
+    assert!(values[0].contains(" 1-0:1.7.0*255 1750 W ") && values[1].contains(" 1-0:2.7.0*255 0 W "), "{shown:?}");
+    assert!(shown.contains(&"text power_delivered_l1 1.750".to_owned()), "{shown:?}");
+    assert_eq!(copied.remarks().map(|(name, _)| name).collect::<Vec<_>>(), ["left_out"]);
+    // Phases that are not a copy, and idle phases of a meter that has them.
+    let differ = format!("{{{}}}", powers("1.000", "0.750").replace("_returned", "_received"));
+    let idle = format!("{{{},\"current_l2\":0,\"current_l3\":0}}", powers("1.750", "0.000"));
+    let one = r#"{"power_delivered":1.750,"power_delivered_l1":1.750,"power_returned":0.000}"#.to_owned();
+    for (text, expected) in [(differ, 4), (idle, 10), (one, 3)] {
+        let document = document(&text);
+        let values = lines(&document).iter().filter(|line| !line.starts_with("text ")).count();
+        assert_eq!((values, document.remarks().count()), (expected, 0), "{text}");
+    }
 }
 
 #[test]

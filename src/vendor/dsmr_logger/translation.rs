@@ -25,6 +25,7 @@ pub(super) struct Translation {
     /// Code and name.
     names: Vec<(String, String)>,
     parts: Vec<Part<'static>>,
+    has_copied_phases: bool,
 }
 
 impl Translation {
@@ -63,11 +64,16 @@ impl Translation {
     }
 
     fn new(identity: Identity) -> Self {
-        Self { telegram: identity.lines(), identity, names: Vec::new(), parts: Vec::new() }
+        Self { telegram: identity.lines(), identity, names: Vec::new(), parts: Vec::new(), has_copied_phases: false }
     }
 
     pub(super) fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Whether powers of the phases were left out, because they are copies.
+    pub(super) fn has_copied_phases(&self) -> bool {
+        self.has_copied_phases
     }
 
     /// The meter's time.
@@ -131,6 +137,10 @@ impl Translation {
                 // A number is a rounded one: the firmware's fault.
                 other => self.text(name, other),
             },
+            Field::Line(..) if is_copied_phase(name, shape) => {
+                self.has_copied_phases = true;
+                self.text(name, value);
+            }
             Field::Line(code, Form::Number(unit)) => {
                 let value = signed(value, shape.is_flat);
                 self.number(code, name, value.as_ref(), unit);
@@ -236,6 +246,20 @@ fn signed<'v, 'a>(value: &'v Scalar<'a>, is_flat: bool) -> Cow<'v, Scalar<'a>> {
         }
         _ => Cow::Borrowed(value),
     }
+}
+
+/// Whether a field is the power of a phase that the logger made of the total: L1 has the total, L2 and L3 have 0. A
+/// meter with three phases, of which two may be idle, sends their voltages or currents, too.
+fn is_copied_phase(name: &str, shape: &Shape<'_>) -> bool {
+    let total = match name.rsplit_once('_') {
+        Some((total @ ("power_delivered" | "power_returned"), "l1" | "l2" | "l3")) => total,
+        _ => return false,
+    };
+    let has_phases =
+        ["voltage_l2", "voltage_l3", "current_l2", "current_l3"].iter().any(|name| shape.get(name).is_some());
+    let number = |name: &str| shape.get(name).and_then(|value| value.number(0));
+    let [first, second, third] = ["l1", "l2", "l3"].map(|phase| number(&format!("{total}_{phase}")));
+    !has_phases && first.is_some() && first == number(total) && [second, third] == [Some(0.0); 2]
 }
 
 fn is_stamp(text: &str) -> bool {

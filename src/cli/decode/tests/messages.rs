@@ -1,6 +1,7 @@
 //! Formats, streams and files: how messages are found, and what is never printed.
 
 use super::{EM420, FRAME, OFFICIAL, TELEGRAM, json, shown, text};
+use crate::cli::decode::format::Format;
 use crate::cli::decode::input::Encoding;
 use crate::cli::decode::item::Judge;
 use crate::cli::decode::options::Options;
@@ -117,8 +118,34 @@ fn a_secret_is_not_printed_with_what_cannot_be_read_nor_as_a_text() {
             assert!(!shown.contains("hunter2") && !shown.contains(&hex), "{input}: {shown}");
         }
     }
+    // The words of a device are the reason then.
+    let refusal = r#"{"error":"bad apikey=hunter2"}"#;
+    for format in [Format::SmartMacCloud, Format::DsmrLogger, Format::KsemJson] {
+        for is_json in [true, false] {
+            let (shown, failure) = shown(refusal, is_json, |options| options.format = Some(format));
+            assert!(failure.is_some() && shown.contains("bad apikey=*******"), "{}: {shown}", format.name());
+            assert!(!shown.contains("hunter2"), "{}: {shown}", format.name());
+        }
+    }
     let (lines, _) = json(smart_mac);
     assert_eq!(lines[0]["kept"], smart_mac.replace("hunter2", "*******"), "text is kept as text");
+}
+
+#[test]
+fn a_note_on_how_a_message_was_read_is_a_text() {
+    let logger = r#"{ ,"timestamp":"260315120000W","power_delivered":0.037,"power_delivered_l1":0.037,
+        "power_delivered_l2":0.000,"power_delivered_l3":0.000}"#;
+    let smart_mac = "{\"devid\":\"1\",\"data\":{\"T\":{\"unit\":\"a\u{1}b\",\"value\":\"21.5\"}}}";
+    for (input, format, expected) in
+        [(logger, Format::DsmrLogger, &["repaired", "left_out"][..]), (smart_mac, Format::SmartMac, &["repaired"])]
+    {
+        let (shown, failure) = shown(input, true, |options| options.format = Some(format));
+        assert!(failure.is_none(), "{shown}");
+        let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let names = lines.iter().filter_map(|line| line["text"].as_str().and(line["raw_code"].as_str()));
+        let remarks: Vec<_> = names.filter(|name| ["repaired", "left_out"].contains(name)).collect();
+        assert_eq!(remarks, expected, "{shown}");
+    }
 }
 
 #[test]
