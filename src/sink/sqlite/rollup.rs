@@ -18,6 +18,15 @@ const PARTS: i64 = 8;
 /// Time between two searches for quarter-hours that are too old.
 const TRIM_EVERY_NS: i64 = 24 * 3600 * 1_000_000_000;
 
+/// The last begin of a quarter-hour up to `end`, if there are samples before it: parts of a quarter-hour that were
+/// cut elsewhere would not add up when the samples come again.
+pub(super) fn whole(store: &Connection, id: i64, end: Key) -> rusqlite::Result<Key> {
+    let begin = Key { ts: end.ts - end.ts.rem_euclid(QUARTER_NS), ..end };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE (meter, obis, ts) < (?1, ?2, ?3))", table(id));
+    let has_any: bool = store.query_row(&sql, params![begin.meter, begin.obis, begin.ts], |row| row.get(0))?;
+    Ok(if has_any { begin } else { end })
+}
+
 /// Adds the samples of a table before `end`, or all of them.
 pub(super) fn add(store: &Connection, id: i64, end: Option<Key>) -> rusqlite::Result<()> {
     let end = end.unwrap_or(Key { meter: i64::MAX, obis: i64::MAX, ts: i64::MAX });

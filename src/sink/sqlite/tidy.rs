@@ -144,6 +144,7 @@ fn empty(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<u
     if join::key_after(store, id, Key::FIRST, most)?.is_some()
         && let Some(end) = join::key_after(store, id, Key::FIRST, step)?
     {
+        let end = if keeps_rollups { rollup::whole(store, id, end)? } else { end };
         if keeps_rollups {
             rollup::add(store, id, Some(end))?;
         }
