@@ -4,10 +4,11 @@ use crate::metrics;
 use ::metrics::Counter;
 
 /// Why a message had no readings to store.
-const REASONS: [&str; 10] = [
+const REASONS: [&str; 11] = [
     "unknown",
     "unreadable",
     "ignored",
+    "texts",
     "retained",
     "collected",
     "incomplete",

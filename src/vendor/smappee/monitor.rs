@@ -46,7 +46,7 @@ pub enum Outcome {
     Repeated,
     /// It is a report of an automation: its parts are texts.
     Reported,
-    /// It is a command, a client's message, or of a kind without a published form.
+    /// It is a command, or a client's message.
     Ignored,
     /// Its topic is not known.
     Unknown,
@@ -169,7 +169,7 @@ impl Monitor {
             Kind::PlugConnection(node) => plug(node, Property::Connection, text_of(message)?),
             Kind::Presence => small::presence(text_of(message)?, each).map(read),
             Kind::Report(report) => small::report(report, text_of(message)?, each).map(|()| Outcome::Reported),
-            Kind::Command | Kind::Client | Kind::Unread => Ok(Outcome::Ignored),
+            Kind::Command | Kind::Client => Ok(Outcome::Ignored),
             Kind::Unknown => Ok(Outcome::Unknown),
         }
     }

@@ -49,9 +49,8 @@ pub enum Kind {
     Command,
     /// Messages that clients send: the request for live values.
     Client,
-    /// A known name whose messages have no published form.
-    Unread,
-    /// Another name.
+    /// Another name, also one without a published form: `powerquality`, `h1vector`, `nilm`,
+    /// `networkstatistics`, `devices`, `etc/...`, `outputmodule/...`.
     Unknown,
 }
 
@@ -86,7 +85,7 @@ pub enum Report {
 }
 
 /// Kinds with a name of one or two segments.
-const NAMES: [(&str, Kind); 28] = [
+const NAMES: [(&str, Kind); 21] = [
     ("realtime", Kind::Realtime),
     ("aggregated", Kind::Aggregated),
     ("aggregated5min", Kind::Aggregated),
@@ -108,17 +107,7 @@ const NAMES: [(&str, Kind); 28] = [
     ("action/setcurrent", Kind::Command),
     ("tracking", Kind::Client),
     ("homeassistant/heartbeat", Kind::Client),
-    ("powerquality", Kind::Unread),
-    ("h1vector", Kind::Unread),
-    ("nilm", Kind::Unread),
-    ("networkstatistics", Kind::Unread),
-    ("devices", Kind::Unread),
-    ("homeassistant/event", Kind::Unread),
-    ("", Kind::Unread),
 ];
-
-/// First segments of names with an open end.
-const OPEN_NAMES: [&str; 3] = ["outputmodule", "etc", "homeassistant"];
 
 impl Topic {
     /// Reads a topic; `None` if it is not one of this vendor.
@@ -176,7 +165,6 @@ impl Kind {
                 (Ok(node), "connectionState") => Self::PlugConnection(node),
                 _ => Self::Unknown,
             },
-            [Some(first), Some(_), ..] if OPEN_NAMES.contains(&first) => Self::Unread,
             _ => Self::Unknown,
         }
     }
@@ -188,7 +176,6 @@ impl Kind {
             Self::PlugConnection(node) => format!("plug/{node}/connectionState").into(),
             Self::Command => "command".into(),
             Self::Client => "client".into(),
-            Self::Unread => "unread".into(),
             Self::Unknown => "unknown".into(),
             kind => NAMES.iter().find(|(_, it)| *it == kind).map_or("", |(name, _)| name).into(),
         }

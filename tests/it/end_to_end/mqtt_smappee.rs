@@ -133,7 +133,12 @@ fn a_monitor_is_followed_by_its_serial_number_thinned_and_its_location_is_nowher
     );
     broker.publish(QoS::AtMostOnce, &[(topic(OURS, "trigger"), format!("{{\"serviceLocationUuid\":\"{OURS}\"}}"))]);
     wait::until("the other monitor is left out", LIMIT, || left_out(&service, "other_monitor") >= 2.0);
-    wait::until("the new topic is counted", LIMIT, || left_out(&service, "unknown") == 1.0);
+    broker.publish(QoS::AtMostOnce, &[(topic(OURS, "powerquality"), "{\"thd\":1}".to_owned())]);
+    wait::until("the new topics are counted", LIMIT, || left_out(&service, "unknown") == 2.0);
+    let pattern =
+        "meterline_mqtt_unknown_messages_total{source=\"monitors\",pattern=\"servicelocation/+/powerquality\"}";
+    assert_eq!(service.metric(pattern), 1.0);
+    wait::until("the report is counted", LIMIT, || left_out(&service, "texts") == 1.0);
     wait::until("the thinned messages are counted", LIMIT, || {
         let series = "meterline_source_readings_left_out_total{source=\"monitors\",kind=\"mqtt\",reason=\"thinned\"}";
         service.metric(series) == 22.0

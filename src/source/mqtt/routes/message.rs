@@ -21,13 +21,8 @@ pub(in crate::source::mqtt) struct Message<'a> {
 pub(in crate::source::mqtt) enum Found {
     /// Readings.
     Readings(Readings),
-    /// Texts, kept with the message.
-    Kept {
-        /// The topic without secrets.
-        origin: String,
-        /// The message without secrets.
-        original: Vec<u8>,
-    },
+    /// A message of texts alone, kept as it is: a later decoder may find readings in it.
+    Texts(Box<Readings>),
     /// More frequent than wanted; counted by the inlet.
     Thinned,
     /// The configuration of a device whose values are to be subscribed to.

@@ -25,7 +25,7 @@ use cloud::Live;
 use lru::LruCache;
 use rumqttc::QoS;
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 use uuid::Uuid;
@@ -88,6 +88,8 @@ struct Ours {
     /// The configuration that is not kept yet: it waits for a message that needs it, because its parts come
     /// one by one.
     unkept: Option<Vec<u8>>,
+    /// The last message of texts alone of each kind, as the version of its content.
+    texts: HashMap<Kind, String>,
     /// Whether its values are to be subscribed to on this connection.
     wants_values: bool,
     /// Whether the configuration changed since its meters were described.
@@ -132,16 +134,21 @@ impl State {
             }
             Ok((Outcome::Read | Outcome::Reported, decoded)) => {
                 let context = ours.context();
+                let are_repeated =
+                    is_of_texts(&decoded) && ours.repeats_texts(topic.kind, &hidden, message.is_retained);
                 if is_cloud {
                     self.live.note(topic.location, &decoded, now);
                 }
                 if is_thinned {
                     return Found::Thinned;
                 }
+                if are_repeated {
+                    return Found::LeftOut("retained");
+                }
                 if let Some(at) = at {
                     inlet.mark_seen(meter, at);
                 }
-                found(decoded, origin, (topic.location, context), hidden.into_owned())
+                found(decoded, &origin, (topic.location, context), hidden)
             }
             Ok((outcome @ (Outcome::Configured | Outcome::Repeated | Outcome::Ignored), _)) => {
                 let Kind::Configuration(document) = topic.kind else { return Found::LeftOut("ignored") };
@@ -246,7 +253,16 @@ impl Ours {
         let known = newest.and_then(|(version, bytes)| Some((version, Monitor::of_context(location, &bytes).ok()?)));
         let is_reconfigured = known.is_some();
         let (version, monitor) = known.unwrap_or_else(|| (String::new(), Monitor::new(location)));
-        Self { monitor, version, unkept: None, wants_values: false, is_reconfigured }
+        Self { monitor, version, unkept: None, texts: HashMap::new(), wants_values: false, is_reconfigured }
+    }
+
+    /// Whether this is the message of texts that came last of its kind: after each connect the broker sends again
+    /// what it has retained.
+    fn repeats_texts(&mut self, kind: Kind, message: &[u8], is_retained: bool) -> bool {
+        let version = version_of(message);
+        let is_same = self.texts.get(&kind) == Some(&version);
+        self.texts.insert(kind, version);
+        is_same && is_retained
     }
 
     /// A part of the configuration changed.
@@ -292,13 +308,19 @@ pub(super) fn decode_again(recorded: &Recorded<'_>) -> Result<Decoded, String> {
 }
 
 /// A message with values, or one that is kept for its texts.
-fn found(decoded: Decoded, origin: String, (location, context): (Location, Context), hidden: Vec<u8>) -> Found {
-    if decoded.readings.is_empty() && decoded.unreadable == 0 {
-        return Found::Kept { origin, original: hidden };
+fn found(decoded: Decoded, origin: &str, of: (Location, Context), hidden: Cow<'_, [u8]>) -> Found {
+    let (are_texts, is_unreadable) = (is_of_texts(&decoded), decoded.readings.is_empty());
+    let readings = of_location(decoded, origin, of, hidden);
+    match (are_texts, is_unreadable) {
+        (true, _) => Found::Texts(Box::new(readings)),
+        (false, true) => Found::Unreadable(Unreadable::new(UNREADABLE, readings)),
+        (false, false) => Found::Readings(readings),
     }
-    let is_unreadable = decoded.readings.is_empty();
-    let readings = of_location(decoded, &origin, (location, context), hidden.into());
-    if is_unreadable { Found::Unreadable(Unreadable::new(UNREADABLE, readings)) } else { Found::Readings(readings) }
+}
+
+/// Whether a message was read and has texts alone, such as a report of an automation.
+fn is_of_texts(decoded: &Decoded) -> bool {
+    decoded.readings.is_empty() && decoded.unreadable == 0
 }
 
 /// A message of a location with its context.

@@ -19,7 +19,7 @@ impl Mqtt {
         let now = self.clock.monotonic();
         match self.router.take(message, &mut self.inlet, now) {
             Found::Readings(readings) => self.prepare_readings(readings, message.payload).await,
-            Found::Kept { origin, original } => kept(&original, &origin),
+            Found::Texts(texts) => self.prepare_texts(*texts, message.payload).await,
             Found::Thinned => Prepared::default(),
             Found::Followed(followed) => {
                 self.followed.push(followed);
@@ -34,7 +34,8 @@ impl Mqtt {
                 if !is_due || self.broker.inspect.is_empty() {
                     return left_out;
                 }
-                kept(&Router::without_secrets(message), &pattern(message.topic))
+                let (bytes, origin) = (&*Router::without_secrets(message), &*pattern(message.topic));
+                without_readings(&Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() })
             }
         }
     }
@@ -62,6 +63,13 @@ impl Mqtt {
         self.last_error = Some(why);
         let context = self.context(&message).await;
         self.inlet.prepare_unreadable(&message.decoded, &original(&message, payload, &context))
+    }
+
+    /// Keeps a message of texts alone: a later decoder may find readings in it.
+    async fn prepare_texts(&mut self, texts: Readings, payload: &[u8]) -> Prepared {
+        self.counters.left_out("texts");
+        let context = self.context(&texts).await;
+        without_readings(&original(&texts, payload, &context))
     }
 
     pub(super) async fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Prepared {
@@ -113,7 +121,6 @@ fn original<'a>(readings: &'a Readings, payload: &'a [u8], context: &'a str) -> 
 }
 
 /// A record that holds a message without readings.
-fn kept(bytes: &[u8], origin: &str) -> Prepared {
-    let original = Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() };
-    Prepared { records: vec![encode::<[Sample; 0]>([], &original)], readings: 0 }
+fn without_readings(original: &Original<'_>) -> Prepared {
+    Prepared { records: vec![encode::<[Sample; 0]>([], original)], readings: 0 }
 }

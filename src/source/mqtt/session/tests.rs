@@ -3,9 +3,10 @@
 use super::super::{Address, Document, Logger, Meter, Monitors, Route};
 use super::*;
 use crate::ingest::SourceOptions;
-use crate::reading::{MeterId, UnixNanos};
-use crate::source::Keep;
-use crate::source::tests::fixture::Fixture;
+use crate::reading::{Flags, MeterId, Sample, UnixNanos};
+use crate::source::tests::fixture::{Fixture, readings};
+use crate::source::{Decoder, Keep, Recorded, Redecoder};
+use crate::vendor::Reading;
 use crate::vendor::json::Mapping;
 use crate::vendor::smappee::Topic;
 use crate::vendor::smart_mac::Options;
@@ -108,6 +109,52 @@ async fn an_own_message_that_cannot_be_read_is_kept_as_received_within_the_quota
     }
     let beyond = take(&mut mqtt, "aggregated", &format!("{{\"x\":\"{}\"", "y".repeat(200))).await;
     assert!(beyond.records.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_texts_is_kept_for_a_decoder_that_finds_readings_in_it_by_the_map_of_its_time() {
+    let fixture = Fixture::new();
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
+    take(&mut mqtt, "channelConfig", CHANNELS).await;
+    // It takes the number in the map and in the message.
+    let number = |text: &[u8], name: &str| -> f64 {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let (_, rest) = text.split_once(&format!("\"{name}\":")).unwrap();
+        rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    let learned = move |recorded: &Recorded<'_>| {
+        let meter = MeterId::named("learned", recorded.original.origin);
+        let value = number(recorded.context.unwrap(), "ctInput") + number(recorded.original.bytes, "sensorId");
+        let samples = vec![Sample { obis: "1.7.0".parse().unwrap(), value }];
+        let reading = Reading { meter, at: recorded.received, flags: Flags::NONE, samples };
+        Ok(Decoded { readings: vec![reading], ..Decoded::default() })
+    };
+    let decoders = |decoders: [(&'static str, Decoder); 1]| {
+        let mut redecoder = Redecoder::new(fixture.contexts.clone());
+        redecoder.add("attic", decoders);
+        redecoder
+    };
+    let (learned, at) = (decoders([("smappee-mqtt", Box::new(learned))]), UnixNanos(1_764_000_000_000_000_000));
+    let mut today = Redecoder::new(fixture.contexts.clone());
+    today.add("attic", broker().decoders());
+    let location = Topic::parse(&format!("{TOPIC}/config")).unwrap().location;
+    let switch = "{\"switchIntervalDatas\":[{\"utcEndtime\":1764000000000,\"sensorId\":4,\"activePower\":12}]}";
+    let report = "{\"sensorId\":7,\"label\":\"boiler\"}";
+    for (name, payload, value) in [
+        ("aggregatedSwitch", switch, 4.0),
+        ("trigger", report, 7.0),
+        ("trigger/appliance", report, 7.0),
+        ("triggervalue", report, 7.0),
+        ("scheduler", report, 7.0),
+    ] {
+        let prepared = take(&mut mqtt, name, payload).await;
+        assert_eq!((prepared.records.len(), prepared.readings), (1, 0), "{name}");
+        let again = |decoders: &Redecoder| readings(&decoders.decode("attic", at, &prepared.records[0]).unwrap());
+        assert_eq!(again(&today), [], "{name}");
+        let found = again(&learned);
+        assert_eq!(found[0].0, MeterId::named("learned", &format!("smappee/{location}/{name}")));
+        assert_eq!(found[0].3[0].1, value, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,10 +35,10 @@ fn every_published_topic_has_its_kind_and_segments_are_compared_as_a_whole() {
         ("power", Kind::Power),
         ("tracking", Kind::Client),
         ("homeassistant/heartbeat", Kind::Client),
-        ("powerquality", Kind::Unread),
-        ("outputmodule/1/state", Kind::Unread),
-        ("etc/carcharger/acchargingcontroller/v1/devices/updated", Kind::Unread),
-        ("homeassistant/trigger/etc", Kind::Unread),
+        ("powerquality", Kind::Unknown),
+        ("outputmodule/1/state", Kind::Unknown),
+        ("etc/carcharger/acchargingcontroller/v1/devices/updated", Kind::Unknown),
+        ("homeassistant/trigger/etc", Kind::Unknown),
         ("Realtime", Kind::Unknown),
         ("realtime/1", Kind::Unknown),
         ("plug/42/state/1", Kind::Unknown),
@@ -48,7 +48,7 @@ fn every_published_topic_has_its_kind_and_segments_are_compared_as_a_whole() {
         assert_eq!(kind(rest), Some(expected), "{rest}");
     }
     let bare = Topic::parse(&format!("servicelocation/{UUID}")).unwrap();
-    assert_eq!(bare.kind, Kind::Unread);
+    assert_eq!(bare.kind, Kind::Unknown);
     for foreign in ["", "servicelocation", "servicelocation/x/realtime", "a/servicelocation/b", "x/0b9fd2f6/realtime"] {
         assert_eq!(Topic::parse(foreign), None, "{foreign}");
         assert_eq!(Topic::hidden(foreign), None, "{foreign}");

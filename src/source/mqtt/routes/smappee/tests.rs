@@ -115,7 +115,28 @@ async fn live_values_are_thinned_by_their_time_and_nothing_holds_the_uuid() {
     }
     // A command is never read.
     assert!(matches!(place.take(OURS, "plug/3/setstate", "{'value':'ON'}"), Found::LeftOut("ignored")));
-    assert!(matches!(place.take(OURS, "somethingNew", "{}"), Found::Unknown));
+    for name in ["somethingNew", "powerquality", "nilm", "etc/carcharger/acchargingcontroller/v1/devices/updated"] {
+        assert!(matches!(place.take(OURS, name, "{}"), Found::Unknown), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retained_report_is_kept_once_and_not_again_with_each_connection() {
+    let mut place = Place::new(&Monitors { locations: vec![Secret::new(OURS)], ..Monitors::default() });
+    let mut take = |name: &str, payload: &str, is_retained| {
+        place.state.connected(Clock::system().monotonic());
+        let topic = format!("servicelocation/{OURS}/{name}");
+        let message = Message { topic: &topic, payload: payload.as_bytes(), is_retained, received: UnixNanos(1) };
+        place.state.take(&message, &mut place.inlet, Clock::system().monotonic())
+    };
+    let report = |id: u8| format!("{{\"triggerId\":{id}}}");
+    for name in ["trigger", "scheduler"] {
+        assert!(matches!(take(name, &report(3), true), Found::Texts(_)), "{name}");
+        assert!(matches!(take(name, &report(3), true), Found::LeftOut("retained")), "{name}");
+        assert!(matches!(take(name, &report(4), true), Found::Texts(_)), "{name} has changed");
+        // A live one says that it happened again.
+        assert!(matches!(take(name, &report(4), false), Found::Texts(_)), "{name} is live");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
