@@ -22,6 +22,11 @@ pub(super) const BYTES_MAX: usize = 32 << 20;
 /// The wait before a refused message is tried again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
+/// The switch of test builds that kills the service at a step of a message: 1 before its sync, 2 before and 3
+/// after its acknowledgement, 4 before and 5 after its context is kept.
+#[cfg(feature = "test-faults")]
+pub(super) const DIES_AT: &str = "mqtt-dies-at";
+
 /// A record of the journal.
 type Record = (PayloadFormat, Arc<[u8]>);
 
@@ -152,6 +157,8 @@ impl Item {
     fn start(&mut self, entrance: &Entrance) {
         let (entrance, records) = (entrance.clone(), self.records.clone());
         self.step = Step::Running(Box::pin(async move {
+            #[cfg(feature = "test-faults")]
+            die_unsynced().await;
             for (format, body) in &records {
                 let (Receipt::Empty | Receipt::Stored { .. }) = entrance.take(*format, body).await?;
             }
@@ -195,6 +202,15 @@ impl Item {
                 }
             }
         }
+    }
+}
+
+/// Ends the process if the switch says so. It waits before, so that an acknowledgement that is too early is sent.
+#[cfg(feature = "test-faults")]
+async fn die_unsynced() {
+    if crate::faults::number(DIES_AT) == Some(1) {
+        sleep(RETRY_WAIT).await;
+        crate::faults::die_at(DIES_AT, 1);
     }
 }
 

@@ -148,6 +148,11 @@ impl Mqtt {
                 self.take(&message, client).await?;
                 self.subscriptions.request(client)
             }
+            #[cfg(feature = "test-faults")]
+            Event::Outgoing(Outgoing::PubAck(_)) => {
+                crate::faults::die_at(super::queue::DIES_AT, 3);
+                Ok(())
+            }
             Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
         }
     }
@@ -206,6 +211,8 @@ impl Mqtt {
         let packet = match settled {
             Settled::Blocked => return Ok(()),
             Settled::Stored { packet, readings } => {
+                #[cfg(feature = "test-faults")]
+                crate::faults::die_at(super::queue::DIES_AT, 2);
                 self.inlet.count_taken(readings);
                 packet
             }

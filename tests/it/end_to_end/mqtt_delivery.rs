@@ -11,14 +11,21 @@ use rumqttc::{Client, MqttOptions, QoS};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
+#[cfg(feature = "test-faults")]
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+#[cfg(feature = "test-faults")]
+use std::time::Instant;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const TOPIC: &str = "meters/boiler";
 /// The number of a message of QoS 0.
 const QOS_0_FROM: u32 = 1_000_000;
+/// The signal of a process that a switch of test builds ends.
+#[cfg(feature = "test-faults")]
+const SIGABRT: i32 = 6;
 /// The embedded store leaves 64 MiB to the journal, whose segments are reserved as a whole.
 const VOLUME_BYTES: u64 = 256 << 20;
 
@@ -85,6 +92,49 @@ fn kills_at_any_point_lose_no_message_of_qos_1_and_show_none_twice() {
     wait::until("all messages are there", LIMIT, || {
         service.wait_drained();
         numbers(&service.sqlite_file()).len() == 6000
+    });
+    assert_eq!(service.source("house", "mqtt")["facts"]["session"], "resumed");
+}
+
+/// Runs the service until a switch of test builds ends it; the signal of its end.
+#[cfg(feature = "test-faults")]
+fn ending(service: &Service) -> Option<i32> {
+    let (mut run, begun) = (service.spawn(&["run"]), Instant::now());
+    while run.try_wait().unwrap().is_none() && begun.elapsed() < LIMIT {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // One that goes on ends by another signal.
+    drop(run.kill());
+    run.wait().unwrap().signal()
+}
+
+#[cfg(feature = "test-faults")]
+#[test]
+fn a_kill_before_the_sync_or_around_the_acknowledgement_loses_no_message_and_shows_none_twice() {
+    let broker = Broker::start();
+    let mut service = service(&broker, Setup::default());
+    service.restart_with("mqtt-dies-at=1");
+    wait_running(&service);
+    let before = service.next_sequence();
+    broker.publish(QoS::AtLeastOnce, &messages(0..50));
+    assert_eq!(service.process().wait().signal(), Some(SIGABRT), "before the sync");
+    let journaled = |service: &Service| {
+        let journal: serde_json::Value = serde_json::from_str(&service.text_of(&["journal", "--json"])).unwrap();
+        journal["next_sequence"].as_u64().unwrap() - before
+    };
+    assert_eq!(journaled(&service), 0);
+    service.set_faults("mqtt-dies-at=2");
+    assert_eq!(ending(&service), Some(SIGABRT), "synced, and not acknowledged");
+    let synced = journaled(&service);
+    assert!(synced > 0);
+    service.set_faults("mqtt-dies-at=3");
+    assert_eq!(ending(&service), Some(SIGABRT), "acknowledged");
+    assert!(journaled(&service) > synced, "the broker has sent them again");
+    service.set_faults("");
+    service.start_again();
+    wait::until("all messages are there", LIMIT, || {
+        service.wait_drained();
+        numbers(&service.sqlite_file()) == (0..50).collect()
     });
     assert_eq!(service.source("house", "mqtt")["facts"]["session"], "resumed");
 }

@@ -7,6 +7,8 @@ use crate::support::stores::of_sqlite;
 use crate::support::wait;
 use meterline::reading::MeterId;
 use rumqttc::QoS;
+#[cfg(feature = "test-faults")]
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,9 +133,9 @@ fn a_monitor_is_followed_by_its_serial_number_thinned_and_its_location_is_nowher
         QoS::AtMostOnce,
         &[realtime(OTHER, start, 7), (topic(OURS, "somethingNew"), format!("{{\"u\":\"{OURS}\"}}"))],
     );
+    broker.publish(QoS::AtMostOnce, &[(topic(OURS, "powerquality"), "{\"thd\":1}".to_owned())]);
     broker.publish(QoS::AtMostOnce, &[(topic(OURS, "trigger"), format!("{{\"serviceLocationUuid\":\"{OURS}\"}}"))]);
     wait::until("the other monitor is left out", LIMIT, || left_out(&service, "other_monitor") >= 2.0);
-    broker.publish(QoS::AtMostOnce, &[(topic(OURS, "powerquality"), "{\"thd\":1}".to_owned())]);
     wait::until("the new topics are counted", LIMIT, || left_out(&service, "unknown") == 2.0);
     let pattern =
         "meterline_mqtt_unknown_messages_total{source=\"monitors\",pattern=\"servicelocation/+/powerquality\"}";
@@ -219,6 +221,37 @@ fn a_replay_across_a_change_of_the_channel_map_gives_each_side_the_names_of_its_
     assert_eq!(powers(&service), [&[named[0], (0, true, 100.0)], &named[1..]].concat());
     let decoded = "meterline_sink_redecoded_records_total{sink=\"sqlite\",outcome=\"decoded\"}";
     assert_eq!(service.metric(decoded), 6.0, "four messages and two maps");
+}
+
+#[cfg(feature = "test-faults")]
+#[test]
+fn a_kill_before_or_after_a_channel_map_is_kept_loses_no_message_of_the_monitor() {
+    let broker = Broker::start();
+    let mut service =
+        service(&broker, |service| format!("location_file = {:?}", service.secret_file("location", OURS)));
+    let start = now_ns() / 1_000_000 / 10_000 * 10_000 - 600_000;
+    let numbered = |numbers: std::ops::Range<i64>| -> Vec<_> {
+        numbers.map(|number| realtime(OURS, start + number * 10_000, 100 + number)).collect()
+    };
+    for (dies_at, numbers) in [("mqtt-dies-at=4", 0..10), ("mqtt-dies-at=5", 10..20)] {
+        service.restart_with(dies_at);
+        // Another map each time: it waits for a message that needs it.
+        let (topic, map) = channels(OURS);
+        broker.publish_retained(&[(topic, map.replace("Main", dies_at))]);
+        broker.publish(QoS::AtLeastOnce, &numbered(numbers.clone()));
+        assert_eq!(service.process().wait().signal(), Some(6), "{dies_at}");
+        service.set_faults("");
+        service.start_again();
+        let mut found = Vec::new();
+        wait::until("all are there", LIMIT, || {
+            service.wait_drained();
+            found = powers(&service);
+            i64::try_from(found.len()) == Ok(numbers.end)
+        });
+        found.sort_by(f64::total_cmp);
+        let expected: Vec<f64> = (0..numbers.end).map(|number| (100 + number) as f64).collect();
+        assert_eq!(found, expected, "{dies_at}");
+    }
 }
 
 #[test]

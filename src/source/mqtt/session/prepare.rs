@@ -2,6 +2,8 @@
 //!
 //! Invariant: a context is kept before a record names it, if that is possible.
 
+#[cfg(feature = "test-faults")]
+use super::super::queue::DIES_AT;
 use super::super::routes::{Context, Found, Message, Readings, Router, Unreadable};
 use super::super::unknown::pattern;
 use super::Mqtt;
@@ -96,7 +98,11 @@ impl Mqtt {
         if let Context::New(bytes) = context {
             let content_type = CONTENT_TYPE;
             let original = Original { bytes, content_type, origin, format, device, ..Original::default() };
+            #[cfg(feature = "test-faults")]
+            crate::faults::die_at(DIES_AT, 4);
             self.router.kept(device, &self.inlet.keep_context(original).await?);
+            #[cfg(feature = "test-faults")]
+            crate::faults::die_at(DIES_AT, 5);
         }
         Ok(context.version())
     }
