@@ -101,6 +101,33 @@ fn a_broker_is_reached_over_tls_with_a_client_certificate_and_not_with_a_wrong_a
 }
 
 #[test]
+fn a_broker_is_reached_over_websocket_with_tls_and_not_with_a_wrong_authority() {
+    let secure = ports::free();
+    let broker = Broker::start_with(|directory, port| {
+        certificates(directory.path());
+        let file = |name: &str| directory.path().join(name).display().to_string();
+        format!(
+            "allow_anonymous true\nlistener {port} 127.0.0.1\nlistener {secure} 127.0.0.1\nprotocol websockets\n\
+             certfile {}\nkeyfile {}\n",
+            file("127.0.0.1.pem"),
+            file("127.0.0.1.key")
+        )
+    });
+    let authority = format!("ca_file = {:?}\n", broker.file("ca.pem"));
+    let mut service = service(|_| format!("url = \"wss://127.0.0.1:{secure}/mqtt\"\n{authority}"));
+    wait_for(&service, "running");
+    receive(&service, MqttOptions::new("publisher", ("127.0.0.1", broker.port())));
+    let checked = service.text_of(&["check", "--connect"]);
+    assert!(checked.contains("accepts the login"), "{checked}");
+    assert!(service.stop().success());
+    service.reconfigure(&authority, "");
+    service.start_again();
+    let why = wait_for(&service, "misconfigured");
+    assert!(why.contains("TLS with wss://127.0.0.1") || why.contains("TLS with 127.0.0.1"), "{why}");
+    assert!(why.contains("check ca_file"), "{why}");
+}
+
+#[test]
 fn a_login_over_websocket_works_and_a_wrong_password_is_misconfigured_without_being_shown() {
     let websocket = ports::free();
     let broker = Broker::start_with(|directory, port| {
