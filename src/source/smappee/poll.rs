@@ -93,7 +93,8 @@ impl Poll {
             errors.note(followed)?;
         }
         let Some(place) = self.places.get_mut(at) else { return Ok(()) };
-        reports::read(&mut self.cloud, place, present, errors).await?;
+        let past = (&mut self.progress, oldest(&self.account, self.cloud.now()));
+        reports::read(&mut self.cloud, place, past, present, errors).await?;
         self.gaps.fill(&mut self.cloud, place, errors).await
     }
 
@@ -101,7 +102,7 @@ impl Poll {
     async fn follow_series(&mut self, at: usize, series: &Series, is_check: bool) -> Result<(), CloudError> {
         let Some(place) = self.places.get(at) else { return Ok(()) };
         let (now, key) = (self.cloud.now(), series.key(&place.site.id));
-        let oldest = now - i64::try_from(self.account.backfill.as_millis()).unwrap_or(i64::MAX);
+        let oldest = oldest(&self.account, now);
         let until = self.progress.until(&key).unwrap_or(floor(oldest)).max(floor(oldest));
         let until = if is_check { until.min(floor(now - CHECK_BACK_MS)) } else { until };
         // Also without an answer: what is missing belongs to the past.
@@ -222,6 +223,11 @@ impl Poll {
         let without_uuid = self.places.iter().filter(|place| !place.site.has_uuid()).count();
         reporter.set("locations_without_uuid", without_uuid);
     }
+}
+
+/// The start of the past that is fetched.
+fn oldest(account: &Account, now: i64) -> i64 {
+    now - i64::try_from(account.backfill.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Polled for Poll {

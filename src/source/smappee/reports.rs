@@ -1,7 +1,8 @@
 //! Plug states, events of appliances, and the cost analysis: everything that is no row.
 
 use super::error::{CloudError, FirstError};
-use super::range::{HOUR_MS, nanos};
+use super::progress::Progress;
+use super::range::{DAY_MS, HOUR_MS, nanos};
 use super::rows::{Cloud, Purpose, origin, unreadable};
 use super::sites::Place;
 use crate::reading::registry::Interval;
@@ -14,26 +15,29 @@ use std::time::{Duration, Instant};
 
 /// An unchanged state is stored again after this.
 const STATE_REPEATED_AFTER: Duration = Duration::from_hours(1);
-/// Events are read this often, with an overlap.
+/// Events are read this often, with an overlap. After a longer outage they are read by parts of a day, one in each run.
 const EVENTS_EVERY: Duration = Duration::from_hours(1);
 const EVENTS_BACK_MS: i64 = 3 * HOUR_MS;
+const EVENTS_PART_MS: i64 = DAY_MS;
 /// Largest number of events of one appliance in an answer.
 const EVENTS_MAX: u32 = 1000;
-/// The costs of this month and the one before are read this often.
+/// The costs of this month and year, and of the ones before, are read this often.
 const COSTS_EVERY: Duration = Duration::from_hours(24);
-/// The number of months in a cost analysis, unlike other calls.
-const MONTHS: u8 = 3;
+/// The intervals of a cost analysis, with their numbers there, unlike other calls.
+const COSTS: [(u8, Interval); 2] = [(3, Interval::Month), (4, Interval::Year)];
 
-/// Reads the reports of a location that are due at `now`. One that fails is read again with the next run.
+/// Reads the reports of a location that are due at `now`. One that fails is read again with the next run. Events from
+/// before `oldest`, in milliseconds, are not read.
 pub(super) async fn read(
     cloud: &mut Cloud,
     place: &mut Place,
+    (progress, oldest): (&mut Progress, i64),
     now: Instant,
     errors: &mut FirstError,
 ) -> Result<(), CloudError> {
     let is_due = |at: Option<Instant>, every: Duration| at.is_none_or(|at| now - at >= every);
     states(cloud, place, now, errors).await?;
-    if is_due(place.events_at, EVENTS_EVERY) && events(cloud, place, errors).await? {
+    if is_due(place.events_at, EVENTS_EVERY) && events(cloud, place, (progress, oldest), errors).await? {
         place.events_at = Some(now);
     }
     if is_due(place.costs_at, COSTS_EVERY) && errors.note(costs(cloud, place).await)? {
@@ -78,32 +82,43 @@ async fn state(
     Ok(())
 }
 
-/// The events of every appliance. Returns whether all were read.
-async fn events(cloud: &mut Cloud, place: &Place, errors: &mut FirstError) -> Result<bool, CloudError> {
+/// The next events of every appliance. Returns whether all up to now were read.
+async fn events(
+    cloud: &mut Cloud,
+    place: &Place,
+    (progress, oldest): (&mut Progress, i64),
+    errors: &mut FirstError,
+) -> Result<bool, CloudError> {
     let (site, now) = (&place.site, cloud.now());
+    let key = format!("{}/events", site.id);
+    let from = progress.until(&key).unwrap_or(now).clamp(oldest.min(now), now) - EVENTS_BACK_MS;
+    let to = now.min(from + EVENTS_PART_MS);
     let mut are_read = true;
     for appliance in &site.appliances {
         let path = format!(
-            "/dev/v3/servicelocation/{}/events?applianceId={}&maxNumber={EVENTS_MAX}&from={}&to={now}",
-            site.id,
-            appliance.id,
-            now - EVENTS_BACK_MS
+            "/dev/v3/servicelocation/{}/events?applianceId={}&maxNumber={EVENTS_MAX}&from={from}&to={to}",
+            site.id, appliance.id
         );
         let asked = Asked { interval: Interval::Recording, from: At::Receipt, plug: "" };
         are_read &= errors.note(list(cloud, place, &path, asked).await)?;
     }
-    Ok(are_read)
+    if are_read {
+        progress.set(&key, to);
+    }
+    Ok(are_read && to == now)
 }
 
-/// The costs of this month and of the one before, by the calendar of the location.
+/// The costs of this month and year, and of the ones before, by the calendar of the location.
 async fn costs(cloud: &mut Cloud, place: &Place) -> Result<(), CloudError> {
     let now = cloud.now();
-    // Without its time zone, a range could hold the start of another month.
-    let Some([before, this, next]) = months(now, &place.site.time_zone) else { return Ok(()) };
-    for (from, to) in [(before, this), (this, next)] {
-        let path =
-            format!("/dev/v3/servicelocation/{}/costanalysis?aggregation={MONTHS}&from={from}&to={to}", place.site.id);
-        list(cloud, place, &path, Asked { interval: Interval::Month, from: At::Time(nanos(from)), plug: "" }).await?;
+    for (number, interval) in COSTS {
+        // Without its time zone, a range could hold the start of another month.
+        let Some([before, this, next]) = starts(now, &place.site.time_zone, interval) else { return Ok(()) };
+        for (from, to) in [(before, this), (this, next)] {
+            let id = &place.site.id;
+            let path = format!("/dev/v3/servicelocation/{id}/costanalysis?aggregation={number}&from={from}&to={to}");
+            list(cloud, place, &path, Asked { interval, from: At::Time(nanos(from)), plug: "" }).await?;
+        }
     }
     Ok(())
 }
@@ -119,13 +134,15 @@ async fn list(cloud: &mut Cloud, place: &Place, path: &str, asked: Asked<'_>) ->
     cloud.store(&place.site, &document, asked, (&[], Purpose::Report), original).await
 }
 
-/// The starts in milliseconds of the month before, of this one and of the next.
-fn months(now: i64, time_zone: &str) -> Option<[i64; 3]> {
+/// The starts in milliseconds of the month or year before, of this one and of the next.
+fn starts(now: i64, time_zone: &str, interval: Interval) -> Option<[i64; 3]> {
     let zone = TimeZone::get(time_zone).ok()?;
-    let first = Timestamp::from_millisecond(now).ok()?.to_zoned(zone).first_of_month().ok()?;
-    let start = |months: i64| {
-        let month = first.checked_add(months.months()).ok()?;
-        Some(month.start_of_day().ok()?.timestamp().as_millisecond())
+    let present = Timestamp::from_millisecond(now).ok()?.to_zoned(zone);
+    let is_year = interval == Interval::Year;
+    let first = if is_year { present.first_of_year() } else { present.first_of_month() }.ok()?;
+    let start = |number: i64| {
+        let begun = first.checked_add(if is_year { number.years() } else { number.months() }).ok()?;
+        Some(begun.start_of_day().ok()?.timestamp().as_millisecond())
     };
     Some([start(-1)?, start(0)?, start(1)?])
 }
@@ -135,11 +152,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn months_are_of_the_calendar_of_the_location() {
+    fn months_and_years_are_of_the_calendar_of_the_location() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
         let expected = ["2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"].map(at);
-        assert_eq!(months(at("2026-04-10T12:00:00Z"), "Europe/Brussels"), Some(expected));
-        assert_eq!(months(0, "Nowhere/At_all"), None);
-        assert_eq!(months(0, ""), None);
+        let now = at("2026-04-10T12:00:00Z");
+        assert_eq!(starts(now, "Europe/Brussels", Interval::Month), Some(expected));
+        let expected = ["2024-12-31T23:00:00Z", "2025-12-31T23:00:00Z", "2026-12-31T23:00:00Z"].map(at);
+        assert_eq!(starts(now, "Europe/Brussels", Interval::Year), Some(expected));
+        assert_eq!(starts(0, "Nowhere/At_all", Interval::Month), None);
+        assert_eq!(starts(0, "", Interval::Year), None);
     }
 }

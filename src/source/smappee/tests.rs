@@ -210,7 +210,11 @@ async fn sensors_plugs_appliances_and_transformers_are_meters_of_their_own() {
     let plugs = running.stored().into_iter().filter(|(.., obis, _, _)| obis.0 == [0, 0, 96, 3, 10, 255]);
     assert_eq!(plugs.count(), 1, "an unchanged state is stored once an hour");
     assert_eq!(scene.count("/events?"), 1, "events are read once an hour");
-    assert_eq!(scene.count("/costanalysis?"), 2, "costs are read once a day");
+    assert_eq!(scene.count("/costanalysis?"), 4, "costs are read once a day, of two months and two years");
+    for (number, interval) in [(3, 132), (4, 138)] {
+        assert_eq!(scene.count(&format!("/costanalysis?aggregation={number}&")), 2);
+        assert!(has(&running, "appliance:1", [0, 0, 129, 4, interval, 255], 3.5));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,6 +267,31 @@ async fn a_refresh_token_is_used_once_and_an_expired_access_token_is_replaced_on
     running.until("it is misconfigured", |it| it.fixture.state() == SourceState::Misconfigured).await;
     let why = running.fixture.sources.descriptions()[0].why.clone().unwrap();
     assert!(why.contains("password_file"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_long_outage_are_read_day_by_day_without_a_hole() {
+    let mut scene = Scene::new(1);
+    scene.backfill = Duration::from_hours(240);
+    let begun = now_ms();
+    let until = begun - 3 * DAY_MS;
+    let file = scene.directory.path().join("smappee-progress-smappee.json");
+    std::fs::write(file, format!("{{\"4711\":{begun},\"4711/events\":{until}}}")).unwrap();
+    let running = scene.start();
+    let ranges = || -> Vec<[i64; 2]> {
+        let lines = scene.cloud.lines().into_iter().filter(|line| line.contains("/events?"));
+        let number = |line: &str, name: &str| {
+            let (_, rest) = line.split_once(name).unwrap();
+            rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+        };
+        lines.map(|line| ["&from=", "&to="].map(|name| number(&line, name))).collect()
+    };
+    running.until("the present is reached", |_| ranges().last().is_some_and(|[_, to]| *to >= begun)).await;
+    let ranges = ranges();
+    assert_eq!(ranges[0][0], until - 3 * HOUR_MS, "{ranges:?}");
+    assert!(ranges.iter().all(|[from, to]| to - from <= DAY_MS), "{ranges:?}");
+    assert!(ranges.windows(2).all(|pair| pair[1][0] == pair[0][1] - 3 * HOUR_MS), "{ranges:?}");
+    assert_eq!(ranges.len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
