@@ -301,3 +301,31 @@ fn an_array_of_the_clouds_live_values_that_is_none_costs_no_other() {
     assert_eq!(lines.iter().filter(|line| line.starts_with("unreadable")).count(), 2, "{lines:?}");
     assert_eq!(lines.iter().filter(|line| line.contains(" 7 W")).count(), 1, "{lines:?}");
 }
+
+#[test]
+fn messages_that_name_no_input_have_one_form_for_both_generations() {
+    let (mut first, mut second) = (monitor(), monitor());
+    for (monitor, folder, channels) in
+        [(&mut first, "first-generation", "channelConfig"), (&mut second, "second-generation", "channelConfigV2")]
+    {
+        for name in ["config", channels] {
+            read(monitor, name, &fixture(&format!("{folder}/{name}.json")));
+        }
+        // No message of this topic is published; one client names it.
+        let means = fixture(&format!("{folder}/aggregated.json"));
+        let lines = read(monitor, "aggregated", &means);
+        assert!(lines.len() > 5, "{lines:?}");
+        assert_eq!(read(monitor, "aggregated5min", &means), lines, "{folder}");
+    }
+    let small = ["aggregatedGW", "aggregatedSwitch", "plug/42/state", "plug/42/connectionState", "presence"];
+    for name in ["sensorConfig", "homeControlConfig"].into_iter().chain(small).chain(["trigger", "scheduler"]) {
+        let message = fixture(&format!("first-generation/{}.json", name.replace('/', ".")));
+        let lines = read(&mut first, name, &message);
+        assert_eq!(read(&mut second, name, &message), lines, "{name}");
+        assert_eq!(lines.is_empty(), name.ends_with("Config"), "{name}: {lines:?}");
+    }
+    // Nor are these published: their members are kept, whatever they are.
+    for name in ["trigger/appliance", "triggervalue"] {
+        assert_eq!(read(&mut second, name, "{\"x\":1.5}"), [format!("text {name}.x 1.5")]);
+    }
+}
