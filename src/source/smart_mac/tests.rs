@@ -66,6 +66,16 @@ async fn a_meter_is_asked_for_its_values_alone_and_the_pin_is_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repaired_answer_is_a_fact_of_the_meter() {
+    for (line_break, fact) in [("\n", Some("characters that cannot stand in its texts were replaced")), ("", None)] {
+        let (fixture, answer) = (Fixture::new(), answer(present(), "586").replace('\n', line_break));
+        let _device = start(&fixture, move |_| (200, answer.clone()));
+        fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+        assert_eq!((fixture.fact("repaired"), fixture.values(POWER)), (fact.map(Fact::from), vec![586.0]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_page_or_another_device_is_a_fault_of_the_configuration() {
     for (body, hint) in [
         ("<html><title>MAIC Login</title></html>".to_owned(), "pin_file"),
