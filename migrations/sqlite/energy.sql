@@ -17,7 +17,8 @@ FROM (
       AS ends_offset
   FROM (
     SELECT metering_point, register, {group}, begins, ends, meter, code,
-      sum(iif(v1 < v0, max(v1, 0), v1 - v0) * ((min(t1, ends, until) - max(t0, begins, start)) * 1.0 / (t1 - t0))) OVER whole AS amount,
+      sum(CASE WHEN v1 >= v0 THEN v1 - v0 WHEN v1 < 0.9 * v0 THEN max(v1, 0) ELSE 0 END
+        * ((min(t1, ends, until) - max(t0, begins, start)) * 1.0 / (t1 - t0))) OVER whole AS amount,
       max(v1 < v0) OVER whole AS is_reset,
       max(t1 - t0 > {gap} AND (t0 < begins OR t1 > ends)) OVER whole AS is_interpolated,
       sum(min(t1, ends, until) - max(t0, begins, start)) OVER whole AS measured,

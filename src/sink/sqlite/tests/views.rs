@@ -120,7 +120,7 @@ fn energy_is_calculated_as_the_vectors_say_from_fresh_and_sealed_samples_and_qua
             cases += 1;
         }
     }
-    assert_eq!(cases, 42);
+    assert_eq!(cases, 45);
 }
 
 /// Values of a counter over a day from its start to its end: at most quarter-hours, and between.
