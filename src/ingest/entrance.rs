@@ -287,7 +287,10 @@ impl EntranceInner {
         }
         let mut seen = Vec::with_capacity(usize::try_from(tally.readings).unwrap_or(0));
         let (mut shared, mut last_shared) = (0, None);
+        let mut newest = None;
         let noted = judged.inspect(|reading| {
+            // A meter whose clock is ahead is as new as its message.
+            newest = newest.max(Some(reading.at.min(*received)));
             seen.extend(SeenReading::of(reading));
             if let Some(other) = ingest.senders.note(reading.meter, self.source) {
                 (shared, last_shared) = (shared + 1, Some((reading.meter, other)));
@@ -295,6 +298,9 @@ impl EntranceInner {
         });
         ingest.meters.note(noted, &self.counters.name, *received);
         self.count_shared(shared, last_shared);
+        if let Some(at) = newest {
+            self.counters.note_newest(at);
+        }
         seen
     }
 

@@ -6,7 +6,7 @@ use crate::journal::Verdict;
 use crate::metrics;
 use crate::reading::{Flags, MeterId, SetAside, UnixNanos};
 use crate::wire::{Judged, Tally};
-use ::metrics::Counter;
+use ::metrics::{Counter, Gauge};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -68,6 +68,7 @@ struct SourceSeries {
     flagged: [Counter; Flags::NAMED.len()],
     described: Counter,
     shared: Counter,
+    last_reading: Gauge,
 }
 
 /// The counters of every source.
@@ -107,6 +108,8 @@ struct SourceTotals {
     readings_rate: Rate,
     shared: AtomicU64,
     last_shared: Mutex<Option<SharedMeter>>,
+    /// The newest time of measurement.
+    newest: Mutex<Option<UnixNanos>>,
 }
 
 impl SourceSeries {
@@ -133,6 +136,7 @@ impl SourceSeries {
             }),
             described: of("meterline_meter_versions_total"),
             shared: of("meterline_readings_of_shared_meters_total"),
+            last_reading: metrics::gauge("meterline_last_reading_timestamp_seconds", &[source()]),
         }
     }
 }
@@ -182,6 +186,16 @@ impl SourceCounters {
             }
         }
         self.totals.add(tally, set_aside, received, elapsed);
+    }
+
+    /// Notes the newest time of measurement of a body. Readings of the past, which fill a gap, move it never back.
+    pub(super) fn note_newest(&self, at: UnixNanos) {
+        let mut newest = self.totals.newest.lock();
+        if newest.is_none_or(|known| known < at) {
+            *newest = Some(at);
+            let since_1970 = Duration::from_nanos(at.0.max(0).unsigned_abs());
+            self.series().last_reading.set(since_1970.as_secs_f64());
+        }
     }
 
     /// Counts the flags of a body's readings; called only if the tally has flagged readings.
@@ -246,6 +260,7 @@ impl SourceTotals {
             readings_rate: Rate::default(),
             shared: AtomicU64::new(0),
             last_shared: Mutex::default(),
+            newest: Mutex::default(),
         }
     }
 

@@ -237,6 +237,37 @@ async fn every_reading_sample_and_flag_is_counted_once_by_source() {
 }
 
 #[tokio::test]
+async fn the_newest_reading_of_a_source_is_a_metric_that_stale_and_early_times_do_not_move() {
+    let setup = setup();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let entrance =
+        ::metrics::with_local_recorder(&recorder, || setup.ingest.source("b", SourceOptions::default()).unwrap());
+    let newest = || {
+        let metrics = recorder.handle().render();
+        let line =
+            metrics.lines().find_map(|it| it.strip_prefix(r#"meterline_last_reading_timestamp_seconds{source="b"} "#));
+        line.unwrap_or_else(|| panic!("not in\n{metrics}")).parse::<f64>().unwrap()
+    };
+    assert_eq!(newest().to_bits(), 0.0_f64.to_bits(), "there is none");
+    let hour = |hours: u64| Duration::from_secs(3600 * hours);
+    let begun = Duration::from_nanos(setup.now_ticks().unsigned_abs()).as_secs_f64();
+    entrance.take(SmartMe, &setup.body(1, hour(2), 1.0)).await.unwrap();
+    assert!((newest() - (begun - 7200.0)).abs() < 60.0, "{}", newest());
+    let known = newest();
+    // The same time again, and one of the past: a gap that is filled.
+    let stale = setup.body(1, hour(3), 1.0);
+    entrance.take(SmartMe, &stale).await.unwrap();
+    entrance.take(SmartMe, &stale).await.unwrap();
+    assert_eq!(newest().to_bits(), known.to_bits());
+    // A clock that is an hour ahead hides no silence to come.
+    let time_ns = setup.now_ticks() + 3_600_000_000_000;
+    let ahead = Body::new(0, vec![Reading { meter: [1; 16], time_ns, values: vec![(ENERGY, 1.0)] }]).bytes;
+    entrance.take(SmartMe, &ahead).await.unwrap();
+    let ended = Duration::from_nanos(setup.clock.now().0.unsigned_abs()).as_secs_f64();
+    assert!(newest() >= begun && newest() <= ended, "{begun} {} {ended}", newest());
+}
+
+#[tokio::test]
 async fn a_description_of_meters_is_journaled_and_counted_and_its_account_stays_silent() {
     let setup = setup();
     let recorder = PrometheusBuilder::new().build_recorder();
