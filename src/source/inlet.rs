@@ -8,6 +8,7 @@
 //! its next reading is journaled even if it is a repeat.
 
 mod prepare;
+mod zeros;
 
 pub(super) use prepare::{Prepared, Thinning};
 
@@ -24,6 +25,7 @@ use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
+use zeros::Zeros;
 
 /// Remembered meters per source.
 pub const METERS_MAX: usize = 20_000;
@@ -85,6 +87,8 @@ pub struct Inlet {
     repeated: Counter,
     thinned: Counter,
     known: Counter,
+    zeros: Zeros,
+    doubted: Counter,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,10 +105,11 @@ impl Inlet {
             let [source, kind] = labels.clone();
             metrics::counter("meterline_source_readings_left_out_total", &[source, kind, ("reason", reason.to_owned())])
         };
+        let meters_max = NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN);
         Self {
             entrance,
             keep,
-            last: LruCache::sparse(NonZeroUsize::new(METERS_MAX).unwrap_or(NonZeroUsize::MIN)),
+            last: LruCache::sparse(meters_max),
             events: Vec::new(),
             unreadable_at: None,
             parts_unreadable: 0,
@@ -112,6 +117,8 @@ impl Inlet {
             repeated: left_out("repeated"),
             thinned: left_out("thinned"),
             known: left_out("known"),
+            zeros: Zeros::new(meters_max),
+            doubted: left_out("zero"),
         }
     }
 
@@ -132,6 +139,16 @@ impl Inlet {
             return false;
         }
         true
+    }
+
+    /// Whether a reading is new, wanted and without a doubted zero.
+    fn admits_reading(&mut self, key: (MeterId, usize), reading: &Reading) -> bool {
+        if !self.admits_at(key, reading.at) {
+            return false;
+        }
+        let is_doubted = self.zeros.doubt(reading);
+        self.doubted.increment(u64::from(is_doubted));
+        !is_doubted
     }
 
     /// Counts readings that are left out because the meter has delivered an equally new one.
@@ -194,7 +211,7 @@ impl Inlet {
     ) -> Result<(), SourceError> {
         let keys: Vec<_> = (0..message.readings.len()).map(|at| message.key(at)).collect();
         let places = || (0_u32..).zip(&message.readings).zip(&keys);
-        let wanted: Vec<_> = places().filter(|((_, it), key)| self.admits_at(**key, it.at)).collect();
+        let wanted: Vec<_> = places().filter(|((_, it), key)| self.admits_reading(**key, it)).collect();
         let events = (0_u32..).zip(message.readings.iter().chain(&message.events)).skip(message.readings.len());
         let new_events = events.filter(|(_, event)| !self.events.contains(event));
         let all: Vec<_> = wanted.iter().map(|(placed, _)| *placed).chain(new_events).collect();
@@ -217,10 +234,13 @@ impl Inlet {
     }
 
     /// Notes the time of the only reading of a meter for both readings that it has at other times: a valve and a
-    /// counter of the same time are one reading, and the next message may repeat either.
+    /// counter of the same time are one reading, and the next message may repeat either. A doubted reading is
+    /// no repeat of the next one.
     fn note_joined(&mut self, readings: &[Reading], keys: &[(MeterId, usize)]) {
         for (reading, (meter, _)) in readings.iter().zip(keys) {
-            let is_alone = !keys.contains(&(*meter, 1));
+            let is_noted =
+                self.last.peek(&(*meter, 0)).is_some_and(|it| it.seen == reading.at || it.kept == reading.at);
+            let is_alone = is_noted && !keys.contains(&(*meter, 1));
             if let Some(second) = self.last.peek_mut(&(*meter, 1)).filter(|_| is_alone) {
                 second.seen = reading.at;
             }

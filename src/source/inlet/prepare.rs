@@ -43,7 +43,7 @@ impl Inlet {
             };
             let (meter, number) = message.key(at);
             let key = (meter, place.saturating_add(number));
-            if self.admits_at(key, reading.at) {
+            if self.admits_reading(key, reading) {
                 self.last.put(key, Last { seen: reading.at, kept: reading.at });
                 wanted.push((position, reading));
             }

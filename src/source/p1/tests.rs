@@ -95,6 +95,45 @@ async fn a_gas_value_of_the_same_time_as_its_valve_is_journaled_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_gas_counter_that_is_zero_for_a_moment_is_left_out_and_one_that_stays_at_zero_is_stored() {
+    let fixture = Fixture::new();
+    let server = start(&fixture, Keep::All);
+    let mut stream = server.accept().unwrap();
+    let now = minute(5);
+    let telegram = |second: u32, at: &str, gas: u32, number: &str| {
+        with_checksum(&format!(
+            "/XYZ5METER\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0({now}{second:02}W)\r\n0-0:96.1.1(4530303432)\r\n\
+             1-0:1.7.0({second:06}*W)\r\n0-1:24.1.0(003)\r\n0-1:96.1.0({number})\r\n0-1:24.4.0(1)\r\n\
+             0-1:24.2.1({now}{at}W)({gas:05}.000*m3)\r\n!"
+        ))
+    };
+    let (one, other) = ("4730303339", "4730303430");
+    for (second, at, gas, number) in [
+        (1, "00", 12, one),
+        // For one telegram, at its own time as the valve; the next has the true value of this time.
+        (2, "02", 0, one),
+        (3, "02", 12, one),
+        // The meter is reset: zero at one time, then at another.
+        (4, "04", 0, one),
+        (5, "04", 0, one),
+        (6, "06", 0, one),
+        (7, "08", 1, one),
+        // It falls and is not zero.
+        (8, "10", 9, one),
+        (9, "12", 2, one),
+        // A new meter begins at zero.
+        (10, "14", 0, other),
+    ] {
+        stream.write_all(telegram(second, at, gas, number).as_bytes()).unwrap();
+    }
+    fixture.until("the last is there", |it| it.values(POWER).contains(&10.0)).await;
+    assert_eq!(fixture.values(GAS), [12.0, 12.0, 0.0, 1.0, 9.0, 2.0, 0.0]);
+    assert_eq!(fixture.values(POWER).len(), 10, "the other values of these telegrams are stored");
+    let decoders = meter(Address::Tcp(String::new()), Keep::All).decoders();
+    assert_eq!(fixture.assert_decoded_again("cellar", decoders), 10, "a zero that was left out stays out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_telegram_cut_in_any_place_is_read_and_a_damaged_one_is_skipped_with_a_count() {
     let fixture = Fixture::new();
     let server = start(&fixture, Keep::All);

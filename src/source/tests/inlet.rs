@@ -5,7 +5,8 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Obis, Sample, UnixNanos};
-use crate::source::inlet::METERS_MAX;
+use crate::source::description::Reporter;
+use crate::source::inlet::{Decoded, METERS_MAX, Thinning};
 use crate::vendor::Reading;
 use crate::wire::batch::Original;
 use crate::wire::{self, PayloadFormat};
@@ -151,4 +152,41 @@ async fn many_readings_are_several_records_with_the_message_in_the_first() {
     let records: Vec<_> =
         fixture.records().into_iter().map(|(seconds, has_letter)| (seconds.len(), has_letter)).collect();
     assert_eq!(records, [(1000, true), (1, false)]);
+}
+
+#[tokio::test]
+async fn a_zero_of_a_counter_that_was_higher_is_counted_and_left_out_also_of_messages_in_flight() {
+    for in_flight in [false, true] {
+        let mut fixture = fixture(Keep::All);
+        let mut reporter = Reporter::new("a", "played", fixture.clock.clone(), Default::default());
+        let original = Original { bytes: LETTER, format: "played", ..Original::default() };
+        let mut taken = Vec::new();
+        for (code, values) in [
+            // Gas, water, heat: the second zero is true.
+            ([7, 0, 3, 0, 0, 255], [0.0, 8.0, 0.0, 0.0, 0.0]),
+            ([8, 0, 1, 0, 0, 255], [3.0, 0.0, 3.0, 0.0, 4.0]),
+            ([6, 0, 1, 0, 0, 255], [5.0, 0.0, 0.0, 6.0, 0.0]),
+            // Electricity, and a gauge.
+            ([1, 0, 1, 8, 0, 255], [1.0, 0.0, 1.0, 0.0, 1.0]),
+            ([0, 0, 96, 9, 0, 255], [1.0, 0.0, 1.0, 0.0, 1.0]),
+        ] {
+            for (second, value) in (0..).zip(values) {
+                let reading = Reading {
+                    samples: vec![Sample { obis: Obis(code), value }],
+                    ..fixture.reading(usize::from(code[0]), second)
+                };
+                let decoded = Decoded { readings: vec![reading], ..Decoded::default() };
+                if in_flight {
+                    taken.push(fixture.inlet.prepare(&decoded, Thinning::At(0), &original).readings);
+                } else {
+                    let before = fixture.seconds().len();
+                    fixture.inlet.offer(&decoded, &original, &mut reporter).await.unwrap();
+                    taken.push(fixture.seconds().len() - before);
+                }
+            }
+        }
+        let expected = [[1, 1, 0, 1, 1], [1, 0, 1, 0, 1], [1, 0, 1, 1, 0], [1; 5], [1; 5]];
+        assert_eq!(taken, expected.concat(), "{in_flight}");
+        fixture.assert_left_out("zero", 5);
+    }
 }
