@@ -54,7 +54,7 @@ pub struct Description {
     pub phase: String,
     /// The time zone of its site, as the IANA database names it.
     pub time_zone: String,
-    /// The tariff of its site: a name, or the vendor's contract as JSON.
+    /// The tariff of its site: a name, the meaning of its tariffs, or the vendor's contract as JSON.
     pub tariff: String,
     /// The currency of its tariff (ISO 4217).
     pub currency: String,

@@ -249,6 +249,28 @@ async fn a_logger_that_does_not_describe_itself_gives_its_readings_and_the_meter
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_standard_of_the_meter_gives_the_meaning_of_its_tariffs() {
+    for (version, expected) in [("50", "1 low, 2 normal"), ("50217", "1 day, 2 night"), ("-", "")] {
+        let fixture = Fixture::new();
+        let _requests = start(&fixture, move |request| match request.split(' ').nth(1) {
+            Some("/api/v1/sm/info") => {
+                (200, INFO.replace("]}", &format!(",{{\"name\":\"p1_version\",\"value\":\"{version}\"}}]}}")))
+            }
+            Some("/api/v1/sm/actual") => {
+                let tariff = ",{\"name\":\"energy_delivered_tariff2\",\"value\":7.5,\"unit\":\"kWh\"}]}";
+                (200, actual(5, 0.037).replace("]}", tariff))
+            }
+            _ => (404, String::new()),
+        });
+        fixture.until("it is described", |it| !it.versions().is_empty()).await;
+        let version = fixture.versions().remove(0);
+        assert_eq!(version.meter, MeterId::named("p1", "E0042"));
+        assert_eq!(version.description.tariff, expected);
+        assert_decoded_again(&fixture);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_names_the_model_and_the_loggers_firmware() {
     let server = HttpServer::start(AllowList::dsmr_logger(), |request| match request.split(' ').nth(1) {
         Some("/api/v1/sm/telegram") => (200, telegram(5, 37)),

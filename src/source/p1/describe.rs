@@ -19,6 +19,7 @@ pub(in crate::source) fn described(nameplate: &Nameplate, source: &str, meter: i
         energy_type: energy_type(Some(ELECTRICITY)),
         role: Role::Grid,
         time_zone: time_zone.to_owned(),
+        tariff: nameplate.tariff.unwrap_or_default().to_owned(),
         ..Description::default()
     };
     let gateway = if main.serial.is_empty() { source } else { &main.serial }.to_owned();

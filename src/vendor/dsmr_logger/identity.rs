@@ -10,6 +10,7 @@ pub(super) const CHANNELS: u8 = 4;
 /// The places in the telegram of a gas and a water meter whose channel the logger does not give, and
 /// their names.
 pub(super) const UNKNOWN_CHANNELS: [(u8, &str); 2] = [(8, "gas"), (7, "water")];
+const BELGIAN_DIGITS: usize = 5;
 pub(super) const GAS_KIND: u8 = 3;
 pub(super) const WATER_KIND: u8 = 7;
 
@@ -110,6 +111,10 @@ impl Identity {
         };
         if let Some(id) = &self.equipment_id {
             line("0-0:96.1.1", id);
+        }
+        // Belgian versions have five digits.
+        if let Some(version) = self.version.as_ref().filter(|version| version.bytes().all(|it| it.is_ascii_digit())) {
+            line(if version.len() == BELGIAN_DIGITS { "0-0:96.1.4" } else { "1-3:0.2.8" }, version);
         }
         let unknown = Device { kind: Some(GAS_KIND), id: self.gas.id.clone() };
         let water = Device { kind: Some(WATER_KIND), id: None };

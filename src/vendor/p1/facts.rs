@@ -6,7 +6,7 @@ use super::mbus::Channel;
 use super::registers::{CHANNEL_MAX, ChannelLine, Meaning, meaning};
 use super::time::{AHEAD_MAX, Stamp, WinterOffset, YEAR_2000};
 use super::unit::Quantity;
-use crate::reading::{Flags, UnixNanos};
+use crate::reading::{Flags, Obis, UnixNanos};
 use crate::vendor::At;
 
 /// Why a line cannot be read, in one sentence.
@@ -22,6 +22,10 @@ pub(super) struct Facts<'a> {
     pub(super) has_checksum: bool,
     /// Whether it gives the version of e-MUCS, Belgium's standard.
     pub(super) is_belgian: bool,
+    /// Whether it gives the version of DSMR.
+    pub(super) is_dsmr: bool,
+    /// Whether it has a register of a second tariff.
+    pub(super) has_tariffs: bool,
     channels: [Channel<'a>; CHANNEL_MAX as usize],
 }
 
@@ -39,6 +43,8 @@ impl<'a> Facts<'a> {
             id: None,
             has_checksum: false,
             is_belgian: false,
+            is_dsmr: false,
+            has_tariffs: false,
             channels: Default::default(),
         };
         let (mut date, mut time): (&[u8], &[u8]) = (&[], &[]);
@@ -56,7 +62,9 @@ impl<'a> Facts<'a> {
                     let version = std::str::from_utf8(first).ok().and_then(|version| version.parse::<u32>().ok());
                     facts.has_checksum = version.is_none_or(|version| version >= CHECKSUM_SINCE);
                     facts.is_belgian |= code.0[2] == 96;
+                    facts.is_dsmr |= code.0[2] == 0;
                 }
+                Meaning::Register(SECOND_TARIFF) => facts.has_tariffs = true,
                 Meaning::Channel(number, what) => facts.note_channel(number, what, line),
                 _ => {}
             }
@@ -126,6 +134,8 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// The import of tariff 2.
+const SECOND_TARIFF: Obis = Obis([1, 0, 1, 8, 2, 255]);
 /// The oldest version with a checksum: DSMR 4.0. Belgian versions have five digits.
 const CHECKSUM_SINCE: u32 = 40;
 /// From this rank on ids are digits, unless they are as long as the hexadecimal form of characters.

@@ -15,6 +15,8 @@ pub struct Nameplate {
     /// The time zone of its country, as the IANA database names it; `None` if several countries have
     /// such telegrams.
     pub time_zone: Option<&'static str>,
+    /// The meaning of tariffs 1 and 2 in its standard; `None` if it names none, or has no tariffs.
+    pub tariff: Option<&'static str>,
     /// The devices on its M-Bus that have a counter.
     pub devices: Vec<Device>,
 }
@@ -33,18 +35,29 @@ pub struct Device {
 /// Heads of grid operators with a dialect of their own: ESO in Lithuania, Energienetze Steiermark.
 const OPERATORS: [(&[u8], &str); 2] = [(b"ESO5", "Europe/Vilnius"), (b"EST5", "Europe/Vienna")];
 
+/// Tariffs 1 and 2 in e-MUCS, Belgium's standard, and in DSMR.
+const BELGIAN_TARIFFS: &str = "1 day, 2 night";
+const DUTCH_TARIFFS: &str = "1 low, 2 normal";
+
 impl Telegram<'_> {
     /// The description of the meter and the devices behind it.
     pub fn nameplate(&self) -> Nameplate {
         let (facts, head) = (self.facts(), self.head());
         let maker = head.get(..3).filter(|maker| maker.iter().all(u8::is_ascii_alphabetic));
         let operator = OPERATORS.iter().find(|(operator, _)| head.starts_with(operator)).map(|(_, zone)| *zone);
+        // The operators have tariffs of their own.
+        let tariff = match (facts.is_belgian, facts.is_dsmr && operator.is_none()) {
+            (true, _) => Some(BELGIAN_TARIFFS),
+            (false, true) => Some(DUTCH_TARIFFS),
+            (false, false) => None,
+        };
         Nameplate {
             maker: maker.map(|maker| String::from_utf8_lossy(maker).to_ascii_uppercase()),
             model: String::from_utf8_lossy(head).into_owned(),
             id: facts.printed_id(),
             // Only Belgium gives its version under a code of its own.
             time_zone: operator.or(facts.is_belgian.then_some("Europe/Brussels")),
+            tariff: tariff.filter(|_| facts.has_tariffs),
             devices: facts
                 .counted_channels()
                 .map(|(number, channel)| Device {

@@ -24,6 +24,22 @@ fn the_head_gives_maker_and_model_and_some_dialects_their_country() {
 }
 
 #[test]
+fn the_standard_gives_the_meaning_of_tariffs_to_a_meter_that_has_them() {
+    let second = "1-0:1.8.2(000001.000*kWh)";
+    for (head, version, tariff, expected) in [
+        (r"/XYZ5\2METER-1000", "1-3:0.2.8(50)", second, Some("1 low, 2 normal")),
+        (r"/FLU5\253770234_A", "0-0:96.1.4(50217)", second, Some("1 day, 2 night")),
+        // Luxembourg and Sweden send totals alone.
+        (r"/XYZ5\2METER-1000", "1-3:0.2.8(42)", "1-0:1.8.0(000001.000*kWh)", None),
+        // Grid operators with a dialect of their own, and a meter without a version.
+        (r"/EST5\253710000_A", "1-3:0.2.8(50)", second, None),
+        ("/XYZ5METER", "1-0:1.7.0(0001*W)", second, None),
+    ] {
+        assert_eq!(nameplate(&[head, "", version, tariff]).tariff, expected, "{head} {version}");
+    }
+}
+
+#[test]
 fn a_device_with_a_counter_is_described_and_an_empty_channel_is_not() {
     let found = nameplate(&[
         "/XYZ5METER",
