@@ -7,6 +7,7 @@
 //! the device says about itself. `vendor/ksem` decodes.
 
 mod access;
+mod describe;
 mod information;
 mod login;
 mod poll;
@@ -139,7 +140,8 @@ impl Device {
 
     fn information(&self, entrance: &Entrance, arrivals: Arrivals, describer: Describer, clock: &Clock) -> Information {
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), Keep::All);
-        Information::new(&self.name, inlet, arrivals, describer, clock.clone())
+        let has_flow = matches!(&self.interface, Interface::WebSocket(topics) if topics.contains(&Topic::EnergyFlow));
+        Information::new(&self.name, has_flow, inlet, arrivals, describer, clock.clone())
     }
 
     /// The decoders of its messages. The context of a frame is the configuration.

@@ -7,6 +7,7 @@
 mod subject;
 
 use super::access::{Access, Requests};
+use super::describe::Owner;
 use super::resource::Topic;
 use crate::clock::Clock;
 use crate::reading::{MeterId, UnixNanos};
@@ -16,7 +17,7 @@ use crate::vendor::MessageError;
 use crate::vendor::ksem::VENDOR;
 use crate::vendor::ksem::device::{LocalTime, Settings, usage};
 use crate::vendor::ksem::gdr::{Channel, Configuration};
-use crate::vendor::ksem::tariff::{Contract, prices};
+use crate::vendor::ksem::tariff::{Contract, Tariff, prices};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -46,9 +47,12 @@ pub(super) struct Information {
     refused: Vec<(Subject, String)>,
     /// The name of the source.
     name: String,
-    /// The contract as sent, and its currency.
+    /// The contract as sent, its priced tariffs, and its currency.
     tariff: String,
+    tariffs: Vec<Tariff>,
     currency: String,
+    /// The channels beside the grid meter, by the topic whose configuration named them.
+    channels: Vec<(Topic, Channel)>,
     inlet: Inlet,
     arrivals: Arrivals,
     describer: Describer,
@@ -64,22 +68,32 @@ pub(super) struct Answer {
 }
 
 impl Information {
-    pub(super) fn new(name: &str, inlet: Inlet, arrivals: Arrivals, describer: Describer, clock: Clock) -> Self {
+    pub(super) fn new(
+        name: &str,
+        has_flow: bool,
+        inlet: Inlet,
+        arrivals: Arrivals,
+        describer: Describer,
+        clock: Clock,
+    ) -> Self {
         let now = clock.monotonic();
         let subjects = [
             Subject::Settings,
             Subject::LocalTime,
-            Subject::Configuration,
+            Subject::Configuration(Topic::SmartMeter),
             Subject::Status,
             Subject::Usage,
             Subject::Contract,
         ];
+        let flow = has_flow.then_some(Subject::Configuration(Topic::EnergyFlow));
         Self {
-            due: subjects.map(|subject| (subject, now)).to_vec(),
+            due: subjects.into_iter().chain(flow).map(|subject| (subject, now)).collect(),
             refused: Vec::new(),
             name: name.to_owned(),
             tariff: String::new(),
+            tariffs: Vec::new(),
             currency: String::new(),
+            channels: Vec::new(),
             inlet,
             arrivals,
             describer,
@@ -166,13 +180,17 @@ impl Information {
         Ok(())
     }
 
-    /// Records the description of the grid meter.
+    /// Records the descriptions of the grid meter, the other channels and the priced tariffs.
     async fn describe(&mut self, access: &mut Access, reporter: &mut Reporter) -> Result<(), SourceError> {
         let mut described = access.described(&self.name).await?;
         for (_, description) in &mut described {
             description.tariff.clone_from(&self.tariff);
             description.currency.clone_from(&self.currency);
         }
+        let serial = access.serial().await?;
+        let owner = Owner { name: &self.name, serial: &serial };
+        described.extend(owner.channels(self.channels.iter().map(|(_, channel)| channel)));
+        described.extend(owner.tariffs(&self.tariffs, &self.currency));
         self.describer.describe(reporter, || described).await;
         Ok(())
     }
@@ -215,12 +233,15 @@ impl Information {
                     reporter.set("clock_synchronized", if is_synchronized { "yes" } else { "no" });
                 }
             }
-            Subject::Configuration => {
+            Subject::Configuration(topic) => {
                 let configuration = Configuration::read(body).map_err(|error| error.to_string())?;
-                let channel = configuration.channel(Topic::SmartMeter.name());
+                let channel = configuration.channel(topic.name());
                 for (name, fact) in channel.map(channel_facts).into_iter().flatten() {
-                    reporter.set(name, fact);
+                    reporter.set(format!("{}{name}", prefix(topic)), fact);
                 }
+                let others = configuration.channels.into_iter().filter(|it| it.name != Topic::SmartMeter.name());
+                self.channels.retain(|(known, _)| *known != topic);
+                self.channels.extend(others.map(|channel| (topic, channel)));
             }
             Subject::Status | Subject::Usage => {
                 if let Some(status) = usage(body, |_| {}).map_err(text)? {
@@ -280,8 +301,12 @@ impl Information {
     /// Reads the prices of these tariffs from now on, and no others.
     fn follow(&mut self, contract: &Contract, serial: &str) {
         let now = self.clock.monotonic();
-        let tariffs = contract.tariffs.iter().filter_map(|tariff| tariff.id.parse().ok()).take(TARIFFS_MAX);
-        let prices: Vec<_> = tariffs.map(|tariff| Subject::Prices(tariff, self.first_day(tariff, serial))).collect();
+        let id = |tariff: &Tariff| tariff.id.parse::<Uuid>().ok();
+        let priced = contract.tariffs.iter().filter_map(|it| Some((id(it)?, it))).take(TARIFFS_MAX);
+        // The meter's id has the usual form.
+        self.tariffs = priced.clone().map(|(id, it)| Tariff { id: id.to_string(), ..it.clone() }).collect();
+        let prices: Vec<_> =
+            priced.map(|(tariff, _)| Subject::Prices(tariff, self.first_day(tariff, serial))).collect();
         let is_followed = |known: Subject| prices.iter().any(|part| part.is_part(known));
         self.refused.retain(|(known, _)| !matches!(known, Subject::Prices(..)));
         self.due.retain(|(known, _)| !matches!(known, Subject::Prices(..)) || is_followed(*known));
@@ -341,10 +366,23 @@ fn seconds(nanos: i64) -> f64 {
     Duration::from_nanos(nanos.unsigned_abs()).as_secs_f64().copysign(if nanos < 0 { -1.0 } else { 1.0 })
 }
 
-/// Facts of the configuration about the grid meter.
+/// The begin of the names of facts about a topic's channel.
+fn prefix(topic: Topic) -> &'static str {
+    match topic {
+        Topic::SmartMeter => "",
+        Topic::EnergyFlow => "flow_",
+    }
+}
+
+/// Facts of the configuration about a channel. Flex values have names in place of codes.
 fn channel_facts(channel: &Channel) -> Vec<(&'static str, Fact)> {
     let mut facts =
         vec![("label", Fact::from(channel.label.as_str())), ("codes_delivered", channel.codes.len().into())];
+    let codes = channel.codes.iter().map(ToString::to_string);
+    let codes: Vec<_> = codes.chain(channel.definitions.iter().map(|it| it.name.clone())).collect();
+    if !codes.is_empty() {
+        facts.push(("codes", codes.join(", ").into()));
+    }
     facts.extend(channel.class.name().map(|class| ("class", class.into())));
     facts.extend(channel.device.name().map(|kind| ("device_kind", kind.into())));
     facts

@@ -162,6 +162,35 @@ async fn a_status_other_than_ok_is_named_as_a_fact_and_flags_its_values() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_by_401_and_the_new_one_by_500_is_renewed_once_per_request() {
+    let (fixture, now) = (Fixture::new(), present() - 1000);
+    let (mut logins, mut polls) = (0, 0);
+    // The first 500 answers the request that has a new token, the second one begins a request.
+    let statuses = [200, 401, 500, 500];
+    let requests = start(&fixture, password(), Some("4711"), move |request| match path(request) {
+        "/api/web-login/token" => {
+            logins += 1;
+            (200, format!("{{\"access_token\":\"t{logins}\",\"expires_in\":604800}}"))
+        }
+        "/api/json/local/values/smart-meter" => {
+            polls += 1;
+            match statuses.get(polls - 1) {
+                None | Some(200) => (200, values(now + i64::try_from(polls).unwrap())),
+                Some(status) => (*status, String::new()),
+            }
+        }
+        _ => (404, String::new()),
+    });
+    fixture.until("readings come again", |it| it.values(IMPORT).len() > 3).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
+    let sent = requests.requests();
+    let tokens: Vec<_> =
+        (1..=3).map(|number| sent.iter().any(|it| it.contains(&format!("Bearer t{number}")))).collect();
+    assert_eq!(tokens, [true; 3], "each new token is used");
+    assert_eq!(sent.iter().filter(|it| it.starts_with("POST ")).count(), 3, "{:?}", requests.lines());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_or_token_is_a_fault_of_the_configuration_and_writes_nothing() {
     for (login, login_answer) in [
         (password(), (200, "{\"error\":\"invalid_grant\"}".to_owned())),

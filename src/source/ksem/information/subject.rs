@@ -18,7 +18,8 @@ pub(in crate::source::ksem) enum Subject {
     Status,
     Usage,
     LocalTime,
-    Configuration,
+    /// Of the channel of a topic.
+    Configuration(Topic),
     Contract,
     /// Of a tariff, on a day since 1970 in UTC.
     Prices(Uuid, i64),
@@ -31,7 +32,7 @@ impl Subject {
             Self::Status => Resource::Status,
             Self::Usage => Resource::Usage,
             Self::LocalTime => Resource::LocalTime,
-            Self::Configuration => Resource::Configuration(Topic::SmartMeter),
+            Self::Configuration(topic) => Resource::Configuration(topic),
             Self::Contract => Resource::Contract,
             Self::Prices(tariff, day) => {
                 let begin = day * DAY_SECONDS;

@@ -10,6 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// 1-0:1.4.0*255 and 1-0:2.8.0*255 as the device has them.
+const CODES: [u64; 2] = [0x0100_0104_00ff, 0x0100_0208_00ff];
 const TARIFF: &str = "1f0c5f0e-5d0f-4f6e-8a55-3c9c5d6b7a22";
 
 fn own(d: u8, e: u8) -> Obis {
@@ -67,14 +69,15 @@ async fn the_configuration_of_the_grid_meter_is_shown() {
     let fixture = Fixture::new();
     let _device = start_with(&fixture, |path| {
         let channel =
-            Gcr { label: "House".to_owned(), class: 3, devicetype: 56, codes: vec![1, 2, 3], ..Gcr::default() };
+            Gcr { label: "House".to_owned(), class: 3, devicetype: 56, codes: CODES.to_vec(), ..Gcr::default() };
         let configuration = GcRs { gcrs: [("smart-meter".to_owned(), channel)].into(), config_uuid: String::new() };
         path.contains("/config/").then(|| Answer::Whole(200, configuration.encode_to_vec()))
     });
     fixture.until("it is shown", |it| it.fact("label") == Some("House".into())).await;
     assert_eq!(fixture.fact("class"), Some("hybrid".into()));
     assert_eq!(fixture.fact("device_kind"), Some("grid connection".into()));
-    assert_eq!(fixture.fact("codes_delivered"), Some(Fact::Number(3.0)));
+    assert_eq!(fixture.fact("codes_delivered"), Some(Fact::Number(2.0)));
+    assert_eq!(fixture.fact("codes"), Some("1-0:1.4.0*255, 1-0:2.8.0*255".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,6 +110,13 @@ async fn the_prices_of_each_tariff_are_read_once_a_day() {
         })
     };
     fixture.until("the contract is a version of the description", has_contract).await;
+    let tariff = MeterId::of_channel(VENDOR, "4711", TARIFF);
+    fixture.until("the tariff is described", |it| it.versions().iter().any(|it| it.meter == tariff)).await;
+    let versions = fixture.versions();
+    let tariffs: Vec<_> = versions.iter().filter(|it| it.description.model.is_empty()).collect();
+    assert!(tariffs.iter().all(|it| it.meter == tariff), "no other tariff has prices: {tariffs:?}");
+    let expected = "grid day, serial 4711, vendor ksem, tariff day, currency EUR";
+    assert_eq!(tariffs[0].description.to_string(), expected);
     let decoders = device(Uri::from_static("http://h/"), password(), None).decoders();
     assert!(fixture.assert_decoded_again("grid", decoders) > 1);
     let status = |server: &HttpServer| server.lines().iter().filter(|line| line.contains("devicestatus")).count();

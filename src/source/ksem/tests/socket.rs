@@ -237,8 +237,12 @@ async fn the_energy_flow_has_its_own_web_socket_and_the_units_of_the_configurati
     let (_server, sockets) = start_topics(&fixture, &topics, token(), move |request| {
         (path(request) == format!("{CONFIGURATION}{flow}")).then(|| {
             let definition = FlexDefinition { label: "PV".to_owned(), r#type: 0, unit: 3, decimalpower: -2 };
-            let channel = Gcr { flex_definitions: [("pvPowerTotal".to_owned(), definition)].into(), ..Gcr::default() };
-            let configuration = GcRs { gcrs: [(flow.to_owned(), channel)].into(), config_uuid: String::new() };
+            let flex_definitions = [("pvPowerTotal".to_owned(), definition)].into();
+            let channel =
+                Gcr { label: "House".to_owned(), class: 3, devicetype: 60, flex_definitions, ..Gcr::default() };
+            let producer = Gcr { class: 2, ..Gcr::default() };
+            let gcrs = [(flow.to_owned(), channel), ("roof".to_owned(), producer)].into();
+            let configuration = GcRs { gcrs, config_uuid: String::new() };
             Answer::Whole(200, configuration.encode_to_vec())
         })
     });
@@ -257,6 +261,22 @@ async fn the_energy_flow_has_its_own_web_socket_and_the_units_of_the_configurati
     assert!(decoded_again(&fixture) > 0, "with the configuration of its time");
     let kinds: Vec<_> = fixture.sources.descriptions().iter().map(|it| it.kind).collect();
     assert_eq!(kinds, ["ksem", "ksem energy flow"]);
+    fixture.until("all channels are described", |it| it.versions().len() >= 3).await;
+    for (channel, expected) in [
+        ("", "grid, serial 4711, vendor ksem, model EM420, firmware 2.6.2, role grid"),
+        (flow, "grid House, serial 4711, vendor ksem, role submeter"),
+        ("roof", "grid roof, serial 4711, vendor ksem, role production"),
+    ] {
+        let meter = MeterId::of_channel(VENDOR, "4711", channel);
+        let versions = fixture.versions();
+        let found = versions.iter().find(|it| it.meter == meter).unwrap_or_else(|| panic!("{channel}: {versions:?}"));
+        assert_eq!(found.description.to_string(), expected);
+    }
+    let shown = |name: &str| fixture.source("ksem").facts.get(name).cloned();
+    fixture.until("the flow's channel is shown", |_| shown("flow_label") == Some("House".into())).await;
+    assert_eq!(shown("flow_class"), Some("hybrid".into()));
+    assert_eq!(shown("flow_device_kind"), Some("this device".into()));
+    assert_eq!(shown("flow_codes"), Some("pvPowerTotal".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
