@@ -4,7 +4,8 @@ use super::*;
 use crate::reading::{Obis, UnixNanos};
 use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
-use meterline_load::devices::{AllowList, HttpServer};
+use meterline_load::devices::{AllowList, Answer, HttpServer};
+use std::io::Write as _;
 
 pub(super) const DEVICE: &str = "1728053249";
 
@@ -98,6 +99,29 @@ async fn a_rate_limit_and_a_broken_answer_are_tried_again_later() {
     fixture.until("the reading is there", |it| it.values(POWER) == [1.0]).await;
     fixture.until("it is running", |it| it.state() == SourceState::Running).await;
     assert_eq!(fixture.kept(), [&answer(now, "1")[..80]], "for a decoder that can read it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_trickles_without_end_is_given_up_and_the_next_one_is_read() {
+    let (fixture, now) = (Fixture::new(), present());
+    let (given_up, is_given_up) = std::sync::mpsc::channel();
+    let mut slow = Some(given_up);
+    let server = HttpServer::start(AllowList::smart_mac(), move |_: &str| match slow.take() {
+        // A byte now and then: the connection is never silent.
+        Some(given_up) => Answer::Taken(Box::new(move |mut stream| {
+            stream.write_all(b"HTTP/1.0 200 Answer\r\n\r\n").ok();
+            while stream.write_all(b" ").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            given_up.send(()).ok();
+        })),
+        None => (200, answer(now, "1")).into(),
+    })
+    .unwrap();
+    start_meter(&fixture, &meter(server.url().parse().unwrap()));
+    is_given_up.recv_timeout(Duration::from_secs(20)).unwrap();
+    fixture.until("the next is there", |it| it.values(POWER) == [1.0]).await;
+    fixture.until("it is running", |it| it.state() == SourceState::Running).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
