@@ -185,6 +185,7 @@ fn read(mut root: Section<'_>) -> Config {
     for (table, read) in SOURCES {
         sources.extend(root.sections(table).into_iter().filter_map(|section| read(section, &mut taken)));
     }
+    mqtt::name_accounts(&mut sources);
     let may_have_descriptions = sources.iter().any(Source::describes_meters) || root.fault_count() > faults_before;
     let metering_points = metering_points::metering_points(root.sections("metering_point"));
     if !metering_points.is_empty() && !may_have_descriptions {

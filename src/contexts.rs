@@ -169,6 +169,21 @@ impl Contexts {
         Some((version, context))
     }
 
+    /// The context that was kept last of a device by the first of these sources that has one, with its version. `None`
+    /// also if this version is `known`, which reads no file.
+    pub fn newest_of(&self, sources: &[String], device: &str, known: &str) -> Option<(String, Arc<[u8]>)> {
+        let (source, version) = {
+            let versions = self.0.versions.lock();
+            sources.iter().find_map(|source| Some((source, versions.get(&device_key(source, device))?.newest?)))?
+        };
+        let version = version.to_string();
+        if version == known {
+            return None;
+        }
+        let context = self.get(source, device, &version)?;
+        Some((version, context))
+    }
+
     fn write(&self, device: Uuid, version: Uuid, context: &[u8]) -> io::Result<()> {
         refuse_beyond(context, CONTEXT_BYTES_MAX as u64)?;
         if let Some(directory) = &self.0.directory {
@@ -287,6 +302,23 @@ mod tests {
         let in_memory = Contexts::default();
         let kept = in_memory.keep("a/b", "", b"map 2").unwrap();
         assert_eq!(in_memory.get("a/b", "", &kept.version).as_deref(), Some(&b"map 2"[..]));
+    }
+
+    #[test]
+    fn the_newest_context_of_another_source_is_given_once_and_of_several_sources_the_first_has_the_word() {
+        let contexts = Contexts::default();
+        let sources = ["a", "b"].map(str::to_owned);
+        assert_eq!(contexts.newest_of(&sources, "7", ""), None);
+        contexts.keep("c", "7", b"of no such source").unwrap();
+        contexts.keep("a", "8", b"of another device").unwrap();
+        assert_eq!(contexts.newest_of(&sources, "7", ""), None);
+        let of_b = contexts.keep("b", "7", b"map 1").unwrap().version;
+        assert_eq!(contexts.newest_of(&sources, "7", ""), Some((of_b.clone(), b"map 1".as_slice().into())));
+        assert_eq!(contexts.newest_of(&sources, "7", &of_b), None, "known");
+        let of_a = contexts.keep("a", "7", b"map 2").unwrap().version;
+        assert_eq!(contexts.newest_of(&sources, "7", &of_b), Some((of_a.clone(), b"map 2".as_slice().into())));
+        contexts.keep("b", "7", b"map 3").unwrap();
+        assert_eq!(contexts.newest_of(&sources, "7", &of_a), None);
     }
 
     #[test]

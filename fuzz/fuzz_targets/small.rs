@@ -102,6 +102,9 @@ fn smappee(bytes: &[u8]) {
     let mut site = rest::Site::default();
     site.learn(bytes).ok();
     site.transformers().own_meters().count();
+    if let Some(kept) = site.metering_configuration() {
+        smappee::Configuration::default().apply(Document::MeteringConfiguration, kept).expect("it was read before");
+    }
     if let Ok(document) = rest::Document::read(bytes) {
         let interval = document.interval().unwrap_or(Interval::Hour);
         document.visit(&site, rest::Asked { interval, from: At::Receipt, plug: "1" }, check).ok();

@@ -149,8 +149,8 @@ impl<'a> SourceStarter<'a> {
 }
 
 /// Returns the decoders of the configured sources, for replays. smart-me's values have none: the list
-/// that is kept with them is not the message that they come from. Nor have the rows of Smappee's cloud: the
-/// configuration of their location is not kept.
+/// that is kept with them is not the message that they come from. Nor have the rows of Smappee's cloud: they do
+/// not name the configuration of their location.
 pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
     let mut redecoder = Redecoder::new(contexts);
     for source in &config.sources {

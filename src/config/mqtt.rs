@@ -6,6 +6,7 @@ use super::json::mapping;
 use super::secrets::{KEY, LOCATION, PASSWORD, USERNAME, from_file_or_variable, secret};
 use super::section::Section;
 use super::smart_mac::{devid, options};
+use super::source::Source;
 use super::value::StringList;
 use crate::base::file::read;
 use crate::http::ClientIdentity;
@@ -46,6 +47,20 @@ pub(super) fn broker(mut section: Section<'_>, taken: &mut HashSet<String>) -> O
     section.finish();
     let (name, address) = (name?, address?);
     Some(Broker { name, address, credentials, ca_file, identity, client_id, keep, inspect, routes })
+}
+
+/// Tells the brokers with Smappee's monitors which accounts at Smappee's cloud there are.
+pub(super) fn name_accounts(sources: &mut [Source]) {
+    let accounts = sources.iter().filter(|source| matches!(source, Source::Smappee(_)));
+    let accounts: Vec<String> = accounts.map(|account| account.name().to_owned()).collect();
+    for source in sources {
+        let Source::Mqtt(Broker { routes, .. }) = source else { continue };
+        for route in routes {
+            if let Route::Smappee(monitors) = route {
+                monitors.accounts.clone_from(&accounts);
+            }
+        }
+    }
 }
 
 fn address(section: &mut Section<'_>) -> Option<Address> {
@@ -252,6 +267,30 @@ mod tests {
         let topics: Vec<&str> = broker(&config).routes.iter().map(Route::topic).collect();
         assert_eq!(topics, ["meters/boiler", "1728053249", "DSMR-API"]);
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn monitors_know_the_accounts_at_the_vendors_cloud_wherever_they_stand() {
+        let account = |name: &str| {
+            format!(
+                "[[smappee]]\nname = \"{name}\"\nclient_id = \"c\"\nclient_secret_env = \"SECRET\"\nusername = \"u\"\n\
+                 password_env = \"SECRET\"\ntoken_key_file = \"/k\"\n"
+            )
+        };
+        let broker = "[[mqtt]]\nname = \"house\"\nurl = \"mqtt://x\"\n[[mqtt.smappee]]\nall = true\n";
+        let environment = [("SECRET".to_owned(), "hunter2".to_owned())].into_iter().collect();
+        let config = parse("m.toml", &[account("a"), broker.to_owned(), account("b")].concat(), &environment).unwrap();
+        let brokers = config.sources.iter().filter_map(|source| match source {
+            Source::Mqtt(broker) => Some(&broker.routes[0]),
+            _ => None,
+        });
+        let known: Vec<_> = brokers
+            .map(|route| match route {
+                Route::Smappee(monitors) => monitors.accounts.join(" "),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(known, ["a b"]);
     }
 
     #[test]

@@ -150,6 +150,13 @@ impl Entrance {
         self.0.ingest.followers.contexts.newest(&self.0.counters.name, device)
     }
 
+    /// The newest context of a device that one of these other sources keeps; see [`Contexts::newest_of`].
+    ///
+    /// [`Contexts::newest_of`]: crate::contexts::Contexts::newest_of
+    pub fn newest_context_of(&self, sources: &[String], device: &str, known: &str) -> Option<(String, Arc<[u8]>)> {
+        self.0.ingest.followers.contexts.newest_of(sources, device, known)
+    }
+
     /// Whether a message that its source cannot read may be kept as a batch without readings: it spends the quota
     /// of undecodable bodies. Beyond it the message is counted as not kept.
     pub fn may_keep_unreadable(&self, bytes: usize) -> bool {

@@ -299,6 +299,16 @@ impl Inlet {
         self.entrance.newest_context(device)
     }
 
+    /// The newest context of a device that one of these other sources keeps, unless its version is `known`.
+    pub(super) fn newest_context_of(
+        &self,
+        sources: &[String],
+        device: &str,
+        known: &str,
+    ) -> Option<(String, Arc<[u8]>)> {
+        self.entrance.newest_context_of(sources, device, known)
+    }
+
     /// Journals readings with their places among all `count` of the message.
     async fn journal(
         &mut self,

@@ -169,9 +169,13 @@ impl State {
 }
 
 fn configuration(id: i64) -> Value {
-    let grid = [0, 1, 2].map(|index| json!({"consumptionIndex": index, "powerTopicIndex": index}));
+    // The login of the live values is made of the UUID.
+    let uuid = uuid(id);
+    let topic = json!({"protocol": "MQTT", "userName": uuid, "password": uuid, "name": format!("servicelocation/{uuid}/power")});
+    let channel = |rows: i64, arrays: i64| json!({"consumptionIndex": rows, "powerTopicIndex": arrays, "updateChannels": {"activePower": topic}});
+    let grid = [0, 1, 2].map(|index| channel(index, index + 3));
     json!({
-        "serviceLocationId": id, "serviceLocationUuid": uuid(id), "name": "Workshop",
+        "serviceLocationId": id, "serviceLocationUuid": uuid, "name": "Workshop", "updateChannel": topic,
         "timezone": "Europe/Brussels", "electricityCost": 0.25, "electricityCurrency": "EUR", "phaseType": "THREE_STAR",
         "appliances": [{"id": 1, "name": "Oven", "type": "cooking"}],
         "actuators": [{"id": 9, "name": "Pump", "type": "SWITCH", "serialNumber": "4006000009"}],
@@ -179,7 +183,7 @@ fn configuration(id: i64) -> Value {
             {"name": "Boiler", "ppu": 100.0, "uom": "m3", "enabled": true, "type": "gas", "channel": 1}]}],
         "measurements": [
             {"id": 11, "name": "Grid", "type": "GRID", "channels": grid},
-            {"id": 12, "name": "Roof", "type": "PRODUCTION", "channels": [{"consumptionIndex": 4, "powerTopicIndex": 4}]}]
+            {"id": 12, "name": "Roof", "type": "PRODUCTION", "channels": [channel(4, 7)]}]
     })
 }
 

@@ -129,6 +129,14 @@ impl Cloud {
         answer
     }
 
+    /// Keeps the metering configuration of a location, which the cloud's live values over MQTT lack.
+    pub(super) async fn keep_metering(&self, site: &Site, path: &str) -> Result<(), CloudError> {
+        let Some(bytes) = site.metering_configuration() else { return Ok(()) };
+        let device = site.meter("").to_string();
+        self.inlet.keep_context(Original { bytes, device: &device, ..origin(path) }).await?;
+        Ok(())
+    }
+
     /// Fetches and stores the rows of a range that start in one of `wanted`. Returns the starts of all rows.
     pub(super) async fn rows(
         &mut self,

@@ -23,7 +23,7 @@ pub(super) struct Place {
     pub(super) site: Site,
     /// Whether its transformers are known. Without them, values would belong to other meters.
     pub(super) is_known: bool,
-    /// When all of its configuration was read.
+    /// When all of its configuration was read and kept.
     learned_at: Option<Instant>,
     /// When events and costs were read.
     pub(super) events_at: Option<Instant>,
@@ -99,19 +99,22 @@ pub(super) async fn learn(
         return Ok(());
     }
     let mut site = Site::of(&place.location);
-    let has_info = errors.note(learn_from(cloud, &mut site, "info").await)?;
-    let has_channels = errors.note(learn_from(cloud, &mut site, "meteringconfiguration").await)?;
+    let path = |what: &str| format!("{LOCATIONS}/{}/{what}", place.location.id);
+    let (info, metering) = (path("info"), path("meteringconfiguration"));
+    let has_info = errors.note(learn_from(cloud, &mut site, &info).await)?;
+    let has_channels = errors.note(learn_from(cloud, &mut site, &metering).await)?;
+    let is_kept = errors.note(cloud.keep_metering(&site, &metering).await)?;
     if has_channels && (has_info || !place.is_known) {
         (place.site, place.is_known) = (site, true);
     }
-    if has_channels && has_info {
+    if has_channels && has_info && is_kept {
         place.learned_at = Some(now);
     }
     Ok(())
 }
 
 /// Old monitors have no metering configuration, and each of the two holds enough to go on.
-async fn learn_from(cloud: &mut Cloud, site: &mut Site, what: &str) -> Result<(), CloudError> {
-    let Some(body) = cloud.get_if_shown(&format!("{LOCATIONS}/{}/{what}", site.id)).await? else { return Ok(()) };
+async fn learn_from(cloud: &mut Cloud, site: &mut Site, path: &str) -> Result<(), CloudError> {
+    let Some(body) = cloud.get_if_shown(path).await? else { return Ok(()) };
     site.learn(&body).map_err(unreadable)
 }

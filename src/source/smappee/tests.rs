@@ -460,6 +460,10 @@ async fn no_token_password_or_uuid_is_journaled_stored_or_shown() {
     scene.cloud.expire();
     running.until("a new token is used", |_| scene.cloud.grants() == (1, 1)).await;
     let mut texts = vec![format!("{:?} {:?}", running.fixture.sources, scene.account())];
+    let contexts = &running.fixture.contexts;
+    let (_, kept) = contexts.newest_of(&["smappee".to_owned()], &Scene::meter("").to_string(), "").unwrap();
+    texts.push(String::from_utf8_lossy(&kept).into_owned());
+    assert!(texts[1].contains("powerTopicIndex") && running.fixture.holds(&kept), "the map is journaled: {}", texts[1]);
     let mut reader = running.fixture.journal.view().reader(crate::journal::Sequence::FIRST).unwrap();
     while let Some(record) = reader.read().unwrap() {
         texts.push(String::from_utf8_lossy(record.payload).into_owned());

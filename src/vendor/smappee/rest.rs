@@ -13,6 +13,7 @@ mod consumption;
 mod cost;
 mod document;
 mod event;
+mod metering;
 mod row;
 mod sensor;
 mod site;

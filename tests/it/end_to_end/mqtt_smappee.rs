@@ -1,11 +1,15 @@
 //! Smappee's monitors at a real Mosquitto: by serial number, by location, and as at the vendor's cloud.
 
+use super::smappee_cloud::add_account;
 use crate::support::load::now_ns;
 use crate::support::mosquitto::{Broker, Listener};
 use crate::support::service::{Service, Setup};
 use crate::support::stores::of_sqlite;
 use crate::support::wait;
 use meterline::reading::MeterId;
+use meterline::vendor::smappee::Location;
+use meterline_load::devices::Clock;
+use meterline_load::smappee::SmappeeCloud;
 use rumqttc::QoS;
 #[cfg(feature = "test-faults")]
 use std::os::unix::process::ExitStatusExt as _;
@@ -282,4 +286,66 @@ fn the_cloud_is_asked_for_live_values_and_nothing_else_is_published() {
     let others: Vec<_> = listener.seen().into_iter().skip(2).map(|(topic, _)| topic).collect();
     assert_eq!(others, [topic(OURS, "power")]);
     assert_hidden(&service, OURS);
+}
+
+#[test]
+fn live_values_of_the_cloud_have_the_meters_of_the_accounts_rows_also_after_a_restart_and_a_redecode() {
+    let before = jiff::Timestamp::now().to_string();
+    let cloud = SmappeeCloud::start(Clock::new(|| now_ns() / 1_000_000_000)).unwrap();
+    let broker = Broker::start();
+    let mut service = service(&broker, |service| {
+        add_account(service, &cloud);
+        let location = service.secret_file("location", SmappeeCloud::UUID);
+        format!("location_file = {location:?}\ncloud = true\n")
+    });
+    wait::until("the account was read", LIMIT, || service.source("cloud", "smappee")["state"] == "running");
+    let start = now_ns() / 1_000_000 / 10_000 * 10_000 - 60_000;
+    let publish = |second: i64| {
+        let text = format!(
+            "{{\"utcTimeStamp\":{},\"activePowerData\":[0,0,0,{second}01,{second}02,{second}03,0,{second}04],\
+             \"importActiveEnergyData\":[{second}05,{second}05,{second}05,{second}06]}}",
+            start + second * 1000
+        );
+        broker.publish(QoS::AtLeastOnce, &[(topic(SmappeeCloud::UUID, "power"), text)]);
+    };
+    let location = Location::of_uuid(SmappeeCloud::UUID.parse().unwrap());
+    // Seconds, channel, register and value of everything that is no row; and whether each of these meters has rows.
+    let live = |service: &Service| {
+        service.wait_drained();
+        let samples = of_sqlite(&service.sqlite_file());
+        let name = |meter: [u8; 16]| ["", "ct:4"].into_iter().find(|it| *location.meter(it).as_bytes() == meter);
+        let is_row = |obis: [u8; 6]| matches!(obis, [1, 0, _, 29, ..]);
+        let mut live = Vec::new();
+        for (key, value) in samples.iter().filter(|(key, _)| matches!(key.obis, [1, 0, _, 7 | 8, ..])) {
+            assert!(samples.keys().any(|row| row.meter == key.meter && is_row(row.obis)), "a meter without rows");
+            live.push((key.time_ns / 1_000_000 - start, name(key.meter).unwrap(), key.obis[2], key.obis[3], *value));
+        }
+        live.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        live
+    };
+    let expected = |second: i64| {
+        let (at, value) = (second * 1000, |last: i64| (second * 100 + last) as f64);
+        let site = [(1, 8, value(5)), (36, 7, value(1)), (56, 7, value(2)), (76, 7, value(3))];
+        let roof = [(1, 8, value(6)), (16, 7, value(4))];
+        let of = |channel: &'static str| move |(c, d, value): (u8, u8, f64)| (at, channel, c, d, value);
+        site.map(of("")).into_iter().chain(roof.map(of("ct:4"))).collect::<Vec<_>>()
+    };
+    publish(10);
+    wait::until("the live values are there", LIMIT, || live(&service).len() == 6);
+    assert_eq!(live(&service), expected(10));
+    // Nothing says the map now but what was kept.
+    service.kill();
+    cloud.fail("/meteringconfiguration", 500);
+    service.start_again();
+    wait::until("it is running", LIMIT, || service.source("monitors", "mqtt")["state"] == "running");
+    publish(20);
+    wait::until("the next live values are there", LIMIT, || live(&service).len() == 12);
+    let both = [expected(10), expected(20)].concat();
+    assert_eq!(live(&service), both);
+    service.text_of(&["replay", "--sink", "sqlite", "--from", &before, "--redecode"]);
+    wait::until("both messages were decoded again", LIMIT, || {
+        service.metric("meterline_sink_redecoded_records_total{sink=\"sqlite\",outcome=\"decoded\"}") >= 2.0
+    });
+    assert_eq!(live(&service), both);
+    assert_hidden(&service, SmappeeCloud::UUID);
 }

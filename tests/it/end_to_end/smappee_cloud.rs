@@ -30,7 +30,7 @@ fn outage(end: i64) -> Vec<Body> {
     seconds.map(|ago| Body::new(0, vec![reading(ago)])).collect()
 }
 
-fn add_account(service: &Service, cloud: &SmappeeCloud) {
+pub(super) fn add_account(service: &Service, cloud: &SmappeeCloud) {
     let ((client, client_secret), (user, password)) = (SmappeeCloud::CLIENT, SmappeeCloud::USER);
     let secret = service.secret_file("client-secret", client_secret);
     let password = service.secret_file("smappee-password", password);

@@ -4,8 +4,9 @@
 //! configuration says: with a serial number the values are subscribed to once the configuration is kept, so no
 //! message is acknowledged before it is known whose it is, also after a restart. Invariants: the UUID leaves
 //! this file only in a topic to subscribe or to publish to; what is stored and shown has the public id. Live
-//! values are thinned before they are decoded; the cloud's are also compared every 30 s. The locations that are
-//! followed are bounded.
+//! values are thinned before they are decoded; the cloud's are also compared every 30 s. Their
+//! arrays are read with the metering configuration that an account at the cloud keeps as a context; it becomes a part of the
+//! monitor's own. The locations that are followed are bounded.
 
 mod cloud;
 
@@ -27,6 +28,7 @@ use rumqttc::QoS;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -46,6 +48,9 @@ pub struct Monitors {
     pub serials: Vec<String>,
     /// The monitors at the vendor's cloud, which wants to be asked for live values.
     pub cloud: Vec<Cloud>,
+    /// The accounts at the vendor's cloud. They read the metering configurations of locations, which its live values
+    /// lack.
+    pub accounts: Vec<String>,
 }
 
 impl Monitors {
@@ -74,6 +79,7 @@ pub(super) struct State {
     locations: HashSet<Location>,
     ours: LruCache<Location, Ours>,
     live: Live,
+    accounts: Vec<String>,
 }
 
 /// The format of its messages in the journal.
@@ -94,6 +100,8 @@ struct Ours {
     wants_values: bool,
     /// Whether the configuration changed since its meters were described.
     is_reconfigured: bool,
+    /// The version of an account's metering configuration that it has learned since the start; empty without one.
+    metering: String,
 }
 
 impl State {
@@ -105,6 +113,7 @@ impl State {
             locations: uuids.map(Location::of_uuid).collect(),
             ours: LruCache::sparse(NonZeroUsize::new(LOCATIONS_MAX).unwrap_or(NonZeroUsize::MIN)),
             live: Live::new(&monitors.cloud),
+            accounts: monitors.accounts.clone(),
         }
     }
 
@@ -113,7 +122,11 @@ impl State {
         let Some(topic) = Topic::parse(message.topic) else { return Found::Unknown };
         let hidden = hide(message.topic, message.payload);
         let is_cloud = topic.kind == Kind::Power && self.live.is_due(topic.location, now);
+        let metering = self.new_metering(topic, inlet);
         let Some(ours) = self.ours(topic, &hidden, inlet) else { return Found::LeftOut("other_monitor") };
+        if let Some((version, configuration)) = metering {
+            ours.learn_metering(version, &configuration, inlet);
+        }
         if message.is_retained && topic.kind == Kind::Presence {
             return Found::LeftOut("retained");
         }
@@ -194,6 +207,16 @@ impl State {
         self.ours.get_mut(&location)
     }
 
+    /// The metering configuration that the arrays of the cloud's live values need, if an account has read another one
+    /// than is known.
+    fn new_metering(&self, topic: Topic, inlet: &Inlet) -> Option<(String, Arc<[u8]>)> {
+        if topic.kind != Kind::Power {
+            return None;
+        }
+        let known = self.ours.peek(&topic.location).map_or("", |ours| ours.metering.as_str());
+        inlet.newest_context_of(&self.accounts, &topic.location.to_string(), known)
+    }
+
     /// Whether a message is a configuration with one of the serial numbers.
     fn is_claimed(&self, topic: Topic, hidden: &[u8]) -> bool {
         let mut monitor = Monitor::new(topic.location);
@@ -253,7 +276,15 @@ impl Ours {
         let known = newest.and_then(|(version, bytes)| Some((version, Monitor::of_context(location, &bytes).ok()?)));
         let is_reconfigured = known.is_some();
         let (version, monitor) = known.unwrap_or_else(|| (String::new(), Monitor::new(location)));
-        Self { monitor, version, unkept: None, texts: HashMap::new(), wants_values: false, is_reconfigured }
+        Self {
+            monitor,
+            version,
+            unkept: None,
+            texts: HashMap::new(),
+            wants_values: false,
+            is_reconfigured,
+            metering: String::new(),
+        }
     }
 
     /// Whether this is the message of texts that came last of its kind: after each connect the broker sends again
@@ -263,6 +294,16 @@ impl Ours {
         let is_same = self.texts.get(&kind) == Some(&version);
         self.texts.insert(kind, version);
         is_same && is_retained
+    }
+
+    /// Takes the metering configuration that an account has read.
+    fn learn_metering(&mut self, version: String, message: &[u8], inlet: &Inlet) {
+        const DOCUMENT: Document = Document::MeteringConfiguration;
+        let outcome = self.monitor.read(Kind::Configuration(DOCUMENT), message, |_, _| {});
+        if let Ok(Outcome::Configured) = outcome {
+            self.configured(DOCUMENT, message, inlet);
+        }
+        self.metering = version;
     }
 
     /// A part of the configuration changed.

@@ -9,6 +9,7 @@ use super::super::channel_map::ChannelMap;
 use super::super::configuration::Configuration;
 use super::super::location::{Location as Public, VENDOR};
 use super::super::topic::Document as Kind;
+use super::metering::kept;
 use crate::reading::MeterId;
 use crate::vendor::document::{Members, MessageError, Scalar, elements, text_of};
 
@@ -110,6 +111,7 @@ pub struct Site {
     pub appliances: Vec<Thing>,
     public: Option<Public>,
     metering: Configuration,
+    kept_metering: Option<Vec<u8>>,
 }
 
 impl Site {
@@ -150,6 +152,7 @@ impl Site {
         let has = |name: &str| members.get(name).is_some();
         if has("measurements") {
             self.metering.apply(Kind::MeteringConfiguration, bytes)?;
+            self.kept_metering = Some(kept(&members));
         }
         if has("sensors") {
             self.sensors = objects(&members, "sensors").filter_map(|it| sensor(&it)).collect();
@@ -184,6 +187,12 @@ impl Site {
     /// Its transformers, which MQTT has, too.
     pub fn transformers(&self) -> &ChannelMap {
         &self.metering.channels
+    }
+
+    /// The metering configuration as it may be kept, without secrets: a [`super::super::Monitor`] that reads it has the
+    /// same transformers. `None` before it was learned.
+    pub fn metering_configuration(&self) -> Option<&[u8]> {
+        self.kept_metering.as_deref()
     }
 
     pub(super) fn sensor_channel(&self, sensor: &str, number: u8) -> Option<&SensorChannel> {

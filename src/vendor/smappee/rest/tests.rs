@@ -323,6 +323,45 @@ fn a_transformer_has_the_same_meter_and_phase_over_mqtt() {
 }
 
 #[test]
+fn the_kept_metering_configuration_gives_the_same_transformers_and_holds_no_login() {
+    let upper = UUID.to_uppercase();
+    let login = format!(
+        "\"updateChannels\":{{\"activePower\":{{\"userName\":\"{upper}\",\"password\":\"hunter2\",\"name\":\"servicelocation/{UUID}/power\"}}}}"
+    );
+    let feed = |index: u32| format!("{{\"consumptionIndex\":{index},\"powerTopicIndex\":\"{}\",{login}}}", index + 3);
+    let body = format!(
+        "{{\"serviceLocationId\":4711,\"serviceLocationUuid\":\"{upper}\",\"phaseType\":\"THREE_DELTA\",{login},\"measurements\":[\
+         {{\"id\":1,\"name\":\"Grid\",\"type\":\"GRID\",{login},\"channels\":[{},null,{}]}},\
+         {{\"id\":2,\"name\":\"{UUID}\",\"type\":\"PRODUCTION\",\"channels\":[{}]}},7,\
+         {{\"id\":3,\"name\":\"Not published\",\"channels\":[{{\"name\":\"x\"}}]}},{{\"id\":4,\"channels\":{{}}}}]}}",
+        feed(0),
+        feed(2),
+        feed(4)
+    );
+    for (uuid, body) in [(UUID, body.as_str()), (UUID, CONFIGURATION)] {
+        let mut site = Site::default();
+        assert_eq!(site.metering_configuration(), None);
+        site.learn(body.as_bytes()).unwrap();
+        let kept = site.metering_configuration().unwrap();
+        let text = std::str::from_utf8(kept).unwrap();
+        for secret in [uuid, "hunter2", "userName", "updateChannels"] {
+            assert!(!text.to_lowercase().contains(&secret.to_lowercase()), "{secret}: {text}");
+        }
+        let topic = Topic::parse(&format!("servicelocation/{uuid}/meteringConfiguration")).unwrap();
+        let mut monitor = Monitor::new(topic.location);
+        monitor.read(topic.kind, kept, |_, _| {}).unwrap();
+        let places = |site: &crate::vendor::smappee::ChannelMap| {
+            let channels =
+                site.channels().map(|it| (it.key().to_owned(), it.power_index, it.role, it.phase, it.measurement));
+            let own = site.own_meters().map(|(_, place)| place.channel.into_owned()).collect::<Vec<_>>();
+            (channels.collect::<Vec<_>>(), own)
+        };
+        assert_eq!(places(&monitor.configuration().channels), places(site.transformers()));
+        assert!(!site.transformers().is_empty());
+    }
+}
+
+#[test]
 fn a_description_of_another_location_is_refused() {
     let mut site = site();
     assert!(site.learn(b"{\"serviceLocationId\":1,\"name\":\"x\"}").is_err());

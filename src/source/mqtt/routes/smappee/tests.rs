@@ -32,7 +32,7 @@ fn realtime(second: i64) -> String {
 struct Place {
     state: State,
     inlet: Inlet,
-    _fixture: Fixture,
+    fixture: Fixture,
 }
 
 impl Place {
@@ -40,7 +40,7 @@ impl Place {
         let fixture = Fixture::new();
         let keep = Keep::FirstOfEach(Duration::from_secs(10));
         let inlet = Inlet::new("monitors", "mqtt", fixture.entrance("monitors"), keep);
-        Self { state: State::new(monitors), inlet, _fixture: fixture }
+        Self { state: State::new(monitors), inlet, fixture }
     }
 
     fn take(&mut self, uuid: &str, name: &str, payload: &str) -> Found {
@@ -163,6 +163,61 @@ async fn the_map_of_a_monitor_is_named_by_its_messages_and_survives_a_restart() 
         let recorded = Recorded { original: &original, context: Some(bytes), received: UnixNanos(1) };
         assert_eq!(decode_again(&recorded).unwrap().readings, found.decoded.readings);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_values_of_the_cloud_go_by_the_metering_configuration_that_an_account_has_read() {
+    let map = |place: u32| {
+        let channel = format!("{{\"consumptionIndex\":4,\"powerTopicIndex\":{place}}}");
+        format!("{{\"measurements\":[{{\"name\":\"Roof\",\"type\":\"PRODUCTION\",\"channels\":[{channel}]}}]}}")
+    };
+    let power = |second: i64| {
+        let millis = 1_764_000_000_000 + second * 1000;
+        format!("{{\"utcTimeStamp\":{millis},\"activePowerData\":[0,0,0,0,0,500],\"importActiveEnergyData\":[64]}}")
+    };
+    let monitors =
+        Monitors { locations: vec![Secret::new(OURS)], accounts: vec!["account".to_owned()], ..Monitors::default() };
+    let mut place = Place::new(&monitors);
+    let location = Location::of_uuid(OURS.parse().unwrap());
+    let account = Inlet::new("account", "smappee", place.fixture.entrance("account"), Keep::All);
+    let device = location.to_string();
+    let (before, after) = (map(5), map(4));
+    let of = |text| Original { bytes: str::as_bytes(text), device: &device, ..Original::default() };
+    // The channels of the power and of the energy, and the context that a record names.
+    let take = |place: &mut Place, second: i64| {
+        let Found::Readings(found) = place.take(OURS, "power", &power(second)) else { panic!("left out") };
+        let channel = |value: f64| {
+            let reading =
+                found.decoded.readings.iter().find(|it| it.samples.iter().any(|it| it.value == value)).unwrap();
+            let channels = ["ct:4", "power:5", "energy:0"].into_iter();
+            channels.filter(|it| location.meter(it) == reading.meter).collect::<Vec<_>>().join(" ")
+        };
+        ([channel(500.0), channel(64.0)].join(" "), found.context)
+    };
+    assert_eq!(take(&mut place, 0).0, "power:5 energy:0");
+    account.keep_context(of(&before)).await.unwrap();
+    // Other messages have no arrays, and their channels are another list's.
+    assert!(
+        matches!(place.take(OURS, "realtime", &realtime(10)), Found::Readings(it) if it.context.version().is_empty())
+    );
+    let (channels, context) = take(&mut place, 20);
+    assert_eq!(channels, "ct:4 ct:4");
+    let Context::New(bytes) = context else { panic!("{context:?}") };
+    let version =
+        place.inlet.keep_context(Original { bytes: &bytes, device: &device, ..Original::default() }).await.unwrap();
+    place.state.kept(&device, &version);
+    assert!(matches!(take(&mut place, 30).1, Context::Kept(kept) if kept == version));
+    // After a restart it is known at once, also if the account has gone.
+    place.state = State::new(&Monitors { accounts: Vec::new(), ..monitors.clone() });
+    assert!(
+        matches!(take(&mut place, 40), (channels, Context::Kept(kept)) if channels == "ct:4 ct:4" && kept == version)
+    );
+    place.state = State::new(&monitors);
+    assert!(matches!(take(&mut place, 50).1, Context::Kept(kept) if kept == version), "the same is no new one");
+    // Another wiring.
+    account.keep_context(of(&after)).await.unwrap();
+    let found = place.take(OURS, "power", &power(60));
+    assert!(matches!(&found, Found::Readings(found) if matches!(found.context, Context::New(_))), "{found:?}");
 }
 
 #[test]
