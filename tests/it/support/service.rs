@@ -252,6 +252,7 @@ impl Service {
     /// Starts a command with piped streams.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut program = program();
+        program.env("METERLINE_TEST_FAULTS", self.faults);
         program.args(arguments).arg("--config").arg(self.file("meterline.toml"));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
