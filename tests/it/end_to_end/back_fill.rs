@@ -108,7 +108,7 @@ fn an_outage_with_restarts_is_filled_from_the_history_of_the_logger_once() {
     wait::until("it is filled", LIMIT, || service.metric(&taken("dsmr-logger history")) >= 5.0);
     service.wait_drained();
     // The request is noted after its readings are journaled.
-    wait::until("the gap was asked for", LIMIT, || gaps(&service).iter().all(|gap| gap["asked"] == 1));
+    wait::until("the gap was asked for", LIMIT, || gaps(&service).iter().any(|gap| gap["asked"] == 1));
     service.stop();
     let stored: BTreeMap<i64, f64> = of_sqlite(&service.sqlite_file())
         .into_iter()
