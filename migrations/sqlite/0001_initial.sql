@@ -98,40 +98,32 @@ CREATE TABLE rollups (
   PRIMARY KEY (meter, obis, ts)
 ) WITHOUT ROWID, STRICT;
 
+-- `hour` is the start of the local hour.
 CREATE VIEW quarter_hours AS
-SELECT data.ts, meter_ids.uuid AS meter, codes.obis, data.first_ts, data.first, data.last_ts, data.last,
-  data.value_min, data.value_max, data.value_sum, data.value_count
-FROM meter_ids
-JOIN series ON series.meter = meter_ids.id
-JOIN codes ON codes.id = series.obis
-CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis;
+SELECT meter_ids.metering_point, meter_ids.name, codes.obis AS register, codes.name AS register_name, days.day, data.ts,
+  data.first_ts, data.first, data.last_ts, data.last, data.value_min, data.value_max, data.value_sum, data.value_count,
+  codes.unit, meter_ids.uuid AS meter, data.ts - (data.ts - days.start) % 3600000000000 AS hour
+FROM days
+CROSS JOIN meter_ids ON meter_ids.zone = days.zone
+CROSS JOIN series ON series.meter = meter_ids.id
+CROSS JOIN codes ON codes.id = series.obis
+CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis
+  AND data.ts >= days.start AND data.ts < days.until;
 
--- The same by local hour, with names.
+-- The same by local hour and day. All columns of a condition are in GROUP BY, so that SQLite applies it to the keys.
 CREATE VIEW rollup_hour AS
-SELECT meter_ids.metering_point, meter_ids.name, codes.obis AS register, codes.name AS register_name, days.day,
-  strftime('%Y-%m-%dT%H:%M:%SZ', (data.ts - (data.ts - days.start) % 3600000000000) / 1000000000, 'unixepoch') AS start_utc,
-  min(data.value_min) AS value_min, max(data.value_max) AS value_max,
-  sum(data.value_sum) / sum(data.value_count) AS value_mean, sum(data.value_count) AS value_count, codes.unit
-FROM days
-CROSS JOIN meter_ids ON meter_ids.zone = days.zone
-CROSS JOIN series ON series.meter = meter_ids.id
-CROSS JOIN codes ON codes.id = series.obis
-CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis
-  AND data.ts >= days.start AND data.ts < days.until
-GROUP BY days.day, meter_ids.id, codes.id, (data.ts - days.start) / 3600000000000;
-
--- The same by local day, with names.
+SELECT metering_point, name, register, register_name, day,
+  strftime('%Y-%m-%dT%H:%M:%SZ', hour / 1000000000, 'unixepoch') AS start_utc,
+  min(value_min) AS value_min, max(value_max) AS value_max, sum(value_sum) / sum(value_count) AS value_mean,
+  sum(value_count) AS value_count, unit, meter
+FROM quarter_hours
+GROUP BY day, metering_point, meter, register, hour;
 CREATE VIEW rollup_day AS
-SELECT meter_ids.metering_point, meter_ids.name, codes.obis AS register, codes.name AS register_name, days.day,
-  min(data.value_min) AS value_min, max(data.value_max) AS value_max,
-  sum(data.value_sum) / sum(data.value_count) AS value_mean, sum(data.value_count) AS value_count, codes.unit
-FROM days
-CROSS JOIN meter_ids ON meter_ids.zone = days.zone
-CROSS JOIN series ON series.meter = meter_ids.id
-CROSS JOIN codes ON codes.id = series.obis
-CROSS JOIN rollups AS data ON data.meter = series.meter AND data.obis = series.obis
-  AND data.ts >= days.start AND data.ts < days.until
-GROUP BY days.day, meter_ids.id, codes.id;
+SELECT metering_point, name, register, register_name, day,
+  min(value_min) AS value_min, max(value_max) AS value_max, sum(value_sum) / sum(value_count) AS value_mean,
+  sum(value_count) AS value_count, unit, meter
+FROM quarter_hours
+GROUP BY day, metering_point, meter, register;
 
 -- The search for quarter-hours that are too old: those before `oldest` are deleted of the series up to
 -- this one, or of all where it is NULL. And the number of quarter-hours.
@@ -145,7 +137,8 @@ CREATE TABLE rollup_search (
 INSERT INTO rollup_search VALUES (1, 0, NULL, NULL, 0);
 CREATE TRIGGER count_rollup AFTER INSERT ON rollups BEGIN UPDATE rollup_search SET number = number + 1; END;
 
--- The times without a sample of a counter for more than half an hour, on each local day that they touch.
+-- The times without a sample of a counter for more than half an hour (GAP_NS in src/sink/sqlite/energy.rs), on each
+-- local day that they touch.
 CREATE VIEW gaps AS
 SELECT DISTINCT step.metering_point, meter_ids.name, step.day,
   strftime('%Y-%m-%dT%H:%M:%fZ', t0 / 1000000 / 1000.0, 'unixepoch') AS start_utc,

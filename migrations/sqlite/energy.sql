@@ -1,4 +1,4 @@
--- The energy of each {period}: the counter at its end minus the counter at its start. The window functions
+-- The energy of intervals: the counter at their end minus the counter at their start. The window functions
 -- instead of GROUP BY let SQLite apply a condition on metering point, register or {group} to the tables' keys.
 CREATE VIEW energy_{name} AS
 SELECT metering_point, name, register, register_name, {group},

@@ -270,6 +270,13 @@ fn a_query_for_a_meter_and_a_time_searches_the_key_of_every_sealed_table() {
         assert!(when == "month" || has("SEARCH days USING PRIMARY KEY (day=?)") > parts, "{view}: {plan:?}");
         assert_eq!(has("SCAN data") + has("SCAN samples") + has("SCAN meter_ids"), 0, "{view}: {plan:?}");
     }
+    for view in ["rollup_hour", "rollup_day"] {
+        let plan = plan_of(&store, &format!("SELECT * FROM {view} {point} AND day = '2026-11-20'"));
+        let has = |what: &str| plan.iter().any(|line| line.contains(what));
+        assert!(has("SEARCH data USING PRIMARY KEY (meter=? AND obis=? AND ts>? AND ts<?)"), "{view}: {plan:?}");
+        assert!(has("SEARCH meter_ids USING INDEX meter_ids_by_point (metering_point=?)"), "{view}: {plan:?}");
+        assert!(has("SEARCH days USING PRIMARY KEY (day=?)"), "{view}: {plan:?}");
+    }
     for sealed in plan_of(&store, &format!("SELECT * FROM newest WHERE meter = '{meter}'")) {
         assert!(!sealed.contains("SCAN samples") && !sealed.contains("SCAN series"), "{sealed}");
     }
