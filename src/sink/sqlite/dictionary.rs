@@ -8,7 +8,7 @@ use std::hash::Hash;
 /// Entries cached at most; beyond it the cache is cleared, which only costs lookups.
 const CACHED_MAX: usize = if cfg!(test) { 4 } else { 65_536 };
 
-/// One dictionary table and its cache. `TEXTS` is the number of its texts, of which the first is unique.
+/// One dictionary table and its cache. `TEXTS` is the number of its text columns. The first is unique.
 #[derive(Debug)]
 pub(super) struct Dictionary<Key, const TEXTS: usize = 1> {
     select: &'static str,

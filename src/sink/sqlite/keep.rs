@@ -87,9 +87,9 @@ impl Keep {
         self.retention.rollups.is_some()
     }
 
-    /// Whether a database of this size is too large.
-    pub(super) fn is_beyond_size(&self, bytes: u64) -> bool {
-        self.retention.size.is_some_and(|size| bytes > size)
+    /// The size beyond which the oldest samples are deleted; `None` for any.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.retention.size
     }
 
     /// Whether this number of quarter-hours takes more than half of the size.

@@ -5,10 +5,9 @@
 //! whose times overlap those that were added is the same samples again (a replay): the larger count stays.
 
 use super::periods::{Key, table};
+use crate::reading::QUARTER_HOUR_NS;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// A quarter of an hour in nanoseconds.
-pub(super) const QUARTER_NS: i64 = 900_000_000_000;
 /// Quarter-hours that one step deletes at most.
 const STEP_ROWS: i64 = if cfg!(test) { 5 } else { 100_000 };
 /// Series that one step looks through. Each has its quarter-hours in pages of its own.
@@ -21,7 +20,7 @@ const TRIM_EVERY_NS: i64 = 24 * 3600 * 1_000_000_000;
 /// The last begin of a quarter-hour up to `end`, if there are samples before it: parts of a quarter-hour that were
 /// cut elsewhere would not add up when the samples come again.
 pub(super) fn whole(store: &Connection, id: i64, end: Key) -> rusqlite::Result<Key> {
-    let begin = Key { ts: end.ts - end.ts.rem_euclid(QUARTER_NS), ..end };
+    let begin = Key { ts: end.ts - end.ts.rem_euclid(QUARTER_HOUR_NS), ..end };
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE (meter, obis, ts) < (?1, ?2, ?3))", table(id));
     let has_any: bool = store.query_row(&sql, params![begin.meter, begin.obis, begin.ts], |row| row.get(0))?;
     Ok(if has_any { begin } else { end })
@@ -58,7 +57,7 @@ pub(super) fn add(store: &Connection, id: i64, end: Option<Key>) -> rusqlite::Re
            last_ts = max(last_ts, excluded.last_ts)",
         table = table(id),
     );
-    store.execute(&sql, params![end.meter, end.obis, end.ts, QUARTER_NS]).map(drop)
+    store.execute(&sql, params![end.meter, end.obis, end.ts, QUARTER_HOUR_NS]).map(drop)
 }
 
 /// Whether a step of [`trim`] is due: the search of this day is not complete.
@@ -98,5 +97,5 @@ pub(super) fn number(store: &Connection) -> rusqlite::Result<i64> {
 /// search.
 pub(super) fn oldest_part(store: &Connection, end: i64) -> rusqlite::Result<i64> {
     let searched: i64 = store.query_row("SELECT oldest FROM rollup_search", [], |row| row.get(0))?;
-    Ok(searched.saturating_add((end.saturating_sub(searched) / PARTS).max(QUARTER_NS)))
+    Ok(searched.saturating_add((end.saturating_sub(searched) / PARTS).max(QUARTER_HOUR_NS)))
 }

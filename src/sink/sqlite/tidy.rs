@@ -56,7 +56,8 @@ pub(super) fn due(
         return Ok(Some(Step::Empty { id, is_expired, keeps_rollups: is_expired && keep.has_rollups() }));
     }
     // Only now, because the tables above take part of the size.
-    if keep.is_beyond_size(used_bytes(store)?)
+    if let Some(size) = keep.size()
+        && used_bytes(store)? > size
         && let Some(step) = shrink(store, periods, keep)?
     {
         return Ok(Some(step));
@@ -140,24 +141,27 @@ fn expire(store: &Connection, periods: &Periods, first_kept: Period) -> rusqlite
 
 fn empty(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<usize> {
     let table = table(id);
-    let (most, step) = if keeps_rollups { (ROLLED_ROWS, ROLLED_ROWS) } else { (DROPPED_ROWS, STEP_ROWS) };
-    if join::key_after(store, id, Key::FIRST, most)?.is_some()
-        && let Some(end) = join::key_after(store, id, Key::FIRST, step)?
-    {
-        let end = if keeps_rollups { rollup::whole(store, id, end)? } else { end };
-        if keeps_rollups {
-            rollup::add(store, id, Some(end))?;
-        }
+    let end = step_end(store, id, keeps_rollups)?;
+    if keeps_rollups {
+        rollup::add(store, id, end)?;
+    }
+    if let Some(end) = end {
         let sql = format!("DELETE FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3)");
         return store.execute(&sql, params![end.meter, end.obis, end.ts]);
-    }
-    if keeps_rollups {
-        rollup::add(store, id, None)?;
     }
     let rows = store.execute(&format!("DELETE FROM {table}"), [])?;
     store.execute_batch(&format!("DROP TABLE {table}"))?;
     store.execute("DELETE FROM unused WHERE id = ?1", [id])?;
     Ok(rows)
+}
+
+/// The key before which the next step deletes; `None` if it deletes the rest.
+fn step_end(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<Option<Key>> {
+    let after = |rows| join::key_after(store, id, Key::FIRST, rows);
+    if keeps_rollups {
+        return after(ROLLED_ROWS)?.map(|end| rollup::whole(store, id, end)).transpose();
+    }
+    if after(DROPPED_ROWS)?.is_some() { after(STEP_ROWS) } else { Ok(None) }
 }
 
 /// The number of fresh samples.
