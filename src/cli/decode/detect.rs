@@ -78,6 +78,6 @@ fn detect_json(text: &str) -> Option<Format> {
     let smappee = || smappee::is_answer(text.as_bytes()).then_some(Format::SmappeeRest);
     let mqtt = || smappee_mqtt::is_message(text).then_some(Format::SmappeeMqtt);
     let smart_me = || smart_me::is_answer(text).then_some(Format::SmartMeRest);
-    // Its registers look like an EM300's.
+    // Registers of smart-me look like an EM300's.
     smart_me().or_else(|| named.map(|(format, _)| *format)).or_else(smappee).or_else(mqtt).or_else(logger)
 }

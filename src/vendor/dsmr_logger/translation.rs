@@ -248,8 +248,8 @@ fn signed<'v, 'a>(value: &'v Scalar<'a>, is_flat: bool) -> Cow<'v, Scalar<'a>> {
     }
 }
 
-/// Whether a field is the power of a phase that the logger made of the total: L1 has the total, L2 and L3 have 0. A
-/// meter with three phases, of which two may be idle, sends their voltages or currents, too.
+/// Whether a field is the power of a phase that the logger made of the total: L1 has the total, L2 and L3 have 0. If
+/// L2 and L3 are only idle, the meter also sends their voltages or currents.
 fn is_copied_phase(name: &str, shape: &Shape<'_>) -> bool {
     let total = match name.rsplit_once('_') {
         Some((total @ ("power_delivered" | "power_returned"), "l1" | "l2" | "l3")) => total,
