@@ -1,7 +1,11 @@
-//! A secret that cannot be printed by accident.
+//! A secret that cannot be printed by accident, and stars in place of the secrets in a message.
 //!
 //! Knows nothing of where secrets come from. Invariant: neither `Debug` nor any
 //! other formatting shows the text. A search for `expose` finds every use.
+
+mod hide;
+
+pub use hide::{hide, hide_text, is_secret};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::fmt;

@@ -13,7 +13,6 @@ mod options;
 mod output;
 mod p1;
 mod recorded;
-mod secrets;
 mod smappee;
 mod smappee_mqtt;
 mod smart_me;
@@ -160,10 +159,8 @@ fn decode(
     output: &mut Output<impl std::io::Write>,
 ) -> Result<(), Failure> {
     let may_be_json = options.format.map_or_else(|| !detect::is_binary(bytes), Format::is_json);
-    let messages = match documents::of(bytes) {
-        documents if may_be_json && documents::begin_with_one(bytes) => documents,
-        _ => vec![(0, bytes)],
-    };
+    let is_json = may_be_json && documents::begin_with_one(bytes);
+    let messages = if is_json { documents::of(bytes) } else { vec![(0, bytes)] };
     let mut begun = None;
     for (offset, message) in messages {
         let format = options.format.or_else(|| detect::detect(message, options.topic.as_deref()));

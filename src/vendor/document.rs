@@ -4,6 +4,7 @@
 //! text are absent; a body that is not JSON gives an error, never a value.
 
 use super::decimal::Decimal;
+use crate::secret::hide_text;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de::Error as _};
 use serde_json::value::RawValue;
@@ -22,9 +23,16 @@ pub enum MessageError {
     /// It is JSON of another shape.
     #[error("the answer is not {0}")]
     Shape(&'static str),
-    /// The device refuses or reports a fault.
+    /// The device refuses or reports a fault: its words, without secrets.
     #[error("the device answers with an error: {0}")]
     Device(String),
+}
+
+impl MessageError {
+    /// The error of these words of the device. They may repeat a secret of the request.
+    pub(super) fn device(words: &str) -> Self {
+        Self::Device(hide_text(words).into_owned())
+    }
 }
 
 /// A text, borrowed unless it has escapes.

@@ -1,7 +1,7 @@
-//! Answers and frames of devices on the local network: one message per file.
+//! Answers and frames of devices on the local network.
 
 use super::format::Format;
-use super::item::{Item, Judge, ValueItem};
+use super::item::Item;
 use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
@@ -34,36 +34,17 @@ pub(super) fn decode(
         Err(error) => return output.unreadable_message(0, &error, bytes),
     };
     output.message();
-    for part in &message.parts {
-        output.put(0, &message.item(part, &options.judge))?;
-    }
-    Ok(())
+    let Message { vendor, parts, texts, native_id } = message;
+    let ids = |channel: &str| {
+        let native_id = native_id(channel);
+        (MeterId::named(vendor, &native_id).to_string(), native_id)
+    };
+    parts.into_iter().try_for_each(|part| output.put(0, Item::of(part, &texts, ids, &options.judge)))
 }
 
 /// Whether the bytes are a message of this format with a value.
 pub(super) fn has_values(format: Format, bytes: &[u8]) -> bool {
     read(format, bytes, None, &[]).is_ok_and(|message| message.parts.iter().any(|part| matches!(part, Part::Value(_))))
-}
-
-impl Message {
-    fn item(&self, part: &Part<'_>, judge: &Judge) -> Item {
-        let ids = |channel: &str| {
-            let native_id = (self.native_id)(channel);
-            (MeterId::named(self.vendor, &native_id).to_string(), native_id)
-        };
-        match part {
-            Part::Value(value) => {
-                let (meter, native_id) = ids(&value.channel);
-                Item::Value(ValueItem::of(value, meter, native_id, judge))
-            }
-            Part::Text { raw_code, text } => {
-                let (meter, native_id) = ids(&self.texts);
-                let (raw_code, text) = (raw_code.to_string(), text.to_string());
-                Item::Text { meter: Some(meter), native_id: Some(native_id), raw_code, text }
-            }
-            Part::Unreadable { part, why } => Item::Unreadable { error: why.to_string(), kept: part.to_string() },
-        }
-    }
 }
 
 impl Message {
@@ -88,28 +69,27 @@ fn read(format: Format, bytes: &[u8], topic: Option<&str>, context: &[Vec<u8>]) 
     let mut parts = Vec::new();
     let each = |part: Part<'_>| parts.push(part.into_owned());
     let options = smart_mac::Options::default();
-    let text = |error: &dyn std::fmt::Display| error.to_string();
     match format {
         Format::KsemJson => {
-            ksem::json::read(bytes, each).map_err(|error| text(&error))?;
+            ksem::json::read(bytes, each).map_err(|error| error.to_string())?;
             Ok(Message::of_ksem(parts))
         }
         Format::KsemGdr => {
             let configuration = context.first().map(|context| ksem::gdr::Configuration::read(context)).transpose();
             let configuration = configuration.map_err(|error| format!("the context cannot be used: {error}"))?;
-            ksem::gdr::read(bytes, configuration.as_ref(), each).map_err(|error| text(&error))?;
+            ksem::gdr::read(bytes, configuration.as_ref(), each).map_err(|error| error.to_string())?;
             Ok(Message::of_ksem(parts))
         }
         Format::KsemUsage => {
-            ksem::device::usage(bytes, each).map_err(|error| text(&error))?;
+            ksem::device::usage(bytes, each).map_err(|error| error.to_string())?;
             Ok(Message::of_ksem(parts))
         }
         Format::KsemPrices => {
-            ksem::tariff::prices("", bytes, each).map_err(|error| text(&error))?;
+            ksem::tariff::prices("", bytes, each).map_err(|error| error.to_string())?;
             Ok(Message::of_ksem(parts))
         }
         Format::Em300 => {
-            ksem::em300::read(bytes, each).map_err(|error| text(&error))?;
+            ksem::em300::read(bytes, each).map_err(|error| error.to_string())?;
             let native_id = match serial(&parts) {
                 Some(serial) => device_id(Some(serial)),
                 None => Box::new(ksem_id),
@@ -118,7 +98,7 @@ fn read(format: Format, bytes: &[u8], topic: Option<&str>, context: &[Vec<u8>]) 
         }
         Format::SmartMac => of_smart_mac(bytes, topic),
         Format::SmartMacMqtt => {
-            let message = smart_mac::read_flat(bytes, &options, each).map_err(|error| text(&error))?;
+            let message = smart_mac::read_flat(bytes, &options, each).map_err(|error| error.to_string())?;
             Ok(Message::new(smart_mac::VENDOR, parts, device_id(message.device)))
         }
         Format::SmartMacCloud => rows_of_smart_mac(bytes),

@@ -2,7 +2,8 @@
 //! stable.
 
 use crate::reading::{Flags, Limits, Obis, SetAside, UnixNanos, registry};
-use crate::vendor::{At, Value};
+use crate::secret;
+use crate::vendor::{At, Part, Value};
 use serde::Serialize;
 
 /// Decides which samples would be set aside.
@@ -24,8 +25,39 @@ impl Judge {
 #[serde(untagged)]
 pub(super) enum Item {
     Value(ValueItem),
-    Text { meter: Option<String>, native_id: Option<String>, raw_code: String, text: String },
+    Text { meter: String, native_id: String, raw_code: String, text: String },
     Unreadable { error: String, kept: String },
+}
+
+impl Item {
+    /// A part of a vendor's message. `ids` gives the meter and the native id of a channel; a text is of the
+    /// channel `texts`.
+    pub(super) fn of(part: Part<'_>, texts: &str, ids: impl Fn(&str) -> (String, String), judge: &Judge) -> Self {
+        match part {
+            Part::Value(value) => Self::Value(ValueItem::of(&value, ids(&value.channel), judge)),
+            Part::Text { raw_code, text } => Self::text(ids(texts), raw_code, text),
+            Part::Unreadable { part, why } => Self::Unreadable { error: why.into_owned(), kept: part.into_owned() },
+        }
+    }
+
+    /// A text of a meter with this id and native id.
+    pub(super) fn text(
+        (meter, native_id): (String, String),
+        raw_code: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Self::Text { meter, native_id, raw_code: raw_code.into(), text: text.into() }
+    }
+
+    /// The item with stars in place of secrets. Errors have none.
+    pub(super) fn without_secrets(mut self) -> Self {
+        match &mut self {
+            Self::Value(_) => {}
+            Self::Text { raw_code, text, .. } if secret::is_secret(raw_code.as_bytes()) => *text = "***".to_owned(),
+            Self::Text { text, .. } | Self::Unreadable { kept: text, .. } => *text = secret::hide_text(text).into(),
+        }
+        self
+    }
 }
 
 /// A value with its meter and time.
@@ -47,7 +79,7 @@ pub(super) struct ValueItem {
 
 impl ValueItem {
     /// The value of a vendor's message.
-    pub(super) fn of(value: &Value<'_>, meter: String, native_id: String, judge: &Judge) -> Self {
+    pub(super) fn of(value: &Value<'_>, (meter, native_id): (String, String), judge: &Judge) -> Self {
         let at = match value.at {
             At::Time(at) => Some(at),
             At::Receipt => judge.received,

@@ -21,7 +21,7 @@ pub(super) fn decode(bytes: &[u8], output: &mut Output<impl Write>) -> Result<()
         Err(error) => return output.unreadable_message(0, &error.to_string(), bytes),
     };
     output.message();
-    configuration.channels.iter().flat_map(texts).try_for_each(|item| output.put(0, &item))
+    configuration.channels.iter().flat_map(texts).try_for_each(|item| output.put(0, item))
 }
 
 /// The texts of a channel. As in its values, the channel's name stands for the meter.
@@ -38,12 +38,8 @@ fn texts(channel: &Channel) -> Vec<Item> {
     ];
     texts.extend(meta.iter().map(|(key, value)| (format!("meta.{key}"), value.clone())));
     texts.extend(definitions.iter().map(|it| (format!("flex.{}", it.name), meaning(it))));
-    let item = |(property, text): (String, String)| Item::Text {
-        meter: Some(MeterId::named(VENDOR, name).to_string()),
-        native_id: Some(name.clone()),
-        raw_code: format!("{name} {property}"),
-        text,
-    };
+    let ids = || (MeterId::named(VENDOR, name).to_string(), name.clone());
+    let item = |(property, text): (String, String)| Item::text(ids(), format!("{name} {property}"), text);
     texts.into_iter().filter(|(_, text)| !text.is_empty()).map(item).collect()
 }
 

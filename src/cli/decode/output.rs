@@ -2,10 +2,10 @@
 
 use super::format::Format;
 use super::item::{Item, ValueItem};
-use super::secrets;
 use crate::cli::failure::Failure;
 use crate::journal::Sequence;
 use crate::reading::UnixNanos;
+use crate::secret::hide;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -100,17 +100,16 @@ impl<W: Write> Output<W> {
 
     /// Prints bytes beside the messages, or a part of one, that cannot be read.
     pub(super) fn unreadable_part(&mut self, offset: usize, error: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let bytes = secrets::hide(bytes);
+        let bytes = hide(bytes);
         let is_text = |text: &&str| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
         let text = std::str::from_utf8(&bytes).ok().filter(is_text);
         let kept = text.map_or_else(|| hex::encode(&bytes), str::to_owned);
-        self.put(offset, &Item::Unreadable { error: error.to_owned(), kept })
+        self.put(offset, Item::Unreadable { error: error.to_owned(), kept })
     }
 
     /// Prints an item at this offset of the message, without secrets.
-    pub(super) fn put(&mut self, offset: usize, item: &Item) -> Result<(), Failure> {
-        let hidden = secrets::hide_item(item);
-        let item = hidden.as_ref().unwrap_or(item);
+    pub(super) fn put(&mut self, offset: usize, item: Item) -> Result<(), Failure> {
+        let item = &item.without_secrets();
         let offset = self.place + offset;
         match item {
             Item::Value(value) => {
@@ -128,9 +127,7 @@ impl<W: Write> Output<W> {
         match item {
             Item::Value(value) => self.value(value),
             Item::Text { meter, native_id, raw_code, text } => {
-                if let Some(meter) = meter {
-                    self.meter(meter, native_id.as_deref())?;
-                }
+                self.meter(meter, native_id)?;
                 self.line(&format!("  {raw_code:<17} text {text}"))
             }
             Item::Unreadable { error, kept } => {
@@ -142,9 +139,9 @@ impl<W: Write> Output<W> {
     }
 
     /// Prints the meter of a text, unless it is the one of the line before. A text has no time.
-    fn meter(&mut self, meter: &str, native_id: Option<&str>) -> Result<(), Failure> {
-        let native_id = native_id.filter(|id| *id != meter && !id.is_empty());
-        let heading = native_id.map_or_else(|| format!("meter {meter}"), |id| format!("meter {meter}  {id}"));
+    fn meter(&mut self, meter: &str, native_id: &str) -> Result<(), Failure> {
+        let has_id = native_id != meter && !native_id.is_empty();
+        let heading = if has_id { format!("meter {meter}  {native_id}") } else { format!("meter {meter}") };
         if !self.heading.as_ref().is_some_and(|known| known.starts_with(&heading)) {
             self.line(&heading)?;
             self.heading = Some(heading);

@@ -1,11 +1,10 @@
 //! P1 telegrams, one or many in a file, in the clear or encrypted.
 
-use super::item::{Item, ValueItem};
+use super::item::Item;
 use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::MeterId;
-use crate::vendor::Part;
 use crate::vendor::p1::{Frame, Telegram, VENDOR, clear_text, next_frame};
 use std::borrow::Cow;
 use std::io::Write;
@@ -65,25 +64,13 @@ fn print(
     output.message();
     let mut result = Ok(());
     let ids = telegram.ids();
-    let id = |channel: &str| {
+    let ids = |channel: &str| {
         let native_id = ids.native_id(channel);
         (MeterId::named(VENDOR, &native_id).to_string(), native_id)
     };
     telegram.visit(|part| {
-        let item = match part {
-            Part::Value(value) => {
-                let (meter, native_id) = id(&value.channel);
-                Item::Value(ValueItem::of(&value, meter, native_id, &options.judge))
-            }
-            Part::Text { raw_code, text } => {
-                let (meter, native_id) = id("");
-                let (raw_code, text) = (raw_code.into_owned(), text.into_owned());
-                Item::Text { meter: Some(meter), native_id: Some(native_id), raw_code, text }
-            }
-            Part::Unreadable { part, why } => Item::Unreadable { error: why.into_owned(), kept: part.into_owned() },
-        };
         if result.is_ok() {
-            result = output.put(offset, &item);
+            result = output.put(offset, Item::of(part, "", ids, &options.judge));
         }
     });
     result

@@ -1,12 +1,12 @@
 //! Answers of Smappee's REST API, read with the configuration of their site.
 
-use super::item::{Item, ValueItem};
+use super::item::Item;
 use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::reading::registry::Interval;
+use crate::vendor::At;
 use crate::vendor::smappee::rest::{Asked, Document, Shape, Site, locations};
-use crate::vendor::{At, Part};
 use std::io::Write;
 
 /// Whether the bytes are such an answer.
@@ -33,12 +33,13 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
         shape => description(&site, shape),
     };
     let asked = Asked { interval, from: At::Receipt, plug: "" };
-    let visited = document.visit(&site, asked, |part| items.push(item(&part, &site, options)));
+    let ids = |channel: &str| ids(&site, channel);
+    let visited = document.visit(&site, asked, |part| items.push(Item::of(part, "", ids, &options.judge)));
     if let Err(error) = visited {
         return output.unreadable_message(0, &error.to_string(), &[]);
     }
     output.message();
-    items.iter().try_for_each(|item| output.put(0, item))
+    items.into_iter().try_for_each(|item| output.put(0, item))
 }
 
 /// The site of an answer, as far as the answer or the context describes it.
@@ -55,12 +56,8 @@ fn site(document: &Document<'_>, bytes: &[u8], options: &Options) -> Result<Site
 fn listed(bytes: &[u8]) -> Vec<Item> {
     let texts = locations(bytes).unwrap_or_default().into_iter().flat_map(|location| {
         let site = Site::of(&location);
-        [("name", location.name), ("deviceSerialNumber", location.serial)].map(|(raw_code, text)| Item::Text {
-            meter: Some(site.meter("").to_string()),
-            native_id: Some(site.native_id("")),
-            raw_code: raw_code.to_owned(),
-            text,
-        })
+        [("name", location.name), ("deviceSerialNumber", location.serial)]
+            .map(|(name, text)| Item::text(ids(&site, ""), name, text))
     });
     texts.filter(|item| !matches!(item, Item::Text { text, .. } if text.is_empty())).collect()
 }
@@ -83,27 +80,11 @@ fn description(site: &Site, shape: Shape) -> Vec<Item> {
     texts.extend(site.sensors.iter().map(|sensor| (format!("sensor:{}", sensor.id), "name", sensor.name.clone())));
     texts.extend(site.actuators.iter().map(things("plug")));
     texts.extend(site.appliances.iter().map(things("appliance")));
-    let item = |(channel, raw_code, text): (String, &str, String)| Item::Text {
-        meter: Some(site.meter(&channel).to_string()),
-        native_id: Some(site.native_id(&channel)),
-        raw_code: raw_code.to_owned(),
-        text,
-    };
+    let item = |(channel, name, text): (String, &str, String)| Item::text(ids(site, &channel), name, text);
     texts.into_iter().filter(|(.., text)| !text.is_empty()).map(item).collect()
 }
 
-fn item(part: &Part<'_>, site: &Site, options: &Options) -> Item {
-    match part {
-        Part::Value(value) => {
-            let (meter, native_id) = (site.meter(&value.channel).to_string(), site.native_id(&value.channel));
-            Item::Value(ValueItem::of(value, meter, native_id, &options.judge))
-        }
-        Part::Text { raw_code, text } => Item::Text {
-            meter: Some(site.meter("").to_string()),
-            native_id: Some(site.native_id("")),
-            raw_code: raw_code.to_string(),
-            text: text.to_string(),
-        },
-        Part::Unreadable { part, why } => Item::Unreadable { error: why.to_string(), kept: part.to_string() },
-    }
+/// The meter and the native id of a channel.
+fn ids(site: &Site, channel: &str) -> (String, String) {
+    (site.meter(channel).to_string(), site.native_id(channel))
 }

@@ -2,11 +2,10 @@
 //!
 //! Invariant: the UUID of the location is never printed, also not with what cannot be read.
 
-use super::item::{Item, ValueItem};
+use super::item::Item;
 use super::options::Options;
 use super::output::Output;
 use crate::cli::failure::Failure;
-use crate::vendor::Part;
 use crate::vendor::smappee::{Kind, Monitor, Outcome, Topic, hide};
 use std::io::Write;
 
@@ -51,8 +50,11 @@ pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl W
                     output.message();
                     let described =
                         if matches!(topic.kind, Kind::Configuration(_)) { texts(&monitor) } else { Vec::new() };
-                    let items = parts.iter().map(|(meter, part)| item(meter, part, &monitor, options));
-                    return described.into_iter().chain(items).try_for_each(|item| output.put(0, &item));
+                    let items = parts.into_iter().map(|(meter, part)| {
+                        let ids = |channel: &str| (meter.clone(), monitor.native_id(channel));
+                        Item::of(part, "", ids, &options.judge)
+                    });
+                    return described.into_iter().chain(items).try_for_each(|item| output.put(0, item));
                 }
             }
         }
@@ -77,27 +79,8 @@ fn texts(monitor: &Monitor) -> Vec<Item> {
             [("name", it.name), ("serial", it.serial), ("role", it.role.name().into()), ("phase", phase.into())];
         texts.map(|(name, text)| (it.channel.clone(), name, text))
     });
-    let item = |(channel, name, text): (String, &str, String)| Item::Text {
-        meter: Some(monitor.location().meter(&channel).to_string()),
-        native_id: Some(monitor.native_id(&channel)),
-        raw_code: name.to_owned(),
-        text,
+    let item = |(channel, name, text): (String, &str, String)| {
+        Item::text((monitor.location().meter(&channel).to_string(), monitor.native_id(&channel)), name, text)
     };
     described.filter(|(.., text)| !text.is_empty()).map(item).collect()
-}
-
-fn item(meter: &str, part: &Part<'_>, monitor: &Monitor, options: &Options) -> Item {
-    match part {
-        Part::Value(value) => {
-            let native_id = monitor.native_id(&value.channel);
-            Item::Value(ValueItem::of(value, meter.to_owned(), native_id, &options.judge))
-        }
-        Part::Text { raw_code, text } => Item::Text {
-            meter: Some(meter.to_owned()),
-            native_id: Some(monitor.native_id("")),
-            raw_code: raw_code.to_string(),
-            text: text.to_string(),
-        },
-        Part::Unreadable { part, why } => Item::Unreadable { error: why.to_string(), kept: part.to_string() },
-    }
 }

@@ -29,7 +29,7 @@ pub(super) fn decode(bytes: &[u8], judge: &Judge, output: &mut Output<impl Write
         Err(error) => output.unreadable_message(0, &error, bytes),
         Ok(items) => {
             output.message();
-            items.iter().try_for_each(|item| output.put(0, item))
+            items.into_iter().try_for_each(|item| output.put(0, item))
         }
     }
 }
@@ -76,9 +76,9 @@ fn value(meter: MeterId, at: UnixNanos, sample: Sample, judge: &Judge) -> Item {
     let unit = entry(obis).map_or(Unit::Unknown, |entry| entry.unit);
     let raw_code = obis.to_string().into();
     let value = Value { channel: "".into(), at: At::Time(at), flags: Flags::NONE, obis, value, unit, raw_code };
-    Item::Value(ValueItem::of(&value, meter.to_string(), meter.to_string(), judge))
+    Item::Value(ValueItem::of(&value, (meter.to_string(), meter.to_string()), judge))
 }
 
 fn text(meter: &str, name: &str, text: String) -> Item {
-    Item::Text { meter: Some(meter.to_owned()), native_id: Some(meter.to_owned()), raw_code: name.to_owned(), text }
+    Item::text((meter.to_owned(), meter.to_owned()), name, text)
 }

@@ -24,12 +24,12 @@ pub(super) fn decode(
     output.message();
     if format == PayloadFormat::Meters {
         for version in wire::meters::versions(body).unwrap_or_default() {
-            output.put(offset, &description(&version))?;
+            output.put(offset, description(&version))?;
         }
     }
     for reading in readings {
         for sample in reading.values.clone() {
-            output.put(offset, &Item::Value(ValueItem::of_wire(&reading, sample, judge)))?;
+            output.put(offset, Item::Value(ValueItem::of_wire(&reading, sample, judge)))?;
         }
     }
     Ok(())
@@ -39,10 +39,6 @@ pub(super) fn decode(
 fn description(version: &Version) -> Item {
     let Version { meter, valid_from, valid_to, description, .. } = version;
     let until = valid_to.map_or_else(String::new, |at| format!(" to {at}"));
-    Item::Text {
-        meter: Some(meter.to_string()),
-        native_id: Some(meter.to_string()),
-        raw_code: "description".to_owned(),
-        text: format!("meter {meter} from {valid_from}{until}: {description}"),
-    }
+    let text = format!("meter {meter} from {valid_from}{until}: {description}");
+    Item::text((meter.to_string(), meter.to_string()), "description", text)
 }

@@ -66,7 +66,7 @@ pub fn read(bytes: &[u8], identity: &Identity, mut each: impl FnMut(Part<'_>)) -
 fn rows_of(text: &str) -> Result<&str, MessageError> {
     let members = Members::read(text)?;
     if let Some(error) = members.get("error") {
-        return Err(MessageError::Device(error.text().into_owned()));
+        return Err(MessageError::device(&error.text()));
     }
     let array = |(_, value): &(_, Scalar<'_>)| matches!(value, Scalar::Nested(text) if text.starts_with('['));
     match members.0.into_iter().find(array) {

@@ -24,7 +24,7 @@ impl<'a> Shape<'a> {
     pub(super) fn read(text: &'a str) -> Result<Self, MessageError> {
         let members = Members::read(text)?;
         if let Some(error) = members.get("error") {
-            return Err(MessageError::Device(error.text().into_owned()));
+            return Err(MessageError::device(&error.text()));
         }
         let mut shape = match content(&members) {
             Some(text) if text.starts_with('[') => Self::of_pairs(text)?,

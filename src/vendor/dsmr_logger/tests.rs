@@ -293,6 +293,10 @@ fn another_body_is_an_error_that_says_why() {
     assert_eq!(error(r#"{"actual":[]}"#), MessageError::Shape("a document with fields"));
     let refused = r#"{"error":{"url":"/api/v3","message":"url not valid"}}"#;
     assert!(matches!(error(refused), MessageError::Device(text) if text.contains("url not valid")));
+    let repeated = r#"{"error":"wrong password=hunter2"}"#;
+    let expected = MessageError::Device("wrong password=*******".to_owned());
+    assert_eq!(error(repeated), expected);
+    assert_eq!(history::read(repeated.as_bytes(), &Identity::default(), |_| ()), Err(expected));
     assert!(matches!(error("no telegram received"), MessageError::Json(_)));
 }
 

@@ -24,7 +24,7 @@ const STATUS_OK: &str = "STATUS_OK";
 pub fn read(bytes: &[u8], mut each: impl FnMut(Part<'_>)) -> Result<(), MessageError> {
     let channels = Members::read(text_of(bytes)?)?;
     if let Some(error) = channels.get("error") {
-        return Err(MessageError::Device(error.text().into_owned()));
+        return Err(MessageError::device(&error.text()));
     }
     let mut found = false;
     for (name, content) in &channels.0 {

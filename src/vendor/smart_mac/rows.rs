@@ -63,5 +63,5 @@ fn is_counter(name: &str) -> bool {
 fn refusal(text: &str) -> Option<MessageError> {
     let members = Members::read(text).ok()?;
     let message = members.string("error").or_else(|| members.string("message"))?;
-    Some(MessageError::Device(message))
+    Some(MessageError::device(&message))
 }

@@ -1,9 +1,7 @@
-//! Secrets in what is printed of messages: passwords, PINs, tokens and keys. The name before a value shows that
-//! it is one.
+//! Secrets in messages of devices: passwords, PINs, tokens and keys. The name before a value shows that it is one.
 //!
-//! Invariant: no value of such a name is printed, also not of a message that is cut or of no known format.
+//! Invariant: no value of such a name is left, also not in a message that is cut or of no known format.
 
-use super::item::Item;
 use std::borrow::Cow;
 
 /// A name with one of these in it has a secret.
@@ -15,13 +13,14 @@ const BEARER: &str = "bearer";
 /// Some documents have a list of members: `{"name": "password", "value": "..."}`.
 const MEMBER: &[u8] = b"value";
 
-fn is_secret(name: &[u8]) -> bool {
+/// Whether the value of this name is a secret.
+pub fn is_secret(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
 }
 
 /// The bytes with stars in place of secrets.
-pub(super) fn hide(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub fn hide(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut hidden = Cow::Borrowed(bytes);
     let mut at = 0;
     while let Some(start) = bytes[at..].iter().position(|byte| is_of_name(*byte)) {
@@ -38,29 +37,11 @@ pub(super) fn hide(bytes: &[u8]) -> Cow<'_, [u8]> {
     hidden
 }
 
-/// The item without its secret; `None` if it has none.
-pub(super) fn hide_item(item: &Item) -> Option<Item> {
-    let changed = |text: &str| match hide(text.as_bytes()) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(hidden) => Some(String::from_utf8_lossy(&hidden).into_owned()),
-    };
-    match item {
-        Item::Value(_) => None,
-        Item::Text { meter, native_id, raw_code, text } => {
-            let text = if is_secret(raw_code.as_bytes()) { Some("***".to_owned()) } else { changed(text) }?;
-            let (meter, native_id, raw_code) = (meter.clone(), native_id.clone(), raw_code.clone());
-            Some(Item::Text { meter, native_id, raw_code, text })
-        }
-        // The error may hold the words of a device.
-        Item::Unreadable { error, kept } => {
-            let (hidden_error, hidden_kept) = (changed(error), changed(kept));
-            let is_changed = hidden_error.is_some() || hidden_kept.is_some();
-            let hidden = || Item::Unreadable {
-                error: hidden_error.unwrap_or_else(|| error.clone()),
-                kept: hidden_kept.unwrap_or_else(|| kept.clone()),
-            };
-            is_changed.then(hidden)
-        }
+/// The text with stars in place of secrets.
+pub fn hide_text(text: &str) -> Cow<'_, str> {
+    match hide(text.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(hidden) => Cow::Owned(String::from_utf8_lossy(&hidden).into_owned()),
     }
 }
 
