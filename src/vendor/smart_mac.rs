@@ -23,6 +23,7 @@ pub use rows::{Period, read_rows};
 use super::document::{Members, MessageError, Scalar};
 use super::{At, Part, Value};
 use crate::reading::{Flags, UnixNanos};
+use crate::secret::is_secret;
 use registers::{Device, Place, SUMS};
 use std::borrow::Cow;
 
@@ -167,14 +168,11 @@ impl Now {
 }
 
 fn give_text(key: &str, value: &Scalar<'_>, each: &mut impl FnMut(Part<'_>)) {
-    let is_secret = SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(key));
-    if *value != Scalar::Absent && !is_secret {
+    // Other answers of the device hold a credential.
+    if *value != Scalar::Absent && !is_secret(key.as_bytes()) {
         each(Part::Text { raw_code: key.into(), text: value.text() });
     }
 }
-
-/// Members of the device's other answers that hold a credential.
-const SECRETS: [&str; 5] = ["devpass", "pass", "password", "apikey", "uname"];
 
 fn unreadable(key: &str, value: &str, why: &'static str) -> Part<'static> {
     Part::Unreadable { part: format!("{key}: {value}").into(), why: why.into() }

@@ -181,7 +181,7 @@ fn pulses_have_the_users_factor_and_medium() {
 
 #[test]
 fn blanks_are_removed_and_absent_values_give_nothing() {
-    let text = r#"{"devid":"1","time":1530607456,"powset":"7","apikey":"s3cret","data":{
+    let text = r#"{"devid":"1","time":1530607456,"powset":"7","apikey":"s3cret","PIN":"0123","data":{
         "Wh1":{"name":"Energy","unit":"Wh","value":"33 549 075"},"Wh2":{"name":"Energy","value":"4 831\u00a0905"},
         "W1":{"name":"Power","unit":"W"},"W2":{"value":""},"W3":{"value":null},"V1":{"value":"n/a"},"br0":{"name":"x"},
         "A1":{"value":0},"odd":[1]}}"#;
