@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use zeros::Zeros;
 
-/// Remembered meters per source.
+/// Remembered meters per source, and remembered counters of gas, water and heat.
 pub const METERS_MAX: usize = 20_000;
 /// Readings per record.
 const READINGS_MAX: usize = 1000;
@@ -175,24 +175,34 @@ impl Inlet {
         match decoded {
             Ok(decoded) => self.offer(decoded, original, reporter).await,
             Err(why) => {
-                self.keep_unreadable(original, received).await?;
+                let unreadable = self.unreadable(original, received);
+                self.keep_unreadable(&unreadable, received).await?;
                 Err(SourceError::Failing(why.clone()))
             }
         }
     }
 
-    /// Journals a message that cannot be read, without readings: a later decoder may read it. Such messages are
-    /// kept as often as readings, and within the quota of undecodable bodies.
+    /// The record, without readings, of a message that cannot be read: a later decoder may read it. Such messages are
+    /// kept as often as readings, and within the quota of undecodable bodies. Beyond that there is none.
+    pub(super) fn unreadable(&mut self, original: &Original<'_>, received: UnixNanos) -> Vec<Vec<u8>> {
+        if self.unreadable_at.is_some_and(|kept| self.keep.is_thinned(kept, received)) {
+            self.thinned.increment(1);
+            return Vec::new();
+        }
+        self.prepare_unreadable(&Decoded::default(), original).records
+    }
+
+    /// Journals a message that cannot be read.
     ///
     /// # Errors
     /// As [`Self::take`].
-    pub async fn keep_unreadable(&mut self, original: &Original<'_>, received: UnixNanos) -> Result<(), SourceError> {
-        if self.unreadable_at.is_some_and(|kept| self.keep.is_thinned(kept, received)) {
-            self.thinned.increment(1);
-            return Ok(());
-        }
-        for record in self.prepare_unreadable(&Decoded::default(), original).records {
-            self.append(&record).await?;
+    pub(super) async fn keep_unreadable(
+        &mut self,
+        records: &[Vec<u8>],
+        received: UnixNanos,
+    ) -> Result<(), SourceError> {
+        for record in records {
+            self.append(record).await?;
         }
         self.unreadable_at = Some(received);
         Ok(())

@@ -52,9 +52,14 @@ impl Intake {
         received: UnixNanos,
         reporter: &mut Reporter,
     ) -> Result<bool, SourceError> {
+        // Made once: it spends the quota of undecodable bodies.
+        let unreadable = match &decoded {
+            Ok(_) => Vec::new(),
+            Err(_) => self.inlet.unreadable(original, received),
+        };
         while let Err(error) = match &decoded {
             Ok(decoded) => self.inlet.offer(decoded, original, reporter).await,
-            Err(_) => self.inlet.keep_unreadable(original, received).await,
+            Err(_) => self.inlet.keep_unreadable(&unreadable, received).await,
         } {
             let SourceError::Failing(why) = error else { return Err(error) };
             reporter.report(SourceState::Failing, Some(why));

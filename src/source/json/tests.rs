@@ -1,12 +1,14 @@
 //! Devices that answer or send over real sockets, into a real journal.
 
 use super::*;
+use crate::ingest::SourceOptions;
 use crate::reading::MeterId;
 use crate::source::tests::fixture::{Fixture, readings};
 use crate::source::{Fact, Redecoder, SourceState};
 use crate::vendor::json::{Register, Time};
 use meterline_load::devices::{AllowList, HttpServer, SerialServer};
 use std::io::Write as _;
+use std::sync::Arc;
 
 fn device(address: Address) -> Device {
     let register = Register { pointer: "/kwh".to_owned(), obis: "1.8.0".parse().unwrap(), factor: 1e3 };
@@ -125,6 +127,28 @@ async fn a_stream_skips_an_undecodable_line_with_a_count_and_repeats_a_line_that
     stream.write_all("nonsense\n".repeat(10).as_bytes()).unwrap();
     fixture.until("it is failing", |fixture| fixture.state() == SourceState::Failing).await;
     assert!(server.accept().is_ok(), "it is connected again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_cannot_be_read_spends_its_quota_once_however_often_ingest_refuses_it() {
+    let fixture = Fixture::new();
+    let server = SerialServer::start().unwrap();
+    let options = SourceOptions { undecodable_bytes_max: 10, ..SourceOptions::default() };
+    let device = device(Address::Tcp(server.address().unwrap().to_string()));
+    let (entrance, describer) = (fixture.entrance_with("cellar", options), fixture.describer("cellar"));
+    fixture.clock.set_offset(-Clock::system().now().0);
+    device.start(&fixture.sources, &entrance, describer, &fixture.clock);
+    let mut stream = server.accept().unwrap();
+    stream.write_all(b"nonsense\n").unwrap();
+    let description = |it: &Fixture| Arc::clone(&it.sources.descriptions()[0]);
+    fixture.until("it is refused", |it| description(it).why.as_ref().is_some_and(|why| why.contains("clock"))).await;
+    for _ in 0..2 {
+        let refused = description(&fixture);
+        fixture.until("it is refused again", |it| !Arc::ptr_eq(&refused, &description(it))).await;
+    }
+    fixture.clock.set_offset(0);
+    fixture.until("it is counted", |it| it.fact("messages_skipped") == Some(Fact::Number(1.0))).await;
+    assert_eq!(fixture.kept(), ["nonsense"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -292,7 +292,8 @@ impl Information {
         match decoded {
             Ok(decoded) => self.inlet.take(&decoded.readings, &original).await.map_err(|error| error.to_string()),
             Err(why) => {
-                self.inlet.keep_unreadable(&original, received).await.map_err(|error| error.to_string())?;
+                let unreadable = self.inlet.unreadable(&original, received);
+                self.inlet.keep_unreadable(&unreadable, received).await.map_err(|error| error.to_string())?;
                 Err(why)
             }
         }

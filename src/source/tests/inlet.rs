@@ -123,10 +123,13 @@ async fn a_message_that_cannot_be_read_is_kept_as_often_as_readings_are() {
     let mut fixture = fixture(Keep::FirstOfEach(MINUTE));
     let original = Original { bytes: LETTER, format: "played", ..Original::default() };
     fixture.clock.set_offset(-fixture.now.0);
-    fixture.inlet.keep_unreadable(&original, fixture.now).await.unwrap_err();
+    let unreadable = fixture.inlet.unreadable(&original, fixture.now);
+    fixture.inlet.keep_unreadable(&unreadable, fixture.now).await.unwrap_err();
     fixture.clock.set_offset(0);
     for second in [0, 1, 59, 60, 119, 120] {
-        fixture.inlet.keep_unreadable(&original, fixture.now.saturating_add(second * SECOND_NS)).await.unwrap();
+        let received = fixture.now.saturating_add(second * SECOND_NS);
+        let unreadable = fixture.inlet.unreadable(&original, received);
+        fixture.inlet.keep_unreadable(&unreadable, received).await.unwrap();
     }
     assert_eq!(fixture.records(), [(vec![], true), (vec![], true), (vec![], true)]);
     fixture.assert_left_out("thinned", 3);
