@@ -152,9 +152,13 @@ impl Information {
             }
             Err(SourceError::Failing(why) | SourceError::Limited { why, .. }) => (EVERY, Some(why)),
             Ok(Ok(body)) => match self.read(subject, &body, received, access, reporter).await {
-                Ok(()) => {
+                Ok(None) => {
                     next = subject.following();
                     (self.wait_for(next), None)
+                }
+                Ok(unreadable) => {
+                    next = subject.following_missing(day(self.clock.now()));
+                    (if next == subject { EVERY } else { self.wait_for(next) }, unreadable)
                 }
                 Err(why) => (EVERY, Some(why)),
             },
@@ -211,7 +215,7 @@ impl Information {
         Duration::from_nanos(rest.unsigned_abs()) + DAILY_WITHIN.mul_f64(fastrand::f64())
     }
 
-    /// Reads an answer. The error is a sentence.
+    /// Reads an answer. Returns why it has no values if it cannot be read and is kept. The error is a sentence.
     async fn read(
         &mut self,
         subject: Subject,
@@ -219,7 +223,7 @@ impl Information {
         received: UnixNanos,
         access: &mut Access,
         reporter: &mut Reporter,
-    ) -> Result<(), String> {
+    ) -> Result<Option<String>, String> {
         let text = |error: MessageError| error.to_string();
         match subject {
             Subject::Settings => {
@@ -247,7 +251,7 @@ impl Information {
                 if let Some(status) = usage(body, |_| {}).map_err(text)? {
                     reporter.set("device_status", status);
                 }
-                self.store(subject, body, received, access).await?;
+                return self.store(subject, body, received, access).await;
             }
             Subject::Contract => {
                 let contract = Contract::read(body).map_err(text)?;
@@ -260,21 +264,20 @@ impl Information {
                     reporter.set("currency", self.currency.as_str());
                 }
             }
-            Subject::Prices(..) => {
-                self.store(subject, body, received, access).await?;
-            }
+            Subject::Prices(..) => return self.store(subject, body, received, access).await,
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Journals the values of an answer with the answer itself.
+    /// Journals the values of an answer with the answer itself. Returns why it has none: then it is
+    /// journaled alone.
     async fn store(
         &mut self,
         subject: Subject,
         body: &[u8],
         received: UnixNanos,
         access: &mut Access,
-    ) -> Result<(), String> {
+    ) -> Result<Option<String>, String> {
         let serial = access.serial().await.map_err(|error| error.to_string())?;
         let origin = subject.resource().path();
         let (format, decoded) = match subject {
@@ -290,11 +293,14 @@ impl Information {
             ..Original::default()
         };
         match decoded {
-            Ok(decoded) => self.inlet.take(&decoded.readings, &original).await.map_err(|error| error.to_string()),
+            Ok(decoded) => {
+                self.inlet.take(&decoded.readings, &original).await.map_err(|error| error.to_string())?;
+                Ok(None)
+            }
             Err(why) => {
                 let unreadable = self.inlet.unreadable(&original, received);
                 self.inlet.keep_unreadable(&unreadable, received).await.map_err(|error| error.to_string())?;
-                Err(why)
+                Ok(Some(why))
             }
         }
     }

@@ -171,17 +171,24 @@ async fn the_prices_of_days_that_were_missed_are_read_within_a_bound() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missed_day_without_prices_does_not_hold_up_the_days_after_it() {
-    let (fixture, today) = (Fixture::new(), present().div_euclid(86_400));
-    let _server = start_with(&fixture, move |path| {
-        let Some(range) = path.strip_prefix(&format!("/api/tariffs/data/{TARIFF}/")) else {
-            return (path == "/api/tariffs/contract")
-                .then(|| (200, format!("{{\"tariffs\":{{\"{TARIFF}\":{{}}}}}}")).into());
-        };
-        let begin: i64 = range.split('/').next().unwrap().parse().unwrap();
-        // The others are not there.
-        (begin == today * 86_400).then(|| (200, format!("[{{\"time\":{begin},\"price\":31}}]")).into())
-    });
-    fixture.until("the prices of today are there", |it| it.values(own(31, 1)) == [31.0]).await;
+    let today = present().div_euclid(86_400);
+    for of_other_days in [(404, ""), (200, "[{")] {
+        let fixture = Fixture::new();
+        let _server = start_with(&fixture, move |path| {
+            let Some(range) = path.strip_prefix(&format!("/api/tariffs/data/{TARIFF}/")) else {
+                return (path == "/api/tariffs/contract")
+                    .then(|| (200, format!("{{\"tariffs\":{{\"{TARIFF}\":{{}}}}}}")).into());
+            };
+            let begin: i64 = range.split('/').next().unwrap().parse().unwrap();
+            let of_today = (200, format!("[{{\"time\":{begin},\"price\":31}}]"));
+            let (status, other) = of_other_days;
+            Some(if begin == today * 86_400 { of_today } else { (status, other.to_owned()) }.into())
+        });
+        fixture.until("the prices of today are there", |it| it.values(own(31, 1)) == [31.0]).await;
+        let unread = fixture.kept().iter().filter(|it| *it == "[{").count();
+        let expected = if of_other_days.0 == 200 { usize::try_from(PRICE_DAYS_BACK_MAX).unwrap() } else { 0 };
+        assert_eq!(unread, expected, "each is kept once for a decoder that can read it");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
