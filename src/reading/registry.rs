@@ -73,6 +73,11 @@ pub fn is_of_interval(code: Obis) -> bool {
     matches!(code.0, [1, _, _, 5 | 29, _, 255] | [0, 0, 129, _, _, 255])
 }
 
+/// Whether a register is a counter.
+pub fn is_counter(code: Obis) -> bool {
+    entry(code).is_some_and(|entry| entry.kind == Kind::Counter)
+}
+
 fn listed_entry(code: Obis) -> Option<Entry> {
     LISTED.binary_search_by_key(&code, |entry| entry.code).ok().and_then(|at| LISTED.get(at)).copied()
 }

@@ -5,8 +5,8 @@ use super::SourceError;
 use crate::base::{Stop, Stopped};
 use crate::coverage::{Coverage, MissingValues, RepairRequest};
 use crate::journal::Journal;
-use crate::reading::registry::{self, Kind};
-use crate::reading::{Flags, Sample};
+use crate::reading::Flags;
+use crate::reading::registry::is_counter;
 use crate::vendor::Reading;
 use std::time::Duration;
 
@@ -73,15 +73,10 @@ impl Arrivals {
         }
         match self.coverage.missing_values(request, reading.at) {
             MissingValues::Nothing => return None,
-            MissingValues::Counters => reading.samples.retain(is_counter),
+            MissingValues::Counters => reading.samples.retain(|sample| is_counter(sample.obis)),
             MissingValues::All => {}
         }
         reading.flags = reading.flags | Flags::GAP_REPAIR;
         (!reading.samples.is_empty()).then_some(reading)
     }
-}
-
-/// Whether a sample is of a counter.
-pub(super) fn is_counter(sample: &Sample) -> bool {
-    registry::entry(sample.obis).is_some_and(|entry| entry.kind == Kind::Counter)
 }

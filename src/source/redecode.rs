@@ -2,12 +2,12 @@
 //!
 //! A source gives one [`Decoder`] for each format that it journals, with its options of today. It is
 //! the same code that decoded the message at receipt. Invariants: only what ingest took of a message
-//! is delivered again, unless the new decoder finds another number of readings; what filled a gap replaces nothing
-//! that did not.
+//! is delivered again, unless the new decoder finds another number of readings. A message that filled a gap gives
+//! only what was missing.
 
-use super::arrivals::is_counter;
 use super::inlet::Decoded;
 use crate::contexts::{Contexts, version_of};
+use crate::reading::registry::is_counter;
 use crate::reading::{Flags, UnixNanos};
 use crate::vendor::Reading;
 use crate::wire::batch::{Original, encode, original, readings};
@@ -58,7 +58,7 @@ impl Redecoder {
             at_receipt = at_receipt.or(reading.at.ok().filter(|_| reading.flags.contains(Flags::TIME_IS_RECEIVE_TIME)));
             stored.push(Stored {
                 is_fill: reading.flags.contains(Flags::GAP_REPAIR),
-                has_counters_alone: reading.values.flatten().all(|sample| is_counter(&sample)),
+                has_counters_alone: reading.values.flatten().all(|sample| is_counter(sample.obis)),
             });
         }
         let is_context = || version_of(original.bytes) == original.context;
@@ -111,7 +111,7 @@ struct Stored {
 impl Stored {
     /// The reading that fills its gap: of some rows only the counters were missing.
     fn fill(&self, mut reading: Reading) -> Reading {
-        reading.samples.retain(|sample| !self.has_counters_alone || is_counter(sample));
+        reading.samples.retain(|sample| !self.has_counters_alone || is_counter(sample.obis));
         Reading { flags: reading.flags | Flags::GAP_REPAIR, ..reading }
     }
 }

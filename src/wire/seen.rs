@@ -1,8 +1,7 @@
 //! The properties of a reading that tell which readings are missing.
 
 use super::judged::Judged;
-use crate::reading::registry::{self, Kind};
-use crate::reading::{Flags, MeterId, Obis, QUARTER_HOUR_NS, UnixNanos};
+use crate::reading::{Flags, MeterId, QUARTER_HOUR_NS, UnixNanos, registry};
 
 /// A reading without its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +31,7 @@ impl SeenReading {
         Some(Self {
             meter: reading.meter,
             at: reading.at,
-            has_counter: is_at_quarter_hour && reading.samples().any(|sample| is_counter(sample.obis)),
+            has_counter: is_at_quarter_hour && reading.samples().any(|sample| registry::is_counter(sample.obis)),
             is_repair: reading.flags.contains(Flags::GAP_REPAIR),
             is_row: reading.samples().next().is_some_and(|first| registry::is_of_interval(first.obis)),
         })
@@ -46,10 +45,6 @@ fn is_occasional(reading: &Judged<'_>) -> bool {
         Some(first) if first.obis == registry::SWITCH => samples.next().is_none(),
         first => first.is_some_and(|first| registry::is_occasional(first.obis)),
     }
-}
-
-fn is_counter(obis: Obis) -> bool {
-    registry::entry(obis).is_some_and(|entry| entry.kind == Kind::Counter)
 }
 
 #[cfg(test)]

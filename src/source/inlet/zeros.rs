@@ -5,7 +5,7 @@
 //! meter that was reset loses one zero and no energy. A counter that falls and is not zero is believed. A
 //! reading of electricity is never doubted. At most a given number of counters is remembered, since the start.
 
-use crate::reading::registry::{Kind, entry};
+use crate::reading::registry::is_counter;
 use crate::reading::{MeterId, Obis, UnixNanos};
 use crate::vendor::Reading;
 use lru::LruCache;
@@ -37,7 +37,7 @@ impl Zeros {
         if reading.samples.iter().any(|sample| sample.obis.0[0] == ELECTRICITY) {
             return false;
         }
-        let counters = reading.samples.iter().filter(|sample| is_counter(sample.obis));
+        let counters = reading.samples.iter().filter(|sample| can_be_doubted(sample.obis));
         // Every counter is noted, also after a doubted one.
         let mut is_doubted = false;
         for it in counters {
@@ -66,6 +66,23 @@ impl Zeros {
     }
 }
 
-fn is_counter(code: Obis) -> bool {
-    code.0[0] > ELECTRICITY && entry(code).is_some_and(|entry| entry.kind == Kind::Counter)
+fn can_be_doubted(code: Obis) -> bool {
+    code.0[0] > ELECTRICITY && is_counter(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::{Flags, Sample};
+
+    #[test]
+    fn of_more_counters_than_are_remembered_the_one_heard_least_recently_may_be_zero() {
+        let gas = |number: &str, value| {
+            let samples = vec![Sample { obis: Obis([7, 0, 3, 0, 0, 255]), value }];
+            Reading { meter: MeterId::named("gas", number), at: UnixNanos(0), flags: Flags::NONE, samples }
+        };
+        let mut zeros = Zeros::new(NonZeroUsize::new(2).unwrap());
+        assert_eq!(["1", "2", "3"].map(|number| zeros.doubt(&gas(number, 5.0))), [false; 3]);
+        assert_eq!(["1", "2", "3"].map(|number| zeros.doubt(&gas(number, 0.0))), [false, true, true]);
+    }
 }
