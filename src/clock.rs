@@ -1,16 +1,17 @@
 //! The only source of time: a wall clock for stored times, a monotonic clock for
-//! waits and rates. Tests can shift the wall clock, and set the monotonic one forward.
+//! waits and rates. Tests can shift the wall clock, and unit tests can set the monotonic one forward.
 
 use crate::reading::UnixNanos;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Wall and monotonic time. Clones share the shifts.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_ns: Arc<AtomicI64>,
-    ahead_ns: Arc<AtomicU64>,
+    #[cfg(test)]
+    ahead_ns: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -37,7 +38,10 @@ impl Clock {
     /// Monotonic time now.
     #[allow(clippy::disallowed_methods, reason = "the only place that reads it")]
     pub fn monotonic(&self) -> Instant {
-        Instant::now() + Duration::from_nanos(self.ahead_ns.load(Ordering::Relaxed))
+        let now = Instant::now();
+        #[cfg(test)]
+        let now = now + Duration::from_nanos(self.ahead_ns.load(Ordering::Relaxed).unsigned_abs());
+        now
     }
 
     /// Time passed since `start`.
@@ -45,9 +49,10 @@ impl Clock {
         self.monotonic().saturating_duration_since(start)
     }
 
-    /// Sets the monotonic clock forward by whole seconds; for tests. Timers do not notice it.
-    pub fn pass(&self, seconds: u32) {
-        self.ahead_ns.fetch_add(u64::from(seconds) * 1_000_000_000, Ordering::Relaxed);
+    /// Sets the monotonic clock forward by whole seconds. Timers do not notice it.
+    #[cfg(test)]
+    pub(crate) fn pass(&self, seconds: u32) {
+        self.ahead_ns.fetch_add(i64::from(seconds) * 1_000_000_000, Ordering::Relaxed);
     }
 
     /// Shifts the wall clock by `nanos` against the machine's; for tests.
