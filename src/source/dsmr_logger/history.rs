@@ -95,13 +95,15 @@ impl History {
             let now = self.clock.now();
             let Some(request) = self.arrivals.coverage().next_request(&reader.name, now, SLOTS_MAX) else { break };
             // The oldest gap is the first.
-            if fetched.is_none() {
-                self.fetch_at = self.clock.monotonic() + FETCH_EVERY;
-                let answers = fetch(reader, request.from, now).await?;
-                fetched = Some((reader.keep_info(&self.inlet).await?, answers));
-            }
-            let Some((context, answers)) = &fetched else { break };
-            for Answer { path, body, readings } in answers {
+            let (context, answers) = match &mut fetched {
+                Some(fetched) => fetched,
+                none => {
+                    self.fetch_at = self.clock.monotonic() + FETCH_EVERY;
+                    let answers = fetch(reader, request.from, now).await?;
+                    none.insert((reader.keep_info(&self.inlet).await?, answers))
+                }
+            };
+            for Answer { path, body, readings } in &*answers {
                 let missing = self.arrivals.missing_of(&request, readings);
                 let original = Original {
                     bytes: body,
