@@ -18,6 +18,8 @@ use std::collections::HashMap;
 /// Largest message, also of a broker's connection. A day of five-minute values of a monitor after an outage has
 /// 2 MB.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Largest part of a configuration: it waits in memory until it is kept. A channel of the published form has 250 bytes.
+const CONFIGURATION_BYTES_MAX: usize = 128 << 10;
 /// Ids of meters that are remembered. Beyond it they are made again.
 const IDS_MAX: usize = 2048;
 /// States of plugs that are remembered. Beyond it they are given again.
@@ -152,6 +154,9 @@ impl Monitor {
         };
         let read = |()| Outcome::Read;
         match kind {
+            Kind::Configuration(_) if message.len() > CONFIGURATION_BYTES_MAX => {
+                Err(MessageError::Shape("a configuration of at most 128 KiB"))
+            }
             Kind::Configuration(document) => {
                 let Applied { is_changed, left_out } = configuration.apply(document, message)?;
                 if left_out > 0 {

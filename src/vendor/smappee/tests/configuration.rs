@@ -92,9 +92,18 @@ fn a_repeated_configuration_changes_nothing_although_its_time_does() {
 #[test]
 fn texts_of_a_monitor_are_cut() {
     let mut monitor = monitor();
-    let serial = "9".repeat(1_000_000);
+    let serial = "9".repeat(100_000);
     read(&mut monitor, "config", &format!(r#"{{"serialNumber":"{serial}"}}"#));
     assert_eq!(monitor.native_id(""), serial[..100]);
+}
+
+#[test]
+fn a_configuration_that_is_too_large_is_not_read() {
+    let mut monitor = monitor();
+    let config = |bytes: usize| format!(r#"{{"serialNumber":"{bytes}"{}}}"#, " ".repeat(bytes - 25));
+    assert_eq!(outcome(&mut monitor, "config", &config(1 << 17)), Ok(Outcome::Configured));
+    assert!(outcome(&mut monitor, "config", &config((1 << 17) + 1)).is_err());
+    assert_eq!(monitor.native_id(""), "131072");
 }
 
 #[test]
@@ -135,7 +144,7 @@ fn entries_beyond_the_bound_or_without_an_index_are_left_out_and_reported() {
     );
     assert_eq!(monitor.configuration().channels.channels().count(), CHANNELS_MAX);
     let sensors: Vec<String> =
-        (0..300).map(|id| format!(r#"{{"sensorId":{id},"name":"{}"}}"#, "n".repeat(500))).collect();
+        (0..300).map(|id| format!(r#"{{"sensorId":{id},"name":"{}"}}"#, "n".repeat(200))).collect();
     let message = format!(r#"{{"gwSensors":[{}],"switchSensors":[]}}"#, sensors.join(","));
     assert!(read(&mut monitor, "sensorConfig", &message)[0].contains("sensorConfig: 44 entries"));
     assert_eq!(monitor.configuration().sensors.len(), 256);
