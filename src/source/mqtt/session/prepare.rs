@@ -4,7 +4,7 @@
 
 #[cfg(feature = "test-faults")]
 use super::super::queue::DIES_AT;
-use super::super::routes::{Context, Found, Message, Readings, Router, Unreadable};
+use super::super::routes::{Context, Followed, Found, Message, Readings, Router, Unreadable};
 use super::super::unknown::pattern;
 use super::Mqtt;
 use crate::reading::Sample;
@@ -24,8 +24,7 @@ impl Mqtt {
             Found::Texts(texts) => self.prepare_texts(*texts, message.payload).await,
             Found::Thinned => Prepared::default(),
             Found::Followed(followed) => {
-                self.followed.push(followed);
-                self.follow().await;
+                self.follow_one(followed).await;
                 self.leave_out("ignored")
             }
             Found::LeftOut(reason) => self.leave_out(reason),
@@ -45,12 +44,16 @@ impl Mqtt {
     /// Subscribes to the values of devices whose configuration can be kept. The others are tried again.
     pub(super) async fn follow(&mut self) {
         for followed in std::mem::take(&mut self.followed) {
-            match self.keep_context(&followed.configuration).await {
-                Ok(_) => self.subscriptions.want([(followed.filter.expose().to_owned(), QoS::AtLeastOnce)]),
-                Err(error) => {
-                    self.last_error = Some(error.to_string());
-                    self.followed.push(followed);
-                }
+            self.follow_one(followed).await;
+        }
+    }
+
+    async fn follow_one(&mut self, followed: Followed) {
+        match self.keep_context(&followed.configuration).await {
+            Ok(_) => self.subscriptions.want([(followed.filter.expose().to_owned(), QoS::AtLeastOnce)]),
+            Err(error) => {
+                self.last_error = Some(error.to_string());
+                self.followed.push(followed);
             }
         }
     }
