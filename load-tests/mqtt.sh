@@ -32,7 +32,7 @@ metric() { # SERIES
     exec 3>&-
 }
 fail() { echo "$1" >&2; exit 1; }
-# Messages that are known to be none of the first of their ten seconds are counted, too.
+# Messages that the default thinning leaves out are counted, too.
 received() {
     case $1 in
         count) awk 'END {print $1 + 0}' "$work/count" ;;
@@ -80,10 +80,10 @@ round() { # SUBSCRIBER
         "$(per_message "$cpu" "$messages")" "$(per_message "$broker_cpu" "$messages")"
     if [[ $1 == count ]]; then
         printf '%d lost, %d repeated\n' $((warm + messages - $(received count))) "$(awk 'END {print $2}' "$work/count")"
+        echo "$cpu" >"$work/count.cpu"
     else
         printf '%d repeated, ' $(($(received service) - warm - messages))
     fi
-    [[ $1 != count ]] || echo "$cpu" >"$work/count.cpu"
     kill "$subscriber"
     wait "$subscriber" || true
     kill "$broker"

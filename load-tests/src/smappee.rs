@@ -1,4 +1,5 @@
-//! Simulated monitors of Smappee, and a simulated cloud of it: a real HTTP server with the behaviour that the vendor's documents state.
+//! Simulated monitors of Smappee, and a simulated cloud: a real HTTP server with the behaviour that the vendor's
+//! documents state.
 //!
 //! One account with one location, or several alike: rows of five minutes for some days, rows of hours and days for longer, a
 //! gas sensor, a plug, an appliance. Values follow from the time alone, except those that [`SmappeeCloud::correct`]

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 const CONNECTIONS: usize = 8;
 const CHANNELS: u32 = 20;
 const IN_FLIGHT: u16 = 10_000;
-/// Seconds of measurement of which a subscriber with the default thinning keeps the first message.
+/// The default thinning keeps the first message of each monitor in this many seconds.
 const INTERVAL: i64 = 10;
 /// The longest wait for the broker.
 const BROKER_WAIT: Duration = Duration::from_secs(120);

@@ -4,8 +4,8 @@
 //! configuration says: with a serial number the values are subscribed to once the configuration is kept, so no
 //! message is acknowledged before it is known whose it is, also after a restart. Invariants: the UUID leaves
 //! this file only in a topic to subscribe or to publish to; what is stored and shown has the public id. Live
-//! values are thinned before they are decoded; the cloud's are also compared every 30 s. Their
-//! arrays are read with the metering configuration that an account at the cloud keeps as a context; it becomes a part of the
+//! values are thinned before they are decoded; the cloud's are also compared every 30 s. Their arrays are read
+//! with the metering configuration that an account at the cloud keeps as a context; it becomes a part of the
 //! monitor's own. The locations that are followed are bounded.
 
 mod cloud;
@@ -94,7 +94,7 @@ struct Ours {
     /// The configuration that is not kept yet: it waits for a message that needs it, because its parts come
     /// one by one.
     unkept: Option<Vec<u8>>,
-    /// The last message of texts alone of each kind, as the version of its content.
+    /// The version of the last message of texts alone, by its kind.
     texts: HashMap<Kind, String>,
     /// Whether its values are to be subscribed to on this connection.
     wants_values: bool,
@@ -287,8 +287,8 @@ impl Ours {
         }
     }
 
-    /// Whether this is the message of texts that came last of its kind: after each connect the broker sends again
-    /// what it has retained.
+    /// Whether a retained message of texts equals the last one of its kind: the broker sends it again after each
+    /// connect.
     fn repeats_texts(&mut self, kind: Kind, message: &[u8], is_retained: bool) -> bool {
         let version = version_of(message);
         let is_same = self.texts.get(&kind) == Some(&version);
