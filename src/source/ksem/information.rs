@@ -248,7 +248,7 @@ impl Information {
                 self.channels.extend(others.map(|channel| (topic, channel)));
             }
             Subject::Status | Subject::Usage => {
-                if let Some(status) = usage(body, |_| {}).map_err(text)? {
+                if let Ok(Some(status)) = usage(body, |_| {}) {
                     reporter.set("device_status", status);
                 }
                 return self.store(subject, body, received, access).await;

@@ -65,6 +65,15 @@ async fn the_load_of_both_forms_of_firmware_is_stored_and_its_status_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_cannot_be_read_is_kept_for_a_decoder_that_can() {
+    let fixture = Fixture::new();
+    let _device =
+        start_with(&fixture, |path| (path == "/api/device-settings/deviceusage").then(|| (200, "[".to_owned()).into()));
+    fixture.until("it is kept", |it| it.kept().iter().any(|it| it == "[")).await;
+    fixture.until("it is shown", |it| it.fact("information_error").is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_of_the_grid_meter_is_shown() {
     let fixture = Fixture::new();
     let _device = start_with(&fixture, |path| {
