@@ -182,6 +182,9 @@ fn monitor(mut section: Section<'_>, monitors: &mut Monitors) {
         section.fault("location_file", "must hold the UUID of the location");
     }
     let serial: Option<String> = section.get("serial");
+    if serial.as_deref() == Some("") {
+        section.fault("serial", "must be the serial number of the monitor, as on its label");
+    }
     let all = section.get_or("all", false);
     let number: Option<u64> = section.get("location_number");
     if section.get_or("cloud", false) {
@@ -310,6 +313,7 @@ mod tests {
             (plain, "[[mqtt.smart_mac]]\ndevid = \"1\"\n[[mqtt.smart_mac]]\ndevid = \"1\"\n", "topic 1 twice"),
             (plain, "[[mqtt.dsmr_logger]]\nname = \"b\"\n", "topic"),
             (plain, "[[mqtt.smappee]]\n", "all = true takes every monitor"),
+            (plain, "[[mqtt.smappee]]\nserial = \"\"\n", "must be the serial number of the monitor"),
             (plain, "[[mqtt.smappee]]\nlocation = \"hunter2\"\n", "secrets are not allowed in this file"),
             (plain, "[[mqtt.smappee]]\nlocation_env = \"SECRET\"\n", "must hold the UUID of the location"),
             (plain, "[[mqtt.smappee]]\nserial = \"5\"\ncloud = true\n", "needs location_file"),
