@@ -15,9 +15,11 @@ mod record;
 pub mod smappee;
 pub mod smart_mac;
 pub mod smart_me;
+mod transformers;
 
 pub use document::MessageError;
 pub use part::{At, Part, Readings, Value};
+pub use transformers::Transformers;
 
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
 

@@ -6,6 +6,7 @@ use super::value::Value;
 use super::webhook::{NAME_RULE, is_name};
 use crate::http::{basic_authorization, web_address};
 use crate::source::Keep;
+use crate::vendor::Transformers;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use std::collections::HashSet;
@@ -71,6 +72,20 @@ pub(super) fn authorization(section: &mut Section<'_>) -> Option<HeaderValue> {
             None
         }
     }
+}
+
+/// The ratios of the transformers in front of a meter that sends what it measures behind them.
+pub(super) fn transformers(section: &mut Section<'_>) -> Transformers {
+    let mut ratio = |key, example: &str| {
+        let ratio = section.get_or(key, 1.0);
+        if Transformers::new(ratio, 1.0).is_none() {
+            section.fault(key, format!("must be a number above 0: {example}"));
+        }
+        ratio
+    };
+    let current = ratio("current_factor", "60 for transformers of 300 A to 5 A");
+    let voltage = ratio("voltage_factor", "200 for transformers of 20 kV to 100 V");
+    Transformers::new(current, voltage).unwrap_or(Transformers::NONE)
 }
 
 impl Value for Keep {

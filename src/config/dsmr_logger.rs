@@ -1,7 +1,7 @@
 //! `[[dsmr_logger]]`: devices that read a meter's P1 port and answer over HTTP.
 
 use super::ca_file::ca_file;
-use super::device::{authorization, base_url, every, keep, name};
+use super::device::{authorization, base_url, every, keep, name, transformers};
 use super::section::Section;
 use crate::source::dsmr_logger::Logger;
 use std::collections::HashSet;
@@ -14,6 +14,7 @@ pub(super) fn logger(mut section: Section<'_>, taken: &mut HashSet<String>) -> O
     let authorization = authorization(&mut section);
     let every = every(&mut section);
     let keep = keep(&mut section);
+    let transformers = transformers(&mut section);
     section.finish();
-    Some(Logger { name: name?, url: url?, ca_file, authorization, every, keep })
+    Some(Logger { name: name?, url: url?, ca_file, authorization, every, keep, transformers })
 }

@@ -1,7 +1,7 @@
 //! `[[mqtt]]`: brokers of MQTT, and the devices behind them.
 
 use super::ca_file::ca_file;
-use super::device::{keep, name};
+use super::device::{keep, name, transformers};
 use super::json::mapping;
 use super::secrets::{KEY, LOCATION, PASSWORD, USERNAME, from_file_or_variable, secret};
 use super::section::Section;
@@ -12,6 +12,7 @@ use crate::base::file::read;
 use crate::http::ClientIdentity;
 use crate::reading::MeterId;
 use crate::secret::Secret;
+use crate::source::dsmr_logger::MeterOptions;
 use crate::source::mqtt::{Address, Broker, Cloud, Document, Logger, Meter, Monitors, Route};
 use crate::vendor::json::Mapping;
 use std::collections::HashSet;
@@ -161,8 +162,9 @@ fn meter(mut section: Section<'_>) -> Option<Route> {
 fn logger(mut section: Section<'_>, taken: &mut HashSet<String>) -> Option<Route> {
     let name = name(&mut section, taken);
     let topic = topic(&mut section, "\"DSMR-API\"").map(|topic| topic.trim_end_matches('/').to_owned());
+    let transformers = transformers(&mut section);
     section.finish();
-    Some(Route::DsmrLogger(Logger { topic: topic?, name: name? }))
+    Some(Route::DsmrLogger(Logger { topic: topic?, meter: MeterOptions { name: name?, transformers } }))
 }
 
 /// Smappee's monitors, each by its location or its serial number, or all.

@@ -1,7 +1,7 @@
 //! `[[p1]]`: meters whose P1 telegrams come over TCP or a WebSocket.
 
 use super::ca_file::ca_file;
-use super::device::{keep, name};
+use super::device::{keep, name, transformers};
 use super::secrets::{AUTHENTICATION_KEY, KEY, secret};
 use super::section::Section;
 use super::value::is_host_and_port;
@@ -16,9 +16,10 @@ pub(super) fn meter(mut section: Section<'_>, taken: &mut HashSet<String>) -> Op
     let address = address(&mut section);
     let keep = keep(&mut section);
     let unchecked = section.get_or("unchecked", false);
+    let transformers = transformers(&mut section);
     let key = key(&mut section);
     section.finish();
-    Some(Meter { name: name?, address: address?, keep, key, unchecked })
+    Some(Meter { name: name?, address: address?, keep, key, unchecked, transformers })
 }
 
 fn address(section: &mut Section<'_>) -> Option<Address> {

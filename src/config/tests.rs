@@ -629,6 +629,23 @@ fn a_ksem_has_one_interface_and_no_topic_of_a_charging_station() {
 }
 
 #[test]
+fn the_ratios_of_transformers_are_numbers_above_0() {
+    let tables = [
+        "[[p1]]\nname = \"a\"\naddress = \"a:1\"\n",
+        "[[dsmr_logger]]\nname = \"a\"\nurl = \"http://a\"\n",
+        "[[mqtt]]\nname = \"b\"\nurl = \"mqtt://a\"\n[[mqtt.dsmr_logger]]\nname = \"a\"\ntopic = \"t\"\n",
+    ];
+    for table in tables {
+        let with = |lines: &str| format!("{table}{lines}\n");
+        assert!(config(&with("current_factor = 60\nvoltage_factor = 0.5")).sources.len() == 1);
+        for line in ["current_factor = 0", "voltage_factor = -200", "current_factor = nan", "voltage_factor = inf"] {
+            let found = faults(&with(line));
+            assert!(found.len() == 1 && found[0].contains("a number"), "{line}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn a_p1_meter_has_one_address() {
     let faults_of = |lines: &str| faults(&format!("[[p1]]\nname = \"a\"\n{lines}\n"));
     assert!(config("[[p1]]\nname = \"a\"\nurl = \"wss://a/p1?x=1\"\n").sources.len() == 1);

@@ -18,12 +18,14 @@ use super::{
 use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
+use crate::vendor::Transformers;
 use crate::wire::batch::Original;
 use about::About;
 use bytes::Bytes;
 use history::History;
 use hyper::Uri;
 use hyper::header::HeaderValue;
+pub use reader::MeterOptions;
 use reader::Reader;
 pub(super) use reader::{FORMAT, decode_again, decoded};
 use std::time::Duration;
@@ -69,6 +71,8 @@ pub struct Logger {
     pub every: Duration,
     /// The readings that are journaled.
     pub keep: Keep,
+    /// The transformers in front of its meter.
+    pub transformers: Transformers,
 }
 
 impl Logger {
@@ -88,7 +92,7 @@ impl Logger {
         // Readings of the past have an inlet of their own.
         let filled = Inlet::new(&self.name, history::KIND, entrance.clone(), Keep::All);
         let history = History::new(arrivals, filled, sources.stop_signal().clone(), clock.clone());
-        let reader = Reader::new(&self.name, self.url.clone(), device);
+        let reader = Reader::new(self.meter(), self.url.clone(), device);
         let poll =
             Poll { reader, inlet, about: About::default(), describer, history, clock: clock.clone(), kept: None };
         sources.start_polled(&self.name, KIND, schedule, poll);
@@ -96,12 +100,12 @@ impl Logger {
 
     /// The decoders of its messages.
     pub fn decoders(&self) -> [(&'static str, Decoder); 2] {
-        let name = self.name.clone();
+        let meter = self.meter();
         let decode = move |recorded: &Recorded<'_>| match history::period_of(recorded.original.origin) {
-            Some(period) => history::decode_again(recorded, period, &name),
-            None => decode_again(recorded, &name),
+            Some(period) => history::decode_again(recorded, period, &meter),
+            None => decode_again(recorded, &meter),
         };
-        let telegrams = Telegrams::new(&self.name, None, true);
+        let telegrams = Telegrams::new(&self.name, None, true, self.transformers);
         [(FORMAT, Box::new(decode)), (p1::FORMAT, telegrams.into_decoder())]
     }
 
@@ -127,10 +131,14 @@ impl Logger {
         Ok(Probe::of(message.origin, message.decoded.map_err(SourceError::Failing)?))
     }
 
+    fn meter(&self) -> MeterOptions {
+        MeterOptions { name: self.name.clone(), transformers: self.transformers }
+    }
+
     fn reader_once(&self, clock: &Clock) -> Reader {
         let (ca_file, authorization) = (self.ca_file.as_ref(), self.authorization.clone());
         let device = HttpDevice::once(&self.name, BOUNDS, ca_file, ALLOWED, authorization, clock.clone());
-        Reader::new(&self.name, self.url.clone(), device)
+        Reader::new(self.meter(), self.url.clone(), device)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::http::{Bounds, CaFile};
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
+use crate::vendor::Transformers;
 use crate::vendor::p1::{ChecksumFault, Frame, Ids, Key, TELEGRAM_BYTES_MAX, Telegram, VENDOR, clear_text, next_frame};
 use hyper::Uri;
 use std::fmt;
@@ -56,6 +57,8 @@ pub struct Meter {
     pub key: Option<Key>,
     /// Whether telegrams without a checksum count although their standard has one.
     pub unchecked: bool,
+    /// The transformers in front of it.
+    pub transformers: Transformers,
 }
 
 /// Where telegrams come from.
@@ -92,7 +95,7 @@ impl Meter {
     pub fn start(&self, sources: &Sources, entrance: &Entrance, describer: Describer, clock: &Clock) {
         let schedule = Schedule { every: Duration::ZERO, first_within: FIRST_WITHIN, backoff: BACKOFF };
         let inlet = Inlet::new(&self.name, KIND, entrance.clone(), self.keep);
-        let telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
+        let telegrams = self.telegrams(self.unchecked);
         let peer = self.address.peer(|ca_file| sources.device(&self.name, BOUNDS, ca_file, ALLOWED, None));
         let stream = Stream::new(peer, SILENCE_MAX, telegrams, inlet, describer, clock.clone());
         sources.start_connected(&self.name, KIND, schedule, stream);
@@ -101,7 +104,7 @@ impl Meter {
     /// The decoders of its telegrams.
     pub fn decoders(&self) -> [(&'static str, Decoder); 1] {
         // It was accepted at receipt.
-        [(FORMAT, Telegrams::new(&self.name, self.key.clone(), true).into_decoder())]
+        [(FORMAT, self.telegrams(true).into_decoder())]
     }
 
     /// Waits for a telegram.
@@ -122,8 +125,12 @@ impl Meter {
     }
 
     async fn first(&self, clock: &Clock) -> Result<(Decoded, Described), SourceError> {
-        let mut telegrams = Telegrams::new(&self.name, self.key.clone(), self.unchecked);
+        let mut telegrams = self.telegrams(self.unchecked);
         first_decoded(&self.peer_once(clock.clone()), &mut telegrams, clock).await
+    }
+
+    fn telegrams(&self, unchecked: bool) -> Telegrams {
+        Telegrams::new(&self.name, self.key.clone(), unchecked, self.transformers)
     }
 
     fn peer_once(&self, clock: Clock) -> Peer {
@@ -138,6 +145,7 @@ pub(super) struct Telegrams {
     name: String,
     key: Option<Key>,
     unchecked: bool,
+    transformers: Transformers,
 }
 
 impl Messages for Telegrams {
@@ -162,8 +170,8 @@ impl Messages for Telegrams {
 }
 
 impl Telegrams {
-    pub(super) fn new(name: &str, key: Option<Key>, unchecked: bool) -> Self {
-        Self { name: name.to_owned(), key, unchecked }
+    pub(super) fn new(name: &str, key: Option<Key>, unchecked: bool, transformers: Transformers) -> Self {
+        Self { name: name.to_owned(), key, unchecked, transformers }
     }
 
     /// The decoder of journaled telegrams.
@@ -217,7 +225,7 @@ impl Telegrams {
             }
         }
         // Only the meter itself has values of the past beside its current ones: failures and peaks.
-        let mut parts = Parts::with_events(received, telegram.at());
+        let mut parts = Parts::with_events(received, telegram.at()).behind(self.transformers);
         let ids = telegram.ids();
         telegram.visit(|part| parts.add(part, |channel| self.meter(&ids, channel)));
         Ok(parts.into_decoded())

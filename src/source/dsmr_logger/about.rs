@@ -67,5 +67,6 @@ impl About {
 fn by_values(reader: &Reader, message: &Message) -> Described {
     let identity = reader.identity.clone().unwrap_or_default();
     let Ok(document) = Document::read(&message.body, &identity) else { return Vec::new() };
-    described(&document.nameplate(), &reader.name, |channel| meter(document.identity(), &reader.name, channel))
+    let name = &reader.options.name;
+    described(&document.nameplate(), name, |channel| meter(document.identity(), name, channel))
 }

@@ -4,15 +4,15 @@
 //! counters at the ends of hours, days and months. A request may make the logger write to its flash, so
 //! there is at most one look an hour. A failure leaves the readings of now alone.
 
-use super::reader::{FORMAT, Reader, meter, recorded_identity};
+use super::reader::{FORMAT, MeterOptions, Reader, meter, recorded_identity};
 use crate::base::Stop;
 use crate::clock::Clock;
 use crate::reading::UnixNanos;
 use crate::source::device::{answered, with_path};
 use crate::source::parts::Parts;
 use crate::source::{Arrivals, Decoded, Inlet, Recorded, Reporter, SourceError};
-use crate::vendor::Reading;
 use crate::vendor::dsmr_logger::{Identity, history};
+use crate::vendor::{Part, Reading};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -93,7 +93,9 @@ impl History {
         let mut fetched: Option<(String, Vec<Answer>)> = None;
         for _ in 0..GAPS_MAX {
             let now = self.clock.now();
-            let Some(request) = self.arrivals.coverage().next_request(&reader.name, now, SLOTS_MAX) else { break };
+            let Some(request) = self.arrivals.coverage().next_request(&reader.options.name, now, SLOTS_MAX) else {
+                break;
+            };
             // The oldest gap is the first.
             let (context, answers) = match &mut fetched {
                 Some(fetched) => fetched,
@@ -141,7 +143,7 @@ async fn fetch(reader: &mut Reader, oldest: UnixNanos, now: UnixNanos) -> Result
             Err(StatusCode::NOT_FOUND) => break,
             Err(status) => return Err(answered(status)),
         };
-        let readings = decode(&body, period, &identity, &reader.name, now);
+        let readings = decode(&body, period, &identity, &reader.options, now);
         let readings = readings.map_err(|error| SourceError::Failing(format!("{path}: {error}")))?;
         let reached = readings.iter().map(|reading| reading.at).min();
         answers.push(Answer { path, body, readings });
@@ -159,8 +161,8 @@ pub(super) fn period_of(path: &str) -> Option<Period> {
 }
 
 /// Decodes a history of the journal again. The error is a sentence.
-pub(super) fn decode_again(recorded: &Recorded<'_>, period: Period, source: &str) -> Result<Decoded, String> {
-    let readings = decode(recorded.original.bytes, period, &recorded_identity(recorded)?, source, recorded.received)?;
+pub(super) fn decode_again(recorded: &Recorded<'_>, period: Period, options: &MeterOptions) -> Result<Decoded, String> {
+    let readings = decode(recorded.original.bytes, period, &recorded_identity(recorded)?, options, recorded.received)?;
     Ok(Decoded { readings, ..Decoded::default() })
 }
 
@@ -169,11 +171,12 @@ fn decode(
     body: &[u8],
     period: Period,
     identity: &Identity,
-    source: &str,
+    options: &MeterOptions,
     now: UnixNanos,
 ) -> Result<Vec<Reading>, String> {
-    let mut parts = Parts::new(now);
-    let read = history::read(body, identity, |part| parts.add(part, |channel| meter(identity, source, channel)));
+    let mut parts = Parts::new(now).behind(options.transformers);
+    let each = |part: Part<'_>| parts.add(part, |channel| meter(identity, &options.name, channel));
+    let read = history::read(body, identity, each);
     read.map_err(|error| error.to_string())?;
     Ok(running_on(parts.into_decoded().readings, period, now))
 }

@@ -7,6 +7,7 @@ use crate::source::p1::{self, Telegrams, UNNAMED};
 use crate::source::parts::Parts;
 use crate::source::stream::Messages as _;
 use crate::source::{Decoded, Inlet, Recorded, SourceError};
+use crate::vendor::Transformers;
 use crate::vendor::dsmr_logger::{Document, Identity};
 use crate::vendor::p1::VENDOR;
 use crate::wire::batch::Original;
@@ -62,17 +63,27 @@ pub(super) struct Message {
     pub(super) decoded: Result<Decoded, String>,
 }
 
+/// The user's knowledge of the meter behind a logger.
+#[derive(Debug, Clone)]
+pub struct MeterOptions {
+    /// Its native id while it sends none.
+    pub name: String,
+    /// The transformers in front of it.
+    pub transformers: Transformers,
+}
+
 /// Decodes a document of the meter with this identity. The error is a sentence.
-fn decode(body: &[u8], identity: &Identity, source: &str, received: UnixNanos) -> Result<Decoded, String> {
+fn decode(body: &[u8], identity: &Identity, options: &MeterOptions, received: UnixNanos) -> Result<Decoded, String> {
     let document = Document::read(body, identity).map_err(|error| error.to_string())?;
-    Ok(decoded(&document, source, received))
+    Ok(decoded(&document, options, received))
 }
 
 /// The readings of a document.
-pub(in crate::source) fn decoded(document: &Document, source: &str, received: UnixNanos) -> Decoded {
-    let mut parts = document.at().map_or_else(|| Parts::new(received), |at| Parts::with_events(received, at));
+pub(in crate::source) fn decoded(document: &Document, options: &MeterOptions, received: UnixNanos) -> Decoded {
+    let parts = document.at().map_or_else(|| Parts::new(received), |at| Parts::with_events(received, at));
+    let mut parts = parts.behind(options.transformers);
     document.visit(|part| {
-        parts.add(part, |channel| meter(document.identity(), source, channel));
+        parts.add(part, |channel| meter(document.identity(), &options.name, channel));
     });
     let mut decoded = parts.into_decoded();
     decoded.facts.extend(document.remarks().map(|(name, remark)| (name, remark.into())));
@@ -80,8 +91,8 @@ pub(in crate::source) fn decoded(document: &Document, source: &str, received: Un
 }
 
 /// Decodes a document of the journal again. Its context is the logger's info. The error is a sentence.
-pub(in crate::source) fn decode_again(recorded: &Recorded<'_>, source: &str) -> Result<Decoded, String> {
-    decode(recorded.original.bytes, &recorded_identity(recorded)?, source, recorded.received)
+pub(in crate::source) fn decode_again(recorded: &Recorded<'_>, options: &MeterOptions) -> Result<Decoded, String> {
+    decode(recorded.original.bytes, &recorded_identity(recorded)?, options, recorded.received)
 }
 
 /// The identity of the meter of a message of the journal.
@@ -119,14 +130,13 @@ pub(super) struct Reader {
     pub(super) identity: Option<Identity>,
     /// The answer that gave it; empty if the logger has none.
     pub(super) info: Bytes,
-    /// The name of the source.
-    pub(super) name: String,
+    pub(super) options: MeterOptions,
 }
 
 impl Reader {
-    pub(super) fn new(name: &str, url: Uri, device: HttpDevice) -> Self {
+    pub(super) fn new(options: MeterOptions, url: Uri, device: HttpDevice) -> Self {
         // The device checks what it reads, and some versions send no checksum on.
-        let telegrams = Telegrams::new(name, None, true);
+        let telegrams = Telegrams::new(&options.name, None, true, options.transformers);
         Self {
             url,
             device,
@@ -136,7 +146,7 @@ impl Reader {
             version: None,
             identity: None,
             info: Bytes::new(),
-            name: name.to_owned(),
+            options,
         }
     }
 
@@ -204,7 +214,7 @@ impl Reader {
             self.version = Some(version);
             let identity = self.identity(paths).await?;
             let received = clock.now();
-            let decoded = decode(&body, &identity, &self.name, received);
+            let decoded = decode(&body, &identity, &self.options, received);
             return Ok(Message { origin: paths.actual, format: FORMAT, body, received, decoded });
         }
         // New firmware may have another version of the interface.

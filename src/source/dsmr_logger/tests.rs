@@ -8,7 +8,15 @@ use meterline_load::devices::{AllowList, HttpServer};
 
 fn logger(url: Uri) -> Logger {
     let every = Duration::from_millis(20);
-    Logger { name: "logger".to_owned(), url, ca_file: None, authorization: None, every, keep: Keep::All }
+    Logger {
+        name: "logger".to_owned(),
+        url,
+        ca_file: None,
+        authorization: None,
+        every,
+        keep: Keep::All,
+        transformers: Transformers::NONE,
+    }
 }
 
 /// The meter of each reading.
@@ -19,13 +27,28 @@ fn meters(fixture: &Fixture) -> Vec<MeterId> {
 
 /// Fails unless every message is decoded again as at receipt.
 pub(super) fn assert_decoded_again(fixture: &Fixture) {
-    assert!(fixture.assert_decoded_again("logger", logger(Uri::from_static("http://h/")).decoders()) > 0);
+    assert_decoded_again_behind(fixture, Transformers::NONE);
+}
+
+/// The same, of a meter behind these transformers.
+pub(super) fn assert_decoded_again_behind(fixture: &Fixture, transformers: Transformers) {
+    let logger = Logger { transformers, ..logger(Uri::from_static("http://h/")) };
+    assert!(fixture.assert_decoded_again("logger", logger.decoders()) > 0);
 }
 
 pub(super) fn start(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
+    start_behind(fixture, Transformers::NONE, answer)
+}
+
+/// Starts a logger whose meter is behind these transformers.
+pub(super) fn start_behind(
+    fixture: &Fixture,
+    transformers: Transformers,
+    answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
+) -> HttpServer {
     let server = HttpServer::start(AllowList::dsmr_logger(), answer).unwrap();
     let url = server.url().parse().unwrap();
-    logger(url).start(
+    Logger { transformers, ..logger(url) }.start(
         &fixture.sources,
         &fixture.entrance("logger"),
         fixture.arrivals(),
@@ -76,6 +99,17 @@ async fn the_telegram_is_preferred_while_it_comes() {
     let allowed = ["/sm/telegram ", "/dev/info "];
     assert!(requests.lines().iter().all(|line| allowed.iter().any(|path| line.contains(path))));
     assert_decoded_again(&fixture);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telegram_of_a_meter_behind_transformers_has_their_ratios() {
+    let (fixture, transformers) = (Fixture::new(), Transformers::new(60.0, 1.0).unwrap());
+    let _device = start_behind(&fixture, transformers, move |request| {
+        let is_telegram = request.starts_with("GET /api/v1/sm/telegram ");
+        if is_telegram { (200, telegram(5, 37)) } else { (404, String::new()) }
+    });
+    fixture.until("the reading is there", |it| it.values(POWER) == [2220.0]).await;
+    assert_decoded_again_behind(&fixture, transformers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,7 @@ pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 4] {
         match route {
             Route::Json(document) => documents.extend([(document.topic.clone(), document.clone())]),
             Route::SmartMac(meter) => meters.extend(meter.parents().map(|parent| (parent, meter.clone()))),
-            Route::DsmrLogger(logger) => loggers.extend([(logger.topic.clone(), logger.name.clone())]),
+            Route::DsmrLogger(logger) => loggers.extend([(logger.topic.clone(), logger.meter.clone())]),
             Route::Smappee(_) => {}
         }
     }
@@ -59,8 +59,8 @@ pub(super) fn decoders(routes: &[Route]) -> [(&'static str, Decoder); 4] {
         meter.decode_again(key, recorded)
     };
     let logger = move |recorded: &Recorded<'_>| {
-        let name = loggers.get(recorded.original.origin).ok_or("no [[mqtt.dsmr_logger]] table has this topic now")?;
-        dsmr_logger::decode_again(recorded, name)
+        let meter = loggers.get(recorded.original.origin).ok_or("no [[mqtt.dsmr_logger]] table has this topic now")?;
+        dsmr_logger::decode_again(recorded, meter)
     };
     [
         (json::FORMAT, Box::new(document)),

@@ -35,7 +35,7 @@ fn minute(minutes_ago: i64) -> String {
 }
 
 fn meter(address: Address, keep: Keep) -> Meter {
-    Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false }
+    Meter { name: "cellar".to_owned(), address, keep, key: None, unchecked: false, transformers: Transformers::NONE }
 }
 
 fn start(fixture: &Fixture, keep: Keep) -> SerialServer {
@@ -70,6 +70,28 @@ async fn telegrams_are_thinned_and_an_unchanged_event_and_gas_value_are_journale
     assert_eq!(fixture.values(FAILURE), [240.0]);
     assert_eq!(fixture.state(), SourceState::Running);
     assert_eq!(fixture.assert_decoded_again("cellar", meter(Address::Tcp(String::new()), Keep::All).decoders()), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meter_behind_transformers_has_their_ratios_and_its_gas_meter_has_not() {
+    let fixture = Fixture::new();
+    let server = SerialServer::start().unwrap();
+    let address = Address::Tcp(server.address().unwrap().to_string());
+    let meter = Meter { transformers: Transformers::new(60.0, 2.0).unwrap(), ..meter(address, Keep::All) };
+    meter.start(&fixture.sources, &fixture.entrance("cellar"), fixture.describer("cellar"), &fixture.clock);
+    let mut stream = server.accept().unwrap();
+    let now = minute(5);
+    let sent = with_checksum(&format!(
+        "/ADN9 7560\r\n0-0:1.0.0({now}00W)\r\n0-0:96.1.1(4530303432)\r\n1-0:0.4.2(60)\r\n1-0:1.8.1(10.5*kWh)\r\n\
+         1-0:1.8.2(1*kWh)\r\n1-0:1.7.0(000010*W)\r\n1-0:32.7.0(115.5*V)\r\n1-0:31.7.0(2.5*A)\r\n0-1:24.1.0(003)\r\n\
+         0-1:24.2.1({now}00W)(00012.345*m3)\r\n!"
+    ));
+    stream.write_all(sent.as_bytes()).unwrap();
+    fixture.until("it is there", |it| it.values(POWER) == [1200.0]).await;
+    let values = ["1.8.1", "1.8.0", "32.7.0", "31.7.0", "0.4.2"].map(|code| fixture.values(code.parse().unwrap()));
+    assert_eq!(values, [[1_260_000.0], [1_380_000.0], [231.0], [150.0], [60.0]]);
+    assert_eq!(fixture.values(GAS), [12.345]);
+    assert_eq!(fixture.assert_decoded_again("cellar", meter.decoders()), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
 //! A logger with a history, over a real socket, into a real journal.
 
-use super::super::tests::{INFO, assert_decoded_again, start};
+use super::super::tests::{INFO, assert_decoded_again, assert_decoded_again_behind, start_behind};
 use crate::reading::{Flags, MeterId, Obis};
 use crate::source::tests::fixture::Fixture;
 use crate::source::{Fact, SourceState};
+use crate::vendor::Transformers;
 use meterline_load::devices::HttpServer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +16,23 @@ const ACTUAL: &str = "{\"actual\":[{\"name\":\"timestamp\",\"value\":\"500115133
      {\"name\":\"power_delivered\",\"value\":0.037,\"unit\":\"kW\"}]}";
 
 /// A logger of version 1 whose history `answer` gives: the period to status and body.
-fn logger(fixture: &Fixture, mut answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
-    start(fixture, move |request| match request.split(' ').nth(1).and_then(|path| path.strip_prefix("/api/v1/")) {
-        Some("sm/info") => (200, INFO.to_owned()),
-        Some("sm/actual") => (200, ACTUAL.to_owned()),
-        Some(path) if path.starts_with("hist/") => answer(&path["hist/".len()..]),
-        _ => (404, String::new()),
+fn logger(fixture: &Fixture, answer: impl FnMut(&str) -> (u16, String) + Send + 'static) -> HttpServer {
+    logger_behind(fixture, Transformers::NONE, answer)
+}
+
+/// The same, of a meter behind these transformers.
+fn logger_behind(
+    fixture: &Fixture,
+    transformers: Transformers,
+    mut answer: impl FnMut(&str) -> (u16, String) + Send + 'static,
+) -> HttpServer {
+    start_behind(fixture, transformers, move |request| {
+        match request.split(' ').nth(1).and_then(|path| path.strip_prefix("/api/v1/")) {
+            Some("sm/info") => (200, INFO.to_owned()),
+            Some("sm/actual") => (200, ACTUAL.to_owned()),
+            Some(path) if path.starts_with("hist/") => answer(&path["hist/".len()..]),
+            _ => (404, String::new()),
+        }
     })
 }
 
@@ -73,6 +85,21 @@ async fn a_gap_is_filled_with_the_hours_that_are_missing_and_asked_for_once() {
     fixture.until("polls go on", |_| requests.lines().len() > polls + 5).await;
     assert_eq!(history_requests(&requests), ["GET /api/v1/hist/hours HTTP/1.1"]);
     assert_decoded_again(&fixture);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_and_the_history_of_a_meter_behind_transformers_have_their_ratios() {
+    let (fixture, transformers) = (Fixture::new().at(NOW), Transformers::new(20.0, 3.0).unwrap());
+    fixture.miss("logger", meter(), "2050-01-15T10:10:00Z", "2050-01-15T12:30:00Z");
+    let _logger = logger_behind(&fixture, transformers, |_| {
+        rows("hours", &[("50011513", 9.0), ("50011512", 8.0), ("50011511", 7.0), ("50011510", 6.0)])
+    });
+    fixture.until("it is filled", |it| it.asked() == 1).await;
+    assert_eq!(filled(&fixture), expected(&[("2050-01-15T12:00:00Z", 480_000.0), ("2050-01-15T11:00:00Z", 420_000.0)]));
+    assert_eq!(fixture.values(Obis([1, 0, 1, 7, 0, 255])), [2220.0]);
+    let facts = ["current_factor", "voltage_factor"].map(|name| fixture.fact(name));
+    assert_eq!(facts, [Some(Fact::Number(20.0)), Some(Fact::Number(3.0))]);
+    assert_decoded_again_behind(&fixture, transformers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

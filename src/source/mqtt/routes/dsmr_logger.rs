@@ -7,8 +7,8 @@
 use super::message::{Context, Found, Message, Readings, Unreadable};
 use crate::reading::UnixNanos;
 use crate::source::Decoded;
-use crate::source::dsmr_logger::decoded;
 pub(super) use crate::source::dsmr_logger::{FORMAT, decode_again};
+use crate::source::dsmr_logger::{MeterOptions, decoded};
 use crate::vendor::dsmr_logger::{Document, Identity, field_of_message};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -25,8 +25,8 @@ const FIELD_BYTES_MAX: usize = 4 << 10;
 pub struct Logger {
     /// The topic above its fields.
     pub topic: String,
-    /// The native id of its meter while the meter sends none.
-    pub name: String,
+    /// The user's knowledge of its meter.
+    pub meter: MeterOptions,
 }
 
 /// A logger and the fields that it sent.
@@ -94,7 +94,7 @@ impl State {
         }
         // A burst without fields of a meter, such as a name alone.
         document.at()?;
-        Some(Ok(self.burst(decoded(&document, &self.logger.name, self.newest), text)))
+        Some(Ok(self.burst(decoded(&document, &self.logger.meter, self.newest), text)))
     }
 
     /// A burst with the identity by which it is read.
@@ -116,6 +116,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vendor::Transformers;
 
     fn take(state: &mut State, field: &str, payload: &str) -> Found {
         let received = UnixNanos(1_764_000_000_000_000_000);
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_field_that_is_too_long_is_left_out_of_its_burst_and_a_burst_of_too_many_fields_ends() {
-        let mut state = State::new(Logger { topic: "a".to_owned(), name: "street".to_owned() });
+        let meter = MeterOptions { name: "street".to_owned(), transformers: Transformers::NONE };
+        let mut state = State::new(Logger { topic: "a".to_owned(), meter });
         assert!(matches!(take(&mut state, "power_delivered", "0.5"), Found::LeftOut("collected")));
         let longest = "x".repeat(FIELD_BYTES_MAX);
         assert!(matches!(take(&mut state, "message_short", &longest), Found::LeftOut("collected")));

@@ -4,9 +4,11 @@ use super::super::{Address, Document, Logger, Meter, Monitors, Route};
 use super::*;
 use crate::ingest::SourceOptions;
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
+use crate::source::dsmr_logger::MeterOptions;
 use crate::source::tests::fixture::{Fixture, readings};
 use crate::source::{Decoder, Keep, Recorded, Redecoder};
 use crate::vendor::Reading;
+use crate::vendor::Transformers;
 use crate::vendor::json::Mapping;
 use crate::vendor::smappee::Topic;
 use crate::vendor::smart_mac::Options;
@@ -180,7 +182,8 @@ async fn a_json_document_that_cannot_be_read_is_kept_as_received() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_smart_maics_and_dsmr_loggers_are_decoded_again_as_when_they_came() {
     let fixture = Fixture::new();
-    let logger = Logger { topic: "DSMR-API".to_owned(), name: "street".to_owned() };
+    let options = MeterOptions { name: "street".to_owned(), transformers: Transformers::new(60.0, 1.0).unwrap() };
+    let logger = Logger { topic: "DSMR-API".to_owned(), meter: options };
     let meter = Meter { prefix: "p/".to_owned(), device: "77".to_owned(), options: Options::default() };
     let broker = Broker { routes: vec![Route::DsmrLogger(logger), Route::SmartMac(meter)], ..broker() };
     let entrance = fixture.entrance("attic");
@@ -205,7 +208,7 @@ async fn messages_of_smart_maics_and_dsmr_loggers_are_decoded_again_as_when_they
     }
     assert_eq!(fixture.assert_decoded_again("attic", broker.decoders()), 4);
     let power = "1.7.0".parse().unwrap();
-    assert_eq!(fixture.values(power), [300.0, 400.0]);
+    assert_eq!(fixture.values(power), [18_000.0, 24_000.0], "behind transformers");
     assert_eq!(fixture.meters(power), [MeterId::named("p1", "E0004")]);
 }
 
