@@ -18,6 +18,7 @@ mod entrance;
 mod followers;
 mod handle;
 mod meter_senders;
+mod newest;
 mod rate;
 mod recent_readings;
 mod refusal;

@@ -1,7 +1,9 @@
 //! The status page: plain HTML. It works without JavaScript; with JavaScript it refreshes
 //! automatically.
 
-use super::status::{Headline, JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status};
+use super::status::{
+    Headline, IngestStatus, JournalStatus, MeterStatus, MissingStatus, SharedStatus, SinkStatus, Status,
+};
 use crate::base::{Level, human};
 use crate::source::{Description, Fact, SourceState};
 use std::fmt::Write as _;
@@ -126,23 +128,31 @@ const HELD_BACK: &str = " <span class=\"bad\">its undelivered records fill its s
 
 fn ingest(html: &mut String, status: &Status) {
     html.push_str(
-        "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Last received</tr>",
+        "<h2>Ingest</h2><table><tr><th>Source<th class=n>Bodies<th class=n>Undecodable<th class=n>Readings<th class=n>Readings/min<th>Newest reading<th>Last received</tr>",
     );
     for source in &status.ingest {
         push!(
             html,
-            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}{}{}</tr>",
+            "<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{:.0}<td>{}<td>{}{}{}</tr>",
             escaped(&source.name),
             source.bodies,
             source.undecodable,
             source.readings,
             source.readings_per_minute,
+            newest_reading(source),
             source.last_received.as_deref().unwrap_or("never"),
             if source.held_back { HELD_BACK } else { "" },
             source.shared.as_ref().map(shared).unwrap_or_default()
         );
     }
     html.push_str("</table>");
+}
+
+fn newest_reading(source: &IngestStatus) -> String {
+    match (&source.last_reading, source.last_reading_age_seconds) {
+        (Some(at), Some(age)) => format!("{at}, {} old", human::seconds(age)),
+        _ => "none".to_owned(),
+    }
 }
 
 /// The notice for a meter that another source sends as well.

@@ -187,6 +187,10 @@ pub struct IngestStatus {
     pub readings_per_minute: f64,
     /// The time of the last body.
     pub last_received: Option<String>,
+    /// The newest time of measurement since the start, at most its receive time.
+    pub last_reading: Option<String>,
+    /// The seconds since then.
+    pub last_reading_age_seconds: Option<f64>,
     /// A meter that another source sends as well.
     pub shared: Option<SharedStatus>,
     /// The bytes of its journal records that not all required sinks have.

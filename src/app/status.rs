@@ -12,6 +12,7 @@ use crate::journal::Share;
 use crate::reading::{Obis, UnixNanos, registry};
 use crate::source::webhook::{self, Accepts, Tls};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The maximum number of meters on the page; ingest remembers up to [`METERS_MAX`].
 const METERS_SHOWN_MAX: usize = 100;
@@ -52,7 +53,7 @@ impl StatusReader {
             not_ready,
             certificate: self.tls.as_ref().map(|tls| certificate_status(tls.status(), now)),
             sources: self.parts.sources.descriptions(),
-            ingest: self.ingest_status(&recent.sources),
+            ingest: self.ingest_status(&recent.sources, now),
             journal: self.journal_status(now),
             sinks: self.parts.pumps.iter().map(|pump| sink_status(&pump.status())).collect(),
             missing: self.gaps_status(),
@@ -66,10 +67,10 @@ impl StatusReader {
         status
     }
 
-    fn ingest_status(&self, sources: &[SourceActivity]) -> Vec<IngestStatus> {
+    fn ingest_status(&self, sources: &[SourceActivity], now: UnixNanos) -> Vec<IngestStatus> {
         let shares = self.parts.journal.shares();
         let share = |source: &SourceActivity| shares.iter().find(|share| share.source == source.name);
-        sources.iter().map(|source| ingest_status(source, share(source))).collect()
+        sources.iter().map(|source| ingest_status(source, share(source), now)).collect()
     }
 
     fn gaps_status(&self) -> MissingStatus {
@@ -123,7 +124,9 @@ fn missing_gap_status(gap: &MeasurementGap, quarter_hours: u64) -> MissingGapSta
     }
 }
 
-fn ingest_status(source: &SourceActivity, share: Option<&Share>) -> IngestStatus {
+fn ingest_status(source: &SourceActivity, share: Option<&Share>, now: UnixNanos) -> IngestStatus {
+    // A clock that was set back since makes no reading younger than new.
+    let age = |at| Duration::from_nanos(now.since(at).max(0).unsigned_abs()).as_secs_f64();
     IngestStatus {
         name: source.name.to_string(),
         bodies: source.bodies,
@@ -131,6 +134,8 @@ fn ingest_status(source: &SourceActivity, share: Option<&Share>) -> IngestStatus
         readings: source.readings,
         readings_per_minute: source.readings_per_second * 60.0,
         last_received: source.last_received.map(|at| at.to_string()),
+        last_reading: source.last_reading.map(|at| at.to_string()),
+        last_reading_age_seconds: source.last_reading.map(age),
         shared: source.shared.as_ref().map(shared_status),
         held_bytes: share.map_or(0, |share| share.held_bytes),
         held_back: share.is_some_and(|share| share.is_held_back),

@@ -1,5 +1,6 @@
 //! Counters of one source: its metric handles, and its totals for the status page.
 
+use super::newest::Newest;
 use super::rate::Rate;
 use super::undecodable::Undecodable;
 use crate::journal::Verdict;
@@ -32,6 +33,8 @@ pub struct SourceActivity {
     pub readings_per_second: f64,
     /// When it last delivered a body.
     pub last_received: Option<UnixNanos>,
+    /// The newest time of measurement, at most its receive time.
+    pub last_reading: Option<UnixNanos>,
     /// The last meter that another source had sent before.
     pub shared: Option<SharedMeter>,
 }
@@ -69,6 +72,7 @@ struct SourceSeries {
     described: Counter,
     shared: Counter,
     last_reading: Gauge,
+    reading_interval_max: Gauge,
 }
 
 /// The counters of every source.
@@ -108,8 +112,7 @@ struct SourceTotals {
     readings_rate: Rate,
     shared: AtomicU64,
     last_shared: Mutex<Option<SharedMeter>>,
-    /// The newest time of measurement.
-    newest: Mutex<Option<UnixNanos>>,
+    newest: Mutex<Newest>,
 }
 
 impl SourceSeries {
@@ -137,6 +140,7 @@ impl SourceSeries {
             described: of("meterline_meter_versions_total"),
             shared: of("meterline_readings_of_shared_meters_total"),
             last_reading: metrics::gauge("meterline_last_reading_timestamp_seconds", &[source()]),
+            reading_interval_max: metrics::gauge("meterline_reading_interval_max_seconds", &[source()]),
         }
     }
 }
@@ -191,10 +195,10 @@ impl SourceCounters {
     /// Notes the newest time of measurement of a body. Readings of the past, which fill a gap, move it never back.
     pub(super) fn note_newest(&self, at: UnixNanos) {
         let mut newest = self.totals.newest.lock();
-        if newest.is_none_or(|known| known < at) {
-            *newest = Some(at);
+        if newest.note(at) {
             let since_1970 = Duration::from_nanos(at.0.max(0).unsigned_abs());
             self.series().last_reading.set(since_1970.as_secs_f64());
+            self.series().reading_interval_max.set(newest.longest_interval().unwrap_or_default().as_secs_f64());
         }
     }
 
@@ -244,6 +248,7 @@ impl SourceCounters {
             readings_per_second: totals.readings_rate.per_second(elapsed),
             shared: totals.last_shared.lock().clone(),
             last_received: (last_received != NEVER).then_some(UnixNanos(last_received)),
+            last_reading: totals.newest.lock().at(),
         }
     }
 }

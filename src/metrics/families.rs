@@ -63,6 +63,7 @@ pub const FAMILIES: &[Family] = &[
     family("meterline_bodies_refused_total", Counter, &["source", "kept"], "Undecodable bodies answered 400, because of on_undecodable = \"refuse\" or because undecodable_max is used up; kept: yes (as a dead letter) or no."),
     family("meterline_readings_total", Counter, &["source"], "Readings accepted; a reading is one meter at one instant."),
     family("meterline_last_reading_timestamp_seconds", Gauge, &["source"], "Time of measurement of the newest reading of the source since the start, at most its receive time, in seconds since 1970; 0 if there is none. It stands still while a device repeats the same reading. `time() - it` is the age."),
+    family("meterline_reading_interval_max_seconds", Gauge, &["source"], "Longest time between two readings of the source in the last one to two weeks, by their times of measurement; 0 before a day of them since the start."),
     family("meterline_samples_total", Counter, &["source"], "Deliverable samples accepted."),
     family("meterline_samples_set_aside_total", Counter, &["source", "reason"], "Samples that are kept but not delivered because they are implausible, by reason."),
     family("meterline_readings_flagged_total", Counter, &["source", "flag"], "Readings with an unusual property, by flag: time-is-receive-time, local-time, status-not-ok, estimated, gap-repair, test or sign-unexpected."),
