@@ -7,10 +7,13 @@
 //! at most [`METERS_MAX`] meters: the least recently heard meter is forgotten first, and
 //! its next reading is journaled even if it is a repeat.
 
+mod keep;
 mod prepare;
 mod zeros;
 
+pub use keep::Keep;
 pub(super) use prepare::{Prepared, Thinning};
+pub(super) use zeros::is_zero_of_counter;
 
 use super::description::{Fact, Reporter};
 use super::runner::SourceError;
@@ -22,9 +25,9 @@ use crate::wire::PayloadFormat;
 use crate::wire::batch::{Original, encode};
 use ::metrics::Counter;
 use lru::LruCache;
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 use zeros::Zeros;
 
 /// Remembered meters per source, and remembered counters of gas, water and heat.
@@ -33,15 +36,6 @@ pub const METERS_MAX: usize = 20_000;
 const READINGS_MAX: usize = 1000;
 /// Records of a message that can be decoded again: each holds the message, so a longer message has larger records.
 const COPIES_MAX: usize = 8;
-
-/// The readings of a fast meter that are journaled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// All.
-    All,
-    /// The first of each interval of measurement time.
-    FirstOfEach(Duration),
-}
 
 /// A decoded message of a device.
 #[derive(Debug, Default)]
@@ -95,6 +89,14 @@ pub struct Inlet {
 struct Last {
     seen: UnixNanos,
     kept: UnixNanos,
+    /// Whether the kept reading had a doubted zero. The same time may come again with the true value.
+    lacks_zero: bool,
+}
+
+impl Last {
+    fn of(reading: &Cow<'_, Reading>) -> Self {
+        Self { seen: reading.at, kept: reading.at, lacks_zero: matches!(reading, Cow::Owned(_)) }
+    }
 }
 
 impl Inlet {
@@ -141,14 +143,21 @@ impl Inlet {
         true
     }
 
-    /// Whether a reading is new, wanted and without a doubted zero.
-    fn admits_reading(&mut self, key: (MeterId, usize), reading: &Reading) -> bool {
-        if !self.admits_at(key, reading.at) {
-            return false;
+    /// A reading that is new and wanted, without its doubted zeros.
+    fn wanted<'a>(&mut self, key: (MeterId, usize), reading: &'a Reading) -> Option<Cow<'a, Reading>> {
+        let has_true_value = |last: &Last| last.lacks_zero && last.kept == reading.at && !zeros::has_zero(reading);
+        if !self.last.peek(&key).is_some_and(has_true_value) && !self.admits_at(key, reading.at) {
+            return None;
         }
-        let is_doubted = self.zeros.doubt(reading);
-        self.doubted.increment(u64::from(is_doubted));
-        !is_doubted
+        let sifted = self.zeros.sifted(reading);
+        self.unless_emptied(sifted)
+    }
+
+    /// A sifted reading, unless its doubted zeros were all that it had.
+    fn unless_emptied<'a>(&self, sifted: Cow<'a, Reading>) -> Option<Cow<'a, Reading>> {
+        let has_doubted = matches!(sifted, Cow::Owned(_));
+        self.doubted.increment(u64::from(has_doubted));
+        (!has_doubted || !sifted.samples.is_empty()).then_some(sifted)
     }
 
     /// Counts readings that are left out because the meter has delivered an equally new one.
@@ -158,7 +167,7 @@ impl Inlet {
 
     /// Marks a reading as seen: it is journaled, or permanently left out.
     pub fn mark_seen(&mut self, meter: MeterId, at: UnixNanos) {
-        self.last.put((meter, 0), Last { seen: at, kept: at });
+        self.last.put((meter, 0), Last { seen: at, kept: at, lacks_zero: false });
     }
 
     /// Offers the readings of a message, or keeps the message if it cannot be read.
@@ -220,14 +229,15 @@ impl Inlet {
         reporter: &mut Reporter,
     ) -> Result<(), SourceError> {
         let keys: Vec<_> = (0..message.readings.len()).map(|at| message.key(at)).collect();
-        let places = || (0_u32..).zip(&message.readings).zip(&keys);
-        let wanted: Vec<_> = places().filter(|((_, it), key)| self.admits_reading(**key, it)).collect();
+        let places = (0_u32..).zip(&message.readings).zip(&keys);
+        let wanted: Vec<_> =
+            places.filter_map(|((place, it), key)| Some((place, *key, self.wanted(*key, it)?))).collect();
         let events = (0_u32..).zip(message.readings.iter().chain(&message.events)).skip(message.readings.len());
         let new_events = events.filter(|(_, event)| !self.events.contains(event));
-        let all: Vec<_> = wanted.iter().map(|(placed, _)| *placed).chain(new_events).collect();
+        let all: Vec<_> = wanted.iter().map(|(place, _, it)| (*place, &**it)).chain(new_events).collect();
         self.journal(&all, message.readings.len() + message.events.len(), original).await?;
-        for ((_, reading), key) in wanted {
-            self.last.put(*key, Last { seen: reading.at, kept: reading.at });
+        for (_, key, reading) in &wanted {
+            self.last.put(*key, Last::of(reading));
         }
         self.note_joined(&message.readings, &keys);
         self.events.clone_from(&message.events);
@@ -244,13 +254,12 @@ impl Inlet {
     }
 
     /// Notes the time of the only reading of a meter for both readings that it has at other times: a valve and a
-    /// counter of the same time are one reading, and the next message may repeat either. A doubted reading is
-    /// no repeat of the next one.
+    /// counter of the same time are one reading, and the next message may repeat either. A reading with a doubted
+    /// zero is not noted: its time may come again with the true value.
     fn note_joined(&mut self, readings: &[Reading], keys: &[(MeterId, usize)]) {
         for (reading, (meter, _)) in readings.iter().zip(keys) {
-            let is_noted =
-                self.last.peek(&(*meter, 0)).is_some_and(|it| it.seen == reading.at || it.kept == reading.at);
-            let is_alone = is_noted && !keys.contains(&(*meter, 1));
+            let is_noted = |it: &Last| !it.lacks_zero && (it.seen == reading.at || it.kept == reading.at);
+            let is_alone = self.last.peek(&(*meter, 0)).is_some_and(is_noted) && !keys.contains(&(*meter, 1));
             if let Some(second) = self.last.peek_mut(&(*meter, 1)).filter(|_| is_alone) {
                 second.seen = reading.at;
             }
@@ -263,11 +272,16 @@ impl Inlet {
     /// # Errors
     /// When ingest refuses a record; the records before it are kept.
     pub async fn take(&mut self, readings: &[Reading], original: &Original<'_>) -> Result<(), SourceError> {
-        let placed: Vec<_> = (0..).zip(readings).collect();
-        self.take_all(&placed, readings.len(), original).await
+        let mut sifted = Vec::with_capacity(readings.len());
+        for (place, reading) in (0..).zip(readings) {
+            let reading = self.zeros.sifted(reading);
+            sifted.extend(self.unless_emptied(reading).map(|reading| (place, reading)));
+        }
+        self.take_all(&sifted, readings.len(), original).await
     }
 
-    /// The same, of those readings that are wanted, with their ascending places among all `count` of the message.
+    /// The same, of those readings of the past that are wanted, with their ascending places among all `count` of the
+    /// message.
     ///
     /// # Errors
     /// As [`Self::take`].
@@ -277,17 +291,19 @@ impl Inlet {
         count: usize,
         original: &Original<'_>,
     ) -> Result<(), SourceError> {
-        let placed: Vec<_> = readings.iter().map(|(place, reading)| (*place, reading)).collect();
-        self.take_all(&placed, count, original).await
+        let sifted = readings.iter().map(|(place, reading)| (*place, zeros::sifted_past(reading)));
+        let sifted: Vec<_> = sifted.filter_map(|(place, it)| Some((place, self.unless_emptied(it)?))).collect();
+        self.take_all(&sifted, count, original).await
     }
 
     async fn take_all(
         &mut self,
-        readings: &[(u32, &Reading)],
+        readings: &[(u32, Cow<'_, Reading>)],
         count: usize,
         original: &Original<'_>,
     ) -> Result<(), SourceError> {
-        self.journal(readings, count, original).await?;
+        let placed: Vec<_> = readings.iter().map(|(place, reading)| (*place, &**reading)).collect();
+        self.journal(&placed, count, original).await?;
         for (_, reading) in readings {
             self.mark_seen(reading.meter, reading.at);
         }
@@ -361,27 +377,4 @@ fn records(
         let readings = chunk.iter().map(|(_, it)| (it.meter, it.at, it.flags, &it.samples));
         (chunk.len(), encode(readings, &original))
     })
-}
-
-impl Keep {
-    /// The readings of a fetched series that are journaled, in the order of their places.
-    pub(super) fn thinned(self, mut series: Vec<(u32, Reading)>) -> Vec<(u32, Reading)> {
-        series.sort_by_key(|(_, reading)| (reading.meter, reading.at));
-        series.dedup_by(|(_, reading), (_, kept)| {
-            reading.meter == kept.meter && reading.at != kept.at && self.is_thinned(kept.at, reading.at)
-        });
-        series.sort_unstable_by_key(|(place, _)| *place);
-        series
-    }
-
-    /// Whether `at` is in the same interval as the kept reading.
-    fn is_thinned(self, kept: UnixNanos, at: UnixNanos) -> bool {
-        match self {
-            Self::All => false,
-            Self::FirstOfEach(interval) => {
-                let interval = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1);
-                at.0.div_euclid(interval) == kept.0.div_euclid(interval)
-            }
-        }
-    }
 }

@@ -3,15 +3,15 @@
 //! A source gives one [`Decoder`] for each format that it journals, with its options of today. It is
 //! the same code that decoded the message at receipt. Invariants: only what ingest took of a message
 //! is delivered again, unless the new decoder finds another number of readings. A message that filled a gap gives
-//! only what was missing.
+//! only what was missing. A zero of a counter of gas, water or heat that was left out stays out.
 
-use super::inlet::Decoded;
+use super::inlet::{Decoded, is_zero_of_counter};
 use crate::contexts::{Contexts, version_of};
 use crate::reading::registry::is_counter;
-use crate::reading::{Flags, UnixNanos};
+use crate::reading::{Flags, MeterId, Obis, UnixNanos};
 use crate::vendor::Reading;
 use crate::wire::batch::{Original, encode, original, readings};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// A message of the journal.
@@ -53,9 +53,13 @@ impl Redecoder {
     /// Why there are none, in one sentence.
     pub fn decode(&self, source: &str, received: UnixNanos, batch: &[u8]) -> Result<Vec<u8>, String> {
         let original = original(batch).map_err(|error| error.to_string())?;
-        let (mut stored, mut at_receipt) = (Vec::new(), None);
+        let (mut stored, mut at_receipt, mut zeros) = (Vec::new(), None, HashSet::new());
         for reading in readings(batch).map_err(|error| error.to_string())? {
             at_receipt = at_receipt.or(reading.at.ok().filter(|_| reading.flags.contains(Flags::TIME_IS_RECEIVE_TIME)));
+            if let (Ok(meter), Ok(at)) = (reading.meter, reading.at) {
+                let believed = reading.values.clone().flatten().filter(is_zero_of_counter);
+                zeros.extend(believed.map(|sample| (meter, at, sample.obis)));
+            }
             stored.push(Stored {
                 is_fill: reading.flags.contains(Flags::GAP_REPAIR),
                 has_counters_alone: reading.values.flatten().all(|sample| is_counter(sample.obis)),
@@ -92,13 +96,21 @@ impl Redecoder {
             return Err("it filled a gap, and has another number of readings now".to_owned());
         }
         let wanted = (0..).zip(all).filter(|it| has_other_count || taken(it)).map(|(_, reading)| reading);
-        let wanted: Vec<_> = if is_fill {
+        let mut wanted: Vec<_> = if is_fill {
             wanted.zip(&stored).map(|(reading, stored)| stored.fill(reading)).collect()
         } else {
             wanted.collect()
         };
+        wanted.iter_mut().for_each(|reading| leave_out_zeros(reading, &zeros));
+        wanted.retain(|reading| !reading.samples.is_empty());
         Ok(encode(wanted.into_iter().map(|it| (it.meter, it.at, it.flags, it.samples)), &Original::default()))
     }
+}
+
+/// Leaves out the doubted zeros: those that are not stored.
+fn leave_out_zeros(reading: &mut Reading, stored: &HashSet<(MeterId, UnixNanos, Obis)>) {
+    let (meter, at) = (reading.meter, reading.at);
+    reading.samples.retain(|sample| !is_zero_of_counter(sample) || stored.contains(&(meter, at, sample.obis)));
 }
 
 /// A reading as it is stored.

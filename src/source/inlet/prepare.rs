@@ -4,8 +4,10 @@
 //! Invariant: prepared readings count as seen, so their source keeps the records until they are synced.
 
 use super::{Decoded, Inlet, Last, records};
-use crate::reading::Sample;
+use crate::reading::{MeterId, Sample};
+use crate::vendor::Reading;
 use crate::wire::batch::{Original, encode};
+use std::borrow::Cow;
 
 /// The records of a message.
 #[derive(Debug, Default)]
@@ -35,24 +37,34 @@ impl Inlet {
     ) -> Prepared {
         let mut wanted = Vec::new();
         let count = message.readings.len() + message.events.len();
-        let mut placed = (0_u32..).zip(message.readings.iter().chain(&message.events));
-        for (at, (position, reading)) in placed.by_ref().take(message.readings.len()).enumerate() {
-            let Thinning::At(place) = thinning else {
-                wanted.push((position, reading));
-                continue;
-            };
-            let (meter, number) = message.key(at);
-            let key = (meter, place.saturating_add(number));
-            if self.admits_reading(key, reading) {
-                self.last.put(key, Last { seen: reading.at, kept: reading.at });
-                wanted.push((position, reading));
-            }
+        for (at, (position, reading)) in (0_u32..).zip(&message.readings).enumerate() {
+            wanted.extend(self.prepared(message.key(at), thinning, reading).map(|reading| (position, reading)));
         }
-        wanted.extend(placed.filter(|(_, event)| !self.events.contains(event)));
+        let events = (0_u32..).zip(message.readings.iter().chain(&message.events)).skip(message.readings.len());
+        let new_events = events.filter(|(_, event)| !self.events.contains(event));
+        let all: Vec<_> = wanted.iter().map(|(position, it)| (*position, &**it)).chain(new_events).collect();
+        let records = records(&all, count, original).map(|(_, record)| record).collect();
+        let readings = all.len();
         self.events.clone_from(&message.events);
         self.parts_unreadable += message.unreadable;
-        let records = records(&wanted, count, original).map(|(_, record)| record).collect();
-        Prepared { records, readings: wanted.len() }
+        Prepared { records, readings }
+    }
+
+    /// A reading if it is new and wanted, without its doubted zeros. It counts as seen.
+    fn prepared<'a>(
+        &mut self,
+        (meter, number): (MeterId, usize),
+        thinning: Thinning,
+        reading: &'a Reading,
+    ) -> Option<Cow<'a, Reading>> {
+        let Thinning::At(place) = thinning else {
+            let sifted = self.zeros.sifted(reading);
+            return self.unless_emptied(sifted);
+        };
+        let key = (meter, place.saturating_add(number));
+        let wanted = self.wanted(key, reading)?;
+        self.last.put(key, Last::of(&wanted));
+        Some(wanted)
     }
 
     /// A message that cannot be read as a record without readings, within the quota of undecodable bodies.

@@ -158,15 +158,15 @@ async fn many_readings_are_several_records_with_the_message_in_the_first() {
 }
 
 #[tokio::test]
-async fn a_zero_of_a_counter_that_was_higher_is_counted_and_left_out_also_of_messages_in_flight() {
-    for in_flight in [false, true] {
+async fn the_first_zero_of_a_counter_is_counted_and_left_out_also_of_messages_in_flight() {
+    for in_flight in [None, Some(Thinning::At(0)), Some(Thinning::Done)] {
         let mut fixture = fixture(Keep::All);
         let mut reporter = Reporter::new("a", "played", fixture.clock.clone(), Default::default());
         let original = Original { bytes: LETTER, format: "played", ..Original::default() };
         let mut taken = Vec::new();
         for (code, values) in [
-            // Gas, water, heat: the second zero is true.
-            ([7, 0, 3, 0, 0, 255], [0.0, 8.0, 0.0, 0.0, 0.0]),
+            // Gas, water, heat: the second zero is true, also of a counter that began at zero.
+            ([7, 0, 3, 0, 0, 255], [0.0, 0.0, 8.0, 0.0, 0.0]),
             ([8, 0, 1, 0, 0, 255], [3.0, 0.0, 3.0, 0.0, 4.0]),
             ([6, 0, 1, 0, 0, 255], [5.0, 0.0, 0.0, 6.0, 0.0]),
             // Electricity, and a gauge.
@@ -179,8 +179,8 @@ async fn a_zero_of_a_counter_that_was_higher_is_counted_and_left_out_also_of_mes
                     ..fixture.reading(usize::from(code[0]), second)
                 };
                 let decoded = Decoded { readings: vec![reading], ..Decoded::default() };
-                if in_flight {
-                    taken.push(fixture.inlet.prepare(&decoded, Thinning::At(0), &original).readings);
+                if let Some(thinning) = in_flight {
+                    taken.push(fixture.inlet.prepare(&decoded, thinning, &original).readings);
                 } else {
                     let before = fixture.seconds().len();
                     fixture.inlet.offer(&decoded, &original, &mut reporter).await.unwrap();
@@ -188,8 +188,55 @@ async fn a_zero_of_a_counter_that_was_higher_is_counted_and_left_out_also_of_mes
                 }
             }
         }
-        let expected = [[1, 1, 0, 1, 1], [1, 0, 1, 0, 1], [1, 0, 1, 1, 0], [1; 5], [1; 5]];
-        assert_eq!(taken, expected.concat(), "{in_flight}");
-        fixture.assert_left_out("zero", 5);
+        let expected = [[0, 1, 1, 0, 1], [1, 0, 1, 0, 1], [1, 0, 1, 1, 0], [1; 5], [1; 5]];
+        assert_eq!(taken, expected.concat(), "{in_flight:?}");
+        fixture.assert_left_out("zero", 6);
     }
+}
+
+/// The values of each record.
+fn values(fixture: &Fixture) -> Vec<Vec<f64>> {
+    let mut records = Vec::new();
+    let mut reader = fixture.journal.reader(Sequence::FIRST).unwrap();
+    while let Some(record) = reader.read().unwrap() {
+        let readings = wire::readings(PayloadFormat::ReadingBatch, record.payload).unwrap();
+        let samples = readings.flat_map(|reading| reading.values.map(|sample| sample.unwrap()));
+        records.push(samples.map(|sample| sample.value).collect());
+    }
+    records
+}
+
+#[tokio::test]
+async fn other_values_of_a_reading_with_a_doubted_zero_are_stored_once_and_the_true_value_of_its_time_follows() {
+    let mut fixture = fixture(Keep::FirstOfEach(MINUTE));
+    let mut reporter = Reporter::new("a", "played", fixture.clock.clone(), Default::default());
+    let original = Original { bytes: LETTER, format: "played", ..Original::default() };
+    let (gas, energy) = (Obis([7, 0, 3, 0, 0, 255]), Obis([1, 0, 1, 8, 0, 255]));
+    for (second, value) in [(0, 5.0), (60, 0.0), (60, 0.0), (61, 0.0), (60, 5.0), (60, 5.0), (120, 0.0), (180, 0.0)] {
+        let samples = [(energy, 7.0), (gas, value)].map(|(obis, value)| Sample { obis, value }).to_vec();
+        let decoded =
+            Decoded { readings: vec![Reading { samples, ..fixture.reading(1, second) }], ..Decoded::default() };
+        fixture.inlet.offer(&decoded, &original, &mut reporter).await.unwrap();
+    }
+    assert_eq!(values(&fixture), [vec![7.0, 5.0], vec![7.0], vec![7.0, 5.0], vec![7.0], vec![7.0, 0.0]]);
+    fixture.assert_left_out("zero", 2);
+}
+
+#[tokio::test]
+async fn a_fetched_value_is_doubted_as_others_are_and_a_row_of_the_past_has_no_zero_of_a_counter() {
+    let mut fixture = fixture(Keep::All);
+    let original = Original { bytes: LETTER, format: "played", ..Original::default() };
+    let gas = |fixture: &Fixture, second, value| {
+        let samples = vec![Sample { obis: Obis([7, 0, 3, 0, 0, 255]), value }];
+        Reading { samples, ..fixture.reading(1, second) }
+    };
+    for (second, value) in [(0, 0.0), (1, 4.0)] {
+        let fetched = gas(&fixture, second, value);
+        fixture.inlet.take(&[fetched], &original).await.unwrap();
+    }
+    let rows = [0.0, 0.0, 3.0].into_iter().zip(-5..);
+    let rows: Vec<_> = (0..).zip(rows.map(|(value, second)| gas(&fixture, second, value))).collect();
+    fixture.inlet.take_placed(&rows, rows.len(), &original).await.unwrap();
+    assert_eq!(values(&fixture), [vec![4.0], vec![3.0]]);
+    fixture.assert_left_out("zero", 3);
 }

@@ -176,6 +176,28 @@ async fn each_message_is_decoded_again_by_the_context_of_its_time_and_an_earlier
     assert_eq!(again, [values(10.0), map.clone(), values(10.0), map, values(100.0), values(10.0), values(1.0)]);
 }
 
+#[tokio::test]
+async fn a_zero_of_a_counter_that_was_left_out_stays_out_and_one_that_was_stored_is_delivered_again() {
+    let mut source = Played::new();
+    let gas = Obis([7, 0, 3, 0, 0, 255]);
+    // Both counters of each message.
+    let with_gas = move |message: &[u8], factor, received| {
+        let mut decoded = decode(message, factor, received)?;
+        decoded.readings.iter_mut().for_each(|it| it.samples.push(Sample { obis: gas, ..it.samples[0] }));
+        Ok(decoded)
+    };
+    let now = source.fixture.clock.now();
+    for message in ["1=5", "2=0", "3=0"] {
+        let decoded = with_gas(message.as_bytes(), 1.0, now).unwrap();
+        let original = Original { bytes: message.as_bytes(), ..played() };
+        source.inlet.offer(&decoded, &original, &mut source.reporter).await.unwrap();
+    }
+    let stored: Vec<_> = source.fixture.records().iter().map(|(_, payload)| values(payload)).collect();
+    assert_eq!(stored, [vec![5.0, 5.0], vec![0.0], vec![0.0, 0.0]]);
+    let again = source.decoded_again(Box::new(move |it| with_gas(it.original.bytes, 1000.0, it.received)));
+    assert_eq!(again, [Ok(vec![5000.0, 5000.0]), Ok(vec![0.0]), Ok(vec![0.0, 0.0])]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_could_not_be_read_when_it_came_is_read_by_a_decoder_that_has_learned() {
     let mut played = Played::new();
