@@ -3,10 +3,10 @@
 //!
 //! Knows no vendor; a context is bytes of a device of a source. The version is made of the content, so
 //! a context that comes back has its old version, and is the newest again. Invariants: no version is kept
-//! before it is on disk. At most [`VERSIONS_MAX`] of each device are kept; the ones written first are
+//! before it is on disk; its callers journal it before. At most [`VERSIONS_MAX`] of each device are kept; the ones written first are
 //! removed first.
 
-use crate::base::file::{Rights, read_at_most, refuse_beyond, replace, sync_directory_of};
+use crate::base::file::{Rights, read_at_most, refuse_beyond, replace_all, sync_directory_of};
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -49,41 +49,29 @@ struct Inner {
 }
 
 /// The kept versions of a device.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Versions {
     /// In the order in which they were written first.
     written: Vec<Uuid>,
     /// Another than the one written last if it came back.
     newest: Option<Uuid>,
-    /// Those that are not known to be in the journal.
-    unrecorded: Vec<Uuid>,
+    /// Those that are in the journal and could not be written yet.
+    recorded: Vec<Uuid>,
 }
 
 /// Device and version.
 type Key = (Uuid, Uuid);
 
-/// A context that was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Its version.
-    pub version: String,
-    /// Whether the journal has it, as far as is known: it was kept before the start, or [`Contexts::recorded`] said
-    /// so.
-    pub is_recorded: bool,
-}
-
 impl Versions {
-    /// Notes the newest version, which is on disk. Returns those that are to be removed.
+    /// Notes the newest version. Returns those that are to be removed.
     fn note(&mut self, version: Uuid) -> Vec<Uuid> {
         self.newest = Some(version);
+        self.recorded.retain(|recorded| *recorded != version);
         if !self.written.contains(&version) {
             self.written.push(version);
-            self.unrecorded.push(version);
         }
         let beyond = self.written.len().saturating_sub(VERSIONS_MAX);
-        let removed: Vec<Uuid> = self.written.drain(..beyond).collect();
-        self.unrecorded.retain(|version| !removed.contains(version));
-        removed
+        self.written.drain(..beyond).collect()
     }
 }
 
@@ -108,38 +96,61 @@ impl Contexts {
         Self(Arc::new(Inner { directory, writing: Mutex::default(), versions: Mutex::new(versions), recent }))
     }
 
-    /// Keeps a context of a source's device as its newest; it is synced on return. A source of one device has
-    /// no id.
+    /// Keeps contexts of a source's devices, each as the newest of its device in this order; they are synced on return.
+    /// A source of one device has no id. Returns their versions.
     ///
     /// # Errors
-    /// When it is larger than [`CONTEXT_BYTES_MAX`] or cannot be written. The same context may be kept again.
-    pub fn keep(&self, source: &str, device: &str, context: &[u8]) -> io::Result<Kept> {
-        let (device, version) = (device_key(source, device), version_id(context));
+    /// When one is larger than [`CONTEXT_BYTES_MAX`] or cannot be written. The same contexts may be kept again.
+    pub fn keep(&self, source: &str, contexts: &[(String, Vec<u8>)]) -> io::Result<Vec<String>> {
+        let key = |(device, context): &(String, Vec<u8>)| (device_key(source, device), version_id(context));
+        let keys: Vec<Key> = contexts.iter().map(key).collect();
         let _writing = self.0.writing.lock();
-        let known = |own: &Versions| (own.written.contains(&version), own.newest == Some(version));
-        // The only version of a device needs no name.
-        let (is_written, is_named) = self.0.versions.lock().get(&device).map_or((false, true), known);
-        if !is_written {
-            self.write(device, version, context)?;
+        let mut after: HashMap<Uuid, Versions> = HashMap::new();
+        let (mut new, mut removed): (HashMap<Key, &[u8]>, Vec<Key>) = (HashMap::new(), Vec::new());
+        for ((device, version), (_, context)) in keys.iter().zip(contexts) {
+            let versions = self.0.versions.lock();
+            let own = after.entry(*device).or_insert_with(|| versions.get(device).cloned().unwrap_or_default());
+            if !own.written.contains(version) {
+                new.insert((*device, *version), context);
+            }
+            removed.extend(own.note(*version).into_iter().map(|version| (*device, version)));
         }
-        if !is_named {
-            self.write_newest(device, version)?;
+        self.write(&new, &self.newly_named(&after))?;
+        self.0.versions.lock().extend(after);
+        for (key, context) in new {
+            self.0.recent.lock().put(key, context.into());
         }
-        let (removed, is_recorded) = {
-            let mut versions = self.0.versions.lock();
-            let own = versions.entry(device).or_default();
-            (own.note(version), !own.unrecorded.contains(&version))
-        };
-        for version in removed {
-            self.remove(device, version);
+        for key in removed {
+            self.remove(key);
         }
-        Ok(Kept { version: version.to_string(), is_recorded })
+        Ok(keys.into_iter().map(|(_, version)| version.to_string()).collect())
     }
 
-    /// Notes that the journal has this version.
+    /// The devices that change and whose newest version needs a name. The only version of a device needs none.
+    fn newly_named(&self, after: &HashMap<Uuid, Versions>) -> Vec<Key> {
+        let versions = self.0.versions.lock();
+        let changes = |device, own: &Versions| {
+            versions.get(device).is_none_or(|before| (&before.written, before.newest) != (&own.written, own.newest))
+        };
+        let named = after.iter().filter(|(device, own)| own.written.len() > 1 && changes(device, own));
+        named.filter_map(|(device, own)| Some((*device, own.newest?))).collect()
+    }
+
+    /// Whether the journal lacks this version: it was neither kept nor [`Self::recorded`].
+    pub fn is_unrecorded(&self, source: &str, device: &str, version: &str) -> bool {
+        let version = Uuid::parse_str(version).ok();
+        let versions = self.0.versions.lock();
+        let own = versions.get(&device_key(source, device));
+        !own.zip(version).is_some_and(|(own, it)| own.written.contains(&it) || own.recorded.contains(&it))
+    }
+
+    /// Notes that the journal has this version, which is not kept yet.
     pub fn recorded(&self, source: &str, device: &str, version: &str) {
-        if let Some(own) = self.0.versions.lock().get_mut(&device_key(source, device)) {
-            own.unrecorded.retain(|unrecorded| unrecorded.to_string() != version);
+        let Ok(version) = Uuid::parse_str(version) else { return };
+        let mut versions = self.0.versions.lock();
+        let recorded = &mut versions.entry(device_key(source, device)).or_default().recorded;
+        if recorded.len() < VERSIONS_MAX {
+            recorded.push(version);
         }
     }
 
@@ -184,29 +195,27 @@ impl Contexts {
         Some((version, context))
     }
 
-    fn write(&self, device: Uuid, version: Uuid, context: &[u8]) -> io::Result<()> {
-        refuse_beyond(context, CONTEXT_BYTES_MAX as u64)?;
-        if let Some(directory) = &self.0.directory {
+    /// Stores new versions, and which ones are the newest.
+    fn write(&self, new: &HashMap<Key, &[u8]>, newest: &[Key]) -> io::Result<()> {
+        new.values().try_for_each(|context| refuse_beyond(context, CONTEXT_BYTES_MAX as u64))?;
+        let Some(directory) = &self.0.directory else { return Ok(()) };
+        if !directory.exists() {
             fs::create_dir_all(directory)?;
             sync_directory_of(directory)?;
-            let path = directory.join(file_name((device, version)));
-            replace(&path, context, CONTEXT_BYTES_MAX as u64, Rights::PRIVATE)?;
         }
-        self.0.recent.lock().put((device, version), context.into());
-        Ok(())
+        let files: Vec<_> = new.iter().map(|(key, context)| (directory.join(file_name(*key)), *context)).collect();
+        replace_all(&files, CONTEXT_BYTES_MAX as u64, Rights::PRIVATE)?;
+        let names: Vec<_> = newest.iter().map(|(device, version)| (*device, version.to_string())).collect();
+        let files: Vec<_> =
+            names.iter().map(|(device, name)| (newest_file(directory, *device), name.as_bytes())).collect();
+        replace_all(&files, VERSION_BYTES_MAX, Rights::PRIVATE)
     }
 
-    /// Stores which version is the newest.
-    fn write_newest(&self, device: Uuid, version: Uuid) -> io::Result<()> {
-        let Some(directory) = &self.0.directory else { return Ok(()) };
-        replace(&newest_file(directory, device), version.to_string().as_bytes(), VERSION_BYTES_MAX, Rights::PRIVATE)
-    }
-
-    fn remove(&self, device: Uuid, version: Uuid) {
-        self.0.recent.lock().pop(&(device, version));
+    fn remove(&self, key: Key) {
+        self.0.recent.lock().pop(&key);
         let Some(directory) = &self.0.directory else { return };
-        if let Err(error) = fs::remove_file(directory.join(file_name((device, version)))) {
-            tracing::warn!(%version, %error, "an old context cannot be removed");
+        if let Err(error) = fs::remove_file(directory.join(file_name(key))) {
+            tracing::warn!(version = %key.1, %error, "an old context cannot be removed");
         }
     }
 }
@@ -274,34 +283,42 @@ mod tests {
 
     const NONE: &str = "00000000-0000-0000-0000-000000000000";
 
+    fn keep(contexts: &Contexts, source: &str, device: &str, context: &[u8]) -> io::Result<String> {
+        let kept = contexts.keep(source, &[(device.to_owned(), context.to_vec())])?;
+        assert_eq!(kept, [version_of(context)]);
+        Ok(kept.concat())
+    }
+
     #[test]
     fn a_context_is_found_by_its_version_also_after_a_restart_and_only_by_its_device() {
         let directory = tempfile::tempdir().unwrap();
         let contexts = Contexts::of(directory.path());
         assert_eq!(contexts.get("a/b", "", NONE), None);
-        let kept = contexts.keep("a/b", "", b"map 1").unwrap();
-        assert!(!kept.is_recorded);
-        assert_eq!(kept.version, version_of(b"map 1"));
-        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), kept, "it is to be recorded still");
-        contexts.recorded("a/b", "7", &kept.version);
-        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), kept, "that was another device");
-        contexts.recorded("a/b", "", &kept.version);
-        assert_eq!(contexts.keep("a/b", "", b"map 1").unwrap(), Kept { is_recorded: true, ..kept.clone() });
+        let map = version_of(b"map 1");
+        assert!(contexts.is_unrecorded("a/b", "", &map));
+        contexts.recorded("a/b", "7", &map);
+        assert!(contexts.is_unrecorded("a/b", "", &map), "that was another device");
+        contexts.recorded("a/b", "", &map);
+        assert!(!contexts.is_unrecorded("a/b", "", &map));
+        assert_eq!(contexts.get("a/b", "", &map), None, "it is not kept yet");
+        assert!(Contexts::of(directory.path()).is_unrecorded("a/b", "", &map));
+        let kept = keep(&contexts, "a/b", "", b"map 1").unwrap();
         let again = Contexts::of(directory.path());
         for contexts in [&contexts, &again] {
-            assert_eq!(contexts.get("a/b", "", &kept.version).as_deref(), Some(&b"map 1"[..]));
-            assert_eq!(contexts.get("c", "", &kept.version), None);
-            assert_eq!(contexts.get("a/b", "7", &kept.version), None);
+            assert_eq!(contexts.get("a/b", "", &kept).as_deref(), Some(&b"map 1"[..]));
+            assert_eq!(contexts.get("c", "", &kept), None);
+            assert_eq!(contexts.get("a/b", "7", &kept), None);
             assert_eq!(contexts.get("a/b", "", "../meters.json"), None);
+            assert!(!contexts.is_unrecorded("a/b", "", &map));
         }
-        assert!(again.keep("a/b", "", b"map 1").unwrap().is_recorded);
-        assert!(!again.keep("a/b", "7", b"map 1").unwrap().is_recorded);
-        assert_eq!(again.newest("a/b", "").unwrap(), (kept.version, b"map 1".as_slice().into()));
+        keep(&again, "a/b", "", b"map 1").unwrap();
+        assert!(again.is_unrecorded("a/b", "7", &map));
+        assert_eq!(again.newest("a/b", "").unwrap(), (kept, b"map 1".as_slice().into()));
         assert_eq!(again.newest("c", ""), None);
         // Without a directory it is kept in memory.
         let in_memory = Contexts::default();
-        let kept = in_memory.keep("a/b", "", b"map 2").unwrap();
-        assert_eq!(in_memory.get("a/b", "", &kept.version).as_deref(), Some(&b"map 2"[..]));
+        let kept = keep(&in_memory, "a/b", "", b"map 2").unwrap();
+        assert_eq!(in_memory.get("a/b", "", &kept).as_deref(), Some(&b"map 2"[..]));
     }
 
     #[test]
@@ -309,16 +326,42 @@ mod tests {
         let contexts = Contexts::default();
         let sources = ["a", "b"].map(str::to_owned);
         assert_eq!(contexts.newest_of(&sources, "7", ""), None);
-        contexts.keep("c", "7", b"of no such source").unwrap();
-        contexts.keep("a", "8", b"of another device").unwrap();
+        keep(&contexts, "c", "7", b"of no such source").unwrap();
+        keep(&contexts, "a", "8", b"of another device").unwrap();
         assert_eq!(contexts.newest_of(&sources, "7", ""), None);
-        let of_b = contexts.keep("b", "7", b"map 1").unwrap().version;
+        let of_b = keep(&contexts, "b", "7", b"map 1").unwrap();
         assert_eq!(contexts.newest_of(&sources, "7", ""), Some((of_b.clone(), b"map 1".as_slice().into())));
         assert_eq!(contexts.newest_of(&sources, "7", &of_b), None, "known");
-        let of_a = contexts.keep("a", "7", b"map 2").unwrap().version;
+        let of_a = keep(&contexts, "a", "7", b"map 2").unwrap();
         assert_eq!(contexts.newest_of(&sources, "7", &of_b), Some((of_a.clone(), b"map 2".as_slice().into())));
-        contexts.keep("b", "7", b"map 3").unwrap();
+        keep(&contexts, "b", "7", b"map 3").unwrap();
         assert_eq!(contexts.newest_of(&sources, "7", &of_a), None);
+    }
+
+    #[test]
+    fn contexts_of_many_devices_are_kept_at_once_and_of_each_device_the_last_is_the_newest() {
+        let directory = tempfile::tempdir().unwrap();
+        let contexts = Contexts::of(directory.path());
+        keep(&contexts, "a", "3", b"map 0").unwrap();
+        let map = |device: usize, map: &str| (device.to_string(), map.as_bytes().to_vec());
+        let mut all: Vec<_> = (0..100).map(|device| map(device, "map 1")).collect();
+        all.extend([map(1, "map 2"), map(2, "map 2"), map(2, "map 1"), map(3, "map 0")]);
+        let versions = contexts.keep("a", &all).unwrap();
+        assert_eq!(versions, all.iter().map(|(_, bytes)| version_of(bytes)).collect::<Vec<_>>());
+        for contexts in [&contexts, &Contexts::of(directory.path())] {
+            for device in 0..100 {
+                let (_, newest) = contexts.newest("a", &device.to_string()).unwrap();
+                let expected = ["map 1", "map 2", "map 1", "map 0"].get(device).unwrap_or(&"map 1");
+                assert_eq!(&*newest, expected.as_bytes(), "{device}");
+            }
+            assert!(contexts.get("a", "2", &version_of(b"map 2")).is_some());
+        }
+        let files = fs::read_dir(directory.path().join(DIRECTORY)).unwrap().count();
+        assert_eq!(files, 100 + 3 + 3, "contexts, further versions, names of the newest of several");
+        // One that cannot be kept: none is, and the same may be kept again.
+        let too_large = [map(200, "map 1"), ("201".to_owned(), vec![0; CONTEXT_BYTES_MAX + 1])];
+        contexts.keep("a", &too_large).unwrap_err();
+        assert!(contexts.newest("a", "200").is_none());
     }
 
     #[test]
@@ -327,12 +370,12 @@ mod tests {
         let contexts = Contexts::of(directory.path());
         let versions: Vec<_> = (0..=VERSIONS_MAX)
             .map(|number| {
-                let kept = contexts.keep("a", "", format!("map {number}").as_bytes()).unwrap();
-                let key = (device_key("a", ""), kept.version.parse().unwrap());
+                let kept = keep(&contexts, "a", "", format!("map {number}").as_bytes()).unwrap();
+                let key = (device_key("a", ""), kept.parse().unwrap());
                 let file = directory.path().join(DIRECTORY).join(file_name(key));
                 let written = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
                 fs::File::open(file).unwrap().set_modified(written).unwrap();
-                kept.version
+                kept
             })
             .collect();
         for contexts in [&contexts, &Contexts::of(directory.path())] {
@@ -341,22 +384,21 @@ mod tests {
             assert_eq!(contexts.get("a", "", "").as_deref(), Some(&b"map 1"[..]), "the oldest");
             assert_eq!(contexts.get("b", "", ""), None);
         }
-        let error = contexts.keep("a", "", &vec![0; CONTEXT_BYTES_MAX + 1]).unwrap_err();
+        let error = keep(&contexts, "a", "", &vec![0; CONTEXT_BYTES_MAX + 1]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
-        assert!(!contexts.keep("a", "", b"map 0").unwrap().is_recorded);
+        assert!(contexts.is_unrecorded("a", "", &version_of(b"map 0")));
     }
 
     #[test]
     fn a_context_that_comes_back_is_the_newest_again_and_the_one_written_first_stays_the_oldest() {
         let directory = tempfile::tempdir().unwrap();
-        let keep = |context: &str| {
+        let keep_it = |context: &str| {
             let contexts = Contexts::of(directory.path());
-            let kept = contexts.keep("a", "", context.as_bytes()).unwrap();
-            let file =
-                directory.path().join(DIRECTORY).join(file_name((device_key("a", ""), kept.version.parse().unwrap())));
-            contexts.keep("b", "", b"of another source").unwrap();
+            let kept = keep(&contexts, "a", "", context.as_bytes()).unwrap();
+            let file = directory.path().join(DIRECTORY).join(file_name((device_key("a", ""), kept.parse().unwrap())));
+            keep(&contexts, "b", "", b"of another source").unwrap();
             for contexts in [&contexts, &Contexts::of(directory.path())] {
-                assert_eq!(contexts.newest("a", "").unwrap(), (kept.version.clone(), context.as_bytes().into()));
+                assert_eq!(contexts.newest("a", "").unwrap(), (kept.clone(), context.as_bytes().into()));
                 assert_eq!(contexts.get("a", "", "").as_deref(), Some(&b"map 1"[..]), "the oldest");
             }
             file
@@ -365,7 +407,7 @@ mod tests {
             ["map 1", "map 2", "map 1", "map 1", "map 2", "map 1", "map 3", "map 2"].iter().enumerate()
         {
             let written = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
-            let file = keep(context);
+            let file = keep_it(context);
             if number == 0 || number == 1 || number == 6 {
                 fs::File::open(file).unwrap().set_modified(written).unwrap();
             }

@@ -10,12 +10,15 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// The maximum size of a secret.
 pub const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Suffix of a file that is being written.
 const NEW: &str = ".new";
+/// Files that are written at once by [`replace_all`]: a file system syncs them together.
+const WRITERS: usize = 16;
 
 /// Mode and owner of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,27 @@ pub fn replace(path: &Path, bytes: &[u8], bytes_max: u64, rights: Rights) -> io:
     replace_with(path, rights, |file| file.write_all(bytes))
 }
 
+/// Replaces files of one directory, many at once, and syncs them: it takes less time than one after the other.
+///
+/// # Errors
+/// As [`replace`]; some of the files may be replaced then.
+pub fn replace_all(files: &[(PathBuf, &[u8])], bytes_max: u64, rights: Rights) -> io::Result<()> {
+    let put_each = |files: &[(PathBuf, &[u8])]| {
+        files.iter().try_for_each(|(path, bytes)| {
+            refuse_beyond(bytes, bytes_max)?;
+            put(path, rights, |file| file.write_all(bytes))
+        })
+    };
+    let share = files.len().div_ceil(WRITERS).max(1);
+    thread::scope(|scope| {
+        let spawn = |files| thread::Builder::new().spawn_scoped(scope, move || put_each(files));
+        let writers: Vec<_> = files.chunks(share).map(spawn).collect();
+        let panicked = |_| Err(io::Error::other("the writer of a file panicked"));
+        writers.into_iter().try_for_each(|writer| writer?.join().unwrap_or_else(panicked))
+    })?;
+    files.first().map_or(Ok(()), |(path, _)| sync_directory_of(path))
+}
+
 /// Refuses contents that a later read with this bound would refuse.
 ///
 /// # Errors
@@ -73,6 +97,12 @@ pub fn refuse_beyond(bytes: &[u8], bytes_max: u64) -> io::Result<()> {
 /// # Errors
 /// When [`replace`] or `write` fails; then the old file stays.
 pub fn replace_with(path: &Path, rights: Rights, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    put(path, rights, write)?;
+    sync_directory_of(path)
+}
+
+/// Replaces a file and syncs its contents, not its name.
+fn put(path: &Path, rights: Rights, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let new = with_suffix(path, NEW);
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -85,8 +115,7 @@ pub fn replace_with(path: &Path, rights: Rights, write: impl FnOnce(&mut File) -
     }
     file.set_permissions(Permissions::from_mode(rights.mode))?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_directory_of(path)
+    fs::rename(&new, path)
 }
 
 /// Reads a regular file of at most `bytes_max` bytes; `None` if it does not exist.
@@ -203,6 +232,23 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(read_at_most(&path, 3).unwrap().as_deref(), Some(b"abc".as_slice()));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_files_are_replaced_at_once_and_one_that_is_too_long_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let texts: Vec<String> = (0..100).map(|number| format!("{number:03}")).collect();
+        let path = |text: &str| directory.path().join(text);
+        fs::write(path("007"), "x").unwrap();
+        let files: Vec<_> = texts.iter().map(|text| (path(text), text.as_bytes())).collect();
+        for count in [0, 1, 100] {
+            replace_all(&files[..count], 3, Rights::PRIVATE).unwrap();
+        }
+        assert!(texts.iter().all(|text| fs::read_to_string(path(text)).unwrap() == *text));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 100);
+        let error = replace_all(&[(path("000"), b"000"), (path("long"), b"long")], 3, Rights::PRIVATE).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert!(!path("long").exists());
     }
 
     #[test]

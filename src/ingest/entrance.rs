@@ -5,7 +5,8 @@ use super::refusal::Refusal;
 use super::source_counters::{SharedMeter, SourceCounters};
 use super::state::IngestState;
 use super::undecodable::{Quota, RefusedBodies, RefusedBody, UNDECODABLE_BYTES_MAX, Undecodable};
-use crate::journal::{LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
+use crate::contexts::version_of;
+use crate::journal::{Append, AppendError, LedgerError, RecordHeader, RuleVersion, Sequence, SourceId, Verdict};
 use crate::reading::{Limits, MeterId, Sample, UnixNanos};
 use crate::recent_records::RecordOutline;
 use crate::wire::batch::{Original, encode};
@@ -13,6 +14,11 @@ use crate::wire::{self, DecodeError, Judged, PayloadFormat, SeenReading, Tally};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// The switch of test builds that kills the service at a step of a context: 1 before its record, 2 between its record
+/// and its file, 3 after that.
+#[cfg(feature = "test-faults")]
+const CONTEXT_DIES_AT: &str = "context-dies-at";
 
 /// The options of a source's entrance.
 #[derive(Debug, Clone, Copy)]
@@ -123,26 +129,25 @@ impl Entrance {
         self.accept(format, body, Some(Undecodable::Packed(why))).await
     }
 
-    /// Keeps the context of messages to come, and accepts it as a batch without readings unless that was done
-    /// before. Returns its version.
+    /// Accepts contexts of messages to come as batches without readings, unless that was done before, and keeps them
+    /// then, so that every kept one is in the journal. All have their syncs in common. Returns their versions.
     ///
     /// # Errors
-    /// A sentence: it cannot be stored, or is refused. A refused one is kept, and the next call offers it again.
-    pub async fn keep_context(&self, original: Original<'_>) -> Result<String, String> {
+    /// A sentence: one is refused, or they cannot be stored. The same ones may be kept again.
+    pub async fn keep_contexts(&self, originals: &[Original<'_>]) -> Result<Vec<String>, String> {
         let state = &*self.0;
-        let contexts = &state.ingest.followers.contexts;
-        let (keeper, source) = (contexts.clone(), Arc::clone(&state.counters.name));
-        let (bytes, device) = (original.bytes.to_vec(), original.device.to_owned());
-        // It is synced.
-        let kept = tokio::task::spawn_blocking(move || keeper.keep(&source, &device, &bytes)).await;
+        let (keeper, source) = (state.ingest.followers.contexts.clone(), Arc::clone(&state.counters.name));
+        #[cfg(feature = "test-faults")]
+        crate::faults::die_at(CONTEXT_DIES_AT, 1);
+        state.record_contexts(originals).await?;
+        #[cfg(feature = "test-faults")]
+        crate::faults::die_at(CONTEXT_DIES_AT, 2);
+        let contexts: Vec<_> = originals.iter().map(|it| (it.device.to_owned(), it.bytes.to_vec())).collect();
+        let kept = tokio::task::spawn_blocking(move || keeper.keep(&source, &contexts)).await;
         let kept = kept.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        if !kept.is_recorded {
-            let original = Original { context: &kept.version, ..original };
-            let batch = encode::<[Sample; 0]>([], &original);
-            self.take(PayloadFormat::ReadingBatch, &batch).await.map_err(|refusal| refusal.to_string())?;
-            contexts.recorded(&state.counters.name, original.device, &kept.version);
-        }
-        Ok(kept.version)
+        #[cfg(feature = "test-faults")]
+        crate::faults::die_at(CONTEXT_DIES_AT, 3);
+        Ok(kept)
     }
 
     /// The newest kept context of a device of this source, with its version. Reads a small file.
@@ -186,19 +191,9 @@ impl Entrance {
             }
             judged => judged?,
         };
-        let header = state.header(format, &judgement);
-        let synced = match state.ingest.journal.append(header, body) {
-            Ok(append) => append.await,
-            Err(error) => Err(error),
-        };
-        match synced {
-            Ok(sequence) => {
-                let readings = state.count(format, body, &judgement);
-                state.outline(sequence, body, &judgement, readings);
-                Ok(Receipt::Stored { sequence, verdict: judgement.verdict })
-            }
-            Err(error) => Err(state.ingest.refusal(&error)),
-        }
+        let append = state.append(format, body, &judgement);
+        let sequence = state.stored(format, body, &judgement, append).await?;
+        Ok(Receipt::Stored { sequence, verdict: judgement.verdict })
     }
 }
 
@@ -221,6 +216,52 @@ impl EntranceInner {
             Err(error) => (self.undecodable(error, body.len() as u64, begun)?, Tally::default()),
         };
         Ok(Judgement { verdict, tally, received })
+    }
+
+    fn append(&self, format: PayloadFormat, body: &[u8], judgement: &Judgement) -> Result<Append, AppendError> {
+        self.ingest.journal.append(self.header(format, judgement), body)
+    }
+
+    /// Waits for the sync of an appended body, and counts it.
+    async fn stored(
+        &self,
+        format: PayloadFormat,
+        body: &[u8],
+        judgement: &Judgement,
+        append: Result<Append, AppendError>,
+    ) -> Result<Sequence, Refusal> {
+        let synced = match append {
+            Ok(append) => append.await,
+            Err(error) => Err(error),
+        };
+        let sequence = synced.map_err(|error| self.ingest.refusal(&error))?;
+        let readings = self.count(format, body, judgement);
+        self.outline(sequence, body, judgement, readings);
+        Ok(sequence)
+    }
+
+    /// Accepts the contexts that the journal lacks, all before the first sync.
+    async fn record_contexts(&self, originals: &[Original<'_>]) -> Result<(), String> {
+        const FORMAT: PayloadFormat = PayloadFormat::ReadingBatch;
+        let (contexts, source) = (&self.ingest.followers.contexts, &self.counters.name);
+        let mut appended = Vec::new();
+        for original in originals {
+            let version = version_of(original.bytes);
+            if contexts.is_unrecorded(source, original.device, &version) {
+                let batch = encode::<[Sample; 0]>([], &Original { context: &version, ..original.clone() });
+                let judgement = self.judge(FORMAT, &batch, None).map_err(|refusal| refusal.to_string())?;
+                let append = self.append(FORMAT, &batch, &judgement);
+                appended.push((original.device, version, batch, judgement, append));
+            }
+        }
+        let mut outcome = Ok(());
+        for (device, version, batch, judgement, append) in appended {
+            match self.stored(FORMAT, &batch, &judgement, append).await {
+                Ok(_) => contexts.recorded(source, device, &version),
+                Err(refusal) => outcome = Err(refusal.to_string()),
+            }
+        }
+        outcome
     }
 
     fn verdict(

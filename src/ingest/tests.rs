@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::contexts::version_of;
+use crate::contexts::{self, Contexts, version_of};
 use crate::dead_letters::{DeadLetters, Kind, LetterId};
 use crate::journal::{Journal, Options, Sequence, Verdict};
 use crate::reading::{Limits, MeterId, UnixNanos};
@@ -12,6 +12,7 @@ use crate::wire::batch::Original;
 use crate::wire::{self, Judged};
 use meterline_load::{Body, Reading};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -175,22 +176,32 @@ async fn ingest_is_closed_while_the_clock_is_before_the_build_date() {
 }
 
 #[tokio::test]
-async fn a_context_that_the_journal_refused_is_kept_and_offered_again_until_it_is_accepted_once() {
+async fn contexts_are_journaled_once_before_they_are_kept() {
     let setup = setup();
-    let entrance = setup.entrance(SourceOptions::default());
-    let map = Original { bytes: b"map 1", device: "7", ..Original::default() };
+    let directory = tempfile::tempdir().unwrap();
+    let contexts = Contexts::of(directory.path());
+    let followers = Followers { contexts: contexts.clone(), ..Followers::default() };
+    let ingest = Ingest::followed_by(followers, setup.journal.clone(), None, setup.clock.clone());
+    let entrance = ingest.source("attic", SourceOptions::default()).unwrap();
+    let map = |device| Original { bytes: b"map 1", device, ..Original::default() };
+    let maps = [map("7"), map("8")];
     setup.clock.set_offset(-setup.clock.now().0);
-    for _ in 0..2 {
-        entrance.keep_context(map.clone()).await.unwrap_err();
-    }
-    let (kept, _) = entrance.newest_context("7").unwrap();
-    assert_eq!(kept, version_of(b"map 1"));
-    assert_eq!(setup.journal.next(), Sequence::FIRST);
+    entrance.keep_contexts(&maps).await.unwrap_err();
     setup.clock.set_offset(0);
+    assert_eq!((entrance.newest_context("7"), setup.journal.next()), (None, Sequence::FIRST));
+    // Their directory cannot be made: they are in the journal, and not again with the next attempt.
+    let obstacle = directory.path().join(contexts::DIRECTORY);
+    fs::write(&obstacle, "").unwrap();
     for _ in 0..2 {
-        assert_eq!(entrance.keep_context(map.clone()).await.unwrap(), kept);
+        entrance.keep_contexts(&maps).await.unwrap_err();
+        assert_eq!((entrance.newest_context("7"), setup.journal.next()), (None, Sequence(3)));
     }
-    assert_eq!(setup.journal.next(), Sequence(2), "it is in the journal once");
+    fs::remove_file(obstacle).unwrap();
+    let version = version_of(b"map 1");
+    assert_eq!(entrance.keep_contexts(&maps).await.unwrap(), [version.clone(), version.clone()]);
+    assert_eq!(entrance.keep_contexts(&maps[..1]).await.unwrap(), [version.clone()]);
+    assert_eq!(entrance.newest_context("8").unwrap().0, version);
+    assert_eq!(setup.journal.next(), Sequence(3));
 }
 
 #[tokio::test]

@@ -316,8 +316,9 @@ impl Inlet {
     /// # Errors
     /// When it cannot be kept or ingest refuses it.
     pub async fn keep_context(&self, original: Original<'_>) -> Result<String, SourceError> {
-        let kept = self.entrance.keep_context(original).await;
-        kept.map_err(|why| SourceError::Failing(format!("the device's description could not be journaled: {why}")))
+        let kept = self.entrance.keep_contexts(&[original]).await;
+        let refused = |why| SourceError::Failing(format!("the device's description could not be journaled: {why}"));
+        kept.map(|versions| versions.concat()).map_err(refused)
     }
 
     /// The newest kept context of a device, with its version.

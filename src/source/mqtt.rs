@@ -8,6 +8,7 @@ mod broker;
 mod connect;
 mod connection;
 mod counters;
+mod keeping;
 mod publication;
 mod queue;
 mod routes;

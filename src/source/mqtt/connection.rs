@@ -9,6 +9,8 @@ use super::queue::BYTES_MAX;
 use crate::http::client_tls;
 use crate::source::SourceError;
 use crate::vendor::smappee::MESSAGE_BYTES_MAX;
+use async_tungstenite::tungstenite::Error as WebSocketError;
+use async_tungstenite::tungstenite::error::ProtocolError;
 use rumqttc::mqttbytes::Error as PacketError;
 use rumqttc::{
     AckMode, AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, ManualAck, MqttOptions, NetworkOptions,
@@ -149,11 +151,32 @@ pub(super) fn explain(error: &ConnectionError, address: &Address) -> SourceError
         }
         ConnectionError::MqttState(StateError::Deserialization(_)) => broke(&"a packet cannot be read"),
         ConnectionError::MqttState(_) | ConnectionError::NotConnAck(_) => broke(&"the broker violates MQTT 3.1.1"),
-        ConnectionError::Websocket(_) | ConnectionError::ResponseValidation(_) => {
-            misconfigured(format!("{address} does not accept MQTT over WebSocket on this path: check url"))
-        }
+        ConnectionError::Websocket(error) => handshake(error, address),
+        ConnectionError::ResponseValidation(_) => wrong_path(address),
         _ => broke(&"the client library ended it"),
     }
+}
+
+/// Why a WebSocket did not open. A handshake that breaks, or a gateway without its broker, says nothing of the path.
+fn handshake(error: &WebSocketError, address: &Address) -> SourceError {
+    let broke = |why: &dyn std::fmt::Display| {
+        SourceError::Failing(format!("the WebSocket handshake with {address} did not end: {why}"))
+    };
+    match error {
+        WebSocketError::Io(error) if error.kind() != ErrorKind::InvalidData => broke(error),
+        WebSocketError::Protocol(ProtocolError::HandshakeIncomplete) => broke(&"the connection was closed"),
+        WebSocketError::Http(response) if response.status().is_server_error() => {
+            broke(&format_args!("it answered {}", response.status()))
+        }
+        WebSocketError::Http(response) if matches!(response.status().as_u16(), 401 | 403) => {
+            misconfigured(format!("{address} refuses the WebSocket with {}: check url", response.status()))
+        }
+        _ => wrong_path(address),
+    }
+}
+
+fn wrong_path(address: &Address) -> SourceError {
+    misconfigured(format!("{address} does not accept MQTT over WebSocket on this path: check url"))
 }
 
 /// The broker sends the message again after each connect, so only its operator can help.
@@ -188,6 +211,57 @@ fn tls(error: &TlsError, address: &Address) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Keep;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// The description of a server that answers the handshake so, and closes the connection.
+    async fn explained(answer: &'static str) -> SourceError {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/mqtt", server.local_addr().unwrap());
+        let serve = async {
+            let (mut stream, _) = server.accept().await.unwrap();
+            stream.read(&mut [0; 1024]).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let broker = Broker {
+            name: "attic".to_owned(),
+            address: Address::parse(&url).unwrap(),
+            credentials: None,
+            ca_file: None,
+            identity: None,
+            client_id: None,
+            keep: Keep::All,
+            inspect: Vec::new(),
+            routes: Vec::new(),
+        };
+        let (outcome, ()) = tokio::join!(broker.connect(), serve);
+        outcome.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_websocket_handshake_that_breaks_is_failing_and_one_that_is_refused_a_wrong_path() {
+        let unavailable = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        let reset = WebSocketError::Io(ErrorKind::ConnectionReset.into());
+        let mut errors = vec![handshake(&reset, &Address::parse("ws://127.0.0.1/mqtt").unwrap())];
+        for answer in ["", "HTTP/1.1 101 Switching", unavailable] {
+            errors.push(explained(answer).await);
+        }
+        for error in errors {
+            let SourceError::Failing(why) = error else { panic!("{error:?}") };
+            assert!(why.contains("handshake with 127.0.0.1"), "{why}");
+        }
+        for (answer, part) in [
+            ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "on this path"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "on this path"),
+            ("220 mail.example ESMTP\r\n\r\n", "on this path"),
+            ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", "403"),
+        ] {
+            let error = explained(answer).await;
+            let SourceError::Misconfigured { why, .. } = error else { panic!("{answer}: {error:?}") };
+            assert!(why.contains(part) && why.contains("check url"), "{answer}: {why}");
+        }
+    }
 
     #[test]
     fn a_message_that_is_too_large_is_named_with_its_remedy_and_any_other_broken_packet_is_not() {

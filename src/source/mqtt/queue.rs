@@ -3,9 +3,12 @@
 //! Many wait for their sync at once, so that one group of the journal holds many messages. Invariants: a
 //! message leaves the queue when it is synced, so acknowledgements keep the order of receipt, which MQTT
 //! demands. A repeated message waits behind the one that it repeats. A message that the journal refuses stays
-//! and is tried again. The queue is bounded in messages and bytes.
+//! and is tried again. One that needs a new context is not handed to the journal before that is kept. The queue is
+//! bounded in messages and bytes.
 
+use super::keeping::{Grouped, Keeping, NewContext};
 use crate::ingest::{Entrance, Receipt, Refusal};
+use crate::secret::Secret;
 use crate::wire::PayloadFormat;
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,23 +19,41 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// Messages and bytes that may wait for their sync.
+/// Messages that may wait for their sync, and their bytes with the bytes of new contexts.
 pub(super) const MESSAGES_MAX: usize = 4_096;
 pub(super) const BYTES_MAX: usize = 32 << 20;
 /// The wait before a refused message is tried again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// The switch of test builds that kills the service at a step of a message: 1 before its sync, 2 before and 3
-/// after its acknowledgement, 4 before and 5 after its context is kept.
+/// after its acknowledgement.
 #[cfg(feature = "test-faults")]
 pub(super) const DIES_AT: &str = "mqtt-dies-at";
 
-/// A record of the journal.
-type Record = (PayloadFormat, Arc<[u8]>);
+/// The work for a message.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// The context to keep before the records.
+    pub(super) context: Option<NewContext>,
+    /// Batches for the journal.
+    pub(super) records: Vec<Vec<u8>>,
+    /// Their readings.
+    pub(super) readings: usize,
+    /// The values to subscribe to after that.
+    pub(super) filter: Option<Secret>,
+}
+
+impl Work {
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.context.is_none() && self.records.is_empty() && self.filter.is_none()
+    }
+}
 
 /// The waiting messages of a source.
 pub(super) struct Queue {
     entrance: Entrance,
+    keeping: Keeping,
     items: VecDeque<Item>,
     bytes: usize,
     refused: Option<String>,
@@ -40,10 +61,13 @@ pub(super) struct Queue {
 
 /// A message that waits.
 struct Item {
-    records: Vec<Record>,
+    /// The group of contexts that has to be kept before.
+    group: Option<u64>,
+    records: Vec<Arc<Vec<u8>>>,
     /// Its packet id on this connection; `None` if it needs no acknowledgement.
     packet: Option<u16>,
     readings: usize,
+    filter: Option<Secret>,
     step: Step,
     was_refused: bool,
 }
@@ -57,15 +81,19 @@ enum Step {
     Waiting(Pin<Box<Sleep>>),
 }
 
-/// The outcome of the first message.
-#[derive(Debug, PartialEq, Eq)]
+/// The outcome of the first message, or of contexts.
+#[derive(Debug)]
 pub(super) enum Settled {
+    /// Contexts are kept: devices and versions.
+    Kept(Vec<(String, String)>),
     /// It is synced.
     Stored {
         /// The packet to acknowledge.
         packet: Option<u16>,
         /// Its readings.
         readings: usize,
+        /// The values to subscribe to.
+        filter: Option<Secret>,
     },
     /// The journal refuses it for now; it stays.
     Blocked,
@@ -80,15 +108,16 @@ pub(super) enum Settled {
 
 impl Queue {
     pub(super) fn new(entrance: Entrance) -> Self {
-        Self { entrance, items: VecDeque::new(), bytes: 0, refused: None }
+        let keeping = Keeping::new(entrance.clone());
+        Self { entrance, keeping, items: VecDeque::new(), bytes: 0, refused: None }
     }
 
     /// Whether one more message may wait.
     pub(super) fn has_room(&self) -> bool {
-        self.items.len() < MESSAGES_MAX && self.bytes < BYTES_MAX
+        self.items.len() < MESSAGES_MAX && self.bytes + self.keeping.bytes() < BYTES_MAX
     }
 
-    /// Why the journal refuses the first message.
+    /// Why the journal refuses the first message, or a context cannot be kept.
     pub(super) fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
     }
@@ -106,61 +135,98 @@ impl Queue {
         self.items.is_empty()
     }
 
-    /// Adds a message. Without records it waits only for those before it.
-    pub(super) fn push(&mut self, records: Vec<Record>, packet: Option<u16>, readings: usize) {
-        self.bytes += records.iter().map(|(_, body)| body.len()).sum::<usize>();
-        let mut item = Item { records, packet, readings, step: Step::Idle, was_refused: false };
+    /// Adds a message. Without work it waits only for those before it.
+    pub(super) fn push(&mut self, work: Work, packet: Option<u16>) {
+        let Work { context, records, readings, filter } = work;
+        let group = context.map(|context| self.keeping.add(context, !records.is_empty()));
+        let records: Vec<_> = records.into_iter().map(Arc::new).collect();
+        let mut item = Item { group, records, packet, readings, filter, step: Step::Idle, was_refused: false };
+        self.bytes += item.bytes();
         if self.refused.is_none() {
             item.start_if_idle(&self.entrance);
         }
         self.items.push_back(item);
     }
 
-    /// The connection of these packets has ended: the broker will send them again. The messages stay.
+    /// The connection of these packets has ended: the broker will send them again, and configurations that name what
+    /// to subscribe to. The messages stay.
     pub(super) fn forget_packets(&mut self) {
         for item in &mut self.items {
-            item.packet = None;
+            (item.packet, item.filter) = (None, None);
         }
     }
 
-    /// Waits until the first message is synced or refused; for ever if there is none. May be cancelled.
+    /// Waits until the first message is synced or refused, or contexts are; for ever if there is none. May be
+    /// cancelled.
     pub(super) async fn settle(&mut self) -> Settled {
         poll_fn(|context| self.poll(context)).await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Settled> {
-        let Some(front) = self.items.front_mut() else { return Poll::Pending };
+        if let Poll::Ready(grouped) = self.keeping.poll(context) {
+            return Poll::Ready(self.grouped(grouped));
+        }
+        let Some(front) = self.items.front_mut().filter(|front| front.group.is_none()) else { return Poll::Pending };
         let outcome = ready!(front.poll(&self.entrance, context));
         let settled = match outcome {
             Err(Refusal::Unavailable { reason, .. }) => {
                 self.refused = Some(reason.to_owned());
                 return Poll::Ready(Settled::Blocked);
             }
-            Ok(()) => Settled::Stored { packet: front.packet, readings: front.readings },
+            Ok(()) => Settled::Stored { packet: front.packet, readings: front.readings, filter: front.filter.take() },
             Err(error) => Settled::GivenUp { packet: front.packet, why: error.to_string() },
         };
         let is_accepted = !front.records.is_empty();
         if let Some(item) = self.items.pop_front() {
-            self.bytes = self.bytes.saturating_sub(item.records.iter().map(|(_, body)| body.len()).sum());
+            self.bytes = self.bytes.saturating_sub(item.bytes());
         }
         if is_accepted && self.refused.take().is_some() {
-            // The journal accepts again: all others share its groups.
-            for item in &mut self.items {
-                item.start_if_idle(&self.entrance);
-            }
+            self.start_idle();
         }
         Poll::Ready(settled)
+    }
+
+    /// Hands the messages of kept contexts to the journal, unless it refuses the first one.
+    fn grouped(&mut self, grouped: Grouped) -> Settled {
+        match grouped {
+            Grouped::Refused(why) => {
+                self.refused = Some(why);
+                Settled::Blocked
+            }
+            Grouped::Kept { group, contexts } => {
+                for item in &mut self.items {
+                    item.group.take_if(|own| *own <= group);
+                }
+                if !self.items.front().is_some_and(|front| front.was_refused) {
+                    self.refused = None;
+                    self.start_idle();
+                }
+                Settled::Kept(contexts)
+            }
+        }
+    }
+
+    /// The journal accepts: all messages share its groups.
+    fn start_idle(&mut self) {
+        for item in &mut self.items {
+            item.start_if_idle(&self.entrance);
+        }
     }
 }
 
 impl Item {
+    fn bytes(&self) -> usize {
+        self.records.iter().map(|body| body.len()).sum()
+    }
+
     fn start(&mut self, entrance: &Entrance) {
         let (entrance, records) = (entrance.clone(), self.records.clone());
         self.step = Step::Running(Box::pin(async move {
             #[cfg(feature = "test-faults")]
             die_unsynced().await;
-            for (format, body) in &records {
-                let (Receipt::Empty | Receipt::Stored { .. }) = entrance.take(*format, body).await?;
+            for body in &records {
+                let outcome = entrance.take(PayloadFormat::ReadingBatch, body).await;
+                let (Receipt::Empty | Receipt::Stored { .. }) = outcome?;
             }
             Ok(())
         }));
@@ -168,7 +234,7 @@ impl Item {
 
     /// Hands its records to the journal before its turn.
     fn start_if_idle(&mut self, entrance: &Entrance) {
-        if self.records.is_empty() || !matches!(self.step, Step::Idle) {
+        if self.group.is_some() || self.records.is_empty() || !matches!(self.step, Step::Idle) {
             return;
         }
         self.start(entrance);

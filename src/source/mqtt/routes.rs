@@ -13,7 +13,7 @@ pub use json::Document;
 pub use smappee::{Cloud, Monitors};
 pub use smart_mac::Meter;
 
-pub(super) use message::{Context, Followed, Found, Message, Readings, Unreadable};
+pub(super) use message::{Context, Found, Message, Readings, Unreadable};
 
 use super::publication::Publication;
 use crate::reading::UnixNanos;

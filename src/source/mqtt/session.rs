@@ -3,7 +3,8 @@
 //! Invariants: a message of QoS 1 is acknowledged once it is synced, or known to be left out, in the order of
 //! receipt. While the journal refuses, the connection is kept: messages of QoS 1 wait unacknowledged up to
 //! the bounds of the queue, then the connection ends and the broker keeps the session; messages of
-//! QoS 0 are dropped and counted. `prepare` makes the records of a message.
+//! QoS 0 are dropped and counted, and retained ones asked for again afterwards. `prepare` makes the work
+//! for a message.
 
 mod prepare;
 
@@ -11,14 +12,12 @@ use super::broker::Broker;
 use super::connection::{Requests, explain, next, open};
 use super::counters::Counters;
 use super::queue::{Queue, Settled};
-use super::routes::{Followed, Message, Router};
+use super::routes::{Message, Router};
 use super::subscriptions::Subscriptions;
 use super::unknown::Unknown;
 use crate::clock::Clock;
 use crate::ingest::Entrance;
-use crate::source::inlet::Prepared;
 use crate::source::{Connected, Decoded, Describer, Inlet, Reporter, SourceError, SourceState};
-use crate::wire::PayloadFormat;
 use rumqttc::{ConnectionError, Event, Outgoing, Packet, Publish, QoS};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -48,9 +47,9 @@ pub(super) struct Mqtt {
     queue: Queue,
     unknown: Unknown,
     counters: Counters,
-    /// Devices whose configuration is not kept yet.
-    followed: Vec<Followed>,
     subscriptions: Subscriptions,
+    /// Whether messages of QoS 0 were dropped, among which may be retained ones.
+    has_dropped: bool,
     describer: Describer,
     /// When the descriptions were last recorded; `None` while some are not.
     described: Option<Instant>,
@@ -78,8 +77,8 @@ impl Mqtt {
             queue: Queue::new(entrance.clone()),
             unknown: Unknown::new(&broker.name),
             counters: Counters::new(&broker.name),
-            followed: Vec::new(),
             subscriptions: Subscriptions::default(),
+            has_dropped: false,
             describer,
             described: None,
             last: None,
@@ -128,12 +127,10 @@ impl Mqtt {
         match outcome.map_err(|error| explain(&error, &self.broker.address))? {
             Event::Incoming(Packet::ConnAck(connected)) => {
                 self.connections += 1;
-                self.router.connected(self.clock.monotonic());
                 reporter.set("connections", self.connections);
                 reporter.set("client_id", self.client_id.as_str());
                 reporter.set("session", if connected.session_present { "resumed" } else { "new" });
-                self.subscriptions.want(self.filters());
-                self.subscriptions.request(client)
+                self.subscribe(client)
             }
             Event::Outgoing(Outgoing::Subscribe(packet)) => {
                 self.subscriptions.sent(packet);
@@ -145,7 +142,7 @@ impl Mqtt {
                 Ok(())
             }
             Event::Incoming(Packet::Publish(message)) => {
-                self.take(&message, client).await?;
+                self.take(&message, client)?;
                 self.subscriptions.request(client)
             }
             #[cfg(feature = "test-faults")]
@@ -157,6 +154,14 @@ impl Mqtt {
         }
     }
 
+    /// Subscribes to everything. The broker then sends its retained messages.
+    fn subscribe(&mut self, client: &Requests) -> Result<(), SourceError> {
+        self.has_dropped = false;
+        self.router.connected(self.clock.monotonic());
+        self.subscriptions.want_all(self.filters());
+        self.subscriptions.request(client)
+    }
+
     /// The filters to subscribe to.
     fn filters(&self) -> Vec<(String, QoS)> {
         let further = self.broker.inspect.iter().map(|filter| (filter.clone(), QoS::AtMostOnce));
@@ -164,7 +169,7 @@ impl Mqtt {
     }
 
     /// Takes a message.
-    async fn take(&mut self, message: &Publish, client: &Requests) -> Result<(), SourceError> {
+    fn take(&mut self, message: &Publish, client: &Requests) -> Result<(), SourceError> {
         let packet = (message.qos != QoS::AtMostOnce).then_some(message.pkid);
         self.counters.received(packet.is_some());
         if message.dup && packet.is_some_and(|packet| self.queue.holds(packet)) {
@@ -175,6 +180,7 @@ impl Mqtt {
         if let Some(why) = self.queue.refused() {
             if packet.is_none() {
                 self.counters.left_out("dropped");
+                self.has_dropped = true;
                 return Ok(());
             }
             if !self.queue.has_room() {
@@ -184,36 +190,36 @@ impl Mqtt {
                 )));
             }
         }
-        let prepared = match std::str::from_utf8(&message.topic) {
+        let work = match std::str::from_utf8(&message.topic) {
             Ok(topic) => {
                 let received = self.clock.now();
-                self.prepare(&Message { topic, payload: &message.payload, is_retained: message.retain, received }).await
+                self.prepare(&Message { topic, payload: &message.payload, is_retained: message.retain, received })
             }
             Err(_) => self.leave_out("unreadable"),
         };
         match packet {
-            None if prepared.records.is_empty() => Ok(()),
-            Some(packet) if prepared.records.is_empty() && self.queue.is_empty() => client.acknowledge(packet),
+            None if work.is_empty() => Ok(()),
+            Some(packet) if work.is_empty() && self.queue.is_empty() => client.acknowledge(packet),
             packet => {
-                self.push(prepared, packet);
+                self.queue.push(work, packet);
                 Ok(())
             }
         }
-    }
-
-    fn push(&mut self, prepared: Prepared, packet: Option<u16>) {
-        let records = prepared.records.into_iter().map(|body| (PayloadFormat::ReadingBatch, body.into())).collect();
-        self.queue.push(records, packet, prepared.readings);
     }
 
     /// Acknowledges the first message of the queue.
     fn settled(&mut self, settled: Settled, client: &Requests) -> Result<(), SourceError> {
         let packet = match settled {
             Settled::Blocked => return Ok(()),
-            Settled::Stored { packet, readings } => {
+            Settled::Kept(contexts) => {
+                contexts.iter().for_each(|(device, version)| self.router.kept(device, version));
+                return Ok(());
+            }
+            Settled::Stored { packet, readings, filter } => {
                 #[cfg(feature = "test-faults")]
                 crate::faults::die_at(super::queue::DIES_AT, 2);
                 self.inlet.count_taken(readings);
+                self.subscriptions.want(filter.map(|filter| (filter.expose().to_owned(), QoS::AtLeastOnce)));
                 packet
             }
             Settled::GivenUp { packet, why } => {
@@ -232,8 +238,10 @@ impl Mqtt {
                 client.publish(&publication)?;
             }
         }
-        self.take_due().await;
-        self.follow().await;
+        self.take_due();
+        if self.has_dropped && self.queue.is_empty() {
+            self.subscribe(client)?;
+        }
         self.subscriptions.request(client)?;
         self.describe(reporter).await;
         self.publish_facts(reporter);
@@ -241,14 +249,14 @@ impl Mqtt {
     }
 
     /// Takes bursts of messages that are complete.
-    async fn take_due(&mut self) {
+    fn take_due(&mut self) {
         for due in self.router.due(self.clock.now()) {
-            let prepared = match due {
-                Ok(readings) => self.prepare_readings(readings, &[]).await,
-                Err(unreadable) => self.prepare_unreadable(unreadable, &[]).await,
+            let work = match due {
+                Ok(readings) => self.prepare_readings(readings, &[]),
+                Err(unreadable) => self.prepare_unreadable(unreadable, &[]),
             };
-            if !prepared.records.is_empty() {
-                self.push(prepared, None);
+            if !work.is_empty() {
+                self.queue.push(work, None);
             }
         }
     }
@@ -311,7 +319,6 @@ impl Mqtt {
 impl Connected for Mqtt {
     async fn connect(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         self.queue.forget_packets();
-        self.followed.clear();
         self.subscriptions = Subscriptions::default();
         let (begun, connections) = (self.clock.monotonic(), self.connections);
         let error = self.receive(reporter).await;

@@ -24,6 +24,13 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
+    /// Adds all filters to the next request, also those that were accepted or refused.
+    pub(super) fn want_all(&mut self, filters: Vec<(String, QoS)>) {
+        self.granted = 0;
+        self.refused.clear();
+        self.wanted = filters;
+    }
+
     /// Adds filters to the next request.
     pub(super) fn want(&mut self, filters: impl IntoIterator<Item = (String, QoS)>) {
         self.wanted.extend(filters);
@@ -42,6 +49,12 @@ impl Subscriptions {
     #[cfg(test)]
     pub(super) fn wanted(&self) -> &[(String, QoS)] {
         &self.wanted
+    }
+
+    /// The requests that have no packet id yet.
+    #[cfg(test)]
+    pub(super) fn requested(&self) -> Vec<Vec<(String, QoS)>> {
+        self.requested.iter().cloned().collect()
     }
 
     /// The number of filters that the broker accepted.

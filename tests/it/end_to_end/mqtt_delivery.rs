@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Write as _;
 #[cfg(feature = "test-faults")]
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 #[cfg(feature = "test-faults")]
@@ -191,31 +191,27 @@ fn fill(file: &Path) {
     }
 }
 
-#[test]
-fn while_the_volume_is_full_qos_1_waits_at_the_broker_qos_0_is_dropped_and_the_connection_lives() {
+/// A service whose volume is full: the file that fills it, and the number of messages of QoS 1 that were sent until
+/// messages of QoS 0 were dropped. `None` if no volume can be made here.
+fn full(broker: &Broker, further_tables: &str) -> Option<(Service, PathBuf, u32)> {
     if !may_mount() {
         eprintln!("not tested: no file system can be mounted here (unshare -rm is not permitted)");
-        return;
+        return None;
     }
-    let broker = Broker::start();
     let setup = Setup {
         volume_bytes: Some(VOLUME_BYTES),
         tables: "[journal]\ncap = \"128MiB\"\nsegment = \"32MiB\"",
         ..Setup::default()
     };
-    let service = {
-        let mut service = setup.start_unmigrated();
-        assert!(service.stop().success());
-        service.append_configuration(&tables(&broker));
-        service.start_again();
-        wait_running(&service);
-        service
-    };
+    let mut service = setup.start_unmigrated();
+    assert!(service.stop().success());
+    service.append_configuration(&format!("{}{further_tables}", tables(broker)));
+    service.start_again();
+    wait_running(&service);
     let filler = service.file_on_volume("filler");
     fill(&filler);
     // Retention may make room once more, so this goes on until messages of QoS 0 are dropped.
     let padding = " ".repeat(20_000);
-    let dropped = "meterline_mqtt_messages_left_out_total{source=\"house\",reason=\"dropped\"}";
     let mut sent = 0;
     wait::until("messages of QoS 0 are dropped", LIMIT, || {
         let mut padded = messages(sent..sent + 100);
@@ -223,9 +219,36 @@ fn while_the_volume_is_full_qos_1_waits_at_the_broker_qos_0_is_dropped_and_the_c
         padded.iter_mut().for_each(|(_, text)| text.push_str(&padding));
         broker.publish(QoS::AtLeastOnce, &padded);
         broker.publish(QoS::AtMostOnce, &messages(QOS_0_FROM..QOS_0_FROM + 1));
-        service.metric(dropped) > 0.0
-            && service.source("house", "mqtt")["facts"]["messages_waiting"].as_f64() > Some(200.0)
+        dropped(&service) > 0.0 && service.source("house", "mqtt")["facts"]["messages_waiting"].as_f64() > Some(200.0)
     });
+    Some((service, filler, sent))
+}
+
+fn dropped(service: &Service) -> f64 {
+    service.metric("meterline_mqtt_messages_left_out_total{source=\"house\",reason=\"dropped\"}")
+}
+
+#[test]
+fn a_configuration_that_was_dropped_while_the_volume_was_full_is_asked_for_again_on_the_same_connection() {
+    let broker = Broker::start();
+    let monitor = "[[mqtt.smappee]]\nserial = \"5010001234\"\n";
+    let Some((service, filler, _)) = full(&broker, monitor) else { return };
+    let before = dropped(&service);
+    let configuration = "{\"serialNumber\":\"5010001234\"}".to_owned();
+    broker
+        .publish_retained(&[("servicelocation/5f0c6b1e-9a3d-4a0e-8d1b-0b7a3f5f6f11/config".to_owned(), configuration)]);
+    wait::until("the configuration is dropped", LIMIT, || dropped(&service) > before);
+    let fact = |name: &str| service.source("house", "mqtt")["facts"][name].as_f64();
+    assert_eq!(fact("subscriptions"), Some(2.0), "the topic, and the configurations");
+    std::fs::remove_file(filler).unwrap();
+    wait::until("its values are subscribed to", LIMIT, || fact("subscriptions") == Some(3.0));
+    assert_eq!(fact("connections"), Some(1.0));
+}
+
+#[test]
+fn while_the_volume_is_full_qos_1_waits_at_the_broker_qos_0_is_dropped_and_the_connection_lives() {
+    let broker = Broker::start();
+    let Some((service, filler, sent)) = full(&broker, "") else { return };
     wait::until("the outage is shown", LIMIT, || service.source("house", "mqtt")["state"] == "failing");
     assert_eq!(service.source("house", "mqtt")["facts"]["connections"], 1.0);
     // More than may wait: the connection ends, the broker keeps the rest.

@@ -107,7 +107,7 @@ fn values_that_a_faulty_decoder_of_a_device_stored_are_corrected_in_all_sinks() 
     replayed.service.append_configuration(&format!("{P1_TABLE}\"{address}\"\n"));
     replayed.service.restart_with("p1-forgets-kilo");
     let now = now_ns() / 1_000_000_000;
-    let (texts, right): (Vec<_>, Vec<_>) = (0..3).map(|n| telegram(now - 10 + n, 12_345 + n as u32)).unzip();
+    let (texts, right): (Vec<_>, Vec<_>) = (0..3_u32).map(|n| telegram(now - 10 + i64::from(n), 12_345 + n)).unzip();
     let (mut stream, _) = listener.accept().unwrap();
     stream.write_all(texts.concat().as_bytes()).unwrap();
     let mut wrong = right.clone();

@@ -5,6 +5,7 @@
 //! field, or with a pause.
 
 use super::message::{Context, Found, Message, Readings, Unreadable};
+use crate::contexts::version_of;
 use crate::reading::UnixNanos;
 use crate::source::Decoded;
 pub(super) use crate::source::dsmr_logger::{FORMAT, decode_again};
@@ -101,15 +102,17 @@ impl State {
     fn burst(&self, decoded: Decoded, text: String) -> Readings {
         let context = match &self.version {
             Some(version) => Context::Kept(version.clone()),
-            None => Context::New(self.identity.document().into_bytes()),
+            None => Context::New(self.identity.document().into_bytes().into()),
         };
         let (device, original) = (self.logger.topic.clone(), Some(text.into_bytes()));
         Readings { format: FORMAT, device, context, original, ..Readings::new(decoded, &self.logger.topic) }
     }
 
-    /// The identity was kept as this version.
+    /// An identity was kept as this version.
     pub(super) fn kept(&mut self, version: &str) {
-        self.version = Some(version.to_owned());
+        if version_of(self.identity.document().as_bytes()) == version {
+            self.version = Some(version.to_owned());
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::reading::UnixNanos;
 use crate::secret::Secret;
 use crate::source::Decoded;
 pub(in crate::source::mqtt) use crate::source::inlet::Thinning;
+use std::sync::Arc;
 
 /// A received message.
 #[derive(Debug, Clone, Copy)]
@@ -25,23 +26,19 @@ pub(in crate::source::mqtt) enum Found {
     Texts(Box<Readings>),
     /// More frequent than wanted; counted by the inlet.
     Thinned,
-    /// The configuration of a device whose values are to be subscribed to.
-    Followed(Followed),
+    /// A part of a device's configuration.
+    Configured {
+        /// Its context, without readings.
+        configuration: Box<Readings>,
+        /// The values that are to be subscribed to once the context is kept.
+        filter: Option<Secret>,
+    },
     /// Known, and not to be stored: the reason as a label.
     LeftOut(&'static str),
     /// Of a known device, and not readable.
     Unreadable(Unreadable),
     /// No route knows the topic.
     Unknown,
-}
-
-/// A device that was found. Its values are subscribed to once its configuration is kept.
-#[derive(Debug)]
-pub(in crate::source::mqtt) struct Followed {
-    /// The context of its messages, without readings.
-    pub(in crate::source::mqtt) configuration: Box<Readings>,
-    /// The filter of its values.
-    pub(in crate::source::mqtt) filter: Secret,
 }
 
 /// Why a message with unreadable parts alone is kept.
@@ -84,7 +81,7 @@ pub(in crate::source::mqtt) enum Context {
     /// Kept as this version; empty without one.
     Kept(String),
     /// New: it has to be kept before the readings.
-    New(Vec<u8>),
+    New(Arc<[u8]>),
 }
 
 impl Context {

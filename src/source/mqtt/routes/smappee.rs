@@ -12,7 +12,7 @@ mod cloud;
 
 pub use cloud::Cloud;
 
-use super::message::{Context, Followed, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
+use super::message::{Context, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
 use crate::contexts::version_of;
 use crate::reading::UnixNanos;
 use crate::secret::Secret;
@@ -91,9 +91,8 @@ struct Ours {
     monitor: Monitor,
     /// The version of the kept configuration; empty without one.
     version: String,
-    /// The configuration that is not kept yet: it waits for a message that needs it, because its parts come
-    /// one by one.
-    unkept: Option<Vec<u8>>,
+    /// The configuration that is not kept yet.
+    unkept: Option<Arc<[u8]>>,
     /// The version of the last message of texts alone, by its kind.
     texts: HashMap<Kind, String>,
     /// Whether its values are to be subscribed to on this connection.
@@ -168,13 +167,14 @@ impl State {
                 if outcome == Outcome::Configured {
                     ours.configured(document, &hidden, inlet);
                 }
-                let Some(uuid) = Topic::secret(message.topic).filter(|_| ours.wants_values) else {
+                let wants_values = std::mem::take(&mut ours.wants_values);
+                if outcome != Outcome::Configured && !wants_values {
                     return Found::LeftOut("ignored");
-                };
-                ours.wants_values = false;
-                let configuration =
-                    of_location(Decoded::default(), &origin, (topic.location, ours.context()), hidden).into();
-                Found::Followed(Followed { configuration, filter: Secret::new(values_of(uuid)) })
+                }
+                let uuid = Topic::secret(message.topic).filter(|_| wants_values);
+                let configuration = of_location(Decoded::default(), &origin, (topic.location, ours.context()), hidden);
+                let filter = uuid.map(|uuid| Secret::new(values_of(uuid)));
+                Found::Configured { configuration: configuration.into(), filter }
             }
             Ok((Outcome::Unknown, _)) => Found::Unknown,
         }
@@ -310,16 +310,16 @@ impl Ours {
     fn configured(&mut self, document: Document, message: &[u8], inlet: &Inlet) {
         let before = self.unkept.take().or_else(|| {
             let newest = inlet.newest_context(&self.monitor.location().to_string());
-            newest.map(|(_, bytes)| bytes.to_vec())
+            newest.map(|(_, bytes)| bytes)
         });
         self.is_reconfigured = true;
-        self.unkept = with_document(&before.unwrap_or_default(), document, message).ok();
+        self.unkept = with_document(before.as_deref().unwrap_or_default(), document, message).ok().map(Into::into);
     }
 
     /// The context of a message that was read now.
     fn context(&self) -> Context {
         match &self.unkept {
-            Some(context) => Context::New(context.clone()),
+            Some(context) => Context::New(Arc::clone(context)),
             None => Context::Kept(self.version.clone()),
         }
     }

@@ -1,34 +1,32 @@
-//! The records of a message: its readings with the message itself, or the message alone.
-//!
-//! Invariant: a context is kept before a record names it, if that is possible.
+//! The work for a message: records of its readings with the message itself, or of the message alone, and
+//! the context to keep before.
 
-#[cfg(feature = "test-faults")]
-use super::super::queue::DIES_AT;
-use super::super::routes::{Context, Followed, Found, Message, Readings, Router, Unreadable};
+use super::super::keeping::NewContext;
+use super::super::queue::Work;
+use super::super::routes::{Context, Found, Message, Readings, Router, Unreadable};
 use super::super::unknown::pattern;
 use super::Mqtt;
+use crate::contexts::CONTEXT_BYTES_MAX;
 use crate::reading::Sample;
-use crate::source::SourceError;
 use crate::source::inlet::Prepared;
 use crate::wire::batch::{Original, encode};
-use rumqttc::QoS;
 
 /// The media type of all messages.
 const CONTENT_TYPE: &str = "application/json";
 
 impl Mqtt {
-    pub(super) async fn prepare(&mut self, message: &Message<'_>) -> Prepared {
+    pub(super) fn prepare(&mut self, message: &Message<'_>) -> Work {
         let now = self.clock.monotonic();
         match self.router.take(message, &mut self.inlet, now) {
-            Found::Readings(readings) => self.prepare_readings(readings, message.payload).await,
-            Found::Texts(texts) => self.prepare_texts(*texts, message.payload).await,
-            Found::Thinned => Prepared::default(),
-            Found::Followed(followed) => {
-                self.follow_one(followed).await;
-                self.leave_out("ignored")
+            Found::Readings(readings) => self.prepare_readings(readings, message.payload),
+            Found::Texts(texts) => self.prepare_texts(*texts, message.payload),
+            Found::Thinned => Work::default(),
+            Found::Configured { configuration, filter } => {
+                let (context, _) = self.context(&configuration);
+                Work { context, filter, ..self.leave_out("ignored") }
             }
             Found::LeftOut(reason) => self.leave_out(reason),
-            Found::Unreadable(unreadable) => self.prepare_unreadable(unreadable, message.payload).await,
+            Found::Unreadable(unreadable) => self.prepare_unreadable(unreadable, message.payload),
             Found::Unknown => {
                 let is_due = self.unknown.count(message.topic, now);
                 let left_out = self.leave_out("unknown");
@@ -36,83 +34,61 @@ impl Mqtt {
                     return left_out;
                 }
                 let (bytes, origin) = (&*Router::without_secrets(message), &*pattern(message.topic));
-                without_readings(&Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() })
-            }
-        }
-    }
-
-    /// Subscribes to the values of devices whose configuration can be kept. The others are tried again.
-    pub(super) async fn follow(&mut self) {
-        for followed in std::mem::take(&mut self.followed) {
-            self.follow_one(followed).await;
-        }
-    }
-
-    async fn follow_one(&mut self, followed: Followed) {
-        match self.keep_context(&followed.configuration).await {
-            Ok(_) => self.subscriptions.want([(followed.filter.expose().to_owned(), QoS::AtLeastOnce)]),
-            Err(error) => {
-                self.last_error = Some(error.to_string());
-                self.followed.push(followed);
+                let original = Original { bytes, content_type: CONTENT_TYPE, origin, ..Original::default() };
+                Work { records: vec![without_readings(&original)], ..left_out }
             }
         }
     }
 
     /// Keeps a message of an own device that cannot be read: a later decoder may read it.
-    pub(super) async fn prepare_unreadable(
-        &mut self,
-        Unreadable { why, message }: Unreadable,
-        payload: &[u8],
-    ) -> Prepared {
+    pub(super) fn prepare_unreadable(&mut self, Unreadable { why, message }: Unreadable, payload: &[u8]) -> Work {
         self.counters.left_out("unreadable");
         self.last_error = Some(why);
-        let context = self.context(&message).await;
-        self.inlet.prepare_unreadable(&message.decoded, &original(&message, payload, &context))
+        let (context, version) = self.context(&message);
+        work(context, self.inlet.prepare_unreadable(&message.decoded, &original(&message, payload, &version)))
     }
 
     /// Keeps a message of texts alone: a later decoder may find readings in it.
-    async fn prepare_texts(&mut self, texts: Readings, payload: &[u8]) -> Prepared {
+    fn prepare_texts(&mut self, texts: Readings, payload: &[u8]) -> Work {
         self.counters.left_out("texts");
-        let context = self.context(&texts).await;
-        without_readings(&original(&texts, payload, &context))
+        let (context, version) = self.context(&texts);
+        let records = vec![without_readings(&original(&texts, payload, &version))];
+        Work { context, records, ..Work::default() }
     }
 
-    pub(super) async fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Prepared {
-        let context = self.context(&readings).await;
-        let original = original(&readings, payload, &context);
+    pub(super) fn prepare_readings(&mut self, readings: Readings, payload: &[u8]) -> Work {
+        let (context, version) = self.context(&readings);
+        let original = original(&readings, payload, &version);
         let prepared = self.inlet.prepare(&readings.decoded, readings.thinning, &original);
         self.last = Some(readings.decoded);
-        prepared
+        work(context, prepared)
     }
 
-    /// The version of the context of readings, which is kept before them if that is possible.
-    async fn context(&mut self, readings: &Readings) -> String {
-        let kept = self.keep_context(readings).await;
-        // It is tried again with the next message. This one names it nevertheless, because it must
-        // not be decoded again by another context.
-        kept.unwrap_or_else(|error| {
-            self.last_error = Some(error.to_string());
-            readings.context.version()
-        })
-    }
-
-    async fn keep_context(&mut self, readings: &Readings) -> Result<String, SourceError> {
-        let Readings { format, device, origin, context, .. } = readings;
-        if let Context::New(bytes) = context {
-            let content_type = CONTENT_TYPE;
-            let original = Original { bytes, content_type, origin, format, device, ..Original::default() };
-            #[cfg(feature = "test-faults")]
-            crate::faults::die_at(DIES_AT, 4);
-            self.router.kept(device, &self.inlet.keep_context(original).await?);
-            #[cfg(feature = "test-faults")]
-            crate::faults::die_at(DIES_AT, 5);
+    /// The context to keep before a message, and the version that it names. One that is too large is named and
+    /// not kept: the message must not be decoded again by another one.
+    fn context(&mut self, readings: &Readings) -> (Option<NewContext>, String) {
+        let bytes = match &readings.context {
+            Context::Kept(version) => return (None, version.clone()),
+            Context::New(bytes) => bytes,
+        };
+        let version = readings.context.version();
+        if bytes.len() > CONTEXT_BYTES_MAX {
+            self.last_error = Some(format!("a configuration of more than {CONTEXT_BYTES_MAX} bytes is not kept"));
+            return (None, version);
         }
-        Ok(context.version())
+        let context = NewContext {
+            device: readings.device.clone(),
+            version: version.clone(),
+            origin: readings.origin.clone(),
+            format: readings.format,
+            bytes: bytes.clone(),
+        };
+        (Some(context), version)
     }
 
-    pub(super) fn leave_out(&self, reason: &'static str) -> Prepared {
+    pub(super) fn leave_out(&self, reason: &'static str) -> Work {
         self.counters.left_out(reason);
-        Prepared::default()
+        Work::default()
     }
 }
 
@@ -129,7 +105,11 @@ fn original<'a>(readings: &'a Readings, payload: &'a [u8], context: &'a str) -> 
     }
 }
 
+fn work(context: Option<NewContext>, Prepared { records, readings }: Prepared) -> Work {
+    Work { context, records, readings, filter: None }
+}
+
 /// A record that holds a message without readings.
-fn without_readings(original: &Original<'_>) -> Prepared {
-    Prepared { records: vec![encode::<[Sample; 0]>([], original)], readings: 0 }
+fn without_readings(original: &Original<'_>) -> Vec<u8> {
+    encode::<[Sample; 0]>([], original)
 }

@@ -1,5 +1,6 @@
 //! Messages that the journal refuses, on a real journal.
 
+use super::super::queue::{MESSAGES_MAX, Work};
 use super::super::{Address, Document, Logger, Meter, Monitors, Route};
 use super::*;
 use crate::ingest::SourceOptions;
@@ -37,43 +38,104 @@ fn session(fixture: &Fixture, broker: Broker, entrance: &Entrance) -> Mqtt {
     Mqtt::new(broker, "id".to_owned(), entrance, fixture.describer("attic"), fixture.clock.clone())
 }
 
-/// The device and the version of the context that a message of live values names.
-async fn named(mqtt: &mut Mqtt, second: i64) -> (String, String) {
-    let payload = format!(
-        "{{\"totalPower\":157,\"utcTimeStamp\":{},\"channelPowers\":[{{\"ctInput\":0,\"power\":120,\"phaseId\":0}}]}}",
-        1_764_000_000_000 + second * 1000
-    );
-    let prepared = take(mqtt, "realtime", &payload).await;
-    let original = original(&prepared.records[0]).unwrap();
-    (original.device.to_owned(), original.context.to_owned())
+fn take(mqtt: &mut Mqtt, name: &str, payload: &str) -> Work {
+    let (topic, received) = (format!("{TOPIC}/{name}"), UnixNanos(1_764_000_000_000_000_000));
+    mqtt.prepare(&Message { topic: &topic, payload: payload.as_bytes(), is_retained: false, received })
 }
 
-async fn take(mqtt: &mut Mqtt, name: &str, payload: &str) -> Prepared {
-    let (topic, received) = (format!("{TOPIC}/{name}"), UnixNanos(1_764_000_000_000_000_000));
-    mqtt.prepare(&Message { topic: &topic, payload: payload.as_bytes(), is_retained: false, received }).await
+/// A message of a topic below the location's, as the broker sends it.
+fn message(name: &str, payload: &str, packet: Option<u16>) -> Publish {
+    let qos = if packet.is_some() { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+    let mut message = Publish::new(format!("{TOPIC}/{name}"), qos, payload.to_owned());
+    message.pkid = packet.unwrap_or(0);
+    message
+}
+
+/// Settles what waits, until nothing waits or the journal refuses. Returns the packets to acknowledge.
+async fn settle(mqtt: &mut Mqtt, client: &Requests) -> Vec<Option<u16>> {
+    let mut packets = Vec::new();
+    while !mqtt.queue.is_empty() {
+        let settled = mqtt.queue.settle().await;
+        match &settled {
+            Settled::Blocked => break,
+            Settled::Kept(_) => {}
+            Settled::Stored { packet, .. } | Settled::GivenUp { packet, .. } => packets.push(*packet),
+        }
+        mqtt.settled(settled, client).unwrap();
+    }
+    packets
+}
+
+/// A message of live values.
+fn realtime(second: i64) -> String {
+    format!(
+        "{{\"totalPower\":157,\"utcTimeStamp\":{},\"channelPowers\":[{{\"ctInput\":0,\"power\":120,\"phaseId\":0}}]}}",
+        1_764_000_000_000 + second * 1000
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_whose_channel_map_the_journal_refuses_names_the_map_and_no_older_one() {
+async fn a_configuration_and_the_messages_that_need_it_are_acknowledged_once_it_is_kept() {
     let fixture = Fixture::new();
     let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
-    take(&mut mqtt, "channelConfig", CHANNELS).await;
-    let (device, older) = named(&mut mqtt, 0).await;
-    assert_eq!(fixture.records().len(), 1, "the map");
+    let (client, _connection) = open(&broker(), "id").unwrap();
+    let versions = || {
+        let records = fixture.records();
+        let kept = records.iter().map(|(_, record)| original(record).unwrap().context.to_owned());
+        kept.collect::<Vec<_>>()
+    };
+    mqtt.take(&message("channelConfig", CHANNELS, Some(1)), &client).unwrap();
+    mqtt.take(&message("realtime", &realtime(0), Some(2)), &client).unwrap();
+    assert_eq!(settle(&mut mqtt, &client).await, [Some(1), Some(2)]);
+    let first = versions();
+    assert_eq!(first, [&*first[0], &*first[0]]);
+    let are_maps: Vec<_> = fixture.records().iter().map(|(_, record)| readings(record).is_empty()).collect();
+    assert_eq!(are_maps, [true, false], "the map, and then the message that names it");
     // The clock is not set, so the journal refuses everything.
     fixture.clock.set_offset(-fixture.clock.now().0);
-    take(&mut mqtt, "channelConfig", &CHANNELS.replace("\"phase\":0", "\"phase\":1")).await;
-    let (_, version) = named(&mut mqtt, 1).await;
-    assert_ne!(version, older);
-    assert_eq!(fixture.contexts.newest("attic", &device).unwrap().0, version);
-    assert_eq!(fixture.records().len(), 1);
+    let changed = CHANNELS.replace("\"phase\":0", "\"phase\":1");
+    mqtt.take(&message("channelConfig", &changed, Some(3)), &client).unwrap();
+    mqtt.take(&message("realtime", &realtime(1), Some(4)), &client).unwrap();
+    assert_eq!(settle(&mut mqtt, &client).await, []);
+    assert!(mqtt.queue.refused().is_some());
+    let device = Topic::parse(&format!("{TOPIC}/config")).unwrap().location.to_string();
+    let newest = || fixture.contexts.newest("attic", &device).unwrap().0;
+    assert_eq!(newest(), first[0], "what the journal refuses is not kept");
     fixture.clock.set_offset(0);
-    for second in [2, 3] {
-        assert_eq!(named(&mut mqtt, second).await.1, version);
+    mqtt.take(&message("realtime", &realtime(2), Some(5)), &client).unwrap();
+    assert_eq!(settle(&mut mqtt, &client).await, [Some(3), Some(4), Some(5)]);
+    let second = newest();
+    assert_ne!(second, first[0]);
+    assert_eq!(versions()[2..], [&*second, &*second, &*second], "the new map once, and no message names the old one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_new_monitors_are_kept_in_few_groups_and_of_the_parts_of_one_the_last_state() {
+    let fixture = Fixture::new();
+    let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker(), "id").unwrap();
+    let mut take = |number: u32, name: &str, payload: &str| {
+        let topic = format!("servicelocation/{}/{name}", uuid::Uuid::from_u128(u128::from(number)));
+        let mut message = Publish::new(topic, QoS::AtLeastOnce, payload.to_owned());
+        message.pkid = u16::try_from(number % 60_000 + 1).unwrap();
+        mqtt.take(&message, &client).unwrap();
+    };
+    for number in 0..1000 {
+        take(number, "config", &config("V1"));
+        take(number, "channelConfig", CHANNELS);
+        take(number, "realtime", &realtime(0));
+        take(number, "sensorConfig", "{\"gwSensors\":[{\"sensorId\":7}]}");
     }
-    let records = fixture.records();
-    assert_eq!(records.len(), 2, "the new map as well, once");
-    assert_eq!(original(&records[1].1).unwrap().context, version);
+    let mut groups = Vec::new();
+    while !mqtt.queue.is_empty() {
+        let settled = mqtt.queue.settle().await;
+        if let Settled::Kept(contexts) = &settled {
+            groups.push(contexts.len());
+        }
+        mqtt.settled(settled, &client).unwrap();
+    }
+    assert_eq!(groups, [2000], "one that a message names, and the last of each monitor");
+    assert_eq!(fixture.records().len(), 3000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,18 +143,49 @@ async fn values_are_subscribed_to_once_the_configuration_that_names_their_monito
     let fixture = Fixture::new();
     let serials = vec!["5010001234".to_owned()];
     let broker = Broker { routes: vec![Route::Smappee(Monitors { serials, ..Monitors::default() })], ..broker() };
-    let mut mqtt = session(&fixture, broker, &fixture.entrance("attic"));
+    let mut mqtt = session(&fixture, broker.clone(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker, "id").unwrap();
     // The clock is not set, so the journal refuses everything.
     fixture.clock.set_offset(-fixture.clock.now().0);
-    take(&mut mqtt, "config", "{\"serialNumber\":\"5010001234\"}").await;
-    mqtt.follow().await;
+    mqtt.take(&message("config", "{\"serialNumber\":\"5010001234\"}", None), &client).unwrap();
+    settle(&mut mqtt, &client).await;
     assert_eq!(mqtt.subscriptions.wanted(), &[]);
     fixture.clock.set_offset(0);
-    mqtt.follow().await;
+    settle(&mut mqtt, &client).await;
     assert_eq!(mqtt.subscriptions.wanted(), &[(format!("{TOPIC}/#"), QoS::AtLeastOnce)]);
     assert_eq!(fixture.records().len(), 1);
-    mqtt.follow().await;
-    assert_eq!(mqtt.subscriptions.wanted().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configurations_that_the_journal_refuses_are_bounded_and_those_dropped_are_asked_for_again() {
+    let fixture = Fixture::new();
+    let serials: Vec<String> = (0..MESSAGES_MAX + 10).map(|number| format!("5010{number:06}")).collect();
+    let monitors = Monitors { serials: serials.clone(), ..Monitors::default() };
+    let broker = Broker { routes: vec![Route::Smappee(monitors)], ..broker() };
+    let mut mqtt = session(&fixture, broker.clone(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker, "id").unwrap();
+    let mut reporter = fixture.sources.reporter("attic", KIND);
+    // The clock is not set, so the journal refuses everything.
+    fixture.clock.set_offset(-fixture.clock.now().0);
+    for (number, serial) in serials.iter().enumerate() {
+        let topic = format!("servicelocation/{}/config", uuid::Uuid::from_u128(number as u128));
+        let message = Publish::new(topic, QoS::AtMostOnce, format!("{{\"serialNumber\":\"{serial}\"}}"));
+        mqtt.take(&message, &client).unwrap();
+        if !mqtt.queue.has_room() {
+            // The session reads on only while the journal refuses.
+            assert!(matches!(mqtt.queue.settle().await, Settled::Blocked) || mqtt.queue.refused().is_some());
+        }
+    }
+    assert_eq!(mqtt.queue.len(), MESSAGES_MAX);
+    mqtt.tick(&client, &mut reporter).await.unwrap();
+    assert!(mqtt.has_dropped && mqtt.subscriptions.wanted().is_empty());
+    fixture.clock.set_offset(0);
+    settle(&mut mqtt, &client).await;
+    assert_eq!(mqtt.subscriptions.wanted().len(), MESSAGES_MAX, "the others wait for the broker");
+    mqtt.subscriptions = Subscriptions::default();
+    mqtt.tick(&client, &mut reporter).await.unwrap();
+    assert!(!mqtt.has_dropped);
+    assert_eq!(mqtt.subscriptions.requested(), [[("servicelocation/+/config".to_owned(), QoS::AtMostOnce)]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,13 +196,13 @@ async fn an_own_message_that_cannot_be_read_is_kept_as_received_within_the_quota
     let mut mqtt = session(&fixture, broker(), &entrance);
     let broken = ["{\"intervalDatas\":7}", "{\"intervalDatas\":[{\"utcEndtime\":1764000000000,\"alwaysOn\":\"x\"}]}"];
     for payload in broken {
-        let prepared = take(&mut mqtt, "aggregated", payload).await;
+        let prepared = take(&mut mqtt, "aggregated", payload);
         assert_eq!((prepared.records.len(), prepared.readings), (1, 0));
         let kept = original(&prepared.records[0]).unwrap();
         assert_eq!((kept.bytes, kept.format), (payload.as_bytes(), "smappee-mqtt"));
         assert!(kept.origin.starts_with("smappee/") && kept.origin.ends_with("/aggregated"), "{}", kept.origin);
     }
-    let beyond = take(&mut mqtt, "aggregated", &format!("{{\"x\":\"{}\"", "y".repeat(200))).await;
+    let beyond = take(&mut mqtt, "aggregated", &format!("{{\"x\":\"{}\"", "y".repeat(200)));
     assert!(beyond.records.is_empty());
 }
 
@@ -117,7 +210,9 @@ async fn an_own_message_that_cannot_be_read_is_kept_as_received_within_the_quota
 async fn a_message_of_texts_is_kept_for_a_decoder_that_finds_readings_in_it_by_the_map_of_its_time() {
     let fixture = Fixture::new();
     let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
-    take(&mut mqtt, "channelConfig", CHANNELS).await;
+    let (client, _connection) = open(&broker(), "id").unwrap();
+    mqtt.take(&message("channelConfig", CHANNELS, Some(1)), &client).unwrap();
+    settle(&mut mqtt, &client).await;
     // It takes the number in the map and in the message.
     let number = |text: &[u8], name: &str| -> f64 {
         let text = String::from_utf8_lossy(text).into_owned();
@@ -149,7 +244,7 @@ async fn a_message_of_texts_is_kept_for_a_decoder_that_finds_readings_in_it_by_t
         ("triggervalue", report, 7.0),
         ("scheduler", report, 7.0),
     ] {
-        let prepared = take(&mut mqtt, name, payload).await;
+        let prepared = take(&mut mqtt, name, payload);
         assert_eq!((prepared.records.len(), prepared.readings), (1, 0), "{name}");
         let again = |decoders: &Redecoder| readings(&decoders.decode("attic", at, &prepared.records[0]).unwrap());
         assert_eq!(again(&today), [], "{name}");
@@ -173,7 +268,7 @@ async fn a_json_document_that_cannot_be_read_is_kept_as_received() {
             is_retained: false,
             received: UnixNanos(1_764_000_000_000_000_000),
         };
-        let prepared = mqtt.prepare(&message).await;
+        let prepared = mqtt.prepare(&message);
         let kept = original(&prepared.records[0]).unwrap();
         assert_eq!((kept.bytes, kept.format, kept.origin), (payload.as_bytes(), "json", "a/boiler"));
     }
@@ -186,8 +281,8 @@ async fn messages_of_smart_maics_and_dsmr_loggers_are_decoded_again_as_when_they
     let logger = Logger { topic: "DSMR-API".to_owned(), meter: options };
     let meter = Meter { prefix: "p/".to_owned(), device: "77".to_owned(), options: Options::default() };
     let broker = Broker { routes: vec![Route::DsmrLogger(logger), Route::SmartMac(meter)], ..broker() };
-    let entrance = fixture.entrance("attic");
-    let mut mqtt = session(&fixture, broker.clone(), &entrance);
+    let mut mqtt = session(&fixture, broker.clone(), &fixture.entrance("attic"));
+    let (client, _connection) = open(&broker, "id").unwrap();
     let messages = [
         ("DSMR-API/timestamp", "251124160000W"),
         ("DSMR-API/equipment_id", "4530303034"),
@@ -201,9 +296,10 @@ async fn messages_of_smart_maics_and_dsmr_loggers_are_decoded_again_as_when_they
     ];
     for (topic, payload) in messages {
         let received = UnixNanos(1_764_000_000_000_000_000);
-        let message = Message { topic, payload: payload.as_bytes(), is_retained: false, received };
-        for record in mqtt.prepare(&message).await.records {
-            entrance.take(PayloadFormat::ReadingBatch, &record).await.unwrap();
+        let work = mqtt.prepare(&Message { topic, payload: payload.as_bytes(), is_retained: false, received });
+        if !work.is_empty() {
+            mqtt.queue.push(work, None);
+            settle(&mut mqtt, &client).await;
         }
     }
     assert_eq!(fixture.assert_decoded_again("attic", broker.decoders()), 4);
@@ -217,17 +313,16 @@ async fn a_message_that_the_broker_sends_again_while_it_waits_is_taken_once() {
     let fixture = Fixture::new();
     let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
     let (client, _connection) = open(&broker(), "id").unwrap();
-    let mut message = Publish::new(format!("{TOPIC}/aggregated"), QoS::AtLeastOnce, "{\"intervalDatas\":7}".to_owned());
-    message.pkid = 7;
-    mqtt.take(&message, &client).await.unwrap();
+    let mut message = message("aggregated", "{\"intervalDatas\":7}", Some(7));
+    mqtt.take(&message, &client).unwrap();
     message.dup = true;
-    mqtt.take(&message, &client).await.unwrap();
+    mqtt.take(&message, &client).unwrap();
     assert_eq!(mqtt.queue.len(), 1);
     // Another packet, and the same one on a new connection.
     message.pkid = 8;
-    mqtt.take(&message, &client).await.unwrap();
+    mqtt.take(&message, &client).unwrap();
     mqtt.queue.forget_packets();
-    mqtt.take(&message, &client).await.unwrap();
+    mqtt.take(&message, &client).unwrap();
     assert_eq!(mqtt.queue.len(), 3);
 }
 
@@ -247,7 +342,7 @@ async fn the_meters_of_a_monitor_are_described_by_the_configuration_that_it_send
     let roof = "{\"ctInput\":3,\"name\":\"Roof\",\"phase\":1,\"inputChannelType\":\"PRODUCTION\"}";
     let channels = CHANNELS.replace("}]}", &format!("}},{roof}]}}"));
     for (name, payload) in [("config", &*config("V1")), ("channelConfig", &*channels), ("homeControlConfig", plugs)] {
-        take(&mut mqtt, name, payload).await;
+        take(&mut mqtt, name, payload);
     }
     // The clock is not set, so the journal refuses everything.
     let right = fixture.clock.now().0;
@@ -273,14 +368,16 @@ async fn the_meters_of_a_monitor_are_described_by_the_configuration_that_it_send
     assert_eq!([&roof.name, &roof.phase, &roof.gateway, &roof.firmware], ["Roof", "L2", "5010001234", ""]);
     assert_eq!([&plug.name, &plug.serial, &plug.model], ["Heater", "4006000042", "Smappee Switch"]);
     assert_eq!([site.role, roof.role, plug.role].map(Role::label), ["grid", "production", "appliance"]);
-    take(&mut mqtt, "config", &config("V2")).await;
+    take(&mut mqtt, "config", &config("V2"));
     mqtt.tick(&client, &mut reporter).await.unwrap();
     let firmware: Vec<_> = of("").into_iter().map(|it| it.firmware).collect();
     assert_eq!(firmware, ["V1", "V1", "V2"], "the old version ends where the new one begins");
     // After a restart the kept configuration describes them.
-    named(&mut mqtt, 0).await;
+    mqtt.take(&message("channelConfig", CHANNELS, Some(1)), &client).unwrap();
+    mqtt.take(&message("channelConfig", &channels, Some(2)), &client).unwrap();
+    settle(&mut mqtt, &client).await;
     let mut mqtt = session(&fixture, broker(), &fixture.entrance("attic"));
-    named(&mut mqtt, 20).await;
+    take(&mut mqtt, "realtime", &realtime(20));
     assert_eq!(mqtt.router.described().len(), 3);
     let uuid = TOPIC.rsplit('/').next().unwrap();
     assert!(!fixture.holds(uuid.as_bytes()));

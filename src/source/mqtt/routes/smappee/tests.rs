@@ -56,14 +56,17 @@ async fn a_monitor_is_found_by_the_serial_number_of_its_configuration_and_others
     let mut place = Place::new(&Monitors { serials: vec!["5010001234".to_owned()], ..Monitors::default() });
     // It is not known whose this is, and it was not subscribed to.
     assert!(matches!(place.take(OURS, "realtime", &realtime(0)), Found::LeftOut("other_monitor")));
-    let Found::Followed(followed) = place.take(OURS, "config", &config(OURS, "5010001234")) else { panic!() };
-    assert_eq!(followed.filter.expose(), format!("servicelocation/{OURS}/#"));
-    assert!(matches!(followed.configuration.context, Context::New(_)), "to be kept before");
+    let found = place.take(OURS, "config", &config(OURS, "5010001234"));
+    let Found::Configured { configuration, filter: Some(filter) } = found else { panic!("{found:?}") };
+    assert_eq!(filter.expose(), format!("servicelocation/{OURS}/#"));
+    assert!(matches!(configuration.context, Context::New(_)), "to be kept before");
     // Once for each connection, because a subscription brings the retained configuration again.
     assert!(matches!(place.take(OURS, "config", &config(OURS, "5010001234")), Found::LeftOut("ignored")));
     place.state.connected(Clock::system().monotonic());
-    assert!(matches!(place.take(OURS, "config", &config(OURS, "5010001234")), Found::Followed(_)));
-    place.take(OURS, "channelConfig", CHANNELS);
+    let found = place.take(OURS, "config", &config(OURS, "5010001234"));
+    assert!(matches!(found, Found::Configured { filter: Some(_), .. }), "{found:?}");
+    let found = place.take(OURS, "channelConfig", CHANNELS);
+    assert!(matches!(found, Found::Configured { filter: None, .. }), "{found:?}");
     place.take(OTHER, "config", &config(OTHER, "5010009999"));
     assert!(matches!(place.take(OTHER, "realtime", &realtime(1)), Found::LeftOut("other_monitor")));
     let Found::Readings(found) = place.take(OURS, "realtime", &realtime(1)) else { panic!() };
