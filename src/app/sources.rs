@@ -7,7 +7,7 @@ use crate::config::{Config, Source};
 use crate::contexts::Contexts;
 use crate::deliver::Redecode;
 use crate::ingest::{Entrance, Ingest, SourceOptions};
-use crate::source::smart_me::{RegistrationFile, WebhookCounters};
+use crate::source::smart_me::{RegistrationFile, WebhookCounters, decoders};
 use crate::source::webhook::{AuthCounts, Webhook};
 use crate::source::{Arrivals, Describer, Polled, Redecoder, Reporter, Schedule, SourceError, smappee};
 use std::collections::{HashMap, HashSet};
@@ -148,14 +148,14 @@ impl<'a> SourceStarter<'a> {
     }
 }
 
-/// Returns the decoders of the configured sources, for replays. smart-me's values have none: the list
-/// that is kept with them is not the message that they come from. Nor have the rows of Smappee's cloud: they do
+/// Returns the decoders of the configured sources, for replays. The rows of Smappee's cloud have none: they do
 /// not name the configuration of their location.
 pub(super) fn redecode(config: &Config, contexts: Contexts) -> Redecode {
     let mut redecoder = Redecoder::new(contexts);
     for source in &config.sources {
         match source {
-            Source::SmartMe(_) | Source::Smappee(_) => {}
+            Source::SmartMe(_) => redecoder.add(source.name(), decoders()),
+            Source::Smappee(_) => {}
             Source::Json(device) => redecoder.add(source.name(), device.decoders()),
             Source::P1(meter) => redecoder.add(source.name(), meter.decoders()),
             Source::DsmrLogger(logger) => redecoder.add(source.name(), logger.decoders()),

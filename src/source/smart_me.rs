@@ -10,6 +10,7 @@
 mod account;
 mod client;
 mod counters;
+mod decoder;
 mod describe;
 mod devices;
 mod error;
@@ -29,6 +30,7 @@ mod webhook_logins;
 pub use account::{Account, ApiUrl, Login, Reach, WantedRegistration, origin};
 pub use client::{Access, Client, DatedAnswer};
 pub use counters::WebhookCounters;
+pub use decoder::decoders;
 pub use devices::{Devices, DevicesParts};
 pub use error::ApiError;
 pub use login::{LoginError, PersonLogin, Prompt};

@@ -16,6 +16,7 @@ mod freshness;
 mod gateways;
 mod left_out;
 mod registers;
+mod taken;
 
 use super::account::Reach;
 use super::client::{Client, DatedAnswer};
@@ -27,11 +28,11 @@ use crate::clock::Clock;
 use crate::reading::{MeterId, UnixNanos};
 use crate::source::{Arrivals, Describer, Inlet, METERS_MAX, Polled, Reporter, Schedule, SourceError};
 use crate::vendor::smart_me::Device;
-use crate::wire::batch::Original;
 use customers::{Customers, Place};
 use factor::UnitFactor;
 use gateways::Gateway;
 use left_out::LeftOutValues;
+use registers::ReadDevice;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -44,8 +45,6 @@ const GATEWAYS_EVERY: Duration = Duration::from_mins(15);
 const GATEWAYS_ERROR: &str = "gateways_error";
 /// The fact that names the stale meters.
 const STALE_METERS: &str = "stale_meters";
-/// A larger answer is not journaled with its readings.
-const ORIGINAL_BYTES_MAX: usize = 256 << 10;
 /// Older values are ignored: the slowest readout is once a day, and a removed device shows
 /// its last value, or zero, for ever.
 const AGE_NS_MAX: i64 = 2 * 86_400 * 1_000_000_000;
@@ -166,7 +165,12 @@ impl Devices {
     }
 
     /// Journals new values.
-    async fn store(&mut self, devices: &[Device], date: UnixNanos, original: &Original<'_>) -> Result<(), SourceError> {
+    async fn store(
+        &mut self,
+        devices: &[Device],
+        date: UnixNanos,
+        (list, path): (&[u8], &str),
+    ) -> Result<(), SourceError> {
         let Some((arrivals, inlet)) = &mut self.parts.store else { return Ok(()) };
         let mut readings = Vec::new();
         let mut listed = Vec::new();
@@ -180,7 +184,7 @@ impl Devices {
                     Ok(read) => {
                         self.register_calls_refused += usize::from(read.is_refused);
                         self.registers_unreadable += read.unreadable;
-                        readings.push(read.reading);
+                        readings.push(read);
                         listed.push((device.id, at));
                     }
                     // The readings before it are stored.
@@ -208,12 +212,12 @@ impl Devices {
             ));
         }
         let before = readings.len();
-        readings.retain(|reading| {
+        readings.retain(|ReadDevice { reading, .. }| {
             let newest = arrivals.coverage().newest_measurement(reading.meter);
             !reading.samples.is_empty() && newest.is_none_or(|newest| newest < reading.at)
         });
         inlet.count_known(before - readings.len());
-        inlet.take(&readings, original).await?;
+        taken::take(inlet, readings, list, path).await?;
         // The listed time, because the registers of a device can have another one.
         listed.into_iter().for_each(|(meter, at)| inlet.mark_seen(meter, at));
         error.map_or(Ok(()), Err)
@@ -259,10 +263,8 @@ impl Polled for Devices {
     async fn poll(&mut self, reporter: &mut Reporter) -> Result<(), SourceError> {
         let (devices, answer, path) = self.listed().await?;
         self.report(reporter, &devices, answer.date);
-        let bytes = if answer.body.len() <= ORIGINAL_BYTES_MAX { &*answer.body } else { &[] };
-        let original = Original { bytes, content_type: "application/json", origin: path, ..Original::default() };
         let date = answer.date.unwrap_or_else(|| self.parts.clock.now());
-        let stored = self.store(&devices, date, &original).await;
+        let stored = self.store(&devices, date, (&answer.body, path)).await;
         reporter.set("register_calls_refused", self.register_calls_refused);
         reporter.set("registers_unreadable", self.registers_unreadable);
         stored?;

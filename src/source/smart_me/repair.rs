@@ -9,14 +9,12 @@
 
 use super::account::Reach;
 use super::client::Client;
+use super::decoder::{of_registers, registers};
 use super::error::ApiError;
 use crate::clock::Clock;
 use crate::coverage::{RepairRequest, SLOT_NS};
-use crate::reading::Flags;
 use crate::source::{Arrivals, Inlet, Polled, Reporter, Schedule, SourceError};
-use crate::vendor::Reading;
 use crate::vendor::smart_me::Values;
-use crate::wire::batch::Original;
 use std::time::Duration;
 
 /// Missing quarter-hours per call: the vendor returns at most 1000 values, and a call
@@ -73,17 +71,11 @@ impl GapRepair {
         };
         let values = Values::read(&answer).map_err(ApiError::from)?;
         self.values_unreadable += values.iter().map(|values| values.unreadable).sum::<usize>();
-        let missing: Vec<_> = values.into_iter().filter_map(|values| self.missing(request, values)).collect();
+        let readings = registers(values, request.meter);
+        let missing = self.arrivals.missing_of(request, &readings);
         let bytes = if answer.len() <= ORIGINAL_BYTES_MAX { &*answer } else { &[] };
-        let original = Original { bytes, content_type: "application/json", origin: &path, ..Original::default() };
-        self.inlet.take(&missing, &original).await
-    }
-
-    /// The missing part of these values.
-    fn missing(&self, request: &RepairRequest, values: Values) -> Option<Reading> {
-        let meter = values.meter.unwrap_or(request.meter);
-        let reading = Reading { meter, at: values.at?, flags: Flags::NONE, samples: values.samples };
-        self.arrivals.missing(request, reading)
+        let device = request.meter.to_string();
+        self.inlet.take_placed(&missing, readings.len(), &of_registers(bytes, &path, &device)).await
     }
 }
 

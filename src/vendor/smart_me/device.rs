@@ -55,6 +55,15 @@ impl Device {
         Ok(Fields::list(answer)?.iter().filter_map(Self::of).collect())
     }
 
+    /// The parts of such an answer as they were sent: the text of each device.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn entries(answer: &[u8]) -> Result<Vec<(MeterId, &str)>, ReadError> {
+        let entries = Fields::entries(answer)?.into_iter();
+        Ok(entries.filter_map(|(fields, text)| Some((MeterId::from(fields.uuid("id")?), text))).collect())
+    }
+
     /// Whether the device measures anything; gateways do not.
     pub fn measures(&self) -> bool {
         !Kind { energy: self.energy_type, sub: self.sub_type, family: self.family }.is_gateway()

@@ -2,6 +2,7 @@
 
 use crate::reading::UnixNanos;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -43,6 +44,17 @@ impl Fields {
             Value::Array(items) => Self::items(items),
             _ => Err(ReadError::Kind("a list")),
         }
+    }
+
+    /// The same, each with its text.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn entries(bytes: &[u8]) -> Result<Vec<(Self, &str)>, ReadError> {
+        let fields = Self::list(bytes)?;
+        let texts: Vec<&RawValue> =
+            serde_json::from_slice(bytes).map_err(|error| ReadError::Json(error.to_string()))?;
+        Ok(fields.into_iter().zip(texts.into_iter().map(RawValue::get).filter(|text| *text != "null")).collect())
     }
 
     fn items(items: Vec<Value>) -> Result<Vec<Self>, ReadError> {
@@ -137,5 +149,8 @@ mod tests {
             assert_eq!(items.iter().map(|item| item.integer("id")).collect::<Vec<_>>(), [Some(1), Some(2)]);
             assert_eq!(list(br#"[{"Id":1},"two"]"#).unwrap_err(), ReadError::Kind("an object"));
         }
+        let entries = Fields::entries(b"[ {\"Id\": 1} , null,{\"Id\":2.50}]").unwrap();
+        assert_eq!(entries.iter().map(|(_, text)| *text).collect::<Vec<_>>(), ["{\"Id\": 1}", "{\"Id\":2.50}"]);
+        assert_eq!(entries[0].0.integer("id"), Some(1));
     }
 }

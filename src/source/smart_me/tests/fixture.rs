@@ -7,7 +7,9 @@ use crate::dead_letters::DeadLetters;
 use crate::ingest::{Ingest, SourceOptions};
 use crate::journal::{Journal, Options, Sequence};
 use crate::reading::{Flags, MeterId, Sample, UnixNanos};
-use crate::source::{Arrivals, Description, Fact, Inlet, Keep, SourceState, Sources};
+use crate::source::tests::fixture::readings;
+use crate::source::{Arrivals, Description, Fact, Inlet, Keep, Redecoder, SourceState, Sources};
+use crate::wire::batch::original;
 use crate::wire::{self, PayloadFormat};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -84,6 +86,20 @@ impl Fixture {
             Some(Fact::Number(number)) => panic!("{fact} is no text: {number}"),
             None => None,
         }
+    }
+
+    /// The messages that the journaled readings come from. Fails unless each, decoded again, has the same readings.
+    pub(super) fn messages(&self) -> Vec<String> {
+        let mut redecoder = Redecoder::default();
+        redecoder.add("a", decoders());
+        let mut messages = Vec::new();
+        let mut reader = self.journal.reader(Sequence::FIRST).unwrap();
+        while let Some(record) = reader.read().unwrap() {
+            let again = redecoder.decode("a", record.header.received, record.payload).unwrap();
+            assert_eq!(readings(&again), readings(record.payload));
+            messages.push(String::from_utf8(original(record.payload).unwrap().bytes.to_vec()).unwrap());
+        }
+        messages
     }
 
     /// The journaled readings; all must have these flags.

@@ -316,6 +316,26 @@ fn registers_are_fetched_only_if_configured_and_only_for_new_values() {
 }
 
 #[test]
+fn polled_values_are_decoded_again_from_their_part_of_the_list_or_from_their_registers() {
+    let polling = Polling { values: ValuesOf::Some(vec![METER.into()]), ..polling(PollMode::Store) };
+    let mut silent = CloudDevice::new(OTHER, 500.0);
+    silent.silent_since = Some(present() - 96 * DAY);
+    let water = CloudDevice::of(DeviceKind::ColdWater, Uuid::from_u128(1), 7.0);
+    let more = (2..=101).map(|id| CloudDevice::new(Uuid::from_u128(id), 9.0));
+    let devices: Vec<_> = [CloudDevice::new(METER, 900.0), silent, water].into_iter().chain(more).collect();
+    let ids: Vec<_> = devices.iter().map(|device| device.id.to_string()).collect();
+    let scene = Scene::new(Setting { polling, ..Setting::of(PollMode::Store) }, devices, |_, _, _| {});
+    scene.wait_for_lists(2);
+    let messages = scene.fixture.messages();
+    let has = |message: &str, id: &String| message.to_ascii_lowercase().contains(id.as_str());
+    let counts: Vec<_> = messages.iter().map(|message| ids.iter().filter(|id| has(message, id)).count()).collect();
+    assert_eq!(counts, [1, 100, 1], "the registers of one, and the entries of the others with new values");
+    assert!(
+        messages[0].contains("0100010800FF") && !messages[1..].iter().any(|it| has(it, &ids[0]) || has(it, &ids[1]))
+    );
+}
+
+#[test]
 fn a_device_whose_registers_are_refused_takes_no_values_from_itself_or_from_others() {
     let scene = |registers_status| {
         let polling = Polling { values: ValuesOf::Some(vec![OTHER.into()]), ..polling(PollMode::Store) };

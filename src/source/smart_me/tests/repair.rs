@@ -88,6 +88,7 @@ fn missing_readings_are_fetched_once_and_nothing_else() {
         let (at, value) = fetched.first_key_value().unwrap();
         assert!((device.values(at.0)[0].1 - value).abs() < 1e-6);
         assert_eq!(scene.cloud.requests().iter().filter(|request| request.status == 200).count(), 1);
+        assert_eq!(scene.fixture.messages().len(), 1, "it can be decoded again");
         until("values in texts are counted", || scene.fixture.number("values_unreadable") >= Some(40.0));
     }
 }
