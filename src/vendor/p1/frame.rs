@@ -85,7 +85,7 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
             // The digits may still be on their way.
             let end = (0..tail.len()).find(|at| tail[*at] == b'\n' || is_start(tail, *at));
             let end = end.or_else(|| (at_end || tail.len() > 64).then_some(tail.len()))?;
-            let length = at + 1 + end;
+            let length = at + 1 + end + block_check(&tail[end..]);
             Some((Frame::Telegram(Telegram::new(&bytes[..=at], checksum(&bytes[..=at], &tail[..end]))), length))
         }
         None if bytes.len() > TELEGRAM_BYTES_MAX => {
@@ -94,6 +94,13 @@ fn clear(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
         None if at_end => Some((Frame::Broken(bytes, "the telegram is cut: it has no end"), bytes.len())),
         None => None,
     }
+}
+
+/// The bytes after the end of a read-out of IEC 62056-21: the character that ends a text, and its block check.
+fn block_check(after: &[u8]) -> usize {
+    const END_OF_TEXT: u8 = 3;
+    let end = after.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    end.filter(|end| after[*end] == END_OF_TEXT && after.len() > end + 1).map_or(0, |end| end + 2)
 }
 
 fn encrypted(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {

@@ -28,7 +28,8 @@ impl<'a> Iterator for Lines<'a> {
     type Item = Result<Line<'a>, &'a [u8]>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = self.0.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0)?;
+        // A read-out begins with a control character.
+        let start = self.0.iter().position(|byte| *byte > b' ')?;
         let bytes = &self.0[start..];
         if bytes[0] == b'!' {
             return None;

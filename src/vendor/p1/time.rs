@@ -40,9 +40,11 @@ impl Stamp {
         Some(Self::of(digits, letter, winter))
     }
 
-    /// Parses a date `YYMMDD` and a time `hhmmss`, both local, also as `YY-MM-DD` and `hh:mm:ss`.
+    /// Parses a date `YYMMDD` and a time `hhmmss`, both local, also as `YY-MM-DD`, `20YY-MM-DD` and `hh:mm:ss`.
     pub(super) fn of_parts(date: &[u8], time: &[u8], winter: WinterOffset) -> Option<Self> {
         let mut digits = [0; 12];
+        let is_long = date.iter().filter(|byte| byte.is_ascii_digit()).count() == 8;
+        let date = date.strip_prefix(b"20").filter(|_| is_long).unwrap_or(date);
         let parts = date.iter().chain(time).filter(|byte| !matches!(**byte, b'-' | b':' | b'.'));
         let mut count = 0;
         for byte in parts {

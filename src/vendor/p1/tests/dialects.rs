@@ -74,6 +74,27 @@ fn a_total_is_made_of_two_tariffs_only_where_the_meter_sends_none() {
 }
 
 #[test]
+fn the_tariffs_of_channel_1_have_their_total_in_switzerland() {
+    let totals = |lines: &[&str]| {
+        let all = [&["/GRE5\\253769484_A", "", "0-0:1.0.0(260315120000W)"], lines].concat();
+        let found = values(&telegram(&all));
+        let of_totals = found.iter().filter(|value| value.contains(".8.0*255 "));
+        of_totals.map(|value| value.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let import = ["1-1:1.8.1(000000.1*kWh)", "1-1:1.8.2(000000.2*kWh)"];
+    assert_eq!(totals(&import), ["1-1:1.8.0*255 300 Wh"]);
+    let export = ["1-1:2.8.1(1*kWh)", "1-1:2.8.2(2*kWh)"];
+    assert_eq!(totals(&[import, export].concat()), ["1-1:1.8.0*255 300 Wh", "1-1:2.8.0*255 3000 Wh"]);
+    assert_eq!(totals(&import[..1]), Vec::<String>::new());
+    for total in ["1-1:1.8.0", "1-0:1.8.0"] {
+        let sent = format!("{total}(0.5*kWh)");
+        assert_eq!(totals(&[&import[..], &[&sent]].concat()), [format!("{total}*255 500 Wh")], "{total}");
+    }
+    assert_eq!(totals(&[&import[..], &["1-1:1.8.3(3*kWh)"]].concat()), Vec::<String>::new());
+    assert_eq!(totals(&["1-0:1.8.1(1*kWh)", "1-1:1.8.2(2*kWh)"]), Vec::<String>::new(), "of two channels");
+}
+
+#[test]
 fn belgium_has_peaks_limits_and_centiampere() {
     assert_eq!(line("1-0:1.4.0(02.351*kW)"), ["2026-03-15T11:00:00Z 1-0:1.4.0*255 2351 W"]);
     assert_eq!(line("1-0:1.6.0(260309134558W)(02.589*kW)"), ["2026-03-09T12:45:58Z 1-0:1.6.0*255 2589 W"]);
@@ -213,6 +234,8 @@ fn the_letter_gives_the_offset_and_the_repeated_hour_of_autumn_is_two() {
     assert_eq!(time("/XYZ5M", "000101010000W"), "receipt [time-is-receive-time]", "a clock that was never set");
     let two_lines = telegram(&["/ISk95AM550", "1-0:0.9.1(133015)", "1-0:0.9.2(260704)", "1-0:1.7.0(1*kW)"]);
     assert_eq!(values(&two_lines), ["2026-07-04T11:30:15Z 1-0:1.7.0*255 1000 W [local-time]"]);
+    let long = telegram(&["/ISk95AM550", "1-0:0.9.1(13:30:15)", "1-0:0.9.2(2026-07-04)", "1-0:1.7.0(1*kW)"]);
+    assert_eq!(values(&long), values(&two_lines));
     let impossible = telegram(&["/XYZ5M", "", "0-0:1.0.0(261332250000W)", "1-0:1.7.0(1*kW)"]);
     assert_eq!(values(&impossible)[1], "receipt 1-0:1.7.0*255 1000 W [time-is-receive-time]");
 }

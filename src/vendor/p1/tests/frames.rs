@@ -38,6 +38,18 @@ fn a_checksum_counts_in_every_form_that_meters_and_files_have() {
 }
 
 #[test]
+fn a_read_out_with_control_characters_and_a_block_check_is_one_telegram() {
+    let read_out =
+        b"/ISk5MT174-0001\r\n\x021-0:0.0.0*255(35313738)\r\n1-0:1.8.0*255(0028448.245*kWh)\r\nF.F(00)\r\n!\r\n\x03a";
+    let twice = [&read_out[..], read_out].concat();
+    assert!(matches!(frames(&twice)[..], [Frame::Telegram(_), Frame::Telegram(_)]), "{:?}", frames(&twice));
+    assert_eq!(ids(read_out, ""), "35313738");
+    assert_eq!(values(read_out), ["receipt 1-0:1.8.0*255 28448245 Wh [time-is-receive-time]", "text F.F (00)"]);
+    // Without its block check the character is nothing.
+    assert_eq!(frames(&read_out[..read_out.len() - 1]).len(), 1);
+}
+
+#[test]
 fn a_changed_byte_makes_the_checksum_wrong_and_shows_both() {
     let sent = String::from_utf8(telegram(&LINES)).unwrap();
     let Checksum::Wrong { sent: was, computed } = checksum(sent.replace("00.100", "00.101").as_bytes()) else {
