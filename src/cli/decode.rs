@@ -25,6 +25,7 @@ use crate::reading::{Limits, UnixNanos};
 use crate::vendor::Reading;
 use crate::vendor::p1::Key;
 use crate::vendor::smappee::hide;
+use crate::vendor::smart_mac::Wiring;
 use crate::wire::batch::{Original, encode};
 use clap::Args;
 use format::Format;
@@ -52,6 +53,7 @@ use std::path::PathBuf;
     meterline dead-letters export 17 --raw | meterline decode --json\n  \
     meterline decode body.bin --received 2026-11-21T13:15:10Z    check its times against this time\n  \
     meterline decode realtime.json --topic servicelocation/UUID/realtime --context config.json channelConfig.json\n  \
+    meterline decode --topic 1728053249/A --topic 1728053249/A1 a a1     single values of a smart-MAIC, a topic each\n  \
     meterline decode --journal --source building-a --limit 1     the oldest record of this source\n\n\
     JSON: one object per line. A value: file (or \"journal\"), offset (a byte, or the record), meter, native_id, obis, name, value, unit,\n\
     time (RFC 3339 UTC), flags, raw_code, and set_aside if it would not be delivered. A text: file,\n\
@@ -79,14 +81,18 @@ pub(super) struct DecodeArgs {
     /// The authentication key of encrypted P1 telegrams, if it is not the published one
     #[arg(long, value_name = "HEX", requires = "key")]
     authentication_key: Option<String>,
-    /// The MQTT topic of the messages; needed for smappee-mqtt, and for the device of smart-mac. A UUID in it is a
-    /// secret, and is not printed
-    #[arg(long, value_name = "TOPIC")]
-    topic: Option<String>,
+    /// The MQTT topic of the messages, given once, or once for each file in their order; needed for smappee-mqtt, and
+    /// for the device of smart-mac. A UUID in it is a secret, and is not printed
+    #[arg(long = "topic", value_name = "TOPIC")]
+    topics: Vec<String>,
     /// Messages that the others need: for smappee-rest the metering configuration or the info; for
-    /// smappee-mqtt config, channelConfig and the like, or a context of the journal; for ksem-gdr the configuration
+    /// smappee-mqtt config, channelConfig and the like; for ksem-gdr the configurations; for dsmr-logger its info; also
+    /// a context of the journal
     #[arg(long, value_name = "FILE", num_args = 1..)]
     context: Vec<PathBuf>,
+    /// The three lines of a smart-MAIC are not the phases of one supply: each is a meter
+    #[arg(long)]
+    lines: bool,
     /// Decode records of the journal instead; needs --source
     #[arg(long, requires = "source", conflicts_with_all = ["files", "input", "format", "received"])]
     journal: bool,
@@ -138,10 +144,12 @@ fn decode_files(
     options: &Options,
     output: &mut Output<impl std::io::Write>,
 ) -> Result<(), Failure> {
-    for file in files {
-        let name = file.to_string_lossy();
-        match input::bytes(file, encoding) {
-            Ok(bytes) => decode(&name, &bytes, options, output)?,
+    for (number, file) in files.iter().enumerate() {
+        let (name, topic) = (file.to_string_lossy(), options.topic(number));
+        // A message of a topic may be a number alone, which is not hexadecimal.
+        let is_plain = topic.is_some() && encoding == Encoding::Auto;
+        match input::bytes(file, if is_plain { Encoding::Raw } else { encoding }) {
+            Ok(bytes) => decode(&name, topic, &bytes, options, output)?,
             Err(error) => {
                 output.begin(&name, None)?;
                 output.unreadable_message(0, &error.to_string(), &[])?;
@@ -154,6 +162,7 @@ fn decode_files(
 /// Decodes the messages of one file.
 fn decode(
     file: &str,
+    topic: Option<&str>,
     bytes: &[u8],
     options: &Options,
     output: &mut Output<impl std::io::Write>,
@@ -163,13 +172,13 @@ fn decode(
     let messages = if is_json { documents::of(bytes) } else { vec![(0, bytes)] };
     let mut begun = None;
     for (offset, message) in messages {
-        let format = options.format.or_else(|| detect::detect(message, options.topic.as_deref()));
+        let format = options.format.or_else(|| detect::detect(message, topic));
         if begun != Some(format) {
             output.begin(file, format.filter(|_| options.format.is_none()))?;
             begun = Some(format);
         }
         output.move_to(offset);
-        decode_message(format, message, options, output)?;
+        decode_message(format, topic, message, options, output)?;
     }
     Ok(())
 }
@@ -177,6 +186,7 @@ fn decode(
 /// Decodes a message of this format. A file of telegrams is one message here.
 fn decode_message(
     format: Option<Format>,
+    topic: Option<&str>,
     bytes: &[u8],
     options: &Options,
     output: &mut Output<impl std::io::Write>,
@@ -190,15 +200,22 @@ fn decode_message(
         Format::Meterline => wire::decode(crate::wire::PayloadFormat::ReadingBatch, 0, bytes, &options.judge, output),
         Format::P1 => p1::decode(bytes, options, output),
         Format::KsemConfiguration => ksem_configuration::decode(bytes, output),
-        Format::SmappeeMqtt => smappee_mqtt::decode(bytes, options, output),
+        Format::SmappeeMqtt => smappee_mqtt::decode(topic, bytes, options, output),
         Format::SmappeeRest => smappee::decode(bytes, options, output),
         Format::SmartMeRest => smart_me::decode(bytes, &options.judge, output),
-        device => devices::decode(device, bytes, options, output),
+        device => devices::decode(device, topic, bytes, options, output),
     }
 }
 
 impl DecodeArgs {
     fn options(&self) -> Result<Options, Failure> {
+        let (topics, files) = (self.topics.len(), self.files.len().max(1));
+        if topics > 1 && topics != files {
+            let count = if files == 1 { "one file".to_owned() } else { format!("{files} files") };
+            return Err(Failure::failed(format!(
+                "--topic is given {topics} times for {count}: give it once, or once for each file"
+            )));
+        }
         let received = self.received.map(|time| {
             let nanos = i64::try_from(time.as_nanosecond()).map_err(|_| {
                 Failure::failed(format!(
@@ -214,7 +231,8 @@ impl DecodeArgs {
             unchecked: self.unchecked,
             key: key.transpose().map_err(Failure::failed)?,
             judge: Judge { limits: Limits::DEFAULT, received: received.transpose()? },
-            topic: self.topic.clone(),
+            topics: self.topics.clone(),
+            wiring: if self.lines { Wiring::Lines } else { Wiring::Phases },
             context: context.collect::<Result<_, _>>().map_err(Failure::failed)?,
         })
     }

@@ -5,7 +5,7 @@ use super::secrets::{API_KEY, PIN, secret};
 use super::section::Section;
 use crate::http::web_address;
 use crate::source::smart_mac::{Cloud, Meter};
-use crate::vendor::smart_mac::{Input, Medium, Options, Wiring};
+use crate::vendor::smart_mac::{Analog, Input, Medium, Options, Wiring};
 use hyper::Uri;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -78,7 +78,24 @@ pub(super) fn options(section: &mut Section<'_>) -> Options {
         section.fault("sum", "needs wiring = \"phases\": separate lines are separate meters");
     }
     let inputs = [input(section.section("input1")), input(section.section("input2"))];
-    Options { wiring, sum, inputs }
+    let analog = analog(section.section("analog"));
+    Options { wiring, sum, inputs, analog }
+}
+
+fn analog(mut section: Section<'_>) -> Option<Analog> {
+    let faults_before = section.fault_count();
+    let unit = if section.is_present() { section.required::<String>("unit", "\"bar\"") } else { None };
+    let factor = section.get_or("factor", 1.0);
+    let analog = unit.as_ref().and_then(|unit| Analog::new(unit, factor));
+    if unit.is_some() && analog.is_none() && section.fault_count() == faults_before {
+        let known = unit.is_some_and(|unit| Analog::new(&unit, 1.0).is_some());
+        match known {
+            true => section.fault("factor", "must not be 0"),
+            false => section.fault("unit", "must be one of pressure, level, voltage, current, temperature, flow or share, like bar, cm, V, mA, degC, l/h, %"),
+        }
+    }
+    section.finish();
+    analog
 }
 
 fn input(mut section: Section<'_>) -> Option<Input> {

@@ -646,6 +646,29 @@ fn the_ratios_of_transformers_are_numbers_above_0() {
 }
 
 #[test]
+fn the_analog_input_of_a_smart_maic_has_a_known_unit_and_a_factor() {
+    let tables = [
+        ("[[smart_mac]]\nname = \"a\"\nurl = \"http://a\"\ndevid = \"1\"\npin_file = \"/dev/null\"\n", "smart_mac"),
+        ("[[mqtt]]\nname = \"b\"\nurl = \"mqtt://a\"\n[[mqtt.smart_mac]]\ndevid = \"1\"\n", "mqtt.smart_mac"),
+    ];
+    for (table, key) in tables {
+        let others = faults(table).len();
+        let faults_of = |lines: &str| faults(&format!("{table}[{key}.analog]\n{lines}\n"));
+        assert_eq!(faults_of("unit = \"bar\"\nfactor = 0.01").len(), others);
+        assert_eq!(faults_of("unit = \"%\"").len(), others);
+        for (lines, says) in [
+            ("factor = 2", "analog.unit"),
+            ("unit = \"psi\"", "must be one of pressure, level"),
+            ("unit = \"kWh\"", "must be one of pressure, level"),
+            ("unit = \"bar\"\nfactor = 0", "must not be 0"),
+        ] {
+            let found = faults_of(lines);
+            assert!(found.len() == others + 1 && found.iter().any(|it| it.contains(says)), "{lines}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn a_p1_meter_has_one_address() {
     let faults_of = |lines: &str| faults(&format!("[[p1]]\nname = \"a\"\n{lines}\n"));
     assert!(config("[[p1]]\nname = \"a\"\nurl = \"wss://a/p1?x=1\"\n").sources.len() == 1);

@@ -97,7 +97,7 @@ pub fn is_occasional(code: Obis) -> bool {
 }
 
 /// Codes outside the electricity grid, sorted by their bytes.
-const LISTED: [Entry; 125] = [
+const LISTED: [Entry; 132] = [
     // In watts or in volt-amperes, as the meter has it.
     listed([0, 0, 17, 0, 0, 255], "power limit", Unit::Unknown, Kind::Gauge),
     listed([0, 0, 24, 4, 0, 255], "valve position", Unit::One, Kind::Gauge),
@@ -119,6 +119,13 @@ const LISTED: [Entry; 125] = [
     listed([0, 0, 128, 9, 0, 255], "volume, medium unknown", Unit::CubicMetre, Kind::Gauge),
     listed([0, 0, 128, 10, 0, 255], "power of a non-electricity meter", Unit::Watt, Kind::Gauge),
     listed([0, 0, 128, 11, 0, 255], "analog input", Unit::Unknown, Kind::Gauge),
+    listed([0, 0, 128, 11, 1, 255], "pressure at the analog input", Unit::Pascal, Kind::Gauge),
+    listed([0, 0, 128, 11, 2, 255], "level at the analog input", Unit::Metre, Kind::Gauge),
+    listed([0, 0, 128, 11, 3, 255], "voltage of the analog input", Unit::Volt, Kind::Gauge),
+    listed([0, 0, 128, 11, 4, 255], "current of the analog input", Unit::Ampere, Kind::Gauge),
+    listed([0, 0, 128, 11, 5, 255], "temperature at the analog input", Unit::DegreeCelsius, Kind::Gauge),
+    listed([0, 0, 128, 11, 6, 255], "flow rate at the analog input", Unit::CubicMetrePerHour, Kind::Gauge),
+    listed([0, 0, 128, 11, 7, 255], "share at the analog input", Unit::One, Kind::Gauge),
     listed([0, 0, 128, 20, 1, 255], "power of photovoltaics, negative while producing", Unit::Watt, Kind::Gauge),
     listed([0, 0, 128, 20, 2, 255], "AC power of photovoltaics, negative while producing", Unit::Watt, Kind::Gauge),
     listed([0, 0, 128, 20, 3, 255], "power of the house", Unit::Watt, Kind::Gauge),

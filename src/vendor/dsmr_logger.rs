@@ -66,6 +66,11 @@ impl Document {
         self.translation.at()
     }
 
+    /// Whether it has fields of a logger. A time alone is one in the answer to the name of a field, and in no other.
+    pub fn has_fields(&self) -> bool {
+        self.translation.has_fields()
+    }
+
     /// Notes for people on how the document was read: a name and a sentence each.
     pub fn remarks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let repaired = self.was_repaired.then_some(("repaired", "a comma after the first brace was removed"));

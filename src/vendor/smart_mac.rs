@@ -12,12 +12,14 @@
 //! - Three lines of one phase are three meters, never summed unless the configuration says so.
 //! - Members that hold credentials are never given on.
 
+mod layout;
 mod mqtt;
 mod registers;
 mod rows;
 
-pub use mqtt::{Keys, read_flat};
-pub use registers::{Input, Medium, Options, Wiring};
+pub use layout::{Keys, Layout, needs_layout};
+pub use mqtt::{read_flat, read_single};
+pub use registers::{Analog, Input, Medium, Options, Wiring};
 pub use rows::{Period, read_rows};
 
 use super::document::{Members, MessageError, Scalar};
@@ -130,7 +132,7 @@ fn time(value: Option<&Scalar<'_>>) -> (At, Flags) {
 
 /// Gives the values of a message, then totals.
 fn visit(records: &[(&str, Scalar<'_>)], options: &Options, now: Now, each: &mut impl FnMut(Part<'_>)) {
-    let device = Device::of(records.iter().map(|(key, _)| *key), options);
+    let device = Device::new(Layout::of(records.iter().map(|(key, _)| *key)), options);
     for (key, value) in records {
         match device.place(key) {
             _ if *value == Scalar::Absent => {}

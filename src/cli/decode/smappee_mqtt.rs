@@ -33,8 +33,13 @@ pub(super) fn is_message(text: &str) -> bool {
 }
 
 /// Prints the parts of a message.
-pub(super) fn decode(bytes: &[u8], options: &Options, output: &mut Output<impl Write>) -> Result<(), Failure> {
-    let text = options.topic.as_deref().unwrap_or_default();
+pub(super) fn decode(
+    topic: Option<&str>,
+    bytes: &[u8],
+    options: &Options,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
+    let text = topic.unwrap_or_default();
     let message = hide(text, bytes);
     let fault = match Topic::parse(text).map(|topic| (topic, monitor(topic, text, options))) {
         None if text.is_empty() => "the kind of the message is unknown: give its topic with --topic".to_owned(),

@@ -29,6 +29,10 @@ pub enum Unit {
     CubicMetrePerHour,
     /// Temperature.
     DegreeCelsius,
+    /// Pressure.
+    Pascal,
+    /// Length, such as a level.
+    Metre,
     /// Duration.
     Second,
     /// Memory.
@@ -56,6 +60,8 @@ impl Unit {
             Self::CubicMetre => "m3",
             Self::CubicMetrePerHour => "m3/h",
             Self::DegreeCelsius => "degC",
+            Self::Pascal => "Pa",
+            Self::Metre => "m",
             Self::Second => "s",
             Self::Byte => "B",
             Self::One => "",

@@ -75,6 +75,9 @@ pub struct MeterOptions {
 /// Decodes a document of the meter with this identity. The error is a sentence.
 fn decode(body: &[u8], identity: &Identity, options: &MeterOptions, received: UnixNanos) -> Result<Decoded, String> {
     let document = Document::read(body, identity).map_err(|error| error.to_string())?;
+    if !document.has_fields() {
+        return Err("the answer has no fields of a DSMR-logger".to_owned());
+    }
     Ok(decoded(&document, options, received))
 }
 

@@ -157,7 +157,7 @@ impl Router {
         }
         let Some((parent, last)) = message.topic.rsplit_once('/') else { return Found::Unknown };
         match self.parents.get(parent).and_then(|at| self.devices.get_mut(*at)) {
-            Some(Device::SmartMac(state)) => state.take(parent, last, message),
+            Some(Device::SmartMac(state)) => state.take(parent, last, message, inlet),
             Some(Device::DsmrLogger(state)) => state.take(last, message),
             Some(Device::Json(_)) | None => Found::Unknown,
         }
@@ -179,10 +179,14 @@ impl Router {
 
     /// A context of a device was kept as this version.
     pub(super) fn kept(&mut self, device: &str, version: &str) {
-        if let Some(Device::DsmrLogger(state)) = self.parents.get(device).and_then(|at| self.devices.get_mut(*at)) {
-            state.kept(version);
-        } else if let Some(state) = &mut self.smappee {
-            state.kept(device, version);
+        match self.parents.get(device).and_then(|at| self.devices.get_mut(*at)) {
+            Some(Device::DsmrLogger(state)) => state.kept(version),
+            Some(Device::SmartMac(state)) => state.kept(version),
+            Some(Device::Json(_)) | None => {
+                if let Some(state) = &mut self.smappee {
+                    state.kept(device, version);
+                }
+            }
         }
     }
 

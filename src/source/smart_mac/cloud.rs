@@ -17,7 +17,7 @@ use crate::source::device::{HttpDevice, answered, with_path};
 use crate::source::parts::Parts;
 use crate::source::{Arrivals, Decoded, Inlet, Keep, Polled, Recorded, Reporter, Schedule, SourceError, Sources};
 use crate::vendor::smart_mac::{Options, Period, VENDOR, read_rows};
-use crate::vendor::{MessageError, Part, Reading};
+use crate::vendor::{MessageError, Reading};
 use crate::wire::batch::Original;
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
@@ -157,14 +157,11 @@ impl GapFilling {
             Err(other) => return Err(other),
         };
         let decoded = decode(&body, period, &self.meter.device, &self.meter.options, self.clock.now());
-        let (readings, device) = decoded.map_err(|error| match error {
+        let readings = decoded.map_err(|error| match error {
             // The cloud's own text may repeat the key.
             MessageError::WebPage | MessageError::Device(_) => refused(),
             other => SourceError::Failing(other.to_string()),
         })?;
-        if device.is_some_and(|device| device != self.meter.device) {
-            return Err(SourceError::Failing("the cloud returned rows of another device".to_owned()));
-        }
         Ok(Rows { period, readings, until, body })
     }
 
@@ -230,18 +227,23 @@ impl Polled for GapFilling {
     }
 }
 
-/// Decodes rows of this device, and returns the id in them, if they have one.
+/// Decodes rows of this device. Rows of another one are refused, and the others with them.
 fn decode(
     body: &[u8],
     period: Period,
     device: &str,
     options: &Options,
     received: UnixNanos,
-) -> Result<(Vec<Reading>, Option<String>), MessageError> {
-    let mut parts = Parts::new(received);
-    let each = |part: Part<'_>| parts.add(part, |channel| MeterId::of_channel(VENDOR, device, channel));
-    let device = read_rows(body, period, options, each)?;
-    Ok((parts.into_decoded().readings, device))
+) -> Result<Vec<Reading>, MessageError> {
+    let (mut parts, mut has_others) = (Parts::new(received), false);
+    read_rows(body, period, options, |of, part| {
+        has_others |= of.is_some_and(|of| of != device);
+        parts.add(part, |channel| MeterId::of_channel(VENDOR, device, channel));
+    })?;
+    if has_others {
+        return Err(MessageError::Shape("rows of this device alone"));
+    }
+    Ok(parts.into_decoded().readings)
 }
 
 /// Decodes an answer of the journal again. The error is a sentence.
@@ -250,8 +252,7 @@ pub(super) fn decode_again(recorded: &Recorded<'_>, options: &Options) -> Result
     let period = ORIGINS.iter().find(|(_, known)| known == origin).map(|(period, _)| *period);
     let period = period.ok_or("the record does not say of which period the rows are")?;
     let decoded = decode(bytes, period, device, options, recorded.received);
-    let (readings, _) = decoded.map_err(|error| error.to_string())?;
-    Ok(Decoded { readings, ..Decoded::default() })
+    Ok(Decoded { readings: decoded.map_err(|error| error.to_string())?, ..Decoded::default() })
 }
 
 fn refused() -> SourceError {

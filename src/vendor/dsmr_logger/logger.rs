@@ -13,6 +13,11 @@ pub struct LoggerInfo {
 }
 
 impl LoggerInfo {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Reads the answer of `dev/info`.
     ///
     /// # Errors

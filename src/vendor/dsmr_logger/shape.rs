@@ -11,6 +11,8 @@ pub(super) struct Shape<'a> {
     pub(super) others: Vec<&'a str>,
     /// Whether it is the flat form, which prints negative whole numbers as unsigned.
     pub(super) is_flat: bool,
+    /// Whether a member with a known name holds the fields.
+    pub(super) has_container: bool,
 }
 
 /// The members that hold the fields.
@@ -26,11 +28,13 @@ impl<'a> Shape<'a> {
         if let Some(error) = members.get("error") {
             return Err(MessageError::device(&error.text()));
         }
-        let mut shape = match content(&members) {
+        let (content, has_container) = (content(&members), content(&members).is_some());
+        let mut shape = match content {
             Some(text) if text.starts_with('[') => Self::of_pairs(text)?,
             Some(text) => Self::of(Members::read(text)?),
             None => Self::of(members),
         };
+        shape.has_container = has_container;
         shape.fields.retain(|(_, value)| !is_absent(value));
         if shape.fields.is_empty() && shape.others.is_empty() {
             return Err(MessageError::Shape("a document with fields"));
@@ -40,7 +44,7 @@ impl<'a> Shape<'a> {
 
     /// `[{"name", "value", "unit"}]`.
     fn of_pairs(text: &'a str) -> Result<Self, MessageError> {
-        let mut shape = Self { fields: Vec::new(), others: Vec::new(), is_flat: false };
+        let mut shape = Self { fields: Vec::new(), others: Vec::new(), is_flat: false, has_container: false };
         for element in elements(text)? {
             let members = Members::read(element.get()).ok();
             let name = members.as_ref().and_then(|members| Some(members.get("name")?.text()));
@@ -65,7 +69,7 @@ impl<'a> Shape<'a> {
             };
             (name, inner.unwrap_or(value))
         });
-        Self { fields: fields.collect(), others: Vec::new(), is_flat }
+        Self { fields: fields.collect(), others: Vec::new(), is_flat, has_container: false }
     }
 
     /// The value of a field.

@@ -26,12 +26,19 @@ pub(super) struct Translation {
     names: Vec<(String, String)>,
     parts: Vec<Part<'static>>,
     has_copied_phases: bool,
+    has_fields: bool,
 }
 
 impl Translation {
     /// Translates a document.
     pub(super) fn of_document(shape: &Shape<'_>, identity: Identity) -> Self {
         let mut translation = Self::new(identity);
+        let is_field = |name: &str| match Field::of(name) {
+            Field::Unknown => false,
+            Field::Clock => shape.has_container,
+            _ => true,
+        };
+        translation.has_fields = shape.fields.iter().any(|(name, _)| is_field(name));
         for (at, (name, value)) in shape.fields.iter().enumerate() {
             if shape.fields.iter().take(at).any(|(known, _)| known == name) {
                 translation.text(name, value);
@@ -64,11 +71,23 @@ impl Translation {
     }
 
     fn new(identity: Identity) -> Self {
-        Self { telegram: identity.lines(), identity, names: Vec::new(), parts: Vec::new(), has_copied_phases: false }
+        Self {
+            telegram: identity.lines(),
+            identity,
+            names: Vec::new(),
+            parts: Vec::new(),
+            has_copied_phases: false,
+            has_fields: false,
+        }
     }
 
     pub(super) fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Whether it has fields of a logger.
+    pub(super) fn has_fields(&self) -> bool {
+        self.has_fields
     }
 
     /// Whether powers of the phases were left out, because they are copies.

@@ -6,7 +6,7 @@ use crate::reading::registry::Unit;
 const PREFIXES: [(&str, f64); 9] =
     [("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("d", 1e-1), ("c", 1e-2), ("m", 1e-3), ("u", 1e-6), ("µ", 1e-6)];
 /// Other units, with their factor to a base unit.
-const ALIASES: [(&str, Unit, f64); 7] = [
+const ALIASES: [(&str, Unit, f64); 9] = [
     ("J", Unit::WattHour, 1.0 / 3600.0),
     ("Ws", Unit::WattHour, 1.0 / 3600.0),
     ("m³", Unit::CubicMetre, 1.0),
@@ -14,6 +14,8 @@ const ALIASES: [(&str, Unit, f64); 7] = [
     ("m³/h", Unit::CubicMetrePerHour, 1.0),
     ("l/h", Unit::CubicMetrePerHour, 1e-3),
     ("°C", Unit::DegreeCelsius, 1.0),
+    ("bar", Unit::Pascal, 1e5),
+    ("%", Unit::One, 1e-2),
 ];
 
 /// The factor from unit `text` to the base unit; `None` for another quantity or an unknown unit.

@@ -4,15 +4,9 @@
 //! topics have no common time, so each has its own.
 
 use super::registers::Device;
-use super::{At, Flags, Message, Now, Options, Scalar, time, unreadable, visit};
+use super::{At, Flags, Layout, Message, Now, Options, Scalar, needs_layout, time, unreadable, visit};
 use crate::vendor::Part;
 use crate::vendor::document::{Members, MessageError, text_of};
-use std::collections::BTreeSet;
-
-/// Keys of one device. The largest have 40.
-const KEYS_MAX: usize = 64;
-/// Keys whose meaning depends on the other keys of the device: without lines they are of its one line.
-const AMBIGUOUS: [&str; 3] = ["A", "V", "Wh"];
 
 /// Calls `each` for every part of the flat object.
 ///
@@ -31,40 +25,29 @@ pub fn read_flat(bytes: &[u8], options: &Options, mut each: impl FnMut(Part<'_>)
     Ok(Message { device: members.string("devid"), was_repaired: false, model: None })
 }
 
-/// The keys that a device has sent, each on a topic of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keys {
-    seen: BTreeSet<String>,
-    /// Whether a key came twice, so that all have come.
-    is_complete: bool,
-}
-
-impl Keys {
-    /// Calls `each` for the part of one topic: `key` is its last segment. Returns false if the value has
-    /// to be left out, because its meaning is not known before every key of the device has come once.
-    pub fn read(&mut self, key: &str, payload: &[u8], options: &Options, mut each: impl FnMut(Part<'_>)) -> bool {
-        if self.seen.contains(key) {
-            self.is_complete = true;
-        } else if self.seen.len() < KEYS_MAX {
-            self.seen.insert(key.to_owned());
-        }
-        if !self.is_complete && AMBIGUOUS.contains(&key) {
-            return false;
-        }
-        let text = String::from_utf8_lossy(payload);
-        let text = text.trim();
-        let device = Device::of(self.seen.iter().map(String::as_str), options);
-        let place = device.place(key);
-        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let value = Scalar::Text(bare.unwrap_or(text).into());
-        let now = Now { at: At::Receipt, flags: Flags::TIME_IS_RECEIVE_TIME };
-        match (place, value.number(0)) {
-            (Some(place), Some(number)) => each(now.value(&place, number, key.into())),
-            (Some(_), None) => each(unreadable(key, text, "the value is not a number")),
-            (None, _) => super::give_text(key, &value, &mut each),
-        }
-        true
+/// Calls `each` for the part of a topic with one value: `key` is its last segment. Returns false if its meaning depends
+/// on the other keys of its device, whose layout is not given.
+pub fn read_single(
+    key: &str,
+    payload: &[u8],
+    options: &Options,
+    layout: Option<Layout>,
+    mut each: impl FnMut(Part<'_>),
+) -> bool {
+    if layout.is_none() && needs_layout(key, options) {
+        return false;
     }
+    let text = String::from_utf8_lossy(payload);
+    let text = text.trim();
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let value = Scalar::Text(bare.unwrap_or(text).into());
+    let now = Now { at: At::Receipt, flags: Flags::TIME_IS_RECEIVE_TIME };
+    match (Device::new(layout.unwrap_or_default(), options).place(key), value.number(0)) {
+        (Some(place), Some(number)) => each(now.value(&place, number, key.into())),
+        (Some(_), None) => each(unreadable(key, text, "the value is not a number")),
+        (None, _) => super::give_text(key, &value, &mut each),
+    }
+    true
 }
 
 #[cfg(test)]
@@ -101,26 +84,36 @@ mod tests {
     }
 
     #[test]
-    fn a_value_whose_meaning_depends_on_other_keys_waits_until_all_have_come() {
-        let (mut keys, options) = (Keys::default(), Options::default());
-        let mut read = |key: &str, payload: &str| {
+    fn a_single_value_whose_meaning_depends_on_other_keys_needs_their_layout() {
+        let options = Options::default();
+        let read = |key: &str, payload: &str, layout| {
             let mut is_read = true;
-            let found = values(|each| is_read = keys.read(key, payload.as_bytes(), &options, each));
-            (is_read, found)
+            let found = values(|each| is_read = read_single(key, payload.as_bytes(), &options, layout, each));
+            is_read.then(|| found.into_iter().map(|(code, value)| format!("{code} {value}")).collect::<Vec<_>>())
         };
-        assert_eq!(read("A", "3.5"), (false, vec![]));
-        assert_eq!(read("A1", "1.5"), (true, vec![("1-0:31.7.0*255".to_owned(), 1.5)]));
-        assert_eq!(read("T1", "21"), (true, vec![("0-1:96.9.0*255".to_owned(), 21.0)]));
-        assert_eq!(read("A", "3.5"), (true, vec![("1-0:90.7.0*255".to_owned(), 3.5)]));
-        assert_eq!(read("TCh1", "\"17\""), (true, vec![("1-1:82.8.0*255".to_owned(), 17.0)]));
-        assert_eq!(read("W1", "off"), (true, vec![]));
+        let one = |text: &str| Some(vec![text.to_owned()]);
+        let (d101, d103) = (Some(Layout::of(["A"].into_iter())), Some(Layout::of(["A1", "TWh"].into_iter())));
+        assert_eq!(read("A", "3.5", None), None);
+        assert_eq!(read("A", "3.5", d101), one("1-0:31.7.0*255 3.5"));
+        assert_eq!(read("A", "3.5", d103), one("1-0:90.7.0*255 3.5"));
+        assert_eq!(read("V", "230", d101), one("1-0:32.7.0*255 230"));
+        assert_eq!(read("V", "230", d103), Some(vec![]), "a voltage of three lines is of none");
+        assert_eq!(read("Wh", "7", d101), one("1-0:1.8.0*255 7"));
+        assert_eq!(read("Wh", "7", d103), Some(vec![]), "TWh is the total");
+        assert_eq!(read("TWh", "7", None), one("1-0:1.8.0*255 7"));
+        assert_eq!(read("A1", "1.5", None), one("1-0:31.7.0*255 1.5"));
+        assert_eq!(read("T1", "21", None), one("0-1:96.9.0*255 21"));
+        assert_eq!(read("ADC", "512", None), one("0-0:128.11.0*255 512"));
+        assert_eq!(read("TCh1", "\"17\"", None), one("1-1:82.8.0*255 17"));
+        assert_eq!(read("W1", "off", None), Some(vec![]));
     }
 
     proptest! {
         #[test]
         fn any_payload_is_read_without_a_panic(key in ".{0,12}", payload in prop::collection::vec(any::<u8>(), 0..200)) {
             let options = Options::default();
-            Keys::default().read(&key, &payload, &options, |_| {});
+            read_single(&key, &payload, &options, None, |_| {});
+            read_single(&key, &payload, &options, Some(Layout::default()), |_| {});
             read_flat(&payload, &options, |_| {}).ok();
         }
     }

@@ -3,8 +3,10 @@
 //! Keys with a number are of a line, those without of the whole device. A device with one line has no
 //! numbered keys.
 
+use super::layout::Layout;
 use crate::reading::Obis;
 use crate::reading::registry::Unit;
+use crate::vendor::json::factor;
 
 /// The user's knowledge of a device.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Options {
     pub sum: bool,
     /// The quantities that the two pulse inputs count; `None` gives pulses.
     pub inputs: [Option<Input>; 2],
+    /// The quantity at the analog input; `None` gives the number as sent.
+    pub analog: Option<Analog>,
 }
 
 /// The meaning of the three lines of a D103.
@@ -34,6 +38,38 @@ pub struct Input {
     pub medium: Medium,
     /// Pulses for one m3, or for one kWh of electricity and heat.
     pub pulses_per_unit: f64,
+}
+
+/// The quantity at the analog input of a D105.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Analog {
+    obis: Obis,
+    unit: Unit,
+    /// From the device's number to the base unit.
+    factor: f64,
+}
+
+/// Quantities of the analog input, by their base unit.
+const ANALOG: [(u8, Unit); 7] = [
+    (1, Unit::Pascal),
+    (2, Unit::Metre),
+    (3, Unit::Volt),
+    (4, Unit::Ampere),
+    (5, Unit::DegreeCelsius),
+    (6, Unit::CubicMetrePerHour),
+    (7, Unit::One),
+];
+
+impl Analog {
+    /// The input's number × `own_factor` is in this unit, which names the quantity: `bar`, `cm`, `V`, `mA`, `degC`,
+    /// `l/h`, `%`. `None` for another unit, or for a factor that is 0 or no number.
+    pub fn new(unit: &str, own_factor: f64) -> Option<Self> {
+        let of_unit = |(e, base): &(u8, Unit)| Some((*e, *base, factor(unit, *base)?));
+        let (e, base, to_base) = ANALOG.iter().filter(|_| !unit.is_empty()).find_map(of_unit)?;
+        let factor = own_factor * to_base;
+        let is_factor = factor.is_finite() && factor != 0.0;
+        is_factor.then_some(Self { obis: Obis([0, 0, 128, 11, e, 255]), unit: base, factor })
+    }
 }
 
 /// The medium of a pulse counter.
@@ -90,12 +126,11 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Device<'a> {
     options: &'a Options,
-    has_lines: bool,
-    has_total: bool,
+    layout: Layout,
 }
 
 /// Keys of a line: C of the sum's or first phase's register, D, unit.
-const LINE_KEYS: [(&str, u8, u8, Unit); 8] = [
+pub(super) const LINE_KEYS: [(&str, u8, u8, Unit); 8] = [
     ("V", 12, 7, Unit::Volt),
     ("A", 11, 7, Unit::Ampere),
     ("W", 1, 7, Unit::Watt),
@@ -117,12 +152,8 @@ const LINES: [&str; 3] = ["line1", "line2", "line3"];
 const INPUTS: [&str; 2] = ["input1", "input2"];
 
 impl<'a> Device<'a> {
-    pub(super) fn of<'k>(keys: impl Iterator<Item = &'k str> + Clone, options: &'a Options) -> Self {
-        let is_numbered = |key: &str| {
-            let line = key.strip_suffix(['1', '2', '3']);
-            line.is_some_and(|line| LINE_KEYS.iter().any(|(name, ..)| *name == line))
-        };
-        Self { options, has_lines: keys.clone().any(is_numbered), has_total: keys.clone().any(|key| key == "TWh") }
+    pub(super) fn new(layout: Layout, options: &'a Options) -> Self {
+        Self { options, layout }
     }
 
     /// The place of a key; `None` if its value is kept as a text.
@@ -148,13 +179,18 @@ impl<'a> Device<'a> {
             "T" | "Temp" => return Some(plain("", Obis([0, 0, 96, 9, 0, 255]), Unit::DegreeCelsius)),
             "pout" | "OUT" => return Some(plain("", Obis([0, 0, 96, 3, 10, 255]), Unit::One)),
             // Its meaning is the user's: pressure, level, voltage.
-            "ADC" => return Some(plain("", Obis([0, 0, 128, 11, 0, 255]), Unit::Unknown)),
-            _ if self.has_lines && self.options.wiring == Wiring::Lines => return None,
+            "ADC" => {
+                let Some(Analog { obis, unit, factor }) = self.options.analog else {
+                    return Some(plain("", Obis([0, 0, 128, 11, 0, 255]), Unit::Unknown));
+                };
+                return Some(Place { factor, ..plain("", obis, unit) });
+            }
+            _ if self.layout.has_lines && self.options.wiring == Wiring::Lines => return None,
             "TWh" => return Some(plain("", Obis([1, 0, 1, 8, 0, 255]), Unit::WattHour)),
-            "A" if self.has_lines => return Some(plain("", Obis([1, 0, 90, 7, 0, 255]), Unit::Ampere)),
+            "A" if self.layout.has_lines => return Some(plain("", Obis([1, 0, 90, 7, 0, 255]), Unit::Ampere)),
             // Beside the lines and TWh it would be a second total.
-            "Wh" if self.has_lines && self.has_total => return None,
-            "V" if self.has_lines => return None,
+            "Wh" if self.layout.has_lines && self.layout.has_total => return None,
+            "V" if self.layout.has_lines => return None,
             _ => {}
         }
         one_phase("", key)

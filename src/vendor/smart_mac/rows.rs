@@ -16,7 +16,8 @@ pub enum Period {
     Hour,
 }
 
-/// Calls `each` for every part of the rows, and returns the id of the device. No rows are no error: there are no data.
+/// Calls `each` for every part of the rows, with the id of the row's device if the row has one. No rows are no error:
+/// there are no data.
 ///
 /// # Errors
 /// When the answer is no JSON array, a web page, or an error of the cloud.
@@ -24,22 +25,22 @@ pub fn read_rows(
     bytes: &[u8],
     period: Period,
     options: &Options,
-    mut each: impl FnMut(Part<'_>),
-) -> Result<Option<String>, MessageError> {
+    mut each: impl FnMut(Option<&str>, Part<'_>),
+) -> Result<(), MessageError> {
     let text = text_of(bytes)?;
-    let mut device = None;
     let rows = elements(text).map_err(|error| refusal(text).unwrap_or(error))?;
     for row in rows {
         let Ok(members) = Members::read(row.get()) else {
-            each(unreadable("row", row.get(), "the row is not an object"));
+            each(None, unreadable("row", row.get(), "the row is not an object"));
             continue;
         };
+        let device = members.string("ID");
+        let mut each = |part: Part<'_>| each(device.as_deref(), part);
         let (at, flags) = time(members.get("TIME"));
         if at == At::Receipt {
             each(unreadable("row", row.get(), "the row has no time"));
             continue;
         }
-        device = device.or_else(|| members.string("ID"));
         let mut records: Vec<(&str, Scalar<'_>)> = Vec::new();
         for (name, value) in &members.0 {
             match name.as_ref() {
@@ -51,7 +52,7 @@ pub fn read_rows(
         }
         visit(&records, options, super::Now { at, flags }, &mut each);
     }
-    Ok(device)
+    Ok(())
 }
 
 fn is_counter(name: &str) -> bool {

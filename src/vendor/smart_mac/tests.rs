@@ -180,6 +180,36 @@ fn pulses_have_the_users_factor_and_medium() {
 }
 
 #[test]
+fn the_analog_input_has_the_users_factor_and_unit_in_every_form() {
+    for (unit, factor, expected) in [
+        ("bar", 0.25, "0-0:128.11.1*255 12800000 Pa"),
+        ("mbar", 1.0, "0-0:128.11.1*255 51200 Pa"),
+        ("cm", 0.5, "0-0:128.11.2*255 2.56 m"),
+        ("mV", 1.0, "0-0:128.11.3*255 0.512 V"),
+        ("mA", 1.0, "0-0:128.11.4*255 0.512 A"),
+        ("°C", 0.25, "0-0:128.11.5*255 128 degC"),
+        ("l/h", 1.0, "0-0:128.11.6*255 0.512 m3/h"),
+        ("%", 0.125, "0-0:128.11.7*255 0.64 "),
+    ] {
+        let options = Options { analog: Analog::new(unit, factor), ..Options::default() };
+        assert_eq!(parts(&message("ADC:512"), &options).unwrap().0[1..], [format!("{AT} {expected} < ADC")], "{unit}");
+        let mut found = Vec::new();
+        read_flat(br#"{"time":1530607456,"ADC":512}"#, &options, |part| found.push(line(&part))).unwrap();
+        read_single("ADC", b"512", &options, None, |part| found.push(line(&part)));
+        let rows = br#"[{"TIME":1530607456,"ADC":512}]"#;
+        read_rows(rows, Period::Minute, &options, |_, part| found.push(line(&part))).unwrap();
+        let of_receipt = format!("receipt {expected} [time-is-receive-time] < ADC");
+        let same = format!("{AT} {expected} < ADC");
+        assert_eq!(found, [same.clone(), of_receipt, same], "{unit}");
+    }
+    for (unit, factor) in
+        [("", 1.0), ("psi", 1.0), ("kWh", 1.0), ("bar", 0.0), ("bar", f64::NAN), ("bar", f64::INFINITY)]
+    {
+        assert_eq!(Analog::new(unit, factor), None, "{unit} {factor}");
+    }
+}
+
+#[test]
 fn blanks_are_removed_and_absent_values_give_nothing() {
     let text = r#"{"devid":"1","time":1530607456,"powset":"7","apikey":"s3cret","PIN":"0123","data":{
         "Wh1":{"name":"Energy","unit":"Wh","value":"33 549 075"},"Wh2":{"name":"Energy","value":"4 831\u00a0905"},
@@ -228,7 +258,7 @@ fn bytes_that_are_not_utf_8_cost_their_character_alone() {
 fn rows_of_the_cloud_have_their_own_times_and_rows_of_an_hour_only_counters() {
     let rows = |text: &str, period| {
         let mut lines = Vec::new();
-        read_rows(text.as_bytes(), period, &Options::default(), |part| lines.push(line(&part))).map(|_| lines)
+        read_rows(text.as_bytes(), period, &Options::default(), |_, part| lines.push(line(&part))).map(|()| lines)
     };
     let text = r#"[{"ID":1728053249,"TIME":1530607456,"STAT":0,"V1":237.81,"A1":0,"W1":270,"Wh1":2099565,"PF1":0,"T":39},
         {"TIME":0,"W":1},7]"#;
@@ -264,6 +294,7 @@ proptest! {
             wiring: if sum { Wiring::Phases } else { Wiring::Lines },
             sum,
             inputs: [Some(Input { medium: Medium::Gas, pulses_per_unit: 1e-3 }), None],
+            analog: Analog::new("bar", 1e-3),
         };
         let key = key.replace(['"', '\\'], "");
         let text = format!(r#"{{"time":"{value}","data":{{"{key}":{{"value":"{value}"}},"V1":{{"value":"{value}"}}}}}}"#);
@@ -271,7 +302,7 @@ proptest! {
         let check = |part: Part<'_>| if let Part::Value(value) = part { assert!(value.value.is_finite()) };
         for bytes in [&bytes, text.as_bytes(), rows.as_bytes()] {
             read(bytes, &options, check).ok();
-            read_rows(bytes, Period::Minute, &options, check).ok();
+            read_rows(bytes, Period::Minute, &options, |_, part| check(part)).ok();
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// Directories of vendors, and the messages of each at least.
-const VENDORS: [(&str, usize); 4] = [("p1", 31), ("dsmr-logger", 9), ("ksem", 6), ("smart-mac", 4)];
+const VENDORS: [(&str, usize); 4] = [("p1", 31), ("dsmr-logger", 13), ("ksem", 9), ("smart-mac", 10)];
 /// Fields that follow from the others.
 const DERIVED: [&str; 3] = ["file", "meter", "name"];
 
@@ -20,17 +20,22 @@ struct CommandLine {
     decode: DecodeArgs,
 }
 
-fn options(line: &str) -> Options {
+/// The arguments of a command line.
+pub(super) fn arguments(line: &str) -> DecodeArgs {
     let words = std::iter::once("decode").chain(line.split_whitespace());
     let command: CommandLine = clap::Parser::try_parse_from(words).unwrap();
-    command.decode.options().unwrap()
+    command.decode
+}
+
+fn options(line: &str) -> Options {
+    arguments(line).options().unwrap()
 }
 
 fn decoded(message: &Path, options: &Options) -> Vec<Value> {
     let bytes = input::bytes(message, Encoding::Auto).unwrap();
     let mut text = Vec::new();
     let mut output = Output::new(&mut text, true);
-    decode("fixture", &bytes, options, &mut output).unwrap();
+    decode("fixture", options.topic(0), &bytes, options, &mut output).unwrap();
     let text = String::from_utf8(text).unwrap();
     let items = text.lines().map(|line| {
         let mut item: Map<String, Value> = serde_json::from_str(line).unwrap();

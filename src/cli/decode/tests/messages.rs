@@ -8,7 +8,9 @@ use crate::cli::decode::options::Options;
 use crate::cli::decode::output::Output;
 use crate::cli::decode::{decode_files, detect};
 use crate::reading::Limits;
+use crate::vendor::smart_mac::Wiring;
 use serde_json::Value;
+use std::path::Path;
 
 fn value_of(lines: &[Value], obis: &str) -> Value {
     let line = lines.iter().find(|line| line["obis"] == obis).unwrap_or_else(|| panic!("{obis}: {lines:?}"));
@@ -73,7 +75,15 @@ fn a_file_that_cannot_be_read_costs_only_itself() {
     let (missing, telegram) = (folder.path().join("missing"), folder.path().join("telegram"));
     std::fs::write(&telegram, TELEGRAM).unwrap();
     let judge = Judge { limits: Limits::DEFAULT, received: None };
-    let options = Options { format: None, unchecked: false, key: None, judge, topic: None, context: Vec::new() };
+    let options = Options {
+        format: None,
+        unchecked: false,
+        key: None,
+        judge,
+        topics: Vec::new(),
+        wiring: Wiring::Phases,
+        context: Vec::new(),
+    };
     let mut text = Vec::new();
     let mut output = Output::new(&mut text, false);
     let files = [missing.clone(), folder.path().to_owned(), telegram];
@@ -174,12 +184,19 @@ fn the_energy_flow_of_a_ksem_has_the_units_of_its_configuration_and_its_own_text
     assert_eq!((&without[1]["native_id"], &without[1]["text"]), (&"flow".into(), &"idle".into()));
     let (with, failure) = shown(frame, true, |options| options.context = vec![hex::decode(definition).unwrap()]);
     assert!(failure.is_none() && with.contains("\"value\":-1500.0,\"unit\":\"W\""), "{with}");
+    // Each channel has a configuration of its own.
+    let other = definition.replace("666c6f77", "666c6f78");
+    for contexts in [[definition, &other], [&other, definition]] {
+        let contexts = contexts.map(|context| hex::decode(context).unwrap()).to_vec();
+        let (with, _) = shown(frame, true, |options| options.context = contexts);
+        assert!(with.contains("\"value\":-1500.0,\"unit\":\"W\""), "{with}");
+    }
 }
 
 #[test]
 fn mqtt_messages_of_a_smart_maic_have_the_device_of_their_topic() {
     let of_topic = |topic: &str, payload: &str| {
-        let (text, failure) = shown(payload, true, |options| options.topic = Some(topic.to_owned()));
+        let (text, failure) = shown(payload, true, |options| options.topics = vec![topic.to_owned()]);
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (lines, failure)
     };
@@ -193,7 +210,127 @@ fn mqtt_messages_of_a_smart_maic_have_the_device_of_their_topic() {
     assert!(failure.is_none());
     assert_eq!(value_of(&lines, "0-1:96.9.0*255"), serde_json::json!(["1728053249", 21.5, "degC"]));
     let (lines, failure) = of_topic("1728053249/A", "3.5");
-    assert!(failure.is_some() && lines[0]["error"] == "the meaning of A depends on the other values of its device");
+    let error = "the meaning of A depends on the other values of its device: give their files and topics, too";
+    assert!(failure.is_some() && lines[0]["error"] == error);
+    // With the topics of the others, or their layout as the journal keeps it.
+    let sum = serde_json::json!(["1728053249", 3.5, "A"]);
+    let topics = ["1728053249/A", "p/1728053249/A1"].map(str::to_owned);
+    for (topics, context) in [(&topics[..], None), (&topics[..1], Some(br#"{"lines":true,"total":false}"#.to_vec()))] {
+        let (text, failure) = shown("3.5", true, |options| {
+            options.topics = topics.to_vec();
+            options.context = context.into_iter().collect();
+        });
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(failure.is_none(), "{text}");
+        assert_eq!(value_of(&lines, "1-0:90.7.0*255"), sum);
+    }
+}
+
+#[test]
+fn each_file_has_the_topic_of_its_place_and_a_number_alone_is_not_hexadecimal() {
+    let folder = tempfile::tempdir().unwrap();
+    let payloads = [("a", "21"), ("b", "3.5"), ("c", "40")];
+    let files = payloads.map(|(name, payload)| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, payload).unwrap();
+        file
+    });
+    let decoded = |topics: &[&str]| {
+        let judge = Judge { limits: Limits::DEFAULT, received: None };
+        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let options = Options {
+            format: None,
+            unchecked: false,
+            key: None,
+            judge,
+            topics,
+            wiring: Wiring::Phases,
+            context: Vec::new(),
+        };
+        let mut text = Vec::new();
+        let mut output = Output::new(&mut text, true);
+        decode_files(&files, Encoding::Auto, &options, &mut output).unwrap();
+        assert!(output.finish().is_ok());
+        let lines = String::from_utf8(text).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .map(|line| format!("{} {} {}", line["native_id"], line["obis"], line["value"]).replace('"', ""))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        decoded(&["1728053249/T1", "p/1728053249/A", "1728053250/TCh1"]),
+        ["1728053249 0-1:96.9.0*255 21.0", "1728053249 1-0:31.7.0*255 3.5", "1728053250 1-1:82.8.0*255 40.0"]
+    );
+    let all = decoded(&["1728053249/W1"]);
+    assert_eq!(all, ["21.0", "3.5", "40.0"].map(|value| format!("1728053249 1-0:21.7.0*255 {value}")));
+    let fault = |line: &str| super::fixtures::arguments(line).options().err().map(|failure| failure.to_string());
+    let wrong = "--topic is given 2 times for 3 files: give it once, or once for each file";
+    assert_eq!(fault("--topic a/T1 --topic a/T2 x y z").as_deref(), Some(wrong));
+    assert_eq!(fault("--topic a/T1 --topic a/T2 x y"), None);
+}
+
+#[test]
+fn rows_of_several_devices_have_their_own_devices_each() {
+    let rows = r#"[{"ID":"1728053249","TIME":1753000000,"W":270},{"ID":"1728053250","TIME":1753000000,"W":30,"Wh":7},
+        {"ID":1728053250,"TIME":1753003600,"W":31,"Wh":8},{"ID":"1728053249","TIME":1753000060,"W":271}]"#;
+    let (lines, failure) = json(rows);
+    assert!(failure.is_none());
+    let shown = |line: &Value| format!("{} {} {}", line["native_id"], line["raw_code"], line["value"]).replace('"', "");
+    // The rows of the second device are an hour apart.
+    let expected = ["1728053249 W 270.0", "1728053249 W 271.0", "1728053250 Wh 7.0", "1728053250 Wh 8.0"];
+    let values: Vec<_> = lines.iter().filter(|line| line["value"].is_number()).map(shown).collect();
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn json_of_another_device_is_refused_by_the_formats_of_a_logger_and_an_em300_and_kept() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let foreign =
+        ["ksem/values.json", "smart-mac/getdata-commented.json", "smart-mac/cloud-minute.json", "ksem/usage.json"];
+    let mut foreign: Vec<String> =
+        foreign.iter().map(|file| std::fs::read_to_string(folder.join(file)).unwrap()).collect();
+    foreign.extend(
+        [
+            r#"{"timestamp":"260315120000W","temperature":21}"#,
+            r#"{"data":[{"name":"x","value":1}]}"#,
+            r#"{"info":{"name":"shelly"}}"#,
+            r#"[{"time":1642719600,"diff":0,"price":25}]"#,
+            "[1,2]",
+            "{}",
+            r#"{"authentication":false}"#,
+        ]
+        .map(str::to_owned),
+    );
+    for (format, own) in [(Format::DsmrLogger, "dsmr-logger/actual-v1.json"), (Format::Em300, "ksem/em300.json")] {
+        let other = if format == Format::Em300 { "dsmr-logger/actual-v1.json" } else { "ksem/em300.json" };
+        let other = std::fs::read_to_string(folder.join(other)).unwrap();
+        for message in foreign.iter().chain([&other]) {
+            let (text, failure) = shown(message, true, |options| options.format = Some(format));
+            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert!(failure.is_some() && lines.len() == 1, "{}: {message}: {text}", format.name());
+            assert!(lines[0]["error"].is_string(), "{text}");
+            assert_eq!(lines[0]["kept"], message.trim_end(), "{}", format.name());
+        }
+        let own = std::fs::read_to_string(folder.join(own)).unwrap();
+        assert!(shown(&own, true, |options| options.format = Some(format)).1.is_none());
+    }
+    let flat = |options: &mut Options| options.format = Some(Format::SmartMacMqtt);
+    let (text, failure) = shown(r#"{"temperature":21}"#, true, flat);
+    assert!(failure.is_some() && text.contains("the answer has no values of a smart-MAIC"), "{text}");
+}
+
+#[test]
+fn values_of_a_logger_have_the_ids_of_its_info() {
+    let info = include_bytes!("../../../../tests/fixtures/dsmr-logger/info.json");
+    let actual = include_str!("../../../../tests/fixtures/dsmr-logger/actual-v1.json");
+    let id = |edit: fn(&mut Options, &[u8])| {
+        let (text, failure) = shown(actual, true, |options| edit(options, info));
+        assert!(failure.is_none());
+        serde_json::from_str::<Value>(text.lines().next().unwrap()).unwrap()["native_id"].clone()
+    };
+    let of_info = json(std::str::from_utf8(info).unwrap()).0[0]["native_id"].clone();
+    assert_eq!(id(|_, _| ()), "");
+    assert_eq!(id(|options, info| options.context = vec![info.to_vec()]), of_info);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn every_message_of_the_fixtures_has_its_readings_and_shows_no_uuid() {
         let text = fs::read_to_string(&file).unwrap();
         let expected = fs::read_to_string(file.with_extension("expected")).unwrap_or_default();
         let edit = |options: &mut super::Options| {
-            options.topic = Some(topic.clone());
+            options.topics = vec![topic.clone()];
             options.context = context(&folder);
         };
         let (json, failure) = shown(&text, true, edit);
@@ -75,11 +75,11 @@ fn a_hidden_topic_and_a_context_of_the_journal_give_the_same_readings() {
         with_document(&before, *document, &fs::read(folder.join(format!("{name}.json"))).unwrap()).unwrap()
     });
     let plain = shown(&text, true, |options| {
-        options.topic = Some(topic.clone());
+        options.topics = vec![topic.clone()];
         options.context = context(&folder);
     });
     let hidden = shown(&text, true, |options| {
-        options.topic = Topic::hidden(&topic);
+        options.topics = Topic::hidden(&topic).into_iter().collect();
         options.context = vec![bundle];
     });
     assert!(plain.0 == hidden.0, "{}\n{}", plain.0, hidden.0);
@@ -104,11 +104,11 @@ fn without_its_topic_a_message_asks_for_it_and_its_secret_is_not_printed() {
         (monitor("plug/4/setstate"), "messages of this topic are not read"),
         (monitor("new"), "messages of this topic are not known"),
     ] {
-        let (shown, failure) = shown("{}", true, |options| options.topic = Some(topic.clone()));
+        let (shown, failure) = shown("{}", true, |options| options.topics = vec![topic.clone()]);
         assert!(failure.is_some() && shown.contains(error), "{topic}: {shown}");
     }
     let (shown, failure) = shown("{}", true, |options| {
-        options.topic = Some(monitor("realtime"));
+        options.topics = vec![monitor("realtime")];
         options.context = vec![b"{}".to_vec()];
     });
     assert!(failure.is_some() && shown.contains("the context cannot be used"), "{shown}");

@@ -154,6 +154,6 @@ fn states_texts_and_units_of_a_smappee() {
     ];
     for (topic, cases) in cases {
         let topic = format!("servicelocation/0b9fd2f6-1c57-4e0e-9a52-6f4c2f0c7a11/{topic}");
-        check(cases, "2026-03-15T12:00:00Z", str::to_owned, |options| options.topic = Some(topic.clone()));
+        check(cases, "2026-03-15T12:00:00Z", str::to_owned, |options| options.topics = vec![topic.clone()]);
     }
 }

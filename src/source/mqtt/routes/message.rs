@@ -85,6 +85,11 @@ pub(in crate::source::mqtt) enum Context {
 }
 
 impl Context {
+    /// No context.
+    pub(super) fn none() -> Self {
+        Self::Kept(String::new())
+    }
+
     /// Its version.
     pub(in crate::source::mqtt) fn version(&self) -> String {
         match self {
@@ -103,7 +108,7 @@ impl Readings {
             origin: origin.to_owned(),
             format: "",
             device: String::new(),
-            context: Context::Kept(String::new()),
+            context: Context::none(),
             original: None,
         }
     }

@@ -139,9 +139,13 @@ async fn a_cloud_that_refuses_is_a_fault_of_the_configuration_and_its_text_is_no
 async fn failures_and_rows_of_another_device_fill_nothing_and_an_answer_that_repeats_the_key_is_not_kept() {
     let fixture = Fixture::new().at(NOW);
     let (from, _) = miss(&fixture, "2050-01-15T08:00:00Z", "2050-01-15T12:30:00Z");
+    let mut mixed = rows([from + 180, from + 240]);
+    let second = mixed.rfind(DEVICE).unwrap();
+    mixed.replace_range(second..second + DEVICE.len(), "1");
     let mut answers = vec![
         (200, rows([from + 60]).replace("\"STAT\":0", &format!("\"STAT\":\"{KEY}\""))),
         (200, rows([from + 120]).replace(DEVICE, "1")),
+        (200, mixed),
         (429, String::new()),
         (503, String::new()),
         (0, String::new()),
