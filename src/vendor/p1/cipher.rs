@@ -73,7 +73,11 @@ impl Key {
     pub fn decrypt(&self, frame: &[u8]) -> Result<Vec<u8>, CipherError> {
         let (title, rest) =
             frame.get(2..).and_then(|rest| rest.split_at_checked(TITLE_BYTES)).ok_or(CipherError::Layout)?;
-        let length_bytes = if rest.first() == Some(&0x82) { 3 } else { 1 };
+        let length_bytes = match rest.first() {
+            Some(0x82) => 3,
+            Some(0x81) => 2,
+            _ => 1,
+        };
         let [CONTROL, rest @ ..] = rest.get(length_bytes..).unwrap_or(&[]) else { return Err(CipherError::Layout) };
         let (counter, rest) = rest.split_at_checked(COUNTER_BYTES).ok_or(CipherError::Layout)?;
         let text = rest.len().checked_sub(TAG_BYTES).ok_or(CipherError::Layout)?;

@@ -117,9 +117,10 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A value's own time.
+    /// A value's own time; `None` if the device's clock was never set.
     pub(super) fn own_time(&self, text: &[u8]) -> Result<Option<(UnixNanos, Flags)>, Fault> {
         match Stamp::parse(text, self.winter) {
+            Some(Stamp::Time(time, _)) if time < YEAR_2000 => Ok(None),
             Some(Stamp::Time(time, flags)) if !self.is_ahead(time) => Ok(Some((time, flags))),
             Some(Stamp::Time(..)) => Err("the value's time is more than a day after the telegram's"),
             Some(Stamp::Unset) => Ok(None),

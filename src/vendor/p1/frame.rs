@@ -113,6 +113,7 @@ fn encrypted(bytes: &[u8], at_end: bool) -> Option<(Frame<'_>, usize)> {
         Some(length) if bytes[1] == 8 && bytes[LENGTH_AT - 1] == 0x82 => {
             LENGTH_AT + 2 + usize::from(length[0]) * 256 + usize::from(length[1])
         }
+        Some(length) if bytes[1] == 8 && bytes[LENGTH_AT - 1] == 0x81 => LENGTH_AT + 1 + usize::from(length[0]),
         // A short form of the length.
         _ if bytes.len() > LENGTH_AT && bytes[1] == 8 && bytes[LENGTH_AT - 1] < 0x80 => {
             LENGTH_AT + usize::from(bytes[LENGTH_AT - 1])

@@ -7,7 +7,7 @@ use super::registers::{
     CHANNEL_MAX, CURRENT_LIMIT, ChannelLine, FAILURE_DURATION, Meaning, PEAK, POWER_LIMIT, VALVE, meaning,
 };
 use super::tariffs::Tariffs;
-use super::time::{Stamp, YEAR_2000};
+use super::time::Stamp;
 use super::unit::{Printed, Quantity};
 use crate::reading::registry::{Unit, entry};
 use crate::reading::{Flags, Obis, UnixNanos};
@@ -59,7 +59,13 @@ impl<'a> Facts<'a> {
         let (mut at, mut flags) = self.now();
         let (group, second) = match Stamp::parse(first, self.winter).and(groups.clone().next()) {
             Some(value) => {
-                let Some((time, own)) = self.own_time(first)? else { return Ok(()) };
+                let Some((time, own)) = self.own_time(first)? else {
+                    // A peak that was never measured is zero.
+                    if Quantity::parse(value).is_none_or(|quantity| quantity.number.to_f64() != 0.0) {
+                        text(line, each);
+                    }
+                    return Ok(());
+                };
                 (at, flags) = (At::Time(time), own);
                 (value, None)
             }
@@ -161,7 +167,6 @@ impl<'a> Facts<'a> {
         let (now, now_flags) = self.now();
         let (at, flags) = match own.transpose()? {
             None => (now, now_flags),
-            Some(Some((time, _))) if time < YEAR_2000 => return Ok(None),
             Some(Some((time, flags))) => (At::Time(time), flags),
             Some(None) if number.to_f64() == 0.0 => return Ok(None),
             Some(None) => (now, now_flags | Flags::TIME_IS_RECEIVE_TIME),
@@ -209,31 +214,37 @@ impl<'a> Facts<'a> {
             return Ok(());
         };
         let mut groups = line.groups().skip(1).skip_while(|group| group.contains(&b':'));
-        let mut result = Ok(());
+        let (mut result, mut has_undated) = (Ok(()), false);
         for _ in 0..count {
             let (Some(_), Some(time), Some(value)) = (groups.next(), groups.next(), groups.next()) else {
                 return Err("the list of peaks is shorter than it says");
             };
             match self.peak(time, value) {
-                Ok(None) => {}
-                Ok(Some((time, flags, value, unit))) => {
+                Ok((None, _, value, _)) => has_undated |= value != 0.0,
+                Ok((Some(time), flags, value, unit)) => {
                     let (at, raw_code) = (At::Time(time), raw_code.clone());
                     each(Part::Value(Value { channel: MAIN, at, flags, obis: PEAK, value, unit, raw_code }));
                 }
                 Err(why) => result = Err(why),
             }
         }
+        if has_undated {
+            text(line, each);
+        }
         result
     }
 
-    /// A peak and its time; `None` for a month without one.
-    fn peak(&self, time: &[u8], value: &[u8]) -> Result<Option<(UnixNanos, Flags, f64, Unit)>, Fault> {
+    /// A peak and its time; `None` for a month without one, and for a clock that was never set.
+    fn peak(&self, time: &[u8], value: &[u8]) -> Result<(Option<UnixNanos>, Flags, f64, Unit), Fault> {
         let quantity = Quantity::parse(value).ok_or(NOT_A_NUMBER)?;
         let (_, value, unit) = in_base_unit(PEAK, value, quantity)?;
         // Months before the meter's installation have no time and no power.
         match self.own_time(time) {
-            Err(_) if value == 0.0 => Ok(None),
-            time => Ok(time?.map(|(time, flags)| (time, flags, value, unit))),
+            Err(_) if value == 0.0 => Ok((None, Flags::NONE, value, unit)),
+            time => {
+                let (time, flags) = time?.unzip();
+                Ok((time, flags.unwrap_or(Flags::NONE), value, unit))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! once every topic has come. Until then such a message is kept as it is.
 
 use super::message::{Context, Found, Message, Readings, Thinning, UNREADABLE, Unreadable};
+use crate::contexts::version_of;
 use crate::reading::{MeterId, UnixNanos};
 use crate::source::parts::Parts;
 use crate::source::{Decoded, Inlet, Recorded};
@@ -121,15 +122,18 @@ impl State {
         });
         match (self.keys.layout(), kept) {
             (Some(layout), Some((version, kept))) if layout == *kept => Some((layout, Context::Kept(version.clone()))),
-            (Some(layout), _) => Some((layout, Context::New(layout.document().into_bytes()))),
+            (Some(layout), _) => Some((layout, Context::New(layout.document().into_bytes().into()))),
             (None, Some((version, kept))) => Some((*kept, Context::Kept(version.clone()))),
             (None, None) => None,
         }
     }
 
-    /// The layout was kept as this version.
+    /// A layout was kept as this version.
     pub(super) fn kept(&mut self, version: &str) {
-        self.kept = self.keys.layout().map(|layout| Some((version.to_owned(), layout)));
+        let layout = self.keys.layout().filter(|layout| version_of(layout.document().as_bytes()) == version);
+        if let Some(layout) = layout {
+            self.kept = Some(Some((version.to_owned(), layout)));
+        }
     }
 
     fn note_form(&mut self, parent: &str, is_all: bool) {

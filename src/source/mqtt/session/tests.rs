@@ -331,23 +331,22 @@ async fn single_values_whose_meaning_depends_on_other_topics_are_kept_and_decode
     let fixture = Fixture::new();
     let meter = Meter { prefix: "p/".to_owned(), device: "77".to_owned(), options: Options::default() };
     let broker = Broker { routes: vec![Route::SmartMac(meter)], keep: Keep::All, ..broker() };
-    let entrance = fixture.entrance("attic");
+    let (client, _connection) = open(&broker, "id").unwrap();
     let take = async |mqtt: &mut Mqtt, second: i64, topic: &str, payload: &str| {
         let received = UnixNanos(1_764_000_000_000_000_000 + second * 1_000_000_000);
-        let message = Message { topic, payload: payload.as_bytes(), is_retained: false, received };
-        for record in mqtt.prepare(&message).await.records {
-            entrance.take(PayloadFormat::ReadingBatch, &record).await.unwrap();
-        }
+        let work = mqtt.prepare(&Message { topic, payload: payload.as_bytes(), is_retained: false, received });
+        mqtt.queue.push(work, None);
+        settle(mqtt, &client).await;
     };
     let sum = "90.7.0".parse().unwrap();
-    let mut mqtt = session(&fixture, broker.clone(), &entrance);
+    let mut mqtt = session(&fixture, broker.clone(), &fixture.entrance("attic"));
     take(&mut mqtt, 0, "p/77/A", "3.5").await;
     take(&mut mqtt, 1, "p/77/A1", "1.5").await;
     assert!(fixture.values(sum).is_empty(), "the meaning of A is not known yet");
     take(&mut mqtt, 60, "p/77/A", "4.5").await;
     assert_eq!(fixture.values(sum), [4.5]);
     // After a restart, and without the prefix, it is known at once.
-    let mut mqtt = session(&fixture, broker.clone(), &entrance);
+    let mut mqtt = session(&fixture, broker.clone(), &fixture.entrance("attic"));
     take(&mut mqtt, 120, "77/A", "5.5").await;
     assert_eq!(fixture.values(sum), [4.5, 5.5]);
     // The first one was kept, so a replay finds its value.

@@ -147,6 +147,10 @@ fn an_encrypted_telegram_is_decrypted_with_its_key_alone() {
     for cut in 0..frame.len() {
         assert_eq!(next_frame(&frame[..cut], false), None, "{cut} bytes");
     }
+    // The same length in one byte.
+    let short = [&frame[..10], &[0x81], &frame[12..]].concat();
+    let Some((0, Frame::Encrypted(found), end)) = next_frame(&short, false) else { panic!("no frame") };
+    assert_eq!((key.decrypt(found).unwrap(), end), (clear.clone(), short.len()));
     // Poland: a head in the clear before it, and zero bytes behind the telegram.
     let headed = [b"/KFM5MA309M\r\n\r\n".as_slice(), &encrypted(&[&clear[..], &[0; 9]].concat(), [7; 16])].concat();
     let Some((0, Frame::Encrypted(found), _)) = next_frame(&headed, false) else { panic!("no frame") };

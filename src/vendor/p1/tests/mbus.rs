@@ -80,10 +80,12 @@ fn an_absurd_time_of_a_device_costs_its_reading_alone() {
 
 #[test]
 fn a_device_whose_clock_was_never_set_has_the_telegrams_time() {
-    assert_eq!(
-        channel(&["0-1:24.1.0(3)", "0-1:24.2.1(000101010000W)(00012.345*m3)"]),
-        ["channel 1 2026-03-15T11:00:00Z 7-0:3.0.0*255 12.345 m3 [time-is-receive-time]"]
-    );
+    for clock in ["000101010000W", "700101010000W"] {
+        assert_eq!(
+            channel(&["0-1:24.1.0(3)", &format!("0-1:24.2.1({clock})(00012.345*m3)")]),
+            ["channel 1 2026-03-15T11:00:00Z 7-0:3.0.0*255 12.345 m3 [time-is-receive-time]"]
+        );
+    }
 }
 
 #[test]
