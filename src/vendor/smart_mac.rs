@@ -17,9 +17,9 @@ mod mqtt;
 mod registers;
 mod rows;
 
-pub use layout::{Keys, Layout, needs_layout};
+pub use layout::{Keys, needs_layout};
 pub use mqtt::{read_flat, read_single};
-pub use registers::{Analog, Input, Medium, Options, Wiring};
+pub use registers::{Analog, Input, Layout, Medium, Options, Wiring};
 pub use rows::{Period, read_rows};
 
 use super::document::{Members, MessageError, Scalar};

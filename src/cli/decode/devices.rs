@@ -51,7 +51,7 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// What was given beside a message.
+/// The topics and contexts that were given beside a message.
 #[derive(Debug, Clone, Copy, Default)]
 struct Given<'a> {
     topic: Option<&'a str>,

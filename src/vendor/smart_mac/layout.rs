@@ -3,7 +3,7 @@
 //! `A` is the current of a device with one line, and the sum of a device with three. In a message with all values
 //! the other keys are there. Where each value has a topic of its own, they come one after the other.
 
-use super::registers::{LINE_KEYS, Options, Wiring};
+use super::registers::{LINE_KEYS, Layout, Options, TOTAL, Wiring};
 use crate::vendor::document::{Members, Scalar};
 use std::collections::BTreeSet;
 
@@ -11,28 +11,8 @@ use std::collections::BTreeSet;
 const KEYS_MAX: usize = 64;
 /// Keys whose meaning depends on the other keys of the device.
 const DEPENDENT: [&str; 3] = ["A", "V", "Wh"];
-/// The key of the total of a device with three lines.
-const TOTAL: &str = "TWh";
-
-/// What the keys of a device say about each other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// Whether it has numbered lines.
-    pub(super) has_lines: bool,
-    /// Whether it sends a total beside them.
-    pub(super) has_total: bool,
-}
 
 impl Layout {
-    /// The layout of a device with these keys.
-    pub fn of<'k>(keys: impl Iterator<Item = &'k str> + Clone) -> Self {
-        let is_numbered = |key: &str| {
-            let line = key.strip_suffix(['1', '2', '3']);
-            line.is_some_and(|line| LINE_KEYS.iter().any(|(name, ..)| *name == line))
-        };
-        Self { has_lines: keys.clone().any(is_numbered), has_total: keys.clone().any(|key| key == TOTAL) }
-    }
-
     /// The document that says this; [`Self::read`] reads it.
     pub fn document(self) -> String {
         format!(r#"{{"lines":{},"total":{}}}"#, self.has_lines, self.has_total)

@@ -3,7 +3,6 @@
 //! Keys with a number are of a line, those without of the whole device. A device with one line has no
 //! numbered keys.
 
-use super::layout::Layout;
 use crate::reading::Obis;
 use crate::reading::registry::Unit;
 use crate::vendor::json::factor;
@@ -122,12 +121,35 @@ pub(super) struct Place {
     pub(super) divisor: f64,
 }
 
+/// The keys of a device, as far as they decide each other's meaning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Whether it has numbered lines.
+    pub(super) has_lines: bool,
+    /// Whether it sends a total beside them.
+    pub(super) has_total: bool,
+}
+
+impl Layout {
+    /// The layout of a device with these keys.
+    pub fn of<'k>(keys: impl Iterator<Item = &'k str> + Clone) -> Self {
+        let is_numbered = |key: &str| {
+            let line = key.strip_suffix(['1', '2', '3']);
+            line.is_some_and(|line| LINE_KEYS.iter().any(|(name, ..)| *name == line))
+        };
+        Self { has_lines: keys.clone().any(is_numbered), has_total: keys.clone().any(|key| key == TOTAL) }
+    }
+}
+
 /// A device, as its keys and the user describe it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Device<'a> {
     options: &'a Options,
     layout: Layout,
 }
+
+/// The key of the total of a device with three lines.
+pub(super) const TOTAL: &str = "TWh";
 
 /// Keys of a line: C of the sum's or first phase's register, D, unit.
 pub(super) const LINE_KEYS: [(&str, u8, u8, Unit); 8] = [
