@@ -82,6 +82,24 @@ CREATE TABLE unused (
   is_expired INTEGER NOT NULL -- 1 if its samples are in no other table
 ) STRICT;
 
+-- Periods whose samples are being moved to quarter-hours (keep_rollups), if there are any: those before `until`. Of the
+-- first one, the samples before the key that were received up to `received` are moved.
+CREATE TABLE expiring (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  until INTEGER NOT NULL,
+  meter INTEGER NOT NULL,
+  obis INTEGER NOT NULL,
+  ts INTEGER NOT NULL,
+  received INTEGER NOT NULL
+) STRICT;
+-- The samples from before `until` that were received up to `received` were moved. They are not stored again.
+CREATE TABLE rolled_up (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  until INTEGER NOT NULL,
+  received INTEGER NOT NULL
+) STRICT;
+INSERT INTO rolled_up VALUES (1, -9223372036854775808, 0);
+
 -- Quarter-hours of samples that retention deleted (keep_rollups). Read the view `quarter_hours`.
 CREATE TABLE rollups (
   meter INTEGER NOT NULL,       -- meter_ids.id
@@ -177,9 +195,10 @@ CREATE TABLE cursor (
   next INTEGER NOT NULL,
   generation INTEGER NOT NULL,
   checkpointed INTEGER NOT NULL, -- the database without its log has at least this generation
-  schema_version INTEGER NOT NULL -- of SQLite, which a rearranged copy (VACUUM) increments
+  schema_version INTEGER NOT NULL, -- of SQLite, which a rearranged copy (VACUUM) increments
+  received INTEGER NOT NULL        -- the latest time of receipt of a sample
 ) STRICT;
-INSERT INTO cursor VALUES (1, '', 1, abs(random() / 16) + 1, 0, 0);
+INSERT INTO cursor VALUES (1, '', 1, abs(random() / 16) + 1, 0, 0, 0);
 
 -- Meter descriptions, one row per version. The key is the meter and the start of the version.
 CREATE TABLE meters (

@@ -158,6 +158,24 @@ mod tests {
         let later = feed.clock.now().saturating_add(-86_400_000_000_000).to_string();
         assert_eq!(said(8, Some("sqlite"), &later), Ok(2));
         assert_eq!(said(8, None, "2200-01-01T00:00:00Z"), Ok(3));
+        // With quarter-hours in place of the samples, also where `keep` was raised.
+        let file = feed.directory.path().join("rolled-up.sqlite");
+        let mut sink = crate::sink::sqlite::Sqlite::new("sqlite", &file, feed.clock.clone());
+        crate::deliver::Sink::rewind(&mut sink, feed.journal.position(Sequence::FIRST)).unwrap();
+        drop(sink);
+        let until = now.saturating_add(-86_400_000_000_000);
+        let store = rusqlite::Connection::open(&file).unwrap();
+        store.execute("UPDATE rolled_up SET until = ?1", [until.0]).unwrap();
+        let days = |days: u64| Some(Duration::from_hours(24 * days));
+        let retention = Retention { age: days(11), size: None, rollups: days(100) };
+        let store = Store { config: Some(Config { file, retention, time_zone: "UTC".to_owned() }) };
+        let said = |from: String| {
+            let request = control::Replay { sink: None, from, source: None, reread: control::Reread::default() };
+            rewind(feed.journal.view(), &store, &feed.clock, &request).map(|rewind| rewind.from.0)
+        };
+        let why = said(year.to_owned()).unwrap_err();
+        assert!(why.contains("sink.sqlite.keep_rollups") && why.contains(&until.to_string()), "{why}");
+        assert_eq!(said(until.to_string()), Ok(2));
     }
 
     #[test]

@@ -80,14 +80,25 @@ impl Store {
         #[cfg(feature = "sqlite")]
         if sink.is_none_or(|sink| sink == "sqlite")
             && let Some(store) = &self.config
-            && let Some((oldest, setting)) = store.retention.deletes_before(&store.file, now)
-            && from < oldest
         {
-            return Err(format!(
-                "the embedded store deletes samples before {oldest} (sink.sqlite.{setting}), so what it got from \
-                 before would be deleted again. Replay from then on, replay another sink, or raise {setting} and \
-                 restart the service"
-            ));
+            if let Some((oldest, setting)) = store.retention.deletes_before(&store.file, now)
+                && from < oldest
+            {
+                return Err(format!(
+                    "the embedded store deletes samples before {oldest} (sink.sqlite.{setting}), so what it got from \
+                     before would be deleted again. Replay from then on, replay another sink, or raise {setting} and \
+                     restart the service"
+                ));
+            }
+            if let Some(oldest) = store.retention.rolled_up_before(&store.file)
+                && from < oldest
+            {
+                return Err(format!(
+                    "the embedded store has quarter-hours in place of the samples before {oldest} \
+                     (sink.sqlite.keep_rollups), so it does not store these again. Replay from then on, or replay \
+                     another sink; a new file is filled with all that the journal has"
+                ));
+            }
         }
         let _ = (sink, from, now);
         Ok(())

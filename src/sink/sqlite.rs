@@ -32,6 +32,7 @@ mod deliver;
 mod dictionary;
 mod ends;
 mod energy;
+mod expire;
 mod file;
 mod generation;
 mod join;

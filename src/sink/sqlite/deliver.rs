@@ -21,6 +21,9 @@ use uuid::Uuid;
 const TRANSACTION_AGE_MAX: Duration = Duration::from_millis(200);
 /// Time between checks of the store's files while nothing is committed.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// Steps on the tables after a commit while the database is beyond `keep_size` and samples are moved to quarter-hours:
+/// together they delete more samples than a commit adds.
+const STEPS_BEYOND_SIZE: usize = 3;
 /// Time between attempts to empty a large log while readers prevent it: each waits for them up to a second.
 const LOG_TRIED_EVERY: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(10) };
 
@@ -94,7 +97,7 @@ impl Sqlite {
         self.generation = Some(committed.generation);
         self.checked = Some(self.clock.monotonic());
         self.committed = self.taken.next;
-        self.keep.stored(self.batch.rows().iter().map(|row| row.at).max());
+        self.keep.stored(self.batch.rows().iter().map(|row| row.at).max(), committed.is_replay);
         self.batch.clear();
         self.due = None;
         self.is_untidy = true;
@@ -125,7 +128,9 @@ impl Sqlite {
             self.log_tried = Some(now);
             store.empty_log()?;
         }
-        if self.is_untidy {
+        let mut steps = 0;
+        while self.is_untidy && (steps == 0 || (steps < STEPS_BEYOND_SIZE && store.is_beyond_size(&self.keep)?)) {
+            steps += 1;
             let expired = store.tidy(&self.keep, wall)?;
             self.is_untidy = expired.is_some();
             self.generation = Some(store.generation().current);

@@ -10,7 +10,10 @@ use super::views;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Neighbouring periods that are joined, usually of one size.
-pub(super) const PERIODS: usize = if cfg!(test) { 3 } else { 32 };
+pub(super) const PERIODS: usize = if cfg!(test) { 3 } else { 8 };
+/// With more tables, joined periods are joined again. Until then each sample is joined once, and the copy of a join
+/// is small beside all samples.
+pub(super) const TABLES_JOINED_ONCE: usize = if cfg!(test) { 5 } else { 96 };
 /// With more tables, periods of any size and length are joined.
 const TABLES: usize = if cfg!(test) { 12 } else { 150 };
 /// Samples that one step copies or deletes at most.
@@ -19,12 +22,13 @@ pub(super) const STEP_ROWS: i64 = if cfg!(test) { 7 } else { 100_000 };
 /// The periods to join next, if there are enough of one size. The result is so short and small that
 /// retention can delete it as a whole. With many tables, the smallest neighbours are joined anyway.
 pub(super) fn due(periods: &Periods, keep: &Keep) -> Option<Run> {
-    let all = periods.all();
+    let all = periods.staying();
     // The last of a window may be the fresh period.
     let runs = || all.windows(PERIODS + 1).map(|window| Run::of(&window[..PERIODS], window[PERIODS].start));
     let is_short = |run: &Run| keep.span_ns().is_none_or(|span| run.until.saturating_sub(run.first.start) <= span);
     let is_small = |run: &Run| keep.rows_max().is_none_or(|rows| run.rows() <= rows);
-    let regular = runs().find(|run| run.is_of_one_size && is_short(run) && is_small(run));
+    let is_wanted = |run: &Run| run.joins == 0 || all.len() > TABLES_JOINED_ONCE;
+    let regular = runs().find(|run| run.is_of_one_size && is_wanted(run) && is_short(run) && is_small(run));
     regular.or_else(|| runs().filter(|_| all.len() > TABLES).min_by_key(|run| run.joins))
 }
 

@@ -1,5 +1,6 @@
 //! Retention of the store: periods whose samples are all older than `keep` are deleted as a whole, and
 //! the oldest ones while the database is larger than `keep_size`. Quarter-hours take at most half of that size.
+//! Without `keep_rollups` there are none.
 //!
 //! Invariant: the age counts from the newest sample stored since the start, or from the clock if
 //! that is earlier. So a clock that is ahead deletes no sample that is young by the meters'
@@ -11,9 +12,11 @@ use crate::reading::UnixNanos;
 use std::path::Path;
 use std::time::Duration;
 
-/// Periods are at most this part of the age long or of the size large, so at most so much more is
-/// kept or deleted.
-const PERIODS: i64 = 8;
+/// Periods are at most this part of the age long, so samples are at most so much older.
+const AGE_PARTS: i64 = 8;
+/// Periods are at most this part of the size large. A full store has at least the size less two of them: one that was
+/// deleted, and the copy of a join.
+const SIZE_PARTS: u64 = 32;
 /// About the size of a sample in a sealed table.
 const SAMPLE_BYTES: u64 = 50;
 /// About the size of a quarter-hour.
@@ -38,13 +41,21 @@ impl Retention {
         let by_size = self.size.and_then(|size| Some((oldest_of_full(file, size)?, "keep_size")));
         by_age.into_iter().chain(by_size).max()
     }
+
+    /// The time before which the store in `file` has quarter-hours in place of the samples, so that it does not store
+    /// these again; `None` also where it cannot be read.
+    pub fn rolled_up_before(&self, file: &Path) -> Option<UnixNanos> {
+        self.rollups?;
+        let until: i64 = with_log(file).ok()?.query_row("SELECT until FROM rolled_up", [], |row| row.get(0)).ok()?;
+        (until > i64::MIN).then_some(UnixNanos(until))
+    }
 }
 
-/// The start of a store's oldest period, if the store has more than three quarters of its size: after a
-/// deletion it has about seven eighths.
+/// The start of a store's oldest period, if the store has more than seven eighths of its size: after a deletion it has
+/// at least 15 sixteenths, of samples or of quarter-hours.
 fn oldest_of_full(file: &Path, size: u64) -> Option<UnixNanos> {
     let store = with_log(file).ok()?;
-    let is_full = used_bytes(&store).ok()? > size - size / 4;
+    let is_full = used_bytes(&store).ok()? > size - size / 8;
     let start = "SELECT min(start) FROM periods";
     let start: i64 = store.query_row(start, [], |row| row.get(0)).ok().filter(|_| is_full)?;
     (start > i64::MIN).then_some(UnixNanos(start))
@@ -56,16 +67,28 @@ pub(super) struct Keep {
     retention: Retention,
     /// The time of the newest sample stored since the start.
     newest: Option<UnixNanos>,
+    /// Whether the samples stored last are the ones received last of all.
+    is_at_end: bool,
 }
 
 impl Keep {
     pub(super) fn new(retention: Retention) -> Self {
-        Self { retention, newest: None }
+        Self { retention, ..Self::default() }
     }
 
-    /// Notes the time of the newest of the samples that were stored.
-    pub(super) fn stored(&mut self, newest: Option<UnixNanos>) {
+    /// Notes the time of the newest of the samples that were stored, and whether samples that were received later were
+    /// stored before.
+    pub(super) fn stored(&mut self, newest: Option<UnixNanos>, is_replay: bool) {
+        if newest.is_some() {
+            self.is_at_end = !is_replay;
+        }
         self.newest = self.newest.max(newest);
+    }
+
+    /// Whether quarter-hours may be calculated: each sample has its last value. In a replay it may have an earlier one
+    /// for a time.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.is_at_end
     }
 
     /// The oldest time to keep; `None` without a limit, and before a sample was stored.
@@ -99,12 +122,12 @@ impl Keep {
 
     /// The longest period; `None` for any.
     pub(super) fn span_ns(&self) -> Option<i64> {
-        self.retention.age.map(|age| nanos(age) / PERIODS)
+        self.retention.age.map(|age| nanos(age) / AGE_PARTS)
     }
 
     /// The most samples of a period; `None` for any.
     pub(super) fn rows_max(&self) -> Option<i64> {
-        let rows = self.retention.size? / SAMPLE_BYTES / PERIODS.unsigned_abs();
+        let rows = self.retention.size? / SAMPLE_BYTES / SIZE_PARTS;
         Some(i64::try_from(rows).unwrap_or(i64::MAX))
     }
 }

@@ -58,11 +58,25 @@ impl Joining {
     }
 }
 
+/// Periods whose samples are being moved to quarter-hours, the oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expiring {
+    /// The start of the period after the last one.
+    pub(super) until: i64,
+    /// The samples of the first period before this key
+    pub(super) moved: Key,
+    /// that were received up to this time are moved.
+    pub(super) received: i64,
+}
+
 /// The periods of a store, from the oldest to the fresh one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Periods {
     all: Vec<Period>,
     pub(super) joining: Option<Joining>,
+    pub(super) expiring: Option<Expiring>,
+    /// The samples from before the first time that were received up to the second were moved to quarter-hours.
+    moved: (i64, i64),
 }
 
 impl Periods {
@@ -79,7 +93,14 @@ impl Periods {
             let copied = Key { meter: row.get(4)?, obis: row.get(5)?, ts: row.get(6)? };
             Ok(Joining { target: period(row)?, until: row.get(3)?, copied })
         });
-        Ok(Self { all, joining: joining.optional()? })
+        let sql = "SELECT until, meter, obis, ts, received FROM expiring";
+        let expiring = store.query_row(sql, [], |row| {
+            let moved = Key { meter: row.get(1)?, obis: row.get(2)?, ts: row.get(3)? };
+            Ok(Expiring { until: row.get(0)?, moved, received: row.get(4)? })
+        });
+        let sql = "SELECT until, received FROM rolled_up";
+        let moved = store.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self { all, joining: joining.optional()?, expiring: expiring.optional()?, moved })
     }
 
     /// All periods, from the oldest to the fresh one.
@@ -90,6 +111,21 @@ impl Periods {
     /// The sealed periods, from the oldest.
     pub(super) fn sealed(&self) -> &[Period] {
         self.all.split_last().map_or(&[], |(_, sealed)| sealed)
+    }
+
+    /// The periods that are not being moved to quarter-hours, from the oldest to the fresh one.
+    pub(super) fn staying(&self) -> &[Period] {
+        let until = self.expiring.map_or(i64::MIN, |expiring| expiring.until);
+        &self.all[self.all.partition_point(|period| period.start < until)..]
+    }
+
+    /// Whether this sample is in its quarter-hour already, so that it comes again. `place` is of its period.
+    ///
+    /// The journal is in the order of receipt. So of a time whose samples were moved, those that were received later
+    /// are late, and the others are the same again.
+    pub(super) fn is_moved(&self, place: usize, key: Key, received: i64) -> bool {
+        (key.ts < self.moved.0 && received <= self.moved.1)
+            || (place == 0 && self.expiring.is_some_and(|it| key < it.moved && received <= it.received))
     }
 
     /// The place in [`Self::all`] of samples measured at this time.

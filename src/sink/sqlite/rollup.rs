@@ -1,11 +1,16 @@
 //! Quarter-hours of deleted samples: first, last, lowest and highest value, sum and count.
 //!
 //! Invariant: the samples that a step deletes are added by the same transaction, so each is in one of
-//! both. Samples of one quarter-hour may come in several parts, which follow each other in time. A part
-//! whose times overlap those that were added is the same samples again (a replay): the larger count stays.
+//! both. Samples of one quarter-hour may come in several parts, and late ones afterwards; those that come again are not
+//! stored (`Periods::is_moved`).
+//!
+//! A late sample may have the time of one that was deleted, with another value. It takes its place if that was the
+//! first or the last one. Otherwise it counts as one more, because the times of the others are not kept. Where a
+//! quarter-hour comes as a whole, with its first and its last sample and as many as before, it takes the place of the
+//! one before.
 
 use super::periods::{Key, table};
-use crate::reading::QUARTER_HOUR_NS;
+use crate::reading::{QUARTER_HOUR_NS, UnixNanos};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Quarter-hours that one step deletes at most.
@@ -29,6 +34,19 @@ pub(super) fn whole(store: &Connection, id: i64, end: Key) -> rusqlite::Result<K
 /// Adds the samples of a table before `end`, or all of them.
 pub(super) fn add(store: &Connection, id: i64, end: Option<Key>) -> rusqlite::Result<()> {
     let end = end.unwrap_or(Key { meter: i64::MAX, obis: i64::MAX, ts: i64::MAX });
+    let table = table(id);
+    let added = "(meter, obis, ts) < (?1, ?2, ?3)";
+    let has = |ts| {
+        format!(
+            "EXISTS (SELECT 1 FROM {table} AS one WHERE one.meter = rollups.meter AND one.obis = rollups.obis
+                       AND one.ts = rollups.{ts} AND (one.meter, one.obis, one.ts) < (?1, ?2, ?3))"
+        )
+    };
+    let (has_first, has_last) = (has("first_ts"), format!("(last_ts <> first_ts AND {})", has("last_ts")));
+    let is_whole = format!(
+        "({has_first} + {has_last} = value_count
+          OR {has_first} AND {has_last} AND excluded.value_count >= value_count)"
+    );
     let sql = format!(
         "INSERT INTO rollups
          SELECT meter, obis, quarter, first_ts, (SELECT value FROM {table} AS one
@@ -39,25 +57,41 @@ pub(super) fn add(store: &Connection, id: i64, end: Option<Key>) -> rusqlite::Re
          FROM (
            SELECT meter, obis, ts - (ts % ?4 + ?4) % ?4 AS quarter, min(ts) AS first_ts, max(ts) AS last_ts,
                   min(value) AS lowest, max(value) AS highest, sum(value) AS total, count(*) AS number
-           FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3) GROUP BY meter, obis, quarter
+           FROM {table} WHERE {added} GROUP BY meter, obis, quarter
          ) AS part
          WHERE true
          ON CONFLICT (meter, obis, ts) DO UPDATE SET
            first = iif(excluded.first_ts <= first_ts, excluded.first, first),
            last = iif(excluded.last_ts >= last_ts, excluded.last, last),
-           value_min = min(value_min, excluded.value_min),
-           value_max = max(value_max, excluded.value_max),
-           value_sum = CASE
-             WHEN excluded.first_ts > last_ts OR excluded.last_ts < first_ts THEN value_sum + excluded.value_sum
-             WHEN excluded.value_count >= value_count THEN excluded.value_sum ELSE value_sum END,
-           value_count = CASE
-             WHEN excluded.first_ts > last_ts OR excluded.last_ts < first_ts THEN value_count + excluded.value_count
-             ELSE max(value_count, excluded.value_count) END,
+           value_min = iif({is_whole}, excluded.value_min, min(value_min, excluded.value_min)),
+           value_max = iif({is_whole}, excluded.value_max, max(value_max, excluded.value_max)),
+           value_sum = iif({is_whole}, excluded.value_sum,
+             value_sum + excluded.value_sum - iif({has_first}, first, 0) - iif({has_last}, last, 0)),
+           value_count = iif({is_whole}, excluded.value_count,
+             value_count + excluded.value_count - {has_first} - {has_last}),
            first_ts = min(first_ts, excluded.first_ts),
            last_ts = max(last_ts, excluded.last_ts)",
-        table = table(id),
     );
     store.execute(&sql, params![end.meter, end.obis, end.ts, QUARTER_HOUR_NS]).map(drop)
+}
+
+/// Whether there are quarter-hours, or samples that are not stored because they were moved there.
+pub(super) fn has_any(store: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT number > 0 OR until > ?1 FROM rollup_search, rolled_up";
+    store.prepare_cached(sql)?.query_row([i64::MIN], |row| row.get(0))
+}
+
+/// Deletes some quarter-hours, of any time.
+pub(super) fn clear(store: &Connection) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM rollups WHERE (meter, obis, ts) IN (SELECT meter, obis, ts FROM rollups LIMIT ?1)";
+    let rows = i64::try_from(store.execute(sql, [STEP_ROWS])?).unwrap_or(i64::MAX);
+    if rows == STEP_ROWS {
+        return store.execute("UPDATE rollup_search SET number = number - ?1", [rows]).map(drop);
+    }
+    store.execute("UPDATE rollup_search SET oldest = 0, meter = NULL, obis = NULL, number = 0", [])?;
+    store.execute("UPDATE rolled_up SET until = ?1, received = 0", [i64::MIN])?;
+    tracing::info!("the quarter-hours of deleted samples were deleted, because sink.sqlite.keep_rollups is not set");
+    Ok(())
 }
 
 /// Whether a step of [`trim`] is due: the search of this day is not complete.
@@ -72,6 +106,10 @@ pub(super) fn trim(store: &Connection, oldest: i64) -> rusqlite::Result<()> {
     let (searched, meter, obis, is_complete): (i64, i64, i64, bool) =
         store.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let oldest = if is_complete { oldest } else { searched };
+    if is_complete {
+        let before = UnixNanos(oldest);
+        tracing::info!(%before, "quarter-hours before this time are deleted, as sink.sqlite.keep_rollups and keep_size want");
+    }
     let sql = "SELECT meter, obis FROM series WHERE (meter, obis) > (?1, ?2) ORDER BY meter, obis LIMIT 1 OFFSET ?3";
     let end: Option<(i64, i64)> =
         store.query_row(sql, [meter, obis, STEP_SERIES - 1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;

@@ -53,17 +53,35 @@ pub(super) fn seal(store: &Connection, periods: &Periods, boundary: i64, rows: i
     let Some(fresh) = periods.all().last() else { return Ok(()) };
     let period = Period { id: Periods::unused_id(store)?, start: fresh.start, joins: 0 };
     periods::create(store, period.id)?;
-    copy(store, period.id, boundary, rows)?;
+    let sealed = copy(store, period.id, boundary, rows)?;
     periods::log_corrections(store, period.id)?;
-    let fresh = table(FRESH);
-    store.execute(&format!("DELETE FROM {fresh} WHERE ts < ?1"), [boundary])?;
+    delete_before(store, boundary, rows - sealed < sealed)?;
     store.execute("UPDATE periods SET start = ?1 WHERE id = ?2", params![boundary, FRESH])?;
     periods::insert(store, period)?;
     views::create(store, Periods::read(store)?.all())
 }
 
-/// Copies the samples sorted, in parts that fit in memory: a range of meters each.
-fn copy(store: &Connection, id: i64, boundary: i64, rows: i64) -> rusqlite::Result<()> {
+/// Deletes the fresh samples before `boundary`, of which `are_most` are.
+///
+/// SQLite writes each page from which it deletes rows, also if none is left in it, but only the root of a table that
+/// is emptied as a whole. So where few samples stay, these are inserted again.
+fn delete_before(store: &Connection, boundary: i64, are_most: bool) -> rusqlite::Result<()> {
+    let fresh = table(FRESH);
+    if !are_most {
+        return store.execute(&format!("DELETE FROM {fresh} WHERE ts < ?1"), [boundary]).map(drop);
+    }
+    let staying =
+        format!("CREATE TEMP TABLE staying AS SELECT {COLUMNS} FROM {fresh} WHERE ts >= ?1 ORDER BY ts, meter, obis");
+    store.execute(&staying, [boundary])?;
+    store.execute_batch(&format!(
+        "DELETE FROM {fresh};
+         INSERT INTO {fresh} ({COLUMNS}) SELECT {COLUMNS} FROM temp.staying ORDER BY rowid;
+         DROP TABLE temp.staying"
+    ))
+}
+
+/// Copies the samples sorted, in parts that fit in memory: a range of meters each. Returns their number.
+fn copy(store: &Connection, id: i64, boundary: i64, rows: i64) -> rusqlite::Result<i64> {
     let meters: i64 = store.query_row("SELECT coalesce(max(id), 0) FROM meter_ids", [], |row| row.get(0))?;
     let parts = (rows / ROWS).clamp(1, meters.max(1));
     let sql = format!(
@@ -73,8 +91,9 @@ fn copy(store: &Connection, id: i64, boundary: i64, rows: i64) -> rusqlite::Resu
         table(FRESH)
     );
     let mut insert = store.prepare(&sql)?;
+    let mut copied = 0;
     for part in 0..parts {
-        insert.execute(params![boundary, meters * part / parts, meters * (part + 1) / parts])?;
+        copied += insert.execute(params![boundary, meters * part / parts, meters * (part + 1) / parts])?;
     }
-    Ok(())
+    Ok(i64::try_from(copied).unwrap_or(i64::MAX))
 }

@@ -159,6 +159,15 @@ impl Store {
         Ok(Some(expired))
     }
 
+    /// Whether samples are being moved to quarter-hours and the database is larger than retention wants.
+    ///
+    /// # Errors
+    /// When its size cannot be read.
+    pub(super) fn is_beyond_size(&self, keep: &Keep) -> Result<bool, SinkError> {
+        let Some(size) = keep.size().filter(|_| self.periods.expiring.is_some()) else { return Ok(false) };
+        file::used_bytes(&self.connection).map(|used| used > size).map_err(|error| self.failed(&error))
+    }
+
     fn next_step(&mut self, keep: &Keep, wall: UnixNanos) -> rusqlite::Result<Option<tidy::Step>> {
         // With an age a few samples are sealed, too, once they are old enough.
         let is_check_due =

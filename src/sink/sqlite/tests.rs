@@ -1,5 +1,6 @@
 //! The embedded store at the end of a real pump on a real journal.
 
+mod history;
 mod keep;
 mod log;
 mod meters;
@@ -38,13 +39,14 @@ fn drain(feed: &Feed, pump: &PumpHandle) {
     until("everything is stored", || pump.status().next == end);
 }
 
-/// Waits until the sink writes nothing more: after the last commit it seals and joins.
+/// Waits until the sink writes nothing more: after the last commit it seals and joins, and deletes what is old.
 fn wait_until_tidy(feed: &Feed) {
-    let generation = || rows(&file(feed), "SELECT generation FROM cursor");
+    let begun = "(SELECT count(*) FROM joining) + (SELECT count(*) FROM unused) + (SELECT count(*) FROM expiring)";
+    let state = || rows(&file(feed), &format!("SELECT generation, {begun} FROM cursor"));
     until("the tables are tidy", || {
-        let before = generation();
-        std::thread::sleep(Duration::from_millis(200));
-        before == generation()
+        let before = state();
+        std::thread::sleep(Duration::from_millis(300));
+        before[0][1] == "0" && before == state()
     });
 }
 
@@ -61,8 +63,11 @@ fn store_all(feed: &Feed) {
 }
 
 fn rows(file: &Path, sql: &str) -> Vec<Vec<String>> {
-    let store = Connection::open(file).unwrap();
-    let mut statement = store.prepare(sql).unwrap();
+    rows_of(&Connection::open(file).unwrap(), sql)
+}
+
+fn rows_of(store: &Connection, sql: &str) -> Vec<Vec<String>> {
+    let mut statement = store.prepare_cached(sql).unwrap();
     let columns = statement.column_count();
     let cell = |row: &rusqlite::Row<'_>, column| match row.get_unwrap(column) {
         rusqlite::types::Value::Text(text) => text,

@@ -2,35 +2,36 @@
 //!
 //! Done in steps of bounded size, each a transaction, so that commits never wait long.
 
+use super::expire;
 use super::file::used_bytes;
 use super::join::{self, STEP_ROWS};
 use super::keep::Keep;
-use super::periods::{self, FRESH, Joining, Key, Period, Periods, table};
+use super::periods::{Expiring, FRESH, Joining, Key, Period, Periods, table};
 use super::rollup;
 use super::seal::{self, Age};
-use super::views;
 use crate::reading::UnixNanos;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Tables of samples at most; then nothing is sealed before some are joined.
 const TABLES_MAX: usize = if cfg!(test) { 16 } else { 200 };
 /// A table with up to this number of samples is dropped in one step.
-const DROPPED_ROWS: i64 = if cfg!(test) { 9 } else { 500_000 };
-/// Samples that one step adds to the quarter-hours at most. Each may be in a page of its own there: with ten times as
-/// many, a step takes more than a second and beyond twice the bound of the log.
-pub(super) const ROLLED_ROWS: i64 = if cfg!(test) { 5 } else { 10_000 };
+const DROPPED_ROWS: i64 = if cfg!(test) { 9 } else { 2_000_000 };
 
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Move the fresh samples before a time to a period of their own. `rows` is about their number.
     Seal { boundary: i64, rows: i64 },
-    /// Delete some samples of a table, and the table with the last. `keeps_rollups`: add them to the quarter-hours.
-    Empty { id: i64, is_expired: bool, keeps_rollups: bool },
+    /// Delete some samples of a table, and the table with the last.
+    Empty { id: i64, is_expired: bool },
     /// Delete some quarter-hours before this time.
     TrimRollups(i64),
-    /// Delete the periods before this one.
-    Expire(Period),
+    /// Delete some of all quarter-hours.
+    ClearRollups,
+    /// Begin to delete the periods before this one, which is later than the periods of [`Step::RollUp`].
+    Expire { first_kept: Period, keeps_rollups: bool },
+    /// Move some samples to quarter-hours.
+    RollUp(Expiring),
     /// Begin to join periods.
     BeginJoin(join::Run),
     /// Copy some samples.
@@ -47,16 +48,24 @@ pub(super) fn due(
     wall: UnixNanos,
     has_room: bool,
 ) -> rusqlite::Result<Option<Step>> {
-    if let Some(first) = keep.oldest(wall).and_then(|oldest| first_kept(periods, oldest)) {
-        return Ok(Some(Step::Expire(first)));
+    let keeps_rollups = keep.has_rollups();
+    if let Some(first_kept) = keep.oldest(wall).and_then(|oldest| first_kept(periods, oldest)) {
+        return Ok(Some(Step::Expire { first_kept, keeps_rollups }));
     }
     let sql = "SELECT id, is_expired FROM unused ORDER BY id LIMIT 1";
     let unused = store.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     if let Some((id, is_expired)) = unused {
-        return Ok(Some(Step::Empty { id, is_expired, keeps_rollups: is_expired && keep.has_rollups() }));
+        return Ok(Some(Step::Empty { id, is_expired }));
+    }
+    if let Some(expiring) = periods.expiring.filter(|_| !keeps_rollups || keep.is_at_end()) {
+        let all = periods.staying().first().map(|first| Step::Expire { first_kept: *first, keeps_rollups });
+        return Ok(if keeps_rollups { Some(Step::RollUp(expiring)) } else { all });
+    }
+    if !keeps_rollups && rollup::has_any(store)? {
+        return Ok(Some(Step::ClearRollups));
     }
     // Only now, because the tables above take part of the size.
-    if let Some(size) = keep.size()
+    if let Some(size) = keep.size().filter(|_| periods.expiring.is_none())
         && used_bytes(store)? > size
         && let Some(step) = shrink(store, periods, keep)?
     {
@@ -83,7 +92,8 @@ fn shrink(store: &Connection, periods: &Periods, keep: &Keep) -> rusqlite::Resul
     {
         return rollup::oldest_part(store, first.start).map(|oldest| Some(Step::TrimRollups(oldest)));
     }
-    Ok(periods.all().get(1).map(|second| Step::Expire(*second)))
+    let second = periods.all().get(1);
+    Ok(second.map(|second| Step::Expire { first_kept: *second, keeps_rollups: keep.has_rollups() }))
 }
 
 /// Sealing, if there are many fresh samples or old ones. `rows` is about their number.
@@ -105,46 +115,34 @@ pub(super) fn is_crowded(periods: &Periods) -> bool {
     periods.all().len() >= TABLES_MAX
 }
 
-/// The first period with samples that are not too old, if there are others before it.
+/// The first period with samples that are not too old, if there are others before it that are not being moved to
+/// quarter-hours.
 fn first_kept(periods: &Periods, oldest: UnixNanos) -> Option<Period> {
-    let kept = periods.all().iter().rev().find(|period| period.start <= oldest.0)?;
-    (periods.all().first() != Some(kept)).then_some(*kept)
+    let kept = periods.staying().iter().rev().find(|period| period.start <= oldest.0)?;
+    (periods.staying().first() != Some(kept)).then_some(*kept)
 }
 
 /// Does a step. Returns the number of samples that retention deleted.
 pub(super) fn apply(store: &Connection, periods: &Periods, step: Step) -> rusqlite::Result<usize> {
     match step {
         Step::Seal { boundary, rows } => seal::seal(store, periods, boundary, rows).map(|()| 0),
-        Step::Empty { id, is_expired, keeps_rollups } => {
-            empty(store, id, keeps_rollups).map(|rows| if is_expired { rows } else { 0 })
-        }
+        Step::Empty { id, is_expired } => empty(store, id).map(|rows| if is_expired { rows } else { 0 }),
         Step::TrimRollups(oldest) => rollup::trim(store, oldest).map(|()| 0),
-        Step::Expire(first_kept) => expire(store, periods, first_kept).map(|()| 0),
+        Step::ClearRollups => rollup::clear(store).map(|()| 0),
+        Step::Expire { first_kept, keeps_rollups } => {
+            expire::begin(store, periods, first_kept, keeps_rollups).map(|()| 0)
+        }
+        Step::RollUp(expiring) => expire::step(store, periods, expiring),
         Step::BeginJoin(run) => join::begin(store, run).map(|()| 0),
         Step::Join(joining) => join::step(store, periods, joining).map(|()| 0),
         Step::GiveUp(joining) => join::give_up(store, joining).map(|()| 0),
     }
 }
 
-fn expire(store: &Connection, periods: &Periods, first_kept: Period) -> rusqlite::Result<()> {
-    let expired = || periods.sealed().iter().filter(|period| period.start < first_kept.start);
-    if let Some(joining) = periods.joining.filter(|joining| expired().any(|period| joining.has(*period))) {
-        join::give_up(store, joining)?;
-    }
-    let before = UnixNanos(first_kept.start);
-    tracing::info!(%before, "samples before this time are deleted, as sink.sqlite.keep and keep_size want");
-    for period in expired() {
-        periods::remove(store, *period, true)?;
-    }
-    views::create(store, Periods::read(store)?.all())
-}
-
-fn empty(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<usize> {
+fn empty(store: &Connection, id: i64) -> rusqlite::Result<usize> {
     let table = table(id);
-    let end = step_end(store, id, keeps_rollups)?;
-    if keeps_rollups {
-        rollup::add(store, id, end)?;
-    }
+    let after = |rows| join::key_after(store, id, Key::FIRST, rows);
+    let end = if after(DROPPED_ROWS)?.is_some() { after(STEP_ROWS)? } else { None };
     if let Some(end) = end {
         let sql = format!("DELETE FROM {table} WHERE (meter, obis, ts) < (?1, ?2, ?3)");
         return store.execute(&sql, params![end.meter, end.obis, end.ts]);
@@ -153,15 +151,6 @@ fn empty(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<u
     store.execute_batch(&format!("DROP TABLE {table}"))?;
     store.execute("DELETE FROM unused WHERE id = ?1", [id])?;
     Ok(rows)
-}
-
-/// The key before which the next step deletes; `None` if it deletes the rest.
-fn step_end(store: &Connection, id: i64, keeps_rollups: bool) -> rusqlite::Result<Option<Key>> {
-    let after = |rows| join::key_after(store, id, Key::FIRST, rows);
-    if keeps_rollups {
-        return after(ROLLED_ROWS)?.map(|end| rollup::whole(store, id, end)).transpose();
-    }
-    if after(DROPPED_ROWS)?.is_some() { after(STEP_ROWS) } else { Ok(None) }
 }
 
 /// The number of fresh samples.

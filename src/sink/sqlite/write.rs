@@ -25,7 +25,8 @@ const UPSERT_VERSION: &str = "
      ?23, ?24, ?25, ?26)";
 const SET_CURSOR: &str = "
     UPDATE cursor SET journal = ?1, next = ?2, generation = generation + 1, checkpointed = ?3,
-    schema_version = (SELECT schema_version FROM pragma_schema_version) RETURNING generation";
+    schema_version = (SELECT schema_version FROM pragma_schema_version), received = max(received, ?4)
+    RETURNING generation, received > ?4";
 const SET_GENERATION: &str = "
     UPDATE cursor SET generation = ?1, checkpointed = ?2,
     schema_version = (SELECT schema_version FROM pragma_schema_version)";
@@ -50,6 +51,8 @@ pub(super) struct Committed {
     pub(super) fresh: usize,
     /// Keys whose value changed.
     pub(super) corrections: u64,
+    /// Whether samples that were received later were stored before.
+    pub(super) is_replay: bool,
     /// The store's generation.
     pub(super) generation: i64,
 }
@@ -136,11 +139,14 @@ pub(super) fn commit(
         transaction.prepare_cached(TRIM_CORRECTIONS)?.execute([after - CORRECTIONS_MAX])?;
     }
     let next = i64::try_from(cursor.next.0).unwrap_or(i64::MAX);
-    let generation = transaction
+    let received = batch.rows().iter().map(|row| row.received.0).max().unwrap_or_default();
+    let (generation, is_replay) = transaction
         .prepare_cached(SET_CURSOR)?
-        .query_row(params![cursor.journal.to_string(), next, checkpointed], |row| row.get(0))?;
+        .query_row(params![cursor.journal.to_string(), next, checkpointed, received], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     transaction.commit()?;
-    Ok(Committed { rows: rows.len(), fresh, corrections: after.abs_diff(before), generation })
+    Ok(Committed { rows: rows.len(), fresh, corrections: after.abs_diff(before), is_replay, generation })
 }
 
 /// Sets the generation without any rows.
@@ -165,7 +171,8 @@ struct Row {
     flags: u16,
 }
 
-/// The rows in the order of the tables, each key once: the last in journal order.
+/// The rows in the order of the tables, each key once: the last in journal order. Without those that are in
+/// quarter-hours already.
 fn rows(
     store: &Connection,
     dictionaries: &mut Dictionaries,
@@ -186,9 +193,13 @@ fn rows(
         last = Some((row.meter, meter));
         let obis = dictionaries.codes.number(store, row.obis, || register(row.obis))?;
         dictionaries.series.add(store, meter, obis)?;
+        let (place, key) = (periods.place_of(row.at), Key { meter, obis, ts: row.at.0 });
+        if periods.is_moved(place, key, row.received.0) {
+            continue;
+        }
         rows.push(Row {
-            place: periods.place_of(row.at),
-            key: Key { meter, obis, ts: row.at.0 },
+            place,
+            key,
             value: row.value,
             source: sources.get(row.source as usize).copied().unwrap_or_default(),
             received: row.received.0,

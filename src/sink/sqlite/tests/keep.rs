@@ -70,7 +70,8 @@ fn the_oldest_samples_are_deleted_while_the_database_is_too_large() {
     }
     wait_until_tidy(&feed);
     stop(&feed, &pump);
-    assert!(used_bytes(&feed) <= size, "{} of {size}", used_bytes(&feed));
+    // Less a few pages of each: a period that was deleted, the copy of a join, the texts of the views.
+    assert!((size - (64 << 10)..=size).contains(&used_bytes(&feed)), "{} of {size}", used_bytes(&feed));
     // A replay of what was deleted would be deleted again, but not where there is room for it.
     let deletes_before =
         |size| Retention { size: Some(size), ..Retention::default() }.deletes_before(&file(&feed), feed.clock.now());
@@ -148,17 +149,99 @@ fn quarter_hours_of_deleted_samples_are_kept_also_when_the_samples_come_again() 
     let kept = quarter_hours(&feed);
     assert!(kept.len() > 40, "{}", kept.len());
     assert_eq!(kept, expected_quarter_hours(&feed));
-    // They come again, are stored again, and are deleted again.
+    // They come again. Those that are in quarter-hours are not stored again.
     pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
-    for day in 1..5 {
-        feed.append(&body(3, day * DAY, 1.0));
-        feed.clock.set_offset(NOW_NS + day * DAY * 1_000_000_000 - Clock::system().now().0);
-        drain(&feed, &pump);
-    }
-    wait_until_tidy(&feed);
+    pass_days(&feed, &pump, 1..5);
     stop(&feed, &pump);
     assert!(quarter_hours(&feed).len() > kept.len());
     assert_eq!(quarter_hours(&feed), expected_quarter_hours(&feed));
+}
+
+/// Stores a sample of another meter on each of these days.
+fn pass_days(feed: &Feed, pump: &PumpHandle, days: impl Iterator<Item = i64>) {
+    for day in days {
+        feed.clock.set_offset(NOW_NS + day * DAY * 1_000_000_000 - Clock::system().now().0);
+        feed.append(&body(3, day * DAY, 1.0));
+        drain(feed, pump);
+    }
+    wait_until_tidy(feed);
+}
+
+#[test]
+fn a_late_sample_counts_in_its_quarter_hour_and_a_changed_one_takes_the_place_of_the_first_or_last_or_of_all() {
+    let feed = Feed::new();
+    let pump = start_with(&feed, keep_days(8, 1000));
+    let mut day = 1;
+    let mut quarter_after = |samples: &[(i64, f64)]| {
+        for &(second, value) in samples {
+            feed.append(&body(1, second - 20 * DAY, value));
+        }
+        // All periods of before are deleted.
+        pass_days(&feed, &pump, (day..day + 24).step_by(4));
+        day += 24;
+        let meter = Uuid::from_bytes([1; 16]).to_string();
+        let (_, (_, first, _, last, lowest, highest, sum, count)) =
+            quarter_hours(&feed).into_iter().find(|((of, _), _)| *of == meter).unwrap();
+        [first, last, lowest, highest, sum, f64::from(i32::try_from(count).unwrap())]
+    };
+    assert_eq!(quarter_after(&[(0, 1.0), (100, 5.0), (200, 3.0)]), [1.0, 3.0, 1.0, 5.0, 9.0, 3.0]);
+    assert_eq!(quarter_after(&[(50, 0.0)]), [1.0, 3.0, 0.0, 5.0, 9.0, 4.0]);
+    assert_eq!(quarter_after(&[(200, 7.0)]), [1.0, 7.0, 0.0, 7.0, 13.0, 4.0]);
+    assert_eq!(quarter_after(&[(0, 2.0), (-9, 8.0)]), [8.0, 7.0, 0.0, 8.0, 22.0, 5.0]);
+    // A history that a device is asked for again.
+    let again = [(-9, 1.0), (0, 1.0), (50, 1.0), (100, 2.0), (200, 4.0)];
+    assert_eq!(quarter_after(&again), [1.0, 4.0, 1.0, 4.0, 9.0, 5.0]);
+    stop(&feed, &pump);
+}
+
+#[test]
+fn quarter_hours_are_deleted_where_keep_rollups_is_removed_and_kept_again_where_it_is_added() {
+    let feed = Feed::new();
+    let pump = start_with(&feed, keep_days(8, 100));
+    for (meter, second, value) in sent() {
+        feed.append(&body(meter, second, value));
+    }
+    drain(&feed, &pump);
+    wait_until_tidy(&feed);
+    stop(&feed, &pump);
+    assert!(quarter_hours(&feed).len() > 40);
+    let samples = by_time(&feed).len();
+    let pump = start_keeping(&feed, 8);
+    until("they are gone", || quarter_hours(&feed).is_empty());
+    stop(&feed, &pump);
+    assert_eq!(by_time(&feed).len(), samples);
+    assert_eq!(rows(&file(&feed), "SELECT number FROM rollup_search"), [["0"]]);
+    // Samples that come again are stored, and deleted again with their quarter-hours.
+    let pump = start_with(&feed, keep_days(8, 100));
+    until("it runs", || pump.status().state == SinkState::Running);
+    pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
+    pass_days(&feed, &pump, 1..5);
+    stop(&feed, &pump);
+    assert!(quarter_hours(&feed).len() > 40);
+    assert_eq!(quarter_hours(&feed), expected_quarter_hours(&feed));
+}
+
+#[test]
+fn a_replay_of_what_is_in_quarter_hours_has_nothing_to_store_and_its_end_is_known() {
+    let feed = Feed::new();
+    let retention = keep_days(8, 100);
+    assert_eq!(retention.rolled_up_before(&file(&feed)), None);
+    let pump = start_with(&feed, retention);
+    for (meter, second, value) in sent() {
+        feed.append(&body(meter, second, value));
+    }
+    drain(&feed, &pump);
+    wait_until_tidy(&feed);
+    // As many as there were.
+    let samples = by_time(&feed);
+    pump.rewind(Rewind::to(Sequence::FIRST)).unwrap();
+    drain(&feed, &pump);
+    assert_eq!(by_time(&feed), samples);
+    stop(&feed, &pump);
+    let before = retention.rolled_up_before(&file(&feed)).unwrap().0;
+    let oldest: i64 = rows(&file(&feed), "SELECT min(ts) FROM samples")[0][0].parse().unwrap();
+    assert!(before <= oldest && before > NOW_NS - 10 * DAY * 1_000_000_000, "{before} {oldest}");
+    assert_eq!(Retention { rollups: None, ..retention }.rolled_up_before(&file(&feed)), None);
 }
 
 #[test]
@@ -198,7 +281,7 @@ fn quarter_hours_and_samples_share_the_size_also_where_a_quarter_hour_has_one_sa
     stop(&feed, &pump);
     let mut store = store::Store::open(&file(&feed), "UTC").unwrap();
     let mut keep = super::super::keep::Keep::new(retention);
-    keep.stored(Some(feed.clock.now()));
+    keep.stored(Some(feed.clock.now()), false);
     while store.tidy(&keep, feed.clock.now()).unwrap().is_some() {}
     drop(store);
     assert!(used_bytes(&feed) <= size, "{} of {size}", used_bytes(&feed));

@@ -62,11 +62,21 @@ fn readers_that_follow_each_other_hold_up_neither_commits_nor_sealing() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let reader = Connection::open(file(&feed)).unwrap();
+                let count =
+                    || -> i64 { reader.query_row("SELECT count(*) FROM samples", [], |row| row.get(0)).unwrap() };
+                let mut before = 0;
                 while !is_done.load(Ordering::Relaxed) {
                     // A snapshot of a few milliseconds, and the next one at once.
-                    reader.execute_batch("BEGIN; SELECT * FROM samples LIMIT 1").unwrap();
+                    reader.execute_batch("BEGIN").unwrap();
+                    let stored = count();
                     std::thread::sleep(Duration::from_millis(5));
+                    assert_eq!(count(), stored);
                     reader.execute_batch("COMMIT").unwrap();
+                    assert!(
+                        stored % 20 == 0 && stored >= before,
+                        "a part of a record, or less than {before}: {stored}"
+                    );
+                    before = stored;
                 }
             });
         }
