@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS "{meters}" (
   role SYMBOL,              -- grid, production, storage, submeter, appliance; NULL if unknown
   phase SYMBOL,             -- L1, L2, L3 if it measures one alone
   time_zone SYMBOL,         -- of its site; times in tables are UTC
-  tariff VARCHAR,           -- a name, or the vendor's contract as JSON
+  tariff VARCHAR,           -- a name, the meaning of the tariffs, or the vendor's contract as JSON
   currency SYMBOL,          -- of the tariff
   unit SYMBOL,              -- of the main counter, in the vendor's notation
   source SYMBOL             -- account or device that described it

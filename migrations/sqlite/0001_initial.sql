@@ -224,7 +224,7 @@ CREATE TABLE meters (
   role TEXT NOT NULL,           -- grid, production, storage, submeter, appliance; empty if unknown
   phase TEXT NOT NULL,          -- L1, L2, L3 if it measures one alone
   time_zone TEXT NOT NULL,      -- of its site; times in tables are UTC
-  tariff TEXT NOT NULL,         -- a name, or the vendor's contract as JSON
+  tariff TEXT NOT NULL,         -- a name, the meaning of the tariffs, or the vendor's contract as JSON
   currency TEXT NOT NULL,       -- of the tariff
   unit TEXT NOT NULL,           -- of the main counter, in the vendor's notation
   source TEXT NOT NULL,         -- account or device that described it

@@ -18,6 +18,7 @@ use crate::http::{Bounds, CaFile, Outcome, Request};
 use crate::ingest::Entrance;
 use crate::reading::{MeterId, UnixNanos};
 use crate::secret::Secret;
+use crate::vendor::Part;
 use crate::vendor::ksem::VENDOR;
 use crate::vendor::ksem::em300::{ReadError, Start, is_logged_in, read};
 use crate::wire::batch::Original;
@@ -106,9 +107,14 @@ struct Answer {
 
 /// Decodes the values of the device with this serial number.
 fn decode(body: &[u8], serial: &str, received: UnixNanos) -> Result<Decoded, ReadError> {
-    let mut parts = Parts::new(received);
-    read(body, |part| parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel)))?;
-    Ok(parts.into_decoded())
+    let (mut parts, mut without_code) = (Parts::new(received), 0_usize);
+    read(body, |part| {
+        without_code += usize::from(matches!(part, Part::Text { .. }));
+        parts.add(part, |channel| MeterId::of_channel(VENDOR, serial, channel));
+    })?;
+    let mut decoded = parts.into_decoded();
+    decoded.facts.push(("members_without_code", without_code.into()));
+    Ok(decoded)
 }
 
 /// The polling of a meter.

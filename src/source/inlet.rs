@@ -8,6 +8,7 @@
 //! its next reading is journaled even if it is a repeat.
 
 mod keep;
+mod last;
 mod prepare;
 mod zeros;
 
@@ -24,6 +25,7 @@ use crate::vendor::Reading;
 use crate::wire::PayloadFormat;
 use crate::wire::batch::{Original, encode};
 use ::metrics::Counter;
+use last::Last;
 use lru::LruCache;
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -83,20 +85,6 @@ pub struct Inlet {
     known: Counter,
     zeros: Zeros,
     doubted: Counter,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    seen: UnixNanos,
-    kept: UnixNanos,
-    /// Whether the kept reading had a doubted zero. The same time may come again with the true value.
-    lacks_zero: bool,
-}
-
-impl Last {
-    fn of(reading: &Cow<'_, Reading>) -> Self {
-        Self { seen: reading.at, kept: reading.at, lacks_zero: matches!(reading, Cow::Owned(_)) }
-    }
 }
 
 impl Inlet {
@@ -167,7 +155,7 @@ impl Inlet {
 
     /// Marks a reading as seen: it is journaled, or permanently left out.
     pub fn mark_seen(&mut self, meter: MeterId, at: UnixNanos) {
-        self.last.put((meter, 0), Last { seen: at, kept: at, lacks_zero: false });
+        self.last.put((meter, 0), Last::whole(at));
     }
 
     /// Offers the readings of a message, or keeps the message if it cannot be read.
@@ -230,8 +218,12 @@ impl Inlet {
     ) -> Result<(), SourceError> {
         let keys: Vec<_> = (0..message.readings.len()).map(|at| message.key(at)).collect();
         let places = (0_u32..).zip(&message.readings).zip(&keys);
-        let wanted: Vec<_> =
-            places.filter_map(|((place, it), key)| Some((place, *key, self.wanted(*key, it)?))).collect();
+        let mut wanted = Vec::new();
+        for ((place, reading), key) in places {
+            if !self.was_joined(*key, reading.at) {
+                wanted.extend(self.wanted(*key, reading).map(|reading| (place, *key, reading)));
+            }
+        }
         let events = (0_u32..).zip(message.readings.iter().chain(&message.events)).skip(message.readings.len());
         let new_events = events.filter(|(_, event)| !self.events.contains(event));
         let all: Vec<_> = wanted.iter().map(|(place, _, it)| (*place, &**it)).chain(new_events).collect();
@@ -253,13 +245,24 @@ impl Inlet {
         Ok(())
     }
 
+    /// Whether the second reading of a meter, the first such since the start, repeats a part of its only reading before.
+    fn was_joined(&mut self, key: (MeterId, usize), at: UnixNanos) -> bool {
+        let is_first = key.1 == 1 && self.last.peek(&key).is_none();
+        let was_joined = is_first && self.last.peek(&(key.0, 0)).is_some_and(|only| only.has(at));
+        if was_joined {
+            self.repeated.increment(1);
+            self.last.put(key, Last::whole(at));
+        }
+        was_joined
+    }
+
     /// Notes the time of the only reading of a meter for both readings that it has at other times: a valve and a
     /// counter of the same time are one reading, and the next message may repeat either. A reading with a doubted
     /// zero is not noted: its time may come again with the true value.
     fn note_joined(&mut self, readings: &[Reading], keys: &[(MeterId, usize)]) {
         for (reading, (meter, _)) in readings.iter().zip(keys) {
-            let is_noted = |it: &Last| !it.lacks_zero && (it.seen == reading.at || it.kept == reading.at);
-            let is_alone = self.last.peek(&(*meter, 0)).is_some_and(is_noted) && !keys.contains(&(*meter, 1));
+            let is_noted = self.last.peek(&(*meter, 0)).is_some_and(|it| it.has(reading.at));
+            let is_alone = is_noted && !keys.contains(&(*meter, 1));
             if let Some(second) = self.last.peek_mut(&(*meter, 1)).filter(|_| is_alone) {
                 second.seen = reading.at;
             }

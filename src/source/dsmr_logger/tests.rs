@@ -104,9 +104,10 @@ async fn the_telegram_is_preferred_while_it_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_telegram_of_a_meter_behind_transformers_has_their_ratios() {
     let (fixture, transformers) = (Fixture::new(), Transformers::new(60.0, 1.0).unwrap());
+    let telegram = telegram(5, 37);
     let _device = start_behind(&fixture, transformers, move |request| {
         let is_telegram = request.starts_with("GET /api/v1/sm/telegram ");
-        if is_telegram { (200, telegram(5, 37)) } else { (404, String::new()) }
+        if is_telegram { (200, telegram.clone()) } else { (404, String::new()) }
     });
     fixture.until("the reading is there", |it| it.values(POWER) == [2220.0]).await;
     assert_decoded_again_behind(&fixture, transformers);
@@ -114,12 +115,12 @@ async fn a_telegram_of_a_meter_behind_transformers_has_their_ratios() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logger_without_telegrams_gives_its_values_under_the_same_meter() {
-    let fixture = Fixture::new();
+    let (fixture, values) = (Fixture::new(), actual(5, 0.037));
     let requests = start(&fixture, move |request| match request.split(' ').nth(1) {
         // The device says so with status 200.
         Some("/api/v1/sm/telegram") => (200, "no telegram received".to_owned()),
         Some("/api/v1/sm/info") => (200, INFO.to_owned()),
-        Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+        Some("/api/v1/sm/actual") => (200, values.clone()),
         _ => (404, "<html>not found</html>".to_owned()),
     });
     fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
@@ -167,12 +168,12 @@ async fn a_repaired_document_and_copied_phases_are_facts_of_the_logger() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logger_that_gives_no_reply_for_a_long_telegram_gives_its_values() {
-    let fixture = Fixture::new();
+    let (fixture, values) = (Fixture::new(), actual(5, 0.037));
     let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
         // An answer that breaks the connection.
         Some("/api/v1/sm/telegram") => (0, String::new()),
         Some("/api/v1/sm/info") => (200, INFO.to_owned()),
-        Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+        Some("/api/v1/sm/actual") => (200, values.clone()),
         _ => (404, String::new()),
     });
     fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
@@ -180,14 +181,14 @@ async fn a_logger_that_gives_no_reply_for_a_long_telegram_gives_its_values() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_identity_that_the_logger_has_nothing_is_stored() {
-    let fixture = Fixture::new();
+    let (fixture, values) = (Fixture::new(), actual(5, 0.037));
     let mut infos = 0;
     let _device = start(&fixture, move |request| match request.split(' ').nth(1) {
         Some("/api/v1/sm/info") => {
             infos += 1;
             if infos < 3 { (500, "low heap".to_owned()) } else { (200, INFO.to_owned()) }
         }
-        Some("/api/v1/sm/actual") => (200, actual(5, 0.037)),
+        Some("/api/v1/sm/actual") => (200, values.clone()),
         _ => (404, String::new()),
     });
     fixture.until("the reading is there", |it| it.values(POWER) == [37.0]).await;
@@ -285,15 +286,13 @@ async fn a_logger_that_does_not_describe_itself_gives_its_readings_and_the_meter
 #[tokio::test(flavor = "multi_thread")]
 async fn the_standard_of_the_meter_gives_the_meaning_of_its_tariffs() {
     for (version, expected) in [("50", "1 low, 2 normal"), ("50217", "1 day, 2 night"), ("-", "")] {
-        let fixture = Fixture::new();
+        let tariff = ",{\"name\":\"energy_delivered_tariff2\",\"value\":7.5,\"unit\":\"kWh\"}]}";
+        let (fixture, values) = (Fixture::new(), actual(5, 0.037).replace("]}", tariff));
         let _requests = start(&fixture, move |request| match request.split(' ').nth(1) {
             Some("/api/v1/sm/info") => {
                 (200, INFO.replace("]}", &format!(",{{\"name\":\"p1_version\",\"value\":\"{version}\"}}]}}")))
             }
-            Some("/api/v1/sm/actual") => {
-                let tariff = ",{\"name\":\"energy_delivered_tariff2\",\"value\":7.5,\"unit\":\"kWh\"}]}";
-                (200, actual(5, 0.037).replace("]}", tariff))
-            }
+            Some("/api/v1/sm/actual") => (200, values.clone()),
             _ => (404, String::new()),
         });
         fixture.until("it is described", |it| !it.versions().is_empty()).await;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::reading::Obis;
-use crate::source::SourceState;
 use crate::source::tests::fixture::Fixture;
+use crate::source::{Fact, SourceState};
 use meterline_load::devices::{AllowList, Answer, HttpServer};
 use std::io::Write as _;
 
@@ -82,6 +82,7 @@ async fn a_device_without_a_password_is_not_logged_in_at() {
     assert_eq!(fixture.values(Obis([1, 0, 1, 8, 0, 255]))[0], 5000.5, "in watt-hours, from a text");
     assert_eq!(fixture.meters(IMPORT), [MeterId::of_channel(VENDOR, "4711", "")]);
     assert_eq!(posts(&server), 0);
+    assert_eq!(fixture.fact("members_without_code"), Some(Fact::Number(3.0)));
     assert_eq!(fixture.versions()[0].description.to_string(), "grid, serial 4711, vendor ksem, role grid");
     assert!(fixture.assert_decoded_again("grid", meter(&server, None).decoders()) > 2);
     assert_eq!(server.lines().iter().filter(|line| line.contains("start.php")).count(), 1, "one session is enough");

@@ -107,13 +107,14 @@ async fn a_gas_value_of_the_same_time_as_its_valve_is_journaled_once() {
              0-1:24.2.1({now}{gas}W)(001{gas}.000*m3)\r\n!"
         ))
     };
-    // The value is measured at 00, at 02 together with a telegram, and at 04 together with one.
-    for (second, gas) in [(1, "00"), (2, "02"), (3, "02"), (4, "04"), (5, "04"), (6, "04")] {
+    // The value is measured at 01 together with the first telegram, at 02, at 05 and 07 together with telegrams.
+    let gas = ["01", "01", "01", "02", "05", "05", "07", "07", "07"];
+    for (second, gas) in (1..).zip(gas) {
         stream.write_all(telegram(second, gas).as_bytes()).unwrap();
     }
-    fixture.until("the last is there", |it| it.values(POWER).contains(&6.0)).await;
-    assert_eq!(fixture.values(GAS), [100.0, 102.0, 104.0]);
-    assert_eq!(fixture.values(VALVE).len(), 6);
+    fixture.until("the last is there", |it| it.values(POWER).contains(&9.0)).await;
+    assert_eq!(fixture.values(GAS), [101.0, 102.0, 105.0, 107.0]);
+    assert_eq!(fixture.values(VALVE).len(), 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
